@@ -1,0 +1,331 @@
+"""config.yaml and the environment, as frozen settings, or the lines that are wrong.
+
+`load_config` is the only way in. Every mistake of a file is reported at once, each with its
+line, its column and the word that was likely meant.
+"""
+
+import os
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from orchestrator.calls import ChatRequest
+from orchestrator.catalog import (
+    AliasSettings,
+    Catalog,
+    Deployment,
+    DeploymentSettings,
+    ModelSettings,
+    ProviderKind,
+    ProviderSettings,
+)
+from orchestrator.config_file import Document, read_document
+from orchestrator.errors import ConfigError, UnknownNameError
+from orchestrator.gateway.local import LocalModelSettings
+from orchestrator.policy.budgets import BudgetSettings
+from orchestrator.policy.failures import RetryProfile
+from orchestrator.policy.routing import RoutingSettings, UseCaseSettings
+from orchestrator.prices import snapshot_price
+from orchestrator.settings import Name, Settings
+from orchestrator.state.cache import CacheSettings
+from orchestrator.state.health import CircuitSettings
+from orchestrator.state.ledger import LedgerSettings
+
+PATH_VARIABLE = "ORCHESTRATOR_CONFIG"
+FILE_NAME = "config.yaml"
+
+
+class RootSettings(Settings):
+    """The whole of config.yaml."""
+
+    version: Literal[1]
+    """The format of this file."""
+    providers: Mapping[Name, ProviderSettings] = Field(min_length=1)
+    models: Mapping[Name, ModelSettings] = Field(min_length=1)
+    deployments: Mapping[Name, DeploymentSettings] = Field(min_length=1)
+    aliases: Mapping[Name, AliasSettings] = {}
+    use_cases: Mapping[Name, UseCaseSettings] = Field(min_length=1)
+    default_use_case: Name
+    routing: RoutingSettings = RoutingSettings()
+    retry_profiles: Mapping[Name, RetryProfile] = Field(min_length=1)
+    circuit_breaker: CircuitSettings = CircuitSettings()
+    budgets: BudgetSettings = BudgetSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    cache: CacheSettings = CacheSettings()
+    local_model: LocalModelSettings = LocalModelSettings()
+
+
+@dataclass(frozen=True)
+class Config:
+    """One valid configuration."""
+
+    path: Path
+    settings: RootSettings
+    catalog: Catalog
+    notices: tuple[str, ...]
+    """What is not wrong but worth a line: a provider without a key, a model near its end."""
+    fingerprint: str = field(repr=False)
+    """A hash of the file and of what the environment put into it; equal means unchanged."""
+
+    def use_case_of(self, request: ChatRequest) -> UseCaseSettings:
+        """Return the settings of a request's use case.
+
+        Raises:
+            UnknownNameError: config.yaml does not define it.
+        """
+        found = self.settings.use_cases.get(request.use_case)
+        if found is None:
+            raise UnknownNameError(unknown("use case", request.use_case, self.settings.use_cases))
+        return found
+
+    def profile_of(self, request: ChatRequest) -> RetryProfile:
+        """Return the retry profile of a request.
+
+        Raises:
+            UnknownNameError: config.yaml does not define the profile the request names.
+        """
+        name = request.profile or self.use_case_of(request).profile
+        found = self.settings.retry_profiles.get(name)
+        if found is None:
+            raise UnknownNameError(unknown("retry profile", name, self.settings.retry_profiles))
+        return found
+
+
+def default_path() -> Path:
+    """Return the configuration to use: $ORCHESTRATOR_CONFIG, ./config.yaml, or the embedded one."""
+    named = os.environ.get(PATH_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    here = Path(FILE_NAME)
+    return here if here.is_file() else embedded_path()
+
+
+def embedded_path() -> Path:
+    """Return the config.yaml that comes with the package (in a checkout: the one at its top)."""
+    packaged = Path(__file__).with_name(FILE_NAME)
+    return packaged if packaged.is_file() else Path(__file__).parent.parent / FILE_NAME
+
+
+def load_config(
+    path: Path | str | None = None, *, today: date, environment: Mapping[str, str] | None = None
+) -> Config:
+    """Read, check and complete a configuration.
+
+    Raises:
+        ConfigError: the file cannot be used; the message has one line for each mistake.
+    """
+    chosen = Path(path).expanduser() if path is not None else default_path()
+    document = read_document(chosen, environment=environment)
+    settings = _validated(document)
+    mistakes = list(_broken_references(document, settings))
+    catalog, notices, unpriced = _build_catalog(document, settings, today=today)
+    mistakes.extend(unpriced)
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    fingerprint = sha256(repr(document.data).encode()).hexdigest()
+    return Config(chosen, settings, catalog, tuple(notices), fingerprint)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of config.yaml, for editors."""
+    schema = RootSettings.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "NextFlow orchestrator configuration"
+    _accept_variables(schema)
+    return schema
+
+
+def unknown(what: str, name: str, known: typing.Iterable[str]) -> str:
+    """Return `unknown use case 'sales'. Did you mean ...?`, or the known names when nothing is close."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1)
+    return f"unknown {what} '{name}'" + (
+        f". Did you mean '{close[0]}'?" if close else f"; known: {', '.join(names)}"
+    )
+
+
+def _validated(document: Document) -> RootSettings:
+    if not isinstance(document.data, dict):
+        raise ConfigError(
+            f"{document.where(())}: expected keys such as 'providers:' and 'models:' at the top"
+        )
+    try:
+        return RootSettings.model_validate(document.data)
+    except ValidationError as exc:
+        lines = [_explained(document, error) for error in exc.errors(include_url=False, include_input=False)]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _explained(document: Document, error: Any) -> str:
+    path = tuple(error["loc"])
+    where = document.where(path)
+    name = ".".join(str(part) for part in path)
+    if error["type"] == "extra_forbidden":
+        known = list(_keys_at(RootSettings, path[:-1]))
+        close = get_close_matches(str(path[-1]), known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(known))}"
+        return f"{where}: unknown key '{name}'; {hint}"
+    if error["type"] == "missing":
+        return f"{where}: '{name}' is missing"
+    text = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {name}: {text[0].lower()}{text[1:]}"
+
+
+def _keys_at(kind: Any, path: Sequence[str | int]) -> Iterator[str]:
+    """Yield the keys that a settings type knows at `path`."""
+    if path:
+        yield from _keys_at(_inner(kind, path[0]), path[1:])
+    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield from kind.model_fields
+
+
+def _inner(kind: Any, step: str | int) -> Any:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        found = kind.model_fields.get(str(step))
+        return _without_none(found.annotation) if found else None
+    arguments = typing.get_args(kind)
+    return (
+        _without_none(arguments[1] if isinstance(step, str) and len(arguments) > 1 else arguments[0])
+        if arguments
+        else None
+    )
+
+
+def _without_none(kind: Any) -> Any:
+    if typing.get_origin(kind) in {typing.Union, types.UnionType}:
+        return next((one for one in typing.get_args(kind) if one is not type(None)), None)
+    return kind
+
+
+def _broken_references(document: Document, settings: RootSettings) -> Iterator[str]:
+    def broken(what: str, name: str, known: Mapping[str, Any], *path: str | int) -> Iterator[str]:
+        if name not in known:
+            yield f"{document.where(path)}: {unknown(what, name, known)}"
+
+    for key, one in settings.deployments.items():
+        yield from broken("provider", one.provider, settings.providers, "deployments", key, "provider")
+        yield from broken("model", one.model, settings.models, "deployments", key, "model")
+    for key, model in settings.models.items():
+        for group in ("quality", "strengths"):
+            for name in getattr(model, group):
+                yield from broken("use case", name, settings.use_cases, "models", key, group, name)
+    for key, use_case in settings.use_cases.items():
+        yield from broken(
+            "retry profile", use_case.profile, settings.retry_profiles, "use_cases", key, "profile"
+        )
+        yield from _broken_route(document, settings, key)
+    yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
+    yield from _broken_aliases(document, settings)
+
+
+def _broken_route(document: Document, settings: RootSettings, key: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for place, step in enumerate(settings.use_cases[key].route):
+        way: tuple[str | int, ...] = ("fallbacks", place - 1) if place else ("primary",)
+        where = document.where(("use_cases", key, *way, "deployment"))
+        if step.deployment not in settings.deployments:
+            what = f"use case '{key}' falls back to it" if place else f"the primary of use case '{key}'"
+            yield f"{where}: {unknown('deployment', step.deployment, settings.deployments)} ({what})"
+        if step.deployment in seen:
+            yield f"{where}: a cycle: use case '{key}' comes back to '{step.deployment}'"
+        seen.add(step.deployment)
+
+
+def _broken_aliases(document: Document, settings: RootSettings) -> Iterator[str]:
+    known = [*settings.models, *settings.aliases]
+    for name, alias in settings.aliases.items():
+        where = document.where(("aliases", name, "model"))
+        if name in settings.models:
+            yield f"{document.where(('aliases', name))}: '{name}' is a model already; an alias needs another name"
+        way = [name]
+        target = alias.model
+        while target in settings.aliases and target not in way:
+            way.append(target)
+            target = settings.aliases[target].model
+        if target in way:
+            yield f"{where}: a cycle of aliases: {' -> '.join([*way, target])}"
+        elif target not in settings.models:
+            yield f"{where}: {unknown('model', target, known)}"
+
+
+def _build_catalog(
+    document: Document, settings: RootSettings, *, today: date
+) -> tuple[Catalog, list[str], list[str]]:
+    usable: dict[str, Deployment] = {}
+    off: dict[str, str] = {}
+    mistakes: list[str] = []
+    off_providers = {
+        name: reason for name, one in settings.providers.items() if (reason := _why_off(name, one, settings))
+    }
+    for name, one in settings.deployments.items():
+        provider, model = settings.providers.get(one.provider), settings.models.get(one.model)
+        if provider is None or model is None:
+            continue
+        price = one.price or snapshot_price(provider.kind, one.upstream, today=today)
+        if price is None:
+            mistakes.append(
+                f"{document.where(('deployments', name))}: '{name}' has no price, and the genai-prices snapshot does "
+                f"not know '{one.upstream}'; add 'price: {{input: ..., output: ..., source: ..., date: ...}}'"
+            )
+        elif not one.enabled:
+            off[name] = "'enabled: false' in config.yaml"
+        elif one.provider in off_providers:
+            off[name] = off_providers[one.provider]
+        else:
+            usable[name] = Deployment(name, one.model, model, one.provider, provider, one.upstream, price)
+    notices = [f"provider {name} is off: {reason}" for name, reason in off_providers.items()]
+    notices += [
+        f"model {name} was switched off by its vendor on {model.ends}; replace it in config.yaml"
+        for name, model in settings.models.items()
+        if model.ends is not None and model.ends < today
+    ]
+    served = {name: one.model for name, one in settings.deployments.items()}
+    return Catalog(usable, off, served, settings.models, _flat(settings)), notices, mistakes
+
+
+def _flat(settings: RootSettings) -> dict[str, AliasSettings]:
+    """Return the aliases, each pointing at a model and at no other alias."""
+    flat = {}
+    for name, alias in settings.aliases.items():
+        target, steps = alias.model, 0
+        while target in settings.aliases and steps <= len(settings.aliases):
+            target, steps = settings.aliases[target].model, steps + 1
+        flat[name] = alias.model_copy(update={"model": target})
+    return flat
+
+
+def _why_off(name: str, provider: ProviderSettings, settings: RootSettings) -> str | None:
+    if not provider.enabled:
+        return "'enabled: false' in config.yaml"
+    if provider.kind is ProviderKind.LOCAL:
+        return None if settings.local_model.enabled else "'local_model.enabled: false' in config.yaml"
+    if provider.api_key is None or not provider.api_key.get_secret_value().strip():
+        return f"it has no key; set it in the environment as config.yaml says under providers.{name}.api_key"
+    return None
+
+
+def _accept_variables(schema: Any) -> None:
+    """Let every number and boolean also be a `${NAME}` text, as the file allows."""
+    if isinstance(schema, list):
+        for item in schema:
+            _accept_variables(item)
+    elif isinstance(schema, dict):
+        for key, value in list(schema.items()):
+            _accept_variables(value)
+            if (
+                isinstance(value, dict)
+                and value.get("type") in {"number", "integer", "boolean"}
+                and key != "items"
+            ):
+                kept = {
+                    name: value.pop(name) for name in ("description", "default", "title") if name in value
+                }
+                schema[key] = {"anyOf": [dict(value), {"type": "string", "pattern": r"\$\{.+\}"}], **kept}

@@ -1,0 +1,1 @@
+"""The way out of the process: LiteLLM's Router, guarded at every attempt."""

@@ -1,0 +1,202 @@
+"""What a provider answered, read from LiteLLM's objects and checked before it is believed.
+
+LiteLLM says `finish_reason="stop"` of cut, empty and HTML answers, and providers send HTTP 200
+with an error in it. So the shape is checked here: an answer has text or tool calls, or it is none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.calls import Delta, ToolCall, ToolCallDelta, Usage
+from orchestrator.money import NanoUsd, nano_usd
+from orchestrator.policy.failures import Failure, FailureKind
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole answer of one provider."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    finish_reason: str
+    usage: Usage
+    reported_cost_nusd: NanoUsd | None
+    """What the provider says it charged; None when it does not say."""
+    upstream_id: str | None
+
+
+class UnreadableAnswerError(Exception):
+    """The provider answered with something that is no answer; it may be billed all the same."""
+
+    def __init__(self, failure: Failure, answer: Answer | None = None) -> None:
+        """Keep what it was, and the usage it came with."""
+        self.failure = failure
+        self.answer = answer
+        super().__init__(str(failure))
+
+
+def read_answer(response: Any, *, reports_cost: bool) -> Answer:
+    """Return the answer in LiteLLM's response; its cost where the provider itself reports one.
+
+    Raises:
+        UnreadableAnswerError: no choice, an error inside, or neither text nor tool calls.
+    """
+    choices = getattr(response, "choices", None)
+    if not choices:
+        raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
+    message = getattr(choices[0], "message", None)
+    if message is None:
+        raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
+    finish_reason = str(getattr(choices[0], "finish_reason", None) or "stop")
+    answer = Answer(
+        text=str(getattr(message, "content", None) or ""),
+        tool_calls=tuple(
+            _tool_call(one, place) for place, one in enumerate(getattr(message, "tool_calls", None) or ())
+        ),
+        finish_reason=finish_reason,
+        usage=read_usage(getattr(response, "usage", None)),
+        reported_cost_nusd=read_cost(getattr(response, "usage", None)) if reports_cost else None,
+        upstream_id=getattr(response, "id", None),
+    )
+    check_whole(answer)
+    return answer
+
+
+def check_whole(answer: Answer) -> None:
+    """Check that an answer says something.
+
+    Raises:
+        UnreadableAnswerError: it was filtered, or it is empty though nothing cut it short.
+    """
+    if answer.finish_reason == "content_filter" and not answer.text:
+        raise UnreadableAnswerError(Failure(FailureKind.CONTENT_FILTERED), answer)
+    if answer.finish_reason == "error":
+        raise UnreadableAnswerError(Failure(FailureKind.MALFORMED), answer)
+    if not answer.text.strip() and not answer.tool_calls and answer.finish_reason != "length":
+        raise UnreadableAnswerError(Failure(FailureKind.EMPTY), answer)
+
+
+def read_usage(usage: Any) -> Usage:
+    """Return the tokens a provider counted; an estimated, empty usage where it did not say."""
+    if usage is None:
+        return Usage(estimated=True)
+    prompt_details = getattr(usage, "prompt_tokens_details", None)
+    completion_details = getattr(usage, "completion_tokens_details", None)
+    return Usage(
+        input_tokens=_count(usage, "prompt_tokens"),
+        output_tokens=_count(usage, "completion_tokens"),
+        cached_input_tokens=_count(prompt_details, "cached_tokens"),
+        cache_write_tokens=_count(usage, "cache_creation_input_tokens"),
+        reasoning_tokens=_count(completion_details, "reasoning_tokens"),
+    )
+
+
+def read_cost(usage: Any) -> NanoUsd | None:
+    """Return the cost that OpenRouter reports as `usage.cost` in dollars, None where it is not given.
+
+    Only for providers that report one: into other streams LiteLLM writes a cost of its own there.
+    """
+    cost = getattr(usage, "cost", None)
+    if isinstance(cost, bool) or not isinstance(cost, int | float | str):
+        return None
+    try:
+        return nano_usd(cost)
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class _GrowingCall:
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(slots=True)
+class StreamedAnswer:
+    """An answer that arrives in pieces."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    usage: Any = None
+    upstream_id: str | None = None
+    _calls: dict[int, _GrowingCall] = field(default_factory=dict)
+
+    def add(self, chunk: Any) -> Delta | None:
+        """Take one chunk in; return its piece of the reply, None when it has none.
+
+        Raises:
+            UnreadableAnswerError: the chunk says that the provider broke off with an error.
+        """
+        self.upstream_id = self.upstream_id or getattr(chunk, "id", None)
+        usage = getattr(chunk, "usage", None)
+        if usage is not None:
+            self.usage = usage
+        choices = getattr(chunk, "choices", None) or ()
+        if not choices:
+            return None
+        self.finish_reason = getattr(choices[0], "finish_reason", None) or self.finish_reason
+        if self.finish_reason == "error":
+            raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
+        delta = getattr(choices[0], "delta", None)
+        text = str(getattr(delta, "content", None) or "")
+        calls = tuple(self._grow(one) for one in getattr(delta, "tool_calls", None) or ())
+        self.text += text
+        return Delta(text, calls) if text or calls else None
+
+    @property
+    def has_content(self) -> bool:
+        """Return whether the reader has seen a piece of it."""
+        return bool(self.text or self._calls)
+
+    def whole(self, *, reports_cost: bool) -> Answer:
+        """Return the finished answer; its cost where the provider itself reports one.
+
+        Raises:
+            UnreadableAnswerError: the stream ended too early, or said nothing.
+        """
+        if self.finish_reason is None:
+            raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
+        answer = Answer(
+            text=self.text,
+            tool_calls=tuple(
+                ToolCall(one.id or f"call_{place}", one.name, one.arguments)
+                for place, one in self._calls.items()
+            ),
+            finish_reason=self.finish_reason,
+            usage=read_usage(self.usage),
+            reported_cost_nusd=read_cost(self.usage) if reports_cost else None,
+            upstream_id=self.upstream_id,
+        )
+        check_whole(answer)
+        return answer
+
+    def _grow(self, piece: Any) -> ToolCallDelta:
+        index = int(getattr(piece, "index", 0) or 0)
+        function = getattr(piece, "function", None)
+        growing = self._calls.setdefault(index, _GrowingCall())
+        call_id, name = getattr(piece, "id", None), getattr(function, "name", None)
+        arguments = getattr(function, "arguments", None)
+        # Some providers repeat the id with every piece; a reader would join the repetitions.
+        new_id = call_id if call_id and not growing.id else None
+        new_name = name if name and not growing.name else None
+        growing.id = growing.id or str(call_id or "")
+        growing.name = growing.name or str(name or "")
+        growing.arguments += str(arguments or "")
+        return ToolCallDelta(index, new_id, new_name, arguments)
+
+
+def _tool_call(call: Any, place: int) -> ToolCall:
+    function = getattr(call, "function", None)
+    arguments = getattr(function, "arguments", None)
+    return ToolCall(
+        id=str(getattr(call, "id", None) or f"call_{place}"),
+        name=str(getattr(function, "name", None) or ""),
+        arguments=arguments if isinstance(arguments, str) else "{}",
+    )
+
+
+def _count(holder: Any, name: str) -> int:
+    value = holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+    return int(value) if isinstance(value, int | float) else 0

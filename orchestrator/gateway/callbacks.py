@@ -1,0 +1,98 @@
+"""The guard in LiteLLM's own hooks: nothing is sent without held money, and every failure is told.
+
+LiteLLM calls the hooks by keyword and swallows a TypeError of a renamed parameter, so a record
+would be lost in silence; `tests/gateway/test_callbacks.py` fails on the day a signature changes.
+"""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from litellm.integrations.custom_logger import CustomLogger
+
+from orchestrator.catalog import ProviderKind
+from orchestrator.errors import LocalModelError
+from orchestrator.gateway.local import LocalModel
+from orchestrator.gateway.send_once import SendOnceClient
+from orchestrator.gateway.translate import failure_of
+from orchestrator.gateway.walk import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A walk under way, with the local model it may come to."""
+
+    walk: Walk
+    local_model: LocalModel
+    client: SendOnceClient
+
+
+CURRENT_TRIP: ContextVar[Trip | None] = ContextVar("orchestrator_trip", default=None)
+"""The trip of this task; LiteLLM's hooks run in it."""
+
+
+_OWN_CLIENT_KINDS = frozenset({ProviderKind.OPENROUTER, ProviderKind.GOOGLE})
+"""The others go through the openai SDK, which keeps to `max_retries`."""
+
+
+class AttemptVetoedError(Exception):
+    """An attempt was stopped before it was sent.
+
+    The status 400 makes LiteLLM go to the next step at once; it retries other errors with sleeps.
+    """
+
+    status_code = 400
+
+
+class BudgetGuard(CustomLogger):
+    """Admits the attempts of a `Walk` and tells it of their failures."""
+
+    async def async_pre_call_deployment_hook(
+        self,
+        kwargs: dict[str, Any],
+        call_type: Any,  # noqa: ARG002 -- LiteLLM calls by keyword
+    ) -> dict[str, Any] | None:
+        """Stop an attempt that was not admitted; set the limits of one that was.
+
+        Raises:
+            AttemptVetoedError: the walk holds no money for this attempt.
+        """
+        trip = CURRENT_TRIP.get()
+        if trip is None:
+            return None
+        group = (kwargs.get("metadata") or {}).get("model_group")
+        try:
+            limits = trip.walk.begin(str(group))
+        except PermissionError as exc:
+            raise AttemptVetoedError(str(exc)) from exc
+        # The timeout stays that of the deployment: LiteLLM keeps a client for each value it has seen,
+        # and the walk's own timer ends the attempt.
+        changed = {**kwargs, "max_tokens": limits.max_tokens}
+        if limits.kind in _OWN_CLIENT_KINDS:
+            changed["client"] = trip.client
+        if limits.kind is ProviderKind.LOCAL:
+            changed["api_base"] = await _local_address(trip.local_model)
+        return changed
+
+    async def async_post_call_failure_deployment_hook(
+        self,
+        request_data: Any,  # noqa: ARG002
+        exception: Exception,
+        call_type: Any,  # noqa: ARG002
+        fallback_depth: int | None = None,  # noqa: ARG002
+    ) -> None:
+        """Tell the walk that its attempt failed."""
+        trip = CURRENT_TRIP.get()
+        if trip is not None:
+            trip.walk.fail(failure_of(exception))
+
+
+async def _local_address(local_model: LocalModel) -> str:
+    try:
+        return await local_model.base_url()
+    except LocalModelError as exc:
+        raise AttemptVetoedError(str(exc)) from exc
+
+
+GUARD = BudgetGuard()
+"""One guard serves every walk of the process: the walk comes with the task."""

@@ -1,0 +1,244 @@
+"""LiteLLM's Router, built from the catalogue and led along a walk.
+
+Of the Router we use what was measured to work: its provider transforms and its walk over
+per-request fallbacks, with our gate between the hops and our guard at every attempt. Its own
+retries, cooldowns, budgets, caches and money are switched off (docs/why/litellm.md).
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.calls import Delta, Message
+from orchestrator.catalog import Catalog, Deployment, ProviderKind
+from orchestrator.errors import StreamInterruptedError
+from orchestrator.gateway.answers import Answer, StreamedAnswer, UnreadableAnswerError, read_answer
+from orchestrator.gateway.local import LocalModel
+from orchestrator.gateway.translate import failure_of
+from orchestrator.gateway.walk import Walk
+from orchestrator.policy.failures import Failure, FailureKind
+
+_PREFIX: Mapping[ProviderKind, str] = {
+    ProviderKind.OPENROUTER: "openrouter",
+    ProviderKind.GOOGLE: "gemini",
+    ProviderKind.OPENAI: "openai",
+    ProviderKind.LOCAL: "openai",
+}
+_HOPS_MAX = 1_000
+"""Above any plan's length: the plan and the deadline limit the hops, not LiteLLM's count."""
+
+Emit = Callable[[Delta], None]
+"""Takes a piece of a streamed reply at once, without waiting for the reader."""
+
+
+class Connections:
+    """The HTTP client of one event loop, shared by the gateways of all configurations."""
+
+    def __init__(self) -> None:
+        """Open nothing yet."""
+        self._client: Any = None
+        self._made_in = 0
+
+    def client(self) -> Any:
+        """Return the client, made with its first use on the loop that will use it; a fork makes its own."""
+        if self._client is None or self._made_in != os.getpid():
+            from orchestrator.gateway.send_once import SendOnceClient  # noqa: PLC0415 -- needs LiteLLM
+
+            self._client = SendOnceClient()
+            self._made_in = os.getpid()
+        return self._client
+
+    async def close(self) -> None:
+        """Close the connections that are kept open."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+
+class Gateway:
+    """The way to every provider, for one configuration, on one event loop."""
+
+    def __init__(self, catalog: Catalog, *, local_model: LocalModel, connections: "Connections") -> None:
+        """Remember what to build the Router from; LiteLLM is loaded with the first call."""
+        self._catalog = catalog
+        self._local_model = local_model
+        self._connections = connections
+        self._router: Any = None
+
+    async def run(self, walk: Walk, *, emit: Emit | None = None) -> Answer:
+        """Lead `walk` to an answer; with `emit`, stream its pieces there.
+
+        Raises:
+            OrchestratorError: nobody answered; the walk's verdict.
+            StreamInterruptedError: a stream broke off after its first piece.
+        """
+        # LiteLLM's callback base class takes seconds to import, hence not at the head.
+        load_litellm()
+        from orchestrator.gateway.callbacks import CURRENT_TRIP, Trip  # noqa: PLC0415
+
+        token = CURRENT_TRIP.set(Trip(walk, self._local_model, self._connections.client()))
+        try:
+            while (step := await walk.next()) is not None:
+                answer = await self._try(walk, step.name, emit)
+                if answer is not None:
+                    walk.succeed(answer)
+                    return answer
+            raise walk.verdict()
+        finally:
+            CURRENT_TRIP.reset(token)
+
+    async def warm_up(self) -> None:
+        """Load LiteLLM and build the Router, so that the first request need not."""
+        await asyncio.get_running_loop().run_in_executor(None, load_litellm)
+        self._built()
+
+    async def _try(self, walk: Walk, name: str, emit: Emit | None) -> Answer | None:
+        """Let the Router go from `name` on; None when the walk has to choose again."""
+        streamed = StreamedAnswer()
+        try:
+            router = self._built()
+            async with asyncio.timeout(None) as timer:
+                walk.timer = timer
+                response = await router.acompletion(**_arguments(walk, name, stream=emit is not None))
+                if emit is None:
+                    return read_answer(response, reports_cost=_kind_of(walk) is ProviderKind.OPENROUTER)
+                return await _read_stream(response, streamed, walk, emit)
+        except TimeoutError:
+            walk.fail(Failure(FailureKind.TIMEOUT))
+        except UnreadableAnswerError as exc:
+            walk.fail(exc.failure, billed=exc.answer)
+        except Exception as exc:  # noqa: BLE001 -- LiteLLM raises anything; failure_of names it or says unknown
+            walk.fail(failure_of(exc))
+        finally:
+            walk.timer = None
+            walk.stream_began = False
+        if streamed.has_content:
+            msg = "the answer broke off in the middle; what had arrived is in partial_text, please ask again"
+            raise StreamInterruptedError(msg, partial_text=streamed.text)
+        return None
+
+    def _built(self) -> Any:
+        if self._router is None:
+            litellm = load_litellm()
+            self._router = litellm.Router(
+                model_list=[_model_entry(one) for one in self._catalog.deployments.values()],
+                num_retries=0,
+                max_fallbacks=_HOPS_MAX,
+                disable_cooldowns=True,
+                fallback_budget_check=_gate,
+                set_verbose=False,
+            )
+        return self._router
+
+
+def load_litellm() -> Any:
+    """Import LiteLLM once, kept from the network and from its own ideas of money and logging."""
+    global _litellm  # noqa: PLW0603 -- an import is process-wide, and so is its configuration
+    if _litellm is not None:
+        return _litellm
+    # Without these the import fetches a price map and tiktoken a vocabulary from the network.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_LOG", "ERROR")
+    import litellm  # noqa: PLC0415 -- takes seconds
+
+    os.environ.setdefault(
+        "TIKTOKEN_CACHE_DIR", str(Path(litellm.__file__).parent / "litellm_core_utils" / "tokenizers")
+    )
+    litellm.disable_hf_tokenizer_download = True
+    litellm.suppress_debug_info = True
+    litellm.expose_router_debug_in_errors = False
+    litellm.telemetry = False
+    litellm.drop_params = True
+    from orchestrator.gateway.callbacks import GUARD  # noqa: PLC0415 -- needs LiteLLM's base class
+
+    litellm.callbacks.append(GUARD)
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        # Their lines quote prompts, replies and providers' error bodies; ours say what happened.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    _litellm = litellm
+    return litellm
+
+
+_litellm: Any = None
+
+
+async def _gate(*, model: str, request_kwargs: Mapping[str, Any], **_: Any) -> bool:  # noqa: ARG001 -- LiteLLM's names
+    from orchestrator.gateway.callbacks import CURRENT_TRIP  # noqa: PLC0415 -- needs LiteLLM's base class
+
+    trip = CURRENT_TRIP.get()
+    if trip is None:
+        return True
+    error = sys.exception()
+    if trip.walk.open is not None and error is not None:
+        # LiteLLM tells no hook of a stream that breaks before its first words.
+        trip.walk.fail(failure_of(error))
+    return await trip.walk.gate(model)
+
+
+def _model_entry(deployment: Deployment) -> dict[str, Any]:
+    provider = deployment.provider
+    key = provider.api_key.get_secret_value() if provider.api_key else "none"
+    params: dict[str, Any] = {
+        "model": f"{_PREFIX[provider.kind]}/{deployment.upstream}",
+        "api_key": key or "none",
+        "max_retries": 0,
+        "num_retries": 0,
+        "timeout": provider.timeout_s,
+    }
+    if provider.base_url:
+        params["api_base"] = provider.base_url
+    if provider.headers:
+        params["extra_headers"] = dict(provider.headers)
+    return {"model_name": deployment.name, "litellm_params": params}
+
+
+def _arguments(walk: Walk, name: str, *, stream: bool) -> dict[str, Any]:
+    request = walk.terms.request
+    arguments: dict[str, Any] = {
+        "model": name,
+        "messages": [_plain(message) for message in request.messages],
+        "fallbacks": walk.rest(),
+        "num_retries": 0,
+        # LiteLLM's own logging is not used and costs a fifth of a call.
+        "no-log": True,
+        **request.sampling.as_wire(),
+    }
+    if stream:
+        arguments["stream"] = True
+        # Here and not in the guard: LiteLLM drops the usage it was not asked for by the caller.
+        arguments["stream_options"] = {"include_usage": True}
+    return arguments
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    return {key: value for key, value in message.items() if value is not None or key == "content"}
+
+
+async def _read_stream(response: Any, streamed: StreamedAnswer, walk: Walk, emit: Emit) -> Answer:
+    walk.stream_began = True
+    async for chunk in response:
+        delta = streamed.add(chunk)
+        if delta is not None:
+            walk.hear(delta.text)
+            emit(delta)
+    kind = _kind_of(walk)
+    # LiteLLM makes up a finish reason and a usage for a stream that merely ended; among the chunks
+    # that came from the provider there is a usage only when its last one arrived.
+    told_usage = any(getattr(chunk, "usage", None) for chunk in response.chunks)
+    if not told_usage and streamed.has_content and kind is not ProviderKind.LOCAL:
+        raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
+    if not told_usage:
+        streamed.usage = None
+    return streamed.whole(reports_cost=kind is ProviderKind.OPENROUTER)
+
+
+def _kind_of(walk: Walk) -> ProviderKind:
+    attempt = walk.open
+    if attempt is None:
+        # A late failure hook closed it: the answer that came after all belongs to nobody.
+        raise UnreadableAnswerError(Failure(FailureKind.UNKNOWN))
+    return attempt.step.deployment.provider.kind

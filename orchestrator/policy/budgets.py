@@ -1,0 +1,150 @@
+"""Which limits a request counts against, and when their windows end.
+
+A limit belongs to a scope (`all`, `tenant:acme`, `use_case:cost_sensitive`, `user:42`,
+`provider:google`, `tag:trial`) and a window (`request`, `day`, `month`). `tenant:*` gives every
+tenant the same limit, each its own; a limit written for one name replaces it. Days and months
+are calendar windows in the configured time zone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, field_validator
+
+from orchestrator.money import NanoUsd
+from orchestrator.settings import Settings, Usd
+
+SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "tag")
+
+
+class Window(StrEnum):
+    """The time a limit speaks of."""
+
+    REQUEST = "request"
+    DAY = "day"
+    MONTH = "month"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        msg = f"unknown time zone '{name}'; use a name such as Asia/Ho_Chi_Minh or UTC"
+        raise ValueError(msg) from exc
+    return name
+
+
+class LimitSettings(Settings):
+    """The limits of one scope, in dollars; a window that is left out has none."""
+
+    scope: Annotated[str, Field(min_length=1)]
+    """all, or a kind and a name: tenant:acme, use_case:..., user:..., provider:..., tag:...; * for every name."""
+    request: Usd | None = None
+    day: Usd | None = None
+    month: Usd | None = None
+
+    @field_validator("scope")
+    @classmethod
+    def _scope_is_known(cls, scope: str) -> str:
+        kind, _, name = scope.partition(":")
+        if kind not in SCOPE_KINDS or (kind == "all") == bool(name):
+            msg = f"'{scope}' is no scope; write all, or one of {', '.join(SCOPE_KINDS[1:])} with a name: tenant:acme"
+            raise ValueError(msg)
+        return scope
+
+
+class BudgetSettings(Settings):
+    """What may be spent."""
+
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    """Days and months begin at midnight of this zone."""
+    limits: tuple[LimitSettings, ...] = ()
+
+    @field_validator("limits")
+    @classmethod
+    def _once_each(cls, limits: tuple[LimitSettings, ...]) -> tuple[LimitSettings, ...]:
+        seen: set[str] = set()
+        for limit in limits:
+            if limit.scope in seen:
+                msg = f"scope '{limit.scope}' is limited twice; put its limits into one entry"
+                raise ValueError(msg)
+            seen.add(limit.scope)
+        return limits
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The day and month that a moment falls into, as the ledger keys them."""
+
+    day: str
+    """`2026-11-23`"""
+    month: str
+    """`2026-11`"""
+    day_ends_at: datetime
+    month_ends_at: datetime
+
+    def key(self, window: Window) -> str:
+        """Return the key of a window."""
+        return self.day if window is Window.DAY else self.month
+
+    def ends_at(self, window: Window) -> datetime:
+        """Return when a window ends."""
+        return self.day_ends_at if window is Window.DAY else self.month_ends_at
+
+
+def period_of(moment: datetime, time_zone: str) -> Period:
+    """Return the calendar windows of a moment; days of 23 or 25 hours are what the zone says."""
+    zone = ZoneInfo(time_zone)
+    local = moment.astimezone(zone)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    next_day = (midnight.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone)
+    next_month = (midnight.replace(day=1, tzinfo=None) + timedelta(days=32)).replace(day=1, tzinfo=zone)
+    return Period(f"{local:%Y-%m-%d}", f"{local:%Y-%m}", next_day, next_month)
+
+
+def scopes_of(
+    *, tenant: str, use_case: str, user: str | None, provider: str, tags: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return every scope that a send counts against, the widest first."""
+    scopes = ["all", f"tenant:{tenant}", f"use_case:{use_case}"]
+    if user is not None:
+        scopes.append(f"user:{user}")
+    scopes.append(f"provider:{provider}")
+    scopes.extend(f"tag:{tag}" for tag in sorted(set(tags)))
+    return tuple(scopes)
+
+
+class Limits:
+    """The configured limits, ready to be asked for a scope."""
+
+    def __init__(self, settings: BudgetSettings) -> None:
+        """Index the limits by scope."""
+        self.time_zone = settings.time_zone
+        self._by_scope: Mapping[str, LimitSettings] = {limit.scope: limit for limit in settings.limits}
+
+    def of(self, scope: str, window: Window) -> NanoUsd | None:
+        """Return the limit of a scope in a window; its own before that of every name, None for no limit."""
+        for key in (scope, f"{scope.partition(':')[0]}:*"):
+            limit = self._by_scope.get(key)
+            found = getattr(limit, window.value) if limit is not None else None
+            if found is not None:
+                return NanoUsd(found)
+        return None
+
+    def named(self) -> tuple[tuple[str, Window], ...]:
+        """Return each day and month that is limited for one named scope, or for all."""
+        return tuple(
+            (scope, window)
+            for scope in self._by_scope
+            for window in (Window.DAY, Window.MONTH)
+            if not scope.endswith(":*") and self.of(scope, window) is not None
+        )
+
+    def tightest_for_request(self, scopes: tuple[str, ...]) -> tuple[str, NanoUsd] | None:
+        """Return the scope with the smallest limit for a single request, and that limit."""
+        found = [(scope, limit) for scope in scopes if (limit := self.of(scope, Window.REQUEST)) is not None]
+        return min(found, key=lambda one: one[1], default=None)

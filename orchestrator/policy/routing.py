@@ -1,0 +1,304 @@
+"""Which deployments a request is put to, in which order, and why.
+
+`rank` filters what cannot or may not serve the request, scores the rest, and orders it. The score
+is the weighted sum of four factors, each 0 to 1 on a scale of its own, so that adding a model to
+the configuration never changes the score of another:
+
+    quality         the model's quality for the use case
+    cost            1 at $0.0001 a request, 0 at $0.10, on a logarithmic scale
+    speed           1 for an instant answer, 1/2 at 10 s, 1/(1 + t/10 s)
+    specialisation  the place in the use case's route, or a stated strength
+
+With `order: route` the use case's own order stands and the score is shown beside it; what the
+route does not name comes after it. With `order: score` the score decides. Either way a place where
+the request's money would not reach for the whole answer comes behind those where it does.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, model_validator
+
+from orchestrator.calls import Candidate, ChatRequest, Excluded, Plan
+from orchestrator.catalog import Capability, Deployment, Tier
+from orchestrator.money import NANO_PER_USD, NanoUsd
+from orchestrator.policy.estimate import Estimate, PromptSize, estimate
+from orchestrator.settings import Name, Seconds, Settings, Share
+
+_COST_SCALE_BEST_NUSD = NANO_PER_USD // 10_000
+_COST_SCALE_WORST_NUSD = NANO_PER_USD // 10
+_SPEED_HALF_S = 10.0
+_DEFAULT_LATENCY_S = 0.8
+_STRENGTH_WITHOUT_ROUTE = 0.5
+
+
+class Order(StrEnum):
+    """Who decides the order of a plan."""
+
+    ROUTE = "route"
+    SCORE = "score"
+
+
+class Weights(Settings):
+    """What counts how much in a score; the four add up to 1."""
+
+    quality: Share = 0.4
+    cost: Share = 0.3
+    speed: Share = 0.2
+    specialisation: Share = 0.1
+
+    @model_validator(mode="after")
+    def _add_up(self) -> "Weights":
+        total = self.quality + self.cost + self.speed + self.specialisation
+        if not math.isclose(total, 1.0, abs_tol=1e-6):
+            msg = f"the four weights must add up to 1, these add up to {total:g}"
+            raise ValueError(msg)
+        return self
+
+
+class RoutingSettings(Settings):
+    """How deployments are chosen."""
+
+    weights: Weights = Weights()
+    min_availability: Share = 0.95
+    """A deployment that answered a smaller part of its recent requests is left out."""
+    min_samples: PositiveInt = 20
+    """With fewer recent requests than this a deployment counts as available."""
+    availability_window_s: Seconds = 600.0
+    max_candidates: PositiveInt = 6
+    """How many deployments a plan holds at most, the emergency model among them."""
+
+
+class RouteStep(Settings):
+    """One place of a use case's route, with the reason for it."""
+
+    deployment: Name
+    reason: Annotated[str, Field(min_length=1)]
+
+
+class UseCaseSettings(Settings):
+    """What a use case asks for and whom it asks."""
+
+    description: str = ""
+    primary: RouteStep
+    fallbacks: tuple[RouteStep, ...] = ()
+    order: Order = Order.ROUTE
+    """route: as written here. score: best score first."""
+    quality_floor: Share = 0.0
+    """Models below this quality are used only when nothing better is left, and the reply says degraded."""
+    max_tokens: PositiveInt = 1024
+    """The output limit of a request that sets none."""
+    profile: Name = "interactive"
+    """The retry profile."""
+    weights: Weights | None = None
+    """Replaces routing.weights for this use case."""
+    cache_ttl_s: Seconds | None = None
+    """How long a reply may be repeated from the cache; 0 is never, None is cache.ttl_s."""
+
+    @property
+    def route(self) -> tuple[RouteStep, ...]:
+        """Return primary and fallbacks in their order."""
+        return (self.primary, *self.fallbacks)
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What is known of a deployment's recent conduct."""
+
+    availability: float | None = None
+    """The part of recent requests it answered; None with too few samples."""
+    latency_s: float | None = None
+    """Recent median; None when unknown."""
+    circuit_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What applies to one ranking, gathered by the caller."""
+
+    use_case_name: str
+    use_case: UseCaseSettings
+    routing: RoutingSettings
+    needs: frozenset[Capability]
+    ceiling: tuple[str, NanoUsd] | None
+    """The scope with the tightest limit for one request, and that limit."""
+    today: date
+    pinned: tuple[str, ...] | None = None
+    """The only deployments that may serve, when the caller named a model."""
+
+
+def needs_of(request: ChatRequest) -> frozenset[Capability]:
+    """Return what a request asks of a model beyond text."""
+    needs: set[Capability] = set()
+    if request.sampling.tools:
+        needs.add(Capability.TOOLS)
+    kind = (request.sampling.response_format or {}).get("type")
+    if kind == "json_schema":
+        needs.add(Capability.STRUCTURED_OUTPUT)
+    by_part = {"image_url": Capability.VISION, "input_audio": Capability.AUDIO, "file": Capability.PDF}
+    for message in request.messages:
+        content = message.get("content")
+        if isinstance(content, list | tuple):
+            needs.update(
+                by_part[part["type"]]
+                for part in content
+                if isinstance(part, Mapping) and part.get("type") in by_part
+            )
+    return frozenset(needs)
+
+
+def rank(
+    request: ChatRequest,
+    deployments: Sequence[Deployment],
+    *,
+    size: PromptSize,
+    rules: Rules,
+    vitals: Mapping[str, Vitals],
+) -> Plan:
+    """Return the plan for a request; its candidates are empty when nothing may serve it."""
+    wanted = request.max_tokens or rules.use_case.max_tokens
+    ceilings = [
+        limit for limit in (request.max_cost_nusd, rules.ceiling and rules.ceiling[1]) if limit is not None
+    ]
+    ceiling = min(ceilings, default=None)
+    kept: list[tuple[Deployment, Estimate]] = []
+    excluded: list[Excluded] = []
+    for one in deployments:
+        known = vitals.get(one.name, Vitals())
+        reason = _why_not(one, size, wanted=wanted, rules=rules, vitals=known)
+        found = None if reason else _estimate(one, size, wanted=wanted, ceiling=ceiling, today=rules.today)
+        if reason is None and found is None:
+            reason = "costs more than one request may"
+        if found is None:
+            excluded.append(Excluded(one.name, reason or ""))
+        else:
+            kept.append((one, found))
+    weights = rules.use_case.weights or rules.routing.weights
+    scored = [
+        _candidate(one, found, rules=rules, weights=weights, vitals=vitals.get(one.name, Vitals()))
+        for one, found in kept
+    ]
+    places = {one.name: _place(one, found, rules) for one, found in kept}
+    scored.sort(key=lambda candidate: (*places[candidate.deployment], -candidate.score, candidate.deployment))
+    chosen, left_out = _shortened(scored, places, rules)
+    return Plan(rules.use_case_name, tuple(chosen), (*excluded, *left_out))
+
+
+def _shortened(
+    scored: list[Candidate], places: Mapping[str, tuple[int, ...]], rules: Rules
+) -> tuple[list[Candidate], list[Excluded]]:
+    """Return the plan's first candidates and its emergency ones, and the rest with the reason."""
+    if rules.pinned is not None:
+        return scored, []
+    emergency = [one for one in scored if places[one.deployment][0]]
+    others = [one for one in scored if not places[one.deployment][0]]
+    room = max(1, rules.routing.max_candidates - len(emergency))
+    reason = f"stands behind the first {rules.routing.max_candidates} (routing.max_candidates)"
+    return [*others[:room], *emergency], [Excluded(one.deployment, reason) for one in others[room:]]
+
+
+def _estimate(
+    one: Deployment, size: PromptSize, *, wanted: int, ceiling: NanoUsd | None, today: date
+) -> Estimate | None:
+    return estimate(size, model=one.model, price=one.price.on(today), max_tokens=wanted, ceiling_nusd=ceiling)
+
+
+def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules, vitals: Vitals) -> str | None:
+    model = one.model
+    missing = rules.needs - model.capabilities
+    needed = size.input_expected_tokens + min(wanted, model.max_output_tokens)
+    seen = vitals.availability
+    reasons = (
+        (rules.pinned is not None and one.name not in rules.pinned, "another model was asked for by name"),
+        (bool(missing), f"cannot: {', '.join(sorted(missing))}"),
+        (
+            needed > model.context_tokens,
+            f"needs about {needed:,} tokens, its context holds {model.context_tokens:,}",
+        ),
+        (vitals.circuit_open, "circuit open after repeated failures"),
+        (
+            seen is not None and seen < rules.routing.min_availability,
+            f"availability {seen or 0:.0%} is under {rules.routing.min_availability:.0%}",
+        ),
+        (model.ends is not None and model.ends < rules.today, f"switched off by its vendor on {model.ends}"),
+    )
+    return next((reason for applies, reason in reasons if applies), None)
+
+
+def _place(one: Deployment, found: Estimate, rules: Rules) -> tuple[int, ...]:
+    if rules.pinned is not None:
+        return (0, 0, 0, one.provider.priority)
+    # The emergency model stays last whatever its score: it is free and fast, and poor.
+    emergency = int(one.model.tier is Tier.EMERGENCY)
+    below_floor = int(_quality(one, rules) < rules.use_case.quality_floor)
+    cut_short = int(found.clamped_from is not None)
+    names = [step.deployment for step in rules.use_case.route]
+    by_route = names.index(one.name) if one.name in names else len(names)
+    return (emergency, below_floor, cut_short, 0 if rules.use_case.order is Order.SCORE else by_route)
+
+
+def _candidate(
+    one: Deployment, found: Estimate, *, rules: Rules, weights: Weights, vitals: Vitals
+) -> Candidate:
+    parts = {
+        "quality": _quality(one, rules),
+        "cost": _cost_score(found.expected_nusd),
+        "speed": _speed_score(one, found, vitals),
+        "specialisation": _specialisation(one, rules),
+    }
+    score = sum(parts[name] * getattr(weights, name) for name in parts)
+    return Candidate(
+        deployment=one.name,
+        score=round(score, 4),
+        parts={name: round(value, 4) for name, value in parts.items()},
+        expected_nusd=found.expected_nusd,
+        bound_nusd=found.bound_nusd,
+        input_expected_tokens=found.size.input_expected_tokens,
+        input_bound_tokens=found.size.input_bound_tokens,
+        max_tokens=found.max_tokens,
+        reasons=_reasons(one, found, rules),
+    )
+
+
+def _quality(one: Deployment, rules: Rules) -> float:
+    return one.model.quality.get(rules.use_case_name, min(one.model.quality.values(), default=0.0))
+
+
+def _cost_score(cost: NanoUsd) -> float:
+    if cost <= _COST_SCALE_BEST_NUSD:
+        return 1.0
+    span = math.log(_COST_SCALE_WORST_NUSD / _COST_SCALE_BEST_NUSD)
+    return max(0.0, 1.0 - math.log(cost / _COST_SCALE_BEST_NUSD) / span)
+
+
+def _speed_score(one: Deployment, found: Estimate, vitals: Vitals) -> float:
+    planned_s = _DEFAULT_LATENCY_S + found.max_tokens * 0.4 / one.model.speed_tokens_per_s
+    latency_s = vitals.latency_s if vitals.latency_s is not None else planned_s
+    return 1.0 / (1.0 + latency_s / _SPEED_HALF_S)
+
+
+def _specialisation(one: Deployment, rules: Rules) -> float:
+    route = [step.deployment for step in rules.use_case.route]
+    if one.name in route:
+        return 1.0 - route.index(one.name) / (2 * len(route))
+    return _STRENGTH_WITHOUT_ROUTE if rules.use_case_name in one.model.strengths else 0.0
+
+
+def _reasons(one: Deployment, found: Estimate, rules: Rules) -> tuple[str, ...]:
+    reasons = [step.reason for step in rules.use_case.route if step.deployment == one.name]
+    if rules.pinned is not None:
+        reasons.insert(0, "asked for by name")
+    if not reasons:
+        strength = one.model.strengths.get(rules.use_case_name)
+        reasons.append(strength or "not in the route; used when the route is exhausted")
+    if _quality(one, rules) < rules.use_case.quality_floor:
+        reasons.append(f"below the quality floor {rules.use_case.quality_floor:g} of the use case")
+    if found.clamped_from is not None:
+        reasons.append(
+            f"max_tokens lowered from {found.clamped_from} to {found.max_tokens} to fit the limit of a request"
+        )
+    return tuple(reasons)

@@ -1,0 +1,55 @@
+"""Practice providers: a local server that speaks the wire formats of OpenRouter, OpenAI and Gemini.
+
+Answers are scripted or generated, faults come on demand, and a bill says what each provider
+charged. It listens on the loopback interface only.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.practice.answers import Answerer, PracticeAnswer, PracticeRequest, Scripted, ToolCall
+    from orchestrator.practice.bill import Bill, Charge, Delivered, PracticePrice
+    from orchestrator.practice.faults import Fault, FaultKind, FaultQueue
+    from orchestrator.practice.generated import Generated
+    from orchestrator.practice.server import PracticeError, PracticeServer
+
+__all__ = [
+    "Answerer",
+    "Bill",
+    "Charge",
+    "Delivered",
+    "Fault",
+    "FaultKind",
+    "FaultQueue",
+    "Generated",
+    "PracticeAnswer",
+    "PracticeError",
+    "PracticePrice",
+    "PracticeRequest",
+    "PracticeServer",
+    "Scripted",
+    "ToolCall",
+]
+
+_HOME_OF = {
+    **dict.fromkeys(("Answerer", "PracticeAnswer", "PracticeRequest", "Scripted", "ToolCall"), "answers"),
+    **dict.fromkeys(("Bill", "Charge", "Delivered", "PracticePrice"), "bill"),
+    **dict.fromkeys(("Fault", "FaultKind", "FaultQueue"), "faults"),
+    "Generated": "generated",
+    **dict.fromkeys(("PracticeError", "PracticeServer"), "server"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of an exported name when the name is first used."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the exported names."""
+    return sorted(__all__)

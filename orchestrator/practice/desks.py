@@ -1,0 +1,145 @@
+"""The providers' desks: which path means what, and in which wire format it is answered."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from orchestrator.practice import wire_accounts, wire_gemini, wire_openai
+from orchestrator.practice.answers import JsonObject
+from orchestrator.practice.bill import Bill, PriceList
+from orchestrator.practice.tokens import input_tokens
+from orchestrator.practice.wire import Envelope, Outcome, StreamWriter, WireCall
+from orchestrator.practice.wire_errors import Refusal, unknown_model
+
+PREFIXES = {"openrouter": "/openrouter/api/v1/", "openai": "/openai/v1/", "google": "/google/v1beta/"}
+DEFAULT_MODELS = {
+    "openrouter": ("openai/gpt-4o-mini", "anthropic/claude-sonnet-4.5", "google/gemini-2.5-flash"),
+    "openai": ("gpt-4o-mini", "gpt-4o"),
+    "google": ("gemini-2.5-flash", "gemini-2.5-pro"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A request for an answer, and how to write it."""
+
+    call: WireCall
+    whole: Callable[[Envelope, Outcome], JsonObject]
+    stream: Callable[[Envelope], StreamWriter]
+    id_prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Reads what comes in for a provider."""
+
+    prices: PriceList
+    bill: Bill
+    models: Mapping[str, Collection[str]] | None
+    """The models of each provider; None: any name is served."""
+
+    def read(
+        self, provider: str, *, method: str, path: str, query: Mapping[str, str], body: bytes
+    ) -> Chat | JsonObject:
+        """Return a request for an answer, or the JSON that answers any other request at once.
+
+        `path` is what follows the provider's prefix.
+
+        Raises:
+            Refusal: the path, the model or the body is wrong.
+        """
+        chat = self._chat(provider, path=path, query=query, body=body) if method == "POST" else None
+        if isinstance(chat, Chat):
+            self._check_model(provider, chat.call.request.model)
+        if chat is not None:
+            return chat
+        told = self._told(provider, path=path, query=query) if method == "GET" else None
+        if told is None:
+            raise Refusal(404, message=f"Unknown request URL: {method} {PREFIXES[provider]}{path}")
+        return told
+
+    def _chat(
+        self, provider: str, *, path: str, query: Mapping[str, str], body: bytes
+    ) -> Chat | JsonObject | None:
+        if provider == "google":
+            return self._gemini(path, query=query, body=body)
+        if path != "chat/completions":
+            return None
+        call = wire_openai.read_request(decoded(body), provider=provider)
+        prefix = "gen-" if provider == "openrouter" else "chatcmpl-"
+        return Chat(call, wire_openai.whole_reply, wire_openai.ChatStream, prefix)
+
+    def _gemini(self, path: str, *, query: Mapping[str, str], body: bytes) -> Chat | JsonObject | None:
+        model, colon, verb = path.removeprefix("models/").rpartition(":")
+        if not colon or verb not in {"generateContent", "streamGenerateContent", "countTokens"}:
+            return None
+        if verb == "streamGenerateContent" and query.get("alt") != "sse":
+            raise Refusal(400, message="practice providers stream with alt=sse only")
+        given = decoded(body)
+        counted = given.get("generateContentRequest", given)
+        call = wire_gemini.read_request(counted, model=model, stream=verb == "streamGenerateContent")
+        if verb == "countTokens":
+            self._check_model("google", model)
+            return {"totalTokens": input_tokens(call.request)}
+        return Chat(call, wire_gemini.whole_reply, wire_gemini.GeminiStream, "")
+
+    def _check_model(self, provider: str, model: str) -> None:
+        if self.models is not None and model not in self.models.get(provider, ()):
+            raise unknown_model(provider, model)
+
+    def _told(self, provider: str, *, path: str, query: Mapping[str, str]) -> JsonObject | None:
+        if provider == "openrouter":
+            return self._openrouter(path, query)
+        names = self._names(provider)
+        listed = wire_accounts.openai_models if provider == "openai" else wire_accounts.gemini_models
+        if path == "models":
+            return listed(names)
+        if not path.startswith("models/"):
+            return None
+        name = path.removeprefix("models/")
+        self._check_model(provider, name)
+        return wire_accounts.openai_model(name) if provider == "openai" else wire_accounts.gemini_model(name)
+
+    def _openrouter(self, path: str, query: Mapping[str, str]) -> JsonObject | None:
+        if path == "models":
+            names = self._names("openrouter")
+            return wire_accounts.openrouter_models(
+                (name, self.prices.price_of("openrouter", name)) for name in names
+            )
+        if path.startswith("models/") and path.endswith("/endpoints"):
+            name = path.removeprefix("models/").removesuffix("/endpoints")
+            self._check_model("openrouter", name)
+            return wire_accounts.openrouter_endpoints(name, self.prices.price_of("openrouter", name))
+        if path in {"key", "auth/key"}:
+            return wire_accounts.openrouter_key(self.bill.total_nusd("openrouter"))
+        if path == "credits":
+            return wire_accounts.openrouter_credits(self.bill.total_nusd("openrouter"))
+        if path == "generation":
+            charge = self.bill.find(query.get("id", ""))
+            if charge is None or charge.provider != "openrouter":
+                raise Refusal(404, message=f"Generation {query.get('id', '')} not found")
+            return wire_accounts.openrouter_generation(charge)
+        return None
+
+    def _names(self, provider: str) -> list[str]:
+        if self.models is not None:
+            return sorted(self.models.get(provider, ()))
+        priced = [model for owner, model in self.prices.prices if owner == provider]
+        return priced or list(DEFAULT_MODELS[provider])
+
+
+def decoded(body: bytes) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        Refusal: 400, when the body is anything else.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise Refusal(400, message="We could not parse the JSON body of your request.")
+    return value

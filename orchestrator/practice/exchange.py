@@ -1,0 +1,292 @@
+"""One answer on its way out: latency, faults, and a charge for exactly what was generated."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+
+import orjson
+from aiohttp import web
+
+from orchestrator.clock import Clock
+from orchestrator.practice.answers import Answerer, Finish, JsonObject, ToolCall
+from orchestrator.practice.bill import Bill, Charge, Delivered, PracticeUsage, PriceList
+from orchestrator.practice.connections import broken_body, cut, drip, dripped_body, forever, reset
+from orchestrator.practice.fault_kinds import Fault, FaultKind
+from orchestrator.practice.prompt_cache import PromptCache
+from orchestrator.practice.tokens import count_tokens, input_tokens, piece_bytes
+from orchestrator.practice.trim import trimmed
+from orchestrator.practice.wire import Envelope, Outcome, StreamWriter, WireCall
+from orchestrator.practice.wire_errors import HTML_PAGE, Refusal, error_body
+
+Renderer = Callable[[Envelope, Outcome], JsonObject]
+"""Writes an answer in one piece."""
+
+_KEEP_ALIVE_S = 0.5
+_AT_A_PIECE = frozenset(
+    {
+        FaultKind.CUT_STREAM,
+        FaultKind.END_STREAM,
+        FaultKind.STALL_STREAM,
+        FaultKind.MALFORMED_CHUNK,
+        FaultKind.ERROR_IN_200,
+    }
+)
+_SSE = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all exchanges of a server share."""
+
+    answerer: Answerer
+    prices: PriceList
+    bill: Bill
+    prompts: PromptCache
+    clock: Clock
+    latency_s: float
+    """Before the first byte of every answer."""
+    piece_latency_s: float
+    """Before every piece of a stream."""
+
+
+class Exchange:
+    """Answers one request over one connection."""
+
+    def __init__(
+        self, http: web.BaseRequest, *, call: WireCall, envelope: Envelope, house: House, fault: Fault | None
+    ) -> None:
+        """Take what the answer needs; nothing is sent yet."""
+        self._http = http
+        self._call = call
+        self._envelope = envelope
+        self._house = house
+        self._fault = fault
+        self._text: list[str] = []
+        self._tool_calls: list[ToolCall] = []
+        self._size_bytes = 0
+        self._pieces_sent = 0
+        self._finish_reason = "stop"
+        self._opened = False
+        self._settled = False
+        self._numbers = count()
+
+    @property
+    def _kind(self) -> FaultKind | None:
+        return None if self._fault is None else self._fault.kind
+
+    async def refuse(self) -> web.StreamResponse | None:
+        """Act out a fault that comes before any answer; None when there is an answer to come.
+
+        Raises:
+            Refusal: the fault is an HTTP error.
+        """
+        fault = self._fault
+        if fault is None:
+            return None
+        if fault.kind is FaultKind.STATUS:
+            raise self._refusal(fault)
+        if fault.kind is FaultKind.RESET:
+            await reset(self._http)
+        if fault.kind is FaultKind.SILENCE:
+            await forever()
+        if fault.kind is FaultKind.MALFORMED_BODY:
+            return web.Response(body=HTML_PAGE, content_type="text/html")
+        if fault.kind is FaultKind.ERROR_IN_200 and not self._call.stream:
+            body = orjson.dumps(error_body(self._envelope.provider, self._refusal(fault)))
+            return web.Response(body=body, content_type="application/json")
+        return None
+
+    async def whole(self, render: Renderer) -> web.StreamResponse:
+        """Send the answer in one piece, charged in full even if the client has gone by then.
+
+        Raises:
+            Refusal: the answerer could not answer; nothing was sent or charged.
+        """
+        try:
+            async for piece in self._pieces():
+                self._note(piece)
+            outcome = self._outcome()
+            await self._wait_whole()
+            body = orjson.dumps(render(self._envelope, outcome))
+            if self._fault is not None and self._kind in _AT_A_PIECE:
+                self._settle(Delivered.PARTIAL)
+                return await broken_body(self._http, body, kind=self._fault.kind)
+            if self._fault is not None and self._kind is FaultKind.DRIP:
+                response = await dripped_body(
+                    self._http, body, bytes_per_s=self._fault.bytes_per_s or 1, clock=self._house.clock
+                )
+                self._settle(Delivered.WHOLE)
+                return response
+            self._settle(Delivered.WHOLE)
+            return web.Response(body=body, content_type="application/json")
+        except Refusal:
+            self._settled = True
+            raise
+        finally:
+            self._settle(Delivered.NOTHING)
+
+    async def stream(self, writer: StreamWriter) -> web.StreamResponse:
+        """Send the answer in pieces, charged for what was sent when it breaks off.
+
+        Raises:
+            Refusal: the answerer could not begin; nothing was sent.
+        """
+        response = web.StreamResponse(headers=_SSE)
+        try:
+            await self._wait_stream(response, writer)
+            async for piece in self._pieces():
+                await self._open(response, writer)
+                if self._house.piece_latency_s:
+                    await self._house.clock.sleep(self._house.piece_latency_s)
+                if self._fault is not None and await self._interrupt(response, writer):
+                    return response
+                await self._send(response, self._written(piece, writer))
+                self._pieces_sent += 1
+            await self._open(response, writer)
+            if self._fault is not None and await self._interrupt(response, writer, at_end=True):
+                return response
+            outcome = self._outcome()
+            self._settle(Delivered.WHOLE)
+            await self._send(response, writer.ending(outcome))
+        except Refusal as refusal:
+            if not response.prepared:
+                self._settled = True
+                raise
+            await self._send(
+                response, writer.error(refusal.status, body=error_body(self._envelope.provider, refusal))
+            )
+        finally:
+            self._settle(Delivered.PARTIAL if self._pieces_sent else Delivered.NOTHING)
+        return response
+
+    async def _pieces(self) -> AsyncIterator[str | ToolCall]:
+        if self._kind is FaultKind.EMPTY_CONTENT:
+            return
+        async for piece in trimmed(
+            self._house.answerer.answer(self._call.request), request=self._call.request
+        ):
+            if isinstance(piece, Finish):
+                self._finish_reason = piece.reason
+            elif isinstance(piece, ToolCall) and not piece.id:
+                yield ToolCall(
+                    piece.name, piece.arguments, f"call_{self._envelope.reply_id[-8:]}_{next(self._numbers)}"
+                )
+            else:
+                yield piece
+
+    def _note(self, piece: str | ToolCall) -> None:
+        self._size_bytes += piece_bytes(piece)
+        if isinstance(piece, str):
+            self._text.append(piece)
+        else:
+            self._tool_calls.append(piece)
+
+    def _written(self, piece: str | ToolCall, writer: StreamWriter) -> bytes:
+        self._note(piece)
+        if isinstance(piece, str):
+            return writer.text(piece)
+        return writer.tool_call(piece, index=len(self._tool_calls) - 1)
+
+    @cached_property
+    def _input(self) -> tuple[int, int]:
+        """Input tokens, and how many of them are cached."""
+        request = self._call.request
+        tokens = input_tokens(request)
+        return tokens, self._house.prompts.cached_tokens(request, input_tokens=tokens)
+
+    def _outcome(self) -> Outcome:
+        tokens, cached_tokens = self._input
+        usage = PracticeUsage(tokens, count_tokens(self._size_bytes), cached_tokens)
+        price = self._house.prices.price_of(self._envelope.provider, self._envelope.model)
+        return Outcome(
+            "".join(self._text), tuple(self._tool_calls), self._finish_reason, usage, price.cost_of(usage)
+        )
+
+    def _settle(self, delivered: Delivered) -> None:
+        """Put what was generated so far on the bill, once."""
+        if self._settled:
+            return
+        self._settled = True
+        outcome = self._outcome()
+        self._house.bill.add(
+            Charge(
+                request_id=self._envelope.reply_id,
+                provider=self._envelope.provider,
+                model=self._envelope.model,
+                input_tokens=outcome.usage.input_tokens,
+                cached_input_tokens=outcome.usage.cached_input_tokens,
+                output_tokens=outcome.usage.output_tokens,
+                cost_nusd=outcome.cost_nusd,
+                streamed=self._call.stream,
+                delivered=delivered,
+            )
+        )
+
+    async def _wait_whole(self) -> None:
+        wait_s = self._house.latency_s + self._slowness_s
+        if wait_s:
+            await self._house.clock.sleep(wait_s)
+
+    async def _wait_stream(self, response: web.StreamResponse, writer: StreamWriter) -> None:
+        if self._house.latency_s:
+            await self._house.clock.sleep(self._house.latency_s)
+        left_s = self._slowness_s
+        if left_s:
+            await response.prepare(self._http)
+        while left_s > 0:
+            await self._send(response, writer.waiting())
+            await self._house.clock.sleep(min(_KEEP_ALIVE_S, left_s))
+            left_s -= _KEEP_ALIVE_S
+
+    @property
+    def _slowness_s(self) -> float:
+        return (self._fault.delay_s or 0.0) if self._fault is not None else 0.0
+
+    async def _open(self, response: web.StreamResponse, writer: StreamWriter) -> None:
+        if self._opened:
+            return
+        self._opened = True
+        if not response.prepared:
+            await response.prepare(self._http)
+        await self._send(response, writer.opening())
+
+    async def _send(self, response: web.StreamResponse, data: bytes) -> None:
+        if self._fault is not None and self._fault.kind is FaultKind.DRIP:
+            await drip(response, data, bytes_per_s=self._fault.bytes_per_s or 1, clock=self._house.clock)
+        elif data:
+            await response.write(data)
+
+    async def _interrupt(
+        self, response: web.StreamResponse, writer: StreamWriter, *, at_end: bool = False
+    ) -> bool:
+        """Act out a fault of the stream when its piece has come; True when the stream is over."""
+        fault = self._fault
+        if fault is None or fault.kind not in _AT_A_PIECE:
+            return False
+        if not at_end and self._pieces_sent < (fault.after_chunks or 0):
+            return False
+        self._fault = None
+        if fault.kind is FaultKind.MALFORMED_CHUNK:
+            await self._send(response, writer.malformed())
+            return False
+        if fault.kind is FaultKind.ERROR_IN_200:
+            # An error before the first piece is a failed request, and those are free.
+            self._settled = self._pieces_sent == 0
+            body = error_body(self._envelope.provider, self._refusal(fault))
+            await self._send(response, writer.error(fault.status or 0, body=body))
+            return True
+        self._settle(Delivered.PARTIAL if self._pieces_sent else Delivered.NOTHING)
+        if fault.kind is FaultKind.CUT_STREAM:
+            await cut(self._http)
+        if fault.kind is FaultKind.STALL_STREAM:
+            await forever()
+        return True
+
+    def _refusal(self, fault: Fault) -> Refusal:
+        return Refusal(
+            fault.status or 0,
+            reason=fault.reason,
+            model=self._envelope.model,
+            retry_after_s=fault.retry_after_s,
+        )

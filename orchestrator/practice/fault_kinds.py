@@ -1,0 +1,236 @@
+"""Faults on demand: what goes wrong, for whom, and how often.
+
+As text, for the command line: `<provider>:<kind>[=<value>][,<name>=<value>...]`
+
+    openrouter:status=503                       every request fails, until cleared
+    openrouter:status=429,retry_after_s=2,times=3
+    openai:status=400,reason=context_length
+    google:cut_stream=5,model=gemini-2.5-flash  the connection closes after 5 pieces
+    *:reset,times=1                             whichever provider is asked next
+
+`<value>` is the kind's main parameter; `times` and `model` go with every kind.
+"""
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+JsonValue = Any
+"""What stood in JSON or in a text."""
+
+PROVIDERS = ("openrouter", "openai", "google")
+ANY_PROVIDER = "*"
+REASONS = ("context_length", "content_filter", "insufficient_quota")
+
+
+class FaultKind(StrEnum):
+    """What goes wrong."""
+
+    STATUS = "status"
+    """An HTTP error in the provider's shape."""
+    RESET = "reset"
+    """The connection is reset (TCP RST) before an answer."""
+    SILENCE = "silence"
+    """The request is taken and never answered."""
+    SLOW_FIRST_TOKEN = "slow_first_token"  # noqa: S105 -- a token of text is no secret
+    """The answer begins late; a stream's headers come at once."""
+    CUT_STREAM = "cut_stream"
+    """The connection closes in the middle of the answer."""
+    END_STREAM = "end_stream"
+    """The stream ends properly for HTTP, but early: no finish reason, no usage, no `[DONE]`."""
+    STALL_STREAM = "stall_stream"
+    """The answer stops coming, the connection stays open."""
+    MALFORMED_CHUNK = "malformed_chunk"
+    """An event that is not JSON, then the stream goes on; an answer in one piece is broken JSON."""
+    MALFORMED_BODY = "malformed_body"
+    """200 with a page of HTML."""
+    EMPTY_CONTENT = "empty_content"
+    """200 with no content and an ordinary finish."""
+    ERROR_IN_200 = "error_in_200"
+    """200 with an error in the body, or as an event of the stream."""
+    DRIP = "drip"
+    """The answer comes a few bytes at a time."""
+
+
+_VALUE_OF = {
+    FaultKind.STATUS: "status",
+    FaultKind.SLOW_FIRST_TOKEN: "delay_s",
+    FaultKind.CUT_STREAM: "after_chunks",
+    FaultKind.END_STREAM: "after_chunks",
+    FaultKind.STALL_STREAM: "after_chunks",
+    FaultKind.MALFORMED_CHUNK: "after_chunks",
+    FaultKind.ERROR_IN_200: "status",
+    FaultKind.DRIP: "bytes_per_s",
+}
+"""The main parameter of each kind that has one."""
+
+_MORE_OF = {
+    FaultKind.STATUS: ("retry_after_s", "reason"),
+    FaultKind.ERROR_IN_200: ("after_chunks", "retry_after_s"),
+}
+_ALWAYS = ("times", "model")
+_DEFAULTS: dict[FaultKind, dict[str, Any]] = {
+    FaultKind.STATUS: {"status": 503},
+    FaultKind.SLOW_FIRST_TOKEN: {"delay_s": 5.0},
+    FaultKind.CUT_STREAM: {"after_chunks": 3},
+    FaultKind.END_STREAM: {"after_chunks": 3},
+    FaultKind.STALL_STREAM: {"after_chunks": 3},
+    FaultKind.MALFORMED_CHUNK: {"after_chunks": 3},
+    FaultKind.ERROR_IN_200: {"status": 502, "after_chunks": 0},
+    FaultKind.DRIP: {"bytes_per_s": 100},
+}
+_INTEGERS = frozenset({"times", "status", "after_chunks", "bytes_per_s"})
+_NUMBERS = frozenset({"retry_after_s", "delay_s"})
+_STATUS_MIN, _STATUS_MAX = 400, 599
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: its kind, whom it hits, how often, and the kind's parameters.
+
+    A parameter that the kind does not have is None; one that is left out gets the kind's default.
+
+    Raises:
+        ValueError: an unknown provider, a parameter of another kind, or one out of range.
+    """
+
+    provider: str
+    kind: FaultKind
+    model: str | None = None
+    """None: every model of the provider."""
+    times: int | None = None
+    """None: until cleared."""
+    status: int | None = None
+    reason: str | None = None
+    """A particular error of that status: context_length, content_filter or insufficient_quota."""
+    retry_after_s: float | None = None
+    delay_s: float | None = None
+    after_chunks: int | None = None
+    """Pieces of the answer (text or tool call) that are sent before; a shorter answer fails at its end."""
+    bytes_per_s: int | None = None
+
+    def __post_init__(self) -> None:
+        """Fill in the kind's defaults, then refuse what makes no sense."""
+        if self.provider not in (*PROVIDERS, ANY_PROVIDER):
+            msg = f"unknown provider {self.provider!r}; choose one of {', '.join(PROVIDERS)}, or * for any"
+            raise ValueError(msg)
+        object.__setattr__(self, "kind", _kind_of(self.kind))
+        for name, value in _DEFAULTS.get(self.kind, {}).items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        allowed = _parameters_of(self.kind)
+        for name, value in self._parameters():
+            _check(self.kind, name=name, value=value, allowed=allowed)
+
+    def hits(self, provider: str, model: str) -> bool:
+        """Tell whether a request to this provider and model meets the fault."""
+        return self.provider in (provider, ANY_PROVIDER) and self.model in (None, model)
+
+    @classmethod
+    def parse(cls, text: str) -> "Fault":
+        """Return the fault that a compact text names.
+
+        Raises:
+            ValueError: the text is wrong; the message names the choices.
+        """
+        provider, colon, rest = text.strip().partition(":")
+        if not colon:
+            msg = (
+                f"a fault reads <provider>:<kind>[=<value>], for example openrouter:status=503; got {text!r}"
+            )
+            raise ValueError(msg)
+        first, *others = rest.split(",")
+        name, equals, value = first.partition("=")
+        kind = _kind_of(name.strip())
+        given: dict[str, str] = {}
+        if equals:
+            if kind not in _VALUE_OF:
+                msg = f"{kind} takes no value; got {first!r}"
+                raise ValueError(msg)
+            given[_VALUE_OF[kind]] = value
+        for pair in others:
+            key, equals, value = pair.partition("=")
+            if not equals:
+                msg = f"expected <name>=<value> in {text!r}, got {pair!r}"
+                raise ValueError(msg)
+            given[key.strip()] = value
+        return cls.from_json({"provider": provider.strip(), "kind": kind, **given})
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Fault":
+        """Return the fault that a JSON object describes; numbers may be strings.
+
+        Raises:
+            ValueError: a key is missing, unknown, or its value is wrong.
+        """
+        known = {field.name for field in fields(cls)}
+        for name in value:
+            if name not in known:
+                kind = _kind_of(str(value.get("kind")))
+                msg = f"{kind} has no parameter {name!r}; choose from {', '.join(_parameters_of(kind))}"
+                raise ValueError(msg)
+        for name in ("provider", "kind"):
+            if not isinstance(value.get(name), str):
+                msg = f"a fault needs {name!r} as text, got {value.get(name)!r}"
+                raise ValueError(msg)  # noqa: TRY004 -- one error for all that is wrong with a fault
+        return cls(**{name: _typed(name, each) for name, each in value.items()})
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fault as a JSON object without the parameters that do not apply."""
+        return {"provider": self.provider, "kind": str(self.kind), **dict(self._parameters())}
+
+    def __str__(self) -> str:
+        """Return the compact text."""
+        main = _VALUE_OF.get(self.kind)
+        value = f"={getattr(self, main):g}" if main else ""
+        others = "".join(
+            f",{name}={each:g}" if isinstance(each, int | float) else f",{name}={each}"
+            for name, each in self._parameters()
+            if name != main and _DEFAULTS.get(self.kind, {}).get(name) != each
+        )
+        return f"{self.provider}:{self.kind}{value}{others}"
+
+    def _parameters(self) -> list[tuple[str, Any]]:
+        names = (field.name for field in fields(self) if field.name not in {"provider", "kind"})
+        return [(name, value) for name in names if (value := getattr(self, name)) is not None]
+
+
+def _parameters_of(kind: FaultKind) -> tuple[str, ...]:
+    main = (_VALUE_OF[kind],) if kind in _VALUE_OF else ()
+    return (*main, *_MORE_OF.get(kind, ()), *_ALWAYS)
+
+
+def _kind_of(name: str) -> FaultKind:
+    try:
+        return FaultKind(name)
+    except ValueError:
+        msg = f"unknown fault {name!r}; choose one of {', '.join(FaultKind)}"
+        raise ValueError(msg) from None
+
+
+def _typed(name: str, value: JsonValue) -> JsonValue:
+    try:
+        if name in _INTEGERS and value is not None:
+            return int(value)
+        if name in _NUMBERS and value is not None:
+            return float(value)
+    except (TypeError, ValueError):
+        msg = f"{name} must be a number, got {value!r}"
+        raise ValueError(msg) from None
+    return value
+
+
+def _check(kind: FaultKind, *, name: str, value: JsonValue, allowed: tuple[str, ...]) -> None:
+    if name not in allowed:
+        msg = f"{kind} has no parameter {name!r}; choose from {', '.join(allowed)}"
+    elif name == "status" and not _STATUS_MIN <= value <= _STATUS_MAX:
+        msg = f"status must be an HTTP error, {_STATUS_MIN} to {_STATUS_MAX}; got {value}"
+    elif name == "reason" and value not in REASONS:
+        msg = f"unknown reason {value!r}; choose one of {', '.join(REASONS)}"
+    elif name in {"times", "bytes_per_s"} and value < 1:
+        msg = f"{name} must be at least 1, got {value}"
+    elif name in _INTEGERS | _NUMBERS and not 0 <= value < float("inf"):
+        msg = f"{name} must not be negative, got {value}"
+    else:
+        return
+    raise ValueError(msg)

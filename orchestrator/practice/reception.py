@@ -1,0 +1,159 @@
+"""Takes requests in: whose they are, whether the key is right, which fault they meet, who answers."""
+
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from orchestrator.practice.control import PREFIX as CONTROL_PREFIX
+from orchestrator.practice.control import Control
+from orchestrator.practice.desks import PREFIXES, Chat, Desk
+from orchestrator.practice.exchange import Exchange, House
+from orchestrator.practice.faults import FaultQueue
+from orchestrator.practice.wire import Envelope
+from orchestrator.practice.wire_errors import Refusal, error_body, error_headers, no_key
+
+_SECRET_HEADERS = frozenset(
+    {"authorization", "x-goog-api-key", "api-key", "x-api-key", "cookie", "proxy-authorization"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRequest:
+    """A request as it came in, without its keys."""
+
+    provider: str
+    model: str | None
+    """None where no answer was asked for, or the request could not be read."""
+    method: str
+    path: str
+    """Without the query."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: dict[str, Any] | None
+    """None when it was empty or no JSON object."""
+
+
+class Reception:
+    """Answers every HTTP request of a practice server."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        house: House,
+        faults: FaultQueue,
+        api_keys: frozenset[str] | None,
+        requests_kept: int,
+    ) -> None:
+        """Take the server's parts; `api_keys` None lets everyone in."""
+        self._desk = desk
+        self._house = house
+        self._faults = faults
+        self._control = Control(faults=faults, bill=house.bill)
+        self._api_keys = api_keys
+        self.seen: deque[SeenRequest] = deque(maxlen=requests_kept)
+        # Ids stay unique when a server is started again beside the same ledger.
+        self._seed = secrets.token_hex(4)
+        self._numbers = count(1)
+
+    async def answer(self, http: web.BaseRequest) -> web.StreamResponse:
+        """Return the response to one request, an error in the provider's own shape included."""
+        body = await http.read()
+        path = http.path
+        for provider, prefix in PREFIXES.items():
+            if path.startswith(prefix):
+                return await self._provider(
+                    http, provider=provider, path=path.removeprefix(prefix), body=body
+                )
+        try:
+            control_path = path.removeprefix(CONTROL_PREFIX) if path.startswith(CONTROL_PREFIX) else path
+            return _json(self._control.answer(http.method, path=control_path, query=http.query, body=body))
+        except Refusal as refusal:
+            return _json(
+                {"error": {"message": refusal.message, "code": refusal.status}}, status=refusal.status
+            )
+
+    async def _provider(
+        self, http: web.BaseRequest, *, provider: str, path: str, body: bytes
+    ) -> web.StreamResponse:
+        asked: Chat | dict[str, Any] | None = None
+        model = ""
+        try:
+            self._check_key(http, provider)
+            asked = self._desk.read(provider, method=http.method, path=path, query=http.query, body=body)
+            if not isinstance(asked, Chat):
+                return _json(asked)
+            model = asked.call.request.model
+        except Refusal as refusal:
+            return _refused(provider, refusal)
+        finally:
+            self._remember(http, provider=provider, model=model or None, body=body)
+        try:
+            return await self._chat(http, asked)
+        except Refusal as refusal:
+            return _refused(provider, refusal)
+
+    async def _chat(self, http: web.BaseRequest, chat: Chat) -> web.StreamResponse:
+        request = chat.call.request
+        envelope = Envelope(
+            reply_id=f"{chat.id_prefix}{self._seed}{next(self._numbers):08x}",
+            created_s=int(self._house.clock.now().timestamp()),
+            provider=request.provider,
+            model=request.model,
+            include_usage=chat.call.include_usage,
+        )
+        fault = self._faults.take(request.provider, request.model)
+        exchange = Exchange(http, call=chat.call, envelope=envelope, house=self._house, fault=fault)
+        if fault is not None:
+            refused = await exchange.refuse()
+            if refused is not None:
+                return refused
+        if chat.call.stream:
+            return await exchange.stream(chat.stream(envelope))
+        return await exchange.whole(chat.whole)
+
+    def _check_key(self, http: web.BaseRequest, provider: str) -> None:
+        if self._api_keys is None:
+            return
+        if provider == "google":
+            given = http.headers.get("x-goog-api-key") or http.query.get("key") or ""
+        else:
+            given = http.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+        if given not in self._api_keys:
+            raise no_key(provider, given=bool(given))
+
+    def _remember(self, http: web.BaseRequest, *, provider: str, model: str | None, body: bytes) -> None:
+        headers = {name.lower(): value for name, value in http.headers.items()}
+        for name in _SECRET_HEADERS & headers.keys():
+            del headers[name]
+        self.seen.append(SeenRequest(provider, model, http.method, http.path, headers, _object(body)))
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    if not body:
+        return None
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _json(
+    value: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(value), status=status, headers=headers, content_type="application/json"
+    )
+
+
+def _refused(provider: str, refusal: Refusal) -> web.Response:
+    return _json(
+        error_body(provider, refusal), status=refusal.status, headers=error_headers(provider, refusal)
+    )

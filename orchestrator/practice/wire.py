@@ -1,0 +1,73 @@
+"""What every wire format must be able to do, and the nouns they share."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.money import NanoUsd
+from orchestrator.practice.answers import JsonObject, PracticeRequest, ToolCall
+from orchestrator.practice.bill import PracticeUsage
+
+
+@dataclass(frozen=True, slots=True)
+class WireCall:
+    """A request as it was read from the wire."""
+
+    request: PracticeRequest
+    stream: bool
+    include_usage: bool = True
+    """Whether a stream says its usage at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What is the same in every part of one reply."""
+
+    reply_id: str
+    created_s: int
+    """Seconds since 1970."""
+    provider: str
+    model: str
+    include_usage: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished answer with its usage and cost."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    finish_reason: str
+    usage: PracticeUsage
+    cost_nusd: NanoUsd
+
+
+class StreamWriter(Protocol):
+    """Writes one streamed reply; every method returns whole server-sent events."""
+
+    def opening(self) -> bytes:
+        """Return what comes before the first piece."""
+        ...
+
+    def waiting(self) -> bytes:
+        """Return what the provider sends while nothing is ready yet; may be empty."""
+        ...
+
+    def text(self, piece: str) -> bytes:
+        """Return a piece of text."""
+        ...
+
+    def tool_call(self, call: ToolCall, *, index: int) -> bytes:
+        """Return a whole tool call, in as many events as the provider would use."""
+        ...
+
+    def ending(self, outcome: Outcome) -> bytes:
+        """Return the finish, the usage where it belongs, and the end mark."""
+        ...
+
+    def error(self, status: int, *, body: JsonObject) -> bytes:
+        """Return an error event; `body` is the provider's error body."""
+        ...
+
+    def malformed(self) -> bytes:
+        """Return an event that is not valid JSON."""
+        ...

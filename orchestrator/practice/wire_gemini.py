@@ -1,0 +1,245 @@
+"""The wire format of Gemini's `generateContent` and `streamGenerateContent`.
+
+Requests are read in both spellings, `systemInstruction` (Google's clients) and
+`system_instruction` (LiteLLM), and become messages, tools and formats in OpenAI's shape.
+"""
+
+import orjson
+
+from orchestrator.practice.answers import JsonObject, JsonValue, PracticeRequest, ToolCall
+from orchestrator.practice.wire import Envelope, Outcome, WireCall
+from orchestrator.practice.wire_errors import Refusal
+
+_FINISH = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
+_CHOICES = {"AUTO": "auto", "NONE": "none", "ANY": "required", "VALIDATED": "auto"}
+_ROLES = {"model": "assistant", "user": "user", "function": "user", "system": "system"}
+
+
+def read_request(body: JsonObject, *, model: str, stream: bool) -> WireCall:
+    """Return the request in a decoded body.
+
+    Raises:
+        Refusal: 400, when it has no contents.
+    """
+    contents = body.get("contents")
+    if isinstance(contents, dict):
+        contents = [contents]
+    if not isinstance(contents, list) or not contents or not all(isinstance(each, dict) for each in contents):
+        raise Refusal(400, "* GenerateContentRequest.contents: contents is not specified")
+    config = _either(body, "generationConfig") or {}
+    choice, forced = _tool_choice(body)
+    request = PracticeRequest(
+        provider="google",
+        model=model,
+        messages=tuple(_messages(_either(body, "systemInstruction"), contents)),
+        tools=tuple(_tools(body)),
+        tool_choice=choice,
+        forced_tool=forced,
+        response_format=_response_format(config),
+        max_tokens=_either(config, "maxOutputTokens"),
+        stop=tuple(_either(config, "stopSequences") or ()),
+        temperature=config.get("temperature"),
+    )
+    return WireCall(request=request, stream=stream)
+
+
+def whole_reply(envelope: Envelope, outcome: Outcome) -> JsonObject:
+    """Return the body of an answer in one piece."""
+    parts = [{"text": outcome.text}] if outcome.text else []
+    parts += [_call_part(call) for call in outcome.tool_calls]
+    return _reply(envelope, parts=parts, finish=outcome.finish_reason, usage=usage_json(outcome))
+
+
+def usage_json(outcome: Outcome) -> JsonObject:
+    """Return the usage metadata."""
+    usage = outcome.usage
+    told: JsonObject = {
+        "promptTokenCount": usage.input_tokens,
+        "candidatesTokenCount": usage.output_tokens,
+        "totalTokenCount": usage.input_tokens + usage.output_tokens,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input_tokens}],
+    }
+    if usage.cached_input_tokens:
+        told["cachedContentTokenCount"] = usage.cached_input_tokens
+    return told
+
+
+class GeminiStream:
+    """Writes a streamed reply of Gemini, one `GenerateContentResponse` an event."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        """Prepare the parts that are the same in every event."""
+        self._envelope = envelope
+        pattern = orjson.dumps(_reply(envelope, parts=[{"text": "\0"}]))
+        before, after = pattern.split(orjson.dumps("\0"))
+        self._before, self._after = b"data: " + before, after + b"\r\n\r\n"
+
+    def opening(self) -> bytes:
+        """Return nothing: the first event is the first piece."""
+        return b""
+
+    def waiting(self) -> bytes:
+        """Return nothing: Gemini is silent until it has something to say."""
+        return b""
+
+    def text(self, piece: str) -> bytes:
+        """Return a piece of text."""
+        return self._before + orjson.dumps(piece) + self._after
+
+    def tool_call(self, call: ToolCall, *, index: int) -> bytes:  # noqa: ARG002 -- Gemini numbers no calls
+        """Return the call in one event."""
+        return _event(_reply(self._envelope, parts=[_call_part(call)]))
+
+    def ending(self, outcome: Outcome) -> bytes:
+        """Return the event with the finish reason and the usage; there is no end mark."""
+        parts = [{"text": ""}] if outcome.text or outcome.tool_calls else []
+        return _event(
+            _reply(self._envelope, parts=parts, finish=outcome.finish_reason, usage=usage_json(outcome))
+        )
+
+    def error(self, status: int, *, body: JsonObject) -> bytes:  # noqa: ARG002 -- it is in the body
+        """Return the error as an event."""
+        return _event(body)
+
+    def malformed(self) -> bytes:
+        """Return an event that breaks off in the middle."""
+        return self._before + b'"bro\r\n\r\n'
+
+
+def _event(reply: JsonObject) -> bytes:
+    return b"data: " + orjson.dumps(reply) + b"\r\n\r\n"
+
+
+def _reply(
+    envelope: Envelope, *, parts: list[JsonObject], finish: str | None = None, usage: JsonObject | None = None
+) -> JsonObject:
+    content: JsonObject = {"parts": parts, "role": "model"} if parts else {"role": "model"}
+    candidate: JsonObject = {"content": content, "index": 0}
+    if finish is not None:
+        candidate["finishReason"] = _FINISH.get(finish, "OTHER")
+    reply: JsonObject = {
+        "candidates": [candidate],
+        "modelVersion": envelope.model,
+        "responseId": envelope.reply_id,
+    }
+    if usage is not None:
+        reply["usageMetadata"] = usage
+    return reply
+
+
+def _call_part(call: ToolCall) -> JsonObject:
+    try:
+        arguments = orjson.loads(call.arguments)
+    except orjson.JSONDecodeError:
+        # Gemini sends decoded arguments, so broken ones cannot be shown; it leaves them out.
+        arguments = {}
+    return {"functionCall": {"name": call.name, "args": arguments}}
+
+
+def _either(value: JsonObject, camel: str) -> JsonValue:
+    if camel in value:
+        return value[camel]
+    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in camel)
+    return value.get(snake)
+
+
+def _messages(system: JsonObject | None, contents: list[JsonObject]) -> list[JsonObject]:
+    messages: list[JsonObject] = []
+    if isinstance(system, dict) and _texts(system.get("parts")):
+        messages.append({"role": "system", "content": _texts(system.get("parts"))})
+    for content in contents:
+        messages.extend(_message(content))
+    return messages
+
+
+def _message(content: JsonObject) -> list[JsonObject]:
+    parts = content.get("parts") or []
+    role = _ROLES.get(content.get("role", "user"), "user")
+    results = [_result(found) for part in parts if (found := _either(part, "functionResponse"))]
+    calls = [_call(found) for part in parts if (found := _either(part, "functionCall"))]
+    media = [{"type": "media"} for part in parts if _either(part, "inlineData") or _either(part, "fileData")]
+    text = _texts(parts)
+    message: JsonObject = {
+        "role": role,
+        "content": [{"type": "text", "text": text}, *media] if media else text,
+    }
+    if calls:
+        message["tool_calls"] = calls
+    return [*results, message] if text or calls or media or not results else results
+
+
+def _texts(parts: list[JsonObject] | JsonObject | None) -> str:
+    listed = [parts] if isinstance(parts, dict) else parts or []
+    return "\n".join(
+        part["text"] for part in listed if isinstance(part.get("text"), str) and not part.get("thought")
+    )
+
+
+def _result(found: JsonObject) -> JsonObject:
+    response = found.get("response")
+    value = response
+    if isinstance(response, dict) and len(response) == 1:
+        value = next(iter(response.values()))
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return {"role": "tool", "name": found.get("name"), "tool_call_id": found.get("id") or "", "content": text}
+
+
+def _call(found: JsonObject) -> JsonObject:
+    arguments = orjson.dumps(found.get("args") or {}).decode()
+    return {
+        "id": found.get("id") or "",
+        "type": "function",
+        "function": {"name": found.get("name"), "arguments": arguments},
+    }
+
+
+def _tools(body: JsonObject) -> list[JsonObject]:
+    found = []
+    for group in body.get("tools") or ():
+        for tool in _either(group, "functionDeclarations") or ():
+            parameters = _either(tool, "parametersJsonSchema") or tool.get("parameters") or {}
+            found.append(
+                {
+                    "name": tool.get("name"),
+                    "description": tool.get("description", ""),
+                    "parameters": json_schema(parameters),
+                }
+            )
+    return found
+
+
+def _tool_choice(body: JsonObject) -> tuple[str, str | None]:
+    config = _either(_either(body, "toolConfig") or {}, "functionCallingConfig") or {}
+    choice = _CHOICES.get(str(config.get("mode", "AUTO")).upper(), "auto")
+    allowed = _either(config, "allowedFunctionNames") or []
+    if choice == "required" and len(allowed) == 1:
+        return "named", allowed[0]
+    return choice, None
+
+
+def _response_format(config: JsonObject) -> JsonObject | None:
+    schema = _either(config, "responseJsonSchema") or _either(config, "responseSchema")
+    if schema:
+        return {"type": "json_schema", "json_schema": {"name": "response", "schema": json_schema(schema)}}
+    return {"type": "json_object"} if _either(config, "responseMimeType") == "application/json" else None
+
+
+def json_schema(schema: JsonValue) -> JsonValue:
+    """Return Gemini's OpenAPI schema as JSON schema: type names in lower case, nullable as a type."""
+    if isinstance(schema, list):
+        return [json_schema(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {
+        key: json_schema(value) for key, value in schema.items() if key not in {"type", "nullable", "enum"}
+    }
+    if "enum" in schema:
+        plain["enum"] = schema["enum"]
+    kind = schema.get("type")
+    if isinstance(kind, dict):
+        plain["type"] = json_schema(kind)
+    elif isinstance(kind, str):
+        plain["type"] = [kind.lower(), "null"] if schema.get("nullable") else kind.lower()
+    elif kind is not None:
+        plain["type"] = kind
+    return plain

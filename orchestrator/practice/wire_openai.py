@@ -1,0 +1,209 @@
+"""The wire format of `/chat/completions`, as OpenAI and OpenRouter speak it.
+
+Where they differ: OpenRouter's ids begin with `gen-`, it names the `provider` that answered, sends
+`native_finish_reason`, comments while a stream waits, and usage with its cost in every reply;
+OpenAI sends a stream's usage only when asked for it.
+"""
+
+from typing import cast
+
+import orjson
+
+from orchestrator.money import to_usd
+from orchestrator.practice.answers import JsonObject, JsonValue, PracticeRequest, ToolCall
+from orchestrator.practice.wire import Envelope, Outcome, WireCall
+from orchestrator.practice.wire_errors import Refusal
+
+UPSTREAM = "Practice"
+"""The upstream provider that OpenRouter's replies name."""
+
+_ARGUMENT_PIECE = 24
+
+
+def read_request(body: JsonObject, *, provider: str) -> WireCall:
+    """Return the request in a decoded body.
+
+    Raises:
+        Refusal: 400, when it has no model or messages, or asks for more than one answer.
+    """
+    model = body.get("model") or next(iter(body.get("models") or ()), None)
+    if not isinstance(model, str):
+        raise Refusal(400, "you must provide a model parameter")
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages or not all(isinstance(each, dict) for each in messages):
+        raise Refusal(400, "Invalid value for 'messages': expected an array of at least one message.")
+    if body.get("n") not in (None, 1):
+        raise Refusal(400, "Invalid value for 'n': practice providers give one answer.")
+    choice, forced = _tool_choice(body.get("tool_choice"))
+    request = PracticeRequest(
+        provider=provider,
+        model=model,
+        messages=tuple(messages),
+        tools=tuple(tool["function"] for tool in body.get("tools") or () if "function" in tool),
+        tool_choice=choice,
+        forced_tool=forced,
+        response_format=_response_format(body.get("response_format")),
+        max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
+        stop=_stops(body.get("stop")),
+        temperature=body.get("temperature"),
+    )
+    options = body.get("stream_options") or {}
+    include_usage = provider == "openrouter" or bool(options.get("include_usage"))
+    return WireCall(request=request, stream=bool(body.get("stream")), include_usage=include_usage)
+
+
+def whole_reply(envelope: Envelope, outcome: Outcome) -> JsonObject:
+    """Return the body of an answer in one piece."""
+    message: JsonObject = {"role": "assistant", "content": outcome.text, "refusal": None}
+    if outcome.tool_calls:
+        message["content"] = outcome.text or None
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in outcome.tool_calls
+        ]
+    choice: JsonObject = {
+        "index": 0,
+        "message": message,
+        "finish_reason": outcome.finish_reason,
+        "logprobs": None,
+    }
+    reply = _head(envelope, kind="chat.completion")
+    if envelope.provider == "openrouter":
+        choice["native_finish_reason"] = outcome.finish_reason
+        message["reasoning"] = None
+    reply["choices"] = [choice]
+    reply["usage"] = usage_json(envelope, outcome)
+    return reply
+
+
+def usage_json(envelope: Envelope, outcome: Outcome) -> JsonObject:
+    """Return the usage object; OpenRouter's has the cost in dollars."""
+    usage = outcome.usage
+    told: JsonObject = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    }
+    if envelope.provider == "openrouter":
+        told["cost"] = float(to_usd(outcome.cost_nusd))
+        told["is_byok"] = False
+        told["cost_details"] = {"upstream_inference_cost": None}
+    return told
+
+
+class ChatStream:
+    """Writes a streamed reply of OpenAI or OpenRouter."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        """Prepare the parts that are the same in every event."""
+        self._envelope = envelope
+        self._openrouter = envelope.provider == "openrouter"
+        head = _head(envelope, kind="chat.completion.chunk")
+        if envelope.include_usage and not self._openrouter:
+            head["usage"] = None
+        self._head = head
+        # Every piece of text differs only in its content, so the rest is encoded once.
+        pattern = orjson.dumps(self._chunk({"content": "\0"}))
+        before, after = pattern.split(orjson.dumps("\0"))
+        self._before, self._after = b"data: " + before, after + b"\n\n"
+
+    def opening(self) -> bytes:
+        """Return OpenRouter's comment, and the event that names the role."""
+        return self.waiting() + _event(self._chunk({"role": "assistant", "content": "", "refusal": None}))
+
+    def waiting(self) -> bytes:
+        """Return OpenRouter's keep-alive comment; OpenAI sends nothing."""
+        return b": OPENROUTER PROCESSING\n\n" if self._openrouter else b""
+
+    def text(self, piece: str) -> bytes:
+        """Return a piece of text."""
+        return self._before + orjson.dumps(piece) + self._after
+
+    def tool_call(self, call: ToolCall, *, index: int) -> bytes:
+        """Return the call's name, then its arguments in several deltas."""
+        begun = {
+            "index": index,
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": ""},
+        }
+        events = [_event(self._chunk({"tool_calls": [begun]}))]
+        for at in range(0, len(call.arguments), _ARGUMENT_PIECE):
+            part = {"arguments": call.arguments[at : at + _ARGUMENT_PIECE]}
+            events.append(_event(self._chunk({"tool_calls": [{"index": index, "function": part}]})))
+        return b"".join(events)
+
+    def ending(self, outcome: Outcome) -> bytes:
+        """Return the finish reason, the usage if it is told, and `[DONE]`."""
+        parts = [_event(self._chunk({}, finish_reason=outcome.finish_reason))]
+        if self._envelope.include_usage:
+            usage = usage_json(self._envelope, outcome)
+            # OpenRouter's last chunk has an empty delta, OpenAI's has no choices.
+            last = (
+                self._chunk({"role": "assistant", "content": ""})
+                if self._openrouter
+                else {**self._head, "choices": []}
+            )
+            parts.append(_event({**last, "usage": usage}))
+        parts.append(b"data: [DONE]\n\n")
+        return b"".join(parts)
+
+    def error(self, status: int, *, body: JsonObject) -> bytes:
+        """Return an error event; OpenRouter's is a chunk with finish reason `error`."""
+        if not self._openrouter:
+            return _event(body)
+        return _event(
+            {
+                **self._chunk({"content": ""}, finish_reason="error"),
+                "error": {**body["error"], "code": status},
+            }
+        )
+
+    def malformed(self) -> bytes:
+        """Return a chunk that breaks off in the middle."""
+        return self._before + b'"bro\n\n'
+
+    def _chunk(self, delta: JsonObject, *, finish_reason: str | None = None) -> JsonObject:
+        choice: JsonObject = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+        if self._openrouter:
+            choice["native_finish_reason"] = finish_reason
+        return {**self._head, "choices": [choice]}
+
+
+def _head(envelope: Envelope, *, kind: str) -> JsonObject:
+    head: JsonObject = {
+        "id": envelope.reply_id,
+        "object": kind,
+        "created": envelope.created_s,
+        "model": envelope.model,
+        "system_fingerprint": None,
+    }
+    if envelope.provider == "openrouter":
+        head["provider"] = UPSTREAM
+    else:
+        head["service_tier"] = "default"
+    return head
+
+
+def _event(chunk: JsonObject) -> bytes:
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+
+def _tool_choice(choice: JsonValue) -> tuple[str, str | None]:
+    if isinstance(choice, dict):
+        name = (choice.get("function") or {}).get("name")
+        return ("named", name) if isinstance(name, str) else ("auto", None)
+    return ("required" if choice == "any" else choice or "auto"), None
+
+
+def _response_format(value: JsonValue) -> JsonObject | None:
+    if not isinstance(value, dict) or value.get("type") == "text":
+        return None
+    return cast("JsonObject", value)
+
+
+def _stops(value: JsonValue) -> tuple[str, ...]:
+    given = [value] if isinstance(value, str) else value or []
+    return tuple(stop for stop in given if stop)

@@ -1,0 +1,1 @@
+"""What is remembered between requests: money, replies, health and rate limits."""

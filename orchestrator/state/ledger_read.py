@@ -1,0 +1,164 @@
+"""Reads the ledger for reports: read-only, one consistent view, never in the way of a send.
+
+    with LedgerReader(path) as reader:
+        attempts = reader.attempts(month="2026-11")
+
+The file is opened read-only, so a report can neither create nor change a ledger.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from orchestrator.errors import LedgerError
+from orchestrator.money import NanoUsd
+from orchestrator.state.ledger_schema import VERSION
+
+_OPERATIONS = (
+    "SELECT id, started_at, day, tenant, use_case, outcome, error, cached, degraded, deployment, provider,"
+    " model, attempts, input_tokens, output_tokens, cost_nusd, latency_ms FROM operations"
+    " WHERE month = :month AND (:tenant IS NULL OR tenant = :tenant) ORDER BY started_at, id"
+)
+_ATTEMPTS = (
+    "SELECT operation_id, number, day, deployment, provider, model, outcome, failure, status, started_at,"
+    " latency_ms, first_token_ms, input_tokens, output_tokens, cached_input_tokens, tokens_estimated,"
+    " cost_nusd, cost_source, upstream_id, {tenant} AS tenant, {use_case} AS use_case FROM attempts"
+    " WHERE month = :month AND (:tenant IS NULL OR {tenant} = :tenant) ORDER BY started_at, operation_id, number"
+)
+
+
+def _scoped(kind: str) -> str:
+    """Return the SQL for the name in an attempt's scope of one kind; it needs no operation row."""
+    return (
+        f"(SELECT substr(value, {len(kind) + 2}) FROM json_each(scopes) WHERE value LIKE '{kind}:%' LIMIT 1)"  # noqa: S608 -- two fixed words
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a query found."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What a scope has spent and holds in a window, as budgets count it."""
+
+    scope: str
+    period: str
+    """`2026-11-23` or `2026-11`."""
+    spent: NanoUsd
+    held: NanoUsd
+
+
+class LedgerReader:
+    """One look at a ledger file; everything read through it is of the same moment."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember where the file is; it is opened on entering."""
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Return whether there is a file; a ledger that was never used is none."""
+        return self.path.is_file() and self.path.stat().st_size > 0
+
+    def operations(self, *, month: str, tenant: str | None = None) -> Rows:
+        """Return the requests that began in a month, one row each, oldest first."""
+        return self._read(_OPERATIONS, {"month": month, "tenant": tenant})
+
+    def attempts(self, *, month: str, tenant: str | None = None) -> Rows:
+        """Return the sends that were booked into a month, one row each, oldest first."""
+        query = _ATTEMPTS.format(tenant=_scoped("tenant"), use_case=_scoped("use_case"))
+        return self._read(query, {"month": month, "tenant": tenant})
+
+    def counters(self, *periods: str) -> tuple[Counter, ...]:
+        """Return what every scope has spent and holds in the named days and months."""
+        marks = ",".join("?" * len(periods))
+        found = self._read(
+            f"SELECT scope, period, spent_nusd, held_nusd FROM counters WHERE period IN ({marks})"  # noqa: S608 -- only question marks
+            " ORDER BY scope, period",
+            periods,
+        )
+        return tuple(
+            Counter(scope, period, NanoUsd(spent), NanoUsd(held)) for scope, period, spent, held in found.rows
+        )
+
+    def months(self) -> tuple[str, ...]:
+        """Return the months in which something was booked, the last one first."""
+        found = self._read(
+            "SELECT month FROM operations UNION SELECT month FROM attempts ORDER BY 1 DESC", ()
+        )
+        return tuple(str(month) for (month,) in found.rows)
+
+    def __enter__(self) -> Self:
+        """Open the file for one consistent view.
+
+        Raises:
+            LedgerError: it cannot be read, or is no ledger of this program's version.
+        """
+        try:
+            self._connection = self._open()
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            self._connection.execute("BEGIN")
+        except (sqlite3.Error, OSError) as exc:
+            self._close()
+            raise self._explained(exc) from exc
+        if version != VERSION:
+            self._close()
+            raise LedgerError(f"the ledger {self.path} {_told_version(version)}")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self._close()
+
+    def _open(self) -> sqlite3.Connection:
+        address = f"file:{quote(str(self.path.absolute()))}"
+        try:
+            connection = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        except sqlite3.OperationalError:
+            if self.path.with_name(self.path.name + "-wal").exists():
+                raise
+            # A folder that may not be written holds no shared memory; without a log the file stands still.
+            connection = sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        return connection
+
+    def _read(self, query: str, given: Any) -> Rows:
+        if self._connection is None:
+            msg = "the ledger is read inside 'with LedgerReader(path) as reader:'"
+            raise LedgerError(msg)
+        try:
+            cursor = self._connection.execute(query, given)
+            return Rows(tuple(one[0] for one in cursor.description), cursor.fetchall())
+        except sqlite3.Error as exc:
+            raise self._explained(exc) from exc
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _explained(self, error: Exception) -> LedgerError:
+        return LedgerError(
+            f"cannot read the ledger {self.path}: {error}; make it readable, set ledger.path in config.yaml, "
+            "or restore the last good copy if it is damaged"
+        )
+
+
+def _told_version(version: int) -> str:
+    if version > VERSION:
+        return f"has schema {version}, this program reads {VERSION}: upgrade nextflow-orchestrator"
+    if version == 0:
+        return "is no ledger: set ledger.path in config.yaml to another file"
+    return f"has schema {version}, this program reads {VERSION}: the next request brings it up to date"

@@ -1,0 +1,147 @@
+"""Fixtures for every test: a real practice server, a real configuration, a real ledger file."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+# Before anything imports LiteLLM: else its import goes to the network.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+
+from orchestrator import Orchestrator
+from orchestrator.clock import Clock
+from orchestrator.config import Config, embedded_path, load_config
+from orchestrator.gateway.local import LocalModel, LocalModelSettings
+from orchestrator.practice import PracticeServer
+
+TODAY = date(2026, 11, 23)
+
+MakeConfig = Callable[..., Config]
+MakeOrchestrator = Callable[..., Orchestrator]
+
+
+class ManualClock:
+    """Time that passes when a test says so, or when somebody sleeps; nobody ever waits."""
+
+    def __init__(self) -> None:
+        self.slept_s: list[float] = []
+        """Every sleep that was asked for, in order."""
+        self._now = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=9)
+        self._monotonic_s = 1000.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic_s(self) -> float:
+        return self._monotonic_s
+
+    async def sleep(self, duration_s: float) -> None:
+        self.slept_s.append(duration_s)
+        self.advance(duration_s)
+        await asyncio.sleep(0)
+
+    def pause(self, duration_s: float) -> None:
+        """Pass no time: a pause is for another thread or process, which has a time of its own."""
+
+    def advance(self, duration_s: float) -> None:
+        """Let time pass on both clocks."""
+        self._monotonic_s += duration_s
+        self._now += timedelta(seconds=duration_s)
+
+    def set(self, moment: datetime) -> None:
+        """Set the calendar alone, forward or back, as an administrator does."""
+        self._now = moment
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock of the test's own."""
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def local_model() -> Iterator[LocalModel]:
+    """One real local model for the whole run, started by the first test that asks for its address."""
+    model = LocalModel(LocalModelSettings())
+    yield model
+    model.close()
+
+
+@pytest.fixture
+def practice() -> Iterator[PracticeServer]:
+    """Practice providers of its own for one test, without faults."""
+    with PracticeServer() as server:
+        yield server
+
+
+@pytest.fixture
+def environment(practice: PracticeServer, tmp_path: Path) -> dict[str, str]:
+    """The variables that lead the shipped configuration to the practice providers and to a fresh folder."""
+    return {
+        "ORCHESTRATOR_HOME": str(tmp_path / "state"),
+        "OPENROUTER_API_KEY": "practice-key-openrouter",
+        "GEMINI_API_KEY": "practice-key-google",
+        "OPENAI_API_KEY": "practice-key-openai",
+        "OPENROUTER_BASE_URL": practice.base_url("openrouter"),
+        "GOOGLE_BASE_URL": practice.base_url("google"),
+        "OPENAI_BASE_URL": practice.base_url("openai"),
+    }
+
+
+@pytest.fixture
+def make_config(environment: dict[str, str], tmp_path: Path) -> MakeConfig:
+    """Make the shipped configuration with some of its parts replaced, as a real file."""
+
+    def make(changes: Mapping[str, Any] | None = None, **more_environment: str) -> Config:
+        data = yaml.load(embedded_path().read_bytes(), Loader=yaml.CSafeLoader)
+        # The practice providers have no rate limit, and a test should not wait for one by accident.
+        for provider in data["providers"].values():
+            provider.update(requests_per_min=1_000_000, tokens_per_min=1_000_000_000)
+        _merge(data, changes or {})
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        return load_config(path, today=TODAY, environment={**environment, **more_environment})
+
+    return make
+
+
+@pytest.fixture
+def make_orchestrator(make_config: MakeConfig) -> Iterator[MakeOrchestrator]:
+    """Make orchestrators that are closed when the test is over."""
+    made: list[Orchestrator] = []
+
+    def make(
+        changes: Mapping[str, Any] | None = None, *, clock: Clock | None = None, **environment: str
+    ) -> Orchestrator:
+        orchestrator = Orchestrator(make_config(changes, **environment), clock=clock)
+        made.append(orchestrator)
+        return orchestrator
+
+    yield make
+    for orchestrator in made:
+        orchestrator.close()
+
+
+@pytest.fixture
+def practised(make_orchestrator: MakeOrchestrator) -> Orchestrator:
+    """An orchestrator with the shipped configuration, in front of the practice providers."""
+    return make_orchestrator()
+
+
+def _merge(data: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if (
+            isinstance(value, Mapping)
+            and isinstance(data.get(key), dict)
+            and value.get("__replace__") is None
+        ):
+            _merge(data[key], value)
+        elif isinstance(value, Mapping):
+            data[key] = {name: one for name, one in value.items() if name != "__replace__"}
+        else:
+            data[key] = value

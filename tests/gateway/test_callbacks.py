@@ -1,0 +1,62 @@
+"""The guard stops what was not admitted, and LiteLLM calls it the way we think it does."""
+
+import inspect
+
+import pytest
+from litellm.integrations.custom_logger import CustomLogger
+
+from orchestrator import CacheUse, Orchestrator
+from orchestrator.gateway.callbacks import CURRENT_TRIP, GUARD, AttemptVetoedError, BudgetGuard, Trip
+from orchestrator.gateway.local import LocalModel, LocalModelSettings
+from orchestrator.gateway.router import load_litellm
+from orchestrator.gateway.send_once import SendOnceClient
+from orchestrator.practice import PracticeServer
+
+
+@pytest.mark.parametrize(
+    "hook", ["async_pre_call_deployment_hook", "async_post_call_failure_deployment_hook"]
+)
+def test_our_hooks_have_the_parameters_that_litellm_passes_by_name(hook: str) -> None:
+    """A renamed parameter raises a TypeError that LiteLLM swallows, and the record is lost in silence."""
+    theirs = list(inspect.signature(getattr(CustomLogger, hook)).parameters)
+    ours = list(inspect.signature(getattr(BudgetGuard, hook)).parameters)
+    assert ours == theirs
+
+
+def test_the_guard_is_in_litellms_list_once() -> None:
+    litellm = load_litellm()
+    load_litellm()
+    assert litellm.callbacks.count(GUARD) == 1
+
+
+async def test_without_a_walk_the_guard_lets_others_pass() -> None:
+    """Code that uses LiteLLM for itself is not ours to stop."""
+    assert await GUARD.async_pre_call_deployment_hook({"model": "gpt"}, "acompletion") is None
+
+
+async def test_a_send_that_was_not_admitted_is_vetoed() -> None:
+    """No money held, no send; the veto's status makes LiteLLM go on at once."""
+
+    class Nothing:
+        def begin(self, name: str) -> None:
+            raise PermissionError(f"'{name}' was not admitted")
+
+    trip = Trip(Nothing(), LocalModel(LocalModelSettings()), SendOnceClient())  # type: ignore[arg-type]
+    token = CURRENT_TRIP.set(trip)
+    try:
+        with pytest.raises(AttemptVetoedError, match="not admitted") as caught:
+            await GUARD.async_pre_call_deployment_hook({"metadata": {"model_group": "a/b"}}, "acompletion")
+    finally:
+        CURRENT_TRIP.reset(token)
+    assert caught.value.status_code == 400
+
+
+def test_the_guard_sets_the_output_limit_that_was_paid_for(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    """What reaches the provider is the max_tokens of the reservation, without a word of the caller."""
+    practised.complete("Xin chào", cache=CacheUse.OFF)
+    assert (
+        practice.requests[-1].body["max_tokens"]
+        == practised.config.settings.use_cases["customer_service"].max_tokens
+    )

@@ -1,0 +1,223 @@
+"""A walk admits, waits, books and gives up as its plan and profile say; no provider is needed for that."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator import Orchestrator
+from orchestrator.calls import ChatRequest, CostSource, Outcome, Usage
+from orchestrator.errors import AllProvidersFailedError, BudgetExceededError, RejectedByProviderError
+from orchestrator.gateway.answers import Answer
+from orchestrator.gateway.walk import State, Terms, Walk
+from orchestrator.money import NanoUsd
+from orchestrator.policy.budgets import Limits
+from orchestrator.policy.failures import Failure, FailureKind
+from orchestrator.state.health import Health
+from orchestrator.state.ledger import Ledger
+from orchestrator.state.limits import RateLimits
+
+FIRST, SECOND = "openrouter/gpt-6.1-sol", "openrouter/claude-sonnet-5.5"
+
+
+@pytest.fixture
+def walk_of(make_orchestrator, clock, tmp_path: Path):
+    """Make walks over the shipped configuration, on our clock and a real ledger."""
+
+    def make(changes=None, *, profile: str = "interactive", stream: bool = False, **wanted) -> Walk:
+        orchestrator: Orchestrator = make_orchestrator(changes, clock=clock)
+        config = orchestrator.config
+        request = ChatRequest.of("Xin chào", use_case="customer_service", **wanted)
+        limits = Limits(config.settings.budgets)
+        ledger = Ledger(config.settings.ledger, limits=limits, clock=clock)
+        settings = config.settings
+        terms = Terms(
+            request_id="a-request",
+            request=request,
+            plan=orchestrator.explain(request),
+            profile=settings.retry_profiles[profile],
+            deadline_at_s=clock.monotonic_s() + 60,
+            stream=stream,
+            today=clock.now(),
+        )
+        state = State(ledger, Health(settings.circuit_breaker, clock=clock), RateLimits(clock=clock), clock)
+        return Walk(terms, deployments=config.catalog.deployments, state=state)
+
+    return make
+
+
+def held(walk: Walk) -> int:
+    standing = [one for one in walk._state.ledger.standings() if one.scope == "all" and one.window == "day"]
+    return standing[0].held
+
+
+def answer(cost: int | None = 1_000) -> Answer:
+    usage = Usage(input_tokens=10, output_tokens=5)
+    return Answer("Chào", (), "stop", usage, None if cost is None else NanoUsd(cost), "gen-1")
+
+
+async def test_money_is_held_from_the_admission_to_the_settlement(walk_of) -> None:
+    walk = walk_of()
+    step = await walk.next()
+    assert step is not None
+    assert held(walk) == step.candidate.bound_nusd
+    walk.begin(step.name)
+    walk.succeed(answer())
+    assert held(walk) == 0
+    assert walk.spent_nusd == 1_000
+
+
+async def test_what_was_not_admitted_may_not_begin(walk_of) -> None:
+    walk = walk_of()
+    with pytest.raises(PermissionError):
+        walk.begin(FIRST)
+    await walk.next()
+    with pytest.raises(PermissionError):
+        walk.begin(SECOND)
+    walk.begin(FIRST)
+    with pytest.raises(PermissionError):
+        walk.begin(FIRST)
+
+
+async def test_a_fallback_is_immediate_and_the_following_ones_wait(walk_of, clock) -> None:
+    """G07, then G04: at once, then 100, 200, 400 ms, each stretched by at most the jitter."""
+    walk = walk_of()
+    waits = []
+    while True:
+        before_s = clock.monotonic_s()
+        step = await walk.next()
+        if step is None:
+            break
+        waits.append(clock.monotonic_s() - before_s)
+        walk.begin(step.name)
+        walk.fail(Failure(FailureKind.UNAVAILABLE, 503))
+    assert waits[:2] == [0, 0]
+    for waited_s, planned_s in zip(waits[2:], (0.1, 0.2, 0.4, 0.8), strict=False):
+        assert planned_s <= waited_s <= planned_s * 1.2 + 1e-9
+
+
+async def test_the_background_profile_tries_three_times_at_one_and_two_seconds(walk_of, clock) -> None:
+    """G06, for what nobody waits for."""
+    walk = walk_of(profile="background")
+    for planned_s in (0, 1, 2):
+        before_s = clock.monotonic_s()
+        step = await walk.next()
+        assert step is not None
+        assert step.name == FIRST
+        assert planned_s <= clock.monotonic_s() - before_s <= planned_s * 1.2 + 1e-9
+        walk.begin(step.name)
+        walk.fail(Failure(FailureKind.UNAVAILABLE, 503))
+    following = await walk.next()
+    assert following is not None
+    assert following.name == SECOND
+
+
+async def test_a_retry_closes_the_gate_until_it_is_made(walk_of) -> None:
+    """The Router must not skip the retry by going on to the next deployment."""
+    walk = walk_of()
+    walk.begin((await walk.next()).name)
+    walk.fail(Failure(FailureKind.SERVER_ERROR, 500))
+    assert not await walk.gate(SECOND)
+    retry = await walk.next()
+    assert retry.name == FIRST
+    walk.begin(FIRST)
+    walk.fail(Failure(FailureKind.SERVER_ERROR, 500))
+    assert await walk.gate(SECOND)
+
+
+async def test_a_stream_that_began_closes_the_gate(walk_of) -> None:
+    walk = walk_of(stream=True)
+    walk.begin((await walk.next()).name)
+    walk.stream_began = True
+    walk.fail(Failure(FailureKind.INTERRUPTED))
+    assert not await walk.gate(SECOND)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cost_is_bound"),
+    [(FailureKind.UNAVAILABLE, False), (FailureKind.RATE_LIMITED, False), (FailureKind.TIMEOUT, True)],
+)
+async def test_a_failed_attempt_costs_nothing_or_its_whole_bound(walk_of, kind, cost_is_bound) -> None:
+    """What nobody can say is booked on the safe side, and marked."""
+    walk = walk_of()
+    step = await walk.next()
+    walk.begin(step.name)
+    walk.fail(Failure(kind))
+    booked = walk.attempts[0]
+    assert booked.cost_nusd == (step.candidate.bound_nusd if cost_is_bound else 0)
+    assert booked.cost_source is (CostSource.BOUND if cost_is_bound else CostSource.NONE)
+    assert held(walk) == 0
+
+
+async def test_a_broken_stream_is_booked_by_what_arrived(walk_of) -> None:
+    walk = walk_of(stream=True)
+    step = await walk.next()
+    walk.begin(step.name)
+    walk.hear("Chào chị, đơn hàng ")
+    walk.fail(Failure(FailureKind.INTERRUPTED))
+    booked = walk.attempts[0]
+    assert booked.cost_source is CostSource.ESTIMATE
+    assert 0 < booked.cost_nusd < step.candidate.bound_nusd
+    assert booked.first_token_s is not None
+
+
+async def test_an_attempt_that_was_never_sent_costs_nothing(walk_of) -> None:
+    """Cancelled between the admission and the send."""
+    walk = walk_of()
+    await walk.next()
+    walk.finish()
+    assert (walk.attempts[0].cost_nusd, walk.attempts[0].outcome) == (0, Outcome.CANCELLED)
+    assert held(walk) == 0
+
+
+async def test_what_is_charged_beyond_the_reservation_is_booked_and_said(walk_of, caplog) -> None:
+    walk = walk_of()
+    step = await walk.next()
+    walk.begin(step.name)
+    walk.succeed(answer(cost=step.candidate.bound_nusd + 1))
+    assert walk.spent_nusd == step.candidate.bound_nusd + 1
+    assert any("excess is booked" in notice for notice in walk.notices)
+    assert "charged more than was held" in caplog.text
+
+
+async def test_a_spent_budget_is_refused_and_the_emergency_model_is_not_asked(walk_of) -> None:
+    walk = walk_of({"budgets": {"limits": [{"scope": "all", "day": 0.000001}]}})
+    assert await walk.next() is None
+    verdict = walk.verdict()
+    assert isinstance(verdict, BudgetExceededError)
+    assert verdict.resets_at is not None
+    assert held(walk) == 0
+
+
+async def test_a_refusal_of_the_request_itself_ends_the_walk(walk_of) -> None:
+    walk = walk_of()
+    walk.begin((await walk.next()).name)
+    walk.fail(Failure(FailureKind.BAD_REQUEST, 400))
+    assert await walk.next() is None
+    assert isinstance(walk.verdict(), RejectedByProviderError)
+
+
+async def test_a_provider_at_its_rate_limit_is_passed_over(walk_of) -> None:
+    walk = walk_of({"providers": {"openrouter": {"requests_per_min": 1}}})
+    walk.begin((await walk.next()).name)
+    walk.fail(Failure(FailureKind.UNAVAILABLE, 503))
+    step = await walk.next()
+    assert step.deployment.provider_name == "google"
+    assert any("rate limit" in one.reason for one in walk.skipped)
+
+
+async def test_when_only_a_rate_limit_stands_in_the_way_it_is_waited_for(walk_of, clock) -> None:
+    """Within the deadline the request waits rather than fails."""
+    walk = walk_of(model=FIRST)
+    walk._state.limits.rest("openrouter", duration_s=20)
+    before_s = clock.monotonic_s()
+    step = await walk.next()
+    assert step.name == FIRST
+    assert clock.monotonic_s() - before_s == pytest.approx(20, abs=0.1)
+
+
+async def test_nothing_is_sent_when_the_deadline_is_over(walk_of, clock) -> None:
+    walk = walk_of()
+    clock.advance(60)
+    assert await walk.next() is None
+    assert isinstance(walk.verdict(), AllProvidersFailedError)
+    assert "no time left" in str(walk.verdict())

@@ -1,0 +1,416 @@
+"""The promises of the Orchestrator, end to end against practice providers and a real ledger file."""
+
+import asyncio
+import gc
+import logging
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from orchestrator import CacheState, CacheUse, Orchestrator
+from orchestrator.calls import Outcome
+from orchestrator.errors import (
+    BudgetExceededError,
+    ClosedError,
+    InvalidRequestError,
+    LedgerError,
+    PromptTooLargeError,
+    UnknownNameError,
+)
+from orchestrator.money import nano_usd
+from orchestrator.practice import Fault, PracticeServer
+
+TIGHT = {"budgets": {"limits": [{"scope": "tenant:acme", "day": 0.02}]}}
+
+
+def standing(orchestrator: Orchestrator, scope: str = "all") -> tuple[int, int]:
+    """Spent and held of a scope today."""
+    found = [one for one in orchestrator.standings() if one.scope == scope and one.window == "day"]
+    return (found[0].spent, found[0].held) if found else (0, 0)
+
+
+def chat_requests(practice: PracticeServer) -> int:
+    return len(practice.requests)
+
+
+def test_a_reply_says_who_answered_what_it_cost_and_why(practised: Orchestrator) -> None:
+    """A13: one standard reply."""
+    reply = practised.complete("Đơn hàng DH1001 của tôi ở đâu?", tenant="acme", user="lan", tags=["trial"])
+    assert reply.text
+    assert (reply.model, reply.deployment, reply.provider) == (
+        "gpt-6.1-sol",
+        "openrouter/gpt-6.1-sol",
+        "openrouter",
+    )
+    assert reply.cost_nusd == sum(one.cost_nusd for one in reply.attempts) > 0
+    assert reply.usage.input_tokens > 0
+    assert reply.cached is CacheState.MISS
+    assert reply.plan is not None
+    assert reply.plan.candidates[0].reasons[0].startswith("GPT flagship")
+    for scope in (
+        "all",
+        "tenant:acme",
+        "use_case:customer_service",
+        "user:lan",
+        "provider:openrouter",
+        "tag:trial",
+    ):
+        assert standing(practised, scope) == (reply.cost_nusd, 0)
+
+
+def test_the_same_question_again_costs_nothing_and_sends_nothing(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    """F08, for whole replies and streams alike."""
+    first = practised.complete("Giờ mở cửa?", tenant="acme")
+    second = practised.complete("Giờ mở cửa?", tenant="acme")
+    stream = practised.stream("Giờ mở cửa?", tenant="acme")
+    text = "".join(delta.text for delta in stream)
+    assert second.text == first.text == text
+    assert (second.cached, second.cost_nusd, second.usage.input_tokens) == (CacheState.HIT, 0, 0)
+    assert stream.reply.cached is CacheState.HIT
+    assert second.request_id != first.request_id
+    assert chat_requests(practice) == 1
+    assert standing(practised) == (first.cost_nusd, 0)
+
+
+def test_tenants_never_share_answers(practised: Orchestrator, practice: PracticeServer) -> None:
+    """The tenant is in the key."""
+    practised.complete("Giờ mở cửa?", tenant="acme")
+    assert practised.complete("Giờ mở cửa?", tenant="globex").cached is CacheState.MISS
+    assert chat_requests(practice) == 2
+
+
+def test_an_answer_of_a_lesser_model_is_not_kept(practised: Orchestrator, practice: PracticeServer) -> None:
+    """A degraded reply must not outlive the outage."""
+    practice.faults.add(Fault.parse("openrouter:status=503,times=3"))
+    assert practised.complete("Giờ mở cửa?").degraded
+    reply = practised.complete("Giờ mở cửa?")
+    assert reply.cached is CacheState.MISS
+    assert reply.degraded is None
+
+
+def test_twenty_like_requests_at_once_are_sent_once(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    """Single flight: nineteen join the first and cost nothing."""
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(lambda _: practised.complete("Giờ mở cửa?"), range(20)))
+    assert chat_requests(practice) == 1
+    assert len({reply.text for reply in replies}) == 1
+    assert sum(reply.cost_nusd for reply in replies) == standing(practised)[0] > 0
+    assert len({reply.request_id for reply in replies}) == 20
+
+
+@pytest.mark.parametrize("in_flight", [1, 50])
+def test_a_budget_is_never_overspent(make_orchestrator, practice: PracticeServer, in_flight: int) -> None:
+    """Spent and held stay within the limit at any concurrency; refusals are typed and send nothing."""
+    orchestrator = make_orchestrator(TIGHT)
+    limit = nano_usd("0.02")
+
+    async def one(number: int) -> str:
+        try:
+            await orchestrator.acomplete(
+                f"Câu hỏi {number}", tenant="acme", max_tokens=200, cache=CacheUse.OFF
+            )
+        except BudgetExceededError as exc:
+            assert exc.scope == "tenant:acme"
+            assert exc.resets_at is not None
+            assert exc.left < exc.needed
+            return "refused"
+        spent, held = standing(orchestrator, "tenant:acme")
+        assert spent + held <= limit
+        return "answered"
+
+    async def all_of_them() -> list[str]:
+        told: list[str] = []
+        for start in range(0, 200, in_flight):
+            told += await asyncio.gather(*(one(number) for number in range(start, start + in_flight)))
+        return told
+
+    told = asyncio.run(all_of_them())
+    spent, held = standing(orchestrator, "tenant:acme")
+    assert held == 0
+    assert 0 < spent <= limit
+    assert told.count("answered") > 0
+    if in_flight == 50:
+        assert told.count("refused") > 0
+
+
+def test_a_dear_model_over_the_budget_gives_way_to_a_cheaper_one_of_the_plan(make_orchestrator) -> None:
+    """What the first choice may cost no longer fits, what the third may cost does."""
+    orchestrator = make_orchestrator({"budgets": {"limits": [{"scope": "tenant:acme", "day": 0.003}]}})
+    reply = orchestrator.complete("Xin chào", tenant="acme", max_tokens=500)
+    assert reply.model == "gpt-6-luna"
+    assert reply.degraded is not None
+
+
+def test_five_asyncio_runs_in_a_row_make_exactly_one_call_each(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    """Clients belong to the orchestrator's own loop, whatever loop the caller has."""
+    for number in range(5):
+        asyncio.run(practised.acomplete(f"Câu hỏi {number}"))
+    assert chat_requests(practice) == 5
+
+
+def test_synchronous_calls_work_inside_a_running_loop(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    """A notebook's loop already runs, and `.complete` works in its cells."""
+
+    async def cell() -> str:
+        return practised.complete("Xin chào").text
+
+    assert asyncio.run(cell())
+    assert chat_requests(practice) == 1
+
+
+def test_threads_share_one_orchestrator(practised: Orchestrator, practice: PracticeServer) -> None:
+    """Exactly one upstream call each."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: practised.complete(f"Câu hỏi {number}"), range(16)))
+    assert chat_requests(practice) == 16
+    assert standing(practised)[1] == 0
+
+
+def test_a_cancelled_call_is_booked_before_the_caller_goes_on(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    """Nothing stays held, and what may have been billed is counted."""
+    practised.warm_up()
+    practice.faults.add(Fault.parse("openrouter:silence"))
+
+    async def give_up() -> None:
+        await asyncio.wait_for(practised.acomplete("Xin chào", cache=CacheUse.OFF), timeout=0.5)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(give_up())
+    spent, held = standing(practised)
+    assert held == 0
+    assert spent > 0
+
+
+@pytest.mark.parametrize("how", ["break", "close", "drop"])
+def test_an_abandoned_stream_is_booked(practised: Orchestrator, practice: PracticeServer, how: str) -> None:
+    """Whoever stops reading ends the call; what had arrived is paid for and nothing stays held."""
+    practice.faults.add(Fault.parse("openrouter:stall_stream,after_chunks=3"))
+    stream = practised.stream("Xin chào", cache=CacheUse.OFF)
+    pieces = iter(stream)
+    next(pieces)
+    if how == "close":
+        stream.close()
+    else:
+        if how == "break":
+            pieces.close()
+        del pieces, stream
+        gc.collect()
+    _until(lambda: standing(practised)[1] == 0)
+    spent, held = standing(practised)
+    assert held == 0
+    assert spent > 0
+
+
+async def test_an_abandoned_asynchronous_stream_is_booked(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    """The same for `async for`."""
+    practice.faults.add(Fault.parse("openrouter:stall_stream,after_chunks=3"))
+    async with practised.stream("Xin chào", cache=CacheUse.OFF) as stream:
+        async for _ in stream:
+            break
+    assert standing(practised)[1] == 0
+
+
+def test_ctrl_c_in_the_middle_loses_nothing(
+    environment: dict[str, str], practice: PracticeServer, make_config
+) -> None:
+    """A process that is interrupted books what it owes before it ends."""
+    practice.faults.add(Fault.parse("openrouter:silence"))
+    config = make_config()
+    script = textwrap.dedent(f"""
+        import datetime
+        from orchestrator import Orchestrator, CacheUse, load_config
+        orchestrator = Orchestrator(load_config({str(config.path)!r}, today=datetime.date(2026, 11, 23)))
+        orchestrator.warm_up()
+        print("ready", flush=True)
+        try:
+            orchestrator.complete("Xin chào", cache=CacheUse.OFF)
+        except KeyboardInterrupt:
+            print([(one.spent > 0, one.held) for one in orchestrator.standings() if one.scope == "all"], flush=True)
+    """)
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env={**_path(), **environment}
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        _until(lambda: chat_requests(practice) == 1)
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline().strip() == "[(True, 0), (True, 0)]"
+
+
+def test_a_killed_process_leaves_its_hold_counted(
+    environment: dict[str, str], practice: PracticeServer, make_config, make_orchestrator
+) -> None:
+    """Kill -9 between the send and the settlement: the reservation stays, in full."""
+    practice.faults.add(Fault.parse("openrouter:silence,times=1"))
+    config = make_config()
+    script = textwrap.dedent(f"""
+        import datetime
+        from orchestrator import Orchestrator, CacheUse, load_config
+        orchestrator = Orchestrator(load_config({str(config.path)!r}, today=datetime.date(2026, 11, 23)))
+        orchestrator.complete("Xin chào", cache=CacheUse.OFF)
+    """)
+    with subprocess.Popen([sys.executable, "-c", script], env={**_path(), **environment}) as child:
+        _until(lambda: chat_requests(practice) == 1)
+        child.kill()
+    orchestrator = make_orchestrator()
+    bound = orchestrator.estimate("Xin chào").bound_nusd
+    assert standing(orchestrator) == (0, bound)
+
+
+def test_a_full_ledger_stops_the_request_before_it_is_sent(
+    make_orchestrator, practice: PracticeServer, tmp_path: Path
+) -> None:
+    """No call is made that could not be booked."""
+    blocked = tmp_path / "a file, no folder"
+    blocked.write_text("")
+    orchestrator = make_orchestrator({"ledger": {"path": str(blocked / "ledger.sqlite3")}})
+    with pytest.raises(LedgerError, match="make the file and its folder writable"):
+        orchestrator.complete("Xin chào", cache=CacheUse.OFF)
+    assert chat_requests(practice) == 0
+
+
+def test_a_broken_cache_fails_no_request(
+    make_orchestrator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said in the log once, and the model is asked."""
+    blocked = tmp_path / "a file, no folder"
+    blocked.write_text("")
+    orchestrator = make_orchestrator({"cache": {"path": str(blocked / "cache")}})
+    with caplog.at_level(logging.WARNING, logger="orchestrator.cache"):
+        assert orchestrator.complete("Xin chào").text
+    assert any("answering without it" in record.message for record in caplog.records)
+
+
+def test_bad_requests_say_what_to_do(practised: Orchestrator, practice: PracticeServer) -> None:
+    """A mistake of the caller's is a typed error, and nothing is sent."""
+    with pytest.raises(UnknownNameError, match="Did you mean 'customer_service'"):
+        practised.complete("Xin chào", use_case="custommer_service")
+    with pytest.raises(UnknownNameError, match="Did you mean 'gpt-6-luna'"):
+        practised.complete("Xin chào", model="gpt-6-lunar")
+    with pytest.raises(InvalidRequestError, match="no messages"):
+        practised.complete([])
+    with pytest.raises(InvalidRequestError, match="config.yaml alone"):
+        practised.complete("Xin chào", api_base="http://127.0.0.1:1/v1")
+    with pytest.raises(PromptTooLargeError, match="shorten it"):
+        practised.complete("xin chào " * 2_000_000, model="local/smollm2-135m-instruct")
+    assert chat_requests(practice) == 0
+
+
+def test_a_request_limit_lowers_max_tokens_and_says_so(make_orchestrator) -> None:
+    """F03: a request that would break its own limit is clamped before it is refused."""
+    orchestrator = make_orchestrator({"budgets": {"limits": [{"scope": "all", "request": 0.002}]}})
+    reply = orchestrator.complete("Xin chào", max_tokens=2000, model="openrouter/gpt-6.1-sol")
+    assert any("max_tokens lowered from 2000" in notice for notice in reply.notices)
+    with pytest.raises(BudgetExceededError, match="request budget"):
+        orchestrator.complete("Xin chào " * 400, max_tokens=2000, model="openrouter/gpt-6.1-sol")
+
+
+def test_the_names_of_the_source_document_still_work(practised: Orchestrator) -> None:
+    """D6: an old name asks its successor."""
+    assert practised.complete("Xin chào", model="gpt-3.5-turbo").model == "gpt-6-luna"
+
+
+def test_explain_and_estimate_send_nothing(practised: Orchestrator, practice: PracticeServer) -> None:
+    """A dry run is free, and the true cost stays within its bound."""
+    plan = practised.explain("Xin chào", use_case="data_analysis")
+    assert plan.candidates[0].deployment == "openrouter/gpt-6.1-sol"
+    candidate = practised.estimate("Xin chào")
+    assert chat_requests(practice) == 0
+    assert standing(practised) == (0, 0)
+    assert practised.complete("Xin chào").cost_nusd <= candidate.bound_nusd
+
+
+def test_a_changed_configuration_is_used_by_the_next_request(practised: Orchestrator, make_config) -> None:
+    """A04: models are switched without a restart."""
+    swapped = {
+        "use_cases": {
+            "customer_service": {"primary": {"deployment": "google/gemini-4-argon", "reason": "Trial."}}
+        }
+    }
+    practised.reload(make_config(swapped))
+    assert practised.complete("Xin chào").deployment == "google/gemini-4-argon"
+
+
+def test_a_closed_orchestrator_says_so(practised: Orchestrator) -> None:
+    """Closing twice is fine, asking afterwards is not."""
+    practised.close()
+    practised.close()
+    with pytest.raises(ClosedError, match="make a new one"):
+        practised.complete("Xin chào")
+
+
+def test_no_key_and_no_prompt_reaches_the_logs(
+    practised: Orchestrator,
+    practice: PracticeServer,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Not from us and not from LiteLLM, whatever fails."""
+    practice.faults.add(Fault.parse("openrouter:status=500"), Fault.parse("google:status=401"))
+    with caplog.at_level(logging.DEBUG):
+        practised.complete("bí mật của khách hàng", cache=CacheUse.OFF)
+    printed = "".join(capfd.readouterr())
+    logged = "\n".join(
+        r.getMessage() for r in caplog.records if r.name.startswith(("orchestrator", "LiteLLM"))
+    )
+    for secret in ("practice-key", "bí mật"):
+        assert secret not in logged
+        assert secret not in printed
+
+
+@pytest.mark.live
+def test_without_any_key_the_local_model_answers(make_orchestrator) -> None:
+    """A12: business goes on without a provider, and the reply says that it is the emergency model."""
+    orchestrator = make_orchestrator(OPENROUTER_API_KEY="", GEMINI_API_KEY="", OPENAI_API_KEY="")
+    reply = orchestrator.complete("Hello, who are you?", max_tokens=16)
+    assert reply.deployment == "local/smollm2-135m-instruct"
+    assert reply.text
+    assert reply.cost_nusd == 0
+    assert "emergency model" in (reply.degraded or "")
+    assert reply.attempts[0].outcome is Outcome.SUCCEEDED
+    assert reply.usage.output_tokens <= 16
+
+
+@pytest.mark.live
+def test_when_every_provider_is_down_the_local_model_answers_a_stream(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    """The last level of the hierarchy, after real attempts on the others."""
+    practice.faults.add(Fault.parse("*:status=503"))
+    stream = practised.stream("Hello, who are you?", max_tokens=16)
+    text = "".join(delta.text for delta in stream)
+    assert text == stream.reply.text != ""
+    assert stream.reply.provider == "local"
+    assert len(stream.reply.attempts) == 6
+
+
+def _until(true: "object", *, patience_s: float = 20.0) -> None:
+    give_up = time.monotonic() + patience_s
+    while not true():  # type: ignore[operator]
+        assert time.monotonic() < give_up, "it did not come about"
+        threading.Event().wait(0.02)
+
+
+def _path() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
