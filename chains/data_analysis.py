@@ -1,0 +1,86 @@
+"""Data analysis: a question about a table to a finding, with the figures that prove it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+from pydantic import FiniteFloat
+
+from chains.fields import Answered, Asked, Line, Text
+from chains.runnables import StructuredChain, TextChain
+from chains.setting import Setting
+from chains.structured import Task
+from chains.table import computed_from, to_csv
+from chains.wording import Language
+from orchestrator import Orchestrator
+
+
+class DataQuestion(Asked):
+    """A question about a table."""
+
+    question: Text
+    table_csv: str
+    """The table with the names of its columns in the first line, as `frame.to_csv(index=False)` writes it."""
+
+    @classmethod
+    def of_rows(cls, question: str, *, rows: Iterable[Mapping[str, Any]]) -> Self:
+        """Return a question about a table given as rows."""
+        return cls(question=question, table_csv=to_csv(rows))
+
+
+class Figure(Answered):
+    """A number with its name and unit."""
+
+    name: Line
+    value: FiniteFloat
+    unit: str
+    """Empty where there is none."""
+
+
+class DataFinding(Answered):
+    """What a table says."""
+
+    summary: Text
+    figures: tuple[Figure, ...]
+    caveats: tuple[str, ...]
+    """What to keep in mind: missing data, small numbers."""
+
+
+def data_analysis(
+    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **wanted: Any
+) -> StructuredChain[DataQuestion, DataFinding]:
+    """Return the chain from `DataQuestion` to `DataFinding`; `wanted` as in `Orchestrator.complete`.
+
+    Raises:
+        InvalidRequestError, UnknownNameError: no such language, request field or profile.
+    """
+    return StructuredChain(Setting(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+
+
+def data_analysis_text(
+    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **wanted: Any
+) -> TextChain[DataQuestion, DataFinding]:
+    """Return the chain from `DataQuestion` to the answer's text alone, for a page that streams.
+
+    Raises:
+        InvalidRequestError, UnknownNameError: no such language, request field or profile.
+    """
+    return TextChain(Setting(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+
+
+def _told(asked: DataQuestion) -> Mapping[str, Any]:
+    return {
+        "question": asked.question,
+        "table_csv": asked.table_csv,
+        "computed": computed_from(asked.table_csv),
+    }
+
+
+def _allowed(_asked: DataQuestion, _language: Language) -> Mapping[str, Sequence[str]]:
+    return {}
+
+
+def _mistakes(_asked: DataQuestion, _answered: DataFinding) -> Sequence[str]:
+    return ()
+
+
+_TASK = Task("data_analysis", DataQuestion, DataFinding, told=_told, allowed=_allowed, mistakes=_mistakes)

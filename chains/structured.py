@@ -1,0 +1,300 @@
+"""How a structured answer is got: asked for, validated, repaired once, then tried on the next model.
+
+    1. The request is asked with the JSON schema of the answer; whoever the plan names answers.
+    2. An invalid answer goes back once to the deployment that gave it, with what is wrong.
+    3. Still invalid: the next *model* of the plan is asked afresh, wherever it is served (the same
+       model elsewhere would say the same), and the one after it if nobody is there.
+    4. Still invalid: InvalidOutputError, which says who answered what how wrongly.
+
+`conversation` decides this and does no I/O: it yields what is to be asked and is sent what was
+heard, so that synchronous and asynchronous callers share it. Each ask is a request of its own for
+the orchestrator, which holds, pays and books it.
+"""
+
+import json
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from chains.fields import Answered, Asked
+from chains.wording import Language, wording_of
+from orchestrator.calls import CacheState, Message
+from orchestrator.errors import InvalidOutputError, InvalidRequestError, RequestError, UnavailableError
+from orchestrator.money import NanoUsd
+
+AskedT = TypeVar("AskedT", bound=Asked)
+AnsweredT = TypeVar("AnsweredT", bound=Answered)
+
+_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(?P<inner>.*?)\n?\s*```\s*\Z", re.DOTALL)
+_QUOTED_CHARACTERS_MAX = 2_000
+_MISTAKES_MAX = 8
+_CUT_OFF = "it was cut off at the limit of output tokens: write less"
+
+NOBODY = (UnavailableError, RequestError)
+"""A pinned deployment that raises one of these was no help; another may be."""
+
+
+@dataclass(frozen=True)
+class Task(Generic[AskedT, AnsweredT]):
+    """One use case: what goes in, what comes out, and what pydantic alone cannot know."""
+
+    use_case: str
+    """The use case in config.yaml; the prompts have the same name."""
+    input_model: type[AskedT]
+    output_model: type[AnsweredT]
+    told: Callable[[AskedT], Mapping[str, Any]]
+    """What the model is told of an input, as JSON data."""
+    allowed: Callable[[AskedT, Language], Mapping[str, Sequence[str]]]
+    """Fields of the answer that may have only some values for this input; the schema says so."""
+    mistakes: Callable[[AskedT, AnsweredT], Sequence[str]]
+    """What is wrong with an answer that fits the schema; must not quote the answer."""
+
+    def taken(self, given: object) -> AskedT:
+        """Return an input: as it is, or built from a mapping.
+
+        Raises:
+            InvalidRequestError: it is no input of this use case; says which field is wrong.
+        """
+        if isinstance(given, self.input_model):
+            return given
+        if not isinstance(given, Mapping):
+            kind, wanted = type(given).__name__, self.input_model.__name__
+            raise InvalidRequestError(f"the chain {self.use_case} takes a {wanted} or a mapping, not {kind}")
+        try:
+            return self.input_model.model_validate(dict(given))
+        except ValidationError as exc:
+            told = "; ".join(_told(exc))
+            raise InvalidRequestError(f"wrong input for the chain {self.use_case}: {told}") from None
+
+    def messages(self, given: AskedT, system: str) -> tuple[Message, ...]:
+        """Return the rules and the input; the input is one JSON object, which no text in it can leave."""
+        data = json.dumps(self.told(given), ensure_ascii=False, default=str)
+        return ({"role": "system", "content": system}, {"role": "user", "content": data})
+
+    def response_format(self, given: AskedT, language: Language) -> dict[str, Any]:
+        """Return the JSON schema of the answer, as it is sent."""
+        schema = {**self._schema, "properties": {**self._schema["properties"]}}
+        for name, values in self.allowed(given, language).items():
+            schema["properties"][name] = {"type": "string", "enum": list(values)}
+        described = {"name": self.output_model.__name__, "strict": True, "schema": schema}
+        return {"type": "json_schema", "json_schema": described}
+
+    @cached_property
+    def _schema(self) -> dict[str, Any]:
+        return self.output_model.model_json_schema()
+
+    def judged(
+        self, given: AskedT, language: Language, said: "Said"
+    ) -> tuple[AnsweredT | None, tuple[str, ...]]:
+        """Return the answer, or None and what is wrong with it; nothing of it is quoted."""
+        fenced = _FENCE.match(said.text)
+        try:
+            value = self.output_model.model_validate_json(fenced["inner"] if fenced else said.text)
+        except ValidationError as exc:
+            return None, ((_CUT_OFF,) if said.cut_off else _told(exc))
+        mistakes = [
+            f"{name}: must be one of the allowed values"
+            for name, values in self.allowed(given, language).items()
+            if getattr(value, name) not in values
+        ]
+        mistakes += self.mistakes(given, value)
+        return (None, tuple(mistakes)) if mistakes else (value, ())
+
+
+class Stage(StrEnum):
+    """Why somebody was asked."""
+
+    FIRST = "first"
+    REPAIR = "repair"
+    NEXT_MODEL = "next_model"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is to be asked next, and of whom."""
+
+    messages: tuple[Message, ...]
+    response_format: Mapping[str, Any]
+    pinned: str | None = None
+    """A deployment or a model; None where the plan decides."""
+    refresh: bool = False
+    """Past the cache: what it holds was judged invalid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A question to the router: which models stand in the plan for this ask, best first."""
+
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was answered, by whom, at what cost."""
+
+    text: str
+    deployment: str
+    model: str
+    cost_nusd: NanoUsd
+    cached: CacheState
+    cut_off: bool
+    """The answer ended at the limit of output tokens."""
+    degraded: str | None
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One answer on the way to a result."""
+
+    stage: Stage
+    deployment: str
+    model: str
+    cost_nusd: NanoUsd
+    cached: CacheState
+    degraded: str | None
+    request_id: str
+    mistakes: tuple[str, ...] = ()
+    """Why the answer was not used; empty for the last of a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainResult(Generic[AnsweredT]):
+    """An answer with the way to it."""
+
+    value: AnsweredT
+    tries: tuple[Try, ...]
+    """Every answer that was got, in order; the last is the one that was used."""
+
+    @property
+    def cost_nusd(self) -> NanoUsd:
+        """What all tries cost together."""
+        return NanoUsd(sum(one.cost_nusd for one in self.tries))
+
+    @property
+    def stage(self) -> Stage:
+        """How far it had to go: `first` is the good case."""
+        return self.tries[-1].stage
+
+    @property
+    def model(self) -> str:
+        """The model whose answer was used."""
+        return self.tries[-1].model
+
+    @property
+    def degraded(self) -> str | None:
+        """Why the answer is not what the plan's first choice would have given; None when it is."""
+        used = self.tries[-1]
+        if used.stage is Stage.NEXT_MODEL:
+            return f"{self.tries[0].deployment} gave no valid answer"
+        # A repair is pinned to one deployment, so only the first ask knows whether it was second choice.
+        return self.tries[0].degraded
+
+
+def conversation(
+    task: Task[AskedT, AnsweredT], given: AskedT, language: Language
+) -> Generator[Ask | Order, Any, ChainResult[AnsweredT]]:
+    """Yield an `Ask` and take a `Said`, or an `Order` and take models, best first; return the result.
+
+    An error of `NOBODY` may be thrown in for anything but the first ask.
+
+    Raises:
+        InvalidOutputError: no answer was valid.
+    """
+    talk = _Talk(task, given, language)
+    result = yield from talk.round(refresh=False)
+    if result is None and all(one.cached is CacheState.HIT for one in talk.tries):
+        # A failure that was merely remembered must not last as long as the cache does.
+        result = yield from talk.round(refresh=True)
+    if result is None:
+        raise _invalid(task.use_case, talk.tries)
+    return result
+
+
+class _Talk(Generic[AskedT, AnsweredT]):
+    """One conversation, with what was answered so far."""
+
+    def __init__(self, task: Task[AskedT, AnsweredT], given: AskedT, language: Language) -> None:
+        self.tries: list[Try] = []
+        self._task, self._given, self._language = task, given, language
+        self._wording = wording_of(task.use_case, language)
+        self._messages = task.messages(given, self._wording.to_json)
+        self._form = task.response_format(given, language)
+
+    def round(self, *, refresh: bool) -> Generator[Ask | Order, Any, ChainResult[AnsweredT] | None]:
+        """Ask, have it repaired, ask the next model; return None when nothing was valid."""
+        ask = Ask(self._messages, self._form, refresh=refresh)
+        first: Said = yield ask
+        if result := self._judged(Stage.FIRST, first):
+            return result
+        try:
+            again: Said = yield self._repair(first, self.tries[-1].mistakes, refresh=refresh)
+            if result := self._judged(Stage.REPAIR, again):
+                return result
+        except NOBODY:
+            pass  # it has gone in the meantime; the next model may still answer
+        try:
+            order: tuple[str, ...] = yield Order(ask)
+        except NOBODY:
+            return None
+        for model in order:
+            if model == first.model:
+                continue
+            try:
+                other: Said = yield replace(ask, pinned=model)
+            except NOBODY:
+                continue
+            return self._judged(Stage.NEXT_MODEL, other)
+        return None
+
+    def _judged(self, stage: Stage, said: Said) -> ChainResult[AnsweredT] | None:
+        value, mistakes = self._task.judged(self._given, self._language, said)
+        self.tries.append(_try(stage, said, mistakes))
+        return None if value is None else ChainResult(value, tuple(self.tries))
+
+    def _repair(self, said: Said, mistakes: Sequence[str], *, refresh: bool) -> Ask:
+        told = "\n".join([self._wording.repair, *(f"- {mistake}" for mistake in mistakes)])
+        quoted = said.text.strip()[:_QUOTED_CHARACTERS_MAX]
+        # Some providers refuse an empty message.
+        answered: tuple[Message, ...] = ({"role": "assistant", "content": quoted},) if quoted else ()
+        messages = (*self._messages, *answered, {"role": "user", "content": told})
+        return Ask(messages, self._form, said.deployment, refresh=refresh)
+
+
+def _try(stage: Stage, said: Said, mistakes: tuple[str, ...]) -> Try:
+    return Try(
+        stage,
+        deployment=said.deployment,
+        model=said.model,
+        cost_nusd=said.cost_nusd,
+        cached=said.cached,
+        degraded=said.degraded,
+        request_id=said.request_id,
+        mistakes=mistakes,
+    )
+
+
+def _told(error: ValidationError) -> tuple[str, ...]:
+    """Return `field: what is wrong` for each mistake, without the values, which are the customer's."""
+    found = []
+    for one in error.errors(include_url=False, include_input=False, include_context=False)[:_MISTAKES_MAX]:
+        # The name of an unknown field is the model's own text.
+        where = "an unknown field" if one["type"] == "extra_forbidden" else ".".join(map(str, one["loc"]))
+        text = one["msg"].removeprefix("Value error, ")
+        found.append(f"{where}: {text}" if where else text)
+    return tuple(found)
+
+
+def _invalid(use_case: str, tries: Sequence[Try]) -> InvalidOutputError:
+    told = ". ".join(f"{one.deployment} ({one.stage}): {'; '.join(one.mistakes)}" for one in tries)
+    error = InvalidOutputError(
+        f"no valid answer for the chain {use_case} after repair and the next model. {told}. "
+        "Choose a stronger model for the use case in config.yaml, or pass model=..."
+    )
+    error.request_id = tries[-1].request_id
+    return error

@@ -1,0 +1,59 @@
+"""An orchestrator whose providers are practice providers with a script."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator import Orchestrator, load_config
+from orchestrator.practice import PracticeServer, Scripted
+
+CONFIG = Path(__file__).parents[2] / "config.yaml"
+
+
+@pytest.fixture
+def script() -> Scripted:
+    """What the practice providers say, in order; then they answer by rule."""
+    return Scripted()
+
+
+@pytest.fixture
+def server(script: Scripted) -> Iterator[PracticeServer]:
+    """Practice providers on a loopback port."""
+    with PracticeServer(answerer=script) as running:
+        yield running
+
+
+@pytest.fixture
+def make_orchestrator(server: PracticeServer, tmp_path: Path) -> Iterator[Callable[..., Orchestrator]]:
+    """A maker of orchestrators on the shipped configuration, all of one test with one ledger and cache."""
+    made: list[Orchestrator] = []
+
+    def make(**more: str) -> Orchestrator:
+        environment = {
+            "ORCHESTRATOR_HOME": str(tmp_path),
+            "OPENROUTER_API_KEY": "k",
+            "GEMINI_API_KEY": "k",
+            "OPENAI_API_KEY": "k",
+            "OPENROUTER_BASE_URL": server.base_url("openrouter"),
+            "GOOGLE_BASE_URL": server.base_url("google"),
+            "OPENAI_BASE_URL": server.base_url("openai"),
+            # Nobody listens there: a test that wants the local model says so.
+            "LOCAL_MODEL_BASE_URL": "http://127.0.0.1:9/v1",
+            **more,
+        }
+        made.append(
+            Orchestrator(load_config(CONFIG, today=datetime.now(UTC).date(), environment=environment))
+        )
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def orchestrator(make_orchestrator: Callable[..., Orchestrator]) -> Orchestrator:
+    """An orchestrator with all practice providers."""
+    return make_orchestrator()

@@ -1,0 +1,22 @@
+"""The list of chains is whole, and importing it is light."""
+
+import subprocess
+import sys
+
+import chains
+from chains import CHAINS
+
+
+def test_every_use_case_of_the_configuration_has_a_chain(orchestrator):
+    assert set(CHAINS) == set(orchestrator.config.settings.use_cases)
+    assert all(name == spec.name and spec.description for name, spec in CHAINS.items())
+
+
+def test_every_exported_name_exists():
+    assert [name for name in chains.__all__ if not hasattr(chains, name)] == []
+
+
+def test_importing_chains_loads_nothing_heavy():
+    code = "import sys, chains; print([one for one in ('litellm', 'pandas', 'openai', 'numpy') if one in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,40 @@
+"""Prompts exist in both languages, come with the package, and hold no place for formatting."""
+
+from importlib.resources import files
+
+import pytest
+
+from chains import CHAINS, Language
+from chains.wording import wording_of
+from orchestrator.errors import InvalidRequestError
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("name", CHAINS)
+def test_every_use_case_has_its_prompts(name, language):
+    wording = wording_of(name, language)
+    assert "JSON" in wording.to_json
+    assert wording.repair
+    assert (wording.to_text is not None) is (CHAINS[name].build_text is not None)
+    assert "<!--" not in wording.to_json
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_prompt_names_every_field_of_question_and_answer(name, language):
+    wording = wording_of(name, language)
+    told = {"data_analysis": {"question", "table_csv", "computed"}}.get(
+        name, CHAINS[name].input_model.model_fields
+    )
+    for field in (*told, *CHAINS[name].output_model.model_fields):
+        assert f"`{field}`" in wording.to_json
+
+
+def test_no_prompt_lacks_its_other_language():
+    names = {file.name for file in files("chains").joinpath("prompts").iterdir()}
+    assert names == {f"{name}.{language}.md" for name in (*CHAINS, "repair") for language in Language}
+
+
+def test_an_unknown_language_names_the_known_ones():
+    with pytest.raises(InvalidRequestError, match="'vi', 'en'"):
+        Language.of("de")
