@@ -1,0 +1,62 @@
+"""The commands, gathered: global options, and where each verb group is."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import ask, chain, config, demo, doctor, practice, report, route
+from orchestrator.cli.session import Session, configure_log
+
+EXIT_CODES = (
+    "Exit codes: 0 ok · 1 failure · 2 usage or configuration · 3 budget · 4 nobody answered · "
+    "5 invalid output · 6 ledger or cache · 70 a bug · 130 interrupted."
+)
+
+app = typer.Typer(
+    name="orchestrator",
+    help="One way out to many language models: budgets that hold, fallbacks, a ledger, a report.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            found = version("nextflow-orchestrator")
+        except PackageNotFoundError:
+            found = "not installed as a package"
+        typer.echo(f"orchestrator {found}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    config_path: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="PATH", help="The config.yaml to use.", show_default=False),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show warnings of the log.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    context.obj = Session(config_path=config_path, verbose=verbose)
+    configure_log(verbose=verbose)
+
+
+app.command("demo", epilog=EXIT_CODES)(demo.demo)
+app.command("ask", epilog=EXIT_CODES)(ask.ask)
+app.command("chain", epilog=EXIT_CODES)(chain.chain)
+app.command("route", epilog=EXIT_CODES)(route.route)
+app.command("report", epilog=EXIT_CODES)(report.report)
+app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
+app.add_typer(config.app, name="config", epilog=EXIT_CODES)
+app.add_typer(practice.app, name="practice", epilog=EXIT_CODES)

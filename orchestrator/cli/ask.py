@@ -1,0 +1,112 @@
+"""`orchestrator ask`: one question, one answer."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJson, MaxTokens, Model, Prompt, Tags, Tenant, UseCase, User, wanted_of
+from orchestrator.cli.prompts import read_prompt
+from orchestrator.cli.session import session_of
+from orchestrator.cli.told import busy, err, errors_as_json, out, say_json, seconds, write
+
+if TYPE_CHECKING:
+    from orchestrator.calls import ChatReply
+    from orchestrator.client import Orchestrator
+    from orchestrator.reply_stream import ReplyStream
+
+
+def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
+    context: typer.Context,
+    prompt: Prompt = None,
+    use_case: UseCase = None,
+    tenant: Tenant = "default",
+    user: User = None,
+    tags: Tags = None,
+    model: Model = None,
+    max_tokens: MaxTokens = None,
+    temperature: Annotated[float | None, typer.Option(help="0 for the most likely words.")] = None,
+    stream: Annotated[
+        bool | None,
+        typer.Option("--stream/--no-stream", help="Show the words as they come; by default on a terminal."),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor fill the cache.")] = False,
+    deadline_s: Annotated[float | None, typer.Option(help="Seconds for all attempts together.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask one question; the answer goes to standard output, what it cost to standard error."""
+    from orchestrator.calls import CacheUse
+
+    wanted = wanted_of(
+        use_case=use_case, tenant=tenant, user=user, tags=tags, model=model, max_tokens=max_tokens,
+        temperature=temperature, deadline_s=deadline_s, cache=CacheUse.OFF if no_cache else None,
+    )  # fmt: skip
+    with errors_as_json(as_json):
+        text = read_prompt(prompt)
+        with session_of(context).orchestrator() as orchestrator:
+            if as_json:
+                say_json(_answer_as_json(orchestrator, text, wanted))
+            else:
+                _answer(orchestrator, text, wanted, streamed=out().is_terminal if stream is None else stream)
+
+
+def _answer_as_json(orchestrator: "Orchestrator", prompt: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    from orchestrator.cli.plain import plain_reply
+
+    with busy("asking"):
+        return plain_reply(orchestrator.complete(prompt, **wanted))
+
+
+def _answer(orchestrator: "Orchestrator", prompt: str, wanted: dict[str, Any], *, streamed: bool) -> None:
+    if streamed:
+        with orchestrator.stream(prompt, **wanted) as stream:
+            reply = _shown(stream)
+    else:
+        with busy("asking"):
+            reply = orchestrator.complete(prompt, **wanted)
+        write(reply.text)
+    if reply.text and not reply.text.endswith("\n"):
+        write("\n")
+    for notice in reply.notices:
+        err().print(f"notice: {notice}", style="yellow", markup=False, soft_wrap=True)
+    err().print(summary(reply), style="dim", markup=False, soft_wrap=True)
+
+
+def _shown(stream: "ReplyStream") -> "ChatReply":
+    pieces = iter(stream)
+    begun = ended = False
+    try:
+        with busy("asking"):
+            first = next(pieces, None)
+        for delta in _with_first(first, pieces):
+            write(delta.text)
+            begun = True
+        ended = True
+    finally:
+        if begun and not ended:
+            write("\n")
+    return stream.reply
+
+
+def _with_first(first: Any, rest: Iterable[Any]) -> Iterable[Any]:
+    if first is not None:
+        yield first
+    yield from rest
+
+
+def summary(reply: "ChatReply") -> str:
+    """Return what a reply cost and who gave it, in one line."""
+    from orchestrator.calls import CacheState
+    from orchestrator.money import format_usd
+
+    attempts = len(reply.attempts)
+    parts = [reply.deployment, format_usd(reply.cost_nusd)]
+    if reply.cached is CacheState.MISS:
+        parts.append(f"{attempts} attempt{'s' if attempts != 1 else ''}")
+    else:
+        parts.append(f"cache {reply.cached.value}")
+    parts.append(seconds(reply.latency_s))
+    if reply.degraded:
+        parts.append(f"degraded: {reply.degraded}")
+    parts.append(f"request {reply.request_id}")
+    return " · ".join(parts)

@@ -1,0 +1,167 @@
+"""`orchestrator chain`: run a use case's chain, typed in and typed out."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.prompts import read_argument
+from orchestrator.cli.session import session_of
+from orchestrator.cli.told import CommandError, busy, err, errors_as_json, money, out, say_json, table, write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+
+_LANGUAGES = ("vi", "en")
+
+
+def chain(  # noqa: PLR0913, PLR0917 -- an argument for each option
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="A chain; see --list.")] = None,
+    given: Annotated[
+        str,
+        typer.Option("--input", "-i", help="The input as JSON, @file for a file's, - for standard input."),
+    ] = "-",
+    tenant: Annotated[str, typer.Option(help="Whose budget pays.")] = "default",
+    language: Annotated[str, typer.Option(help="The language of prompts and answers: vi or en.")] = "vi",
+    show_list: Annotated[bool, typer.Option("--list", help="List the chains and their inputs.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, with every try and its cost.")
+    ] = False,
+) -> None:
+    """Run a chain: its input is checked, its answer validated, repaired once, then asked of the next model."""
+    with errors_as_json(as_json):
+        chains = _chains()
+        if show_list:
+            _tell_all(chains, as_json=as_json)
+            return
+        spec = _spec_of(chains, name)
+        if language not in _LANGUAGES:
+            raise CommandError(f"--language '{language}': choose {' or '.join(_LANGUAGES)}")
+        taken = _taken(spec, read_argument(given, what="input"))
+        with session_of(context).orchestrator() as orchestrator, busy(f"running {spec.name}"):
+            built = spec.build(orchestrator, tenant=tenant, language=language)
+            result = built.with_details().invoke(taken)
+    _tell(spec, result, as_json=as_json)
+
+
+def _chains() -> "Mapping[str, Any]":
+    # Found by name: chains stand on the orchestrator, which knows none of them.
+    try:
+        found: Mapping[str, Any] = import_module("chains").CHAINS
+    except ModuleNotFoundError as exc:
+        if exc.name != "chains":
+            raise
+        raise CommandError(
+            "the package 'chains' is not installed beside 'orchestrator'; reinstall nextflow-orchestrator"
+        ) from exc
+    return found
+
+
+def _spec_of(chains: "Mapping[str, Any]", name: str | None) -> Any:
+    from orchestrator.config import unknown
+
+    if name is None:
+        raise CommandError(f"name a chain: {', '.join(chains)}; 'orchestrator chain --list' tells more")
+    if name not in chains:
+        raise CommandError(unknown("chain", name, chains))
+    return chains[name]
+
+
+def _taken(spec: Any, text: str) -> "BaseModel":
+    """Return the input of a chain out of JSON text."""
+    from pydantic import ValidationError
+
+    model: type[BaseModel] = spec.input_model
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as exc:
+        mistakes = [_mistake(one) for one in exc.errors(include_url=False, include_input=False)]
+        needed = ", ".join(_fields(model))
+        raise CommandError("\n".join([*mistakes, f"{spec.name} takes an object with: {needed}"])) from None
+
+
+def _mistake(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    said = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "json_invalid":
+        return f"--input is not JSON: {said.removeprefix('Invalid JSON: ')}"
+    if error["type"] == "extra_forbidden":
+        return f"--input: unknown field '{where}'"
+    if error["type"] == "missing":
+        return f"--input: '{where}' is missing"
+    return f"--input: {where}: {said}" if where else f"--input: {said}"
+
+
+def _fields(model: "type[BaseModel]") -> list[str]:
+    return [name if field.is_required() else f"[{name}]" for name, field in model.model_fields.items()]
+
+
+def _tell_all(chains: "Mapping[str, Any]", *, as_json: bool) -> None:
+    if as_json:
+        told = [
+            {
+                "name": one.name,
+                "description": one.description,
+                "input": one.input_model.model_json_schema(),
+                "output": one.output_model.model_json_schema(),
+            }
+            for one in chains.values()
+        ]
+        say_json({"chains": told})
+        return
+    made = table("chain", "what it does", "input, [optional]", folded=("what it does", "input, [optional]"))
+    for one in chains.values():
+        made.add_row(one.name, one.description, ", ".join(_fields(one.input_model)).replace("[", r"\["))
+    out().print(made)
+
+
+def _tell(spec: Any, result: Any, *, as_json: bool) -> None:
+    from orchestrator.money import format_usd
+
+    value = result.value.model_dump(mode="json")
+    if as_json:
+        say_json(
+            {
+                "chain": spec.name,
+                "value": value,
+                "model": result.model,
+                "stage": str(result.stage),
+                "degraded": result.degraded,
+                **money("cost", result.cost_nusd),
+                "tries": [_plain_try(one) for one in result.tries],
+            }
+        )
+        return
+    for name, part in value.items():
+        write(f"{name}: {_one_line(part)}\n")
+    parts = [
+        result.tries[-1].deployment,
+        format_usd(result.cost_nusd),
+        f"{len(result.tries)} answers, used: {result.stage}",
+    ]
+    if result.degraded:
+        parts.append(f"degraded: {result.degraded}")
+    parts.append(f"request {result.tries[-1].request_id}")
+    err().print(" · ".join(parts), style="dim", markup=False, soft_wrap=True)
+
+
+def _one_line(part: Any) -> str:
+    import orjson
+
+    return part if isinstance(part, str) else orjson.dumps(part).decode()
+
+
+def _plain_try(one: Any) -> dict[str, Any]:
+    return {
+        "stage": str(one.stage),
+        "deployment": one.deployment,
+        "model": one.model,
+        **money("cost", one.cost_nusd),
+        "cached": str(one.cached),
+        "degraded": one.degraded,
+        "request_id": one.request_id,
+        "mistakes": list(one.mistakes),
+    }

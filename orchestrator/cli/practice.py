@@ -1,0 +1,137 @@
+"""`orchestrator practice`: providers to rehearse with, in the foreground, with faults on demand."""
+
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJson
+from orchestrator.cli.session import session_of
+from orchestrator.cli.told import CommandError, errors_as_json, out, say_json, table, write
+
+DEFAULT_PORT = 8399
+
+app = typer.Typer(
+    help=(
+        "Run practice providers: OpenRouter, Google and OpenAI on a loopback port, with faults on demand "
+        "and a bill. While they run, the commands below talk to them from another terminal."
+    ),
+    invoke_without_command=True,
+)
+
+_Port = Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")]
+_RunningPort = Annotated[int, typer.Option(min=1, max=65535, help="The port they listen on.")]
+
+
+@app.callback()
+def run(
+    context: typer.Context,
+    port: _Port = DEFAULT_PORT,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A fault from the start, such as openrouter:status=503; may be repeated.", show_default=False
+        ),
+    ] = None,
+    answers: Annotated[
+        str, typer.Option(help="scripted, or local: the model on this machine writes them.")
+    ] = "scripted",
+    key: Annotated[str, typer.Option(help="The only API key they accept.")] = "practice",
+) -> None:
+    """Run practice providers until Ctrl-C, then print their bill."""
+    if context.invoked_subcommand is not None:
+        return
+    from orchestrator.cli.foreground import Rehearsal, rehearse
+
+    if answers not in {"scripted", "local"}:
+        raise CommandError(f"--answers '{answers}': choose scripted or local")
+    if not key.strip():
+        raise CommandError("--key is empty: give any text, such as practice")
+    rehearse(
+        Rehearsal(
+            port=port,
+            faults=tuple(fault or ()),
+            generated=answers == "local",
+            key=key,
+            config_path=session_of(context).config_path,
+        )
+    )
+
+
+@app.command()
+def fault(
+    text: Annotated[
+        str, typer.Argument(help="Such as openrouter:status=503 or google:cut_stream=3,times=1.")
+    ],
+    port: _RunningPort = DEFAULT_PORT,
+    as_json: AsJson = False,
+) -> None:
+    """Add a fault to running practice providers.
+
+    It reads <provider>:<kind>[=<value>][,<name>=<value>...], * is any provider, and without times=
+    it stays until cleared. Kinds: status, reset, silence, slow_first_token, cut_stream, end_stream,
+    stall_stream, malformed_chunk, malformed_body, empty_content, error_in_200, drip.
+    """
+    with errors_as_json(as_json):
+        told = _control("POST", "faults", port=port, body={"faults": [text]})
+    _tell_faults(told, as_json=as_json)
+
+
+@app.command()
+def faults(port: _RunningPort = DEFAULT_PORT, as_json: AsJson = False) -> None:
+    """List the faults that wait for their requests."""
+    with errors_as_json(as_json):
+        told = _control("GET", "faults", port=port)
+    _tell_faults(told, as_json=as_json)
+
+
+@app.command()
+def clear(port: _RunningPort = DEFAULT_PORT, as_json: AsJson = False) -> None:
+    """Drop every fault."""
+    with errors_as_json(as_json):
+        told = _control("DELETE", "faults", port=port)
+    if as_json:
+        say_json(told)
+        return
+    out().print(f"{told['dropped']} faults dropped")
+
+
+@app.command()
+def bill(port: _RunningPort = DEFAULT_PORT, as_json: AsJson = False) -> None:
+    """Print what the practice providers charged so far."""
+    with errors_as_json(as_json):
+        told = _control("GET", "bill", port=port)
+    if as_json:
+        say_json(told)
+        return
+    show_bill(told)
+
+
+def show_bill(told: dict[str, Any]) -> None:
+    """Print a bill for people."""
+    from orchestrator.money import format_usd
+
+    console = out()
+    if not told["providers"]:
+        console.print("The bill: nothing was charged.")
+        return
+    made = table("provider", "charges", "total", numbers=("charges", "total"))
+    for name, one in sorted(told["providers"].items()):
+        made.add_row(name, f"{one['count']:,}", format_usd(one["total_nusd"]))
+    made.add_row(
+        "all", f"{sum(one['count'] for one in told['providers'].values()):,}", format_usd(told["total_nusd"])
+    )
+    console.print(made)
+
+
+def _tell_faults(told: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        say_json(told)
+        return
+    waiting = told["faults"]
+    write("".join(f"{one['text']}\n" for one in waiting) or "no faults: every request is answered\n")
+
+
+def _control(method: str, path: str, *, port: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    from orchestrator.ops.control import ask_practice
+
+    return ask_practice(method, path, port=port, body=body)

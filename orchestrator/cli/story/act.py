@@ -1,0 +1,54 @@
+"""What an act of the demo tells: entries and grids for people, facts for programs, claims for both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One expectation, and whether what happened met it."""
+
+    text: str
+    held: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the claim for programs."""
+        return {"claim": self.text, "held": self.held}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A heading with lines under it."""
+
+    heading: str
+    lines: tuple[str, ...] = ()
+    said: str | None = None
+    """What a model answered, shown as a quotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A small table."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    numbers: tuple[str, ...] = ()
+    """Columns that are aligned to the right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One step of the story, as it really went."""
+
+    title: str
+    intro: str
+    parts: tuple[Entry | Grid, ...]
+    claims: tuple[Claim, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the claims were computed from."""
+
+    @property
+    def held(self) -> bool:
+        """Return whether every claim held."""
+        return all(claim.held for claim in self.claims)

@@ -1,0 +1,142 @@
+"""Act 1: four kinds of work in two languages, each planned, priced and answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.calls import ChatReply, ChatRequest, Plan
+from orchestrator.cli.plain import plain_reply
+from orchestrator.cli.story.act import Act, Claim, Entry, Grid
+from orchestrator.cli.story.stage import Stage
+from orchestrator.cli.told import money, seconds
+from orchestrator.money import format_usd
+
+_CATEGORIES = {
+    "type": "object",
+    "properties": {"category": {"enum": ["complaint", "question", "order", "praise"]}},
+    "required": ["category"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request as a CRM would send it."""
+
+    use_case: str
+    language: str
+    asked: str
+    """What the customer or the clerk wrote."""
+    messages: Sequence[Mapping[str, Any]]
+    max_tokens: int = 40
+    schema: Mapping[str, Any] | None = None
+
+    def request(self) -> ChatRequest:
+        """Return the request of this case."""
+        wanted: dict[str, Any] = {"temperature": 0.0}
+        if self.schema is not None:
+            named = {"name": "answer", "strict": True, "schema": self.schema}
+            wanted["response_format"] = {"type": "json_schema", "json_schema": named}
+        return ChatRequest.of(
+            self.messages, use_case=self.use_case, tenant="nextflow", max_tokens=self.max_tokens, **wanted
+        )
+
+
+def _user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+_OPENING_HOURS = (
+    {"role": "system", "content": "Bạn là nhân viên chăm sóc khách hàng. Trả lời ngắn."},
+    _user("Cửa hàng mở cửa lúc mấy giờ?"),
+    {"role": "assistant", "content": "Dạ, cửa hàng mở cửa lúc 8 giờ sáng ạ."},
+    _user("Cửa hàng đóng cửa lúc mấy giờ?"),
+)
+_LATE = 'A customer writes: "My order DH1001 is late." Write a polite reply in one sentence.'
+_ADVERT = "Write a one-sentence advertisement for iced milk coffee."
+_SALES = "Summarise in one sentence: sales went up from 12 in August to 30 in October."
+_BROKEN = "Hàng bị vỡ, tôi muốn hoàn tiền ngay!"
+
+CASES = (
+    Case("customer_service", "vi", "Cửa hàng đóng cửa lúc mấy giờ?", _OPENING_HOURS),
+    Case("customer_service", "en", "My order DH1001 is late.", (_user(_LATE),)),
+    Case("content_generation", "en", _ADVERT, (_user(_ADVERT),)),
+    Case("data_analysis", "en", _SALES, (_user(_SALES),)),
+    Case(
+        "cost_sensitive", "vi", f"Phân loại: {_BROKEN}",
+        (_user(f'Phân loại tin nhắn của khách hàng: "{_BROKEN}"'),), 48, _CATEGORIES,
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    case: Case
+    plan: Plan
+    reply: ChatReply
+
+
+def play(stage: Stage) -> Act:
+    """Plan each request, then send it."""
+    before = stage.billed_nusd()
+    cases = CASES[::2] if stage.fast else CASES
+    done = [_ask(stage, case) for case in cases]
+    billed = stage.billed_nusd() - before
+    cost = sum(one.reply.cost_nusd for one in done)
+    firsts = sum(one.reply.deployment == one.plan.candidates[0].deployment for one in done)
+    within = all(one.reply.cost_nusd <= one.plan.candidates[0].bound_nusd for one in done)
+    return Act(
+        title="Four kinds of work, two languages, each to the model that suits it",
+        intro="Planned before anything is sent: who is asked, who stands in, what it costs.",
+        parts=(_planned(done), *(_entry(one) for one in done)),
+        claims=(
+            Claim(
+                f"{firsts} of {len(done)} were answered by the first choice of their plan",
+                firsts == len(done),
+            ),
+            Claim("none cost more than was held for it beforehand", within),
+            Claim(f"together {format_usd(cost)}, which is what the providers' own bill says", cost == billed),
+        ),
+        facts={
+            "replies": [plain_reply(one.reply) for one in done],
+            **money("cost", cost),
+            **money("billed", billed),
+        },
+    )
+
+
+def _ask(stage: Stage, case: Case) -> _Asked:
+    request = case.request()
+    return _Asked(case, stage.orchestrator.explain(request), stage.orchestrator.complete(request))
+
+
+def _planned(done: Sequence[_Asked]) -> Grid:
+    seen: dict[str, tuple[str, ...]] = {}
+    for one in done:
+        first = one.plan.candidates[0]
+        seen.setdefault(
+            one.case.use_case,
+            (
+                one.case.use_case,
+                first.deployment,
+                f"{len(one.plan.candidates) - 1}",
+                format_usd(first.expected_nusd),
+                format_usd(first.bound_nusd),
+            ),
+        )
+    columns = ("use case", "first choice", "others", "expected", "at most")
+    return Grid(columns, tuple(seen.values()), numbers=columns[2:])
+
+
+def _entry(one: _Asked) -> Entry:
+    first, reply = one.plan.candidates[0], one.reply
+    how = (
+        reply.deployment,
+        f"expected {format_usd(first.expected_nusd)}",
+        f"cost {format_usd(reply.cost_nusd)}",
+    )
+    return Entry(
+        heading=f"{one.case.language}  {one.case.asked}",
+        said=reply.text,
+        lines=(" · ".join((*how, seconds(reply.latency_s))),),
+    )

@@ -1,0 +1,158 @@
+"""Acts 5 and 6: one provider down, two down, then all; somebody answers every time."""
+
+import asyncio
+from collections.abc import Sequence
+
+from orchestrator.calls import Attempt, CacheUse, ChatReply, Outcome
+from orchestrator.cli.plain import plain_reply
+from orchestrator.cli.story.act import Act, Claim, Entry, Grid
+from orchestrator.cli.story.stage import Stage
+from orchestrator.cli.told import seconds
+from orchestrator.errors import AllProvidersFailedError
+from orchestrator.money import format_usd
+from orchestrator.state.health import CircuitState
+
+_PROMPT = "A customer asks for the refund rules. Answer in one sentence."
+_CUSTOMERS = 3
+
+
+def play_one_down(stage: Stage) -> Act:
+    """Let OpenRouter fail, then Google too."""
+    faults = stage.providers.faults
+    faults.add("openrouter:status=503")
+    first = _ask(stage)
+    faults.add("google:status=503")
+    second = _ask(stage)
+    faults.clear()
+    replies = (("OpenRouter down (503)", first), ("OpenRouter and Google down", second))
+    free = all(one.cost_nusd == 0 for _, reply in replies for one in _failed(reply))
+    return Act(
+        title="A provider goes down",
+        intro="The next one is asked at once, then after 100, 200, 400, 800 ms; the reply says so.",
+        parts=tuple(part for heading, reply in replies for part in _attempts(heading, reply)),
+        claims=(
+            Claim(
+                f"OpenRouter down: answered by {first.provider}",
+                first.provider not in {"openrouter", "local"},
+            ),
+            Claim(
+                f"Google down as well: answered by {second.provider}",
+                second.provider not in {"openrouter", "google", "local"},
+            ),
+            Claim(
+                "both replies say that they are degraded, and why", bool(first.degraded and second.degraded)
+            ),
+            Claim("the refused attempts cost nothing", free),
+        ),
+        facts={"replies": [plain_reply(reply) for _, reply in replies]},
+    )
+
+
+def play_all_down(stage: Stage) -> Act:
+    """Let every provider fail: the model on this machine answers."""
+    stage.providers.faults.add("*:status=503")
+    results = asyncio.run(_customers(stage))
+    opened = {name for name, state in stage.orchestrator.circuits().items() if state is CircuitState.OPEN}
+    last = asyncio.run(_customers(stage, 1))[0]
+    stage.providers.faults.clear()
+    if not stage.has_local_model:
+        return _nobody([*results, last])
+    replies = [one for one in (*results, last) if isinstance(one, ChatReply)]
+    return Act(
+        title="Everything is down: business goes on with the model on this machine",
+        intro=f"All three providers answer 503. {_CUSTOMERS} customers ask at once, then one more.",
+        parts=(
+            Entry(f"{_CUSTOMERS} customers at once", tuple(_line(reply) for reply in replies[:-1])),
+            Entry(
+                "one more",
+                (_line(replies[-1]),) if replies else (),
+                said=replies[-1].text if replies else None,
+            ),
+        ),
+        claims=(
+            Claim(
+                f"{len(replies)} of {_CUSTOMERS + 1} were answered, by the local model, for $0",
+                len(replies) == _CUSTOMERS + 1
+                and all(one.provider == "local" and one.cost_nusd == 0 for one in replies),
+            ),
+            Claim(
+                "each says: answered by the emergency model",
+                all("emergency" in (reply.degraded or "") for reply in replies),
+            ),
+            _left_alone(opened, replies),
+        ),
+        facts={"replies": [plain_reply(reply) for reply in replies], "open_circuits": sorted(opened)},
+    )
+
+
+def _left_alone(opened: set[str], replies: Sequence[ChatReply]) -> Claim:
+    """Claim that a deployment which failed too often is not asked by the next request."""
+    asked = {one.deployment for one in replies[-1].attempts} if replies else set()
+    return Claim(
+        f"{len(opened)} deployments failed three times: their circuits opened, and the next request left them alone",
+        bool(opened) and not opened & asked,
+    )
+
+
+def _nobody(results: Sequence[ChatReply | AllProvidersFailedError]) -> Act:
+    errors = [one for one in results if isinstance(one, AllProvidersFailedError)]
+    said = str(errors[0]).partition(" (")[0] if errors else ""
+    return Act(
+        title="Everything is down, and no local model is installed",
+        intro="With the extra 'local' the model on this machine would answer; without it nobody can.",
+        parts=(Entry("what the caller gets", (f"{type(errors[0]).__name__}: {said}",) if errors else ()),),
+        claims=(Claim("every request ends in one clear error", len(errors) == len(results)),),
+        facts={"errors": [type(one).__name__ for one in errors]},
+    )
+
+
+def _ask(stage: Stage) -> ChatReply:
+    return stage.orchestrator.complete(
+        _PROMPT, tenant="nextflow", max_tokens=32, temperature=0.0, cache=CacheUse.OFF
+    )
+
+
+async def _customers(stage: Stage, count: int = _CUSTOMERS) -> list[ChatReply | AllProvidersFailedError]:
+    async def ask(number: int) -> ChatReply | AllProvidersFailedError:
+        try:
+            return await stage.orchestrator.acomplete(
+                f"Customer {number} asks for the refund rules. Answer in one sentence.",
+                tenant="nextflow",
+                max_tokens=32,
+                cache=CacheUse.OFF,
+            )
+        except AllProvidersFailedError as error:
+            return error
+
+    return list(await asyncio.gather(*(ask(number) for number in range(count))))
+
+
+def _failed(reply: ChatReply) -> list[Attempt]:
+    return [one for one in reply.attempts if one.outcome is not Outcome.SUCCEEDED]
+
+
+def _attempts(heading: str, reply: ChatReply) -> tuple[Entry | Grid, ...]:
+    rows = tuple(
+        (
+            str(one.number),
+            one.deployment,
+            "answered" if one.outcome is Outcome.SUCCEEDED else f"{one.failure} {one.status or ''}".strip(),
+            seconds(one.latency_s),
+            format_usd(one.cost_nusd),
+        )
+        for one in reply.attempts
+    )
+    last = reply.attempts[-1]
+    lines = (
+        f"{seconds(reply.latency_s)} in all, {seconds(reply.latency_s - last.latency_s)} of it to find who answers",
+        f"degraded: {reply.degraded}",
+    )
+    return (
+        Entry(heading),
+        Grid(("#", "deployment", "outcome", "time", "cost"), rows, numbers=("#", "time", "cost")),
+        Entry("", lines),
+    )
+
+
+def _line(reply: ChatReply) -> str:
+    return f"{reply.deployment} after {len(reply.attempts) - 1} failed attempts, {seconds(reply.latency_s)}"

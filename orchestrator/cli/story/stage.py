@@ -1,0 +1,147 @@
+"""The demo's stage: practice providers on a loopback port, a fresh ledger and cache, an orchestrator between them."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator.cli.rehearsal import PRACTICE_KEY, addresses, practice_models, practice_prices
+from orchestrator.cli.told import CommandError
+from orchestrator.client import Orchestrator
+from orchestrator.clock import Clock, SystemClock
+from orchestrator.config import Config, embedded_path, load_config
+from orchestrator.errors import LocalModelError
+from orchestrator.gateway.local import LocalModel, LocalModelSettings
+from orchestrator.policy.budgets import BudgetSettings, LimitSettings
+from orchestrator.practice import Answerer, Generated, PracticeServer, Scripted
+from orchestrator.state.ledger_read import LedgerReader
+
+SMALL_TENANT = "quan-ca-phe"
+"""A tenant with a daily limit of its own: a small coffee shop."""
+SMALL_LIMIT_USD = "0.002"
+
+_CONTEXT_TOKENS = 2048
+_PARALLEL = 4
+_REQUESTS_KEPT = 10_000
+"""More than the whole demo makes, so that they can be counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything an act needs."""
+
+    orchestrator: Orchestrator
+    providers: PracticeServer
+    config: Config
+    home: Path
+    clock: Clock
+    voice: str
+    """Who writes the answers of the practice providers."""
+    has_local_model: bool
+    fast: bool
+
+    @property
+    def ledger(self) -> LedgerReader:
+        """Return a reader of the demo's ledger."""
+        return LedgerReader(Path(self.config.settings.ledger.path))
+
+    def upstream_count(self) -> int:
+        """Return how often the practice providers were asked for an answer so far."""
+        return sum(1 for one in self.providers.requests if one.model is not None)
+
+    def billed_nusd(self) -> int:
+        """Return what the practice providers have charged so far, once every answer is out."""
+        self.providers.wait_idle()
+        return int(self.providers.bill.total_nusd())
+
+
+@contextmanager
+def open_stage(*, fast: bool, keep: Path | None, say: Callable[[str], None]) -> Iterator[Stage]:
+    """Set the stage up, and clear it away; `say` is told what is being waited for.
+
+    Raises:
+        CommandError: `keep` is no empty folder.
+    """
+    _keep_off_proxies()
+    clock = SystemClock()
+    with ExitStack() as stack:
+        home = _home(keep, stack)
+        say("starting the local model")
+        model = LocalModel(LocalModelSettings(context_tokens=_CONTEXT_TOKENS, parallel=_PARALLEL))
+        stack.callback(model.close)
+        address = _address_of(model)
+        answerer, voice = _answerer(address, fast=fast)
+        config, providers = _opened(home, answerer, clock, stack)
+        orchestrator = stack.enter_context(Orchestrator(config, clock=clock))
+        say("loading LiteLLM, which takes a few seconds once a process")
+        orchestrator.warm_up()
+        yield Stage(
+            orchestrator=orchestrator,
+            providers=providers,
+            config=config,
+            home=home,
+            clock=clock,
+            voice=voice,
+            has_local_model=address is not None,
+            fast=fast,
+        )
+
+
+def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> tuple[Config, PracticeServer]:
+    """Return the shipped configuration, led to practice providers, with one small tenant's limit added."""
+    today = clock.now().date()
+    prices = practice_prices(embedded_path(), today=today, environment={})
+    providers = stack.enter_context(
+        PracticeServer(
+            answerer=answerer,
+            prices=prices,
+            models=practice_models(prices),
+            api_keys={PRACTICE_KEY},
+            requests_kept=_REQUESTS_KEPT,
+        )
+    )
+    environment = {"ORCHESTRATOR_HOME": str(home), **addresses(providers)}
+    shipped = load_config(embedded_path(), today=today, environment=environment)
+    small = LimitSettings.model_validate({"scope": f"tenant:{SMALL_TENANT}", "day": SMALL_LIMIT_USD})
+    budgets = shipped.settings.budgets
+    limited = BudgetSettings(time_zone=budgets.time_zone, limits=(*budgets.limits, small))
+    return replace(shipped, settings=shipped.settings.model_copy(update={"budgets": limited})), providers
+
+
+def _home(keep: Path | None, stack: ExitStack) -> Path:
+    if keep is None:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orchestrator-demo-")))
+    home = keep.expanduser().absolute()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        filled = any(home.iterdir())
+    except OSError as exc:
+        raise CommandError(f"--keep {home}: cannot be used: {exc.strerror}") from None
+    if filled:
+        raise CommandError(f"--keep {home}: the folder is not empty; the demo begins with an empty ledger")
+    return home
+
+
+def _address_of(model: LocalModel) -> str | None:
+    try:
+        return asyncio.run(model.base_url())
+    except LocalModelError:
+        return None
+
+
+def _answerer(address: str | None, *, fast: bool) -> tuple[Answerer, str]:
+    if address is None:
+        return Scripted(), "a script, because the local model is not installed"
+    if fast:
+        return Scripted(), "a script, because of --fast"
+    return Generated(address), "SmolLM2-135M on this machine"
+
+
+def _keep_off_proxies() -> None:
+    """Let no proxy of the environment come between this process and its own loopback ports."""
+    for name in ("NO_PROXY", "no_proxy"):
+        named = [one for one in os.environ.get(name, "").split(",") if one]
+        os.environ[name] = ",".join(dict.fromkeys([*named, "127.0.0.1", "localhost"]))

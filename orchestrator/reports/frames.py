@@ -1,0 +1,53 @@
+"""The ledger as pandas frames: one row a request, one row a send; money is int64 nano-dollars.
+
+    operations  id, started_at, day, tenant, use_case, outcome, error, cached, degraded, deployment,
+                provider, model, attempts, input_tokens, output_tokens, cost_nusd, latency_ms
+    attempts    operation_id, number, day, deployment, provider, model, outcome, failure, status,
+                started_at, latency_ms, first_token_ms, input_tokens, output_tokens,
+                cached_input_tokens, tokens_estimated, cost_nusd, cost_source, upstream_id, tenant, use_case
+
+int64 holds nine billion dollars in nano-dollars, so sums are exact; no column of money is a float.
+"""
+
+import pandas as pd
+
+from orchestrator.state.ledger_read import LedgerReader, Rows
+
+_NUMBERS = frozenset(
+    {"number", "attempts", "latency_ms", "input_tokens", "output_tokens", "cached_input_tokens", "cost_nusd"}
+)
+_NUMBERS_OR_NOTHING = frozenset({"status", "first_token_ms"})
+
+
+def operations(reader: LedgerReader, *, month: str, tenant: str | None = None) -> pd.DataFrame:
+    """Return the requests of a month (`2026-11`), of one tenant or of all.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    return _framed(reader.operations(month=month, tenant=tenant))
+
+
+def attempts(reader: LedgerReader, *, month: str, tenant: str | None = None) -> pd.DataFrame:
+    """Return the sends booked into a month, of one tenant or of all.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    frame = _framed(reader.attempts(month=month, tenant=tenant))
+    frame["tokens_estimated"] = frame["tokens_estimated"].astype("bool")
+    return frame
+
+
+def _framed(found: Rows) -> pd.DataFrame:
+    frame = pd.DataFrame.from_records(list(found.rows), columns=list(found.columns))
+    for name in frame.columns:
+        if name in _NUMBERS:
+            frame[name] = frame[name].astype("int64")
+        elif name in _NUMBERS_OR_NOTHING:
+            frame[name] = frame[name].astype("Int64")
+        elif name == "started_at":
+            frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
+        elif name != "tokens_estimated":
+            frame[name] = frame[name].astype("str")
+    return frame

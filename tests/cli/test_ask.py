@@ -1,0 +1,172 @@
+"""`orchestrator ask`: the answer on standard output, what it cost on standard error."""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+
+def test_the_answer_goes_to_stdout_and_its_price_to_stderr(run, practice):
+    """A pipe gets the answer alone; people see model, cost, attempts, time and request id."""
+    ran = run("ask", "Đơn hàng DH1001 ở đâu?", "--tenant", "acme")
+    assert ran.code == 0
+    assert ran.out.startswith("This is a practice answer by openai/gpt-6.1-sol")
+    assert ran.out.endswith("\n")
+    assert "openrouter/gpt-6.1-sol · $0.0" in ran.err
+    assert "1 attempt ·" in ran.err
+    assert "request " in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_json_tells_everything_with_exact_money(run, practice):
+    """--json is one object; its cost is what the provider billed, in nano-dollars and as a decimal text."""
+    told = run("ask", "hello", "--json").json
+    billed = practice.bill.total_nusd()
+    assert told["cost_nusd"] == billed > 0
+    assert Decimal(told["cost_usd"]) * 10**9 == billed
+    assert told["attempts"][0]["cost_source"] == "provider"
+    assert told["plan"]["candidates"][0]["deployment"] == told["deployment"]
+    assert told["cached"] == "miss"
+    assert {"text", "usage", "latency_s", "request_id", "degraded", "notices"} <= told.keys()
+
+
+def test_a_second_ask_comes_from_the_cache_unless_told_otherwise(run, practice):
+    """The same prompt costs nothing the second time; --no-cache asks again."""
+    run("ask", "hello")
+    again = run("ask", "hello")
+    assert "cache hit" in again.err
+    assert "$0.00 " in again.err
+    assert run("ask", "hello", "--no-cache", "--json").json["cached"] == "miss"
+    assert practice.bill.count() == 2
+
+
+def test_the_prompt_may_be_piped_in(run, practice):
+    """Without a prompt, or with -, standard input is the prompt, Vietnamese and a byte order mark included."""
+    text = "Xin chào, cửa hàng mở cửa lúc mấy giờ?"
+    for arguments in ((), ("-",)):
+        ran = run("ask", *arguments, "--no-cache", stdin=b"\xef\xbb\xbf" + text.encode())
+        assert ran.code == 0
+        assert text in ran.out
+
+
+def test_stdin_that_is_not_utf8_is_refused_with_what_to_do(run, practice):
+    """Bytes of another encoding are named with their place; nothing is sent."""
+    ran = run("ask", stdin=b"first line\nkh\xe1ch")
+    assert ran.code == 2
+    assert "standard input is not UTF-8: byte 13, line 2" in ran.err
+    assert "iconv" in ran.err
+    assert not practice.requests
+
+
+def test_an_empty_stdin_is_a_usage_error(run, practice):
+    """Nothing to ask is said at once."""
+    ran = run("ask", stdin=b"  \n")
+    assert ran.code == 2
+    assert "empty" in ran.err
+
+
+def test_a_stream_prints_its_words_as_they_come(run, practice):
+    """--stream gives the same text as the whole answer, and the same line about it."""
+    ran = run("ask", "hello", "--stream", "--no-cache")
+    assert ran.out.startswith("This is a practice answer")
+    assert "openrouter/gpt-6.1-sol" in ran.err
+    assert practice.requests[-1].body["stream"] is True
+
+
+def test_an_outage_is_survived_and_said(run, practice):
+    """With OpenRouter down another provider answers, and the line says that it is degraded."""
+    practice.faults.add("openrouter:status=503")
+    ran = run("ask", "hello")
+    assert ran.code == 0
+    assert "google/gemini-3.8-flash" in ran.err
+    assert "degraded: openrouter/gpt-6.1-sol unavailable" in ran.err
+
+
+def test_unknown_names_are_met_with_the_likely_one(run, practice):
+    """A misspelt use case or model exits 2, and the message knows what was meant."""
+    ran = run("ask", "hi", "--use-case", "customer_servce")
+    assert ran.code == 2
+    assert "Did you mean 'customer_service'?" in ran.err
+    ran = run("ask", "hi", "--model", "gpt-6-lunna")
+    assert ran.code == 2
+    assert "Did you mean 'gpt-6-luna'?" in ran.err
+
+
+def test_over_budget_exits_3_and_sends_nothing(run, practice, tmp_path, monkeypatch):
+    """A spent budget refuses before anything is sent, and says which and how to go on."""
+    config = _with_day_limit(tmp_path, "0.0000001")
+    ran = run("--config", str(config), "ask", "hello", "--model", "gpt-6.1-sol")
+    assert ran.code == 3
+    assert "budget of all" in ran.err
+    assert not practice.requests
+
+
+def test_a_failing_json_command_tells_its_error_as_json(run, practice):
+    """A program that asked for JSON gets the error as JSON, with type, message and exit code."""
+    ran = run("ask", "hi", "--use-case", "nope", "--json")
+    assert ran.code == 2
+    assert ran.json["error"]["type"] == "UnknownNameError"
+    assert ran.json["error"]["exit_code"] == 2
+
+
+def test_a_prompt_larger_than_any_context_is_refused(run, practice):
+    """A prompt that no model can take exits 2 and says to shorten it."""
+    ran = run("ask", stdin=("đơn hàng " * 400_000).encode())
+    assert ran.code == 2
+    assert "shorten it" in ran.err
+    assert not practice.requests
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root writes everywhere")
+def test_a_read_only_ledger_stops_before_anything_is_sent(run, practice, home):
+    """What cannot be booked is not sent: exit 6, one message, no traceback."""
+    home.mkdir()
+    home.chmod(0o500)
+    ran = run("ask", "hello")
+    assert ran.code == 6
+    assert not practice.requests
+
+
+def test_a_ledger_that_is_a_folder_exits_6_without_a_traceback(run, practice, home):
+    """A ledger that cannot be opened is named with what to do, in one line."""
+    (home / "ledger.sqlite3").mkdir(parents=True)
+    ran = run("ask", "hello")
+    assert ran.code == 6
+    assert "cannot use the ledger" in ran.err
+    assert "Traceback" not in ran.err
+    assert not practice.requests
+
+
+def test_a_cache_that_cannot_be_written_only_warns(run, practice, home):
+    """The answer comes all the same; one warning says what to mend."""
+    home.mkdir()
+    (home / "cache").write_text("a file where a folder should be")
+    ran = run("ask", "hello")
+    assert ran.code == 0
+    assert ran.out.startswith("This is a practice answer")
+    assert "warning: cannot" in ran.err
+    assert "set cache.path" in ran.err
+
+
+def test_a_broken_stream_shows_what_came_and_exits_4(run, practice):
+    """The words that arrived stay on standard output; the error says that they are not all."""
+    practice.faults.add("openrouter:cut_stream=4")
+    ran = run("ask", "hello", "--stream", "--no-cache")
+    if ran.code == 0:
+        assert "degraded" in ran.err  # rescued by the next deployment
+        return
+    assert ran.code == 4
+    assert ran.out.startswith("This is a")
+    assert ran.err.startswith("error: ")
+
+
+def _with_day_limit(folder: Path, usd: str) -> Path:
+    text = Path(os.environ["ORCHESTRATOR_CONFIG"]).read_text("utf-8")
+    changed = text.replace(
+        "{scope: all, request: 0.50, day: 100, month: 2500}", f"{{scope: all, day: {usd}}}"
+    )
+    assert changed != text
+    path = folder / "config.yaml"
+    path.write_text(changed, "utf-8")
+    return path

@@ -1,0 +1,58 @@
+"""`orchestrator chain`: typed in, typed out."""
+
+import orjson
+
+
+def test_the_list_names_every_chain_with_its_input(run):
+    """--list shows what there is, and as JSON the schemas of input and output."""
+    ran = run("chain", "--list")
+    assert ran.code == 0
+    assert "customer_service" in ran.out
+    assert "[customer_name]" in ran.out
+    told = run("chain", "--list", "--json").json["chains"]
+    assert {"name", "description", "input", "output"} <= told[0].keys()
+
+
+def test_a_chain_answers_in_its_output_model(run, practice):
+    """The JSON result holds the validated answer, every try, and the exact cost."""
+    given = orjson.dumps({"text": "Hàng bị vỡ!", "labels": ["complaint", "question"]}).decode()
+    ran = run("chain", "cost_sensitive", "--input", given, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["value"]["label"] in {"complaint", "question"}
+    assert ran.json["cost_nusd"] == practice.bill.total_nusd() > 0
+    assert ran.json["tries"][-1]["mistakes"] == []
+
+
+def test_the_input_may_come_from_a_file_or_a_pipe(run, practice, tmp_path):
+    """@file and - are read as UTF-8."""
+    given = orjson.dumps({"question": "Đơn DH1001 đâu rồi?"})
+    path = tmp_path / "input.json"
+    path.write_bytes(given)
+    for ran in (
+        run("chain", "customer_service", "-i", f"@{path}"),
+        run("chain", "customer_service", stdin=given),
+    ):
+        assert ran.code == 0, ran.err
+        assert ran.out.startswith("answer: ")
+        assert "used: first" in ran.err
+
+
+def test_wrong_input_names_the_field_and_what_is_taken(run, practice):
+    """Broken JSON, a missing and an unknown field each get their own line; nothing is sent."""
+    ran = run("chain", "customer_service", "-i", '{"questoin": "hi"}')
+    assert ran.code == 2
+    assert "'question' is missing" in ran.err
+    assert "unknown field 'questoin'" in ran.err
+    assert "takes an object with: question" in ran.err
+    assert "is not JSON" in run("chain", "customer_service", "-i", "{question").err
+    assert "cannot be read" in run("chain", "customer_service", "-i", "@/no/such/file").err
+    assert not practice.requests
+
+
+def test_an_unknown_chain_or_language_is_a_usage_error(run):
+    """The likely name, or all of them, are in the message."""
+    ran = run("chain", "customer_servic", "-i", "{}")
+    assert ran.code == 2
+    assert "Did you mean 'customer_service'?" in ran.err
+    assert run("chain", "customer_service", "-i", "{}", "--language", "fr").code == 2
+    assert "name a chain" in run("chain").err

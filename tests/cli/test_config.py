@@ -1,0 +1,97 @@
+"""`orchestrator config`: every mistake with its place, secrets never shown."""
+
+import os
+from pathlib import Path
+
+import orjson
+import pytest
+import yaml
+
+SECRET = "sk-or-v1-verysecret"
+
+
+def test_check_says_ok_and_what_is_off(run):
+    """A good file exits 0; a provider without a key is a notice and no error."""
+    ran = run("config", "check")
+    assert ran.code == 0
+    assert ran.out.startswith("ok: ")
+    assert "notice: provider openrouter is off: it has no key" in ran.out
+
+
+def test_check_names_every_mistake_with_its_place_and_exits_2(run, tmp_path):
+    """Mistakes come all at once, each with file, line and column and the likely word."""
+    path = _changed(tmp_path, {"default_use_case: customer_service": "default_use_case: custmer_service",
+                               "deployment: openrouter/claude-opus-5.5,": "deployment: openrouter/claude-opus-5.4,"})  # fmt: skip
+    ran = run("--config", str(path), "config", "check")
+    assert ran.code == 2
+    lines = ran.err.splitlines()
+    assert any(f"{path}:" in line and "Did you mean 'customer_service'?" in line for line in lines)
+    assert any("Did you mean 'openrouter/claude-opus-5.5'?" in line for line in lines)
+    assert run("--config", str(path), "config", "check", "--json").json["ok"] is False
+
+
+def test_another_command_says_the_same_mistake_in_the_same_words(run, tmp_path):
+    """A broken file stops every command with exit code 2 and its line."""
+    path = _changed(tmp_path, {"version: 1": "version: 2"})
+    ran = run("--config", str(path), "ask", "hi")
+    assert ran.code == 2
+    assert ran.err.startswith(f"error: {path}:")
+
+
+def test_a_missing_file_is_named(run, tmp_path):
+    """A file that is not there is one line that says how to name another."""
+    ran = run("--config", str(tmp_path / "no.yaml"), "config", "check")
+    assert ran.code == 2
+    assert "cannot be read" in ran.err
+
+
+def test_show_never_shows_a_secret(run, monkeypatch):
+    """Keys are masked, and so are credentials inside addresses."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", SECRET)
+    monkeypatch.setenv("OPENROUTER_BASE_URL", f"https://user:{SECRET}@proxy.example/api/v1?token={SECRET}")
+    for arguments in ((), ("--json",)):
+        ran = run("config", "show", *arguments)
+        assert ran.code == 0
+        assert SECRET not in ran.out
+        assert "proxy.example" in ran.out
+
+
+def test_what_show_prints_is_a_configuration_that_loads(run, tmp_path, monkeypatch):
+    """The effective YAML has every default filled in, money in dollars, and passes the check again."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", SECRET)
+    shown = run("config", "show").out
+    data = yaml.safe_load(shown)
+    assert data["budgets"]["limits"][0] == {"scope": "all", "request": 0.5, "day": 100, "month": 2500}
+    assert data["circuit_breaker"]["max_open_s"] == 300
+    path = tmp_path / "shown.yaml"
+    path.write_text(shown, "utf-8")
+    assert run("--config", str(path), "config", "check").code == 0
+
+
+def test_the_schema_knows_every_key_of_the_shipped_file(run, tmp_path):
+    """The JSON schema is valid JSON, and may be written to a file."""
+    data = yaml.safe_load(Path(os.environ["ORCHESTRATOR_CONFIG"]).read_text("utf-8"))
+    schema = run("config", "schema").json
+    assert set(data) <= set(schema["properties"])
+    path = tmp_path / "schema.json"
+    assert run("config", "schema", "--output", str(path)).code == 0
+    assert orjson.loads(path.read_bytes()) == schema
+    assert run("config", "schema", "--output", str(tmp_path / "no" / "schema.json")).code == 2
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_path_prints_the_file_in_use(run, named, tmp_path):
+    """`config path` names the file that --config or the environment chose."""
+    other = tmp_path / "other.yaml"
+    ran = run("--config", str(other), "config", "path") if named else run("config", "path")
+    assert ran.out.strip() == (str(other) if named else os.environ["ORCHESTRATOR_CONFIG"])
+
+
+def _changed(folder: Path, changes: dict[str, str]) -> Path:
+    text = Path(os.environ["ORCHESTRATOR_CONFIG"]).read_text("utf-8")
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = folder / "broken.yaml"
+    path.write_text(text, "utf-8")
+    return path

@@ -1,0 +1,201 @@
+"""What scripts rely on: quick help, one clear line for an error, an exit code that means something."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator import cli
+from orchestrator.cli.app import EXIT_CODES
+from orchestrator.errors import (
+    AllProvidersFailedError,
+    BudgetExceededError,
+    ConfigError,
+    InvalidOutputError,
+    LedgerError,
+    OrchestratorError,
+)
+from orchestrator.money import NanoUsd
+
+COMMANDS = (
+    (),
+    ("demo",),
+    ("ask",),
+    ("chain",),
+    ("route",),
+    ("report",),
+    ("doctor",),
+    ("config",),
+    ("config", "check"),
+    ("practice",),
+    ("practice", "fault"),
+)
+HEAVY = (
+    "litellm",
+    "langchain_core",
+    "langchain_openai",
+    "pandas",
+    "numpy",
+    "aiohttp",
+    "yaml",
+    "diskcache",
+    "watchfiles",
+)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_help_loads_nothing_heavy():
+    """Every --help answers without LiteLLM, LangChain, pandas and the like, which take seconds to import.
+
+    Typer itself loads pydantic; everything together takes under half a second.
+    """
+    script = (
+        "import sys\nfrom orchestrator.cli import main\n"
+        f"for command in {COMMANDS!r}:\n    assert main([*command, '--help']) == 0\n"
+        f"print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True, timeout=60
+    )
+    assert said.stdout.splitlines()[-1] == "LOADED []"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_help_names_the_exit_codes_or_its_group_does(run, command):
+    """A script's author finds the exit codes in the help."""
+    ran = run(*command, "--help")
+    assert ran.code == 0
+    told = " ".join(ran.out.split())
+    assert "Usage: orchestrator" in told
+    if len(command) < 2:
+        assert " ".join(EXIT_CODES.split()[:6]) in told
+
+
+def test_the_version_is_printed(run):
+    """--version names the program and exits 0."""
+    ran = run("--version")
+    assert (ran.code, ran.out.split()[0]) == (0, "orchestrator")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("nonsense",), ("ask", "--nonsense"), ("report", "--month"), ("ask", "--max-tokens", "x", "hi")],
+)
+def test_wrong_usage_exits_2_without_a_traceback(run, command):
+    """A misspelt command or option is a usage error."""
+    ran = run(*command)
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+    assert ran.out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("config.yaml:3: no"), 2),
+        (
+            BudgetExceededError(
+                scope="all",
+                window="day",
+                limit=NanoUsd(1),
+                left=NanoUsd(0),
+                needed=NanoUsd(2),
+                resets_at=None,
+            ),
+            3,
+        ),
+        (AllProvidersFailedError("nobody"), 4),
+        (InvalidOutputError("invalid"), 5),
+        (LedgerError("full"), 6),
+        (OrchestratorError("other"), 1),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_code(run, monkeypatch, error, code):
+    """An error becomes `error: ...` on standard error, and the code that the help documents."""
+
+    def fail(_arguments):
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    ran = run("ask", "hi")
+    assert ran.code == code
+    assert ran.err.startswith("error: ")
+    assert str(error).splitlines()[0] in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_bug_is_one_line_and_shows_its_traceback_on_demand(run, monkeypatch):
+    """An unexpected exception exits 70 and says how to see more; ORCHESTRATOR_DEBUG=1 shows it."""
+
+    def fail(_arguments):
+        raise KeyError("surprise")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    ran = run("ask", "hi")
+    assert ran.code == 70
+    assert len(ran.err.splitlines()) == 1
+    assert "ORCHESTRATOR_DEBUG=1" in ran.err
+    monkeypatch.setenv("ORCHESTRATOR_DEBUG", "1")
+    assert "Traceback" in run("ask", "hi").err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows arguments are UTF-16")
+def test_an_argument_that_is_not_utf8_is_refused(shell):
+    """Bytes that are no UTF-8 never reach a model as something else."""
+    ran = shell(b"ask", b"caf\xe9")
+    assert ran.code == 2
+    assert "argument 2 is not UTF-8" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_reader_that_leaves_early_is_no_crash():
+    """`orchestrator config show | head -1` ends quietly."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", "config", "schema"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    process.wait(timeout=60)
+    assert "Traceback" not in said
+    assert "Exception" not in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_says_stopped_and_loses_no_booking(practice, home, run):
+    """Ctrl-C in the middle of a call exits 130, and what may have been billed is in the ledger."""
+    practice.faults.add("*:silence")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", "ask", "hello"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    while not practice.requests:
+        assert process.poll() is None, process.stderr.read().decode()
+    process.send_signal(signal.SIGINT)
+    _out, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.decode().splitlines()[-1] == "stopped"
+    assert "Traceback" not in said.decode()
+    report = run("report", "--json").json
+    assert report["outcomes"]["cancelled"] == 1
+    assert report["cost_by_source"]["bound"]["cost_nusd"] > 0
+    assert all(one["held_nusd"] == 0 for one in report["budgets"])
+
+
+def test_a_terminal_without_vietnamese_still_gets_an_answer(shell, monkeypatch):
+    """What an encoding has not is shown as a mark; JSON is UTF-8 all the same."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    ran = shell("route", "đơn hàng")
+    assert ran.code == 0
+    assert "deployment" in ran.out
+    assert "đơn" in str(shell("chain", "đơn", "--json").json)
