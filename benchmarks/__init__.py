@@ -1,0 +1,1 @@
+"""Every number we claim, with the command that makes it: `make bench`."""
