@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("overhead",)
+BENCHMARKS = ("overhead", "ledger")
 
 
 def main() -> int:

@@ -154,7 +154,8 @@ class BackgroundLoop:
         if loop is None or thread is None or self._process_id != os.getpid():
             return
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(_SETTLE_TIMEOUT_S)
+        if thread is not threading.current_thread():
+            thread.join(_SETTLE_TIMEOUT_S)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._closed:

@@ -109,6 +109,7 @@ class ChatRequest:
             if wanted:
                 msg = "a finished ChatRequest takes no further fields; use dataclasses.replace on it"
                 raise InvalidRequestError(msg)
+            _check(prompt)
             return prompt  # type: ignore[return-value]
         sampling = {name: wanted.pop(name) for name in SAMPLING_NAMES if name in wanted}
         _refuse_unknown(wanted, cls)
@@ -120,10 +121,49 @@ class ChatRequest:
         wanted["tags"] = _several("tags", wanted.get("tags") or ())
         wanted.setdefault("use_case", None)
         request = cls(messages=_messages(prompt), sampling=Sampling(**sampling), **wanted)
-        _check_ranges(request)
-        _check_names(request)
-        _check_plain(request)
+        _check(request)
         return request
+
+
+def _check(request: ChatRequest) -> None:
+    """Check a whole request; one that `dataclasses.replace` has changed is checked again."""
+    _check_ranges(request)
+    _check_names(request)
+    _check_shapes(request)
+    _check_plain(request)
+
+
+def _check_shapes(request: ChatRequest) -> None:
+    """Check what the policies and the providers read inside a request.
+
+    Raises:
+        InvalidRequestError: a tool that is no function, a part without a kind, a response format that is none.
+    """
+    for tool in request.sampling.tools or ():
+        _check_tool(tool)
+    wanted = request.sampling.response_format
+    if wanted is not None and not isinstance(_read(wanted, "type"), str):
+        msg = "'response_format' must be a mapping with a 'type': text, json_object or json_schema"
+        raise InvalidRequestError(msg)
+    for place, message in enumerate(request.messages):
+        content = message.get("content")
+        for part in content if isinstance(content, list | tuple) else ():
+            kind = part.get("type") if isinstance(part, Mapping) else "text"
+            address = part.get("image_url", "") if isinstance(part, Mapping) else ""
+            if not isinstance(kind, str) or (kind == "image_url" and not address):
+                msg = f"a part of message {place} needs a 'type', and an image its 'image_url'"
+                raise InvalidRequestError(msg)
+
+
+def _check_tool(tool: Any) -> None:
+    name = _read(_read(tool, "function"), "name")
+    if _read(tool, "type") != "function" or not isinstance(name, str):
+        msg = f"a tool must be {{'type': 'function', 'function': {{'name': ...}}}}, got {str(tool)[:40]!r}"
+        raise InvalidRequestError(msg)
+
+
+def _read(holder: Any, key: str) -> Any:
+    return holder.get(key) if isinstance(holder, Mapping) else None
 
 
 def _cache_use(given: Any) -> CacheUse:
@@ -296,6 +336,8 @@ class Attempt:
     cost_source: CostSource = CostSource.NONE
     upstream_id: str | None = None
     """The provider's own id of the generation, to reconcile with its records."""
+    price_version: str | None = None
+    """The price its cost was computed with, discounts included; None: the one its money was held at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +364,10 @@ class Excluded:
 
     deployment: str
     reason: str
+    too_small: bool = False
+    """Its context does not hold the request."""
+    needed_nusd: NanoUsd | None = None
+    """The least the request can be bounded to there, where that is more than one request may cost."""
 
 
 @dataclass(frozen=True, slots=True)

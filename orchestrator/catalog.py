@@ -7,17 +7,16 @@ changed configuration makes a new one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date as Day  # noqa: N812 -- `date` is a field's name below
+from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, SecretStr
 
-from orchestrator.calls import Usage
 from orchestrator.errors import PriceUnknownError, UnknownNameError
-from orchestrator.money import NanoUsd, NanoUsdPerMtok, cost_nusd
-from orchestrator.settings import Name, Seconds, Settings, Share, UsdPerMtok
+from orchestrator.pricing import Price, VolumeDiscount
+from orchestrator.settings import Name, Seconds, Settings, Share
 
 
 class Tier(StrEnum):
@@ -62,8 +61,8 @@ class ProviderSettings(Settings):
     """The address of the API; None for the embedded local model."""
     api_key: SecretStr | None = None
     """The key, best as `${NAME}`; a provider without one is off. Not needed for kind local."""
-    headers: Mapping[str, str] = {}
-    """Headers sent with every request."""
+    headers: Mapping[str, str] = Field({}, repr=False)
+    """Headers sent with every request; they may hold a key."""
     timeout_s: Seconds = 30.0
     """The longest one attempt may take."""
     first_token_timeout_s: Seconds = 15.0
@@ -71,116 +70,39 @@ class ProviderSettings(Settings):
     stall_timeout_s: Seconds = 10.0
     """The longest a stream may pause between words."""
     requests_per_min: PositiveInt = 60
+    """Requests it takes in any sixty seconds."""
     tokens_per_min: PositiveInt = 100_000
+    """Tokens it takes in any sixty seconds, input and output."""
+    volume_discounts: tuple[VolumeDiscount, ...] = ()
+    """What it takes off once enough was spent with it this month; never off a cost that it reports itself."""
     enabled: bool = True
-
-
-class PriceTier(Settings):
-    """What tokens cost when a request has more input than a threshold."""
-
-    above_input_tokens: PositiveInt
-    input: UsdPerMtok
-    output: UsdPerMtok
-    cached_input: UsdPerMtok | None = None
-    cache_write: UsdPerMtok | None = None
-
-
-class PriceChange(Settings):
-    """An announced price, with the day it begins."""
-
-    begins: Day
-    input: UsdPerMtok
-    output: UsdPerMtok
-    cached_input: UsdPerMtok | None = None
-    cache_write: UsdPerMtok | None = None
-    tiers: tuple[PriceTier, ...] = ()
-
-
-class Price(Settings):
-    """What a deployment charges, in dollars per million tokens, with source and date."""
-
-    input: UsdPerMtok
-    output: UsdPerMtok
-    cached_input: UsdPerMtok | None = None
-    """The price of input tokens the provider had cached; the input price when None."""
-    cache_write: UsdPerMtok | None = None
-    """The price of input tokens the provider stores in its cache; the input price when None."""
-    tiers: tuple[PriceTier, ...] = ()
-    changes: tuple[PriceChange, ...] = ()
-    source: Annotated[str, Field(min_length=1)]
-    """Where the price was read."""
-    date: Day
-    """When it was read."""
-
-    def on(self, day: Day) -> "Price":
-        """Return the price in force on a day: this one, or the last announced change begun by then."""
-        begun = [change for change in self.changes if change.begins <= day]
-        if not begun:
-            return self
-        last = max(begun, key=lambda change: change.begins)
-        return Price.model_construct(
-            input=last.input,
-            output=last.output,
-            cached_input=last.cached_input,
-            cache_write=last.cache_write,
-            tiers=last.tiers,
-            changes=(),
-            source=f"{self.source}, change of {last.begins.isoformat()}",
-            date=self.date,
-        )
-
-    def cost_of(self, usage: Usage) -> NanoUsd:
-        """Return what these tokens cost, rounded up."""
-        at = self._at(usage.input_tokens)
-        cached = min(usage.cached_input_tokens, usage.input_tokens)
-        written = min(usage.cache_write_tokens, usage.input_tokens - cached)
-        return cost_nusd(
-            (
-                (usage.input_tokens - cached - written, at.input),
-                (cached, at.input if at.cached_input is None else at.cached_input),
-                (written, at.input if at.cache_write is None else at.cache_write),
-                (usage.output_tokens, at.output),
-            )
-        )
-
-    def bound_of(self, *, input_tokens: int, output_tokens: int) -> NanoUsd:
-        """Return the most these tokens, or fewer, can cost: no discount, the dearest tier they may reach."""
-        tiers = [tier for tier in self.tiers if tier.above_input_tokens < input_tokens]
-        reached: list[Price | PriceTier] = [self, *tiers]
-        dearest_input = max(max(at.input, at.cached_input or 0, at.cache_write or 0) for at in reached)
-        dearest_output = max(at.output for at in reached)
-        return cost_nusd(
-            ((input_tokens, NanoUsdPerMtok(dearest_input)), (output_tokens, NanoUsdPerMtok(dearest_output)))
-        )
-
-    @property
-    def version(self) -> str:
-        """Return a text that names this price in the ledger."""
-        return f"{self.source}@{self.date.isoformat()}"
-
-    def _at(self, input_tokens: int) -> "Price | PriceTier":
-        reached = [tier for tier in self.tiers if input_tokens > tier.above_input_tokens]
-        return max(reached, key=lambda tier: tier.above_input_tokens, default=self)
+    """false switches it off, as a missing key does."""
 
 
 class ModelSettings(Settings):
     """A model, by our name: what it can do and how good it is at what."""
 
     vendor: str
+    """Who made it."""
     tier: Tier
+    """Its class: premium, balanced, cheap or emergency."""
     context_tokens: PositiveInt
     """Input and output together."""
     max_output_tokens: PositiveInt
+    """The most it writes in one answer."""
     capabilities: frozenset[Capability] = frozenset()
+    """What it can take or give beyond text."""
     languages: tuple[str, ...] = ("en",)
+    """Languages it writes well."""
     quality: Mapping[str, Share]
     """0 to 1 for each use case."""
     quality_source: Annotated[str, Field(min_length=1)]
+    """Where the quality numbers come from, and of which day they are."""
     speed_tokens_per_s: Annotated[float, Field(gt=0)]
     """Output speed to plan with until it is measured."""
     strengths: Mapping[str, str] = {}
     """For each use case it is strong in, why in one sentence."""
-    ends: Day | None = None
+    ends: date | None = None
     """The day its vendor switches it off, when known."""
 
 
@@ -188,19 +110,24 @@ class DeploymentSettings(Settings):
     """One place that serves a model."""
 
     provider: Name
+    """One of `providers`."""
     model: Name
+    """One of `models`."""
     upstream: Annotated[str, Field(min_length=1)]
     """The provider's own id of the model."""
     price: Price | None = None
-    """None takes the price of the genai-prices snapshot; no price anywhere is an error."""
+    """None takes the first price that another source knows (see `prices`); no price anywhere is an error."""
     enabled: bool = True
+    """false takes it out of every route."""
 
 
 class AliasSettings(Settings):
     """An old name that still works, and the model that stands behind it now."""
 
     model: Name
+    """The model that is meant, or another alias."""
     note: str = ""
+    """Why, for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ held before each attempt and settled after it. `Orchestrator._ask` reads as thes
 
 import asyncio
 import logging
-import uuid
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -43,21 +42,24 @@ from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.metering import Meter, Payer
 from orchestrator.gateway.router import Connections, Emit, Gateway
 from orchestrator.gateway.walk import State, Terms, Walk
-from orchestrator.money import ZERO_NUSD
-from orchestrator.policy.budgets import Limits, scopes_of
+from orchestrator.money import ZERO_NUSD, NanoUsd
+from orchestrator.policy.budgets import BudgetTierSettings, Limits, Window, scopes_of, tier_for
 from orchestrator.policy.estimate import measure
 from orchestrator.policy.failures import FailureKind, RetryProfile
 from orchestrator.policy.routing import Rules, UseCaseSettings, Vitals, needs_of, rank
 from orchestrator.reply_stream import ReplyStream
-from orchestrator.state.cache import ReplyCache, SingleFlight, key_of
+from orchestrator.state.cache import LeaderFailedError, ReplyCache, SingleFlight, key_of
 from orchestrator.state.health import CircuitState, Health
 from orchestrator.state.ledger import Ledger, Standing
+from orchestrator.state.ledger_records import new_operation_id
 from orchestrator.state.limits import RateLimits
 
 if TYPE_CHECKING:
     from orchestrator.langchain_chat import OrchestratorChat
 
 logger = logging.getLogger("orchestrator")
+
+_JOINED_GRACE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +255,7 @@ class Orchestrator:
         core = self._core
         profile = core.config.profile_of(request)
         return _Call(
-            id=uuid.uuid4().hex,
+            id=new_operation_id(self._clock.now()),
             request=request,
             core=core,
             use_case=core.config.use_case_of(request),
@@ -275,8 +277,9 @@ class Orchestrator:
             return await self._ask(call, emit)
         key = key_of(request)
         stored = call.core.cache.get(key) if request.cache is CacheUse.USE else None
-        if stored is not None:
-            return self._repeat(call, replies.unpack(stored), CacheState.HIT, emit)
+        kept = replies.unpack(stored) if stored is not None else None
+        if kept is not None:
+            return self._repeat(call, kept, CacheState.HIT, emit)
 
         async def ask_and_keep() -> ChatReply:
             reply = await self._ask(call, emit)
@@ -284,14 +287,24 @@ class Orchestrator:
                 call.core.cache.put(key, replies.pack(reply), ttl_s=ttl_s)
             return reply
 
-        if emit is not None:
-            return await ask_and_keep()
+        return await ask_and_keep() if emit is not None else await self._share(call, key, ask_and_keep)
+
+    async def _share(self, call: _Call, key: str, ask: Callable[[], Awaitable[ChatReply]]) -> ChatReply:
+        """Answer with a request like it that is under way, or be the one that others join."""
         try:
-            async with asyncio.timeout(call.deadline_s):
-                reply, joined = await self._flights.do(key, ask_and_keep)
+            # For those who join; the one that asks has this deadline in its own work, a moment earlier.
+            async with asyncio.timeout(call.deadline_s + _JOINED_GRACE_S):
+                while True:
+                    try:
+                        reply, joined = await self._flights.do(key, ask)
+                    except LeaderFailedError:
+                        # Its deadline or budget was another's: ask on our own terms.
+                        continue
+                    return self._repeat(call, reply, CacheState.JOINED, None) if joined else reply
         except TimeoutError:
-            raise self._too_late(call) from None
-        return self._repeat(call, reply, CacheState.JOINED, emit) if joined else reply
+            error = self._too_late(call)
+            self._book(call, None, None, error)
+            raise error from None
 
     async def _ask(self, call: _Call, emit: Emit | None) -> ChatReply:
         """Plan, hold, send, settle, and book the operation whatever happens."""
@@ -348,6 +361,7 @@ class Orchestrator:
             ceiling=self._state.ledger.limits.tightest_for_request(scopes),
             today=call.started_at.date(),
             pinned=pinned,
+            budget_tier=self._budget_tier(config),
         )
         plan = rank(request, deployments, size=measure(request), rules=rules, vitals=self._vitals(config))
         off = tuple(
@@ -359,6 +373,10 @@ class Orchestrator:
         if not plan.candidates:
             raise self._no_candidates(call, plan, rules)
         return plan
+
+    def _budget_tier(self, config: Config) -> BudgetTierSettings | None:
+        tiers = config.settings.budgets.tiers
+        return tier_for(tiers, self._state.ledger.left("all", Window.DAY)) if tiers else None
 
     def _vitals(self, config: Config) -> dict[str, Vitals]:
         routing = config.settings.routing
@@ -373,22 +391,25 @@ class Orchestrator:
         return vitals
 
     def _no_candidates(self, call: _Call, plan: Plan, rules: Rules) -> OrchestratorError:
-        reasons = [one for one in plan.excluded if one.deployment in call.core.config.catalog.deployments]
-        relevant = [one for one in reasons if rules.pinned is None or one.deployment in rules.pinned]
-        if relevant and all("context holds" in one.reason for one in relevant):
+        usable = call.core.config.catalog.deployments
+        relevant = [
+            one
+            for one in plan.excluded
+            if one.deployment in usable and (rules.pinned is None or one.deployment in rules.pinned)
+        ]
+        if relevant and all(one.too_small for one in relevant):
+            first = relevant[0]
             return PromptTooLargeError(
-                f"the prompt needs more than any model's context: {relevant[0].deployment} {relevant[0].reason}; shorten it"
+                f"the prompt is too long: {first.deployment} {first.reason}; shorten it"
             )
-        dear = [one for one in relevant if one.reason.startswith("costs more")]
-        if dear and rules.ceiling is not None:
-            cheapest = call.request.max_cost_nusd or rules.ceiling[1]
+        needed = min((one.needed_nusd for one in relevant if one.needed_nusd is not None), default=None)
+        if needed is not None:
+            own = call.request.max_cost_nusd
+            scope, limit = rules.ceiling or ("max_cost_nusd", NanoUsd(0))
+            if own is not None and (rules.ceiling is None or own < limit):
+                scope, limit = "max_cost_nusd of this request", own
             return BudgetExceededError(
-                scope=rules.ceiling[0],
-                window="request",
-                limit=cheapest,
-                left=cheapest,
-                needed=cheapest,
-                resets_at=None,
+                scope=scope, window="request", limit=limit, left=limit, needed=needed, resets_at=None
             )
         told = "; ".join(f"{one.deployment}: {one.reason}" for one in (relevant or plan.excluded))
         return UnavailableError(f"no deployment may serve this request ({told or 'none is configured'})")
@@ -437,9 +458,10 @@ class Orchestrator:
         )
         try:
             self._state.ledger.close_operation(operation)
-        except LedgerError:
+        except LedgerError as exc:
             # The money is in the attempts' rows; this row follows with the next transaction.
-            logger.exception("the operation row is late: request=%s", call.id)
+            # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
+            logger.error("the operation row is late: request=%s: %s", call.id, exc)  # noqa: TRY400
 
     def _too_late(self, call: _Call) -> DeadlineExceededError:
         error = DeadlineExceededError(

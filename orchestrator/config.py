@@ -30,10 +30,11 @@ from orchestrator.catalog import (
 from orchestrator.config_file import Document, read_document
 from orchestrator.errors import ConfigError, UnknownNameError
 from orchestrator.gateway.local import LocalModelSettings
+from orchestrator.money import format_usd
 from orchestrator.policy.budgets import BudgetSettings
 from orchestrator.policy.failures import RetryProfile
 from orchestrator.policy.routing import RoutingSettings, UseCaseSettings
-from orchestrator.prices import snapshot_price
+from orchestrator.prices import ASSUMED, Asked, PriceBook, PricesSettings, end_notice
 from orchestrator.settings import Name, Settings
 from orchestrator.state.cache import CacheSettings
 from orchestrator.state.health import CircuitSettings
@@ -49,18 +50,33 @@ class RootSettings(Settings):
     version: Literal[1]
     """The format of this file."""
     providers: Mapping[Name, ProviderSettings] = Field(min_length=1)
+    """Who serves models, by a name of your choice."""
     models: Mapping[Name, ModelSettings] = Field(min_length=1)
+    """What can be asked, by our own names."""
     deployments: Mapping[Name, DeploymentSettings] = Field(min_length=1)
+    """Which provider serves which model, by a name such as openai/gpt-6-luna."""
     aliases: Mapping[Name, AliasSettings] = {}
+    """Other names by which models may be asked for."""
     use_cases: Mapping[Name, UseCaseSettings] = Field(min_length=1)
+    """What requests are for: whom they ask, in which order, and with which limits."""
     default_use_case: Name
+    """The use case of a request that names none."""
     routing: RoutingSettings = RoutingSettings()
+    """How deployments are chosen, for every use case."""
     retry_profiles: Mapping[Name, RetryProfile] = Field(min_length=1)
+    """How patient requests are, by name."""
     circuit_breaker: CircuitSettings = CircuitSettings()
+    """When a failing deployment is left alone."""
     budgets: BudgetSettings = BudgetSettings()
+    """What may be spent, by whom, in which time."""
     ledger: LedgerSettings = LedgerSettings()
+    """Where spending is kept."""
+    prices: PricesSettings = PricesSettings()
+    """Where prices come from that no deployment states."""
     cache: CacheSettings = CacheSettings()
+    """Where replies are kept to be repeated."""
     local_model: LocalModelSettings = LocalModelSettings()
+    """The model on this machine, the last level."""
 
 
 @dataclass(frozen=True)
@@ -262,6 +278,7 @@ def _build_catalog(
     usable: dict[str, Deployment] = {}
     off: dict[str, str] = {}
     mistakes: list[str] = []
+    book = PriceBook(settings.prices, today=today)
     off_providers = {
         name: reason for name, one in settings.providers.items() if (reason := _why_off(name, one, settings))
     }
@@ -269,26 +286,47 @@ def _build_catalog(
         provider, model = settings.providers.get(one.provider), settings.models.get(one.model)
         if provider is None or model is None:
             continue
-        price = one.price or snapshot_price(provider.kind, one.upstream, today=today)
-        if price is None:
+        quote = book.quote(Asked(provider.kind, one.upstream), one.price)
+        if quote is None:
             mistakes.append(
-                f"{document.where(('deployments', name))}: '{name}' has no price, and the genai-prices snapshot does "
-                f"not know '{one.upstream}'; add 'price: {{input: ..., output: ..., source: ..., date: ...}}'"
+                f"{document.where(('deployments', name))}: '{name}' has no price, and neither OpenRouter's list, the "
+                f"genai-prices snapshot nor LiteLLM's map knows '{one.upstream}'; "
+                "add 'price: {input: ..., output: ..., source: ..., date: ...}'"
             )
         elif not one.enabled:
             off[name] = "'enabled: false' in config.yaml"
         elif one.provider in off_providers:
             off[name] = off_providers[one.provider]
         else:
-            usable[name] = Deployment(name, one.model, model, one.provider, provider, one.upstream, price)
+            usable[name] = Deployment(
+                name, one.model, model, one.provider, provider, one.upstream, quote.price
+            )
     notices = [f"provider {name} is off: {reason}" for name, reason in off_providers.items()]
-    notices += [
-        f"model {name} was switched off by its vendor on {model.ends}; replace it in config.yaml"
-        for name, model in settings.models.items()
-        if model.ends is not None and model.ends < today
-    ]
+    notices += [*_price_notices(usable), *book.notices(), *_end_notices(settings, book)]
     served = {name: one.model for name, one in settings.deployments.items()}
     return Catalog(usable, off, served, settings.models, _flat(settings)), notices, mistakes
+
+
+def _price_notices(usable: Mapping[str, Deployment]) -> Iterator[str]:
+    for name, one in usable.items():
+        if one.price.source == ASSUMED:
+            rates = f"{format_usd(one.price.input)} and {format_usd(one.price.output)}"
+            yield (
+                f"no source knows the price of {name}: it is booked at prices.assumed_maximum, "
+                f"{rates} per million tokens of input and output"
+            )
+
+
+def _end_notices(settings: RootSettings, book: PriceBook) -> Iterator[str]:
+    listed: dict[str, list[date]] = {}
+    for one in settings.deployments.values():
+        if one.provider in settings.providers:
+            ends = book.end_of(Asked(settings.providers[one.provider].kind, one.upstream))
+            listed.setdefault(one.model, []).extend([ends] if ends else [])
+    for name, model in settings.models.items():
+        notice = end_notice(name, model, listed=min(listed.get(name, ()), default=None), today=book.today)
+        if notice:
+            yield notice
 
 
 def _flat(settings: RootSettings) -> dict[str, AliasSettings]:
@@ -313,19 +351,22 @@ def _why_off(name: str, provider: ProviderSettings, settings: RootSettings) -> s
 
 
 def _accept_variables(schema: Any) -> None:
-    """Let every number and boolean also be a `${NAME}` text, as the file allows."""
+    """Let every number, boolean and restricted text also be a `${NAME}`, as the file allows."""
     if isinstance(schema, list):
         for item in schema:
             _accept_variables(item)
     elif isinstance(schema, dict):
         for key, value in list(schema.items()):
             _accept_variables(value)
-            if (
-                isinstance(value, dict)
-                and value.get("type") in {"number", "integer", "boolean"}
-                and key != "items"
-            ):
+            if isinstance(value, dict) and _is_narrow(value) and key not in {"items", "propertyNames"}:
                 kept = {
                     name: value.pop(name) for name in ("description", "default", "title") if name in value
                 }
                 schema[key] = {"anyOf": [dict(value), {"type": "string", "pattern": r"\$\{.+\}"}], **kept}
+
+
+def _is_narrow(schema: Mapping[str, Any]) -> bool:
+    kind = schema.get("type")
+    return kind in {"number", "integer", "boolean"} or (
+        kind == "string" and bool({"pattern", "enum"} & set(schema))
+    )

@@ -69,7 +69,12 @@ def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> 
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        msg = f"{place}: not valid YAML: {exc.problem or exc.context}"
+        # libyaml's mark may stand behind the last line.
+        column = mark.column if mark else 0
+        lines = text.split("\n")[mark.line : mark.line + 1] if mark else []
+        is_tab = any(line[column : column + 1] == "\t" for line in lines)
+        problem = "a tab stands here, YAML is indented with spaces" if is_tab else exc.problem or exc.context
+        msg = f"{place}: not valid YAML: {problem}"
         raise ConfigError(msg) from exc
     except yaml.YAMLError as exc:
         msg = f"{name}: not valid YAML: {' '.join(str(exc).split())}"
@@ -94,8 +99,17 @@ class _Builder:
         self._loader = loader
         self._name = name
         self._environment = environment
+        self._under_way: list[yaml.Node] = []
 
     def build(self, node: yaml.Node, path: Path_) -> Any:
+        if any(node is outer for outer in self._under_way):
+            raise ConfigError(f"{self._at(node)}: this part is used inside itself; write it out instead")
+        self._under_way.append(node)
+        built = self._build(node, path)
+        self._under_way.pop()
+        return built
+
+    def _build(self, node: yaml.Node, path: Path_) -> Any:
         self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)

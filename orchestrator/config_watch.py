@@ -52,12 +52,17 @@ class ConfigWatch:
         from watchfiles import watch  # noqa: PLC0415 -- loads a native module, in this thread's own time
 
         folder = self._path.parent
-        for _ in watch(
+        has_looked = False
+        for changes in watch(
             folder,
             stop_event=self._stop,
             recursive=False,
             debounce=_LOOK_MS,
             step=_QUIET_MS,
             rust_timeout=_LOOK_MS,
+            yield_on_timeout=True,
         ):
-            self.check()
+            # The first look finds what changed before the watch had begun.
+            if changes or not has_looked:
+                self.check()
+            has_looked = True

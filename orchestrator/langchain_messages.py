@@ -28,8 +28,9 @@ def to_wire(messages: Sequence[BaseMessage]) -> list[Message]:
     try:
         converted = convert_to_openai_messages(list(messages))
     except (ValueError, TypeError, KeyError) as exc:
-        msg = f"a message cannot be sent to a chat model: {exc}"
-        raise InvalidRequestError(msg) from exc
+        # LangChain's text quotes the message.
+        msg = f"a message has content that cannot be sent to a chat model ({type(exc).__name__})"
+        raise InvalidRequestError(msg) from None
     return list(converted)
 
 

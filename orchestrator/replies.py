@@ -100,21 +100,25 @@ def pack(reply: ChatReply) -> bytes:
     return orjson.dumps(kept)
 
 
-def unpack(packed: bytes) -> ChatReply:
-    """Return a reply from the cache; its request is filled in by whoever repeats it."""
-    kept = orjson.loads(packed)
-    return ChatReply(
-        request_id="",
-        text=kept["text"],
-        model=kept["model"],
-        deployment=kept["deployment"],
-        provider=kept["provider"],
-        usage=Usage(),
-        cost_nusd=ZERO_NUSD,
-        finish_reason=kept["finish_reason"],
-        tool_calls=tuple(ToolCall(**call) for call in kept["tool_calls"]),
-        created_at=datetime.fromtimestamp(0, UTC),
-    )
+def unpack(packed: bytes) -> ChatReply | None:
+    """Return a reply from the cache, its request filled in by whoever repeats it; None if it is no reply."""
+    try:
+        kept = orjson.loads(packed)
+        return ChatReply(
+            request_id="",
+            text=kept["text"],
+            model=kept["model"],
+            deployment=kept["deployment"],
+            provider=kept["provider"],
+            usage=Usage(),
+            cost_nusd=ZERO_NUSD,
+            finish_reason=kept["finish_reason"],
+            tool_calls=tuple(ToolCall(**call) for call in kept["tool_calls"]),
+            created_at=datetime.fromtimestamp(0, UTC),
+        )
+    except (ValueError, KeyError, TypeError):
+        # A damaged entry is a miss: the model is asked, and its answer takes the entry's place.
+        return None
 
 
 def pieces(reply: ChatReply) -> Iterator[Delta]:

@@ -17,6 +17,7 @@ import pytest
 from orchestrator import CacheState, CacheUse, Orchestrator
 from orchestrator.calls import Outcome
 from orchestrator.errors import (
+    AllProvidersFailedError,
     BudgetExceededError,
     ClosedError,
     InvalidRequestError,
@@ -388,6 +389,18 @@ def test_without_any_key_the_local_model_answers(make_orchestrator) -> None:
     assert "emergency model" in (reply.degraded or "")
     assert reply.attempts[0].outcome is Outcome.SUCCEEDED
     assert reply.usage.output_tokens <= 16
+
+
+def test_a_local_model_that_cannot_start_says_what_to_do(make_orchestrator, tmp_path: Path) -> None:
+    """The last level's own words reach the caller."""
+    orchestrator = make_orchestrator(
+        {"local_model": {"model_path": str(tmp_path / "missing.gguf")}},
+        OPENROUTER_API_KEY="",
+        GEMINI_API_KEY="",
+        OPENAI_API_KEY="",
+    )
+    with pytest.raises(AllProvidersFailedError, match=r"missing\.gguf"):
+        orchestrator.complete("Xin chào")
 
 
 @pytest.mark.live

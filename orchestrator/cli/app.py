@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import ask, chain, config, demo, doctor, practice, report, route
+from orchestrator.cli import ask, chain, config, demo, doctor, ledger, practice, prices, report, route
 from orchestrator.cli.session import Session, configure_log
 
 EXIT_CODES = (
@@ -59,4 +59,6 @@ app.command("route", epilog=EXIT_CODES)(route.route)
 app.command("report", epilog=EXIT_CODES)(report.report)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)
+app.add_typer(ledger.app, name="ledger", epilog=EXIT_CODES)
 app.add_typer(practice.app, name="practice", epilog=EXIT_CODES)
+app.add_typer(prices.app, name="prices", epilog=EXIT_CODES)

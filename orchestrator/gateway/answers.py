@@ -12,6 +12,9 @@ from orchestrator.calls import Delta, ToolCall, ToolCallDelta, Usage
 from orchestrator.money import NanoUsd, nano_usd
 from orchestrator.policy.failures import Failure, FailureKind
 
+TOKENS_MAX = 1_000_000_000
+"""More than any context; a larger count is a mistake of the provider's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -36,6 +39,19 @@ class UnreadableAnswerError(Exception):
         super().__init__(str(failure))
 
 
+def check_answered(response: Any) -> None:
+    """Check that LiteLLM returned anything at all.
+
+    For OpenAI it answers a 422 by leaving parameters out and asking again, and returns nothing after
+    the second 422.
+
+    Raises:
+        UnreadableAnswerError: it returned nothing, so the request itself was refused.
+    """
+    if response is None:
+        raise UnreadableAnswerError(Failure(FailureKind.BAD_REQUEST, 422))
+
+
 def read_answer(response: Any, *, reports_cost: bool) -> Answer:
     """Return the answer in LiteLLM's response; its cost where the provider itself reports one.
 
@@ -50,14 +66,14 @@ def read_answer(response: Any, *, reports_cost: bool) -> Answer:
         raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
     finish_reason = str(getattr(choices[0], "finish_reason", None) or "stop")
     answer = Answer(
-        text=str(getattr(message, "content", None) or ""),
+        text=_text(getattr(message, "content", None)),
         tool_calls=tuple(
             _tool_call(one, place) for place, one in enumerate(getattr(message, "tool_calls", None) or ())
         ),
         finish_reason=finish_reason,
         usage=read_usage(getattr(response, "usage", None)),
         reported_cost_nusd=read_cost(getattr(response, "usage", None)) if reports_cost else None,
-        upstream_id=getattr(response, "id", None),
+        upstream_id=_text(getattr(response, "id", None)) or None,
     )
     check_whole(answer)
     return answer
@@ -79,7 +95,9 @@ def check_whole(answer: Answer) -> None:
 
 def read_usage(usage: Any) -> Usage:
     """Return the tokens a provider counted; an estimated, empty usage where it did not say."""
-    if usage is None:
+    counted = (_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+    # LiteLLM writes zeros for a provider that said nothing, and a count may be nonsense.
+    if usage is None or sum(counted) <= 0 or min(counted) < 0 or max(counted) > TOKENS_MAX:
         return Usage(estimated=True)
     prompt_details = getattr(usage, "prompt_tokens_details", None)
     completion_details = getattr(usage, "completion_tokens_details", None)
@@ -129,7 +147,7 @@ class StreamedAnswer:
         Raises:
             UnreadableAnswerError: the chunk says that the provider broke off with an error.
         """
-        self.upstream_id = self.upstream_id or getattr(chunk, "id", None)
+        self.upstream_id = self.upstream_id or _text(getattr(chunk, "id", None)) or None
         usage = getattr(chunk, "usage", None)
         if usage is not None:
             self.usage = usage
@@ -140,7 +158,7 @@ class StreamedAnswer:
         if self.finish_reason == "error":
             raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
         delta = getattr(choices[0], "delta", None)
-        text = str(getattr(delta, "content", None) or "")
+        text = _text(getattr(delta, "content", None))
         calls = tuple(self._grow(one) for one in getattr(delta, "tool_calls", None) or ())
         self.text += text
         return Delta(text, calls) if text or calls else None
@@ -177,7 +195,7 @@ class StreamedAnswer:
         function = getattr(piece, "function", None)
         growing = self._calls.setdefault(index, _GrowingCall())
         call_id, name = getattr(piece, "id", None), getattr(function, "name", None)
-        arguments = getattr(function, "arguments", None)
+        arguments = _text(getattr(function, "arguments", None)) or None
         # Some providers repeat the id with every piece; a reader would join the repetitions.
         new_id = call_id if call_id and not growing.id else None
         new_name = name if name and not growing.name else None
@@ -187,16 +205,31 @@ class StreamedAnswer:
         return ToolCallDelta(index, new_id, new_name, arguments)
 
 
+def _clean(content: Any) -> str:
+    """Return text that can be written as UTF-8; a lone surrogate becomes a question mark."""
+    return str(content or "").encode("utf-8", "replace").decode("utf-8")
+
+
 def _tool_call(call: Any, place: int) -> ToolCall:
     function = getattr(call, "function", None)
     arguments = getattr(function, "arguments", None)
     return ToolCall(
         id=str(getattr(call, "id", None) or f"call_{place}"),
         name=str(getattr(function, "name", None) or ""),
-        arguments=arguments if isinstance(arguments, str) else "{}",
+        arguments=_text(arguments) if isinstance(arguments, str) else "{}",
     )
 
 
 def _count(holder: Any, name: str) -> int:
     value = holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
+
+
+def _text(value: Any) -> str:
+    """Return a provider's text as Unicode that can be written: half an emoji is no character."""
+    text = str(value or "")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -71,7 +71,7 @@ class BudgetGuard(CustomLogger):
         if limits.kind in _OWN_CLIENT_KINDS:
             changed["client"] = trip.client
         if limits.kind is ProviderKind.LOCAL:
-            changed["api_base"] = await _local_address(trip.local_model)
+            changed["api_base"] = await _local_address(trip)
         return changed
 
     async def async_post_call_failure_deployment_hook(
@@ -87,10 +87,11 @@ class BudgetGuard(CustomLogger):
             trip.walk.fail(failure_of(exception))
 
 
-async def _local_address(local_model: LocalModel) -> str:
+async def _local_address(trip: Trip) -> str:
     try:
-        return await local_model.base_url()
+        return await trip.local_model.base_url()
     except LocalModelError as exc:
+        trip.walk.remark(str(exc))
         raise AttemptVetoedError(str(exc)) from exc
 
 

@@ -4,21 +4,24 @@
 having told what the send cost books it as a failure, by the same rules as a walk.
 """
 
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.calls import Attempt, CacheState, ChatRequest, CostSource, Message, Outcome, Usage
-from orchestrator.catalog import Deployment, Price
+from orchestrator.catalog import Deployment
 from orchestrator.clock import Clock
 from orchestrator.errors import BudgetExceededError
+from orchestrator.gateway.attempts import Charge, book_charge
 from orchestrator.gateway.translate import failure_of
-from orchestrator.money import ZERO_NUSD, NanoUsd
+from orchestrator.money import ZERO_NUSD
 from orchestrator.policy.budgets import scopes_of
 from orchestrator.policy.estimate import estimate, measure
 from orchestrator.policy.failures import Billing
+from orchestrator.pricing import Price
 from orchestrator.state.ledger import Claim, Hold, Ledger, Operation
+from orchestrator.state.ledger_records import new_operation_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,16 @@ class Meter:
 
     @contextmanager
     def send(
-        self, messages: Sequence[Message], *, max_tokens: int, answers: int = 1
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        answers: int = 1,
+        declared: Sequence[Any] = (),
     ) -> Iterator[MeteredSend]:
         """Hold the most that `answers` answers of `max_tokens` tokens can cost, and settle on leaving.
+
+        `declared` are the tools and formats that are sent along with the messages.
 
         Raises:
             BudgetExceededError: a limit would be passed; nothing may be sent.
@@ -61,7 +71,7 @@ class Meter:
         """
         started_s = self._clock.monotonic_s()
         price = self._deployment.price.on(self._clock.now().date())
-        hold = self._hold(messages, price, max_tokens=max_tokens * answers)
+        hold = self._hold(messages, price, max_tokens=max_tokens * answers, declared=declared)
         sending = MeteredSend()
         error: BaseException | None = None
         try:
@@ -76,7 +86,9 @@ class Meter:
             self._ledger.settle(hold, attempt)
             self._ledger.close_operation(self._operation(hold, attempt))
 
-    def _hold(self, messages: Sequence[Message], price: Price, *, max_tokens: int) -> Hold:
+    def _hold(
+        self, messages: Sequence[Message], price: Price, *, max_tokens: int, declared: Sequence[Any]
+    ) -> Hold:
         payer, deployment = self._payer, self._deployment
         scopes = scopes_of(
             tenant=payer.tenant,
@@ -85,7 +97,9 @@ class Meter:
             provider=deployment.provider_name,
             tags=payer.tags,
         )
-        size = measure(ChatRequest.of(messages, use_case=payer.use_case, tenant=payer.tenant))
+        size = measure(
+            ChatRequest.of(messages, use_case=payer.use_case, tenant=payer.tenant), declared=declared
+        )
         needed = price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=max_tokens)
         ceiling = self._ledger.limits.tightest_for_request(scopes)
         found = estimate(
@@ -106,7 +120,7 @@ class Meter:
                 resets_at=None,
             )
         claim = Claim(
-            operation_id=uuid.uuid4().hex,
+            operation_id=new_operation_id(self._clock.now()),
             number=1,
             deployment=deployment.name,
             provider=deployment.provider_name,
@@ -121,11 +135,18 @@ class Meter:
         self, hold: Hold, price: Price, sending: MeteredSend, *, error: BaseException | None, latency_s: float
     ) -> Attempt:
         failure = failure_of(error) if error is not None else None
-        usage, cost, source = Usage(estimated=True), hold.claim.bound_nusd, CostSource.BOUND
+        charge = Charge(hold.claim.bound_nusd, CostSource.BOUND, Usage(estimated=True))
         if sending.usage is not None:
-            usage, cost, source = sending.usage, price.cost_of(sending.usage), CostSource.PRICE_BOOK
+            charge = book_charge(
+                sending.usage,
+                price,
+                deployment=self._deployment,
+                hold=hold,
+                ledger=self._ledger,
+                clock=self._clock,
+            )
         elif failure is not None and failure.meaning.billing is Billing.NO:
-            usage, cost, source = Usage(), ZERO_NUSD, CostSource.NONE
+            charge = Charge(ZERO_NUSD, CostSource.NONE, Usage())
         return Attempt(
             number=1,
             deployment=hold.claim.deployment,
@@ -135,10 +156,11 @@ class Meter:
             failure=failure.kind.value if failure else None,
             status=failure.status if failure else None,
             latency_s=latency_s,
-            usage=usage,
-            cost_nusd=NanoUsd(cost),
-            cost_source=source,
+            usage=charge.usage,
+            cost_nusd=charge.cost_nusd,
+            cost_source=charge.source,
             upstream_id=sending.upstream_id,
+            price_version=charge.price_version,
         )
 
     def _operation(self, hold: Hold, attempt: Attempt) -> Operation:

@@ -24,9 +24,31 @@ from orchestrator.gateway.metering import Meter
 DEFAULT_MAX_TOKENS = 1024
 """The output limit of a client that was given none: without one there is no bound to hold."""
 
-_FROM_CONFIG = frozenset(
-    {"api_key", "openai_api_key", "google_api_key", "base_url", "openai_api_base", "default_headers"}
+_NOT_TAKEN = frozenset(
+    {
+        *(
+            "api_key",
+            "openai_api_key",
+            "google_api_key",
+            "credentials",
+            "organization",
+            "openai_organization",
+        ),
+        *(
+            "base_url",
+            "openai_api_base",
+            "openai_proxy",
+            "proxies",
+            "client_options",
+            "transport",
+            "location",
+        ),
+        *("default_headers", "default_query", "additional_headers", "extra_headers", "http_client"),
+        *("http_async_client", "client", "async_client", "root_client", "root_async_client"),
+        *("model", "model_name", "model_kwargs", "extra_body", "max_retries", "use_responses_api"),
+    }
 )
+"""What config.yaml decides, and what would change the model, the amount or the number of sends in secret."""
 
 
 class _Metered:
@@ -70,12 +92,22 @@ class _Metered:
                 yield chunk
             sending.usage = _usage_of(seen)
 
-    def _size(self, kwargs: dict[str, Any]) -> dict[str, int]:
-        """Return how much output a call may make; the clients name it differently."""
+    def _size(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return how large a call may be; the clients name it differently.
+
+        Raises:
+            InvalidRequestError: the call names what a client may not change.
+        """
+        _refuse(kwargs)
         names = ("max_completion_tokens", "max_output_tokens", "max_tokens")
         asked = [kwargs.get(name) for name in names] + [getattr(self, name, None) for name in names]
         limit = next((int(value) for value in asked if value), DEFAULT_MAX_TOKENS)
-        return {"max_tokens": limit, "answers": int(kwargs.get("n") or getattr(self, "n", None) or 1)}
+        declared = [kwargs.get(name) for name in ("tools", "functions", "response_format", "response_schema")]
+        return {
+            "max_tokens": limit,
+            "answers": int(kwargs.get("n") or getattr(self, "n", None) or 1),
+            "declared": [one for one in declared if one],
+        }
 
 
 class MeteredChatOpenAI(_Metered, ChatOpenAI):
@@ -92,10 +124,9 @@ def native_client(
     """Return the provider's own client for a deployment at `address`; `wanted` are the client's parameters.
 
     Raises:
-        InvalidRequestError: `wanted` names an address, a key or headers, which config.yaml decides.
+        InvalidRequestError: `wanted` names what config.yaml decides: key, address, headers, model, retries.
     """
-    for name in _FROM_CONFIG & set(wanted):
-        raise InvalidRequestError(f"'{name}' is not taken per client: it comes from config.yaml alone")
+    _refuse(wanted)
     provider = deployment.provider
     key = provider.api_key or SecretStr("none")
     common: dict[str, Any] = {
@@ -117,6 +148,13 @@ def native_client(
         client = MeteredChatOpenAI(stream_usage=True, **common)
     client._meter = meter  # noqa: SLF001 -- a private attribute of pydantic, set by its own module
     return client
+
+
+def _refuse(wanted: Mapping[str, Any]) -> None:
+    for name in wanted:
+        if name in _NOT_TAKEN:
+            msg = f"'{name}' is not taken by a metered client: it comes from config.yaml alone"
+            raise InvalidRequestError(msg)
 
 
 def _wire(messages: Sequence[BaseMessage]) -> list[Message]:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,13 @@ from typing import Any
 from orchestrator.calls import Delta, Message
 from orchestrator.catalog import Catalog, Deployment, ProviderKind
 from orchestrator.errors import StreamInterruptedError
-from orchestrator.gateway.answers import Answer, StreamedAnswer, UnreadableAnswerError, read_answer
+from orchestrator.gateway.answers import (
+    Answer,
+    StreamedAnswer,
+    UnreadableAnswerError,
+    check_answered,
+    read_answer,
+)
 from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.translate import failure_of
 from orchestrator.gateway.walk import Walk
@@ -103,10 +110,14 @@ class Gateway:
             router = self._built()
             async with asyncio.timeout(None) as timer:
                 walk.timer = timer
-                response = await router.acompletion(**_arguments(walk, name, stream=emit is not None))
-                if emit is None:
-                    return read_answer(response, reports_cost=_kind_of(walk) is ProviderKind.OPENROUTER)
-                return await _read_stream(response, streamed, walk, emit)
+                try:
+                    response = await router.acompletion(**_arguments(walk, name, stream=emit is not None))
+                    check_answered(response)
+                    if emit is None:
+                        return read_answer(response, reports_cost=_kind_of(walk) is ProviderKind.OPENROUTER)
+                    return await _read_stream(response, streamed, walk, emit)
+                finally:
+                    walk.timer = None
         except TimeoutError:
             walk.fail(Failure(FailureKind.TIMEOUT))
         except UnreadableAnswerError as exc:
@@ -114,7 +125,6 @@ class Gateway:
         except Exception as exc:  # noqa: BLE001 -- LiteLLM raises anything; failure_of names it or says unknown
             walk.fail(failure_of(exc))
         finally:
-            walk.timer = None
             walk.stream_began = False
         if streamed.has_content:
             msg = "the answer broke off in the middle; what had arrived is in partial_text, please ask again"
@@ -137,9 +147,12 @@ class Gateway:
 
 def load_litellm() -> Any:
     """Import LiteLLM once, kept from the network and from its own ideas of money and logging."""
+    with _LOADING:
+        return _litellm if _litellm is not None else _load_litellm()
+
+
+def _load_litellm() -> Any:
     global _litellm  # noqa: PLW0603 -- an import is process-wide, and so is its configuration
-    if _litellm is not None:
-        return _litellm
     # Without these the import fetches a price map and tiktoken a vocabulary from the network.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     os.environ.setdefault("LITELLM_LOG", "ERROR")
@@ -164,6 +177,8 @@ def load_litellm() -> Any:
 
 
 _litellm: Any = None
+_LOADING = threading.RLock()
+"""Two first requests at once must not put the guard into LiteLLM's list twice."""
 
 
 async def _gate(*, model: str, request_kwargs: Mapping[str, Any], **_: Any) -> bool:  # noqa: ARG001 -- LiteLLM's names
@@ -222,7 +237,10 @@ async def _read_stream(response: Any, streamed: StreamedAnswer, walk: Walk, emit
     walk.stream_began = True
     async for chunk in response:
         delta = streamed.add(chunk)
-        if delta is not None:
+        walk.identify(streamed.upstream_id)
+        if delta is None:
+            walk.keep_alive()
+        else:
             walk.hear(delta.text)
             emit(delta)
     kind = _kind_of(walk)

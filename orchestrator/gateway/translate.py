@@ -4,48 +4,50 @@ Their texts may hold the prompt, the reply or the key.
 """
 
 import asyncio
+import math
+import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from orchestrator.clock import SystemClock
 from orchestrator.gateway.answers import UnreadableAnswerError
 from orchestrator.policy.failures import Failure, FailureKind, kind_of_status
 
-KINDS: Mapping[str, FailureKind | None] = {
-    "APIConnectionError": None,  # by its cause
-    "APIError": None,  # by its status
-    "APIResponseValidationError": FailureKind.MALFORMED,
-    "AuthenticationError": FailureKind.UNAUTHORIZED,
-    "BadGatewayError": FailureKind.SERVER_ERROR,
-    "BadRequestError": FailureKind.BAD_REQUEST,
-    "BlockedPiiEntityError": FailureKind.CONTENT_FILTERED,
-    "BudgetExceededError": FailureKind.VETOED,
+TELLING: Mapping[str, FailureKind] = {
     "ContentPolicyViolationError": FailureKind.CONTENT_FILTERED,
     "ContextWindowExceededError": FailureKind.CONTEXT_OVERFLOW,
-    "GuardrailInterventionNormalStringError": FailureKind.CONTENT_FILTERED,
-    "GuardrailRaisedException": FailureKind.CONTENT_FILTERED,
+    # Raised by LiteLLM itself, before anything is sent.
     "ImageFetchError": FailureKind.BAD_REQUEST,
-    "InternalServerError": FailureKind.SERVER_ERROR,
-    "InvalidRequestError": FailureKind.BAD_REQUEST,
-    "JSONSchemaValidationError": FailureKind.MALFORMED,
     "LiteLLMUnknownProvider": FailureKind.BAD_REQUEST,
-    "MidStreamFallbackError": None,  # by what it wraps
-    "MockException": FailureKind.UNKNOWN,
-    "NotFoundError": FailureKind.MODEL_NOT_FOUND,
-    "OpenAIError": None,
-    "PermissionDeniedError": FailureKind.UNAUTHORIZED,
-    "RateLimitError": FailureKind.RATE_LIMITED,
-    "RejectedRequestError": FailureKind.BAD_REQUEST,
-    "RouterRateLimitError": FailureKind.VETOED,
-    "ServiceUnavailableError": FailureKind.UNAVAILABLE,
-    "Timeout": FailureKind.TIMEOUT,
-    "UnprocessableEntityError": FailureKind.BAD_REQUEST,
     "UnsupportedParamsError": FailureKind.BAD_REQUEST,
 }
-"""Every exception of LiteLLM by its class name; None is decided by status or cause."""
+"""Exceptions of LiteLLM whose class says more than a status or a cause, by class name."""
 
-_TELLING = frozenset({"ContextWindowExceededError", "ContentPolicyViolationError", "AttemptVetoedError"})
-"""Exceptions whose class says more than their HTTP status."""
+BY_STATUS_OR_CAUSE = frozenset(
+    {
+        "APIConnectionError",
+        "APIError",
+        "APIResponseValidationError",
+        "AuthenticationError",
+        "BadGatewayError",
+        "BadRequestError",
+        "InternalServerError",
+        "InvalidRequestError",
+        "JSONSchemaValidationError",
+        "MidStreamFallbackError",
+        "NotFoundError",
+        "OpenAIError",
+        "PaymentRequiredError",
+        "PermissionDeniedError",
+        "RateLimitError",
+        "ServiceUnavailableError",
+        "Timeout",
+        "UnprocessableEntityError",
+    }
+)
+"""Exceptions of LiteLLM that the provider's own status, or what lies behind them, tells better."""
 
 _CAUSES: Mapping[str, FailureKind] = {
     # httpx, aiohttp and the operating system, by class name: the nearest cause that is known decides
@@ -73,6 +75,8 @@ _CAUSES: Mapping[str, FailureKind] = {
 }
 
 _CAUSE_DEPTH_MAX = 12
+_ANSWERED = frozenset({"HTTPStatusError", "MaskedHTTPStatusError"})
+"""Only these carry the provider's own answer; the classes above them make up a response."""
 _BAD_REQUEST = 400
 _CONTEXT_WORDS = (
     "context length",
@@ -81,6 +85,10 @@ _CONTEXT_WORDS = (
     "context window",
     "maximum context",
 )
+_UNREADABLE_WORDS = "invalid response from LLM endpoint"
+"""LiteLLM says HTTP 500 of a page of HTML that came with 200."""
+_RETRY_DELAY = re.compile(r'"retryDelay":\s*"([0-9.]+)s"')
+"""Gemini says it in the body, as google.rpc.RetryInfo, and sends no header."""
 _FILTER_WORDS = (
     "content_filter",
     "content filter",
@@ -103,7 +111,7 @@ def failure_of(error: BaseException) -> Failure:
 
 def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
     names = [type(one).__name__ for one in chain]
-    telling = next((KINDS[name] for name in names if name in _TELLING), None)
+    telling = next((TELLING[name] for name in names if name in TELLING), None)
     if telling is not None:
         return telling
     if status is not None:
@@ -112,11 +120,13 @@ def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
     cause = next((_CAUSES[name] for name in reversed(names) if name in _CAUSES), None)
     if cause is not None:
         return cause
+    if any(_UNREADABLE_WORDS in str(one) for one in chain):
+        return FailureKind.MALFORMED
     claimed = next((found for one in chain if (found := _claimed_status(one)) is not None), None)
     if claimed is not None and claimed >= 500:  # noqa: PLR2004 -- HTTP
         return kind_of_status(claimed)
     # A status under 500 that no HTTP answer carried is LiteLLM's word for an answer it could not read.
-    return FailureKind.MALFORMED if names[0] in KINDS else FailureKind.UNKNOWN
+    return FailureKind.MALFORMED if names[0] in BY_STATUS_OR_CAUSE else FailureKind.UNKNOWN
 
 
 def _kind_of_refusal(error: BaseException) -> FailureKind:
@@ -132,8 +142,7 @@ def _kind_of_refusal(error: BaseException) -> FailureKind:
 def _http_status(chain: tuple[BaseException, ...]) -> int | None:
     """Return the status that the provider really sent; LiteLLM turns a 503 into a 500 and more."""
     for one in reversed(chain):
-        # Only these carry the provider's own answer; the classes above them make up a response.
-        if type(one).__name__ in {"HTTPStatusError", "MaskedHTTPStatusError"}:
+        if type(one).__name__ in _ANSWERED:
             found = getattr(getattr(one, "response", None), "status_code", None)
             if isinstance(found, int) and found >= 400:  # noqa: PLR2004 -- HTTP
                 return found
@@ -169,16 +178,33 @@ def _retry_after_s(chain: tuple[BaseException, ...]) -> float | None:
             value = headers.get("retry-after") if headers is not None and hasattr(headers, "get") else None
             if value:
                 return _seconds(str(value))
+        if type(cause).__name__ in _ANSWERED and (found := _RETRY_DELAY.search(_body(response))):
+            return _seconds(found[1])
     return None
 
 
-def _seconds(value: str) -> float | None:
+def _body(response: Any) -> str:
     try:
-        return max(0.0, float(value))
+        return str(response.text)
+    except RuntimeError:  # httpx: a stream that nobody has read
+        return ""
+
+
+def _seconds(value: str) -> float | None:
+    seconds: float | None
+    try:
+        seconds = float(value)
     except ValueError:
-        pass
+        seconds = _seconds_until(value)
+    # A provider that says "inf" would rest forever.
+    return max(0.0, seconds) if seconds is not None and math.isfinite(seconds) else None
+
+
+def _seconds_until(value: str) -> float | None:
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (moment - SystemClock().now()).total_seconds())
+    # A date without a zone ("-0000") is one in UTC.
+    known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (known - SystemClock().now()).total_seconds()

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.calls import Attempt, Candidate, ChatRequest, CostSource, Outcome, Plan, Usage
-from orchestrator.catalog import Deployment, Price, ProviderKind, Tier
+from orchestrator.calls import Attempt, ChatRequest, Outcome, Plan
+from orchestrator.catalog import Deployment, ProviderKind, Tier
 from orchestrator.clock import Clock
 from orchestrator.errors import (
     AllProvidersFailedError,
@@ -27,11 +27,10 @@ from orchestrator.errors import (
     RejectedByProviderError,
 )
 from orchestrator.gateway.answers import Answer
-from orchestrator.money import ZERO_NUSD, NanoUsd
+from orchestrator.gateway.attempts import Charge, OpenAttempt, Step, charge_of, charge_of_failure
+from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import scopes_of
-from orchestrator.policy.estimate import expected_tokens
 from orchestrator.policy.failures import (
-    Billing,
     Failure,
     FailureKind,
     RetryProfile,
@@ -39,50 +38,18 @@ from orchestrator.policy.failures import (
     retry_delay_s,
 )
 from orchestrator.state.health import CircuitState, Health
-from orchestrator.state.ledger import Claim, Hold, Ledger
+from orchestrator.state.ledger import Claim, Ledger
 from orchestrator.state.limits import RateLimits
 
 logger = logging.getLogger("orchestrator.gateway")
 
+REST_MAX_S = 300.0
+"""A longer Retry-After is not believed: nobody bans a model for an hour by one header."""
+
+_TOGETHER_S = 0.25
+
 MIN_ATTEMPT_S = 0.05
 """With less time left than this nothing is sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One place on the way: a deployment that may be asked."""
-
-    candidate: Candidate
-    deployment: Deployment
-    price: Price
-
-    @property
-    def name(self) -> str:
-        """Return the deployment's name, which is also its model group in LiteLLM's Router."""
-        return self.deployment.name
-
-
-@dataclass(slots=True)
-class OpenAttempt:
-    """An attempt that has been admitted and has not ended."""
-
-    step: Step
-    number: int
-    hold: Hold
-    admitted_at_s: float
-    sent_at_s: float | None = None
-    first_token_at_s: float | None = None
-    text: str = ""
-    """What has arrived of a stream."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Charge:
-    """What an attempt cost, and who says so."""
-
-    cost_nusd: NanoUsd
-    source: CostSource
-    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +105,11 @@ class Walk:
         self._failure: Failure | None = None
         self._tries = 0
         """Attempts on the current deployment, since the walk came to it."""
+        self._tried: set[str] = set()
         self._refusal: BudgetExceededError | None = None
+        self._remarks: dict[int, str] = {}
         self._waiting: dict[str, float] = {}
-        """Steps passed over for a rate limit, and the seconds until they may be taken."""
+        """Steps passed over for a rate limit, and when they may be taken, in monotonic seconds."""
 
     async def next(self) -> Step | None:
         """Return the next step that may be taken, its money held; None when there is none left."""
@@ -188,10 +157,20 @@ class Walk:
             kind=provider.kind,
         )
 
+    def remark(self, text: str) -> None:
+        """Keep what our own parts say of the current attempt, for the verdict."""
+        if self.open is not None:
+            self._remarks[self.open.number] = text
+
     def allow(self, duration_s: float) -> None:
         """Let the current attempt run for `duration_s` more seconds."""
         if self.timer is not None:
             self.timer.reschedule(asyncio.get_running_loop().time() + duration_s)
+
+    def identify(self, upstream_id: str | None) -> None:
+        """Keep the provider's id of a stream, by which a broken one is found in its records."""
+        if self.open is not None:
+            self.open.upstream_id = upstream_id
 
     def hear(self, text: str) -> None:
         """Note that a piece of a stream arrived, so that the stall limit starts anew."""
@@ -203,6 +182,11 @@ class Walk:
         attempt.text += text
         self.allow(attempt.step.deployment.provider.stall_timeout_s)
 
+    def keep_alive(self) -> None:
+        """Note that a stream works though it shows nothing yet: the model is reasoning."""
+        if self.open is not None:
+            self.allow(self.open.step.deployment.provider.stall_timeout_s)
+
     def fail(self, failure: Failure, *, billed: Answer | None = None) -> None:
         """Book the current attempt as failed; without one nothing happens.
 
@@ -213,13 +197,15 @@ class Walk:
             return
         self._failure = failure
         if failure.kind is FailureKind.RATE_LIMITED and failure.retry_after_s:
-            provider_name = attempt.step.deployment.provider_name
-            self._state.limits.rest(provider_name, duration_s=failure.retry_after_s)
+            # The deployment and not its provider: OpenRouter limits by model and host.
+            rest_s = min(failure.retry_after_s, REST_MAX_S)
+            self._state.limits.rest(attempt.step.name, duration_s=rest_s)
         if billed is not None and not billed.usage.estimated:
-            charge = _charge_of(attempt, billed)
+            charge = self._charge_of(attempt, billed)
         else:
-            charge = _charge_of_failure(attempt, failure)
-        self._end(attempt, charge, failure=failure, upstream_id=billed.upstream_id if billed else None)
+            charge = charge_of_failure(attempt, failure)
+        upstream_id = billed.upstream_id if billed else attempt.upstream_id
+        self._end(attempt, charge, failure=failure, upstream_id=upstream_id)
         logger.warning(
             "attempt failed: request=%s attempt=%d deployment=%s failure=%s",
             self.terms.request_id,
@@ -234,7 +220,7 @@ class Walk:
         if attempt is None:
             msg = "an answer came without an open attempt"
             raise RuntimeError(msg)
-        charge = _charge_of(attempt, answer)
+        charge = self._charge_of(attempt, answer)
         if charge.cost_nusd > attempt.hold.claim.bound_nusd:
             logger.error(
                 "a provider charged more than was held: request=%s deployment=%s held_nusd=%d cost_nusd=%d",
@@ -260,7 +246,10 @@ class Walk:
 
     def verdict(self) -> OrchestratorError:
         """Return the error of a walk that nobody answered."""
-        tried = [FailedStep(one.deployment, one.failure or "failed") for one in self.attempts]
+        tried = [
+            FailedStep(one.deployment, self._remarks.get(one.number) or one.failure or "failed")
+            for one in self.attempts
+        ]
         steps = (*tried, *self.skipped)
         if self._failure is not None and self._failure.kind is FailureKind.BAD_REQUEST:
             return RejectedByProviderError(
@@ -283,6 +272,8 @@ class Walk:
     async def _go_to(self, place: int) -> bool:
         """Try to move on to another deployment; after a failure this is a fallback."""
         self._place, self._tries = place, 0
+        if self._steps[place].name in self._tried:
+            return False
         if self._failure is None:
             return await self._admit(self._steps[place], delay_s=0.0)
         if not self._failure.meaning.fall_back:
@@ -316,21 +307,23 @@ class Walk:
         deployment, provider = step.deployment, step.deployment.provider
         if not self._state.health.admit(deployment.name):
             return self._skip(step, "circuit half-open, a probe is under way")
-        wait_s = self._state.limits.take(
+        tokens = step.candidate.input_expected_tokens + step.candidate.max_tokens
+        wait_s = self._state.limits.rests_s(deployment.name) or self._state.limits.take(
             deployment.provider_name,
-            tokens=step.candidate.input_expected_tokens + step.candidate.max_tokens,
+            tokens=tokens,
             requests_per_min=provider.requests_per_min,
             tokens_per_min=provider.tokens_per_min,
         )
         if wait_s > 0:
             self._state.health.withdraw(deployment.name)
-            self._waiting[step.name] = wait_s
+            self._waiting[step.name] = self._state.clock.monotonic_s() + wait_s
             return self._skip(step, f"{deployment.provider_name} is at its rate limit for {wait_s:.1f} s")
         number = len(self.attempts) + 1
         try:
             hold = self._state.ledger.hold(self._claim(step, number))
         except BudgetExceededError as exc:
             self._state.health.withdraw(deployment.name)
+            self._state.limits.give_back(deployment.provider_name, tokens=tokens)
             self._refusal = exc
             return self._skip(step, f"over the {exc.window} budget of {exc.scope}")
         except BaseException:
@@ -338,6 +331,7 @@ class Walk:
             raise
         self.open = OpenAttempt(step, number, hold, self._state.clock.monotonic_s())
         self._tries += 1
+        self._tried.add(step.name)
         return True
 
     def _claim(self, step: Step, number: int) -> Claim:
@@ -370,25 +364,30 @@ class Walk:
         stopped = self._failure is not None and not self._failure.meaning.fall_back
         if not self._waiting or stopped:
             return None
-        name = min(self._waiting, key=lambda one: self._waiting[one])
-        wait_s = self._waiting.pop(name)
+        # The first to have room, and of those that have it together the first of the plan.
+        soonest_s = min(self._waiting.values())
+        names = [name for name, ready_s in self._waiting.items() if ready_s - soonest_s < _TOGETHER_S]
+        self._place = next(place for place, one in enumerate(self._steps) if one.name in names)
+        step = self._steps[self._place]
+        wait_s = max(0.0, self._waiting.pop(step.name) - self._state.clock.monotonic_s())
         if self._left_s() - wait_s < MIN_ATTEMPT_S:
             return None
         await self._state.clock.sleep(wait_s)
-        self._place = next(place for place, one in enumerate(self._steps) if one.name == name)
-        self._waiting.clear()
-        step = self._steps[self._place]
+        self._tries = 0
         return step if self._take(step) else await self._wait_for_a_rate_limit()
 
     def _end(
         self,
         attempt: OpenAttempt,
-        charge: _Charge,
+        charge: Charge,
         *,
         failure: Failure | None,
         upstream_id: str | None,
     ) -> None:
         self.open = None
+        if self.timer is not None and not self.timer.expired():
+            # Its time limit was the attempt's, not that of the wait before the next one.
+            self.timer.reschedule(None)
         now_s = self._state.clock.monotonic_s()
         started_s = attempt.sent_at_s if attempt.sent_at_s is not None else attempt.admitted_at_s
         deployment = attempt.step.deployment
@@ -406,9 +405,10 @@ class Walk:
             cost_nusd=charge.cost_nusd,
             cost_source=charge.source,
             upstream_id=upstream_id,
+            price_version=charge.price_version,
         )
         self.attempts.append(ended)
-        if failure is None or failure.meaning.unhealthy:
+        if failure is None or _tells_of_health(attempt, failure, ended):
             self._state.health.record(deployment.name, healthy=failure is None, latency_s=ended.latency_s)
         else:
             self._state.health.withdraw(deployment.name)
@@ -416,8 +416,12 @@ class Walk:
             self._state.ledger.settle(attempt.hold, ended)
         except LedgerError as exc:
             # The answer is paid for; it is not lost because the booking has to wait.
-            logger.exception("booking is late: request=%s", self.terms.request_id)
+            # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
+            logger.error("booking is late: request=%s: %s", self.terms.request_id, exc)  # noqa: TRY400
             self.notices.append(f"booked late: {exc}")
+
+    def _charge_of(self, attempt: OpenAttempt, answer: Answer) -> Charge:
+        return charge_of(attempt, answer, ledger=self._state.ledger, clock=self._state.clock)
 
     def _left_s(self) -> float:
         return self.terms.deadline_at_s - self._state.clock.monotonic_s()
@@ -429,31 +433,22 @@ def _outcome(failure: Failure | None) -> Outcome:
     return Outcome.CANCELLED if failure.kind is FailureKind.CANCELLED else Outcome.FAILED
 
 
-def _charge_of(attempt: OpenAttempt, answer: Answer) -> _Charge:
-    """Return what an answer cost: what the provider says before what our price book says."""
-    usage = _estimated_usage(attempt, answer.text) if answer.usage.estimated else answer.usage
-    if answer.reported_cost_nusd is not None:
-        return _Charge(answer.reported_cost_nusd, CostSource.PROVIDER, usage)
-    source = CostSource.ESTIMATE if usage.estimated else CostSource.PRICE_BOOK
-    return _Charge(attempt.step.price.cost_of(usage), source, usage)
+def _tells_of_health(attempt: OpenAttempt, failure: Failure, ended: Attempt) -> bool:
+    """Return whether a failure speaks against the deployment, and not only of its caller."""
+    if attempt.sent_at_s is None or not failure.meaning.unhealthy:
+        return False
+    # A caller in a hurry says nothing about a provider that still had time.
+    had_s = attempt.step.deployment.provider.first_token_timeout_s
+    return (
+        failure.kind is not FailureKind.TIMEOUT
+        or ended.latency_s >= min(had_s, ended_limit_s(attempt)) * 0.99
+    )
 
 
-def _charge_of_failure(attempt: OpenAttempt, failure: Failure) -> _Charge:
-    bound = attempt.hold.claim.bound_nusd
-    if attempt.sent_at_s is None:
-        return _Charge(ZERO_NUSD, CostSource.NONE, Usage())
-    if attempt.text:
-        usage = _estimated_usage(attempt, attempt.text)
-        cost = NanoUsd(min(attempt.step.price.cost_of(usage), bound))
-        return _Charge(cost, CostSource.ESTIMATE, usage)
-    if failure.meaning.billing is Billing.NO or bound == 0:
-        return _Charge(ZERO_NUSD, CostSource.NONE, Usage())
-    # Nobody can say whether the provider will bill this, so the safe side is all that was held.
-    return _Charge(bound, CostSource.BOUND, Usage(estimated=True))
-
-
-def _estimated_usage(attempt: OpenAttempt, text: str) -> Usage:
-    return Usage(attempt.step.candidate.input_expected_tokens, expected_tokens(text), estimated=True)
+def ended_limit_s(attempt: OpenAttempt) -> float:
+    """Return how long the provider was allowed to take."""
+    provider = attempt.step.deployment.provider
+    return provider.stall_timeout_s if attempt.first_token_at_s is not None else provider.timeout_s
 
 
 def _laid_out(terms: Terms, deployments: Mapping[str, Deployment]) -> tuple[Step, ...]:

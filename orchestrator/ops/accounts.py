@@ -6,6 +6,7 @@ Free requests that no LiteLLM knows of; nothing is generated, so nothing is book
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -17,14 +18,16 @@ _TIMEOUT_S = 15.0
 _REFUSED = frozenset({401, 403})
 _BAD_REQUEST = 400
 _OK = 200
+_NOT_FOUND = 404
 
 
 class AccountError(OrchestratorError):
     """A provider did not tell; the message says why, and never quotes its answer."""
 
-    def __init__(self, message: str, *, key_refused: bool) -> None:
-        """Keep whether the key is at fault."""
+    def __init__(self, message: str, *, key_refused: bool, status: int | None = None) -> None:
+        """Keep whether the key is at fault, and the HTTP status where there was one."""
         self.key_refused = key_refused
+        self.status = status
         super().__init__(message)
 
 
@@ -61,6 +64,17 @@ class Account:
         told = await self._get("models")
         return frozenset(str(one.get("id", "")) for one in _items(told, "data"))
 
+    async def price_list(self) -> list[Any]:
+        """Return the entries of OpenRouter's model list as they came; it needs no key.
+
+        Raises:
+            AccountError: the provider does not answer, or not with a list.
+        """
+        told = (await self._get("models")).get("data")
+        if not isinstance(told, list) or not told:
+            raise AccountError("what it answered is no list of models", key_refused=False)
+        return told
+
     async def headroom(self) -> Headroom | None:
         """Return what the key may still spend; None where the provider does not tell.
 
@@ -73,6 +87,22 @@ class Account:
         told: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
         left = _money(told.get("limit_remaining"))
         return Headroom(left, _money(told.get("usage")) or NanoUsd(0))
+
+    async def charged(self, upstream_id: str) -> NanoUsd | None:
+        """Return what OpenRouter charged for a past reply; None where it has no record of it.
+
+        Raises:
+            AccountError: the key is refused, or the provider does not answer.
+        """
+        if self._kind is not ProviderKind.OPENROUTER:
+            return None
+        try:
+            data = (await self._get(f"generation?id={quote(upstream_id, safe='')}")).get("data")
+        except AccountError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+        return _money(data.get("total_cost")) if isinstance(data, Mapping) else None
 
     async def _get(self, path: str) -> dict[str, Any]:
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
@@ -108,7 +138,7 @@ def _key_header(provider: ProviderSettings) -> dict[str, str]:
 def _refusal(status: int, kind: ProviderKind) -> AccountError:
     # Google says 400 of a key it does not know.
     refused = status in _REFUSED or (kind is ProviderKind.GOOGLE and status == _BAD_REQUEST)
-    return AccountError(f"HTTP {status}", key_refused=refused)
+    return AccountError(f"HTTP {status}", key_refused=refused, status=status)
 
 
 def _items(told: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator
 
+from orchestrator.catalog import Tier
 from orchestrator.money import NanoUsd
-from orchestrator.settings import Settings, Usd
+from orchestrator.settings import Settings, Share, Usd
 
 SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "tag")
 
@@ -44,8 +45,11 @@ class LimitSettings(Settings):
     scope: Annotated[str, Field(min_length=1)]
     """all, or a kind and a name: tenant:acme, use_case:..., user:..., provider:..., tag:...; * for every name."""
     request: Usd | None = None
+    """The most one request may cost, in dollars."""
     day: Usd | None = None
+    """The most that may be spent in a calendar day, in dollars."""
     month: Usd | None = None
+    """The most that may be spent in a calendar month, in dollars."""
 
     @field_validator("scope")
     @classmethod
@@ -57,12 +61,26 @@ class LimitSettings(Settings):
         return scope
 
 
+class BudgetTierSettings(Settings):
+    """How good a model may be while a part of the day's budget is left."""
+
+    above: Usd
+    """Applies while more dollars than this are left of the day's budget of scope all."""
+    best: Tier
+    """The best class of model that is asked."""
+    max_tokens_share: Share = 1.0
+    """The part of a use case's max_tokens that a reply may take."""
+
+
 class BudgetSettings(Settings):
     """What may be spent."""
 
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     """Days and months begin at midnight of this zone."""
     limits: tuple[LimitSettings, ...] = ()
+    """All of them hold at once."""
+    tiers: tuple[BudgetTierSettings, ...] = ()
+    """What is left of the day's budget of scope all steers the choice of models; never_degrade opts out."""
 
     @field_validator("limits")
     @classmethod
@@ -116,6 +134,17 @@ def scopes_of(
     scopes.append(f"provider:{provider}")
     scopes.extend(f"tag:{tag}" for tag in sorted(set(tags)))
     return tuple(scopes)
+
+
+def tier_for(tiers: tuple[BudgetTierSettings, ...], left: NanoUsd | None) -> BudgetTierSettings | None:
+    """Return the tier of what is left of the day's budget: the highest threshold passed, else the lowest.
+
+    None when no tiers are configured, or when the day has no limit.
+    """
+    if not tiers or left is None:
+        return None
+    falling = sorted(tiers, key=lambda tier: tier.above, reverse=True)
+    return next((tier for tier in falling if left > tier.above), falling[-1])
 
 
 class Limits:

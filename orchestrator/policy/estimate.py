@@ -12,17 +12,27 @@ from typing import Any
 import orjson
 
 from orchestrator.calls import ChatRequest, Message, Usage
-from orchestrator.catalog import ModelSettings, Price
+from orchestrator.catalog import ModelSettings
 from orchestrator.money import NanoUsd
+from orchestrator.pricing import Price
 
 BOUND_TOKENS_PER_MESSAGE = 16
 """Role markers and separators; the dearest chat template known takes 12."""
 
-BOUND_TOKENS_PER_IMAGE = 4_000
+BOUND_TOKENS_PER_REQUEST = 256
+"""What a model's own chat template may put before a conversation."""
+
+BOUND_TOKENS_FOR_TOOLS = 1_024
+"""What a provider adds to a request that declares tools or a format; Anthropic adds about 350."""
+
+BOUND_TOKENS_PER_IMAGE = 8_000
 """More than any provider of config.yaml bills for one image."""
 
 BOUND_TOKENS_PER_FILE = 100_000
 """Audio and documents: their tokens cannot be counted here, so a large part of a context is held."""
+
+MIN_OUTPUT_TOKENS = 16
+"""With room for fewer tokens than this a reply is not worth asking for."""
 
 EXPECTED_OUTPUT_SHARE = 0.4
 """How much of max_tokens a reply uses on average, until the ledger knows better."""
@@ -52,17 +62,22 @@ class Estimate:
     """What max_tokens was before a limit lowered it."""
 
 
-def measure(request: ChatRequest) -> PromptSize:
-    """Return the bound and the expectation of a request's input tokens."""
-    bound = expected = 0
+def measure(request: ChatRequest, *, declared: Sequence[Any] = ()) -> PromptSize:
+    """Return the bound and the expectation of a request's input tokens.
+
+    `declared` are schemas that are sent along besides the request's own tools and format.
+    """
+    bound, expected = BOUND_TOKENS_PER_REQUEST, 0
     for message in request.messages:
         message_bound, message_expected = _measure_message(message)
         bound += message_bound + BOUND_TOKENS_PER_MESSAGE
         expected += message_expected + 4
-    declared = [*(request.sampling.tools or ()), request.sampling.response_format]
-    for schema in declared:
+    schemas = [*(request.sampling.tools or ()), request.sampling.response_format, *declared]
+    if any(schemas):
+        bound += BOUND_TOKENS_FOR_TOOLS
+    for schema in schemas:
         if schema is not None:
-            text = orjson.dumps(schema, option=orjson.OPT_NON_STR_KEYS).decode()
+            text = orjson.dumps(schema, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
             # A schema may be re-written by the provider's template, so its bound has room to grow.
             bound += 2 * len(text.encode()) + BOUND_TOKENS_PER_MESSAGE
             expected += expected_tokens(text)
@@ -80,11 +95,11 @@ def estimate(
 ) -> Estimate | None:
     """Return the estimate on one deployment, `max_tokens` lowered until it fits `ceiling_nusd`.
 
-    None when not even `min(max_tokens, 16)` output tokens fit under the ceiling.
+    None when not even `min(max_tokens, MIN_OUTPUT_TOKENS)` fit under the ceiling.
     """
     wanted = min(max_tokens, model.max_output_tokens)
     allowed = _largest_output(size, price, wanted=wanted, ceiling_nusd=ceiling_nusd)
-    if allowed < min(wanted, 16):
+    if allowed < min(wanted, MIN_OUTPUT_TOKENS):
         return None
     usage = Usage(size.input_expected_tokens, max(1, round(allowed * EXPECTED_OUTPUT_SHARE)))
     return Estimate(

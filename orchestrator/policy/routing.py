@@ -26,7 +26,8 @@ from pydantic import Field, PositiveInt, model_validator
 from orchestrator.calls import Candidate, ChatRequest, Excluded, Plan
 from orchestrator.catalog import Capability, Deployment, Tier
 from orchestrator.money import NANO_PER_USD, NanoUsd
-from orchestrator.policy.estimate import Estimate, PromptSize, estimate
+from orchestrator.policy.budgets import BudgetTierSettings
+from orchestrator.policy.estimate import MIN_OUTPUT_TOKENS, Estimate, PromptSize, estimate
 from orchestrator.settings import Name, Seconds, Settings, Share
 
 _COST_SCALE_BEST_NUSD = NANO_PER_USD // 10_000
@@ -47,9 +48,13 @@ class Weights(Settings):
     """What counts how much in a score; the four add up to 1."""
 
     quality: Share = 0.4
+    """How good the model is at the use case."""
     cost: Share = 0.3
+    """How little the request will cost."""
     speed: Share = 0.2
+    """How soon the answer is there."""
     specialisation: Share = 0.1
+    """Its place in the route, or a stated strength."""
 
     @model_validator(mode="after")
     def _add_up(self) -> "Weights":
@@ -64,11 +69,13 @@ class RoutingSettings(Settings):
     """How deployments are chosen."""
 
     weights: Weights = Weights()
+    """What counts how much in a score."""
     min_availability: Share = 0.95
     """A deployment that answered a smaller part of its recent requests is left out."""
     min_samples: PositiveInt = 20
     """With fewer recent requests than this a deployment counts as available."""
     availability_window_s: Seconds = 600.0
+    """How far back requests count as recent."""
     max_candidates: PositiveInt = 6
     """How many deployments a plan holds at most, the emergency model among them."""
 
@@ -77,15 +84,20 @@ class RouteStep(Settings):
     """One place of a use case's route, with the reason for it."""
 
     deployment: Name
+    """One of `deployments`."""
     reason: Annotated[str, Field(min_length=1)]
+    """Why it stands here, shown with every plan."""
 
 
 class UseCaseSettings(Settings):
     """What a use case asks for and whom it asks."""
 
     description: str = ""
+    """What it is for, for people."""
     primary: RouteStep
+    """Who is asked first."""
     fallbacks: tuple[RouteStep, ...] = ()
+    """Who is asked next, in this order."""
     order: Order = Order.ROUTE
     """route: as written here. score: best score first."""
     quality_floor: Share = 0.0
@@ -96,6 +108,8 @@ class UseCaseSettings(Settings):
     """The retry profile."""
     weights: Weights | None = None
     """Replaces routing.weights for this use case."""
+    never_degrade: bool = False
+    """Budget tiers (budgets.tiers) leave this use case alone; its limits hold all the same."""
     cache_ttl_s: Seconds | None = None
     """How long a reply may be repeated from the cache; 0 is never, None is cache.ttl_s."""
 
@@ -129,6 +143,8 @@ class Rules:
     today: date
     pinned: tuple[str, ...] | None = None
     """The only deployments that may serve, when the caller named a model."""
+    budget_tier: BudgetTierSettings | None = None
+    """The tier of what is left of the day's budget; None leaves the choice alone."""
 
 
 def needs_of(request: ChatRequest) -> frozenset[Capability]:
@@ -160,7 +176,7 @@ def rank(
     vitals: Mapping[str, Vitals],
 ) -> Plan:
     """Return the plan for a request; its candidates are empty when nothing may serve it."""
-    wanted = request.max_tokens or rules.use_case.max_tokens
+    wanted = request.max_tokens or _usual_max_tokens(rules)
     ceilings = [
         limit for limit in (request.max_cost_nusd, rules.ceiling and rules.ceiling[1]) if limit is not None
     ]
@@ -168,15 +184,14 @@ def rank(
     kept: list[tuple[Deployment, Estimate]] = []
     excluded: list[Excluded] = []
     for one in deployments:
-        known = vitals.get(one.name, Vitals())
-        reason = _why_not(one, size, wanted=wanted, rules=rules, vitals=known)
-        found = None if reason else _estimate(one, size, wanted=wanted, ceiling=ceiling, today=rules.today)
-        if reason is None and found is None:
-            reason = "costs more than one request may"
-        if found is None:
-            excluded.append(Excluded(one.name, reason or ""))
-        else:
-            kept.append((one, found))
+        refused = _why_not(one, size, wanted=wanted, rules=rules, vitals=vitals.get(one.name, Vitals()))
+        if refused is None:
+            found = _estimate(one, size, wanted=wanted, ceiling=ceiling, today=rules.today)
+            if found is not None:
+                kept.append((one, found))
+                continue
+            refused = _too_dear(one, size, wanted=wanted, rules=rules)
+        excluded.append(refused)
     weights = rules.use_case.weights or rules.routing.weights
     scored = [
         _candidate(one, found, rules=rules, weights=weights, vitals=vitals.get(one.name, Vitals()))
@@ -186,6 +201,12 @@ def rank(
     scored.sort(key=lambda candidate: (*places[candidate.deployment], -candidate.score, candidate.deployment))
     chosen, left_out = _shortened(scored, places, rules)
     return Plan(rules.use_case_name, tuple(chosen), (*excluded, *left_out))
+
+
+def _usual_max_tokens(rules: Rules) -> int:
+    steered = rules.budget_tier is not None and not rules.use_case.never_degrade
+    share = rules.budget_tier.max_tokens_share if rules.budget_tier is not None and steered else 1.0
+    return max(1, round(rules.use_case.max_tokens * share))
 
 
 def _shortened(
@@ -207,18 +228,19 @@ def _estimate(
     return estimate(size, model=one.model, price=one.price.on(today), max_tokens=wanted, ceiling_nusd=ceiling)
 
 
-def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules, vitals: Vitals) -> str | None:
+def _why_not(
+    one: Deployment, size: PromptSize, *, wanted: int, rules: Rules, vitals: Vitals
+) -> Excluded | None:
     model = one.model
     missing = rules.needs - model.capabilities
     needed = size.input_expected_tokens + min(wanted, model.max_output_tokens)
     seen = vitals.availability
+    too_small = needed > model.context_tokens
     reasons = (
         (rules.pinned is not None and one.name not in rules.pinned, "another model was asked for by name"),
+        (_too_good(one, rules), "kept for a fuller budget: little is left of the day's"),
         (bool(missing), f"cannot: {', '.join(sorted(missing))}"),
-        (
-            needed > model.context_tokens,
-            f"needs about {needed:,} tokens, its context holds {model.context_tokens:,}",
-        ),
+        (too_small, f"needs about {needed:,} tokens, its context holds {model.context_tokens:,}"),
         (vitals.circuit_open, "circuit open after repeated failures"),
         (
             seen is not None and seen < rules.routing.min_availability,
@@ -226,7 +248,23 @@ def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules, vi
         ),
         (model.ends is not None and model.ends < rules.today, f"switched off by its vendor on {model.ends}"),
     )
-    return next((reason for applies, reason in reasons if applies), None)
+    reason = next((reason for applies, reason in reasons if applies), None)
+    return None if reason is None else Excluded(one.name, reason, too_small=too_small)
+
+
+def _too_dear(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules) -> Excluded:
+    least = one.price.on(rules.today).bound_of(
+        input_tokens=size.input_bound_tokens, output_tokens=min(wanted, MIN_OUTPUT_TOKENS)
+    )
+    return Excluded(one.name, "costs more than one request may", needed_nusd=least)
+
+
+def _too_good(one: Deployment, rules: Rules) -> bool:
+    """Return whether what is left of the day's budget is too little for this class of model."""
+    if rules.budget_tier is None or rules.pinned is not None or rules.use_case.never_degrade:
+        return False
+    classes = tuple(Tier)
+    return classes.index(one.model.tier) < classes.index(rules.budget_tier.best)
 
 
 def _place(one: Deployment, found: Estimate, rules: Rules) -> tuple[int, ...]:

@@ -1,17 +1,18 @@
 """The month: what was asked, what it cost, who answered, and how the budgets stand.
 
 Cost comes from the sends, which are what providers charge; requests come from the operations. A
-success rate leaves out what nobody tried: refused by a budget, or cancelled by the caller.
+success rate leaves out what nobody tried: refused by a budget, or cancelled by the caller. Of a
+compacted month requests and cost are left, and neither outcomes nor latencies.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.calls import CacheState, CostSource, Outcome
 from orchestrator.money import ZERO_NUSD, NanoUsd
 from orchestrator.reports import frames
-from orchestrator.state.ledger_read import LedgerReader
+from orchestrator.state.ledger_read import LedgerReader, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +78,9 @@ def month_report(reader: LedgerReader, *, month: str, tenant: str | None = None)
     with reader:
         asked = frames.operations(reader, month=month, tenant=tenant)
         sent = frames.attempts(reader, month=month, tenant=tenant)
+        rolled = reader.rolled(month=month, tenant=tenant)
     cost = NanoUsd(int(sent["cost_nusd"].sum()))
-    return MonthReport(
+    made = MonthReport(
         month=month,
         tenant=tenant,
         requests=len(asked),
@@ -95,12 +97,68 @@ def month_report(reader: LedgerReader, *, month: str, tenant: str | None = None)
         use_cases=_parts(asked, sent, by="use_case"),
         tenants=_parts(asked, sent, by="tenant"),
     )
+    return _with_rolled(made, rolled) if rolled.rows else made
+
+
+def _with_rolled(made: MonthReport, rolled: Rows) -> MonthReport:
+    """Return the report with the sums of what was compacted in it."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for tenant, use_case, model, requests, attempts, cost in rolled.rows:
+        for key, count in (
+            (("tenants", tenant), requests),
+            (("use_cases", use_case), requests),
+            (("models", model), attempts),
+        ):
+            entry = sums.setdefault(key, [0, 0])
+            entry[0] += count
+            entry[1] += cost
+    counted = [sums[key] for key in sums if key[0] == "tenants"]
+    requests = made.requests + sum(count for count, _ in counted)
+    cost = NanoUsd(made.cost_nusd + sum(cost for _, cost in counted))
+
+    def parts(kind: str, known: tuple[Part, ...]) -> tuple[Part, ...]:
+        of_kind = {name: entry for (of, name), entry in sums.items() if of == kind and name and any(entry)}
+        return _joined(known, of_kind)
+
+    return replace(
+        made,
+        requests=requests,
+        cost_nusd=cost,
+        average_cost_nusd=_average(cost, requests),
+        models=parts("models", made.models),
+        use_cases=parts("use_cases", made.use_cases),
+        tenants=parts("tenants", made.tenants),
+    )
+
+
+def _joined(known: tuple[Part, ...], sums: Mapping[str, list[int]]) -> tuple[Part, ...]:
+    by_name = {part.name: part for part in known}
+    joined = []
+    total = sum(part.requests for part in known) + sum(count for count, _ in sums.values())
+    for name in by_name.keys() | sums.keys():
+        part = by_name.get(name) or Part(name, 0, 0.0, ZERO_NUSD, None, None, None)
+        count, cost = sums.get(name, [0, 0])
+        requests, cost_nusd = part.requests + count, NanoUsd(part.cost_nusd + cost)
+        joined.append(
+            replace(
+                part,
+                requests=requests,
+                share=requests / total if total else 0.0,
+                cost_nusd=cost_nusd,
+                average_cost_nusd=_average(cost_nusd, requests),
+            )
+        )
+    return _ordered(joined)
+
+
+def _ordered(parts: Iterable[Part]) -> tuple[Part, ...]:
+    return tuple(sorted(parts, key=lambda part: (-part.cost_nusd, -part.requests, part.name)))
 
 
 def _parts(asked: "pd.DataFrame", sent: "pd.DataFrame", *, by: str) -> tuple[Part, ...]:
     names = sorted({*asked[by].dropna(), *sent[by].dropna()})
     parts = [_part(name, asked[asked[by] == name], sent[sent[by] == name], of=len(asked)) for name in names]
-    return tuple(sorted(parts, key=lambda part: (-part.cost_nusd, -part.requests, part.name)))
+    return _ordered(parts)
 
 
 def _part(name: str, asked: "pd.DataFrame", sent: "pd.DataFrame", *, of: int) -> Part:

@@ -39,11 +39,13 @@ class CacheSettings(Settings):
     """Where replies are kept and for how long."""
 
     enabled: bool = True
+    """false asks a model every time."""
     path: str = "~/.nextflow-orchestrator/cache"
     """A folder on a local disk."""
     ttl_s: Seconds = 3600.0
     """How long a reply may be repeated; a use case may say otherwise."""
     max_bytes: PositiveInt = 512 * 1024 * 1024
+    """What the folder may hold; the oldest replies go first."""
 
 
 class _TextDisk(diskcache.Disk):  # type: ignore[misc]
@@ -190,6 +192,10 @@ def _make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+class LeaderFailedError(Exception):
+    """The work that a caller had joined failed on the terms of whoever had begun it."""
+
+
 class SingleFlight(Generic[T]):
     """One running answer for each key, however many ask for it at once.
 
@@ -202,7 +208,12 @@ class SingleFlight(Generic[T]):
         self._running: dict[str, tuple[asyncio.Task[T], list[int]]] = {}
 
     async def do(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
-        """Return the work's result, and whether this caller joined one that was already running."""
+        """Return the work's result, and whether this caller joined one that was already running.
+
+        Raises:
+            LeaderFailedError: this caller had joined, and the work failed on another's terms (its
+                deadline, its budget, its cancellation); ask again.
+        """
         running = self._running.get(key)
         joined = running is not None
         if running is None:
@@ -215,11 +226,17 @@ class SingleFlight(Generic[T]):
         try:
             return await asyncio.shield(task), joined
         except asyncio.CancelledError:
+            if joined and task.done():
+                raise LeaderFailedError from None
             if waiting[0] == 1 and not task.done():
                 # Whoever asks while it ends begins anew, instead of being cancelled with it.
                 self._forget(key, task)
                 task.cancel()
                 await asyncio.wait({task})
+            raise
+        except Exception as exc:
+            if joined:
+                raise LeaderFailedError from exc
             raise
         finally:
             waiting[0] -= 1

@@ -26,9 +26,11 @@ class CircuitSettings(Settings):
     failures: PositiveInt = 3
     """This many failures within window_s open the circuit."""
     window_s: Seconds = 30.0
+    """Failures longer ago than this do not count."""
     open_s: Seconds = 15.0
     """How long it stays open before a probe may pass; doubled after each failed probe."""
     max_open_s: Seconds = 300.0
+    """It never stays open for longer than this at a time."""
 
 
 class CircuitState(StrEnum):

@@ -17,16 +17,16 @@ later counts what was spent before. A settlement books into the windows of its h
 
 import os
 import random
-import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import orjson
+from pydantic import Field
 
 from orchestrator.calls import Attempt
 from orchestrator.clock import Clock
@@ -35,13 +35,17 @@ from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import Limits, Period, Window, period_of
 from orchestrator.settings import Seconds, Settings
 from orchestrator.state.forking import hold_still
-from orchestrator.state.ledger_records import Claim, Hold, Operation, Standing
+from orchestrator.state.ledger_book import insert_operation, settle
+from orchestrator.state.ledger_records import Claim, Hold, Operation, OrphanCost, Standing
 from orchestrator.state.ledger_schema import migrate
+from orchestrator.state.processes import own_process
 
 __all__ = ["Claim", "Hold", "Ledger", "LedgerSettings", "Operation", "Standing"]
 
 T = TypeVar("T")
 
+KEEP_DAYS_MIN = 62
+"""Two whole months: what budgets count now is never rolled up."""
 _BACKOFF_MIN_S = 0.0001
 _BACKOFF_MAX_S = 0.002
 
@@ -53,6 +57,10 @@ class LedgerSettings(Settings):
     """A file on a local disk (not a network share); every process that shares it shares the budgets."""
     lock_timeout_s: Seconds = 5.0
     """How long a transaction waits for other processes before it gives up."""
+    orphans: OrphanCost = OrphanCost.BOUND
+    """What 'orchestrator ledger reconcile' books for a send whose process died: all that was held, or nothing."""
+    keep_days: Annotated[int, Field(ge=KEEP_DAYS_MIN)] = 400
+    """'orchestrator ledger compact' rolls up months of which every row is older than this."""
 
 
 class Ledger:
@@ -68,7 +76,7 @@ class Ledger:
         self._connection: sqlite3.Connection | None = None
         self._connected_in = 0
         self._process = ""
-        self._owed: list[Callable[[sqlite3.Connection], None]] = []
+        self._owed: list[Callable[[sqlite3.Connection], object]] = []
         hold_still(self)
 
     def hold(self, claim: Claim) -> Hold:
@@ -86,7 +94,7 @@ class Ledger:
             self._raise_held(connection, claim, period)
             row = connection.execute(
                 "INSERT INTO holds (operation_id, attempt, deployment, provider, model, scopes, day, month,"
-                " held_nusd, held_at, process) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                " held_nusd, held_at, process, price_version) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     claim.operation_id,
                     claim.number,
@@ -99,6 +107,7 @@ class Ledger:
                     claim.bound_nusd,
                     held_at.astimezone(UTC).isoformat(),
                     self._process,
+                    claim.price_version,
                 ),
             )
             return row.lastrowid or 0
@@ -111,12 +120,32 @@ class Ledger:
         A file that cannot be written now does not lose the booking: it is written before the next
         transaction, and the hold stays counted until then.
         """
-        self._write_or_owe(lambda connection: _settle(connection, hold, attempt))
+        self._write_or_owe(lambda connection: settle(connection, hold, attempt))
 
     def close_operation(self, operation: Operation) -> None:
         """Write the row of a finished request; doing it twice changes nothing."""
         period = period_of(operation.started_at, self.limits.time_zone)
-        self._write_or_owe(lambda connection: _insert_operation(connection, operation, period))
+        self._write_or_owe(lambda connection: insert_operation(connection, operation, period))
+
+    def spent(self, scope: str, window: Window) -> NanoUsd:
+        """Return what was booked in a scope's current window; what is held is not in it."""
+        key = period_of(self._clock.now(), self.limits.time_zone).key(window)
+        query = "SELECT spent_nusd FROM counters WHERE scope = ? AND period = ?"
+        found = self._read(lambda connection: connection.execute(query, (scope, key)).fetchone())
+        return NanoUsd(found[0] if found else 0)
+
+    def left(self, scope: str, window: Window) -> NanoUsd | None:
+        """Return what may still be spent in a scope's current window, None without a limit."""
+        limit = self.limits.of(scope, window)
+        if limit is None:
+            return None
+        if self._connection is None and not self.path.exists():
+            # A dry run looks, and looking makes no file.
+            return limit
+        key = period_of(self._clock.now(), self.limits.time_zone).key(window)
+        query = "SELECT spent_nusd + held_nusd FROM counters WHERE scope = ? AND period = ?"
+        found = self._read(lambda connection: connection.execute(query, (scope, key)).fetchone())
+        return NanoUsd(max(0, limit - (found[0] if found else 0)))
 
     def standings(self) -> tuple[Standing, ...]:
         """Return how every scope with a limit or with spend stands today and this month."""
@@ -151,6 +180,14 @@ class Ledger:
             LedgerError: it cannot be opened or written; says why and what to do.
         """
         self._write(lambda connection: connection.execute("SELECT 1").fetchone())
+
+    def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` in one transaction, for the other modules that keep the ledger; an error undoes all of it.
+
+        Raises:
+            LedgerError: the file cannot be written; says why and what to do.
+        """
+        return self._write(work)
 
     def close(self) -> None:
         """Write what is owed and close the file."""
@@ -198,11 +235,11 @@ class Ledger:
         for scope in claim.scopes:
             for window in windows:
                 limit = self.limits.of(scope, window)
-                # What costs nothing is never over a limit: the local model answers when the money is gone.
+                # What costs nothing passes no limit, not even one that was lowered below what is spent.
                 if limit is not None and claim.bound_nusd > 0:
                     _refuse_over(connection, claim, scope=scope, window=window, limit=limit, period=period)
 
-    def _write_or_owe(self, write: Callable[[sqlite3.Connection], None]) -> None:
+    def _write_or_owe(self, write: Callable[[sqlite3.Connection], object]) -> None:
         with self._lock:
             try:
                 self._write(write)
@@ -272,7 +309,7 @@ class Ledger:
             raise self._explained(exc) from exc
         self._connection = connection
         self._connected_in = os.getpid()
-        self._process = f"{socket.gethostname()}:{os.getpid()}"
+        self._process = own_process()
         return connection
 
     def _explained(self, error: Exception) -> LedgerError:
@@ -322,78 +359,4 @@ def _refuse_over(
     resets_at = period.ends_at(window)
     raise BudgetExceededError(
         scope=scope, window=window.value, limit=limit, left=left, needed=claim.bound_nusd, resets_at=resets_at
-    )
-
-
-def _settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> None:
-    claim = hold.claim
-    freed = connection.execute(
-        "DELETE FROM holds WHERE id = ? AND operation_id = ? AND attempt = ?",
-        (hold.id, claim.operation_id, claim.number),
-    )
-    if freed.rowcount == 0:
-        return
-    marks = ",".join("?" * len(claim.scopes))
-    connection.execute(
-        f"UPDATE counters SET held_nusd = held_nusd - ?, spent_nusd = spent_nusd + ? WHERE period IN (?,?) AND scope IN ({marks})",  # noqa: S608 -- only question marks
-        (claim.bound_nusd, attempt.cost_nusd, hold.period.day, hold.period.month, *claim.scopes),
-    )
-    usage = attempt.usage
-    connection.execute(
-        f"INSERT INTO attempts VALUES ({','.join('?' * 25)})",  # noqa: S608 -- only question marks
-        (
-            claim.operation_id,
-            claim.number,
-            hold.period.day,
-            hold.period.month,
-            orjson.dumps(claim.scopes).decode(),
-            claim.deployment,
-            claim.provider,
-            claim.model,
-            attempt.outcome.value,
-            attempt.failure,
-            attempt.status,
-            hold.held_at.astimezone(UTC).isoformat(),
-            round(attempt.latency_s * 1000),
-            None if attempt.first_token_s is None else round(attempt.first_token_s * 1000),
-            usage.input_tokens,
-            usage.output_tokens,
-            usage.cached_input_tokens,
-            usage.cache_write_tokens,
-            usage.reasoning_tokens,
-            int(usage.estimated),
-            claim.bound_nusd,
-            attempt.cost_nusd,
-            attempt.cost_source.value,
-            claim.price_version,
-            attempt.upstream_id,
-        ),
-    )
-
-
-def _insert_operation(connection: sqlite3.Connection, operation: Operation, period: Period) -> None:
-    connection.execute(
-        f"INSERT OR IGNORE INTO operations VALUES ({','.join('?' * 20)})",  # noqa: S608 -- only question marks
-        (
-            operation.id,
-            operation.started_at.astimezone(UTC).isoformat(),
-            period.day,
-            period.month,
-            operation.tenant,
-            operation.use_case,
-            operation.user,
-            orjson.dumps(operation.tags).decode(),
-            operation.outcome.value,
-            operation.error,
-            operation.cached.value,
-            operation.degraded,
-            operation.deployment,
-            operation.provider,
-            operation.model,
-            operation.attempts,
-            operation.usage.input_tokens,
-            operation.usage.output_tokens,
-            operation.cost_nusd,
-            round(operation.latency_s * 1000),
-        ),
     )

@@ -7,7 +7,7 @@ The file is opened read-only, so a report can neither create nor change a ledger
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,18 +20,27 @@ from orchestrator.state.ledger_schema import VERSION
 
 _OPERATIONS = (
     "SELECT id, started_at, day, tenant, use_case, outcome, error, cached, degraded, deployment, provider,"
-    " model, attempts, input_tokens, output_tokens, cost_nusd, latency_ms FROM operations"
+    " model, attempts, input_tokens, output_tokens, cost_nusd + (SELECT COALESCE(SUM(c.cost_nusd), 0)"
+    " FROM corrections c WHERE c.operation_id = operations.id) AS cost_nusd, latency_ms FROM operations"
     " WHERE month = :month AND (:tenant IS NULL OR tenant = :tenant) ORDER BY started_at, id"
 )
 _ATTEMPTS = (
     "SELECT operation_id, number, day, deployment, provider, model, outcome, failure, status, started_at,"
     " latency_ms, first_token_ms, input_tokens, output_tokens, cached_input_tokens, tokens_estimated,"
-    " cost_nusd, cost_source, upstream_id, {tenant} AS tenant, {use_case} AS use_case FROM attempts"
+    " cost_nusd + COALESCE((SELECT c.cost_nusd {of_it}), 0) AS cost_nusd,"
+    " COALESCE((SELECT c.source {of_it}), cost_source) AS cost_source,"
+    " upstream_id, {tenant} AS tenant, {use_case} AS use_case FROM attempts"
     " WHERE month = :month AND (:tenant IS NULL OR {tenant} = :tenant) ORDER BY started_at, operation_id, number"
 )
 
+_OF_IT = "FROM corrections c WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number"
+_BY_DAYS = "day BETWEEN :month AND :month || '~'"
+"""A month as a range of days, which the tables have an index for."""
+TABLES = ("operations", "attempts", "corrections", "monthly")
+"""What an export holds."""
 
-def _scoped(kind: str) -> str:
+
+def scoped(kind: str) -> str:
     """Return the SQL for the name in an attempt's scope of one kind; it needs no operation row."""
     return (
         f"(SELECT substr(value, {len(kind) + 2}) FROM json_each(scopes) WHERE value LIKE '{kind}:%' LIMIT 1)"  # noqa: S608 -- two fixed words
@@ -76,8 +85,16 @@ class LedgerReader:
 
     def attempts(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the sends that were booked into a month, one row each, oldest first."""
-        query = _ATTEMPTS.format(tenant=_scoped("tenant"), use_case=_scoped("use_case"))
+        query = _ATTEMPTS.format(of_it=_OF_IT, tenant=scoped("tenant"), use_case=scoped("use_case"))
         return self._read(query, {"month": month, "tenant": tenant})
+
+    def rolled(self, *, month: str, tenant: str | None = None) -> Rows:
+        """Return the sums of a compacted month, by tenant, use case and model; nothing of any other month."""
+        return self._read(
+            "SELECT tenant, use_case, model, requests, attempts, cost_nusd FROM monthly"
+            " WHERE month = :month AND (:tenant IS NULL OR tenant = :tenant)",
+            {"month": month, "tenant": tenant},
+        )
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
         """Return what every scope has spent and holds in the named days and months."""
@@ -94,9 +111,27 @@ class LedgerReader:
     def months(self) -> tuple[str, ...]:
         """Return the months in which something was booked, the last one first."""
         found = self._read(
-            "SELECT month FROM operations UNION SELECT month FROM attempts ORDER BY 1 DESC", ()
+            "SELECT month FROM operations UNION SELECT month FROM attempts UNION SELECT month FROM monthly"
+            " ORDER BY 1 DESC",
+            (),
         )
         return tuple(str(month) for (month,) in found.rows)
+
+    def table(
+        self, name: str, *, month: str | None = None
+    ) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
+        """Return the columns of one of `TABLES`, and its rows as they are stored, one after the other."""
+        if name not in TABLES:
+            raise LedgerError(f"the ledger has no table '{name}' to read; it has {', '.join(TABLES)}")
+        where = "(:month IS NULL OR month = :month)"
+        if month is not None and name in {"operations", "attempts"}:
+            where = _BY_DAYS
+        cursor = self._execute(f"SELECT * FROM {name} WHERE {where}", {"month": month})  # noqa: S608 -- fixed words
+        return tuple(one[0] for one in cursor.description), self._each(cursor)
+
+    def query(self, sql: str, given: Any = ()) -> Rows:
+        """Return what a SELECT of another module of the ledger finds."""
+        return self._read(sql, given)
 
     def __enter__(self) -> Self:
         """Open the file for one consistent view.
@@ -135,14 +170,27 @@ class LedgerReader:
         return connection
 
     def _read(self, query: str, given: Any) -> Rows:
+        cursor = self._execute(query, given)
+        return Rows(tuple(one[0] for one in cursor.description), tuple(self._each(cursor)))
+
+    def _execute(self, query: str, given: Any) -> sqlite3.Cursor:
         if self._connection is None:
             msg = "the ledger is read inside 'with LedgerReader(path) as reader:'"
             raise LedgerError(msg)
         try:
-            cursor = self._connection.execute(query, given)
-            return Rows(tuple(one[0] for one in cursor.description), cursor.fetchall())
+            return self._connection.execute(query, given)
         except sqlite3.Error as exc:
             raise self._explained(exc) from exc
+
+    def _each(self, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+        while True:
+            try:
+                row = cursor.fetchone()
+            except sqlite3.Error as exc:
+                raise self._explained(exc) from exc
+            if row is None:
+                return
+            yield row
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -161,4 +209,4 @@ def _told_version(version: int) -> str:
         return f"has schema {version}, this program reads {VERSION}: upgrade nextflow-orchestrator"
     if version == 0:
         return "is no ledger: set ledger.path in config.yaml to another file"
-    return f"has schema {version}, this program reads {VERSION}: the next request brings it up to date"
+    return f"has schema {version}, this program reads {VERSION}: the next request or 'orchestrator doctor' brings it up to date"

@@ -1,11 +1,45 @@
 """What the ledger is told and tells: claims, holds, operations and standings."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from orchestrator.calls import CacheState, Outcome, Usage
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import Period, Window
+
+ORPHANED = "orphaned"
+"""The failure of a send whose process died before it could say what came of it."""
+
+
+_62_BITS = (1 << 62) - 1
+
+
+class OrphanCost(StrEnum):
+    """What is booked for a send that nobody can say anything of."""
+
+    BOUND = "bound"
+    """All that was held: never too little."""
+    ZERO = "zero"
+    """Nothing."""
+
+
+def new_operation_id(moment: datetime) -> str:
+    """Return an id for a request that begins at `moment`: 32 hexadecimal digits, a UUID of version 7.
+
+    Its first digits are the milliseconds of the moment, so that new rows lie beside each other in the
+    file: random ids would make each booking touch pages of its own, the more the larger the ledger.
+    """
+    chance = secrets.randbits(74)
+    bits = (
+        (int(moment.timestamp() * 1000) << 80)
+        | (7 << 76)
+        | (chance >> 62 << 64)
+        | (2 << 62)
+        | (chance & _62_BITS)
+    )
+    return f"{bits:032x}"
 
 
 @dataclass(frozen=True, slots=True)

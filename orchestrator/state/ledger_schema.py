@@ -5,6 +5,12 @@
                 an orphan and stays counted until it is reconciled
     attempts    one row for each send, written when it ends, never changed
     operations  one row for each logical request, written when it ends, never changed
+    corrections what a provider's record says an attempt cost more or less than was booked; at most
+                one for an attempt, never changed
+    monthly     what is left of months that were compacted: sums of their requests and attempts
+
+Keys begin with what is new (the ids of requests sort by time, counters by period), so that a booking
+touches the same few pages of the file, whatever its size.
 
 All money is whole nano-dollars. Times are ISO 8601 in UTC; day and month are calendar windows
 of the configured time zone at the moment of the reservation.
@@ -14,7 +20,7 @@ import sqlite3
 
 from orchestrator.errors import LedgerError
 
-VERSION = 1
+VERSION = 2
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -47,6 +53,26 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
             input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
             cost_nusd INTEGER NOT NULL, latency_ms INTEGER NOT NULL) WITHOUT ROWID""",
         "CREATE INDEX operations_by_day ON operations (day)",
+    ),
+    2: (
+        "ALTER TABLE holds ADD COLUMN price_version TEXT NOT NULL DEFAULT ''",
+        # By period first: the counters of now lie side by side, however many there are of the past.
+        """CREATE TABLE counters_by_period (
+            scope TEXT NOT NULL, period TEXT NOT NULL,
+            spent_nusd INTEGER NOT NULL DEFAULT 0, held_nusd INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (period, scope)) WITHOUT ROWID""",
+        "INSERT INTO counters_by_period SELECT scope, period, spent_nusd, held_nusd FROM counters",
+        "DROP TABLE counters",
+        "ALTER TABLE counters_by_period RENAME TO counters",
+        """CREATE TABLE corrections (
+            operation_id TEXT NOT NULL, number INTEGER NOT NULL, day TEXT NOT NULL, month TEXT NOT NULL,
+            scopes TEXT NOT NULL, cost_nusd INTEGER NOT NULL, source TEXT NOT NULL, corrected_at TEXT NOT NULL,
+            PRIMARY KEY (operation_id, number)) WITHOUT ROWID""",
+        """CREATE TABLE monthly (
+            month TEXT NOT NULL, tenant TEXT NOT NULL, use_case TEXT NOT NULL, provider TEXT NOT NULL,
+            model TEXT NOT NULL, requests INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_nusd INTEGER NOT NULL,
+            PRIMARY KEY (month, tenant, use_case, provider, model)) WITHOUT ROWID""",
     ),
 }
 

@@ -45,6 +45,23 @@ class RateLimits:
             taken.tokens += tokens
         return wait_s
 
+    def give_back(self, provider: str, *, tokens: int) -> None:
+        """Undo the last `take` of `tokens`: the request was not sent after all."""
+        taken = self._taken.get(provider)
+        if taken is None:
+            return
+        place = next(
+            (place for place in reversed(range(len(taken.sends))) if taken.sends[place][1] == tokens), None
+        )
+        if place is not None:
+            del taken.sends[place]
+            taken.tokens -= tokens
+
+    def rests_s(self, name: str) -> float:
+        """Return how many seconds `name` still rests, 0 when it does not."""
+        taken = self._taken.get(name)
+        return 0.0 if taken is None else max(0.0, taken.rests_until_s - self._clock.monotonic_s())
+
     def rest(self, provider: str, *, duration_s: float) -> None:
         """Send nothing to `provider` for `duration_s` seconds, because it said so."""
         taken = self._taken.setdefault(provider, _Taken())

@@ -1,10 +1,13 @@
 """The month's report: every number has one definition."""
 
+from datetime import date
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.calls import CacheState, CostSource, Outcome
 from orchestrator.reports.month import month_report
+from orchestrator.state.ledger_compact import compact
 from orchestrator.state.ledger_read import LedgerReader
 
 OK, BAD = Outcome.SUCCEEDED, Outcome.FAILED
@@ -122,3 +125,19 @@ def test_every_grouping_adds_up_to_the_total(new_book, requests):
     for parts in (made.models, made.use_cases, made.tenants):
         assert sum(one.cost_nusd for one in parts) == total
     assert sum(made.cost_by_source.values()) == total
+
+
+def test_a_compacted_month_keeps_its_requests_and_cost(book, at):
+    """What is rolled up loses outcomes and latencies, and no nano-dollar."""
+    book.clock.moment = at("2025-08-05 10:00")
+    book.request(("dear", Outcome.SUCCEEDED, 700), tenant="a")
+    book.request(("cheap", Outcome.FAILED, 0), ("cheap", Outcome.SUCCEEDED, 30), tenant="b", use_case="bulk")
+    before = month_report(LedgerReader(book.path), month="2025-08")
+    compact(book.ledger, today=date(2026, 11, 23), keep_days=400)
+    after = month_report(LedgerReader(book.path), month="2025-08")
+    assert (after.requests, after.cost_nusd, after.average_cost_nusd) == (2, 730, 365)
+    for kind in ("models", "use_cases", "tenants"):
+        kept = [(one.name, one.requests, one.share, one.cost_nusd) for one in getattr(after, kind)]
+        assert kept == [(one.name, one.requests, one.share, one.cost_nusd) for one in getattr(before, kind)]
+    assert after.success_rate is None
+    assert month_report(LedgerReader(book.path), month="2025-08", tenant="b").cost_nusd == 30

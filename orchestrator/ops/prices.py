@@ -1,0 +1,193 @@
+"""The price book for people: fetch the live list, show every price, say where config.yaml differs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+import aiohttp
+
+from orchestrator.catalog import ProviderKind, ProviderSettings
+from orchestrator.clock import Clock
+from orchestrator.config import Config, RootSettings
+from orchestrator.errors import ConfigError
+from orchestrator.money import NanoUsdPerMtok
+from orchestrator.ops.accounts import Account, AccountError
+from orchestrator.price_list import PriceList, PriceListError, Skipped, checked_list, keep_list
+from orchestrator.prices import Asked, PriceBook, Quote, end_notice
+from orchestrator.pricing import Price
+
+
+class PriceFetchError(PriceListError):
+    """The list could not be fetched; the one kept before stays in use."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh brought."""
+
+    kept: PriceList
+    path: Path
+    skipped: tuple[Skipped, ...]
+    """Entries that state no usable price."""
+    gone: tuple[str, ...]
+    """Models of the list before that this one does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One deployment in the price table."""
+
+    deployment: str
+    model: str
+    quote: Quote | None
+    """None: no source knows, and the configuration is refused."""
+    others: tuple[Quote, ...]
+    """What the other sources say, in the order of their authority."""
+    ends: date | None
+    warning: str | None
+    """The model has ended or ends soon."""
+
+
+class Verdict(StrEnum):
+    """How a price of config.yaml stands to the first other source that knows the model."""
+
+    EQUAL = "equal"
+    CHANGED = "changed"
+    UNKNOWN = "unknown"
+    """No other source knows it; nothing to compare with."""
+    ENDED = "ended"
+    """Its vendor has switched the model off."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateChange:
+    """One rate that differs."""
+
+    name: str
+    """`input`, or `output above 272,000 tokens`."""
+    stated: NanoUsdPerMtok
+    found: NanoUsdPerMtok
+
+    @property
+    def percent(self) -> float | None:
+        """Return how much dearer (or cheaper, below 0) it is elsewhere; None when config.yaml says free."""
+        return (self.found - self.stated) / self.stated * 100 if self.stated else None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A price of config.yaml beside the first other source that knows the model."""
+
+    deployment: str
+    verdict: Verdict
+    against: Quote | None
+    changes: tuple[RateChange, ...]
+    ends: date | None
+
+
+async def refresh(config: Config, *, session: aiohttp.ClientSession, clock: Clock) -> Refreshed:
+    """Fetch OpenRouter's list, leave out what is malformed, and keep the rest with its date.
+
+    Raises:
+        ConfigError: config.yaml has no provider of kind openrouter.
+        PriceFetchError: the list cannot be had; nothing was changed.
+        PriceListError: it cannot be written; nothing was changed.
+    """
+    name, provider = _openrouter(config.settings)
+    now = clock.now()
+    book = PriceBook(config.settings.prices, today=now.date())
+    try:
+        entries = await Account(provider, session=session).price_list()
+    except AccountError as error:
+        raise PriceFetchError(
+            f"the price list of {name} could not be fetched: {error}; {_still(book.live)}"
+        ) from error
+    fresh, skipped = checked_list(entries, fetched_at=now, provider=name)
+    if not fresh.models:
+        raise PriceFetchError(
+            f"the price list of {name} states no usable price in {len(entries)} entries "
+            f"({skipped[0].model}: {skipped[0].reason}); {_still(book.live)}"
+        )
+    gone = sorted(set(book.live.models) - set(fresh.models)) if book.live else ()
+    keep_list(fresh, book.path)
+    return Refreshed(fresh, book.path, skipped, tuple(gone))
+
+
+def price_lines(config: Config, *, today: date) -> tuple[Line, ...]:
+    """Return every deployment of config.yaml with its price, those of one model together."""
+    book = PriceBook(config.settings.prices, today=today)
+    models = config.settings.models
+    lines = []
+    for name, one in config.settings.deployments.items():
+        asked = Asked(config.settings.providers[one.provider].kind, one.upstream)
+        quote, ends = book.quote(asked, one.price), _end(book, asked, models[one.model].ends)
+        others = tuple(other for other in book.known(asked) if quote is None or other.origin != quote.origin)
+        warning = end_notice(one.model, models[one.model], listed=ends, today=today)
+        lines.append(Line(name, one.model, quote, others, ends, warning))
+    order = {model: place for place, model in enumerate(models)}
+    return tuple(sorted(lines, key=lambda line: order[line.model]))
+
+
+def compare(config: Config, *, today: date) -> tuple[Comparison, ...]:
+    """Return how each price that config.yaml states stands to the other sources; the local model is left out."""
+    book = PriceBook(config.settings.prices, today=today)
+    found = []
+    for name, one in config.settings.deployments.items():
+        asked = Asked(config.settings.providers[one.provider].kind, one.upstream)
+        if one.price is None or asked.kind is ProviderKind.LOCAL:
+            continue
+        against = next(book.known(asked), None)
+        ends = _end(book, asked, config.settings.models[one.model].ends)
+        changes = tuple(_changes(one.price.on(today), against.price.on(today))) if against else ()
+        found.append(
+            Comparison(
+                name, _verdict(against, changes, ended=bool(ends and ends < today)), against, changes, ends
+            )
+        )
+    return tuple(found)
+
+
+def _verdict(against: Quote | None, changes: tuple[RateChange, ...], *, ended: bool) -> Verdict:
+    if ended:
+        return Verdict.ENDED
+    if against is None:
+        return Verdict.UNKNOWN
+    return Verdict.CHANGED if changes else Verdict.EQUAL
+
+
+def _changes(stated: Price, found: Price) -> Iterator[RateChange]:
+    thresholds = sorted({0, *(tier.above_input_tokens for one in (stated, found) for tier in one.tiers)})
+    for above in thresholds:
+        here, there = stated.rates_at(above + 1), found.rates_at(above + 1)
+        for name in ("input", "output", "cached_input", "cache_write"):
+            said, rate = getattr(here, name), getattr(there, name)
+            booked = here.input if said is None else said
+            # What a source does not say is no difference, and storing may be left out where it costs no more.
+            covered = name == "cache_write" and said is None and rate is not None and rate <= booked
+            if rate is not None and rate != booked and not covered:
+                words = name.replace("_", " ") + (f" above {above:,} tokens" if above else "")
+                yield RateChange(words, booked, rate)
+
+
+def _openrouter(settings: RootSettings) -> tuple[str, ProviderSettings]:
+    named = [(name, one) for name, one in settings.providers.items() if one.kind is ProviderKind.OPENROUTER]
+    if not named:
+        raise ConfigError(
+            "config.yaml has no provider of kind openrouter, and only OpenRouter publishes a price list; "
+            "without it prices come from config.yaml, genai-prices and LiteLLM's map"
+        )
+    return min(named, key=lambda one: one[1].priority)
+
+
+def _end(book: PriceBook, asked: Asked, stated: date | None) -> date | None:
+    return min((day for day in (stated, book.end_of(asked)) if day is not None), default=None)
+
+
+def _still(live: PriceList | None) -> str:
+    if live is None:
+        return "no list was kept before, so the other sources are used"
+    return f"the list of {live.fetched_at.date()} stays in use"

@@ -1,0 +1,115 @@
+"""The ledger as files: CSV or Parquet, every row as it is stored, money in whole nano-dollars.
+
+CSV is one file a table, written row by row. Parquet is one file a table and month, so that never
+more than a month is in memory; it needs pyarrow, which is not part of this package. A file
+appears under its name only when it is whole.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.state.ledger_read import TABLES, LedgerReader
+
+_NO_MONTHS = frozenset({"monthly"})
+"""Tables that are small enough for one file."""
+
+
+class ExportError(OrchestratorError):
+    """The files cannot be written; the message says what to do."""
+
+    exit_code = 2
+
+
+class ExportFormat(StrEnum):
+    """How the files are written."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One file that was written."""
+
+    path: Path
+    table: str
+    rows: int
+
+
+def export(
+    reader: LedgerReader, folder: Path, *, as_format: ExportFormat, month: str | None = None
+) -> tuple[Exported, ...]:
+    """Write operations, attempts, corrections and the sums of compacted months into `folder`.
+
+    With `month` (`2026-11`) only what belongs to it. All files are of the same moment.
+
+    Raises:
+        ExportError: pyarrow is missing, or the folder cannot be written.
+        LedgerError: the ledger cannot be read.
+    """
+    if as_format is ExportFormat.PARQUET and find_spec("pyarrow") is None:
+        raise ExportError("Parquet needs pyarrow, which is not installed: pip install pyarrow, or take csv")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with reader:
+            return tuple(_files(reader, folder, as_format, month))
+    except OSError as exc:
+        raise ExportError(f"{folder}: cannot be written: {exc.strerror or exc}") from exc
+
+
+def _files(
+    reader: LedgerReader, folder: Path, as_format: ExportFormat, month: str | None
+) -> Iterator[Exported]:
+    for table in TABLES:
+        for part in _parts(reader, table, as_format, month):
+            columns, rows = reader.table(table, month=part)
+            path = folder / f"{table}{f'-{part}' if part else ''}.{as_format.value}"
+            write = _write_csv if as_format is ExportFormat.CSV else _write_parquet
+            with _whole(path) as unfinished:
+                count = write(unfinished, columns, rows)
+            yield Exported(path, table, count)
+
+
+def _parts(
+    reader: LedgerReader, table: str, as_format: ExportFormat, month: str | None
+) -> tuple[str | None, ...]:
+    if month is not None or as_format is ExportFormat.CSV or table in _NO_MONTHS:
+        return (month,)
+    return tuple(sorted(reader.months()))
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(columns)
+        for row in rows:
+            lines.writerow(row)
+            count += 1
+    return count
+
+
+def _write_parquet(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> int:
+    # As objects first: a column with a gap would become floats on its way to whole numbers.
+    frame = pd.DataFrame(list(rows), columns=list(columns), dtype="object").convert_dtypes()
+    frame.to_parquet(path, index=False)
+    return len(frame)

@@ -1,0 +1,193 @@
+"""The live list is fetched whole or not at all, and says where config.yaml is out of date."""
+
+import asyncio
+from datetime import UTC, date, datetime
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from orchestrator.config import Config, embedded_path, load_config
+from orchestrator.errors import ConfigError
+from orchestrator.ops.prices import PriceFetchError, Refreshed, Verdict, compare, price_lines, refresh
+from orchestrator.practice import PracticeServer
+from orchestrator.price_list import read_list
+
+CONFIG = embedded_path()
+TODAY = datetime.now(UTC).date()
+PRICING = {"prompt": "0.000002", "completion": "0.00001"}
+
+
+class Clock:
+    """The day of the test, later when asked."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        return 0.0
+
+    async def sleep(self, duration_s: float) -> None:
+        await asyncio.sleep(0)
+
+    def pause(self, duration_s: float) -> None:
+        pass
+
+
+async def refreshed(config: Config) -> Refreshed:
+    async with aiohttp.ClientSession() as session:
+        return await refresh(config, session=session, clock=Clock())
+
+
+@pytest.fixture
+async def listed(tmp_path):
+    """Serve one body as OpenRouter's list and return the configuration that leads there."""
+    runners = []
+
+    async def serve(body: object, *, status: int = 200) -> Config:
+        async def models(_request: web.Request) -> web.Response:
+            if isinstance(body, bytes):
+                return web.Response(body=body, status=status)
+            return web.json_response(body, status=status)
+
+        app = web.Application()
+        app.router.add_get("/v1/models", models)
+        runner = web.AppRunner(app)
+        runners.append(runner)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        home = {
+            "ORCHESTRATOR_HOME": str(tmp_path / "home"),
+            "OPENROUTER_BASE_URL": f"http://127.0.0.1:{port}/v1",
+        }
+        return load_config(CONFIG, today=TODAY, environment=home)
+
+    yield serve
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def test_the_list_of_a_provider_is_kept_with_its_date(configured, practice: PracticeServer):
+    config = configured()
+    found = await refreshed(config)
+    assert found.skipped == ()
+    kept = read_list(found.path)
+    assert kept.fetched_at.date() == TODAY
+    assert kept.models.keys() == found.kept.models.keys()
+    for name, one in config.catalog.deployments.items():
+        if one.provider_name == "openrouter":
+            price, stated = kept.model(one.upstream).price, one.price.on(TODAY)
+            assert (price.input, price.output) == (stated.input, stated.output), name
+
+
+async def test_it_needs_no_key(tmp_path):
+    with PracticeServer() as server:
+        home = {"ORCHESTRATOR_HOME": str(tmp_path), "OPENROUTER_BASE_URL": server.base_url("openrouter")}
+        found = await refreshed(load_config(CONFIG, today=TODAY, environment=home))
+    assert found.kept.models
+
+
+async def test_a_malformed_entry_is_named_and_the_rest_kept(listed):
+    config = await listed(
+        {"data": [{"id": "a/b", "pricing": PRICING}, {"id": "a/c", "pricing": {"prompt": "-1"}}]}
+    )
+    found = await refreshed(config)
+    assert list(found.kept.models) == ["a/b"]
+    assert [one.model for one in found.skipped] == ["a/c"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"data": []}, 200),
+        ({"data": "none"}, 200),
+        ([1], 200),
+        (b"<html>welcome to the hotel</html>", 200),
+        (b"", 200),
+        ({"data": [{"id": "a/b", "pricing": {"prompt": "free"}}]}, 200),
+        ({"error": {"message": "down"}}, 503),
+        ({"error": {"message": "no"}}, 401),
+    ],
+)
+async def test_whatever_else_comes_the_list_before_stays(listed, body, status):
+    good = await listed({"data": [{"id": "a/b", "pricing": PRICING}]})
+    path = (await refreshed(good)).path
+    before = path.read_bytes()
+    with pytest.raises(
+        PriceFetchError, match=rf"price list of openrouter .*the list of {TODAY} stays in use"
+    ) as caught:
+        await refreshed(await listed(body, status=status))
+    assert caught.value.exit_code == 4
+    assert path.read_bytes() == before
+
+
+async def test_without_a_network_it_says_what_is_used_instead(tmp_path):
+    home = {"ORCHESTRATOR_HOME": str(tmp_path), "OPENROUTER_BASE_URL": "http://127.0.0.1:9/v1"}
+    config = load_config(CONFIG, today=TODAY, environment=home)
+    with pytest.raises(PriceFetchError, match="cannot be reached .*; no list was kept before"):
+        await refreshed(config)
+
+
+async def test_models_that_are_gone_are_told(listed):
+    await refreshed(
+        await listed({"data": [{"id": "a/b", "pricing": PRICING}, {"id": "a/c", "pricing": PRICING}]})
+    )
+    found = await refreshed(await listed({"data": [{"id": "a/b", "pricing": PRICING}]}))
+    assert found.gone == ("a/c",)
+
+
+async def test_a_configuration_without_openrouter_has_no_list(listed):
+    config = await listed({"data": []})
+    providers = {name: one for name, one in config.settings.providers.items() if name != "openrouter"}
+    object.__setattr__(config, "settings", config.settings.model_copy(update={"providers": providers}))
+    with pytest.raises(ConfigError, match="no provider of kind openrouter"):
+        await refreshed(config)
+
+
+async def test_the_shipped_prices_equal_the_other_sources(configured):
+    assert {one.verdict for one in compare(configured(), today=date(2026, 11, 23))} == {Verdict.EQUAL}
+
+
+async def test_a_price_that_moved_is_told_in_percent(listed):
+    pricing = {"prompt": "0.0000001", "completion": "0.000001", "input_cache_read": "0.00000001"}
+    config = await listed({"data": [{"id": "openai/gpt-6-luna", "pricing": pricing}]})
+    await refreshed(config)
+    (luna,) = [one for one in compare(config, today=TODAY) if one.deployment == "openrouter/gpt-6-luna"]
+    assert luna.verdict is Verdict.CHANGED
+    assert luna.against.origin.value == "live list"
+    changes = {one.name: one.percent for one in luna.changes}
+    assert changes["output"] == pytest.approx(100)
+    assert changes["output above 272,000 tokens"] == pytest.approx(100 / 3)
+    assert "input" not in changes
+    assert "cached input" not in changes
+
+
+async def test_a_model_that_the_list_ends_is_ended(listed):
+    ended = {"id": "openai/gpt-6-luna", "pricing": PRICING, "expiration_date": "2020-01-01"}
+    config = await listed({"data": [ended]})
+    await refreshed(config)
+    verdicts = {one.deployment: one.verdict for one in compare(config, today=TODAY)}
+    assert verdicts["openrouter/gpt-6-luna"] is Verdict.ENDED
+    again = load_config(config.path, today=TODAY, environment={"ORCHESTRATOR_HOME": str(_home(config))})
+    assert any(
+        "gpt-6-luna was switched off by its vendor on 2020-01-01" in notice for notice in again.notices
+    )
+
+
+async def test_every_deployment_has_its_line_those_of_a_model_together(configured):
+    lines = price_lines(configured(), today=TODAY)
+    assert len(lines) == len(configured().settings.deployments)
+    models = [line.model for line in lines]
+    assert [model for place, model in enumerate(models) if model not in models[:place]] == sorted(
+        set(models), key=models.index
+    )
+    assert all(line.quote is not None for line in lines)
+    assert {other.origin.value for line in lines for other in line.others} == {"snapshot", "LiteLLM"}
+
+
+def _home(config: Config):
+    from pathlib import Path
+
+    return Path(config.settings.prices.path).parents[1]

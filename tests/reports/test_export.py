@@ -1,0 +1,108 @@
+"""What is exported is every row as it is stored; a file is whole or not there."""
+
+import csv
+from importlib.util import find_spec
+
+import pytest
+
+from orchestrator.calls import Outcome
+from orchestrator.reports import export as exporting
+from orchestrator.reports.export import ExportError, ExportFormat, export
+from orchestrator.state.ledger_read import TABLES, LedgerReader
+
+LARGE = 499_999_999
+"""Just below what a tenant may spend in a day here."""
+
+
+@pytest.fixture
+def two_months(book, at):
+    book.clock.moment = at("2026-10-05 10:00")
+    book.request(("old", Outcome.SUCCEEDED, 7))
+    book.clock.moment = at("2026-11-05 10:00")
+    book.request(("new", Outcome.FAILED, 0), ("new", Outcome.SUCCEEDED, LARGE))
+    return book
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_csv_is_one_file_a_table_with_every_row_and_exact_money(two_months, tmp_path):
+    files = export(LedgerReader(two_months.path), tmp_path / "out", as_format=ExportFormat.CSV)
+    assert [(one.path.name, one.rows) for one in files] == [
+        ("operations.csv", 2), ("attempts.csv", 3), ("corrections.csv", 0), ("monthly.csv", 0),
+    ]  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
+        f"{name}.csv" for name in TABLES
+    )
+    attempts = read(tmp_path / "out" / "attempts.csv")
+    assert sorted(int(row["cost_nusd"]) for row in attempts) == [0, 7, LARGE]
+    assert {row["tokens_estimated"] for row in attempts} == {"0"}
+
+
+def test_a_month_alone(two_months, tmp_path):
+    files = export(LedgerReader(two_months.path), tmp_path, as_format=ExportFormat.CSV, month="2026-10")
+    assert [(one.path.name, one.rows) for one in files][:2] == [
+        ("operations-2026-10.csv", 1),
+        ("attempts-2026-10.csv", 1),
+    ]
+
+
+def test_rows_are_written_one_after_the_other(two_months, tmp_path, monkeypatch):
+    """CSV never holds more than a row: each is on its way before the next is read."""
+    seen = []
+
+    def rows():
+        for number in range(3):
+            seen.append(f"read {number}")
+            yield (number,)
+
+    class Lines:
+        def __init__(self, file, **_):
+            self.file = file
+
+        def writerow(self, row):
+            seen.append(f"wrote {row[0]}")
+
+    monkeypatch.setattr(exporting.csv, "writer", Lines)
+    assert exporting._write_csv(tmp_path / "x.csv", ("n",), rows()) == 3
+    assert seen == ["wrote n", "read 0", "wrote 0", "read 1", "wrote 1", "read 2", "wrote 2"]
+    with LedgerReader(two_months.path) as reader:
+        _, found = reader.table("attempts")
+        assert next(found) is not next(found), "and the ledger gives them one after the other"
+
+
+def test_a_file_that_could_not_be_finished_is_not_there(two_months, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(exporting, "_write_csv", fail)
+    with pytest.raises(ExportError, match="cannot be written: No space left"):
+        export(LedgerReader(two_months.path), tmp_path / "out", as_format=ExportFormat.CSV)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_folder_that_is_a_file_is_refused(two_months, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="cannot be written"):
+        export(LedgerReader(two_months.path), tmp_path / "file", as_format=ExportFormat.CSV)
+
+
+@pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is installed")
+def test_parquet_without_pyarrow_says_what_to_install(two_months, tmp_path):
+    with pytest.raises(ExportError, match="pip install pyarrow"):
+        export(LedgerReader(two_months.path), tmp_path, as_format=ExportFormat.PARQUET)
+
+
+@pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not part of the environment")
+def test_parquet_is_one_file_a_table_and_month_with_whole_numbers(two_months, tmp_path):
+    import pandas as pd
+
+    files = export(LedgerReader(two_months.path), tmp_path, as_format=ExportFormat.PARQUET)
+    assert {one.path.name: one.rows for one in files}["attempts-2026-11.parquet"] == 2
+    frame = pd.read_parquet(tmp_path / "attempts-2026-11.parquet")
+    assert sorted(frame["cost_nusd"]) == [0, LARGE]
+    assert all(
+        str(frame[name].dtype).lower() == "int64" for name in ("cost_nusd", "held_nusd", "input_tokens")
+    )

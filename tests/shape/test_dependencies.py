@@ -1,0 +1,58 @@
+"""Whatever is declared is used, and whatever is used is declared."""
+
+import ast
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+IMPORTED_ELSEWHERE = {
+    "jupytext": "runs and converts the notebooks",
+    "nbclient": "runs the notebooks",
+    "ipykernel": "runs the notebooks",
+    "altair": "draws in the notebooks",
+    "vl-convert-python": "draws for altair",
+}
+"""Declared for the notebooks, which are no modules."""
+
+
+def imported() -> set[str]:
+    """Return every top-level module that our code imports, wherever in a file."""
+    found: set[str] = set()
+    for folder in ("orchestrator", "chains"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    found.add(node.module.partition(".")[0])
+    return found - set(sys.stdlib_module_names) - {"orchestrator", "chains"}
+
+
+def declared() -> set[str]:
+    extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
+    return {canonicalize_name(Requirement(line).name) for line in [*PROJECT["dependencies"], *extras]}
+
+
+def distributions_of(module: str) -> set[str]:
+    return {canonicalize_name(name) for name in packages_distributions().get(module, [module])}
+
+
+def test_every_declared_dependency_is_imported():
+    used = {name for module in imported() for name in distributions_of(module)}
+    assert declared() - used - IMPORTED_ELSEWHERE.keys() == set()
+
+
+def test_every_imported_library_is_declared():
+    """A library that is there only because another one brought it may be gone tomorrow."""
+    undeclared = {module for module in imported() if not distributions_of(module) & declared()}
+    assert undeclared == set()
+
+
+def test_the_list_of_those_imported_elsewhere_names_only_what_is_declared():
+    assert IMPORTED_ELSEWHERE.keys() <= declared()
