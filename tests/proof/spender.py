@@ -1,0 +1,76 @@
+"""A process that spends as fast as it can: every way of asking, given up in every way.
+
+python spender.py CONFIG SEED CALLS
+"""
+
+import asyncio
+import contextlib
+import random
+import sys
+from datetime import date
+
+from orchestrator import CacheUse, Orchestrator, load_config
+from orchestrator.errors import OrchestratorError
+
+TENANT = "acme"
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "find_order",
+        "parameters": {"type": "object", "properties": {"order_id": {"type": "string"}}},
+    },
+}
+
+
+async def one(orchestrator: Orchestrator, chance: random.Random, number: int) -> None:
+    """Ask once, in a way and with an end that chance decides."""
+    wanted = {"tenant": TENANT, "cache": CacheUse.OFF, "max_tokens": chance.randint(20, 200), "deadline_s": 5}
+    prompt = f"Câu hỏi {number}: đơn hàng DH{chance.randint(1000, 9999)} đang ở đâu?"
+    way = chance.choice(("async", "async", "stream", "abandoned", "cancelled", "tools", "sync", "late"))
+    with contextlib.suppress(OrchestratorError, TimeoutError):
+        if way == "stream":
+            async for _ in orchestrator.stream(prompt, **wanted):
+                pass
+        elif way == "abandoned":
+            async with orchestrator.stream(prompt, **wanted) as stream:
+                async for _ in stream:
+                    break
+        elif way == "cancelled":
+            await asyncio.wait_for(
+                orchestrator.acomplete(prompt, **wanted), timeout=chance.uniform(0.0, 0.05)
+            )
+        elif way == "tools":
+            await orchestrator.acomplete(prompt, tools=[TOOL], **wanted)
+        elif way == "sync":
+            await asyncio.to_thread(orchestrator.complete, prompt, **wanted)
+        elif way == "late":
+            await orchestrator.acomplete(prompt, **{**wanted, "deadline_s": chance.uniform(0.01, 0.2)})
+        else:
+            await orchestrator.acomplete(prompt, **wanted)
+
+
+async def spend(orchestrator: Orchestrator, *, seed: int, calls: int, in_flight: int) -> None:
+    """Ask `calls` times, `in_flight` at a time."""
+    chance = random.Random(seed)  # noqa: S311 -- repeatable, no secret
+    numbers = iter(range(calls))
+
+    async def worker() -> None:
+        for number in numbers:
+            await one(orchestrator, chance, seed * 100_000 + number)
+
+    await asyncio.gather(*(worker() for _ in range(in_flight)))
+
+
+def main() -> None:
+    """Spend from a process of its own; it says `ready` and waits for a line before it begins."""
+    path, seed, calls = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    with Orchestrator(load_config(path, today=date(2026, 11, 23))) as orchestrator:
+        orchestrator.warm_up()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        asyncio.run(spend(orchestrator, seed=seed, calls=calls, in_flight=25))
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main()

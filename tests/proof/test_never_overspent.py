@@ -1,0 +1,207 @@
+"""The proof of the one property that no peer has: spent + held never exceeds a limit.
+
+Practice providers fail in every way while callers ask in every way and give up in every way. A
+watcher reads the counters all the while, as another process would. In the end the books are
+compared with themselves and with the providers' own bill.
+"""
+
+import asyncio
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from orchestrator import Orchestrator
+from orchestrator.money import nano_usd
+from orchestrator.practice import Fault, PracticeServer
+from orchestrator.practice.bill import Delivered
+
+sys.path.insert(0, str(Path(__file__).parent))
+import spender
+
+LIMIT = nano_usd("0.05")
+CHANGES = {
+    "budgets": {"limits": [{"scope": "tenant:acme", "day": 0.05}, {"scope": "all", "day": 10}], "tiers": []},
+    "local_model": {"enabled": False},
+    "circuit_breaker": {"failures": 1000},
+    "retry_profiles": {"interactive": {"fallback_delays_s": [0]}},
+}
+FAULTS = (
+    "status=500",
+    "status=503",
+    "status=429",
+    "reset",
+    "cut_stream,after_chunks=2",
+    "empty_content",
+    "malformed_body",
+)
+
+
+class Watcher:
+    """Looks at the tenant's counter again and again, from a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.highest = 0
+        self.looks = 0
+        self._path = path
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.001):
+            if self._path.exists():
+                found = rows(
+                    self._path, "SELECT MAX(spent_nusd + held_nusd) FROM counters WHERE scope = 'tenant:acme'"
+                )
+                self.highest = max(self.highest, found[0][0] or 0)
+                self.looks += 1
+
+
+def rows(path: Path, query: str) -> list[tuple]:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    try:
+        return connection.execute(query).fetchall()
+    except sqlite3.OperationalError as exc:
+        if "no such table" not in str(exc):
+            raise
+        return [(0,)]
+    finally:
+        connection.close()
+
+
+def assert_the_books_are_right(path: Path) -> None:
+    """Every counter is the sum of its rows, and no limit was passed."""
+    counted = {(s, p): (spent, held) for s, p, spent, held in rows(path, "SELECT * FROM counters")}
+    summed: dict[tuple[str, str], list[int]] = {}
+    unnested = "SELECT value, {window}, {money} FROM {table}, json_each(scopes)"
+    for window in ("day", "month"):
+        for place, (table, money) in enumerate((("attempts", "cost_nusd"), ("holds", "held_nusd"))):
+            for scope, period, amount in rows(path, unnested.format(window=window, money=money, table=table)):
+                summed.setdefault((scope, period), [0, 0])[place] += amount
+    assert {key: tuple(value) for key, value in summed.items()} == counted
+    for spent, held in (value for (scope, period), value in counted.items() if scope == "tenant:acme"):
+        assert spent + held <= LIMIT
+
+
+@contextmanager
+def trouble(practice: PracticeServer, *, seed: int) -> Iterator[None]:
+    """Let the providers fail now and then, in every way, until the block is left."""
+    chance = random.Random(seed)  # noqa: S311 -- repeatable, no secret
+    stop = threading.Event()
+
+    def make() -> None:
+        while not stop.wait(0.02):
+            if len(practice.faults) > 2:
+                continue  # with one request at a time they would pile up until nothing is answered
+            provider = chance.choice(("openrouter", "google", "openai"))
+            practice.faults.add(Fault.parse(f"{provider}:{chance.choice(FAULTS)},times=1"))
+
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        practice.faults.clear()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("in_flight", [1, 20, 100, 500])
+def test_in_one_process_at_any_concurrency(
+    make_orchestrator, practice: PracticeServer, in_flight: int
+) -> None:
+    orchestrator: Orchestrator = make_orchestrator(CHANGES)
+    orchestrator.warm_up()
+    path = Path(orchestrator.config.settings.ledger.path)
+    with Watcher(path) as watcher, trouble(practice, seed=in_flight):
+        calls = max(in_flight, 120)
+        asyncio.run(spender.spend(orchestrator, seed=in_flight, calls=calls, in_flight=in_flight))
+    orchestrator.close()
+    assert watcher.looks > 10
+    assert 0 < watcher.highest <= LIMIT
+    assert rows(path, "SELECT COUNT(*) FROM holds") == [(0,)]
+    assert_the_books_are_right(path)
+    assert_nothing_is_missing_from_the_books(path, practice)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("processes", "kill"), [(8, False), (4, True)])
+def test_in_several_processes_on_one_ledger(
+    make_config, environment: dict[str, str], practice: PracticeServer, processes: int, kill: bool
+) -> None:
+    """With `kill`, half of them die by SIGKILL in the middle; what they held stays counted, in full."""
+    config = make_config(CHANGES)
+    path = Path(config.settings.ledger.path)
+    children = [start(config.path, seed, environment) for seed in range(1, processes + 1)]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    with Watcher(path) as watcher, trouble(practice, seed=processes):
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("\n")
+            child.stdin.flush()
+        if kill:
+            for child in children[::2]:
+                threading.Event().wait(0.15)
+                child.kill()
+        for child in children:
+            child.wait(120)
+    practice.wait_idle(timeout_s=20)
+    assert 0 < watcher.highest <= LIMIT
+    assert_the_books_are_right(path)
+    assert_nothing_is_missing_from_the_books(path, practice)
+    if not kill:
+        assert rows(path, "SELECT COUNT(*) FROM holds") == [(0,)]
+
+
+def start(config: Path, seed: int, environment: dict[str, str]) -> "subprocess.Popen[str]":
+    root = Path(__file__).parent.parent.parent
+    return subprocess.Popen(
+        [sys.executable, str(root / "tests" / "proof" / "spender.py"), str(config), str(seed), "60"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment, "PYTHONPATH": str(root)},
+    )
+
+
+def assert_nothing_is_missing_from_the_books(path: Path, practice: PracticeServer) -> None:
+    """Whatever the providers charged is in the ledger, as spent or as held.
+
+    To the nano-dollar for whole answers that we saw whole, and at least that much where nobody could say.
+    """
+    practice.wait_idle(timeout_s=20)
+    billed = practice.bill.total_nusd()
+    booked = rows(path, "SELECT COALESCE(SUM(cost_nusd), 0) FROM attempts")[0][0]
+    held = rows(path, "SELECT COALESCE(SUM(held_nusd), 0) FROM holds")[0][0]
+    assert billed <= booked + held
+    whole = {
+        charge.request_id: charge.cost_nusd
+        for charge in practice.bill.charges
+        if charge.delivered is Delivered.WHOLE
+    }
+    exact = rows(
+        path,
+        "SELECT upstream_id, cost_nusd FROM attempts WHERE outcome = 'succeeded' AND cost_source IN ('provider', 'price_book')",
+    )
+    matched = [(cost, whole[upstream]) for upstream, cost in exact if upstream in whole]
+    assert matched
+    assert all(cost == charge for cost, charge in matched)
