@@ -142,6 +142,9 @@ class Gateway:
                 fallback_budget_check=_gate,
                 set_verbose=False,
             )
+            # Takes the Router's own callbacks out of LiteLLM's lists: they count usage and cooldowns that
+            # nobody reads here, cost a tenth of a call, and would outlive this configuration.
+            self._router.discard()
         return self._router
 
 
