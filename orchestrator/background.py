@@ -24,20 +24,34 @@ _SETTLE_TIMEOUT_S = 5.0
 class Job(Generic[T]):
     """Work on the background loop; its future is done only when the work has really ended."""
 
-    def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
-        """Start `work` on `loop`, with the calling thread's context variables."""
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        """Keep `work`; it is not begun, so that whoever begins it has the job in hand before."""
         self.future: Future[T] = Future()
         # A running future ignores Future.cancel(), so that "cancelled" is said by the work alone.
         self.future.set_running_or_notify_cancel()
-        self._loop = loop
+        self._work = work
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[T] | None = None
         self._told_to_stop = False
         self._exit: KeyboardInterrupt | SystemExit | None = None
-        loop.call_soon_threadsafe(self._start, work)
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the work on `loop`, with the calling thread's context variables."""
+        self._loop = loop
+        loop.call_soon_threadsafe(self._start, loop)
+
+    def abandon(self) -> None:
+        """Give up work that was never begun."""
+        self._work.close()
+
+    @property
+    def has_begun(self) -> bool:
+        """Return whether the work was handed to a loop."""
+        return self._loop is not None
 
     def cancel(self) -> None:
         """Ask the work to stop; it settles first. Asking again changes nothing."""
-        if not self._loop.is_closed():
+        if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._cancel)
 
     async def ended(self) -> None:
@@ -47,10 +61,10 @@ class Job(Generic[T]):
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.wait({future}, timeout=_SETTLE_TIMEOUT_S)
 
-    def _start(self, work: Coroutine[Any, Any, T]) -> None:
-        self._task = self._loop.create_task(self._guarded(work))
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._task = loop.create_task(self._guarded(self._work))
         # Cancelled before its first step, the work itself was never begun, and has to be told.
-        self._task.add_done_callback(lambda _: work.close())
+        self._task.add_done_callback(lambda _: self._work.close())
         self._task.add_done_callback(self._finish)
 
     async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
@@ -105,12 +119,13 @@ class BackgroundLoop:
             work.close()
             msg = "a synchronous call inside the orchestrator's own loop would wait for itself; use the async form"
             raise RuntimeError(msg)
-        job = self.submit(work)
+        job = Job(work)
         try:
+            self._begin(job)
             return job.future.result()
         except BaseException:
             # Ctrl-C lands here: the work is told to stop, and has settled before we go on.
-            if not job.future.done():
+            if job.has_begun and not job.future.done():
                 job.cancel()
                 _wait(job)
             raise
@@ -137,12 +152,17 @@ class BackgroundLoop:
         Raises:
             ClosedError: the loop was closed.
         """
+        job = Job(work)
+        self._begin(job)
+        return job
+
+    def _begin(self, job: Job[Any]) -> None:
         try:
             # Under the lock, so that nothing is handed to a loop that `close` has told to stop.
             with self._lock:
-                return Job(work, self._running_loop())
+                job.begin(self._running_loop())
         except ClosedError:
-            work.close()
+            job.abandon()
             raise
 
     def close(self) -> None:

@@ -308,6 +308,10 @@ class Orchestrator:
 
     async def _ask(self, call: _Call, emit: Emit | None) -> ChatReply:
         """Plan, hold, send, settle, and book the operation whatever happens."""
+        if not call.core.gateway.is_ready:
+            # Loading LiteLLM takes seconds, once, and is no provider's delay: the deadline begins after it.
+            await call.core.gateway.warm_up()
+            call = replace(call, started_s=self._clock.monotonic_s())
         walk: Walk | None = None
         reply: ChatReply | None = None
         error: BaseException | None = None

@@ -98,6 +98,11 @@ class Gateway:
         finally:
             CURRENT_TRIP.reset(token)
 
+    @property
+    def is_ready(self) -> bool:
+        """Return whether LiteLLM is loaded and the Router built."""
+        return self._router is not None
+
     async def warm_up(self) -> None:
         """Load LiteLLM and build the Router, so that the first request need not."""
         await asyncio.get_running_loop().run_in_executor(None, load_litellm)

@@ -215,6 +215,9 @@ class SingleFlight(Generic[T]):
                 deadline, its budget, its cancellation); ask again.
         """
         running = self._running.get(key)
+        if running is not None and running[0].done():
+            # Its callback has not run yet. Joining it again would spin, for nothing here would wait.
+            running = None
         joined = running is not None
         if running is None:
             task: asyncio.Task[T] = asyncio.ensure_future(work())
@@ -226,7 +229,8 @@ class SingleFlight(Generic[T]):
         try:
             return await asyncio.shield(task), joined
         except asyncio.CancelledError:
-            if joined and task.done():
+            current = asyncio.current_task()
+            if joined and task.cancelled() and not (current and current.cancelling()):
                 raise LeaderFailedError from None
             if waiting[0] == 1 and not task.done():
                 # Whoever asks while it ends begins anew, instead of being cancelled with it.

@@ -76,7 +76,15 @@ class LedgerReader:
 
     @property
     def exists(self) -> bool:
-        """Return whether there is a file; a ledger that was never used is none."""
+        """Return whether there is a file; a ledger that was never used is none.
+
+        Raises:
+            LedgerError: the file can never be there, because a part of its path is no folder.
+        """
+        wrong = next((one for one in self.path.parents if one.exists() and not one.is_dir()), None)
+        if wrong is not None:
+            msg = f"cannot use the ledger {self.path}: {wrong} is not a folder; set ORCHESTRATOR_HOME or ledger.path"
+            raise LedgerError(msg)
         return self.path.is_file() and self.path.stat().st_size > 0
 
     def operations(self, *, month: str, tenant: str | None = None) -> Rows:

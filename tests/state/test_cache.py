@@ -450,3 +450,27 @@ async def test_an_error_is_that_of_who_began_and_those_who_joined_ask_again():
     with pytest.raises(KeyError):
         await flights.do(KEY, work)
     assert work.started == 2
+
+
+async def test_whoever_joined_failed_work_and_asks_at_once_begins_anew():
+    """Asking again in the same step must not join the finished work again, which would never yield."""
+    flights, work = SingleFlight[str](), Work(error=KeyError("broken"))
+    first = asyncio.create_task(flights.do(KEY, work))
+
+    async def again() -> type[BaseException]:
+        try:
+            await flights.do(KEY, work)
+        except LeaderFailedError:
+            with pytest.raises(KeyError):
+                await flights.do(KEY, work)
+            return LeaderFailedError
+        return KeyError
+
+    second = asyncio.create_task(again())
+    await turns()
+    work.go.set()
+    async with asyncio.timeout(5):
+        await asyncio.wait({first, second})
+    assert isinstance(first.exception(), KeyError)
+    assert second.result() is LeaderFailedError
+    assert work.started == 2

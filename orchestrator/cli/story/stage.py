@@ -21,7 +21,7 @@ from orchestrator.state.ledger_read import LedgerReader
 
 SMALL_TENANT = "quan-ca-phe"
 """A tenant with a daily limit of its own: a small coffee shop."""
-SMALL_LIMIT_USD = "0.002"
+SMALL_LIMIT_USD = "0.006"
 
 _CONTEXT_TOKENS = 2048
 _PARALLEL = 4
