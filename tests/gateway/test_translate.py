@@ -28,7 +28,7 @@ MODELS = {
     "google": "google/gemini-3.1-flash-lite",
 }
 PROVIDERS = tuple(MODELS)
-TIMEOUT_S = 0.4
+TIMEOUT_S = 2.5
 
 
 def configured(folder, server: PracticeServer, *, timeout_s: float = 5.0) -> Orchestrator:
