@@ -205,11 +205,6 @@ class StreamedAnswer:
         return ToolCallDelta(index, new_id, new_name, arguments)
 
 
-def _clean(content: Any) -> str:
-    """Return text that can be written as UTF-8; a lone surrogate becomes a question mark."""
-    return str(content or "").encode("utf-8", "replace").decode("utf-8")
-
-
 def _tool_call(call: Any, place: int) -> ToolCall:
     function = getattr(call, "function", None)
     arguments = getattr(function, "arguments", None)

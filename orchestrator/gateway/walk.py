@@ -439,13 +439,10 @@ def _tells_of_health(attempt: OpenAttempt, failure: Failure, ended: Attempt) -> 
         return False
     # A caller in a hurry says nothing about a provider that still had time.
     had_s = attempt.step.deployment.provider.first_token_timeout_s
-    return (
-        failure.kind is not FailureKind.TIMEOUT
-        or ended.latency_s >= min(had_s, ended_limit_s(attempt)) * 0.99
-    )
+    return failure.kind is not FailureKind.TIMEOUT or ended.latency_s >= min(had_s, _limit_s(attempt)) * 0.99
 
 
-def ended_limit_s(attempt: OpenAttempt) -> float:
+def _limit_s(attempt: OpenAttempt) -> float:
     """Return how long the provider was allowed to take."""
     provider = attempt.step.deployment.provider
     return provider.stall_timeout_s if attempt.first_token_at_s is not None else provider.timeout_s

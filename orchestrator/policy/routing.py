@@ -204,8 +204,8 @@ def rank(
 
 
 def _usual_max_tokens(rules: Rules) -> int:
-    steered = rules.budget_tier is not None and not rules.use_case.never_degrade
-    share = rules.budget_tier.max_tokens_share if rules.budget_tier is not None and steered else 1.0
+    tier = None if rules.use_case.never_degrade else rules.budget_tier
+    share = 1.0 if tier is None else tier.max_tokens_share
     return max(1, round(rules.use_case.max_tokens * share))
 
 
