@@ -101,7 +101,7 @@ def export(
     context: typer.Context,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write into.")],
     as_format: Annotated[
-        str, typer.Option("--format", metavar="parquet|csv", help="parquet needs pyarrow.")
+        str, typer.Option("--format", metavar="parquet|csv", help="parquet needs the extra `parquet`.")
     ] = "csv",
     month: Annotated[str | None, typer.Option(help="YYYY-MM; everything if left out.")] = None,
     as_json: AsJson = False,

@@ -1,7 +1,7 @@
 """The ledger as files: CSV or Parquet, every row as it is stored, money in whole nano-dollars.
 
 CSV is one file a table, written row by row. Parquet is one file a table and month, so that never
-more than a month is in memory; it needs pyarrow, which is not part of this package. A file
+more than a month is in memory; it needs pyarrow, the extra `parquet`. A file
 appears under its name only when it is whole.
 """
 
@@ -57,7 +57,7 @@ def export(
         LedgerError: the ledger cannot be read.
     """
     if as_format is ExportFormat.PARQUET and find_spec("pyarrow") is None:
-        raise ExportError("Parquet needs pyarrow, which is not installed: pip install pyarrow, or take csv")
+        raise ExportError("Parquet needs pyarrow: pip install 'nextflow-orchestrator[parquet]', or take csv")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with reader:

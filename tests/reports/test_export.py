@@ -1,7 +1,6 @@
 """What is exported is every row as it is stored; a file is whole or not there."""
 
 import csv
-from importlib.util import find_spec
 
 import pytest
 
@@ -89,13 +88,12 @@ def test_a_folder_that_is_a_file_is_refused(two_months, tmp_path):
         export(LedgerReader(two_months.path), tmp_path / "file", as_format=ExportFormat.CSV)
 
 
-@pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is installed")
-def test_parquet_without_pyarrow_says_what_to_install(two_months, tmp_path):
-    with pytest.raises(ExportError, match="pip install pyarrow"):
+def test_parquet_without_pyarrow_says_what_to_install(two_months, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "find_spec", lambda _: None)
+    with pytest.raises(ExportError, match=r"pip install 'nextflow-orchestrator\[parquet\]'"):
         export(LedgerReader(two_months.path), tmp_path, as_format=ExportFormat.PARQUET)
 
 
-@pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not part of the environment")
 def test_parquet_is_one_file_a_table_and_month_with_whole_numbers(two_months, tmp_path):
     import pandas as pd
 

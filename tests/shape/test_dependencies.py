@@ -17,8 +17,9 @@ IMPORTED_ELSEWHERE = {
     "ipykernel": "runs the notebooks",
     "altair": "draws in the notebooks",
     "vl-convert-python": "draws for altair",
+    "pyarrow": "pandas writes Parquet with it",
 }
-"""Declared for the notebooks, which are no modules."""
+"""Declared for the notebooks, which are no modules, and for what a library imports on our behalf."""
 
 
 def imported() -> set[str]:
