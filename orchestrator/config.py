@@ -13,70 +13,23 @@ from datetime import date
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeGuard
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from orchestrator.calls import ChatRequest
-from orchestrator.catalog import (
-    AliasSettings,
-    Catalog,
-    Deployment,
-    DeploymentSettings,
-    ModelSettings,
-    ProviderKind,
-    ProviderSettings,
-)
+from orchestrator.catalog import AliasSettings, Catalog, Deployment, ProviderKind, ProviderSettings
 from orchestrator.config_file import Document, read_document
+from orchestrator.config_names import broken_references, unknown
+from orchestrator.config_settings import RootSettings
 from orchestrator.errors import ConfigError, UnknownNameError
-from orchestrator.gateway.local import LocalModelSettings
 from orchestrator.money import format_usd
-from orchestrator.policy.budgets import BudgetSettings
 from orchestrator.policy.failures import RetryProfile
-from orchestrator.policy.routing import RoutingSettings, UseCaseSettings
-from orchestrator.prices import ASSUMED, Asked, PriceBook, PricesSettings, end_notice
-from orchestrator.settings import Name, Settings
-from orchestrator.state.cache import CacheSettings
-from orchestrator.state.health import CircuitSettings
-from orchestrator.state.ledger import LedgerSettings
+from orchestrator.policy.routing import UseCaseSettings
+from orchestrator.prices import ASSUMED, Asked, PriceBook, end_notice
 
 PATH_VARIABLE = "ORCHESTRATOR_CONFIG"
 FILE_NAME = "config.yaml"
-
-
-class RootSettings(Settings):
-    """The whole of config.yaml."""
-
-    version: Literal[1]
-    """The format of this file."""
-    providers: Mapping[Name, ProviderSettings] = Field(min_length=1)
-    """Who serves models, by a name of your choice."""
-    models: Mapping[Name, ModelSettings] = Field(min_length=1)
-    """What can be asked, by our own names."""
-    deployments: Mapping[Name, DeploymentSettings] = Field(min_length=1)
-    """Which provider serves which model, by a name such as openai/gpt-6-luna."""
-    aliases: Mapping[Name, AliasSettings] = {}
-    """Other names by which models may be asked for."""
-    use_cases: Mapping[Name, UseCaseSettings] = Field(min_length=1)
-    """What requests are for: whom they ask, in which order, and with which limits."""
-    default_use_case: Name
-    """The use case of a request that names none."""
-    routing: RoutingSettings = RoutingSettings()
-    """How deployments are chosen, for every use case."""
-    retry_profiles: Mapping[Name, RetryProfile] = Field(min_length=1)
-    """How patient requests are, by name."""
-    circuit_breaker: CircuitSettings = CircuitSettings()
-    """When a failing deployment is left alone."""
-    budgets: BudgetSettings = BudgetSettings()
-    """What may be spent, by whom, in which time."""
-    ledger: LedgerSettings = LedgerSettings()
-    """Where spending is kept."""
-    prices: PricesSettings = PricesSettings()
-    """Where prices come from that no deployment states."""
-    cache: CacheSettings = CacheSettings()
-    """Where replies are kept to be repeated."""
-    local_model: LocalModelSettings = LocalModelSettings()
-    """The model on this machine, the last level."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +94,7 @@ def load_config(
     chosen = Path(path).expanduser() if path is not None else default_path()
     document = read_document(chosen, environment=environment)
     settings = _validated(document)
-    mistakes = list(_broken_references(document, settings))
+    mistakes = list(broken_references(document, settings))
     catalog, notices, unpriced = _build_catalog(document, settings, today=today)
     mistakes.extend(unpriced)
     if mistakes:
@@ -157,15 +110,6 @@ def json_schema() -> dict[str, Any]:
     schema["title"] = "NextFlow orchestrator configuration"
     _accept_variables(schema)
     return schema
-
-
-def unknown(what: str, name: str, known: typing.Iterable[str]) -> str:
-    """Return `unknown use case 'sales'. Did you mean ...?`, or the known names when nothing is close."""
-    names = sorted(known)
-    close = get_close_matches(name, names, n=1)
-    return f"unknown {what} '{name}'" + (
-        f". Did you mean '{close[0]}'?" if close else f"; known: {', '.join(names)}"
-    )
 
 
 def _validated(document: Document) -> RootSettings:
@@ -190,21 +134,35 @@ def _explained(document: Document, error: Any) -> str:
         hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(known))}"
         return f"{where}: unknown key '{name}'; {hint}"
     if error["type"] == "missing":
-        return f"{where}: '{name}' is missing"
+        return f"{where}: '{name}' is missing{_meaning(path)}"
     text = str(error["msg"]).removeprefix("Value error, ")
     return f"{where}: {name}: {text[0].lower()}{text[1:]}"
+
+
+def _meaning(path: Sequence[str | int]) -> str:
+    """Return what the documentation says of a key, as the end of a sentence."""
+    holder: Any = RootSettings
+    for step in path[:-1]:
+        holder = _inner(holder, step)
+    known = holder.model_fields.get(str(path[-1])) if _is_model(holder) else None
+    said = known.description if known is not None else None
+    return f": {said[0].lower()}{said[1:].rstrip('.')}" if said else ""
+
+
+def _is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _keys_at(kind: Any, path: Sequence[str | int]) -> Iterator[str]:
     """Yield the keys that a settings type knows at `path`."""
     if path:
         yield from _keys_at(_inner(kind, path[0]), path[1:])
-    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+    elif _is_model(kind):
         yield from kind.model_fields
 
 
 def _inner(kind: Any, step: str | int) -> Any:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
+    if _is_model(kind):
         found = kind.model_fields.get(str(step))
         return _without_none(found.annotation) if found else None
     arguments = typing.get_args(kind)
@@ -219,57 +177,6 @@ def _without_none(kind: Any) -> Any:
     if typing.get_origin(kind) in {typing.Union, types.UnionType}:
         return next((one for one in typing.get_args(kind) if one is not type(None)), None)
     return kind
-
-
-def _broken_references(document: Document, settings: RootSettings) -> Iterator[str]:
-    def broken(what: str, name: str, known: Mapping[str, Any], *path: str | int) -> Iterator[str]:
-        if name not in known:
-            yield f"{document.where(path)}: {unknown(what, name, known)}"
-
-    for key, one in settings.deployments.items():
-        yield from broken("provider", one.provider, settings.providers, "deployments", key, "provider")
-        yield from broken("model", one.model, settings.models, "deployments", key, "model")
-    for key, model in settings.models.items():
-        for group in ("quality", "strengths"):
-            for name in getattr(model, group):
-                yield from broken("use case", name, settings.use_cases, "models", key, group, name)
-    for key, use_case in settings.use_cases.items():
-        yield from broken(
-            "retry profile", use_case.profile, settings.retry_profiles, "use_cases", key, "profile"
-        )
-        yield from _broken_route(document, settings, key)
-    yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
-    yield from _broken_aliases(document, settings)
-
-
-def _broken_route(document: Document, settings: RootSettings, key: str) -> Iterator[str]:
-    seen: set[str] = set()
-    for place, step in enumerate(settings.use_cases[key].route):
-        way: tuple[str | int, ...] = ("fallbacks", place - 1) if place else ("primary",)
-        where = document.where(("use_cases", key, *way, "deployment"))
-        if step.deployment not in settings.deployments:
-            what = f"use case '{key}' falls back to it" if place else f"the primary of use case '{key}'"
-            yield f"{where}: {unknown('deployment', step.deployment, settings.deployments)} ({what})"
-        if step.deployment in seen:
-            yield f"{where}: a cycle: use case '{key}' comes back to '{step.deployment}'"
-        seen.add(step.deployment)
-
-
-def _broken_aliases(document: Document, settings: RootSettings) -> Iterator[str]:
-    known = [*settings.models, *settings.aliases]
-    for name, alias in settings.aliases.items():
-        where = document.where(("aliases", name, "model"))
-        if name in settings.models:
-            yield f"{document.where(('aliases', name))}: '{name}' is a model already; an alias needs another name"
-        way = [name]
-        target = alias.model
-        while target in settings.aliases and target not in way:
-            way.append(target)
-            target = settings.aliases[target].model
-        if target in way:
-            yield f"{where}: a cycle of aliases: {' -> '.join([*way, target])}"
-        elif target not in settings.models:
-            yield f"{where}: {unknown('model', target, known)}"
 
 
 def _build_catalog(

@@ -7,7 +7,7 @@ They are frozen, and an unknown key is an error.
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from orchestrator.money import NanoUsd, NanoUsdPerMtok, nano_usd
 
@@ -38,6 +38,20 @@ _USD_SCHEMA = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
 
 Usd = Annotated[NanoUsd, BeforeValidator(_nano_usd), WithJsonSchema(_USD_SCHEMA)]
 """Dollars in the file, nano-dollars in the program."""
+
+
+def _not_zero(limit: int) -> int:
+    if limit == 0:
+        msg = (
+            "a limit of 0 would refuse everything that costs: leave it out for no limit, "
+            "or switch a provider or deployment off with 'enabled: false'"
+        )
+        raise ValueError(msg)
+    return limit
+
+
+UsdLimit = Annotated[Usd, AfterValidator(_not_zero)]
+"""The most that may be spent: dollars in the file, more than none."""
 
 UsdPerMtok = Annotated[NanoUsdPerMtok, BeforeValidator(_nano_usd), WithJsonSchema(_USD_SCHEMA)]
 """Dollars per million tokens in the file, nano-dollars per million tokens in the program."""

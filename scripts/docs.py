@@ -37,7 +37,8 @@ from typer.main import get_command
 from orchestrator import errors
 from orchestrator.cli.app import app
 from orchestrator.clock import SystemClock
-from orchestrator.config import RootSettings, embedded_path, load_config
+from orchestrator.config import embedded_path, load_config
+from orchestrator.config_settings import RootSettings
 from orchestrator.practice import PracticeServer
 
 ROOT = Path(__file__).resolve().parents[1]

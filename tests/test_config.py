@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from orchestrator import config as config_module
 from orchestrator.catalog import Capability, ProviderKind, ProviderSettings, Tier
-from orchestrator.config import RootSettings, default_path, embedded_path, json_schema, load_config
+from orchestrator.config import default_path, embedded_path, json_schema, load_config
+from orchestrator.config_settings import RootSettings
 from orchestrator.errors import ConfigError
 
 TODAY = date(2026, 11, 23)
@@ -164,6 +165,14 @@ def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
         ("request: 0.50, day", "request: -1, day", "request: -1", "an amount of dollars must be finite and not negative"),
         ("request: 0.50, day", "request: yes, day", "request: yes", "expected dollars as a number such as 0.50, got True"),
         ("request: 0.50, day", "request: 1e300, day", "request: 1e300", "an amount of dollars must be at most 1,000,000,000"),
+        ("request: 0.50, day", "request: 0, day", "request: 0,", "a limit of 0 would refuse everything that costs"),
+        ("request: 0.50, day", "request: 0.50, dya", None, "unknown key 'budgets.limits.0.dya'; did you mean 'day'?"),
+        (", request: 0.50, day: 100, month: 2500", "", "{scope: all", "scope 'all' has no limit: give it a request, day or month"),
+        ("use_case:cost_sensitive", "use_case:cost_sensitiv", "scope: \"use_case:cost_sensitiv\"", "unknown use case 'cost_sensitiv'. Did you mean 'cost_sensitive'?"),
+        ("use_case:cost_sensitive", "provider:gogle", "scope: \"provider:gogle\"", "unknown provider 'gogle'. Did you mean 'google'?"),
+        ("currency: USD", "currency: VND", "currency: VND", "convert them and write 'currency: USD', not 'VND'"),
+        ("currency: USD  ", "# ", None, "'currency' is missing: the currency of every price and every limit in this file: USD"),
+        ("      input: 2\n", "      input: 2 EUR\n", "input: 2 EUR", "not an amount of dollars: '2 EUR'"),
         ("scope: all, request", "scope: al, request", "scope: al,", "'al' is no scope; write all, or one of tenant"),
         ("{scope: \"use_case:cost_sensitive\"", "{scope: all", "limits:", "scope 'all' is limited twice"),
         ("Asia/Ho_Chi_Minh}", "Asia/Hanoi}", "time_zone:", "unknown time zone 'Asia/Hanoi'; use a name such as Asia/Ho_Chi_Minh"),

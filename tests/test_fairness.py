@@ -43,7 +43,7 @@ def test_a_joined_caller_has_its_own_deadline(make_orchestrator) -> None:
 
 def test_a_joined_caller_has_its_own_budget(make_orchestrator) -> None:
     """The one that began had no money left; the refusal is its own."""
-    limits = [{"scope": "user:poor", "day": 0}]
+    limits = [{"scope": "user:poor", "day": 0.000000001}]
     with PracticeServer(seed_latency_s=0.2) as server:
         orchestrator = make_orchestrator(
             {"budgets": {"limits": limits}}, OPENROUTER_BASE_URL=server.base_url("openrouter")
@@ -97,7 +97,7 @@ def test_a_request_changed_by_replace_is_checked_again(practised: Orchestrator) 
 
 def test_a_tenant_without_money_takes_nothing_of_the_rate_limit(make_orchestrator) -> None:
     changes = {
-        "budgets": {"limits": [{"scope": "tenant:broke", "day": 0}]},
+        "budgets": {"limits": [{"scope": "tenant:broke", "day": 0.000000001}]},
         "providers": {"openrouter": {"requests_per_min": 5}},
     }
     orchestrator = make_orchestrator(changes)

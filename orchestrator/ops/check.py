@@ -8,7 +8,8 @@ import aiohttp
 
 from orchestrator.client import Orchestrator
 from orchestrator.clock import Clock
-from orchestrator.config import Config, unknown
+from orchestrator.config import Config
+from orchestrator.config_names import unknown
 from orchestrator.errors import UnknownNameError
 from orchestrator.ops.checked import Check, Verdict, skipped
 from orchestrator.ops.here import HERE, STATE_CHECKS, check_here

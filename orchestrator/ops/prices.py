@@ -10,7 +10,8 @@ import aiohttp
 
 from orchestrator.catalog import ProviderKind, ProviderSettings
 from orchestrator.clock import Clock
-from orchestrator.config import Config, RootSettings
+from orchestrator.config import Config
+from orchestrator.config_settings import RootSettings
 from orchestrator.errors import ConfigError
 from orchestrator.money import NanoUsdPerMtok
 from orchestrator.ops.accounts import Account, AccountError

@@ -13,11 +13,11 @@ from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from orchestrator.catalog import Tier
 from orchestrator.money import NanoUsd
-from orchestrator.settings import Settings, Share, Usd
+from orchestrator.settings import Settings, Share, Usd, UsdLimit
 
 SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "tag")
 
@@ -44,11 +44,11 @@ class LimitSettings(Settings):
 
     scope: Annotated[str, Field(min_length=1)]
     """all, or a kind and a name: tenant:acme, use_case:..., user:..., provider:..., tag:...; * for every name."""
-    request: Usd | None = None
+    request: UsdLimit | None = None
     """The most one request may cost, in dollars."""
-    day: Usd | None = None
+    day: UsdLimit | None = None
     """The most that may be spent in a calendar day, in dollars."""
-    month: Usd | None = None
+    month: UsdLimit | None = None
     """The most that may be spent in a calendar month, in dollars."""
 
     @field_validator("scope")
@@ -59,6 +59,13 @@ class LimitSettings(Settings):
             msg = f"'{scope}' is no scope; write all, or one of {', '.join(SCOPE_KINDS[1:])} with a name: tenant:acme"
             raise ValueError(msg)
         return scope
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> "LimitSettings":
+        if self.request is None and self.day is None and self.month is None:
+            msg = f"scope '{self.scope}' has no limit: give it a request, day or month"
+            raise ValueError(msg)
+        return self
 
 
 class BudgetTierSettings(Settings):

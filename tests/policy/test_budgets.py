@@ -36,7 +36,7 @@ def test_a_request_of_nobody_in_particular_has_no_user_scope():
     "scope", ["all", "tenant:acme", "tenant:*", "user:a:b", "tag:x", "provider:google", "use_case:x"]
 )
 def test_a_scope_is_taken(scope):
-    assert LimitSettings(scope=scope).scope == scope
+    assert LimitSettings(scope=scope, day=1).scope == scope
 
 
 @pytest.mark.parametrize("scope", ["", "everybody", "tenant", "tenant:", "all:x", "Tenant:acme", "model:x"])
@@ -67,9 +67,9 @@ def test_a_name_keeps_the_limits_of_every_name_that_it_does_not_replace():
     assert found.of("tenant:acme", Window.MONTH) == nano_usd(100)
 
 
-def test_a_limit_of_zero_is_a_limit():
-    found = limits({"scope": "tenant:*", "day": 10}, {"scope": "tenant:acme", "day": 0})
-    assert found.of("tenant:acme", Window.DAY) == 0
+def test_the_smallest_limit_is_a_limit():
+    found = limits({"scope": "tenant:*", "day": 10}, {"scope": "tenant:acme", "day": 0.000000001})
+    assert found.of("tenant:acme", Window.DAY) == 1
 
 
 def test_the_tightest_limit_of_a_request_is_that_of_its_scopes():

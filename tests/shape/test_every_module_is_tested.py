@@ -8,6 +8,8 @@ TESTED_BY = {
     "orchestrator/__main__.py": "tests/cli/test_main.py",
     "orchestrator/clock.py": "tests/test_background.py",
     "orchestrator/config_file.py": "tests/test_config.py",
+    "orchestrator/config_names.py": "tests/test_config.py",
+    "orchestrator/config_settings.py": "tests/test_config.py",
     "orchestrator/errors.py": "tests/test_client.py",
     "orchestrator/langchain_chat.py": "tests/langchain_chat/test_standard.py",
     "orchestrator/langchain_messages.py": "tests/langchain_chat/test_standard.py",
