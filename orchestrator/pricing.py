@@ -262,6 +262,14 @@ class Price(_Terms):
             )
         )
 
+    @property
+    def dearest(self) -> Rates:
+        """Return the most that a token of a short prompt costs: at any hour, after an announced change too."""
+        named = (self, *self.changes)
+        return Rates.model_construct(
+            input=max(one.input for one in named), output=max(one.output for one in named)
+        )
+
     def rates_at(self, input_tokens: int) -> Rates:
         """Return the rates of a request with so many input tokens: the base, or the highest tier it reaches."""
         reached = [tier for tier in self.tiers if input_tokens > tier.above_input_tokens]

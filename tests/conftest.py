@@ -14,10 +14,11 @@ import yaml
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 from orchestrator import Orchestrator
+from orchestrator.cli.rehearsal import practice_prices
 from orchestrator.clock import Clock
 from orchestrator.config import Config, embedded_path, load_config
 from orchestrator.gateway.local import LocalModel, LocalModelSettings
-from orchestrator.practice import PracticeServer
+from orchestrator.practice import PracticePrice, PracticeServer
 
 TODAY = date(2026, 11, 23)
 
@@ -72,10 +73,16 @@ def local_model() -> Iterator[LocalModel]:
     model.close()
 
 
+@pytest.fixture(scope="session")
+def listed_prices() -> dict[tuple[str, str], PracticePrice]:
+    """What the shipped configuration says that its models cost."""
+    return practice_prices(embedded_path(), today=TODAY)
+
+
 @pytest.fixture
-def practice() -> Iterator[PracticeServer]:
-    """Practice providers of its own for one test, without faults."""
-    with PracticeServer() as server:
+def practice(listed_prices: dict[tuple[str, str], PracticePrice]) -> Iterator[PracticeServer]:
+    """Practice providers of its own for one test, without faults, at the prices of the shipped configuration."""
+    with PracticeServer(prices=listed_prices) as server:
         yield server
 
 

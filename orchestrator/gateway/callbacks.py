@@ -13,6 +13,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from orchestrator.catalog import ProviderKind
 from orchestrator.errors import LocalModelError
 from orchestrator.gateway.local import LocalModel
+from orchestrator.gateway.openrouter import max_price
 from orchestrator.gateway.send_once import SendOnceClient
 from orchestrator.gateway.translate import failure_of
 from orchestrator.gateway.walk import Walk
@@ -68,6 +69,8 @@ class BudgetGuard(CustomLogger):
         # The timeout stays that of the deployment: LiteLLM keeps a client for each value it has seen,
         # and the walk's own timer ends the attempt.
         changed = {**kwargs, "max_tokens": limits.max_tokens}
+        if limits.kind is ProviderKind.OPENROUTER:
+            changed["extra_body"] = max_price(limits.rates)
         if limits.kind in _OWN_CLIENT_KINDS:
             changed["client"] = trip.client
         if limits.kind is ProviderKind.LOCAL:

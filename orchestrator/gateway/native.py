@@ -20,6 +20,7 @@ from orchestrator.calls import Message, Usage
 from orchestrator.catalog import Deployment, ProviderKind
 from orchestrator.errors import InvalidRequestError
 from orchestrator.gateway.metering import Meter
+from orchestrator.gateway.openrouter import max_price
 
 DEFAULT_MAX_TOKENS = 1024
 """The output limit of a client that was given none: without one there is no bound to hold."""
@@ -145,6 +146,8 @@ def native_client(
         if "max_tokens" not in common:
             common.setdefault("max_completion_tokens", DEFAULT_MAX_TOKENS)
         common.update(api_key=key, base_url=address, default_headers=dict(provider.headers) or None)
+        if provider.kind is ProviderKind.OPENROUTER:
+            common["extra_body"] = max_price(deployment.price.dearest)
         client = MeteredChatOpenAI(stream_usage=True, **common)
     client._meter = meter  # noqa: SLF001 -- a private attribute of pydantic, set by its own module
     return client

@@ -37,6 +37,7 @@ from orchestrator.policy.failures import (
     fallback_delay_s,
     retry_delay_s,
 )
+from orchestrator.pricing import Rates
 from orchestrator.state.health import CircuitState, Health
 from orchestrator.state.ledger import Claim, Ledger
 from orchestrator.state.limits import RateLimits
@@ -58,6 +59,8 @@ class AttemptLimits:
 
     max_tokens: int
     kind: ProviderKind
+    rates: Rates
+    """The most that a token may cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,7 @@ class Walk:
         return AttemptLimits(
             max_tokens=attempt.step.candidate.max_tokens,
             kind=provider.kind,
+            rates=attempt.step.price.dearest,
         )
 
     def remark(self, text: str) -> None:

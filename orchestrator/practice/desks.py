@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from orchestrator.money import nano_usd
 from orchestrator.practice import wire_accounts, wire_gemini, wire_openai
 from orchestrator.practice.answers import JsonObject
 from orchestrator.practice.bill import Bill, PriceList
@@ -67,7 +68,10 @@ class Desk:
             return self._gemini(path, query=query, body=body)
         if path != "chat/completions":
             return None
-        call = wire_openai.read_request(decoded(body), provider=provider)
+        given = decoded(body)
+        call = wire_openai.read_request(given, provider=provider)
+        if provider == "openrouter":
+            self._check_max_price(call.request.model, given)
         prefix = "gen-" if provider == "openrouter" else "chatcmpl-"
         return Chat(call, wire_openai.whole_reply, wire_openai.ChatStream, prefix)
 
@@ -88,6 +92,14 @@ class Desk:
     def _check_model(self, provider: str, model: str) -> None:
         if self.models is not None and model not in self.models.get(provider, ()):
             raise unknown_model(provider, model)
+
+    def _check_max_price(self, model: str, given: JsonObject) -> None:
+        preferences = given.get("provider")
+        most = preferences.get("max_price") if isinstance(preferences, dict) else None
+        price = self.prices.price_of("openrouter", model)
+        for name, listed in (("prompt", price.input), ("completion", price.output)):
+            if isinstance(most, dict) and name in most and nano_usd(most[name]) < listed:
+                raise Refusal(404, message=f"No endpoints found for {model} within the requested max_price.")
 
     def _told(self, provider: str, *, path: str, query: Mapping[str, str]) -> JsonObject | None:
         if provider == "openrouter":

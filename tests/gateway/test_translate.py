@@ -59,8 +59,8 @@ def configured(folder, server: PracticeServer, *, timeout_s: float = 5.0) -> Orc
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[PracticeServer]:
-    with PracticeServer() as practice:
+def server(listed_prices) -> Iterator[PracticeServer]:
+    with PracticeServer(prices=listed_prices) as practice:
         yield practice
 
 

@@ -1,0 +1,16 @@
+"""What OpenRouter alone is told with a request."""
+
+from typing import Any
+
+from orchestrator.money import to_usd
+from orchestrator.pricing import Rates
+
+
+def max_price(rates: Rates) -> dict[str, Any]:
+    """Return the preference that keeps OpenRouter from hosts that charge more than `rates`, for the body.
+
+    A model has many hosts there, at prices of their own, and money is held at the listed one. In dollars
+    per million tokens: https://openrouter.ai/docs/features/provider-routing.
+    """
+    dollars = {"prompt": float(to_usd(rates.input)), "completion": float(to_usd(rates.output))}
+    return {"provider": {"max_price": dollars}}
