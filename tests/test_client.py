@@ -325,6 +325,16 @@ def test_a_request_limit_lowers_max_tokens_and_says_so(make_orchestrator) -> Non
         orchestrator.complete("Xin chào " * 400, max_tokens=2000, model="openrouter/gpt-6.1-sol")
 
 
+def test_a_use_case_may_rather_be_refused_than_shortened(make_orchestrator, practice: PracticeServer) -> None:
+    """`on_limit: refuse`: a typed refusal that says what a whole answer may cost; nothing is sent."""
+    orchestrator = make_orchestrator({"use_cases": {"customer_service": {"on_limit": "refuse"}}})
+    with pytest.raises(BudgetExceededError, match="max_cost_nusd of this request") as refused:
+        orchestrator.complete("Xin chào", max_cost_nusd=nano_usd("0.005"))
+    whole = orchestrator.estimate("Xin chào")
+    assert refused.value.needed == whole.bound_nusd
+    assert chat_requests(practice) == 0
+
+
 def test_the_names_of_the_source_document_still_work(practised: Orchestrator) -> None:
     """D6: an old name asks its successor."""
     assert practised.complete("Xin chào", model="gpt-3.5-turbo").model == "gpt-6-luna"

@@ -10,8 +10,9 @@ the configuration never changes the score of another:
     specialisation  the place in the use case's route, or a stated strength
 
 With `order: route` the use case's own order stands and the score is shown beside it; what the
-route does not name comes after it. With `order: score` the score decides. Either way a place where
-the request's money would not reach for the whole answer comes behind those where it does.
+route does not name comes after it. With `order: score` the score decides. Where the request's money
+would not reach for the whole answer, `on_limit` decides: such a place comes behind those where it
+does, or stays where it is with a shorter answer, or nobody is asked at all.
 """
 
 import math
@@ -35,6 +36,7 @@ _COST_SCALE_WORST_NUSD = NANO_PER_USD // 10
 _SPEED_HALF_S = 10.0
 _DEFAULT_LATENCY_S = 0.8
 _STRENGTH_WITHOUT_ROUTE = 0.5
+_TOO_DEAR = "costs more than one request may"
 
 
 class Order(StrEnum):
@@ -42,6 +44,17 @@ class Order(StrEnum):
 
     ROUTE = "route"
     SCORE = "score"
+
+
+class OnLimit(StrEnum):
+    """What is done when an answer of full length could cost more than one request may."""
+
+    CHEAPER = "cheaper"
+    """A cheaper suitable model answers in full; max_tokens is lowered only where there is none."""
+    CLAMP = "clamp"
+    """The chosen model stays, its max_tokens lowered."""
+    REFUSE = "refuse"
+    """The request is refused: neither a shorter answer nor another model will do."""
 
 
 class Weights(Settings):
@@ -108,6 +121,8 @@ class UseCaseSettings(Settings):
     """The retry profile."""
     weights: Weights | None = None
     """Replaces routing.weights for this use case."""
+    on_limit: OnLimit = OnLimit.CHEAPER
+    """What to do when an answer of max_tokens could cost more than one request may: cheaper, clamp or refuse."""
     never_degrade: bool = False
     """Budget tiers (budgets.tiers) leave this use case alone; its limits hold all the same."""
     cache_ttl_s: Seconds | None = None
@@ -181,12 +196,14 @@ def rank(
         limit for limit in (request.max_cost_nusd, rules.ceiling and rules.ceiling[1]) if limit is not None
     ]
     ceiling = min(ceilings, default=None)
+    # Nothing is shortened for a use case that would rather be refused.
+    shortened_to = None if rules.use_case.on_limit is OnLimit.REFUSE else ceiling
     kept: list[tuple[Deployment, Estimate]] = []
     excluded: list[Excluded] = []
     for one in deployments:
         refused = _why_not(one, size, wanted=wanted, rules=rules, vitals=vitals.get(one.name, Vitals()))
         if refused is None:
-            found = _estimate(one, size, wanted=wanted, ceiling=ceiling, today=rules.today)
+            found = _estimate(one, size, wanted=wanted, ceiling=shortened_to, today=rules.today)
             if found is not None:
                 kept.append((one, found))
                 continue
@@ -199,8 +216,24 @@ def rank(
     ]
     places = {one.name: _place(one, found, rules) for one, found in kept}
     scored.sort(key=lambda candidate: (*places[candidate.deployment], -candidate.score, candidate.deployment))
+    if rules.use_case.on_limit is OnLimit.REFUSE:
+        scored, more_excluded = _whole_or_none(scored, ceiling)
+        excluded += more_excluded
     chosen, left_out = _shortened(scored, places, rules)
     return Plan(rules.use_case_name, tuple(chosen), (*excluded, *left_out))
+
+
+def _whole_or_none(
+    scored: list[Candidate], ceiling: NanoUsd | None
+) -> tuple[list[Candidate], list[Excluded]]:
+    """Return the candidates that may answer in full, and the rest; none when the first choice may not."""
+    short = [one for one in scored if ceiling is not None and one.bound_nusd > ceiling]
+    whole = [one for one in scored if one not in short]
+    if not short or short[0] is not scored[0]:
+        return whole, [Excluded(one.deployment, _TOO_DEAR) for one in short]
+    reason = "its use case would rather be refused than take another model (on_limit)"
+    first = Excluded(short[0].deployment, _TOO_DEAR, needed_nusd=short[0].bound_nusd)
+    return [], [first, *(Excluded(one.deployment, reason) for one in scored[1:])]
 
 
 def _usual_max_tokens(rules: Rules) -> int:
@@ -256,7 +289,7 @@ def _too_dear(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules) -
     least = one.price.on(rules.today).bound_of(
         input_tokens=size.input_bound_tokens, output_tokens=min(wanted, MIN_OUTPUT_TOKENS)
     )
-    return Excluded(one.name, "costs more than one request may", needed_nusd=least)
+    return Excluded(one.name, _TOO_DEAR, needed_nusd=least)
 
 
 def _too_good(one: Deployment, rules: Rules) -> bool:
@@ -273,7 +306,7 @@ def _place(one: Deployment, found: Estimate, rules: Rules) -> tuple[int, ...]:
     # The emergency model stays last whatever its score: it is free and fast, and poor.
     emergency = int(one.model.tier is Tier.EMERGENCY)
     below_floor = int(_quality(one, rules) < rules.use_case.quality_floor)
-    cut_short = int(found.clamped_from is not None)
+    cut_short = int(found.clamped_from is not None and rules.use_case.on_limit is OnLimit.CHEAPER)
     names = [step.deployment for step in rules.use_case.route]
     by_route = names.index(one.name) if one.name in names else len(names)
     return (emergency, below_floor, cut_short, 0 if rules.use_case.order is Order.SCORE else by_route)

@@ -13,7 +13,7 @@ from orchestrator.catalog import Capability
 from orchestrator.config import embedded_path, load_config
 from orchestrator.money import NanoUsd, nano_usd
 from orchestrator.policy.estimate import measure
-from orchestrator.policy.routing import Order, Rules, Vitals, Weights, needs_of, rank
+from orchestrator.policy.routing import OnLimit, Order, Rules, Vitals, Weights, needs_of, rank
 
 TODAY = date(2026, 11, 23)
 CONFIG = load_config(
@@ -334,6 +334,44 @@ def test_a_place_where_the_money_does_not_reach_for_the_answer_says_how_far_it_d
     dear = next(one for one in plan_of(max_cost_nusd=nano_usd("0.005")).candidates if one.deployment == SOL)
     assert 16 <= dear.max_tokens < 800
     assert any(reason.startswith("max_tokens lowered from 800 to ") for reason in dear.reasons)
+
+
+SHORT_OF_MONEY = nano_usd("0.005")
+"""Enough for the whole answer of a cheap model, and not of the first choice."""
+
+
+def test_on_limit_cheaper_moves_to_a_model_that_may_answer_in_full():
+    """The default; the first choice, shortened, comes behind it."""
+    plan = plan_of(max_cost_nusd=SHORT_OF_MONEY)
+    assert plan.candidates[0].deployment == LUNA
+    assert plan.candidates[0].max_tokens == 800
+    assert SOL in order_of(plan)
+
+
+def test_on_limit_clamp_stays_with_the_first_choice_and_shortens_its_answer():
+    plan = plan_of(max_cost_nusd=SHORT_OF_MONEY, settings={"on_limit": OnLimit.CLAMP})
+    assert plan.candidates[0].deployment == SOL
+    assert plan.candidates[0].max_tokens < 800
+    assert any(reason.startswith("max_tokens lowered") for reason in plan.candidates[0].reasons)
+
+
+def test_on_limit_refuse_takes_neither_a_shorter_answer_nor_another_model():
+    plan = plan_of(max_cost_nusd=SHORT_OF_MONEY, settings={"on_limit": OnLimit.REFUSE})
+    assert plan.candidates == ()
+    assert reasons_of(plan)[SOL] == "costs more than one request may"
+    assert reasons_of(plan)[LUNA] == "its use case would rather be refused than take another model (on_limit)"
+    needed = next(one.needed_nusd for one in plan.excluded if one.deployment == SOL)
+    assert needed > SHORT_OF_MONEY
+
+
+def test_on_limit_refuse_asks_as_usual_where_the_money_reaches():
+    settings = {"on_limit": OnLimit.REFUSE}
+    assert order_of(plan_of(settings=settings)) == order_of(plan_of())
+    # Enough for the first choice, and not for a dearer model behind it.
+    enough = plan_of(max_cost_nusd=plan_of().candidates[0].bound_nusd, settings=settings)
+    assert order_of(enough)[0] == SOL
+    assert "openrouter/claude-opus-5.5" not in order_of(enough)
+    assert all(one.max_tokens == 800 for one in enough.candidates)
 
 
 def test_a_place_that_costs_more_than_a_request_may_is_left_out():
