@@ -44,7 +44,7 @@ from orchestrator.gateway.router import Connections, Emit, Gateway
 from orchestrator.gateway.walk import State, Terms, Walk
 from orchestrator.money import ZERO_NUSD, NanoUsd
 from orchestrator.policy.budgets import BudgetTierSettings, Limits, Window, scopes_of, tier_for
-from orchestrator.policy.estimate import measure
+from orchestrator.policy.estimate import PromptSize, measure
 from orchestrator.policy.failures import FailureKind, RetryProfile
 from orchestrator.policy.routing import Rules, UseCaseSettings, Vitals, needs_of, rank
 from orchestrator.reply_stream import ReplyStream
@@ -53,6 +53,7 @@ from orchestrator.state.health import CircuitState, Health
 from orchestrator.state.ledger import Ledger, Standing
 from orchestrator.state.ledger_records import new_operation_id
 from orchestrator.state.limits import RateLimits
+from orchestrator.state.token_counts import TokenCounts
 
 if TYPE_CHECKING:
     from orchestrator.langchain_chat import OrchestratorChat
@@ -101,10 +102,12 @@ class Orchestrator:
         self._connections = Connections()
         self._loop = BackgroundLoop("orchestrator", at_end=self._connections.close)
         self._local_model = LocalModel(config.settings.local_model)
+        ledger = Ledger(config.settings.ledger, limits=Limits(config.settings.budgets), clock=self._clock)
         self._state = State(
-            ledger=Ledger(config.settings.ledger, limits=Limits(config.settings.budgets), clock=self._clock),
+            ledger=ledger,
             health=Health(config.settings.circuit_breaker, clock=self._clock),
             limits=RateLimits(clock=self._clock),
+            counts=TokenCounts(ledger),
             clock=self._clock,
         )
         self._flights: SingleFlight[ChatReply] = SingleFlight()
@@ -317,8 +320,9 @@ class Orchestrator:
         error: BaseException | None = None
         try:
             async with asyncio.timeout(call.deadline_s):
-                plan = self._plan(call)
-                walk = self._walk(call, plan, stream=emit is not None)
+                size = measure(call.request)
+                plan = self._plan(call, size)
+                walk = self._walk(call, plan, size, stream=emit is not None)
                 answer = await call.core.gateway.run(walk, emit=emit)
             reply = replies.from_walk(
                 walk, answer, latency_s=self._elapsed_s(call), started_at=call.started_at
@@ -342,7 +346,7 @@ class Orchestrator:
             self._book(call, walk, reply, error)
         return reply
 
-    def _plan(self, call: _Call) -> Plan:
+    def _plan(self, call: _Call, size: PromptSize) -> Plan:
         config = call.core.config
         request = call.request
         pinned = (
@@ -365,9 +369,11 @@ class Orchestrator:
             ceiling=self._state.ledger.limits.tightest_for_request(scopes),
             today=call.started_at.date(),
             pinned=pinned,
+            seen=self._state.counts.of(size.script),
+            input_bound=config.settings.budgets.input_bound,
             budget_tier=self._budget_tier(config),
         )
-        plan = rank(request, deployments, size=measure(request), rules=rules, vitals=self._vitals(config))
+        plan = rank(request, deployments, size=size, rules=rules, vitals=self._vitals(config))
         off = tuple(
             Excluded(step.deployment, config.catalog.off[step.deployment])
             for step in call.use_case.route
@@ -418,11 +424,12 @@ class Orchestrator:
         told = "; ".join(f"{one.deployment}: {one.reason}" for one in (relevant or plan.excluded))
         return UnavailableError(f"no deployment may serve this request ({told or 'none is configured'})")
 
-    def _walk(self, call: _Call, plan: Plan, *, stream: bool) -> Walk:
+    def _walk(self, call: _Call, plan: Plan, size: PromptSize, *, stream: bool) -> Walk:
         terms = Terms(
             request_id=call.id,
             request=call.request,
             plan=plan,
+            size=size,
             profile=call.profile,
             deadline_at_s=call.started_s + call.deadline_s,
             stream=stream,
@@ -431,10 +438,10 @@ class Orchestrator:
         return Walk(terms, deployments=call.core.config.catalog.deployments, state=self._state)
 
     async def _explain(self, request: ChatRequest) -> Plan:
-        return self._plan(self._call(request))
+        return self._plan(self._call(request), measure(request))
 
     async def _estimate(self, request: ChatRequest) -> Candidate:
-        return self._plan(self._call(request)).candidates[0]
+        return (await self._explain(request)).candidates[0]
 
     def _repeat(self, call: _Call, reply: ChatReply, cached: CacheState, emit: Emit | None) -> ChatReply:
         """Return a reply that somebody paid for already, under this request's own id."""

@@ -26,6 +26,7 @@ from orchestrator.errors import (
     UnknownNameError,
 )
 from orchestrator.money import nano_usd
+from orchestrator.policy.calibration import BOUND_SAMPLES_MIN
 from orchestrator.practice import Fault, PracticeServer
 
 TIGHT = {"budgets": {"limits": [{"scope": "tenant:acme", "day": 0.02}]}}
@@ -333,6 +334,43 @@ def test_a_use_case_may_rather_be_refused_than_shortened(make_orchestrator, prac
     whole = orchestrator.estimate("Xin chào")
     assert refused.value.needed == whole.bound_nusd
     assert chat_requests(practice) == 0
+
+
+def test_expectations_follow_what_providers_count(make_orchestrator) -> None:
+    """After some answers a Vietnamese prompt is foreseen as its model counts it, also by the next process."""
+    question = (
+        "Đơn hàng {} của tôi đã đặt từ tuần trước mà đến hôm nay vẫn chưa được giao, xin kiểm tra giúp. " * 3
+    )
+
+    def miss(orchestrator: Orchestrator) -> float:
+        asked = question.format(*"ABC")
+        expected = orchestrator.explain(asked).candidates[0].input_expected_tokens
+        counted = orchestrator.complete(asked, cache="off").usage.input_tokens
+        return abs(expected - counted) / counted
+
+    first = make_orchestrator()
+    before = miss(first)
+    for number in range(25):
+        first.complete(question.format(number, number, number))
+    assert miss(first) < before / 2
+    first.close()
+    assert miss(make_orchestrator()) < before / 2
+
+
+def test_a_calibrated_bound_is_closer_and_holds(make_orchestrator) -> None:
+    """`budgets.input_bound: calibrated`: less is held, and what is charged stays within it."""
+    question = (
+        "Đơn hàng số {} đã đặt từ tuần trước mà vẫn chưa được giao, xin kiểm tra và báo lại giúp tôi. " * 4
+    )
+    orchestrator = make_orchestrator({"budgets": {"input_bound": "calibrated"}})
+    proven = orchestrator.explain(question).candidates[0]
+    for number in range(BOUND_SAMPLES_MIN):
+        orchestrator.complete(question.format(number, number, number, number), cache="off")
+    closer = orchestrator.explain(question).candidates[0]
+    assert closer.input_bound_tokens < proven.input_bound_tokens
+    reply = orchestrator.complete(question, cache="off")
+    assert reply.usage.input_tokens <= closer.input_bound_tokens
+    assert reply.cost_nusd <= closer.bound_nusd
 
 
 def test_the_names_of_the_source_document_still_work(practised: Orchestrator) -> None:

@@ -128,6 +128,7 @@ class Meter:
             scopes=scopes,
             bound_nusd=needed,
             price_version=price.version,
+            size=size,
         )
         return self._ledger.hold(claim)
 

@@ -30,6 +30,7 @@ from orchestrator.gateway.answers import Answer
 from orchestrator.gateway.attempts import Charge, OpenAttempt, Step, charge_of, charge_of_failure
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import scopes_of
+from orchestrator.policy.estimate import PromptSize
 from orchestrator.policy.failures import (
     Failure,
     FailureKind,
@@ -41,6 +42,7 @@ from orchestrator.pricing import Rates
 from orchestrator.state.health import CircuitState, Health
 from orchestrator.state.ledger import Claim, Ledger
 from orchestrator.state.limits import RateLimits
+from orchestrator.state.token_counts import TokenCounts
 
 logger = logging.getLogger("orchestrator.gateway")
 
@@ -70,6 +72,7 @@ class State:
     ledger: Ledger
     health: Health
     limits: RateLimits
+    counts: TokenCounts
     clock: Clock
 
 
@@ -80,6 +83,8 @@ class Terms:
     request_id: str
     request: ChatRequest
     plan: Plan
+    size: PromptSize
+    """Of the request, uncorrected."""
     profile: RetryProfile
     deadline_at_s: float
     """On the monotonic clock."""
@@ -235,6 +240,14 @@ class Walk:
             )
             self.notices.append("the provider charged more than was reserved; the excess is booked")
         self._end(attempt, charge, failure=None, upstream_id=answer.upstream_id)
+        if not answer.usage.estimated:
+            size = self.terms.size
+            self._state.counts.learn(
+                attempt.step.deployment.model_name,
+                size.script,
+                expected_tokens=size.input_expected_tokens,
+                counted_tokens=answer.usage.input_tokens,
+            )
         if len(self.attempts) > 1:
             logger.info(
                 "fallback answered: request=%s attempt=%d deployment=%s",
@@ -355,6 +368,7 @@ class Walk:
             ),
             bound_nusd=step.candidate.bound_nusd,
             price_version=step.price.version,
+            size=self.terms.size,
         )
 
     def _skip(self, step: Step, reason: str) -> bool:

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from orchestrator.catalog import Tier
 from orchestrator.money import NanoUsd
+from orchestrator.policy.calibration import InputBound
 from orchestrator.settings import Settings, Share, Usd, UsdLimit
 
 SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "tag")
@@ -86,6 +87,8 @@ class BudgetSettings(Settings):
     """Days and months begin at midnight of this zone."""
     limits: tuple[LimitSettings, ...] = ()
     """All of them hold at once."""
+    input_bound: InputBound = InputBound.BYTES
+    """What bounds the input of a request: bytes, which is proven, or calibrated, which is closer (docs/why/money.md)."""
     tiers: tuple[BudgetTierSettings, ...] = ()
     """What is left of the day's budget of scope all steers the choice of models; never_degrade opts out."""
 

@@ -2,11 +2,13 @@
 
 The bound is hard: a tokenizer that works on bytes never makes more tokens than there are bytes,
 so input is bounded by its UTF-8 length plus what each message and tool adds, and output by
-`max_tokens`. The expectation uses the usual characters per token of the language.
+`max_tokens`. The expectation uses the usual characters per token of the language, until
+`policy.calibration` knows how a model counts.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -41,12 +43,26 @@ _ASCII_CHARS_PER_TOKEN = 4.0
 _NON_ASCII_CHARS_PER_TOKEN = 1.2
 
 
+WIDE_SHARE = 0.05
+"""With this part of its characters beyond ASCII a text is not English; Vietnamese has about a quarter."""
+
+
+class Script(StrEnum):
+    """What a prompt is written in, as far as it changes the tokens it takes."""
+
+    PLAIN = "plain"
+    """ASCII: English, code, data."""
+    WIDE = "wide"
+    """Letters beyond ASCII: Vietnamese."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptSize:
     """How large a prompt is, whoever will read it."""
 
     input_bound_tokens: int
     input_expected_tokens: int
+    script: Script = Script.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +97,12 @@ def measure(request: ChatRequest, *, declared: Sequence[Any] = ()) -> PromptSize
             # A schema may be re-written by the provider's template, so its bound has room to grow.
             bound += 2 * len(text.encode()) + BOUND_TOKENS_PER_MESSAGE
             expected += expected_tokens(text)
-    return PromptSize(bound, max(expected, 1))
+    return PromptSize(bound, max(expected, 1), _script_of(request.messages))
 
 
 def expected_tokens(text: str) -> int:
     """Return the tokens a text usually takes; Vietnamese takes about twice those of English."""
-    non_ascii = sum(1 for char in text if char > "\x7f") if not text.isascii() else 0
+    non_ascii = _non_ascii(text)
     return round((len(text) - non_ascii) / _ASCII_CHARS_PER_TOKEN + non_ascii / _NON_ASCII_CHARS_PER_TOKEN)
 
 
@@ -143,6 +159,16 @@ def _measure_message(message: Message) -> tuple[int, int]:
             bound += len(text.encode()) + BOUND_TOKENS_PER_MESSAGE
             expected += expected_tokens(text)
     return bound, expected
+
+
+def _script_of(messages: Sequence[Message]) -> Script:
+    texts = [str(part.get("text", "")) for message in messages for part in _parts(message.get("content"))]
+    wide = sum(_non_ascii(text) for text in texts)
+    return Script.WIDE if wide > WIDE_SHARE * sum(len(text) for text in texts) else Script.PLAIN
+
+
+def _non_ascii(text: str) -> int:
+    return 0 if text.isascii() else sum(1 for char in text if char > "\x7f")
 
 
 def _parts(content: Any) -> Sequence[Mapping[str, Any]]:

@@ -17,7 +17,7 @@ does, or stays where it is with a shorter answer, or nobody is asked at all.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -28,6 +28,7 @@ from orchestrator.calls import Candidate, ChatRequest, Excluded, Plan
 from orchestrator.catalog import Capability, Deployment, Tier
 from orchestrator.money import NANO_PER_USD, NanoUsd
 from orchestrator.policy.budgets import BudgetTierSettings
+from orchestrator.policy.calibration import InputBound, Seen, fitted
 from orchestrator.policy.estimate import MIN_OUTPUT_TOKENS, Estimate, PromptSize, estimate
 from orchestrator.settings import Name, Seconds, Settings, Share
 
@@ -158,6 +159,9 @@ class Rules:
     today: date
     pinned: tuple[str, ...] | None = None
     """The only deployments that may serve, when the caller named a model."""
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    """What each model was seen to count in prompts of this script."""
+    input_bound: InputBound = InputBound.BYTES
     budget_tier: BudgetTierSettings | None = None
     """The tier of what is left of the day's budget; None leaves the choice alone."""
 
@@ -201,13 +205,14 @@ def rank(
     kept: list[tuple[Deployment, Estimate]] = []
     excluded: list[Excluded] = []
     for one in deployments:
-        refused = _why_not(one, size, wanted=wanted, rules=rules, vitals=vitals.get(one.name, Vitals()))
+        own = fitted(size, rules.seen.get(one.model_name), input_bound=rules.input_bound)
+        refused = _why_not(one, own, wanted=wanted, rules=rules, vitals=vitals.get(one.name, Vitals()))
         if refused is None:
-            found = _estimate(one, size, wanted=wanted, ceiling=shortened_to, today=rules.today)
+            found = _estimate(one, own, wanted=wanted, ceiling=shortened_to, today=rules.today)
             if found is not None:
                 kept.append((one, found))
                 continue
-            refused = _too_dear(one, size, wanted=wanted, rules=rules)
+            refused = _too_dear(one, own, wanted=wanted, rules=rules)
         excluded.append(refused)
     weights = rules.use_case.weights or rules.routing.weights
     scored = [

@@ -33,10 +33,11 @@ from orchestrator.clock import Clock
 from orchestrator.errors import BudgetExceededError, LedgerError
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import Limits, Period, Window, period_of
+from orchestrator.policy.estimate import Script
 from orchestrator.settings import Seconds, Settings
 from orchestrator.state.forking import hold_still
 from orchestrator.state.ledger_book import insert_operation, settle
-from orchestrator.state.ledger_records import Claim, Hold, Operation, OrphanCost, Standing
+from orchestrator.state.ledger_records import Claim, Hold, Operation, OrphanCost, Standing, TokenSample
 from orchestrator.state.ledger_schema import migrate
 from orchestrator.state.processes import own_process
 
@@ -48,6 +49,12 @@ KEEP_DAYS_MIN = 62
 """Two whole months: what budgets count now is never rolled up."""
 _BACKOFF_MIN_S = 0.0001
 _BACKOFF_MAX_S = 0.002
+# By the key, whose ids sort by time: the newest rows are found at the end of the file, however long it is.
+_COUNTED_INPUTS = (
+    "SELECT model, script, input_expected_tokens, input_tokens FROM"
+    " (SELECT * FROM attempts ORDER BY operation_id DESC LIMIT 5000)"
+    " WHERE tokens_estimated = 0 AND input_expected_tokens > 0 AND input_tokens > 0"
+)
 
 
 class LedgerSettings(Settings):
@@ -172,6 +179,13 @@ class Ledger:
                 Standing(scope, window, key, limit, NanoUsd(spent), NanoUsd(held), period.ends_at(window))
             )
         return tuple(found)
+
+    def token_samples(self) -> tuple[TokenSample, ...]:
+        """Return what providers counted in the last prompts, oldest first; nothing where there is no file yet."""
+        if self._connection is None and not self.path.exists():
+            return ()
+        rows = self._read(lambda connection: connection.execute(_COUNTED_INPUTS).fetchall())
+        return tuple(TokenSample(model, Script(script), *tokens) for model, script, *tokens in reversed(rows))
 
     def check_writable(self) -> None:
         """Open the file and write to it.

@@ -15,7 +15,7 @@ from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import Period
 from orchestrator.state.ledger_records import ORPHANED, Hold, Operation
 
-_INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 25)})"  # noqa: S608 -- only question marks
+_INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 27)})"  # noqa: S608 -- only question marks
 _INSERT_OPERATION = (
     f"INSERT INTO operations VALUES ({','.join('?' * 20)})"  # noqa: S608 -- only question marks
     " ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, error = excluded.error,"
@@ -70,6 +70,8 @@ def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool
             attempt.cost_source.value,
             attempt.price_version or claim.price_version,
             attempt.upstream_id,
+            claim.size.input_expected_tokens if claim.size else 0,
+            claim.size.script.value if claim.size else "",
         ),
     )
     return True

@@ -8,6 +8,7 @@ from enum import StrEnum
 from orchestrator.calls import CacheState, Outcome, Usage
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import Period, Window
+from orchestrator.policy.estimate import PromptSize, Script
 
 ORPHANED = "orphaned"
 """The failure of a send whose process died before it could say what came of it."""
@@ -54,6 +55,8 @@ class Claim:
     scopes: tuple[str, ...]
     bound_nusd: NanoUsd
     price_version: str
+    size: PromptSize | None = None
+    """What was asked, uncorrected, to learn from what the provider counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,16 @@ class Operation:
     usage: Usage
     cost_nusd: NanoUsd
     latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSample:
+    """What one provider counted in one prompt."""
+
+    model: str
+    script: Script
+    expected_tokens: int
+    counted_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import sqlite3
 
 from orchestrator.errors import LedgerError
 
-VERSION = 2
+VERSION = 3
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -73,6 +73,11 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
             model TEXT NOT NULL, requests INTEGER NOT NULL, attempts INTEGER NOT NULL,
             input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_nusd INTEGER NOT NULL,
             PRIMARY KEY (month, tenant, use_case, provider, model)) WITHOUT ROWID""",
+    ),
+    3: (
+        # What was expected of a prompt, to learn from what the provider counted.
+        "ALTER TABLE attempts ADD COLUMN input_expected_tokens INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE attempts ADD COLUMN script TEXT NOT NULL DEFAULT ''",
     ),
 }
 

@@ -11,10 +11,12 @@ from orchestrator.gateway.answers import Answer
 from orchestrator.gateway.walk import State, Terms, Walk
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import Limits
+from orchestrator.policy.estimate import measure
 from orchestrator.policy.failures import Failure, FailureKind
 from orchestrator.state.health import Health
 from orchestrator.state.ledger import Ledger
 from orchestrator.state.limits import RateLimits
+from orchestrator.state.token_counts import TokenCounts
 
 FIRST, SECOND = "openrouter/gpt-6.1-sol", "openrouter/claude-sonnet-5.5"
 
@@ -34,12 +36,19 @@ def walk_of(make_orchestrator, clock, tmp_path: Path):
             request_id="a-request",
             request=request,
             plan=orchestrator.explain(request),
+            size=measure(request),
             profile=settings.retry_profiles[profile],
             deadline_at_s=clock.monotonic_s() + 60,
             stream=stream,
             today=clock.now(),
         )
-        state = State(ledger, Health(settings.circuit_breaker, clock=clock), RateLimits(clock=clock), clock)
+        state = State(
+            ledger=ledger,
+            health=Health(settings.circuit_breaker, clock=clock),
+            limits=RateLimits(clock=clock),
+            counts=TokenCounts(ledger),
+            clock=clock,
+        )
         return Walk(terms, deployments=config.catalog.deployments, state=state)
 
     return make
