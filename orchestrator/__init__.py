@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orchestrator.alerts import Alert
     from orchestrator.calls import (
         Attempt,
         CacheState,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from orchestrator.reply_stream import ReplyStream
 
 __all__ = [
+    "Alert",
     "Attempt",
     "BudgetExceededError",
     "CacheState",
@@ -81,6 +83,7 @@ _HOME_OF = {
         ),
         "calls",
     ),
+    "Alert": "alerts",
     "Orchestrator": "client",
     **dict.fromkeys(("Config", "load_config"), "config"),
     **dict.fromkeys(

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator import replies
+from orchestrator.alerts import Alerts, Listener
 from orchestrator.background import BackgroundLoop
 from orchestrator.calls import (
     CacheState,
@@ -102,7 +103,13 @@ class Orchestrator:
         self._connections = Connections()
         self._loop = BackgroundLoop("orchestrator", at_end=self._connections.close)
         self._local_model = LocalModel(config.settings.local_model)
-        ledger = Ledger(config.settings.ledger, limits=Limits(config.settings.budgets), clock=self._clock)
+        self._alerts = Alerts()
+        ledger = Ledger(
+            config.settings.ledger,
+            limits=Limits(config.settings.budgets),
+            clock=self._clock,
+            alerts=self._alerts,
+        )
         self._state = State(
             ledger=ledger,
             health=Health(config.settings.circuit_breaker, clock=self._clock),
@@ -204,6 +211,10 @@ class Orchestrator:
     def standings(self) -> tuple[Standing, ...]:
         """Return how every scope stands today and this month: limit, spent, held, left."""
         return self._state.ledger.standings()
+
+    def on_alert(self, listener: Listener) -> None:
+        """Call `listener` with every alert: a charge above what was held, a booking that has to wait."""
+        self._alerts.subscribe(listener)
 
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return the circuit of every deployment that was asked so far."""

@@ -231,13 +231,6 @@ class Walk:
             raise RuntimeError(msg)
         charge = self._charge_of(attempt, answer)
         if charge.cost_nusd > attempt.hold.claim.bound_nusd:
-            logger.error(
-                "a provider charged more than was held: request=%s deployment=%s held_nusd=%d cost_nusd=%d",
-                self.terms.request_id,
-                attempt.step.deployment.name,
-                attempt.hold.claim.bound_nusd,
-                charge.cost_nusd,
-            )
             self.notices.append("the provider charged more than was reserved; the excess is booked")
         self._end(attempt, charge, failure=None, upstream_id=answer.upstream_id)
         if not answer.usage.estimated:
@@ -433,9 +426,7 @@ class Walk:
         try:
             self._state.ledger.settle(attempt.hold, ended)
         except LedgerError as exc:
-            # The answer is paid for; it is not lost because the booking has to wait.
-            # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
-            logger.error("booking is late: request=%s: %s", self.terms.request_id, exc)  # noqa: TRY400
+            # The answer is paid for; it is not lost because the booking has to wait. The ledger alerted.
             self.notices.append(f"booked late: {exc}")
 
     def _charge_of(self, attempt: OpenAttempt, answer: Answer) -> Charge:

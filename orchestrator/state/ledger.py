@@ -28,10 +28,11 @@ from typing import Annotated, TypeVar
 import orjson
 from pydantic import Field
 
+from orchestrator.alerts import Alert, AlertKind, Alerts
 from orchestrator.calls import Attempt
 from orchestrator.clock import Clock
 from orchestrator.errors import BudgetExceededError, LedgerError
-from orchestrator.money import NanoUsd
+from orchestrator.money import NanoUsd, format_usd
 from orchestrator.policy.budgets import Limits, Period, Window, period_of
 from orchestrator.policy.estimate import Script
 from orchestrator.settings import Seconds, Settings
@@ -73,8 +74,11 @@ class LedgerSettings(Settings):
 class Ledger:
     """The embedded ledger: one SQLite file, shared by threads and processes."""
 
-    def __init__(self, settings: LedgerSettings, *, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self, settings: LedgerSettings, *, limits: Limits, clock: Clock, alerts: Alerts | None = None
+    ) -> None:
         """Remember where the file is; it is opened with the first use."""
+        self._alerts = alerts or Alerts()
         self.path = Path(settings.path).expanduser()
         self.limits = limits
         self._lock_timeout_s = settings.lock_timeout_s
@@ -125,9 +129,21 @@ class Ledger:
         """Book what one send did cost and free the rest of its hold; doing it twice changes nothing.
 
         A file that cannot be written now does not lose the booking: it is written before the next
-        transaction, and the hold stays counted until then.
+        transaction, and the hold stays counted until then. A cost above what was held is booked in full
+        and raised as an alert.
         """
-        self._write_or_owe(lambda connection: settle(connection, hold, attempt))
+        claim = hold.claim
+        if attempt.cost_nusd > claim.bound_nusd:
+            message = (
+                f"{claim.deployment} charged more than was held: {format_usd(attempt.cost_nusd)} instead of at most "
+                f"{format_usd(claim.bound_nusd)}; it is booked in full. See 'orchestrator prices diff'"
+            )
+            self._alert(AlertKind.EXCESS, claim.operation_id, message)
+        try:
+            self._write_or_owe(lambda connection: settle(connection, hold, attempt))
+        except LedgerError as exc:
+            self._alert(AlertKind.BOOKED_LATE, claim.operation_id, str(exc))
+            raise
 
     def close_operation(self, operation: Operation) -> None:
         """Write the row of a finished request; doing it twice changes nothing."""
@@ -252,6 +268,9 @@ class Ledger:
                 # What costs nothing passes no limit, not even one that was lowered below what is spent.
                 if limit is not None and claim.bound_nusd > 0:
                     _refuse_over(connection, claim, scope=scope, window=window, limit=limit, period=period)
+
+    def _alert(self, kind: AlertKind, request_id: str, message: str) -> None:
+        self._alerts.tell(Alert(kind, message, request_id, self._clock.now()))
 
     def _write_or_owe(self, write: Callable[[sqlite3.Connection], object]) -> None:
         with self._lock:

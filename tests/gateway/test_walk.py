@@ -185,7 +185,7 @@ async def test_what_is_charged_beyond_the_reservation_is_booked_and_said(walk_of
     walk.succeed(answer(cost=step.candidate.bound_nusd + 1))
     assert walk.spent_nusd == step.candidate.bound_nusd + 1
     assert any("excess is booked" in notice for notice in walk.notices)
-    assert "charged more than was held" in caplog.text
+    assert "excess: request=a-request: openrouter/gpt-6.1-sol charged more than was held" in caplog.text
 
 
 async def test_a_spent_budget_is_refused_and_the_emergency_model_is_not_asked(walk_of) -> None:
