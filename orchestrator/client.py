@@ -177,7 +177,7 @@ class Orchestrator:
         Raises:
             PromptTooLargeError, BudgetExceededError, UnavailableError: nobody may serve it, as in `complete`.
         """
-        return self._loop.run(self._estimate(self._request(prompt, wanted)))
+        return self._loop.run(self._explain(self._request(prompt, wanted))).candidates[0]
 
     def chat_model(self, use_case: str | None = None, **wanted: Any) -> "OrchestratorChat":
         """Return a LangChain chat model that asks this orchestrator; `wanted` as in `complete`."""
@@ -450,9 +450,6 @@ class Orchestrator:
 
     async def _explain(self, request: ChatRequest) -> Plan:
         return self._plan(self._call(request), measure(request))
-
-    async def _estimate(self, request: ChatRequest) -> Candidate:
-        return (await self._explain(request)).candidates[0]
 
     def _repeat(self, call: _Call, reply: ChatReply, cached: CacheState, emit: Emit | None) -> ChatReply:
         """Return a reply that somebody paid for already, under this request's own id."""

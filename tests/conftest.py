@@ -14,10 +14,10 @@ import yaml
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 from orchestrator import Orchestrator
-from orchestrator.cli.rehearsal import practice_prices
 from orchestrator.clock import Clock
 from orchestrator.config import Config, embedded_path, load_config
 from orchestrator.gateway.local import LocalModel, LocalModelSettings
+from orchestrator.ops.rehearsal import practice_prices
 from orchestrator.practice import PracticePrice, PracticeServer
 
 TODAY = date(2026, 11, 23)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import ask, chain, config, demo, doctor, ledger, practice, prices, report, route
+from orchestrator.cli import ask, chain, config, demo, doctor, drill, ledger, practice, prices, report, route
 from orchestrator.cli.session import Session, configure_log
 
 EXIT_CODES = (
@@ -58,6 +58,7 @@ app.command("chain", epilog=EXIT_CODES)(chain.chain)
 app.command("route", epilog=EXIT_CODES)(route.route)
 app.command("report", epilog=EXIT_CODES)(report.report)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
+app.command("drill", epilog=EXIT_CODES)(drill.drill)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)
 app.add_typer(ledger.app, name="ledger", epilog=EXIT_CODES)
 app.add_typer(practice.app, name="practice", epilog=EXIT_CODES)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.cli.practice import show_bill
-from orchestrator.cli.rehearsal import addresses, practice_models, practice_prices
 from orchestrator.cli.told import CommandError, err, write
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.config import default_path
 from orchestrator.gateway.local import LocalModel, LocalModelSettings
 from orchestrator.money import format_usd
+from orchestrator.ops.rehearsal import addresses, practice_models, practice_prices
 from orchestrator.practice import Answerer, Charge, Fault, Generated, PracticeError, PracticeServer, Scripted
 from orchestrator.practice.server import SeenRequest
 

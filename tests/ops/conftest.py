@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.rehearsal import addresses, practice_models, practice_prices
 from orchestrator.clock import SystemClock
 from orchestrator.config import Config, load_config
 from orchestrator.ops.check import Findings, run_checks
+from orchestrator.ops.rehearsal import addresses, practice_models, practice_prices
 from orchestrator.practice import PracticeServer
 
 CONFIG = Path(__file__).resolve().parents[2] / "config.yaml"

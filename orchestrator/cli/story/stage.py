@@ -8,13 +8,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.cli.rehearsal import PRACTICE_KEY, addresses, practice_models, practice_prices
 from orchestrator.cli.told import CommandError
 from orchestrator.client import Orchestrator
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.config import Config, embedded_path, load_config
 from orchestrator.errors import LocalModelError
 from orchestrator.gateway.local import LocalModel, LocalModelSettings
+from orchestrator.ops.rehearsal import PRACTICE_KEY, addresses, practice_models, practice_prices
 from orchestrator.policy.budgets import BudgetSettings, LimitSettings
 from orchestrator.practice import Answerer, Generated, PracticeServer, Scripted
 from orchestrator.state.ledger_read import LedgerReader

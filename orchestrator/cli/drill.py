@@ -1,0 +1,145 @@
+"""`orchestrator drill`: break every level of your configuration, and see what a caller would have seen."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJson
+from orchestrator.cli.session import session_of
+from orchestrator.cli.told import CommandError, err, errors_as_json, money, out, say_json, seconds, table
+
+if TYPE_CHECKING:
+    from orchestrator.ops.drill import Drill, Result
+
+EXIT_FAILED = 1
+_COLUMNS = {
+    "answered": "first",
+    "rescued": "rescued",
+    "last resort": "resort",
+    "right error": "error",
+    "failed": "failed",
+}
+"""Each verdict as the head of a narrow column."""
+_STYLES = {"failed": "bold red", "rescued": "green", "last resort": "yellow"}
+
+
+def drill(
+    context: typer.Context,
+    use_case: Annotated[
+        list[str] | None, typer.Option("--use-case", help="Only this use case; may be repeated.", show_default=False)
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault", metavar="CLASS", show_default=False,
+            help="Only this class of fault, such as 503 or cut, or level, levels, provider, providers.",
+        ),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=1, max=100, help="Make every wait of the configuration this many times shorter.")
+    ] = 10.0,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write the scorecard as a page.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Break every class of fault and every level of each use case's chain, against your configuration.
+
+    Practice providers stand in for yours, on loopback ports, with your models, prices, routes, limits and
+    patience; no key is used and nothing is charged. Exit code 1: a case did not end as it should.
+    """
+    from orchestrator.clock import SystemClock
+    from orchestrator.ops.drill import drill as play
+
+    with errors_as_json(as_json):
+        config = session_of(context).config()
+        with err().status("[dim]setting up practice providers[/dim]") as status:
+            done = play(
+                config,
+                clock=SystemClock(),
+                use_cases=tuple(use_case or ()),
+                kinds=tuple(fault or ()),
+                speed=speed,
+                say=lambda text: status.update(f"[dim]{text}[/dim]"),
+            )
+        if html is not None:
+            _write_page(html.expanduser(), done, str(config.path))
+    if as_json:
+        say_json(plain(done))
+    else:
+        _show(done)
+    if done.exit_code:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def plain(done: "Drill") -> dict[str, Any]:
+    """Return a drill as plain data, every case in it."""
+    return {
+        "ok": not done.exit_code,
+        "cases": len(done.results),
+        "failed": len(done.failed),
+        "speed": done.speed,
+        **money("booked", done.booked_nusd),
+        **money("billed", done.billed_nusd),
+        "results": [
+            {
+                "use_case": one.case.use_case,
+                "broken": one.case.broken,
+                "class": one.case.kind,
+                "stream": one.case.stream,
+                "verdict": one.verdict.value,
+                "saw": one.saw,
+                "answered_by": one.answered_by,
+                "took_s": round(one.took_s, 4),
+                "sends": one.sends,
+                **money("cost", one.cost_nusd),
+            }
+            for one in done.results
+        ],
+    }
+
+
+def _write_page(path: Path, done: "Drill", config: str) -> None:
+    from orchestrator.cli.drill_page import page
+
+    try:
+        path.write_text(page(done, config), encoding="utf-8")
+    except OSError as exc:
+        raise CommandError(f"--html {path}: cannot be written: {exc.strerror}") from None
+
+
+def _show(done: "Drill") -> None:
+    from rich.text import Text
+
+    from orchestrator.money import format_usd
+    from orchestrator.ops.drill import Verdict
+
+    numbers = ("cases", *_COLUMNS.values(), "slowest")
+    made = table("use case", *numbers, numbers=numbers)
+    for use_case in dict.fromkeys(one.case.use_case for one in done.results):
+        ours = [one for one in done.results if one.case.use_case == use_case]
+        counts = [sum(one.verdict is verdict for one in ours) for verdict in Verdict]
+        told = [
+            Text(str(count), style=_STYLES.get(verdict.value, "") if count else "dim")
+            for verdict, count in zip(Verdict, counts, strict=True)
+        ]
+        made.add_row(use_case, str(len(ours)), *told, seconds(max(one.took_s for one in ours)))
+    console = out()
+    console.print(made)
+    if done.failed:
+        console.print(_failures(done.failed))
+    else:
+        console.print(f"all {len(done.results)} cases ended as they should")
+    console.print(
+        f"booked {format_usd(done.booked_nusd)}, billed {format_usd(done.billed_nusd)} by practice providers; "
+        f"waits {done.speed:g} times shorter than configured",
+        style="dim",
+    )
+
+
+def _failures(failed: "tuple[Result, ...]") -> Any:
+    made = table("failed in", "broken", "", "what the caller saw", folded=("broken", "what the caller saw"))
+    for one in failed:
+        made.add_row(one.case.use_case, one.case.broken, "stream" if one.case.stream else "whole", one.saw)
+    return made

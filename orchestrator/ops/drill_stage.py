@@ -1,0 +1,116 @@
+"""Practice providers in the place of every provider of a configuration, and the configuration that leads to them."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from orchestrator.catalog import ProviderKind
+from orchestrator.clock import Clock
+from orchestrator.config import Config, load_config
+from orchestrator.config_file import read_document, written
+from orchestrator.gateway.local import LocalModel
+from orchestrator.money import NanoUsd
+from orchestrator.ops.rehearsal import PRACTICE_KEY, practice_prices
+from orchestrator.practice import PracticeServer, Scripted
+
+ANSWER = (
+    "Đơn hàng của quý khách đã rời kho sáng nay và sẽ được giao trong ngày mai. "
+    "Your order left the warehouse this morning and will be delivered tomorrow before noon."
+)
+"""What every practice provider answers, so that a whole answer is told from a part of one."""
+
+_REQUESTS_KEPT = 100_000
+"""More than a drill makes, so that they can be counted."""
+
+_PROVIDER_TIMES = ("timeout_s", "first_token_timeout_s", "stall_timeout_s")
+_PROFILE_TIMES = ("deadline_s", "max_retry_after_s", "retry_delays_s", "fallback_delays_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A configuration under drill."""
+
+    config: Config
+    clock: Clock
+    servers: Mapping[str, PracticeServer]
+    """The practice server of each provider, by its name."""
+
+    def sent(self) -> int:
+        """Return how often the practice providers were asked so far."""
+        return sum(len(server.requests) for server in self.servers.values())
+
+    def billed_nusd(self) -> NanoUsd:
+        """Return what all practice providers charged so far, once every answer is out."""
+        for server in self.servers.values():
+            server.wait_idle()
+        return NanoUsd(sum(server.bill.total_nusd() for server in self.servers.values()))
+
+
+@contextmanager
+def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[Stage]:
+    """Set up practice providers for a configuration, every wait of it `speed` times shorter.
+
+    The ledger and the cache are new, in `home`; prices, routes, limits and patience are those of the file.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        LocalModelError: it has an embedded local model that cannot be started.
+    """
+    today = clock.now().date()
+    with ExitStack() as stack:
+        document = read_document(path)
+        data: dict[str, Any] = document.data
+        prices = practice_prices(path, today=today)
+        servers = {}
+        for name, provider in data["providers"].items():
+            if provider["kind"] == ProviderKind.LOCAL.value or provider.get("enabled") is False:
+                continue
+            server = stack.enter_context(
+                PracticeServer(
+                    answerer=Scripted(matched={"": ANSWER}),
+                    prices=prices,
+                    api_keys={PRACTICE_KEY},
+                    requests_kept=_REQUESTS_KEPT,
+                )
+            )
+            provider.update(api_key=PRACTICE_KEY, base_url=server.base_url(provider["kind"]))
+            servers[name] = server
+        _hasten(data, speed)
+        data["ledger"] = {**data.get("ledger", {}), "path": str(home / "ledger.sqlite3")}
+        data["cache"] = {**data.get("cache", {}), "enabled": False, "path": str(home / "cache")}
+        drilled = home / "config.yaml"
+        drilled.write_text(written(data), encoding="utf-8")
+        config = load_config(drilled, today=today)
+        yield Stage(_with_local_model(config, data, today, stack), clock, servers)
+
+
+def _hasten(data: dict[str, Any], speed: float) -> None:
+    for provider in data["providers"].values():
+        if provider["kind"] != ProviderKind.LOCAL.value:
+            _shorten(provider, _PROVIDER_TIMES, speed)
+    for profile in data["retry_profiles"].values():
+        _shorten(profile, _PROFILE_TIMES, speed)
+
+
+def _shorten(holder: dict[str, Any], names: tuple[str, ...], speed: float) -> None:
+    for name in names:
+        if name in holder:
+            value = holder[name]
+            holder[name] = [one / speed for one in value] if isinstance(value, list) else value / speed
+
+
+def _with_local_model(config: Config, data: dict[str, Any], today: date, stack: ExitStack) -> Config:
+    """Start the embedded model once for all cases, and lead the configuration to it."""
+    settings = config.settings.local_model
+    if not settings.enabled or settings.base_url:
+        return config
+    model = LocalModel(settings)
+    stack.callback(model.close)
+    address = asyncio.run(model.base_url())
+    data["local_model"] = {**data.get("local_model", {}), "base_url": address}
+    config.path.write_text(written(data), encoding="utf-8")
+    return load_config(config.path, today=today)

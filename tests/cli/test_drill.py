@@ -1,0 +1,51 @@
+"""`orchestrator drill`: its scorecard, its JSON, its page, its exit codes."""
+
+import pytest
+
+QUICK = (
+    "drill",
+    "--use-case",
+    "cost_sensitive",
+    "--fault",
+    "503",
+    "--fault",
+    "bad request",
+    "--fault",
+    "level",
+)
+
+
+@pytest.mark.timeout(180)
+def test_a_drill_that_went_well_is_a_scorecard_and_exits_0(run, tmp_path):
+    """No key, no provider: 80 columns for people, a page for the wall."""
+    page = tmp_path / "drill.html"
+    ran = run(*QUICK, "--html", str(page))
+    assert ran.code == 0, ran.out
+    assert "all 12 cases ended as they should" in ran.out
+    assert max(len(line) for line in ran.out.splitlines()) <= 80
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<tr class=") == 12
+    assert "Drill: every case ended as it should" in text
+    assert "<script" not in text
+
+
+@pytest.mark.timeout(180)
+def test_programs_read_every_case(run):
+    told = run(*QUICK, "--json").json
+    assert (told["ok"], told["cases"], told["failed"]) == (True, 12, 0)
+    verdicts = {(one["class"], one["verdict"]) for one in told["results"]}
+    assert verdicts == {("503", "rescued"), ("bad request", "right error"), ("level", "answered")}
+    assert sum(one["cost_nusd"] for one in told["results"]) == told["booked_nusd"] == told["billed_nusd"]
+    assert all(one["sends"] >= 1 for one in told["results"])
+
+
+def test_a_page_that_cannot_be_written_is_said_with_its_path(run, tmp_path):
+    ran = run("drill", "--use-case", "cost_sensitive", "--fault", "503", "--html", str(tmp_path))
+    assert ran.code == 2
+    assert f"--html {tmp_path}: cannot be written" in " ".join(ran.err.split())
+
+
+def test_a_class_that_is_misspelt_is_a_usage_error(run):
+    ran = run("drill", "--fault", "contxt overflow")
+    assert ran.code == 2
+    assert "Did you mean 'context overflow'?" in ran.err
