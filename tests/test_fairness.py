@@ -110,7 +110,7 @@ def test_a_tenant_without_money_takes_nothing_of_the_rate_limit(make_orchestrato
 def test_two_first_requests_at_once_load_litellm_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A guard that stood twice in LiteLLM's list would veto every attempt of the process."""
     litellm = router.load_litellm()
-    guards = [one for one in litellm.callbacks if type(one).__name__ == "BudgetGuard"]
+    guards = [one for one in litellm.callbacks if type(one).__name__ == "WalkGuard"]
     for guard in guards:
         litellm.callbacks.remove(guard)
     monkeypatch.setattr(router, "_litellm", None)
@@ -122,7 +122,7 @@ def test_two_first_requests_at_once_load_litellm_once(monkeypatch: pytest.Monkey
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(load, range(8)))
-    assert [type(one).__name__ for one in litellm.callbacks].count("BudgetGuard") == 1
+    assert [type(one).__name__ for one in litellm.callbacks].count("WalkGuard") == 1
 
 
 def test_a_late_booking_says_nothing_of_prompt_or_key(

@@ -45,7 +45,7 @@ class AttemptVetoedError(Exception):
     status_code = 400
 
 
-class BudgetGuard(CustomLogger):
+class WalkGuard(CustomLogger):
     """Admits the attempts of a `Walk` and tells it of their failures."""
 
     async def async_pre_call_deployment_hook(
@@ -98,5 +98,5 @@ async def _local_address(trip: Trip) -> str:
         raise AttemptVetoedError(str(exc)) from exc
 
 
-GUARD = BudgetGuard()
+GUARD = WalkGuard()
 """One guard serves every walk of the process: the walk comes with the task."""

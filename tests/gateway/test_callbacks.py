@@ -6,7 +6,7 @@ import pytest
 from litellm.integrations.custom_logger import CustomLogger
 
 from orchestrator import CacheUse, Orchestrator
-from orchestrator.gateway.callbacks import CURRENT_TRIP, GUARD, AttemptVetoedError, BudgetGuard, Trip
+from orchestrator.gateway.callbacks import CURRENT_TRIP, GUARD, AttemptVetoedError, Trip, WalkGuard
 from orchestrator.gateway.local import LocalModel, LocalModelSettings
 from orchestrator.gateway.router import load_litellm
 from orchestrator.gateway.send_once import SendOnceClient
@@ -19,7 +19,7 @@ from orchestrator.practice import PracticeServer
 def test_our_hooks_have_the_parameters_that_litellm_passes_by_name(hook: str) -> None:
     """A renamed parameter raises a TypeError that LiteLLM swallows, and the record is lost in silence."""
     theirs = list(inspect.signature(getattr(CustomLogger, hook)).parameters)
-    ours = list(inspect.signature(getattr(BudgetGuard, hook)).parameters)
+    ours = list(inspect.signature(getattr(WalkGuard, hook)).parameters)
     assert ours == theirs
 
 

@@ -54,9 +54,9 @@ def test_the_hooks_that_we_override_take_what_litellm_hands_them(litellm, hook):
     """LiteLLM calls by keyword and swallows the TypeError of a parameter it has renamed."""
     from litellm.integrations.custom_logger import CustomLogger
 
-    from orchestrator.gateway.callbacks import BudgetGuard
+    from orchestrator.gateway.callbacks import WalkGuard
 
-    theirs, ours = getattr(CustomLogger, hook), getattr(BudgetGuard, hook)
+    theirs, ours = getattr(CustomLogger, hook), getattr(WalkGuard, hook)
     assert ours is not theirs
     assert parameters(ours) == parameters(theirs)
     assert inspect.iscoroutinefunction(theirs)
@@ -66,9 +66,9 @@ def test_every_method_of_our_guard_is_a_hook_that_litellm_knows(litellm):
     """A hook that was renamed would never be called."""
     from litellm.integrations.custom_logger import CustomLogger
 
-    from orchestrator.gateway.callbacks import BudgetGuard
+    from orchestrator.gateway.callbacks import WalkGuard
 
-    own = {name for name in vars(BudgetGuard) if not name.startswith("_")}
+    own = {name for name in vars(WalkGuard) if not name.startswith("_")}
     assert own
     assert own <= set(dir(CustomLogger))
 
