@@ -274,6 +274,10 @@ class Ledger:
 
     def _write_or_owe(self, write: Callable[[sqlite3.Connection], object]) -> None:
         with self._lock:
+            if self._connection is not None and self._connection.in_transaction:
+                # An abandoned stream settles when Python collects it, which may be inside a transaction of ours.
+                self._owed.append(write)
+                return
             try:
                 self._write(write)
             except LedgerError as exc:
@@ -284,11 +288,12 @@ class Ledger:
 
     def _write(self, write: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock, self._transaction() as connection:
-            for owed in self._owed:
+            paid = tuple(self._owed)
+            for owed in paid:
                 owed(connection)
             result = write(connection)
             connection.execute("COMMIT")
-            self._owed.clear()
+            del self._owed[: len(paid)]
             return result
 
     def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:

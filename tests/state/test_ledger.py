@@ -217,6 +217,17 @@ def test_settling_twice_changes_nothing(make, path):
     assert wrong_counters(path) == set()
 
 
+def test_what_is_settled_inside_a_transaction_is_written_with_the_next(make, path):
+    """Python may collect an abandoned stream at any moment, and the stream settles itself then."""
+    ledger = make()
+    first, second = ledger.hold(claim(1)), ledger.hold(claim(2))
+    ledger.transact(lambda _: ledger.settle(first, attempt(300)))
+    assert counted(ledger) == (0, 2000)
+    ledger.settle(second, attempt(100))
+    assert counted(ledger) == (400, 0)
+    assert wrong_counters(path) == set()
+
+
 def test_an_operation_is_written_once(make, path):
     ledger = make()
     ledger.close_operation(operation(1, cost=5))
