@@ -40,7 +40,7 @@ from orchestrator.errors import (
     UnavailableError,
 )
 from orchestrator.gateway.local import LocalModel
-from orchestrator.gateway.metering import Meter, Payer
+from orchestrator.gateway.metering import Meter, Offer, Payer
 from orchestrator.gateway.router import Connections, Emit, Gateway
 from orchestrator.gateway.walk import State, Terms, Walk
 from orchestrator.money import ZERO_NUSD, NanoUsd
@@ -202,7 +202,7 @@ class Orchestrator:
 
         found = self._core.config.catalog.named(deployment)[0]
         payer = Payer(tenant, use_case or self._core.config.settings.default_use_case)
-        meter = Meter(found, payer, ledger=self._state.ledger, clock=self._clock)
+        meter = Meter(Offer.of(found), payer, ledger=self._state.ledger, clock=self._clock)
         address = found.provider.base_url
         if found.is_local:
             address = self._loop.run(self._local_model.base_url())

@@ -1,9 +1,10 @@
 """One send under way, and what it cost when it has ended."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.calls import Candidate, CostSource, Usage
+from orchestrator.calls import Attempt, Candidate, CostSource, Outcome, Usage
 from orchestrator.catalog import Deployment
 from orchestrator.clock import Clock
 from orchestrator.errors import LedgerError
@@ -11,8 +12,8 @@ from orchestrator.gateway.answers import Answer
 from orchestrator.money import ZERO_NUSD, NanoUsd
 from orchestrator.policy.budgets import Window
 from orchestrator.policy.failures import Billing, Failure, FailureKind
-from orchestrator.pricing import NOTHING_OFF, Price, Terms, volume_discount
-from orchestrator.state.ledger import Hold, Ledger
+from orchestrator.pricing import NOTHING_OFF, Price, Terms, VolumeDiscount, volume_discount
+from orchestrator.state.ledger import Claim, Hold, Ledger
 
 logger = logging.getLogger("orchestrator.gateway")
 
@@ -65,25 +66,33 @@ def charge_of(attempt: OpenAttempt, answer: Answer, *, ledger: Ledger, clock: Cl
         return Charge(answer.reported_cost_nusd, CostSource.PROVIDER, usage)
     if usage.estimated:
         return Charge(attempt.step.price.cost_of(usage), CostSource.ESTIMATE, usage)
-    deployment, price = attempt.step.deployment, attempt.step.price
-    return book_charge(usage, price, deployment=deployment, hold=attempt.hold, ledger=ledger, clock=clock)
+    discounts = attempt.step.deployment.provider.volume_discounts
+    return book_charge(
+        usage, attempt.step.price, discounts=discounts, hold=attempt.hold, ledger=ledger, clock=clock
+    )
 
 
 def book_charge(
-    usage: Usage, price: Price, *, deployment: Deployment, hold: Hold, ledger: Ledger, clock: Clock
+    usage: Usage,
+    price: Price,
+    *,
+    discounts: Sequence[VolumeDiscount],
+    hold: Hold,
+    ledger: Ledger,
+    clock: Clock,
 ) -> Charge:
     """Return what the price book says of a usage that just ended: its hours count, and its provider's discount.
 
     The discount goes by what the ledger has booked for the provider this month, before this send.
     """
     off = NOTHING_OFF
-    if deployment.provider.volume_discounts:
+    if discounts:
         try:
-            spent = ledger.spent(f"provider:{deployment.provider_name}", Window.MONTH)
-            off = volume_discount(deployment.provider.volume_discounts, spent=spent)
+            spent = ledger.spent(f"provider:{hold.claim.provider}", Window.MONTH)
+            off = volume_discount(discounts, spent=spent)
         except LedgerError:
             # Without a discount no less is booked than is charged, and the answer is not lost.
-            logger.warning("no discount: the ledger cannot be read: deployment=%s", deployment.name)
+            logger.warning("no discount: the ledger cannot be read: deployment=%s", hold.claim.deployment)
     settled = price.settled(usage, Terms(hold.held_at, clock.now(), off))
     return Charge(settled.cost_nusd, CostSource.PRICE_BOOK, usage, settled.version)
 
@@ -103,6 +112,53 @@ def charge_of_failure(attempt: OpenAttempt, failure: Failure) -> Charge:
         return Charge(ZERO_NUSD, CostSource.NONE, Usage())
     # Nobody can say whether the provider will bill this, so the safe side is all that was held.
     return Charge(bound, CostSource.BOUND, Usage(estimated=True))
+
+
+def ended(
+    claim: Claim,
+    charge: Charge,
+    *,
+    failure: Failure | None,
+    latency_s: float,
+    first_token_s: float | None = None,
+    upstream_id: str | None = None,
+) -> Attempt:
+    """Return the row of an attempt that has ended."""
+    return Attempt(
+        number=claim.number,
+        deployment=claim.deployment,
+        provider=claim.provider,
+        model=claim.model,
+        outcome=_outcome(failure),
+        failure=failure.kind.value if failure else None,
+        status=failure.status if failure else None,
+        latency_s=latency_s,
+        first_token_s=first_token_s,
+        usage=charge.usage,
+        cost_nusd=charge.cost_nusd,
+        cost_source=charge.source,
+        upstream_id=upstream_id,
+        price_version=charge.price_version,
+    )
+
+
+def settle(ledger: Ledger, hold: Hold, attempt: Attempt) -> LedgerError | None:
+    """Book an attempt; return the error of a booking that has to wait.
+
+    The answer is paid for, and is not lost because the ledger cannot be written now: it keeps the booking,
+    and it alerted.
+    """
+    try:
+        ledger.settle(hold, attempt)
+    except LedgerError as exc:
+        return exc
+    return None
+
+
+def _outcome(failure: Failure | None) -> Outcome:
+    if failure is None:
+        return Outcome.SUCCEEDED
+    return Outcome.CANCELLED if failure.kind is FailureKind.CANCELLED else Outcome.FAILED
 
 
 def _estimated_usage(attempt: OpenAttempt, text: str) -> Usage:

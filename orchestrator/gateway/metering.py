@@ -1,27 +1,31 @@
 """Money for sends that go past the Router: held before, settled after, one operation each.
 
-`Meter.send` is a context manager around one send of somebody else's client. Leaving it without
-having told what the send cost books it as a failure, by the same rules as a walk.
+`Meter.send` is a context manager around one send of somebody else's client; `Meter.open` is for a
+send that outlives the block it began in, such as a stream. Ending a send without having told what
+it cost books it by the same rules as a failed attempt of a walk.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from orchestrator.calls import Attempt, CacheState, ChatRequest, CostSource, Message, Outcome, Usage
+from orchestrator.calls import Attempt, CacheState, ChatRequest, CostSource, Message, Usage
 from orchestrator.catalog import Deployment
 from orchestrator.clock import Clock
-from orchestrator.errors import BudgetExceededError
-from orchestrator.gateway.attempts import Charge, book_charge
+from orchestrator.errors import LedgerError
+from orchestrator.gateway.attempts import Charge, book_charge, ended, settle
 from orchestrator.gateway.translate import failure_of
-from orchestrator.money import ZERO_NUSD
+from orchestrator.money import ZERO_NUSD, NanoUsd
 from orchestrator.policy.budgets import scopes_of
-from orchestrator.policy.estimate import estimate, measure
-from orchestrator.policy.failures import Billing
-from orchestrator.pricing import Price
+from orchestrator.policy.estimate import measure
+from orchestrator.policy.failures import Billing, Failure
+from orchestrator.pricing import Price, VolumeDiscount
 from orchestrator.state.ledger import Claim, Hold, Ledger, Operation
 from orchestrator.state.ledger_records import new_operation_id
+
+logger = logging.getLogger("orchestrator.gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +38,91 @@ class Payer:
     tags: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class MeteredSend:
-    """One send under way; tell it `usage` before leaving."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is bought with a send: from whom, under which names, at which price."""
 
-    usage: Usage | None = None
-    upstream_id: str | None = None
+    deployment: str
+    provider: str
+    model: str
+    price: Price
+    volume_discounts: tuple[VolumeDiscount, ...] = ()
+
+    @classmethod
+    def of(cls, deployment: Deployment) -> Self:
+        """Return what a deployment of the catalogue offers."""
+        return cls(
+            deployment.name,
+            deployment.provider_name,
+            deployment.model_name,
+            deployment.price,
+            deployment.provider.volume_discounts,
+        )
+
+
+class MeteredSend:
+    """One send under way, its money held; tell it what the provider said, and then `end` it."""
+
+    def __init__(self, meter: "Meter", hold: Hold, price: Price) -> None:
+        """Start the clock of a send."""
+        self.usage: Usage | None = None
+        """What the provider counted, once it has said so."""
+        self.reported_cost_nusd: NanoUsd | None = None
+        """What the provider says it charges, where it is one that reports it."""
+        self.reports_cost = False
+        """The provider reports its charge; set by whoever reads its answers."""
+        self.upstream_id: str | None = None
+        self.began = False
+        """A piece of the answer has arrived, so no failure after it is free."""
+        self._meter = meter
+        self._hold = hold
+        self._price = price
+        self._started_s = meter.clock.monotonic_s()
+        self._ended = False
+
+    def end(self, failure: Failure | None = None) -> None:
+        """Settle the send and write its operation; a second call does nothing."""
+        if self._ended:
+            return
+        self._ended = True
+        charge = self._charge(failure)
+        attempt = ended(
+            self._hold.claim,
+            charge,
+            failure=failure,
+            latency_s=self._meter.clock.monotonic_s() - self._started_s,
+            upstream_id=self.upstream_id,
+        )
+        settle(self._meter.ledger, self._hold, attempt)
+        self._meter.close(self._hold, attempt)
+
+    def _charge(self, failure: Failure | None) -> Charge:
+        if self.reported_cost_nusd is not None:
+            return Charge(self.reported_cost_nusd, CostSource.PROVIDER, self.usage or Usage(estimated=True))
+        if self.usage is not None:
+            return book_charge(
+                self.usage,
+                self._price,
+                discounts=self._meter.offer.volume_discounts,
+                hold=self._hold,
+                ledger=self._meter.ledger,
+                clock=self._meter.clock,
+            )
+        if failure is not None and failure.meaning.billing is Billing.NO and not self.began:
+            return Charge(ZERO_NUSD, CostSource.NONE, Usage())
+        # Nobody can say what the provider will bill, so the safe side is all that was held.
+        return Charge(self._hold.claim.bound_nusd, CostSource.BOUND, Usage(estimated=True))
 
 
 class Meter:
-    """Holds and settles the money of one client of one deployment."""
+    """Holds and settles the money of the sends of one payer for one offer."""
 
-    def __init__(self, deployment: Deployment, payer: Payer, *, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, offer: Offer, payer: Payer, *, ledger: Ledger, clock: Clock) -> None:
         """Remember who pays for what; nothing is held yet."""
-        self._deployment = deployment
-        self._payer = payer
-        self._ledger = ledger
-        self._clock = clock
+        self.offer = offer
+        self.payer = payer
+        self.ledger = ledger
+        self.clock = clock
 
     @contextmanager
     def send(
@@ -61,117 +133,75 @@ class Meter:
         answers: int = 1,
         declared: Sequence[Any] = (),
     ) -> Iterator[MeteredSend]:
-        """Hold the most that `answers` answers of `max_tokens` tokens can cost, and settle on leaving.
-
-        `declared` are the tools and formats that are sent along with the messages.
+        """Hold money as `open` does, and settle on leaving.
 
         Raises:
             BudgetExceededError: a limit would be passed; nothing may be sent.
             LedgerError: it could not be booked, so nothing may be sent.
         """
-        started_s = self._clock.monotonic_s()
-        price = self._deployment.price.on(self._clock.now().date())
-        hold = self._hold(messages, price, max_tokens=max_tokens * answers, declared=declared)
-        sending = MeteredSend()
-        error: BaseException | None = None
+        sending = self.open(messages, max_tokens=max_tokens, answers=answers, declared=declared)
         try:
             yield sending
         except BaseException as exc:
-            error = exc
+            sending.end(failure_of(exc))
             raise
-        finally:
-            attempt = self._ended(
-                hold, price, sending, error=error, latency_s=self._clock.monotonic_s() - started_s
-            )
-            self._ledger.settle(hold, attempt)
-            self._ledger.close_operation(self._operation(hold, attempt))
+        sending.end()
 
-    def _hold(
-        self, messages: Sequence[Message], price: Price, *, max_tokens: int, declared: Sequence[Any]
-    ) -> Hold:
-        payer, deployment = self._payer, self._deployment
-        scopes = scopes_of(
-            tenant=payer.tenant,
-            use_case=payer.use_case,
-            user=payer.user,
-            provider=deployment.provider_name,
-            tags=payer.tags,
+    def open(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        answers: int = 1,
+        declared: Sequence[Any] = (),
+    ) -> MeteredSend:
+        """Hold the most that `answers` answers of `max_tokens` tokens can cost; the caller ends the send.
+
+        `declared` are the tools and formats that are sent along with the messages. `max_tokens` is the
+        client's own and is not lowered: what does not fit a limit is refused.
+
+        Raises:
+            InvalidRequestError: the messages or the payer's names are malformed.
+            BudgetExceededError: a limit would be passed; nothing may be sent.
+            LedgerError: it could not be booked, so nothing may be sent.
+        """
+        payer = self.payer
+        request = ChatRequest.of(
+            messages, use_case=payer.use_case, tenant=payer.tenant, user=payer.user, tags=payer.tags
         )
-        size = measure(
-            ChatRequest.of(messages, use_case=payer.use_case, tenant=payer.tenant), declared=declared
-        )
-        needed = price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=max_tokens)
-        ceiling = self._ledger.limits.tightest_for_request(scopes)
-        found = estimate(
-            size,
-            model=deployment.model,
-            price=price,
-            max_tokens=max_tokens,
-            ceiling_nusd=ceiling[1] if ceiling else None,
-        )
-        if ceiling is not None and (found is None or found.clamped_from is not None):
-            # The client has its own max_tokens, which nobody here may lower in secret.
-            raise BudgetExceededError(
-                scope=ceiling[0],
-                window="request",
-                limit=ceiling[1],
-                left=ceiling[1],
-                needed=needed,
-                resets_at=None,
-            )
+        now = self.clock.now()
+        price = self.offer.price.on(now.date())
+        size = measure(request, declared=declared)
         claim = Claim(
-            operation_id=new_operation_id(self._clock.now()),
+            operation_id=new_operation_id(now),
             number=1,
-            deployment=deployment.name,
-            provider=deployment.provider_name,
-            model=deployment.model_name,
-            scopes=scopes,
-            bound_nusd=needed,
+            deployment=self.offer.deployment,
+            provider=self.offer.provider,
+            model=self.offer.model,
+            scopes=scopes_of(
+                tenant=payer.tenant,
+                use_case=payer.use_case,
+                user=payer.user,
+                provider=self.offer.provider,
+                tags=payer.tags,
+            ),
+            bound_nusd=price.bound_of(
+                input_tokens=size.input_bound_tokens, output_tokens=max_tokens * answers
+            ),
             price_version=price.version,
             size=size,
         )
-        return self._ledger.hold(claim)
+        return MeteredSend(self, self.ledger.hold(claim), price)
 
-    def _ended(
-        self, hold: Hold, price: Price, sending: MeteredSend, *, error: BaseException | None, latency_s: float
-    ) -> Attempt:
-        failure = failure_of(error) if error is not None else None
-        charge = Charge(hold.claim.bound_nusd, CostSource.BOUND, Usage(estimated=True))
-        if sending.usage is not None:
-            charge = book_charge(
-                sending.usage,
-                price,
-                deployment=self._deployment,
-                hold=hold,
-                ledger=self._ledger,
-                clock=self._clock,
-            )
-        elif failure is not None and failure.meaning.billing is Billing.NO:
-            charge = Charge(ZERO_NUSD, CostSource.NONE, Usage())
-        return Attempt(
-            number=1,
-            deployment=hold.claim.deployment,
-            provider=hold.claim.provider,
-            model=hold.claim.model,
-            outcome=Outcome.SUCCEEDED if error is None else Outcome.FAILED,
-            failure=failure.kind.value if failure else None,
-            status=failure.status if failure else None,
-            latency_s=latency_s,
-            usage=charge.usage,
-            cost_nusd=charge.cost_nusd,
-            cost_source=charge.source,
-            upstream_id=sending.upstream_id,
-            price_version=charge.price_version,
-        )
-
-    def _operation(self, hold: Hold, attempt: Attempt) -> Operation:
-        return Operation(
+    def close(self, hold: Hold, attempt: Attempt) -> None:
+        """Write the operation of a send that has ended."""
+        operation = Operation(
             id=hold.claim.operation_id,
             started_at=hold.held_at,
-            tenant=self._payer.tenant,
-            use_case=self._payer.use_case,
-            user=self._payer.user,
-            tags=self._payer.tags,
+            tenant=self.payer.tenant,
+            use_case=self.payer.use_case,
+            user=self.payer.user,
+            tags=self.payer.tags,
             outcome=attempt.outcome,
             error=attempt.failure,
             cached=CacheState.MISS,
@@ -184,3 +214,8 @@ class Meter:
             cost_nusd=attempt.cost_nusd,
             latency_s=attempt.latency_s,
         )
+        try:
+            self.ledger.close_operation(operation)
+        except LedgerError as exc:
+            # The money is in the attempt's row; this row follows with the next transaction.
+            logger.error("the operation row is late: request=%s: %s", operation.id, exc)  # noqa: TRY400

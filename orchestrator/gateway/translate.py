@@ -3,7 +3,6 @@
 Their texts may hold the prompt, the reply or the key.
 """
 
-import asyncio
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -102,7 +101,8 @@ def failure_of(error: BaseException) -> Failure:
     """Return what an exception from LiteLLM, httpx, aiohttp or ourselves means."""
     if isinstance(error, UnreadableAnswerError):
         return error.failure
-    if isinstance(error, asyncio.CancelledError):
+    if not isinstance(error, Exception):
+        # A cancelled task, a generator that is closed, Ctrl-C: the caller left.
         return Failure(FailureKind.CANCELLED)
     chain = tuple(_causes(error))
     status = _http_status(chain)

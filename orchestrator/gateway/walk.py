@@ -14,20 +14,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.calls import Attempt, ChatRequest, Outcome, Plan
+from orchestrator.calls import Attempt, ChatRequest, Plan
 from orchestrator.catalog import Deployment, ProviderKind, Tier
 from orchestrator.clock import Clock
 from orchestrator.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
     FailedStep,
-    LedgerError,
     OrchestratorError,
     PromptTooLargeError,
     RejectedByProviderError,
 )
 from orchestrator.gateway.answers import Answer
-from orchestrator.gateway.attempts import Charge, OpenAttempt, Step, charge_of, charge_of_failure
+from orchestrator.gateway.attempts import (
+    Charge,
+    OpenAttempt,
+    Step,
+    charge_of,
+    charge_of_failure,
+    ended,
+    settle,
+)
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import scopes_of
 from orchestrator.policy.estimate import PromptSize
@@ -401,33 +408,23 @@ class Walk:
             self.timer.reschedule(None)
         now_s = self._state.clock.monotonic_s()
         started_s = attempt.sent_at_s if attempt.sent_at_s is not None else attempt.admitted_at_s
-        deployment = attempt.step.deployment
-        ended = Attempt(
-            number=attempt.number,
-            deployment=deployment.name,
-            provider=deployment.provider_name,
-            model=deployment.model_name,
-            outcome=_outcome(failure),
-            failure=failure.kind.value if failure else None,
-            status=failure.status if failure else None,
+        name = attempt.step.name
+        row = ended(
+            attempt.hold.claim,
+            charge,
+            failure=failure,
             latency_s=now_s - started_s,
             first_token_s=None if attempt.first_token_at_s is None else attempt.first_token_at_s - started_s,
-            usage=charge.usage,
-            cost_nusd=charge.cost_nusd,
-            cost_source=charge.source,
             upstream_id=upstream_id,
-            price_version=charge.price_version,
         )
-        self.attempts.append(ended)
-        if failure is None or _tells_of_health(attempt, failure, ended):
-            self._state.health.record(deployment.name, healthy=failure is None, latency_s=ended.latency_s)
+        self.attempts.append(row)
+        if failure is None or _tells_of_health(attempt, failure, row):
+            self._state.health.record(name, healthy=failure is None, latency_s=row.latency_s)
         else:
-            self._state.health.withdraw(deployment.name)
-        try:
-            self._state.ledger.settle(attempt.hold, ended)
-        except LedgerError as exc:
-            # The answer is paid for; it is not lost because the booking has to wait. The ledger alerted.
-            self.notices.append(f"booked late: {exc}")
+            self._state.health.withdraw(name)
+        late = settle(self._state.ledger, attempt.hold, row)
+        if late is not None:
+            self.notices.append(f"booked late: {late}")
 
     def _charge_of(self, attempt: OpenAttempt, answer: Answer) -> Charge:
         return charge_of(attempt, answer, ledger=self._state.ledger, clock=self._state.clock)
@@ -436,19 +433,13 @@ class Walk:
         return self.terms.deadline_at_s - self._state.clock.monotonic_s()
 
 
-def _outcome(failure: Failure | None) -> Outcome:
-    if failure is None:
-        return Outcome.SUCCEEDED
-    return Outcome.CANCELLED if failure.kind is FailureKind.CANCELLED else Outcome.FAILED
-
-
-def _tells_of_health(attempt: OpenAttempt, failure: Failure, ended: Attempt) -> bool:
+def _tells_of_health(attempt: OpenAttempt, failure: Failure, row: Attempt) -> bool:
     """Return whether a failure speaks against the deployment, and not only of its caller."""
     if attempt.sent_at_s is None or not failure.meaning.unhealthy:
         return False
     # A caller in a hurry says nothing about a provider that still had time.
     had_s = attempt.step.deployment.provider.first_token_timeout_s
-    return failure.kind is not FailureKind.TIMEOUT or ended.latency_s >= min(had_s, _limit_s(attempt)) * 0.99
+    return failure.kind is not FailureKind.TIMEOUT or row.latency_s >= min(had_s, _limit_s(attempt)) * 0.99
 
 
 def _limit_s(attempt: OpenAttempt) -> float:
