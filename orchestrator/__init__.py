@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orchestrator.alerts import Alert
+    from orchestrator.budget_guard import BudgetGuard
     from orchestrator.calls import (
         Attempt,
         CacheState,
@@ -45,6 +46,7 @@ __all__ = [
     "Alert",
     "Attempt",
     "BudgetExceededError",
+    "BudgetGuard",
     "CacheState",
     "CacheUse",
     "ChatReply",
@@ -69,6 +71,7 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "BudgetGuard": "budget_guard",
     **dict.fromkeys(
         (
             "Attempt",

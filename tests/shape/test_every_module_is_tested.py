@@ -6,6 +6,7 @@ ROOT = Path(__file__).parents[2]
 
 TESTED_BY = {
     "orchestrator/__main__.py": "tests/cli/test_main.py",
+    "orchestrator/budget_guard.py": "tests/gateway/test_budget_guard.py",
     "orchestrator/clock.py": "tests/test_background.py",
     "orchestrator/config_file.py": "tests/test_config.py",
     "orchestrator/config_names.py": "tests/test_config.py",
@@ -15,6 +16,8 @@ TESTED_BY = {
     "orchestrator/langchain_messages.py": "tests/langchain_chat/test_standard.py",
     "orchestrator/replies.py": "tests/test_client.py",
     "orchestrator/settings.py": "tests/test_config.py",
+    "orchestrator/gateway/guarded.py": "tests/gateway/test_budget_guard.py",
+    "orchestrator/gateway/guarded_call.py": "tests/gateway/test_budget_guard.py",
     "orchestrator/gateway/local_server.py": "tests/gateway/test_local.py",
     "orchestrator/gateway/metering.py": "tests/gateway/test_native.py",
     "orchestrator/practice/fault_kinds.py": "tests/practice/test_faults.py",
