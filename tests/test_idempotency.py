@@ -30,9 +30,11 @@ from orchestrator.errors import (
     ReplyLostError,
     StateError,
 )
+from orchestrator.idempotency import _hash_of
 from orchestrator.practice import Fault, PracticeServer
 from orchestrator.state.ledger_read import LedgerReader
 from orchestrator.state.ledger_verify import verify
+from orchestrator.state.processes import own_process
 
 ROOT = Path(__file__).parents[1]
 KEY = "order-17"
@@ -271,6 +273,7 @@ def test_fifty_callers_at_once_make_one_charge(practised: Orchestrator, practice
     assert booked(practised) == (1, 1)
 
 
+@pytest.mark.timeout(300)
 def test_four_processes_at_once_make_one_charge(
     start, practised: Orchestrator, practice: PracticeServer
 ) -> None:
@@ -402,6 +405,53 @@ def test_a_caller_who_leaves_does_not_take_the_reply_from_those_who_joined(
     assert reply.text
     assert practice.bill.count() == 1
     assert booked(practised) == (1, 1)
+
+
+def test_whoever_joined_waits_no_longer_than_its_own_deadline(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    practised.warm_up()
+    practice.faults.add(Fault.parse("openrouter:slow_first_token=3,times=1"))
+
+    async def both() -> list[Any]:
+        patient = practised.acomplete("Xin chào", idempotency_key=KEY, cache="off", deadline_s=60)
+        hasty = practised.acomplete("Xin chào", idempotency_key=KEY, cache="off", deadline_s=0.3)
+        return await asyncio.gather(patient, hasty, return_exceptions=True)
+
+    patient, hasty = asyncio.run(both())
+    assert isinstance(hasty, DeadlineExceededError)
+    assert patient.cached is CacheState.MISS
+    assert practice.bill.count() == 1
+
+
+def test_what_was_waited_for_another_process_is_taken_off_the_deadline(
+    make_orchestrator, practice: PracticeServer, clock
+) -> None:
+    """59 of 60 seconds are over when the other one gives up; the silent provider gets one, and not fifteen."""
+    request = ChatRequest.of("Xin chào", use_case="customer_service", idempotency_key=KEY, cache="off")
+
+    class Freeing(type(clock)):
+        async def sleep(self, duration_s: float) -> None:
+            await super().sleep(59 - sum(self.slept_s))
+            change("DELETE FROM idempotency")
+
+    orchestrator = make_orchestrator(clock=Freeing())
+    orchestrator.warm_up()
+    orchestrator._state.ledger.check_writable()
+
+    def change(statement: str, *values: str) -> None:
+        path = orchestrator.config.settings.ledger.path
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(statement, values)
+
+    change(
+        "INSERT INTO idempotency VALUES ('default', ?, ?, 'another', ?, 'running', '2026-11-23T12:00:00+00:00')",
+        KEY, _hash_of(request), own_process(),
+    )  # fmt: skip
+    practice.faults.add(Fault.parse("*:silence"))
+    with pytest.raises(DeadlineExceededError, match="no answer within 60 s"):
+        orchestrator.complete(replace(request, deadline_s=60))
+    assert len(practice.requests) == 1
 
 
 def test_a_stream_that_is_left_frees_its_key(practised: Orchestrator, practice: PracticeServer) -> None:
