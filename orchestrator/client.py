@@ -119,9 +119,7 @@ class Orchestrator:
             clock=self._clock,
         )
         self._flights: SingleFlight[ChatReply] = SingleFlight()
-        self._idempotency = Idempotency(
-            config.settings.idempotency, ledger=self._state.ledger, clock=self._clock
-        )
+        self._keyed = Idempotency(config.settings.idempotency, ledger=self._state.ledger, clock=self._clock)
         self._core = self._make_core(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=self._clock) if watch else None
         self._finalizer = weakref.finalize(self, _close, self._loop, self._state.ledger, self._local_model)
@@ -246,7 +244,7 @@ class Orchestrator:
             self._watch.close()
         self._finalizer()
         self._core.cache.close()
-        self._idempotency.close()
+        self._keyed.close()
 
     def __enter__(self) -> Self:
         """Return the orchestrator."""
@@ -290,7 +288,7 @@ class Orchestrator:
         if request.idempotency_key is None:
             return await self._answer(call, emit)
         turn = Turn(request, call.id, call.started_s, call.deadline_s)
-        return await self._idempotency.once(turn, lambda: self._answer(call, emit), emit)
+        return await self._keyed.once(turn, lambda: self._answer(call, emit), emit)
 
     async def _answer(self, call: _Call, emit: Emit | None) -> ChatReply:
         """Answer from the cache, with a request like it that is under way, or by asking."""
