@@ -40,6 +40,9 @@ class Setting(Generic[AskedT, AnsweredT]):
             InvalidRequestError: an unknown language or request field, or a value out of range.
             UnknownNameError: config.yaml does not define the use case or the retry profile.
         """
+        if "idempotency_key" in wanted:
+            msg = "a chain makes several requests, and an idempotency key stands for one: leave it out"
+            raise InvalidRequestError(msg)
         self.task = task
         self.language = Language.of(language)
         self.orchestrator = orchestrator

@@ -20,6 +20,8 @@ from orchestrator.money import ZERO_NUSD, NanoUsd
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape."""
 
+IDEMPOTENCY_KEY_MAX = 255
+_OPTIONAL_NAMES = ("user", "model", "profile", "idempotency_key")
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -37,6 +39,8 @@ class CacheState(StrEnum):
     MISS = "miss"
     HIT = "hit"
     JOINED = "joined"
+    REPLAYED = "replayed"
+    """Not the cache: the reply that this idempotency key got the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ class ChatRequest:
     profile: str | None = None
     """A retry profile of config.yaml; the use case's own when None."""
     cache: CacheUse = CacheUse.USE
+    idempotency_key: str | None = None
+    """A name of the caller's for this request; asked again, it gets the same reply and costs nothing."""
     sampling: Sampling = field(default_factory=Sampling)
 
     @classmethod
@@ -258,13 +264,15 @@ def _is_number(value: Any, kinds: Any) -> bool:
 
 
 def _check_names(request: ChatRequest) -> None:
-    given = {name: getattr(request, name) for name in ("tenant", "use_case", "user", "model", "profile")}
+    given = {name: getattr(request, name) for name in ("tenant", "use_case", *_OPTIONAL_NAMES)}
     given |= {f"tags[{place}]": tag for place, tag in enumerate(request.tags)}
     for name, value in given.items():
-        if value is None and name in {"user", "model", "profile"}:
+        if value is None and name in _OPTIONAL_NAMES:
             continue
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
             raise InvalidRequestError(f"'{name}' must be a name, got {value!r}")
+    if len(request.idempotency_key or "") > IDEMPOTENCY_KEY_MAX:
+        raise InvalidRequestError(f"'idempotency_key' has at most {IDEMPOTENCY_KEY_MAX} characters")
 
 
 def _check_plain(request: ChatRequest) -> None:

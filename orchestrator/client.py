@@ -43,6 +43,7 @@ from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.metering import Meter, Offer, Payer
 from orchestrator.gateway.router import Connections, Emit, Gateway
 from orchestrator.gateway.walk import State, Terms, Walk
+from orchestrator.idempotency import Idempotency, Turn
 from orchestrator.money import ZERO_NUSD, NanoUsd
 from orchestrator.policy.budgets import BudgetTierSettings, Limits, Window, scopes_of, tier_for
 from orchestrator.policy.estimate import PromptSize, measure
@@ -118,6 +119,7 @@ class Orchestrator:
             clock=self._clock,
         )
         self._flights: SingleFlight[ChatReply] = SingleFlight()
+        self._keyed = Idempotency(config.settings.idempotency, ledger=self._state.ledger, clock=self._clock)
         self._core = self._make_core(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=self._clock) if watch else None
         self._finalizer = weakref.finalize(self, _close, self._loop, self._state.ledger, self._local_model)
@@ -228,7 +230,7 @@ class Orchestrator:
         self._state.ledger.limits = Limits(new.budgets)
         self._state.health.adopt(new.circuit_breaker)
         self._core = self._make_core(config, cache)
-        for name in ("ledger", "local_model"):
+        for name in ("ledger", "idempotency", "local_model"):
             if getattr(old, name) != getattr(new, name):
                 logger.warning("a changed '%s' in config.yaml takes effect after a restart", name)
 
@@ -242,6 +244,7 @@ class Orchestrator:
             self._watch.close()
         self._finalizer()
         self._core.cache.close()
+        self._keyed.close()
 
     def __enter__(self) -> Self:
         """Return the orchestrator."""
@@ -280,13 +283,17 @@ class Orchestrator:
         )
 
     async def _serve(self, request: ChatRequest, emit: Emit | None = None) -> ChatReply:
-        """Answer from the cache, with a request like it that is under way, or by asking."""
+        """Answer once for an idempotency key, and without one each time."""
         call = self._call(request)
-        ttl_s = (
-            call.use_case.cache_ttl_s
-            if call.use_case.cache_ttl_s is not None
-            else call.core.cache.settings.ttl_s
-        )
+        if request.idempotency_key is None:
+            return await self._answer(call, emit)
+        turn = Turn(request, call.id, call.started_s, call.deadline_s)
+        return await self._keyed.once(turn, lambda: self._answer(call, emit), emit)
+
+    async def _answer(self, call: _Call, emit: Emit | None) -> ChatReply:
+        """Answer from the cache, with a request like it that is under way, or by asking."""
+        request, own_ttl_s = call.request, call.use_case.cache_ttl_s
+        ttl_s = call.core.cache.settings.ttl_s if own_ttl_s is None else own_ttl_s
         if request.cache is CacheUse.OFF or not call.core.cache.settings.enabled or ttl_s == 0:
             return await self._ask(call, emit)
         key = key_of(request)
@@ -330,7 +337,8 @@ class Orchestrator:
         reply: ChatReply | None = None
         error: BaseException | None = None
         try:
-            async with asyncio.timeout(call.deadline_s):
+            # Less what was waited for another holder of its idempotency key.
+            async with asyncio.timeout(call.deadline_s - self._elapsed_s(call)):
                 size = measure(call.request)
                 plan = self._plan(call, size)
                 walk = self._walk(call, plan, size, stream=emit is not None)

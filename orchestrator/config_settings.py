@@ -14,6 +14,7 @@ from orchestrator.prices import PricesSettings
 from orchestrator.settings import Name, Settings
 from orchestrator.state.cache import CacheSettings
 from orchestrator.state.health import CircuitSettings
+from orchestrator.state.kept_replies import IdempotencySettings
 from orchestrator.state.ledger import LedgerSettings
 
 
@@ -62,5 +63,7 @@ class RootSettings(Settings):
     """Where prices come from that no deployment states."""
     cache: CacheSettings = CacheSettings()
     """Where replies are kept to be repeated."""
+    idempotency: IdempotencySettings = IdempotencySettings()
+    """How long an idempotency key stands for its request."""
     local_model: LocalModelSettings = LocalModelSettings()
     """The model on this machine, the last level."""

@@ -17,7 +17,8 @@
     │   └── LocalModelError         the embedded model could not be started
     ├── InvalidOutputError          a structured answer stayed invalid after repair and fallback
     ├── StateError                  the ledger or the cache cannot be read or written
-    │   └── LedgerError             no call is made that could not be booked
+    │   ├── LedgerError             no call is made that could not be booked
+    │   └── ReplyLostError          an idempotency key was answered, and its stored reply is gone
     └── ClosedError                 the Orchestrator was closed
 
 Every message says what happened, where, and what to do. None carries a prompt, a reply or a key.
@@ -166,6 +167,10 @@ class StateError(OrchestratorError):
 
 class LedgerError(StateError):
     """The ledger cannot be read or written; no call is made that could not be booked."""
+
+
+class ReplyLostError(StateError):
+    """The request of this idempotency key was answered, and its stored reply is missing or damaged."""
 
 
 class ClosedError(OrchestratorError):

@@ -49,6 +49,7 @@ _REQUEST_NAMES = (
     "deadline_s",
     "profile_name",
     "cache_use",
+    "idempotency_key",
 )
 _OURS = {"request_tags": "tags", "profile_name": "profile", "cache_use": "cache", "timeout": "deadline_s"}
 """What a request calls the fields that have another name here, because LangChain has taken theirs."""
@@ -103,6 +104,8 @@ class OrchestratorChat(BaseChatModel):
     """The retry profile; LangChain's own `profile` tells what a model can do."""
     cache_use: CacheUse = CacheUse.USE
     """The orchestrator's cache; LangChain's own `cache` is another."""
+    idempotency_key: str | None = None
+    """For one request: give it to a single call, `chat.invoke(messages, idempotency_key=...)`."""
     temperature: float | None = None
     top_p: float | None = None
     stop: list[str] | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +26,21 @@ from orchestrator.gateway.walk import Walk
 from orchestrator.money import ZERO_NUSD
 from orchestrator.policy.routing import Order, UseCaseSettings
 from orchestrator.state.ledger import Operation
+
+_WHOLE = (
+    "request_id",
+    "text",
+    "model",
+    "deployment",
+    "provider",
+    "usage",
+    "finish_reason",
+    "tool_calls",
+    "degraded",
+    "notices",
+    "created_at",
+)
+"""What is told once more to an idempotency key."""
 
 
 def from_walk(walk: Walk, answer: Answer, *, latency_s: float, started_at: datetime) -> ChatReply:
@@ -119,6 +134,42 @@ def unpack(packed: bytes) -> ChatReply | None:
     except (ValueError, KeyError, TypeError):
         # A damaged entry is a miss: the model is asked, and its answer takes the entry's place.
         return None
+
+
+def pack_whole(reply: ChatReply) -> bytes:
+    """Return a reply as bytes for its idempotency key: what its caller was told, usage and notices included."""
+    return orjson.dumps({name: getattr(reply, name) for name in _WHOLE})
+
+
+def unpack_whole(packed: bytes) -> ChatReply | None:
+    """Return a reply that was kept for its idempotency key; None if it is none."""
+    try:
+        kept = orjson.loads(packed)
+        return ChatReply(
+            **{
+                **kept,
+                "usage": Usage(**kept["usage"]),
+                "cached": CacheState.REPLAYED,
+                "cost_nusd": ZERO_NUSD,
+                "tool_calls": tuple(ToolCall(**call) for call in kept["tool_calls"]),
+                "notices": tuple(kept["notices"]),
+                "created_at": datetime.fromisoformat(kept["created_at"]),
+            }
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def replayed(reply: ChatReply, *, latency_s: float) -> ChatReply:
+    """Return a reply once more, under the id of its first telling: all as it was told, and nothing charged."""
+    return replace(
+        reply,
+        cost_nusd=ZERO_NUSD,
+        attempts=(),
+        plan=None,
+        cached=CacheState.REPLAYED,
+        latency_s=latency_s,
+    )
 
 
 def pieces(reply: ChatReply) -> Iterator[Delta]:

@@ -31,6 +31,12 @@ def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
         typer.Option("--stream/--no-stream", help="Show the words as they come; by default on a terminal."),
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor fill the cache.")] = False,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            help="A name for this question; asked again, it gets the same answer and costs nothing."
+        ),
+    ] = None,
     deadline_s: Annotated[float | None, typer.Option(help="Seconds for all attempts together.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,6 +46,7 @@ def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
     wanted = wanted_of(
         use_case=use_case, tenant=tenant, user=user, tags=tags, model=model, max_tokens=max_tokens,
         temperature=temperature, deadline_s=deadline_s, cache=CacheUse.OFF if no_cache else None,
+        idempotency_key=idempotency_key,
     )  # fmt: skip
     with errors_as_json(as_json):
         text = read_prompt(prompt)
@@ -103,6 +110,8 @@ def summary(reply: "ChatReply") -> str:
     parts = [reply.deployment, format_usd(reply.cost_nusd)]
     if reply.cached is CacheState.MISS:
         parts.append(f"{attempts} attempt{'s' if attempts != 1 else ''}")
+    elif reply.cached is CacheState.REPLAYED:
+        parts.append("replayed")
     else:
         parts.append(f"cache {reply.cached.value}")
     parts.append(seconds(reply.latency_s))

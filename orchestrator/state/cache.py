@@ -48,22 +48,25 @@ class CacheSettings(Settings):
     """What the folder may hold; the oldest replies go first."""
 
 
-class _TextDisk(diskcache.Disk):  # type: ignore[misc]
+class TextDisk(diskcache.Disk):  # type: ignore[misc]
     """Stores bytes only, and refuses to read anything else."""
 
     def put(self, key: Any) -> Any:
+        """Return a key as it is stored."""
         if not isinstance(key, str):
             msg = "cache keys are text"
             raise TypeError(msg)
         return super().put(key)
 
     def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:  # noqa: FBT001 -- diskcache's signature
+        """Return a value as it is stored."""
         if not isinstance(value, bytes):
             msg = "cache values are bytes"
             raise TypeError(msg)
         return super().store(value, read, key)
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:  # noqa: FBT001 -- as above
+        """Return a value as it was given."""
         if mode not in {diskcache.core.MODE_RAW, diskcache.core.MODE_BINARY}:
             msg = f"refused a cache entry of mode {mode}: only raw bytes are read"
             raise ValueError(msg)
@@ -163,11 +166,11 @@ class ReplyCache:
     def _open(self) -> Any:
         with self._lock:
             if self._cache is None or self._opened_in != os.getpid():
-                _make_private(self.path)
+                make_private(self.path)
                 # The default policy "least-recently-stored" does not write on reads.
                 self._cache = diskcache.Cache(
                     str(self.path),
-                    disk=_TextDisk,
+                    disk=TextDisk,
                     size_limit=self.settings.max_bytes,
                     timeout=1.0,
                     statistics=0,
@@ -177,7 +180,7 @@ class ReplyCache:
             return self._cache
 
 
-def _make_private(folder: Path) -> None:
+def make_private(folder: Path) -> None:
     """Make a folder that only its owner may enter.
 
     Raises:
@@ -207,6 +210,10 @@ class SingleFlight(Generic[T]):
         """Start with nothing running."""
         self._running: dict[str, tuple[asyncio.Task[T], list[int]]] = {}
 
+    def is_running(self, key: str) -> bool:
+        """Return whether whoever asks now would join somebody's work."""
+        return key in self._running and not self._running[key][0].done()
+
     async def do(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
         """Return the work's result, and whether this caller joined one that was already running.
 
@@ -214,17 +221,13 @@ class SingleFlight(Generic[T]):
             LeaderFailedError: this caller had joined, and the work failed on another's terms (its
                 deadline, its budget, its cancellation); ask again.
         """
-        running = self._running.get(key)
-        if running is not None and running[0].done():
-            # Its callback has not run yet. Joining it again would spin, for nothing here would wait.
-            running = None
-        joined = running is not None
-        if running is None:
+        # Not one that is done, though its callback has not run yet: joining it would spin, for nothing would wait.
+        joined = self.is_running(key)
+        if not joined:
             task: asyncio.Task[T] = asyncio.ensure_future(work())
-            running = (task, [0])
-            self._running[key] = running
+            self._running[key] = (task, [0])
             task.add_done_callback(lambda ended: self._forget(key, ended))
-        task, waiting = running
+        task, waiting = self._running[key]
         waiting[0] += 1
         try:
             return await asyncio.shield(task), joined

@@ -219,6 +219,14 @@ class Ledger:
         """
         return self._write(work)
 
+    def transact_or_owe(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Do `work` in one transaction; what cannot be written now is written before the next one.
+
+        Raises:
+            LedgerError: it could not be written yet.
+        """
+        self._write_or_owe(work)
+
     def close(self) -> None:
         """Write what is owed and close the file."""
         with self._lock:

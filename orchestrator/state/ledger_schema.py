@@ -8,6 +8,7 @@
     corrections what a provider's record says an attempt cost more or less than was booked; at most
                 one for an attempt, never changed
     monthly     what is left of months that were compacted: sums of their requests and attempts
+    idempotency which request has an idempotency key of a tenant, until when; no text, only a hash of it
 
 Keys begin with what is new (the ids of requests sort by time, counters by period), so that a booking
 touches the same few pages of the file, whatever its size.
@@ -78,6 +79,11 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
         # What was expected of a prompt, to learn from what the provider counted.
         "ALTER TABLE attempts ADD COLUMN input_expected_tokens INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE attempts ADD COLUMN script TEXT NOT NULL DEFAULT ''",
+        """CREATE TABLE idempotency (
+            tenant TEXT NOT NULL, key TEXT NOT NULL, request_hash TEXT NOT NULL, operation_id TEXT NOT NULL,
+            process TEXT NOT NULL, state TEXT NOT NULL, until TEXT NOT NULL,
+            PRIMARY KEY (tenant, key)) WITHOUT ROWID""",
+        "CREATE INDEX idempotency_by_until ON idempotency (state, until)",
     ),
 }
 

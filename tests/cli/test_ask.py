@@ -59,6 +59,19 @@ def test_stdin_that_is_not_utf8_is_refused_with_what_to_do(run, practice):
     assert not practice.requests
 
 
+def test_a_key_gets_the_same_answer_again_and_another_question_exits_2(run, practice):
+    """--idempotency-key: the line about the second answer says that it was replayed, for nothing."""
+    wanted = ("--idempotency-key", "order-17", "--no-cache", "--no-stream")
+    first = run("ask", "hello", *wanted)
+    again = run("ask", "hello", *wanted)
+    assert again.out == first.out
+    assert "· $0.00 · replayed ·" in again.err
+    other = run("ask", "goodbye", *wanted)
+    assert other.code == 2
+    assert "use a new key for a new request" in other.err
+    assert len(practice.requests) == 1
+
+
 def test_an_empty_stdin_is_a_usage_error(run, practice):
     """Nothing to ask is said at once."""
     ran = run("ask", stdin=b"  \n")

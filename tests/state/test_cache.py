@@ -63,6 +63,7 @@ DOES_NOT = {
     "deadline_s": 17.0,
     "profile": "background",
     "cache": CacheUse.REFRESH,
+    "idempotency_key": "order-17",
 }
 """Who asks within a tenant, and how patiently, changes nothing about what is asked."""
 
