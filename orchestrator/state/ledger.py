@@ -46,6 +46,8 @@ T = TypeVar("T")
 
 KEEP_DAYS_MIN = 62
 """Two whole months: what budgets count now is never rolled up."""
+_STALE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""After these the file is opened anew: whoever mends it need not restart the program."""
 _BACKOFF_MIN_S = 0.0001
 _BACKOFF_MAX_S = 0.002
 
@@ -278,6 +280,8 @@ class Ledger:
                     connection.execute("ROLLBACK")
                 raise
         except (sqlite3.Error, OSError) as exc:
+            if getattr(exc, "sqlite_errorcode", 0) & 0xFF in _STALE:
+                self._disconnect()
             raise self._explained(exc) from exc
 
     def _patiently(self, work: Callable[[], T]) -> T:
