@@ -77,10 +77,10 @@ def fiu_run() -> str:
 
 def system_command(name: str, *, package: str) -> str:
     """Return the path of a command; as root on Debian its package is installed first."""
-    if shutil.which(name) is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        if _apt_get("install", "-y", package):
-            _apt_get("update")
-            _apt_get("install", "-y", package)
+    may_install = shutil.which(name) is None and os.geteuid() == 0 and shutil.which("apt-get")
+    if may_install and _apt_get("install", "-y", package):
+        _apt_get("update")
+        _apt_get("install", "-y", package)
     found = shutil.which(name)
     if found is None:
         reason = f"{name} is missing and could not be installed: apt-get install {package}"

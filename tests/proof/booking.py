@@ -121,8 +121,9 @@ def assert_balanced(path: Path) -> None:
     """Every counter is the sum of its rows, and the file is whole."""
     with LedgerReader(path) as reader:
         found = verify(reader, now=datetime.now(UTC))
-    assert found.differences == ()
-    assert rows(path, "PRAGMA quick_check") == [("ok",)]
+    assert found.differences == (), found.differences
+    whole = rows(path, "PRAGMA quick_check")
+    assert whole == [("ok",)], whole
 
 
 def assert_kept(path: Path, diary: Path) -> None:
@@ -131,12 +132,12 @@ def assert_kept(path: Path, diary: Path) -> None:
     attempts = dict(rows(path, "SELECT operation_id, cost_nusd FROM attempts"))
     operations = dict(rows(path, "SELECT id, cost_nusd FROM operations"))
     lost = [name for name, *_ in Diary.read(diary, "held") if name not in held and name not in attempts]
-    assert lost == []
+    assert lost == [], lost
     for kind, kept in (("settled", attempts), ("closed", operations)):
         wrong = [(name, cost) for name, cost in Diary.read(diary, kind) if kept.get(name) != int(cost)]
-        assert wrong == []
+        assert wrong == [], (kind, wrong)
     again = [name for name, _ in Diary.read(diary, "settled") if name in held]
-    assert again == [], "settled and still held"
+    assert again == [], ("settled and still held", again)
 
 
 def reconcile(path: Path, ledger: Ledger, policy: OrphanPolicy = OrphanPolicy.BOUND) -> tuple[Settled, ...]:
@@ -158,10 +159,10 @@ def assert_orphans_settle_once(path: Path, limits: Limits) -> int:
     with closing(open_ledger(path, limits)) as ledger:
         settled = reconcile(path, ledger)
         after = content(path)
-        assert reconcile(path, ledger) == ()
-    assert len(settled) == left
-    assert after["holds"] == []
-    assert content(path) == after
+        again = reconcile(path, ledger)
+    assert again == (), again
+    assert (len(settled), after["holds"]) == (left, [])
+    assert content(path) == after, "looking again changed something"
     assert_balanced(path)
     return left
 

@@ -12,7 +12,11 @@ from datetime import date
 from orchestrator import CacheUse, Orchestrator, load_config
 from orchestrator.errors import OrchestratorError
 
+TODAY = date(2026, 11, 23)
 TENANT = "acme"
+WAYS = (
+    "async", "async", "stream", "abandoned", "cancelled", "tools", "sync", "late", "batch", "repeated",
+)  # fmt: skip
 TOOL = {
     "type": "function",
     "function": {
@@ -26,7 +30,7 @@ async def one(orchestrator: Orchestrator, chance: random.Random, number: int) ->
     """Ask once, in a way and with an end that chance decides."""
     wanted = {"tenant": TENANT, "cache": CacheUse.OFF, "max_tokens": chance.randint(20, 200), "deadline_s": 5}
     prompt = f"Câu hỏi {number}: đơn hàng DH{chance.randint(1000, 9999)} đang ở đâu?"
-    way = chance.choice(("async", "async", "stream", "abandoned", "cancelled", "tools", "sync", "late"))
+    way = chance.choice(WAYS)
     with contextlib.suppress(OrchestratorError, TimeoutError):
         if way == "stream":
             async for _ in orchestrator.stream(prompt, **wanted):
@@ -41,6 +45,16 @@ async def one(orchestrator: Orchestrator, chance: random.Random, number: int) ->
             )
         elif way == "tools":
             await orchestrator.acomplete(prompt, tools=[TOOL], **wanted)
+        elif way == "batch":
+            prompts = [f"{prompt} {part}" for part in range(3)]
+            await orchestrator.chat_model(**wanted).abatch(prompts, return_exceptions=True)
+        elif way == "repeated":
+            # Three callers with one question, of a few: one asks, the others join it or find it kept.
+            again = {**wanted, "cache": CacheUse.USE, "max_tokens": 50}
+            asked = [
+                orchestrator.acomplete(f"Giờ mở cửa của cửa hàng {number % 7}?", **again) for _ in range(3)
+            ]
+            await asyncio.gather(*asked, return_exceptions=True)
         elif way == "sync":
             await asyncio.to_thread(orchestrator.complete, prompt, **wanted)
         elif way == "late":
@@ -64,7 +78,7 @@ async def spend(orchestrator: Orchestrator, *, seed: int, calls: int, in_flight:
 def main() -> None:
     """Spend from a process of its own; it says `ready` and waits for a line before it begins."""
     path, seed, calls = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    with Orchestrator(load_config(path, today=date(2026, 11, 23))) as orchestrator:
+    with Orchestrator(load_config(path, today=TODAY)) as orchestrator:
         orchestrator.warm_up()
         print("ready", flush=True)
         sys.stdin.readline()
