@@ -42,7 +42,9 @@ def practice():
 def day(make_orchestrator, practice):
     """A day's traffic, reconciled; the path of its ledger."""
     # A budget that is not in the way: what is compared here is the bill.
-    orchestrator = make_orchestrator({**CHANGES, "budgets": {"limits": [{"scope": "all", "day": 1000}], "tiers": []}})
+    orchestrator = make_orchestrator(
+        {**CHANGES, "budgets": {"limits": [{"scope": "all", "day": 1000}], "tiers": []}}
+    )
     orchestrator.warm_up()
     config = orchestrator.config
     with trouble(practice, seed=11):
@@ -75,7 +77,11 @@ def assert_equal_to_the_bill(attempts, charges):
 
     # Nothing was booked as known that no provider charged.
     billed = {charge.request_id for charge in charges}
-    invented = [upstream for upstream, (cost, source) in by_id.items() if source in KNOWN and cost and upstream not in billed]
+    invented = [
+        upstream
+        for upstream, (cost, source) in by_id.items()
+        if source in KNOWN and cost and upstream not in billed
+    ]
     assert invented == []
 
     # A charge whose id never arrived belongs to an attempt without an id, booked at its bound: each to its own,

@@ -19,15 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import booking
 import pytest
+import spender
 
 from orchestrator import Orchestrator
 from orchestrator.money import nano_usd
 from orchestrator.practice import Fault, PracticeServer
 from orchestrator.practice.bill import Delivered
-
-import booking
-import spender
 
 LIMIT = nano_usd("0.05")
 CHANGES = {
@@ -188,9 +187,7 @@ def test_a_limit_that_a_reload_lowers_holds_from_the_next_admission_on(
     before = orchestrator._state.ledger.limits
     lower = make_config(lowered)
     with ThreadPoolExecutor(1) as pool, trouble(practice, seed=7):
-        spending = pool.submit(
-            asyncio.run, spender.spend(orchestrator, seed=7, calls=400, in_flight=40)
-        )
+        spending = pool.submit(asyncio.run, spender.spend(orchestrator, seed=7, calls=400, in_flight=40))
         while booking.rows(path, "SELECT COUNT(DISTINCT operation_id) < 30 FROM admissions")[0][0]:
             assert not spending.done()
             threading.Event().wait(0.005)

@@ -33,7 +33,13 @@ from orchestrator.policy.budgets import BudgetSettings, Limits, Window, period_o
 from orchestrator.state.ledger import KEEP_DAYS_MIN, Claim, Ledger, LedgerSettings, Operation
 from orchestrator.state.ledger_compact import compact, first_kept_day
 from orchestrator.state.ledger_read import LedgerReader
-from orchestrator.state.ledger_reconcile import Assumed, OrphanPolicy, correct_cost, find_orphans, settle_orphans
+from orchestrator.state.ledger_reconcile import (
+    Assumed,
+    OrphanPolicy,
+    correct_cost,
+    find_orphans,
+    settle_orphans,
+)
 from orchestrator.state.ledger_verify import verify
 
 ZONE = "Asia/Ho_Chi_Minh"
