@@ -46,8 +46,6 @@ T = TypeVar("T")
 
 KEEP_DAYS_MIN = 62
 """Two whole months: what budgets count now is never rolled up."""
-_STALE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-"""After these the file is opened anew: whoever mends it need not restart the program."""
 _BACKOFF_MIN_S = 0.0001
 _BACKOFF_MAX_S = 0.002
 
@@ -280,7 +278,9 @@ class Ledger:
                     connection.execute("ROLLBACK")
                 raise
         except (sqlite3.Error, OSError) as exc:
-            if getattr(exc, "sqlite_errorcode", 0) & 0xFF in _STALE:
+            # A connection that began read-only stays so, also when the file was made writable. After no other
+            # error: closing writes the log back, and on a disk that fails that may lose what was booked.
+            if getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
                 self._disconnect()
             raise self._explained(exc) from exc
 
