@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -63,6 +65,34 @@ class ManualClock:
 def clock() -> ManualClock:
     """A clock of the test's own."""
     return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def fiu_run() -> str:
+    """The path of libfiu's `fiu-run`, which makes system calls fail; installed here where that is possible.
+
+    Where it cannot be had the test is skipped, but in CI it fails: what is not run proves nothing.
+    """
+    return system_command("fiu-run", package="fiu-utils")
+
+
+def system_command(name: str, *, package: str) -> str:
+    """Return the path of a command; as root on Debian its package is installed first."""
+    may_install = shutil.which(name) is None and os.geteuid() == 0 and shutil.which("apt-get")
+    if may_install and _apt_get("install", "-y", package):
+        _apt_get("update")
+        _apt_get("install", "-y", package)
+    found = shutil.which(name)
+    if found is None:
+        reason = f"{name} is missing and could not be installed: apt-get install {package}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return found
+
+
+def _apt_get(*words: str) -> int:
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(["apt-get", *words], env=quiet, capture_output=True, check=False, timeout=300)
+    return done.returncode
 
 
 @pytest.fixture(scope="session")

@@ -324,6 +324,10 @@ class Ledger:
                     connection.execute("ROLLBACK")
                 raise
         except (sqlite3.Error, OSError) as exc:
+            # A connection that began read-only stays so, also when the file was made writable. After no other
+            # error: closing writes the log back, and on a disk that fails that may lose what was booked.
+            if getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+                self._disconnect()
             raise self._explained(exc) from exc
 
     def _patiently(self, work: Callable[[], T]) -> T:

@@ -12,6 +12,7 @@ from datetime import date
 from orchestrator import CacheUse, Orchestrator, load_config
 from orchestrator.errors import OrchestratorError
 
+TODAY = date(2026, 11, 23)
 TENANT = "acme"
 TOOL = {
     "type": "function",
@@ -26,27 +27,56 @@ async def one(orchestrator: Orchestrator, chance: random.Random, number: int) ->
     """Ask once, in a way and with an end that chance decides."""
     wanted = {"tenant": TENANT, "cache": CacheUse.OFF, "max_tokens": chance.randint(20, 200), "deadline_s": 5}
     prompt = f"Câu hỏi {number}: đơn hàng DH{chance.randint(1000, 9999)} đang ở đâu?"
-    way = chance.choice(("async", "async", "stream", "abandoned", "cancelled", "tools", "sync", "late"))
     with contextlib.suppress(OrchestratorError, TimeoutError):
-        if way == "stream":
-            async for _ in orchestrator.stream(prompt, **wanted):
-                pass
-        elif way == "abandoned":
-            async with orchestrator.stream(prompt, **wanted) as stream:
-                async for _ in stream:
-                    break
-        elif way == "cancelled":
-            await asyncio.wait_for(
-                orchestrator.acomplete(prompt, **wanted), timeout=chance.uniform(0.0, 0.05)
-            )
-        elif way == "tools":
-            await orchestrator.acomplete(prompt, tools=[TOOL], **wanted)
-        elif way == "sync":
-            await asyncio.to_thread(orchestrator.complete, prompt, **wanted)
-        elif way == "late":
-            await orchestrator.acomplete(prompt, **{**wanted, "deadline_s": chance.uniform(0.01, 0.2)})
-        else:
-            await orchestrator.acomplete(prompt, **wanted)
+        await chance.choice(WAYS)(orchestrator, prompt, wanted, chance)
+
+
+async def plain(orchestrator: Orchestrator, prompt: str, wanted: dict, chance: random.Random) -> None:
+    await orchestrator.acomplete(prompt, **wanted)
+
+
+async def streamed(orchestrator: Orchestrator, prompt: str, wanted: dict, chance: random.Random) -> None:
+    async for _ in orchestrator.stream(prompt, **wanted):
+        pass
+
+
+async def abandoned(orchestrator: Orchestrator, prompt: str, wanted: dict, chance: random.Random) -> None:
+    async with orchestrator.stream(prompt, **wanted) as stream:
+        async for _ in stream:
+            break
+
+
+async def cancelled(orchestrator: Orchestrator, prompt: str, wanted: dict, chance: random.Random) -> None:
+    await asyncio.wait_for(orchestrator.acomplete(prompt, **wanted), timeout=chance.uniform(0.0, 0.05))
+
+
+async def late(orchestrator: Orchestrator, prompt: str, wanted: dict, chance: random.Random) -> None:
+    await orchestrator.acomplete(prompt, **{**wanted, "deadline_s": chance.uniform(0.01, 0.2)})
+
+
+async def with_tools(orchestrator: Orchestrator, prompt: str, wanted: dict, chance: random.Random) -> None:
+    await orchestrator.acomplete(prompt, tools=[TOOL], **wanted)
+
+
+async def in_a_thread(orchestrator: Orchestrator, prompt: str, wanted: dict, chance: random.Random) -> None:
+    await asyncio.to_thread(orchestrator.complete, prompt, **wanted)
+
+
+async def in_a_batch(orchestrator: Orchestrator, prompt: str, wanted: dict, chance: random.Random) -> None:
+    """Through LangChain, three at once."""
+    prompts = [f"{prompt} {part}" for part in range(3)]
+    await orchestrator.chat_model(**wanted).abatch(prompts, return_exceptions=True)
+
+
+async def repeated(orchestrator: Orchestrator, prompt: str, wanted: dict, chance: random.Random) -> None:
+    """Three callers with one question, of a few: one asks, the others join it or find it kept."""
+    again = {**wanted, "cache": CacheUse.USE, "max_tokens": 50}
+    question = f"Giờ mở cửa của cửa hàng {chance.randint(1, 7)}?"
+    asked = [orchestrator.acomplete(question, **again) for _ in range(3)]
+    await asyncio.gather(*asked, return_exceptions=True)
+
+
+WAYS = (plain, plain, streamed, abandoned, cancelled, late, with_tools, in_a_thread, in_a_batch, repeated)
 
 
 async def spend(orchestrator: Orchestrator, *, seed: int, calls: int, in_flight: int) -> None:
@@ -64,7 +94,7 @@ async def spend(orchestrator: Orchestrator, *, seed: int, calls: int, in_flight:
 def main() -> None:
     """Spend from a process of its own; it says `ready` and waits for a line before it begins."""
     path, seed, calls = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    with Orchestrator(load_config(path, today=date(2026, 11, 23))) as orchestrator:
+    with Orchestrator(load_config(path, today=TODAY)) as orchestrator:
         orchestrator.warm_up()
         print("ready", flush=True)
         sys.stdin.readline()

@@ -13,19 +13,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import booking
 import pytest
+import spender
 
 from orchestrator import Orchestrator
 from orchestrator.money import nano_usd
 from orchestrator.practice import Fault, PracticeServer
 from orchestrator.practice.bill import Delivered
-
-sys.path.insert(0, str(Path(__file__).parent))
-import spender
 
 LIMIT = nano_usd("0.05")
 CHANGES = {
@@ -170,6 +171,42 @@ def test_in_several_processes_on_one_ledger(
     assert_nothing_is_missing_from_the_books(path, practice)
     if not kill:
         assert rows(path, "SELECT COUNT(*) FROM holds") == [(0,)]
+
+
+@pytest.mark.timeout(300)
+def test_a_limit_that_a_reload_lowers_holds_from_the_next_admission_on(
+    make_orchestrator, make_config, practice: PracticeServer
+) -> None:
+    """Every hold is noted by the file itself, in its own transaction, with what the counters then say."""
+    first, lowered = (_with_limit(dollars) for dollars in (0.05, 0.02))
+    orchestrator: Orchestrator = make_orchestrator(first)
+    orchestrator.warm_up()
+    path = Path(orchestrator.config.settings.ledger.path)
+    orchestrator._state.ledger.check_writable()
+    booking.audit(path)
+    before = orchestrator._state.ledger.limits
+    lower = make_config(lowered)
+    with ThreadPoolExecutor(1) as pool, trouble(practice, seed=7):
+        spending = pool.submit(asyncio.run, spender.spend(orchestrator, seed=7, calls=400, in_flight=40))
+        while booking.rows(path, "SELECT COUNT(DISTINCT operation_id) < 30 FROM admissions")[0][0]:
+            assert not spending.done()
+            threading.Event().wait(0.005)
+        in_flight = booking.rows(path, "SELECT COUNT(*) FROM holds")[0][0]
+        orchestrator.reload(lower)
+        since = datetime.now(UTC).isoformat()
+        spending.result(200)
+    after = orchestrator._state.ledger.limits
+    orchestrator.close()
+    assert in_flight > 0, "nothing was under way"
+    assert booking.rows(path, "SELECT COUNT(*) > 0 FROM admissions WHERE held_at > ?", since) == [(1,)]
+    assert booking.over_limit(path, before) == []
+    assert booking.over_limit(path, after, since=since) == []
+    booking.assert_balanced(path)
+
+
+def _with_limit(dollars: float) -> dict:
+    limits = [{"scope": "tenant:acme", "day": dollars}, {"scope": "all", "day": 10}]
+    return {**CHANGES, "budgets": {"limits": limits, "tiers": []}}
 
 
 def start(config: Path, seed: int, environment: dict[str, str]) -> "subprocess.Popen[str]":

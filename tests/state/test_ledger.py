@@ -638,6 +638,20 @@ def test_a_read_only_file_is_refused(make, open_folder):
     open_folder.chmod(0o755)
 
 
+def test_a_file_that_was_made_writable_is_used_again_without_a_restart(make, open_folder):
+    path = open_folder / "ledger.sqlite3"
+    with unprivileged(open_folder):
+        make(where=path).hold(claim(1))
+    path.chmod(0o444)
+    ledger = make(where=path)
+    with unprivileged(open_folder):
+        with pytest.raises(LedgerError, match="make the file and its folder writable"):
+            ledger.hold(claim(2))
+        path.chmod(0o644)
+        ledger.hold(claim(3))
+    assert counted(ledger) == (0, 2 * BOUND)
+
+
 def test_a_file_locked_by_another_program_is_told_after_the_timeout(make, path):
     make().hold(claim())
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -1,0 +1,309 @@
+"""Processes that die right before and right after every single statement of the ledger.
+
+python commit_edges.py FOLDER
+
+For each verb of the ledger a process is forked that kills itself (-9) at the first statement, another
+at the second, and so on until one lives through the whole verb: so no edge is left out. Another process
+writes into the same file all the while. It prints how many died where, as JSON.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from booking import (
+    ANY_AGE,
+    Diary,
+    assert_balanced,
+    attempt_of,
+    audit,
+    claim_of,
+    ended,
+    limits_of,
+    open_ledger,
+    operation_of,
+    reconcile,
+    rows,
+)
+
+from orchestrator.calls import CostSource
+from orchestrator.clock import SystemClock
+from orchestrator.errors import BudgetExceededError
+from orchestrator.money import NanoUsd
+from orchestrator.state.ledger import Ledger
+from orchestrator.state.ledger_compact import compact
+from orchestrator.state.ledger_read import LedgerReader
+from orchestrator.state.ledger_reconcile import (
+    Assumed,
+    OrphanPolicy,
+    correct_cost,
+    find_orphans,
+    settle_orphans,
+)
+
+LIMITS = limits_of(all={"day": 10**12}, tenant={"day": 10**11})
+EDGES_MAX = 100
+LIVED, DIED = 0, -signal.SIGKILL
+
+
+class LongAgo(SystemClock):
+    """A day that may be compacted."""
+
+    def now(self) -> datetime:
+        return datetime(2025, 3, 31, 23, 59, 59, tzinfo=UTC)
+
+
+class Mortal(sqlite3.Connection):
+    """A connection whose process dies beside the statement with a certain number."""
+
+    statements = 0
+    dies_at = 0
+    dies_after = False
+    last_words: Callable[[str], None]
+
+    def execute(self, sql: str, *given: Any) -> sqlite3.Cursor:
+        return self._dangerously(sql, partial(super().execute, sql, *given))
+
+    def executemany(self, sql: str, *given: Any) -> sqlite3.Cursor:
+        return self._dangerously(sql, partial(super().executemany, sql, *given))
+
+    def _dangerously(self, sql: str, work: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
+        Mortal.statements += 1
+        if Mortal.statements != Mortal.dies_at or Mortal.dies_after:
+            try:
+                done = work()
+            except sqlite3.OperationalError:
+                Mortal.statements -= 1  # another process had the file; this one comes again
+                raise
+            if Mortal.statements != Mortal.dies_at:
+                return done
+        Mortal.last_words(sql.split(maxsplit=1)[0])
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("dead")
+
+
+class Verb:
+    """One thing that the ledger does: what comes before it, itself, and how its effect is seen."""
+
+    file: str | None = None
+    """A file of its own for each death, because it is made by the verb."""
+    is_one_transaction = True
+    clock = SystemClock()
+
+    def before(self, ledger: Ledger, operation: str) -> Any:
+        """Do what must be done before; nobody dies here."""
+        ledger.check_writable()
+
+    def do(self, ledger: Ledger, operation: str, given: Any) -> None:
+        raise NotImplementedError
+
+    seen = ""
+    """A query that finds a row when the verb is done."""
+
+
+class Open(Verb):
+    file = "new-{operation}.sqlite3"
+    is_one_transaction = False
+
+    def before(self, ledger, operation):
+        pass
+
+    def do(self, ledger, operation, given):
+        ledger.check_writable()
+
+
+class HoldMoney(Verb):
+    seen = "SELECT 1 FROM holds WHERE operation_id = ?"
+
+    def do(self, ledger, operation, given):
+        ledger.hold(claim_of(operation, bound=1000))
+
+
+class Refuse(Verb):
+    seen = "SELECT 1 FROM holds WHERE operation_id = ?"
+    is_one_transaction = False
+
+    def do(self, ledger, operation, given):
+        try:
+            ledger.hold(claim_of(operation, bound=10**12))
+        except BudgetExceededError:
+            return
+        raise AssertionError("it should not fit")
+
+
+class Settle(Verb):
+    seen = "SELECT 1 FROM attempts WHERE operation_id = ? AND cost_nusd = 400"
+
+    def before(self, ledger, operation):
+        return ledger.hold(claim_of(operation, bound=1000))
+
+    def do(self, ledger, operation, given):
+        ledger.settle(given, attempt_of(400))
+
+
+class SettleAgain(Settle):
+    is_one_transaction = False  # it has no effect
+
+    def before(self, ledger, operation):
+        hold = super().before(ledger, operation)
+        ledger.settle(hold, attempt_of(400))
+        return hold
+
+
+class SettleLate(Settle):
+    """The process was taken for dead, and was alive after all."""
+
+    seen = "SELECT 1 FROM corrections WHERE operation_id = ? AND cost_nusd = -600"
+
+    def before(self, ledger, operation):
+        ledger.check_writable()
+        ledger._process = "elsewhere:1:"
+        hold = super().before(ledger, operation)
+        reconcile(ledger.path, ledger)
+        return hold
+
+
+class Close(Verb):
+    seen = "SELECT 1 FROM operations WHERE id = ?"
+
+    def do(self, ledger, operation, given):
+        ledger.close_operation(operation_of(operation, cost=0, moment=datetime.now(UTC)))
+
+
+class SettleOrphans(Verb):
+    seen = "SELECT 1 FROM attempts JOIN operations ON id = operation_id WHERE operation_id = ? AND failure = 'orphaned'"
+
+    def before(self, ledger, operation):
+        ledger.check_writable()
+        ledger._process = "elsewhere:1:"
+        ledger.hold(claim_of(operation, bound=1000))
+        now = datetime.now(UTC)
+        with LedgerReader(ledger.path) as reader:
+            found = find_orphans(reader, now=now, older_than=ANY_AGE, time_zone="UTC")
+        return [one for one in found if one.hold.claim.operation_id == operation]
+
+    def do(self, ledger, operation, given):
+        settle_orphans(ledger, given, policy=OrphanPolicy.ESTIMATE, now=datetime.now(UTC))
+
+
+class Correct(Verb):
+    seen = "SELECT 1 FROM corrections WHERE operation_id = ?"
+
+    def before(self, ledger, operation):
+        hold = ledger.hold(claim_of(operation, bound=1000))
+        ledger.settle(hold, attempt_of(1000, source=CostSource.BOUND, upstream_id="gen-1"))
+        return Assumed(operation, 1, "p/m", "p", NanoUsd(1000), "gen-1")
+
+    def do(self, ledger, operation, given):
+        correct_cost(ledger, given, cost_nusd=NanoUsd(300), now=datetime.now(UTC))
+
+
+class Compact(Verb):
+    seen = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE operation_id = ?)"
+    clock = LongAgo()
+
+    def before(self, ledger, operation):
+        ledger.settle(ledger.hold(claim_of(operation, bound=1000)), attempt_of(400))
+        ledger.close_operation(operation_of(operation, cost=400, moment=self.clock.now()))
+
+    def do(self, ledger, operation, given):
+        compact(ledger, today=date(2026, 11, 23), keep_days=400)
+
+
+VERBS: tuple[type[Verb], ...] = (
+    Open, HoldMoney, Refuse, Settle, SettleAgain, SettleLate, Close, SettleOrphans, Correct, Compact,
+)  # fmt: skip
+
+
+def die(verb: Verb, path: Path, operation: str, at: int, after: bool, told: Path) -> int:
+    """Fork a process that does the verb and dies beside a statement; return how it ended."""
+    process = os.fork()
+    if process:
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    ended_as = 1
+    try:
+        sqlite3.connect = partial(sqlite3.connect, factory=Mortal)
+        ledger = open_ledger(path, LIMITS, clock=verb.clock)
+        given = verb.before(ledger, operation)
+        Mortal.statements, Mortal.dies_at, Mortal.dies_after = 0, at, after
+        Mortal.last_words = told.write_text
+        verb.do(ledger, operation, given)
+        ended_as = LIVED
+    except BaseException as error:  # noqa: BLE001 -- a child must end here, whatever it met
+        print(f"{type(verb).__name__} {at}: {error!r}", file=sys.stderr)
+    os._exit(ended_as)
+
+
+def judge(verb: Verb, path: Path, operation: str, last: str) -> None:
+    """After a death the file is balanced, and the verb is done or not begun: done from its COMMIT on."""
+    assert_balanced(path)
+    if verb.is_one_transaction and last:
+        found = bool(rows(path, verb.seen, operation))
+        assert found == (last == "COMMIT after"), (type(verb).__name__, last)
+
+
+def try_every_edge(verb: Verb, folder: Path, shared: Path) -> int:
+    name, deaths = type(verb).__name__, 0
+    for after in (False, True):
+        at, ended_as = 0, DIED
+        while ended_as == DIED:
+            at += 1
+            assert at <= EDGES_MAX, (name, "does not end")
+            operation = f"{name}-{after:d}-{at}"
+            path = folder / verb.file.format(operation=operation) if verb.file else shared
+            told = folder / "last-words"
+            told.write_text("")
+            ended_as = die(verb, path, operation, at, after, told)
+            assert ended_as in {LIVED, DIED}, (name, at, ended_as)
+            deaths += ended_as == DIED
+            if verb.file:  # whoever comes next finds a file that works
+                with closing(open_ledger(path, LIMITS)) as ledger:
+                    ledger.settle(ledger.hold(claim_of(operation, bound=10)), attempt_of(5))
+            last = f"{told.read_text()} {'after' if after else 'before'}" if ended_as == DIED else ""
+            judge(verb, path, operation, last)
+    return deaths
+
+
+def write_meanwhile(path: Path, diary: Diary) -> int:
+    """Fork a process that books without end."""
+    process = os.fork()
+    if process:
+        return process
+    try:
+        ledger, number = open_ledger(path, LIMITS), 0
+        while True:
+            number += 1
+            hold = ledger.hold(claim_of(f"other-{number}", bound=1000, tenant="b"))
+            diary.add("held", f"other-{number}")
+            ledger.settle(hold, attempt_of(number % 1000))
+            diary.add("settled", f"other-{number}", number % 1000)
+            SystemClock().pause(0.001)
+    finally:
+        os._exit(1)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    shared = folder / "ledger.sqlite3"
+    with closing(open_ledger(shared, LIMITS)) as ledger:
+        ledger.check_writable()
+    audit(shared)
+    deaths: Counter[str] = Counter()
+    with ended([write_meanwhile(shared, Diary(folder / "diary"))]):
+        for verb in VERBS:
+            deaths[verb.__name__] = try_every_edge(verb(), folder, shared)
+    print(json.dumps(deaths))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""A process that books while the calendar crosses an edge, jumps forward, and jumps back.
+
+python edge_of_time.py FOLDER NAME ZONE MOMENT...
+
+It runs under libfaketime: for each moment (UTC, `2026-10-31 16:59:58`) the clock is set to it, and the
+process books in six forks until it has booked for long enough behind the next full two seconds.
+"""
+
+import os
+import random
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from booking import Diary, attempt_of, claim_of, open_ledger
+
+from orchestrator.errors import BudgetExceededError
+from orchestrator.policy.budgets import BudgetSettings, Limits
+
+FORMAT = "%Y-%m-%d %H:%M:%S"
+AT_ONCE = 6
+BEHIND_S = 0.7
+
+
+def limits_in(zone: str) -> Limits:
+    """Return limits that a few dozen holds of each day and month reach."""
+    return Limits(
+        BudgetSettings(time_zone=zone, limits=[{"scope": "all", "day": "0.000060", "month": "0.000100"}])
+    )
+
+
+def jump(moment: datetime) -> None:
+    """Set the clock that libfaketime shows, by its `@` form: a start that counts from the process's own."""
+    clock = Path(os.environ["FAKETIME_TIMESTAMP_FILE"])
+    for _ in range(3):  # the form knows whole seconds only
+        shown = datetime.now(UTC)
+        if abs((moment - shown).total_seconds()) < 1:
+            return
+        began = datetime.strptime(clock.read_text().strip(), f"@{FORMAT}").replace(tzinfo=UTC)
+        new = clock.with_suffix(".new")
+        new.write_text((began + (moment - shown)).strftime(f"@{FORMAT}\n"))
+        new.replace(clock)
+    raise AssertionError(f"the clock shows {datetime.now(UTC)} and not {moment}")
+
+
+def book(folder: Path, zone: str, name: str, until_s: float) -> None:
+    """Hold, be under way for a while, settle."""
+    chance = random.Random(name)  # noqa: S311 -- repeatable, no secret
+    ledger, diary = open_ledger(folder / "ledger.sqlite3", limits_in(zone)), Diary(folder / "diary")
+    number = 0
+    while time.monotonic() < until_s:
+        number += 1
+        operation = f"{name}-{number}"
+        try:
+            hold = ledger.hold(claim_of(operation, bound=4000))
+        except BudgetExceededError:
+            diary.add("refused", operation)
+            time.sleep(0.01)
+            continue
+        diary.add("held", operation, hold.period.day, hold.period.month)
+        time.sleep(chance.uniform(0, 0.3))
+        cost = chance.randint(0, 1000)
+        ledger.settle(hold, attempt_of(cost))
+        diary.add("settled", operation, cost)
+    ledger.close()
+
+
+def fork(folder: Path, zone: str, name: str, until_s: float) -> int:
+    """Book in a process of its own."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        book(folder, zone, name, until_s)
+        os._exit(0)
+    except BaseException as wrong:  # noqa: BLE001 -- a child must end here, whatever it met
+        print(repr(wrong), flush=True)
+        os._exit(1)
+
+
+def main() -> None:
+    folder, name, zone = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    open_ledger(folder / "ledger.sqlite3", limits_in(zone)).check_writable()
+    for leg, text in enumerate(sys.argv[4:]):
+        jump(datetime.strptime(text, FORMAT).replace(tzinfo=UTC))
+        until_s = time.monotonic() + 2 + BEHIND_S
+        # Processes of one thread each: libfaketime reads its file without a lock.
+        children = [fork(folder, zone, f"{name}-{leg}-{number}", until_s) for number in range(AT_ONCE)]
+        for child in children:
+            assert os.waitpid(child, 0)[1] == 0
+
+
+if __name__ == "__main__":
+    main()
