@@ -31,22 +31,20 @@ from orchestrator.clock import Clock, SystemClock
 from orchestrator.config import Config, load_config
 from orchestrator.config_watch import ConfigWatch
 from orchestrator.errors import (
-    BudgetExceededError,
     DeadlineExceededError,
     LedgerError,
     OrchestratorError,
-    PromptTooLargeError,
-    UnavailableError,
 )
 from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.metering import Meter, Payer
 from orchestrator.gateway.router import Connections, Emit, Gateway
 from orchestrator.gateway.walk import State, Terms, Walk
-from orchestrator.money import ZERO_NUSD, NanoUsd
+from orchestrator.money import ZERO_NUSD
 from orchestrator.policy.budgets import BudgetTierSettings, Limits, Window, scopes_of, tier_for
 from orchestrator.policy.estimate import measure
 from orchestrator.policy.failures import FailureKind, RetryProfile
 from orchestrator.policy.routing import Rules, UseCaseSettings, Vitals, needs_of, rank
+from orchestrator.refusals import no_candidates
 from orchestrator.reply_stream import ReplyStream
 from orchestrator.state.cache import LeaderFailedError, ReplyCache, SingleFlight, key_of
 from orchestrator.state.health import CircuitState, Health
@@ -375,7 +373,7 @@ class Orchestrator:
         )
         plan = replace(plan, excluded=(*off, *plan.excluded))
         if not plan.candidates:
-            raise self._no_candidates(call, plan, rules)
+            raise no_candidates(config, request, plan, rules)
         return plan
 
     def _budget_tier(self, config: Config) -> BudgetTierSettings | None:
@@ -393,30 +391,6 @@ class Orchestrator:
                 circuit_open=seen.circuit is CircuitState.OPEN,
             )
         return vitals
-
-    def _no_candidates(self, call: _Call, plan: Plan, rules: Rules) -> OrchestratorError:
-        usable = call.core.config.catalog.deployments
-        relevant = [
-            one
-            for one in plan.excluded
-            if one.deployment in usable and (rules.pinned is None or one.deployment in rules.pinned)
-        ]
-        if relevant and all(one.too_small for one in relevant):
-            first = relevant[0]
-            return PromptTooLargeError(
-                f"the prompt is too long: {first.deployment} {first.reason}; shorten it"
-            )
-        needed = min((one.needed_nusd for one in relevant if one.needed_nusd is not None), default=None)
-        if needed is not None:
-            own = call.request.max_cost_nusd
-            scope, limit = rules.ceiling or ("max_cost_nusd", NanoUsd(0))
-            if own is not None and (rules.ceiling is None or own < limit):
-                scope, limit = "max_cost_nusd of this request", own
-            return BudgetExceededError(
-                scope=scope, window="request", limit=limit, left=limit, needed=needed, resets_at=None
-            )
-        told = "; ".join(f"{one.deployment}: {one.reason}" for one in (relevant or plan.excluded))
-        return UnavailableError(f"no deployment may serve this request ({told or 'none is configured'})")
 
     def _walk(self, call: _Call, plan: Plan, *, stream: bool) -> Walk:
         terms = Terms(
