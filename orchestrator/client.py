@@ -8,6 +8,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -46,6 +47,7 @@ from orchestrator.policy.failures import FailureKind, RetryProfile
 from orchestrator.policy.routing import Rules, UseCaseSettings, Vitals, needs_of, rank
 from orchestrator.refusals import no_candidates
 from orchestrator.reply_stream import ReplyStream
+from orchestrator.state.admission import Admission, Load
 from orchestrator.state.cache import LeaderFailedError, ReplyCache, SingleFlight, key_of
 from orchestrator.state.health import CircuitState, Health
 from orchestrator.state.ledger import Ledger, Standing
@@ -105,6 +107,7 @@ class Orchestrator:
             limits=RateLimits(clock=self._clock),
             clock=self._clock,
         )
+        self._admission = Admission(config.settings.overload, clock=self._clock)
         self._flights: SingleFlight[ChatReply] = SingleFlight()
         self._core = self._make_core(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=self._clock) if watch else None
@@ -204,6 +207,10 @@ class Orchestrator:
         """Return the circuit of every deployment that was asked so far."""
         return self._state.health.circuits()
 
+    def load(self) -> Load:
+        """Return how many requests are under way in this process, and how many wait for a place."""
+        return self._admission.load
+
     def reload(self, config: Config) -> None:
         """Use another configuration from the next request on; requests under way keep theirs."""
         old = self._core.config.settings
@@ -211,6 +218,7 @@ class Orchestrator:
         cache = self._core.cache if new.cache == old.cache else ReplyCache(new.cache)
         self._state.ledger.limits = Limits(new.budgets)
         self._state.health.adopt(new.circuit_breaker)
+        self._admission.adopt(new.overload)
         self._core = self._make_core(config, cache)
         for name in ("ledger", "local_model"):
             if getattr(old, name) != getattr(new, name):
@@ -315,9 +323,9 @@ class Orchestrator:
         error: BaseException | None = None
         try:
             async with asyncio.timeout(call.deadline_s):
-                plan = self._plan(call)
-                walk = self._walk(call, plan, stream=emit is not None)
-                answer = await call.core.gateway.run(walk, emit=emit)
+                async with self._place(call):
+                    walk = self._walk(call, self._plan(call), stream=emit is not None)
+                    answer = await call.core.gateway.run(walk, emit=emit)
             reply = replies.from_walk(
                 walk, answer, latency_s=self._elapsed_s(call), started_at=call.started_at
             )
@@ -339,6 +347,10 @@ class Orchestrator:
                 walk.finish()
             self._book(call, walk, reply, error)
         return reply
+
+    def _place(self, call: _Call) -> AbstractAsyncContextManager[None]:
+        left_s = call.deadline_s - self._elapsed_s(call)
+        return self._admission.place(call.request.tenant, background=call.profile.background, left_s=left_s)
 
     def _plan(self, call: _Call) -> Plan:
         config = call.core.config

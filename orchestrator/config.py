@@ -36,6 +36,7 @@ from orchestrator.policy.failures import RetryProfile
 from orchestrator.policy.routing import RoutingSettings, UseCaseSettings
 from orchestrator.prices import ASSUMED, Asked, PriceBook, PricesSettings, end_notice
 from orchestrator.settings import Name, Settings
+from orchestrator.state.admission import OverloadSettings
 from orchestrator.state.cache import CacheSettings
 from orchestrator.state.health import CircuitSettings
 from orchestrator.state.ledger import LedgerSettings
@@ -65,6 +66,8 @@ class RootSettings(Settings):
     """How deployments are chosen, for every use case."""
     retry_profiles: Mapping[Name, RetryProfile] = Field(min_length=1)
     """How patient requests are, by name."""
+    overload: OverloadSettings = OverloadSettings()
+    """How much this process takes on at once."""
     circuit_breaker: CircuitSettings = CircuitSettings()
     """When a failing deployment is left alone."""
     budgets: BudgetSettings = BudgetSettings()

@@ -20,7 +20,7 @@ from orchestrator.calls import (
 )
 from orchestrator.catalog import Tier
 from orchestrator.config import Config
-from orchestrator.errors import BudgetExceededError
+from orchestrator.errors import BudgetExceededError, OverloadedError
 from orchestrator.gateway.answers import Answer
 from orchestrator.gateway.walk import Walk
 from orchestrator.money import ZERO_NUSD
@@ -177,4 +177,5 @@ def _outcome(reply: ChatReply | None, error: BaseException | None) -> Outcome:
         return Outcome.SUCCEEDED
     if isinstance(error, asyncio.CancelledError):
         return Outcome.CANCELLED
-    return Outcome.REFUSED if isinstance(error, BudgetExceededError) else Outcome.FAILED
+    refused = isinstance(error, BudgetExceededError | OverloadedError)
+    return Outcome.REFUSED if refused else Outcome.FAILED
