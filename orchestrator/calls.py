@@ -21,6 +21,9 @@ from orchestrator.wire_shape import check_format, check_parts, check_tools, mess
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape."""
 
+LANGUAGES = ("vi", "en")
+"""Of what is said to people."""
+
 
 class CacheUse(StrEnum):
     """What a request wants of the cache."""
@@ -36,6 +39,8 @@ class CacheState(StrEnum):
     MISS = "miss"
     HIT = "hit"
     JOINED = "joined"
+    STALE = "stale"
+    """It had only an answer that is too old, and nobody else had any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,10 @@ class ChatRequest:
     profile: str | None = None
     """A retry profile of config.yaml; the use case's own when None."""
     cache: CacheUse = CacheUse.USE
+    graceful: bool | None = None
+    """When nobody answers: True is an apology as a reply, False an error, None what the use case says."""
+    language: str | None = None
+    """Of that apology, `vi` or `en`; seen from the prompt when None."""
     sampling: Sampling = field(default_factory=Sampling)
 
     @classmethod
@@ -128,6 +137,7 @@ def _check(request: ChatRequest) -> None:
     """Check a whole request; one that `dataclasses.replace` has changed is checked again."""
     _check_ranges(request)
     _check_names(request)
+    _check_apology(request)
     check_tools(request.sampling.tools or ())
     check_format(request.sampling.response_format)
     check_parts(request.messages)
@@ -189,6 +199,15 @@ def _check_names(request: ChatRequest) -> None:
             continue
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
             raise InvalidRequestError(f"'{name}' must be a name, got {value!r}")
+
+
+def _check_apology(request: ChatRequest) -> None:
+    if not isinstance(request.graceful, bool | None):
+        raise InvalidRequestError(f"'graceful' must be True, False or None, got {request.graceful!r}")
+    if request.language is not None and request.language not in LANGUAGES:
+        raise InvalidRequestError(
+            f"'language' must be one of {', '.join(LANGUAGES)}, got {request.language!r}"
+        )
 
 
 def _check_plain(request: ChatRequest) -> None:
@@ -358,3 +377,5 @@ class ChatReply:
     latency_s: float = 0.0
     created_at: datetime = _LONG_AGO
     plan: Plan | None = None
+    apology: bool = False
+    """Nobody answered: the text is a message for people, and no answer to the prompt."""

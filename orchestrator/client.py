@@ -6,6 +6,7 @@ held before each attempt and settled after it. `Orchestrator._ask` reads as thes
 
 import asyncio
 import logging
+import math
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,7 +24,6 @@ from orchestrator.calls import (
     Candidate,
     ChatReply,
     ChatRequest,
-    Excluded,
     Message,
     Plan,
     Usage,
@@ -35,18 +35,19 @@ from orchestrator.errors import (
     DeadlineExceededError,
     LedgerError,
     OrchestratorError,
+    UnavailableError,
 )
 from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.metering import Meter, Payer
 from orchestrator.gateway.router import Connections, Emit, Gateway
 from orchestrator.gateway.walk import State, Terms, Walk
-from orchestrator.money import ZERO_NUSD
-from orchestrator.policy.budgets import BudgetTierSettings, Limits, Window, scopes_of, tier_for
-from orchestrator.policy.estimate import measure
+from orchestrator.money import ZERO_NUSD, NanoUsd
+from orchestrator.planning import plan_for
+from orchestrator.policy.budgets import Limits
 from orchestrator.policy.failures import FailureKind, RetryProfile
-from orchestrator.policy.routing import Rules, UseCaseSettings, Vitals, needs_of, rank
-from orchestrator.refusals import no_candidates
-from orchestrator.reply_stream import ReplyStream
+from orchestrator.policy.last_resort import apologises, apology, why_stale
+from orchestrator.policy.routing import UseCaseSettings
+from orchestrator.reply_stream import Reader, ReplyStream
 from orchestrator.state.admission import Admission, Load
 from orchestrator.state.cache import LeaderFailedError, ReplyCache, SingleFlight, key_of
 from orchestrator.state.health import CircuitState, Health
@@ -83,6 +84,20 @@ class _Call:
     started_at: datetime
     started_s: float
     deadline_s: float
+    stale: ChatReply | None = None
+    """What the cache has that is too old to be repeated while anybody answers."""
+
+
+@dataclass(slots=True)
+class _Way:
+    """How far a call has come."""
+
+    walk: Walk | None = None
+
+    @property
+    def spent_nusd(self) -> NanoUsd:
+        """Return what it cost so far."""
+        return ZERO_NUSD if self.walk is None else self.walk.spent_nusd
 
 
 class Orchestrator:
@@ -225,8 +240,9 @@ class Orchestrator:
                 logger.warning("a changed '%s' in config.yaml takes effect after a restart", name)
 
     def warm_up(self) -> None:
-        """Load what the first request would load, LiteLLM above all, which takes seconds."""
+        """Load and open what requests will need, LiteLLM above all, which takes seconds."""
         self._loop.run(self._core.gateway.warm_up())
+        self._loop.run(self._state.ledger.aopen())
 
     def close(self) -> None:
         """Cancel what runs, book it, and close everything. Closing twice does nothing."""
@@ -259,47 +275,69 @@ class Orchestrator:
 
     def _call(self, request: ChatRequest) -> _Call:
         core = self._core
-        profile = core.config.profile_of(request)
         return _Call(
             id=new_operation_id(self._clock.now()),
             request=request,
             core=core,
             use_case=core.config.use_case_of(request),
-            profile=profile,
+            profile=core.config.profile_of(request),
             started_at=self._clock.now(),
             started_s=self._clock.monotonic_s(),
-            deadline_s=request.deadline_s or profile.deadline_s,
+            deadline_s=core.config.deadline_s_of(request),
         )
 
     async def _serve(self, request: ChatRequest, emit: Emit | None = None) -> ChatReply:
-        """Answer from the cache, with a request like it that is under way, or by asking."""
+        """Answer; where nobody can, apologise to those who want that, else raise what went wrong."""
         call = self._call(request)
-        ttl_s = (
-            call.use_case.cache_ttl_s
-            if call.use_case.cache_ttl_s is not None
-            else call.core.cache.settings.ttl_s
-        )
-        if request.cache is CacheUse.OFF or not call.core.cache.settings.enabled or ttl_s == 0:
-            return await self._ask(call, emit)
-        key = key_of(request)
-        stored = call.core.cache.get(key) if request.cache is CacheUse.USE else None
-        kept = replies.unpack(stored) if stored is not None else None
-        if kept is not None:
-            return self._repeat(call, kept, CacheState.HIT, emit)
+        reader = None if emit is None else Reader(emit)
+        try:
+            return await self._answer(call, reader)
+        except UnavailableError as exc:
+            if not apologises(request, call.use_case) or (reader is not None and reader.has_read):
+                raise
+            reply = apology(
+                exc,
+                request,
+                settings=call.core.config.settings.last_resort,
+                started_at=call.started_at,
+                latency_s=self._elapsed_s(call),
+            )
+            return replies.handed_over(reply, reader)
+
+    async def _answer(self, call: _Call, reader: Reader | None) -> ChatReply:
+        """Answer from the cache, with a request like it that is under way, or by asking."""
+        settings, use_case = call.core.cache.settings, call.use_case
+        ttl_s = settings.ttl_s if use_case.cache_ttl_s is None else use_case.cache_ttl_s
+        stale_s = 0.0 if use_case.never_degrade else settings.stale_s
+        if call.request.cache is CacheUse.OFF or not settings.enabled or ttl_s == 0:
+            return await self._ask(call, reader)
+        key = key_of(call.request)
+        kept = self._kept(call, key)
+        age_s = self._age_s(kept)
+        if kept is not None and age_s < ttl_s:
+            return self._repeat(call, kept, CacheState.HIT, reader)
+        asking = replace(call, stale=kept if age_s < ttl_s + stale_s else None)
 
         async def ask_and_keep() -> ChatReply:
-            reply = await self._ask(call, emit)
+            reply = await self._ask(asking, reader)
             if replies.may_be_kept(reply):
-                call.core.cache.put(key, replies.pack(reply), ttl_s=ttl_s)
+                call.core.cache.put(key, replies.pack(reply), ttl_s=ttl_s + stale_s)
             return reply
 
-        return await ask_and_keep() if emit is not None else await self._share(call, key, ask_and_keep)
+        return await ask_and_keep() if reader is not None else await self._share(asking, key, ask_and_keep)
+
+    def _kept(self, call: _Call, key: str) -> ChatReply | None:
+        stored = call.core.cache.get(key) if call.request.cache is CacheUse.USE else None
+        return replies.unpack(stored) if stored is not None else None
+
+    def _age_s(self, kept: ChatReply | None) -> float:
+        return math.inf if kept is None else (self._clock.now() - kept.created_at).total_seconds()
 
     async def _share(self, call: _Call, key: str, ask: Callable[[], Awaitable[ChatReply]]) -> ChatReply:
         """Answer with a request like it that is under way, or be the one that others join."""
         try:
             # For those who join; the one that asks has this deadline in its own work, a moment earlier.
-            async with asyncio.timeout(call.deadline_s + _JOINED_GRACE_S):
+            async with asyncio.timeout(self._left_s(call) + _JOINED_GRACE_S):
                 while True:
                     try:
                         reply, joined = await self._flights.do(key, ask)
@@ -309,100 +347,79 @@ class Orchestrator:
                     return self._repeat(call, reply, CacheState.JOINED, None) if joined else reply
         except TimeoutError:
             error = self._too_late(call)
-            self._book(call, None, None, error)
-            raise error from None
+            stale = self._stale(call, None, error, None)
+            self._book(call, None, stale, error)
+            if stale is None:
+                raise error from None
+            return stale
 
-    async def _ask(self, call: _Call, emit: Emit | None) -> ChatReply:
-        """Plan, hold, send, settle, and book the operation whatever happens."""
-        if not call.core.gateway.is_ready:
-            # Loading LiteLLM takes seconds, once, and is no provider's delay: the deadline begins after it.
-            await call.core.gateway.warm_up()
-            call = replace(call, started_s=self._clock.monotonic_s())
-        walk: Walk | None = None
+    async def _ask(self, call: _Call, reader: Reader | None) -> ChatReply:
+        """Ask, or take an older answer where nobody answers; book the operation whatever happens."""
+        way = _Way()
         reply: ChatReply | None = None
         error: BaseException | None = None
         try:
-            async with asyncio.timeout(call.deadline_s):
-                async with self._place(call):
-                    walk = self._walk(call, self._plan(call), stream=emit is not None)
-                    answer = await call.core.gateway.run(walk, emit=emit)
-            reply = replies.from_walk(
-                walk, answer, latency_s=self._elapsed_s(call), started_at=call.started_at
-            )
-            reply = replace(reply, degraded=replies.degraded(call.core.config, call.use_case, reply))
-        except TimeoutError:
-            if walk is not None:
-                walk.finish(FailureKind.TIMEOUT)
-            error = self._too_late(call)
-            raise error from None
-        except OrchestratorError as exc:
-            exc.request_id = call.id
+            reply = await self._go(way, call, reader)
+        except UnavailableError as exc:
             error = exc
-            raise
+            exc.cost_nusd = way.spent_nusd
+            reply = self._stale(call, way.walk, exc, reader)
+            if reply is None:
+                raise
         except BaseException as exc:
             error = exc
             raise
         finally:
-            if walk is not None:
-                walk.finish()
-            self._book(call, walk, reply, error)
+            if isinstance(error, OrchestratorError):
+                error.request_id = call.id
+            if way.walk is not None:
+                way.walk.finish()
+            self._book(call, way.walk, reply, error)
         return reply
 
+    async def _go(self, way: "_Way", call: _Call, reader: Reader | None) -> ChatReply:
+        """Have a place, plan, hold, send, settle: all of it before the deadline."""
+        gateway = call.core.gateway
+        try:
+            async with asyncio.timeout(self._left_s(call)):
+                if not gateway.is_ready:
+                    await gateway.get_ready()
+                await self._state.ledger.aopen()
+                async with self._place(call):
+                    plan = self._plan(call)
+                    way.walk = self._walk(call, plan, stream=reader is not None)
+                    answer = await gateway.run(way.walk, emit=reader)
+        except TimeoutError:
+            if way.walk is not None:
+                way.walk.finish(FailureKind.TIMEOUT)
+            raise self._too_late(call) from None
+        latency_s = self._elapsed_s(call)
+        reply = replies.from_walk(way.walk, answer, latency_s=latency_s, started_at=call.started_at)
+        return replace(reply, degraded=replies.degraded(call.core.config, call.use_case, reply))
+
+    def _stale(
+        self, call: _Call, walk: Walk | None, error: UnavailableError, reader: Reader | None
+    ) -> ChatReply | None:
+        """Return the older answer of the cache, marked, None where there is none or it comes too late."""
+        if call.stale is None or (reader is not None and reader.has_read):
+            return None
+        error.request_id = call.id
+        stale = replace(
+            self._repeated(call, call.stale, CacheState.STALE),
+            degraded=why_stale(error, age_s=self._age_s(call.stale)),
+            attempts=() if walk is None else tuple(walk.attempts),
+            cost_nusd=error.cost_nusd,
+            plan=None if walk is None else walk.terms.plan,
+        )
+        return replies.handed_over(stale, reader)
+
     def _place(self, call: _Call) -> AbstractAsyncContextManager[None]:
-        left_s = call.deadline_s - self._elapsed_s(call)
-        return self._admission.place(call.request.tenant, background=call.profile.background, left_s=left_s)
+        return self._admission.place(
+            call.request.tenant, background=call.profile.background, left_s=self._left_s(call)
+        )
 
     def _plan(self, call: _Call) -> Plan:
-        config = call.core.config
-        request = call.request
-        pinned = (
-            None if request.model is None else tuple(one.name for one in config.catalog.named(request.model))
-        )
-        usable = config.catalog.deployments
-        deployments = tuple(usable.values()) if pinned is None else tuple(usable[name] for name in pinned)
-        scopes = scopes_of(
-            tenant=request.tenant,
-            use_case=request.use_case,
-            user=request.user,
-            provider="",
-            tags=request.tags,
-        )
-        rules = Rules(
-            use_case_name=request.use_case,
-            use_case=call.use_case,
-            routing=config.settings.routing,
-            needs=needs_of(request),
-            ceiling=self._state.ledger.limits.tightest_for_request(scopes),
-            today=call.started_at.date(),
-            pinned=pinned,
-            budget_tier=self._budget_tier(config),
-        )
-        plan = rank(request, deployments, size=measure(request), rules=rules, vitals=self._vitals(config))
-        off = tuple(
-            Excluded(step.deployment, config.catalog.off[step.deployment])
-            for step in call.use_case.route
-            if step.deployment in config.catalog.off
-        )
-        plan = replace(plan, excluded=(*off, *plan.excluded))
-        if not plan.candidates:
-            raise no_candidates(config, request, plan, rules)
-        return plan
-
-    def _budget_tier(self, config: Config) -> BudgetTierSettings | None:
-        tiers = config.settings.budgets.tiers
-        return tier_for(tiers, self._state.ledger.left("all", Window.DAY)) if tiers else None
-
-    def _vitals(self, config: Config) -> dict[str, Vitals]:
-        routing = config.settings.routing
-        vitals = {}
-        for name in self._state.health.circuits():
-            seen = self._state.health.snapshot(name, window_s=routing.availability_window_s)
-            vitals[name] = Vitals(
-                availability=seen.availability if seen.samples >= routing.min_samples else None,
-                latency_s=seen.median_latency_s,
-                circuit_open=seen.circuit is CircuitState.OPEN,
-            )
-        return vitals
+        return plan_for(call.request, call.core.config, state=self._state, today=call.started_at.date())
 
     def _walk(self, call: _Call, plan: Plan, *, stream: bool) -> Walk:
         terms = Terms(
@@ -413,6 +430,7 @@ class Orchestrator:
             deadline_at_s=call.started_s + call.deadline_s,
             stream=stream,
             today=call.started_at,
+            spare_emergency=call.stale is not None and call.request.model is None,
         )
         return Walk(terms, deployments=call.core.config.catalog.deployments, state=self._state)
 
@@ -422,9 +440,14 @@ class Orchestrator:
     async def _estimate(self, request: ChatRequest) -> Candidate:
         return self._plan(self._call(request)).candidates[0]
 
-    def _repeat(self, call: _Call, reply: ChatReply, cached: CacheState, emit: Emit | None) -> ChatReply:
-        """Return a reply that somebody paid for already, under this request's own id."""
-        repeated = replace(
+    def _repeat(self, call: _Call, reply: ChatReply, cached: CacheState, reader: Reader | None) -> ChatReply:
+        """Return a reply that somebody paid for already, under this request's own id, and book it."""
+        repeated = replies.handed_over(self._repeated(call, reply, cached), reader)
+        self._book(call, None, repeated, None)
+        return repeated
+
+    def _repeated(self, call: _Call, reply: ChatReply, cached: CacheState) -> ChatReply:
+        return replace(
             reply,
             request_id=call.id,
             usage=Usage(),
@@ -434,11 +457,6 @@ class Orchestrator:
             latency_s=self._elapsed_s(call),
             created_at=call.started_at,
         )
-        if emit is not None:
-            for delta in replies.pieces(repeated):
-                emit(delta)
-        self._book(call, None, repeated, None)
-        return repeated
 
     def _book(
         self, call: _Call, walk: Walk | None, reply: ChatReply | None, error: BaseException | None
@@ -447,7 +465,7 @@ class Orchestrator:
             call.id, call.request, call.started_at, self._elapsed_s(call), walk=walk, reply=reply, error=error
         )
         try:
-            self._state.ledger.close_operation(operation)
+            self._state.ledger.close_operation_soon(operation)
         except LedgerError as exc:
             # The money is in the attempts' rows; this row follows with the next transaction.
             # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
@@ -462,6 +480,9 @@ class Orchestrator:
 
     def _elapsed_s(self, call: _Call) -> float:
         return self._clock.monotonic_s() - call.started_s
+
+    def _left_s(self, call: _Call) -> float:
+        return call.deadline_s - self._elapsed_s(call)
 
 
 def _close(loop: BackgroundLoop, ledger: Ledger, local_model: LocalModel) -> None:

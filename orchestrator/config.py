@@ -33,6 +33,7 @@ from orchestrator.gateway.local import LocalModelSettings
 from orchestrator.money import format_usd
 from orchestrator.policy.budgets import BudgetSettings
 from orchestrator.policy.failures import RetryProfile
+from orchestrator.policy.last_resort import LastResortSettings
 from orchestrator.policy.routing import RoutingSettings, UseCaseSettings
 from orchestrator.prices import ASSUMED, Asked, PriceBook, PricesSettings, end_notice
 from orchestrator.settings import Name, Settings
@@ -68,6 +69,8 @@ class RootSettings(Settings):
     """How patient requests are, by name."""
     overload: OverloadSettings = OverloadSettings()
     """How much this process takes on at once."""
+    last_resort: LastResortSettings = LastResortSettings()
+    """What is said when nobody answers."""
     circuit_breaker: CircuitSettings = CircuitSettings()
     """When a failing deployment is left alone."""
     budgets: BudgetSettings = BudgetSettings()
@@ -116,6 +119,17 @@ class Config:
         if found is None:
             raise UnknownNameError(unknown("retry profile", name, self.settings.retry_profiles))
         return found
+
+    def deadline_s_of(self, request: ChatRequest) -> float:
+        """Return the seconds of a whole request: its own, its use case's, or those of the profile.
+
+        A profile that the request names itself counts before what its use case says.
+
+        Raises:
+            UnknownNameError: config.yaml does not define the use case or the profile.
+        """
+        of_use_case = self.use_case_of(request).deadline_s if request.profile is None else None
+        return request.deadline_s or of_use_case or self.profile_of(request).deadline_s
 
 
 def default_path() -> Path:

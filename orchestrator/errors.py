@@ -116,6 +116,8 @@ class UnavailableError(OrchestratorError):
     """Nobody answered."""
 
     exit_code = 4
+    cost_nusd: NanoUsd = NanoUsd(0)
+    """What attempts that failed cost all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ _REQUEST_NAMES = (
     "deadline_s",
     "profile_name",
     "cache_use",
+    "graceful",
+    "language",
 )
 _OURS = {"request_tags": "tags", "profile_name": "profile", "cache_use": "cache", "timeout": "deadline_s"}
 """What a request calls the fields that have another name here, because LangChain has taken theirs."""
@@ -103,6 +105,10 @@ class OrchestratorChat(BaseChatModel):
     """The retry profile; LangChain's own `profile` tells what a model can do."""
     cache_use: CacheUse = CacheUse.USE
     """The orchestrator's cache; LangChain's own `cache` is another."""
+    graceful: bool | None = None
+    """When nobody answers: True is an apology as a message, False an error, None what the use case says."""
+    language: str | None = None
+    """Of that apology: vi or en."""
     temperature: float | None = None
     top_p: float | None = None
     stop: list[str] | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))

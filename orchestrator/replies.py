@@ -1,7 +1,7 @@
 """Replies: made from a walk, kept in the cache, repeated from it, and told to the ledger."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -96,12 +96,16 @@ def pack(reply: ChatReply) -> bytes:
         "provider": reply.provider,
         "finish_reason": reply.finish_reason,
         "tool_calls": [asdict(call) for call in reply.tool_calls],
+        "created_at": reply.created_at.timestamp(),
     }
     return orjson.dumps(kept)
 
 
 def unpack(packed: bytes) -> ChatReply | None:
-    """Return a reply from the cache, its request filled in by whoever repeats it; None if it is no reply."""
+    """Return a reply from the cache with the moment it was made; None if it is none.
+
+    Its request is filled in by whoever repeats it.
+    """
     try:
         kept = orjson.loads(packed)
         return ChatReply(
@@ -114,11 +118,19 @@ def unpack(packed: bytes) -> ChatReply | None:
             cost_nusd=ZERO_NUSD,
             finish_reason=kept["finish_reason"],
             tool_calls=tuple(ToolCall(**call) for call in kept["tool_calls"]),
-            created_at=datetime.fromtimestamp(0, UTC),
+            created_at=datetime.fromtimestamp(kept["created_at"], UTC),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
         # A damaged entry is a miss: the model is asked, and its answer takes the entry's place.
         return None
+
+
+def handed_over(reply: ChatReply, take: Callable[[Delta], None] | None) -> ChatReply:
+    """Return a reply after its pieces have gone to whoever reads it as a stream; None reads it whole."""
+    if take is not None:
+        for delta in pieces(reply):
+            take(delta)
+    return reply
 
 
 def pieces(reply: ChatReply) -> Iterator[Delta]:
@@ -156,7 +168,7 @@ def operation_of(  # noqa: PLR0913 -- the sum of a request's life
         user=request.user,
         tags=request.tags,
         outcome=_outcome(reply, error),
-        error=type(error).__name__ if error is not None else None,
+        error=type(error).__name__ if error is not None and reply is None else None,
         cached=reply.cached if reply is not None else CacheState.MISS,
         degraded=reply.degraded if reply is not None else None,
         deployment=reply.deployment if reply is not None else None,

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +21,12 @@ def outcomes(orchestrator: Orchestrator) -> Counter[tuple[str, str]]:
     path = Path(orchestrator.config.settings.ledger.path)
     with closing(sqlite3.connect(path)) as connection:
         return Counter(connection.execute("SELECT tenant, outcome FROM operations").fetchall())
+
+
+async def load_is(orchestrator: Orchestrator, wanted: Callable[[Load], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not wanted(orchestrator.load()):  # noqa: ASYNC110 -- it changes on another loop
+            await asyncio.sleep(0.001)
 
 
 @pytest.fixture
@@ -45,8 +52,7 @@ async def test_a_flood_of_one_tenant_does_not_starve_the_chat_of_another(
         answered.append(tenant)
 
     flood = [asyncio.create_task(ask("globex", number)) for number in range(300)]
-    while orchestrator.load().waiting < 250:
-        await asyncio.sleep(0.001)
+    await load_is(orchestrator, lambda load: load.waiting >= 250)
     chat = asyncio.create_task(ask("acme", 0))
     await asyncio.gather(*flood, chat)
     # Eight of the flood were under way before it came, and eight more may end with it.
@@ -85,8 +91,7 @@ async def test_answers_that_are_there_already_take_no_place(make_orchestrator, s
     joined = await asyncio.gather(*(orchestrator.acomplete("Giờ mở cửa?") for _ in range(5)))
     assert len({reply.text for reply in joined}) == 1
     under_way = asyncio.create_task(orchestrator.acomplete("Địa chỉ?"))
-    while orchestrator.load().in_flight == 0:
-        await asyncio.sleep(0.001)
+    await load_is(orchestrator, lambda load: load.in_flight == 1)
     assert (await orchestrator.acomplete("Giờ mở cửa?")).cached == "hit"
     with pytest.raises(OverloadedError):
         await orchestrator.acomplete("Số điện thoại?")
@@ -98,8 +103,7 @@ async def test_whoever_gives_up_waiting_leaves_at_once(make_orchestrator, slow: 
     orchestrator.warm_up()
     slow.faults.add(Fault.parse("*:silence"))
     waiting = [asyncio.create_task(orchestrator.acomplete(f"Câu {number}")) for number in range(50)]
-    while orchestrator.load() != Load(1, 49):
-        await asyncio.sleep(0.001)
+    await load_is(orchestrator, lambda load: load == Load(1, 49))
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)

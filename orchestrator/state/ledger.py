@@ -11,12 +11,16 @@ How no budget is overspent, at any concurrency, over processes and after a crash
     4. A settlement that cannot be written (disk full) is kept and written before the next
        transaction; until then the hold stays counted, so the error is on the safe side.
 
+    5. On an event loop nobody is held up by another process: `ahold` waits aside, `settle_soon` and
+       `close_operation_soon` keep what they cannot write at once, as in 4, and write it when they can.
+
 Counters exist for every scope from its first send on, limited or not, so that a limit added
 later counts what was spent before. A settlement books into the windows of its hold.
 """
 
+import asyncio
+import logging
 import os
-import random
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -36,18 +40,22 @@ from orchestrator.policy.budgets import Limits, Period, Window, period_of
 from orchestrator.settings import Seconds, Settings
 from orchestrator.state.forking import hold_still
 from orchestrator.state.ledger_book import insert_operation, settle
+from orchestrator.state.ledger_errors import LedgerBusyError, explained
 from orchestrator.state.ledger_records import Claim, Hold, Operation, OrphanCost, Standing
 from orchestrator.state.ledger_schema import migrate
+from orchestrator.state.patience import Patience
 from orchestrator.state.processes import own_process
 
 __all__ = ["Claim", "Hold", "Ledger", "LedgerSettings", "Operation", "Standing"]
+
+logger = logging.getLogger("orchestrator.ledger")
 
 T = TypeVar("T")
 
 KEEP_DAYS_MIN = 62
 """Two whole months: what budgets count now is never rolled up."""
-_BACKOFF_MIN_S = 0.0001
-_BACKOFF_MAX_S = 0.002
+_AT_ONCE_S = 0.005
+"""What a booking may hold up an event loop: longer than other processes' transactions usually take."""
 
 
 class LedgerSettings(Settings):
@@ -70,13 +78,15 @@ class Ledger:
         """Remember where the file is; it is opened with the first use."""
         self.path = Path(settings.path).expanduser()
         self.limits = limits
-        self._lock_timeout_s = settings.lock_timeout_s
+        self._patience = Patience(limit_s=settings.lock_timeout_s, clock=clock)
         self._clock = clock
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._connected_in = 0
         self._process = ""
         self._owed: list[Callable[[sqlite3.Connection], object]] = []
+        self._writing: asyncio.Task[None] | None = None
+        """Writes what is owed, on the event loop of whoever owes it."""
         hold_still(self)
 
     def hold(self, claim: Claim) -> Hold:
@@ -86,6 +96,17 @@ class Ledger:
             BudgetExceededError: a limit would be passed; nothing was held.
             LedgerError: the file cannot be written, so nothing may be sent.
         """
+        return self._patience.wait(self._holding(claim))
+
+    async def ahold(self, claim: Claim) -> Hold:
+        """Hold as `hold` does; while another process holds the file, the event loop does other work.
+
+        Raises:
+            BudgetExceededError, LedgerError: as `hold`.
+        """
+        return await self._patience.wait_aside(self._holding(claim))
+
+    def _holding(self, claim: Claim) -> Callable[[], Hold]:
         self._check_request_limit(claim)
         held_at = self._clock.now()
         period = period_of(held_at, self.limits.time_zone)
@@ -112,7 +133,7 @@ class Ledger:
             )
             return row.lastrowid or 0
 
-        return Hold(self._write(write), claim, period, held_at)
+        return lambda: Hold(self._write_once(write), claim, period, held_at)
 
     def settle(self, hold: Hold, attempt: Attempt) -> None:
         """Book what one send did cost and free the rest of its hold; doing it twice changes nothing.
@@ -126,6 +147,32 @@ class Ledger:
         """Write the row of a finished request; doing it twice changes nothing."""
         period = period_of(operation.started_at, self.limits.time_zone)
         self._write_or_owe(lambda connection: insert_operation(connection, operation, period))
+
+    def settle_soon(self, hold: Hold, attempt: Attempt) -> None:
+        """Book as `settle` does, on an event loop: what cannot be written at once is written when it can.
+
+        Raises:
+            LedgerError: it is not written yet; what for, and what to do.
+        """
+        self._write_or_owe(lambda connection: settle(connection, hold, attempt), soon=True)
+
+    def close_operation_soon(self, operation: Operation) -> None:
+        """Write the row as `close_operation` does, on an event loop: if not at once, then when it can.
+
+        Raises:
+            LedgerError: it is not written yet; what for, and what to do.
+        """
+        period = period_of(operation.started_at, self.limits.time_zone)
+        self._write_or_owe(lambda connection: insert_operation(connection, operation, period), soon=True)
+
+    async def aopen(self) -> None:
+        """Open the file if it is not open yet; while another process holds it, the event loop does other work.
+
+        Raises:
+            LedgerError: it cannot be opened; says why and what to do.
+        """
+        if self._connection is None or self._connected_in != os.getpid():
+            await self._patience.wait_aside(lambda: self._read_once(lambda _: None))
 
     def spent(self, scope: str, window: Window) -> NanoUsd:
         """Return what was booked in a scope's current window; what is held is not in it."""
@@ -239,38 +286,61 @@ class Ledger:
                 if limit is not None and claim.bound_nusd > 0:
                     _refuse_over(connection, claim, scope=scope, window=window, limit=limit, period=period)
 
-    def _write_or_owe(self, write: Callable[[sqlite3.Connection], object]) -> None:
-        with self._lock:
-            try:
-                self._write(write)
-            except LedgerError as exc:
-                # What no later moment makes right must not stand in the way of every other booking.
-                if not isinstance(exc.__cause__, sqlite3.IntegrityError | sqlite3.ProgrammingError):
-                    self._owed.append(write)
-                raise
+    def _write_or_owe(self, write: Callable[[sqlite3.Connection], object], *, soon: bool = False) -> None:
+        # Behind others that are owed a wait is in vain: they are being written as soon as anybody can.
+        limit_s = (0.0 if self._owed else _AT_ONCE_S) if soon else None
+        try:
+            self._patience.wait(lambda: self._write_once(write), limit_s=limit_s)
+        except LedgerError as exc:
+            # What no later moment makes right must not stand in the way of every other booking.
+            if not isinstance(exc.__cause__, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+                self._owed.append(write)
+            if soon and isinstance(exc, LedgerBusyError):
+                self._write_owed_aside()
+            raise
+
+    def _write_owed_aside(self) -> None:
+        loop = asyncio.get_running_loop()
+        writing = self._writing
+        # After a fork it is the parent's.
+        if writing is None or writing.done() or writing.get_loop() is not loop:
+            self._writing = loop.create_task(self._write_owed())
+
+    async def _write_owed(self) -> None:
+        try:
+            await self._patience.wait_aside(lambda: self._write_once(lambda _: None))
+        except LedgerError as exc:
+            logger.warning("%d bookings wait for the next transaction: %s", len(self._owed), exc)
 
     def _write(self, write: Callable[[sqlite3.Connection], T]) -> T:
+        return self._patience.wait(lambda: self._write_once(write))
+
+    def _write_once(self, write: Callable[[sqlite3.Connection], T]) -> T:
+        # The lock is held for one try and not for the wait, in which another thread may need it.
         with self._lock, self._transaction() as connection:
-            for owed in self._owed:
-                owed(connection)
+            owed = tuple(self._owed)
+            for one in owed:
+                one(connection)
             result = write(connection)
             connection.execute("COMMIT")
-            self._owed.clear()
+            del self._owed[: len(owed)]
             return result
 
     def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        return self._patience.wait(lambda: self._read_once(read))
+
+    def _read_once(self, read: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
             try:
-                connection = self._connect()
-                return self._patiently(lambda: read(connection))
+                return read(self._connect())
             except sqlite3.Error as exc:
-                raise self._explained(exc) from exc
+                raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
             connection = self._connect()
-            self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+            connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
             except BaseException:
@@ -278,20 +348,7 @@ class Ledger:
                     connection.execute("ROLLBACK")
                 raise
         except (sqlite3.Error, OSError) as exc:
-            raise self._explained(exc) from exc
-
-    def _patiently(self, work: Callable[[], T]) -> T:
-        """Do `work` again and again while other processes hold the file, up to the lock timeout."""
-        # SQLite's own busy handler sleeps up to 100 ms; short random pauses have a p99 of 2.5 ms.
-        give_up_s = self._clock.monotonic_s() + self._lock_timeout_s
-        while True:
-            try:
-                return work()
-            except sqlite3.OperationalError as exc:
-                busy = exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or self._clock.monotonic_s() > give_up_s:
-                    raise
-                self._clock.pause(random.uniform(_BACKOFF_MIN_S, _BACKOFF_MAX_S))  # noqa: S311 -- no secret
+            raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is not None and self._connected_in == os.getpid():
@@ -300,36 +357,16 @@ class Ledger:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
-                # Patiently: SQLite waits for nobody while a new file becomes a WAL file.
-                self._patiently(lambda: _prepare(connection, path=str(self.path)))
+                _prepare(connection, path=str(self.path))
             except BaseException:
                 connection.close()
                 raise
         except (sqlite3.Error, OSError) as exc:
-            raise self._explained(exc) from exc
+            raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
         self._connection = connection
         self._connected_in = os.getpid()
         self._process = own_process()
         return connection
-
-    def _explained(self, error: Exception) -> LedgerError:
-        # Without the path, whose words say nothing about what went wrong.
-        text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        if "disk is full" in text or "No space" in text:
-            todo = "free some space on that disk"
-        elif "disk I/O error" in text:
-            todo = "look at the disk: a quota, a limit of file size, or the disk itself fails"
-        elif "locked" in text:
-            todo = (
-                f"another process holds it for longer than {self._lock_timeout_s:g} s; see who with 'fuser'"
-            )
-        elif "not a database" in text or "malformed" in text:
-            todo = "the file is damaged or no ledger: move it away and restore the last good copy"
-        else:
-            todo = "make the file and its folder writable, or set ledger.path in config.yaml"
-        return LedgerError(
-            f"cannot use the ledger {self.path}: {text}; {todo}. Nothing is sent that cannot be booked."
-        )
 
 
 def _prepare(connection: sqlite3.Connection, *, path: str) -> None:
