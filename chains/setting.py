@@ -70,10 +70,10 @@ class Setting(Generic[AskedT, AnsweredT]):
         if not more:
             return self
         wanted = {**self.wanted, **more}
-        wanted.pop("language")
+        language = wanted.pop("language")
         tenant = wanted.pop("tenant")
         wanted.pop("use_case")
-        return Setting(self.task, self.orchestrator, tenant=tenant, language=self.language, wanted=wanted)
+        return Setting(self.task, self.orchestrator, tenant=tenant, language=language, wanted=wanted)
 
 
 class Hearing(Generic[AskedT, AnsweredT]):

@@ -1,7 +1,7 @@
 """The orchestrator: the only module that knows the order of the steps.
 
-A request is estimated, looked up in the cache, planned, and walked along its plan: money is
-held before each attempt and settled after it. `Orchestrator._ask` reads as these lines.
+A request is looked up in the cache, given a place, planned, and walked along its plan: money is held before
+each attempt and settled after it. `Orchestrator._answer`, `_ask` and `_go` read as these lines.
 """
 
 import asyncio

@@ -54,7 +54,7 @@ def test_an_older_answer_is_given_marked_when_nobody_answers(make, clock, practi
     assert (reply.text, reply.deployment) == (first.text, first.deployment)
     assert reply.cached is CacheState.STALE
     assert "3 hours ago" in (reply.degraded or "")
-    assert "service unavailable" in (reply.degraded or "")
+    assert "openai/gpt-6.1-sol: unavailable" in (reply.degraded or "")
     assert not reply.apology
     assert reply.request_id != first.request_id
     assert len(reply.attempts) == 6

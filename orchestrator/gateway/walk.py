@@ -263,7 +263,9 @@ class Walk:
         if not tried and self._refusal is not None:
             return self._refusal
         if not tried and self.skipped and all(step.reason == _NO_TIME for step in self.skipped):
-            return DeadlineExceededError("no time was left to ask anybody; allow more with deadline_s")
+            return DeadlineExceededError(
+                "no time left to ask anybody; allow more with deadline_s, or ask for less"
+            )
         if tried and all(one.failure == FailureKind.CONTEXT_OVERFLOW for one in self.attempts):
             return PromptTooLargeError("the prompt is longer than every model of the plan takes; shorten it")
         return AllProvidersFailedError(
