@@ -27,7 +27,7 @@ _UNITS_S = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 class LastResortSettings(Settings):
-    """What is said when nobody answers."""
+    """The words for callers whom nobody answered."""
 
     language: Literal["vi", "en"] = "en"
     """The language of an apology where the prompt has no Vietnamese letters and the request names none."""

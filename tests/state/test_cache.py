@@ -63,8 +63,11 @@ DOES_NOT = {
     "deadline_s": 17.0,
     "profile": "background",
     "cache": CacheUse.REFRESH,
+    "graceful": True,
+    "language": "vi",
 }
-"""Who asks within a tenant, and how patiently, changes nothing about what is asked."""
+"""Who asks within a tenant, how patiently, and what he wants to hear when nobody answers, changes nothing about
+what is asked."""
 
 
 def test_every_field_of_a_request_is_known_to_shape_the_answer_or_not_to():
