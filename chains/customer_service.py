@@ -81,9 +81,12 @@ def customer_service_text(
 ) -> TextChain[CustomerQuestion, CustomerAnswer]:
     """Return the chain from `CustomerQuestion` to the answer's text alone, for a chat window that streams.
 
+    When nobody answers, the customer reads an apology; with `graceful=False` the error is raised instead.
+
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
+    wanted = {"graceful": True, **wanted}
     return TextChain(Setting(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
 
 

@@ -46,14 +46,14 @@ class Setting(Generic[AskedT, AnsweredT]):
         self.task = task
         self.language = Language.of(language)
         self.orchestrator = orchestrator
-        self.wanted = {"use_case": task.use_case, "tenant": tenant, **wanted}
+        self.wanted = {"use_case": task.use_case, "tenant": tenant, "language": self.language, **wanted}
         self._request = ChatRequest.of("?", **self.wanted)
         self.chat: OrchestratorChat = orchestrator.chat_model(**self.wanted)
         self.deadline_s()
 
     def deadline_s(self) -> float:
         """Return the seconds for all requests of one call together."""
-        return self._request.deadline_s or self.orchestrator.config.profile_of(self._request).deadline_s
+        return self.orchestrator.config.deadline_s_of(self._request)
 
     def text_messages(self, given: object) -> list[Any]:
         """Return the messages that ask for plain text.
@@ -73,9 +73,10 @@ class Setting(Generic[AskedT, AnsweredT]):
         if not more:
             return self
         wanted = {**self.wanted, **more}
+        language = wanted.pop("language")
         tenant = wanted.pop("tenant")
         wanted.pop("use_case")
-        return Setting(self.task, self.orchestrator, tenant=tenant, language=self.language, wanted=wanted)
+        return Setting(self.task, self.orchestrator, tenant=tenant, language=language, wanted=wanted)
 
 
 class Hearing(Generic[AskedT, AnsweredT]):

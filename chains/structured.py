@@ -35,6 +35,8 @@ _QUOTED_CHARACTERS_MAX = 2_000
 _MISTAKES_MAX = 8
 _CUT_OFF = "it was cut off at the limit of output tokens: write less"
 
+_REMEMBERED = frozenset({CacheState.HIT, CacheState.STALE})
+
 NOBODY = (UnavailableError, RequestError)
 """A pinned deployment that raises one of these was no help; another may be."""
 
@@ -208,7 +210,7 @@ def conversation(
     """
     talk = _Talk(task, given, language)
     result = yield from talk.round(refresh=False)
-    if result is None and all(one.cached is CacheState.HIT for one in talk.tries):
+    if result is None and all(one.cached in _REMEMBERED for one in talk.tries):
         # A failure that was merely remembered must not last as long as the cache does.
         result = yield from talk.round(refresh=True)
     if result is None:

@@ -29,7 +29,7 @@ class Alert:
     kind: AlertKind
     message: str
     """What happened, where, and what to do."""
-    request_id: str
+    request_id: str | None
     at: datetime
 
 
@@ -50,7 +50,7 @@ class Alerts:
 
     def tell(self, alert: Alert) -> None:
         """Log an alert and tell every listener; one that fails is logged and stops nothing."""
-        logger.error("%s: request=%s: %s", alert.kind, alert.request_id, alert.message)
+        logger.error("%s: request=%s: %s", alert.kind, alert.request_id or "-", alert.message)
         for listener in self._listeners:
             try:
                 listener(alert)

@@ -16,13 +16,15 @@ import orjson
 
 from orchestrator.errors import InvalidRequestError
 from orchestrator.money import ZERO_NUSD, NanoUsd
+from orchestrator.wire_shape import check_format, check_parts, check_tools, messages_of
 
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape."""
 
 IDEMPOTENCY_KEY_MAX = 255
 _OPTIONAL_NAMES = ("user", "model", "profile", "idempotency_key")
-ROLES = ("system", "developer", "user", "assistant", "tool")
+LANGUAGES = ("vi", "en")
+"""Of what is said to people."""
 
 
 class CacheUse(StrEnum):
@@ -41,6 +43,8 @@ class CacheState(StrEnum):
     JOINED = "joined"
     REPLAYED = "replayed"
     """Not the cache: the reply that this idempotency key got the first time."""
+    STALE = "stale"
+    """It had only an answer that is too old, and nobody else had any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,10 @@ class ChatRequest:
     cache: CacheUse = CacheUse.USE
     idempotency_key: str | None = None
     """A name of the caller's for this request; asked again, it gets the same reply and costs nothing."""
+    graceful: bool | None = None
+    """When nobody answers: True is an apology as a reply, False an error, None what the use case says."""
+    language: str | None = None
+    """Of that apology, `vi` or `en`; seen from the prompt when None."""
     sampling: Sampling = field(default_factory=Sampling)
 
     @classmethod
@@ -126,7 +134,7 @@ class ChatRequest:
             wanted["cache"] = _cache_use(wanted["cache"])
         wanted["tags"] = _several("tags", wanted.get("tags") or ())
         wanted.setdefault("use_case", None)
-        request = cls(messages=_messages(prompt), sampling=Sampling(**sampling), **wanted)
+        request = cls(messages=messages_of(prompt), sampling=Sampling(**sampling), **wanted)
         _check(request)
         return request
 
@@ -135,41 +143,11 @@ def _check(request: ChatRequest) -> None:
     """Check a whole request; one that `dataclasses.replace` has changed is checked again."""
     _check_ranges(request)
     _check_names(request)
-    _check_shapes(request)
+    _check_apology(request)
+    check_tools(request.sampling.tools or ())
+    check_format(request.sampling.response_format)
+    check_parts(request.messages)
     _check_plain(request)
-
-
-def _check_shapes(request: ChatRequest) -> None:
-    """Check what the policies and the providers read inside a request.
-
-    Raises:
-        InvalidRequestError: a tool that is no function, a part without a kind, a response format that is none.
-    """
-    for tool in request.sampling.tools or ():
-        _check_tool(tool)
-    wanted = request.sampling.response_format
-    if wanted is not None and not isinstance(_read(wanted, "type"), str):
-        msg = "'response_format' must be a mapping with a 'type': text, json_object or json_schema"
-        raise InvalidRequestError(msg)
-    for place, message in enumerate(request.messages):
-        content = message.get("content")
-        for part in content if isinstance(content, list | tuple) else ():
-            kind = part.get("type") if isinstance(part, Mapping) else "text"
-            address = part.get("image_url", "") if isinstance(part, Mapping) else ""
-            if not isinstance(kind, str) or (kind == "image_url" and not address):
-                msg = f"a part of message {place} needs a 'type', and an image its 'image_url'"
-                raise InvalidRequestError(msg)
-
-
-def _check_tool(tool: Any) -> None:
-    name = _read(_read(tool, "function"), "name")
-    if _read(tool, "type") != "function" or not isinstance(name, str):
-        msg = f"a tool must be {{'type': 'function', 'function': {{'name': ...}}}}, got {str(tool)[:40]!r}"
-        raise InvalidRequestError(msg)
-
-
-def _read(holder: Any, key: str) -> Any:
-    return holder.get(key) if isinstance(holder, Mapping) else None
 
 
 def _cache_use(given: Any) -> CacheUse:
@@ -203,50 +181,6 @@ def _several(name: str, given: Any) -> tuple[Any, ...]:
     raise InvalidRequestError(f"'{name}' must be a list, got {type(given).__name__}")
 
 
-def _messages(prompt: Any) -> tuple[Message, ...]:
-    if isinstance(prompt, bytes):
-        raise InvalidRequestError("the prompt is bytes; decode it first, for example prompt.decode('utf-8')")
-    if not isinstance(prompt, str) and (isinstance(prompt, Mapping) or not isinstance(prompt, Iterable)):
-        raise InvalidRequestError(f"a prompt is a text or a list of messages, not {type(prompt).__name__}")
-    messages: tuple[Message, ...]
-    messages = ({"role": "user", "content": prompt},) if isinstance(prompt, str) else tuple(prompt)
-    if not messages:
-        raise InvalidRequestError("no messages: give at least one with a role and content")
-    for place, message in enumerate(messages):
-        role = message.get("role") if isinstance(message, Mapping) else None  # type: ignore[redundant-expr]
-        if role not in ROLES:
-            raise InvalidRequestError(f"message {place} needs a 'role', one of: {', '.join(ROLES)}")
-        _check_content(message.get("content"), place)
-    if not any(_has_content(message) for message in messages):
-        raise InvalidRequestError("every message is empty: write something to answer")
-    return messages
-
-
-def _has_content(message: Message) -> bool:
-    content = message.get("content") or ()
-    parts = [content] if isinstance(content, str) else content
-    texts = [part.get("text", "file") if isinstance(part, Mapping) else part for part in parts]
-    return any(text and text.strip() for text in texts) or bool(message.get("tool_calls"))
-
-
-def _check_content(content: Any, place: int) -> None:
-    if content is None:
-        return
-    for part in content if isinstance(content, list | tuple) else [content]:
-        text = part.get("text", "") if isinstance(part, Mapping) and part is not content else part
-        if isinstance(text, bytes):
-            msg = f"message {place} holds bytes; decode them first, for example content.decode('utf-8')"
-            raise InvalidRequestError(msg)
-        if not isinstance(text, str):
-            msg = f"the content of message {place} must be text or a list of parts, not {type(text).__name__}"
-            raise InvalidRequestError(msg)
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as exc:
-            msg = f"message {place} holds a character that is not valid Unicode at position {exc.start}"
-            raise InvalidRequestError(msg) from None
-
-
 def _check_ranges(request: ChatRequest) -> None:
     for name, kinds in (("max_tokens", int), ("max_cost_nusd", int), ("deadline_s", int | float)):
         value = getattr(request, name)
@@ -273,6 +207,15 @@ def _check_names(request: ChatRequest) -> None:
             raise InvalidRequestError(f"'{name}' must be a name, got {value!r}")
     if len(request.idempotency_key or "") > IDEMPOTENCY_KEY_MAX:
         raise InvalidRequestError(f"'idempotency_key' has at most {IDEMPOTENCY_KEY_MAX} characters")
+
+
+def _check_apology(request: ChatRequest) -> None:
+    if not isinstance(request.graceful, bool | None):
+        raise InvalidRequestError(f"'graceful' must be True, False or None, got {request.graceful!r}")
+    if request.language is not None and request.language not in LANGUAGES:
+        raise InvalidRequestError(
+            f"'language' must be one of {', '.join(LANGUAGES)}, got {request.language!r}"
+        )
 
 
 def _check_plain(request: ChatRequest) -> None:
@@ -442,3 +385,5 @@ class ChatReply:
     latency_s: float = 0.0
     created_at: datetime = _LONG_AGO
     plan: Plan | None = None
+    apology: bool = False
+    """Nobody answered: the text is a message for people, and no answer to the prompt."""

@@ -1,15 +1,16 @@
 """The orchestrator: the only module that knows the order of the steps.
 
-A request is estimated, looked up in the cache, planned, and walked along its plan: money is
-held before each attempt and settled after it. `Orchestrator._ask` reads as these lines.
+A request is looked up in the cache, given a place, planned, and walked along its plan: money is held before
+each attempt and settled after it. `Orchestrator._answer`, `_ask` and `_go` read as these lines.
 """
 
 import asyncio
 import logging
+import math
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,7 +24,6 @@ from orchestrator.calls import (
     Candidate,
     ChatReply,
     ChatRequest,
-    Excluded,
     Message,
     Plan,
     Usage,
@@ -32,11 +32,9 @@ from orchestrator.clock import Clock, SystemClock
 from orchestrator.config import Config, load_config
 from orchestrator.config_watch import ConfigWatch
 from orchestrator.errors import (
-    BudgetExceededError,
     DeadlineExceededError,
     LedgerError,
     OrchestratorError,
-    PromptTooLargeError,
     UnavailableError,
 )
 from orchestrator.gateway.local import LocalModel
@@ -44,18 +42,21 @@ from orchestrator.gateway.metering import Meter, Offer, Payer
 from orchestrator.gateway.router import Connections, Emit, Gateway
 from orchestrator.gateway.walk import State, Terms, Walk
 from orchestrator.idempotency import Idempotency, Turn
-from orchestrator.money import ZERO_NUSD, NanoUsd
-from orchestrator.policy.budgets import BudgetTierSettings, Limits, Window, scopes_of, tier_for
+from orchestrator.money import ZERO_NUSD
+from orchestrator.planning import plan_for
+from orchestrator.policy.budgets import Limits
 from orchestrator.policy.estimate import PromptSize, measure
-from orchestrator.policy.failures import FailureKind, RetryProfile
-from orchestrator.policy.routing import Rules, UseCaseSettings, Vitals, needs_of, rank
-from orchestrator.reply_stream import ReplyStream
+from orchestrator.policy.failures import FailureKind
+from orchestrator.policy.last_resort import apologises, apology, why_stale
+from orchestrator.reply_stream import Reader, ReplyStream
+from orchestrator.state.admission import Admission, Load
 from orchestrator.state.cache import LeaderFailedError, ReplyCache, SingleFlight, key_of
 from orchestrator.state.health import CircuitState, Health
 from orchestrator.state.ledger import Ledger, Standing
 from orchestrator.state.ledger_records import new_operation_id
 from orchestrator.state.limits import RateLimits
 from orchestrator.state.token_counts import TokenCounts
+from orchestrator.under_way import Call, Core, Way
 
 if TYPE_CHECKING:
     from orchestrator.langchain_chat import OrchestratorChat
@@ -63,29 +64,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("orchestrator")
 
 _JOINED_GRACE_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class _Core:
-    """What belongs to one configuration; a changed one makes a new core."""
-
-    config: Config
-    gateway: Gateway
-    cache: ReplyCache
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request with what applies to it from its first moment to its last."""
-
-    id: str
-    request: ChatRequest
-    core: _Core
-    use_case: UseCaseSettings
-    profile: RetryProfile
-    started_at: datetime
-    started_s: float
-    deadline_s: float
 
 
 class Orchestrator:
@@ -118,6 +96,7 @@ class Orchestrator:
             counts=TokenCounts(ledger),
             clock=self._clock,
         )
+        self._admission = Admission(config.settings.overload, clock=self._clock)
         self._flights: SingleFlight[ChatReply] = SingleFlight()
         self._keyed = Idempotency(config.settings.idempotency, ledger=self._state.ledger, clock=self._clock)
         self._core = self._make_core(config, ReplyCache(config.settings.cache))
@@ -222,6 +201,10 @@ class Orchestrator:
         """Return the circuit of every deployment that was asked so far."""
         return self._state.health.circuits()
 
+    def load(self) -> Load:
+        """Return how many requests are under way in this process, and how many wait for a place."""
+        return self._admission.load
+
     def reload(self, config: Config) -> None:
         """Use another configuration from the next request on; requests under way keep theirs."""
         old = self._core.config.settings
@@ -229,14 +212,16 @@ class Orchestrator:
         cache = self._core.cache if new.cache == old.cache else ReplyCache(new.cache)
         self._state.ledger.limits = Limits(new.budgets)
         self._state.health.adopt(new.circuit_breaker)
+        self._admission.adopt(new.overload)
         self._core = self._make_core(config, cache)
         for name in ("ledger", "idempotency", "local_model"):
             if getattr(old, name) != getattr(new, name):
                 logger.warning("a changed '%s' in config.yaml takes effect after a restart", name)
 
     def warm_up(self) -> None:
-        """Load what the first request would load, LiteLLM above all, which takes seconds."""
+        """Load and open what requests will need, LiteLLM above all, which takes seconds."""
         self._loop.run(self._core.gateway.warm_up())
+        self._loop.run(self._state.ledger.aopen())
 
     def close(self) -> None:
         """Cancel what runs, book it, and close everything. Closing twice does nothing."""
@@ -256,8 +241,8 @@ class Orchestrator:
         """Close the orchestrator."""
         self.close()
 
-    def _make_core(self, config: Config, cache: ReplyCache) -> _Core:
-        return _Core(
+    def _make_core(self, config: Config, cache: ReplyCache) -> Core:
+        return Core(
             config,
             Gateway(config.catalog, local_model=self._local_model, connections=self._connections),
             cache,
@@ -268,53 +253,78 @@ class Orchestrator:
             wanted.setdefault("use_case", self._core.config.settings.default_use_case)
         return ChatRequest.of(prompt, **wanted)
 
-    def _call(self, request: ChatRequest) -> _Call:
+    def _call(self, request: ChatRequest) -> Call:
         core = self._core
-        profile = core.config.profile_of(request)
-        return _Call(
+        return Call(
             id=new_operation_id(self._clock.now()),
             request=request,
             core=core,
             use_case=core.config.use_case_of(request),
-            profile=profile,
+            profile=core.config.profile_of(request),
             started_at=self._clock.now(),
             started_s=self._clock.monotonic_s(),
-            deadline_s=request.deadline_s or profile.deadline_s,
+            deadline_s=core.config.deadline_s_of(request),
         )
 
     async def _serve(self, request: ChatRequest, emit: Emit | None = None) -> ChatReply:
-        """Answer once for an idempotency key, and without one each time."""
+        """Answer; where nobody can, apologise to those who want that, else raise what went wrong."""
         call = self._call(request)
-        if request.idempotency_key is None:
-            return await self._answer(call, emit)
-        turn = Turn(request, call.id, call.started_s, call.deadline_s)
-        return await self._keyed.once(turn, lambda: self._answer(call, emit), emit)
+        reader = None if emit is None else Reader(emit)
+        try:
+            return await self._once(call, reader)
+        except UnavailableError as exc:
+            if not apologises(request, call.use_case) or (reader is not None and reader.has_read):
+                raise
+            reply = apology(
+                exc,
+                request,
+                settings=call.core.config.settings.last_resort,
+                started_at=call.started_at,
+                latency_s=self._elapsed_s(call),
+            )
+            return replies.handed_over(reply, reader)
 
-    async def _answer(self, call: _Call, emit: Emit | None) -> ChatReply:
+    async def _once(self, call: Call, reader: Reader | None) -> ChatReply:
+        """Answer once for an idempotency key, and without one each time."""
+        if call.request.idempotency_key is None:
+            return await self._answer(call, reader)
+        turn = Turn(call.request, call.id, call.started_s, call.deadline_s)
+        return await self._keyed.once(turn, lambda: self._answer(call, reader), reader)
+
+    async def _answer(self, call: Call, reader: Reader | None) -> ChatReply:
         """Answer from the cache, with a request like it that is under way, or by asking."""
-        request, own_ttl_s = call.request, call.use_case.cache_ttl_s
-        ttl_s = call.core.cache.settings.ttl_s if own_ttl_s is None else own_ttl_s
-        if request.cache is CacheUse.OFF or not call.core.cache.settings.enabled or ttl_s == 0:
-            return await self._ask(call, emit)
-        key = key_of(request)
-        stored = call.core.cache.get(key) if request.cache is CacheUse.USE else None
-        kept = replies.unpack(stored) if stored is not None else None
-        if kept is not None:
-            return self._repeat(call, kept, CacheState.HIT, emit)
+        settings, use_case = call.core.cache.settings, call.use_case
+        ttl_s = settings.ttl_s if use_case.cache_ttl_s is None else use_case.cache_ttl_s
+        stale_s = 0.0 if use_case.never_degrade else settings.stale_s
+        if call.request.cache is CacheUse.OFF or not settings.enabled or ttl_s == 0:
+            return await self._ask(call, reader)
+        key = key_of(call.request)
+        kept = self._kept(call, key)
+        age_s = self._age_s(kept)
+        if kept is not None and age_s < ttl_s:
+            return self._repeat(call, kept, CacheState.HIT, reader)
+        asking = replace(call, stale=kept if age_s < ttl_s + stale_s else None)
 
         async def ask_and_keep() -> ChatReply:
-            reply = await self._ask(call, emit)
+            reply = await self._ask(asking, reader)
             if replies.may_be_kept(reply):
-                call.core.cache.put(key, replies.pack(reply), ttl_s=ttl_s)
+                call.core.cache.put(key, replies.pack(reply), ttl_s=ttl_s + stale_s)
             return reply
 
-        return await ask_and_keep() if emit is not None else await self._share(call, key, ask_and_keep)
+        return await ask_and_keep() if reader is not None else await self._share(asking, key, ask_and_keep)
 
-    async def _share(self, call: _Call, key: str, ask: Callable[[], Awaitable[ChatReply]]) -> ChatReply:
+    def _kept(self, call: Call, key: str) -> ChatReply | None:
+        stored = call.core.cache.get(key) if call.request.cache is CacheUse.USE else None
+        return replies.unpack(stored) if stored is not None else None
+
+    def _age_s(self, kept: ChatReply | None) -> float:
+        return math.inf if kept is None else (self._clock.now() - kept.created_at).total_seconds()
+
+    async def _share(self, call: Call, key: str, ask: Callable[[], Awaitable[ChatReply]]) -> ChatReply:
         """Answer with a request like it that is under way, or be the one that others join."""
         try:
             # For those who join; the one that asks has this deadline in its own work, a moment earlier.
-            async with asyncio.timeout(call.deadline_s + _JOINED_GRACE_S):
+            async with asyncio.timeout(self._left_s(call) + _JOINED_GRACE_S):
                 while True:
                     try:
                         reply, joined = await self._flights.do(key, ask)
@@ -324,126 +334,83 @@ class Orchestrator:
                     return self._repeat(call, reply, CacheState.JOINED, None) if joined else reply
         except TimeoutError:
             error = self._too_late(call)
-            self._book(call, None, None, error)
-            raise error from None
+            stale = self._stale(call, None, error, None)
+            self._book(call, None, stale, error)
+            if stale is None:
+                raise error from None
+            return stale
 
-    async def _ask(self, call: _Call, emit: Emit | None) -> ChatReply:
-        """Plan, hold, send, settle, and book the operation whatever happens."""
-        if not call.core.gateway.is_ready:
-            # Loading LiteLLM takes seconds, once, and is no provider's delay: the deadline begins after it.
-            await call.core.gateway.warm_up()
-            call = replace(call, started_s=self._clock.monotonic_s())
-        walk: Walk | None = None
+    async def _ask(self, call: Call, reader: Reader | None) -> ChatReply:
+        """Ask, or take an older answer where nobody answers; book the operation whatever happens."""
+        way = Way()
         reply: ChatReply | None = None
         error: BaseException | None = None
         try:
-            # Less what was waited for another holder of its idempotency key.
-            async with asyncio.timeout(call.deadline_s - self._elapsed_s(call)):
-                size = measure(call.request)
-                plan = self._plan(call, size)
-                walk = self._walk(call, plan, size, stream=emit is not None)
-                answer = await call.core.gateway.run(walk, emit=emit)
-            reply = replies.from_walk(
-                walk, answer, latency_s=self._elapsed_s(call), started_at=call.started_at
-            )
-            reply = replace(reply, degraded=replies.degraded(call.core.config, call.use_case, reply))
-        except TimeoutError:
-            if walk is not None:
-                walk.finish(FailureKind.TIMEOUT)
-            error = self._too_late(call)
-            raise error from None
-        except OrchestratorError as exc:
-            exc.request_id = call.id
+            reply = await self._go(way, call, reader)
+        except UnavailableError as exc:
             error = exc
-            raise
+            exc.cost_nusd = way.spent_nusd
+            reply = self._stale(call, way.walk, exc, reader)
+            if reply is None:
+                raise
         except BaseException as exc:
             error = exc
             raise
         finally:
-            if walk is not None:
-                walk.finish()
-            self._book(call, walk, reply, error)
+            if isinstance(error, OrchestratorError):
+                error.request_id = call.id
+            if way.walk is not None:
+                way.walk.finish()
+            self._book(call, way.walk, reply, error)
         return reply
 
-    def _plan(self, call: _Call, size: PromptSize) -> Plan:
-        config = call.core.config
-        request = call.request
-        pinned = (
-            None if request.model is None else tuple(one.name for one in config.catalog.named(request.model))
-        )
-        usable = config.catalog.deployments
-        deployments = tuple(usable.values()) if pinned is None else tuple(usable[name] for name in pinned)
-        scopes = scopes_of(
-            tenant=request.tenant,
-            use_case=request.use_case,
-            user=request.user,
-            provider="",
-            tags=request.tags,
-        )
-        rules = Rules(
-            use_case_name=request.use_case,
-            use_case=call.use_case,
-            routing=config.settings.routing,
-            needs=needs_of(request),
-            ceiling=self._state.ledger.limits.tightest_for_request(scopes),
-            today=call.started_at.date(),
-            pinned=pinned,
-            seen=self._state.counts.of(size.script),
-            input_bound=config.settings.budgets.input_bound,
-            budget_tier=self._budget_tier(config),
-        )
-        plan = rank(request, deployments, size=size, rules=rules, vitals=self._vitals(config))
-        off = tuple(
-            Excluded(step.deployment, config.catalog.off[step.deployment])
-            for step in call.use_case.route
-            if step.deployment in config.catalog.off
-        )
-        plan = replace(plan, excluded=(*off, *plan.excluded))
-        if not plan.candidates:
-            raise self._no_candidates(call, plan, rules)
-        return plan
+    async def _go(self, way: Way, call: Call, reader: Reader | None) -> ChatReply:
+        """Have a place, plan, hold, send, settle: all of it before the deadline."""
+        gateway = call.core.gateway
+        try:
+            async with asyncio.timeout(self._left_s(call)):
+                if not gateway.is_ready:
+                    await gateway.get_ready()
+                await self._state.ledger.aopen()
+                async with self._place(call):
+                    size = measure(call.request)
+                    plan = self._plan(call, size)
+                    way.walk = self._walk(call, plan, size, stream=reader is not None)
+                    answer = await gateway.run(way.walk, emit=reader)
+        except TimeoutError:
+            if way.walk is not None:
+                way.walk.finish(FailureKind.TIMEOUT)
+            raise self._too_late(call) from None
+        latency_s = self._elapsed_s(call)
+        reply = replies.from_walk(way.walk, answer, latency_s=latency_s, started_at=call.started_at)
+        return replace(reply, degraded=replies.degraded(call.core.config, call.use_case, reply))
 
-    def _budget_tier(self, config: Config) -> BudgetTierSettings | None:
-        tiers = config.settings.budgets.tiers
-        return tier_for(tiers, self._state.ledger.left("all", Window.DAY)) if tiers else None
+    def _stale(
+        self, call: Call, walk: Walk | None, error: UnavailableError, reader: Reader | None
+    ) -> ChatReply | None:
+        """Return the older answer of the cache, marked, None where there is none or it comes too late."""
+        if call.stale is None or (reader is not None and reader.has_read):
+            return None
+        error.request_id = call.id
+        stale = replace(
+            self._repeated(call, call.stale, CacheState.STALE),
+            degraded=why_stale(error, age_s=self._age_s(call.stale)),
+            attempts=() if walk is None else tuple(walk.attempts),
+            cost_nusd=error.cost_nusd,
+            plan=None if walk is None else walk.terms.plan,
+        )
+        return replies.handed_over(stale, reader)
 
-    def _vitals(self, config: Config) -> dict[str, Vitals]:
-        routing = config.settings.routing
-        vitals = {}
-        for name in self._state.health.circuits():
-            seen = self._state.health.snapshot(name, window_s=routing.availability_window_s)
-            vitals[name] = Vitals(
-                availability=seen.availability if seen.samples >= routing.min_samples else None,
-                latency_s=seen.median_latency_s,
-                circuit_open=seen.circuit is CircuitState.OPEN,
-            )
-        return vitals
+    def _place(self, call: Call) -> AbstractAsyncContextManager[None]:
+        return self._admission.place(
+            call.request.tenant, background=call.profile.background, left_s=self._left_s(call)
+        )
 
-    def _no_candidates(self, call: _Call, plan: Plan, rules: Rules) -> OrchestratorError:
-        usable = call.core.config.catalog.deployments
-        relevant = [
-            one
-            for one in plan.excluded
-            if one.deployment in usable and (rules.pinned is None or one.deployment in rules.pinned)
-        ]
-        if relevant and all(one.too_small for one in relevant):
-            first = relevant[0]
-            return PromptTooLargeError(
-                f"the prompt is too long: {first.deployment} {first.reason}; shorten it"
-            )
-        needed = min((one.needed_nusd for one in relevant if one.needed_nusd is not None), default=None)
-        if needed is not None:
-            own = call.request.max_cost_nusd
-            scope, limit = rules.ceiling or ("max_cost_nusd", NanoUsd(0))
-            if own is not None and (rules.ceiling is None or own < limit):
-                scope, limit = "max_cost_nusd of this request", own
-            return BudgetExceededError(
-                scope=scope, window="request", limit=limit, left=limit, needed=needed, resets_at=None
-            )
-        told = "; ".join(f"{one.deployment}: {one.reason}" for one in (relevant or plan.excluded))
-        return UnavailableError(f"no deployment may serve this request ({told or 'none is configured'})")
+    def _plan(self, call: Call, size: PromptSize) -> Plan:
+        today = call.started_at.date()
+        return plan_for(call.request, call.core.config, size=size, state=self._state, today=today)
 
-    def _walk(self, call: _Call, plan: Plan, size: PromptSize, *, stream: bool) -> Walk:
+    def _walk(self, call: Call, plan: Plan, size: PromptSize, *, stream: bool) -> Walk:
         terms = Terms(
             request_id=call.id,
             request=call.request,
@@ -453,15 +420,21 @@ class Orchestrator:
             deadline_at_s=call.started_s + call.deadline_s,
             stream=stream,
             today=call.started_at,
+            spare_emergency=call.stale is not None and call.request.model is None,
         )
         return Walk(terms, deployments=call.core.config.catalog.deployments, state=self._state)
 
     async def _explain(self, request: ChatRequest) -> Plan:
         return self._plan(self._call(request), measure(request))
 
-    def _repeat(self, call: _Call, reply: ChatReply, cached: CacheState, emit: Emit | None) -> ChatReply:
-        """Return a reply that somebody paid for already, under this request's own id."""
-        repeated = replace(
+    def _repeat(self, call: Call, reply: ChatReply, cached: CacheState, reader: Reader | None) -> ChatReply:
+        """Return a reply that somebody paid for already, under this request's own id, and book it."""
+        repeated = replies.handed_over(self._repeated(call, reply, cached), reader)
+        self._book(call, None, repeated, None)
+        return repeated
+
+    def _repeated(self, call: Call, reply: ChatReply, cached: CacheState) -> ChatReply:
+        return replace(
             reply,
             request_id=call.id,
             usage=Usage(),
@@ -471,34 +444,32 @@ class Orchestrator:
             latency_s=self._elapsed_s(call),
             created_at=call.started_at,
         )
-        if emit is not None:
-            for delta in replies.pieces(repeated):
-                emit(delta)
-        self._book(call, None, repeated, None)
-        return repeated
 
     def _book(
-        self, call: _Call, walk: Walk | None, reply: ChatReply | None, error: BaseException | None
+        self, call: Call, walk: Walk | None, reply: ChatReply | None, error: BaseException | None
     ) -> None:
         operation = replies.operation_of(
             call.id, call.request, call.started_at, self._elapsed_s(call), walk=walk, reply=reply, error=error
         )
         try:
-            self._state.ledger.close_operation(operation)
+            self._state.ledger.close_operation_soon(operation)
         except LedgerError as exc:
             # The money is in the attempts' rows; this row follows with the next transaction.
             # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
             logger.error("the operation row is late: request=%s: %s", call.id, exc)  # noqa: TRY400
 
-    def _too_late(self, call: _Call) -> DeadlineExceededError:
+    def _too_late(self, call: Call) -> DeadlineExceededError:
         error = DeadlineExceededError(
             f"no answer within {call.deadline_s:g} s; allow more with deadline_s or the retry profile, or ask for less"
         )
         error.request_id = call.id
         return error
 
-    def _elapsed_s(self, call: _Call) -> float:
+    def _elapsed_s(self, call: Call) -> float:
         return self._clock.monotonic_s() - call.started_s
+
+    def _left_s(self, call: Call) -> float:
+        return call.deadline_s - self._elapsed_s(call)
 
 
 def _close(loop: BackgroundLoop, ledger: Ledger, local_model: LocalModel) -> None:

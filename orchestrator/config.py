@@ -67,6 +67,17 @@ class Config:
             raise UnknownNameError(unknown("retry profile", name, self.settings.retry_profiles))
         return found
 
+    def deadline_s_of(self, request: ChatRequest) -> float:
+        """Return the seconds of a whole request: its own, its use case's, or those of the profile.
+
+        A profile that the request names itself counts before what its use case says.
+
+        Raises:
+            UnknownNameError: config.yaml does not define the use case or the profile.
+        """
+        of_use_case = self.use_case_of(request).deadline_s if request.profile is None else None
+        return request.deadline_s or of_use_case or self.profile_of(request).deadline_s
+
 
 def default_path() -> Path:
     """Return the configuration to use: $ORCHESTRATOR_CONFIG, ./config.yaml, or the embedded one."""

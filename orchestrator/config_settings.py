@@ -9,9 +9,11 @@ from orchestrator.catalog import AliasSettings, DeploymentSettings, ModelSetting
 from orchestrator.gateway.local import LocalModelSettings
 from orchestrator.policy.budgets import BudgetSettings
 from orchestrator.policy.failures import RetryProfile
+from orchestrator.policy.last_resort import LastResortSettings
 from orchestrator.policy.routing import RoutingSettings, UseCaseSettings
 from orchestrator.prices import PricesSettings
 from orchestrator.settings import Name, Settings
+from orchestrator.state.admission import OverloadSettings
 from orchestrator.state.cache import CacheSettings
 from orchestrator.state.health import CircuitSettings
 from orchestrator.state.kept_replies import IdempotencySettings
@@ -53,6 +55,10 @@ class RootSettings(Settings):
     """How deployments are chosen, for every use case."""
     retry_profiles: Mapping[Name, RetryProfile] = Field(min_length=1)
     """How patient requests are, by name."""
+    overload: OverloadSettings = OverloadSettings()
+    """How much this process takes on at once."""
+    last_resort: LastResortSettings = LastResortSettings()
+    """What is said when nobody answers."""
     circuit_breaker: CircuitSettings = CircuitSettings()
     """When a failing deployment is left alone."""
     budgets: BudgetSettings = BudgetSettings()

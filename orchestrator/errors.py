@@ -13,6 +13,7 @@
     ├── UnavailableError            nobody answered
     │   ├── AllProvidersFailedError every deployment of the plan was tried or skipped; says why each
     │   ├── DeadlineExceededError   the request's time is over
+    │   ├── OverloadedError         too many requests at once in this process; says when to ask again
     │   ├── StreamInterruptedError  the answer broke off after its first words; carries them
     │   └── LocalModelError         the embedded model could not be started
     ├── InvalidOutputError          a structured answer stayed invalid after repair and fallback
@@ -116,6 +117,8 @@ class UnavailableError(OrchestratorError):
     """Nobody answered."""
 
     exit_code = 4
+    cost_nusd: NanoUsd = NanoUsd(0)
+    """What attempts that failed cost all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,18 @@ class AllProvidersFailedError(UnavailableError):
 
 class DeadlineExceededError(UnavailableError):
     """The request's time is over."""
+
+
+class OverloadedError(UnavailableError):
+    """Too many requests are under way and waiting in this process; nothing was sent."""
+
+    def __init__(self, message: str, *, waiting: int, retry_after_s: float) -> None:
+        """Keep how many wait, and when it is worth asking again."""
+        self.waiting = waiting
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"{message}; ask again in {retry_after_s:.1f} s, or raise what 'overload' in config.yaml allows"
+        )
 
 
 class StreamInterruptedError(UnavailableError):

@@ -50,6 +50,8 @@ _REQUEST_NAMES = (
     "profile_name",
     "cache_use",
     "idempotency_key",
+    "graceful",
+    "language",
 )
 _OURS = {"request_tags": "tags", "profile_name": "profile", "cache_use": "cache", "timeout": "deadline_s"}
 """What a request calls the fields that have another name here, because LangChain has taken theirs."""
@@ -106,6 +108,10 @@ class OrchestratorChat(BaseChatModel):
     """The orchestrator's cache; LangChain's own `cache` is another."""
     idempotency_key: str | None = None
     """For one request: give it to a single call, `chat.invoke(messages, idempotency_key=...)`."""
+    graceful: bool | None = None
+    """When nobody answers: True is an apology as a message, False an error, None what the use case says."""
+    language: str | None = None
+    """Of that apology: vi or en."""
     temperature: float | None = None
     top_p: float | None = None
     stop: list[str] | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))

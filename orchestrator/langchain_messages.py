@@ -130,6 +130,7 @@ def to_response_metadata(reply: ChatReply) -> dict[str, Any]:
         ],
         "cached": reply.cached.value,
         "degraded": reply.degraded,
+        "apology": reply.apology,
         "notices": list(reply.notices),
         "request_id": reply.request_id,
     }

@@ -1,7 +1,7 @@
 """Replies: made from a walk, kept in the cache, repeated from it, and told to the ledger."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from orchestrator.calls import (
 )
 from orchestrator.catalog import Tier
 from orchestrator.config import Config
-from orchestrator.errors import BudgetExceededError
+from orchestrator.errors import BudgetExceededError, OverloadedError
 from orchestrator.gateway.answers import Answer
 from orchestrator.gateway.walk import Walk
 from orchestrator.money import ZERO_NUSD
@@ -111,12 +111,16 @@ def pack(reply: ChatReply) -> bytes:
         "provider": reply.provider,
         "finish_reason": reply.finish_reason,
         "tool_calls": [asdict(call) for call in reply.tool_calls],
+        "created_at": reply.created_at.timestamp(),
     }
     return orjson.dumps(kept)
 
 
 def unpack(packed: bytes) -> ChatReply | None:
-    """Return a reply from the cache, its request filled in by whoever repeats it; None if it is no reply."""
+    """Return a reply from the cache with the moment it was made; None if it is none.
+
+    Its request is filled in by whoever repeats it.
+    """
     try:
         kept = orjson.loads(packed)
         return ChatReply(
@@ -129,9 +133,9 @@ def unpack(packed: bytes) -> ChatReply | None:
             cost_nusd=ZERO_NUSD,
             finish_reason=kept["finish_reason"],
             tool_calls=tuple(ToolCall(**call) for call in kept["tool_calls"]),
-            created_at=datetime.fromtimestamp(0, UTC),
+            created_at=datetime.fromtimestamp(kept["created_at"], UTC),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
         # A damaged entry is a miss: the model is asked, and its answer takes the entry's place.
         return None
 
@@ -172,6 +176,14 @@ def replayed(reply: ChatReply, *, latency_s: float) -> ChatReply:
     )
 
 
+def handed_over(reply: ChatReply, take: Callable[[Delta], None] | None) -> ChatReply:
+    """Return a reply after its pieces have gone to whoever reads it as a stream; None reads it whole."""
+    if take is not None:
+        for delta in pieces(reply):
+            take(delta)
+    return reply
+
+
 def pieces(reply: ChatReply) -> Iterator[Delta]:
     """Yield a whole reply as the pieces of a stream: its text word by word, then its tool calls."""
     start = 0
@@ -207,7 +219,7 @@ def operation_of(  # noqa: PLR0913 -- the sum of a request's life
         user=request.user,
         tags=request.tags,
         outcome=_outcome(reply, error),
-        error=type(error).__name__ if error is not None else None,
+        error=type(error).__name__ if error is not None and reply is None else None,
         cached=reply.cached if reply is not None else CacheState.MISS,
         degraded=reply.degraded if reply is not None else None,
         deployment=reply.deployment if reply is not None else None,
@@ -228,4 +240,5 @@ def _outcome(reply: ChatReply | None, error: BaseException | None) -> Outcome:
         return Outcome.SUCCEEDED
     if isinstance(error, asyncio.CancelledError):
         return Outcome.CANCELLED
-    return Outcome.REFUSED if isinstance(error, BudgetExceededError) else Outcome.FAILED
+    refused = isinstance(error, BudgetExceededError | OverloadedError)
+    return Outcome.REFUSED if refused else Outcome.FAILED

@@ -50,6 +50,20 @@ class _Pieces:
             self._wake()
 
 
+class Reader:
+    """Whoever reads a stream, and whether anything has reached him."""
+
+    def __init__(self, take: Callable[[Delta], None]) -> None:
+        """Hand pieces to `take`; nothing has been yet."""
+        self.has_read = False
+        self._take = take
+
+    def __call__(self, delta: Delta) -> None:
+        """Hand over a piece."""
+        self.has_read = True
+        self._take(delta)
+
+
 class ReplyStream:
     """Iterate over it, with `for` or `async for`, for the pieces; `reply` is the whole in the end."""
 

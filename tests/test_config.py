@@ -191,7 +191,7 @@ def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
         ("      customer_service: 0.92\n", "      customer_servise: 0.92\n", "customer_servise", "unknown use case 'customer_servise'. Did you mean 'customer_service'?"),
         ("      customer_service: 0.92\n", "      customer_service: 92\n", "customer_service: 92", "models.gpt-6.1-sol.quality.customer_service: input should be less than or equal to 1"),
         ("    retry_on: [server_error,", "    retry_on: [server_eror,", None, "input should be 'rate_limited', 'server_error'"),
-        ("    deadline_s: 60\n", "", None, "'retry_profiles.interactive.deadline_s' is missing"),
+        ("    deadline_s: 30                # all attempts, waits and streams together; a use case or a request may say otherwise\n", "", None, "'retry_profiles.interactive.deadline_s' is missing"),
         ("version: 1\n", "version: 2\n", "version: 2", "version: input should be 1"),
         ("      date: 2026-11-23\n", "      date: yesterday\n", "date: yesterday", "deployments.local/smollm2-135m-instruct.price.date: input should be a valid date"),
         ("    context_tokens: 4096 ", "    context_tokens: 4k ", "context_tokens: 4k", "input should be a valid integer"),

@@ -9,6 +9,7 @@ from orchestrator.cli.options import AsJson, MaxTokens, Model, Prompt, Tags, Ten
 from orchestrator.cli.prompts import read_prompt
 from orchestrator.cli.session import session_of
 from orchestrator.cli.told import busy, err, errors_as_json, out, say_json, seconds, write
+from orchestrator.errors import UnavailableError
 
 if TYPE_CHECKING:
     from orchestrator.calls import ChatReply
@@ -51,6 +52,9 @@ def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
     with errors_as_json(as_json):
         text = read_prompt(prompt)
         with session_of(context).orchestrator() as orchestrator:
+            if deadline_s is not None:
+                # Who gives few seconds means the providers' and not those of our own start.
+                orchestrator.warm_up()
             if as_json:
                 say_json(_answer_as_json(orchestrator, text, wanted))
             else:
@@ -66,16 +70,19 @@ def _answer_as_json(orchestrator: "Orchestrator", prompt: str, wanted: dict[str,
 
 def _answer(orchestrator: "Orchestrator", prompt: str, wanted: dict[str, Any], *, streamed: bool) -> None:
     if streamed:
-        with orchestrator.stream(prompt, **wanted) as stream:
+        with orchestrator.stream(prompt, graceful=True, **wanted) as stream:
             reply = _shown(stream)
     else:
         with busy("asking"):
-            reply = orchestrator.complete(prompt, **wanted)
+            reply = orchestrator.complete(prompt, graceful=True, **wanted)
         write(reply.text)
     if reply.text and not reply.text.endswith("\n"):
         write("\n")
     for notice in reply.notices:
         err().print(f"notice: {notice}", style="yellow", markup=False, soft_wrap=True)
+    if reply.apology:
+        err().print(f"error: {reply.degraded}", markup=False, soft_wrap=True)
+        raise typer.Exit(UnavailableError.exit_code)
     err().print(summary(reply), style="dim", markup=False, soft_wrap=True)
 
 

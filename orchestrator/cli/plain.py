@@ -21,6 +21,7 @@ def plain_reply(reply: ChatReply) -> dict[str, Any]:
         "tool_calls": [asdict(call) for call in reply.tool_calls],
         "cached": reply.cached.value,
         "degraded": reply.degraded,
+        "apology": reply.apology,
         "notices": list(reply.notices),
         "latency_s": round(reply.latency_s, 6),
         "created_at": reply.created_at.isoformat(),

@@ -124,11 +124,11 @@ def headlines(made: "MonthReport") -> Iterator[str]:
     failed = made.outcomes.get("failed", 0)
     yield (
         f"{percent(made.success_rate)} succeeded ({failed:,} failed); "
-        f"{refused:,} refused by a budget, {cancelled:,} cancelled"
+        f"{refused:,} refused before a send, {cancelled:,} cancelled"
     )
     yield (
         f"{made.cache_hits:,} from the cache, {made.joined:,} shared another's answer, "
-        f"{made.degraded:,} degraded, {seconds(made.average_latency_s)} on average"
+        f"{made.stale:,} got an older answer, {made.degraded:,} degraded, {seconds(made.average_latency_s)} on average"
     )
     for name in ("estimate", "bound"):
         if made.cost_by_source.get(name):
@@ -171,6 +171,7 @@ def plain_report(made: "MonthReport", standing: "tuple[Standing, ...]") -> dict[
         "success_rate": made.success_rate,
         "cache_hits": made.cache_hits,
         "joined": made.joined,
+        "stale": made.stale,
         "degraded": made.degraded,
         "cost_by_source": {name: money("cost", amount) for name, amount in made.cost_by_source.items()},
         "models": [_plain_part(one) for one in made.models],

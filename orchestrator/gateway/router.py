@@ -6,6 +6,8 @@ retries, cooldowns, budgets, caches and money are switched off (docs/why/litellm
 """
 
 import asyncio
+import contextlib
+import importlib
 import logging
 import os
 import sys
@@ -75,6 +77,7 @@ class Gateway:
         self._local_model = local_model
         self._connections = connections
         self._router: Any = None
+        self._rest: asyncio.Future[None] | None = None
 
     async def run(self, walk: Walk, *, emit: Emit | None = None) -> Answer:
         """Lead `walk` to an answer; with `emit`, stream its pieces there.
@@ -103,10 +106,17 @@ class Gateway:
         """Return whether LiteLLM is loaded and the Router built."""
         return self._router is not None
 
+    async def get_ready(self) -> None:
+        """Load LiteLLM and build the Router in a thread; begin to load what only some requests need."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._built)
+        self._rest = self._rest or loop.run_in_executor(None, _load_the_rest)
+
     async def warm_up(self) -> None:
-        """Load LiteLLM and build the Router, so that the first request need not."""
-        await asyncio.get_running_loop().run_in_executor(None, load_litellm)
-        self._built()
+        """Load everything that requests will need, so that the first of each kind need not."""
+        await self.get_ready()
+        if self._rest is not None:
+            await asyncio.wait({self._rest})
 
     async def _try(self, walk: Walk, name: str, emit: Emit | None) -> Answer | None:
         """Let the Router go from `name` on; None when the walk has to choose again."""
@@ -137,20 +147,26 @@ class Gateway:
         return None
 
     def _built(self) -> Any:
-        if self._router is None:
-            litellm = load_litellm()
-            self._router = litellm.Router(
-                model_list=[_model_entry(one) for one in self._catalog.deployments.values()],
-                num_retries=0,
-                max_fallbacks=_HOPS_MAX,
-                disable_cooldowns=True,
-                fallback_budget_check=_gate,
-                set_verbose=False,
-            )
-            # Takes the Router's own callbacks out of LiteLLM's lists: they count usage and cooldowns that
-            # nobody reads here, cost a tenth of a call, and would outlive this configuration.
-            self._router.discard()
+        if self._router is not None:
+            return self._router
+        with _LOADING:
+            if self._router is None:
+                self._router = self._build(load_litellm())
         return self._router
+
+    def _build(self, litellm: Any) -> Any:
+        router = litellm.Router(
+            model_list=[_model_entry(one) for one in self._catalog.deployments.values()],
+            num_retries=0,
+            max_fallbacks=_HOPS_MAX,
+            disable_cooldowns=True,
+            fallback_budget_check=_gate,
+            set_verbose=False,
+        )
+        # Takes the Router's own callbacks out of LiteLLM's lists: they count usage and cooldowns that
+        # nobody reads here, cost a tenth of a call, and would outlive this configuration.
+        router.discard()
+        return router
 
 
 def load_litellm() -> Any:
@@ -182,6 +198,29 @@ def _load_litellm() -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     _litellm = litellm
     return litellm
+
+
+_NEEDED_LATER = (
+    "openai.resources",
+    "fastapi.exceptions",
+    "anyio._backends._asyncio",
+    "litellm.litellm_core_utils.default_encoding",
+    "litellm.litellm_core_utils.streaming_chunk_builder_utils",
+    "litellm.llms.vertex_ai.context_caching.vertex_ai_context_caching",
+    "litellm.proxy.guardrails.exception_utils",
+    "litellm.proxy.openai_files_endpoints.common_utils",
+)
+"""What LiteLLM imports with its first request to OpenAI or Google, its first stream and its first failure.
+
+It does so on the event loop, which then stood still for a second, and with it every other request.
+"""
+
+
+def _load_the_rest() -> None:
+    for name in _NEEDED_LATER:
+        # What has moved is imported by whoever needs it, as before.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 _litellm: Any = None

@@ -20,6 +20,7 @@ from orchestrator.clock import Clock
 from orchestrator.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
+    DeadlineExceededError,
     FailedStep,
     OrchestratorError,
     PromptTooLargeError,
@@ -57,6 +58,7 @@ REST_MAX_S = 300.0
 """A longer Retry-After is not believed: nobody bans a model for an hour by one header."""
 
 _TOGETHER_S = 0.25
+_NO_TIME = "no time left"
 
 MIN_ATTEMPT_S = 0.05
 """With less time left than this nothing is sent."""
@@ -97,6 +99,8 @@ class Terms:
     """On the monotonic clock."""
     stream: bool
     today: datetime
+    spare_emergency: bool = False
+    """There is something better than what the emergency model would say."""
 
 
 class Walk:
@@ -275,6 +279,10 @@ class Walk:
             )
         if not tried and self._refusal is not None:
             return self._refusal
+        if not tried and self.skipped and all(step.reason == _NO_TIME for step in self.skipped):
+            return DeadlineExceededError(
+                "no time left to ask anybody; allow more with deadline_s, or ask for less"
+            )
         if tried and all(one.failure == FailureKind.CONTEXT_OVERFLOW for one in self.attempts):
             return PromptTooLargeError("the prompt is longer than every model of the plan takes; shorten it")
         return AllProvidersFailedError(
@@ -311,16 +319,18 @@ class Walk:
         if self._refusal is not None and step.deployment.model.tier is Tier.EMERGENCY:
             # A poor answer is better than none in an outage; a spent budget is no outage.
             return self._skip(step, "kept for outages, and this is a spent budget")
+        if self.terms.spare_emergency and step.deployment.model.tier is Tier.EMERGENCY:
+            return self._skip(step, "an older answer in the cache comes before the emergency model")
         if self._state.health.circuit(step.name) is CircuitState.OPEN:
             return self._skip(step, "circuit open")
         delay_s *= 1 + random.uniform(0, self.terms.profile.jitter)  # noqa: S311 -- no secret
         if self._left_s() - delay_s < MIN_ATTEMPT_S:
-            return self._skip(step, "no time left")
+            return self._skip(step, _NO_TIME)
         if delay_s:
             await self._state.clock.sleep(delay_s)
-        return self._take(step)
+        return await self._take(step)
 
-    def _take(self, step: Step) -> bool:
+    async def _take(self, step: Step) -> bool:
         deployment, provider = step.deployment, step.deployment.provider
         if not self._state.health.admit(deployment.name):
             return self._skip(step, "circuit half-open, a probe is under way")
@@ -337,7 +347,7 @@ class Walk:
             return self._skip(step, f"{deployment.provider_name} is at its rate limit for {wait_s:.1f} s")
         number = len(self.attempts) + 1
         try:
-            hold = self._state.ledger.hold(self._claim(step, number))
+            hold = await self._state.ledger.ahold(self._claim(step, number))
         except BudgetExceededError as exc:
             self._state.health.withdraw(deployment.name)
             self._state.limits.give_back(deployment.provider_name, tokens=tokens)
@@ -345,6 +355,7 @@ class Walk:
             return self._skip(step, f"over the {exc.window} budget of {exc.scope}")
         except BaseException:
             self._state.health.withdraw(deployment.name)
+            self._state.limits.give_back(deployment.provider_name, tokens=tokens)
             raise
         self.open = OpenAttempt(step, number, hold, self._state.clock.monotonic_s())
         self._tries += 1
@@ -392,7 +403,7 @@ class Walk:
             return None
         await self._state.clock.sleep(wait_s)
         self._tries = 0
-        return step if self._take(step) else await self._wait_for_a_rate_limit()
+        return step if await self._take(step) else await self._wait_for_a_rate_limit()
 
     def _end(
         self,
@@ -422,7 +433,7 @@ class Walk:
             self._state.health.record(name, healthy=failure is None, latency_s=row.latency_s)
         else:
             self._state.health.withdraw(name)
-        late = settle(self._state.ledger, attempt.hold, row)
+        late = settle(self._state.ledger, attempt.hold, row, soon=True)
         if late is not None:
             self.notices.append(f"booked late: {late}")
 

@@ -141,6 +141,8 @@ class RetryProfile(Settings):
     """Failures worth another try on the same deployment; all others fall back."""
     max_retry_after_s: Seconds = 2.0
     """A Retry-After up to this long is waited for on the same deployment; a longer one means fall back."""
+    background: bool = False
+    """Nobody waits for the answer: where places are short, requests that somebody waits for go first."""
 
 
 def retry_delay_s(profile: RetryProfile, failure: Failure, *, retries_so_far: int) -> float | None:

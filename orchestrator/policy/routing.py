@@ -120,12 +120,16 @@ class UseCaseSettings(Settings):
     """The output limit of a request that sets none."""
     profile: Name = "interactive"
     """The retry profile."""
+    deadline_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Seconds for a whole request; None is what its retry profile says."""
     weights: Weights | None = None
     """Replaces routing.weights for this use case."""
     on_limit: OnLimit = OnLimit.CHEAPER
     """What to do when an answer of max_tokens could cost more than one request may: cheaper, clamp or refuse."""
     never_degrade: bool = False
-    """Budget tiers (budgets.tiers) leave this use case alone; its limits hold all the same."""
+    """No budget tier and no last resort: its own models or an error; its limits hold all the same."""
+    graceful: bool = False
+    """When nobody answers, requests for plain text get an apology as a reply; a request may say otherwise."""
     cache_ttl_s: Seconds | None = None
     """How long a reply may be repeated from the cache; 0 is never, None is cache.ttl_s."""
 
@@ -276,6 +280,10 @@ def _why_not(
     too_small = needed > model.context_tokens
     reasons = (
         (rules.pinned is not None and one.name not in rules.pinned, "another model was asked for by name"),
+        (
+            rules.use_case.never_degrade and rules.pinned is None and model.tier is Tier.EMERGENCY,
+            "this use case never degrades, and this is the emergency model",
+        ),
         (_too_good(one, rules), "kept for a fuller budget: little is left of the day's"),
         (bool(missing), f"cannot: {', '.join(sorted(missing))}"),
         (too_small, f"needs about {needed:,} tokens, its context holds {model.context_tokens:,}"),

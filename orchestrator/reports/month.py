@@ -1,7 +1,7 @@
 """The month: what was asked, what it cost, who answered, and how the budgets stand.
 
 Cost comes from the sends, which are what providers charge; requests come from the operations. A
-success rate leaves out what nobody tried: refused by a budget, or cancelled by the caller. Of a
+success rate leaves out what nobody tried: refused before a send, or cancelled by the caller. Of a
 compacted month requests and cost are left, and neither outcomes nor latencies.
 """
 
@@ -51,6 +51,8 @@ class MonthReport:
     cache_hits: int
     joined: int
     """Requests answered by another's answer that was under way."""
+    stale: int
+    """Requests that got an older answer of the cache, because nobody answered."""
     degraded: int
     cost_by_source: Mapping[str, NanoUsd]
     """Cost by how it is known: reported by the provider, from the price book, estimated, or its upper bound."""
@@ -91,6 +93,7 @@ def month_report(reader: LedgerReader, *, month: str, tenant: str | None = None)
         success_rate=_success_rate(asked),
         cache_hits=int((asked["cached"] == CacheState.HIT.value).sum()),
         joined=int((asked["cached"] == CacheState.JOINED.value).sum()),
+        stale=int((asked["cached"] == CacheState.STALE.value).sum()),
         degraded=int(asked["degraded"].notna().sum()),
         cost_by_source={one.value: _cost(sent[sent["cost_source"] == one.value]) for one in CostSource},
         models=_parts(sent, sent, by="model"),
@@ -205,6 +208,7 @@ def _empty(month: str, tenant: str | None) -> MonthReport:
         success_rate=None,
         cache_hits=0,
         joined=0,
+        stale=0,
         degraded=0,
         cost_by_source={one.value: ZERO_NUSD for one in CostSource},
         models=(),

@@ -11,16 +11,15 @@ How no budget is overspent, at any concurrency, over processes and after a crash
     4. A settlement that cannot be written (disk full) is kept and written before the next
        transaction; until then the hold stays counted, so the error is on the safe side.
 
+    5. On an event loop nobody is held up by another process: `ahold` waits aside, `settle_soon` and
+       `close_operation_soon` keep what they cannot write at once, as in 4, and write it when they can.
+
 Counters exist for every scope from its first send on, limited or not, so that a limit added
 later counts what was spent before. A settlement books into the windows of its hold.
 """
 
-import os
-import random
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -36,11 +35,10 @@ from orchestrator.money import NanoUsd, format_usd
 from orchestrator.policy.budgets import Limits, Period, Window, period_of
 from orchestrator.policy.estimate import Script
 from orchestrator.settings import Seconds, Settings
-from orchestrator.state.forking import hold_still
 from orchestrator.state.ledger_book import insert_operation, settle
+from orchestrator.state.ledger_errors import LedgerBusyError
+from orchestrator.state.ledger_file import LedgerFile
 from orchestrator.state.ledger_records import Claim, Hold, Operation, OrphanCost, Standing, TokenSample
-from orchestrator.state.ledger_schema import migrate
-from orchestrator.state.processes import own_process
 
 __all__ = ["Claim", "Hold", "Ledger", "LedgerSettings", "Operation", "Standing"]
 
@@ -48,8 +46,6 @@ T = TypeVar("T")
 
 KEEP_DAYS_MIN = 62
 """Two whole months: what budgets count now is never rolled up."""
-_BACKOFF_MIN_S = 0.0001
-_BACKOFF_MAX_S = 0.002
 # By the key, whose ids sort by time: the newest rows are found at the end of the file, however long it is.
 _COUNTED_INPUTS = (
     "SELECT model, script, input_expected_tokens, input_tokens FROM"
@@ -81,14 +77,10 @@ class Ledger:
         self._alerts = alerts or Alerts()
         self.path = Path(settings.path).expanduser()
         self.limits = limits
-        self._lock_timeout_s = settings.lock_timeout_s
         self._clock = clock
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._connected_in = 0
-        self._process = ""
-        self._owed: list[Callable[[sqlite3.Connection], object]] = []
-        hold_still(self)
+        self._file = LedgerFile(
+            self.path, lock_timeout_s=settings.lock_timeout_s, clock=clock, tell_late=self._alert_late
+        )
 
     def hold(self, claim: Claim) -> Hold:
         """Hold the bound of one send in every scope and window it counts against, or nothing at all.
@@ -97,6 +89,20 @@ class Ledger:
             BudgetExceededError: a limit would be passed; nothing was held.
             LedgerError: the file cannot be written, so nothing may be sent.
         """
+        write, held = self._holding(claim)
+        return held(self._file.write(write))
+
+    async def ahold(self, claim: Claim) -> Hold:
+        """Hold as `hold` does; while another process holds the file, the event loop does other work.
+
+        Raises:
+            BudgetExceededError, LedgerError: as `hold`.
+        """
+        write, held = self._holding(claim)
+        return held(await self._file.awrite(write))
+
+    def _holding(self, claim: Claim) -> tuple[Callable[[sqlite3.Connection], int], Callable[[int], Hold]]:
+        """Return the transaction that holds a claim, and what makes a hold of the row's number."""
         self._check_request_limit(claim)
         held_at = self._clock.now()
         period = period_of(held_at, self.limits.time_zone)
@@ -117,13 +123,13 @@ class Ledger:
                     period.month,
                     claim.bound_nusd,
                     held_at.astimezone(UTC).isoformat(),
-                    self._process,
+                    self._file.process,
                     claim.price_version,
                 ),
             )
             return row.lastrowid or 0
 
-        return Hold(self._write(write), claim, period, held_at)
+        return write, lambda number: Hold(number, claim, period, held_at)
 
     def settle(self, hold: Hold, attempt: Attempt) -> None:
         """Book what one send did cost and free the rest of its hold; doing it twice changes nothing.
@@ -132,29 +138,43 @@ class Ledger:
         transaction, and the hold stays counted until then. A cost above what was held is booked in full
         and raised as an alert.
         """
-        claim = hold.claim
-        if attempt.cost_nusd > claim.bound_nusd:
-            message = (
-                f"{claim.deployment} charged more than was held: {format_usd(attempt.cost_nusd)} instead of at most "
-                f"{format_usd(claim.bound_nusd)}; it is booked in full. See 'orchestrator prices diff'"
-            )
-            self._alert(AlertKind.EXCESS, claim.operation_id, message)
-        try:
-            self._write_or_owe(lambda connection: settle(connection, hold, attempt))
-        except LedgerError as exc:
-            self._alert(AlertKind.BOOKED_LATE, claim.operation_id, str(exc))
-            raise
+        self._settle(hold, attempt, soon=False)
 
     def close_operation(self, operation: Operation) -> None:
         """Write the row of a finished request; doing it twice changes nothing."""
         period = period_of(operation.started_at, self.limits.time_zone)
-        self._write_or_owe(lambda connection: insert_operation(connection, operation, period))
+        self._file.write_or_owe(lambda connection: insert_operation(connection, operation, period))
+
+    def settle_soon(self, hold: Hold, attempt: Attempt) -> None:
+        """Book as `settle` does, on an event loop: what cannot be written at once is written when it can.
+
+        Raises:
+            LedgerError: it is not written yet; what for, and what to do.
+        """
+        self._settle(hold, attempt, soon=True)
+
+    def close_operation_soon(self, operation: Operation) -> None:
+        """Write the row as `close_operation` does, on an event loop: if not at once, then when it can.
+
+        Raises:
+            LedgerError: it is not written yet; what for, and what to do.
+        """
+        period = period_of(operation.started_at, self.limits.time_zone)
+        self._file.write_or_owe(lambda connection: insert_operation(connection, operation, period), soon=True)
+
+    async def aopen(self) -> None:
+        """Open the file if it is not open yet; while another process holds it, the event loop does other work.
+
+        Raises:
+            LedgerError: it cannot be opened; says why and what to do.
+        """
+        await self._file.aopen()
 
     def spent(self, scope: str, window: Window) -> NanoUsd:
         """Return what was booked in a scope's current window; what is held is not in it."""
         key = period_of(self._clock.now(), self.limits.time_zone).key(window)
         query = "SELECT spent_nusd FROM counters WHERE scope = ? AND period = ?"
-        found = self._read(lambda connection: connection.execute(query, (scope, key)).fetchone())
+        found = self._file.read(lambda connection: connection.execute(query, (scope, key)).fetchone())
         return NanoUsd(found[0] if found else 0)
 
     def left(self, scope: str, window: Window) -> NanoUsd | None:
@@ -162,12 +182,12 @@ class Ledger:
         limit = self.limits.of(scope, window)
         if limit is None:
             return None
-        if self._connection is None and not self.path.exists():
+        if not self._file.is_there:
             # A dry run looks, and looking makes no file.
             return limit
         key = period_of(self._clock.now(), self.limits.time_zone).key(window)
         query = "SELECT spent_nusd + held_nusd FROM counters WHERE scope = ? AND period = ?"
-        found = self._read(lambda connection: connection.execute(query, (scope, key)).fetchone())
+        found = self._file.read(lambda connection: connection.execute(query, (scope, key)).fetchone())
         return NanoUsd(max(0, limit - (found[0] if found else 0)))
 
     def standings(self) -> tuple[Standing, ...]:
@@ -181,7 +201,7 @@ class Ledger:
             ).fetchall()
 
         found = []
-        rows = self._read(read)
+        rows = self._file.read(read)
         known = {(scope, key) for scope, key, _, _ in rows}
         rows += [
             (scope, period.key(window), 0, 0)
@@ -198,9 +218,9 @@ class Ledger:
 
     def token_samples(self) -> tuple[TokenSample, ...]:
         """Return what providers counted in the last prompts, oldest first; nothing where there is no file yet."""
-        if self._connection is None and not self.path.exists():
+        if not self._file.is_there:
             return ()
-        rows = self._read(lambda connection: connection.execute(_COUNTED_INPUTS).fetchall())
+        rows = self._file.read(lambda connection: connection.execute(_COUNTED_INPUTS).fetchall())
         return tuple(TokenSample(model, Script(script), *tokens) for model, script, *tokens in reversed(rows))
 
     def check_writable(self) -> None:
@@ -209,7 +229,7 @@ class Ledger:
         Raises:
             LedgerError: it cannot be opened or written; says why and what to do.
         """
-        self._write(lambda connection: connection.execute("SELECT 1").fetchone())
+        self._file.write(lambda connection: connection.execute("SELECT 1").fetchone())
 
     def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do `work` in one transaction, for the other modules that keep the ledger; an error undoes all of it.
@@ -217,7 +237,7 @@ class Ledger:
         Raises:
             LedgerError: the file cannot be written; says why and what to do.
         """
-        return self._write(work)
+        return self._file.write(work)
 
     def transact_or_owe(self, work: Callable[[sqlite3.Connection], object]) -> None:
         """Do `work` in one transaction; what cannot be written now is written before the next one.
@@ -225,32 +245,27 @@ class Ledger:
         Raises:
             LedgerError: it could not be written yet.
         """
-        self._write_or_owe(work)
+        self._file.write_or_owe(work)
 
     def close(self) -> None:
         """Write what is owed and close the file."""
-        with self._lock:
-            if self._connection is None or self._connected_in != os.getpid():
-                return
-            try:
-                if self._owed:
-                    self._write(lambda _: None)
-            finally:
-                self._disconnect()
+        self._file.close()
 
-    def before_fork(self) -> None:
-        """Wait for the transaction under way, and close the file."""
-        self._lock.acquire()
-        self._disconnect()
-
-    def after_fork(self) -> None:
-        """Let transactions begin again; the first one opens the file."""
-        self._lock.release()
-
-    def _disconnect(self) -> None:
-        if self._connection is not None and self._connected_in == os.getpid():
-            self._connection.close()
-        self._connection = None
+    def _settle(self, hold: Hold, attempt: Attempt, *, soon: bool) -> None:
+        claim = hold.claim
+        if attempt.cost_nusd > claim.bound_nusd:
+            message = (
+                f"{claim.deployment} charged more than was held: {format_usd(attempt.cost_nusd)} instead of at most "
+                f"{format_usd(claim.bound_nusd)}; it is booked in full. See 'orchestrator prices diff'"
+            )
+            self._alert(AlertKind.EXCESS, message, claim.operation_id)
+        try:
+            self._file.write_or_owe(lambda connection: settle(connection, hold, attempt), soon=soon)
+        except LedgerError as exc:
+            # A file that is only busy is written in a moment, or `_alert_late` is told.
+            if not soon or not isinstance(exc, LedgerBusyError):
+                self._alert(AlertKind.BOOKED_LATE, str(exc), claim.operation_id)
+            raise
 
     def _check_request_limit(self, claim: Claim) -> None:
         bound = claim.bound_nusd
@@ -277,116 +292,12 @@ class Ledger:
                 if limit is not None and claim.bound_nusd > 0:
                     _refuse_over(connection, claim, scope=scope, window=window, limit=limit, period=period)
 
-    def _alert(self, kind: AlertKind, request_id: str, message: str) -> None:
+    def _alert(self, kind: AlertKind, message: str, request_id: str | None = None) -> None:
         self._alerts.tell(Alert(kind, message, request_id, self._clock.now()))
 
-    def _write_or_owe(self, write: Callable[[sqlite3.Connection], object]) -> None:
-        with self._lock:
-            if self._connection is not None and self._connection.in_transaction:
-                # An abandoned stream settles when Python collects it, which may be inside a transaction of ours.
-                self._owed.append(write)
-                return
-            try:
-                self._write(write)
-            except LedgerError as exc:
-                # What no later moment makes right must not stand in the way of every other booking.
-                if not isinstance(exc.__cause__, sqlite3.IntegrityError | sqlite3.ProgrammingError):
-                    self._owed.append(write)
-                raise
-
-    def _write(self, write: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock, self._transaction() as connection:
-            paid = tuple(self._owed)
-            for owed in paid:
-                owed(connection)
-            result = write(connection)
-            connection.execute("COMMIT")
-            del self._owed[: len(paid)]
-            return result
-
-    def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock:
-            try:
-                connection = self._connect()
-                return self._patiently(lambda: read(connection))
-            except sqlite3.Error as exc:
-                raise self._explained(exc) from exc
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._connect()
-            self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
-            try:
-                yield connection
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        except (sqlite3.Error, OSError) as exc:
-            # A connection that began read-only stays so, also when the file was made writable. After no other
-            # error: closing writes the log back, and on a disk that fails that may lose what was booked.
-            if getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
-                self._disconnect()
-            raise self._explained(exc) from exc
-
-    def _patiently(self, work: Callable[[], T]) -> T:
-        """Do `work` again and again while other processes hold the file, up to the lock timeout."""
-        # SQLite's own busy handler sleeps up to 100 ms; short random pauses have a p99 of 2.5 ms.
-        give_up_s = self._clock.monotonic_s() + self._lock_timeout_s
-        while True:
-            try:
-                return work()
-            except sqlite3.OperationalError as exc:
-                busy = exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or self._clock.monotonic_s() > give_up_s:
-                    raise
-                self._clock.pause(random.uniform(_BACKOFF_MIN_S, _BACKOFF_MAX_S))  # noqa: S311 -- no secret
-
-    def _connect(self) -> sqlite3.Connection:
-        if self._connection is not None and self._connected_in == os.getpid():
-            return self._connection
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
-            try:
-                # Patiently: SQLite waits for nobody while a new file becomes a WAL file.
-                self._patiently(lambda: _prepare(connection, path=str(self.path)))
-            except BaseException:
-                connection.close()
-                raise
-        except (sqlite3.Error, OSError) as exc:
-            raise self._explained(exc) from exc
-        self._connection = connection
-        self._connected_in = os.getpid()
-        self._process = own_process()
-        return connection
-
-    def _explained(self, error: Exception) -> LedgerError:
-        # Without the path, whose words say nothing about what went wrong.
-        text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        if "disk is full" in text or "No space" in text:
-            todo = "free some space on that disk"
-        elif "disk I/O error" in text:
-            todo = "look at the disk: a quota, a limit of file size, or the disk itself fails"
-        elif "locked" in text:
-            todo = (
-                f"another process holds it for longer than {self._lock_timeout_s:g} s; see who with 'fuser'"
-            )
-        elif "not a database" in text or "malformed" in text:
-            todo = "the file is damaged or no ledger: move it away and restore the last good copy"
-        else:
-            todo = "make the file and its folder writable, or set ledger.path in config.yaml"
-        return LedgerError(
-            f"cannot use the ledger {self.path}: {text}; {todo}. Nothing is sent that cannot be booked."
-        )
-
-
-def _prepare(connection: sqlite3.Connection, *, path: str) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    # NORMAL survives a killed process whole; a power cut may lose the last moments.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    migrate(connection, path=path)
+    def _alert_late(self, error: LedgerError) -> None:
+        count = len(self._file.owed)
+        self._alert(AlertKind.BOOKED_LATE, f"{count} bookings wait for the next transaction: {error}")
 
 
 def _refuse_over(

@@ -18,7 +18,7 @@ from chains import (
     customer_service,
     customer_service_text,
 )
-from orchestrator import CacheUse, InvalidOutputError, StreamInterruptedError
+from orchestrator import CacheUse, InvalidOutputError, StreamInterruptedError, UnavailableError
 from orchestrator.errors import InvalidRequestError, UnknownNameError
 from tests.chains.samples import ANSWER, GOOD, ITEM, LABEL, QUESTION, written
 
@@ -213,3 +213,21 @@ def test_details_are_the_same_chain_with_the_way_told(orchestrator, script):
     assert isinstance(result, ChainResult)
     assert result.model == "gpt-6-luna"
     assert result.degraded is None
+
+
+async def test_a_customer_reads_an_apology_in_the_chains_language_when_nobody_answers(orchestrator, server):
+    """A chat window shows what it gets; who must know that it is none asks for the error."""
+    server.faults.add("*:status=503")
+    chain = customer_service_text(orchestrator, language="en")
+    assert chain.invoke(QUESTION).startswith("Sorry, we cannot answer just now")
+    assert "".join(chain.stream(QUESTION)).startswith("Sorry")
+    assert (await chain.ainvoke(QUESTION, language="vi")).startswith("Xin lỗi")
+    with pytest.raises(UnavailableError):
+        customer_service_text(orchestrator, graceful=False).invoke(QUESTION)
+
+
+def test_no_structured_answer_is_ever_made_of_an_apology(orchestrator, server):
+    server.faults.add("*:status=503")
+    for chain in (customer_service(orchestrator), customer_service(orchestrator, graceful=True)):
+        with pytest.raises(UnavailableError):
+            chain.invoke(QUESTION)

@@ -198,6 +198,7 @@ def test_a_budget_that_is_used_up_is_said_as_such(orchestrator, server, script):
 
 
 def test_all_tries_of_a_call_share_one_deadline(orchestrator, server, script):
+    orchestrator.warm_up()
     script.add("no", written(ANSWER))
     server.faults.add("*:slow_first_token=0.4")
     with pytest.raises(InvalidOutputError):

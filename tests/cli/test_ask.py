@@ -96,6 +96,27 @@ def test_an_outage_is_survived_and_said(run, practice):
     assert "degraded: openrouter/gpt-6.1-sol unavailable" in ran.err
 
 
+@pytest.mark.parametrize("streamed", ["--stream", "--no-stream"])
+def test_when_nobody_answers_a_person_reads_an_apology_and_a_program_an_exit_code(
+    run, practice, monkeypatch, streamed
+):
+    """In the language of the question, with the request's id; why stands on standard error."""
+    monkeypatch.setenv("LOCAL_MODEL_BASE_URL", "http://127.0.0.1:9/v1")
+    practice.faults.add("*:status=503")
+    ran = run("ask", "Đơn hàng của tôi ở đâu?", streamed)
+    assert ran.code == 4
+    assert ran.out.startswith("Xin lỗi, hệ thống đang bận")
+    assert "error: nobody answered: no provider could answer" in ran.err
+    told = run("ask", "Where is my order?", "--json")
+    assert told.code == 4
+    assert told.json["error"]["type"] == "AllProvidersFailedError"
+
+
+def test_a_short_deadline_is_the_providers_and_not_that_of_our_own_start(run, practice):
+    """Loading LiteLLM takes seconds, which nobody means who gives a question five."""
+    assert run("ask", "hello", "--deadline-s", "5").code == 0
+
+
 def test_unknown_names_are_met_with_the_likely_one(run, practice):
     """A misspelt use case or model exits 2, and the message knows what was meant."""
     ran = run("ask", "hi", "--use-case", "customer_servce")

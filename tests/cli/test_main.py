@@ -173,7 +173,7 @@ def test_ctrl_c_says_stopped_and_loses_no_booking(practice, home, run):
     """Ctrl-C in the middle of a call exits 130, and what may have been billed is in the ledger."""
     practice.faults.add("*:silence")
     process = subprocess.Popen(
-        [sys.executable, "-m", "orchestrator", "ask", "hello"],
+        [sys.executable, "-m", "orchestrator", "ask", "hello", "--deadline-s", "100"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

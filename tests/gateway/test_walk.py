@@ -6,7 +6,11 @@ import pytest
 
 from orchestrator import Orchestrator
 from orchestrator.calls import ChatRequest, CostSource, Outcome, Usage
-from orchestrator.errors import AllProvidersFailedError, BudgetExceededError, RejectedByProviderError
+from orchestrator.errors import (
+    BudgetExceededError,
+    DeadlineExceededError,
+    RejectedByProviderError,
+)
 from orchestrator.gateway.answers import Answer
 from orchestrator.gateway.walk import State, Terms, Walk
 from orchestrator.money import NanoUsd
@@ -228,5 +232,5 @@ async def test_nothing_is_sent_when_the_deadline_is_over(walk_of, clock) -> None
     walk = walk_of()
     clock.advance(60)
     assert await walk.next() is None
-    assert isinstance(walk.verdict(), AllProvidersFailedError)
+    assert isinstance(walk.verdict(), DeadlineExceededError)
     assert "no time left" in str(walk.verdict())

@@ -7,7 +7,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from pydantic import BaseModel
 
 from orchestrator import CacheUse, Orchestrator
-from orchestrator.errors import InvalidRequestError
+from orchestrator.errors import InvalidRequestError, UnavailableError
 from orchestrator.practice import Fault, PracticeServer
 
 
@@ -132,3 +132,19 @@ def test_its_profile_is_that_of_the_first_choice(practised: Orchestrator) -> Non
     profile = practised.chat_model("customer_service").profile
     assert profile["tool_calling"]
     assert profile["max_input_tokens"] == practised.config.catalog.models["gpt-6.1-sol"].context_tokens
+
+
+def test_an_apology_is_told_by_its_metadata_and_never_parsed(make_orchestrator, practice) -> None:
+    """A message for those who ask for it; an error for whoever wants a shape or tools."""
+    orchestrator = make_orchestrator({"local_model": {"enabled": False}})
+    practice.faults.add(Fault.parse("*:status=503"))
+    message = orchestrator.chat_model(graceful=True, language="vi").invoke("Hello")
+    assert message.text.startswith("Xin lỗi")
+    assert message.response_metadata["apology"] is True
+    assert message.response_metadata["finish_reason"] == "unavailable"
+    chat = orchestrator.chat_model(graceful=True)
+    for method in ("json_schema", "function_calling", "json_mode"):
+        with pytest.raises(UnavailableError):
+            chat.with_structured_output(Order, method=method).invoke("Hello")
+    with pytest.raises(UnavailableError):
+        orchestrator.chat_model().invoke("Hello")

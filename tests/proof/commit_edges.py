@@ -167,7 +167,7 @@ class SettleLate(Settle):
 
     def before(self, ledger, operation):
         ledger.check_writable()
-        ledger._process = "elsewhere:1:"
+        ledger._file.process = "elsewhere:1:"
         hold = super().before(ledger, operation)
         reconcile(ledger.path, ledger)
         return hold
@@ -185,7 +185,7 @@ class SettleOrphans(Verb):
 
     def before(self, ledger, operation):
         ledger.check_writable()
-        ledger._process = "elsewhere:1:"
+        ledger._file.process = "elsewhere:1:"
         ledger.hold(claim_of(operation, bound=1000))
         now = datetime.now(UTC)
         with LedgerReader(ledger.path) as reader:

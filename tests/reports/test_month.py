@@ -56,6 +56,12 @@ def test_cache_hits_and_shared_answers_cost_nothing_and_are_counted(book):
     assert (made.cache_hits, made.joined, made.average_cost_nusd) == (1, 1, 30)
 
 
+def test_older_answers_given_in_an_outage_are_counted_apart(book):
+    book.request(("a", BAD, 0), cached=CacheState.STALE)
+    made = _report(book)
+    assert (made.cache_hits, made.stale, made.success_rate) == (0, 1, 1.0)
+
+
 def test_models_are_ranked_by_cost_and_their_shares_add_up(book):
     """Top models: the dearest first, shares of all sends."""
     for model, cost in (("cheap", 1), ("cheap", 1), ("dear", 50), ("middle", 10)):

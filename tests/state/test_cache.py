@@ -64,8 +64,11 @@ DOES_NOT = {
     "profile": "background",
     "cache": CacheUse.REFRESH,
     "idempotency_key": "order-17",
+    "graceful": True,
+    "language": "vi",
 }
-"""Who asks within a tenant, and how patiently, changes nothing about what is asked."""
+"""Who asks within a tenant, how patiently, and what he wants to hear when nobody answers, changes nothing about
+what is asked."""
 
 
 def test_every_field_of_a_request_is_known_to_shape_the_answer_or_not_to():

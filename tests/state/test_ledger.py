@@ -1,5 +1,6 @@
 """No budget is overspent: not by threads, processes, forks, a crash, a full disk or a clock that jumps."""
 
+import asyncio
 import multiprocessing
 import os
 import shutil
@@ -672,12 +673,44 @@ def test_a_short_lock_of_another_program_is_waited_for(make, path):
         assert waiting.result(5).claim == claim(2)
 
 
+async def test_on_an_event_loop_a_lock_is_waited_for_aside(make, path):
+    """The loop turns while the file is locked; who gives up waiting holds nothing."""
+    ledger = make(a_clock=SystemClock())
+    await ledger.aopen()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting, leaving = (asyncio.create_task(ledger.ahold(claim(number))) for number in (1, 2))
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert not waiting.done()
+        leaving.cancel()
+        other.execute("COMMIT")
+        assert (await waiting).claim == claim(1)
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert leaving.cancelled()
+    assert ledger.standings()[0].held == claim(1).bound_nusd
+
+
+async def test_on_an_event_loop_a_settlement_is_owed_and_written_by_itself(make, path):
+    """Nobody waits for it, and it needs no other transaction to come along."""
+    ledger = make(a_clock=SystemClock())
+    holds = [ledger.hold(claim(number)) for number in (1, 2)]
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for one in holds:
+            with pytest.raises(LedgerError, match="locked"):
+                ledger.settle_soon(one, attempt(300))
+        other.execute("COMMIT")
+    await ledger._file.writing
+    assert (ledger.standings()[0].spent, ledger.standings()[0].held) == (600, 0)
+
+
 # ---- a disk that is full
 
 
 def limit_pages(ledger, more):
     """Let the real file grow by `more` pages at most; SQLite then says what it says on a full disk."""
-    connection = ledger._connect()
+    connection = ledger._file._connect()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages + more}")
 
