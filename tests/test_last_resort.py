@@ -208,7 +208,7 @@ def test_a_late_answer_is_an_apology_too(make_orchestrator, practice: PracticeSe
 
 def test_what_is_the_callers_own_is_no_outage(make, practice: PracticeServer) -> None:
     """A bad request and a spent budget are errors, and no apology hides them."""
-    orchestrator = make({"budgets": {"limits": [{"scope": "tenant:broke", "day": 0}]}})
+    orchestrator = make({"budgets": {"limits": [{"scope": "tenant:broke", "day": 0.000000001}]}})
     with pytest.raises(BudgetExceededError):
         orchestrator.complete(QUESTION, tenant="broke", graceful=True)
     practice.faults.add(Fault.parse("*:status=400"))
