@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("overhead", "ledger")
+BENCHMARKS = ("overhead", "budgets", "bookings", "ledger", "failover")
 
 
 def main() -> int:

@@ -40,6 +40,15 @@ _PREFIX: Mapping[ProviderKind, str] = {
 _HOPS_MAX = 1_000
 """Above any plan's length: the plan and the deadline limit the hops, not LiteLLM's count."""
 
+_LOADED_LATE = (
+    "litellm.litellm_core_utils.default_encoding",
+    "litellm.proxy.openai_files_endpoints.common_utils",
+    "openai.resources.chat",
+    "fastapi.exceptions",
+)
+"""What LiteLLM would import in the first call, the first through the openai SDK and the first failure: together
+about a second of CPU on the event loop, in which every request under way would wait."""
+
 Emit = Callable[[Delta], None]
 """Takes a piece of a streamed reply at once, without waiting for the reader."""
 
@@ -185,6 +194,9 @@ def _load_litellm() -> Any:
     os.environ.setdefault(
         "TIKTOKEN_CACHE_DIR", str(Path(litellm.__file__).parent / "litellm_core_utils" / "tokenizers")
     )
+    for name in _LOADED_LATE:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     litellm.disable_hf_tokenizer_download = True
     litellm.suppress_debug_info = True
     litellm.expose_router_debug_in_errors = False

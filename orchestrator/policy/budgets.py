@@ -8,8 +8,9 @@ are calendar windows in the configured time zone.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -126,12 +127,16 @@ class Period:
 
 def period_of(moment: datetime, time_zone: str) -> Period:
     """Return the calendar windows of a moment; days of 23 or 25 hours are what the zone says."""
+    return _period_of_day(moment.astimezone(ZoneInfo(time_zone)).date(), time_zone)
+
+
+@lru_cache(maxsize=16)
+def _period_of_day(day: date, time_zone: str) -> Period:
+    # Remembered: every booking asks, and nearly all of them ask for the same day.
     zone = ZoneInfo(time_zone)
-    local = moment.astimezone(zone)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    next_day = (midnight.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone)
-    next_month = (midnight.replace(day=1, tzinfo=None) + timedelta(days=32)).replace(day=1, tzinfo=zone)
-    return Period(f"{local:%Y-%m-%d}", f"{local:%Y-%m}", next_day, next_month)
+    next_day = datetime.combine(day + timedelta(days=1), time.min, zone)
+    next_month = datetime.combine((day.replace(day=1) + timedelta(days=32)).replace(day=1), time.min, zone)
+    return Period(f"{day:%Y-%m-%d}", f"{day:%Y-%m}", next_day, next_month)
 
 
 def scopes_of(
@@ -157,6 +162,9 @@ def tier_for(tiers: tuple[BudgetTierSettings, ...], left: NanoUsd | None) -> Bud
     return next((tier for tier in falling if left > tier.above), falling[-1])
 
 
+_NO_LIMITS: Mapping[Window, NanoUsd] = {}
+
+
 class Limits:
     """The configured limits, ready to be asked for a scope."""
 
@@ -164,15 +172,28 @@ class Limits:
         """Index the limits by scope."""
         self.time_zone = settings.time_zone
         self._by_scope: Mapping[str, LimitSettings] = {limit.scope: limit for limit in settings.limits}
+        self._limits = {scope: self._merged(scope) for scope in self._by_scope}
+        self._of_kind = {
+            scope.removesuffix(":*"): limits for scope, limits in self._limits.items() if scope.endswith(":*")
+        }
 
     def of(self, scope: str, window: Window) -> NanoUsd | None:
         """Return the limit of a scope in a window; its own before that of every name, None for no limit."""
-        for key in (scope, f"{scope.partition(':')[0]}:*"):
-            limit = self._by_scope.get(key)
-            found = getattr(limit, window.value) if limit is not None else None
-            if found is not None:
-                return NanoUsd(found)
-        return None
+        return self.all_of(scope).get(window)
+
+    def all_of(self, scope: str) -> Mapping[Window, NanoUsd]:
+        """Return the limits of a scope by window, as far as it has them."""
+        own = self._limits.get(scope)
+        return own if own is not None else self._of_kind.get(scope.partition(":")[0], _NO_LIMITS)
+
+    def _merged(self, scope: str) -> Mapping[Window, NanoUsd]:
+        found: dict[Window, NanoUsd] = {}
+        for window in Window:
+            for key in (scope, f"{scope.partition(':')[0]}:*"):
+                limit = getattr(self._by_scope.get(key), window.value, None)
+                if limit is not None:
+                    found.setdefault(window, NanoUsd(limit))
+        return found
 
     def named(self) -> tuple[tuple[str, Window], ...]:
         """Return each day and month that is limited for one named scope, or for all."""

@@ -35,7 +35,7 @@ from orchestrator.money import NanoUsd, format_usd
 from orchestrator.policy.budgets import Limits, Period, Window, period_of
 from orchestrator.policy.estimate import Script
 from orchestrator.settings import Seconds, Settings
-from orchestrator.state.ledger_book import insert_operation, settle
+from orchestrator.state.ledger_book import insert_operation, raise_held, read_used, settle
 from orchestrator.state.ledger_errors import LedgerBusyError
 from orchestrator.state.ledger_file import LedgerFile
 from orchestrator.state.ledger_records import Claim, Hold, Operation, OrphanCost, Standing, TokenSample
@@ -277,20 +277,29 @@ class Ledger:
 
     def _raise_held(self, connection: sqlite3.Connection, claim: Claim, period: Period) -> None:
         """Raise `held` in every counter of a claim, or raise an error for the first that refuses."""
-        windows = (Window.DAY, Window.MONTH)
-        keys = [(scope, period.key(window)) for scope in claim.scopes for window in windows]
-        # One statement for all: a counter that does not exist yet begins at nothing.
-        connection.execute(
-            f"INSERT INTO counters (scope, period, held_nusd) VALUES {','.join(['(?,?,?)'] * len(keys))}"  # noqa: S608 -- only question marks
-            " ON CONFLICT DO UPDATE SET held_nusd = held_nusd + excluded.held_nusd",
-            [value for key in keys for value in (*key, claim.bound_nusd)],
-        )
-        for scope in claim.scopes:
-            for window in windows:
-                limit = self.limits.of(scope, window)
-                # What costs nothing passes no limit, not even one that was lowered below what is spent.
-                if limit is not None and claim.bound_nusd > 0:
-                    _refuse_over(connection, claim, scope=scope, window=window, limit=limit, period=period)
+        raise_held(connection, claim, period)
+        # What costs nothing passes no limit, not even one that was lowered below what is spent.
+        limited = self._limited(claim) if claim.bound_nusd > 0 else []
+        keys = [(period.key(window), scope) for scope, window, _ in limited]
+        for (scope, window, limit), used_nusd in zip(limited, read_used(connection, keys), strict=True):
+            if used_nusd > limit:
+                raise BudgetExceededError(
+                    scope=scope,
+                    window=window.value,
+                    limit=limit,
+                    left=NanoUsd(max(0, limit - used_nusd + claim.bound_nusd)),
+                    needed=claim.bound_nusd,
+                    resets_at=period.ends_at(window),
+                )
+
+    def _limited(self, claim: Claim) -> list[tuple[str, Window, NanoUsd]]:
+        """Return the limits of the day and the month that a claim counts against."""
+        return [
+            (scope, window, limit)
+            for scope in claim.scopes
+            for window, limit in self.limits.all_of(scope).items()
+            if window is not Window.REQUEST
+        ]
 
     def _alert(self, kind: AlertKind, message: str, request_id: str | None = None) -> None:
         self._alerts.tell(Alert(kind, message, request_id, self._clock.now()))
@@ -298,26 +307,3 @@ class Ledger:
     def _alert_late(self, error: LedgerError) -> None:
         count = len(self._file.owed)
         self._alert(AlertKind.BOOKED_LATE, f"{count} bookings wait for the next transaction: {error}")
-
-
-def _refuse_over(
-    connection: sqlite3.Connection,
-    claim: Claim,
-    *,
-    scope: str,
-    window: Window,
-    limit: NanoUsd,
-    period: Period,
-) -> None:
-    """Raise when a counter, the claim already in it, is over its limit; the transaction undoes it all."""
-    spent, held = connection.execute(
-        "SELECT spent_nusd, held_nusd FROM counters WHERE scope = ? AND period = ?",
-        (scope, period.key(window)),
-    ).fetchone()
-    if spent + held <= limit:
-        return
-    left = NanoUsd(max(0, limit - spent - held + claim.bound_nusd))
-    resets_at = period.ends_at(window)
-    raise BudgetExceededError(
-        scope=scope, window=window.value, limit=limit, left=left, needed=claim.bound_nusd, resets_at=resets_at
-    )

@@ -6,14 +6,16 @@ whose signed amount counts beside the attempt's.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import orjson
 
 from orchestrator.calls import Attempt, CostSource
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import Period
-from orchestrator.state.ledger_records import ORPHANED, Hold, Operation
+from orchestrator.state.ledger_records import ORPHANED, Claim, Hold, Operation
 
 _INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 27)})"  # noqa: S608 -- only question marks
 _INSERT_OPERATION = (
@@ -26,6 +28,22 @@ _INSERT_OPERATION = (
 )
 
 
+def raise_held(connection: sqlite3.Connection, claim: Claim, period: Period) -> None:
+    """Raise `held` by a claim in every counter it counts against; a new counter begins at nothing."""
+    keys = [(period_key, scope) for scope in claim.scopes for period_key in (period.day, period.month)]
+    connection.execute(_raise_sql(len(keys)), [value for key in keys for value in (*key, claim.bound_nusd)])
+
+
+def read_used(connection: sqlite3.Connection, keys: Sequence[tuple[str, str]]) -> Sequence[int]:
+    """Return what is spent and held in each counter of `(period, scope)`; all of them exist."""
+    if not keys:
+        return ()
+    used: Sequence[int] = connection.execute(
+        _used_sql(len(keys)), [value for key in keys for value in key]
+    ).fetchone()
+    return used
+
+
 def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool:
     """Replace a hold by its attempt, in every counter and row; False when it was settled before."""
     claim = hold.claim
@@ -36,9 +54,8 @@ def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool
     if freed.rowcount == 0:
         _settle_late(connection, hold, attempt)
         return False
-    marks = ",".join("?" * len(claim.scopes))
     connection.execute(
-        f"UPDATE counters SET held_nusd = held_nusd - ?, spent_nusd = spent_nusd + ? WHERE period IN (?,?) AND scope IN ({marks})",  # noqa: S608 -- only question marks
+        _settle_sql(len(claim.scopes)),
         (claim.bound_nusd, attempt.cost_nusd, hold.period.day, hold.period.month, *claim.scopes),
     )
     usage = attempt.usage
@@ -157,3 +174,28 @@ def _settle_late(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -
             source=attempt.cost_source,
             at=hold.held_at + timedelta(seconds=attempt.latency_s),
         )
+
+
+@lru_cache(maxsize=64)
+def _raise_sql(counters: int) -> str:
+    rows = ",".join(["(?,?,?)"] * counters)
+    return (
+        f"INSERT INTO counters (period, scope, held_nusd) VALUES {rows}"  # noqa: S608 -- only question marks
+        " ON CONFLICT DO UPDATE SET held_nusd = held_nusd + excluded.held_nusd"
+    )
+
+
+@lru_cache(maxsize=64)
+def _used_sql(counters: int) -> str:
+    # A query for each counter, in one statement: one `IN` for all of them takes three times as long.
+    one = "(SELECT spent_nusd + held_nusd FROM counters WHERE period = ? AND scope = ?)"
+    return f"SELECT {','.join([one] * counters)}"
+
+
+@lru_cache(maxsize=64)
+def _settle_sql(scopes: int) -> str:
+    marks = ",".join("?" * scopes)
+    return (
+        f"UPDATE counters SET held_nusd = held_nusd - ?, spent_nusd = spent_nusd + ?"  # noqa: S608 -- only question marks
+        f" WHERE period IN (?,?) AND scope IN ({marks})"
+    )

@@ -9,8 +9,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -148,14 +147,31 @@ class LedgerFile:
 
     def _write_once(self, write: Callable[[sqlite3.Connection], T]) -> T:
         # The lock is held for one try and not for the wait, in which another thread may need it.
-        with self._lock, self._transaction() as connection:
+        with self._lock:
+            try:
+                connection = self._connect()
+                connection.execute("BEGIN IMMEDIATE")
+                return self._committed(connection, write)
+            except (sqlite3.Error, OSError) as exc:
+                # A connection that began read-only stays so, also when the file was made writable. After no
+                # other error: closing writes the log back, and on a disk that fails that may lose what was booked.
+                if getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+                    self._disconnect()
+                raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
+
+    def _committed(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
+        try:
             owed = tuple(self.owed)
             for one in owed:
                 one(connection)
             result = write(connection)
             connection.execute("COMMIT")
-            del self.owed[: len(owed)]
-            return result
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        del self.owed[: len(owed)]
+        return result
 
     def _read_once(self, read: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
@@ -163,24 +179,6 @@ class LedgerFile:
                 return read(self._connect())
             except sqlite3.Error as exc:
                 raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._connect()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        except (sqlite3.Error, OSError) as exc:
-            # A connection that began read-only stays so, also when the file was made writable. After no other
-            # error: closing writes the log back, and on a disk that fails that may lose what was booked.
-            if getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
-                self._disconnect()
-            raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is not None and self._connected_in == os.getpid():

@@ -1,0 +1,235 @@
+"""Whom `benchmarks.failover` compares: ours, LiteLLM's Router and LangChain's fallbacks, each at its best.
+
+All have the same four models at the same two practice providers, in the same order, and 1.5 s for an
+attempt. The settings of the others are those their manuals advise for fallbacks within seconds; retries
+of their own are off, because with them they did worse within the deadline.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.stage import answer_orders, orchestrator_at
+
+DEADLINE_S = 5.0
+CAP_S = 8.0
+"""Whoever has not ended by then is hung."""
+ATTEMPT_S = 1.5
+CHAIN = (
+    ("openrouter", "openai/gpt-6-luna"),
+    ("openai", "gpt-6-luna"),
+    ("openrouter", "anthropic/claude-haiku-5.5"),
+    ("openai", "gpt-6.1-terra"),
+)
+"""(provider, the model's name there)"""
+MAX_TOKENS = 400
+QUESTION = "Đơn hàng DH{} của tôi đang ở đâu?"
+
+Addresses = Mapping[str, str]
+
+
+class Subject(Protocol):
+    """Somebody who can be asked; raises when there is no answer."""
+
+    async def ask(self, number: int, *, stream: bool) -> str:
+        """Return the text of the answer."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+class Ours:
+    """The orchestrator, with the chain as its route."""
+
+    def __init__(self, addresses: Addresses, *, attempt_s: float = ATTEMPT_S) -> None:
+        self._stack = ExitStack()
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        self._orchestrator = orchestrator_at(Path(folder), addresses, lambda data: _route(data, attempt_s))
+        self._stack.callback(self._orchestrator.close)
+        self._orchestrator.warm_up()
+
+    async def ask(self, number: int, *, stream: bool) -> str:
+        """Ask as a caller with five seconds would."""
+        wanted: dict[str, Any] = {"max_tokens": MAX_TOKENS, "deadline_s": DEADLINE_S, "cache": "off"}
+        prompt = QUESTION.format(number)
+        if not stream:
+            return (await self._orchestrator.acomplete(prompt, **wanted)).text
+        return "".join([delta.text async for delta in self._orchestrator.stream(prompt, **wanted)])
+
+    def close(self) -> None:
+        """Close the orchestrator."""
+        self._stack.close()
+
+
+def _route(data: dict[str, Any], attempt_s: float) -> None:
+    for provider in data["providers"].values():
+        provider.update(timeout_s=attempt_s, first_token_timeout_s=attempt_s, stall_timeout_s=attempt_s)
+    steps = [
+        {"deployment": f"{provider}/{model.rpartition('/')[2]}", "reason": "in this order"}
+        for provider, model in CHAIN
+    ]
+    data["use_cases"]["customer_service"].update(
+        primary=steps[0], fallbacks=steps[1:], order="route", quality_floor=0
+    )
+    data["routing"]["max_candidates"] = len(CHAIN)
+    data["budgets"] = {"limits": [{"scope": "all", "day": 1_000_000}]}
+
+
+class Router:
+    """LiteLLM's Router with general, context and content fallbacks."""
+
+    def __init__(self, addresses: Addresses, *, attempt_s: float = ATTEMPT_S, cooldowns: bool = True) -> None:
+        from orchestrator.gateway.router import load_litellm
+
+        litellm = load_litellm()
+        litellm.callbacks.clear()
+        chain = [{"a": ["b", "c", "d"]}]
+        self._router = litellm.Router(
+            model_list=[
+                {
+                    "model_name": name,
+                    "litellm_params": {
+                        "model": f"{provider}/{model}",
+                        "api_key": "practice",
+                        "api_base": addresses[provider],
+                        "max_retries": 0,
+                    },
+                }
+                for name, (provider, model) in zip("abcd", CHAIN, strict=True)
+            ],
+            fallbacks=chain,
+            context_window_fallbacks=chain,
+            content_policy_fallbacks=chain,
+            num_retries=0,
+            timeout=attempt_s,
+            stream_timeout=attempt_s,
+            allowed_fails=1,
+            cooldown_time=30,
+            disable_cooldowns=not cooldowns,
+        )
+
+    async def ask(self, number: int, *, stream: bool) -> str:
+        """Ask its first model group."""
+        answer = await self._router.acompletion(
+            model="a",
+            messages=[{"role": "user", "content": QUESTION.format(number)}],
+            max_tokens=MAX_TOKENS,
+            stream=stream,
+        )
+        if not stream:
+            return str(answer.choices[0].message.content or "")
+        return "".join([str(c.choices[0].delta.content or "") async for c in answer if c.choices])
+
+    def close(self) -> None:
+        """Take its callbacks out of LiteLLM's lists."""
+        self._router.discard()
+
+
+class LangChain:
+    """`ChatOpenAI` with fallbacks."""
+
+    def __init__(self, addresses: Addresses, *, attempt_s: float = ATTEMPT_S) -> None:
+        from langchain_openai import ChatOpenAI
+        from pydantic import SecretStr
+
+        first, *others = (
+            ChatOpenAI(
+                model=model,
+                base_url=addresses[provider],
+                api_key=SecretStr("practice"),
+                max_completion_tokens=MAX_TOKENS,
+                timeout=attempt_s,
+                stream_chunk_timeout=attempt_s,
+                max_retries=0,
+            )
+            for provider, model in CHAIN
+        )
+        self._model = first.with_fallbacks(others)
+
+    async def ask(self, number: int, *, stream: bool) -> str:
+        """Ask its runnable."""
+        prompt = QUESTION.format(number)
+        if not stream:
+            return str((await self._model.ainvoke(prompt)).content)
+        return "".join([str(chunk.content) async for chunk in self._model.astream(prompt)])
+
+    def close(self) -> None:
+        """Keep nothing open that the next one would meet."""
+
+
+SUBJECTS: Mapping[str, Callable[..., Subject]] = {
+    "orchestrator": Ours,
+    "litellm.Router": Router,
+    "LangChain": LangChain,
+}
+
+
+def serve(name: str) -> None:
+    """Be one subject: answer the orders of `benchmarks.failover`, `{"do": ..., ...}`."""
+    measured: dict[str, Subject] = {}
+    with asyncio.Runner() as runner:
+
+        def answer(order: dict[str, Any]) -> Any:
+            work = {"once": _once, "many": _many, "cpu": _cpu}[order.pop("do")]
+            return runner.run(work(name, measured, **order))
+
+        answer_orders(answer)
+
+
+async def _once(name: str, _: dict[str, Subject], *, addresses: Addresses, stream: bool) -> dict[str, Any]:
+    """Ask a fresh subject once and tell what came, in which time."""
+    subject = SUBJECTS[name](addresses)
+    began_s = time.perf_counter()
+    told: dict[str, Any] = {"text": "", "error": None, "hung": False}
+    try:
+        async with asyncio.timeout(CAP_S) as cap:
+            told["text"] = await subject.ask(1, stream=stream)
+    except Exception as exc:  # noqa: BLE001 -- each subject fails with errors of its own
+        told["error"] = f"{type(exc).__name__} {getattr(exc, 'status_code', '')}".strip()
+        told["hung"] = cap.expired()
+    told["elapsed_s"] = time.perf_counter() - began_s
+    subject.close()
+    return told
+
+
+async def _many(
+    name: str, _: dict[str, Subject], *, addresses: Addresses, calls: int, in_flight: int, expected: str
+) -> int:
+    """Ask a fresh subject many times; return how many answers were whole."""
+    subject = SUBJECTS[name](addresses)
+    numbers, whole = iter(range(calls)), 0
+
+    async def worker() -> None:
+        nonlocal whole
+        for number in numbers:
+            try:
+                async with asyncio.timeout(CAP_S):
+                    text = await subject.ask(number, stream=False)
+            except Exception:  # noqa: BLE001, S112 -- each subject fails with errors of its own
+                continue
+            # Not in one line with the `await`, which would add to what was before it.
+            whole += text == expected
+
+    await asyncio.gather(*(worker() for _ in range(in_flight)))
+    subject.close()
+    return whole
+
+
+async def _cpu(name: str, measured: dict[str, Subject], *, addresses: Addresses, calls: int) -> float:
+    """Return the CPU of one call in milliseconds, of the whole process, by the same subject each time."""
+    if name not in measured:
+        # Patient, so that a busy machine fails no attempt; and with cooldowns the Router would soon no
+        # longer ask the provider that fails.
+        kept = {"cooldowns": False} if name == "litellm.Router" else {}
+        measured[name] = SUBJECTS[name](addresses, attempt_s=CAP_S, **kept)
+    subject = measured[name]
+    began_s = time.process_time()
+    for number in range(calls):
+        await subject.ask(number, stream=False)
+    return 1e3 * (time.process_time() - began_s) / calls

@@ -1,0 +1,41 @@
+"""What takes long is loaded before the first request, and not while requests are under way."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from orchestrator.practice import PracticeServer
+
+FIRST_CALLS = """
+import sys
+from datetime import date
+from orchestrator import CacheUse, Orchestrator, load_config
+
+with Orchestrator(load_config(sys.argv[1], today=date(2026, 11, 23))) as orchestrator:
+    orchestrator.warm_up()
+    orchestrator.explain("Xin chào")
+    before = set(sys.modules)
+    # OpenRouter breaks, and so does Google: a first failure, and a first call through the openai SDK.
+    reply = orchestrator.complete("Xin chào", cache=CacheUse.OFF, max_tokens=50, deadline_s=60)
+    assert reply.provider == "openai", reply.provider
+    print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_the_first_failure_and_the_first_fallback_load_next_to_nothing(
+    practice: PracticeServer, environment: dict[str, str], make_config, tmp_path: Path
+) -> None:
+    """LiteLLM would import hundreds of modules there, on the loop that all requests share."""
+    make_config({"local_model": {"enabled": False}})
+    practice.faults.add("openrouter:status=503", "google:status=503")
+    found = subprocess.run(
+        [sys.executable, "-c", FIRST_CALLS, str(tmp_path / "config.yaml")],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert len(found.stdout.split()) < 40, found.stdout
