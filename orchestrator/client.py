@@ -38,10 +38,11 @@ from orchestrator.errors import (
     PromptTooLargeError,
     UnavailableError,
 )
+from orchestrator.gateway.admission import State
 from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.metering import Meter, Payer
 from orchestrator.gateway.router import Connections, Emit, Gateway
-from orchestrator.gateway.walk import State, Terms, Walk
+from orchestrator.gateway.walk import Terms, Walk
 from orchestrator.money import ZERO_NUSD, NanoUsd
 from orchestrator.policy.budgets import BudgetTierSettings, Limits, Window, scopes_of, tier_for
 from orchestrator.policy.estimate import measure
@@ -49,7 +50,8 @@ from orchestrator.policy.failures import FailureKind, RetryProfile
 from orchestrator.policy.routing import Rules, UseCaseSettings, Vitals, needs_of, rank
 from orchestrator.reply_stream import ReplyStream
 from orchestrator.state.cache import LeaderFailedError, ReplyCache, SingleFlight, key_of
-from orchestrator.state.health import CircuitState, Health
+from orchestrator.state.circuit import CircuitState
+from orchestrator.state.health import Health
 from orchestrator.state.ledger import Ledger, Standing
 from orchestrator.state.ledger_records import new_operation_id
 from orchestrator.state.limits import RateLimits
@@ -205,6 +207,10 @@ class Orchestrator:
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return the circuit of every deployment that was asked so far."""
         return self._state.health.circuits()
+
+    def provider_circuits(self) -> Mapping[str, CircuitState]:
+        """Return the circuit of every provider that was asked so far."""
+        return self._state.health.provider_circuits()
 
     def reload(self, config: Config) -> None:
         """Use another configuration from the next request on; requests under way keep theirs."""
@@ -374,7 +380,7 @@ class Orchestrator:
             if step.deployment in config.catalog.off
         )
         plan = replace(plan, excluded=(*off, *plan.excluded))
-        if not plan.candidates:
+        if not plan.asked:
             raise self._no_candidates(call, plan, rules)
         return plan
 
@@ -385,12 +391,14 @@ class Orchestrator:
     def _vitals(self, config: Config) -> dict[str, Vitals]:
         routing = config.settings.routing
         vitals = {}
-        for name in self._state.health.circuits():
-            seen = self._state.health.snapshot(name, window_s=routing.availability_window_s)
+        health = self._state.health
+        for name, one in config.catalog.deployments.items():
+            seen = health.snapshot(name, window_s=routing.availability_window_s)
             vitals[name] = Vitals(
                 availability=seen.availability if seen.samples >= routing.min_samples else None,
                 latency_s=seen.median_latency_s,
                 circuit_open=seen.circuit is CircuitState.OPEN,
+                provider_open=health.provider_circuit(one.provider_name) is CircuitState.OPEN,
             )
         return vitals
 
@@ -434,7 +442,7 @@ class Orchestrator:
         return self._plan(self._call(request))
 
     async def _estimate(self, request: ChatRequest) -> Candidate:
-        return self._plan(self._call(request)).candidates[0]
+        return self._plan(self._call(request)).asked[0]
 
     def _repeat(self, call: _Call, reply: ChatReply, cached: CacheState, emit: Emit | None) -> ChatReply:
         """Return a reply that somebody paid for already, under this request's own id."""

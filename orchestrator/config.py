@@ -37,7 +37,7 @@ from orchestrator.policy.routing import RoutingSettings, UseCaseSettings
 from orchestrator.prices import ASSUMED, Asked, PriceBook, PricesSettings, end_notice
 from orchestrator.settings import Name, Settings
 from orchestrator.state.cache import CacheSettings
-from orchestrator.state.health import CircuitSettings
+from orchestrator.state.circuit import CircuitSettings
 from orchestrator.state.ledger import LedgerSettings
 
 PATH_VARIABLE = "ORCHESTRATOR_CONFIG"

@@ -154,7 +154,7 @@ def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
     [
         ("    timeout_s: 30\n", "    timeout: 30\n", "timeout: 30", "unknown key 'providers.openrouter.timeout'; did you mean 'timeout_s'?"),
         ("circuit_breaker:", "circuit_braker:", "circuit_braker:", "unknown key 'circuit_braker'; did you mean 'circuit_breaker'?"),
-        ("  failures: 3\n", "  zzz: 3\n", "zzz: 3", "unknown key 'circuit_breaker.zzz'; known here: failures, max_open_s, open_s, window_s"),
+        ("  failures: 3\n", "  zzz: 3\n", "zzz: 3", "unknown key 'circuit_breaker.zzz'; known here: failure_share, failures, max_open_s, open_s, window_s"),
         ("fallbacks:\n      - {deployment: openrouter/claude-sonnet-5.5, reason", "fallbacks:\n      - {deployment: openrouter/claude-sonnet-5.5, raeson", "raeson", "unknown key 'use_cases.customer_service.fallbacks.0.raeson'; did you mean 'reason'?"),
         ("    kind: google\n", "    kind: gogle\n", "kind: gogle", "providers.google.kind: input should be 'openrouter', 'google', 'openai' or 'local'"),
         ("    timeout_s: 30\n", '    timeout_s: "30s"\n', 'timeout_s: "30s"', "providers.openrouter.timeout_s: input should be a valid number"),
@@ -182,7 +182,7 @@ def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
         ("      customer_service: 0.92\n", "      customer_servise: 0.92\n", "customer_servise", "unknown use case 'customer_servise'. Did you mean 'customer_service'?"),
         ("      customer_service: 0.92\n", "      customer_service: 92\n", "customer_service: 92", "models.gpt-6.1-sol.quality.customer_service: input should be less than or equal to 1"),
         ("    retry_on: [server_error,", "    retry_on: [server_eror,", None, "input should be 'rate_limited', 'server_error'"),
-        ("    deadline_s: 60\n", "", None, "'retry_profiles.interactive.deadline_s' is missing"),
+        ("    deadline_s: 30\n", "", None, "'retry_profiles.interactive.deadline_s' is missing"),
         ("version: 1\n", "version: 2\n", "version: 2", "version: input should be 1"),
         ("      date: 2026-11-23\n", "      date: yesterday\n", "date: yesterday", "deployments.local/smollm2-135m-instruct.price.date: input should be a valid date"),
         ("    context_tokens: 4096 ", "    context_tokens: 4k ", "context_tokens: 4k", "input should be a valid integer"),

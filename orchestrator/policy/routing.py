@@ -1,7 +1,7 @@
 """Which deployments a request is put to, in which order, and why.
 
-`rank` filters what cannot or may not serve the request, scores the rest, and orders it. The score
-is the weighted sum of four factors, each 0 to 1 on a scale of its own, so that adding a model to
+`rank` filters what cannot or may not serve the request, scores the rest, and orders it. What is left
+out for its health alone is the plan's reserve. The score is the weighted sum of four factors, each 0 to 1 on a scale of its own, so that adding a model to
 the configuration never changes the score of another:
 
     quality         the model's quality for the use case
@@ -16,7 +16,7 @@ the request's money would not reach for the whole answer comes behind those wher
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -128,6 +128,8 @@ class Vitals:
     latency_s: float | None = None
     """Recent median; None when unknown."""
     circuit_open: bool = False
+    provider_open: bool = False
+    """The circuit of its whole provider is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +185,16 @@ def rank(
     ceiling = min(ceilings, default=None)
     kept: list[tuple[Deployment, Estimate]] = []
     excluded: list[Excluded] = []
+    ill: dict[str, str] = {}
     for one in deployments:
-        refused = _why_not(one, size, wanted=wanted, rules=rules, vitals=vitals.get(one.name, Vitals()))
+        refused = _why_not(one, size, wanted=wanted, rules=rules)
         if refused is None:
             found = _estimate(one, size, wanted=wanted, ceiling=ceiling, today=rules.today)
             if found is not None:
                 kept.append((one, found))
+                illness = _illness(vitals.get(one.name, Vitals()), rules)
+                if illness is not None:
+                    ill[one.name] = illness
                 continue
             refused = _too_dear(one, size, wanted=wanted, rules=rules)
         excluded.append(refused)
@@ -199,8 +205,30 @@ def rank(
     ]
     places = {one.name: _place(one, found, rules) for one, found in kept}
     scored.sort(key=lambda candidate: (*places[candidate.deployment], -candidate.score, candidate.deployment))
-    chosen, left_out = _shortened(scored, places, rules)
-    return Plan(rules.use_case_name, tuple(chosen), (*excluded, *left_out))
+    well = [one for one in scored if one.deployment not in ill]
+    chosen, left_out = _shortened(well, places, rules)
+    reserve = [one for one in scored if one.deployment in ill]
+    excluded += [Excluded(one.deployment, ill[one.deployment]) for one in reserve]
+    return Plan(
+        rules.use_case_name,
+        tuple(chosen),
+        (*excluded, *left_out),
+        reserve=tuple(_reserved(one, ill[one.deployment]) for one in reserve[: rules.routing.max_candidates]),
+    )
+
+
+def _illness(vitals: Vitals, rules: Rules) -> str | None:
+    """Return why a deployment's recent conduct leaves it out, None when it is well."""
+    seen, least = vitals.availability, rules.routing.min_availability
+    if vitals.provider_open:
+        return "circuit of its whole provider open after repeated failures"
+    if vitals.circuit_open:
+        return "circuit open after repeated failures"
+    return f"availability {seen:.0%} is under {least:.0%}" if seen is not None and seen < least else None
+
+
+def _reserved(one: Candidate, illness: str) -> Candidate:
+    return replace(one, reasons=(f"in reserve: {illness}", *one.reasons))
 
 
 def _usual_max_tokens(rules: Rules) -> int:
@@ -228,24 +256,16 @@ def _estimate(
     return estimate(size, model=one.model, price=one.price.on(today), max_tokens=wanted, ceiling_nusd=ceiling)
 
 
-def _why_not(
-    one: Deployment, size: PromptSize, *, wanted: int, rules: Rules, vitals: Vitals
-) -> Excluded | None:
+def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules) -> Excluded | None:
     model = one.model
     missing = rules.needs - model.capabilities
     needed = size.input_expected_tokens + min(wanted, model.max_output_tokens)
-    seen = vitals.availability
     too_small = needed > model.context_tokens
     reasons = (
         (rules.pinned is not None and one.name not in rules.pinned, "another model was asked for by name"),
         (_too_good(one, rules), "kept for a fuller budget: little is left of the day's"),
         (bool(missing), f"cannot: {', '.join(sorted(missing))}"),
         (too_small, f"needs about {needed:,} tokens, its context holds {model.context_tokens:,}"),
-        (vitals.circuit_open, "circuit open after repeated failures"),
-        (
-            seen is not None and seen < rules.routing.min_availability,
-            f"availability {seen or 0:.0%} is under {rules.routing.min_availability:.0%}",
-        ),
         (model.ends is not None and model.ends < rules.today, f"switched off by its vendor on {model.ends}"),
     )
     reason = next((reason for applies, reason in reasons if applies), None)
