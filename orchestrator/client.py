@@ -7,7 +7,7 @@ held before each attempt and settled after it. `Orchestrator._ask` reads as thes
 import asyncio
 import logging
 import weakref
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator import replies
-from orchestrator.background import BackgroundLoop
+from orchestrator.background import BackgroundLoop, Job
 from orchestrator.calls import (
     CacheState,
     CacheUse,
@@ -44,7 +44,7 @@ from orchestrator.gateway.metering import Meter, Payer
 from orchestrator.gateway.router import Connections, Emit, Gateway
 from orchestrator.gateway.walk import Terms, Walk
 from orchestrator.money import ZERO_NUSD, NanoUsd
-from orchestrator.policy.budgets import BudgetTierSettings, Limits, Window, scopes_of, tier_for
+from orchestrator.policy.budgets import BudgetTierSettings, Window, scopes_of, tier_for
 from orchestrator.policy.estimate import measure
 from orchestrator.policy.failures import FailureKind, RetryProfile
 from orchestrator.policy.routing import Rules, UseCaseSettings, Vitals, needs_of, rank
@@ -104,7 +104,7 @@ class Orchestrator:
         self._loop = BackgroundLoop("orchestrator", at_end=self._connections.close)
         self._local_model = LocalModel(config.settings.local_model)
         self._state = State(
-            ledger=Ledger(config.settings.ledger, limits=Limits(config.settings.budgets), clock=self._clock),
+            ledger=Ledger(config.settings.ledger, limits=config.limits, clock=self._clock),
             health=Health(config.settings.circuit_breaker, clock=self._clock),
             limits=RateLimits(clock=self._clock),
             clock=self._clock,
@@ -208,16 +208,21 @@ class Orchestrator:
         """Return the circuit of every deployment that was asked so far."""
         return self._state.health.circuits()
 
-    def provider_circuits(self) -> Mapping[str, CircuitState]:
-        """Return the circuit of every provider that was asked so far."""
-        return self._state.health.provider_circuits()
+    @property
+    def health(self) -> Health:
+        """Return what is known of the health of deployments and providers."""
+        return self._state.health
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> Job[None]:
+        """Start `work` of our own on the background loop; it ends at the latest with `close`."""
+        return self._loop.submit(work)
 
     def reload(self, config: Config) -> None:
         """Use another configuration from the next request on; requests under way keep theirs."""
         old = self._core.config.settings
         new = config.settings
         cache = self._core.cache if new.cache == old.cache else ReplyCache(new.cache)
-        self._state.ledger.limits = Limits(new.budgets)
+        self._state.ledger.limits = config.limits
         self._state.health.adopt(new.circuit_breaker)
         self._core = self._make_core(config, cache)
         for name in ("ledger", "local_model"):

@@ -31,8 +31,9 @@ from orchestrator.config_file import Document, read_document
 from orchestrator.errors import ConfigError, UnknownNameError
 from orchestrator.gateway.local import LocalModelSettings
 from orchestrator.money import format_usd
-from orchestrator.policy.budgets import BudgetSettings
+from orchestrator.policy.budgets import BudgetSettings, Limits
 from orchestrator.policy.failures import RetryProfile
+from orchestrator.policy.probing import HealthCheckSettings, limit_of
 from orchestrator.policy.routing import RoutingSettings, UseCaseSettings
 from orchestrator.prices import ASSUMED, Asked, PriceBook, PricesSettings, end_notice
 from orchestrator.settings import Name, Settings
@@ -67,6 +68,8 @@ class RootSettings(Settings):
     """How patient requests are, by name."""
     circuit_breaker: CircuitSettings = CircuitSettings()
     """When a failing deployment is left alone."""
+    health_checks: HealthCheckSettings = HealthCheckSettings()
+    """How providers are looked at while nobody asks them."""
     budgets: BudgetSettings = BudgetSettings()
     """What may be spent, by whom, in which time."""
     ledger: LedgerSettings = LedgerSettings()
@@ -90,6 +93,11 @@ class Config:
     """What is not wrong but worth a line: a provider without a key, a model near its end."""
     fingerprint: str = field(repr=False)
     """A hash of the file and of what the environment put into it; equal means unchanged."""
+
+    @property
+    def limits(self) -> Limits:
+        """Return every limit in force: those written down, and that of the health checks."""
+        return Limits(self.settings.budgets, own=(limit_of(self.settings.health_checks),))
 
     def use_case_of(self, request: ChatRequest) -> UseCaseSettings:
         """Return the settings of a request's use case.

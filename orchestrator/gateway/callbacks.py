@@ -68,10 +68,14 @@ class BudgetGuard(CustomLogger):
         # The timeout stays that of the deployment: LiteLLM keeps a client for each value it has seen,
         # and the walk's own timer ends the attempt.
         changed = {**kwargs, "max_tokens": limits.max_tokens}
-        if limits.kind in _OWN_CLIENT_KINDS:
-            changed["client"] = trip.client
         if limits.kind is ProviderKind.LOCAL:
             changed["api_base"] = await _local_address(trip)
+        if limits.kind in _OWN_CLIENT_KINDS:
+            changed["client"] = trip.client
+        else:
+            changed["client"] = trip.client.sdk(
+                base_url=changed.get("api_base"), api_key=str(changed.get("api_key") or "none")
+            )
         return changed
 
     async def async_post_call_failure_deployment_hook(

@@ -325,7 +325,8 @@ class Walk:
         found = await admit(wish, self._state)
         if isinstance(found, Refused):
             self._refusal = found.over_budget or self._refusal
-            if found.ready_in_s is not None:
+            # Who has seen a deployment fail does not wait for its circuit, but may wait for a rate limit.
+            if found.ready_in_s is not None and (found.in_line or step.name not in self._tried):
                 ready_at_s = self._state.clock.monotonic_s() + found.ready_in_s
                 self._waiting[step.name] = _Later(ready_at_s, found.in_line)
             return self._skip(step, found.reason)

@@ -150,10 +150,13 @@ def tier_for(tiers: tuple[BudgetTierSettings, ...], left: NanoUsd | None) -> Bud
 class Limits:
     """The configured limits, ready to be asked for a scope."""
 
-    def __init__(self, settings: BudgetSettings) -> None:
-        """Index the limits by scope."""
+    def __init__(self, settings: BudgetSettings, *, own: tuple[LimitSettings, ...] = ()) -> None:
+        """Index the limits by scope; `own` are those of our own parts, unless the settings name their scopes."""
         self.time_zone = settings.time_zone
-        self._by_scope: Mapping[str, LimitSettings] = {limit.scope: limit for limit in settings.limits}
+        self._written = tuple(limit.scope for limit in settings.limits)
+        self._by_scope: Mapping[str, LimitSettings] = {
+            limit.scope: limit for limit in (*own, *settings.limits)
+        }
 
     def of(self, scope: str, window: Window) -> NanoUsd | None:
         """Return the limit of a scope in a window; its own before that of every name, None for no limit."""
@@ -165,10 +168,10 @@ class Limits:
         return None
 
     def named(self) -> tuple[tuple[str, Window], ...]:
-        """Return each day and month that is limited for one named scope, or for all."""
+        """Return each day and month that the settings limit for one named scope, or for all."""
         return tuple(
             (scope, window)
-            for scope in self._by_scope
+            for scope in self._written
             for window in (Window.DAY, Window.MONTH)
             if not scope.endswith(":*") and self.of(scope, window) is not None
         )

@@ -138,10 +138,12 @@ class Health:
         """Remember what a free look at a provider told; it opens a circuit, and never closes one."""
         now_s = self._clock.monotonic_s()
         host = self._providers.setdefault(provider, _ProviderRecord())
-        host.heard_at_s = now_s
         if not healthy:
+            # It stays quiet, so that it is soon looked at again.
             host.circuit.fail(now_s, self._settings, by=provider)
-        elif host.circuit.state(now_s) is CircuitState.CLOSED:
+            return
+        host.heard_at_s = now_s
+        if host.circuit.state(now_s) is CircuitState.CLOSED:
             host.circuit.heal(now_s)
 
     def has_worked(self, provider: str) -> bool:
