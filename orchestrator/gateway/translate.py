@@ -90,6 +90,8 @@ _CONTEXT_WORDS = (
     "context window",
     "maximum context",
 )
+_KEY_WORDS = ("api key not valid", "api_key_invalid")
+"""Google says 400 of a key it does not know."""
 _UNREADABLE_WORDS = (
     "invalid response from LLM endpoint",
     "BodyTooLargeError",
@@ -141,6 +143,8 @@ def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
 def _kind_of_refusal(error: BaseException) -> FailureKind:
     """Return what a 400 is about; LiteLLM recognises the words of some providers only."""
     text = str(error).lower()
+    if any(words in text for words in _KEY_WORDS):
+        return FailureKind.UNAUTHORIZED
     if any(words in text for words in _CONTEXT_WORDS):
         return FailureKind.CONTEXT_OVERFLOW
     if any(words in text for words in _FILTER_WORDS):

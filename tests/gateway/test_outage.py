@@ -11,7 +11,7 @@ from orchestrator.practice import PracticeServer
 from orchestrator.state.circuit import CircuitState
 
 PRIMARY = "openrouter/gpt-6.1-sol"
-QUICK = {"circuit_breaker": {"open_s": 0.3, "max_open_s": 0.6}}
+QUICK = {"circuit_breaker": {"open_s": 1.5, "max_open_s": 1.5}}
 
 
 def ask(orchestrator: Orchestrator, prompt: str = "Xin chào", **wanted):
@@ -93,16 +93,16 @@ def test_whom_nobody_else_can_serve_waits_for_the_circuit(make_orchestrator, pra
     assert ask(orchestrator, model=PRIMARY).deployment == PRIMARY
 
 
-def test_a_total_outage_ends_in_one_clear_error_and_a_bounded_load(
-    make_orchestrator, practice, clock
-) -> None:
-    """Fifty requests while everybody is down: circuits and quotas keep the attempts few."""
-    orchestrator = make_orchestrator({"local_model": {"enabled": False}}, clock=clock)
+def test_a_total_outage_ends_in_one_clear_error_and_a_bounded_load(make_orchestrator, practice) -> None:
+    """Fifty requests that cannot wait for a circuit, while everybody is down: a few attempts, then none."""
+    orchestrator = make_orchestrator(
+        {"local_model": {"enabled": False}, "circuit_breaker": {"open_s": 600, "max_open_s": 600}}
+    )
     practice.faults.add("*:status=500")
     for number in range(50):
-        with pytest.raises(AllProvidersFailedError):
+        with pytest.raises(AllProvidersFailedError, match=r"circuit|server_error"):
             ask(orchestrator, f"Câu {number}")
-    assert len(practice.requests) <= 50 * 1.45
+    assert len(practice.requests) <= 20
 
 
 def test_a_key_that_never_worked_is_told_when_nobody_else_can_answer(make_orchestrator, practice) -> None:

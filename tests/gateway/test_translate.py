@@ -165,6 +165,18 @@ def test_a_retry_after_is_read(ask, provider, retry_after_s):
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_key_that_is_not_known_is_told_as_such_whatever_the_status(tmp_path, failures, provider):
+    """Google says 400 of it, which else would be the caller's own mistake."""
+    with (
+        PracticeServer(api_keys={"another"}) as strict,
+        configured(tmp_path, strict) as orchestrator,
+        pytest.raises(OrchestratorError),
+    ):
+        orchestrator.complete("Xin chào", model=MODELS[provider], profile="once")
+    assert [failure.kind for failure in failures] == [FailureKind.UNAUTHORIZED]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_429_without_a_retry_after_says_none(ask, provider):
     assert ask(provider, "status=429").retry_after_s is None
 
