@@ -4,6 +4,7 @@ An attempt that is let in has an `Entry`, which is closed exactly once: with wha
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from orchestrator.calls import Attempt, CostSource
 from orchestrator.clock import Clock
@@ -39,6 +40,16 @@ class Entry:
     """It is a second attempt of its request on this provider, and drew on the quota of those."""
 
 
+class Wait(StrEnum):
+    """What a refused attempt may wait for."""
+
+    CIRCUIT = "circuit"
+    REST = "rest"
+    """The deployment sent a Retry-After."""
+    LINE = "line"
+    """The provider's minute, in which a moment can be booked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Why an attempt was not admitted."""
@@ -46,8 +57,8 @@ class Refused:
     reason: str
     ready_in_s: float | None = None
     """When it is worth asking again; None when it is not."""
-    in_line: bool = False
-    """It may book its moment and wait for it; a circuit or a rest has no line to stand in."""
+    wait: Wait | None = None
+    """What it would wait for."""
     over_budget: BudgetExceededError | None = None
 
 
@@ -86,7 +97,7 @@ async def admit(wish: Wish, state: State) -> Entry | Refused:
     wait_s = state.limits.wait_s(slot)
     if wait_s > wish.patience_s:
         state.limits.cancel(slot)
-        return _full(deployment.provider_name, wait_s, in_line=True)
+        return _full(deployment.provider_name, wait_s, Wait.LINE)
     try:
         if wait_s:
             await state.clock.sleep(wait_s)
@@ -119,9 +130,9 @@ def _shut(step: Step, state: State, *, within_s: float = 0.0) -> Refused | None:
     deployment = step.deployment
     ready_in_s = state.health.ready_in_s(deployment.name, provider=deployment.provider_name)
     if ready_in_s > within_s:
-        return Refused(_circuit_reason(step, state), ready_in_s)
+        return Refused(_circuit_reason(step, state), ready_in_s, Wait.CIRCUIT)
     rests_s = state.limits.rests_s(deployment.name)
-    return _full(deployment.provider_name, rests_s) if rests_s > within_s else None
+    return _full(deployment.provider_name, rests_s, Wait.REST) if rests_s > within_s else None
 
 
 def _circuit_reason(step: Step, state: State) -> str:
@@ -132,8 +143,8 @@ def _circuit_reason(step: Step, state: State) -> str:
     return "circuit open" if is_open else "circuit half-open, a probe is under way"
 
 
-def _full(provider: str, wait_s: float, *, in_line: bool = False) -> Refused:
-    return Refused(f"{provider} is at its rate limit for {wait_s:.1f} s", wait_s, in_line=in_line)
+def _full(provider: str, wait_s: float, wait: Wait) -> Refused:
+    return Refused(f"{provider} is at its rate limit for {wait_s:.1f} s", wait_s, wait)
 
 
 def _enter(wish: Wish, slot: Slot, state: State) -> Entry | Refused:
@@ -142,7 +153,7 @@ def _enter(wish: Wish, slot: Slot, state: State) -> Entry | Refused:
     leave = state.health.admit(wish.step.name, provider=provider)
     if leave is None:
         # Shut while the attempt waited for its turn.
-        return _shut(wish.step, state) or Refused("circuit open", 0.0)
+        return _shut(wish.step, state) or Refused("circuit open")
     if wish.again and not state.quota.draw(provider):
         state.health.withdraw(leave)
         return Refused(f"second attempts on {provider} are used up for now")

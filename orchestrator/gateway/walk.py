@@ -25,7 +25,7 @@ from orchestrator.errors import (
     PromptTooLargeError,
     RejectedByProviderError,
 )
-from orchestrator.gateway.admission import Entry, Refused, State, Wish, admit, close
+from orchestrator.gateway.admission import Entry, Refused, State, Wait, Wish, admit, close
 from orchestrator.gateway.answers import Answer
 from orchestrator.gateway.attempts import Charge, OpenAttempt, Step, blame_of, charge_of, charge_of_failure
 from orchestrator.gateway.lessons import Lessons
@@ -82,7 +82,7 @@ class _Later:
     """When a step that was passed over may be taken."""
 
     ready_at_s: float
-    in_line: bool
+    wait: Wait
 
 
 class Walk:
@@ -326,9 +326,10 @@ class Walk:
         if isinstance(found, Refused):
             self._refusal = found.over_budget or self._refusal
             # Who has seen a deployment fail does not wait for its circuit, but may wait for a rate limit.
-            if found.ready_in_s is not None and (found.in_line or step.name not in self._tried):
+            seen_fail = found.wait is Wait.CIRCUIT and step.name in self._tried
+            if found.wait is not None and found.ready_in_s is not None and not seen_fail:
                 ready_at_s = self._state.clock.monotonic_s() + found.ready_in_s
-                self._waiting[step.name] = _Later(ready_at_s, found.in_line)
+                self._waiting[step.name] = _Later(ready_at_s, found.wait)
             return self._skip(step, found.reason)
         self._entry = found
         self.open = OpenAttempt(step, number, found.hold, self._state.clock.monotonic_s())
@@ -373,10 +374,11 @@ class Walk:
             wait_s = max(0.0, later.ready_at_s - self._state.clock.monotonic_s())
             if self._left_s() - wait_s < MIN_ATTEMPT_S or self._lessons.unfit(step):
                 continue
-            if not later.in_line:
+            if later.wait is Wait.CIRCUIT:
                 if wait_s > self._circuit_patience_s:
                     continue
                 self._circuit_patience_s -= wait_s
+            if later.wait is not Wait.LINE:
                 await self._state.clock.sleep(wait_s)
             self._place, self._tries = place, 0
             if await self._take(step, patience_s=self._left_s()):

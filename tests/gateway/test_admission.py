@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.calls import Attempt, ChatRequest, CostSource, Outcome, Usage
-from orchestrator.gateway.admission import Entry, Refused, State, Wish, admit, close
+from orchestrator.gateway.admission import Entry, Refused, State, Wait, Wish, admit, close
 from orchestrator.gateway.attempts import Step
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import BudgetSettings, Limits, LimitSettings
@@ -83,7 +83,7 @@ async def test_a_full_minute_is_waited_for_with_the_patience_and_refused_without
         await door.admit()
     refused = await door.admit(patience_s=59)
     assert isinstance(refused, Refused)
-    assert (refused.ready_in_s, refused.in_line) == (60, True)
+    assert (refused.ready_in_s, refused.wait) == (60, Wait.LINE)
     before_s = clock.monotonic_s()
     assert isinstance(await door.admit(patience_s=60), Entry)
     assert clock.monotonic_s() - before_s == 60
