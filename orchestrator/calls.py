@@ -329,6 +329,13 @@ class Plan:
     candidates: tuple[Candidate, ...]
     excluded: tuple[Excluded, ...] = ()
     notices: tuple[str, ...] = ()
+    reserve: tuple[Candidate, ...] = ()
+    """Left out for their health alone; asked when all candidates failed, before the emergency model."""
+
+    @property
+    def asked(self) -> tuple[Candidate, ...]:
+        """Return everybody who may be asked."""
+        return (*self.candidates, *self.reserve)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 import weakref
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator import replies
 from orchestrator.alerts import Alerts, Listener
-from orchestrator.background import BackgroundLoop
+from orchestrator.background import BackgroundLoop, Job
 from orchestrator.calls import (
     CacheState,
     CacheUse,
@@ -37,21 +37,22 @@ from orchestrator.errors import (
     OrchestratorError,
     UnavailableError,
 )
+from orchestrator.gateway.door import State
 from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.metering import Meter, Offer, Payer
 from orchestrator.gateway.router import Connections, Emit, Gateway
-from orchestrator.gateway.walk import State, Terms, Walk
+from orchestrator.gateway.walk import Terms, Walk
 from orchestrator.idempotency import Idempotency, Turn
 from orchestrator.money import ZERO_NUSD
 from orchestrator.planning import plan_for
-from orchestrator.policy.budgets import Limits
 from orchestrator.policy.estimate import PromptSize, measure
 from orchestrator.policy.failures import FailureKind
 from orchestrator.policy.last_resort import apologises, apology, why_stale
 from orchestrator.reply_stream import Reader, ReplyStream
 from orchestrator.state.admission import Admission, Load
 from orchestrator.state.cache import LeaderFailedError, ReplyCache, SingleFlight, key_of
-from orchestrator.state.health import CircuitState, Health
+from orchestrator.state.circuit import CircuitState
+from orchestrator.state.health import Health
 from orchestrator.state.ledger import Ledger, Standing
 from orchestrator.state.ledger_records import new_operation_id
 from orchestrator.state.limits import RateLimits
@@ -85,7 +86,7 @@ class Orchestrator:
         self._alerts = Alerts()
         ledger = Ledger(
             config.settings.ledger,
-            limits=Limits(config.settings.budgets),
+            limits=config.limits,
             clock=self._clock,
             alerts=self._alerts,
         )
@@ -158,7 +159,7 @@ class Orchestrator:
         Raises:
             PromptTooLargeError, BudgetExceededError, UnavailableError: nobody may serve it, as in `complete`.
         """
-        return self._loop.run(self._explain(self._request(prompt, wanted))).candidates[0]
+        return self._loop.run(self._explain(self._request(prompt, wanted))).asked[0]
 
     def chat_model(self, use_case: str | None = None, **wanted: Any) -> "OrchestratorChat":
         """Return a LangChain chat model that asks this orchestrator; `wanted` as in `complete`."""
@@ -205,12 +206,21 @@ class Orchestrator:
         """Return how many requests are under way in this process, and how many wait for a place."""
         return self._admission.load
 
+    @property
+    def health(self) -> Health:
+        """Return what is known of the health of deployments and providers."""
+        return self._state.health
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> Job[None]:
+        """Start `work` of our own on the background loop; it ends at the latest with `close`."""
+        return self._loop.submit(work)
+
     def reload(self, config: Config) -> None:
         """Use another configuration from the next request on; requests under way keep theirs."""
         old = self._core.config.settings
         new = config.settings
         cache = self._core.cache if new.cache == old.cache else ReplyCache(new.cache)
-        self._state.ledger.limits = Limits(new.budgets)
+        self._state.ledger.limits = config.limits
         self._state.health.adopt(new.circuit_breaker)
         self._admission.adopt(new.overload)
         self._core = self._make_core(config, cache)

@@ -24,7 +24,9 @@ from orchestrator.config_names import broken_references, unknown
 from orchestrator.config_settings import RootSettings
 from orchestrator.errors import ConfigError, UnknownNameError
 from orchestrator.money import format_usd
+from orchestrator.policy.budgets import Limits
 from orchestrator.policy.failures import RetryProfile
+from orchestrator.policy.probing import limit_of
 from orchestrator.policy.routing import UseCaseSettings
 from orchestrator.prices import ASSUMED, Asked, PriceBook, end_notice
 
@@ -43,6 +45,11 @@ class Config:
     """What is not wrong but worth a line: a provider without a key, a model near its end."""
     fingerprint: str = field(repr=False)
     """A hash of the file and of what the environment put into it; equal means unchanged."""
+
+    @property
+    def limits(self) -> Limits:
+        """Return every limit in force: those written down, and that of the health checks."""
+        return Limits(self.settings.budgets, own=(limit_of(self.settings.health_checks),))
 
     def use_case_of(self, request: ChatRequest) -> UseCaseSettings:
         """Return the settings of a request's use case.

@@ -10,12 +10,13 @@ from orchestrator.gateway.local import LocalModelSettings
 from orchestrator.policy.budgets import BudgetSettings
 from orchestrator.policy.failures import RetryProfile
 from orchestrator.policy.last_resort import LastResortSettings
+from orchestrator.policy.probing import HealthCheckSettings
 from orchestrator.policy.routing import RoutingSettings, UseCaseSettings
 from orchestrator.prices import PricesSettings
 from orchestrator.settings import Name, Settings
 from orchestrator.state.admission import OverloadSettings
 from orchestrator.state.cache import CacheSettings
-from orchestrator.state.health import CircuitSettings
+from orchestrator.state.circuit import CircuitSettings
 from orchestrator.state.kept_replies import IdempotencySettings
 from orchestrator.state.ledger import LedgerSettings
 
@@ -61,6 +62,8 @@ class RootSettings(Settings):
     """What is said when nobody answers."""
     circuit_breaker: CircuitSettings = CircuitSettings()
     """When a failing deployment is left alone."""
+    health_checks: HealthCheckSettings = HealthCheckSettings()
+    """How providers are looked at while nobody asks them."""
     budgets: BudgetSettings = BudgetSettings()
     """What may be spent, by whom, in which time."""
     ledger: LedgerSettings = LedgerSettings()

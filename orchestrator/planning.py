@@ -12,12 +12,14 @@ from orchestrator.errors import (
     PromptTooLargeError,
     UnavailableError,
 )
-from orchestrator.gateway.walk import State
+from orchestrator.gateway.door import State
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import BudgetTierSettings, Window, scopes_of, tier_for
 from orchestrator.policy.estimate import PromptSize
-from orchestrator.policy.routing import RoutingSettings, Rules, Vitals, needs_of, rank
-from orchestrator.state.health import CircuitState, Health
+from orchestrator.policy.needs import needs_of
+from orchestrator.policy.routing import Rules, Vitals, rank
+from orchestrator.state.circuit import CircuitState
+from orchestrator.state.health import Health
 from orchestrator.state.ledger import Ledger
 
 
@@ -50,7 +52,7 @@ def plan_for(request: ChatRequest, config: Config, *, size: PromptSize, state: S
         input_bound=config.settings.budgets.input_bound,
         budget_tier=_budget_tier(config, state.ledger),
     )
-    vitals = _vitals(state.health, config.settings.routing)
+    vitals = _vitals(config, state.health)
     plan = rank(request, deployments, size=size, rules=rules, vitals=vitals)
     off = tuple(
         Excluded(step.deployment, config.catalog.off[step.deployment])
@@ -58,7 +60,7 @@ def plan_for(request: ChatRequest, config: Config, *, size: PromptSize, state: S
         if step.deployment in config.catalog.off
     )
     plan = replace(plan, excluded=(*off, *plan.excluded))
-    if not plan.candidates:
+    if not plan.asked:
         raise _no_candidates(request, config, plan, rules)
     return plan
 
@@ -68,14 +70,16 @@ def _budget_tier(config: Config, ledger: Ledger) -> BudgetTierSettings | None:
     return tier_for(tiers, ledger.left("all", Window.DAY)) if tiers else None
 
 
-def _vitals(health: Health, routing: RoutingSettings) -> Mapping[str, Vitals]:
+def _vitals(config: Config, health: Health) -> Mapping[str, Vitals]:
+    routing = config.settings.routing
     vitals = {}
-    for name in health.circuits():
+    for name, one in config.catalog.deployments.items():
         seen = health.snapshot(name, window_s=routing.availability_window_s)
         vitals[name] = Vitals(
             availability=seen.availability if seen.samples >= routing.min_samples else None,
             latency_s=seen.median_latency_s,
             circuit_open=seen.circuit is CircuitState.OPEN,
+            provider_open=health.provider_circuit(one.provider_name) is CircuitState.OPEN,
         )
     return vitals
 

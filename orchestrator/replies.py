@@ -46,7 +46,7 @@ _WHOLE = (
 def from_walk(walk: Walk, answer: Answer, *, latency_s: float, started_at: datetime) -> ChatReply:
     """Return the reply of a walk that was answered."""
     last = walk.attempts[-1]
-    candidate = next(one for one in walk.terms.plan.candidates if one.deployment == last.deployment)
+    candidate = next(one for one in walk.terms.plan.asked if one.deployment == last.deployment)
     clamped = tuple(reason for reason in candidate.reasons if reason.startswith("max_tokens lowered"))
     return ChatReply(
         request_id=walk.terms.request_id,
@@ -70,7 +70,7 @@ def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> str
     """Return why a reply is not what the first choice would have given, None when it is."""
     if reply.plan is None:
         return None
-    first = reply.plan.candidates[0]
+    first = reply.plan.asked[0]
     reasons = []
     if reply.deployment != first.deployment:
         failed = next((one for one in reply.attempts if one.deployment == first.deployment), None)
@@ -81,7 +81,7 @@ def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> str
         left_out = [one.reason for one in reply.plan.excluded if one.deployment == primary]
         behind = [
             reason
-            for one in reply.plan.candidates
+            for one in reply.plan.asked
             if one.deployment == primary
             for reason in one.reasons
             if reason.startswith("max_tokens lowered")

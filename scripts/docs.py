@@ -39,6 +39,7 @@ from orchestrator.cli.app import app
 from orchestrator.clock import SystemClock
 from orchestrator.config import embedded_path, load_config
 from orchestrator.config_settings import RootSettings
+from orchestrator.policy.failures import MEANINGS, FailureKind, RetryProfile
 from orchestrator.practice import PracticeServer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -154,7 +155,37 @@ def errors_table() -> str:
     return "\n".join(told(errors.OrchestratorError, 0))
 
 
-PARTS: Mapping[str, Callable[[], str]] = {"layers": layers, "modules": module_map, "errors": errors_table}
+def failures_table() -> str:
+    """Return what is done about every kind of failure, with the shipped retry profiles."""
+    today = SystemClock().now().date()
+    profiles = load_config(embedded_path(), today=today, environment={}).settings.retry_profiles
+
+    def again(kind: FailureKind) -> str:
+        told = [f"{name} {_retries(one)}" for name, one in profiles.items() if kind in one.retry_on]
+        if kind is FailureKind.RATE_LIMITED:
+            told.append("after a Retry-After that fits profile and deadline")
+        return ", ".join(told) or "no"
+
+    return "\n".join(
+        _item(
+            f"`{kind}`: {meaning.seen}. **Again here:** {again(kind)}. **Elsewhere:** {meaning.elsewhere}. "
+            f"**Against the health of:** {meaning.blame}. **Billed:** {meaning.billing}."
+        )
+        for kind, meaning in MEANINGS.items()
+    )
+
+
+def _retries(profile: RetryProfile) -> str:
+    delays = [f"{one:g}" for one in profile.retry_delays_s[: profile.attempts_per_deployment - 1]]
+    return f"after {' and '.join(delays)} s"
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "layers": layers,
+    "modules": module_map,
+    "errors": errors_table,
+    "failures": failures_table,
+}
 
 
 def cli_page() -> str:

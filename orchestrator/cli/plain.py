@@ -54,6 +54,7 @@ def plain_plan(plan: Plan) -> dict[str, Any]:
     return {
         "use_case": plan.use_case,
         "candidates": [_candidate(one) for one in plan.candidates],
+        "reserve": [_candidate(one) for one in plan.reserve],
         "excluded": [{"deployment": one.deployment, "reason": one.reason} for one in plan.excluded],
         "notices": list(plan.notices),
     }

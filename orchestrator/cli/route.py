@@ -127,14 +127,14 @@ def _show(plan: "Plan", standing: "tuple[Standing, ...]") -> None:
     from orchestrator.money import format_usd
 
     console = out()
-    first, count = plan.candidates[0], len(plan.candidates)
+    first, count = plan.asked[0], len(plan.asked)
     console.print(
         f"{plan.use_case}: about {first.input_expected_tokens:,} tokens in, at most {first.max_tokens:,} out, "
         f"{count} deployment{'s' if count != 1 else ''}, best first\n"
     )
     numbers = ("score", "qual cost speed spec", "expected", "at most")
     ranked = table("deployment", *numbers, numbers=numbers, folded=("deployment",))
-    for one in plan.candidates:
+    for one in plan.asked:
         quality, cost, speed, special = (
             one.parts[name] for name in ("quality", "cost", "speed", "specialisation")
         )
@@ -144,7 +144,7 @@ def _show(plan: "Plan", standing: "tuple[Standing, ...]") -> None:
     console.print(ranked)
     console.print()
     console.print(_listed("why", [(str(place), f"{one.deployment}: {'; '.join(one.reasons)}")
-                                  for place, one in enumerate(plan.candidates, start=1)]))  # fmt: skip
+                                  for place, one in enumerate(plan.asked, start=1)]))  # fmt: skip
     _show_excluded(plan)
     for notice in plan.notices:
         console.print(f"notice: {notice}", style="yellow", markup=False)

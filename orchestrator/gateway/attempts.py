@@ -11,7 +11,7 @@ from orchestrator.errors import LedgerError
 from orchestrator.gateway.answers import Answer
 from orchestrator.money import ZERO_NUSD, NanoUsd
 from orchestrator.policy.budgets import Window
-from orchestrator.policy.failures import Billing, Failure, FailureKind
+from orchestrator.policy.failures import Billing, Blame, Failure, FailureKind
 from orchestrator.pricing import NOTHING_OFF, Price, Terms, VolumeDiscount, volume_discount
 from orchestrator.state.ledger import Claim, Hold, Ledger
 
@@ -155,6 +155,18 @@ def settle(ledger: Ledger, hold: Hold, attempt: Attempt, *, soon: bool = False) 
     except LedgerError as exc:
         return exc
     return None
+
+
+def blame_of(attempt: OpenAttempt, failure: Failure, *, latency_s: float) -> Blame:
+    """Return whose health a failure speaks against; nobody's where only the caller was in a hurry."""
+    if attempt.sent_at_s is None:
+        return Blame.NOBODY
+    provider = attempt.step.deployment.provider
+    allowed_s = provider.stall_timeout_s if attempt.first_token_at_s is not None else provider.timeout_s
+    hurried = latency_s < min(provider.first_token_timeout_s, allowed_s) * 0.99
+    if failure.kind is FailureKind.TIMEOUT and failure.status is None and hurried:
+        return Blame.NOBODY
+    return failure.meaning.blame
 
 
 def _outcome(failure: Failure | None) -> Outcome:

@@ -71,10 +71,14 @@ class WalkGuard(CustomLogger):
         changed = {**kwargs, "max_tokens": limits.max_tokens}
         if limits.kind is ProviderKind.OPENROUTER:
             changed["extra_body"] = max_price(limits.rates)
-        if limits.kind in _OWN_CLIENT_KINDS:
-            changed["client"] = trip.client
         if limits.kind is ProviderKind.LOCAL:
             changed["api_base"] = await _local_address(trip)
+        if limits.kind in _OWN_CLIENT_KINDS:
+            changed["client"] = trip.client
+        else:
+            changed["client"] = trip.client.sdk(
+                base_url=changed.get("api_base"), api_key=str(changed.get("api_key") or "none")
+            )
         return changed
 
     async def async_post_call_failure_deployment_hook(

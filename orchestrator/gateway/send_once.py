@@ -7,10 +7,29 @@ attempt could be billed twice and would be booked once. Whether to try again is 
 from typing import Any
 
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+from openai import AsyncOpenAI
+
+from orchestrator.gateway.body_limit import limit_body
+
+_OPENAI_URL = "https://api.openai.com/v1"
 
 
 class SendOnceClient(AsyncHTTPHandler):
-    """LiteLLM's HTTP client without its hidden second send."""
+    """LiteLLM's HTTP client without its hidden second send, and with a limit to what it reads."""
+
+    def __init__(self) -> None:
+        """Open nothing yet."""
+        super().__init__(event_hooks={"response": [limit_body]})
+        self._sdks: dict[tuple[str, str], AsyncOpenAI] = {}
+
+    def sdk(self, *, base_url: str | None, api_key: str) -> AsyncOpenAI:
+        """Return the openai SDK's client on the same connections, for providers that LiteLLM asks through it."""
+        place = (base_url or _OPENAI_URL, api_key)
+        if place not in self._sdks:
+            self._sdks[place] = AsyncOpenAI(
+                base_url=place[0], api_key=api_key, http_client=self.client, max_retries=0
+            )
+        return self._sdks[place]
 
     async def single_connection_post_request(self, *_: Any, **__: Any) -> Any:
         """Raise the error that LiteLLM is about to answer with a second send.

@@ -55,6 +55,9 @@ _CAUSES: Mapping[str, FailureKind] = {
     "ClientConnectorError": FailureKind.UNREACHABLE,
     "ClientConnectorDNSError": FailureKind.UNREACHABLE,
     "ClientConnectorCertificateError": FailureKind.UNREACHABLE,
+    "ClientConnectorSSLError": FailureKind.UNREACHABLE,
+    "SSLCertVerificationError": FailureKind.UNREACHABLE,
+    "SSLError": FailureKind.UNREACHABLE,
     "ConnectionRefusedError": FailureKind.UNREACHABLE,
     "gaierror": FailureKind.UNREACHABLE,
     "ReadError": FailureKind.DISCONNECTED,
@@ -68,6 +71,8 @@ _CAUSES: Mapping[str, FailureKind] = {
     "PoolTimeout": FailureKind.TIMEOUT,
     "TimeoutError": FailureKind.TIMEOUT,
     "JSONDecodeError": FailureKind.MALFORMED,
+    "BodyTooLargeError": FailureKind.MALFORMED,
+    "ValidationError": FailureKind.MALFORMED,
     "UnicodeDecodeError": FailureKind.MALFORMED,
     "LocalModelError": FailureKind.UNREACHABLE,
     "AttemptVetoedError": FailureKind.VETOED,
@@ -84,8 +89,14 @@ _CONTEXT_WORDS = (
     "context window",
     "maximum context",
 )
-_UNREADABLE_WORDS = "invalid response from LLM endpoint"
-"""LiteLLM says HTTP 500 of a page of HTML that came with 200."""
+_KEY_WORDS = ("api key not valid", "api_key_invalid")
+"""Google says 400 of a key it does not know."""
+_UNREADABLE_WORDS = (
+    "invalid response from LLM endpoint",
+    "BodyTooLargeError",
+    "object has no attribute",
+)
+"""LiteLLM says HTTP 500 of a page of HTML that came with 200, and of streams whose types it trips over."""
 _RETRY_DELAY = re.compile(r'"retryDelay":\s*"([0-9.]+)s"')
 """Gemini says it in the body, as google.rpc.RetryInfo, and sends no header."""
 _FILTER_WORDS = (
@@ -120,7 +131,7 @@ def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
     cause = next((_CAUSES[name] for name in reversed(names) if name in _CAUSES), None)
     if cause is not None:
         return cause
-    if any(_UNREADABLE_WORDS in str(one) for one in chain):
+    if any(words in str(one) for one in chain for words in _UNREADABLE_WORDS):
         return FailureKind.MALFORMED
     claimed = next((found for one in chain if (found := _claimed_status(one)) is not None), None)
     if claimed is not None and claimed >= 500:  # noqa: PLR2004 -- HTTP
@@ -132,6 +143,8 @@ def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
 def _kind_of_refusal(error: BaseException) -> FailureKind:
     """Return what a 400 is about; LiteLLM recognises the words of some providers only."""
     text = str(error).lower()
+    if any(words in text for words in _KEY_WORDS):
+        return FailureKind.UNAUTHORIZED
     if any(words in text for words in _CONTEXT_WORDS):
         return FailureKind.CONTEXT_OVERFLOW
     if any(words in text for words in _FILTER_WORDS):

@@ -16,7 +16,6 @@ from datetime import datetime
 
 from orchestrator.calls import Attempt, ChatRequest, Plan
 from orchestrator.catalog import Deployment, ProviderKind, Tier
-from orchestrator.clock import Clock
 from orchestrator.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
@@ -31,11 +30,14 @@ from orchestrator.gateway.attempts import (
     Charge,
     OpenAttempt,
     Step,
+    blame_of,
     charge_of,
     charge_of_failure,
     ended,
     settle,
 )
+from orchestrator.gateway.door import Entry, Refused, State, Wait, Wish, admit, close
+from orchestrator.gateway.lessons import Lessons
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import scopes_of
 from orchestrator.policy.estimate import PromptSize
@@ -47,16 +49,17 @@ from orchestrator.policy.failures import (
     retry_delay_s,
 )
 from orchestrator.pricing import Rates
-from orchestrator.state.health import CircuitState, Health
-from orchestrator.state.ledger import Claim, Ledger
-from orchestrator.state.limits import RateLimits
-from orchestrator.state.token_counts import TokenCounts
+from orchestrator.state.ledger import Claim
 
 logger = logging.getLogger("orchestrator.gateway")
 
 REST_MAX_S = 300.0
 """A longer Retry-After is not believed: nobody bans a model for an hour by one header."""
 
+CIRCUIT_PATIENCE_S = 15.0
+"""So long in all a request that nobody else can serve waits for circuits to let it pass."""
+
+_TURN_MIN_S = 5.0
 _TOGETHER_S = 0.25
 _NO_TIME = "no time left"
 
@@ -75,17 +78,6 @@ class AttemptLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What a walk remembers things in."""
-
-    ledger: Ledger
-    health: Health
-    limits: RateLimits
-    counts: TokenCounts
-    clock: Clock
-
-
-@dataclass(frozen=True, slots=True)
 class Terms:
     """What one walk may do."""
 
@@ -101,6 +93,14 @@ class Terms:
     today: datetime
     spare_emergency: bool = False
     """There is something better than what the emergency model would say."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """When a step that was passed over may be taken."""
+
+    ready_at_s: float
+    wait: Wait
 
 
 class Walk:
@@ -127,8 +127,12 @@ class Walk:
         self._tried: set[str] = set()
         self._refusal: BudgetExceededError | None = None
         self._remarks: dict[int, str] = {}
-        self._waiting: dict[str, float] = {}
-        """Steps passed over for a rate limit, and when they may be taken, in monotonic seconds."""
+        self._entry: Entry | None = None
+        """What the open attempt has taken."""
+        self._waiting: dict[str, _Later] = {}
+        """Steps passed over that may be worth asking again."""
+        self._circuit_patience_s = CIRCUIT_PATIENCE_S
+        self._lessons = Lessons()
 
     async def next(self) -> Step | None:
         """Return the next step that may be taken, its money held; None when there is none left."""
@@ -138,7 +142,7 @@ class Walk:
         while self._place + 1 < len(self._steps):
             if await self._go_to(self._place + 1):
                 return self._steps[self._place]
-        return await self._wait_for_a_rate_limit()
+        return await self._wait_for_the_first()
 
     def rest(self) -> list[str]:
         """Return the names of the steps behind the current one."""
@@ -170,6 +174,9 @@ class Walk:
         attempt.sent_at_s = self._state.clock.monotonic_s()
         provider = attempt.step.deployment.provider
         limit_s = provider.first_token_timeout_s if self.terms.stream else provider.timeout_s
+        if self._place + 1 < len(self._steps):
+            # A silent provider must leave time for the next one; a caller in a hurry asks nobody else.
+            limit_s = min(limit_s, max(_TURN_MIN_S, self._left_s() / 2))
         self.allow(limit_s)
         return AttemptLimits(
             max_tokens=attempt.step.candidate.max_tokens,
@@ -216,6 +223,8 @@ class Walk:
         if attempt is None:
             return
         self._failure = failure
+        has_worked = self._state.health.has_worked(attempt.step.deployment.provider_name)
+        self._lessons.learn(attempt.step, failure, has_worked=has_worked)
         if failure.kind is FailureKind.RATE_LIMITED and failure.retry_after_s:
             # The deployment and not its provider: OpenRouter limits by model and host.
             rest_s = min(failure.retry_after_s, REST_MAX_S)
@@ -285,9 +294,13 @@ class Walk:
             )
         if tried and all(one.failure == FailureKind.CONTEXT_OVERFLOW for one in self.attempts):
             return PromptTooLargeError("the prompt is longer than every model of the plan takes; shorten it")
-        return AllProvidersFailedError(
-            "no provider could answer just now; please try again in a moment", steps=steps
-        )
+        if tried and all(one.failure == FailureKind.CONTENT_FILTERED for one in self.attempts):
+            return RejectedByProviderError(
+                f"every model that was asked blocked the request by its content filter "
+                f"({', '.join(one.deployment for one in self.attempts)}); say it in other words"
+            )
+        told = self._lessons.advice() or "; please try again in a moment"
+        return AllProvidersFailedError(f"no provider could answer just now{told}", steps=steps)
 
     @property
     def spent_nusd(self) -> NanoUsd:
@@ -299,6 +312,9 @@ class Walk:
         self._place, self._tries = place, 0
         if self._steps[place].name in self._tried:
             return False
+        unfit = self._lessons.unfit(self._steps[place])
+        if unfit is not None:
+            return self._skip(self._steps[place], unfit)
         if self._failure is None:
             return await self._admit(self._steps[place], delay_s=0.0)
         if not self._failure.meaning.fall_back:
@@ -321,43 +337,28 @@ class Walk:
             return self._skip(step, "kept for outages, and this is a spent budget")
         if self.terms.spare_emergency and step.deployment.model.tier is Tier.EMERGENCY:
             return self._skip(step, "an older answer in the cache comes before the emergency model")
-        if self._state.health.circuit(step.name) is CircuitState.OPEN:
-            return self._skip(step, "circuit open")
         delay_s *= 1 + random.uniform(0, self.terms.profile.jitter)  # noqa: S311 -- no secret
         if self._left_s() - delay_s < MIN_ATTEMPT_S:
             return self._skip(step, _NO_TIME)
-        if delay_s:
-            await self._state.clock.sleep(delay_s)
-        return await self._take(step)
+        return await self._take(step, delay_s=delay_s, patience_s=self.terms.profile.max_rate_wait_s)
 
-    async def _take(self, step: Step) -> bool:
-        deployment, provider = step.deployment, step.deployment.provider
-        if not self._state.health.admit(deployment.name):
-            return self._skip(step, "circuit half-open, a probe is under way")
-        tokens = step.candidate.input_expected_tokens + step.candidate.max_tokens
-        wait_s = self._state.limits.rests_s(deployment.name) or self._state.limits.take(
-            deployment.provider_name,
-            tokens=tokens,
-            requests_per_min=provider.requests_per_min,
-            tokens_per_min=provider.tokens_per_min,
-        )
-        if wait_s > 0:
-            self._state.health.withdraw(deployment.name)
-            self._waiting[step.name] = self._state.clock.monotonic_s() + wait_s
-            return self._skip(step, f"{deployment.provider_name} is at its rate limit for {wait_s:.1f} s")
+    async def _take(self, step: Step, *, delay_s: float = 0.0, patience_s: float) -> bool:
         number = len(self.attempts) + 1
-        try:
-            hold = await self._state.ledger.ahold(self._claim(step, number))
-        except BudgetExceededError as exc:
-            self._state.health.withdraw(deployment.name)
-            self._state.limits.give_back(deployment.provider_name, tokens=tokens)
-            self._refusal = exc
-            return self._skip(step, f"over the {exc.window} budget of {exc.scope}")
-        except BaseException:
-            self._state.health.withdraw(deployment.name)
-            self._state.limits.give_back(deployment.provider_name, tokens=tokens)
-            raise
-        self.open = OpenAttempt(step, number, hold, self._state.clock.monotonic_s())
+        provider = step.deployment.provider_name
+        again = any(one.provider == provider for one in self.attempts)
+        patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - MIN_ATTEMPT_S))
+        wish = Wish(step, self._claim(step, number), again, delay_s, patience_s)
+        found = await admit(wish, self._state)
+        if isinstance(found, Refused):
+            self._refusal = found.over_budget or self._refusal
+            # Who has seen a deployment fail does not wait for its circuit, but may wait for a rate limit.
+            seen_fail = found.wait is Wait.CIRCUIT and step.name in self._tried
+            if found.wait is not None and found.ready_in_s is not None and not seen_fail:
+                ready_at_s = self._state.clock.monotonic_s() + found.ready_in_s
+                self._waiting[step.name] = _Later(ready_at_s, found.wait)
+            return self._skip(step, found.reason)
+        self._entry = found
+        self.open = OpenAttempt(step, number, found.hold, self._state.clock.monotonic_s())
         self._tries += 1
         self._tried.add(step.name)
         return True
@@ -388,22 +389,28 @@ class Walk:
         self.skipped.append(FailedStep(step.deployment.name, reason))
         return False
 
-    async def _wait_for_a_rate_limit(self) -> Step | None:
-        """Wait for the first provider to have room again, once nothing else is left to try."""
-        stopped = self._failure is not None and not self._failure.meaning.fall_back
-        if not self._waiting or stopped:
-            return None
-        # The first to have room, and of those that have it together the first of the plan.
-        soonest_s = min(self._waiting.values())
-        names = [name for name, ready_s in self._waiting.items() if ready_s - soonest_s < _TOGETHER_S]
-        self._place = next(place for place, one in enumerate(self._steps) if one.name in names)
-        step = self._steps[self._place]
-        wait_s = max(0.0, self._waiting.pop(step.name) - self._state.clock.monotonic_s())
-        if self._left_s() - wait_s < MIN_ATTEMPT_S:
-            return None
-        await self._state.clock.sleep(wait_s)
-        self._tries = 0
-        return step if await self._take(step) else await self._wait_for_a_rate_limit()
+    async def _wait_for_the_first(self) -> Step | None:
+        """Wait for the first rate limit or circuit to make room, once nothing else is left to try."""
+        while self._waiting and (self._failure is None or self._failure.meaning.fall_back):
+            # The first to have room, and of those that have it together the first of the plan.
+            soonest_s = min(later.ready_at_s for later in self._waiting.values())
+            names = [name for name, one in self._waiting.items() if one.ready_at_s - soonest_s < _TOGETHER_S]
+            place = next(place for place, one in enumerate(self._steps) if one.name in names)
+            step = self._steps[place]
+            later = self._waiting.pop(step.name)
+            wait_s = max(0.0, later.ready_at_s - self._state.clock.monotonic_s())
+            if self._left_s() - wait_s < MIN_ATTEMPT_S or self._lessons.unfit(step):
+                continue
+            if later.wait is Wait.CIRCUIT:
+                if wait_s > self._circuit_patience_s:
+                    continue
+                self._circuit_patience_s -= wait_s
+            if later.wait is not Wait.LINE:
+                await self._state.clock.sleep(wait_s)
+            self._place, self._tries = place, 0
+            if await self._take(step, patience_s=self._left_s()):
+                return step
+        return None
 
     def _end(
         self,
@@ -419,7 +426,6 @@ class Walk:
             self.timer.reschedule(None)
         now_s = self._state.clock.monotonic_s()
         started_s = attempt.sent_at_s if attempt.sent_at_s is not None else attempt.admitted_at_s
-        name = attempt.step.name
         row = ended(
             attempt.hold.claim,
             charge,
@@ -429,10 +435,10 @@ class Walk:
             upstream_id=upstream_id,
         )
         self.attempts.append(row)
-        if failure is None or _tells_of_health(attempt, failure, row):
-            self._state.health.record(name, healthy=failure is None, latency_s=row.latency_s)
-        else:
-            self._state.health.withdraw(name)
+        entry, self._entry = self._entry, None
+        if entry is not None:
+            blame = None if failure is None else blame_of(attempt, failure, latency_s=row.latency_s)
+            close(entry, row, sent=attempt.sent_at_s is not None, blame=blame, state=self._state)
         late = settle(self._state.ledger, attempt.hold, row, soon=True)
         if late is not None:
             self.notices.append(f"booked late: {late}")
@@ -444,22 +450,9 @@ class Walk:
         return self.terms.deadline_at_s - self._state.clock.monotonic_s()
 
 
-def _tells_of_health(attempt: OpenAttempt, failure: Failure, row: Attempt) -> bool:
-    """Return whether a failure speaks against the deployment, and not only of its caller."""
-    if attempt.sent_at_s is None or not failure.meaning.unhealthy:
-        return False
-    # A caller in a hurry says nothing about a provider that still had time.
-    had_s = attempt.step.deployment.provider.first_token_timeout_s
-    return failure.kind is not FailureKind.TIMEOUT or row.latency_s >= min(had_s, _limit_s(attempt)) * 0.99
-
-
-def _limit_s(attempt: OpenAttempt) -> float:
-    """Return how long the provider was allowed to take."""
-    provider = attempt.step.deployment.provider
-    return provider.stall_timeout_s if attempt.first_token_at_s is not None else provider.timeout_s
-
-
 def _laid_out(terms: Terms, deployments: Mapping[str, Deployment]) -> tuple[Step, ...]:
     today = terms.today.date()
-    named = ((candidate, deployments[candidate.deployment]) for candidate in terms.plan.candidates)
+    named = [(one, deployments[one.deployment]) for one in terms.plan.asked]
+    # The reserve is asked before the emergency model, which stays last.
+    named.sort(key=lambda pair: pair[1].model.tier is Tier.EMERGENCY)
     return tuple(Step(candidate, deployment, deployment.price.on(today)) for candidate, deployment in named)

@@ -168,10 +168,13 @@ _NO_LIMITS: Mapping[Window, NanoUsd] = {}
 class Limits:
     """The configured limits, ready to be asked for a scope."""
 
-    def __init__(self, settings: BudgetSettings) -> None:
-        """Index the limits by scope."""
+    def __init__(self, settings: BudgetSettings, *, own: tuple[LimitSettings, ...] = ()) -> None:
+        """Index the limits by scope; `own` are those of our own parts, unless the settings name their scopes."""
         self.time_zone = settings.time_zone
-        self._by_scope: Mapping[str, LimitSettings] = {limit.scope: limit for limit in settings.limits}
+        self._written = tuple(limit.scope for limit in settings.limits)
+        self._by_scope: Mapping[str, LimitSettings] = {
+            limit.scope: limit for limit in (*own, *settings.limits)
+        }
         self._limits = {scope: self._merged(scope) for scope in self._by_scope}
         self._of_kind = {
             scope.removesuffix(":*"): limits for scope, limits in self._limits.items() if scope.endswith(":*")
@@ -196,10 +199,10 @@ class Limits:
         return found
 
     def named(self) -> tuple[tuple[str, Window], ...]:
-        """Return each day and month that is limited for one named scope, or for all."""
+        """Return each day and month that the settings limit for one named scope, or for all."""
         return tuple(
             (scope, window)
-            for scope in self._by_scope
+            for scope in self._written
             for window in (Window.DAY, Window.MONTH)
             if not scope.endswith(":*") and self.of(scope, window) is not None
         )

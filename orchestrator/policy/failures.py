@@ -1,7 +1,8 @@
-"""What a failure means: try again, try elsewhere, or stop; and may it have been billed?
+"""What a failure means: try again, try elsewhere, or stop; whom it speaks against; may it be billed?
 
-The gateway turns a provider's error into a `Failure`; everything that decides on failures
-reads this table. A retry is on the same deployment, a fallback on another.
+The gateway turns a provider's error into a `Failure`; everything that decides on failures reads
+`MEANINGS`, and docs/reference/failures.md is written from it. A retry is on the same deployment, a
+fallback on another.
 """
 
 from collections.abc import Mapping
@@ -44,40 +45,127 @@ class Billing(StrEnum):
     MAYBE = "maybe"
 
 
+class Blame(StrEnum):
+    """Against whose health a failure counts."""
+
+    NOBODY = "nobody"
+    DEPLOYMENT = "deployment"
+    EITHER = "either"
+    """The deployment's, and the provider's too once two of its deployments have it."""
+    PROVIDER = "provider"
+    """The deployment's and its provider's, whichever deployment had it."""
+
+
+class Elsewhere(StrEnum):
+    """Who else may be asked after a failure."""
+
+    ANYBODY = "anybody"
+    LARGER_CONTEXT = "a larger context"
+    OTHER_MODEL = "another model"
+    NOBODY = "nobody"
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What to do about a kind of failure."""
 
-    fall_back: bool
-    """Worth a try on another deployment."""
-    unhealthy: bool
-    """Counts against the deployment's health."""
+    elsewhere: Elsewhere
+    """Who else is worth a try."""
+    blame: Blame
+    """Whose health it counts against."""
     billing: Billing
     says: str
     """For people."""
+    seen: str
+    """How it shows itself."""
+
+    @property
+    def fall_back(self) -> bool:
+        """Return whether anybody else is worth a try."""
+        return self.elsewhere is not Elsewhere.NOBODY
+
+    @property
+    def unhealthy(self) -> bool:
+        """Return whether it counts against anybody's health."""
+        return self.blame is not Blame.NOBODY
 
 
+_ANY, _NONE = Elsewhere.ANYBODY, Elsewhere.NOBODY
 _NO, _MAYBE = Billing.NO, Billing.MAYBE
 
 MEANINGS: Mapping[FailureKind, Meaning] = {
-    FailureKind.RATE_LIMITED: Meaning(True, False, _NO, "rate limited (HTTP 429)"),
-    FailureKind.SERVER_ERROR: Meaning(True, True, _NO, "server error"),
-    FailureKind.UNAVAILABLE: Meaning(True, True, _NO, "service unavailable"),
-    FailureKind.UNREACHABLE: Meaning(True, True, _NO, "no connection"),
-    FailureKind.DISCONNECTED: Meaning(True, True, _MAYBE, "connection broke before the answer"),
-    FailureKind.TIMEOUT: Meaning(True, True, _MAYBE, "no answer in time"),
-    FailureKind.UNAUTHORIZED: Meaning(True, True, _NO, "key refused (HTTP 401 or 403)"),
-    FailureKind.NO_CREDIT: Meaning(True, True, _NO, "account without credit (HTTP 402)"),
-    FailureKind.MODEL_NOT_FOUND: Meaning(True, True, _NO, "model not offered (HTTP 404)"),
-    FailureKind.CONTEXT_OVERFLOW: Meaning(True, False, _NO, "prompt too long for this model"),
-    FailureKind.CONTENT_FILTERED: Meaning(True, False, _MAYBE, "blocked by the provider's content filter"),
-    FailureKind.BAD_REQUEST: Meaning(False, False, _NO, "request refused (HTTP 400 or 422)"),
-    FailureKind.MALFORMED: Meaning(True, True, _MAYBE, "answer could not be read"),
-    FailureKind.EMPTY: Meaning(True, True, _MAYBE, "answer was empty"),
-    FailureKind.INTERRUPTED: Meaning(True, True, _MAYBE, "stream broke off"),
-    FailureKind.CANCELLED: Meaning(False, False, _MAYBE, "cancelled by the caller"),
-    FailureKind.VETOED: Meaning(True, False, _NO, "stopped before it was sent"),
-    FailureKind.UNKNOWN: Meaning(True, True, _MAYBE, "unexpected error"),
+    FailureKind.RATE_LIMITED: Meaning(
+        _ANY, Blame.NOBODY, _NO, "rate limited (HTTP 429)", "429, with or without Retry-After"
+    ),
+    FailureKind.SERVER_ERROR: Meaning(
+        _ANY, Blame.EITHER, _NO, "server error", "500, 502, an unknown 5xx; an error of that status in a 200"
+    ),
+    FailureKind.UNAVAILABLE: Meaning(
+        _ANY, Blame.EITHER, _NO, "service unavailable", "503, 504, 529; an error of that status in a 200"
+    ),
+    FailureKind.UNREACHABLE: Meaning(
+        _ANY,
+        Blame.PROVIDER,
+        _NO,
+        "no connection",
+        "refused connection, DNS, TLS; the local model does not start",
+    ),
+    FailureKind.DISCONNECTED: Meaning(
+        _ANY,
+        Blame.EITHER,
+        _MAYBE,
+        "connection broke before the answer",
+        "reset connection; an answer or stream cut before its first words",
+    ),
+    FailureKind.TIMEOUT: Meaning(
+        _ANY, Blame.EITHER, _MAYBE, "no answer in time", "silence, slow first token, stall, drip; 408"
+    ),
+    FailureKind.UNAUTHORIZED: Meaning(
+        _ANY, Blame.PROVIDER, _NO, "key refused (HTTP 401 or 403)", "401, 403; Google's 400 about a key"
+    ),
+    FailureKind.NO_CREDIT: Meaning(_ANY, Blame.PROVIDER, _NO, "account without credit (HTTP 402)", "402"),
+    FailureKind.MODEL_NOT_FOUND: Meaning(
+        _ANY, Blame.DEPLOYMENT, _NO, "model not offered (HTTP 404)", "404, 410"
+    ),
+    FailureKind.CONTEXT_OVERFLOW: Meaning(
+        Elsewhere.LARGER_CONTEXT,
+        Blame.NOBODY,
+        _NO,
+        "prompt too long for this model",
+        "413; 400 that speaks of the context",
+    ),
+    FailureKind.CONTENT_FILTERED: Meaning(
+        Elsewhere.OTHER_MODEL,
+        Blame.NOBODY,
+        _MAYBE,
+        "blocked by the provider's content filter",
+        "400 that speaks of a filter; finish reason `content_filter` without text",
+    ),
+    FailureKind.BAD_REQUEST: Meaning(
+        _NONE, Blame.NOBODY, _NO, "request refused (HTTP 400 or 422)", "400, 422, an unknown 4xx"
+    ),
+    FailureKind.MALFORMED: Meaning(
+        _ANY,
+        Blame.DEPLOYMENT,
+        _MAYBE,
+        "answer could not be read",
+        "HTML, truncated JSON, wrong types, no choices; a body above the limit",
+    ),
+    FailureKind.EMPTY: Meaning(
+        _ANY, Blame.DEPLOYMENT, _MAYBE, "answer was empty", "no content with finish reason `stop`"
+    ),
+    FailureKind.INTERRUPTED: Meaning(
+        _ANY,
+        Blame.EITHER,
+        _MAYBE,
+        "stream broke off",
+        "a stream cut, in error or without its end after its first words",
+    ),
+    FailureKind.CANCELLED: Meaning(_NONE, Blame.NOBODY, _MAYBE, "cancelled by the caller", "the caller left"),
+    FailureKind.VETOED: Meaning(
+        _ANY, Blame.NOBODY, _NO, "stopped before it was sent", "our own guard: no money was held"
+    ),
+    FailureKind.UNKNOWN: Meaning(_ANY, Blame.DEPLOYMENT, _MAYBE, "unexpected error", "anything else"),
 }
 
 _BY_STATUS: Mapping[int, FailureKind] = {
@@ -86,6 +174,7 @@ _BY_STATUS: Mapping[int, FailureKind] = {
     402: FailureKind.NO_CREDIT,
     403: FailureKind.UNAUTHORIZED,
     404: FailureKind.MODEL_NOT_FOUND,
+    410: FailureKind.MODEL_NOT_FOUND,
     408: FailureKind.TIMEOUT,
     413: FailureKind.CONTEXT_OVERFLOW,
     422: FailureKind.BAD_REQUEST,
@@ -143,16 +232,20 @@ class RetryProfile(Settings):
     """A Retry-After up to this long is waited for on the same deployment; a longer one means fall back."""
     background: bool = False
     """Nobody waits for the answer: where places are short, requests that somebody waits for go first."""
+    max_rate_wait_s: Seconds = 2.0
+    """A place of the plan is waited for so long when its provider's minute is full; then the next is asked."""
 
 
 def retry_delay_s(profile: RetryProfile, failure: Failure, *, retries_so_far: int) -> float | None:
     """Return how long to wait before a retry on the same deployment, None to go elsewhere at once."""
     if retries_so_far + 1 >= profile.attempts_per_deployment:
         return None
-    if failure.kind is FailureKind.RATE_LIMITED and failure.retry_after_s is not None:
-        return failure.retry_after_s if failure.retry_after_s <= profile.max_retry_after_s else None
-    if failure.kind not in profile.retry_on:
+    asked_s = failure.retry_after_s
+    told = asked_s is not None and failure.kind is FailureKind.RATE_LIMITED
+    if failure.kind not in profile.retry_on and not told:
         return None
+    if asked_s is not None:
+        return asked_s if asked_s <= profile.max_retry_after_s else None
     return _at(profile.retry_delays_s, retries_so_far)
 
 

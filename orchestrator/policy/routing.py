@@ -1,7 +1,7 @@
 """Which deployments a request is put to, in which order, and why.
 
-`rank` filters what cannot or may not serve the request, scores the rest, and orders it. The score
-is the weighted sum of four factors, each 0 to 1 on a scale of its own, so that adding a model to
+`rank` filters what cannot or may not serve the request, scores the rest, and orders it. What is left
+out for its health alone is the plan's reserve. The score is the weighted sum of four factors, each 0 to 1 on a scale of its own, so that adding a model to
 the configuration never changes the score of another:
 
     quality         the model's quality for the use case
@@ -17,7 +17,7 @@ does, or stays where it is with a shorter answer, or nobody is asked at all.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -148,6 +148,8 @@ class Vitals:
     latency_s: float | None = None
     """Recent median; None when unknown."""
     circuit_open: bool = False
+    provider_open: bool = False
+    """The circuit of its whole provider is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,26 +172,6 @@ class Rules:
     """The tier of what is left of the day's budget; None leaves the choice alone."""
 
 
-def needs_of(request: ChatRequest) -> frozenset[Capability]:
-    """Return what a request asks of a model beyond text."""
-    needs: set[Capability] = set()
-    if request.sampling.tools:
-        needs.add(Capability.TOOLS)
-    kind = (request.sampling.response_format or {}).get("type")
-    if kind == "json_schema":
-        needs.add(Capability.STRUCTURED_OUTPUT)
-    by_part = {"image_url": Capability.VISION, "input_audio": Capability.AUDIO, "file": Capability.PDF}
-    for message in request.messages:
-        content = message.get("content")
-        if isinstance(content, list | tuple):
-            needs.update(
-                by_part[part["type"]]
-                for part in content
-                if isinstance(part, Mapping) and part.get("type") in by_part
-            )
-    return frozenset(needs)
-
-
 def rank(
     request: ChatRequest,
     deployments: Sequence[Deployment],
@@ -208,13 +190,17 @@ def rank(
     shortened_to = None if rules.use_case.on_limit is OnLimit.REFUSE else ceiling
     kept: list[tuple[Deployment, Estimate]] = []
     excluded: list[Excluded] = []
+    ill: dict[str, str] = {}
     for one in deployments:
         own = fitted(size, rules.seen.get(one.model_name), input_bound=rules.input_bound)
-        refused = _why_not(one, own, wanted=wanted, rules=rules, vitals=vitals.get(one.name, Vitals()))
+        refused = _why_not(one, own, wanted=wanted, rules=rules)
         if refused is None:
             found = _estimate(one, own, wanted=wanted, ceiling=shortened_to, today=rules.today)
             if found is not None:
                 kept.append((one, found))
+                illness = _illness(vitals.get(one.name, Vitals()), rules)
+                if illness is not None:
+                    ill[one.name] = illness
                 continue
             refused = _too_dear(one, own, wanted=wanted, rules=rules)
         excluded.append(refused)
@@ -228,8 +214,30 @@ def rank(
     if rules.use_case.on_limit is OnLimit.REFUSE:
         scored, more_excluded = _whole_or_none(scored, ceiling)
         excluded += more_excluded
-    chosen, left_out = _shortened(scored, places, rules)
-    return Plan(rules.use_case_name, tuple(chosen), (*excluded, *left_out))
+    well = [one for one in scored if one.deployment not in ill]
+    chosen, left_out = _shortened(well, places, rules)
+    reserve = [one for one in scored if one.deployment in ill]
+    excluded += [Excluded(one.deployment, ill[one.deployment]) for one in reserve]
+    return Plan(
+        rules.use_case_name,
+        tuple(chosen),
+        (*excluded, *left_out),
+        reserve=tuple(_reserved(one, ill[one.deployment]) for one in reserve[: rules.routing.max_candidates]),
+    )
+
+
+def _illness(vitals: Vitals, rules: Rules) -> str | None:
+    """Return why a deployment's recent conduct leaves it out, None when it is well."""
+    seen, least = vitals.availability, rules.routing.min_availability
+    if vitals.provider_open:
+        return "circuit of its whole provider open after repeated failures"
+    if vitals.circuit_open:
+        return "circuit open after repeated failures"
+    return f"availability {seen:.0%} is under {least:.0%}" if seen is not None and seen < least else None
+
+
+def _reserved(one: Candidate, illness: str) -> Candidate:
+    return replace(one, reasons=(f"in reserve: {illness}", *one.reasons))
 
 
 def _whole_or_none(
@@ -270,13 +278,10 @@ def _estimate(
     return estimate(size, model=one.model, price=one.price.on(today), max_tokens=wanted, ceiling_nusd=ceiling)
 
 
-def _why_not(
-    one: Deployment, size: PromptSize, *, wanted: int, rules: Rules, vitals: Vitals
-) -> Excluded | None:
+def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules) -> Excluded | None:
     model = one.model
     missing = rules.needs - model.capabilities
     needed = size.input_expected_tokens + min(wanted, model.max_output_tokens)
-    seen = vitals.availability
     too_small = needed > model.context_tokens
     reasons = (
         (rules.pinned is not None and one.name not in rules.pinned, "another model was asked for by name"),
@@ -287,11 +292,6 @@ def _why_not(
         (_too_good(one, rules), "kept for a fuller budget: little is left of the day's"),
         (bool(missing), f"cannot: {', '.join(sorted(missing))}"),
         (too_small, f"needs about {needed:,} tokens, its context holds {model.context_tokens:,}"),
-        (vitals.circuit_open, "circuit open after repeated failures"),
-        (
-            seen is not None and seen < rules.routing.min_availability,
-            f"availability {seen or 0:.0%} is under {rules.routing.min_availability:.0%}",
-        ),
         (model.ends is not None and model.ends < rules.today, f"switched off by its vendor on {model.ends}"),
     )
     reason = next((reason for applies, reason in reasons if applies), None)

@@ -13,6 +13,7 @@ from orchestrator.practice.answers import Answerer, Finish, JsonObject, ToolCall
 from orchestrator.practice.bill import Bill, Charge, Delivered, PracticeUsage, PriceList
 from orchestrator.practice.connections import broken_body, cut, drip, dripped_body, forever, reset
 from orchestrator.practice.fault_kinds import Fault, FaultKind
+from orchestrator.practice.odd_bodies import odd_body
 from orchestrator.practice.prompt_cache import PromptCache
 from orchestrator.practice.tokens import count_tokens, input_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
@@ -32,6 +33,7 @@ _AT_A_PIECE = frozenset(
         FaultKind.ERROR_IN_200,
     }
 )
+_ODD_BODIES = frozenset({FaultKind.WRONG_TYPES, FaultKind.NO_CHOICES, FaultKind.HUGE_BODY})
 _SSE = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 
 
@@ -92,6 +94,9 @@ class Exchange:
             await forever()
         if fault.kind is FaultKind.MALFORMED_BODY:
             return web.Response(body=HTML_PAGE, content_type="text/html")
+        if fault.kind in _ODD_BODIES:
+            body = odd_body(self._envelope.provider, self._envelope.model, fault)
+            return web.Response(body=body, content_type="application/json")
         if fault.kind is FaultKind.ERROR_IN_200 and not self._call.stream:
             body = orjson.dumps(error_body(self._envelope.provider, self._refusal(fault)))
             return web.Response(body=body, content_type="application/json")

@@ -44,6 +44,12 @@ class FaultKind(StrEnum):
     """An event that is not JSON, then the stream goes on; an answer in one piece is broken JSON."""
     MALFORMED_BODY = "malformed_body"
     """200 with a page of HTML."""
+    WRONG_TYPES = "wrong_types"
+    """200 with an answer whose text is no text; one JSON body, also where a stream was asked for."""
+    NO_CHOICES = "no_choices"
+    """200 with a JSON body that holds no answer, also where a stream was asked for."""
+    HUGE_BODY = "huge_body"
+    """200 with an answer of many megabytes, in one JSON body."""
     EMPTY_CONTENT = "empty_content"
     """200 with no content and an ordinary finish."""
     ERROR_IN_200 = "error_in_200"
@@ -61,6 +67,7 @@ _VALUE_OF = {
     FaultKind.MALFORMED_CHUNK: "after_chunks",
     FaultKind.ERROR_IN_200: "status",
     FaultKind.DRIP: "bytes_per_s",
+    FaultKind.HUGE_BODY: "size_mb",
 }
 """The main parameter of each kind that has one."""
 
@@ -78,8 +85,9 @@ _DEFAULTS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.MALFORMED_CHUNK: {"after_chunks": 3},
     FaultKind.ERROR_IN_200: {"status": 502, "after_chunks": 0},
     FaultKind.DRIP: {"bytes_per_s": 100},
+    FaultKind.HUGE_BODY: {"size_mb": 20},
 }
-_INTEGERS = frozenset({"times", "status", "after_chunks", "bytes_per_s"})
+_INTEGERS = frozenset({"times", "status", "after_chunks", "bytes_per_s", "size_mb"})
 _NUMBERS = frozenset({"retry_after_s", "delay_s"})
 _STATUS_MIN, _STATUS_MAX = 400, 599
 
@@ -108,6 +116,7 @@ class Fault:
     after_chunks: int | None = None
     """Pieces of the answer (text or tool call) that are sent before; a shorter answer fails at its end."""
     bytes_per_s: int | None = None
+    size_mb: int | None = None
 
     def __post_init__(self) -> None:
         """Fill in the kind's defaults, then refuse what makes no sense."""
@@ -227,7 +236,7 @@ def _check(kind: FaultKind, *, name: str, value: JsonValue, allowed: tuple[str, 
         msg = f"status must be an HTTP error, {_STATUS_MIN} to {_STATUS_MAX}; got {value}"
     elif name == "reason" and value not in REASONS:
         msg = f"unknown reason {value!r}; choose one of {', '.join(REASONS)}"
-    elif name in {"times", "bytes_per_s"} and value < 1:
+    elif name in {"times", "bytes_per_s", "size_mb"} and value < 1:
         msg = f"{name} must be at least 1, got {value}"
     elif name in _INTEGERS | _NUMBERS and not 0 <= value < float("inf"):
         msg = f"{name} must not be negative, got {value}"

@@ -1,56 +1,34 @@
-"""Recent outcomes of each deployment: circuit breakers, availability and latency.
+"""Recent outcomes of each deployment and provider: circuits, availability and latency.
 
-A circuit is *closed* (requests pass), *open* (they do not, for `open_s`), or *half-open*: one
-single probe passes, and its outcome closes or opens the circuit again. Everything here runs on
-one event loop, so a check and its change are one step.
+A deployment has a circuit, and so has its provider: when the provider itself is down, a plan goes
+around all of its deployments instead of asking each. Which failure speaks against whom is said by
+`policy.failures`. A request that may pass gets a `Pass` and reports back with it, once.
 """
 
 import statistics
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-
-from pydantic import PositiveInt
 
 from orchestrator.clock import Clock
-from orchestrator.settings import Seconds, Settings
+from orchestrator.policy.failures import Blame
+from orchestrator.state.circuit import Circuit, CircuitSettings, CircuitState
 
 _REMEMBERED_OUTCOMES = 256
 _REMEMBERED_LATENCIES = 32
+_SHUT_FIRST = (CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED)
+_FAILING_DEPLOYMENTS = 2
+"""A failure that may be the deployment's or the provider's is the provider's once so many have it."""
 
 
-class CircuitSettings(Settings):
-    """When a failing deployment is left alone, and for how long."""
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Leave to send one request, and whether it is a circuit's single probe."""
 
-    failures: PositiveInt = 3
-    """This many failures within window_s open the circuit."""
-    window_s: Seconds = 30.0
-    """Failures longer ago than this do not count."""
-    open_s: Seconds = 15.0
-    """How long it stays open before a probe may pass; doubled after each failed probe."""
-    max_open_s: Seconds = 300.0
-    """It never stays open for longer than this at a time."""
-
-
-class CircuitState(StrEnum):
-    """Whether requests pass."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
-
-
-@dataclass(slots=True)
-class _Record:
-    outcomes: "deque[tuple[float, bool]]" = field(default_factory=lambda: deque(maxlen=_REMEMBERED_OUTCOMES))
-    """(monotonic seconds, healthy), oldest first."""
-    latencies_s: "deque[float]" = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LATENCIES))
-    """Of the last healthy ones."""
-    failures: "deque[float]" = field(default_factory=deque)
-    opened_at_s: float | None = None
-    open_s: float = 0.0
-    probing: bool = False
+    deployment: str
+    provider: str
+    probes_deployment: bool
+    probes_provider: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,91 +44,153 @@ class HealthSnapshot:
     """Of the last healthy ones; None without any."""
 
 
+@dataclass(slots=True)
+class _Record:
+    provider: str
+    circuit: Circuit = field(default_factory=Circuit)
+    outcomes: "deque[tuple[float, bool]]" = field(default_factory=lambda: deque(maxlen=_REMEMBERED_OUTCOMES))
+    """(monotonic seconds, healthy), oldest first."""
+    latencies_s: "deque[float]" = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LATENCIES))
+    """Of the last healthy ones."""
+
+
+@dataclass(slots=True)
+class _ProviderRecord:
+    circuit: Circuit = field(default_factory=lambda: Circuit(failing_min=_FAILING_DEPLOYMENTS))
+    heard_at_s: float | None = None
+    """When it last told anything of its health, good or bad."""
+    has_worked: bool = False
+
+
 class Health:
-    """The health of all deployments of this process."""
+    """The health of all deployments and providers of this process."""
 
     def __init__(self, settings: CircuitSettings, *, clock: Clock) -> None:
         """Start with every circuit closed."""
         self._settings = settings
         self._clock = clock
         self._records: dict[str, _Record] = {}
+        self._providers: dict[str, _ProviderRecord] = {}
 
     def adopt(self, settings: CircuitSettings) -> None:
         """Use changed settings from now on; what was seen stays."""
         self._settings = settings
 
-    def admit(self, deployment: str) -> bool:
-        """Return whether a request may pass now; in the half-open state only the first may.
-
-        An admitted request must report back with `record` or `withdraw`.
-        """
-        record = self._records.get(deployment)
-        if record is None or record.opened_at_s is None:
-            return True
-        if record.probing or self._clock.monotonic_s() - record.opened_at_s < record.open_s:
-            return False
-        record.probing = True
-        return True
-
-    def withdraw(self, deployment: str) -> None:
-        """Give back an admission whose request was not sent or says nothing about health."""
-        record = self._records.get(deployment)
-        if record is not None:
-            record.probing = False
-
-    def record(self, deployment: str, *, healthy: bool, latency_s: float) -> None:
-        """Remember how a request ended; open or close the circuit by it."""
-        record = self._records.setdefault(deployment, _Record())
+    def ready_in_s(self, deployment: str, *, provider: str) -> float:
+        """Return how long to wait until a request may pass both circuits, 0 when it may now."""
         now_s = self._clock.monotonic_s()
-        record.outcomes.append((now_s, healthy))
-        if healthy:
-            record.latencies_s.append(latency_s)
-            record.failures.clear()
-            record.opened_at_s = None
-            record.open_s = 0.0
-        else:
-            self._count_failure(record, now_s)
-        record.probing = False
+        return max((one.ready_in_s(now_s) for one in self._circuits(deployment, provider)), default=0.0)
+
+    def admit(self, deployment: str, *, provider: str) -> Pass | None:
+        """Return leave to send now, None while a circuit is open or its single probe is under way.
+
+        Who has a pass must report back with `succeed`, `fail` or `withdraw`.
+        """
+        if self.ready_in_s(deployment, provider=provider) > 0:
+            return None
+        record, host = self._records.get(deployment), self._providers.get(provider)
+        return Pass(
+            deployment,
+            provider,
+            probes_deployment=record is not None and record.circuit.enter(),
+            probes_provider=host is not None and host.circuit.enter(),
+        )
+
+    def withdraw(self, leave: Pass) -> None:
+        """Take back a pass whose request was not sent or says nothing about health."""
+        if leave.probes_deployment:
+            self._records[leave.deployment].circuit.leave()
+        if leave.probes_provider:
+            self._providers[leave.provider].circuit.leave()
+
+    def succeed(self, leave: Pass, *, latency_s: float) -> None:
+        """Remember a healthy answer; it closes both circuits."""
+        now_s = self._clock.monotonic_s()
+        record = self._records.setdefault(leave.deployment, _Record(leave.provider))
+        if record.circuit.heal(now_s):
+            # The outage is over; held against its availability it would keep it out for minutes more.
+            record.outcomes.clear()
+        record.outcomes.append((now_s, True))
+        record.latencies_s.append(latency_s)
+        host = self._providers.setdefault(leave.provider, _ProviderRecord())
+        host.heard_at_s, host.has_worked = now_s, True
+        host.circuit.heal(now_s)
+
+    def fail(self, leave: Pass, *, blame: Blame) -> None:
+        """Remember a failure, against those whom `blame` names."""
+        if blame is Blame.NOBODY:
+            self.withdraw(leave)
+            return
+        now_s, by = self._clock.monotonic_s(), leave.deployment
+        record = self._records.setdefault(by, _Record(leave.provider))
+        record.outcomes.append((now_s, False))
+        record.circuit.fail(now_s, self._settings, by=by, probe=leave.probes_deployment)
+        host = self._providers.setdefault(leave.provider, _ProviderRecord())
+        host.heard_at_s = now_s
+        if blame is not Blame.DEPLOYMENT:
+            certain = blame is Blame.PROVIDER
+            host.circuit.fail(now_s, self._settings, by=by, certain=certain, probe=leave.probes_provider)
+        elif leave.probes_provider:
+            # It answered, if only to refuse this model: the probe's place goes to the next.
+            host.circuit.leave()
+
+    def observe(self, provider: str, *, healthy: bool) -> None:
+        """Remember what a free look at a provider told; it opens a circuit, and never closes one."""
+        now_s = self._clock.monotonic_s()
+        host = self._providers.setdefault(provider, _ProviderRecord())
+        if not healthy:
+            # It stays quiet, so that it is soon looked at again.
+            host.circuit.fail(now_s, self._settings, by=provider)
+            return
+        host.heard_at_s = now_s
+        if host.circuit.state(now_s) is CircuitState.CLOSED:
+            host.circuit.heal(now_s)
+
+    def has_worked(self, provider: str) -> bool:
+        """Return whether the provider ever gave this process a healthy answer."""
+        host = self._providers.get(provider)
+        return host is not None and host.has_worked
+
+    def quiet_s(self, provider: str) -> float | None:
+        """Return how long ago the provider last told of its health, None when it never did."""
+        host = self._providers.get(provider)
+        return (
+            None if host is None or host.heard_at_s is None else self._clock.monotonic_s() - host.heard_at_s
+        )
 
     def snapshot(self, deployment: str, *, window_s: float) -> HealthSnapshot:
-        """Return what the last `window_s` seconds say."""
+        """Return what the last `window_s` seconds say of a deployment, its provider's circuit apart."""
         record = self._records.get(deployment)
         if record is None:
             return HealthSnapshot(CircuitState.CLOSED, 0, None, None)
-        since_s = self._clock.monotonic_s() - window_s
-        recent = [healthy for at_s, healthy in record.outcomes if at_s >= since_s]
+        now_s = self._clock.monotonic_s()
+        recent = [healthy for at_s, healthy in record.outcomes if at_s >= now_s - window_s]
         return HealthSnapshot(
-            circuit=self._state(record),
+            circuit=record.circuit.state(now_s),
             samples=len(recent),
             availability=sum(recent) / len(recent) if recent else None,
             median_latency_s=statistics.median(record.latencies_s) if record.latencies_s else None,
         )
 
-    def circuit(self, deployment: str) -> CircuitState:
-        """Return the state of one circuit."""
-        record = self._records.get(deployment)
-        return CircuitState.CLOSED if record is None else self._state(record)
+    def provider_circuit(self, provider: str) -> CircuitState:
+        """Return the state of a provider's circuit."""
+        host = self._providers.get(provider)
+        return CircuitState.CLOSED if host is None else host.circuit.state(self._clock.monotonic_s())
 
     def circuits(self) -> Mapping[str, CircuitState]:
-        """Return the state of every circuit that has seen a request."""
-        return {name: self._state(record) for name, record in self._records.items()}
+        """Return whether requests pass to each deployment that was asked: its own circuit or its provider's."""
+        now_s = self._clock.monotonic_s()
+        found = {}
+        for name, record in self._records.items():
+            states = {record.circuit.state(now_s), self.provider_circuit(record.provider)}
+            found[name] = next(state for state in _SHUT_FIRST if state in states)
+        return found
 
-    def _count_failure(self, record: _Record, now_s: float) -> None:
-        if record.opened_at_s is not None:
-            if record.probing:
-                record.open_s = min(record.open_s * 2, self._settings.max_open_s)
-                record.opened_at_s = now_s
-            return
-        record.failures.append(now_s)
-        while record.failures and record.failures[0] < now_s - self._settings.window_s:
-            record.failures.popleft()
-        if len(record.failures) >= self._settings.failures:
-            record.opened_at_s = now_s
-            record.open_s = self._settings.open_s
-            record.failures.clear()
+    def provider_circuits(self) -> Mapping[str, CircuitState]:
+        """Return the state of every provider's circuit that has seen a request or a check."""
+        now_s = self._clock.monotonic_s()
+        return {name: host.circuit.state(now_s) for name, host in self._providers.items()}
 
-    def _state(self, record: _Record) -> CircuitState:
-        if record.opened_at_s is None:
-            return CircuitState.CLOSED
-        over = self._clock.monotonic_s() - record.opened_at_s >= record.open_s
-        return CircuitState.HALF_OPEN if over else CircuitState.OPEN
+    def _circuits(self, deployment: str, provider: str) -> tuple[Circuit, ...]:
+        holders = (self._records.get(deployment), self._providers.get(provider))
+        return tuple(one.circuit for one in holders if one is not None)

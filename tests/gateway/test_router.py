@@ -9,6 +9,7 @@ from orchestrator.calls import CostSource, Outcome
 from orchestrator.errors import (
     AllProvidersFailedError,
     DeadlineExceededError,
+    PromptTooLargeError,
     RejectedByProviderError,
     StreamInterruptedError,
 )
@@ -143,10 +144,20 @@ def test_a_prompt_too_long_for_one_model_goes_to_the_next(
     practised: Orchestrator, practice: PracticeServer
 ) -> None:
     """A 400 about the context is about the model, not about the request."""
-    practice.faults.add(Fault.parse("openrouter:status=400,reason=context_length"))
+    practice.faults.add(Fault.parse("openrouter:status=400,reason=context_length,model=openai/gpt-6.1-sol"))
     reply = practised.complete("Xin chào", cache=CacheUse.OFF)
-    assert reply.provider == "google"
+    assert reply.deployment == "openrouter/claude-sonnet-5.5"
     assert reply.attempts[0].failure == "context_overflow"
+
+
+def test_a_prompt_too_long_goes_only_to_models_with_a_larger_context(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    """One that refused it with a million tokens leaves nobody to ask: no other model has more."""
+    practice.faults.add(Fault.parse("openrouter:status=400,reason=context_length"))
+    with pytest.raises(PromptTooLargeError):
+        practised.complete("Xin chào", cache=CacheUse.OFF)
+    assert [one.model for one in practice.requests] == ["openai/gpt-6.1-sol", "anthropic/claude-sonnet-5.5"]
 
 
 def test_when_everybody_is_down_the_error_names_each(make_orchestrator, practice: PracticeServer) -> None:

@@ -165,6 +165,18 @@ def test_a_retry_after_is_read(ask, provider, retry_after_s):
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_key_that_is_not_known_is_told_as_such_whatever_the_status(tmp_path, failures, provider):
+    """Google says 400 of it, which else would be the caller's own mistake."""
+    with (
+        PracticeServer(api_keys={"another"}) as strict,
+        configured(tmp_path, strict) as orchestrator,
+        pytest.raises(OrchestratorError),
+    ):
+        orchestrator.complete("Xin chào", model=MODELS[provider], profile="once")
+    assert [failure.kind for failure in failures] == [FailureKind.UNAUTHORIZED]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_429_without_a_retry_after_says_none(ask, provider):
     assert ask(provider, "status=429").retry_after_s is None
 
@@ -178,6 +190,9 @@ def test_a_429_without_a_retry_after_says_none(ask, provider):
         ("silence", {FailureKind.TIMEOUT}),
         ("malformed_body", {FailureKind.MALFORMED, FailureKind.EMPTY, FailureKind.INTERRUPTED}),
         ("empty_content", {FailureKind.EMPTY}),
+        ("wrong_types", {FailureKind.MALFORMED, FailureKind.EMPTY, FailureKind.INTERRUPTED}),
+        ("no_choices", {FailureKind.MALFORMED, FailureKind.EMPTY, FailureKind.INTERRUPTED}),
+        ("huge_body=20", {FailureKind.MALFORMED}),
     ],
 )
 def test_a_broken_exchange_is_told_by_what_broke(ask, provider, fault, kinds, stream):
@@ -186,6 +201,26 @@ def test_a_broken_exchange_is_told_by_what_broke(ask, provider, fault, kinds, st
     assert failure.status is None
     assert failure.meaning.fall_back
     assert failure.meaning.unhealthy
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_answer_of_broken_json_is_malformed(ask, provider):
+    assert ask(provider, "malformed_chunk=0").kind is FailureKind.MALFORMED
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_answer_that_is_cut_off_is_a_broken_connection(ask, provider):
+    assert ask(provider, "cut_stream=0").kind is FailureKind.DISCONNECTED
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_port_that_speaks_no_tls_is_unreachable(tmp_path, failures, provider, server, monkeypatch):
+    """A certificate that is wrong and a handshake that fails are the provider's, not the request's."""
+    plain = server.base_url(provider)
+    monkeypatch.setattr(server, "base_url", lambda _: plain.replace("http://", "https://"))
+    with configured(tmp_path, server) as orchestrator, pytest.raises(OrchestratorError):
+        orchestrator.complete("Xin chào", model=MODELS[provider], profile="once")
+    assert [failure.kind for failure in failures] == [FailureKind.UNREACHABLE]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

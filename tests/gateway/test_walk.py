@@ -228,6 +228,24 @@ async def test_when_only_a_rate_limit_stands_in_the_way_it_is_waited_for(walk_of
     assert clock.monotonic_s() - before_s == pytest.approx(20, abs=0.1)
 
 
+async def test_a_deployment_that_asked_for_a_rest_gets_it_and_is_waited_for(walk_of, clock) -> None:
+    """Longer than anybody waits for a circuit: a Retry-After says when it will answer."""
+    walk = walk_of(model=FIRST)
+    walk._state.limits.rest(FIRST, duration_s=25)
+    before_s = clock.monotonic_s()
+    assert (await walk.next()).name == FIRST
+    assert clock.monotonic_s() - before_s == pytest.approx(25, abs=0.1)
+
+
+async def test_a_full_minute_is_waited_for_where_it_was_when_that_is_short(walk_of, clock) -> None:
+    """`interactive` waits up to two seconds for its first choice before it asks the second."""
+    walk = walk_of()
+    walk._state.limits.rest("openrouter", duration_s=1.5)
+    step = await walk.next()
+    assert step.name == FIRST
+    assert clock.slept_s == [pytest.approx(1.5)]
+
+
 async def test_nothing_is_sent_when_the_deadline_is_over(walk_of, clock) -> None:
     walk = walk_of()
     clock.advance(60)

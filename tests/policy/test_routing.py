@@ -13,7 +13,8 @@ from orchestrator.catalog import Capability
 from orchestrator.config import embedded_path, load_config
 from orchestrator.money import NanoUsd, nano_usd
 from orchestrator.policy.estimate import measure
-from orchestrator.policy.routing import OnLimit, Order, Rules, Vitals, Weights, needs_of, rank
+from orchestrator.policy.needs import needs_of
+from orchestrator.policy.routing import OnLimit, Order, Rules, Vitals, Weights, rank
 
 TODAY = date(2026, 11, 23)
 CONFIG = load_config(

@@ -23,6 +23,7 @@ TESTED_BY = {
     "orchestrator/wire_shape.py": "tests/test_calls.py",
     "orchestrator/gateway/local_server.py": "tests/gateway/test_local.py",
     "orchestrator/gateway/metering.py": "tests/gateway/test_native.py",
+    "orchestrator/policy/needs.py": "tests/policy/test_routing.py",
     "orchestrator/practice/fault_kinds.py": "tests/practice/test_faults.py",
     "orchestrator/state/forking.py": "tests/state/test_ledger.py",
     "orchestrator/state/ledger_file.py": "tests/state/test_ledger.py",

@@ -10,7 +10,7 @@ from orchestrator.cli.story.stage import Stage
 from orchestrator.cli.told import seconds
 from orchestrator.errors import AllProvidersFailedError
 from orchestrator.money import format_usd
-from orchestrator.state.health import CircuitState
+from orchestrator.state.circuit import CircuitState
 
 _PROMPT = "A customer asks for the refund rules. Answer in one sentence."
 _CUSTOMERS = 3

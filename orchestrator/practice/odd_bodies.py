@@ -1,0 +1,46 @@
+"""Bodies that come with status 200 and are JSON, and yet are no answer."""
+
+from typing import Any
+
+import orjson
+
+from orchestrator.practice.fault_kinds import Fault, FaultKind
+
+_BYTES_PER_MB = 1_000_000
+
+
+def odd_body(provider: str, model: str, fault: Fault) -> bytes:
+    """Return the body of a `wrong_types`, `no_choices` or `huge_body` fault in the provider's shape."""
+    text: Any = "a"
+    if fault.kind is FaultKind.WRONG_TYPES:
+        text = {"value": 42}
+    elif fault.kind is FaultKind.HUGE_BODY:
+        text = "a" * (fault.size_mb or 0) * _BYTES_PER_MB
+    answers = [] if fault.kind is FaultKind.NO_CHOICES else [text]
+    shape = _gemini if provider == "google" else _openai
+    return orjson.dumps(shape(answers, model))
+
+
+def _openai(answers: list[Any], model: str) -> dict[str, Any]:
+    return {
+        "id": "chatcmpl-odd",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": model,
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": one}, "finish_reason": "stop"}
+            for one in answers
+        ],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6},
+    }
+
+
+def _gemini(answers: list[Any], model: str) -> dict[str, Any]:
+    return {
+        "candidates": [
+            {"content": {"role": "model", "parts": [{"text": one}]}, "finishReason": "STOP", "index": 0}
+            for one in answers
+        ],
+        "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 1, "totalTokenCount": 6},
+        "modelVersion": model,
+    }
