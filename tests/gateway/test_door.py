@@ -14,6 +14,7 @@ from orchestrator.policy.failures import Blame
 from orchestrator.state.health import Health
 from orchestrator.state.ledger import Claim, Ledger
 from orchestrator.state.limits import RateLimits
+from orchestrator.state.token_counts import TokenCounts
 from orchestrator.state.retry_quota import CAPACITY, COST
 
 PRIMARY = "openrouter/gpt-6.1-sol"
@@ -25,11 +26,13 @@ class Door:
     def __init__(self, orchestrator, clock) -> None:
         config = orchestrator.config
         self.clock = clock
+        ledger = Ledger(config.settings.ledger, limits=config.limits, clock=clock)
         self.state = State(
-            Ledger(config.settings.ledger, limits=config.limits, clock=clock),
-            Health(config.settings.circuit_breaker, clock=clock),
-            RateLimits(clock=clock),
-            clock,
+            ledger=ledger,
+            health=Health(config.settings.circuit_breaker, clock=clock),
+            limits=RateLimits(clock=clock),
+            counts=TokenCounts(ledger),
+            clock=clock,
         )
         plan = orchestrator.explain(ChatRequest.of("Xin chào", use_case="customer_service"))
         deployment = config.catalog.deployments[PRIMARY]
