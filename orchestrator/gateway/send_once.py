@@ -1,4 +1,4 @@
-"""An HTTP client for LiteLLM that sends a request once.
+"""An HTTP client for LiteLLM that sends a request once, and lets no broken stream pass for a whole one.
 
 LiteLLM's own client sends a request again when the connection breaks, without telling anyone: an
 attempt could be billed twice and would be booked once. Whether to try again is the walk's decision.
@@ -8,9 +8,19 @@ from typing import Any
 
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
+from orchestrator.gateway.checked_stream import checked
+
 
 class SendOnceClient(AsyncHTTPHandler):
-    """LiteLLM's HTTP client without its hidden second send."""
+    """LiteLLM's HTTP client without its hidden second send, and with checked streams."""
+
+    async def post(self, *args: Any, **kwargs: Any) -> Any:
+        """Send, and check the events of a streamed response as LiteLLM reads them."""
+        response = await super().post(*args, **kwargs)
+        if kwargs.get("stream"):
+            lines = response.aiter_lines
+            response.aiter_lines = lambda: checked(lines())
+        return response
 
     async def single_connection_post_request(self, *_: Any, **__: Any) -> Any:
         """Raise the error that LiteLLM is about to answer with a second send.
