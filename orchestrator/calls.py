@@ -10,15 +10,18 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 
+from orchestrator.breaks import OnBreak, Restarted
 from orchestrator.errors import InvalidRequestError
 from orchestrator.money import ZERO_NUSD, NanoUsd
 
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape."""
+
+_ChoiceT = TypeVar("_ChoiceT", bound=StrEnum)
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -95,6 +98,8 @@ class ChatRequest:
     profile: str | None = None
     """A retry profile of config.yaml; the use case's own when None."""
     cache: CacheUse = CacheUse.USE
+    on_break: OnBreak = OnBreak.RESCUE
+    """What a stream does when it breaks off after its first words."""
     sampling: Sampling = field(default_factory=Sampling)
 
     @classmethod
@@ -116,8 +121,9 @@ class ChatRequest:
         for name in ("stop", "tools"):
             if sampling.get(name) is not None:
                 sampling[name] = _several(name, sampling[name])
-        if "cache" in wanted:
-            wanted["cache"] = _cache_use(wanted["cache"])
+        for name, choices in (("cache", CacheUse), ("on_break", OnBreak)):
+            if name in wanted:
+                wanted[name] = _one_of(choices, wanted[name], name)
         wanted["tags"] = _several("tags", wanted.get("tags") or ())
         wanted.setdefault("use_case", None)
         request = cls(messages=_messages(prompt), sampling=Sampling(**sampling), **wanted)
@@ -166,11 +172,11 @@ def _read(holder: Any, key: str) -> Any:
     return holder.get(key) if isinstance(holder, Mapping) else None
 
 
-def _cache_use(given: Any) -> CacheUse:
+def _one_of(choices: type[_ChoiceT], given: Any, name: str) -> _ChoiceT:
     try:
-        return CacheUse(given)
+        return choices(given)
     except ValueError:
-        msg = f"'cache' must be one of {', '.join(CacheUse)}, got {given!r}"
+        msg = f"'{name}' must be one of {', '.join(choices)}, got {given!r}"
         raise InvalidRequestError(msg) from None
 
 
@@ -405,6 +411,8 @@ class Delta:
 
     text: str = ""
     tool_calls: tuple[ToolCallDelta, ...] = ()
+    restarted: Restarted | None = None
+    """Set when this piece begins a new answer and all before it is void (`on_break="restart"`)."""
 
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)

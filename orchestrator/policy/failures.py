@@ -32,6 +32,8 @@ class FailureKind(StrEnum):
     MALFORMED = "malformed"
     EMPTY = "empty"
     INTERRUPTED = "interrupted"
+    CONTINUATION_REFUSED = "continuation_refused"
+    NOT_JOINABLE = "not_joinable"
     CANCELLED = "cancelled"
     VETOED = "vetoed"
     UNKNOWN = "unknown"
@@ -75,6 +77,8 @@ MEANINGS: Mapping[FailureKind, Meaning] = {
     FailureKind.MALFORMED: Meaning(True, True, _MAYBE, "answer could not be read"),
     FailureKind.EMPTY: Meaning(True, True, _MAYBE, "answer was empty"),
     FailureKind.INTERRUPTED: Meaning(True, True, _MAYBE, "stream broke off"),
+    FailureKind.CONTINUATION_REFUSED: Meaning(True, False, _NO, "would not go on with a begun answer"),
+    FailureKind.NOT_JOINABLE: Meaning(True, False, _MAYBE, "answered otherwise than the answer had begun"),
     FailureKind.CANCELLED: Meaning(False, False, _MAYBE, "cancelled by the caller"),
     FailureKind.VETOED: Meaning(True, False, _NO, "stopped before it was sent"),
     FailureKind.UNKNOWN: Meaning(True, True, _MAYBE, "unexpected error"),
@@ -149,6 +153,8 @@ def retry_delay_s(profile: RetryProfile, failure: Failure, *, retries_so_far: in
         return None
     if failure.kind is FailureKind.RATE_LIMITED and failure.retry_after_s is not None:
         return failure.retry_after_s if failure.retry_after_s <= profile.max_retry_after_s else None
+    if failure.kind is FailureKind.CONTINUATION_REFUSED and retries_so_far == 0:
+        return 0.0
     if failure.kind not in profile.retry_on:
         return None
     return _at(profile.retry_delays_s, retries_so_far)
