@@ -38,9 +38,10 @@ from orchestrator.errors import (
     PromptTooLargeError,
     UnavailableError,
 )
+from orchestrator.gateway.delivery import Emit
 from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.metering import Meter, Payer
-from orchestrator.gateway.router import Connections, Emit, Gateway
+from orchestrator.gateway.router import Connections, Gateway
 from orchestrator.gateway.walk import State, Terms, Walk
 from orchestrator.money import ZERO_NUSD, NanoUsd
 from orchestrator.policy.budgets import BudgetTierSettings, Limits, Window, scopes_of, tier_for
@@ -327,7 +328,7 @@ class Orchestrator:
         except TimeoutError:
             if walk is not None:
                 walk.finish(FailureKind.TIMEOUT)
-            error = self._too_late(call)
+            error = self._too_late(call, walk.delivered if walk is not None else "")
             raise error from None
         except OrchestratorError as exc:
             exc.request_id = call.id
@@ -467,9 +468,12 @@ class Orchestrator:
             # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
             logger.error("the operation row is late: request=%s: %s", call.id, exc)  # noqa: TRY400
 
-    def _too_late(self, call: _Call) -> DeadlineExceededError:
+    def _too_late(self, call: _Call, delivered: str = "") -> DeadlineExceededError:
+        had = f"; {len(delivered)} characters had been delivered, see partial_text" if delivered else ""
         error = DeadlineExceededError(
-            f"no answer within {call.deadline_s:g} s; allow more with deadline_s or the retry profile, or ask for less"
+            f"no {'whole ' if delivered else ''}answer within {call.deadline_s:g} s{had}; "
+            "allow more with deadline_s or the retry profile, or ask for less",
+            partial_text=delivered,
         )
         error.request_id = call.id
         return error

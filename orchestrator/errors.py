@@ -138,6 +138,11 @@ class AllProvidersFailedError(UnavailableError):
 class DeadlineExceededError(UnavailableError):
     """The request's time is over."""
 
+    def __init__(self, message: str, *, partial_text: str = "") -> None:
+        """Keep the words of a stream that had arrived; they are not part of the message."""
+        self.partial_text = partial_text
+        super().__init__(message)
+
 
 class StreamInterruptedError(UnavailableError):
     """The stream broke off after its first words; they were billed and are booked."""

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.calls import Attempt, ChatRequest, Outcome, Plan
@@ -28,6 +28,7 @@ from orchestrator.errors import (
 )
 from orchestrator.gateway.answers import Answer
 from orchestrator.gateway.attempts import Charge, OpenAttempt, Step, charge_of, charge_of_failure
+from orchestrator.gateway.refit import left_nusd, refit
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import scopes_of
 from orchestrator.policy.failures import (
@@ -98,6 +99,11 @@ class Walk:
         self.stream_began = False
         """The current attempt has handed over a stream; set by whoever drives the walk."""
         self.open: OpenAttempt | None = None
+        self.delivered = ""
+        """What the reader of a stream has; set by whoever drives the walk."""
+        self.story: str | None = None
+        """How an answer came about that broke off and was finished by another attempt."""
+        self._goes_on = False
         self._state = state
         self._steps = _laid_out(terms, deployments)
         self._place = -1
@@ -124,6 +130,26 @@ class Walk:
     def rest(self) -> list[str]:
         """Return the names of the steps behind the current one."""
         return [step.name for step in self._steps[self._place + 1 :]]
+
+    def go_on(self, request: ChatRequest) -> None:
+        """Ask the coming steps for the rest of an answer that broke off, at the bounds of `request`.
+
+        A step that cannot hold it, or would cost more than one request may, is left out.
+        """
+        self._goes_on = True
+        terms, limits, spent = self.terms, self._state.ledger.limits, self.spent_nusd
+        found = refit(
+            (self._steps, self._place),
+            request,
+            today=terms.today.date(),
+            left_nusd=lambda step: left_nusd(step, terms.request, spent_nusd=spent, limits=limits),
+        )
+        names = {one.deployment for one in found.left_out}
+        self._waiting = {name: ready_s for name, ready_s in self._waiting.items() if name not in names}
+        if self._steps[self._place].name in names:
+            self._tries = 0
+        self.skipped.extend(one for one in found.left_out if one.deployment not in self._tried)
+        self._steps, self._place = found.steps, found.place
 
     async def gate(self, name: str) -> bool:
         """Return whether the Router may go on to step `name`; waits where the retry profile says so.
@@ -152,10 +178,7 @@ class Walk:
         provider = attempt.step.deployment.provider
         limit_s = provider.first_token_timeout_s if self.terms.stream else provider.timeout_s
         self.allow(limit_s)
-        return AttemptLimits(
-            max_tokens=attempt.step.candidate.max_tokens,
-            kind=provider.kind,
-        )
+        return AttemptLimits(max_tokens=attempt.step.candidate.max_tokens, kind=provider.kind)
 
     def remark(self, text: str) -> None:
         """Keep what our own parts say of the current attempt, for the verdict."""
@@ -195,6 +218,9 @@ class Walk:
         attempt = self.open
         if attempt is None:
             return
+        if self._goes_on and failure.kind is FailureKind.BAD_REQUEST:
+            # The caller's own messages were taken before: what is refused is the begun answer.
+            failure = replace(failure, kind=FailureKind.CONTINUATION_REFUSED)
         self._failure = failure
         if failure.kind is FailureKind.RATE_LIMITED and failure.retry_after_s:
             # The deployment and not its provider: OpenRouter limits by model and host.
