@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orchestrator.breaks import OnBreak
     from orchestrator.calls import (
         Attempt,
         CacheState,
@@ -52,6 +53,7 @@ __all__ = [
     "Delta",
     "InvalidOutputError",
     "NanoUsd",
+    "OnBreak",
     "Orchestrator",
     "OrchestratorChat",
     "OrchestratorError",
@@ -81,6 +83,7 @@ _HOME_OF = {
         ),
         "calls",
     ),
+    "OnBreak": "breaks",
     "Orchestrator": "client",
     **dict.fromkeys(("Config", "load_config"), "config"),
     **dict.fromkeys(

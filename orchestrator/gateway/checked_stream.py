@@ -1,13 +1,16 @@
 """The events of a provider's stream, checked before LiteLLM reads them.
 
 LiteLLM leaves out an event that is not JSON, words and all, and makes up an end for a stream that
-merely stopped. Both are told here, where the provider's own lines can still be seen.
+merely stopped. Both are told here, where the provider's own lines can still be seen. And it takes an
+answer that speaks of the end mark `[DONE]` for finished: in an answer the mark is spelt otherwise.
 """
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
+
+_END_MARK = "[DONE]"
 
 
 class MalformedEventError(Exception):
@@ -28,9 +31,11 @@ async def checked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
     finished = False
     async for line in lines:
         data = line.removeprefix("data:").strip()
-        if line.startswith("data:") and data != "[DONE]":
+        if line.startswith("data:") and data != _END_MARK:
             event = _event(data)
             finished = finished or _finishes(event)
+            # The same JSON: an escape for one of its letters.
+            line = line.replace(_END_MARK, "[DON\\u0045]")  # noqa: PLW2901 -- the line that goes on
         yield line
     if not finished:
         raise EndedEarlyError

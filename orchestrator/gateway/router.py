@@ -93,8 +93,10 @@ class Gateway:
             while (step := await walk.next()) is not None:
                 answer = await self._try(walk, step.name, delivery)
                 if answer is not None:
+                    if delivery is not None:
+                        _tell(walk, delivery)
                     walk.succeed(answer)
-                    return answer if delivery is None else _told_whole(walk, answer, delivery)
+                    return answer if delivery is None else replace(answer, text=delivery.text)
                 if delivery is not None and delivery.begun:
                     _go_on(walk, delivery)
             verdict = walk.verdict()
@@ -296,10 +298,16 @@ def _go_on(walk: Walk, delivery: Delivery) -> None:
     walk.go_on(delivery.request_for(""))
 
 
-def _told_whole(walk: Walk, answer: Answer, delivery: Delivery) -> Answer:
-    """Return the answer as the reader has it, over all attempts that brought a part of it."""
-    walk.story = delivery.story(walk.attempts[-1].deployment)
-    return replace(answer, text=delivery.text)
+def _tell(walk: Walk, delivery: Delivery) -> None:
+    """Let the reply say how the answer came about, where more than one attempt brought a part of it."""
+    step = _step_of(walk)
+    walk.story = delivery.story(step.name)
+    most = step.candidate.max_tokens
+    planned = next(
+        (one.max_tokens for one in walk.terms.plan.candidates if one.deployment == step.name), most
+    )
+    if most < planned:
+        walk.notices.append(f"max_tokens lowered from {planned} to {most} to fit what one request may cost")
 
 
 def _kind_of(walk: Walk) -> ProviderKind:

@@ -146,9 +146,9 @@ class Walk:
         )
         names = {one.deployment for one in found.left_out}
         self._waiting = {name: ready_s for name, ready_s in self._waiting.items() if name not in names}
-        if self._steps[self._place].name in names:
-            self._tries = 0
-        self.skipped.extend(one for one in found.left_out if one.deployment not in self._tried)
+        here = self._steps[self._place].name
+        self._tries = 0 if here in names else self._tries
+        self.skipped.extend(one for one in found.left_out if one.deployment not in self._tried - {here})
         self._steps, self._place = found.steps, found.place
 
     async def gate(self, name: str) -> bool:
