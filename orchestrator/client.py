@@ -149,7 +149,8 @@ class Orchestrator:
     def stream(self, prompt: ChatRequest | str | Sequence[Message], **wanted: Any) -> ReplyStream:
         """Answer a prompt piece by piece; iterate with `for` or `async for`, then see `.reply`.
 
-        Raises what `complete` raises, from the iteration.
+        A stream that breaks off is finished by another attempt, or as `on_break` says. Raises what
+        `complete` raises, from the iteration, and StreamInterruptedError where nobody could finish it.
         """
         request = self._request(prompt, wanted)
         return ReplyStream(self._loop, lambda emit: self._serve(request, emit))

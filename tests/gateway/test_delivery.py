@@ -9,7 +9,7 @@ import pytest
 from orchestrator import CacheUse, Orchestrator
 from orchestrator.calls import CostSource, Delta
 from orchestrator.errors import DeadlineExceededError, StreamInterruptedError
-from orchestrator.practice import Fault, PracticeServer, Scripted
+from orchestrator.practice import Delivered, Fault, PracticeServer, Scripted
 
 FIRST, SECOND = "openrouter/gpt-6.1-sol", "google/gemini-3.8-flash"
 TEXT = (
@@ -139,6 +139,20 @@ def test_another_answer_is_never_mixed_in(orchestrator: Orchestrator, practice: 
     assert failures[-1] is None
     assert stream.reply.attempts[1].cost_nusd > 0
     assert held(orchestrator) == 0
+
+
+def test_an_answer_that_is_dropped_is_not_read_to_its_end(make_orchestrator) -> None:
+    """The provider sees that nobody listens, and what it may bill all the same is booked."""
+    with PracticeServer(answerer=Scripted(matched={"": TEXT}), piece_latency_s=0.02) as server:
+        addresses = {f"{name.upper()}_BASE_URL": server.base_url(name) for name in PROVIDERS}
+        orchestrator = make_orchestrator(changes(), **addresses)
+        server.faults.add("openrouter:end_stream=20,times=1", "google:continues=other,times=1")
+        stream = ask(orchestrator)
+        assert read(stream) == (TEXT, None)
+        server.wait_idle()
+        dropped = next(charge for charge in server.bill.charges if charge.provider == "google")
+    assert dropped.delivered is Delivered.PARTIAL
+    assert stream.reply.attempts[1].cost_source is CostSource.BOUND
 
 
 def test_when_nobody_can_go_on_the_error_says_what_was_delivered(
