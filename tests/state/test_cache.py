@@ -17,6 +17,7 @@ from time import sleep
 import diskcache
 import pytest
 
+from orchestrator.breaks import OnBreak
 from orchestrator.calls import CacheUse, ChatRequest, Sampling
 from orchestrator.money import NanoUsd
 from orchestrator.state.cache import CacheSettings, LeaderFailedError, ReplyCache, SingleFlight, key_of
@@ -63,6 +64,7 @@ DOES_NOT = {
     "deadline_s": 17.0,
     "profile": "background",
     "cache": CacheUse.REFRESH,
+    "on_break": OnBreak.RESTART,
 }
 """Who asks within a tenant, and how patiently, changes nothing about what is asked."""
 
