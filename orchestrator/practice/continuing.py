@@ -1,7 +1,7 @@
 """Going on with an answer that broke off, in front of whoever answers.
 
 A request asks for that when its last two messages are a begun answer and a user's turn that quotes
-the answer's last words. The answer to the messages before them is told again from there on: its
+the answer's last words on lines of their own. The answer to the messages before them is told again from there on: its
 words are counted, so that a model goes on with what another one began.
 """
 
@@ -14,7 +14,8 @@ from orchestrator.practice.fault_kinds import Manner
 
 _PIECE = re.compile(r"\s*\S{1,24}|\s+")
 _WORD = re.compile(r"\S+")
-_QUOTED_WORDS = 2
+_QUOTED_WORDS_MIN = 2
+_QUOTED_WORDS_MAX = 100
 _TAIL_WORDS = 14
 _ASKED_MESSAGES = 2
 
@@ -27,8 +28,7 @@ def begun_answer(request: PracticeRequest) -> str | None:
     text = text_of(answer)
     if answer.get("role") != "assistant" or asked.get("role") != "user" or not text.strip():
         return None
-    quoted = text[_word_starts(text)[-_QUOTED_WORDS:][0] :].strip()
-    return text if quoted in text_of(asked) else None
+    return text if _quoted_from(text, text_of(asked)) is not None else None
 
 
 async def continuation(
@@ -56,8 +56,15 @@ def _said(text: str, begun: str, *, quoted_in: str, manner: Manner) -> str:
     starts = _word_starts(begun)
     if manner is Manner.TAIL:
         return begun[starts[-_TAIL_WORDS:][0] :] + rest
-    quoted = next(start for start in starts if begun[start:].strip() in quoted_in)
-    return begun[quoted:] + rest
+    return begun[_quoted_from(begun, quoted_in) or 0 :] + rest
+
+
+def _quoted_from(begun: str, asked: str) -> int | None:
+    """Return where the end of `begun` starts that `asked` quotes on lines of its own, None without one."""
+    starts = _word_starts(begun)
+    enough = starts[-_QUOTED_WORDS_MAX : len(starts) - _QUOTED_WORDS_MIN + 1] or starts[:1]
+    lines = f"\n{asked}\n"
+    return next((start for start in enough if f"\n{begun[start:].strip()}\n" in lines), None)
 
 
 def _rest(text: str, begun: str) -> str:

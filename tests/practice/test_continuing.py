@@ -55,7 +55,7 @@ def test_a_model_may_refuse_a_begun_answer(caller, provider):
 def test_an_ordinary_conversation_is_answered_and_uses_no_such_fault(caller):
     """Its last turn does not quote the end of the answer before it."""
     caller.server.faults.add("openai:continues=other,times=1")
-    turns = [("user", "count"), ("assistant", TOLD), ("user", "count again")]
+    turns = [("user", "count"), ("assistant", TOLD), ("user", "count to seventeen again")]
     body = {"messages": [{"role": role, "content": text} for role, text in turns]}
     assert caller.said(caller.post("openai", stream=True, body=body).text, "openai") == TOLD
     assert len(caller.server.faults) == 1
