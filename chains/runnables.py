@@ -187,7 +187,8 @@ class TextChain(_TaskChain[AskedT, AnsweredT, str], Generic[AskedT, AnsweredT]):
         """Yield the text as it comes.
 
         Raises:
-            StreamInterruptedError: it broke off after its first words; and what `invoke` raises.
+            StreamInterruptedError: it broke off after its first words, and nobody could finish it; and
+                what `invoke` raises.
         """
         yield from self._transform_stream_with_config(
             iter([input]), _of_config(self._pieces), config, **kwargs

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 
+from orchestrator.breaks import OnBreak, Restarted
 from orchestrator.errors import InvalidRequestError
 from orchestrator.money import ZERO_NUSD, NanoUsd
+from orchestrator.sampling import SAMPLING_NAMES, Sampling
 from orchestrator.wire_shape import check_format, check_parts, check_tools, messages_of
 
 Message = Mapping[str, Any]
@@ -25,6 +27,8 @@ IDEMPOTENCY_KEY_MAX = 255
 _OPTIONAL_NAMES = ("user", "model", "profile", "idempotency_key")
 LANGUAGES = ("vi", "en")
 """Of what is said to people."""
+
+_ChoiceT = TypeVar("_ChoiceT", bound=StrEnum)
 
 
 class CacheUse(StrEnum):
@@ -45,39 +49,6 @@ class CacheState(StrEnum):
     """Not the cache: the reply that this idempotency key got the first time."""
     STALE = "stale"
     """It had only an answer that is too old, and nobody else had any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """The parameters a caller may set; everything else comes from the configuration alone.
-
-    An address, a key or a header in a call would send the configured key elsewhere, so this is
-    an allow-list and not a dictionary.
-    """
-
-    temperature: float | None = None
-    top_p: float | None = None
-    stop: tuple[str, ...] | None = None
-    seed: int | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    reasoning_effort: str | None = None
-    response_format: Mapping[str, Any] | None = None
-    tools: tuple[Mapping[str, Any], ...] | None = None
-    tool_choice: str | Mapping[str, Any] | None = None
-    parallel_tool_calls: bool | None = None
-
-    def as_wire(self) -> dict[str, Any]:
-        """Return the parameters that were set, as a provider takes them."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in values.items()
-            if value is not None
-        }
-
-
-SAMPLING_NAMES = tuple(f.name for f in fields(Sampling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +80,8 @@ class ChatRequest:
     """When nobody answers: True is an apology as a reply, False an error, None what the use case says."""
     language: str | None = None
     """Of that apology, `vi` or `en`; seen from the prompt when None."""
+    on_break: OnBreak = OnBreak.RESCUE
+    """What a stream does when it breaks off after its first words."""
     sampling: Sampling = field(default_factory=Sampling)
 
     @classmethod
@@ -130,8 +103,9 @@ class ChatRequest:
         for name in ("stop", "tools"):
             if sampling.get(name) is not None:
                 sampling[name] = _several(name, sampling[name])
-        if "cache" in wanted:
-            wanted["cache"] = _cache_use(wanted["cache"])
+        for name, choices in (("cache", CacheUse), ("on_break", OnBreak)):
+            if name in wanted:
+                wanted[name] = _one_of(choices, wanted[name], name)
         wanted["tags"] = _several("tags", wanted.get("tags") or ())
         wanted.setdefault("use_case", None)
         request = cls(messages=messages_of(prompt), sampling=Sampling(**sampling), **wanted)
@@ -150,11 +124,11 @@ def _check(request: ChatRequest) -> None:
     _check_plain(request)
 
 
-def _cache_use(given: Any) -> CacheUse:
+def _one_of(choices: type[_ChoiceT], given: Any, name: str) -> _ChoiceT:
     try:
-        return CacheUse(given)
+        return choices(given)
     except ValueError:
-        msg = f"'cache' must be one of {', '.join(CacheUse)}, got {given!r}"
+        msg = f"'{name}' must be one of {', '.join(choices)}, got {given!r}"
         raise InvalidRequestError(msg) from None
 
 
@@ -363,6 +337,8 @@ class Delta:
 
     text: str = ""
     tool_calls: tuple[ToolCallDelta, ...] = ()
+    restarted: Restarted | None = None
+    """Set when this piece begins a new answer and all before it is void (`on_break="restart"`)."""
 
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)

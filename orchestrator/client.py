@@ -37,10 +37,11 @@ from orchestrator.errors import (
     OrchestratorError,
     UnavailableError,
 )
+from orchestrator.gateway.delivery import Emit
 from orchestrator.gateway.door import State
 from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.metering import Meter, Offer, Payer
-from orchestrator.gateway.router import Connections, Emit, Gateway
+from orchestrator.gateway.router import Connections, Gateway
 from orchestrator.gateway.walk import Terms, Walk
 from orchestrator.idempotency import Idempotency, Turn
 from orchestrator.money import ZERO_NUSD
@@ -140,7 +141,8 @@ class Orchestrator:
     def stream(self, prompt: ChatRequest | str | Sequence[Message], **wanted: Any) -> ReplyStream:
         """Answer a prompt piece by piece; iterate with `for` or `async for`, then see `.reply`.
 
-        Raises what `complete` raises, from the iteration.
+        A stream that breaks off is finished by another attempt, or as `on_break` says. Raises what
+        `complete` raises, from the iteration, and StreamInterruptedError where nobody could finish it.
         """
         request = self._request(prompt, wanted)
         return ReplyStream(self._loop, lambda emit: self._serve(request, emit))
@@ -390,7 +392,7 @@ class Orchestrator:
         except TimeoutError:
             if way.walk is not None:
                 way.walk.finish(FailureKind.TIMEOUT)
-            raise self._too_late(call) from None
+            raise self._too_late(call, "" if way.walk is None else way.walk.delivered) from None
         latency_s = self._elapsed_s(call)
         reply = replies.from_walk(way.walk, answer, latency_s=latency_s, started_at=call.started_at)
         return replace(reply, degraded=replies.degraded(call.core.config, call.use_case, reply))
@@ -468,9 +470,12 @@ class Orchestrator:
             # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
             logger.error("the operation row is late: request=%s: %s", call.id, exc)  # noqa: TRY400
 
-    def _too_late(self, call: Call) -> DeadlineExceededError:
+    def _too_late(self, call: Call, delivered: str = "") -> DeadlineExceededError:
+        had = f"; {len(delivered)} characters had been delivered, see partial_text" if delivered else ""
         error = DeadlineExceededError(
-            f"no answer within {call.deadline_s:g} s; allow more with deadline_s or the retry profile, or ask for less"
+            f"no {'whole ' if delivered else ''}answer within {call.deadline_s:g} s{had}; "
+            "allow more with deadline_s or the retry profile, or ask for less",
+            partial_text=delivered,
         )
         error.request_id = call.id
         return error

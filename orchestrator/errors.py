@@ -142,6 +142,11 @@ class AllProvidersFailedError(UnavailableError):
 class DeadlineExceededError(UnavailableError):
     """The request's time is over."""
 
+    def __init__(self, message: str, *, partial_text: str = "") -> None:
+        """Keep the words of a stream that had arrived; they are not part of the message."""
+        self.partial_text = partial_text
+        super().__init__(message)
+
 
 class OverloadedError(UnavailableError):
     """Too many requests are under way and waiting in this process; nothing was sent."""

@@ -32,7 +32,7 @@ from orchestrator.errors import (
     ReplyLostError,
     StateError,
 )
-from orchestrator.gateway.router import Emit
+from orchestrator.gateway.delivery import Emit
 from orchestrator.state.cache import LeaderFailedError, SingleFlight, key_of
 from orchestrator.state.kept_replies import IdempotencySettings, KeptReplies
 from orchestrator.state.ledger import Ledger

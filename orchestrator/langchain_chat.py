@@ -22,7 +22,8 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError, model_validator
 
-from orchestrator.calls import SAMPLING_NAMES, CacheUse, ChatReply, Message, Plan
+from orchestrator.breaks import OnBreak
+from orchestrator.calls import CacheUse, ChatReply, Message, Plan
 from orchestrator.catalog import Capability, Catalog
 from orchestrator.errors import InvalidRequestError
 from orchestrator.langchain_messages import (
@@ -35,6 +36,7 @@ from orchestrator.langchain_messages import (
     to_wire_tools,
 )
 from orchestrator.reply_stream import ReplyStream
+from orchestrator.sampling import SAMPLING_NAMES
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
@@ -52,9 +54,13 @@ _REQUEST_NAMES = (
     "idempotency_key",
     "graceful",
     "language",
+    "on_break",
 )
 _OURS = {"request_tags": "tags", "profile_name": "profile", "cache_use": "cache", "timeout": "deadline_s"}
 """What a request calls the fields that have another name here, because LangChain has taken theirs."""
+_NO_RESTART = (
+    "on_break='restart' is for Orchestrator.stream: LangChain's chunks only add up; use rescue or error"
+)
 _LANGCHAIN_ONLY = frozenset({"api_key", "max_retries"})
 """Standard parameters of LangChain that the configuration decides here: taken, and without effect."""
 
@@ -112,6 +118,9 @@ class OrchestratorChat(BaseChatModel):
     """When nobody answers: True is an apology as a message, False an error, None what the use case says."""
     language: str | None = None
     """Of that apology: vi or en."""
+    on_break: OnBreak = OnBreak.RESCUE
+    """What a stream does when it breaks off: `rescue` or `error`. LangChain's chunks only add up, so none
+    of them can say that those before it are void, and `restart` is refused."""
     temperature: float | None = None
     top_p: float | None = None
     stop: list[str] | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
@@ -291,6 +300,8 @@ class OrchestratorChat(BaseChatModel):
         """Return the request's fields: those of the model, then those of this call."""
         called = {_OURS.get(name, name): value for name, value in kwargs.items() if value is not None}
         wanted = {**self._fields(), **called}
+        if wanted.get("on_break") == OnBreak.RESTART:
+            raise InvalidRequestError(_NO_RESTART)
         if stop:
             wanted["stop"] = stop
         wanted.pop("stream", None)

@@ -59,6 +59,7 @@ def from_walk(walk: Walk, answer: Answer, *, latency_s: float, started_at: datet
         finish_reason=answer.finish_reason,
         tool_calls=answer.tool_calls,
         attempts=tuple(walk.attempts),
+        degraded=walk.story,
         notices=(*clamped, *walk.notices),
         latency_s=latency_s,
         created_at=started_at,
@@ -71,8 +72,9 @@ def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> str
     if reply.plan is None:
         return None
     first = reply.plan.asked[0]
-    reasons = []
-    if reply.deployment != first.deployment:
+    # One who broke off is named in the story of the answer already.
+    reasons = [reply.degraded] if reply.degraded else []
+    if reply.deployment != first.deployment and not reasons:
         failed = next((one for one in reply.attempts if one.deployment == first.deployment), None)
         reasons.append(f"{first.deployment} {failed.failure if failed else 'was passed over'}")
     primary = use_case.primary.deployment

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.calls import SAMPLING_NAMES, CacheUse, ChatRequest, Sampling
+from orchestrator.calls import CacheUse, ChatRequest
 from orchestrator.errors import InvalidRequestError
 from orchestrator.policy.estimate import measure
+from orchestrator.sampling import SAMPLING_NAMES, Sampling
 from orchestrator.state.cache import key_of
 
 USER = {"role": "user", "content": "Xin chào"}

@@ -102,7 +102,7 @@ def charge_of_failure(attempt: OpenAttempt, failure: Failure) -> Charge:
     bound = attempt.hold.claim.bound_nusd
     if attempt.sent_at_s is None:
         return Charge(ZERO_NUSD, CostSource.NONE, Usage())
-    left = failure.kind in {FailureKind.CANCELLED, FailureKind.TIMEOUT}
+    left = failure.kind in {FailureKind.CANCELLED, FailureKind.TIMEOUT, FailureKind.NOT_JOINABLE}
     if attempt.text and not left:
         # The provider broke off: at most this was made. Where we left, it may go on and bill it all.
         usage = _estimated_usage(attempt, attempt.text)

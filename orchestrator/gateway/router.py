@@ -12,13 +12,14 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.calls import Delta, Message
+from orchestrator.breaks import OnBreak
+from orchestrator.calls import ChatRequest, Message
 from orchestrator.catalog import Catalog, Deployment, ProviderKind
-from orchestrator.errors import StreamInterruptedError
 from orchestrator.gateway.answers import (
     Answer,
     StreamedAnswer,
@@ -26,6 +27,8 @@ from orchestrator.gateway.answers import (
     check_answered,
     read_answer,
 )
+from orchestrator.gateway.attempts import Step
+from orchestrator.gateway.delivery import Delivery, Emit
 from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.translate import failure_of
 from orchestrator.gateway.walk import Walk
@@ -48,9 +51,6 @@ _LOADED_LATE = (
 )
 """What LiteLLM would import in the first call, the first through the openai SDK and the first failure: together
 about a second of CPU on the event loop, in which every request under way would wait."""
-
-Emit = Callable[[Delta], None]
-"""Takes a piece of a streamed reply at once, without waiting for the reader."""
 
 
 class Connections:
@@ -93,21 +93,29 @@ class Gateway:
 
         Raises:
             OrchestratorError: nobody answered; the walk's verdict.
-            StreamInterruptedError: a stream broke off after its first piece.
+            StreamInterruptedError: a stream broke off after its first piece, and nobody could finish it.
         """
         # LiteLLM's callback base class takes seconds to import, hence not at the head.
         load_litellm()
         from orchestrator.gateway.callbacks import CURRENT_TRIP, Trip  # noqa: PLC0415
 
         token = CURRENT_TRIP.set(Trip(walk, self._local_model, self._connections.client()))
+        delivery = None if emit is None else Delivery(walk.terms.request, emit)
         try:
             while (step := await walk.next()) is not None:
-                answer = await self._try(walk, step.name, emit)
+                answer = await self._try(walk, step.name, delivery)
                 if answer is not None:
+                    if delivery is not None:
+                        _tell(walk, delivery)
                     walk.succeed(answer)
-                    return answer
-            raise walk.verdict()
+                    return answer if delivery is None else replace(answer, text=delivery.text)
+                if delivery is not None and delivery.begun:
+                    _go_on(walk, delivery)
+            verdict = walk.verdict()
+            raise delivery.interrupted(verdict) if delivery is not None and delivery.begun else verdict
         finally:
+            if delivery is not None:
+                walk.delivered = delivery.text
             CURRENT_TRIP.reset(token)
 
     @property
@@ -127,19 +135,23 @@ class Gateway:
         if self._rest is not None:
             await asyncio.wait({self._rest})
 
-    async def _try(self, walk: Walk, name: str, emit: Emit | None) -> Answer | None:
+    async def _try(self, walk: Walk, name: str, delivery: Delivery | None) -> Answer | None:
         """Let the Router go from `name` on; None when the walk has to choose again."""
-        streamed = StreamedAnswer()
+        request = walk.terms.request if delivery is None else delivery.request_for(name)
+        # With a begun answer each deployment is asked in its own words, so the Router makes no hops.
+        rest = [] if delivery is not None and delivery.begun else walk.rest()
         try:
             router = self._built()
             async with asyncio.timeout(None) as timer:
                 walk.timer = timer
                 try:
-                    response = await router.acompletion(**_arguments(walk, name, stream=emit is not None))
+                    response = await router.acompletion(
+                        **_arguments(request, name, rest, stream=delivery is not None)
+                    )
                     check_answered(response)
-                    if emit is None:
+                    if delivery is None:
                         return read_answer(response, reports_cost=_kind_of(walk) is ProviderKind.OPENROUTER)
-                    return await _read_stream(response, streamed, walk, emit)
+                    return await _read_stream(response, walk, delivery)
                 finally:
                     walk.timer = None
         except TimeoutError:
@@ -150,9 +162,6 @@ class Gateway:
             walk.fail(failure_of(exc))
         finally:
             walk.stream_began = False
-        if streamed.has_content:
-            msg = "the answer broke off in the middle; what had arrived is in partial_text, please ask again"
-            raise StreamInterruptedError(msg, partial_text=streamed.text)
         return None
 
     def _built(self) -> Any:
@@ -270,12 +279,11 @@ def _model_entry(deployment: Deployment) -> dict[str, Any]:
     return {"model_name": deployment.name, "litellm_params": params}
 
 
-def _arguments(walk: Walk, name: str, *, stream: bool) -> dict[str, Any]:
-    request = walk.terms.request
+def _arguments(request: ChatRequest, name: str, rest: list[str], *, stream: bool) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "model": name,
         "messages": [_plain(message) for message in request.messages],
-        "fallbacks": walk.rest(),
+        "fallbacks": rest,
         "num_retries": 0,
         # LiteLLM's own logging is not used and costs a fifth of a call.
         "no-log": True,
@@ -292,30 +300,74 @@ def _plain(message: Message) -> dict[str, Any]:
     return {key: value for key, value in message.items() if value is not None or key == "content"}
 
 
-async def _read_stream(response: Any, streamed: StreamedAnswer, walk: Walk, emit: Emit) -> Answer:
+async def _read_stream(response: Any, walk: Walk, delivery: Delivery) -> Answer:
     walk.stream_began = True
-    async for chunk in response:
-        delta = streamed.add(chunk)
-        walk.identify(streamed.upstream_id)
-        if delta is None:
-            walk.keep_alive()
-        else:
-            walk.hear(delta.text)
-            emit(delta)
-    kind = _kind_of(walk)
-    # LiteLLM makes up a finish reason and a usage for a stream that merely ended; among the chunks
-    # that came from the provider there is a usage only when its last one arrived.
-    told_usage = any(getattr(chunk, "usage", None) for chunk in response.chunks)
-    if not told_usage and streamed.has_content and kind is not ProviderKind.LOCAL:
+    streamed = StreamedAnswer()
+    # Not before: the Router may have gone on to another deployment than it was called with.
+    delivery.begin(_step_of(walk).name)
+    try:
+        async for chunk in response:
+            delta = streamed.add(chunk)
+            walk.identify(streamed.upstream_id)
+            if delta is None:
+                walk.keep_alive()
+            else:
+                walk.hear(delta.text)
+                delivery.take(delta)
+        answer = _whole(response, streamed, _step_of(walk).deployment.provider.kind)
+        delivery.finish(answer)
+        return answer
+    finally:
+        # A stream that is left must not go on, and be billed, until the garbage is collected.
+        await response.aclose()
+
+
+def _whole(response: Any, streamed: StreamedAnswer, kind: ProviderKind) -> Answer:
+    """Return the answer of a stream that came to its end.
+
+    LiteLLM makes up a finish reason and a usage for a stream that merely ended; among the chunks that came
+    from the provider there is one with a reason only when its last one arrived.
+    """
+    finished = any(chunk.choices and chunk.choices[0].finish_reason for chunk in response.chunks)
+    if not finished and streamed.has_content:
         raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
-    if not told_usage:
+    if not any(getattr(chunk, "usage", None) for chunk in response.chunks):
         streamed.usage = None
     return streamed.whole(reports_cost=kind is ProviderKind.OPENROUTER)
 
 
+def _go_on(walk: Walk, delivery: Delivery) -> None:
+    """Prepare the walk for the next attempt at an answer whose beginning has been read.
+
+    Raises:
+        StreamInterruptedError: the caller wants no other attempt.
+    """
+    last = walk.attempts[-1]
+    delivery.broke_off(last.deployment, refused=last.failure == FailureKind.CONTINUATION_REFUSED)
+    if walk.terms.request.on_break is OnBreak.ERROR:
+        raise delivery.interrupted(None)
+    walk.go_on(delivery.request_for(""))
+
+
+def _tell(walk: Walk, delivery: Delivery) -> None:
+    """Let the reply say how the answer came about, where more than one attempt brought a part of it."""
+    step = _step_of(walk)
+    walk.story = delivery.story(step.name)
+    most = step.candidate.max_tokens
+    planned = next(
+        (one.max_tokens for one in walk.terms.plan.candidates if one.deployment == step.name), most
+    )
+    if most < planned:
+        walk.notices.append(f"max_tokens lowered from {planned} to {most} to fit what one request may cost")
+
+
 def _kind_of(walk: Walk) -> ProviderKind:
+    return _step_of(walk).deployment.provider.kind
+
+
+def _step_of(walk: Walk) -> Step:
     attempt = walk.open
     if attempt is None:
         # A late failure hook closed it: the answer that came after all belongs to nobody.
         raise UnreadableAnswerError(Failure(FailureKind.UNKNOWN))
-    return attempt.step.deployment.provider.kind
+    return attempt.step

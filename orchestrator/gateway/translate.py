@@ -74,6 +74,8 @@ _CAUSES: Mapping[str, FailureKind] = {
     "BodyTooLargeError": FailureKind.MALFORMED,
     "ValidationError": FailureKind.MALFORMED,
     "UnicodeDecodeError": FailureKind.MALFORMED,
+    "MalformedEventError": FailureKind.MALFORMED,
+    "EndedEarlyError": FailureKind.INTERRUPTED,
     "LocalModelError": FailureKind.UNREACHABLE,
     "AttemptVetoedError": FailureKind.VETOED,
 }
@@ -164,16 +166,13 @@ def _http_status(chain: tuple[BaseException, ...]) -> int | None:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     current: BaseException | None = error
-    for _ in range(_CAUSE_DEPTH_MAX):
-        if current is None:
-            return
+    # Of a stream that broke, LiteLLM's wrapper and the error in it name each other as their cause.
+    seen: list[BaseException] = []
+    while current is not None and len(seen) < _CAUSE_DEPTH_MAX:
         yield current
-        wrapped = getattr(current, "original_exception", None)
-        current = (
-            current.__cause__
-            or (wrapped if isinstance(wrapped, BaseException) else None)
-            or current.__context__
-        )
+        seen.append(current)
+        behind = (current.__cause__, getattr(current, "original_exception", None), current.__context__)
+        current = next((one for one in behind if isinstance(one, BaseException) and one not in seen), None)
 
 
 def _claimed_status(error: BaseException) -> int | None:

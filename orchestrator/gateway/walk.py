@@ -11,19 +11,15 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.calls import Attempt, ChatRequest, Plan
 from orchestrator.catalog import Deployment, ProviderKind, Tier
 from orchestrator.errors import (
-    AllProvidersFailedError,
     BudgetExceededError,
-    DeadlineExceededError,
     FailedStep,
     OrchestratorError,
-    PromptTooLargeError,
-    RejectedByProviderError,
 )
 from orchestrator.gateway.answers import Answer
 from orchestrator.gateway.attempts import (
@@ -38,6 +34,8 @@ from orchestrator.gateway.attempts import (
 )
 from orchestrator.gateway.door import Entry, Refused, State, Wait, Wish, admit, close
 from orchestrator.gateway.lessons import Lessons
+from orchestrator.gateway.refit import left_nusd, refit
+from orchestrator.gateway.verdict import NO_TIME, verdict_of
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import scopes_of
 from orchestrator.policy.estimate import PromptSize
@@ -61,7 +59,6 @@ CIRCUIT_PATIENCE_S = 15.0
 
 _TURN_MIN_S = 5.0
 _TOGETHER_S = 0.25
-_NO_TIME = "no time left"
 
 MIN_ATTEMPT_S = 0.05
 """With less time left than this nothing is sent."""
@@ -117,6 +114,11 @@ class Walk:
         self.stream_began = False
         """The current attempt has handed over a stream; set by whoever drives the walk."""
         self.open: OpenAttempt | None = None
+        self.delivered = ""
+        """What the reader of a stream has; set by whoever drives the walk."""
+        self.story: str | None = None
+        """How an answer came about that broke off and was finished by another attempt."""
+        self._goes_on = False
         self._state = state
         self._steps = _laid_out(terms, deployments)
         self._place = -1
@@ -147,6 +149,26 @@ class Walk:
     def rest(self) -> list[str]:
         """Return the names of the steps behind the current one."""
         return [step.name for step in self._steps[self._place + 1 :]]
+
+    def go_on(self, request: ChatRequest) -> None:
+        """Ask the coming steps for the rest of an answer that broke off, at the bounds of `request`.
+
+        A step that cannot hold it, or would cost more than one request may, is left out.
+        """
+        self._goes_on = True
+        terms, limits, spent = self.terms, self._state.ledger.limits, self.spent_nusd
+        found = refit(
+            (self._steps, self._place),
+            request,
+            today=terms.today.date(),
+            left_nusd=lambda step: left_nusd(step, terms.request, spent_nusd=spent, limits=limits),
+        )
+        names = {one.deployment for one in found.left_out}
+        self._waiting = {name: ready_s for name, ready_s in self._waiting.items() if name not in names}
+        here = self._steps[self._place].name
+        self._tries = 0 if here in names else self._tries
+        self.skipped.extend(one for one in found.left_out if one.deployment not in self._tried - {here})
+        self._steps, self._place = found.steps, found.place
 
     async def gate(self, name: str) -> bool:
         """Return whether the Router may go on to step `name`; waits where the retry profile says so.
@@ -222,6 +244,9 @@ class Walk:
         attempt = self.open
         if attempt is None:
             return
+        if self._goes_on and failure.kind is FailureKind.BAD_REQUEST:
+            # The caller's own messages were taken before: what is refused is the begun answer.
+            failure = replace(failure, kind=FailureKind.CONTINUATION_REFUSED)
         self._failure = failure
         has_worked = self._state.health.has_worked(attempt.step.deployment.provider_name)
         self._lessons.learn(attempt.step, failure, has_worked=has_worked)
@@ -253,7 +278,7 @@ class Walk:
         if charge.cost_nusd > attempt.hold.claim.bound_nusd:
             self.notices.append("the provider charged more than was reserved; the excess is booked")
         self._end(attempt, charge, failure=None, upstream_id=answer.upstream_id)
-        if not answer.usage.estimated:
+        if not answer.usage.estimated and not self._goes_on:
             size = self.terms.size
             self._state.counts.learn(
                 attempt.step.deployment.model_name,
@@ -276,31 +301,16 @@ class Walk:
 
     def verdict(self) -> OrchestratorError:
         """Return the error of a walk that nobody answered."""
-        tried = [
-            FailedStep(one.deployment, self._remarks.get(one.number) or one.failure or "failed")
-            for one in self.attempts
-        ]
-        steps = (*tried, *self.skipped)
-        if self._failure is not None and self._failure.kind is FailureKind.BAD_REQUEST:
-            return RejectedByProviderError(
-                f"{self.attempts[-1].deployment} refused the request itself ({self._failure}); "
-                "another provider would too. Look at its messages, tools and sampling parameters."
-            )
-        if not tried and self._refusal is not None:
-            return self._refusal
-        if not tried and self.skipped and all(step.reason == _NO_TIME for step in self.skipped):
-            return DeadlineExceededError(
-                "no time left to ask anybody; allow more with deadline_s, or ask for less"
-            )
-        if tried and all(one.failure == FailureKind.CONTEXT_OVERFLOW for one in self.attempts):
-            return PromptTooLargeError("the prompt is longer than every model of the plan takes; shorten it")
-        if tried and all(one.failure == FailureKind.CONTENT_FILTERED for one in self.attempts):
-            return RejectedByProviderError(
-                f"every model that was asked blocked the request by its content filter "
-                f"({', '.join(one.deployment for one in self.attempts)}); say it in other words"
-            )
-        told = self._lessons.advice() or "; please try again in a moment"
-        return AllProvidersFailedError(f"no provider could answer just now{told}", steps=steps)
+        return self._refusal_alone() or verdict_of(
+            self.attempts,
+            self.skipped,
+            failure=self._failure,
+            remarks=self._remarks,
+            advice=self._lessons.advice(),
+        )
+
+    def _refusal_alone(self) -> OrchestratorError | None:
+        return None if self.attempts else self._refusal
 
     @property
     def spent_nusd(self) -> NanoUsd:
@@ -339,7 +349,7 @@ class Walk:
             return self._skip(step, "an older answer in the cache comes before the emergency model")
         delay_s *= 1 + random.uniform(0, self.terms.profile.jitter)  # noqa: S311 -- no secret
         if self._left_s() - delay_s < MIN_ATTEMPT_S:
-            return self._skip(step, _NO_TIME)
+            return self._skip(step, NO_TIME)
         return await self._take(step, delay_s=delay_s, patience_s=self.terms.profile.max_rate_wait_s)
 
     async def _take(self, step: Step, *, delay_s: float = 0.0, patience_s: float) -> bool:
@@ -380,7 +390,8 @@ class Walk:
             ),
             bound_nusd=step.candidate.bound_nusd,
             price_version=step.price.version,
-            size=self.terms.size,
+            # Of a rescue, whose prompt is another, nothing is learnt.
+            size=None if self._goes_on else self.terms.size,
         )
 
     def _skip(self, step: Step, reason: str) -> bool:

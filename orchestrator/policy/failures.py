@@ -33,6 +33,8 @@ class FailureKind(StrEnum):
     MALFORMED = "malformed"
     EMPTY = "empty"
     INTERRUPTED = "interrupted"
+    CONTINUATION_REFUSED = "continuation_refused"
+    NOT_JOINABLE = "not_joinable"
     CANCELLED = "cancelled"
     VETOED = "vetoed"
     UNKNOWN = "unknown"
@@ -161,6 +163,12 @@ MEANINGS: Mapping[FailureKind, Meaning] = {
         "stream broke off",
         "a stream cut, in error or without its end after its first words",
     ),
+    FailureKind.CONTINUATION_REFUSED: Meaning(
+        _ANY, Blame.NOBODY, _NO, "would not go on with a begun answer", "400 or 422 to a rescue"
+    ),
+    FailureKind.NOT_JOINABLE: Meaning(
+        _ANY, Blame.NOBODY, _MAYBE, "answered otherwise than the answer had begun", "a rescue in other words"
+    ),
     FailureKind.CANCELLED: Meaning(_NONE, Blame.NOBODY, _MAYBE, "cancelled by the caller", "the caller left"),
     FailureKind.VETOED: Meaning(
         _ANY, Blame.NOBODY, _NO, "stopped before it was sent", "our own guard: no money was held"
@@ -240,6 +248,8 @@ def retry_delay_s(profile: RetryProfile, failure: Failure, *, retries_so_far: in
     """Return how long to wait before a retry on the same deployment, None to go elsewhere at once."""
     if retries_so_far + 1 >= profile.attempts_per_deployment:
         return None
+    if failure.kind is FailureKind.CONTINUATION_REFUSED and retries_so_far == 0:
+        return 0.0
     asked_s = failure.retry_after_s
     told = asked_s is not None and failure.kind is FailureKind.RATE_LIMITED
     if failure.kind not in profile.retry_on and not told:

@@ -37,6 +37,8 @@ class PracticeRequest:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     temperature: float | None = None
+    begun: str | None = None
+    """What had been read of the answer to these messages when it broke off; it is asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,15 @@ class Scripted:
 
     A reply whose key in `matched` occurs in the last user message (case ignored; an empty key
     occurs in every message) comes first, then the `replies` in order, each once, then the rule-based
-    answer of `orchestrator.practice.rules`. Replies may be added from any thread.
+    answer of `orchestrator.practice.rules`. An answer that broke off is asked for again and is the
+    same reply. Replies may be added from any thread.
     """
 
     def __init__(self, replies: Iterable[Reply] = (), *, matched: Mapping[str, Reply] | None = None) -> None:
         """Take the replies in order and those for matching messages."""
         self._replies = deque(replies)
+        self._told: PracticeAnswer | None = None
+        """The last reply that was given in order."""
         self._matched = {key.casefold(): _whole(reply) for key, reply in (matched or {}).items()}
 
     def add(self, *replies: Reply) -> None:
@@ -114,8 +119,11 @@ class Scripted:
             for key, reply in self._matched.items():
                 if key in asked:
                     return reply
+        if request.begun is not None and self._told is not None and self._told.text.startswith(request.begun):
+            return self._told
         try:
-            return _whole(self._replies.popleft())
+            self._told = _whole(self._replies.popleft())
+            return self._told
         except IndexError:
             from orchestrator.practice.rules import rule_based_answer  # noqa: PLC0415 -- rules import this module
 

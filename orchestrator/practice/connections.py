@@ -46,9 +46,9 @@ async def drip(response: web.StreamResponse, data: bytes, *, bytes_per_s: int, c
 
 
 async def broken_body(http: web.BaseRequest, body: bytes, *, kind: FaultKind) -> web.StreamResponse:
-    """Send half of a JSON body: complete for HTTP (malformed_chunk), cut off, or stalled."""
+    """Send half of a JSON body: complete for HTTP (malformed_chunk, odd_chunk), cut off, or stalled."""
     half = body[: len(body) // 2]
-    if kind is FaultKind.MALFORMED_CHUNK:
+    if kind in {FaultKind.MALFORMED_CHUNK, FaultKind.ODD_CHUNK}:
         return web.Response(body=half, content_type="application/json")
     response = await _begun(http, size_bytes=len(body))
     await response.write(half)

@@ -9,13 +9,14 @@ import orjson
 from aiohttp import web
 
 from orchestrator.clock import Clock
-from orchestrator.practice.answers import Answerer, Finish, JsonObject, ToolCall
+from orchestrator.practice.answers import Answerer, Finish, JsonObject, Piece, ToolCall
 from orchestrator.practice.bill import Bill, Charge, Delivered, PracticeUsage, PriceList
 from orchestrator.practice.connections import broken_body, cut, drip, dripped_body, forever, reset
-from orchestrator.practice.fault_kinds import Fault, FaultKind
+from orchestrator.practice.continuing import begun_answer, continuation
+from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner
 from orchestrator.practice.odd_bodies import odd_body
 from orchestrator.practice.prompt_cache import PromptCache
-from orchestrator.practice.tokens import count_tokens, input_tokens, piece_bytes
+from orchestrator.practice.tokens import count_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
 from orchestrator.practice.wire import Envelope, Outcome, StreamWriter, WireCall
 from orchestrator.practice.wire_errors import HTML_PAGE, Refusal, error_body
@@ -30,6 +31,7 @@ _AT_A_PIECE = frozenset(
         FaultKind.END_STREAM,
         FaultKind.STALL_STREAM,
         FaultKind.MALFORMED_CHUNK,
+        FaultKind.ODD_CHUNK,
         FaultKind.ERROR_IN_200,
     }
 )
@@ -88,6 +90,8 @@ class Exchange:
             return None
         if fault.kind is FaultKind.STATUS:
             raise self._refusal(fault)
+        if fault.manner is Manner.REFUSE:
+            raise Refusal(400, message="This model takes no conversation with a begun answer in it.")
         if fault.kind is FaultKind.RESET:
             await reset(self._http)
         if fault.kind is FaultKind.SILENCE:
@@ -168,9 +172,7 @@ class Exchange:
     async def _pieces(self) -> AsyncIterator[str | ToolCall]:
         if self._kind is FaultKind.EMPTY_CONTENT:
             return
-        async for piece in trimmed(
-            self._house.answerer.answer(self._call.request), request=self._call.request
-        ):
+        async for piece in trimmed(self._answer(), request=self._call.request):
             if isinstance(piece, Finish):
                 self._finish_reason = piece.reason
             elif isinstance(piece, ToolCall) and not piece.id:
@@ -179,6 +181,13 @@ class Exchange:
                 )
             else:
                 yield piece
+
+    def _answer(self) -> AsyncIterator[Piece]:
+        request, begun = self._call.request, begun_answer(self._call.request)
+        if begun is None:
+            return self._house.answerer.answer(request)
+        manner = (self._fault.manner if self._fault is not None else None) or Manner.ANCHOR
+        return continuation(self._house.answerer, request, begun=begun, manner=manner)
 
     def _note(self, piece: str | ToolCall) -> None:
         self._size_bytes += piece_bytes(piece)
@@ -196,9 +205,8 @@ class Exchange:
     @cached_property
     def _input(self) -> tuple[int, int]:
         """Input tokens, and how many of them are cached."""
-        request = self._call.request
-        tokens = input_tokens(request)
-        return tokens, self._house.prompts.cached_tokens(request, input_tokens=tokens)
+        tokens = self._envelope.input_tokens
+        return tokens, self._house.prompts.cached_tokens(self._call.request, input_tokens=tokens)
 
     def _outcome(self) -> Outcome:
         tokens, cached_tokens = self._input
@@ -274,6 +282,9 @@ class Exchange:
         self._fault = None
         if fault.kind is FaultKind.MALFORMED_CHUNK:
             await self._send(response, writer.malformed())
+            return False
+        if fault.kind is FaultKind.ODD_CHUNK:
+            await self._send(response, writer.odd())
             return False
         if fault.kind is FaultKind.ERROR_IN_200:
             # An error before the first piece is a failed request, and those are free.

@@ -6,6 +6,7 @@ As text, for the command line: `<provider>:<kind>[=<value>][,<name>=<value>...]`
     openrouter:status=429,retry_after_s=2,times=3
     openai:status=400,reason=context_length
     google:cut_stream=5,model=gemini-2.5-flash  the connection closes after 5 pieces
+    google:continues=restart                    asked to go on, it begins again (see `Manner`)
     *:reset,times=1                             whichever provider is asked next
 
 `<value>` is the kind's main parameter; `times` and `model` go with every kind.
@@ -21,6 +22,23 @@ JsonValue = Any
 PROVIDERS = ("openrouter", "openai", "google")
 ANY_PROVIDER = "*"
 REASONS = ("context_length", "content_filter", "insufficient_quota")
+
+
+class Manner(StrEnum):
+    """How a model goes on with an answer that broke off, when it is asked to."""
+
+    ANCHOR = "anchor"
+    """It begins with the words it was asked to begin with; so does every model without a fault."""
+    TAIL = "tail"
+    """It begins some words further back."""
+    STRAIGHT = "straight"
+    """It repeats nothing."""
+    RESTART = "restart"
+    """It begins again with the same words."""
+    OTHER = "other"
+    """It begins again in other words."""
+    REFUSE = "refuse"
+    """It answers 400: it takes no conversation with a begun answer in it."""
 
 
 class FaultKind(StrEnum):
@@ -54,8 +72,13 @@ class FaultKind(StrEnum):
     """200 with no content and an ordinary finish."""
     ERROR_IN_200 = "error_in_200"
     """200 with an error in the body, or as an event of the stream."""
+    ODD_CHUNK = "odd_chunk"
+    """An event whose text is a number, then the stream goes on."""
     DRIP = "drip"
     """The answer comes a few bytes at a time."""
+    CONTINUES = "continues"
+    """Nothing goes wrong, but an answer that broke off is gone on with in a manner of its own.
+    It waits for a request that asks to go on."""
 
 
 _VALUE_OF = {
@@ -65,9 +88,11 @@ _VALUE_OF = {
     FaultKind.END_STREAM: "after_chunks",
     FaultKind.STALL_STREAM: "after_chunks",
     FaultKind.MALFORMED_CHUNK: "after_chunks",
+    FaultKind.ODD_CHUNK: "after_chunks",
     FaultKind.ERROR_IN_200: "status",
     FaultKind.DRIP: "bytes_per_s",
     FaultKind.HUGE_BODY: "size_mb",
+    FaultKind.CONTINUES: "manner",
 }
 """The main parameter of each kind that has one."""
 
@@ -83,9 +108,11 @@ _DEFAULTS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.END_STREAM: {"after_chunks": 3},
     FaultKind.STALL_STREAM: {"after_chunks": 3},
     FaultKind.MALFORMED_CHUNK: {"after_chunks": 3},
+    FaultKind.ODD_CHUNK: {"after_chunks": 3},
     FaultKind.ERROR_IN_200: {"status": 502, "after_chunks": 0},
     FaultKind.DRIP: {"bytes_per_s": 100},
     FaultKind.HUGE_BODY: {"size_mb": 20},
+    FaultKind.CONTINUES: {"manner": Manner.ANCHOR},
 }
 _INTEGERS = frozenset({"times", "status", "after_chunks", "bytes_per_s", "size_mb"})
 _NUMBERS = frozenset({"retry_after_s", "delay_s"})
@@ -117,6 +144,8 @@ class Fault:
     """Pieces of the answer (text or tool call) that are sent before; a shorter answer fails at its end."""
     bytes_per_s: int | None = None
     size_mb: int | None = None
+    manner: Manner | None = None
+    """How `continues` goes on."""
 
     def __post_init__(self) -> None:
         """Fill in the kind's defaults, then refuse what makes no sense."""
@@ -130,10 +159,13 @@ class Fault:
         allowed = _parameters_of(self.kind)
         for name, value in self._parameters():
             _check(self.kind, name=name, value=value, allowed=allowed)
+        if self.manner is not None:
+            object.__setattr__(self, "manner", Manner(self.manner))
 
-    def hits(self, provider: str, model: str) -> bool:
-        """Tell whether a request to this provider and model meets the fault."""
-        return self.provider in (provider, ANY_PROVIDER) and self.model in (None, model)
+    def hits(self, provider: str, model: str, *, goes_on: bool = False) -> bool:
+        """Tell whether a request to this provider and model meets the fault; `goes_on` asks for a rest."""
+        meant = goes_on or self.kind is not FaultKind.CONTINUES
+        return meant and self.provider in (provider, ANY_PROVIDER) and self.model in (None, model)
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
@@ -191,9 +223,9 @@ class Fault:
     def __str__(self) -> str:
         """Return the compact text."""
         main = _VALUE_OF.get(self.kind)
-        value = f"={getattr(self, main):g}" if main else ""
+        value = f"={_short(getattr(self, main))}" if main else ""
         others = "".join(
-            f",{name}={each:g}" if isinstance(each, int | float) else f",{name}={each}"
+            f",{name}={_short(each)}"
             for name, each in self._parameters()
             if name != main and _DEFAULTS.get(self.kind, {}).get(name) != each
         )
@@ -202,6 +234,10 @@ class Fault:
     def _parameters(self) -> list[tuple[str, Any]]:
         names = (field.name for field in fields(self) if field.name not in {"provider", "kind"})
         return [(name, value) for name in names if (value := getattr(self, name)) is not None]
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _parameters_of(kind: FaultKind) -> tuple[str, ...]:
@@ -236,6 +272,8 @@ def _check(kind: FaultKind, *, name: str, value: JsonValue, allowed: tuple[str, 
         msg = f"status must be an HTTP error, {_STATUS_MIN} to {_STATUS_MAX}; got {value}"
     elif name == "reason" and value not in REASONS:
         msg = f"unknown reason {value!r}; choose one of {', '.join(REASONS)}"
+    elif name == "manner" and value not in tuple(Manner):
+        msg = f"unknown manner {value!r}; choose one of {', '.join(Manner)}"
     elif name in {"times", "bytes_per_s", "size_mb"} and value < 1:
         msg = f"{name} must be at least 1, got {value}"
     elif name in _INTEGERS | _NUMBERS and not 0 <= value < float("inf"):

@@ -10,11 +10,13 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from orchestrator.practice.continuing import begun_answer
 from orchestrator.practice.control import PREFIX as CONTROL_PREFIX
 from orchestrator.practice.control import Control
 from orchestrator.practice.desks import PREFIXES, Chat, Desk
 from orchestrator.practice.exchange import Exchange, House
 from orchestrator.practice.faults import FaultQueue
+from orchestrator.practice.tokens import input_tokens
 from orchestrator.practice.wire import Envelope
 from orchestrator.practice.wire_errors import Refusal, error_body, error_headers, no_key
 
@@ -107,8 +109,10 @@ class Reception:
             provider=request.provider,
             model=request.model,
             include_usage=chat.call.include_usage,
+            input_tokens=input_tokens(request),
         )
-        fault = self._faults.take(request.provider, request.model)
+        goes_on = begun_answer(request) is not None
+        fault = self._faults.take(request.provider, request.model, goes_on=goes_on)
         exchange = Exchange(http, call=chat.call, envelope=envelope, house=self._house, fault=fault)
         if fault is not None:
             refused = await exchange.refuse()

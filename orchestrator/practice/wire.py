@@ -28,6 +28,7 @@ class Envelope:
     provider: str
     model: str
     include_usage: bool = True
+    input_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +71,8 @@ class StreamWriter(Protocol):
 
     def malformed(self) -> bytes:
         """Return an event that is not valid JSON."""
+        ...
+
+    def odd(self) -> bytes:
+        """Return an event whose text is a number."""
         ...

@@ -7,6 +7,7 @@ Requests are read in both spellings, `systemInstruction` (Google's clients) and
 import orjson
 
 from orchestrator.practice.answers import JsonObject, JsonValue, PracticeRequest, ToolCall
+from orchestrator.practice.tokens import count_tokens
 from orchestrator.practice.wire import Envelope, Outcome, WireCall
 from orchestrator.practice.wire_errors import Refusal
 
@@ -65,14 +66,15 @@ def usage_json(outcome: Outcome) -> JsonObject:
 
 
 class GeminiStream:
-    """Writes a streamed reply of Gemini, one `GenerateContentResponse` an event."""
+    """Writes a streamed reply of Gemini, one `GenerateContentResponse` an event, each with the usage so far."""
 
     def __init__(self, envelope: Envelope) -> None:
         """Prepare the parts that are the same in every event."""
         self._envelope = envelope
         pattern = orjson.dumps(_reply(envelope, parts=[{"text": "\0"}]))
         before, after = pattern.split(orjson.dumps("\0"))
-        self._before, self._after = b"data: " + before, after + b"\r\n\r\n"
+        self._before, self._after = b"data: " + before, after[:-1]
+        self._size_bytes = 0
 
     def opening(self) -> bytes:
         """Return nothing: the first event is the first piece."""
@@ -84,7 +86,8 @@ class GeminiStream:
 
     def text(self, piece: str) -> bytes:
         """Return a piece of text."""
-        return self._before + orjson.dumps(piece) + self._after
+        self._size_bytes += len(piece.encode())
+        return self._event_of(orjson.dumps(piece))
 
     def tool_call(self, call: ToolCall, *, index: int) -> bytes:  # noqa: ARG002 -- Gemini numbers no calls
         """Return the call in one event."""
@@ -104,6 +107,15 @@ class GeminiStream:
     def malformed(self) -> bytes:
         """Return an event that breaks off in the middle."""
         return self._before + b'"bro\r\n\r\n'
+
+    def odd(self) -> bytes:
+        """Return an event whose text is a number."""
+        return self._event_of(b"7")
+
+    def _event_of(self, text: bytes) -> bytes:
+        told, said = self._envelope.input_tokens, count_tokens(self._size_bytes)
+        usage = b',"usageMetadata":{"promptTokenCount":%d,"candidatesTokenCount":%d,"totalTokenCount":%d}}'
+        return self._before + text + self._after + usage % (told, said, told + said) + b"\r\n\r\n"
 
 
 def _event(reply: JsonObject) -> bytes:

@@ -165,6 +165,10 @@ class ChatStream:
         """Return a chunk that breaks off in the middle."""
         return self._before + b'"bro\n\n'
 
+    def odd(self) -> bytes:
+        """Return an event whose text is a number."""
+        return self._before + b"7" + self._after
+
     def _chunk(self, delta: JsonObject, *, finish_reason: str | None = None) -> JsonObject:
         choice: JsonObject = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
         if self._openrouter:

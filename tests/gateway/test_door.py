@@ -14,8 +14,8 @@ from orchestrator.policy.failures import Blame
 from orchestrator.state.health import Health
 from orchestrator.state.ledger import Claim, Ledger
 from orchestrator.state.limits import RateLimits
-from orchestrator.state.token_counts import TokenCounts
 from orchestrator.state.retry_quota import CAPACITY, COST
+from orchestrator.state.token_counts import TokenCounts
 
 PRIMARY = "openrouter/gpt-6.1-sol"
 

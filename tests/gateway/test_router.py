@@ -61,7 +61,8 @@ def test_a_fault_before_the_answer_is_answered_by_the_next_provider(
 
 @pytest.mark.parametrize(
     ("fault", "kind"),
-    [one for one in BEFORE_THE_ANSWER if one[0] != "malformed_body"] + [("cut_stream=0", "disconnected")],
+    [one for one in BEFORE_THE_ANSWER if one[0] != "malformed_body"]
+    + [("cut_stream=0", "disconnected"), ("malformed_body", "interrupted")],
 )
 def test_a_stream_that_fails_before_its_first_words_is_answered_by_the_next_provider(
     practised: Orchestrator, practice: PracticeServer, fault: str, kind: str
@@ -81,7 +82,7 @@ def test_a_stream_that_fails_before_its_first_words_is_answered_by_the_next_prov
 def test_a_stream_that_breaks_off_says_so_and_keeps_what_had_arrived(
     practised: Orchestrator, practice: PracticeServer, provider: str, fault: str
 ) -> None:
-    """After the first words no other model is mixed in: the error carries the words, and they are booked."""
+    """Where the caller wants no other attempt, the error carries the words, and they are booked."""
     model = {
         "openrouter": "openrouter/gpt-6-luna",
         "google": "google/gemini-3.8-flash",
@@ -89,7 +90,8 @@ def test_a_stream_that_breaks_off_says_so_and_keeps_what_had_arrived(
     }
     kind, _, after = fault.partition("=")
     practice.faults.add(Fault.parse(f"{provider}:{kind},after_chunks={after}"))
-    stream = practised.stream("Xin chào", cache=CacheUse.OFF, model=model[provider], max_tokens=50)
+    wanted = {"cache": CacheUse.OFF, "model": model[provider], "max_tokens": 50}
+    stream = practised.stream("Xin chào", on_break="error", **wanted)
     seen = ""
     with pytest.raises(StreamInterruptedError) as caught:
         for delta in stream:

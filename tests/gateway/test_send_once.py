@@ -1,6 +1,7 @@
 """Our HTTP client takes LiteLLM's second send away; `test_router` shows it at a real provider."""
 
 import pytest
+from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
 from orchestrator.gateway.send_once import SendOnceClient
 
@@ -17,4 +18,4 @@ async def test_the_second_send_is_the_first_ones_error() -> None:
 
 async def test_litellm_still_sends_again_through_the_method_we_replace() -> None:
     """The day it does otherwise, this client no longer does what its name says."""
-    assert "single_connection_post_request" in SendOnceClient.post.__wrapped__.__code__.co_names
+    assert "single_connection_post_request" in AsyncHTTPHandler.post.__wrapped__.__code__.co_names

@@ -148,3 +148,25 @@ def test_an_apology_is_told_by_its_metadata_and_never_parsed(make_orchestrator, 
             chat.with_structured_output(Order, method=method).invoke("Hello")
     with pytest.raises(UnavailableError):
         orchestrator.chat_model().invoke("Hello")
+
+
+def test_a_broken_stream_is_rescued_and_its_chunks_add_up(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    practice.faults.add("openrouter:end_stream=6,times=1")
+    whole = sum_of(practised.chat_model("customer_service").stream("Xin chào"))
+    assert str(whole.text).endswith("The question was: Xin chào")
+    assert "broke off after" in whole.response_metadata["degraded"]
+
+
+def test_a_restart_is_refused_because_chunks_only_add_up(practised: Orchestrator) -> None:
+    model = practised.chat_model("customer_service", on_break="restart")
+    with pytest.raises(InvalidRequestError, match="only add up"):
+        list(model.stream("Xin chào"))
+
+
+def sum_of(chunks) -> AIMessageChunk:
+    first, *more = chunks
+    for chunk in more:
+        first += chunk
+    return first

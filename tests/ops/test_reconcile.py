@@ -34,11 +34,8 @@ def break_streams(config, practice, *, times):
     with Orchestrator(config) as orchestrator:
         for number in range(times):
             with pytest.raises(OrchestratorError):
-                list(
-                    orchestrator.stream(
-                        f"Xin chào {number}", cache=CacheUse.OFF, model="openrouter/gpt-6.1-sol"
-                    )
-                )
+                wanted = {"cache": CacheUse.OFF, "model": "openrouter/gpt-6.1-sol", "on_break": "error"}
+                list(orchestrator.stream(f"Xin chào {number}", **wanted))
     practice.bill.wait_for(times)
 
 

@@ -42,6 +42,8 @@ def test_what_says_nothing_about_a_deployment_does_not_count_against_its_health(
         FailureKind.CONTEXT_OVERFLOW,
         FailureKind.CONTENT_FILTERED,
         FailureKind.BAD_REQUEST,
+        FailureKind.CONTINUATION_REFUSED,
+        FailureKind.NOT_JOINABLE,
         FailureKind.CANCELLED,
         FailureKind.VETOED,
     }
@@ -100,9 +102,15 @@ def test_interactive_tries_a_transient_failure_once_more_after_100_ms(kind):
     assert waits(INTERACTIVE, Failure(kind)) == [0.1, None, None, None]
 
 
-@pytest.mark.parametrize(
-    "kind", sorted(set(FailureKind) - {FailureKind.SERVER_ERROR, FailureKind.DISCONNECTED})
-)
+def test_who_refuses_to_go_on_with_a_begun_answer_is_asked_afresh_once():
+    refused = Failure(FailureKind.CONTINUATION_REFUSED)
+    assert waits(INTERACTIVE, refused) == waits(BACKGROUND, refused) == [0.0, None, None, None]
+
+
+_TRIED_AGAIN = {FailureKind.SERVER_ERROR, FailureKind.DISCONNECTED, FailureKind.CONTINUATION_REFUSED}
+
+
+@pytest.mark.parametrize("kind", sorted(set(FailureKind) - _TRIED_AGAIN))
 def test_interactive_takes_every_other_failure_to_the_next_provider_at_once(kind):
     assert waits(INTERACTIVE, Failure(kind)) == [None] * 4
     assert fallback_delay_s(INTERACTIVE, fallbacks_so_far=0) == 0

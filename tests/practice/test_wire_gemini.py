@@ -90,12 +90,15 @@ def test_an_answer_in_one_piece_says_its_usage(caller):
 
 
 def test_a_stream_says_the_same_and_its_usage_at_the_end(caller):
-    """Only the last event has the finish reason and the usage."""
+    """Every event has the usage so far, as Gemini's do; only the last one has the finish reason."""
     whole = caller.post("google").json()["candidates"][0]["content"]["parts"][0]["text"]
     text = caller.post("google", stream=True).text
     assert caller.said(text, "google") == whole
     *before, last = caller.events(text)
-    assert not any("usageMetadata" in event for event in before)
+    counted = [event["usageMetadata"]["candidatesTokenCount"] for event in before]
+    assert counted == sorted(counted)
+    assert not any("finishReason" in event["candidates"][0] for event in before)
+    assert last["candidates"][0]["finishReason"] == "STOP"
     assert last["usageMetadata"]["candidatesTokenCount"] == caller.server.bill.charges[-1].output_tokens
 
 

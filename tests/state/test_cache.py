@@ -17,8 +17,10 @@ from time import sleep
 import diskcache
 import pytest
 
-from orchestrator.calls import CacheUse, ChatRequest, Sampling
+from orchestrator.breaks import OnBreak
+from orchestrator.calls import CacheUse, ChatRequest
 from orchestrator.money import NanoUsd
+from orchestrator.sampling import Sampling
 from orchestrator.state.cache import CacheSettings, LeaderFailedError, ReplyCache, SingleFlight, key_of
 
 KEY = "k" * 64
@@ -66,6 +68,7 @@ DOES_NOT = {
     "idempotency_key": "order-17",
     "graceful": True,
     "language": "vi",
+    "on_break": OnBreak.RESTART,
 }
 """Who asks within a tenant, how patiently, and what he wants to hear when nobody answers, changes nothing about
 what is asked."""

@@ -1,8 +1,8 @@
-"""Act 4: a stream breaks off in the middle; the reader learns it, and what was sent is booked."""
+"""Act 4: a stream breaks off in the middle, twice; another model finishes it, and the reader sees one text."""
 
 from dataclasses import dataclass
 
-from orchestrator.calls import CacheUse, ChatReply
+from orchestrator.calls import Attempt, CacheUse, ChatReply, Outcome
 from orchestrator.cli.story.act import Act, Claim, Entry
 from orchestrator.cli.story.stage import Stage
 from orchestrator.cli.told import money, seconds
@@ -10,7 +10,7 @@ from orchestrator.errors import StreamInterruptedError
 from orchestrator.money import format_usd
 
 _PROMPT = "Tell a customer in one sentence how to return a parcel."
-_FAULT = "openrouter:cut_stream=6,times=1"
+_FAULT = "openrouter:cut_stream=6,times=2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,14 @@ class _Read:
     error: StreamInterruptedError | None
     reply: ChatReply | None
 
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return the attempts of a reply, none without one."""
+        return () if self.reply is None else self.reply.attempts
+
 
 def play(stage: Stage) -> Act:
-    """Cut one stream, then ask again."""
+    """Cut one stream twice, then ask again without a fault."""
     billed_before = stage.billed_nusd()
     booked_before = _booked(stage)
     stage.providers.faults.add(_FAULT)
@@ -32,23 +37,26 @@ def play(stage: Stage) -> Act:
     billed, booked = stage.billed_nusd() - billed_before, _booked(stage) - booked_before
     again = _read(stage)
     return Act(
-        title="A stream that breaks off",
-        intro="OpenRouter closes the connection after six pieces of the answer.",
-        parts=(_entry("with the fault", broken), _entry("asked again", again)),
+        title="A stream that breaks off is rescued",
+        intro="OpenRouter closes the connection after six pieces of the answer, and again when asked to go on.",
+        parts=(_entry("with the fault", broken), _entry("asked again, without it", again)),
         claims=(
+            _one_text(broken),
             _honest(broken),
             Claim(
-                "asked again, the answer came whole",
-                again.reply is not None and again.text == again.reply.text,
+                "asked again, the answer came whole at once",
+                again.reply is not None and again.text == again.reply.text and len(again.attempts) == 1,
             ),
             Claim(
-                f"the broken one is in the ledger at {format_usd(booked)} (the provider billed {format_usd(billed)})",
-                booked > 0 or billed == 0,
+                f"all attempts are in the ledger at {format_usd(booked)} (the providers billed {format_usd(billed)})",
+                booked >= billed and booked == sum(one.cost_nusd for one in broken.attempts),
             ),
         ),
         facts={
             "rescued": broken.reply is not None,
             "characters": len(broken.text),
+            "story": broken.reply.degraded if broken.reply is not None else None,
+            "same_as_unbroken": broken.text == again.text,
             **money("booked", booked),
             **money("billed", billed),
         },
@@ -58,7 +66,7 @@ def play(stage: Stage) -> Act:
 def _read(stage: Stage) -> _Read:
     text = ""
     stream = stage.orchestrator.stream(
-        _PROMPT, tenant="nextflow", max_tokens=32, temperature=0.0, cache=CacheUse.OFF
+        _PROMPT, tenant="nextflow", max_tokens=64, temperature=0.0, cache=CacheUse.OFF
     )
     try:
         for delta in stream:
@@ -72,20 +80,30 @@ def _entry(heading: str, read: _Read) -> Entry:
     if read.error is not None:
         return Entry(heading, (f"{type(read.error).__name__}: {read.error}",), said=f"{read.text} …")
     reply = read.reply
-    lines = (
-        ()
-        if reply is None
-        else (f"{reply.deployment} · {format_usd(reply.cost_nusd)} · {seconds(reply.latency_s)}",)
-    )
+    lines: tuple[str, ...] = ()
+    if reply is not None:
+        lines = (f"{reply.deployment} · {format_usd(reply.cost_nusd)} · {seconds(reply.latency_s)}",)
+        lines += (reply.degraded,) if reply.degraded else ()
     return Entry(heading, lines, said=read.text)
 
 
+def _one_text(broken: _Read) -> Claim:
+    failed = [one for one in broken.attempts if one.outcome is not Outcome.SUCCEEDED]
+    whole = broken.reply is not None and broken.reply.text == broken.text != ""
+    return Claim(
+        f"{len(failed)} attempts broke off, the next one finished the answer: the reader saw one text and no error",
+        whole and len(failed) > 1,
+    )
+
+
 def _honest(broken: _Read) -> Claim:
-    if broken.error is not None:
-        told = broken.error.partial_text == broken.text and bool(broken.text)
-        return Claim("the reader got the words that came, then a clear error that carries them", told)
-    rescued = broken.reply is not None and broken.reply.text == broken.text and len(broken.reply.attempts) > 1
-    return Claim("the next deployment finished the answer, and the reader saw one text", rescued)
+    reply = broken.reply
+    named = {one.deployment for one in broken.attempts if one.first_token_s is not None}
+    told = "" if reply is None else reply.degraded or ""
+    return Claim(
+        "the reply says who broke off and who went on",
+        "broke off after" in told and len(named) > 1 and all(name in told for name in named),
+    )
 
 
 def _booked(stage: Stage) -> int:

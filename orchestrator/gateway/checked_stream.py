@@ -1,0 +1,82 @@
+"""The events of a provider's stream, checked before LiteLLM reads them.
+
+LiteLLM leaves out an event that is not JSON, words and all, and makes up an end for a stream that
+merely stopped. Both are told here, where the provider's own lines can still be seen. And it takes an
+answer that speaks of the end mark `[DONE]` for finished: in an answer the mark is spelt otherwise.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+
+_END_MARK = "[DONE]"
+
+
+class MalformedEventError(Exception):
+    """An event of a stream cannot be read; its words are lost."""
+
+
+class EndedEarlyError(Exception):
+    """A stream stopped without saying that its answer is finished."""
+
+
+async def checked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Yield the lines of a stream of server-sent events.
+
+    Raises:
+        MalformedEventError: an event is not JSON of the shape that can be read.
+        EndedEarlyError: the stream ended, and no event gave a reason for finishing.
+    """
+    finished = False
+    async for line in lines:
+        data = line.removeprefix("data:").strip()
+        if line.startswith("data:") and data != _END_MARK:
+            event = _event(data)
+            finished = finished or _finishes(event)
+            # The same JSON: an escape for one of its letters.
+            line = line.replace(_END_MARK, "[DON\\u0045]")  # noqa: PLW2901 -- the line that goes on
+        yield line
+    if not finished:
+        raise EndedEarlyError
+
+
+def _event(data: str) -> dict[str, Any]:
+    try:
+        event = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise MalformedEventError from None
+    if not isinstance(event, dict):
+        raise MalformedEventError
+    return event
+
+
+def _finishes(event: dict[str, Any]) -> bool:
+    """Return whether an event says why the answer ends: OpenRouter's choices, Gemini's candidates.
+
+    Raises:
+        MalformedEventError: a piece of text is no text.
+    """
+    if "error" in event or (event.get("promptFeedback") or {}).get("blockReason"):
+        return True
+    found = event.get("choices") or event.get("candidates") or []
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise MalformedEventError
+    for one in found:
+        _check_text(one)
+    return any(one.get("finish_reason") or one.get("finishReason") for one in found)
+
+
+def _check_text(choice: dict[str, Any]) -> None:
+    holders = [choice.get("delta") or {}]
+    content = choice.get("content") or {}
+    if not isinstance(content, dict):
+        raise MalformedEventError
+    parts = content.get("parts") or []
+    holders += parts if isinstance(parts, list) else [None]
+    for holder in holders:
+        if not isinstance(holder, dict):
+            raise MalformedEventError
+        text = holder.get("content", holder.get("text"))
+        if text is not None and not isinstance(text, str):
+            raise MalformedEventError

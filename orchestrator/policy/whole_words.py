@@ -1,0 +1,40 @@
+"""Whole words only: where a text breaks off, what a reader has of it ends with a word.
+
+A text that ends within a word cannot be gone on with: nobody can tell whether `từ` is a word or
+the beginning of one. So the word that is still coming is kept back, with the space before it.
+"""
+
+import re
+
+_LAST_WORD = re.compile(r"\s+\S*\Z")
+_KEPT_MAX = 40
+"""Longer than any word that is waited for: addresses, and scripts that write no spaces."""
+
+
+class WholeWords:
+    """Takes a text in pieces and lets it through up to the end of its last whole word."""
+
+    def __init__(self) -> None:
+        """Keep nothing back yet."""
+        self._kept = ""
+        self.ended = True
+        """What was let through ends where a word ends."""
+
+    def feed(self, piece: str) -> str:
+        """Return what may be read now; it never ends in white space."""
+        text = self._kept + piece
+        found = _LAST_WORD.search(text)
+        cut = found.start() if found is not None else 0
+        if len(text) - cut > _KEPT_MAX and text[cut:].strip():
+            # One character stays back: an accent that belongs to it may still come.
+            cut = len(text) - 1
+            self.ended = False
+        elif cut:
+            self.ended = True
+        self._kept = text[cut:]
+        return text[:cut]
+
+    def flush(self) -> str:
+        """Return what was kept back: the text is whole."""
+        kept, self._kept = self._kept, ""
+        return kept

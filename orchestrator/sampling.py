@@ -1,0 +1,38 @@
+"""The parameters of a call that a caller may set, and no others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """The parameters a caller may set; everything else comes from the configuration alone.
+
+    An address, a key or a header in a call would send the configured key elsewhere, so this is
+    an allow-list and not a dictionary.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    reasoning_effort: str | None = None
+    response_format: Mapping[str, Any] | None = None
+    tools: tuple[Mapping[str, Any], ...] | None = None
+    tool_choice: str | Mapping[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+
+    def as_wire(self) -> dict[str, Any]:
+        """Return the parameters that were set, as a provider takes them."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value is not None
+        }
+
+
+SAMPLING_NAMES = tuple(f.name for f in fields(Sampling))
