@@ -41,6 +41,8 @@ ELSEWHERE = {
     FailureKind.INTERRUPTED: "test_router: a stream that breaks off",
     FailureKind.CANCELLED: "test_client: a cancelled call",
     FailureKind.VETOED: "test_callbacks: an attempt without held money",
+    FailureKind.CONTINUATION_REFUSED: "test_delivery: a model that refuses to go on",
+    FailureKind.NOT_JOINABLE: "test_delivery: a rescue in other words",
     FailureKind.UNKNOWN: "test_translate: an exception that nobody knows",
 }
 """What this test cannot provoke by a fault before the answer, and who does."""
