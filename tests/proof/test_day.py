@@ -14,10 +14,10 @@ import pytest
 import spender
 from test_never_overspent import CHANGES, trouble
 
-from orchestrator.cli.rehearsal import practice_models, practice_prices
 from orchestrator.clock import SystemClock
 from orchestrator.config import embedded_path
 from orchestrator.ops.reconcile import Order, reconcile
+from orchestrator.ops.rehearsal import practice_models, practice_prices
 from orchestrator.practice import PracticeServer
 from orchestrator.state.ledger_reconcile import OrphanPolicy
 
