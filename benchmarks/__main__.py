@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("overhead", "budgets", "bookings", "ledger", "failover")
+BENCHMARKS = ("overhead", "budgets", "bookings", "ledger", "failover", "soak")
 
 
 def main() -> int:

@@ -204,6 +204,8 @@ def _serve(loop: asyncio.AbstractEventLoop, at_end: Callable[[], Coroutine[Any, 
         if at_end is not None:
             loop.run_until_complete(at_end())
         loop.run_until_complete(loop.shutdown_asyncgens())
+        # Names are looked up in threads of the loop's own, which would outlive it.
+        loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 
 

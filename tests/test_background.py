@@ -234,3 +234,17 @@ def test_nobody_waits_forever_when_the_loop_is_closed_under_them():
             time.sleep(0.002)
             background.close()
             assert {caller.result(5) for caller in callers} == {"ClosedError"}
+
+
+def test_the_threads_of_the_loop_end_with_it():
+    """A service that makes an orchestrator anew with every reload must not gather threads."""
+    before = set(threading.enumerate())
+    loop = BackgroundLoop("with-an-executor")
+
+    async def work() -> None:
+        await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+
+    loop.run(work())
+    assert set(threading.enumerate()) - before
+    loop.close()
+    assert set(threading.enumerate()) - before == set()

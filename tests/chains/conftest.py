@@ -19,9 +19,9 @@ def script() -> Scripted:
 
 
 @pytest.fixture
-def server(script: Scripted) -> Iterator[PracticeServer]:
+def server(script: Scripted, listed_prices) -> Iterator[PracticeServer]:
     """Practice providers on a loopback port."""
-    with PracticeServer(answerer=script) as running:
+    with PracticeServer(answerer=script, prices=listed_prices) as running:
         yield running
 
 

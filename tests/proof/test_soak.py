@@ -1,0 +1,32 @@
+"""The soak in small: providers flap, and every caller gets a whole answer in time; `make bench` runs it in full."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+KEPT = (
+    "whole answers",
+    "truncated or mixed",
+    "past the deadline",
+    "counters equal their rows",
+    "holds left",
+    "billed within booked",
+    "tasks left",
+)
+"""What must hold at any length; the share of attempts and the memory say something only in full."""
+
+
+@pytest.mark.timeout(240)
+def test_while_providers_flap_every_answer_is_whole_in_time_and_booked():
+    command = [sys.executable, "-m", "benchmarks.soak", "--requests", "400", "--in-flight", "30"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=220, check=False)
+    lines = re.findall(r"^  (ok|MISS) +([a-z ,]+):", ran.stdout, flags=re.MULTILINE)
+    told = {name: verdict for verdict, name in lines}
+    assert {name: told.get(name) for name in KEPT} == dict.fromkeys(KEPT, "ok"), ran.stdout + ran.stderr
+    faulty = re.search(r"([0-9.]+)% of [0-9,]+ attempts faulty", ran.stdout)
+    assert faulty is not None
+    assert float(faulty[1]) > 10, "the faults were not played"
