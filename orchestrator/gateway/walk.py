@@ -57,7 +57,6 @@ REST_MAX_S = 300.0
 CIRCUIT_PATIENCE_S = 15.0
 """So long in all a request that nobody else can serve waits for circuits to let it pass."""
 
-_TURN_MIN_S = 5.0
 _TOGETHER_S = 0.25
 
 MIN_ATTEMPT_S = 0.05
@@ -198,7 +197,7 @@ class Walk:
         limit_s = provider.first_token_timeout_s if self.terms.stream else provider.timeout_s
         if self._place + 1 < len(self._steps):
             # A silent provider must leave time for the next one; a caller in a hurry asks nobody else.
-            limit_s = min(limit_s, max(_TURN_MIN_S, self._left_s() / 2))
+            limit_s = min(limit_s, max(self.terms.profile.min_turn_s, self._left_s() / 2))
         self.allow(limit_s)
         return AttemptLimits(
             max_tokens=attempt.step.candidate.max_tokens,

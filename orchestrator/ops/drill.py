@@ -25,7 +25,6 @@ LATE_S = 0.1
 
 _MAX_TOKENS = 64
 _QUESTION: Message = {"role": "user", "content": "Đơn hàng DH1001 của tôi đang ở đâu?"}
-_EMERGENCY_WORDS = ("emergency model",)
 
 
 class Verdict(StrEnum):
@@ -36,7 +35,7 @@ class Verdict(StrEnum):
     RESCUED = "rescued"
     """A whole answer of another try or another deployment."""
     LAST_RESORT = "last resort"
-    """Something where no provider could answer: the local model."""
+    """Something where no provider could answer: the local model, or an apology."""
     RIGHT_ERROR = "right error"
     """An error, where an answer would have been wrong."""
     FAILED = "failed"
@@ -189,7 +188,9 @@ def _told(error: Exception) -> str:
 def _judge_reply(case: Case, reply: ChatReply) -> tuple[Verdict, str]:
     if case.wants_error:
         return Verdict.FAILED, "an answer, though the request itself was refused"
-    if any(word in (reply.degraded or "") for word in _EMERGENCY_WORDS):
+    if reply.apology:
+        return Verdict.LAST_RESORT, f"an apology with the request's id, degraded: {reply.degraded}"
+    if "emergency model" in (reply.degraded or ""):
         return Verdict.LAST_RESORT, f"the local model's answer, degraded: {reply.degraded}"
     if reply.text != ANSWER:
         return Verdict.FAILED, f"an answer that is not whole: {len(reply.text)} of {len(ANSWER)} characters"
@@ -203,4 +204,5 @@ def _tag(case: Case) -> str:
 
 
 def _deadline_s(config: Config, use_case: str) -> float:
-    return config.settings.retry_profiles[config.settings.use_cases[use_case].profile].deadline_s
+    found = config.settings.use_cases[use_case]
+    return found.deadline_s or config.settings.retry_profiles[found.profile].deadline_s

@@ -12,10 +12,12 @@ from orchestrator.catalog import ProviderKind
 from orchestrator.clock import Clock
 from orchestrator.config import Config, load_config
 from orchestrator.config_file import read_document, written
+from orchestrator.config_settings import RootSettings
 from orchestrator.gateway.local import LocalModel
 from orchestrator.money import NanoUsd
 from orchestrator.ops.rehearsal import PRACTICE_KEY, practice_prices
 from orchestrator.practice import PracticeServer, Scripted
+from orchestrator.settings import Settings
 
 ANSWER = (
     "Đơn hàng của quý khách đã rời kho sáng nay và sẽ được giao trong ngày mai. "
@@ -25,9 +27,6 @@ ANSWER = (
 
 _REQUESTS_KEPT = 100_000
 """More than a drill makes, so that they can be counted."""
-
-_PROVIDER_TIMES = ("timeout_s", "first_token_timeout_s", "stall_timeout_s")
-_PROFILE_TIMES = ("deadline_s", "max_retry_after_s", "retry_delays_s", "fallback_delays_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[St
             )
             provider.update(api_key=PRACTICE_KEY, base_url=server.base_url(provider["kind"]))
             servers[name] = server
-        _hasten(data, speed)
+        _hasten(data, load_config(path, today=today).settings, speed)
         data["ledger"] = {**data.get("ledger", {}), "path": str(home / "ledger.sqlite3")}
         data["cache"] = {**data.get("cache", {}), "enabled": False, "path": str(home / "cache")}
         drilled = home / "config.yaml"
@@ -88,19 +87,27 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[St
         yield Stage(_with_local_model(config, data, today, stack), clock, servers)
 
 
-def _hasten(data: dict[str, Any], speed: float) -> None:
-    for provider in data["providers"].values():
-        if provider["kind"] != ProviderKind.LOCAL.value:
-            _shorten(provider, _PROVIDER_TIMES, speed)
-    for profile in data["retry_profiles"].values():
-        _shorten(profile, _PROFILE_TIMES, speed)
+def _hasten(data: dict[str, Any], settings: RootSettings, speed: float) -> None:
+    """Write every duration that tells how patient a request is, defaults included, `speed` times shorter."""
+    for name, provider in settings.providers.items():
+        if provider.kind is not ProviderKind.LOCAL:
+            data["providers"][name].update(_shortened(provider, speed))
+    for name, profile in settings.retry_profiles.items():
+        data["retry_profiles"][name].update(_shortened(profile, speed))
+    for name, use_case in settings.use_cases.items():
+        if use_case.deadline_s is not None:
+            data["use_cases"][name]["deadline_s"] = use_case.deadline_s / speed
+    data["circuit_breaker"] = _shortened(settings.circuit_breaker, speed) | {
+        name: value for name, value in data.get("circuit_breaker", {}).items() if not name.endswith("_s")
+    }
 
 
-def _shorten(holder: dict[str, Any], names: tuple[str, ...], speed: float) -> None:
-    for name in names:
-        if name in holder:
-            value = holder[name]
-            holder[name] = [one / speed for one in value] if isinstance(value, list) else value / speed
+def _shortened(settings: Settings, speed: float) -> dict[str, Any]:
+    durations = {name: value for name, value in settings.model_dump().items() if name.endswith("_s")}
+    return {
+        name: [one / speed for one in value] if isinstance(value, tuple) else value / speed
+        for name, value in durations.items()
+    }
 
 
 def _with_local_model(config: Config, data: dict[str, Any], today: date, stack: ExitStack) -> Config:

@@ -240,6 +240,8 @@ class RetryProfile(Settings):
     """A Retry-After up to this long is waited for on the same deployment; a longer one means fall back."""
     background: bool = False
     """Nobody waits for the answer: where places are short, requests that somebody waits for go first."""
+    min_turn_s: Seconds = 5.0
+    """While others remain, an attempt takes half of the time that is left, and at least this."""
     max_rate_wait_s: Seconds = 2.0
     """A place of the plan is waited for so long when its provider's minute is full; then the next is asked."""
 
