@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
+from typing import TypeVar
 
 import orjson
 
@@ -49,6 +50,8 @@ from orchestrator.state.ledger_idempotency import (
 )
 
 logger = logging.getLogger("orchestrator.idempotency")
+
+T = TypeVar("T")
 
 Ask = Callable[[], Awaitable[ChatReply]]
 
@@ -118,9 +121,9 @@ class Idempotency:
     async def _first(self, turn: Turn, claim: KeyClaim, ask: Ask) -> ChatReply:
         """Claim the key and ask, or return the stored reply of whoever had it before."""
         self._kept.check()
-        self._sweep_now_and_then()
+        await self._in_time(turn, self._sweep_now_and_then())
         died: KeyHolder | None = None
-        while (holder := claim_key(self._ledger, claim)) is not None:
+        while (holder := await self._in_time(turn, claim_key(self._ledger, claim))) is not None:
             if holder.is_expired(self._clock.now()):
                 self._kept.drop(holder.operation_id)
             else:
@@ -131,7 +134,7 @@ class Idempotency:
                     await self._wait(turn, holder)
                     continue
                 died = holder
-            if take_over(self._ledger, claim, over=holder):
+            if await self._in_time(turn, take_over(self._ledger, claim, over=holder)):
                 break
         return await self._ask_and_keep(claim, ask, died)
 
@@ -150,6 +153,14 @@ class Idempotency:
         if reply is not None and holder.state is KeyState.RUNNING:
             self._finish(claim, holder.operation_id)
         return reply
+
+    async def _in_time(self, turn: Turn, work: Awaitable[T]) -> T:
+        """Wait for the ledger no longer than the caller has; what is cancelled meanwhile has changed nothing."""
+        try:
+            async with asyncio.timeout(self._left_s(turn)):
+                return await work
+        except TimeoutError:
+            raise _too_busy(turn) from None
 
     async def _wait(self, turn: Turn, holder: KeyHolder) -> None:
         left_s = self._left_s(turn)
@@ -190,16 +201,16 @@ class Idempotency:
             # It follows with the next transaction, before anybody can claim the key here.
             logger.error("the claim of an idempotency key is late: request=%s: %s", operation_id, exc)  # noqa: TRY400
 
-    def _sweep_now_and_then(self) -> None:
+    async def _sweep_now_and_then(self) -> None:
         """Forget the keys and replies whose time is over, replies first: none is ever without its key."""
         self._claims += 1
         if self._claims % _CLAIMS_BETWEEN_SWEEPS != 1:
             return
-        over = expired_keys(self._ledger, now=self._clock.now(), keep_s=self._keep_s)
+        over = await expired_keys(self._ledger, now=self._clock.now(), keep_s=self._keep_s)
         for one in over:
             self._kept.drop(one.operation_id)
         if over:
-            forget_keys(self._ledger, over)
+            await forget_keys(self._ledger, over)
 
     def _told(self, turn: Turn, reply: ChatReply, emit: Emit | None) -> ChatReply:
         told = replies.replayed(reply, latency_s=self._clock.monotonic_s() - turn.started_s)
@@ -242,6 +253,15 @@ def _lost(holder: KeyHolder) -> ReplyLostError:
         "damaged; nothing was sent. Use another key to ask anew, which is charged anew"
     )
     error.request_id = holder.operation_id
+    return error
+
+
+def _too_busy(turn: Turn) -> DeadlineExceededError:
+    error = DeadlineExceededError(
+        f"the ledger was busy for all of {turn.deadline_s:g} s, so the idempotency key was not claimed and nothing "
+        "was sent; ask again with the same key, or allow more with deadline_s"
+    )
+    error.request_id = turn.operation_id
     return error
 
 
