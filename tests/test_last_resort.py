@@ -141,6 +141,27 @@ def test_the_older_answer_comes_before_the_emergency_model(
         orchestrator.complete("Câu khác")
 
 
+def test_the_emergency_model_finishes_a_stream_that_no_older_answer_can_replace(
+    make_orchestrator, clock, practice: PracticeServer
+) -> None:
+    """Words that were read cannot be taken back for an older answer; the emergency model may go on with them."""
+    orchestrator = make_orchestrator(
+        {
+            "local_model": {"base_url": practice.base_url("openai")},
+            "retry_profiles": {"interactive": {"retry_on": []}},
+        },
+        clock=clock,
+    )
+    orchestrator.complete(QUESTION)
+    clock.advance(2 * HOUR_S)
+    practice.faults.add(Fault.parse("openrouter:cut_stream=12,times=1"))
+    for others in ("openrouter:status=503", "google:status=503", "openai:status=503,model=gpt-6.1-sol"):
+        practice.faults.add(Fault.parse(others))
+    stream = orchestrator.stream(QUESTION)
+    assert "".join(delta.text for delta in stream) == stream.reply.text
+    assert stream.reply.deployment == LOCAL
+
+
 @pytest.mark.live
 def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may_not(
     make_orchestrator, practice: PracticeServer
