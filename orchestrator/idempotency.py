@@ -12,7 +12,6 @@ A repetition is the same request, so it leaves no row of its own in the ledger.
 
 import asyncio
 import logging
-import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -95,8 +94,7 @@ class Idempotency:
             StateError: claims or replies cannot be kept; nothing was sent.
         """
         claim = self._claim_of(turn)
-        # With the process: a forked child must not join what runs on its parent's loop.
-        name = orjson.dumps((os.getpid(), claim.tenant, claim.key, claim.request_hash)).decode()
+        name = orjson.dumps((claim.tenant, claim.key, claim.request_hash)).decode()
         while True:
             # Whoever asks has the deadline in its own work; whoever joins may have less patience than that.
             patience_s = self._left_s(turn) if self._flights.is_running(name) else None
