@@ -102,7 +102,7 @@ class Idempotency:
                 async with asyncio.timeout(patience_s):
                     reply, joined = await self._flights.do(name, lambda: self._first(turn, claim, ask))
             except TimeoutError:
-                raise _still_running(turn, None) from None
+                raise _still_running(turn, turn.operation_id) from None
             except LeaderFailedError as exc:
                 failed = exc.__cause__
             else:
@@ -263,7 +263,7 @@ def _too_busy(turn: Turn) -> DeadlineExceededError:
     return error
 
 
-def _still_running(turn: Turn, operation_id: str | None) -> DeadlineExceededError:
+def _still_running(turn: Turn, operation_id: str) -> DeadlineExceededError:
     error = DeadlineExceededError(
         f"the request of this idempotency key is still under way after {turn.deadline_s:g} s; "
         "ask again with the same key, or allow more with deadline_s"

@@ -1,5 +1,6 @@
 """When nobody answers: an older answer that says so, the emergency model, an apology; in this order."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -225,6 +226,25 @@ def test_a_late_answer_is_an_apology_too(make_orchestrator, practice: PracticeSe
     with pytest.raises(DeadlineExceededError) as caught:
         orchestrator.complete(QUESTION, deadline_s=0.5)
     assert caught.value.cost_nusd > 0
+
+
+async def test_an_apology_to_who_joined_a_key_names_a_request(
+    make_orchestrator, practice: PracticeServer
+) -> None:
+    """Its own end is told by nobody else, so it has the id of its own request."""
+    orchestrator = make_orchestrator(NO_LOCAL)
+    orchestrator.warm_up()
+    practice.faults.add(Fault.parse("*:silence"))
+    wanted = {"idempotency_key": "order-17", "graceful": True}
+    first = asyncio.create_task(orchestrator.acomplete(QUESTION, deadline_s=30, **wanted))
+    while orchestrator.load().in_flight == 0:  # noqa: ASYNC110 -- it changes on another loop
+        await asyncio.sleep(0.001)
+    joined = await orchestrator.acomplete(QUESTION, deadline_s=0.3, **wanted)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert joined.apology
+    assert joined.request_id
+    assert joined.request_id in joined.text
 
 
 def test_what_is_the_callers_own_is_no_outage(make, practice: PracticeServer) -> None:
