@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import CacheUse, Orchestrator
-from orchestrator.errors import DeadlineExceededError, UnavailableError
+from orchestrator.errors import DeadlineExceededError, LedgerError, UnavailableError
 from orchestrator.practice import Fault, PracticeServer
 from orchestrator.state.admission import Load
 
@@ -229,6 +229,23 @@ def test_an_answer_does_not_wait_for_a_locked_ledger_and_is_booked_when_it_is_fr
         assert time.monotonic() < until_s, "it is written without another request's help"
         threading.Event().wait(0.01)
     assert next(one.spent for one in ready.standings() if one.scope == "all") == before + reply.cost_nusd
+
+
+@pytest.mark.live
+def test_closing_over_a_locked_ledger_says_so_and_leaves_no_process_behind(make_config) -> None:
+    """What is owed cannot be written; the local model's process must end all the same."""
+    orchestrator = Orchestrator(make_config({"ledger": {"lock_timeout_s": 0.2}}))
+    orchestrator.warm_up()
+    orchestrator._loop.run(orchestrator._local_model.base_url())
+    server = orchestrator._local_model._server
+    assert server is not None
+    with locked(orchestrator):
+        with pytest.raises(LedgerError):
+            orchestrator._state.ledger._file.write_or_owe(lambda connection: connection.execute("SELECT 1"))
+        with pytest.raises(LedgerError):
+            orchestrator.close()
+    assert not server.is_alive()
+    orchestrator.close()
 
 
 def test_loading_counts_too(make_orchestrator, record_property) -> None:
