@@ -9,7 +9,7 @@ import logging
 import math
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -236,12 +236,18 @@ class Orchestrator:
         self._loop.run(self._state.ledger.aopen())
 
     def close(self) -> None:
-        """Cancel what runs, book it, and close everything. Closing twice does nothing."""
+        """Cancel what runs, book it, and close everything. Closing twice does nothing.
+
+        Raises:
+            LedgerError: bookings that were owed cannot be written; their holds stay counted. All is closed.
+        """
         if self._watch is not None:
             self._watch.close()
-        self._finalizer()
-        self._core.cache.close()
-        self._keyed.close()
+        try:
+            self._finalizer()
+        finally:
+            self._core.cache.close()
+            self._keyed.close()
 
     def __enter__(self) -> Self:
         """Return the orchestrator."""
@@ -489,5 +495,5 @@ class Orchestrator:
 
 def _close(loop: BackgroundLoop, ledger: Ledger, local_model: LocalModel) -> None:
     loop.close()
-    ledger.close()
-    local_model.close()
+    with closing(local_model):
+        ledger.close()

@@ -12,12 +12,12 @@ A repetition is the same request, so it leaves no row of its own in the ledger.
 
 import asyncio
 import logging
-import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
+from typing import TypeVar
 
 import orjson
 
@@ -49,6 +49,8 @@ from orchestrator.state.ledger_idempotency import (
 )
 
 logger = logging.getLogger("orchestrator.idempotency")
+
+T = TypeVar("T")
 
 Ask = Callable[[], Awaitable[ChatReply]]
 
@@ -92,8 +94,7 @@ class Idempotency:
             StateError: claims or replies cannot be kept; nothing was sent.
         """
         claim = self._claim_of(turn)
-        # With the process: a forked child must not join what runs on its parent's loop.
-        name = orjson.dumps((os.getpid(), claim.tenant, claim.key, claim.request_hash)).decode()
+        name = orjson.dumps((claim.tenant, claim.key, claim.request_hash)).decode()
         while True:
             # Whoever asks has the deadline in its own work; whoever joins may have less patience than that.
             patience_s = self._left_s(turn) if self._flights.is_running(name) else None
@@ -101,7 +102,7 @@ class Idempotency:
                 async with asyncio.timeout(patience_s):
                     reply, joined = await self._flights.do(name, lambda: self._first(turn, claim, ask))
             except TimeoutError:
-                raise _still_running(turn, None) from None
+                raise _still_running(turn, turn.operation_id) from None
             except LeaderFailedError as exc:
                 failed = exc.__cause__
             else:
@@ -118,9 +119,9 @@ class Idempotency:
     async def _first(self, turn: Turn, claim: KeyClaim, ask: Ask) -> ChatReply:
         """Claim the key and ask, or return the stored reply of whoever had it before."""
         self._kept.check()
-        self._sweep_now_and_then()
+        await self._in_time(turn, self._sweep_now_and_then())
         died: KeyHolder | None = None
-        while (holder := claim_key(self._ledger, claim)) is not None:
+        while (holder := await self._in_time(turn, claim_key(self._ledger, claim))) is not None:
             if holder.is_expired(self._clock.now()):
                 self._kept.drop(holder.operation_id)
             else:
@@ -131,7 +132,7 @@ class Idempotency:
                     await self._wait(turn, holder)
                     continue
                 died = holder
-            if take_over(self._ledger, claim, over=holder):
+            if await self._in_time(turn, take_over(self._ledger, claim, over=holder)):
                 break
         return await self._ask_and_keep(claim, ask, died)
 
@@ -150,6 +151,14 @@ class Idempotency:
         if reply is not None and holder.state is KeyState.RUNNING:
             self._finish(claim, holder.operation_id)
         return reply
+
+    async def _in_time(self, turn: Turn, work: Awaitable[T]) -> T:
+        """Wait for the ledger no longer than the caller has; what is cancelled meanwhile has changed nothing."""
+        try:
+            async with asyncio.timeout(self._left_s(turn)):
+                return await work
+        except TimeoutError:
+            raise _too_busy(turn) from None
 
     async def _wait(self, turn: Turn, holder: KeyHolder) -> None:
         left_s = self._left_s(turn)
@@ -190,16 +199,16 @@ class Idempotency:
             # It follows with the next transaction, before anybody can claim the key here.
             logger.error("the claim of an idempotency key is late: request=%s: %s", operation_id, exc)  # noqa: TRY400
 
-    def _sweep_now_and_then(self) -> None:
+    async def _sweep_now_and_then(self) -> None:
         """Forget the keys and replies whose time is over, replies first: none is ever without its key."""
         self._claims += 1
         if self._claims % _CLAIMS_BETWEEN_SWEEPS != 1:
             return
-        over = expired_keys(self._ledger, now=self._clock.now(), keep_s=self._keep_s)
+        over = await expired_keys(self._ledger, now=self._clock.now(), keep_s=self._keep_s)
         for one in over:
             self._kept.drop(one.operation_id)
         if over:
-            forget_keys(self._ledger, over)
+            await forget_keys(self._ledger, over)
 
     def _told(self, turn: Turn, reply: ChatReply, emit: Emit | None) -> ChatReply:
         told = replies.replayed(reply, latency_s=self._clock.monotonic_s() - turn.started_s)
@@ -245,7 +254,16 @@ def _lost(holder: KeyHolder) -> ReplyLostError:
     return error
 
 
-def _still_running(turn: Turn, operation_id: str | None) -> DeadlineExceededError:
+def _too_busy(turn: Turn) -> DeadlineExceededError:
+    error = DeadlineExceededError(
+        f"the ledger was busy for all of {turn.deadline_s:g} s, so the idempotency key was not claimed and nothing "
+        "was sent; ask again with the same key, or allow more with deadline_s"
+    )
+    error.request_id = turn.operation_id
+    return error
+
+
+def _still_running(turn: Turn, operation_id: str) -> DeadlineExceededError:
     error = DeadlineExceededError(
         f"the request of this idempotency key is still under way after {turn.deadline_s:g} s; "
         "ask again with the same key, or allow more with deadline_s"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import CacheUse, Orchestrator
-from orchestrator.errors import DeadlineExceededError, UnavailableError
+from orchestrator.errors import DeadlineExceededError, LedgerError, UnavailableError
 from orchestrator.practice import Fault, PracticeServer
 from orchestrator.state.admission import Load
 
@@ -159,6 +159,54 @@ async def test_a_locked_ledger_stalls_nobody_else(ready: Orchestrator) -> None:
     assert all(reply.text for reply in replies)
 
 
+def test_a_locked_ledger_holds_no_key_beyond_its_requests_deadline(
+    ready: Orchestrator, practice: PracticeServer, record_property
+) -> None:
+    """The claim of an idempotency key waits no longer than its request, and leaves nothing behind."""
+    wanted = {"idempotency_key": "order-17", "cache": CacheUse.OFF}
+    sent = practice.bill.count()
+    with locked(ready), in_time(record_property), pytest.raises(DeadlineExceededError) as caught:
+        ready.complete("Câu mới", deadline_s=DEADLINE_S, **wanted)
+    assert caught.value.request_id
+    assert practice.bill.count() == sent
+    assert ready.complete("Câu mới", deadline_s=20, **wanted).cached == "miss"
+
+
+async def test_a_key_that_waits_for_a_locked_ledger_stalls_nobody_else(ready: Orchestrator) -> None:
+    """While keys wait to be claimed, a cache hit is answered and the loop turns."""
+    ready.complete("Giờ mở cửa?")
+    with locked(ready):
+        waiting = [
+            asyncio.create_task(ready.acomplete(f"Câu {number}", deadline_s=4, idempotency_key=f"k{number}"))
+            for number in range(20)
+        ]
+        await asyncio.sleep(0.2)
+        began_s = time.monotonic()
+        assert (await ready.acomplete("Giờ mở cửa?")).cached == "hit"
+        hit_s = time.monotonic() - began_s
+        assert not any(task.done() for task in waiting)
+    assert hit_s < LATE_MAX_S
+    replies = await asyncio.gather(*waiting)
+    assert all(reply.text for reply in replies)
+
+
+async def test_a_key_is_freed_or_finished_without_stalling_anybody(
+    ready: Orchestrator, practice: PracticeServer
+) -> None:
+    """Locked between claim and answer: the answer comes at once, and the key says so once it can."""
+    practice.faults.add(Fault.parse("*:slow_first_token,delay_s=0.4"))
+    wanted = {"cache": CacheUse.OFF, "deadline_s": 20, "idempotency_key": "order-17"}
+    asked = asyncio.create_task(ready.acomplete("Câu mới", **wanted))
+    while ready.load() != Load(1, 0):  # noqa: ASYNC110 -- as above
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.2)
+    with locked(ready):
+        began_s = time.monotonic()
+        first = await asked
+        assert time.monotonic() - began_s < LATE_MAX_S
+    assert (await ready.acomplete("Câu mới", **wanted)).request_id == first.request_id
+
+
 def test_an_answer_does_not_wait_for_a_locked_ledger_and_is_booked_when_it_is_free(
     ready: Orchestrator, practice: PracticeServer
 ) -> None:
@@ -181,6 +229,23 @@ def test_an_answer_does_not_wait_for_a_locked_ledger_and_is_booked_when_it_is_fr
         assert time.monotonic() < until_s, "it is written without another request's help"
         threading.Event().wait(0.01)
     assert next(one.spent for one in ready.standings() if one.scope == "all") == before + reply.cost_nusd
+
+
+@pytest.mark.live
+def test_closing_over_a_locked_ledger_says_so_and_leaves_no_process_behind(make_config) -> None:
+    """What is owed cannot be written; the local model's process must end all the same."""
+    orchestrator = Orchestrator(make_config({"ledger": {"lock_timeout_s": 0.2}}))
+    orchestrator.warm_up()
+    orchestrator._loop.run(orchestrator._local_model.base_url())
+    server = orchestrator._local_model._server
+    assert server is not None
+    with locked(orchestrator):
+        with pytest.raises(LedgerError):
+            orchestrator._state.ledger._file.write_or_owe(lambda connection: connection.execute("SELECT 1"))
+        with pytest.raises(LedgerError):
+            orchestrator.close()
+    assert not server.is_alive()
+    orchestrator.close()
 
 
 def test_loading_counts_too(make_orchestrator, record_property) -> None:

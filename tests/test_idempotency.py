@@ -456,7 +456,7 @@ def test_what_was_waited_for_another_process_is_taken_off_the_deadline(
 
 def test_a_stream_that_is_left_frees_its_key(practised: Orchestrator, practice: PracticeServer) -> None:
     """What arrived is booked; nobody has the whole reply, so the next caller asks."""
-    practice.faults.add(Fault.parse("openrouter:stall_stream=1,times=1"))
+    practice.faults.add(Fault.parse("openrouter:stall_stream=6,times=1"))
     with practised.stream("Xin chào", idempotency_key=KEY, cache="off") as stream:
         next(iter(stream))
     left_nusd, held_nusd = spent(practised)

@@ -1,5 +1,6 @@
 """When nobody answers: an older answer that says so, the emergency model, an apology; in this order."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -141,6 +142,27 @@ def test_the_older_answer_comes_before_the_emergency_model(
         orchestrator.complete("Câu khác")
 
 
+def test_the_emergency_model_finishes_a_stream_that_no_older_answer_can_replace(
+    make_orchestrator, clock, practice: PracticeServer
+) -> None:
+    """Words that were read cannot be taken back for an older answer; the emergency model may go on with them."""
+    orchestrator = make_orchestrator(
+        {
+            "local_model": {"base_url": practice.base_url("openai")},
+            "retry_profiles": {"interactive": {"retry_on": []}},
+        },
+        clock=clock,
+    )
+    orchestrator.complete(QUESTION)
+    clock.advance(2 * HOUR_S)
+    practice.faults.add(Fault.parse("openrouter:cut_stream=12,times=1"))
+    for others in ("openrouter:status=503", "google:status=503", "openai:status=503,model=gpt-6.1-sol"):
+        practice.faults.add(Fault.parse(others))
+    stream = orchestrator.stream(QUESTION)
+    assert "".join(delta.text for delta in stream) == stream.reply.text
+    assert stream.reply.deployment == LOCAL
+
+
 @pytest.mark.live
 def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may_not(
     make_orchestrator, practice: PracticeServer
@@ -204,6 +226,25 @@ def test_a_late_answer_is_an_apology_too(make_orchestrator, practice: PracticeSe
     with pytest.raises(DeadlineExceededError) as caught:
         orchestrator.complete(QUESTION, deadline_s=0.5)
     assert caught.value.cost_nusd > 0
+
+
+async def test_an_apology_to_who_joined_a_key_names_a_request(
+    make_orchestrator, practice: PracticeServer
+) -> None:
+    """Its own end is told by nobody else, so it has the id of its own request."""
+    orchestrator = make_orchestrator(NO_LOCAL)
+    orchestrator.warm_up()
+    practice.faults.add(Fault.parse("*:silence"))
+    wanted = {"idempotency_key": "order-17", "graceful": True}
+    first = asyncio.create_task(orchestrator.acomplete(QUESTION, deadline_s=30, **wanted))
+    while orchestrator.load().in_flight == 0:  # noqa: ASYNC110 -- it changes on another loop
+        await asyncio.sleep(0.001)
+    joined = await orchestrator.acomplete(QUESTION, deadline_s=0.3, **wanted)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert joined.apology
+    assert joined.request_id
+    assert joined.request_id in joined.text
 
 
 def test_what_is_the_callers_own_is_no_outage(make, practice: PracticeServer) -> None:

@@ -1,7 +1,10 @@
 """More requests than this process takes on: fair for every tenant, clear for whoever is refused, nothing lost."""
 
 import asyncio
+import os
 import sqlite3
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -123,3 +126,28 @@ async def test_a_stream_has_its_place_until_it_ends(make_orchestrator, practice:
             break
     assert orchestrator.load() == Load(0, 0)
     assert (await orchestrator.acomplete("Xin chào", deadline_s=20)).text
+
+
+@pytest.mark.parametrize("prompt", ["Câu khác", "Xin chào"], ids=["a place", "a shared call"])
+def test_a_forked_child_waits_for_nothing_that_its_parent_has_under_way(
+    make_orchestrator, practice: PracticeServer, prompt: str
+) -> None:
+    """Neither for the one place that the parent has taken, nor for the call that it would share."""
+    orchestrator = make_orchestrator({"overload": {"in_flight": 1}, "local_model": {"enabled": False}})
+    orchestrator.warm_up()
+    practice.faults.add(Fault.parse("*:slow_first_token,delay_s=3,times=1"))
+    parent = threading.Thread(target=orchestrator.complete, args=("Xin chào",))
+    parent.start()
+    while orchestrator.load() != Load(1, 0):
+        time.sleep(0.001)
+    child = os.fork()
+    if child == 0:
+        ended = 1
+        try:
+            ended = 0 if orchestrator.complete(prompt, deadline_s=30).cached == "miss" else 2
+        finally:
+            os._exit(ended)
+    _, status = os.waitpid(child, 0)
+    parent.join()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert orchestrator.load() == Load(0, 0)

@@ -4,6 +4,7 @@ LiteLLM says `finish_reason="stop"` of cut, empty and HTML answers, and provider
 with an error in it. So the shape is checked here: an answer has text or tool calls, or it is none.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,19 +96,27 @@ def check_whole(answer: Answer) -> None:
 
 def read_usage(usage: Any) -> Usage:
     """Return the tokens a provider counted; an estimated, empty usage where it did not say."""
-    counted = (_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
-    # LiteLLM writes zeros for a provider that said nothing, and a count may be nonsense.
-    if usage is None or sum(counted) <= 0 or min(counted) < 0 or max(counted) > TOKENS_MAX:
-        return Usage(estimated=True)
     prompt_details = getattr(usage, "prompt_tokens_details", None)
     completion_details = getattr(usage, "completion_tokens_details", None)
-    return Usage(
+    found = Usage(
         input_tokens=_count(usage, "prompt_tokens"),
         output_tokens=_count(usage, "completion_tokens"),
         cached_input_tokens=_count(prompt_details, "cached_tokens"),
         cache_write_tokens=_count(usage, "cache_creation_input_tokens"),
         reasoning_tokens=_count(completion_details, "reasoning_tokens"),
     )
+    counts = (
+        found.input_tokens,
+        found.output_tokens,
+        found.cached_input_tokens,
+        found.cache_write_tokens,
+        found.reasoning_tokens,
+    )
+    # LiteLLM writes zeros for a provider that said nothing, and a count may be nonsense, which no ledger can hold.
+    nothing = found.input_tokens + found.output_tokens <= 0
+    if usage is None or nothing or min(counts) < 0 or max(counts) > TOKENS_MAX:
+        return Usage(estimated=True)
+    return found
 
 
 def read_cost(usage: Any) -> NanoUsd | None:
@@ -217,6 +226,8 @@ def _tool_call(call: Any, place: int) -> ToolCall:
 
 def _count(holder: Any, name: str) -> int:
     value = holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+    if isinstance(value, float) and not math.isfinite(value):
+        return 0
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
 
 

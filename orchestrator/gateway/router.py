@@ -223,13 +223,10 @@ def _load_litellm() -> Any:
 
 _NEEDED_LATER = (
     "openai.resources",
-    "fastapi.exceptions",
     "anyio._backends._asyncio",
-    "litellm.litellm_core_utils.default_encoding",
     "litellm.litellm_core_utils.streaming_chunk_builder_utils",
     "litellm.llms.vertex_ai.context_caching.vertex_ai_context_caching",
     "litellm.proxy.guardrails.exception_utils",
-    "litellm.proxy.openai_files_endpoints.common_utils",
 )
 """What LiteLLM imports with its first request to OpenAI or Google, its first stream and its first failure.
 

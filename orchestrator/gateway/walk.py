@@ -344,7 +344,9 @@ class Walk:
         if self._refusal is not None and step.deployment.model.tier is Tier.EMERGENCY:
             # A poor answer is better than none in an outage; a spent budget is no outage.
             return self._skip(step, "kept for outages, and this is a spent budget")
-        if self.terms.spare_emergency and step.deployment.model.tier is Tier.EMERGENCY:
+        # Of what was begun the reader has words that no older answer can take back.
+        spare_emergency = self.terms.spare_emergency and not self._goes_on
+        if spare_emergency and step.deployment.model.tier is Tier.EMERGENCY:
             return self._skip(step, "an older answer in the cache comes before the emergency model")
         delay_s *= 1 + random.uniform(0, self.terms.profile.jitter)  # noqa: S311 -- no secret
         if self._left_s() - delay_s < MIN_ATTEMPT_S:

@@ -35,7 +35,7 @@ class Verdict(StrEnum):
     RESCUED = "rescued"
     """A whole answer of another try or another deployment."""
     LAST_RESORT = "last resort"
-    """Something where no provider could answer: the local model, or an apology."""
+    """Something where no provider could answer: the local model, or an apology to those who want it."""
     RIGHT_ERROR = "right error"
     """An error, where an answer would have been wrong."""
     FAILED = "failed"
@@ -189,7 +189,9 @@ def _judge_reply(case: Case, reply: ChatReply) -> tuple[Verdict, str]:
     if case.wants_error:
         return Verdict.FAILED, "an answer, though the request itself was refused"
     if reply.apology:
-        return Verdict.LAST_RESORT, f"an apology with the request's id, degraded: {reply.degraded}"
+        nobody_could = case.kind == "providers"
+        told = "an apology" if nobody_could else "an apology, though somebody could have answered"
+        return (Verdict.LAST_RESORT if nobody_could else Verdict.FAILED), f"{told}: {reply.degraded}"
     if "emergency model" in (reply.degraded or ""):
         return Verdict.LAST_RESORT, f"the local model's answer, degraded: {reply.degraded}"
     if reply.text != ANSWER:

@@ -24,6 +24,7 @@ from pydantic import PositiveInt
 from orchestrator.clock import Clock
 from orchestrator.errors import OverloadedError
 from orchestrator.settings import Settings, Share
+from orchestrator.state.forking import forget_in_child
 
 _ENOUGH_SAMPLES = 20
 _NEWEST_COUNTS = 0.1
@@ -88,11 +89,17 @@ class Admission:
         self._samples = 0
         self._mean_s = 0.0
         """How long a request has its place, on average of late."""
+        forget_in_child(self)
 
     @property
     def load(self) -> Load:
         """Return how many requests are under way, and how many wait."""
         return Load(self._in_flight, self._waiting)
+
+    def begin_anew(self) -> None:
+        """Free every place, in a forked child: whoever has one is in its parent."""
+        self._tenants = {}
+        self._in_flight = self._in_background = self._waiting = 0
 
     def adopt(self, settings: OverloadSettings) -> None:
         """Use changed settings from the next free place on; nobody is thrown out."""

@@ -26,6 +26,7 @@ from pydantic import PositiveInt
 
 from orchestrator.calls import ChatRequest
 from orchestrator.settings import Seconds, Settings
+from orchestrator.state.forking import forget_in_child
 
 logger = logging.getLogger("orchestrator.cache")
 
@@ -211,6 +212,11 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         """Start with nothing running."""
         self._running: dict[str, tuple[asyncio.Task[T], list[int]]] = {}
+        forget_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Join nobody, in a forked child: what runs is on its parent's loop."""
+        self._running = {}
 
     def is_running(self, key: str) -> bool:
         """Return whether whoever asks now would join somebody's work."""

@@ -1,8 +1,11 @@
-"""What happens to open files when the process forks: they are closed first, and opened again by whoever needs them.
+"""What happens when the process forks: files are closed first, and the child forgets what only its parent has under way.
 
 An SQLite file must not be open across a fork. The child would inherit SQLite's belief in locks that only
 the parent holds; a parent that closes then, alone by its own count, deletes the write-ahead log under
 the child, and what the child has booked is lost.
+
+And what runs on the parent's event loop never ends in the child: places it has taken would never be free
+there, and whoever joined it would wait in vain.
 """
 
 import os
@@ -22,6 +25,15 @@ class Forkable(Protocol):
         ...
 
 
+class Inherited(Protocol):
+    """Something that counts or names what is under way."""
+
+    def begin_anew(self) -> None:
+        """Forget, in a child, what is under way in its parent."""
+        ...
+
+
+_inherited: "weakref.WeakSet[Inherited]" = weakref.WeakSet()
 _watched: "weakref.WeakSet[Forkable]" = weakref.WeakSet()
 _still: list[Forkable] = []
 
@@ -29,6 +41,11 @@ _still: list[Forkable] = []
 def hold_still(thing: Forkable) -> None:
     """Have `thing` hold still at every fork, for as long as it lives."""
     _watched.add(thing)
+
+
+def forget_in_child(thing: Inherited) -> None:
+    """Have `thing` begin anew in every forked child, for as long as it lives."""
+    _inherited.add(thing)
 
 
 def _before() -> None:
@@ -42,5 +59,11 @@ def _after() -> None:
         _still.pop().after_fork()
 
 
+def _after_in_child() -> None:
+    _after()
+    for thing in tuple(_inherited):
+        thing.begin_anew()
+
+
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
+    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after_in_child)

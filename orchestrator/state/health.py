@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from orchestrator.clock import Clock
 from orchestrator.policy.failures import Blame
 from orchestrator.state.circuit import Circuit, CircuitSettings, CircuitState
+from orchestrator.state.forking import forget_in_child
 
 _REMEMBERED_OUTCOMES = 256
 _REMEMBERED_LATENCIES = 32
@@ -71,6 +72,14 @@ class Health:
         self._clock = clock
         self._records: dict[str, _Record] = {}
         self._providers: dict[str, _ProviderRecord] = {}
+        forget_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Take every probe back, in a forked child: it is its parent's, and never reports back here."""
+        for record in self._records.values():
+            record.circuit.leave()
+        for host in self._providers.values():
+            host.circuit.leave()
 
     def adopt(self, settings: CircuitSettings) -> None:
         """Use changed settings from now on; what was seen stays."""

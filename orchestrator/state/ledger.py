@@ -239,13 +239,21 @@ class Ledger:
         """
         return self._file.write(work)
 
-    def transact_or_owe(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        """Do `work` in one transaction; what cannot be written now is written before the next one.
+    async def atransact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` as `transact` does; while another process holds the file, the event loop does other work.
 
         Raises:
-            LedgerError: it could not be written yet.
+            LedgerError: as `transact`.
         """
-        self._file.write_or_owe(work)
+        return await self._file.awrite(work)
+
+    def transact_soon(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Do `work` in one transaction, on an event loop: if not at once, then when it can be.
+
+        Raises:
+            LedgerError: it is not written yet.
+        """
+        self._file.write_or_owe(work, soon=True)
 
     def close(self) -> None:
         """Write what is owed and close the file."""

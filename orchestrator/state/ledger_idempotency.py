@@ -5,7 +5,7 @@
     finish_key  the reply is stored: the key stays with its request for the time that is configured
     free_key    the request failed: the next caller may try
 
-A key belongs to a tenant. What is stored of a request is a hash; its reply lies elsewhere
+They run on an event loop, and hold it up for nobody who has the file. A key belongs to a tenant. What is stored of a request is a hash; its reply lies elsewhere
 (`state.kept_replies`), under the id of the operation.
 """
 
@@ -92,7 +92,7 @@ class ExpiredKey:
     operation_id: str
 
 
-def claim_key(ledger: Ledger, claim: KeyClaim) -> KeyHolder | None:
+async def claim_key(ledger: Ledger, claim: KeyClaim) -> KeyHolder | None:
     """Take a key for a request: None when it is taken now, else who has it; an expired holder has it too.
 
     Raises:
@@ -109,40 +109,40 @@ def claim_key(ledger: Ledger, claim: KeyClaim) -> KeyHolder | None:
         ).fetchone()
         return KeyHolder(request_hash, operation_id, whose, KeyState(state), datetime.fromisoformat(until))
 
-    return ledger.transact(work)
+    return await ledger.atransact(work)
 
 
-def take_over(ledger: Ledger, claim: KeyClaim, *, over: KeyHolder) -> bool:
+async def take_over(ledger: Ledger, claim: KeyClaim, *, over: KeyHolder) -> bool:
     """Give a key to a request in the place of `over`; False when `over` ended, or somebody else was faster.
 
     Raises:
         LedgerError: the file cannot be written; nothing was claimed.
     """
     values = (*_values(claim, own_process()), claim.tenant, claim.key, over.operation_id, over.state.value)
-    return ledger.transact(lambda connection: connection.execute(_TAKE_OVER, values).rowcount == 1)
+    return await ledger.atransact(lambda connection: connection.execute(_TAKE_OVER, values).rowcount == 1)
 
 
 def finish_key(ledger: Ledger, claim: KeyClaim, *, operation_id: str, until: datetime) -> None:
     """Say that the reply of `operation_id` is stored; doing it twice, or too late, changes nothing.
 
     Raises:
-        LedgerError: it could not be written yet; it is written before the next transaction.
+        LedgerError: it is not written yet; it is as soon as it can, and before the next transaction.
     """
     values = (_text(until), claim.tenant, claim.key, operation_id)
-    ledger.transact_or_owe(lambda connection: connection.execute(_FINISH, values))
+    ledger.transact_soon(lambda connection: connection.execute(_FINISH, values))
 
 
 def free_key(ledger: Ledger, claim: KeyClaim) -> None:
     """Let the next caller try: this request failed. A key that another request has by now stays its own.
 
     Raises:
-        LedgerError: it could not be written yet; it is written before the next transaction.
+        LedgerError: it is not written yet; it is as soon as it can, and before the next transaction.
     """
     values = (claim.tenant, claim.key, claim.operation_id)
-    ledger.transact_or_owe(lambda connection: connection.execute(_FREE, values))
+    ledger.transact_soon(lambda connection: connection.execute(_FREE, values))
 
 
-def expired_keys(ledger: Ledger, *, now: datetime, keep_s: float) -> tuple[ExpiredKey, ...]:
+async def expired_keys(ledger: Ledger, *, now: datetime, keep_s: float) -> tuple[ExpiredKey, ...]:
     """Return keys whose time is over, five hundred at most, and those whose request never came back in it.
 
     Raises:
@@ -153,18 +153,18 @@ def expired_keys(ledger: Ledger, *, now: datetime, keep_s: float) -> tuple[Expir
         "abandoned": _text(now - timedelta(seconds=keep_s)),
         "most": _SWEPT_AT_ONCE,
     }
-    rows = ledger.transact(lambda connection: connection.execute(_OVER, given).fetchall())
+    rows = await ledger.atransact(lambda connection: connection.execute(_OVER, given).fetchall())
     return tuple(ExpiredKey(*row) for row in rows)
 
 
-def forget_keys(ledger: Ledger, keys: Sequence[ExpiredKey]) -> None:
+async def forget_keys(ledger: Ledger, keys: Sequence[ExpiredKey]) -> None:
     """Free keys whose time is over; one that another request has by now stays its own.
 
     Raises:
         LedgerError: the file cannot be written; nothing was freed.
     """
     values = [(one.tenant, one.key, one.operation_id) for one in keys]
-    ledger.transact(lambda connection: connection.executemany(_FORGET, values))
+    await ledger.atransact(lambda connection: connection.executemany(_FORGET, values))
 
 
 def _values(claim: KeyClaim, process: str) -> tuple[str, ...]:

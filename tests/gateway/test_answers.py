@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.calls import Usage
 from orchestrator.gateway.answers import (
     StreamedAnswer,
     UnreadableAnswerError,
@@ -54,6 +55,29 @@ def test_a_cost_is_read_only_from_a_provider_that_reports_one() -> None:
 @pytest.mark.parametrize("cost", [None, True, "many", -1.0, float("nan"), float("inf"), [1]])
 def test_a_cost_that_is_none_is_not_booked_as_one(cost: Any) -> None:
     assert read_cost(SimpleNamespace(cost=cost)) is None
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ("prompt_tokens_details", "cached_tokens"),
+        ("completion_tokens_details", "reasoning_tokens"),
+        (None, "cache_creation_input_tokens"),
+        (None, "completion_tokens"),
+    ],
+)
+@pytest.mark.parametrize("count", [10**30, -1])
+def test_a_count_that_no_ledger_can_hold_is_none(where: str | None, name: str, count: int) -> None:
+    """One of 10**30 cached tokens would undo the transaction that books it, and every later one."""
+    told = SimpleNamespace(prompt_tokens=10, completion_tokens=5)
+    setattr(told, where or name, {name: count} if where else count)
+    assert read_usage(told) == Usage(estimated=True)
+
+
+def test_an_endless_count_is_none_that_was_given() -> None:
+    details = {"cached_tokens": float("inf")}
+    told = SimpleNamespace(prompt_tokens=10, completion_tokens=5, prompt_tokens_details=details)
+    assert read_usage(told) == Usage(10, 5)
 
 
 def test_a_missing_usage_is_marked_as_an_estimate() -> None:

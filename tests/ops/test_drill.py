@@ -60,6 +60,15 @@ def test_a_verdict_is_what_the_caller_saw(case, end, late, verdict):
     assert "a secret" not in saw
 
 
+@pytest.mark.parametrize(("kind", "verdict"), [("providers", Verdict.LAST_RESORT), ("level", Verdict.FAILED)])
+def test_an_apology_is_a_last_resort_only_where_nobody_could_answer(kind, verdict):
+    end = replace(REPLY, text="Xin lỗi", apology=True, degraded="nobody answered: all down")
+    found, saw = judge(Case("bulk", "all down", kind, (), stream=False), end, late=False)
+    assert found is verdict
+    assert saw.startswith("an apology")
+    assert "not whole" not in saw
+
+
 def test_practice_providers_stand_in_for_a_configuration_as_it_is(tmp_path):
     """Its routes, prices and limits; only addresses, keys, state and the length of waits are others."""
     with staged(embedded_path(), home=tmp_path, clock=SystemClock(), speed=10) as stage:

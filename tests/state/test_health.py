@@ -1,5 +1,6 @@
 """A deployment and its provider have a circuit each, one single probe passes, and a healthy answer closes both."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -108,6 +109,23 @@ def test_a_healthy_answer_of_one_deployment_closes_its_providers_circuit(health,
     succeed(health, name=THREE)
     assert health.provider_circuit(HOST) is CircuitState.CLOSED
     assert admit(health, TWO)
+
+
+def test_a_probe_of_the_parent_does_not_shut_out_its_forked_child(health, clock):
+    """It reports back to the parent alone, so the child may have a probe of its own."""
+    fail(health, 3)
+    clock.advance(SETTINGS.open_s)
+    assert admit(health) is not None
+    child = os.fork()
+    if child == 0:
+        ended = 1
+        try:
+            ended = 0 if admit(health) is not None and admit(health) is None else 2
+        finally:
+            os._exit(ended)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert admit(health) is None, "the parent's probe is still under way"
 
 
 def test_a_probe_that_was_not_sent_leaves_its_place_to_the_next(health, clock):

@@ -1,5 +1,6 @@
 """A key has one holder at any moment, of whatever process, and is free again when its time is over."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -14,25 +15,16 @@ import pytest
 from orchestrator.clock import SystemClock
 from orchestrator.errors import LedgerError
 from orchestrator.policy.budgets import BudgetSettings, Limits
+from orchestrator.state import ledger_idempotency as verbs
 from orchestrator.state.ledger import Ledger, LedgerSettings
-from orchestrator.state.ledger_idempotency import (
-    ExpiredKey,
-    KeyClaim,
-    KeyState,
-    claim_key,
-    expired_keys,
-    finish_key,
-    forget_keys,
-    free_key,
-    take_over,
-)
+from orchestrator.state.ledger_idempotency import ExpiredKey, KeyClaim, KeyState, finish_key, free_key
 from orchestrator.state.processes import own_process
 
 ROOT = Path(__file__).parents[2]
 KEEP_S = 3600.0
 
 CLAIMANT = """
-import sys
+import asyncio, sys
 from datetime import UTC, datetime, timedelta
 sys.path.insert(0, {root!r})
 from orchestrator.clock import SystemClock
@@ -43,10 +35,26 @@ ledger = Ledger(LedgerSettings(path={path!r}), limits=Limits(BudgetSettings()), 
 until = datetime(2026, 11, 23, 10, tzinfo=UTC)
 print("ready", flush=True)
 sys.stdin.readline()
-got = [n for n in range({count}) if claim_key(ledger, KeyClaim("acme", f"k{{n}}", "h", f"{name}-{{n}}", until)) is None]
+got = [n for n in range({count}) if asyncio.run(claim_key(ledger, KeyClaim("acme", f"k{{n}}", "h", f"{name}-{{n}}", until))) is None]
 print(got, flush=True)
 sys.stdin.readline()
 """
+
+
+def claim_key(*given):
+    return asyncio.run(verbs.claim_key(*given))
+
+
+def take_over(*given, over):
+    return asyncio.run(verbs.take_over(*given, over=over))
+
+
+def expired_keys(*given, **named):
+    return asyncio.run(verbs.expired_keys(*given, **named))
+
+
+def forget_keys(*given):
+    return asyncio.run(verbs.forget_keys(*given))
 
 
 @pytest.fixture
@@ -195,7 +203,7 @@ def test_a_key_that_changed_hands_is_not_forgotten(books, claim, clock):
     assert claim_key(books.ledger, claim("op-3")) is not None
 
 
-def test_a_claim_that_cannot_be_freed_now_is_free_before_the_next_one(tmp_path, claim, clock):
+async def test_a_claim_that_cannot_be_freed_now_is_free_before_the_next_one(tmp_path, claim):
     """A ledger on a full or locked disk must not keep a key for ever."""
     folder = tmp_path / "ledger"
     path = folder / "books.sqlite3"
@@ -203,14 +211,14 @@ def test_a_claim_that_cannot_be_freed_now_is_free_before_the_next_one(tmp_path, 
         LedgerSettings(path=str(path), lock_timeout_s=0), limits=Limits(BudgetSettings()), clock=SystemClock()
     )
     blocker = Ledger(LedgerSettings(path=str(path)), limits=Limits(BudgetSettings()), clock=SystemClock())
-    claim_key(ledger, claim())
+    await verbs.claim_key(ledger, claim())
 
     def while_locked(_):
         with pytest.raises(LedgerError, match="another process holds it"):
             free_key(ledger, claim())
 
     blocker.transact(while_locked)
-    assert claim_key(ledger, claim("op-2")) is None
+    assert await verbs.claim_key(ledger, claim("op-2")) is None
     ledger.close()
     blocker.close()
 
