@@ -141,7 +141,8 @@ def make_config(environment: dict[str, str], tmp_path: Path) -> MakeConfig:
             provider.update(requests_per_min=1_000_000, tokens_per_min=1_000_000_000)
         _merge(data, changes or {})
         path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        text = yaml.dump(data, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False)
+        path.write_text(text, encoding="utf-8")
         return load_config(path, today=TODAY, environment={**environment, **more_environment})
 
     return make

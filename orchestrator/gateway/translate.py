@@ -187,12 +187,21 @@ def _retry_after_s(chain: tuple[BaseException, ...]) -> float | None:
     for cause in chain:
         response = getattr(cause, "response", None)
         for headers in (getattr(cause, "litellm_response_headers", None), getattr(response, "headers", None)):
-            value = headers.get("retry-after") if headers is not None and hasattr(headers, "get") else None
-            if value:
-                return _seconds(str(value))
+            told = _told_s(headers) if headers is not None and hasattr(headers, "get") else None
+            if told is not None:
+                return told
         if type(cause).__name__ in _ANSWERED and (found := _RETRY_DELAY.search(_body(response))):
             return _seconds(found[1])
     return None
+
+
+def _told_s(headers: Any) -> float | None:
+    """Return what headers ask to wait; OpenAI says it in milliseconds too, where whole seconds are rounded up."""
+    exact_ms, seconds = headers.get("retry-after-ms"), headers.get("retry-after")
+    exact = _seconds(str(exact_ms)) if exact_ms else None
+    if exact is not None:
+        return exact / 1000
+    return _seconds(str(seconds)) if seconds else None
 
 
 def _body(response: Any) -> str:

@@ -180,14 +180,41 @@ def test_a_text_may_break_off_more_than_once(orchestrator: Orchestrator, practic
 def test_the_same_deployment_may_go_on_where_it_broke(
     make_orchestrator, practice: PracticeServer, fault: str
 ) -> None:
-    """Named by the caller it is the only one; its retry finishes the text."""
+    """Named by the caller it is the only one; its retry is asked for the rest, for it would not say the same again."""
     retry = {"retry_profiles": {"interactive": {"retry_on": ["disconnected", "timeout"]}}}
     orchestrator = make_orchestrator(changes() | retry)
     practice.faults.add(f"openrouter:{fault},times=1")
     stream = ask(orchestrator, model=FIRST)
     assert read(stream) == (TEXT, None)
     assert [one.deployment for one in stream.reply.attempts] == [FIRST, FIRST]
+    first, again = (one.body["messages"] for one in practice.requests)
+    assert again[: len(first)] == first
+    assert [one["role"] for one in again[len(first) :]] == ["assistant", "user"]
     assert f"continued by {FIRST}" in str(stream.reply.degraded)
+
+
+@pytest.mark.live
+async def test_a_model_that_samples_does_not_say_the_same_again(make_orchestrator, local_model) -> None:
+    """So a retry that sent the first request again would bring another answer, which cannot be joined."""
+    orchestrator = make_orchestrator(LOCAL_MODEL_BASE_URL=await local_model.base_url())
+    things = (
+        "a shirt",
+        "an order",
+        "a CRM",
+        "a refund",
+        "the spring sale",
+        "a late parcel",
+        "shoes",
+        "a shop",
+    )
+    wanted = {"model": "local/smollm2-135m-instruct", "cache": CacheUse.OFF, "max_tokens": 16}
+    alike = 0
+    for thing in things:
+        once, again = [
+            (await orchestrator.acomplete(f"Write an e-mail about {thing}.", **wanted)).text for _ in range(2)
+        ]
+        alike += once.split()[:8] == again.split()[:8]
+    assert alike < len(things) / 2
 
 
 def test_error_asks_nobody_else(orchestrator: Orchestrator, practice: PracticeServer) -> None:

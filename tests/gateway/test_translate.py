@@ -283,6 +283,12 @@ def test_a_retry_after_is_a_finite_number_or_nothing(value, seconds):
     assert failure_of(http_error(**{"retry-after": value})).retry_after_s == seconds
 
 
+@pytest.mark.parametrize(("exact_ms", "seconds"), [("300", 0.3), ("0", 0), ("soon", 1), ("", 1)])
+def test_a_retry_after_in_milliseconds_is_the_more_exact_one(exact_ms, seconds):
+    error = http_error(**{"retry-after": "1", "retry-after-ms": exact_ms})
+    assert failure_of(error).retry_after_s == seconds
+
+
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0700"])
 def test_a_retry_after_may_be_a_date(zone):
     moment = datetime.now(UTC) + timedelta(seconds=90)
