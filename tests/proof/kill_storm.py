@@ -6,6 +6,7 @@ It prints what it did as JSON. Nothing here may end but by a kill: an error of a
 """
 
 import contextlib
+import ctypes
 import itertools
 import json
 import os
@@ -64,6 +65,7 @@ def start(path: Path, diary: Path, number: int, chance: random.Random) -> tuple[
     process = os.fork()
     if process:
         return process, role
+    _end_with_the_parent()
     with contextlib.suppress(BaseException):
         own = random.Random(seed)  # noqa: S311 -- repeatable, no secret
         if role == "booker":
@@ -71,6 +73,12 @@ def start(path: Path, diary: Path, number: int, chance: random.Random) -> tuple[
         else:
             settle_the_dead(path, Diary(diary), own)
     os._exit(1)
+
+
+def _end_with_the_parent() -> None:
+    """Let the system kill this process when its parent is gone: nobody else would, and it works without end."""
+    # PR_SET_PDEATHSIG is 1.
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
 
 
 def kill(process: int) -> None:
