@@ -53,6 +53,8 @@ def book(path: Path, diary: Diary, name: str, chance: random.Random) -> None:
 def settle_the_dead(path: Path, diary: Diary, chance: random.Random) -> None:
     """Reconcile without end: this too is killed in the middle."""
     ledger = open_ledger(path, LIMITS)
+    # As `orchestrator ledger reconcile` does: whoever made the file may have been killed before it was one.
+    ledger.check_writable()
     while True:
         for one in reconcile(path, ledger, chance.choice(list(OrphanPolicy))):
             diary.add("reconciled", one.orphan.hold.claim.operation_id, one.cost_nusd)
