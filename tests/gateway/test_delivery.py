@@ -31,10 +31,12 @@ def practice() -> Iterator[PracticeServer]:
         yield server
 
 
-def changes(first: str = FIRST, *, first_token_timeout_s: float = 5.0) -> dict[str, Any]:
+def changes(
+    first: str = FIRST, *, first_token_timeout_s: float = 5.0, stall_timeout_s: float = 1.0
+) -> dict[str, Any]:
     """Three providers one after the other, `first` in front and impatient; the local model has words of its own."""
     steps = [{"deployment": name, "reason": "a test"} for name in PROVIDERS.values() if name != first]
-    patience = {"stall_timeout_s": 0.3, "first_token_timeout_s": first_token_timeout_s}
+    patience = {"stall_timeout_s": stall_timeout_s, "first_token_timeout_s": first_token_timeout_s}
     return {
         "local_model": {"enabled": False},
         "providers": {first.partition("/")[0]: patience},
@@ -348,6 +350,7 @@ def test_an_answer_may_speak_of_the_end_mark(make_orchestrator, provider: str) -
     told = "A stream of events ends with data: [DONE] and nothing behind it."
     with PracticeServer(answerer=Scripted(matched={"": told})) as server:
         addresses = {f"{name.upper()}_BASE_URL": server.base_url(name) for name in PROVIDERS}
-        stream = ask(make_orchestrator(changes(), **addresses), model=PROVIDERS[provider])
+        orchestrator = make_orchestrator(changes(stall_timeout_s=20), **addresses)
+        stream = ask(orchestrator, model=PROVIDERS[provider])
         assert read(stream) == (told, None)
         assert len(stream.reply.attempts) == 1
