@@ -58,7 +58,7 @@ CASES = (
     Case("429, Retry-After 60 s", "status=429,retry_after_s=60"),
     *(Case(str(status), f"status={status}") for status in (500, 502, 503, 504, 529, 401, 402, 403, 404)),
     Case("400, the caller's fault", "*:status=400", right_error=REFUSED_AS_IT_IS),
-    Case("context overflow", "status=400,reason=context_length"),
+    Case("context overflow", "status=400,reason=context_length,model=openai/gpt-6-luna"),
     Case("content filter", "status=400,reason=content_filter", right_error="Content|Filter"),
     Case("connection refused", address="refused"),
     Case("TLS broken", address="tls"),

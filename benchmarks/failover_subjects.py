@@ -2,7 +2,7 @@
 
 All have the same four models at the same two practice providers, in the same order, and 1.5 s for an
 attempt. The settings of the others are those their manuals advise for fallbacks within seconds; retries
-of their own are off, because with them they did worse within the deadline.
+of their own are off: they would only use up the deadline, for these faults do not go away.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ ATTEMPT_S = 1.5
 CHAIN = (
     ("openrouter", "openai/gpt-6-luna"),
     ("openai", "gpt-6-luna"),
-    ("openrouter", "anthropic/claude-haiku-5.5"),
+    ("openrouter", "anthropic/claude-sonnet-5.5"),
     ("openai", "gpt-6.1-terra"),
 )
 """(provider, the model's name there)"""
