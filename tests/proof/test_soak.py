@@ -35,4 +35,4 @@ def test_while_providers_flap_answers_are_whole_in_time_and_booked():
     assert float(whole[1]) >= WHOLE_MIN, ran.stdout
     faulty = re.search(r"([0-9.]+)% of [0-9,]+ attempts faulty", ran.stdout)
     assert faulty is not None
-    assert float(faulty[1]) > 10, "the faults were not played"
+    assert float(faulty[1]) > 1, "the faults were not played"
