@@ -145,10 +145,8 @@ def ended(
 def settle(ledger: Ledger, hold: Hold, attempt: Attempt, *, soon: bool = False) -> LedgerError | None:
     """Book an attempt; return the error of a booking that has to wait.
 
-    With `soon`, on an event loop, it waits for nobody who holds the file.
-
     The answer is paid for, and is not lost because the ledger cannot be written now: it keeps the booking,
-    and it alerted.
+    and it alerted. With `soon`, on an event loop, it waits for nobody who holds the file.
     """
     try:
         (ledger.settle_soon if soon else ledger.settle)(hold, attempt)

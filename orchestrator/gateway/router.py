@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -203,9 +203,7 @@ def _load_litellm() -> Any:
     os.environ.setdefault(
         "TIKTOKEN_CACHE_DIR", str(Path(litellm.__file__).parent / "litellm_core_utils" / "tokenizers")
     )
-    for name in _LOADED_LATE:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+    _import_early(_LOADED_LATE)
     litellm.disable_hf_tokenizer_download = True
     litellm.suppress_debug_info = True
     litellm.expose_router_debug_in_errors = False
@@ -235,7 +233,11 @@ It does so on the event loop, which then stood still for a second, and with it e
 
 
 def _load_the_rest() -> None:
-    for name in _NEEDED_LATER:
+    _import_early(_NEEDED_LATER)
+
+
+def _import_early(names: Sequence[str]) -> None:
+    for name in names:
         # What has moved is imported by whoever needs it, as before.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

@@ -300,16 +300,15 @@ class Walk:
 
     def verdict(self) -> OrchestratorError:
         """Return the error of a walk that nobody answered."""
-        return self._refusal_alone() or verdict_of(
+        if self._refusal is not None and not self.attempts:
+            return self._refusal
+        return verdict_of(
             self.attempts,
             self.skipped,
             failure=self._failure,
             remarks=self._remarks,
             advice=self._lessons.advice(),
         )
-
-    def _refusal_alone(self) -> OrchestratorError | None:
-        return None if self.attempts else self._refusal
 
     @property
     def spent_nusd(self) -> NanoUsd:
