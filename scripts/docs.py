@@ -169,6 +169,7 @@ def failures_table() -> str:
     return "\n".join(
         _item(
             f"`{kind}`: {meaning.seen}. **Again here:** {again(kind)}. **Elsewhere:** {meaning.elsewhere}. "
+            f"**When nobody else is left:** {'again' if meaning.passes else 'no'}. "
             f"**Against the health of:** {meaning.blame}. **Billed:** {meaning.billing}."
         )
         for kind, meaning in MEANINGS.items()

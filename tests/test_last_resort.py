@@ -171,7 +171,7 @@ def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may
     all_down(practice)
     assert orchestrator.complete("Hello", max_tokens=8, graceful=True).deployment == LOCAL
     with pytest.raises(UnavailableError):
-        orchestrator.complete("Hello", use_case="data_analysis", max_tokens=8, graceful=True)
+        orchestrator.complete("Hello", use_case="data_analysis", max_tokens=8, graceful=True, deadline_s=5)
     plan = orchestrator.explain("Hello", use_case="data_analysis")
     assert {one.deployment: one.reason for one in plan.excluded}[LOCAL].startswith(
         "this use case never degrades"

@@ -43,13 +43,15 @@ class Entry:
 
 
 class Wait(StrEnum):
-    """What a refused attempt may wait for."""
+    """What an attempt may wait for."""
 
     CIRCUIT = "circuit"
     REST = "rest"
     """The deployment sent a Retry-After."""
     LINE = "line"
     """The provider's minute, in which a moment can be booked."""
+    RECOVERY = "recovery"
+    """It failed a moment ago in a way that may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Wish:
     """It first waits so long, as its retry profile says."""
     patience_s: float
     """It waits so long for the provider's minute to have room."""
+    alone: bool = False
+    """Nobody else can serve its request, so it may probe a circuit early."""
 
 
 async def admit(wish: Wish, state: State) -> Entry | Refused:
@@ -84,7 +88,7 @@ async def admit(wish: Wish, state: State) -> Entry | Refused:
     Raises:
         LedgerError: money cannot be held, because the ledger cannot be written.
     """
-    shut = _shut(wish.step, state, within_s=wish.delay_s)
+    shut = _shut(wish, state, within_s=wish.delay_s)
     if shut is not None:
         return shut
     if wish.delay_s:
@@ -128,11 +132,13 @@ def close(entry: Entry, ended: Attempt, *, sent: bool, blame: Blame | None, stat
         state.quota.give_back(provider, drew=True)
 
 
-def _shut(step: Step, state: State, *, within_s: float = 0.0) -> Refused | None:
-    deployment = step.deployment
-    ready_in_s = state.health.ready_in_s(deployment.name, provider=deployment.provider_name)
-    if ready_in_s > within_s:
-        return Refused(_circuit_reason(step, state), ready_in_s, Wait.CIRCUIT)
+def _shut(wish: Wish, state: State, *, within_s: float = 0.0) -> Refused | None:
+    deployment = wish.step.deployment
+    provider = deployment.provider_name
+    if state.health.ready_in_s(deployment.name, provider=provider, alone=wish.alone) > within_s:
+        # Who comes back comes because nobody else is left.
+        alone_in_s = state.health.ready_in_s(deployment.name, provider=provider, alone=True)
+        return Refused(_circuit_reason(wish.step, state), alone_in_s, Wait.CIRCUIT)
     rests_s = state.limits.rests_s(deployment.name)
     return _full(deployment.provider_name, rests_s, Wait.REST) if rests_s > within_s else None
 
@@ -152,20 +158,22 @@ def _full(provider: str, wait_s: float, wait: Wait) -> Refused:
 async def _enter(wish: Wish, slot: Slot, state: State) -> Entry | Refused:
     """Take pass, quota and money together, or nothing."""
     provider = wish.step.deployment.provider_name
-    leave = state.health.admit(wish.step.name, provider=provider)
+    leave = state.health.admit(wish.step.name, provider=provider, alone=wish.alone)
     if leave is None:
         # Shut while the attempt waited for its turn.
-        return _shut(wish.step, state) or Refused("circuit open")
-    if wish.again and not state.quota.draw(provider):
+        return _shut(wish, state) or Refused("circuit open")
+    # A probe is one at a time, which is less than any quota allows.
+    draws = wish.again and not leave.probes
+    if draws and not state.quota.draw(provider):
         state.health.withdraw(leave)
         return Refused(f"second attempts on {provider} are used up for now")
     try:
         hold = await state.ledger.ahold(wish.claim)
     except BaseException as exc:
         state.health.withdraw(leave)
-        if wish.again:
+        if draws:
             state.quota.give_back(provider, drew=True)
         if isinstance(exc, BudgetExceededError):
             return Refused(f"over the {exc.window} budget of {exc.scope}", over_budget=exc)
         raise
-    return Entry(leave, slot, hold, wish.again)
+    return Entry(leave, slot, hold, draws)

@@ -36,6 +36,7 @@ from orchestrator.gateway.door import Entry, Refused, State, Wait, Wish, admit, 
 from orchestrator.gateway.lessons import Lessons
 from orchestrator.gateway.refit import left_nusd, refit
 from orchestrator.gateway.verdict import NO_TIME, verdict_of
+from orchestrator.gateway.waiting import PATIENCE_S, Waiting
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import scopes_of
 from orchestrator.policy.estimate import PromptSize
@@ -53,11 +54,6 @@ logger = logging.getLogger("orchestrator.gateway")
 
 REST_MAX_S = 300.0
 """A longer Retry-After is not believed: nobody bans a model for an hour by one header."""
-
-CIRCUIT_PATIENCE_S = 15.0
-"""So long in all a request that nobody else can serve waits for circuits to let it pass."""
-
-_TOGETHER_S = 0.25
 
 MIN_ATTEMPT_S = 0.05
 """With less time left than this nothing is sent."""
@@ -91,14 +87,6 @@ class Terms:
     """There is something better than what the emergency model would say."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Later:
-    """When a step that was passed over may be taken."""
-
-    ready_at_s: float
-    wait: Wait
-
-
 class Walk:
     """One request on its way; used by one task on one event loop."""
 
@@ -125,14 +113,14 @@ class Walk:
         self._failure: Failure | None = None
         self._tries = 0
         """Attempts on the current deployment, since the walk came to it."""
-        self._tried: set[str] = set()
+        self._tried: dict[str, Failure | None] = {}
+        """How each deployment that was asked failed last."""
         self._refusal: BudgetExceededError | None = None
         self._remarks: dict[int, str] = {}
         self._entry: Entry | None = None
         """What the open attempt has taken."""
-        self._waiting: dict[str, _Later] = {}
-        """Steps passed over that may be worth asking again."""
-        self._circuit_patience_s = CIRCUIT_PATIENCE_S
+        # Who has an older answer at hand does not sit out an outage.
+        self._waiting = Waiting(patience_s=0.0 if terms.spare_emergency else PATIENCE_S)
         self._lessons = Lessons()
 
     async def next(self) -> Step | None:
@@ -163,10 +151,10 @@ class Walk:
             left_nusd=lambda step: left_nusd(step, terms.request, spent_nusd=spent, limits=limits),
         )
         names = {one.deployment for one in found.left_out}
-        self._waiting = {name: ready_s for name, ready_s in self._waiting.items() if name not in names}
+        self._waiting.forget(names)
         here = self._steps[self._place].name
         self._tries = 0 if here in names else self._tries
-        self.skipped.extend(one for one in found.left_out if one.deployment not in self._tried - {here})
+        self.skipped.extend(one for one in found.left_out if one.deployment not in {*self._tried} - {here})
         self._steps, self._place = found.steps, found.place
 
     async def gate(self, name: str) -> bool:
@@ -259,6 +247,7 @@ class Walk:
             charge = charge_of_failure(attempt, failure)
         upstream_id = billed.upstream_id if billed else attempt.upstream_id
         self._end(attempt, charge, failure=failure, upstream_id=upstream_id)
+        self._see_fail(attempt.step, failure)
         logger.warning(
             "attempt failed: request=%s attempt=%d deployment=%s failure=%s",
             self.terms.request_id,
@@ -352,25 +341,27 @@ class Walk:
             return self._skip(step, NO_TIME)
         return await self._take(step, delay_s=delay_s, patience_s=self.terms.profile.max_rate_wait_s)
 
-    async def _take(self, step: Step, *, delay_s: float = 0.0, patience_s: float) -> bool:
+    async def _take(
+        self, step: Step, *, delay_s: float = 0.0, patience_s: float, alone: bool = False
+    ) -> bool:
         number = len(self.attempts) + 1
         provider = step.deployment.provider_name
         again = any(one.provider == provider for one in self.attempts)
         patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - MIN_ATTEMPT_S))
-        wish = Wish(step, self._claim(step, number), again, delay_s, patience_s)
+        wish = Wish(step, self._claim(step, number), again, delay_s, patience_s, alone)
         found = await admit(wish, self._state)
         if isinstance(found, Refused):
             self._refusal = found.over_budget or self._refusal
-            # Who has seen a deployment fail does not wait for its circuit, but may wait for a rate limit.
-            seen_fail = found.wait is Wait.CIRCUIT and step.name in self._tried
-            if found.wait is not None and found.ready_in_s is not None and not seen_fail:
+            comes_back = found.wait is not Wait.CIRCUIT or self._comes_back(step)
+            if found.wait is not None and found.ready_in_s is not None and comes_back:
                 ready_at_s = self._state.clock.monotonic_s() + found.ready_in_s
-                self._waiting[step.name] = _Later(ready_at_s, found.wait)
+                self._waiting.note(step.name, ready_at_s=ready_at_s, wait=found.wait)
             return self._skip(step, found.reason)
         self._entry = found
         self.open = OpenAttempt(step, number, found.hold, self._state.clock.monotonic_s())
         self._tries += 1
-        self._tried.add(step.name)
+        self._tried.setdefault(step.name, None)
+        self._waiting.forget({step.name})
         return True
 
     def _claim(self, step: Step, number: int) -> Claim:
@@ -397,31 +388,46 @@ class Walk:
     def _skip(self, step: Step, reason: str) -> bool:
         # A retry that may not be made is none: the walk goes on to the next deployment.
         self._tries = 0
+        # Of a deployment that was passed over several times the latest reason counts.
+        self.skipped = [one for one in self.skipped if one.deployment != step.deployment.name]
         self.skipped.append(FailedStep(step.deployment.name, reason))
         return False
 
     async def _wait_for_the_first(self) -> Step | None:
-        """Wait for the first rate limit or circuit to make room, once nothing else is left to try."""
-        while self._waiting and (self._failure is None or self._failure.meaning.fall_back):
-            # The first to have room, and of those that have it together the first of the plan.
-            soonest_s = min(later.ready_at_s for later in self._waiting.values())
-            names = [name for name, one in self._waiting.items() if one.ready_at_s - soonest_s < _TOGETHER_S]
-            place = next(place for place, one in enumerate(self._steps) if one.name in names)
+        """Wait for whoever can serve first, once nobody else is left to try."""
+        clock, names = self._state.clock, [step.name for step in self._steps]
+        while self._failure is None or self._failure.meaning.fall_back:
+            found = self._waiting.first(names, now_s=clock.monotonic_s())
+            if found is None:
+                return None
+            later, wait_s = found
+            place = names.index(later.name)
             step = self._steps[place]
-            later = self._waiting.pop(step.name)
-            wait_s = max(0.0, later.ready_at_s - self._state.clock.monotonic_s())
             if self._left_s() - wait_s < MIN_ATTEMPT_S or self._lessons.unfit(step):
                 continue
-            if later.wait is Wait.CIRCUIT:
-                if wait_s > self._circuit_patience_s:
-                    continue
-                self._circuit_patience_s -= wait_s
             if later.wait is not Wait.LINE:
-                await self._state.clock.sleep(wait_s)
+                await clock.sleep(wait_s)
             self._place, self._tries = place, 0
-            if await self._take(step, patience_s=self._left_s()):
+            if await self._take(step, patience_s=self._left_s(), alone=True):
                 return step
         return None
+
+    def _see_fail(self, step: Step, failure: Failure) -> None:
+        """Keep in mind how a deployment failed, and when it may be asked again should nobody else be left."""
+        self._tried[step.name] = failure
+        if self._comes_back(step):
+            name, state = step.name, self._state
+            self._waiting.note_failure(
+                name,
+                failures=sum(one.deployment == name for one in self.attempts),
+                now_s=state.clock.monotonic_s(),
+                rests_s=state.limits.rests_s(name),
+                shut_s=state.health.ready_in_s(name, provider=step.deployment.provider_name, alone=True),
+            )
+
+    def _comes_back(self, step: Step) -> bool:
+        failure = self._tried.get(step.name)
+        return failure is None or (failure.meaning.passes and self.terms.profile.attempts_per_deployment > 1)
 
     def _end(
         self,

@@ -80,6 +80,8 @@ class Meaning:
     """For people."""
     seen: str
     """How it shows itself."""
+    passes: bool = False
+    """It may be over within seconds, so that the same deployment is worth asking again when nobody else is left."""
 
     @property
     def fall_back(self) -> bool:
@@ -97,13 +99,23 @@ _NO, _MAYBE = Billing.NO, Billing.MAYBE
 
 MEANINGS: Mapping[FailureKind, Meaning] = {
     FailureKind.RATE_LIMITED: Meaning(
-        _ANY, Blame.NOBODY, _NO, "rate limited (HTTP 429)", "429, with or without Retry-After"
+        _ANY, Blame.NOBODY, _NO, "rate limited (HTTP 429)", "429, with or without Retry-After", passes=True
     ),
     FailureKind.SERVER_ERROR: Meaning(
-        _ANY, Blame.EITHER, _NO, "server error", "500, 502, an unknown 5xx; an error of that status in a 200"
+        _ANY,
+        Blame.EITHER,
+        _NO,
+        "server error",
+        "500, 502, an unknown 5xx; an error of that status in a 200",
+        passes=True,
     ),
     FailureKind.UNAVAILABLE: Meaning(
-        _ANY, Blame.EITHER, _NO, "service unavailable", "503, 504, 529; an error of that status in a 200"
+        _ANY,
+        Blame.EITHER,
+        _NO,
+        "service unavailable",
+        "503, 504, 529; an error of that status in a 200",
+        passes=True,
     ),
     FailureKind.UNREACHABLE: Meaning(
         _ANY,
@@ -111,6 +123,7 @@ MEANINGS: Mapping[FailureKind, Meaning] = {
         _NO,
         "no connection",
         "refused connection, DNS, TLS; the local model does not start",
+        passes=True,
     ),
     FailureKind.DISCONNECTED: Meaning(
         _ANY,
@@ -118,9 +131,15 @@ MEANINGS: Mapping[FailureKind, Meaning] = {
         _MAYBE,
         "connection broke before the answer",
         "reset connection; an answer or stream cut before its first words",
+        passes=True,
     ),
     FailureKind.TIMEOUT: Meaning(
-        _ANY, Blame.EITHER, _MAYBE, "no answer in time", "silence, slow first token, stall, drip; 408"
+        _ANY,
+        Blame.EITHER,
+        _MAYBE,
+        "no answer in time",
+        "silence, slow first token, stall, drip; 408",
+        passes=True,
     ),
     FailureKind.UNAUTHORIZED: Meaning(
         _ANY, Blame.PROVIDER, _NO, "key refused (HTTP 401 or 403)", "401, 403; Google's 400 about a key"
@@ -152,9 +171,15 @@ MEANINGS: Mapping[FailureKind, Meaning] = {
         _MAYBE,
         "answer could not be read",
         "HTML, truncated JSON, wrong types, no choices; a body above the limit",
+        passes=True,
     ),
     FailureKind.EMPTY: Meaning(
-        _ANY, Blame.DEPLOYMENT, _MAYBE, "answer was empty", "no content with finish reason `stop`"
+        _ANY,
+        Blame.DEPLOYMENT,
+        _MAYBE,
+        "answer was empty",
+        "no content with finish reason `stop`",
+        passes=True,
     ),
     FailureKind.INTERRUPTED: Meaning(
         _ANY,
@@ -162,6 +187,7 @@ MEANINGS: Mapping[FailureKind, Meaning] = {
         _MAYBE,
         "stream broke off",
         "a stream cut, in error or without its end after its first words",
+        passes=True,
     ),
     FailureKind.CONTINUATION_REFUSED: Meaning(
         _ANY, Blame.NOBODY, _NO, "would not go on with a begun answer", "400 or 422 to a rescue"
@@ -227,7 +253,7 @@ class RetryProfile(Settings):
     deadline_s: Annotated[float, Field(gt=0)]
     """All attempts and all waiting together take no longer."""
     attempts_per_deployment: PositiveInt
-    """1 is no retry."""
+    """1 is no retry, neither at once nor when everybody else has failed too."""
     retry_delays_s: tuple[Seconds, ...]
     """Waits before the first, second, ... retry on the same deployment; the last one repeats."""
     fallback_delays_s: tuple[Seconds, ...]

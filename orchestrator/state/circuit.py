@@ -1,11 +1,13 @@
 """One circuit breaker: whether requests pass to a deployment or a provider.
 
 A circuit is *closed* (requests pass), *open* (none does, for a few seconds), or *half-open*: one
-single probe passes, and how it ends closes or opens the circuit again. It looks at the latest
+single probe passes, and how it ends closes or opens the circuit again. For a request that nobody
+else can serve it half-opens early, so that no outage outlives its cause by the whole wait. It looks at the latest
 outcomes within a sliding window. Everything runs on one event loop, so a check and its change are
 one step.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,6 +37,8 @@ class CircuitSettings(Settings):
     """How long it stays open before one probe may pass; doubled after each failed probe."""
     max_open_s: Seconds = 30.0
     """It never stays open for longer than this at a time."""
+    alone_open_s: Seconds = 1.0
+    """For a request that nobody else can serve it stays open no longer than this; then one probe may pass."""
 
 
 class CircuitState(StrEnum):
@@ -63,6 +67,8 @@ class Circuit:
         self._opened_at_s: float | None = None
         self._open_s = 0.0
         self._probing = False
+        self._early = False
+        """The probe passed before the circuit was half-open."""
 
     def state(self, now_s: float) -> CircuitState:
         """Return whether requests pass now."""
@@ -70,18 +76,22 @@ class Circuit:
             return CircuitState.CLOSED
         return CircuitState.HALF_OPEN if now_s - self._opened_at_s >= self._open_s else CircuitState.OPEN
 
-    def ready_in_s(self, now_s: float) -> float:
-        """Return how long to wait until a request may pass, 0 when it may now."""
+    def ready_in_s(self, now_s: float, *, within_s: float = math.inf) -> float:
+        """Return how long to wait until a request may pass, 0 when it may now.
+
+        For this request the circuit stays open for no longer than `within_s`.
+        """
         if self._opened_at_s is None:
             return 0.0
-        left_s = max(0.0, self._opened_at_s + self._open_s - now_s)
+        left_s = max(0.0, self._opened_at_s + min(self._open_s, within_s) - now_s)
         return left_s or (_PROBE_POLL_S if self._probing else 0.0)
 
-    def enter(self) -> bool:
+    def enter(self, now_s: float) -> bool:
         """Let a request pass that `ready_in_s` has allowed; return whether it is the probe."""
         if self._opened_at_s is None:
             return False
         self._probing = True
+        self._early = self.state(now_s) is CircuitState.OPEN
         return True
 
     def leave(self) -> None:
@@ -107,7 +117,8 @@ class Circuit:
             if probe:
                 self._probing = False
                 self._opened_at_s = now_s
-                self._open_s = min(self._open_s * 2, settings.max_open_s)
+                if not self._early:
+                    self._open_s = min(self._open_s * 2, settings.max_open_s)
             return
         self._outcomes.append(_Outcome(now_s, by))
         recent = [one.failed_by for one in self._outcomes if one.at_s >= now_s - settings.window_s]

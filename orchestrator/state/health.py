@@ -5,6 +5,7 @@ around all of its deployments instead of asking each. Which failure speaks again
 `policy.failures`. A request that may pass gets a `Pass` and reports back with it, once.
 """
 
+import math
 import statistics
 from collections import deque
 from collections.abc import Mapping
@@ -30,6 +31,11 @@ class Pass:
     provider: str
     probes_deployment: bool
     probes_provider: bool
+
+    @property
+    def probes(self) -> bool:
+        """Return whether it is anybody's single probe."""
+        return self.probes_deployment or self.probes_provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +91,29 @@ class Health:
         """Use changed settings from now on; what was seen stays."""
         self._settings = settings
 
-    def ready_in_s(self, deployment: str, *, provider: str) -> float:
-        """Return how long to wait until a request may pass both circuits, 0 when it may now."""
-        now_s = self._clock.monotonic_s()
-        return max((one.ready_in_s(now_s) for one in self._circuits(deployment, provider)), default=0.0)
+    def ready_in_s(self, deployment: str, *, provider: str, alone: bool = False) -> float:
+        """Return how long to wait until a request may pass both circuits, 0 when it may now.
 
-    def admit(self, deployment: str, *, provider: str) -> Pass | None:
+        `alone` is a request that nobody else can serve: it may probe early.
+        """
+        now_s, circuits = self._clock.monotonic_s(), self._circuits(deployment, provider)
+        within_s = self._settings.alone_open_s if alone else math.inf
+        return max((one.ready_in_s(now_s, within_s=within_s) for one in circuits), default=0.0)
+
+    def admit(self, deployment: str, *, provider: str, alone: bool = False) -> Pass | None:
         """Return leave to send now, None while a circuit is open or its single probe is under way.
 
         Who has a pass must report back with `succeed`, `fail` or `withdraw`.
         """
-        if self.ready_in_s(deployment, provider=provider) > 0:
+        if self.ready_in_s(deployment, provider=provider, alone=alone) > 0:
             return None
+        now_s = self._clock.monotonic_s()
         record, host = self._records.get(deployment), self._providers.get(provider)
         return Pass(
             deployment,
             provider,
-            probes_deployment=record is not None and record.circuit.enter(),
-            probes_provider=host is not None and host.circuit.enter(),
+            probes_deployment=record is not None and record.circuit.enter(now_s),
+            probes_provider=host is not None and host.circuit.enter(now_s),
         )
 
     def withdraw(self, leave: Pass) -> None:

@@ -1,11 +1,12 @@
 """An outage costs a few requests a moment, one probe finds its end, and the primary is back within seconds."""
 
 import asyncio
+import threading
 
 import pytest
 
 from orchestrator import CacheUse, Orchestrator
-from orchestrator.errors import AllProvidersFailedError, RejectedByProviderError
+from orchestrator.errors import AllProvidersFailedError, RejectedByProviderError, UnavailableError
 from orchestrator.policy.failures import Blame
 from orchestrator.practice import PracticeServer
 from orchestrator.state.circuit import CircuitState
@@ -22,13 +23,13 @@ def sent_to(practice: PracticeServer, provider: str) -> int:
     return sum(one.provider == provider for one in practice.requests)
 
 
-def many(orchestrator: Orchestrator, count: int) -> list:
+def many(orchestrator: Orchestrator, count: int, **wanted) -> list:
     async def at_once() -> list:
         calls = [
-            orchestrator.acomplete(f"Câu {number}", cache=CacheUse.OFF, max_tokens=20)
+            orchestrator.acomplete(f"Câu {number}", cache=CacheUse.OFF, max_tokens=20, **wanted)
             for number in range(count)
         ]
-        return await asyncio.gather(*calls)
+        return await asyncio.gather(*calls, return_exceptions=True)
 
     return asyncio.run(at_once())
 
@@ -96,13 +97,48 @@ def test_whom_nobody_else_can_serve_waits_for_the_circuit(make_orchestrator, pra
 def test_a_total_outage_ends_in_one_clear_error_and_a_bounded_load(make_orchestrator, practice) -> None:
     """Fifty requests that cannot wait for a circuit, while everybody is down: a few attempts, then none."""
     orchestrator = make_orchestrator(
-        {"local_model": {"enabled": False}, "circuit_breaker": {"open_s": 600, "max_open_s": 600}}
+        {
+            "local_model": {"enabled": False},
+            "circuit_breaker": {"open_s": 600, "max_open_s": 600, "alone_open_s": 600},
+        }
     )
     practice.faults.add("*:status=500")
     for number in range(50):
         with pytest.raises(AllProvidersFailedError, match=r"circuit|server_error"):
             ask(orchestrator, f"Câu {number}")
     assert len(practice.requests) <= 20
+
+
+def test_an_outage_of_everybody_that_ends_in_time_is_not_seen_by_the_caller(
+    make_orchestrator, practice
+) -> None:
+    """Though the request saw each of them fail, and no circuit is due for five seconds."""
+    orchestrator = make_orchestrator({"local_model": {"enabled": False}})
+    practice.faults.add("*:status=500")
+    end_of_outage = threading.Timer(1.5, practice.faults.clear)
+    end_of_outage.start()
+    reply = ask(orchestrator)
+    end_of_outage.join()
+    assert len({one.provider for one in reply.attempts if one.failure}) == 3
+    assert reply.text
+    assert reply.latency_s < 5
+
+
+def test_fifty_who_wait_for_the_end_of_an_outage_probe_one_at_a_time(make_orchestrator, practice) -> None:
+    orchestrator = make_orchestrator({"local_model": {"enabled": False}})
+    orchestrator.warm_up()
+    practice.faults.add("*:status=401")
+    for number in range(3):
+        with pytest.raises(UnavailableError):
+            ask(orchestrator, f"Câu {number}", deadline_s=1)
+    assert {*orchestrator.health.provider_circuits().values()} == {CircuitState.OPEN}
+    practice.faults.clear()
+    practice.faults.add("*:status=503")
+    before = len(practice.requests)
+    replies = many(orchestrator, 50, deadline_s=3.5)
+    assert all(isinstance(one, UnavailableError) for one in replies)
+    providers, rounds = 3, 4
+    assert providers <= len(practice.requests) - before <= providers * rounds
 
 
 def test_a_key_that_never_worked_is_told_when_nobody_else_can_answer(make_orchestrator, practice) -> None:

@@ -19,8 +19,8 @@ KEPT = (
 """What must hold at any length; the share of attempts and the memory say something only in full."""
 
 
-WHOLE_MIN = 97.0
-"""Below what is measured (docs/benchmarks.md); the aim of the full soak is 99.9."""
+WHOLE_MIN = 99.5
+"""Two of 400 may be lost to chance; the aim of the full soak is 99.9 (docs/benchmarks.md)."""
 
 
 @pytest.mark.timeout(240)

@@ -61,13 +61,13 @@ def test_an_open_circuit_is_half_open_after_its_time_and_lets_one_probe_through(
     assert circuit.ready_in_s(2) == 3
     assert circuit.state(5) is CircuitState.HALF_OPEN
     assert circuit.ready_in_s(5) == 0
-    assert circuit.enter()
+    assert circuit.enter(5)
     assert circuit.ready_in_s(5) > 0, "its probe is under way"
 
 
 def test_one_healthy_answer_closes_and_the_old_failures_are_forgotten():
     circuit = opened()
-    circuit.enter()
+    circuit.enter(5)
     assert circuit.heal(5)
     assert circuit.state(5) is CircuitState.CLOSED
     fail(circuit, 5, 2)
@@ -79,15 +79,15 @@ def test_a_probe_that_fails_opens_for_twice_as_long_up_to_the_longest():
     for open_s in (5, 10, 15, 15):
         assert circuit.ready_in_s(now_s) == open_s
         now_s += open_s
-        circuit.enter()
+        circuit.enter(now_s)
         fail(circuit, now_s, probe=True)
 
 
 def test_after_a_recovery_the_time_begins_at_its_first_length_again():
     circuit = opened()
-    circuit.enter()
+    circuit.enter(5)
     fail(circuit, 5, probe=True)
-    circuit.enter()
+    circuit.enter(15)
     circuit.heal(15)
     fail(circuit, 15, 3)
     assert circuit.ready_in_s(15) == 5
@@ -97,7 +97,7 @@ def test_a_failure_that_was_under_way_when_it_opened_neither_prolongs_it_nor_end
     circuit = opened()
     fail(circuit, 4, 5)
     assert circuit.ready_in_s(5) == 0
-    circuit.enter()
+    circuit.enter(5)
     fail(circuit, 5)
     assert circuit.ready_in_s(5) > 0, "the probe is still under way, so a second one may not pass"
 
@@ -115,3 +115,20 @@ def test_a_certain_failure_needs_none():
     circuit = Circuit(failing_min=2)
     fail(circuit, 0, 3, certain=True)
     assert circuit.state(0) is CircuitState.OPEN
+
+
+def test_who_has_nobody_else_may_probe_early_and_still_alone():
+    circuit = opened()
+    assert circuit.ready_in_s(0.4, within_s=1) == pytest.approx(0.6)
+    assert circuit.ready_in_s(1, within_s=1) == 0
+    assert circuit.enter(1)
+    assert circuit.ready_in_s(1, within_s=1) > 0, "its probe is under way"
+    assert circuit.heal(1.5)
+
+
+def test_an_early_probe_that_fails_does_not_double_the_time():
+    circuit = opened()
+    circuit.enter(1)
+    fail(circuit, 1, probe=True)
+    assert circuit.ready_in_s(1, within_s=1) == 1
+    assert circuit.ready_in_s(1) == 5
