@@ -16,7 +16,7 @@ import re
 import socket
 import statistics
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -133,10 +133,7 @@ class Stage:
 
     def many(self, *, calls: int, share: float) -> tuple[int, float]:
         """Return how many of `calls` got a whole answer when a share of attempts fails, and attempts a request."""
-        chance = random.Random(7)  # noqa: S311 -- repeatable, no secret
-        fine = "slow_first_token=0"
-        drawn = (chance.choice(FAULTS_OF_MANY) if chance.random() < share else fine for _ in range(calls * 8))
-        self._providers.break_with([f"*:{fault},times=1" for fault in drawn])
+        self._providers.break_with([f"*:{fault},times=1" for fault in _drawn(calls * 8, share)])
         order = {"do": "many", "calls": calls, "in_flight": 10, "expected": TEXT}
         whole = self._child.ask({**order, "addresses": self._addresses("")})
         return whole, self._providers.seen()[0] / calls
@@ -166,6 +163,16 @@ def judged(told: dict[str, Any], case: Case) -> str:
 
 def _addressed(faults: Iterable[str]) -> list[str]:
     return [fault if fault.startswith("*:") else f"openrouter:{fault}" for fault in faults]
+
+
+def _drawn(count: int, share: float) -> Iterator[str]:
+    """Yield faults and their absence by chance, but `share` of each hundred: what is met is what was asked for."""
+    chance = random.Random(7)  # noqa: S311 -- repeatable, no secret
+    for _ in range(0, count, 100):
+        faulty = round(100 * share)
+        hundred = chance.choices(FAULTS_OF_MANY, k=faulty) + ["slow_first_token=0"] * (100 - faulty)
+        chance.shuffle(hundred)
+        yield from hundred
 
 
 def _closed_port() -> int:

@@ -4,10 +4,13 @@ LiteLLM calls the hooks by keyword and swallows a TypeError of a renamed paramet
 would be lost in silence; `tests/gateway/test_callbacks.py` fails on the day a signature changes.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from litellm._internal_context import is_internal_call
 from litellm.integrations.custom_logger import CustomLogger
 
 from orchestrator.catalog import ProviderKind
@@ -30,6 +33,21 @@ class Trip:
 
 CURRENT_TRIP: ContextVar[Trip | None] = ContextVar("orchestrator_trip", default=None)
 """The trip of this task; LiteLLM's hooks run in it."""
+
+
+@contextmanager
+def on_trip(trip: Trip) -> Iterator[None]:
+    """Let LiteLLM's hooks of this task find `trip`, and keep LiteLLM from logging the calls made on it.
+
+    LiteLLM marks with `is_internal_call` the calls that it makes for another call's sake, which is what
+    an attempt is. It then writes no traceback and no payload for log callbacks; the ledger has the record.
+    """
+    found, unlogged = CURRENT_TRIP.set(trip), is_internal_call.set(True)
+    try:
+        yield
+    finally:
+        is_internal_call.reset(unlogged)
+        CURRENT_TRIP.reset(found)
 
 
 _OWN_CLIENT_KINDS = frozenset({ProviderKind.OPENROUTER, ProviderKind.GOOGLE})

@@ -97,26 +97,15 @@ class Gateway:
         """
         # LiteLLM's callback base class takes seconds to import, hence not at the head.
         load_litellm()
-        from orchestrator.gateway.callbacks import CURRENT_TRIP, Trip  # noqa: PLC0415
+        from orchestrator.gateway.callbacks import Trip, on_trip  # noqa: PLC0415
 
-        token = CURRENT_TRIP.set(Trip(walk, self._local_model, self._connections.client()))
         delivery = None if emit is None else Delivery(walk.terms.request, emit)
         try:
-            while (step := await walk.next()) is not None:
-                answer = await self._try(walk, step.name, delivery)
-                if answer is not None:
-                    if delivery is not None:
-                        _tell(walk, delivery)
-                    walk.succeed(answer)
-                    return answer if delivery is None else replace(answer, text=delivery.text)
-                if delivery is not None and delivery.begun:
-                    _go_on(walk, delivery)
-            verdict = walk.verdict()
-            raise delivery.interrupted(verdict) if delivery is not None and delivery.begun else verdict
+            with on_trip(Trip(walk, self._local_model, self._connections.client())):
+                return await self._lead(walk, delivery)
         finally:
             if delivery is not None:
                 walk.delivered = delivery.text
-            CURRENT_TRIP.reset(token)
 
     @property
     def is_ready(self) -> bool:
@@ -134,6 +123,19 @@ class Gateway:
         await self.get_ready()
         if self._rest is not None:
             await asyncio.wait({self._rest})
+
+    async def _lead(self, walk: Walk, delivery: Delivery | None) -> Answer:
+        while (step := await walk.next()) is not None:
+            answer = await self._try(walk, step.name, delivery)
+            if answer is not None:
+                if delivery is not None:
+                    _tell(walk, delivery)
+                walk.succeed(answer)
+                return answer if delivery is None else replace(answer, text=delivery.text)
+            if delivery is not None and delivery.begun:
+                _go_on(walk, delivery)
+        verdict = walk.verdict()
+        raise delivery.interrupted(verdict) if delivery is not None and delivery.begun else verdict
 
     async def _try(self, walk: Walk, name: str, delivery: Delivery | None) -> Answer | None:
         """Let the Router go from `name` on; None when the walk has to choose again."""

@@ -6,7 +6,7 @@ import pytest
 from litellm.integrations.custom_logger import CustomLogger
 
 from orchestrator import CacheUse, Orchestrator
-from orchestrator.gateway.callbacks import CURRENT_TRIP, GUARD, AttemptVetoedError, Trip, WalkGuard
+from orchestrator.gateway.callbacks import GUARD, AttemptVetoedError, Trip, WalkGuard, on_trip
 from orchestrator.gateway.local import LocalModel, LocalModelSettings
 from orchestrator.gateway.router import load_litellm
 from orchestrator.gateway.send_once import SendOnceClient
@@ -42,12 +42,8 @@ async def test_a_send_that_was_not_admitted_is_vetoed() -> None:
             raise PermissionError(f"'{name}' was not admitted")
 
     trip = Trip(Nothing(), LocalModel(LocalModelSettings()), SendOnceClient())  # type: ignore[arg-type]
-    token = CURRENT_TRIP.set(trip)
-    try:
-        with pytest.raises(AttemptVetoedError, match="not admitted") as caught:
-            await GUARD.async_pre_call_deployment_hook({"metadata": {"model_group": "a/b"}}, "acompletion")
-    finally:
-        CURRENT_TRIP.reset(token)
+    with on_trip(trip), pytest.raises(AttemptVetoedError, match="not admitted") as caught:
+        await GUARD.async_pre_call_deployment_hook({"metadata": {"model_group": "a/b"}}, "acompletion")
     assert caught.value.status_code == 400
 
 
@@ -60,3 +56,38 @@ def test_the_guard_sets_the_output_limit_that_was_paid_for(
         practice.requests[-1].body["max_tokens"]
         == practised.config.settings.use_cases["customer_service"].max_tokens
     )
+
+
+@pytest.fixture
+def failures_logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The models of the failed calls for which LiteLLM writes a traceback and a payload."""
+    from litellm.litellm_core_utils.litellm_logging import Logging
+
+    logged: list[str] = []
+    writes = Logging.failure_handler
+
+    def write(self: Logging, *args, **kwargs) -> object:
+        logged.append(self.model)
+        return writes(self, *args, **kwargs)
+
+    monkeypatch.setattr(Logging, "failure_handler", write)
+    return logged
+
+
+async def test_litellm_logs_the_failures_of_the_programs_own_calls_and_none_of_ours(
+    practised: Orchestrator, practice: PracticeServer, failures_logged: list[str]
+) -> None:
+    """Ours are in the ledger, and logged they cost a third of a failed-over call."""
+    practice.faults.add("openrouter:status=503,times=2")
+    assert len((await practised.acomplete("Xin chào", cache=CacheUse.OFF)).attempts) > 1
+    practice.faults.add("openrouter:status=503,times=2")
+    stream = practised.stream("Xin chào", cache=CacheUse.OFF)
+    assert "".join([delta.text async for delta in stream])
+    assert len(stream.reply.attempts) > 1
+    assert failures_logged == []
+    practice.faults.add("openai:status=503,times=1")
+    own = {"api_base": practice.base_url("openai"), "api_key": "practice", "num_retries": 0}
+    litellm = load_litellm()
+    with pytest.raises(litellm.ServiceUnavailableError):
+        await litellm.acompletion("openai/gpt-6-luna", [{"role": "user", "content": "Hello"}], **own)
+    assert failures_logged == ["gpt-6-luna"]
