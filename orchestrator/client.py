@@ -42,7 +42,8 @@ from orchestrator.gateway.door import State
 from orchestrator.gateway.local import LocalModel
 from orchestrator.gateway.metering import Meter, Offer, Payer
 from orchestrator.gateway.router import Connections, Gateway
-from orchestrator.gateway.walk import Terms, Walk
+from orchestrator.gateway.terms import Terms
+from orchestrator.gateway.walk import Walk
 from orchestrator.idempotency import Idempotency, Turn
 from orchestrator.money import ZERO_NUSD
 from orchestrator.planning import plan_for
@@ -232,7 +233,7 @@ class Orchestrator:
 
     def warm_up(self) -> None:
         """Load and open what requests will need, LiteLLM above all, which takes seconds."""
-        self._loop.run(self._core.gateway.warm_up())
+        self._loop.run(self._core.gateway.get_ready())
         self._loop.run(self._state.ledger.aopen())
 
     def close(self) -> None:
@@ -438,7 +439,7 @@ class Orchestrator:
             deadline_at_s=call.started_s + call.deadline_s,
             stream=stream,
             today=call.started_at,
-            spare_emergency=call.stale is not None and call.request.model is None,
+            older_answer=call.stale is not None,
         )
         return Walk(terms, deployments=call.core.config.catalog.deployments, state=self._state)
 

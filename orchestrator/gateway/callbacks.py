@@ -16,10 +16,11 @@ from litellm.integrations.custom_logger import CustomLogger
 from orchestrator.catalog import ProviderKind
 from orchestrator.errors import LocalModelError
 from orchestrator.gateway.local import LocalModel
-from orchestrator.gateway.openrouter import max_price
+from orchestrator.gateway.openrouter import NOT_OFFERED, max_price
 from orchestrator.gateway.send_once import SendOnceClient
 from orchestrator.gateway.translate import failure_of
 from orchestrator.gateway.walk import Walk
+from orchestrator.policy.failures import FailureKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,15 @@ class WalkGuard(CustomLogger):
     ) -> None:
         """Tell the walk that its attempt failed."""
         trip = CURRENT_TRIP.get()
-        if trip is not None:
-            trip.walk.fail(failure_of(exception))
+        if trip is None:
+            return
+        failure, attempt = failure_of(exception), trip.walk.open
+        of_openrouter = (
+            attempt is not None and attempt.step.deployment.provider.kind is ProviderKind.OPENROUTER
+        )
+        if of_openrouter and failure.kind is FailureKind.MODEL_NOT_FOUND:
+            trip.walk.remark(NOT_OFFERED)
+        trip.walk.fail(failure)
 
 
 async def _local_address(trip: Trip) -> str:

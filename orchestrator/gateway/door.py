@@ -43,15 +43,13 @@ class Entry:
 
 
 class Wait(StrEnum):
-    """What an attempt may wait for."""
+    """What a refused attempt may wait for."""
 
     CIRCUIT = "circuit"
     REST = "rest"
     """The deployment sent a Retry-After."""
     LINE = "line"
     """The provider's minute, in which a moment can be booked."""
-    RECOVERY = "recovery"
-    """It failed a moment ago in a way that may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +160,7 @@ async def _enter(wish: Wish, slot: Slot, state: State) -> Entry | Refused:
     if leave is None:
         # Shut while the attempt waited for its turn.
         return _shut(wish, state) or Refused("circuit open")
-    # A probe is one at a time, which is less than any quota allows.
+    # A probe is one at a time, so it multiplies no load.
     draws = wish.again and not leave.probes
     if draws and not state.quota.draw(provider):
         state.health.withdraw(leave)

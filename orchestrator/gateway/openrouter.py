@@ -5,6 +5,9 @@ from typing import Any
 from orchestrator.money import to_usd
 from orchestrator.pricing import Rates
 
+NOT_OFFERED = "not offered, or by no host at its listed price; 'orchestrator prices diff' tells"
+"""What a 404 there means."""
+
 
 def max_price(rates: Rates) -> dict[str, Any]:
     """Return the preference that keeps OpenRouter from hosts that charge more than `rates`, for the body.

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,19 @@ _PREFIX: Mapping[ProviderKind, str] = {
 _HOPS_MAX = 1_000
 """Above any plan's length: the plan and the deadline limit the hops, not LiteLLM's count."""
 
-_LOADED_LATE = (
+LOADED_LATE = (
     "litellm.litellm_core_utils.default_encoding",
+    "litellm.litellm_core_utils.streaming_chunk_builder_utils",
+    "litellm.llms.vertex_ai.context_caching.vertex_ai_context_caching",
+    "litellm.proxy.guardrails.exception_utils",
     "litellm.proxy.openai_files_endpoints.common_utils",
+    "openai.resources",
     "openai.resources.chat",
     "fastapi.exceptions",
+    "anyio._backends._asyncio",
 )
-"""What LiteLLM would import in the first call, the first through the openai SDK and the first failure: together
-about a second of CPU on the event loop, in which every request under way would wait."""
+"""What LiteLLM would import with the first call of each kind and with the first failure: together more than a
+second of CPU on the event loop, in which every request under way would wait."""
 
 
 class Connections:
@@ -86,7 +91,6 @@ class Gateway:
         self._local_model = local_model
         self._connections = connections
         self._router: Any = None
-        self._rest: asyncio.Future[None] | None = None
 
     async def run(self, walk: Walk, *, emit: Emit | None = None) -> Answer:
         """Lead `walk` to an answer; with `emit`, stream its pieces there.
@@ -113,16 +117,8 @@ class Gateway:
         return self._router is not None
 
     async def get_ready(self) -> None:
-        """Load LiteLLM and build the Router in a thread; begin to load what only some requests need."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._built)
-        self._rest = self._rest or loop.run_in_executor(None, _load_the_rest)
-
-    async def warm_up(self) -> None:
-        """Load everything that requests will need, so that the first of each kind need not."""
-        await self.get_ready()
-        if self._rest is not None:
-            await asyncio.wait({self._rest})
+        """Load LiteLLM and build the Router, in a thread."""
+        await asyncio.get_running_loop().run_in_executor(None, self._built)
 
     async def _lead(self, walk: Walk, delivery: Delivery | None) -> Answer:
         while (step := await walk.next()) is not None:
@@ -205,7 +201,10 @@ def _load_litellm() -> Any:
     os.environ.setdefault(
         "TIKTOKEN_CACHE_DIR", str(Path(litellm.__file__).parent / "litellm_core_utils" / "tokenizers")
     )
-    _import_early(_LOADED_LATE)
+    for name in LOADED_LATE:
+        # What has moved is imported by whoever needs it, as before.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     litellm.disable_hf_tokenizer_download = True
     litellm.suppress_debug_info = True
     litellm.expose_router_debug_in_errors = False
@@ -219,30 +218,6 @@ def _load_litellm() -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     _litellm = litellm
     return litellm
-
-
-_NEEDED_LATER = (
-    "openai.resources",
-    "anyio._backends._asyncio",
-    "litellm.litellm_core_utils.streaming_chunk_builder_utils",
-    "litellm.llms.vertex_ai.context_caching.vertex_ai_context_caching",
-    "litellm.proxy.guardrails.exception_utils",
-)
-"""What LiteLLM imports with its first request to OpenAI or Google, its first stream and its first failure.
-
-It does so on the event loop, which then stood still for a second, and with it every other request.
-"""
-
-
-def _load_the_rest() -> None:
-    _import_early(_NEEDED_LATER)
-
-
-def _import_early(names: Sequence[str]) -> None:
-    for name in names:
-        # What has moved is imported by whoever needs it, as before.
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
 
 
 _litellm: Any = None

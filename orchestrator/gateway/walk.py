@@ -11,11 +11,10 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
-from orchestrator.calls import Attempt, ChatRequest, Plan
-from orchestrator.catalog import Deployment, ProviderKind, Tier
+from orchestrator.calls import Attempt, ChatRequest
+from orchestrator.catalog import Deployment, Tier
 from orchestrator.errors import (
     BudgetExceededError,
     FailedStep,
@@ -35,19 +34,17 @@ from orchestrator.gateway.attempts import (
 from orchestrator.gateway.door import Entry, Refused, State, Wait, Wish, admit, close
 from orchestrator.gateway.lessons import Lessons
 from orchestrator.gateway.refit import left_nusd, refit
+from orchestrator.gateway.terms import AttemptLimits, Terms, laid_out
 from orchestrator.gateway.verdict import NO_TIME, verdict_of
-from orchestrator.gateway.waiting import PATIENCE_S, Waiting
+from orchestrator.gateway.waiting import Later, Room, Waiting
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import scopes_of
-from orchestrator.policy.estimate import PromptSize
 from orchestrator.policy.failures import (
     Failure,
     FailureKind,
-    RetryProfile,
     fallback_delay_s,
     retry_delay_s,
 )
-from orchestrator.pricing import Rates
 from orchestrator.state.ledger import Claim
 
 logger = logging.getLogger("orchestrator.gateway")
@@ -57,34 +54,6 @@ REST_MAX_S = 300.0
 
 MIN_ATTEMPT_S = 0.05
 """With less time left than this nothing is sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptLimits:
-    """What one attempt may take."""
-
-    max_tokens: int
-    kind: ProviderKind
-    rates: Rates
-    """The most that a token may cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What one walk may do."""
-
-    request_id: str
-    request: ChatRequest
-    plan: Plan
-    size: PromptSize
-    """Of the request, uncorrected."""
-    profile: RetryProfile
-    deadline_at_s: float
-    """On the monotonic clock."""
-    stream: bool
-    today: datetime
-    spare_emergency: bool = False
-    """There is something better than what the emergency model would say."""
 
 
 class Walk:
@@ -107,20 +76,21 @@ class Walk:
         """How an answer came about that broke off and was finished by another attempt."""
         self._goes_on = False
         self._state = state
-        self._steps = _laid_out(terms, deployments)
+        self._steps = laid_out(terms, deployments)
         self._place = -1
         self._fallbacks = 0
         self._failure: Failure | None = None
         self._tries = 0
         """Attempts on the current deployment, since the walk came to it."""
+        self._alone = False
+        """The current deployment was waited for, because nobody else was left; it gets one attempt at a time."""
         self._tried: dict[str, Failure | None] = {}
         """How each deployment that was asked failed last."""
         self._refusal: BudgetExceededError | None = None
         self._remarks: dict[int, str] = {}
         self._entry: Entry | None = None
         """What the open attempt has taken."""
-        # Who has an older answer at hand does not sit out an outage.
-        self._waiting = Waiting(patience_s=0.0 if terms.spare_emergency else PATIENCE_S)
+        self._waiting = Waiting()
         self._lessons = Lessons()
 
     async def next(self) -> Step | None:
@@ -154,7 +124,9 @@ class Walk:
         self._waiting.forget(names)
         here = self._steps[self._place].name
         self._tries = 0 if here in names else self._tries
-        self.skipped.extend(one for one in found.left_out if one.deployment not in {*self._tried} - {here})
+        for one in found.left_out:
+            if one.deployment not in {*self._tried} - {here}:
+                self._tell_skipped(one)
         self._steps, self._place = found.steps, found.place
 
     async def gate(self, name: str) -> bool:
@@ -306,7 +278,7 @@ class Walk:
 
     async def _go_to(self, place: int) -> bool:
         """Try to move on to another deployment; after a failure this is a fallback."""
-        self._place, self._tries = place, 0
+        self._place, self._tries, self._alone = place, 0, False
         if self._steps[place].name in self._tried:
             return False
         unfit = self._lessons.unfit(self._steps[place])
@@ -326,16 +298,14 @@ class Walk:
         """Return the wait before a retry on the current deployment, None when none is due."""
         if self._failure is None or self._tries == 0:
             return None
+        if self._alone and self._failure.kind is not FailureKind.CONTINUATION_REFUSED:
+            return None
         return retry_delay_s(self.terms.profile, self._failure, retries_so_far=self._tries - 1)
 
     async def _admit(self, step: Step, *, delay_s: float) -> bool:
-        if self._refusal is not None and step.deployment.model.tier is Tier.EMERGENCY:
-            # A poor answer is better than none in an outage; a spent budget is no outage.
-            return self._skip(step, "kept for outages, and this is a spent budget")
-        # Of what was begun the reader has words that no older answer can take back.
-        spare_emergency = self.terms.spare_emergency and not self._goes_on
-        if spare_emergency and step.deployment.model.tier is Tier.EMERGENCY:
-            return self._skip(step, "an older answer in the cache comes before the emergency model")
+        withheld = self._withheld(step)
+        if withheld is not None:
+            return self._skip(step, withheld)
         delay_s *= 1 + random.uniform(0, self.terms.profile.jitter)  # noqa: S311 -- no secret
         if self._left_s() - delay_s < MIN_ATTEMPT_S:
             return self._skip(step, NO_TIME)
@@ -352,10 +322,13 @@ class Walk:
         found = await admit(wish, self._state)
         if isinstance(found, Refused):
             self._refusal = found.over_budget or self._refusal
-            comes_back = found.wait is not Wait.CIRCUIT or self._comes_back(step)
-            if found.wait is not None and found.ready_in_s is not None and comes_back:
+            failed = step.name in self._tried
+            # Who failed is waited for as such, and was noted when it did.
+            noted = failed and (not alone or not self._comes_back(step))
+            if found.wait is not None and found.ready_in_s is not None and not noted:
                 ready_at_s = self._state.clock.monotonic_s() + found.ready_in_s
-                self._waiting.note(step.name, ready_at_s=ready_at_s, wait=found.wait)
+                wait = None if failed else found.wait
+                self._waiting.note(Later(step.name, provider, ready_at_s, wait))
             return self._skip(step, found.reason)
         self._entry = found
         self.open = OpenAttempt(step, number, found.hold, self._state.clock.monotonic_s())
@@ -388,42 +361,74 @@ class Walk:
     def _skip(self, step: Step, reason: str) -> bool:
         # A retry that may not be made is none: the walk goes on to the next deployment.
         self._tries = 0
-        # Of a deployment that was passed over several times the latest reason counts.
-        self.skipped = [one for one in self.skipped if one.deployment != step.deployment.name]
-        self.skipped.append(FailedStep(step.deployment.name, reason))
+        self._tell_skipped(FailedStep(step.deployment.name, reason))
         return False
+
+    def _tell_skipped(self, found: FailedStep) -> None:
+        # Of a deployment that was passed over several times the latest reason counts.
+        self.skipped = [one for one in self.skipped if one.deployment != found.deployment]
+        self.skipped.append(found)
 
     async def _wait_for_the_first(self) -> Step | None:
         """Wait for whoever can serve first, once nobody else is left to try."""
-        clock, names = self._state.clock, [step.name for step in self._steps]
+        clock = self._state.clock
         while self._failure is None or self._failure.meaning.fall_back:
-            found = self._waiting.first(names, now_s=clock.monotonic_s())
+            fit = [step.name for step in self._steps if self._may_come_back(step)]
+            found = self._waiting.take_first(fit, self._room())
             if found is None:
                 return None
             later, wait_s = found
-            place = names.index(later.name)
-            step = self._steps[place]
-            if self._left_s() - wait_s < MIN_ATTEMPT_S or self._lessons.unfit(step):
-                continue
             if later.wait is not Wait.LINE:
                 await clock.sleep(wait_s)
-            self._place, self._tries = place, 0
+            place = next(place for place, step in enumerate(self._steps) if step.name == later.name)
+            step = self._steps[place]
+            self._place, self._tries, self._alone = place, 0, True
             if await self._take(step, patience_s=self._left_s(), alone=True):
+                self._waiting.come_back(later)
                 return step
+        return None
+
+    def _room(self) -> Room:
+        health = self._state.health
+        # Of what was begun the reader has words that no older answer can take back.
+        sits_out = self._goes_on or not self.terms.older_answer
+        return Room(
+            now_s=self._state.clock.monotonic_s(),
+            left_s=self._left_s() - MIN_ATTEMPT_S,
+            patience_s=self.terms.profile.max_recovery_wait_s if sits_out else 0.0,
+            outage=not all(
+                health.is_closed(step.name, provider=step.deployment.provider_name) for step in self._steps
+            ),
+        )
+
+    def _may_come_back(self, step: Step) -> bool:
+        """Return whether nothing but time is in the way of a step."""
+        if self._lessons.unfit(step) or self._withheld(step):
+            return False
+        request, limits = self.terms.request, self._state.ledger.limits
+        left = left_nusd(step, request, spent_nusd=self.spent_nusd, limits=limits)
+        return left is None or step.candidate.bound_nusd <= left
+
+    def _withheld(self, step: Step) -> str | None:
+        """Return why the emergency model is not asked, None when it may be or this is another."""
+        if step.deployment.model.tier is not Tier.EMERGENCY:
+            return None
+        if self._refusal is not None:
+            # A poor answer is better than none in an outage; a spent budget is no outage.
+            return "kept for outages, and this is a spent budget"
+        asked_for = self.terms.request.model is not None
+        if self.terms.older_answer and not asked_for and not self._goes_on:
+            return "an older answer in the cache comes before the emergency model"
         return None
 
     def _see_fail(self, step: Step, failure: Failure) -> None:
         """Keep in mind how a deployment failed, and when it may be asked again should nobody else be left."""
         self._tried[step.name] = failure
         if self._comes_back(step):
-            name, state = step.name, self._state
-            self._waiting.note_failure(
-                name,
-                failures=sum(one.deployment == name for one in self.attempts),
-                now_s=state.clock.monotonic_s(),
-                rests_s=state.limits.rests_s(name),
-                shut_s=state.health.ready_in_s(name, provider=step.deployment.provider_name, alone=True),
-            )
+            now_s = self._state.clock.monotonic_s()
+            ready_at_s = now_s + self._state.limits.rests_s(step.name)
+            later = Later(step.name, step.deployment.provider_name, ready_at_s, None)
+            self._waiting.note_failure(later, now_s=now_s)
 
     def _comes_back(self, step: Step) -> bool:
         failure = self._tried.get(step.name)
@@ -465,11 +470,3 @@ class Walk:
 
     def _left_s(self) -> float:
         return self.terms.deadline_at_s - self._state.clock.monotonic_s()
-
-
-def _laid_out(terms: Terms, deployments: Mapping[str, Deployment]) -> tuple[Step, ...]:
-    today = terms.today.date()
-    named = [(one, deployments[one.deployment]) for one in terms.plan.asked]
-    # The reserve is asked before the emergency model, which stays last.
-    named.sort(key=lambda pair: pair[1].model.tier is Tier.EMERGENCY)
-    return tuple(Step(candidate, deployment, deployment.price.on(today)) for candidate, deployment in named)

@@ -28,7 +28,6 @@ logger = logging.getLogger("orchestrator.ops")
 _PROMPT = "ok"
 _MAX_TOKENS = 16
 """The least that every provider takes."""
-_DEADLINE_S = 20.0
 
 
 class HealthChecks:
@@ -129,7 +128,7 @@ class HealthChecks:
                 tenant=NAME,
                 tags=(NAME,),
                 cache=CacheUse.OFF,
-                deadline_s=_DEADLINE_S,
+                profile=NAME,
             )
         except BudgetExceededError as error:
             logger.info("no more probes today: %s", error)

@@ -14,10 +14,19 @@ from pydantic import Field
 
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import LimitSettings
+from orchestrator.policy.failures import RetryProfile
 from orchestrator.settings import Settings, Usd
 
 NAME = "health_check"
 """The tenant and the tag of what health checks send: where the report shows it, and whose limit it has."""
+PROFILE = RetryProfile(
+    deadline_s=20.0,
+    attempts_per_deployment=1,
+    retry_delays_s=(),
+    fallback_delays_s=(),
+    max_recovery_wait_s=0.0,
+)
+"""How patient a completion is that probes an open circuit: it is sent once."""
 TICK_MAX_S = 5.0
 """How often it is looked whether anything is due; nothing is sent by that."""
 

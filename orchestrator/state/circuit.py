@@ -69,6 +69,7 @@ class Circuit:
         self._probing = False
         self._early = False
         """The probe passed before the circuit was half-open."""
+        self._early_failed_at_s = -math.inf
 
     def state(self, now_s: float) -> CircuitState:
         """Return whether requests pass now."""
@@ -79,11 +80,13 @@ class Circuit:
     def ready_in_s(self, now_s: float, *, within_s: float = math.inf) -> float:
         """Return how long to wait until a request may pass, 0 when it may now.
 
-        For this request the circuit stays open for no longer than `within_s`.
+        With `within_s` it may pass early: so long after the circuit opened, or after the last such probe failed.
         """
         if self._opened_at_s is None:
             return 0.0
-        left_s = max(0.0, self._opened_at_s + min(self._open_s, within_s) - now_s)
+        half_open_at_s = self._opened_at_s + self._open_s
+        early_at_s = max(self._opened_at_s, self._early_failed_at_s) + within_s
+        left_s = max(0.0, min(half_open_at_s, early_at_s) - now_s)
         return left_s or (_PROBE_POLL_S if self._probing else 0.0)
 
     def enter(self, now_s: float) -> bool:
@@ -116,9 +119,12 @@ class Circuit:
             # A failure that was under way when it opened does not prolong it.
             if probe:
                 self._probing = False
+                if self._early:
+                    # Others may have another deployment to probe it with, at the time that is theirs.
+                    self._early_failed_at_s = now_s
+                    return
                 self._opened_at_s = now_s
-                if not self._early:
-                    self._open_s = min(self._open_s * 2, settings.max_open_s)
+                self._open_s = min(self._open_s * 2, settings.max_open_s)
             return
         self._outcomes.append(_Outcome(now_s, by))
         recent = [one.failed_by for one in self._outcomes if one.at_s >= now_s - settings.window_s]

@@ -192,6 +192,11 @@ class Health:
             median_latency_s=statistics.median(record.latencies_s) if record.latencies_s else None,
         )
 
+    def is_closed(self, deployment: str, *, provider: str) -> bool:
+        """Return whether both circuits of a deployment are closed."""
+        now_s = self._clock.monotonic_s()
+        return all(one.state(now_s) is CircuitState.CLOSED for one in self._circuits(deployment, provider))
+
     def provider_circuit(self, provider: str) -> CircuitState:
         """Return the state of a provider's circuit."""
         host = self._providers.get(provider)

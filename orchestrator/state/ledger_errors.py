@@ -21,7 +21,11 @@ def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
     elif "locked" in text:
         todo = f"another process holds it for longer than {waited_s:g} s; see who with 'fuser'"
     elif "not a database" in text or "malformed" in text:
-        todo = "the file is damaged or no ledger: move it away and restore the last good copy"
+        # SQLite says so too when the disk fails to read.
+        todo = (
+            "look at the disk, which may fail to read; if it is well, the file is damaged or no ledger: "
+            "move it away and restore the last good copy"
+        )
     else:
         todo = "make the file and its folder writable, or set ledger.path in config.yaml"
     busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orchestrator import Orchestrator, load_config
 from orchestrator.practice import PracticeServer, Scripted
@@ -30,7 +31,7 @@ def make_orchestrator(server: PracticeServer, tmp_path: Path) -> Iterator[Callab
     """A maker of orchestrators on the shipped configuration, all of one test with one ledger and cache."""
     made: list[Orchestrator] = []
 
-    def make(**more: str) -> Orchestrator:
+    def make(config: Path = CONFIG, **more: str) -> Orchestrator:
         environment = {
             "ORCHESTRATOR_HOME": str(tmp_path),
             "OPENROUTER_API_KEY": "k",
@@ -44,7 +45,7 @@ def make_orchestrator(server: PracticeServer, tmp_path: Path) -> Iterator[Callab
             **more,
         }
         made.append(
-            Orchestrator(load_config(CONFIG, today=datetime.now(UTC).date(), environment=environment))
+            Orchestrator(load_config(config, today=datetime.now(UTC).date(), environment=environment))
         )
         return made[-1]
 
@@ -57,3 +58,14 @@ def make_orchestrator(server: PracticeServer, tmp_path: Path) -> Iterator[Callab
 def orchestrator(make_orchestrator: Callable[..., Orchestrator]) -> Orchestrator:
     """An orchestrator with all practice providers."""
     return make_orchestrator()
+
+
+@pytest.fixture
+def impatient(make_orchestrator: Callable[..., Orchestrator], tmp_path: Path) -> Orchestrator:
+    """The same, which tells at once that nobody can answer."""
+    data = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    for profile in data["retry_profiles"].values():
+        profile["max_recovery_wait_s"] = 0
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return make_orchestrator(path)

@@ -215,19 +215,19 @@ def test_details_are_the_same_chain_with_the_way_told(orchestrator, script):
     assert result.degraded is None
 
 
-async def test_a_customer_reads_an_apology_in_the_chains_language_when_nobody_answers(orchestrator, server):
+async def test_a_customer_reads_an_apology_in_the_chains_language_when_nobody_answers(impatient, server):
     """A chat window shows what it gets; who must know that it is none asks for the error."""
     server.faults.add("*:status=503")
-    chain = customer_service_text(orchestrator, language="en")
+    chain = customer_service_text(impatient, language="en")
     assert chain.invoke(QUESTION).startswith("Sorry, we cannot answer just now")
     assert "".join(chain.stream(QUESTION)).startswith("Sorry")
     assert (await chain.ainvoke(QUESTION, language="vi")).startswith("Xin lỗi")
     with pytest.raises(UnavailableError):
-        customer_service_text(orchestrator, graceful=False).invoke(QUESTION)
+        customer_service_text(impatient, graceful=False).invoke(QUESTION)
 
 
-def test_no_structured_answer_is_ever_made_of_an_apology(orchestrator, server):
+def test_no_structured_answer_is_ever_made_of_an_apology(impatient, server):
     server.faults.add("*:status=503")
-    for chain in (customer_service(orchestrator), customer_service(orchestrator, graceful=True)):
+    for chain in (customer_service(impatient), customer_service(impatient, graceful=True)):
         with pytest.raises(UnavailableError):
             chain.invoke(QUESTION)

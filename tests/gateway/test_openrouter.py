@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.errors import AllProvidersFailedError
 from orchestrator.gateway.openrouter import max_price
 from orchestrator.money import nano_usd
 from orchestrator.practice import PracticePrice, PracticeServer
@@ -36,6 +37,8 @@ def test_a_model_that_became_dearer_is_left_for_the_next_one_and_charges_nothing
         assert (reply.attempts[0].failure, reply.attempts[0].cost_nusd) == ("model_not_found", 0)
         assert reply.deployment != "openrouter/gpt-6-luna"
         assert all(charge.model != "openai/gpt-6-luna" for charge in dearer.bill.charges)
+        with pytest.raises(AllProvidersFailedError, match=r"at its listed price; 'orchestrator prices diff'"):
+            orchestrator.complete("Phân loại", model="openrouter/gpt-6-luna")
 
 
 def test_an_announced_rise_is_allowed_for(practised) -> None:

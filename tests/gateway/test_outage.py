@@ -114,14 +114,16 @@ def test_an_outage_of_everybody_that_ends_in_time_is_not_seen_by_the_caller(
 ) -> None:
     """Though the request saw each of them fail, and no circuit is due for five seconds."""
     orchestrator = make_orchestrator({"local_model": {"enabled": False}})
+    orchestrator.warm_up()
     practice.faults.add("*:status=500")
-    end_of_outage = threading.Timer(1.5, practice.faults.clear)
+    outage_s = 4.0
+    end_of_outage = threading.Timer(outage_s, practice.faults.clear)
     end_of_outage.start()
     reply = ask(orchestrator)
     end_of_outage.join()
     assert len({one.provider for one in reply.attempts if one.failure}) == 3
     assert reply.text
-    assert reply.latency_s < 5
+    assert reply.latency_s > outage_s, "its first way through the plan was over before"
 
 
 def test_fifty_who_wait_for_the_end_of_an_outage_probe_one_at_a_time(make_orchestrator, practice) -> None:

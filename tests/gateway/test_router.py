@@ -311,5 +311,5 @@ def test_an_attempt_is_sent_exactly_once(
 
 def test_what_is_loaded_ahead_is_what_litellm_would_load_on_the_loop() -> None:
     """A name that a new version has moved would bring back a loop that stands still for a second."""
-    for name in router._NEEDED_LATER:
+    for name in router.LOADED_LATE:
         assert importlib.util.find_spec(name) is not None

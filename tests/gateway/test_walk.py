@@ -12,7 +12,9 @@ from orchestrator.errors import (
     RejectedByProviderError,
 )
 from orchestrator.gateway.answers import Answer
-from orchestrator.gateway.walk import State, Terms, Walk
+from orchestrator.gateway.door import State
+from orchestrator.gateway.terms import Terms
+from orchestrator.gateway.walk import Walk
 from orchestrator.money import NanoUsd
 from orchestrator.policy.budgets import Limits
 from orchestrator.policy.estimate import measure
@@ -29,7 +31,14 @@ FIRST, SECOND = "openrouter/gpt-6.1-sol", "openrouter/claude-sonnet-5.5"
 def walk_of(make_orchestrator, clock, tmp_path: Path):
     """Make walks over the shipped configuration, on our clock and a real ledger."""
 
-    def make(changes=None, *, profile: str = "interactive", stream: bool = False, **wanted) -> Walk:
+    def make(
+        changes=None,
+        *,
+        profile: str = "interactive",
+        stream: bool = False,
+        older_answer: bool = False,
+        **wanted,
+    ) -> Walk:
         orchestrator: Orchestrator = make_orchestrator(changes, clock=clock)
         config = orchestrator.config
         request = ChatRequest.of("Xin chào", use_case="customer_service", **wanted)
@@ -45,6 +54,7 @@ def walk_of(make_orchestrator, clock, tmp_path: Path):
             deadline_at_s=clock.monotonic_s() + 60,
             stream=stream,
             today=clock.now(),
+            older_answer=older_answer,
         )
         state = State(
             ledger=ledger,
@@ -252,3 +262,95 @@ async def test_nothing_is_sent_when_the_deadline_is_over(walk_of, clock) -> None
     assert await walk.next() is None
     assert isinstance(walk.verdict(), DeadlineExceededError)
     assert "no time left" in str(walk.verdict())
+
+
+async def fail_all(walk: Walk, clock, failure: Failure) -> list[tuple[str, float]]:
+    """Fail every attempt of a walk; return which step was sent, and when."""
+    began_s, sent = clock.monotonic_s(), []
+    while (step := await walk.next()) is not None:
+        sent.append((step.name, clock.monotonic_s() - began_s))
+        walk.begin(step.name)
+        walk.fail(failure)
+    return sent
+
+
+async def test_in_an_outage_a_provider_is_asked_after_one_two_and_four_seconds(walk_of, clock) -> None:
+    """One attempt each time, whatever the profile says of retries, and then the walk gives up."""
+    walk = walk_of(model=FIRST)
+    shut(walk, "openrouter")
+    sent = await fail_all(walk, clock, Failure(FailureKind.SERVER_ERROR, 500))
+    assert sent == [(FIRST, pytest.approx(at_s)) for at_s in (1, 1 + 2, 1 + 2 + 4)]
+
+
+async def test_in_an_outage_of_everybody_a_request_sends_a_bounded_number(walk_of, clock) -> None:
+    """Three come-backs for each of three providers, beside the one pass through the plan."""
+    walk = walk_of({"local_model": {"enabled": False}})
+    sent = await fail_all(walk, clock, Failure(FailureKind.SERVER_ERROR, 500))
+    places = {name: [one for one, _ in sent].count(name) for name, _ in sent}
+    assert len(sent) <= 2 * len(walk.terms.plan.asked) + 3 * 3
+    assert max(places.values()) <= 2 + 3
+    assert sent[-1][1] < 12
+
+
+async def test_a_failure_of_everybody_with_every_circuit_closed_is_told_at_once(walk_of, clock) -> None:
+    walk = walk_of({"local_model": {"enabled": False}})
+    sent = await fail_all(walk, clock, Failure(FailureKind.RATE_LIMITED, 429, retry_after_s=25))
+    assert len({name for name, _ in sent}) == len(sent) == len(walk.terms.plan.asked)
+    assert sent[-1][1] < 5
+
+
+async def test_a_circuit_that_may_be_probed_now_is_an_outage_too(walk_of, clock) -> None:
+    """It opened two seconds ago, so an early probe may pass at once; it is no reason to give up."""
+    walk = walk_of(model=FIRST)
+    walk.begin((await walk.next()).name)
+    shut(walk, "openrouter")
+    clock.advance(2)
+    walk.fail(Failure(FailureKind.TIMEOUT))
+    assert (await walk.next()).name == FIRST
+
+
+async def test_who_has_an_older_answer_at_hand_sits_out_no_outage(walk_of, clock) -> None:
+    walk = walk_of(older_answer=True, model=FIRST)
+    shut(walk, "openrouter")
+    assert await walk.next() is None
+    assert clock.slept_s == []
+
+
+async def test_a_begun_answer_is_waited_for_though_there_is_an_older_one(walk_of, clock) -> None:
+    """The reader has words that no older answer can take back."""
+    walk = walk_of(older_answer=True, model=FIRST, stream=True)
+    walk.begin((await walk.next()).name)
+    walk.hear("Đơn hàng của ")
+    shut(walk, "openrouter")
+    walk.fail(Failure(FailureKind.INTERRUPTED))
+    walk.go_on(walk.terms.request)
+    assert (await walk.next()).name == FIRST
+
+
+async def test_the_waiting_attempts_of_a_request_cost_no_more_than_it_may(walk_of, clock) -> None:
+    """A reset connection may be billed, so each is booked at its bound."""
+    walk = walk_of(model=FIRST, max_cost_nusd=20_000_000)
+    shut(walk, "openrouter")
+    sent = await fail_all(walk, clock, Failure(FailureKind.DISCONNECTED))
+    assert len(sent) == 2 == 20_000_000 // walk.terms.plan.asked[0].bound_nusd
+    assert walk.spent_nusd <= 20_000_000
+
+
+async def test_what_was_never_worth_a_wait_is_not_waited_for(walk_of, clock) -> None:
+    walk = walk_of(model=FIRST)
+    shut(walk, "openrouter")
+    sent = await fail_all(walk, clock, Failure(FailureKind.UNAUTHORIZED, 401))
+    assert [name for name, _ in sent] == [FIRST]
+
+
+async def test_a_profile_without_retries_asks_nobody_twice(walk_of, clock) -> None:
+    changes = {"retry_profiles": {"interactive": {"attempts_per_deployment": 1}}}
+    walk = walk_of(changes, model=FIRST)
+    shut(walk, "openrouter")
+    assert len(await fail_all(walk, clock, Failure(FailureKind.SERVER_ERROR, 500))) == 1
+
+
+def shut(walk: Walk, provider: str) -> None:
+    """Open the circuit of a provider."""
+    for _ in range(3):
+        walk._state.health.observe(provider, healthy=False)

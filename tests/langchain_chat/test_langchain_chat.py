@@ -136,7 +136,12 @@ def test_its_profile_is_that_of_the_first_choice(practised: Orchestrator) -> Non
 
 def test_an_apology_is_told_by_its_metadata_and_never_parsed(make_orchestrator, practice) -> None:
     """A message for those who ask for it; an error for whoever wants a shape or tools."""
-    orchestrator = make_orchestrator({"local_model": {"enabled": False}})
+    orchestrator = make_orchestrator(
+        {
+            "local_model": {"enabled": False},
+            "retry_profiles": {"interactive": {"max_recovery_wait_s": 0}},
+        }
+    )
     practice.faults.add(Fault.parse("*:status=503"))
     message = orchestrator.chat_model(graceful=True, language="vi").invoke("Hello")
     assert message.text.startswith("Xin lỗi")

@@ -65,6 +65,18 @@ def shut(orchestrator: Orchestrator, practice: PracticeServer) -> None:
     assert orchestrator.health.provider_circuit("openrouter") is CircuitState.OPEN
 
 
+def test_a_probe_that_fails_is_one_completion_and_waits_for_nothing(make, practice, clock) -> None:
+    """Else a look at a dead provider would hold up the looks at all others, and hammer it."""
+    orchestrator = make(every_s=60)
+    shut(orchestrator, practice)
+    practice.faults.add("openrouter:status=500,model=openai/gpt-6.1-sol")
+    clock.advance(61)
+    before, began_s = completions(practice), time.monotonic()
+    assert Look.PAID in {one.look for one in look(orchestrator)}
+    assert completions(practice) == before + 1
+    assert time.monotonic() - began_s < 5
+
+
 def test_every_quiet_provider_gets_a_free_look_once_in_its_time(make, practice, clock) -> None:
     orchestrator = make(every_s=60)
     assert look(orchestrator) == tuple(Due(name, Look.FREE) for name in PROVIDERS)

@@ -178,7 +178,7 @@ def test_a_limit_that_a_reload_lowers_holds_from_the_next_admission_on(
     make_orchestrator, make_config, practice: PracticeServer
 ) -> None:
     """Every hold is noted by the file itself, in its own transaction, with what the counters then say."""
-    first, lowered = (_with_limit(dollars) for dollars in (0.05, 0.02))
+    first, lowered = (_with_limit(dollars) for dollars in (0.05, 0.035))
     orchestrator: Orchestrator = make_orchestrator(first)
     orchestrator.warm_up()
     path = Path(orchestrator.config.settings.ledger.path)

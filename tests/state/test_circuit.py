@@ -126,9 +126,11 @@ def test_who_has_nobody_else_may_probe_early_and_still_alone():
     assert circuit.heal(1.5)
 
 
-def test_an_early_probe_that_fails_does_not_double_the_time():
+def test_an_early_probe_that_fails_puts_off_the_next_early_one_and_nobody_else():
+    """Else one a second, of a model that stays broken, would keep all others of its provider out."""
     circuit = opened()
     circuit.enter(1)
     fail(circuit, 1, probe=True)
     assert circuit.ready_in_s(1, within_s=1) == 1
-    assert circuit.ready_in_s(1) == 5
+    assert circuit.ready_in_s(1) == 4
+    assert circuit.ready_in_s(5) == 0
