@@ -91,7 +91,9 @@ def system_command(name: str, *, package: str) -> str:
 
 def _apt_get(*words: str) -> int:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(["apt-get", *words], env=quiet, capture_output=True, check=False, timeout=300)
+    # Another worker of the tests may be installing too.
+    command = ["apt-get", "-o", "DPkg::Lock::Timeout=120", *words]
+    done = subprocess.run(command, env=quiet, capture_output=True, check=False, timeout=300)
     return done.returncode
 
 
