@@ -54,6 +54,7 @@ def test_a_killed_child_that_nobody_waited_for_is_dead():
         "nonsense",
         f"{HOST}:pid:start",
     ],
+    ids=["machine", "machine, shorter", "boot", "container", "nothing", "nonsense", "no number"],
 )
 def test_of_another_machine_boot_or_container_nobody_here_can_say(process):
     assert life_of(process) is Life.ELSEWHERE
