@@ -305,7 +305,7 @@ class Price(_Terms):
         days = [self.on(day), *(self._as(one) for one in self.changes if day < one.begins <= last_day)]
         if batch:
             return days
-        return [one.in_off_peak() if _in_one_window(one.off_peak, first, last) else one for one in days]
+        return [price for one in days for price in _in_force(one, first, last)]
 
     def _as(self, change: PriceChange | None, *, changes: tuple[PriceChange, ...] = ()) -> "Price":
         """Return the price that a change makes of this one; without one this one, with other `changes`."""
@@ -346,9 +346,16 @@ def _begin(change: PriceChange) -> Day:
     return change.begins
 
 
-def _in_one_window(window: OffPeak | None, first: datetime, last: datetime) -> bool:
-    opened = window.opened(first) if window else None
-    return opened is not None and window is not None and opened == window.opened(last)
+def _in_force(price: Price, first: datetime, last: datetime) -> list[Price]:
+    """Return a price at the hours between two moments: in its off-peak window, outside of it, or both."""
+    window = price.off_peak
+    if window is None:
+        return [price]
+    at_first, at_last = window.opened(first), window.opened(last)
+    if at_first is not None and at_first == at_last:
+        return [price.in_off_peak()]
+    # Which of the two is dearer is the vendor's affair. A window of minutes inside of a request is no vendor's.
+    return [price] if at_first is at_last is None else [price, price.in_off_peak()]
 
 
 def _reachable(terms: _Terms, input_tokens: int) -> list[Rates]:

@@ -206,3 +206,15 @@ def test_no_less_is_booked_than_any_moment_of_the_request_costs(
 def test_a_wrong_hour_or_percentage_says_what_is_expected(fields, says):
     with pytest.raises(ValidationError, match=says):
         price(**fields)
+
+
+def test_a_window_dearer_than_the_rest_of_the_day_counts_when_a_request_ends_in_it():
+    """Vendors call it off-peak; which of the two prices is the dearer one is not ours to say."""
+    dear_nights = {"begins": "00:00", "ends": "06:00", "input": "0", "output": "1000"}
+    book = price(input="0", output="0", off_peak=dear_nights)
+    midnight = datetime.fromisoformat("2026-11-24T00:00+00:00")
+    usage = Usage(0, 1)
+    before, after = midnight - timedelta(seconds=5), midnight + timedelta(seconds=5)
+    assert book.settled(usage, Terms(before, after)).cost_nusd == 1_000_000
+    assert book.settled(usage, Terms(after, after)).cost_nusd == 1_000_000
+    assert book.settled(usage, Terms(before, before)).cost_nusd == 0

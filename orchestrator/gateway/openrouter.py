@@ -5,7 +5,7 @@ from typing import Any
 from orchestrator.money import to_usd
 from orchestrator.pricing import Rates
 
-NOT_OFFERED = "not offered, or by no host at its listed price; 'orchestrator prices diff' tells"
+NOT_OFFERED = "model_not_found, or by no host at its listed price; 'orchestrator prices diff' tells"
 """What a 404 there means."""
 
 

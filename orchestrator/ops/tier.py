@@ -218,7 +218,7 @@ async def _errors(tier: Tier, orchestrator: Orchestrator) -> Check:
         return passed(tier.name, "errors", "an unknown model is refused cleanly (bad request)")
     except AllProvidersFailedError as error:
         reasons = {step.reason for step in error.steps}
-        if FailureKind.MODEL_NOT_FOUND.value in reasons:
+        if any(reason.startswith(FailureKind.MODEL_NOT_FOUND.value) for reason in reasons):
             return passed(tier.name, "errors", "an unknown model is refused cleanly (not found)")
         detail = f"an unknown model ended in: {', '.join(sorted(reasons))}"
         return failed(tier.name, "errors", detail, todo="the provider may be ill; try again")

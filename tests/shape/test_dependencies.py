@@ -3,6 +3,7 @@
 import ast
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -22,12 +23,21 @@ IMPORTED_ELSEWHERE = {
 """Declared for the notebooks, which are no modules, and for what a library imports on our behalf."""
 
 
+def parsed(text: str) -> ast.Module:
+    """Return the tree of a module; CPython 3.11 may fail for no reason beside threads that parse (gh-106905)."""
+    try:
+        return ast.parse(text)
+    except SystemError:
+        return ast.parse(text)
+
+
+@cache
 def imported() -> set[str]:
     """Return every top-level module that our code imports, wherever in a file."""
     found: set[str] = set()
     for folder in ("orchestrator", "chains"):
         for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):
                     found |= {alias.name.partition(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module:
