@@ -91,7 +91,7 @@ def open_stage(*, fast: bool, keep: Path | None, say: Callable[[str], None]) -> 
 
 
 def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> tuple[Config, PracticeServer]:
-    """Return the shipped configuration, led to practice providers, with one small tenant's limit added."""
+    """Return the shipped configuration, led to practice providers, with a small tenant's limit and patient circuits."""
     today = clock.now().date()
     prices = practice_prices(embedded_path(), today=today, environment={})
     providers = stack.enter_context(
@@ -108,7 +108,10 @@ def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> t
     small = LimitSettings.model_validate({"scope": f"tenant:{SMALL_TENANT}", "day": SMALL_LIMIT_USD})
     budgets = shipped.settings.budgets
     limited = BudgetSettings(time_zone=budgets.time_zone, limits=(*budgets.limits, small))
-    return replace(shipped, settings=shipped.settings.model_copy(update={"budgets": limited})), providers
+    # On a slow machine the answers of the local model outlast the five seconds after which a circuit half-opens.
+    patient = shipped.settings.circuit_breaker.model_copy(update={"open_s": 60.0, "max_open_s": 60.0})
+    changed = {"budgets": limited, "circuit_breaker": patient}
+    return replace(shipped, settings=shipped.settings.model_copy(update=changed)), providers
 
 
 def _home(keep: Path | None, stack: ExitStack) -> Path:
