@@ -89,7 +89,7 @@ def _left_alone(opened: set[str], replies: Sequence[ChatReply]) -> Claim:
     """Claim that a deployment which failed too often is not asked by the next request."""
     asked = {one.deployment for one in replies[-1].attempts} if replies else set()
     return Claim(
-        f"{len(opened)} deployments failed three times: their circuits opened, and the next request left them alone",
+        f"circuits opened, of deployments or their providers: the next request left {len(opened)} deployments alone",
         bool(opened) and not opened & asked,
     )
 
