@@ -168,8 +168,8 @@ def _addressed(faults: Iterable[str]) -> list[str]:
 def _drawn(count: int, share: float) -> Iterator[str]:
     """Yield faults and their absence by chance, but `share` of each hundred: what is met is what was asked for."""
     chance = random.Random(7)  # noqa: S311 -- repeatable, no secret
+    faulty = round(100 * share)
     for _ in range(0, count, 100):
-        faulty = round(100 * share)
         hundred = chance.choices(FAULTS_OF_MANY, k=faulty) + ["slow_first_token=0"] * (100 - faulty)
         chance.shuffle(hundred)
         yield from hundred

@@ -84,8 +84,7 @@ class Walk:
         """Attempts on the current deployment, since the walk came to it."""
         self._alone = False
         """The current deployment was waited for, because nobody else was left; it gets one attempt at a time."""
-        self._tried: dict[str, Failure | None] = {}
-        """How each deployment that was asked failed last."""
+        self._tried: set[str] = set()
         self._refusal: BudgetExceededError | None = None
         self._remarks: dict[int, str] = {}
         self._entry: Entry | None = None
@@ -125,7 +124,7 @@ class Walk:
         here = self._steps[self._place].name
         self._tries = 0 if here in names else self._tries
         for one in found.left_out:
-            if one.deployment not in {*self._tried} - {here}:
+            if one.deployment not in self._tried - {here}:
                 self._tell_skipped(one)
         self._steps, self._place = found.steps, found.place
 
@@ -323,9 +322,8 @@ class Walk:
         if isinstance(found, Refused):
             self._refusal = found.over_budget or self._refusal
             failed = step.name in self._tried
-            # Who failed is waited for as such, and was noted when it did.
-            noted = failed and (not alone or not self._comes_back(step))
-            if found.wait is not None and found.ready_in_s is not None and not noted:
+            # Who failed is waited for as such: noted when it did, and anew when it comes back in vain.
+            if found.wait is not None and found.ready_in_s is not None and (alone or not failed):
                 ready_at_s = self._state.clock.monotonic_s() + found.ready_in_s
                 wait = None if failed else found.wait
                 self._waiting.note(Later(step.name, provider, ready_at_s, wait))
@@ -333,7 +331,7 @@ class Walk:
         self._entry = found
         self.open = OpenAttempt(step, number, found.hold, self._state.clock.monotonic_s())
         self._tries += 1
-        self._tried.setdefault(step.name, None)
+        self._tried.add(step.name)
         self._waiting.forget({step.name})
         return True
 
@@ -390,12 +388,10 @@ class Walk:
 
     def _room(self) -> Room:
         health = self._state.health
-        # Of what was begun the reader has words that no older answer can take back.
-        sits_out = self._goes_on or not self.terms.older_answer
         return Room(
             now_s=self._state.clock.monotonic_s(),
             left_s=self._left_s() - MIN_ATTEMPT_S,
-            patience_s=self.terms.profile.max_recovery_wait_s if sits_out else 0.0,
+            patience_s=0.0 if self._has_older_answer else self.terms.profile.max_recovery_wait_s,
             outage=not all(
                 health.is_closed(step.name, provider=step.deployment.provider_name) for step in self._steps
             ),
@@ -416,23 +412,22 @@ class Walk:
         if self._refusal is not None:
             # A poor answer is better than none in an outage; a spent budget is no outage.
             return "kept for outages, and this is a spent budget"
-        asked_for = self.terms.request.model is not None
-        if self.terms.older_answer and not asked_for and not self._goes_on:
+        if self._has_older_answer and self.terms.request.model is None:
             return "an older answer in the cache comes before the emergency model"
         return None
 
+    @property
+    def _has_older_answer(self) -> bool:
+        # Of what was begun the reader has words that no older answer can take back.
+        return self.terms.older_answer and not self._goes_on
+
     def _see_fail(self, step: Step, failure: Failure) -> None:
-        """Keep in mind how a deployment failed, and when it may be asked again should nobody else be left."""
-        self._tried[step.name] = failure
-        if self._comes_back(step):
+        """Keep in mind when a deployment that failed may be asked again, should nobody else be left."""
+        if failure.meaning.passes and self.terms.profile.attempts_per_deployment > 1:
             now_s = self._state.clock.monotonic_s()
             ready_at_s = now_s + self._state.limits.rests_s(step.name)
             later = Later(step.name, step.deployment.provider_name, ready_at_s, None)
             self._waiting.note_failure(later, now_s=now_s)
-
-    def _comes_back(self, step: Step) -> bool:
-        failure = self._tried.get(step.name)
-        return failure is None or (failure.meaning.passes and self.terms.profile.attempts_per_deployment > 1)
 
     def _end(
         self,

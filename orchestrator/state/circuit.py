@@ -1,10 +1,10 @@
 """One circuit breaker: whether requests pass to a deployment or a provider.
 
 A circuit is *closed* (requests pass), *open* (none does, for a few seconds), or *half-open*: one
-single probe passes, and how it ends closes or opens the circuit again. For a request that nobody
-else can serve it half-opens early, so that no outage outlives its cause by the whole wait. It looks at the latest
-outcomes within a sliding window. Everything runs on one event loop, so a check and its change are
-one step.
+single probe passes, and how it ends closes or opens the circuit again. A request that nobody else
+can serve may be the probe of an open one, so that no outage outlives its cause by the whole wait.
+It looks at the latest outcomes within a sliding window. Everything runs on one event loop, so a
+check and its change are one step.
 """
 
 import math
