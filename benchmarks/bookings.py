@@ -24,12 +24,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.stage import Child, answer_orders
-from orchestrator.calls import Attempt, CostSource, Outcome, Usage
-from orchestrator.clock import SystemClock
-from orchestrator.money import NanoUsd
-from orchestrator.policy.budgets import BudgetSettings, Limits
-from orchestrator.state.ledger import Claim, Ledger, LedgerSettings
-from orchestrator.state.ledger_records import new_operation_id
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
+from orchestrator.ledger.budgets import BudgetSettings, Limits
+from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings
+from orchestrator.ledger.records import new_operation_id
 
 AIM_RATIO = 2.0
 AIM_P99 = 3.0

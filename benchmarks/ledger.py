@@ -20,15 +20,15 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from orchestrator.calls import Attempt, CacheState, CostSource, Outcome, Usage
-from orchestrator.clock import SystemClock
-from orchestrator.errors import BudgetExceededError
-from orchestrator.money import NanoUsd
-from orchestrator.policy.budgets import BudgetSettings, Limits
-from orchestrator.state.ledger import Claim, Ledger, LedgerSettings, Operation
-from orchestrator.state.ledger_read import LedgerReader
-from orchestrator.state.ledger_records import new_operation_id
-from orchestrator.state.ledger_verify import verify
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import BudgetExceededError
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
+from orchestrator.ledger.budgets import BudgetSettings, Limits
+from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings, Operation
+from orchestrator.ledger.records import new_operation_id
+from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.verify import verify
 
 AIM_RATIO = 1.2
 USERS = 1000

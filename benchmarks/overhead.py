@@ -72,7 +72,7 @@ async def measure(ask: Ask, *, calls: int, in_flight: int) -> Round:
 
 def bare(base_url: str) -> Ask:
     """Return a call of a Router as LiteLLM's manual builds it."""
-    from orchestrator.gateway.router import load_litellm
+    from orchestrator.providers.litellm.router import load_litellm
 
     params = {"model": "openai/gpt-6-luna", "api_key": "practice", "api_base": base_url, "max_retries": 0}
     litellm = load_litellm()
@@ -90,7 +90,7 @@ def bare(base_url: str) -> Ask:
 def ours(base_url: str, folder: Path, *, cache_hit: bool) -> Ask:
     """Return a call of the orchestrator, sent or answered from its cache."""
     from orchestrator import CacheUse, Orchestrator
-    from orchestrator.config import embedded_path, load_config
+    from orchestrator.config.loader import embedded_path, load_config
 
     data = yaml.safe_load(embedded_path().read_text(encoding="utf-8"))
     data["providers"]["openai"].update(requests_per_min=10_000_000, tokens_per_min=10_000_000_000)

@@ -117,7 +117,7 @@ def flapping_providers() -> Iterator[tuple[dict[str, str], "subprocess.Popen[str
 
 def configured(folder: Path, bases: dict[str, str]) -> Path:
     """Write the shipped configuration with room for the load, and nobody on this machine to help out."""
-    from orchestrator.config import embedded_path
+    from orchestrator.config.loader import embedded_path
 
     data = yaml.safe_load(embedded_path().read_text(encoding="utf-8"))
     for name, provider in data["providers"].items():
@@ -149,7 +149,7 @@ async def soak(orchestrator: "Orchestrator", seen: Seen, *, requests: int, in_fl
 
 
 async def _one(orchestrator: "Orchestrator", seen: Seen, number: int) -> None:
-    from orchestrator.errors import OrchestratorError
+    from orchestrator.core.errors import OrchestratorError
 
     wanted = {"tenant": f"t{number % 5}", "cache": "off", "max_tokens": 100, "deadline_s": DEADLINE_S}
     began_s = time.perf_counter()
@@ -189,9 +189,9 @@ def _open_files() -> int:
 def main() -> int:
     """Soak, print what became of it; return 0 when every aim is met."""
     from orchestrator import Orchestrator, format_usd
-    from orchestrator.config import load_config
-    from orchestrator.state.ledger_read import LedgerReader
-    from orchestrator.state.ledger_verify import verify
+    from orchestrator.config.loader import load_config
+    from orchestrator.ledger.sqlite.reader import LedgerReader
+    from orchestrator.ledger.verify import verify
 
     parser = argparse.ArgumentParser(description="20,000 requests while providers flap")
     parser.add_argument("--requests", type=int, default=20_000)

@@ -111,7 +111,7 @@ def orchestrator_at(
 ) -> "Orchestrator":
     """Return an orchestrator of the shipped configuration, changed, with only the providers of `addresses`."""
     from orchestrator import Orchestrator
-    from orchestrator.config import embedded_path, load_config
+    from orchestrator.config.loader import embedded_path, load_config
 
     data = yaml.safe_load(embedded_path().read_text(encoding="utf-8"))
     for provider in data["providers"].values():
@@ -132,7 +132,7 @@ def orchestrator_at(
 def _serve(
     *, text: str, latency_s: float = 0.0, piece_latency_s: float = 0.0, usd_per_mtok: tuple[float, float]
 ) -> None:
-    from orchestrator.money import NanoUsdPerMtok
+    from orchestrator.core.money import NanoUsdPerMtok
     from orchestrator.practice import PracticePrice, PracticeServer, Scripted
 
     price = PracticePrice(*(NanoUsdPerMtok(round(usd * 1_000_000_000)) for usd in usd_per_mtok))

@@ -10,9 +10,9 @@ from langchain_core.runnables import RunnableConfig
 from chains.structured import AnsweredT, Ask, AskedT, Order, Said, Task
 from chains.wording import Language, wording_of
 from orchestrator import CacheState, CacheUse, ChatRequest, NanoUsd, Orchestrator
-from orchestrator.calls import Message
-from orchestrator.clock import SystemClock
-from orchestrator.errors import InvalidRequestError
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.request import Message
 
 if TYPE_CHECKING:
     from orchestrator import OrchestratorChat

@@ -23,9 +23,10 @@ from pydantic import ValidationError
 
 from chains.fields import Answered, Asked
 from chains.wording import Language, wording_of
-from orchestrator.calls import CacheState, Message
-from orchestrator.errors import InvalidOutputError, InvalidRequestError, RequestError, UnavailableError
-from orchestrator.money import NanoUsd
+from orchestrator.core.errors import InvalidOutputError, InvalidRequestError, RequestError, UnavailableError
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import CacheState
+from orchestrator.core.request import Message
 
 AskedT = TypeVar("AskedT", bound=Asked)
 AnsweredT = TypeVar("AnsweredT", bound=Answered)

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Self
 
-from orchestrator.errors import InvalidRequestError
+from orchestrator.core.errors import InvalidRequestError
 
 _SECTION = re.compile(r"^<!-- answer: (\w+) -->$", re.MULTILINE)
 

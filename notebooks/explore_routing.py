@@ -38,9 +38,9 @@ import pandas as pd
 from IPython.display import Image
 
 from orchestrator import Orchestrator, Plan, load_config
+from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.practice import PracticePrice, PracticeRequest, PracticeServer
 from orchestrator.reports import frames
-from orchestrator.state.ledger_read import LedgerReader
 
 # The orchestrator logs every failed send; below, a table tells of them.
 logging.getLogger("orchestrator").setLevel(logging.ERROR)

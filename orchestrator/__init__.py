@@ -14,22 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.alerts import Alert
-    from orchestrator.budget_guard import BudgetGuard
-    from orchestrator.calls import (
-        Attempt,
-        CacheState,
-        CacheUse,
-        ChatReply,
-        ChatRequest,
-        Delta,
-        Plan,
-        ToolCall,
-        Usage,
-    )
     from orchestrator.client import Orchestrator
-    from orchestrator.config import Config, load_config
-    from orchestrator.errors import (
+    from orchestrator.config.loader import Config, load_config
+    from orchestrator.core.alerts import Alert
+    from orchestrator.core.errors import (
         BudgetExceededError,
         ConfigError,
         InvalidOutputError,
@@ -38,9 +26,13 @@ if TYPE_CHECKING:
         StreamInterruptedError,
         UnavailableError,
     )
-    from orchestrator.langchain_chat import OrchestratorChat
-    from orchestrator.money import NanoUsd, format_usd
-    from orchestrator.reply_stream import ReplyStream
+    from orchestrator.core.money import NanoUsd, format_usd
+    from orchestrator.core.plan import Plan
+    from orchestrator.core.reply import Attempt, CacheState, ChatReply, Delta, ToolCall, Usage
+    from orchestrator.core.request import CacheUse, ChatRequest
+    from orchestrator.langchain.chat_model import OrchestratorChat
+    from orchestrator.metering.budget_guard import BudgetGuard
+    from orchestrator.streaming.reply_stream import ReplyStream
 
 __all__ = [
     "Alert",
@@ -71,24 +63,16 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    "BudgetGuard": "budget_guard",
-    **dict.fromkeys(
-        (
-            "Attempt",
-            "CacheState",
-            "CacheUse",
-            "ChatReply",
-            "ChatRequest",
-            "Delta",
-            "Plan",
-            "ToolCall",
-            "Usage",
-        ),
-        "calls",
-    ),
-    "Alert": "alerts",
+    "Alert": "core.alerts",
+    "BudgetGuard": "metering.budget_guard",
     "Orchestrator": "client",
-    **dict.fromkeys(("Config", "load_config"), "config"),
+    "OrchestratorChat": "langchain.chat_model",
+    "Plan": "core.plan",
+    "ReplyStream": "streaming.reply_stream",
+    **dict.fromkeys(("Config", "load_config"), "config.loader"),
+    **dict.fromkeys(("CacheUse", "ChatRequest"), "core.request"),
+    **dict.fromkeys(("Attempt", "CacheState", "ChatReply", "Delta", "ToolCall", "Usage"), "core.reply"),
+    **dict.fromkeys(("NanoUsd", "format_usd"), "core.money"),
     **dict.fromkeys(
         (
             "BudgetExceededError",
@@ -99,11 +83,8 @@ _HOME_OF = {
             "StreamInterruptedError",
             "UnavailableError",
         ),
-        "errors",
+        "core.errors",
     ),
-    "OrchestratorChat": "langchain_chat",
-    **dict.fromkeys(("NanoUsd", "format_usd"), "money"),
-    "ReplyStream": "reply_stream",
 }
 
 

@@ -15,54 +15,44 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from orchestrator import replies
-from orchestrator.alerts import Alerts, Listener
-from orchestrator.background import BackgroundLoop, Job
-from orchestrator.calls import (
-    CacheState,
-    CacheUse,
-    Candidate,
-    ChatReply,
-    ChatRequest,
-    Message,
-    Plan,
-    Usage,
-)
-from orchestrator.clock import Clock, SystemClock
-from orchestrator.config import Config, load_config
-from orchestrator.config_watch import ConfigWatch
-from orchestrator.errors import (
-    DeadlineExceededError,
-    LedgerError,
-    OrchestratorError,
-    UnavailableError,
-)
-from orchestrator.gateway.delivery import Emit
-from orchestrator.gateway.door import State
-from orchestrator.gateway.local import LocalModel
-from orchestrator.gateway.metering import Meter, Offer, Payer
-from orchestrator.gateway.router import Connections, Gateway
-from orchestrator.gateway.terms import Terms
-from orchestrator.gateway.walk import Walk
-from orchestrator.idempotency import Idempotency, Turn
-from orchestrator.money import ZERO_NUSD
-from orchestrator.planning import plan_for
-from orchestrator.policy.estimate import PromptSize, measure
-from orchestrator.policy.failures import FailureKind
-from orchestrator.policy.last_resort import apologises, apology, why_stale
-from orchestrator.reply_stream import Reader, ReplyStream
-from orchestrator.state.admission import Admission, Load
-from orchestrator.state.cache import LeaderFailedError, ReplyCache, SingleFlight, key_of
-from orchestrator.state.circuit import CircuitState
-from orchestrator.state.health import Health
-from orchestrator.state.ledger import Ledger, Standing
-from orchestrator.state.ledger_records import new_operation_id
-from orchestrator.state.limits import RateLimits
-from orchestrator.state.token_counts import TokenCounts
-from orchestrator.under_way import Call, Core, Way
+from orchestrator.cache.response_cache import ReplyCache, key_of
+from orchestrator.cache.single_flight import LeaderFailedError, SingleFlight
+from orchestrator.config.loader import Config, load_config
+from orchestrator.config.watcher import ConfigWatch
+from orchestrator.core.alerts import Alerts, Listener
+from orchestrator.core.background_loop import BackgroundLoop, Job
+from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.errors import DeadlineExceededError, LedgerError, OrchestratorError, UnavailableError
+from orchestrator.core.failures import FailureKind
+from orchestrator.core.money import ZERO_NUSD
+from orchestrator.core.plan import Candidate, Plan
+from orchestrator.core.prompt_size import PromptSize
+from orchestrator.core.reply import CacheState, ChatReply, Usage
+from orchestrator.core.request import CacheUse, ChatRequest, Message
+from orchestrator.dispatch.admission import State
+from orchestrator.dispatch.dispatch_request import Terms
+from orchestrator.dispatch.dispatcher import Walk
+from orchestrator.ledger.ledger import Ledger, Standing
+from orchestrator.ledger.records import new_operation_id
+from orchestrator.metering.meter import Meter, Offer, Payer
+from orchestrator.pipeline import reply_building as replies
+from orchestrator.pipeline.call import Call, Core, Way
+from orchestrator.pipeline.graceful import apologises, apology, why_stale
+from orchestrator.pipeline.idempotency import Idempotency, Turn
+from orchestrator.pipeline.planning import plan_for
+from orchestrator.providers.litellm.router import Connections, Gateway
+from orchestrator.providers.local.model import LocalModel
+from orchestrator.resilience.circuit_breaker import CircuitState
+from orchestrator.resilience.concurrency_limiter import Admission, Load
+from orchestrator.resilience.health import Health
+from orchestrator.resilience.rate_limiter import RateLimits
+from orchestrator.routing.estimate import measure
+from orchestrator.routing.token_ratios import TokenCounts
+from orchestrator.streaming.reply_stream import Reader, ReplyStream
+from orchestrator.streaming.stream_writer import Emit
 
 if TYPE_CHECKING:
-    from orchestrator.langchain_chat import OrchestratorChat
+    from orchestrator.langchain.chat_model import OrchestratorChat
 
 logger = logging.getLogger("orchestrator")
 
@@ -96,7 +86,7 @@ class Orchestrator:
             ledger=ledger,
             health=Health(config.settings.circuit_breaker, clock=self._clock),
             limits=RateLimits(clock=self._clock),
-            counts=TokenCounts(ledger),
+            counts=TokenCounts(ledger.token_samples),
             clock=self._clock,
         )
         self._admission = Admission(config.settings.overload, clock=self._clock)
@@ -166,7 +156,7 @@ class Orchestrator:
 
     def chat_model(self, use_case: str | None = None, **wanted: Any) -> "OrchestratorChat":
         """Return a LangChain chat model that asks this orchestrator; `wanted` as in `complete`."""
-        from orchestrator.langchain_chat import OrchestratorChat  # noqa: PLC0415 -- langchain only where it is asked for
+        from orchestrator.langchain.chat_model import OrchestratorChat  # noqa: PLC0415 -- langchain only where it is asked for
 
         if use_case is not None:
             wanted["use_case"] = use_case
@@ -183,7 +173,7 @@ class Orchestrator:
             UnknownNameError: the deployment is not defined, or is off.
             InvalidRequestError: `wanted` names a key, an address or headers.
         """
-        from orchestrator.gateway.native import native_client  # noqa: PLC0415 -- loads both vendors' clients
+        from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
         found = self._core.config.catalog.named(deployment)[0]
         payer = Payer(tenant, use_case or self._core.config.settings.default_use_case)

@@ -34,13 +34,14 @@ from typing import Any
 import yaml
 from typer.main import get_command
 
-from orchestrator import errors
 from orchestrator.cli.app import app
-from orchestrator.clock import SystemClock
-from orchestrator.config import embedded_path, load_config
-from orchestrator.config_settings import RootSettings
-from orchestrator.policy.failures import MEANINGS, FailureKind, RetryProfile
+from orchestrator.config.loader import embedded_path, load_config
+from orchestrator.config.schema import RootSettings
+from orchestrator.core import errors
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.failures import MEANINGS, FailureKind
 from orchestrator.practice import PracticeServer
+from orchestrator.resilience.retry_policy import RetryProfile
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH_MAX = 110

@@ -16,11 +16,11 @@ import yaml
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 from orchestrator import Orchestrator
-from orchestrator.clock import Clock
-from orchestrator.config import Config, embedded_path, load_config
-from orchestrator.gateway.local import LocalModel, LocalModelSettings
-from orchestrator.ops.rehearsal import practice_prices
+from orchestrator.config.loader import Config, embedded_path, load_config
+from orchestrator.core.clock import Clock
+from orchestrator.drill.practice_config import practice_prices
 from orchestrator.practice import PracticePrice, PracticeServer
+from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 
 TODAY = date(2026, 11, 23)
 

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import CacheState, CacheUse, Orchestrator
-from orchestrator.calls import Outcome
-from orchestrator.errors import (
+from orchestrator.core.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
     ClosedError,
@@ -25,9 +24,10 @@ from orchestrator.errors import (
     PromptTooLargeError,
     UnknownNameError,
 )
-from orchestrator.money import nano_usd
-from orchestrator.policy.calibration import BOUND_SAMPLES_MIN
+from orchestrator.core.money import nano_usd
+from orchestrator.core.reply import Outcome
 from orchestrator.practice import Fault, PracticeServer
+from orchestrator.routing.token_calibration import BOUND_SAMPLES_MIN
 
 TIGHT = {"budgets": {"limits": [{"scope": "tenant:acme", "day": 0.02}]}}
 

@@ -8,13 +8,14 @@ import typer
 from orchestrator.cli.options import AsJson, MaxTokens, Model, Prompt, Tags, Tenant, UseCase, User, wanted_of
 from orchestrator.cli.prompts import read_prompt
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import busy, err, errors_as_json, out, say_json, seconds, write
-from orchestrator.errors import UnavailableError
+from orchestrator.cli.told import busy, err, errors_as_json, out, say_json, write
+from orchestrator.core.errors import UnavailableError
+from orchestrator.core.formatting import seconds
 
 if TYPE_CHECKING:
-    from orchestrator.calls import ChatReply
     from orchestrator.client import Orchestrator
-    from orchestrator.reply_stream import ReplyStream
+    from orchestrator.core.reply import ChatReply
+    from orchestrator.streaming.reply_stream import ReplyStream
 
 
 def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
@@ -42,7 +43,7 @@ def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
     as_json: AsJson = False,
 ) -> None:
     """Ask one question; the answer goes to standard output, what it cost to standard error."""
-    from orchestrator.calls import CacheUse
+    from orchestrator.core.request import CacheUse
 
     wanted = wanted_of(
         use_case=use_case, tenant=tenant, user=user, tags=tags, model=model, max_tokens=max_tokens,
@@ -62,7 +63,7 @@ def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
 
 
 def _answer_as_json(orchestrator: "Orchestrator", prompt: str, wanted: dict[str, Any]) -> dict[str, Any]:
-    from orchestrator.cli.plain import plain_reply
+    from orchestrator.reports.views import plain_reply
 
     with busy("asking"):
         return plain_reply(orchestrator.complete(prompt, **wanted))
@@ -110,8 +111,8 @@ def _with_first(first: Any, rest: Iterable[Any]) -> Iterable[Any]:
 
 def summary(reply: "ChatReply") -> str:
     """Return what a reply cost and who gave it, in one line."""
-    from orchestrator.calls import CacheState
-    from orchestrator.money import format_usd
+    from orchestrator.core.money import format_usd
+    from orchestrator.core.reply import CacheState
 
     attempts = len(reply.attempts)
     parts = [reply.deployment, format_usd(reply.cost_nusd)]

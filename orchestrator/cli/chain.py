@@ -7,7 +7,8 @@ import typer
 
 from orchestrator.cli.prompts import read_argument
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, busy, err, errors_as_json, money, out, say_json, table, write
+from orchestrator.cli.told import CommandError, busy, err, errors_as_json, out, say_json, table, write
+from orchestrator.core.formatting import money
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ def _chains() -> "Mapping[str, Any]":
 
 
 def _spec_of(chains: "Mapping[str, Any]", name: str | None) -> Any:
-    from orchestrator.config_names import unknown
+    from orchestrator.config.references import unknown
 
     if name is None:
         raise CommandError(f"name a chain: {', '.join(chains)}; 'orchestrator chain --list' tells more")
@@ -119,7 +120,7 @@ def _tell_all(chains: "Mapping[str, Any]", *, as_json: bool) -> None:
 
 
 def _tell(spec: Any, result: Any, *, as_json: bool) -> None:
-    from orchestrator.money import format_usd
+    from orchestrator.core.money import format_usd
 
     value = result.value.model_dump(mode="json")
     if as_json:

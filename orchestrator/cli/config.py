@@ -8,7 +8,7 @@ import typer
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import session_of
 from orchestrator.cli.told import CommandError, err, out, say_json, write
-from orchestrator.errors import ConfigError
+from orchestrator.core.errors import ConfigError
 
 app = typer.Typer(help="Check and show config.yaml.", no_args_is_help=True)
 
@@ -54,7 +54,7 @@ def show(
 ) -> None:
     """Print the configuration in force: variables and defaults filled in, secrets masked."""
     from orchestrator.cli.effective import effective
-    from orchestrator.config_file import written
+    from orchestrator.config.yaml_file import written
 
     config = session_of(context).config()
     data = effective(config)
@@ -73,7 +73,7 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON schema of config.yaml, for editors."""
-    from orchestrator.config import json_schema
+    from orchestrator.config.loader import json_schema
 
     made = json_schema()
     if output is None:
@@ -91,7 +91,7 @@ def schema(
 @app.command()
 def path(context: typer.Context) -> None:
     """Print which file is used: --config, $ORCHESTRATOR_CONFIG, ./config.yaml, or the one in the package."""
-    from orchestrator.config import default_path
+    from orchestrator.config.loader import default_path
 
     write(f"{(session_of(context).config_path or default_path()).expanduser().absolute()}\n")
 

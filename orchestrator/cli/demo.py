@@ -10,7 +10,8 @@ import typer
 
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, errors_as_json, out, say_json, seconds
+from orchestrator.cli.told import CommandError, errors_as_json, out, say_json
+from orchestrator.core.formatting import seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,7 +62,7 @@ def _acts() -> "tuple[tuple[str, Callable[[Stage], Act]], ...]":
 
 def _as_json(fast: bool, keep: Path | None) -> list[_Played]:
     from orchestrator.cli.story.stage import open_stage
-    from orchestrator.clock import SystemClock
+    from orchestrator.core.clock import SystemClock
 
     clock = SystemClock()
     began_s = clock.monotonic_s()
@@ -83,7 +84,7 @@ def _as_json(fast: bool, keep: Path | None) -> list[_Played]:
 def _as_text(fast: bool, keep: Path | None) -> list[_Played]:
     from orchestrator.cli.story.scene import can_mark, shown
     from orchestrator.cli.story.stage import open_stage
-    from orchestrator.clock import SystemClock
+    from orchestrator.core.clock import SystemClock
 
     console, clock = out(), SystemClock()
     began_s = clock.monotonic_s()

@@ -6,10 +6,11 @@ import typer
 
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import err, errors_as_json, out, say_json, seconds, table
+from orchestrator.cli.told import err, errors_as_json, out, say_json, table
+from orchestrator.core.formatting import seconds
 
 if TYPE_CHECKING:
-    from orchestrator.ops.check import Findings
+    from orchestrator.doctor.doctor import Findings
 
 _STYLES = {"pass": "green", "fail": "bold red", "skipped": "dim"}
 
@@ -27,8 +28,8 @@ def doctor(
     The prompt goes through the orchestrator: it is budgeted, and booked for the tenant "doctor". Exit code 0:
     all is well; 4: a provider that is on fails; 6: ledger or cache. A provider without a key is off, no failure.
     """
-    from orchestrator.clock import SystemClock
-    from orchestrator.ops.check import run_checks
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.doctor.doctor import run_checks
 
     with errors_as_json(as_json):
         config = session_of(context).config()

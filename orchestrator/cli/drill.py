@@ -7,10 +7,11 @@ import typer
 
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, err, errors_as_json, money, out, say_json, seconds, table
+from orchestrator.cli.told import CommandError, err, errors_as_json, out, say_json, table
+from orchestrator.core.formatting import money, seconds
 
 if TYPE_CHECKING:
-    from orchestrator.ops.drill import Drill, Result
+    from orchestrator.drill.drill import Drill, Result
 
 EXIT_FAILED = 1
 _COLUMNS = {
@@ -49,8 +50,8 @@ def drill(
     Practice providers stand in for yours, on loopback ports, with your models, prices, routes, limits and
     patience; no key is used and nothing is charged. Exit code 1: a case did not end as it should.
     """
-    from orchestrator.clock import SystemClock
-    from orchestrator.ops.drill import drill as play
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.drill.drill import drill as play
 
     with errors_as_json(as_json):
         config = session_of(context).config()
@@ -101,7 +102,7 @@ def plain(done: "Drill") -> dict[str, Any]:
 
 
 def _write_page(path: Path, done: "Drill", config: str) -> None:
-    from orchestrator.cli.drill_page import page
+    from orchestrator.drill.html_report import page
 
     try:
         path.write_text(page(done, config), encoding="utf-8")
@@ -112,8 +113,8 @@ def _write_page(path: Path, done: "Drill", config: str) -> None:
 def _show(done: "Drill") -> None:
     from rich.text import Text
 
-    from orchestrator.money import format_usd
-    from orchestrator.ops.drill import Verdict
+    from orchestrator.core.money import format_usd
+    from orchestrator.drill.drill import Verdict
 
     numbers = ("cases", *_COLUMNS.values(), "slowest")
     made = table("use case", *numbers, numbers=numbers)

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
-from orchestrator.config import Config
-from orchestrator.config_file import read_document
+from orchestrator.config.loader import Config
+from orchestrator.config.yaml_file import read_document
 
 MASK = "********"
 """Stands for a secret that is set."""

@@ -9,15 +9,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.cli.practice import show_bill
+from orchestrator.cli.bill_table import show_bill
 from orchestrator.cli.told import CommandError, err, write
-from orchestrator.clock import Clock, SystemClock
-from orchestrator.config import default_path
-from orchestrator.gateway.local import LocalModel, LocalModelSettings
-from orchestrator.money import format_usd
-from orchestrator.ops.rehearsal import addresses, practice_models, practice_prices
+from orchestrator.config.loader import default_path
+from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.money import format_usd
+from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
 from orchestrator.practice import Answerer, Charge, Fault, Generated, PracticeError, PracticeServer, Scripted
 from orchestrator.practice.server import SeenRequest
+from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 
 _LOOK_S = 0.1
 

@@ -9,12 +9,13 @@ import typer
 
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, busy, errors_as_json, money, out, say_json, write
+from orchestrator.cli.told import CommandError, busy, errors_as_json, out, say_json, write
+from orchestrator.core.formatting import money
 
 if TYPE_CHECKING:
-    from orchestrator.ops.reconcile import Reconciliation
-    from orchestrator.state.ledger_compact import Compaction
-    from orchestrator.state.ledger_verify import Verification
+    from orchestrator.ledger.compact import Compaction
+    from orchestrator.ledger.verify import Verification
+    from orchestrator.reports.reconciliation import Reconciliation
 
 EXIT_LEDGER = 6
 _NAMED_MAX = 20
@@ -34,9 +35,9 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     Also named: requests whose cost is not the sum of their attempts, attempts without a request
     (older than a minute), attempts that cost more than was held for them.
     """
-    from orchestrator.clock import SystemClock
-    from orchestrator.state.ledger_read import LedgerReader
-    from orchestrator.state.ledger_verify import verify as reckon
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.ledger.sqlite.reader import LedgerReader
+    from orchestrator.ledger.verify import verify as reckon
 
     with errors_as_json(as_json):
         reader = LedgerReader(Path(session_of(context).config().settings.ledger.path).expanduser())
@@ -78,10 +79,10 @@ def reconcile(
     Doing it again changes nothing.
     """
     with errors_as_json(as_json):
-        from orchestrator.clock import SystemClock
-        from orchestrator.ops.reconcile import Order
-        from orchestrator.ops.reconcile import reconcile as settle
-        from orchestrator.state.ledger_reconcile import OrphanPolicy
+        from orchestrator.core.clock import SystemClock
+        from orchestrator.ledger.reconcile import OrphanPolicy
+        from orchestrator.reports.reconciliation import Order
+        from orchestrator.reports.reconciliation import reconcile as settle
 
         if book_as is not None and book_as not in {*OrphanPolicy}:
             raise CommandError(f"--as '{book_as}': choose {', '.join(OrphanPolicy)}")
@@ -111,9 +112,9 @@ def export(
     CSV is one file a table, Parquet one a table and month. Money is whole nano-dollars.
     """
     with errors_as_json(as_json):
+        from orchestrator.ledger.sqlite.reader import LedgerReader
         from orchestrator.reports.export import ExportFormat
         from orchestrator.reports.export import export as write_files
-        from orchestrator.state.ledger_read import LedgerReader
 
         if as_format not in {*ExportFormat}:
             raise CommandError(f"--format '{as_format}': choose {' or '.join(ExportFormat)}")
@@ -139,10 +140,10 @@ def compact(context: typer.Context, as_json: AsJson = False) -> None:
     Sums are kept by month, tenant, use case, provider and model. Export first what you want to keep.
     """
     with errors_as_json(as_json):
-        from orchestrator.clock import SystemClock
-        from orchestrator.policy.budgets import Limits, period_of
-        from orchestrator.state.ledger import Ledger
-        from orchestrator.state.ledger_compact import compact as roll_up
+        from orchestrator.core.clock import SystemClock
+        from orchestrator.ledger.budgets import Limits, period_of
+        from orchestrator.ledger.compact import compact as roll_up
+        from orchestrator.ledger.ledger import Ledger
 
         settings = session_of(context).config().settings
         clock = SystemClock()
@@ -171,7 +172,7 @@ def _tell_none(path: Path, *, as_json: bool) -> None:
 
 
 def _verification_lines(found: "Verification") -> list[str]:
-    from orchestrator.money import format_usd
+    from orchestrator.core.money import format_usd
 
     rows = found.rows
     lines = [", ".join(f"{rows[name]:,} {name}" for name in rows)]
@@ -239,7 +240,7 @@ def _plain_verification(found: "Verification") -> dict[str, Any]:
 
 
 def _reconciliation_lines(done: "Reconciliation", *, dry_run: bool) -> list[str]:
-    from orchestrator.money import format_usd
+    from orchestrator.core.money import format_usd
 
     would = "would be " if dry_run else ""
     lines = [
@@ -293,7 +294,7 @@ def _plain_reconciliation(done: "Reconciliation") -> dict[str, Any]:
 
 
 def _compaction_lines(done: "Compaction", *, keep_days: int) -> list[str]:
-    from orchestrator.money import format_usd
+    from orchestrator.core.money import format_usd
 
     lines = [
         f"{one.month}: {one.requests:,} requests and {one.attempts:,} attempts rolled up, {format_usd(one.cost_nusd)}"

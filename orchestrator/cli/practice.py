@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli.bill_table import show_bill
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, errors_as_json, out, say_json, table, write
+from orchestrator.cli.told import CommandError, errors_as_json, out, say_json, write
 
 DEFAULT_PORT = 8399
 
@@ -106,23 +107,6 @@ def bill(port: _RunningPort = DEFAULT_PORT, as_json: AsJson = False) -> None:
     show_bill(told)
 
 
-def show_bill(told: dict[str, Any]) -> None:
-    """Print a bill for people."""
-    from orchestrator.money import format_usd
-
-    console = out()
-    if not told["providers"]:
-        console.print("The bill: nothing was charged.")
-        return
-    made = table("provider", "charges", "total", numbers=("charges", "total"))
-    for name, one in sorted(told["providers"].items()):
-        made.add_row(name, f"{one['count']:,}", format_usd(one["total_nusd"]))
-    made.add_row(
-        "all", f"{sum(one['count'] for one in told['providers'].values()):,}", format_usd(told["total_nusd"])
-    )
-    console.print(made)
-
-
 def _tell_faults(told: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         say_json(told)
@@ -132,6 +116,6 @@ def _tell_faults(told: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _control(method: str, path: str, *, port: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    from orchestrator.ops.control import ask_practice
+    from orchestrator.drill.practice_control import ask_practice
 
     return ask_practice(method, path, port=port, body=body)

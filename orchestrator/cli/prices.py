@@ -6,15 +6,16 @@ import typer
 
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import busy, err, errors_as_json, out, say_json, table, usd_text
-from orchestrator.money import to_usd
+from orchestrator.cli.told import busy, err, errors_as_json, out, say_json, table
+from orchestrator.core.formatting import usd_text
+from orchestrator.core.money import to_usd
 
 if TYPE_CHECKING:
     from datetime import date
 
+    from orchestrator.catalog.price import Price, Rates
+    from orchestrator.catalog.price_book import Quote
     from orchestrator.ops.prices import Comparison, Line, RateChange, Refreshed
-    from orchestrator.prices import Quote
-    from orchestrator.pricing import Price, Rates
 
 EXIT_DIFFERENT = 1
 _SKIPPED_SHOWN = 10
@@ -40,7 +41,7 @@ def show(
     """
     if context.invoked_subcommand is not None:
         return
-    from orchestrator.clock import SystemClock
+    from orchestrator.core.clock import SystemClock
     from orchestrator.ops.prices import price_lines
 
     with errors_as_json(as_json):
@@ -94,7 +95,7 @@ def diff(context: typer.Context, as_json: AsJson = False) -> None:
     Exit code 0: none differs; 1: one differs, or its model has ended. A model that no other source knows is
     named, and is no difference.
     """
-    from orchestrator.clock import SystemClock
+    from orchestrator.core.clock import SystemClock
     from orchestrator.ops.prices import Verdict, compare
 
     with errors_as_json(as_json):
@@ -109,13 +110,11 @@ def diff(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 async def _refreshed(config: Any) -> "Refreshed":
-    import aiohttp
-
-    from orchestrator.clock import SystemClock
+    from orchestrator.core.clock import SystemClock
     from orchestrator.ops.prices import refresh as fetch
+    from orchestrator.providers.account_api import open_session
 
-    # Proxies of the environment apply here as they do to LiteLLM.
-    async with aiohttp.ClientSession(trust_env=True) as session:
+    async with open_session() as session:
         return await fetch(config, session=session, clock=SystemClock())
 
 

@@ -11,26 +11,15 @@ import typer
 
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import (
-    CommandError,
-    busy,
-    errors_as_json,
-    money,
-    out,
-    percent,
-    say_json,
-    seconds,
-    table,
-    usd_text,
-    write,
-)
+from orchestrator.cli.told import CommandError, busy, errors_as_json, out, say_json, table, write
+from orchestrator.core.formatting import money, percent, seconds, usd_text
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from orchestrator.config import Config
-    from orchestrator.reports.month import MonthReport, Part
-    from orchestrator.state.ledger import Standing
+    from orchestrator.config.loader import Config
+    from orchestrator.ledger.ledger import Standing
+    from orchestrator.reports.monthly import MonthReport, Part
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _MODELS_SHOWN = 10
@@ -71,11 +60,11 @@ def month_of(
     config: "Config", *, month: str | None, tenant: str | None
 ) -> "tuple[MonthReport, tuple[Standing, ...]]":
     """Return a month's report and, for the current month, how the budgets stand."""
-    from orchestrator.clock import SystemClock
-    from orchestrator.policy.budgets import period_of
-    from orchestrator.reports.month import month_report
-    from orchestrator.reports.standings import standings
-    from orchestrator.state.ledger_read import LedgerReader
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.ledger.budgets import period_of
+    from orchestrator.ledger.sqlite.reader import LedgerReader
+    from orchestrator.reports.budget_status import standings
+    from orchestrator.reports.monthly import month_report
 
     budgets = config.settings.budgets
     now = SystemClock().now()
@@ -115,7 +104,7 @@ def show_report(console: "Console", made: "MonthReport", standing: "tuple[Standi
 
 def headlines(made: "MonthReport") -> Iterator[str]:
     """Yield the totals of a month, one a line."""
-    from orchestrator.money import format_usd
+    from orchestrator.core.money import format_usd
 
     average = "-" if made.average_cost_nusd is None else format_usd(made.average_cost_nusd)
     yield f"{format_usd(made.cost_nusd)} for {made.requests:,} requests, {average} each on average"
@@ -137,7 +126,7 @@ def headlines(made: "MonthReport") -> Iterator[str]:
 
 def part_table(title: str, parts: "tuple[Part, ...]") -> "RenderableType":
     """Return models, use cases or tenants as a table."""
-    from orchestrator.money import format_usd
+    from orchestrator.core.money import format_usd
 
     count = "sends" if title == "model" else "requests"
     numbers = (count, "share", "cost", "average", "latency", "success")

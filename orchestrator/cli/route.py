@@ -7,14 +7,16 @@ import typer
 from orchestrator.cli.options import AsJson, MaxTokens, Model, Prompt, Tags, Tenant, UseCase, User, wanted_of
 from orchestrator.cli.prompts import read_prompt
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import errors_as_json, money, out, say_json, table
+from orchestrator.cli.told import errors_as_json, out, say_json, table
+from orchestrator.core.formatting import money
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from orchestrator.calls import ChatRequest, Plan
     from orchestrator.client import Orchestrator
-    from orchestrator.state.ledger import Standing
+    from orchestrator.core.plan import Plan
+    from orchestrator.core.request import ChatRequest
+    from orchestrator.ledger.ledger import Standing
 
 
 def route(  # noqa: PLR0913, PLR0917 -- an argument for each option
@@ -43,7 +45,7 @@ def route(  # noqa: PLR0913, PLR0917 -- an argument for each option
             plan = orchestrator.explain(request)
             standing = budget_standing(orchestrator, request)
     if as_json:
-        from orchestrator.cli.plain import plain_plan
+        from orchestrator.reports.views import plain_plan
 
         say_json({**plain_plan(plan), "budgets": [plain_standing(one) for one in standing]})
         return
@@ -52,7 +54,7 @@ def route(  # noqa: PLR0913, PLR0917 -- an argument for each option
 
 def _nano_usd(text: str | None) -> int | None:
     from orchestrator.cli.told import CommandError
-    from orchestrator.money import nano_usd
+    from orchestrator.core.money import nano_usd
 
     try:
         return None if text is None else nano_usd(text)
@@ -61,7 +63,7 @@ def _nano_usd(text: str | None) -> int | None:
 
 
 def _request(orchestrator: "Orchestrator", prompt: str, wanted: dict[str, Any]) -> "ChatRequest":
-    from orchestrator.calls import ChatRequest
+    from orchestrator.core.request import ChatRequest
 
     wanted.setdefault("use_case", orchestrator.config.settings.default_use_case)
     return ChatRequest.of(prompt, **wanted)
@@ -71,10 +73,10 @@ def budget_standing(orchestrator: "Orchestrator", request: "ChatRequest") -> "tu
     """Return how the budgets stand that a request would count against."""
     from pathlib import Path
 
-    from orchestrator.clock import SystemClock
-    from orchestrator.policy.budgets import scopes_of
-    from orchestrator.reports.standings import standings
-    from orchestrator.state.ledger_read import LedgerReader
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.ledger.budgets import scopes_of
+    from orchestrator.ledger.sqlite.reader import LedgerReader
+    from orchestrator.reports.budget_status import standings
 
     settings = orchestrator.config.settings
     scopes = scopes_of(
@@ -100,7 +102,7 @@ def plain_standing(standing: "Standing") -> dict[str, Any]:
 
 def standing_table(standing: "tuple[Standing, ...]") -> "RenderableType":
     """Return the budgets as a table."""
-    from orchestrator.money import format_usd
+    from orchestrator.core.money import format_usd
 
     made = table(
         "budget",
@@ -124,7 +126,7 @@ def standing_table(standing: "tuple[Standing, ...]") -> "RenderableType":
 
 
 def _show(plan: "Plan", standing: "tuple[Standing, ...]") -> None:
-    from orchestrator.money import format_usd
+    from orchestrator.core.money import format_usd
 
     console = out()
     first, count = plan.asked[0], len(plan.asked)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from orchestrator.clock import SystemClock
+from orchestrator.core.clock import SystemClock
 
 if TYPE_CHECKING:
     from orchestrator.client import Orchestrator
-    from orchestrator.config import Config
+    from orchestrator.config.loader import Config
 
 ALWAYS_SAID = "orchestrator.cache"
 """The log of which warnings are shown unasked: what it says, the user can mend."""
@@ -33,7 +33,7 @@ class Session:
         Raises:
             ConfigError: it cannot be used.
         """
-        from orchestrator.config import load_config
+        from orchestrator.config.loader import load_config
 
         return load_config(self.config_path, today=SystemClock().now().date())
 

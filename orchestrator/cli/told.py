@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import OrchestratorError
-from orchestrator.money import to_usd
+from orchestrator.core.errors import OrchestratorError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -96,27 +95,3 @@ def table(*columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = ()
             overflow="fold",
         )
     return made
-
-
-def usd_text(amount: int) -> str:
-    """Return nano-dollars as an exact decimal text of dollars: `0.00002055`."""
-    return f"{to_usd(amount):f}"
-
-
-def money(name: str, amount: int | None) -> dict[str, Any]:
-    """Return an amount for JSON: whole nano-dollars, and dollars as an exact text."""
-    return {f"{name}_nusd": amount, f"{name}_usd": None if amount is None else usd_text(amount)}
-
-
-def percent(share: float | None) -> str:
-    """Return `98.5 %`, or a dash for what is not known."""
-    return "-" if share is None else f"{share * 100:.1f} %"
-
-
-def seconds(duration_s: float | None) -> str:
-    """Return `0.4 ms`, `12 ms`, `0.42 s`, or a dash for what is not known."""
-    if duration_s is None:
-        return "-"
-    if duration_s < 0.01:  # noqa: PLR2004
-        return f"{duration_s * 1000:.1f} ms"
-    return f"{duration_s * 1000:.0f} ms" if duration_s < 0.1 else f"{duration_s:.2f} s"  # noqa: PLR2004

@@ -6,18 +6,16 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
-import aiohttp
-
-from orchestrator.catalog import ProviderKind, ProviderSettings
-from orchestrator.clock import Clock
-from orchestrator.config import Config
-from orchestrator.config_settings import RootSettings
-from orchestrator.errors import ConfigError
-from orchestrator.money import NanoUsdPerMtok
-from orchestrator.ops.accounts import Account, AccountError
-from orchestrator.price_list import PriceList, PriceListError, Skipped, checked_list, keep_list
-from orchestrator.prices import Asked, PriceBook, Quote, end_notice
-from orchestrator.pricing import Price
+from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
+from orchestrator.catalog.openrouter_prices import PriceList, PriceListError, Skipped, checked_list, keep_list
+from orchestrator.catalog.price import Price
+from orchestrator.catalog.price_book import Asked, PriceBook, Quote, end_notice
+from orchestrator.config.loader import Config
+from orchestrator.config.schema import RootSettings
+from orchestrator.core.clock import Clock
+from orchestrator.core.errors import ConfigError
+from orchestrator.core.money import NanoUsdPerMtok
+from orchestrator.providers.account_api import Account, AccountError, Session
 
 
 class PriceFetchError(PriceListError):
@@ -90,7 +88,7 @@ class Comparison:
     ends: date | None
 
 
-async def refresh(config: Config, *, session: aiohttp.ClientSession, clock: Clock) -> Refreshed:
+async def refresh(config: Config, *, session: Session, clock: Clock) -> Refreshed:
     """Fetch OpenRouter's list, leave out what is malformed, and keep the rest with its date.
 
     Raises:

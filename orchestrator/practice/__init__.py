@@ -8,10 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.practice.answers import Answerer, PracticeAnswer, PracticeRequest, Scripted, ToolCall
+    from orchestrator.practice.answers import Answerer, PracticeAnswer, PracticeRequest, ToolCall
     from orchestrator.practice.bill import Bill, Charge, Delivered, PracticePrice
     from orchestrator.practice.faults import Fault, FaultKind, FaultQueue
     from orchestrator.practice.generated import Generated
+    from orchestrator.practice.scripted import Scripted
     from orchestrator.practice.server import PracticeError, PracticeServer
 
 __all__ = [
@@ -33,10 +34,11 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    **dict.fromkeys(("Answerer", "PracticeAnswer", "PracticeRequest", "Scripted", "ToolCall"), "answers"),
+    **dict.fromkeys(("Answerer", "PracticeAnswer", "PracticeRequest", "ToolCall"), "answers"),
     **dict.fromkeys(("Bill", "Charge", "Delivered", "PracticePrice"), "bill"),
     **dict.fromkeys(("Fault", "FaultKind", "FaultQueue"), "faults"),
     "Generated": "generated",
+    "Scripted": "scripted",
     **dict.fromkeys(("PracticeError", "PracticeServer"), "server"),
 }
 

@@ -1,22 +1,14 @@
-"""What a practice provider is asked and what it answers: the nouns, and answers from a script.
+"""What a practice provider is asked and what it answers.
 
 An answer is a stream of pieces: text, tool calls, and at its end, where it matters, a reason
 for finishing. Whoever wants it whole collects it.
 """
 
-import re
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-JsonObject = dict[str, Any]
-"""A decoded JSON object."""
-
-JsonValue = Any
-"""Any decoded JSON value."""
-
-_PIECE = re.compile(r"\s*\S{1,24}|\s+")
+from orchestrator.practice.json_types import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,58 +70,6 @@ class Answerer(Protocol):
         ...
 
 
-Reply = str | ToolCall | PracticeAnswer
-"""A scripted reply: text, one tool call, or a whole answer."""
-
-
-class Scripted:
-    """Answers from a script, then from rules.
-
-    A reply whose key in `matched` occurs in the last user message (case ignored; an empty key
-    occurs in every message) comes first, then the `replies` in order, each once, then the rule-based
-    answer of `orchestrator.practice.rules`. An answer that broke off is asked for again and is the
-    same reply. Replies may be added from any thread.
-    """
-
-    def __init__(self, replies: Iterable[Reply] = (), *, matched: Mapping[str, Reply] | None = None) -> None:
-        """Take the replies in order and those for matching messages."""
-        self._replies = deque(replies)
-        self._told: PracticeAnswer | None = None
-        """The last reply that was given in order."""
-        self._matched = {key.casefold(): _whole(reply) for key, reply in (matched or {}).items()}
-
-    def add(self, *replies: Reply) -> None:
-        """Append replies to those that are given in order."""
-        self._replies.extend(replies)
-
-    async def answer(self, request: PracticeRequest) -> AsyncIterator[Piece]:
-        """Yield the scripted or rule-based answer in pieces of about a word."""
-        answer = self.reply_to(request)
-        for text in _PIECE.findall(answer.text):
-            yield text
-        for call in answer.tool_calls:
-            yield call
-        if answer.finish_reason is not None:
-            yield Finish(answer.finish_reason)
-
-    def reply_to(self, request: PracticeRequest) -> PracticeAnswer:
-        """Return the whole answer; uses up an ordered reply."""
-        if self._matched:
-            asked = last_text(request.messages, role="user").casefold()
-            for key, reply in self._matched.items():
-                if key in asked:
-                    return reply
-        if request.begun is not None and self._told is not None and self._told.text.startswith(request.begun):
-            return self._told
-        try:
-            self._told = _whole(self._replies.popleft())
-            return self._told
-        except IndexError:
-            from orchestrator.practice.rules import rule_based_answer  # noqa: PLC0415 -- rules import this module
-
-            return rule_based_answer(request)
-
-
 def text_of(message: JsonObject) -> str:
     """Return a message's text: its string, or its text parts joined by a line break."""
     content = message.get("content")
@@ -152,11 +92,3 @@ def _part_text(part: object) -> str:
         return part
     text = part.get("text") if isinstance(part, dict) else None
     return text if isinstance(text, str) else ""
-
-
-def _whole(reply: Reply) -> PracticeAnswer:
-    if isinstance(reply, PracticeAnswer):
-        return reply
-    if isinstance(reply, ToolCall):
-        return PracticeAnswer(tool_calls=(reply,))
-    return PracticeAnswer(text=reply)

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from orchestrator.clock import Clock, SystemClock
-from orchestrator.money import NanoUsd, NanoUsdPerMtok, cost_nusd
+from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, cost_nusd
 
 _POLL_S = 0.002
 

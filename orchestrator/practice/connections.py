@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from aiohttp import web
 
-from orchestrator.clock import Clock
+from orchestrator.core.clock import Clock
 from orchestrator.practice.fault_kinds import FaultKind
 
 _TICK_S = 0.05

@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from orchestrator.money import nano_usd
+from orchestrator.core.money import nano_usd
 from orchestrator.practice import wire_accounts, wire_gemini, wire_openai
-from orchestrator.practice.answers import JsonObject
 from orchestrator.practice.bill import Bill, PriceList
+from orchestrator.practice.json_types import JsonObject
 from orchestrator.practice.tokens import input_tokens
 from orchestrator.practice.wire import Envelope, Outcome, StreamWriter, WireCall
 from orchestrator.practice.wire_errors import Refusal, unknown_model

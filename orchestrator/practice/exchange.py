@@ -8,12 +8,13 @@ from itertools import count
 import orjson
 from aiohttp import web
 
-from orchestrator.clock import Clock
-from orchestrator.practice.answers import Answerer, Finish, JsonObject, Piece, ToolCall
+from orchestrator.core.clock import Clock
+from orchestrator.practice.answers import Answerer, Finish, Piece, ToolCall
 from orchestrator.practice.bill import Bill, Charge, Delivered, PracticeUsage, PriceList
 from orchestrator.practice.connections import broken_body, cut, drip, dripped_body, forever, reset
 from orchestrator.practice.continuing import begun_answer, continuation
 from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner
+from orchestrator.practice.json_types import JsonObject
 from orchestrator.practice.odd_bodies import odd_body
 from orchestrator.practice.prompt_cache import PromptCache
 from orchestrator.practice.tokens import count_tokens, piece_bytes

@@ -8,8 +8,8 @@ the exclusive bounds, multipleOf and the usual formats. `pattern` and `not` are 
 import math
 from typing import Any
 
-from orchestrator.practice.answers import JsonObject, JsonValue
 from orchestrator.practice.evidence import Evidence, words
+from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.schema_check import referenced
 
 _DEPTH_MAX = 6

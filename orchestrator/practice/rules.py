@@ -11,17 +11,10 @@ import json
 
 import orjson
 
-from orchestrator.practice.answers import (
-    JsonObject,
-    JsonValue,
-    PracticeAnswer,
-    PracticeRequest,
-    ToolCall,
-    last_text,
-    text_of,
-)
+from orchestrator.practice.answers import PracticeAnswer, PracticeRequest, ToolCall, last_text, text_of
 from orchestrator.practice.evidence import Evidence, words
 from orchestrator.practice.instances import InstanceMaker
+from orchestrator.practice.json_types import JsonObject, JsonValue
 
 _QUOTE_CHARACTERS_MAX = 200
 _WEIGHT_NAMED, _WEIGHT_NAME, _WEIGHT_OTHER = 10, 3, 1

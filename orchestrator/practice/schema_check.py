@@ -1,6 +1,6 @@
 """Whether a JSON value fits a JSON schema, for the keywords that `instances` understands."""
 
-from orchestrator.practice.answers import JsonObject, JsonValue
+from orchestrator.practice.json_types import JsonObject, JsonValue
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),

@@ -14,9 +14,9 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from orchestrator.clock import Clock, SystemClock
-from orchestrator.errors import OrchestratorError
-from orchestrator.practice.answers import Answerer, Scripted
+from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.practice.answers import Answerer
 from orchestrator.practice.bill import DEFAULT_PRICE, Bill, PracticePrice, PriceList
 from orchestrator.practice.connections import forever
 from orchestrator.practice.desks import PREFIXES, Desk
@@ -24,6 +24,7 @@ from orchestrator.practice.exchange import House
 from orchestrator.practice.faults import FaultQueue
 from orchestrator.practice.prompt_cache import PromptCache
 from orchestrator.practice.reception import Reception, SeenRequest
+from orchestrator.practice.scripted import Scripted
 
 __all__ = ["PracticeError", "PracticeServer", "SeenRequest"]
 

@@ -8,7 +8,8 @@ and arguments together, so a stream's tokens do not depend on how it was cut int
 
 import orjson
 
-from orchestrator.practice.answers import JsonObject, PracticeRequest, ToolCall, text_of
+from orchestrator.practice.answers import PracticeRequest, ToolCall, text_of
+from orchestrator.practice.json_types import JsonObject
 
 BYTES_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.money import NanoUsd
-from orchestrator.practice.answers import JsonObject, PracticeRequest, ToolCall
+from orchestrator.core.money import NanoUsd
+from orchestrator.practice.answers import PracticeRequest, ToolCall
 from orchestrator.practice.bill import PracticeUsage
+from orchestrator.practice.json_types import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from orchestrator.money import NANO_PER_USD, TOKENS_PER_MTOK, NanoUsd, to_usd
-from orchestrator.practice.answers import JsonObject
+from orchestrator.core.money import NANO_PER_USD, TOKENS_PER_MTOK, NanoUsd, to_usd
 from orchestrator.practice.bill import Charge, PracticePrice
+from orchestrator.practice.json_types import JsonObject
 
 CONTEXT_TOKENS = 128_000
 OUTPUT_TOKENS_MAX = 16_384

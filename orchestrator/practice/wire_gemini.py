@@ -6,7 +6,8 @@ Requests are read in both spellings, `systemInstruction` (Google's clients) and
 
 import orjson
 
-from orchestrator.practice.answers import JsonObject, JsonValue, PracticeRequest, ToolCall
+from orchestrator.practice.answers import PracticeRequest, ToolCall
+from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.tokens import count_tokens
 from orchestrator.practice.wire import Envelope, Outcome, WireCall
 from orchestrator.practice.wire_errors import Refusal

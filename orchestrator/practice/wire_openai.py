@@ -9,8 +9,9 @@ from typing import cast
 
 import orjson
 
-from orchestrator.money import to_usd
-from orchestrator.practice.answers import JsonObject, JsonValue, PracticeRequest, ToolCall
+from orchestrator.core.money import to_usd
+from orchestrator.practice.answers import PracticeRequest, ToolCall
+from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.wire import Envelope, Outcome, WireCall
 from orchestrator.practice.wire_errors import Refusal
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.errors import OrchestratorError
-from orchestrator.state.ledger_read import TABLES, LedgerReader
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.ledger.sqlite.reader import TABLES, LedgerReader
 
 _NO_MONTHS = frozenset({"monthly"})
 """Tables that are small enough for one file."""

@@ -11,7 +11,7 @@ int64 holds nine billion dollars in nano-dollars, so sums are exact; no column o
 
 import pandas as pd
 
-from orchestrator.state.ledger_read import LedgerReader, Rows
+from orchestrator.ledger.sqlite.reader import LedgerReader, Rows
 
 _NUMBERS = frozenset(
     {"number", "attempts", "latency_ms", "input_tokens", "output_tokens", "cached_input_tokens", "cost_nusd"}

@@ -1,1 +1,1 @@
-"""What is remembered between requests: money, replies, health and rate limits."""
+"""Old paths, which go with the next release."""

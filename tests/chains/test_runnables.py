@@ -19,7 +19,7 @@ from chains import (
     customer_service_text,
 )
 from orchestrator import CacheUse, InvalidOutputError, StreamInterruptedError, UnavailableError
-from orchestrator.errors import InvalidRequestError, UnknownNameError
+from orchestrator.core.errors import InvalidRequestError, UnknownNameError
 from tests.chains.samples import ANSWER, GOOD, ITEM, LABEL, QUESTION, written
 
 TEXTS = ("Giao chậm", "Rất hài lòng", "Giá bao nhiêu?")

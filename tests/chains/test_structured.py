@@ -9,7 +9,7 @@ from chains.customer_service import _TASK
 from chains.structured import Order, Said, conversation
 from chains.wording import Language
 from orchestrator import BudgetExceededError, CacheState, CacheUse, InvalidOutputError, UnavailableError
-from orchestrator.errors import InvalidRequestError
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.practice import PracticeAnswer
 from tests.chains.samples import ANSWER, GOOD, ITEM, LABEL, QUESTION, written
 

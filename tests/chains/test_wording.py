@@ -6,7 +6,7 @@ import pytest
 
 from chains import CHAINS, Language
 from chains.wording import wording_of
-from orchestrator.errors import InvalidRequestError
+from orchestrator.core.errors import InvalidRequestError
 
 
 @pytest.mark.parametrize("language", Language)

@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.ops.rehearsal import addresses, practice_models, practice_prices
+from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
 from orchestrator.practice import PracticeServer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -67,8 +67,8 @@ def test_a_claim_that_does_not_hold_makes_the_exit_code_1(run, monkeypatch):
 
 def test_without_the_local_model_answers_are_scripted_and_labelled(run, monkeypatch):
     """A machine without the extra `local` still sees the story, and is told what it sees."""
-    from orchestrator.errors import LocalModelError
-    from orchestrator.gateway import local
+    from orchestrator.core.errors import LocalModelError
+    from orchestrator.providers.local import model as local
 
     def missing(_settings):
         raise LocalModelError("no weights here")

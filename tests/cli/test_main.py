@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator import cli
 from orchestrator.cli.app import EXIT_CODES
-from orchestrator.errors import (
+from orchestrator.core.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
     ConfigError,
@@ -18,7 +18,7 @@ from orchestrator.errors import (
     LedgerError,
     OrchestratorError,
 )
-from orchestrator.money import NanoUsd
+from orchestrator.core.money import NanoUsd
 
 COMMANDS = (
     (),

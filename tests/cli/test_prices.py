@@ -10,7 +10,7 @@ from orchestrator.practice import PracticeServer
 @pytest.fixture
 def served(monkeypatch):
     """A list of one model, dearer than config.yaml says, without a key."""
-    from orchestrator.money import NanoUsdPerMtok
+    from orchestrator.core.money import NanoUsdPerMtok
     from orchestrator.practice import PracticePrice
 
     price = PracticePrice(NanoUsdPerMtok(10**8), NanoUsdPerMtok(10**9), NanoUsdPerMtok(10**7))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from orchestrator.cli.told import CommandError, errors_as_json, money, percent, seconds, table, usd_text
+from orchestrator.cli.told import CommandError, errors_as_json, table
+from orchestrator.core.formatting import money, percent, seconds, usd_text
 
 
 def test_money_for_programs_is_exact():

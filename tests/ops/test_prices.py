@@ -7,11 +7,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from orchestrator.config import Config, embedded_path, load_config
-from orchestrator.errors import ConfigError
+from orchestrator.catalog.openrouter_prices import read_list
+from orchestrator.config.loader import Config, embedded_path, load_config
+from orchestrator.core.errors import ConfigError
 from orchestrator.ops.prices import PriceFetchError, Refreshed, Verdict, compare, price_lines, refresh
 from orchestrator.practice import PracticeServer
-from orchestrator.price_list import read_list
 
 CONFIG = embedded_path()
 TODAY = datetime.now(UTC).date()

@@ -1,6 +1,7 @@
 """Scripted answers."""
 
-from orchestrator.practice.answers import Finish, PracticeAnswer, PracticeRequest, Scripted, ToolCall, text_of
+from orchestrator.practice.answers import Finish, PracticeAnswer, PracticeRequest, ToolCall, text_of
+from orchestrator.practice.scripted import Scripted
 
 
 def _request(text: str = "Hello") -> PracticeRequest:

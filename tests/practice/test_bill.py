@@ -2,7 +2,7 @@
 
 import threading
 
-from orchestrator.money import NanoUsd, NanoUsdPerMtok
+from orchestrator.core.money import NanoUsd, NanoUsdPerMtok
 from orchestrator.practice.bill import (
     DEFAULT_PRICE,
     Bill,

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from orchestrator.money import NanoUsdPerMtok, nano_usd
+from orchestrator.core.money import NanoUsdPerMtok, nano_usd
 from orchestrator.practice import PracticePrice, PracticeServer
 
 MODELS = {

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from orchestrator.money import NanoUsdPerMtok, nano_usd
+from orchestrator.core.money import NanoUsdPerMtok, nano_usd
 from orchestrator.practice import PracticePrice, PracticeServer
 
 

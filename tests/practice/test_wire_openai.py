@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.money import nano_usd
+from orchestrator.core.money import nano_usd
 from orchestrator.practice.wire_errors import Refusal
 from orchestrator.practice.wire_openai import read_request
 

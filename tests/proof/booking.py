@@ -10,14 +10,14 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from orchestrator.calls import Attempt, CacheState, CostSource, Outcome, Usage
-from orchestrator.clock import Clock, SystemClock
-from orchestrator.money import NanoUsd
-from orchestrator.policy.budgets import BudgetSettings, Limits
-from orchestrator.state.ledger import Claim, Ledger, LedgerSettings, Operation
-from orchestrator.state.ledger_read import LedgerReader
-from orchestrator.state.ledger_reconcile import OrphanPolicy, Settled, find_orphans, settle_orphans
-from orchestrator.state.ledger_verify import verify
+from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
+from orchestrator.ledger.budgets import BudgetSettings, Limits
+from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings, Operation
+from orchestrator.ledger.reconcile import OrphanPolicy, Settled, find_orphans, settle_orphans
+from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.verify import verify
 
 ANY_AGE = timedelta(0)
 TABLES = ("holds", "attempts", "operations", "corrections", "counters", "monthly")
@@ -101,7 +101,7 @@ def audit(path: Path) -> None:
 
 def over_limit(path: Path, limits: Limits, *, since: str = "", until: str = "~") -> list[tuple]:
     """Return every admission after which a counter was above the limit of its scope and window."""
-    from orchestrator.policy.budgets import Window
+    from orchestrator.ledger.budgets import Window
 
     found = rows(
         path,

@@ -36,20 +36,14 @@ from booking import (
     rows,
 )
 
-from orchestrator.calls import CostSource
-from orchestrator.clock import SystemClock
-from orchestrator.errors import BudgetExceededError
-from orchestrator.money import NanoUsd
-from orchestrator.state.ledger import Ledger
-from orchestrator.state.ledger_compact import compact
-from orchestrator.state.ledger_read import LedgerReader
-from orchestrator.state.ledger_reconcile import (
-    Assumed,
-    OrphanPolicy,
-    correct_cost,
-    find_orphans,
-    settle_orphans,
-)
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import BudgetExceededError
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import CostSource
+from orchestrator.ledger.compact import compact
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.reconcile import Assumed, OrphanPolicy, correct_cost, find_orphans, settle_orphans
+from orchestrator.ledger.sqlite.reader import LedgerReader
 
 LIMITS = limits_of(all={"day": 10**12}, tenant={"day": 10**11})
 EDGES_MAX = 100

@@ -16,8 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from booking import Diary, attempt_of, claim_of, open_ledger
 
-from orchestrator.errors import BudgetExceededError
-from orchestrator.policy.budgets import BudgetSettings, Limits
+from orchestrator.core.errors import BudgetExceededError
+from orchestrator.ledger.budgets import BudgetSettings, Limits
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
 AT_ONCE = 6

@@ -22,8 +22,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from booking import Diary, assert_balanced, attempt_of, claim_of, limits_of, open_ledger, operation_of
 
-from orchestrator.errors import BudgetExceededError, LedgerError
-from orchestrator.state.ledger import Ledger
+from orchestrator.core.errors import BudgetExceededError, LedgerError
+from orchestrator.ledger.ledger import Ledger
 
 LIMITS = limits_of(all={"day": 2_000_000}, tenant={"day": 1_900_000})
 CALLS = (

@@ -20,8 +20,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from booking import Diary, attempt_of, audit, claim_of, limits_of, open_ledger, operation_of, reconcile
 
-from orchestrator.errors import BudgetExceededError
-from orchestrator.state.ledger_reconcile import OrphanPolicy
+from orchestrator.core.errors import BudgetExceededError
+from orchestrator.ledger.reconcile import OrphanPolicy
 
 LIMITS = limits_of(all={"day": 12_000_000, "month": 15_000_000}, tenant={"day": 1_300_000})
 AT_ONCE = 4

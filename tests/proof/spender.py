@@ -10,7 +10,7 @@ import sys
 from datetime import date
 
 from orchestrator import CacheUse, Orchestrator, load_config
-from orchestrator.errors import OrchestratorError
+from orchestrator.core.errors import OrchestratorError
 
 TODAY = date(2026, 11, 23)
 TENANT = "acme"

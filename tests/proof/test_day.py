@@ -14,12 +14,12 @@ import pytest
 import spender
 from test_never_overspent import CHANGES, trouble
 
-from orchestrator.clock import SystemClock
-from orchestrator.config import embedded_path
-from orchestrator.ops.reconcile import Order, reconcile
-from orchestrator.ops.rehearsal import practice_models, practice_prices
+from orchestrator.config.loader import embedded_path
+from orchestrator.core.clock import SystemClock
+from orchestrator.drill.practice_config import practice_models, practice_prices
+from orchestrator.ledger.reconcile import OrphanPolicy
 from orchestrator.practice import PracticeServer
-from orchestrator.state.ledger_reconcile import OrphanPolicy
+from orchestrator.reports.reconciliation import Order, reconcile
 
 CALLS = 1500
 KNOWN = {"provider", "price_book"}

@@ -15,7 +15,7 @@ import booking
 import edge_of_time
 import pytest
 
-from orchestrator.policy.budgets import period_of
+from orchestrator.ledger.budgets import period_of
 
 ROOT = Path(__file__).parents[2]
 HO_CHI_MINH, BERLIN, NEW_YORK = "Asia/Ho_Chi_Minh", "Europe/Berlin", "America/New_York"

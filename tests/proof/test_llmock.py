@@ -15,7 +15,7 @@ from llmock.pytest_plugin import LLMock
 from llmock.verdict import judge
 
 from orchestrator import CacheUse, ChatReply, Orchestrator
-from orchestrator.errors import AllProvidersFailedError
+from orchestrator.core.errors import AllProvidersFailedError
 from tests.conftest import MakeOrchestrator
 
 QUESTION = "Đơn hàng DH1001 của tôi đâu?"

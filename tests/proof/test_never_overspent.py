@@ -24,7 +24,7 @@ import pytest
 import spender
 
 from orchestrator import Orchestrator
-from orchestrator.money import nano_usd
+from orchestrator.core.money import nano_usd
 from orchestrator.practice import Fault, PracticeServer
 from orchestrator.practice.bill import Delivered
 

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.calls import Attempt, CacheState, CostSource, Outcome, Usage
-from orchestrator.money import NanoUsd
-from orchestrator.policy.budgets import BudgetSettings, Limits, scopes_of
-from orchestrator.state.ledger import Claim, Ledger, LedgerSettings, Operation
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
+from orchestrator.ledger.budgets import BudgetSettings, Limits, scopes_of
+from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings, Operation
+from tests.support.configured import configured, practice
+
+__all__ = ["configured", "practice"]
 
 NOON = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 BUDGETS = BudgetSettings.model_validate(

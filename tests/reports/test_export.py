@@ -4,10 +4,10 @@ import csv
 
 import pytest
 
-from orchestrator.calls import Outcome
+from orchestrator.core.reply import Outcome
+from orchestrator.ledger.sqlite.reader import TABLES, LedgerReader
 from orchestrator.reports import export as exporting
 from orchestrator.reports.export import ExportError, ExportFormat, export
-from orchestrator.state.ledger_read import TABLES, LedgerReader
 
 LARGE = 499_999_999
 """Just below what a tenant may spend in a day here."""

@@ -1,9 +1,9 @@
 """The ledger as frames."""
 
-from orchestrator.calls import Outcome
-from orchestrator.policy.budgets import BudgetSettings, Limits
+from orchestrator.core.reply import Outcome
+from orchestrator.ledger.budgets import BudgetSettings, Limits
+from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.reports import frames
-from orchestrator.state.ledger_read import LedgerReader
 
 
 def test_money_is_int64_and_its_sums_are_exact(book):

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.gateway import translate
-from orchestrator.gateway.router import load_litellm
+from orchestrator.providers.litellm import error_mapping as translate
+from orchestrator.providers.litellm.router import load_litellm
 
 NEVER_RAISED_TO_US = {
     "BlockedPiiEntityError": "guardrails of LiteLLM's proxy",
@@ -38,7 +38,9 @@ def exceptions_of(module: Any) -> set[str]:
 def test_every_exception_of_litellm_has_been_thought_about(litellm):
     known = translate.TELLING.keys() | translate.BY_STATUS_OR_CAUSE | NEVER_RAISED_TO_US.keys()
     found = exceptions_of(litellm.exceptions)
-    assert found - known == set(), "LiteLLM grew an exception: give it a place in gateway/translate.py"
+    assert found - known == set(), (
+        "LiteLLM grew an exception: give it a place in providers/litellm/error_mapping.py"
+    )
     # InvalidRequestError and a few others exist only in some versions; a name that no version has is a slip.
     assert known - found == set(), "LiteLLM lost an exception: take its name away"
 
@@ -54,7 +56,7 @@ def test_the_hooks_that_we_override_take_what_litellm_hands_them(litellm, hook):
     """LiteLLM calls by keyword and swallows the TypeError of a parameter it has renamed."""
     from litellm.integrations.custom_logger import CustomLogger
 
-    from orchestrator.gateway.callbacks import WalkGuard
+    from orchestrator.providers.litellm.hooks import WalkGuard
 
     theirs, ours = getattr(CustomLogger, hook), getattr(WalkGuard, hook)
     assert ours is not theirs
@@ -66,7 +68,7 @@ def test_every_method_of_our_guard_is_a_hook_that_litellm_knows(litellm):
     """A hook that was renamed would never be called."""
     from litellm.integrations.custom_logger import CustomLogger
 
-    from orchestrator.gateway.callbacks import WalkGuard
+    from orchestrator.providers.litellm.hooks import WalkGuard
 
     own = {name for name in vars(WalkGuard) if not name.startswith("_")}
     assert own

@@ -33,7 +33,7 @@ def test_the_public_names_are_those_of_the_list_and_no_others():
 
 def test_each_public_name_is_the_thing_of_its_own_module():
     for name in orchestrator.__all__:
-        home = getattr(getattr(orchestrator, name), "__module__", "orchestrator.money")
+        home = getattr(getattr(orchestrator, name), "__module__", "orchestrator.core.money")
         assert home.startswith("orchestrator."), name
         assert "._" not in home
 

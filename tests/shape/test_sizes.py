@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 400
-LARGER = {"orchestrator/client.py": 500, "orchestrator/gateway/walk.py": 480}
+LARGER = {"orchestrator/client.py": 500, "orchestrator/dispatch/dispatcher.py": 480}
 """Files that are longer for now, with the most they may have; a number here is only ever lowered."""
 EMPTY_WORDS = {
     "utils",

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.calls import ChatReply, ChatRequest, Plan
-from orchestrator.cli.plain import plain_reply
 from orchestrator.cli.story.act import Act, Claim, Entry, Grid
 from orchestrator.cli.story.stage import Stage
-from orchestrator.cli.told import money, seconds
-from orchestrator.money import format_usd
+from orchestrator.core.formatting import money, seconds
+from orchestrator.core.money import format_usd
+from orchestrator.core.plan import Plan
+from orchestrator.core.reply import ChatReply
+from orchestrator.core.request import ChatRequest
+from orchestrator.reports.views import plain_reply
 
 _CATEGORIES = {
     "type": "object",

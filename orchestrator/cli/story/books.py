@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.calls import CostSource
 from orchestrator.cli.report import headlines, month_of, plain_report
 from orchestrator.cli.story.act import Act, Claim, Entry, Grid
 from orchestrator.cli.story.stage import Stage
-from orchestrator.cli.told import percent, seconds
-from orchestrator.money import format_usd
+from orchestrator.core.formatting import percent, seconds
+from orchestrator.core.money import format_usd
+from orchestrator.core.reply import CostSource
+from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.practice import Charge, Delivered
-from orchestrator.reports.month import Part
-from orchestrator.state.ledger_read import LedgerReader
+from orchestrator.reports.monthly import Part
 
 _KNOWN = (CostSource.PROVIDER, CostSource.PRICE_BOOK)
 _MODELS_SHOWN = 6

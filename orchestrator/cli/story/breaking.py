@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from orchestrator.calls import Attempt, CacheUse, ChatReply, Outcome
 from orchestrator.cli.story.act import Act, Claim, Entry
 from orchestrator.cli.story.stage import Stage
-from orchestrator.cli.told import money, seconds
-from orchestrator.errors import StreamInterruptedError
-from orchestrator.money import format_usd
+from orchestrator.core.errors import StreamInterruptedError
+from orchestrator.core.formatting import money, seconds
+from orchestrator.core.money import format_usd
+from orchestrator.core.reply import Attempt, ChatReply, Outcome
+from orchestrator.core.request import CacheUse
 
 _PROMPT = "Tell a customer in one sentence how to return a parcel."
 _FAULT = "openrouter:cut_stream=6,times=2"

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from orchestrator.calls import ChatReply
 from orchestrator.cli.story.act import Act, Claim, Grid
 from orchestrator.cli.story.stage import SMALL_TENANT, Stage
-from orchestrator.errors import BudgetExceededError
-from orchestrator.money import ZERO_NUSD, format_usd
-from orchestrator.policy.budgets import Window
-from orchestrator.state.ledger import Standing
+from orchestrator.core.errors import BudgetExceededError
+from orchestrator.core.money import ZERO_NUSD, format_usd
+from orchestrator.core.reply import ChatReply
+from orchestrator.ledger.budgets import Window
+from orchestrator.ledger.ledger import Standing
 
 _CALLS = 12
 _MODEL = "gpt-6.1-sol"

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 
-from orchestrator.calls import Attempt, CacheUse, ChatReply, Outcome
-from orchestrator.cli.plain import plain_reply
 from orchestrator.cli.story.act import Act, Claim, Entry, Grid
 from orchestrator.cli.story.stage import Stage
-from orchestrator.cli.told import seconds
-from orchestrator.errors import AllProvidersFailedError
-from orchestrator.money import format_usd
-from orchestrator.state.circuit import CircuitState
+from orchestrator.core.errors import AllProvidersFailedError
+from orchestrator.core.formatting import seconds
+from orchestrator.core.money import format_usd
+from orchestrator.core.reply import Attempt, ChatReply, Outcome
+from orchestrator.core.request import CacheUse
+from orchestrator.reports.views import plain_reply
+from orchestrator.resilience.circuit_breaker import CircuitState
 
 _PROMPT = "A customer asks for the refund rules. Answer in one sentence."
 _CUSTOMERS = 3

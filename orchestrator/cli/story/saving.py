@@ -2,11 +2,12 @@
 
 import asyncio
 
-from orchestrator.calls import CacheState, ChatReply, ChatRequest
 from orchestrator.cli.story.act import Act, Claim, Entry
 from orchestrator.cli.story.stage import Stage
-from orchestrator.cli.told import money, seconds
-from orchestrator.money import format_usd
+from orchestrator.core.formatting import money, seconds
+from orchestrator.core.money import format_usd
+from orchestrator.core.reply import CacheState, ChatReply
+from orchestrator.core.request import ChatRequest
 
 _THANKS = 'Write a friendly one-sentence reply to: "Thank you, the coffee was great!"'
 _TOGETHER = 'Write a friendly one-sentence reply to: "Do you deliver on Sunday?"'

@@ -5,7 +5,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from orchestrator.cli.story.act import Act, Claim, Entry, Grid
-from orchestrator.cli.told import seconds, table
+from orchestrator.cli.told import table
+from orchestrator.core.formatting import seconds
 
 _INDENT = (0, 0, 0, 3)
 

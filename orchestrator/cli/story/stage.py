@@ -10,14 +10,14 @@ from pathlib import Path
 
 from orchestrator.cli.told import CommandError
 from orchestrator.client import Orchestrator
-from orchestrator.clock import Clock, SystemClock
-from orchestrator.config import Config, embedded_path, load_config
-from orchestrator.errors import LocalModelError
-from orchestrator.gateway.local import LocalModel, LocalModelSettings
-from orchestrator.ops.rehearsal import PRACTICE_KEY, addresses, practice_models, practice_prices
-from orchestrator.policy.budgets import BudgetSettings, LimitSettings
+from orchestrator.config.loader import Config, embedded_path, load_config
+from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.errors import LocalModelError
+from orchestrator.drill.practice_config import PRACTICE_KEY, addresses, practice_models, practice_prices
+from orchestrator.ledger.budgets import BudgetSettings, LimitSettings
+from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.practice import Answerer, Generated, PracticeServer, Scripted
-from orchestrator.state.ledger_read import LedgerReader
+from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 
 SMALL_TENANT = "quan-ca-phe"
 """A tenant with a daily limit of its own: a small coffee shop."""

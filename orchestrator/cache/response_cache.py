@@ -1,0 +1,196 @@
+"""Answers to repeated prompts: exact, per tenant, and asked for once.
+
+The key is a hash of everything that shapes an answer (tenant, use case, model, messages,
+sampling), so that no tenant ever reads another's answers. Only text is stored: diskcache would
+unpickle what it reads, and whoever can write a pickle into the folder could run code, so its
+`Disk` is replaced by one that refuses pickles, in a folder that only its owner may enter.
+
+A cache that cannot be read or written never fails a request: it says so once in the log and
+the request goes on to a model.
+"""
+
+import errno
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import diskcache
+import orjson
+from pydantic import PositiveInt
+
+from orchestrator.core.request import ChatRequest
+from orchestrator.core.settings import Seconds, Settings
+
+logger = logging.getLogger("orchestrator.cache")
+
+T = TypeVar("T")
+
+_FORMAT = 1
+_PUTS_BETWEEN_CULLS = 100
+
+
+class CacheSettings(Settings):
+    """Where replies are kept and for how long."""
+
+    enabled: bool = True
+    """false asks a model every time."""
+    path: str = "~/.nextflow-orchestrator/cache"
+    """A folder on a local disk."""
+    ttl_s: Seconds = 3600.0
+    """How long a reply may be repeated; a use case may say otherwise."""
+    stale_s: Seconds = 604_800.0
+    """How much longer a reply is kept for the case that nobody answers; it is marked then. 0 is never."""
+    max_bytes: PositiveInt = 512 * 1024 * 1024
+    """What the folder may hold; the oldest replies go first."""
+
+
+class TextDisk(diskcache.Disk):  # type: ignore[misc]
+    """Stores bytes only, and refuses to read anything else."""
+
+    def put(self, key: Any) -> Any:
+        """Return a key as it is stored."""
+        if not isinstance(key, str):
+            msg = "cache keys are text"
+            raise TypeError(msg)
+        return super().put(key)
+
+    def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:  # noqa: FBT001 -- diskcache's signature
+        """Return a value as it is stored."""
+        if not isinstance(value, bytes):
+            msg = "cache values are bytes"
+            raise TypeError(msg)
+        return super().store(value, read, key)
+
+    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:  # noqa: FBT001 -- as above
+        """Return a value as it was given."""
+        if mode not in {diskcache.core.MODE_RAW, diskcache.core.MODE_BINARY}:
+            msg = f"refused a cache entry of mode {mode}: only raw bytes are read"
+            raise ValueError(msg)
+        return super().fetch(mode, filename, value, read)
+
+
+def key_of(request: ChatRequest) -> str:
+    """Return the cache key of a request: equal for equal questions of one tenant, else different."""
+    shaped = {
+        "format": _FORMAT,
+        "tenant": request.tenant,
+        "use_case": request.use_case,
+        "model": request.model,
+        "max_tokens": request.max_tokens,
+        # Less money is answered by a cheaper model.
+        "max_cost_nusd": request.max_cost_nusd,
+        "messages": request.messages,
+        "sampling": request.sampling.as_wire(),
+    }
+    packed = orjson.dumps(shaped, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_plain)
+    return sha256(packed).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, set | frozenset | tuple):
+        return sorted(value, key=repr) if isinstance(value, set | frozenset) else list(value)
+    if hasattr(value, "items"):
+        return dict(value.items())
+    msg = f"a request may hold only plain data, not {type(value).__name__}"
+    raise TypeError(msg)
+
+
+class ReplyCache:
+    """Stored replies, as bytes whose meaning is the caller's."""
+
+    def __init__(self, settings: CacheSettings) -> None:
+        """Remember where the folder is; it is opened with the first use."""
+        self.settings = settings
+        self.path = Path(settings.path).expanduser()
+        self._cache: Any = None
+        self._opened_in = 0
+        self._lock = threading.Lock()
+        self._said: set[tuple[str, str]] = set()
+        self._puts = 0
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was stored under `key` and is not over yet, else None."""
+        found = self._try("read", lambda cache: cache.get(key))
+        return found if isinstance(found, bytes) else None
+
+    def put(self, key: str, packed: bytes, *, ttl_s: float) -> None:
+        """Store `packed` for `ttl_s` seconds."""
+
+        def write(cache: Any) -> None:
+            cache.set(key, packed, expire=ttl_s)
+            # diskcache would look for something to remove with every write; now and then is enough.
+            self._puts += 1
+            if self._puts % _PUTS_BETWEEN_CULLS == 0:
+                cache.expire()
+                cache.cull()
+
+        self._try("write", write)
+
+    def clear(self) -> int:
+        """Remove everything and return how many entries there were."""
+        return int(self._try("clear", lambda cache: cache.clear()) or 0)
+
+    def close(self) -> None:
+        """Close the files."""
+        with self._lock:
+            if self._cache is not None and self._opened_in == os.getpid():
+                self._cache.close()
+            self._cache = None
+
+    def _try(self, what: str, work: Callable[[Any], Any]) -> Any:
+        if not self.settings.enabled:
+            return None
+        try:
+            return work(self._open())
+        except (sqlite3.Error, OSError, ValueError, diskcache.Timeout) as exc:
+            # Not by its text, which may name a file of its own for every entry.
+            kind = (
+                type(exc).__name__,
+                str(getattr(exc, "errno", None) or getattr(exc, "sqlite_errorcode", "")),
+            )
+            if kind not in self._said:
+                self._said.add(kind)
+                logger.warning(
+                    "cannot %s the cache %s: %s; answering without it. "
+                    "Make it writable or set cache.path in config.yaml.",
+                    what,
+                    self.path,
+                    exc,
+                )
+            return None
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._cache is None or self._opened_in != os.getpid():
+                make_private(self.path)
+                # The default policy "least-recently-stored" does not write on reads.
+                self._cache = diskcache.Cache(
+                    str(self.path),
+                    disk=TextDisk,
+                    size_limit=self.settings.max_bytes,
+                    timeout=1.0,
+                    statistics=0,
+                    cull_limit=0,
+                )
+                self._opened_in = os.getpid()
+            return self._cache
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner may enter.
+
+    Raises:
+        OSError: it cannot be made, or it is a folder for other things, which stay as they are.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        names = {path.name for path in folder.iterdir()}
+        if names and "cache.db" not in names:
+            msg = "others may enter it and it holds other files; name a folder of its own"
+            raise PermissionError(errno.EACCES, msg)
+        folder.chmod(0o700)

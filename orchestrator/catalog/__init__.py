@@ -1,0 +1,1 @@
+"""What exists, what it can do, and what it costs since when."""

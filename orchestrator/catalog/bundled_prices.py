@@ -1,0 +1,161 @@
+"""Prices that come with installed packages: the snapshot of genai-prices, and LiteLLM's price map.
+
+Both are data. LiteLLM is never imported for it: its map is a JSON file inside the package.
+"""
+
+import importlib.util
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price, PriceTier
+from orchestrator.core.money import TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
+
+_PROVIDER_IDS = {
+    ProviderKind.OPENROUTER: "openrouter",
+    ProviderKind.GOOGLE: "google",
+    ProviderKind.OPENAI: "openai",
+}
+_MAP_PREFIXES = {
+    ProviderKind.OPENROUTER: "openrouter/",
+    ProviderKind.GOOGLE: "gemini/",
+    ProviderKind.OPENAI: "",
+}
+_MAP_OWNERS = {
+    ProviderKind.OPENROUTER: "openrouter",
+    ProviderKind.GOOGLE: "gemini",
+    ProviderKind.OPENAI: "openai",
+}
+_MAP_FILE = "model_prices_and_context_window_backup.json"
+_MAP_RATES = {
+    "input": "input_cost_per_token",
+    "output": "output_cost_per_token",
+    "cached_input": "cache_read_input_token_cost",
+    "cache_write": "cache_creation_input_token_cost",
+}
+_MAP_THRESHOLD = re.compile(r"^input_cost_per_token_above_(?P<thousands>\d+)k_tokens$")
+
+
+def snapshot_price(kind: ProviderKind, upstream: str, *, today: date) -> Price | None:
+    """Return what the offline snapshot says a provider charges for its model today, None when it does not know."""
+    model = _models(_PROVIDER_IDS.get(kind, "")).get(upstream)
+    if model is None:
+        return None
+
+    found = model.get_prices(datetime.combine(today, time(12), UTC))
+    if found.input_mtok is None or found.output_mtok is None:
+        return None
+    return Price(
+        input=_base(found.input_mtok),
+        output=_base(found.output_mtok),
+        cached_input=_base(found.cache_read_mtok),
+        cache_write=_base(found.cache_write_mtok),
+        tiers=_tiers(found),
+        source=f"genai-prices {version('genai-prices')}, {_PROVIDER_IDS[kind]}",
+        date=today,
+    )
+
+
+def map_price(kind: ProviderKind, upstream: str, *, today: date) -> Price | None:
+    """Return what LiteLLM's map says a provider charges, None when it does not know or states no price in tokens."""
+    if kind not in _MAP_PREFIXES:
+        return None
+    entry = _map().get(_MAP_PREFIXES[kind] + upstream)
+    # The same name may be another provider's.
+    if entry is None or entry.get("litellm_provider") != _MAP_OWNERS[kind]:
+        return None
+    rates = _map_rates(entry, "")
+    if rates["input"] is None or rates["output"] is None:
+        return None
+    thresholds = sorted(int(found["thousands"]) for key in entry if (found := _MAP_THRESHOLD.match(key)))
+    tiers = []
+    for thousands in thresholds:
+        there = _map_rates(entry, f"_above_{thousands}k_tokens")
+        known = {name: rates[name] if rate is None else rate for name, rate in there.items()}
+        tiers.append(PriceTier.model_construct(above_input_tokens=thousands * 1000, **known))
+    return Price.model_construct(
+        **rates,
+        tiers=tuple(tiers),
+        batch_percent=_batch_percent(entry),
+        source=f"LiteLLM {version('litellm')}'s map",
+        date=today,
+    )
+
+
+@lru_cache(maxsize=8)
+def _models(provider_id: str) -> dict[str, Any]:
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 -- takes 0.1 s and is rarely needed
+
+    for provider in get_snapshot().providers:
+        if provider.id == provider_id:
+            return {model.id: model for model in provider.models}
+    return {}
+
+
+def _base(price: Any) -> Any:
+    return getattr(price, "base", price)
+
+
+def _tiers(found: Any) -> tuple[PriceTier, ...]:
+    starts = sorted(
+        {
+            tier.start
+            for price in (found.input_mtok, found.output_mtok)
+            for tier in getattr(price, "tiers", ())
+        }
+    )
+    return tuple(
+        PriceTier(
+            above_input_tokens=start,
+            input=_at(found.input_mtok, start),
+            output=_at(found.output_mtok, start),
+            cached_input=_at(found.cache_read_mtok, start),
+            cache_write=_at(found.cache_write_mtok, start),
+        )
+        for start in starts
+    )
+
+
+def _at(price: Any, start: int) -> Any:
+    reached = [tier.price for tier in getattr(price, "tiers", ()) if tier.start <= start]
+    return reached[-1] if reached else _base(price)
+
+
+@lru_cache(maxsize=1)
+def _map() -> Mapping[str, Mapping[str, Any]]:
+    """Return LiteLLM's map, its numbers as exact decimals; empty where the package has none."""
+    found = importlib.util.find_spec("litellm")
+    if found is None or found.origin is None:
+        return {}
+    path = Path(found.origin).with_name(_MAP_FILE)
+    # Another pinned LiteLLM may keep it elsewhere: then it knows nothing, and says so by knowing nothing.
+    told = json.loads(path.read_bytes(), parse_float=Decimal) if path.is_file() else {}
+    return {name: entry for name, entry in told.items() if isinstance(entry, dict)}
+
+
+def _map_rates(entry: Mapping[str, Any], suffix: str) -> dict[str, Any]:
+    return {name: _per_mtok(entry.get(key + suffix)) for name, key in _MAP_RATES.items()}
+
+
+def _per_mtok(usd_per_token: Any) -> NanoUsdPerMtok | None:
+    if isinstance(usd_per_token, bool) or not isinstance(usd_per_token, int | Decimal) or usd_per_token < 0:
+        return None
+    return NanoUsdPerMtok(nano_usd(Decimal(usd_per_token) * TOKENS_PER_MTOK))
+
+
+def _batch_percent(entry: Mapping[str, Any]) -> BasisPoints:
+    """Return the discount of a batch that holds for input and output alike, 0 where there is none."""
+    off = []
+    for key in (_MAP_RATES["input"], _MAP_RATES["output"]):
+        listed, batched = _per_mtok(entry.get(key)), _per_mtok(entry.get(f"{key}_batches"))
+        if not listed or batched is None or batched > listed:
+            return NOTHING_OFF
+        off.append((listed - batched) * 10_000 // listed)
+    return BasisPoints(min(off))

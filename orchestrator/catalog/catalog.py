@@ -1,0 +1,206 @@
+"""What exists, what it can do, and what it costs since when.
+
+A *model* is what chains and ops name; a *deployment* is one place that serves it; a *provider*
+is who runs the place. The catalogue resolves names, aliases and prices, and is frozen: a
+changed configuration makes a new one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, SecretStr
+
+from orchestrator.catalog.price import Price, VolumeDiscount
+from orchestrator.core.errors import PriceUnknownError, UnknownNameError
+from orchestrator.core.settings import Name, Seconds, Settings, Share
+
+
+class Tier(StrEnum):
+    """The class of a model, from dear to free."""
+
+    PREMIUM = "premium"
+    BALANCED = "balanced"
+    CHEAP = "cheap"
+    EMERGENCY = "emergency"
+
+
+class Capability(StrEnum):
+    """What a model can take or give beyond text."""
+
+    TOOLS = "tools"
+    STRUCTURED_OUTPUT = "structured_output"
+    JSON_MODE = "json_mode"
+    VISION = "vision"
+    AUDIO = "audio"
+    PDF = "pdf"
+    REASONING = "reasoning"
+    STREAMING = "streaming"
+
+
+class ProviderKind(StrEnum):
+    """The wire format of a provider."""
+
+    OPENROUTER = "openrouter"
+    GOOGLE = "google"
+    OPENAI = "openai"
+    LOCAL = "local"
+
+
+class ProviderSettings(Settings):
+    """Who serves models: address, key, headers, time and rate limits."""
+
+    kind: ProviderKind
+    """The wire format: openrouter, google, openai (or any server that speaks it), local."""
+    priority: PositiveInt
+    """1 is asked first; the levels of the fallback hierarchy."""
+    base_url: str | None = None
+    """The address of the API; None for the embedded local model."""
+    api_key: SecretStr | None = None
+    """The key, best as `${NAME}`; a provider without one is off. Not needed for kind local."""
+    headers: Mapping[str, str] = Field({}, repr=False)
+    """Headers sent with every request; they may hold a key."""
+    timeout_s: Seconds = 30.0
+    """The longest one attempt may take."""
+    first_token_timeout_s: Seconds = 15.0
+    """The longest a stream may take to its first word."""
+    stall_timeout_s: Seconds = 10.0
+    """The longest a stream may pause between words."""
+    requests_per_min: PositiveInt = 60
+    """Requests it takes in any sixty seconds."""
+    tokens_per_min: PositiveInt = 100_000
+    """Tokens it takes in any sixty seconds, input and output."""
+    volume_discounts: tuple[VolumeDiscount, ...] = ()
+    """What it takes off once enough was spent with it this month; never off a cost that it reports itself."""
+    enabled: bool = True
+    """false switches it off, as a missing key does."""
+
+
+class ModelSettings(Settings):
+    """A model, by our name: what it can do and how good it is at what."""
+
+    vendor: str
+    """Who made it."""
+    tier: Tier
+    """Its class: premium, balanced, cheap or emergency."""
+    context_tokens: PositiveInt
+    """Input and output together."""
+    max_output_tokens: PositiveInt
+    """The most it writes in one answer."""
+    capabilities: frozenset[Capability] = frozenset()
+    """What it can take or give beyond text."""
+    languages: tuple[str, ...] = ("en",)
+    """Languages it writes well."""
+    quality: Mapping[str, Share]
+    """0 to 1 for each use case."""
+    quality_source: Annotated[str, Field(min_length=1)]
+    """Where the quality numbers come from, and of which day they are."""
+    speed_tokens_per_s: Annotated[float, Field(gt=0)]
+    """Output speed to plan with until it is measured."""
+    strengths: Mapping[str, str] = {}
+    """For each use case it is strong in, why in one sentence."""
+    ends: date | None = None
+    """The day its vendor switches it off, when known."""
+
+
+class DeploymentSettings(Settings):
+    """One place that serves a model."""
+
+    provider: Name
+    """One of `providers`."""
+    model: Name
+    """One of `models`."""
+    upstream: Annotated[str, Field(min_length=1)]
+    """The provider's own id of the model."""
+    price: Price | None = None
+    """None takes the first price that another source knows (see `prices`); no price anywhere is an error."""
+    enabled: bool = True
+    """false takes it out of every route."""
+
+
+class AliasSettings(Settings):
+    """An old name that still works, and the model that stands behind it now."""
+
+    model: Name
+    """The model that is meant, or another alias."""
+    note: str = ""
+    """Why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One place that serves a model, with everything the policies ask about it."""
+
+    name: str
+    model_name: str
+    model: ModelSettings
+    provider_name: str
+    provider: ProviderSettings
+    upstream: str
+    price: Price
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether it needs no network."""
+        return self.provider.kind is ProviderKind.LOCAL
+
+
+Kind = Literal["model", "deployment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All deployments that may be asked, and every name by which they are known."""
+
+    deployments: Mapping[str, Deployment]
+    """The usable ones: provider on, key present, priced."""
+    off: Mapping[str, str]
+    """The others, each with the reason in one line."""
+    served: Mapping[str, str]
+    """The model that each deployment serves, usable or not."""
+    models: Mapping[str, ModelSettings]
+    aliases: Mapping[str, AliasSettings]
+
+    def named(self, name: str) -> tuple[Deployment, ...]:
+        """Return the deployments a model, alias or deployment name stands for, best provider first.
+
+        Raises:
+            UnknownNameError: nothing has this name, or all that has it is switched off.
+        """
+        if name in self.deployments:
+            return (self.deployments[name],)
+        model_name = self.aliases[name].model if name in self.aliases else name
+        found = [one for one in self.deployments.values() if one.model_name == model_name]
+        if found:
+            return tuple(sorted(found, key=lambda one: one.provider.priority))
+        if name in self.off:
+            msg = f"deployment '{name}' is off: {self.off[name]}"
+            raise UnknownNameError(msg)
+        if model_name in self.models:
+            msg = f"no usable deployment serves model '{model_name}': {self._why_off(model_name)}"
+            raise UnknownNameError(msg)
+        raise UnknownNameError(self._unknown(name))
+
+    def price_of(self, deployment: str) -> Price:
+        """Return a deployment's price.
+
+        Raises:
+            PriceUnknownError: the deployment is not usable, so no price was settled for it.
+        """
+        if deployment not in self.deployments:
+            msg = f"no price for '{deployment}': it is not a usable deployment of config.yaml"
+            raise PriceUnknownError(msg)
+        return self.deployments[deployment].price
+
+    def _why_off(self, model_name: str) -> str:
+        reasons = sorted({why for name, why in self.off.items() if self.served[name] == model_name})
+        return "; ".join(reasons) or "none is defined under 'deployments' in config.yaml"
+
+    def _unknown(self, name: str) -> str:
+        known = [*self.models, *self.aliases, *self.deployments]
+        close = get_close_matches(name, known, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        return f"unknown model '{name}': config.yaml defines no such model, alias or deployment.{hint}"

@@ -1,0 +1,300 @@
+"""config.yaml and the environment, as frozen settings, or the lines that are wrong.
+
+`load_config` is the only way in. Every mistake of a file is reported at once, each with its
+line, its column and the word that was likely meant.
+"""
+
+import os
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from pydantic import BaseModel, ValidationError
+
+from orchestrator.catalog.catalog import AliasSettings, Catalog, Deployment, ProviderKind, ProviderSettings
+from orchestrator.catalog.price_book import ASSUMED, Asked, PriceBook, end_notice
+from orchestrator.config.references import broken_references, unknown
+from orchestrator.config.schema import RootSettings
+from orchestrator.config.yaml_file import Document, read_document
+from orchestrator.core.errors import ConfigError, UnknownNameError
+from orchestrator.core.money import format_usd
+from orchestrator.core.request import ChatRequest
+from orchestrator.ledger.budgets import Limits
+from orchestrator.resilience.health_check_policy import NAME, PROFILE, limit_of
+from orchestrator.resilience.retry_policy import RetryProfile
+from orchestrator.routing.ranking import UseCaseSettings
+
+PATH_VARIABLE = "ORCHESTRATOR_CONFIG"
+FILE_NAME = "config.yaml"
+
+
+@dataclass(frozen=True)
+class Config:
+    """One valid configuration."""
+
+    path: Path
+    settings: RootSettings
+    catalog: Catalog
+    notices: tuple[str, ...]
+    """What is not wrong but worth a line: a provider without a key, a model near its end."""
+    fingerprint: str = field(repr=False)
+    """A hash of the file and of what the environment put into it; equal means unchanged."""
+
+    @property
+    def limits(self) -> Limits:
+        """Return every limit in force: those written down, and that of the health checks."""
+        return Limits(self.settings.budgets, own=(limit_of(self.settings.health_checks),))
+
+    def use_case_of(self, request: ChatRequest) -> UseCaseSettings:
+        """Return the settings of a request's use case.
+
+        Raises:
+            UnknownNameError: config.yaml does not define it.
+        """
+        found = self.settings.use_cases.get(request.use_case)
+        if found is None:
+            raise UnknownNameError(unknown("use case", request.use_case, self.settings.use_cases))
+        return found
+
+    def profile_of(self, request: ChatRequest) -> RetryProfile:
+        """Return the retry profile of a request.
+
+        Raises:
+            UnknownNameError: config.yaml does not define the profile the request names.
+        """
+        name = request.profile or self.use_case_of(request).profile
+        if name == NAME and request.tenant == NAME:
+            return PROFILE
+        found = self.settings.retry_profiles.get(name)
+        if found is None:
+            raise UnknownNameError(unknown("retry profile", name, self.settings.retry_profiles))
+        return found
+
+    def deadline_s_of(self, request: ChatRequest) -> float:
+        """Return the seconds of a whole request: its own, its use case's, or those of the profile.
+
+        A profile that the request names itself counts before what its use case says.
+
+        Raises:
+            UnknownNameError: config.yaml does not define the use case or the profile.
+        """
+        of_use_case = self.use_case_of(request).deadline_s if request.profile is None else None
+        return request.deadline_s or of_use_case or self.profile_of(request).deadline_s
+
+
+def default_path() -> Path:
+    """Return the configuration to use: $ORCHESTRATOR_CONFIG, ./config.yaml, or the embedded one."""
+    named = os.environ.get(PATH_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    here = Path(FILE_NAME)
+    return here if here.is_file() else embedded_path()
+
+
+def embedded_path() -> Path:
+    """Return the config.yaml that comes with the package (in a checkout: the one at its top)."""
+    package = Path(__file__).parents[1]
+    packaged = package / FILE_NAME
+    return packaged if packaged.is_file() else package.parent / FILE_NAME
+
+
+def load_config(
+    path: Path | str | None = None, *, today: date, environment: Mapping[str, str] | None = None
+) -> Config:
+    """Read, check and complete a configuration.
+
+    Raises:
+        ConfigError: the file cannot be used; the message has one line for each mistake.
+    """
+    chosen = Path(path).expanduser() if path is not None else default_path()
+    document = read_document(chosen, environment=environment)
+    settings = _validated(document)
+    mistakes = list(broken_references(document, settings))
+    catalog, notices, unpriced = _build_catalog(document, settings, today=today)
+    mistakes.extend(unpriced)
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    fingerprint = sha256(repr(document.data).encode()).hexdigest()
+    return Config(chosen, settings, catalog, tuple(notices), fingerprint)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of config.yaml, for editors."""
+    schema = RootSettings.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "NextFlow orchestrator configuration"
+    _accept_variables(schema)
+    return schema
+
+
+def _validated(document: Document) -> RootSettings:
+    if not isinstance(document.data, dict):
+        raise ConfigError(
+            f"{document.where(())}: expected keys such as 'providers:' and 'models:' at the top"
+        )
+    try:
+        return RootSettings.model_validate(document.data)
+    except ValidationError as exc:
+        lines = [_explained(document, error) for error in exc.errors(include_url=False, include_input=False)]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _explained(document: Document, error: Any) -> str:
+    path = tuple(error["loc"])
+    where = document.where(path)
+    name = ".".join(str(part) for part in path)
+    if error["type"] == "extra_forbidden":
+        known = list(_keys_at(RootSettings, path[:-1]))
+        close = get_close_matches(str(path[-1]), known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(known))}"
+        return f"{where}: unknown key '{name}'; {hint}"
+    if error["type"] == "missing":
+        return f"{where}: '{name}' is missing{_meaning(path)}"
+    text = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {name}: {text[0].lower()}{text[1:]}"
+
+
+def _meaning(path: Sequence[str | int]) -> str:
+    """Return what the documentation says of a key, as the end of a sentence."""
+    holder: Any = RootSettings
+    for step in path[:-1]:
+        holder = _inner(holder, step)
+    known = holder.model_fields.get(str(path[-1])) if _is_model(holder) else None
+    said = known.description if known is not None else None
+    return f": {said[0].lower()}{said[1:].rstrip('.')}" if said else ""
+
+
+def _is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _keys_at(kind: Any, path: Sequence[str | int]) -> Iterator[str]:
+    """Yield the keys that a settings type knows at `path`."""
+    if path:
+        yield from _keys_at(_inner(kind, path[0]), path[1:])
+    elif _is_model(kind):
+        yield from kind.model_fields
+
+
+def _inner(kind: Any, step: str | int) -> Any:
+    if _is_model(kind):
+        found = kind.model_fields.get(str(step))
+        return _without_none(found.annotation) if found else None
+    arguments = typing.get_args(kind)
+    return (
+        _without_none(arguments[1] if isinstance(step, str) and len(arguments) > 1 else arguments[0])
+        if arguments
+        else None
+    )
+
+
+def _without_none(kind: Any) -> Any:
+    if typing.get_origin(kind) in {typing.Union, types.UnionType}:
+        return next((one for one in typing.get_args(kind) if one is not type(None)), None)
+    return kind
+
+
+def _build_catalog(
+    document: Document, settings: RootSettings, *, today: date
+) -> tuple[Catalog, list[str], list[str]]:
+    usable: dict[str, Deployment] = {}
+    off: dict[str, str] = {}
+    mistakes: list[str] = []
+    book = PriceBook(settings.prices, today=today)
+    off_providers = {
+        name: reason for name, one in settings.providers.items() if (reason := _why_off(name, one, settings))
+    }
+    for name, one in settings.deployments.items():
+        provider, model = settings.providers.get(one.provider), settings.models.get(one.model)
+        if provider is None or model is None:
+            continue
+        quote = book.quote(Asked(provider.kind, one.upstream), one.price)
+        if quote is None:
+            mistakes.append(
+                f"{document.where(('deployments', name))}: '{name}' has no price, and neither OpenRouter's list, the "
+                f"genai-prices snapshot nor LiteLLM's map knows '{one.upstream}'; "
+                "add 'price: {input: ..., output: ..., source: ..., date: ...}'"
+            )
+        elif not one.enabled:
+            off[name] = "'enabled: false' in config.yaml"
+        elif one.provider in off_providers:
+            off[name] = off_providers[one.provider]
+        else:
+            usable[name] = Deployment(
+                name, one.model, model, one.provider, provider, one.upstream, quote.price
+            )
+    notices = [f"provider {name} is off: {reason}" for name, reason in off_providers.items()]
+    notices += [*_price_notices(usable), *book.notices(), *_end_notices(settings, book)]
+    served = {name: one.model for name, one in settings.deployments.items()}
+    return Catalog(usable, off, served, settings.models, _flat(settings)), notices, mistakes
+
+
+def _price_notices(usable: Mapping[str, Deployment]) -> Iterator[str]:
+    for name, one in usable.items():
+        if one.price.source == ASSUMED:
+            rates = f"{format_usd(one.price.input)} and {format_usd(one.price.output)}"
+            yield (
+                f"no source knows the price of {name}: it is booked at prices.assumed_maximum, "
+                f"{rates} per million tokens of input and output"
+            )
+
+
+def _end_notices(settings: RootSettings, book: PriceBook) -> Iterator[str]:
+    listed: dict[str, list[date]] = {}
+    for one in settings.deployments.values():
+        if one.provider in settings.providers:
+            ends = book.end_of(Asked(settings.providers[one.provider].kind, one.upstream))
+            listed.setdefault(one.model, []).extend([ends] if ends else [])
+    for name, model in settings.models.items():
+        notice = end_notice(name, model, listed=min(listed.get(name, ()), default=None), today=book.today)
+        if notice:
+            yield notice
+
+
+def _flat(settings: RootSettings) -> dict[str, AliasSettings]:
+    """Return the aliases, each pointing at a model and at no other alias."""
+    flat = {}
+    for name, alias in settings.aliases.items():
+        target, steps = alias.model, 0
+        while target in settings.aliases and steps <= len(settings.aliases):
+            target, steps = settings.aliases[target].model, steps + 1
+        flat[name] = alias.model_copy(update={"model": target})
+    return flat
+
+
+def _why_off(name: str, provider: ProviderSettings, settings: RootSettings) -> str | None:
+    if not provider.enabled:
+        return "'enabled: false' in config.yaml"
+    if provider.kind is ProviderKind.LOCAL:
+        return None if settings.local_model.enabled else "'local_model.enabled: false' in config.yaml"
+    if provider.api_key is None or not provider.api_key.get_secret_value().strip():
+        return f"it has no key; set it in the environment as config.yaml says under providers.{name}.api_key"
+    return None
+
+
+def _accept_variables(schema: Any) -> None:
+    """Let every number, boolean and restricted text also be a `${NAME}`, as the file allows."""
+    if isinstance(schema, list):
+        for item in schema:
+            _accept_variables(item)
+    elif isinstance(schema, dict):
+        for key, value in list(schema.items()):
+            _accept_variables(value)
+            if isinstance(value, dict) and _is_narrow(value) and key not in {"items", "propertyNames"}:
+                kept = {
+                    name: value.pop(name) for name in ("description", "default", "title") if name in value
+                }
+                schema[key] = {"anyOf": [dict(value), {"type": "string", "pattern": r"\$\{.+\}"}], **kept}
+
+
+def _is_narrow(schema: Mapping[str, Any]) -> bool:
+    kind = schema.get("type")
+    return kind in {"number", "integer", "boolean"} or (
+        kind == "string" and bool({"pattern", "enum"} & set(schema))
+    )

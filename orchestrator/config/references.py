@@ -1,0 +1,81 @@
+"""Whether every name that config.yaml refers to is defined in it, and the nearest one where it is not."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from orchestrator.config.schema import RootSettings
+from orchestrator.config.yaml_file import Document
+
+
+def broken_references(document: Document, settings: RootSettings) -> Iterator[str]:
+    """Yield a line for each name that leads nowhere, and for each way that leads back to where it began."""
+
+    def broken(what: str, name: str, known: Mapping[str, Any], *path: str | int) -> Iterator[str]:
+        if name not in known:
+            yield f"{document.where(path)}: {unknown(what, name, known)}"
+
+    for key, one in settings.deployments.items():
+        yield from broken("provider", one.provider, settings.providers, "deployments", key, "provider")
+        yield from broken("model", one.model, settings.models, "deployments", key, "model")
+    for key, model in settings.models.items():
+        for group in ("quality", "strengths"):
+            for name in getattr(model, group):
+                yield from broken("use case", name, settings.use_cases, "models", key, group, name)
+    for key, use_case in settings.use_cases.items():
+        yield from broken(
+            "retry profile", use_case.profile, settings.retry_profiles, "use_cases", key, "profile"
+        )
+        yield from _broken_route(document, settings, key)
+    yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
+    yield from _broken_limits(document, settings)
+    yield from _broken_aliases(document, settings)
+
+
+def _broken_limits(document: Document, settings: RootSettings) -> Iterator[str]:
+    """Yield the limits of use cases and providers that do not exist: they would limit nothing, in silence."""
+    known = {"use_case": settings.use_cases, "provider": settings.providers}
+    for place, limit in enumerate(settings.budgets.limits):
+        kind, _, name = limit.scope.partition(":")
+        if kind in known and name != "*" and name not in known[kind]:
+            where = document.where(("budgets", "limits", place, "scope"))
+            yield f"{where}: {unknown(kind.replace('_', ' '), name, known[kind])}"
+
+
+def _broken_route(document: Document, settings: RootSettings, key: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for place, step in enumerate(settings.use_cases[key].route):
+        way: tuple[str | int, ...] = ("fallbacks", place - 1) if place else ("primary",)
+        where = document.where(("use_cases", key, *way, "deployment"))
+        if step.deployment not in settings.deployments:
+            what = f"use case '{key}' falls back to it" if place else f"the primary of use case '{key}'"
+            yield f"{where}: {unknown('deployment', step.deployment, settings.deployments)} ({what})"
+        if step.deployment in seen:
+            yield f"{where}: a cycle: use case '{key}' comes back to '{step.deployment}'"
+        seen.add(step.deployment)
+
+
+def _broken_aliases(document: Document, settings: RootSettings) -> Iterator[str]:
+    known = [*settings.models, *settings.aliases]
+    for name, alias in settings.aliases.items():
+        where = document.where(("aliases", name, "model"))
+        if name in settings.models:
+            yield f"{document.where(('aliases', name))}: '{name}' is a model already; an alias needs another name"
+        way = [name]
+        target = alias.model
+        while target in settings.aliases and target not in way:
+            way.append(target)
+            target = settings.aliases[target].model
+        if target in way:
+            yield f"{where}: a cycle of aliases: {' -> '.join([*way, target])}"
+        elif target not in settings.models:
+            yield f"{where}: {unknown('model', target, known)}"
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Return `unknown use case 'sales'. Did you mean ...?`, or the known names when nothing is close."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1)
+    return f"unknown {what} '{name}'" + (
+        f". Did you mean '{close[0]}'?" if close else f"; known: {', '.join(names)}"
+    )

@@ -1,0 +1,84 @@
+"""The whole of config.yaml as types; each part is defined beside the code that uses it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from orchestrator.cache.idempotent_replies import IdempotencySettings
+from orchestrator.cache.response_cache import CacheSettings
+from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, ModelSettings, ProviderSettings
+from orchestrator.catalog.price_book import PricesSettings
+from orchestrator.core.settings import Name, Settings
+from orchestrator.ledger.budgets import BudgetSettings
+from orchestrator.ledger.ledger import LedgerSettings
+from orchestrator.providers.local.model import LocalModelSettings
+from orchestrator.resilience.circuit_breaker import CircuitSettings
+from orchestrator.resilience.concurrency_limiter import OverloadSettings
+from orchestrator.resilience.health_check_policy import HealthCheckSettings
+from orchestrator.resilience.retry_policy import RetryProfile
+from orchestrator.routing.ranking import RoutingSettings, UseCaseSettings
+
+
+def _dollars(given: Any) -> Any:
+    if given != "USD":
+        msg = (
+            f"prices and limits are in US dollars here: convert them and write 'currency: USD', not {given!r}"
+        )
+        raise ValueError(msg)
+    return given
+
+
+Currency = Annotated[Literal["USD"], BeforeValidator(_dollars)]
+
+
+class LastResortSettings(Settings):
+    """The words for callers whom nobody answered."""
+
+    language: Literal["vi", "en"] = "en"
+    """The language of an apology where the prompt has no Vietnamese letters and the request names none."""
+
+
+class RootSettings(Settings):
+    """The whole of config.yaml."""
+
+    version: Literal[1]
+    """The format of this file."""
+    currency: Currency
+    """The currency of every price and every limit in this file: USD."""
+    providers: Mapping[Name, ProviderSettings] = Field(min_length=1)
+    """Who serves models, by a name of your choice."""
+    models: Mapping[Name, ModelSettings] = Field(min_length=1)
+    """What can be asked, by our own names."""
+    deployments: Mapping[Name, DeploymentSettings] = Field(min_length=1)
+    """Which provider serves which model, by a name such as openai/gpt-6-luna."""
+    aliases: Mapping[Name, AliasSettings] = {}
+    """Other names by which models may be asked for."""
+    use_cases: Mapping[Name, UseCaseSettings] = Field(min_length=1)
+    """What requests are for: whom they ask, in which order, and with which limits."""
+    default_use_case: Name
+    """The use case of a request that names none."""
+    routing: RoutingSettings = RoutingSettings()
+    """How deployments are chosen, for every use case."""
+    retry_profiles: Mapping[Name, RetryProfile] = Field(min_length=1)
+    """How patient requests are, by name."""
+    overload: OverloadSettings = OverloadSettings()
+    """How much this process takes on at once."""
+    last_resort: LastResortSettings = LastResortSettings()
+    """What is said when nobody answers."""
+    circuit_breaker: CircuitSettings = CircuitSettings()
+    """When a failing deployment is left alone."""
+    health_checks: HealthCheckSettings = HealthCheckSettings()
+    """How providers are looked at while nobody asks them."""
+    budgets: BudgetSettings = BudgetSettings()
+    """What may be spent, by whom, in which time."""
+    ledger: LedgerSettings = LedgerSettings()
+    """Where spending is kept."""
+    prices: PricesSettings = PricesSettings()
+    """Where prices come from that no deployment states."""
+    cache: CacheSettings = CacheSettings()
+    """Where replies are kept to be repeated."""
+    idempotency: IdempotencySettings = IdempotencySettings()
+    """How long an idempotency key stands for its request."""
+    local_model: LocalModelSettings = LocalModelSettings()
+    """The model on this machine, the last level."""

@@ -1,0 +1,158 @@
+"""Reads a YAML file with `${NAME:-default}` and remembers where every value stands."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orchestrator.core.errors import ConfigError
+
+Path_ = tuple[str | int, ...]
+"""The way to a value: `("providers", "openrouter", "kind")`."""
+
+# libyaml reads the shipped file in a tenth of the time; every PyYAML wheel has it.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The plain data of a file, with the line and column of each of its parts."""
+
+    name: str
+    data: Any
+    places: Mapping[Path_, tuple[int, int]]
+    """Line and column, both from 1, of each key or item."""
+
+    def where(self, path: Sequence[str | int]) -> str:
+        """Return `config.yaml:41:7` for the part at `path`, or for the nearest part around it."""
+        for length in range(len(path), -1, -1):
+            place = self.places.get(tuple(path[:length]))
+            if place is not None:
+                return f"{self.name}:{place[0]}:{place[1]}"
+        return self.name
+
+
+def read_document(path: Path, *, environment: Mapping[str, str] | None = None) -> Document:
+    """Return the data of a YAML file, variables filled in.
+
+    Raises:
+        ConfigError: the file cannot be read, is no UTF-8, is no YAML, repeats a key, or names a
+            variable that is not set and has no default.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as exc:
+        msg = (
+            f"{path}: cannot be read: {exc.strerror}; name another file with --config or ORCHESTRATOR_CONFIG"
+        )
+        raise ConfigError(msg) from exc
+    return parse_document(raw, name=str(path), environment=os.environ if environment is None else environment)
+
+
+def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> Document:
+    """Return the data of YAML text; see `read_document`."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        line = raw[: exc.start].count(b"\n") + 1
+        msg = f"{name}:{line}: byte {exc.start} is not UTF-8; save the file as UTF-8"
+        raise ConfigError(msg) from exc
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+    except yaml.MarkedYAMLError as exc:
+        mark = exc.problem_mark or exc.context_mark
+        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        # libyaml's mark may stand behind the last line.
+        column = mark.column if mark else 0
+        lines = text.split("\n")[mark.line : mark.line + 1] if mark else []
+        is_tab = any(line[column : column + 1] == "\t" for line in lines)
+        problem = "a tab stands here, YAML is indented with spaces" if is_tab else exc.problem or exc.context
+        msg = f"{place}: not valid YAML: {problem}"
+        raise ConfigError(msg) from exc
+    except yaml.YAMLError as exc:
+        msg = f"{name}: not valid YAML: {' '.join(str(exc).split())}"
+        raise ConfigError(msg) from exc
+    if node is None:
+        msg = f"{name}: the file is empty; 'orchestrator config show' prints a whole one to start from"
+        raise ConfigError(msg)
+    builder = _Builder(loader, name, environment)
+    return Document(name, builder.build(node, ()), builder.places)
+
+
+def written(data: Mapping[str, Any]) -> str:
+    """Return plain data as YAML text, in its own order."""
+    return str(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=110))
+
+
+class _Builder:
+    """Turns YAML nodes into plain data."""
+
+    def __init__(self, loader: Any, name: str, environment: Mapping[str, str]) -> None:
+        self.places: dict[Path_, tuple[int, int]] = {}
+        self._loader = loader
+        self._name = name
+        self._environment = environment
+        self._under_way: list[yaml.Node] = []
+
+    def build(self, node: yaml.Node, path: Path_) -> Any:
+        if any(node is outer for outer in self._under_way):
+            raise ConfigError(f"{self._at(node)}: this part is used inside itself; write it out instead")
+        self._under_way.append(node)
+        built = self._build(node, path)
+        self._under_way.pop()
+        return built
+
+    def _build(self, node: yaml.Node, path: Path_) -> Any:
+        self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, place)) for place, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            here = (*path, key)
+            if key in built:
+                first = self.places[here]
+                raise ConfigError(
+                    f"{self._at(key_node)}: '{key}' stands here again; it is first on line {first[0]}"
+                )
+            self.places[here] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            built[key] = self.build(value_node, here)
+        return built
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        filled = _VARIABLE.sub(lambda found: self._variable(found, node), str(node.value))
+        if filled != node.value and isinstance(node, yaml.ScalarNode):
+            # An unquoted ${PORT} may become a number; a quoted one stays a text, as in the file.
+            implicit = (True, False) if node.style is None else (False, True)
+            tag = self._loader.resolve(yaml.ScalarNode, filled, implicit)
+            node = yaml.ScalarNode(tag, filled, node.start_mark)
+        try:
+            return self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError) as exc:
+            raise ConfigError(f"{self._at(node)}: cannot be read: {exc}") from exc
+
+    def _variable(self, found: "re.Match[str]", node: yaml.Node) -> str:
+        name, default = found["name"], found["default"]
+        # An empty variable counts as not set, as in a shell's ${NAME:-default}.
+        value = self._environment.get(name) or default
+        if value is None:
+            raise ConfigError(
+                f"{self._at(node)}: the environment variable {name} is not set; "
+                f"set it, or write ${{{name}:-a default}}"
+            )
+        return value
+
+    def _at(self, node: yaml.Node) -> str:
+        return f"{self._name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"

@@ -1,0 +1,197 @@
+"""The tree of everything this package raises.
+
+    OrchestratorError
+    ├── ConfigError                 config.yaml or the environment is wrong: file, line, what to do
+    ├── RequestError                the caller's request cannot be served as it is
+    │   ├── InvalidRequestError     empty messages, an unknown parameter, text that is not text
+    │   ├── UnknownNameError        a use case or a model that config.yaml does not define
+    │   ├── PromptTooLargeError     larger than any context that may serve it
+    │   ├── IdempotencyConflictError  the key was used with another request
+    │   └── RejectedByProviderError a provider refused the request itself (HTTP 400, 422)
+    ├── BudgetExceededError         a limit would be passed: which, what is left, when it resets
+    ├── PriceUnknownError           a model has no price, and nothing is booked at $0 by accident
+    ├── UnavailableError            nobody answered
+    │   ├── AllProvidersFailedError every deployment of the plan was tried or skipped; says why each
+    │   ├── DeadlineExceededError   the request's time is over
+    │   ├── OverloadedError         too many requests at once in this process; says when to ask again
+    │   ├── StreamInterruptedError  the answer broke off after its first words; carries them
+    │   └── LocalModelError         the embedded model could not be started
+    ├── InvalidOutputError          a structured answer stayed invalid after repair and fallback
+    ├── StateError                  the ledger or the cache cannot be read or written
+    │   ├── LedgerError             no call is made that could not be booked
+    │   └── ReplyLostError          an idempotency key was answered, and its stored reply is gone
+    └── ClosedError                 the Orchestrator was closed
+
+Every message says what happened, where, and what to do. None carries a prompt, a reply or a key.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.core.money import NanoUsd, format_usd
+
+
+class OrchestratorError(Exception):
+    """The base of every error of this package; `request_id` names the request where there is one."""
+
+    request_id: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The command line's exit status for this error."""
+        return 1
+
+
+class ConfigError(OrchestratorError):
+    """The configuration is wrong; the message starts with file, line and column where known."""
+
+    exit_code = 2
+
+
+class RequestError(OrchestratorError):
+    """The caller's request cannot be served as it is."""
+
+    exit_code = 2
+
+
+class InvalidRequestError(RequestError):
+    """The request is malformed."""
+
+
+class UnknownNameError(RequestError):
+    """The request names a use case, model or provider that the configuration does not define."""
+
+
+class PromptTooLargeError(RequestError):
+    """The prompt is larger than any context that may serve it."""
+
+
+class IdempotencyConflictError(RequestError):
+    """The idempotency key was used before with a different request."""
+
+
+class RejectedByProviderError(RequestError):
+    """A provider refused the request itself, and every other would too."""
+
+
+class BudgetExceededError(OrchestratorError):
+    """A limit would be passed, so nothing was sent."""
+
+    exit_code = 3
+
+    def __init__(
+        self,
+        *,
+        scope: str,
+        window: str,
+        limit: NanoUsd,
+        left: NanoUsd,
+        needed: NanoUsd,
+        resets_at: datetime | None,
+    ) -> None:
+        """Say which limit, what is left of it, what was needed and when it resets."""
+        self.scope = scope
+        """Whose limit: `all`, `tenant:acme`, `use_case:bulk`, `user:42`, `provider:google`, `tag:trial`."""
+        self.window = window
+        """`request`, `day` or `month`."""
+        self.limit = limit
+        self.left = left
+        self.needed = needed
+        self.resets_at = resets_at
+        """When the window ends; None for the limit of a single request."""
+        reset = f"; it resets at {resets_at.isoformat(timespec='minutes')}" if resets_at else ""
+        super().__init__(
+            f"the {window} budget of {scope} allows {format_usd(limit)} and has {format_usd(left)} left, "
+            f"but this request may cost {format_usd(needed)}{reset}. "
+            "Lower max_tokens, choose a cheaper model, or raise the limit under 'budgets' in config.yaml."
+        )
+
+
+class PriceUnknownError(OrchestratorError):
+    """A model has no price."""
+
+    exit_code = 2
+
+
+class UnavailableError(OrchestratorError):
+    """Nobody answered."""
+
+    exit_code = 4
+    cost_nusd: NanoUsd = NanoUsd(0)
+    """What attempts that failed cost all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedStep:
+    """What became of one deployment of a plan that nobody answered."""
+
+    deployment: str
+    reason: str
+
+
+class AllProvidersFailedError(UnavailableError):
+    """Every deployment of the plan was tried or skipped."""
+
+    def __init__(self, message: str, *, steps: tuple[FailedStep, ...] = ()) -> None:
+        """Keep each step, in order, beside the message."""
+        self.steps = steps
+        told = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
+        super().__init__(f"{message} ({told})" if told else message)
+
+
+class DeadlineExceededError(UnavailableError):
+    """The request's time is over."""
+
+    def __init__(self, message: str, *, partial_text: str = "") -> None:
+        """Keep the words of a stream that had arrived; they are not part of the message."""
+        self.partial_text = partial_text
+        super().__init__(message)
+
+
+class OverloadedError(UnavailableError):
+    """Too many requests are under way and waiting in this process; nothing was sent."""
+
+    def __init__(self, message: str, *, waiting: int, retry_after_s: float) -> None:
+        """Keep how many wait, and when it is worth asking again."""
+        self.waiting = waiting
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"{message}; ask again in {retry_after_s:.1f} s, or raise what 'overload' in config.yaml allows"
+        )
+
+
+class StreamInterruptedError(UnavailableError):
+    """The stream broke off after its first words; they were billed and are booked."""
+
+    def __init__(self, message: str, *, partial_text: str) -> None:
+        """Keep the words that had arrived; they are not part of the message."""
+        self.partial_text = partial_text
+        super().__init__(message)
+
+
+class LocalModelError(UnavailableError):
+    """The embedded local model could not be started."""
+
+
+class InvalidOutputError(OrchestratorError):
+    """A structured answer stayed invalid after repair and on every model that was tried."""
+
+    exit_code = 5
+
+
+class StateError(OrchestratorError):
+    """What is remembered between requests cannot be read or written."""
+
+    exit_code = 6
+
+
+class LedgerError(StateError):
+    """The ledger cannot be read or written; no call is made that could not be booked."""
+
+
+class ReplyLostError(StateError):
+    """The request of this idempotency key was answered, and its stored reply is missing or damaged."""
+
+
+class ClosedError(OrchestratorError):
+    """The Orchestrator was closed and takes no more requests."""

@@ -1,0 +1,242 @@
+"""What a failure means: try again, try elsewhere, or stop; whom it speaks against; may it be billed?
+
+The gateway turns a provider's error into a `Failure`; everything that decides on failures reads
+`MEANINGS`, and docs/reference/failures.md is written from it. A retry is on the same deployment, a
+fallback on another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FailureKind(StrEnum):
+    """Why an attempt failed."""
+
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    UNAVAILABLE = "unavailable"
+    UNREACHABLE = "unreachable"
+    DISCONNECTED = "disconnected"
+    TIMEOUT = "timeout"
+    UNAUTHORIZED = "unauthorized"
+    NO_CREDIT = "no_credit"
+    MODEL_NOT_FOUND = "model_not_found"
+    CONTEXT_OVERFLOW = "context_overflow"
+    CONTENT_FILTERED = "content_filtered"
+    BAD_REQUEST = "bad_request"
+    MALFORMED = "malformed"
+    EMPTY = "empty"
+    INTERRUPTED = "interrupted"
+    CONTINUATION_REFUSED = "continuation_refused"
+    NOT_JOINABLE = "not_joinable"
+    CANCELLED = "cancelled"
+    VETOED = "vetoed"
+    UNKNOWN = "unknown"
+
+
+class Billing(StrEnum):
+    """Whether a failed attempt may appear on the provider's bill."""
+
+    NO = "no"
+    MAYBE = "maybe"
+
+
+class Blame(StrEnum):
+    """Against whose health a failure counts."""
+
+    NOBODY = "nobody"
+    DEPLOYMENT = "deployment"
+    EITHER = "either"
+    """The deployment's, and the provider's too once two of its deployments have it."""
+    PROVIDER = "provider"
+    """The deployment's and its provider's, whichever deployment had it."""
+
+
+class Elsewhere(StrEnum):
+    """Who else may be asked after a failure."""
+
+    ANYBODY = "anybody"
+    LARGER_CONTEXT = "a larger context"
+    OTHER_MODEL = "another model"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What to do about a kind of failure."""
+
+    elsewhere: Elsewhere
+    """Who else is worth a try."""
+    blame: Blame
+    """Whose health it counts against."""
+    billing: Billing
+    says: str
+    """For people."""
+    seen: str
+    """How it shows itself."""
+    passes: bool = False
+    """It may be over within seconds, so that the same deployment is worth asking again when nobody else is left."""
+
+    @property
+    def fall_back(self) -> bool:
+        """Return whether anybody else is worth a try."""
+        return self.elsewhere is not Elsewhere.NOBODY
+
+    @property
+    def unhealthy(self) -> bool:
+        """Return whether it counts against anybody's health."""
+        return self.blame is not Blame.NOBODY
+
+
+_ANY, _NONE = Elsewhere.ANYBODY, Elsewhere.NOBODY
+_NO, _MAYBE = Billing.NO, Billing.MAYBE
+
+MEANINGS: Mapping[FailureKind, Meaning] = {
+    FailureKind.RATE_LIMITED: Meaning(
+        _ANY, Blame.NOBODY, _NO, "rate limited (HTTP 429)", "429, with or without Retry-After", passes=True
+    ),
+    FailureKind.SERVER_ERROR: Meaning(
+        _ANY,
+        Blame.EITHER,
+        _NO,
+        "server error",
+        "500, 502, an unknown 5xx; an error of that status in a 200",
+        passes=True,
+    ),
+    FailureKind.UNAVAILABLE: Meaning(
+        _ANY,
+        Blame.EITHER,
+        _NO,
+        "service unavailable",
+        "503, 504, 529; an error of that status in a 200",
+        passes=True,
+    ),
+    FailureKind.UNREACHABLE: Meaning(
+        _ANY,
+        Blame.PROVIDER,
+        _NO,
+        "no connection",
+        "refused connection, DNS, TLS; the local model does not start",
+        passes=True,
+    ),
+    FailureKind.DISCONNECTED: Meaning(
+        _ANY,
+        Blame.EITHER,
+        _MAYBE,
+        "connection broke before the answer",
+        "reset connection; an answer or stream cut before its first words",
+        passes=True,
+    ),
+    FailureKind.TIMEOUT: Meaning(
+        _ANY,
+        Blame.EITHER,
+        _MAYBE,
+        "no answer in time",
+        "silence, slow first token, stall, drip; 408",
+        passes=True,
+    ),
+    FailureKind.UNAUTHORIZED: Meaning(
+        _ANY, Blame.PROVIDER, _NO, "key refused (HTTP 401 or 403)", "401, 403; Google's 400 about a key"
+    ),
+    FailureKind.NO_CREDIT: Meaning(_ANY, Blame.PROVIDER, _NO, "account without credit (HTTP 402)", "402"),
+    FailureKind.MODEL_NOT_FOUND: Meaning(
+        _ANY, Blame.DEPLOYMENT, _NO, "model not offered (HTTP 404)", "404, 410"
+    ),
+    FailureKind.CONTEXT_OVERFLOW: Meaning(
+        Elsewhere.LARGER_CONTEXT,
+        Blame.NOBODY,
+        _NO,
+        "prompt too long for this model",
+        "413; 400 that speaks of the context",
+    ),
+    FailureKind.CONTENT_FILTERED: Meaning(
+        Elsewhere.OTHER_MODEL,
+        Blame.NOBODY,
+        _MAYBE,
+        "blocked by the provider's content filter",
+        "400 that speaks of a filter; finish reason `content_filter` without text",
+    ),
+    FailureKind.BAD_REQUEST: Meaning(
+        _NONE, Blame.NOBODY, _NO, "request refused (HTTP 400 or 422)", "400, 422, an unknown 4xx"
+    ),
+    FailureKind.MALFORMED: Meaning(
+        _ANY,
+        Blame.DEPLOYMENT,
+        _MAYBE,
+        "answer could not be read",
+        "HTML, truncated JSON, wrong types, no choices; a body above the limit",
+        passes=True,
+    ),
+    FailureKind.EMPTY: Meaning(
+        _ANY,
+        Blame.DEPLOYMENT,
+        _MAYBE,
+        "answer was empty",
+        "no content with finish reason `stop`",
+        passes=True,
+    ),
+    FailureKind.INTERRUPTED: Meaning(
+        _ANY,
+        Blame.EITHER,
+        _MAYBE,
+        "stream broke off",
+        "a stream cut, in error or without its end after its first words",
+        passes=True,
+    ),
+    FailureKind.CONTINUATION_REFUSED: Meaning(
+        _ANY, Blame.NOBODY, _NO, "would not go on with a begun answer", "400 or 422 to a rescue"
+    ),
+    FailureKind.NOT_JOINABLE: Meaning(
+        _ANY, Blame.NOBODY, _MAYBE, "answered otherwise than the answer had begun", "a rescue in other words"
+    ),
+    FailureKind.CANCELLED: Meaning(_NONE, Blame.NOBODY, _MAYBE, "cancelled by the caller", "the caller left"),
+    FailureKind.VETOED: Meaning(
+        _ANY, Blame.NOBODY, _NO, "stopped before it was sent", "our own guard: no money was held"
+    ),
+    FailureKind.UNKNOWN: Meaning(_ANY, Blame.DEPLOYMENT, _MAYBE, "unexpected error", "anything else"),
+}
+
+_BY_STATUS: Mapping[int, FailureKind] = {
+    400: FailureKind.BAD_REQUEST,
+    401: FailureKind.UNAUTHORIZED,
+    402: FailureKind.NO_CREDIT,
+    403: FailureKind.UNAUTHORIZED,
+    404: FailureKind.MODEL_NOT_FOUND,
+    410: FailureKind.MODEL_NOT_FOUND,
+    408: FailureKind.TIMEOUT,
+    413: FailureKind.CONTEXT_OVERFLOW,
+    422: FailureKind.BAD_REQUEST,
+    429: FailureKind.RATE_LIMITED,
+    500: FailureKind.SERVER_ERROR,
+    502: FailureKind.SERVER_ERROR,
+    503: FailureKind.UNAVAILABLE,
+    504: FailureKind.UNAVAILABLE,
+    529: FailureKind.UNAVAILABLE,
+}
+
+
+def kind_of_status(status: int) -> FailureKind:
+    """Return what an HTTP status means; an unknown one by its hundred."""
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return FailureKind.SERVER_ERROR if status >= 500 else FailureKind.BAD_REQUEST  # noqa: PLR2004 -- HTTP
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One attempt's failure, without anything a log may not hold."""
+
+    kind: FailureKind
+    status: int | None = None
+    retry_after_s: float | None = None
+
+    @property
+    def meaning(self) -> Meaning:
+        """Return what to do about it."""
+        return MEANINGS[self.kind]
+
+    def __str__(self) -> str:
+        """Return the failure for people, with its HTTP status."""
+        says = self.meaning.says
+        return f"{says}, HTTP {self.status}" if self.status and "HTTP" not in says else says

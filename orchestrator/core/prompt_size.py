@@ -1,0 +1,34 @@
+"""How large a prompt is, whoever will read it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+WIDE_SHARE = 0.05
+"""With this part of its characters beyond ASCII a text is not English; Vietnamese has about a quarter."""
+
+
+class Script(StrEnum):
+    """What a prompt is written in, as far as it changes the tokens it takes."""
+
+    PLAIN = "plain"
+    """ASCII: English, code, data."""
+    WIDE = "wide"
+    """Letters beyond ASCII: Vietnamese."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSize:
+    """How large a prompt is, whoever will read it."""
+
+    input_bound_tokens: int
+    input_expected_tokens: int
+    script: Script = Script.PLAIN
+
+
+class InputBound(StrEnum):
+    """What bounds the input of a request."""
+
+    BYTES = "bytes"
+    """Its bytes: proven for every tokenizer."""
+    CALIBRATED = "calibrated"
+    """What its model was seen to count at most, with a margin; bytes until enough was seen."""

@@ -1,0 +1,144 @@
+"""What comes back of a request: the reply, its attempts, its tokens, and the pieces of a stream."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from orchestrator.core.money import ZERO_NUSD, NanoUsd
+from orchestrator.core.on_break import Restarted
+from orchestrator.core.plan import Plan
+
+
+class CacheState(StrEnum):
+    """What the cache did for a reply."""
+
+    MISS = "miss"
+    HIT = "hit"
+    JOINED = "joined"
+    REPLAYED = "replayed"
+    """Not the cache: the reply that this idempotency key got the first time."""
+    STALE = "stale"
+    """It had only an answer that is too old, and nobody else had any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them, or as we estimated them where it did not say."""
+
+    input_tokens: int = 0
+    """All input tokens, cached ones included."""
+    output_tokens: int = 0
+    """All output tokens, reasoning included."""
+    cached_input_tokens: int = 0
+    """Input tokens the provider read from its own cache."""
+    cache_write_tokens: int = 0
+    """Input tokens the provider stored in its own cache, where it charges for that."""
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+
+class CostSource(StrEnum):
+    """Where the cost of an attempt comes from."""
+
+    PROVIDER = "provider"
+    """The provider reported it."""
+    PRICE_BOOK = "price_book"
+    """Reported tokens times our price."""
+    ESTIMATE = "estimate"
+    """Our count of the tokens that arrived, times our price."""
+    BOUND = "bound"
+    """It may have been billed and nobody can say how much: the whole reservation is booked."""
+    NONE = "none"
+    """Nothing was billed."""
+
+
+class Outcome(StrEnum):
+    """How an attempt or an operation ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One send to one deployment."""
+
+    number: int
+    deployment: str
+    provider: str
+    model: str
+    outcome: Outcome
+    failure: str | None = None
+    """The kind of failure, one of `core.failures.FailureKind`."""
+    status: int | None = None
+    latency_s: float = 0.0
+    first_token_s: float | None = None
+    usage: Usage = field(default_factory=Usage)
+    cost_nusd: NanoUsd = ZERO_NUSD
+    cost_source: CostSource = CostSource.NONE
+    upstream_id: str | None = None
+    """The provider's own id of the generation, to reconcile with its records."""
+    price_version: str | None = None
+    """The price its cost was computed with, discounts included; None: the one its money was held at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool that the model asks for; `arguments` is the JSON text as it came."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call in a stream; pieces with the same index belong together."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a streamed reply."""
+
+    text: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    restarted: Restarted | None = None
+    """Set when this piece begins a new answer and all before it is void (`on_break="restart"`)."""
+
+
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """The one standard reply, whoever answered."""
+
+    request_id: str
+    text: str
+    model: str
+    """The model that answered, by our name."""
+    deployment: str
+    provider: str
+    usage: Usage
+    cost_nusd: NanoUsd
+    """What this request cost: every billed attempt, 0 for a cache hit or a joined request."""
+    finish_reason: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    cached: CacheState = CacheState.MISS
+    degraded: str | None = None
+    """Why the answer is not what the plan's first choice would have given; None when it is."""
+    notices: tuple[str, ...] = ()
+    """What was changed on the way, for example a lowered max_tokens."""
+    latency_s: float = 0.0
+    created_at: datetime = _LONG_AGO
+    plan: Plan | None = None
+    apology: bool = False
+    """Nobody answered: the text is a message for people, and no answer to the prompt."""

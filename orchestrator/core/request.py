@@ -1,0 +1,189 @@
+"""The nouns of a call: what is asked, what comes back, and what happened in between.
+
+All of them are frozen. Messages keep the OpenAI wire shape (`{"role": ..., "content": ...}`),
+which every door of the system speaks.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, Self, TypeVar
+
+import orjson
+
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.message_checks import check_format, check_parts, check_tools, messages_of
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.on_break import OnBreak
+from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
+
+Message = Mapping[str, Any]
+"""One chat message in the OpenAI wire shape."""
+
+IDEMPOTENCY_KEY_MAX = 255
+_OPTIONAL_NAMES = ("user", "model", "profile", "idempotency_key")
+LANGUAGES = ("vi", "en")
+"""Of what is said to people."""
+
+_ChoiceT = TypeVar("_ChoiceT", bound=StrEnum)
+
+
+class CacheUse(StrEnum):
+    """What a request wants of the cache."""
+
+    USE = "use"
+    REFRESH = "refresh"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One question to the orchestrator.
+
+    Build it with `ChatRequest.of`, which checks it; the constructor is for tests of parts.
+    """
+
+    messages: tuple[Message, ...]
+    use_case: str
+    tenant: str = "default"
+    user: str | None = None
+    tags: tuple[str, ...] = ()
+    model: str | None = None
+    """A model, an alias or a deployment to use instead of the use case's own choice."""
+    max_tokens: int | None = None
+    """The most output tokens; the use case's own limit when None."""
+    max_cost_nusd: NanoUsd | None = None
+    """The most this request may cost; it steers to cheaper models before it refuses."""
+    deadline_s: float | None = None
+    """Seconds for all attempts together; the retry profile's own when None."""
+    profile: str | None = None
+    """A retry profile of config.yaml; the use case's own when None."""
+    cache: CacheUse = CacheUse.USE
+    idempotency_key: str | None = None
+    """A name of the caller's for this request; asked again, it gets the same reply and costs nothing."""
+    graceful: bool | None = None
+    """When nobody answers: True is an apology as a reply, False an error, None what the use case says."""
+    language: str | None = None
+    """Of that apology, `vi` or `en`; seen from the prompt when None."""
+    on_break: OnBreak = OnBreak.RESCUE
+    """What a stream does when it breaks off after its first words."""
+    sampling: Sampling = field(default_factory=Sampling)
+
+    @classmethod
+    def of(cls, prompt: "ChatRequest | str | Sequence[Message]", **wanted: Any) -> Self:
+        """Check and build a request from a text or messages, and any fields and sampling parameters.
+
+        Raises:
+            InvalidRequestError: an unknown field, no messages, a message without a role,
+                content that cannot be written as UTF-8, or a value out of range.
+        """
+        if isinstance(prompt, ChatRequest):
+            if wanted:
+                msg = "a finished ChatRequest takes no further fields; use dataclasses.replace on it"
+                raise InvalidRequestError(msg)
+            _check(prompt)
+            return prompt  # type: ignore[return-value]
+        sampling = {name: wanted.pop(name) for name in SAMPLING_NAMES if name in wanted}
+        _refuse_unknown(wanted, cls)
+        for name in ("stop", "tools"):
+            if sampling.get(name) is not None:
+                sampling[name] = _several(name, sampling[name])
+        for name, choices in (("cache", CacheUse), ("on_break", OnBreak)):
+            if name in wanted:
+                wanted[name] = _one_of(choices, wanted[name], name)
+        wanted["tags"] = _several("tags", wanted.get("tags") or ())
+        wanted.setdefault("use_case", None)
+        request = cls(messages=messages_of(prompt), sampling=Sampling(**sampling), **wanted)
+        _check(request)
+        return request
+
+
+def _check(request: ChatRequest) -> None:
+    """Check a whole request; one that `dataclasses.replace` has changed is checked again."""
+    _check_ranges(request)
+    _check_names(request)
+    _check_apology(request)
+    check_tools(request.sampling.tools or ())
+    check_format(request.sampling.response_format)
+    check_parts(request.messages)
+    _check_plain(request)
+
+
+def _one_of(choices: type[_ChoiceT], given: Any, name: str) -> _ChoiceT:
+    try:
+        return choices(given)
+    except ValueError:
+        msg = f"'{name}' must be one of {', '.join(choices)}, got {given!r}"
+        raise InvalidRequestError(msg) from None
+
+
+def _refuse_unknown(wanted: Mapping[str, Any], kind: type) -> None:
+    known = [f.name for f in fields(kind) if f.name not in {"messages", "sampling"}]
+    for name in wanted:
+        if name in known:
+            continue
+        if name in {"api_base", "base_url", "api_key", "headers", "extra_headers"}:
+            msg = f"'{name}' is not taken per call: addresses, keys and headers come from config.yaml alone"
+            raise InvalidRequestError(msg)
+        close = get_close_matches(name, [*known, *SAMPLING_NAMES], n=1)
+        hint = (
+            f". Did you mean '{close[0]}'?" if close else f"; known: {', '.join([*known, *SAMPLING_NAMES])}"
+        )
+        raise InvalidRequestError(f"unknown request field '{name}'{hint}")
+
+
+def _several(name: str, given: Any) -> tuple[Any, ...]:
+    if isinstance(given, str | Mapping):
+        return (given,)
+    if isinstance(given, Iterable) and not isinstance(given, bytes):
+        return tuple(given)
+    raise InvalidRequestError(f"'{name}' must be a list, got {type(given).__name__}")
+
+
+def _check_ranges(request: ChatRequest) -> None:
+    for name, kinds in (("max_tokens", int), ("max_cost_nusd", int), ("deadline_s", int | float)):
+        value = getattr(request, name)
+        if value is not None and not (_is_number(value, kinds) and value > 0):
+            whole = "whole number" if kinds is int else "number"
+            raise InvalidRequestError(f"'{name}' must be a {whole} greater than 0, got {value!r}")
+    for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed"):
+        value = getattr(request.sampling, name)
+        if value is not None and not _is_number(value, int if name == "seed" else int | float):
+            raise InvalidRequestError(f"'{name}' must be a number, got {value!r}")
+
+
+def _is_number(value: Any, kinds: Any) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_names(request: ChatRequest) -> None:
+    given = {name: getattr(request, name) for name in ("tenant", "use_case", *_OPTIONAL_NAMES)}
+    given |= {f"tags[{place}]": tag for place, tag in enumerate(request.tags)}
+    for name, value in given.items():
+        if value is None and name in _OPTIONAL_NAMES:
+            continue
+        if not isinstance(value, str) or not value.strip() or not value.isprintable():
+            raise InvalidRequestError(f"'{name}' must be a name, got {value!r}")
+    if len(request.idempotency_key or "") > IDEMPOTENCY_KEY_MAX:
+        raise InvalidRequestError(f"'idempotency_key' has at most {IDEMPOTENCY_KEY_MAX} characters")
+
+
+def _check_apology(request: ChatRequest) -> None:
+    if not isinstance(request.graceful, bool | None):
+        raise InvalidRequestError(f"'graceful' must be True, False or None, got {request.graceful!r}")
+    if request.language is not None and request.language not in LANGUAGES:
+        raise InvalidRequestError(
+            f"'language' must be one of {', '.join(LANGUAGES)}, got {request.language!r}"
+        )
+
+
+def _check_plain(request: ChatRequest) -> None:
+    """Refuse what cannot be written as JSON, before it is priced, hashed and sent as such."""
+    told = ([dict(message) for message in request.messages], request.sampling.as_wire())
+    try:
+        orjson.dumps(told, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError as exc:
+        msg = f"messages, tools and sampling parameters must be plain data that JSON can hold: {exc}"
+        raise InvalidRequestError(msg) from None

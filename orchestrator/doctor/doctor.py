@@ -1,0 +1,97 @@
+"""The connection test of every tier, and of what this machine needs (source §3.3)."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.client import Orchestrator
+from orchestrator.config.loader import Config
+from orchestrator.config.references import unknown
+from orchestrator.core.clock import Clock
+from orchestrator.core.errors import UnknownNameError
+from orchestrator.doctor.local_checks import HERE, STATE_CHECKS, check_here
+from orchestrator.doctor.provider_checks import Tier, check_tier, with_unknown_models
+from orchestrator.doctor.results import Check, Verdict, skipped
+from orchestrator.providers.account_api import open_session
+
+EXIT_OK, EXIT_HERE, EXIT_TIER, EXIT_STATE = 0, 1, 4, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All checks, in the order of the tiers."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 when nothing failed, 6 for ledger or cache, 4 for a provider that is on, 1 for the rest."""
+        failed = [one for one in self.checks if one.verdict is Verdict.FAIL]
+        if any(one.tier == HERE and one.name in STATE_CHECKS for one in failed):
+            return EXIT_STATE
+        if any(one.tier != HERE for one in failed):
+            return EXIT_TIER
+        return EXIT_HERE if failed else EXIT_OK
+
+
+def run_checks(
+    config: Config,
+    *,
+    clock: Clock,
+    provider: str | None = None,
+    live: bool = True,
+    say: Callable[[str], None],
+) -> Findings:
+    """Check this machine, then every tier that is on; without `live` no request is made.
+
+    Raises:
+        UnknownNameError: config.yaml has no such provider.
+    """
+    if provider is not None and provider not in config.settings.providers:
+        raise UnknownNameError(unknown("provider", provider, config.settings.providers))
+    say("checking this machine")
+    here = tuple(check_here(config, clock=clock))
+    off = tuple(_off(config, provider))
+    tiers = tuple(_tiers(config, provider))
+    ledger_works = all(one.verdict is not Verdict.FAIL for one in here if one.name == "ledger")
+    if not live or not ledger_works:
+        why = "--no-live" if not live else "the ledger comes first: nothing is sent that cannot be booked"
+        return Findings(
+            (*here, *(skipped(tier.name, "key", f"set; not tried: {why}") for tier in tiers), *off)
+        )
+    with Orchestrator(with_unknown_models(config, tiers), clock=clock) as orchestrator:
+        say("loading LiteLLM")
+        orchestrator.warm_up()
+        say(f"asking {', '.join(tier.name for tier in tiers)}")
+        found = asyncio.run(_check_all(tiers, orchestrator))
+    return Findings((*here, *found, *off))
+
+
+async def _check_all(tiers: Sequence[Tier], orchestrator: Orchestrator) -> list[Check]:
+    async with open_session() as session:
+        found = await asyncio.gather(
+            *(check_tier(tier, orchestrator=orchestrator, session=session) for tier in tiers)
+        )
+    return [check for checks in found for check in checks]
+
+
+def _tiers(config: Config, provider: str | None) -> list[Tier]:
+    tiers = []
+    for name, settings in sorted(config.settings.providers.items(), key=lambda item: item[1].priority):
+        deployments = tuple(one for one in config.catalog.deployments.values() if one.provider_name == name)
+        if deployments and provider in {None, name}:
+            tiers.append(Tier(name, settings, deployments, config.settings.local_model))
+    return tiers
+
+
+def _off(config: Config, provider: str | None) -> list[Check]:
+    reasons: dict[str, str] = {}
+    for name, deployment in config.settings.deployments.items():
+        if name in config.catalog.off:
+            reasons.setdefault(deployment.provider, config.catalog.off[name])
+    on = {one.provider_name for one in config.catalog.deployments.values()}
+    return [
+        skipped(name, "key", f"off: {reason}")
+        for name, reason in reasons.items()
+        if name not in on and provider in {None, name}
+    ]

@@ -1,0 +1,230 @@
+"""Checks of one tier: its key, its models, one small prompt through the orchestrator, its errors, its headroom."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from orchestrator.catalog.catalog import Deployment, ProviderKind, ProviderSettings
+from orchestrator.client import Orchestrator
+from orchestrator.config.loader import Config
+from orchestrator.core.errors import (
+    AllProvidersFailedError,
+    LocalModelError,
+    OrchestratorError,
+    RejectedByProviderError,
+)
+from orchestrator.core.failures import FailureKind
+from orchestrator.core.money import format_usd
+from orchestrator.core.reply import ChatReply, Outcome, Usage
+from orchestrator.core.request import CacheUse
+from orchestrator.doctor.results import Check, Verdict, failed, passed, skipped
+from orchestrator.providers.account_api import Account, AccountError, Session
+from orchestrator.providers.local.model import LocalModelSettings, find_weights
+
+TENANT = "doctor"
+"""Whose budget the checks count against, and where the report shows them."""
+NO_SUCH_MODEL = "doctor-no-such-model"
+
+_PROMPT = "Answer with one word: ready"
+_MAX_TOKENS = 64
+_LIVE = ("key", "models", "prompt", "format", "time", "errors", "headroom")
+_MISSING_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One provider that is on, with its usable deployments."""
+
+    name: str
+    provider: ProviderSettings
+    deployments: tuple[Deployment, ...]
+    local_model: LocalModelSettings
+    """How the local tier is served."""
+
+    @property
+    def cheapest(self) -> Deployment:
+        """Return the deployment whose check costs least."""
+        usage = Usage(input_tokens=len(_PROMPT), output_tokens=_MAX_TOKENS)
+        return min(self.deployments, key=lambda one: one.price.cost_of(usage))
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether it runs on this machine or near it, and asks for no key."""
+        return self.provider.kind is ProviderKind.LOCAL
+
+    @property
+    def is_embedded(self) -> bool:
+        """Return whether it is the model on board and no other server."""
+        return self.is_local and not self.local_model.base_url
+
+
+def with_unknown_models(config: Config, tiers: tuple[Tier, ...]) -> Config:
+    """Return the configuration with one more deployment a tier, of a model that no provider has."""
+    deployments = dict(config.catalog.deployments)
+    for tier in tiers:
+        name = f"{tier.name}/{NO_SUCH_MODEL}"
+        deployments[name] = replace(tier.cheapest, name=name, upstream=f"nextflow/{NO_SUCH_MODEL}")
+    return replace(config, catalog=replace(config.catalog, deployments=deployments))
+
+
+async def check_tier(tier: Tier, *, orchestrator: Orchestrator, session: Session) -> list[Check]:
+    """Return every check of a tier; what needs an accepted key is skipped without one."""
+    if tier.is_local:
+        checks = [await _local_model(tier, session)]
+    else:
+        checks = await _account(tier, Account(tier.provider, session=session))
+    if any(one.verdict is Verdict.FAIL and (one.name == "key" or tier.is_local) for one in checks):
+        done = {one.name for one in checks} | ({"key", "headroom"} if tier.is_local else set())
+        checks.extend(skipped(tier.name, name, "mend this first") for name in _LIVE if name not in done)
+        return checks
+    checks.extend(await _prompt(tier, orchestrator))
+    checks.append(await _errors(tier, orchestrator))
+    return sorted(checks, key=lambda one: _LIVE.index(one.name))
+
+
+async def _account(tier: Tier, account: Account) -> list[Check]:
+    checks = []
+    try:
+        headroom = await account.headroom()
+        offered = await account.models()
+    except AccountError as error:
+        todo = (
+            f"check the key that providers.{tier.name}.api_key takes from the environment"
+            if error.key_refused
+            else f"check the network and providers.{tier.name}.base_url"
+        )
+        detail = f"refused ({error})" if error.key_refused else str(error)
+        return [failed(tier.name, "key", detail, todo=todo)]
+    checks.append(passed(tier.name, "key", "accepted"))
+    checks.append(_models(tier, offered))
+    limits = f"{tier.provider.requests_per_min} requests and {tier.provider.tokens_per_min:,} tokens a minute"
+    if headroom is None:
+        checks.append(skipped(tier.name, "headroom", f"it tells none in advance; we keep to {limits}"))
+    elif headroom.left_nusd is None:
+        used = format_usd(headroom.used_nusd)
+        checks.append(
+            passed(tier.name, "headroom", f"no limit on this key, {used} used; we keep to {limits}")
+        )
+    elif headroom.left_nusd > 0:
+        checks.append(
+            passed(tier.name, "headroom", f"{format_usd(headroom.left_nusd)} left; we keep to {limits}")
+        )
+    else:
+        checks.append(
+            failed(
+                tier.name, "headroom", "nothing left on this key", todo="add credit or raise the key's limit"
+            )
+        )
+    return checks
+
+
+async def _local_model(tier: Tier, session: Session) -> Check:
+    """Look for the weights on board, or for the models of the server in their place."""
+    settings = tier.local_model
+    if not tier.is_embedded:
+        server = tier.provider.model_copy(update={"base_url": settings.base_url})
+        try:
+            return _models(tier, await Account(server, session=session).models())
+        except AccountError as error:
+            todo = f"start the server at {settings.base_url}, or unset LOCAL_MODEL_BASE_URL"
+            return failed(tier.name, "models", str(error), todo=todo)
+    try:
+        weights = find_weights(settings)
+    except LocalModelError as error:
+        return failed(
+            tier.name, "models", str(error), todo="or set 'local_model.enabled: false' in config.yaml"
+        )
+    return passed(tier.name, "models", f"{weights.name} is on board")
+
+
+def _models(tier: Tier, offered: frozenset[str]) -> Check:
+    missing = sorted(
+        one.name
+        for one in tier.deployments
+        if one.upstream.partition(":")[0] not in offered | _bases(offered)
+    )
+    if not missing:
+        return passed(tier.name, "models", f"all {len(tier.deployments)} configured are offered")
+    named = ", ".join(missing[:_MISSING_SHOWN]) + (" and more" if len(missing) > _MISSING_SHOWN else "")
+    return failed(
+        tier.name,
+        "models",
+        f"not offered: {named}",
+        todo="replace them in config.yaml, or set 'enabled: false' there",
+    )
+
+
+def _bases(offered: frozenset[str]) -> frozenset[str]:
+    """Return the models without their variants (`:free`, `:nitro`)."""
+    return frozenset(name.partition(":")[0] for name in offered)
+
+
+async def _prompt(tier: Tier, orchestrator: Orchestrator) -> list[Check]:
+    """Ask one small thing, budgeted and booked like any other request."""
+    try:
+        reply = await orchestrator.acomplete(
+            _PROMPT,
+            model=tier.cheapest.name,
+            max_tokens=_MAX_TOKENS,
+            tenant=TENANT,
+            tags=(TENANT,),
+            cache=CacheUse.OFF,
+        )
+    except OrchestratorError as error:
+        todo = "see 'attempts' in the ledger, or run with --verbose"
+        return [
+            failed(tier.name, "prompt", str(error), todo=todo),
+            *(skipped(tier.name, name, "needs an answer") for name in ("format", "time")),
+        ]
+    return list(_judged(tier, reply))
+
+
+def _judged(tier: Tier, reply: ChatReply) -> Iterator[Check]:
+    last = reply.attempts[-1]
+    tries = f" after {len(reply.attempts)} attempts" if len(reply.attempts) > 1 else ""
+    yield passed(tier.name, "prompt", f"{reply.model} answered{tries}, {format_usd(reply.cost_nusd)}")
+    counted = last.usage.input_tokens > 0 and (last.usage.output_tokens > 0 or not reply.text)
+    if last.usage.estimated or not counted:
+        yield failed(
+            tier.name,
+            "format",
+            "the answer says not how many tokens it took",
+            todo="its costs are estimated; ask the provider, or use another deployment",
+        )
+    else:
+        told = f"text, {last.usage.input_tokens} tokens in, {last.usage.output_tokens} out, cost by {last.cost_source}"
+        yield passed(tier.name, "format", f"{told}, ended by {reply.finish_reason}")
+    yield passed(
+        tier.name, "time", f"{last.latency_s:.2f} s of {tier.provider.timeout_s:g} s", took_s=last.latency_s
+    )
+
+
+async def _errors(tier: Tier, orchestrator: Orchestrator) -> Check:
+    """Ask for a model that does not exist; the right answer is one clear error, and no cost."""
+    if tier.is_embedded:
+        return skipped(tier.name, "errors", "it serves one model, whatever name it is asked for")
+    try:
+        reply = await orchestrator.acomplete(
+            _PROMPT,
+            model=f"{tier.name}/{NO_SUCH_MODEL}",
+            max_tokens=_MAX_TOKENS,
+            tenant=TENANT,
+            tags=(TENANT,),
+            cache=CacheUse.OFF,
+        )
+    except RejectedByProviderError:
+        return passed(tier.name, "errors", "an unknown model is refused cleanly (bad request)")
+    except AllProvidersFailedError as error:
+        reasons = {step.reason for step in error.steps}
+        if any(reason.startswith(FailureKind.MODEL_NOT_FOUND.value) for reason in reasons):
+            return passed(tier.name, "errors", "an unknown model is refused cleanly (not found)")
+        detail = f"an unknown model ended in: {', '.join(sorted(reasons))}"
+        return failed(tier.name, "errors", detail, todo="the provider may be ill; try again")
+    except OrchestratorError as error:
+        return failed(tier.name, "errors", f"{type(error).__name__}: {error}", todo="mend this first")
+    outcome = reply.attempts[-1].outcome if reply.attempts else Outcome.SUCCEEDED
+    return failed(
+        tier.name,
+        "errors",
+        f"a model that does not exist was answered ({outcome}): it serves any name",
+        todo="look what stands behind base_url: it hides misspelt models",
+    )

@@ -1,0 +1,103 @@
+"""What a drill breaks: for each use case every class of fault at its first choice, then its chain level by level."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.config.loader import Config
+from orchestrator.practice import Fault
+
+CLASSES: Mapping[str, str] = {
+    "429": "status=429",
+    "429 with Retry-After": "status=429,retry_after_s=60",
+    "500": "status=500",
+    "502": "status=502",
+    "503": "status=503",
+    "504": "status=504",
+    "529": "status=529",
+    "401": "status=401",
+    "402": "status=402",
+    "404": "status=404",
+    "context overflow": "status=400,reason=context_length",
+    "content filter": "status=400,reason=content_filter",
+    "bad request": "status=400",
+    "connection reset": "reset",
+    "silence": "silence",
+    "slow first token": "slow_first_token,delay_s=60",
+    "cut": "cut_stream=3",
+    "end mark missing": "end_stream=3",
+    "stall": "stall_stream=3",
+    "malformed chunk": "malformed_chunk=3",
+    "HTML with 200": "malformed_body",
+    "empty answer": "empty_content",
+    "error with 200": "error_in_200",
+    "error in the stream": "error_in_200,after_chunks=3",
+    "drip": "drip=5",
+}
+"""Each class of fault by its name for people, as the practice providers take it."""
+
+OUTAGE = "status=503"
+"""What a level, or a provider, that is down answers."""
+
+REJECTED = frozenset({"bad request"})
+"""Of these the right answer is an error: every provider would refuse the same request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that is broken for one use case, asked for in one way."""
+
+    use_case: str
+    broken: str
+    """For people: `503 at openrouter/gpt-6.1-sol`."""
+    kind: str
+    """The class of fault; `level`, `levels` or `provider` for the others."""
+    faults: tuple[tuple[str, Fault], ...]
+    """Each with the provider it is played by."""
+    stream: bool
+
+    @property
+    def wants_error(self) -> bool:
+        """Return whether an error is the right end."""
+        return self.kind in REJECTED
+
+
+def cases_of(config: Config, use_case: str, *, kinds: Sequence[str] = ()) -> Iterator[Case]:
+    """Yield what is broken for a use case, each once for a whole answer and once for a stream."""
+    for stream in (False, True):
+        for kind, broken, faults in _broken(config, use_case):
+            if not kinds or kind in kinds:
+                yield Case(use_case, broken, kind, tuple(faults), stream)
+
+
+def levels_of(config: Config, use_case: str) -> tuple[str, ...]:
+    """Return the deployments of a use case's route that a drill can break: those that are usable and not local."""
+    usable = config.catalog.deployments
+    names = [step.deployment for step in config.settings.use_cases[use_case].route]
+    return tuple(name for name in names if name in usable and not usable[name].is_local)
+
+
+def _broken(config: Config, use_case: str) -> Iterator[tuple[str, str, list[tuple[str, Fault]]]]:
+    levels = levels_of(config, use_case)
+    if not levels:
+        return
+    for kind, text in CLASSES.items():
+        yield kind, f"{kind} at {levels[0]}", [_at(config, levels[0], text)]
+    for level in levels[1:]:
+        yield "level", f"{level} down", [_at(config, level, OUTAGE)]
+    for count in range(2, len(levels) + 1):
+        first = levels[:count]
+        yield "levels", f"levels 1 to {count} down", [_at(config, level, OUTAGE) for level in first]
+    providers = sorted({config.catalog.deployments[level].provider_name for level in levels})
+    for provider in providers:
+        yield "provider", f"{provider} down", [(provider, Fault.parse(f"*:{OUTAGE}"))]
+    yield "providers", "every provider down", [(one, Fault.parse(f"*:{OUTAGE}")) for one in _remote(config)]
+
+
+def _at(config: Config, deployment: str, text: str) -> tuple[str, Fault]:
+    found = config.catalog.deployments[deployment]
+    return found.provider_name, Fault.parse(f"*:{text},model={found.upstream}")
+
+
+def _remote(config: Config) -> list[str]:
+    usable = config.catalog.deployments.values()
+    return sorted({one.provider_name for one in usable if not one.is_local})

@@ -1,0 +1,48 @@
+"""Practice providers that fit a configuration: its models at its prices, and the environment that leads to them.
+
+With the same prices on both sides a ledger can be compared with a bill to the last nano-dollar.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from orchestrator.config.loader import Config, load_config
+from orchestrator.practice import PracticePrice, PracticeServer
+
+PRACTICE_KEY = "practice"
+"""Opens nothing but practice providers."""
+
+_KEYS = ("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY")
+_ADDRESSES = {"OPENROUTER_BASE_URL": "openrouter", "GOOGLE_BASE_URL": "google", "OPENAI_BASE_URL": "openai"}
+
+
+def practice_prices(
+    path: Path, *, today: date, environment: Mapping[str, str] | None = None
+) -> dict[tuple[str, str], PracticePrice]:
+    """Return what every deployment of a configuration charges today, by provider and upstream model.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    with_keys = {**(environment or {}), **dict.fromkeys(_KEYS, PRACTICE_KEY)}
+    config: Config = load_config(path, today=today, environment=with_keys)
+    prices = {}
+    for one in config.catalog.deployments.values():
+        if not one.is_local:
+            price = one.price.on(today)
+            kind = one.provider.kind.value
+            prices[kind, one.upstream] = PracticePrice(price.input, price.output, price.cached_input)
+    return prices
+
+
+def practice_models(prices: Mapping[tuple[str, str], PracticePrice]) -> dict[str, tuple[str, ...]]:
+    """Return the priced models of each provider; practice providers refuse all others, as real ones do."""
+    providers = {provider for provider, _ in prices}
+    return {one: tuple(model for provider, model in prices if provider == one) for one in providers}
+
+
+def addresses(server: PracticeServer, *, key: str = PRACTICE_KEY) -> dict[str, str]:
+    """Return the environment in which the shipped config.yaml asks a practice server."""
+    bases = {variable: server.base_url(provider) for variable, provider in _ADDRESSES.items()}
+    return {**bases, **dict.fromkeys(_KEYS, key)}

@@ -1,1 +1,0 @@
-"""The way out of the process: LiteLLM's Router, guarded at every attempt."""

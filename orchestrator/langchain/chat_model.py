@@ -1,0 +1,344 @@
+"""The orchestrator as a LangChain chat model.
+
+`orchestrator.chat_model("customer_service", tenant="acme")` goes wherever LangChain takes a chat
+model: pipes, tools, structured output, streams, batches, agents. Its messages carry in
+`response_metadata` who answered, what it cost, the attempts, and whether it was cached or degraded.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from operator import itemgetter
+from typing import Any, Literal, Protocol, Self
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import AliasChoices, ConfigDict, Field, ValidationError, model_validator
+
+from orchestrator.catalog.catalog import Capability, Catalog
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.on_break import OnBreak
+from orchestrator.core.plan import Plan
+from orchestrator.core.reply import ChatReply
+from orchestrator.core.request import CacheUse, Message
+from orchestrator.core.sampling import SAMPLING_NAMES
+from orchestrator.langchain.messages import (
+    Tool,
+    to_chunk,
+    to_last_chunk,
+    to_message,
+    to_wire,
+    to_wire_choice,
+    to_wire_tools,
+)
+from orchestrator.streaming.reply_stream import ReplyStream
+
+Method = Literal["json_schema", "function_calling", "json_mode"]
+
+_REQUEST_NAMES = (
+    "use_case",
+    "tenant",
+    "user",
+    "request_tags",
+    "model",
+    "max_tokens",
+    "max_cost_nusd",
+    "deadline_s",
+    "profile_name",
+    "cache_use",
+    "idempotency_key",
+    "graceful",
+    "language",
+    "on_break",
+)
+_OURS = {"request_tags": "tags", "profile_name": "profile", "cache_use": "cache", "timeout": "deadline_s"}
+"""What a request calls the fields that have another name here, because LangChain has taken theirs."""
+_NO_RESTART = (
+    "on_break='restart' is for Orchestrator.stream: LangChain's chunks only add up; use rescue or error"
+)
+_LANGCHAIN_ONLY = frozenset({"api_key", "max_retries"})
+"""Standard parameters of LangChain that the configuration decides here: taken, and without effect."""
+
+
+class Asked(Protocol):
+    """What the chat model needs of the orchestrator."""
+
+    def complete(self, prompt: Sequence[Message], **wanted: Any) -> ChatReply:
+        """Answer."""
+        ...
+
+    async def acomplete(self, prompt: Sequence[Message], **wanted: Any) -> ChatReply:
+        """Answer."""
+        ...
+
+    def stream(self, prompt: Sequence[Message], **wanted: Any) -> ReplyStream:
+        """Answer piece by piece."""
+        ...
+
+    def explain(self, prompt: Sequence[Message], **wanted: Any) -> Plan:
+        """Tell whom it would ask."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """Return the configuration in force."""
+        ...
+
+
+class OrchestratorChat(BaseChatModel):
+    """A chat model that asks the orchestrator; make it with `Orchestrator.chat_model`."""
+
+    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, extra="forbid")
+
+    orchestrator: Any = Field(exclude=True, repr=False)
+    """The orchestrator that answers; anything with the methods of `Asked`."""
+    use_case: str | None = None
+    tenant: str = "default"
+    user: str | None = None
+    request_tags: tuple[str, ...] = ()
+    """The budget tags of each request; LangChain's own `tags` are for tracing."""
+    model: str | None = Field(default=None, validation_alias=AliasChoices("model", "model_name"))
+    """A model, alias or deployment to use instead of the use case's own choice."""
+    max_tokens: int | None = None
+    max_cost_nusd: int | None = None
+    deadline_s: float | None = Field(default=None, validation_alias=AliasChoices("deadline_s", "timeout"))
+    """Seconds for all attempts together; LangChain's standard name `timeout` works too."""
+    profile_name: str | None = None
+    """The retry profile; LangChain's own `profile` tells what a model can do."""
+    cache_use: CacheUse = CacheUse.USE
+    """The orchestrator's cache; LangChain's own `cache` is another."""
+    idempotency_key: str | None = None
+    """For one request: give it to a single call, `chat.invoke(messages, idempotency_key=...)`."""
+    graceful: bool | None = None
+    """When nobody answers: True is an apology as a message, False an error, None what the use case says."""
+    language: str | None = None
+    """Of that apology: vi or en."""
+    on_break: OnBreak = OnBreak.RESCUE
+    """What a stream does when it breaks off: `rescue` or `error`. LangChain's chunks only add up, so none
+    of them can say that those before it are void, and `restart` is refused."""
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: list[str] | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    reasoning_effort: str | None = None
+    response_format: dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    streaming: bool = False
+    """Stream from the provider even when the caller asks for a whole message."""
+
+    @classmethod
+    def of(cls, orchestrator: Asked, **wanted: Any) -> Self:
+        """Make a chat model whose requests have the fields `wanted`, named as in `Orchestrator.complete`.
+
+        Raises:
+            InvalidRequestError: a field that no request has, or a value of the wrong kind.
+        """
+        taken = {ours: here for here, ours in _OURS.items()}
+        try:
+            return cls(
+                orchestrator=orchestrator, **{taken.get(name, name): value for name, value in wanted.items()}
+            )
+        except ValidationError as exc:
+            told = "; ".join(
+                str(one["msg"]).removeprefix("Value error, ") for one in exc.errors(include_url=False)
+            )
+            msg = f"the chat model cannot be made: {told}"
+            raise InvalidRequestError(msg) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        known = set(cls.model_fields) | {"model_name", "timeout", "stop_sequences"}
+        for name in values:
+            if name in known or name in _LANGCHAIN_ONLY:
+                continue
+            close = get_close_matches(name, sorted(known), n=1)
+            msg = f"unknown parameter '{name}'" + (f"; did you mean '{close[0]}'?" if close else "")
+            raise ValueError(msg)
+        return {name: value for name, value in values.items() if name not in _LANGCHAIN_ONLY}
+
+    @property
+    def _llm_type(self) -> str:
+        return "nextflow-orchestrator"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return self._fields()
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        return _profile_of(self.orchestrator, use_case=self.use_case, model=self.model)
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        params["ls_provider"] = "nextflow-orchestrator"
+        params.setdefault("ls_model_name", self.use_case or "default")
+        return params
+
+    def bind_tools(
+        self,
+        tools: Sequence[Tool],
+        *,
+        tool_choice: Any = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return this model with tools it may call; `tool_choice` as in LangChain: auto, any, a name.
+
+        Raises:
+            InvalidRequestError: `tool_choice` names a tool that is not among them.
+        """
+        wire = to_wire_tools(tools, strict=strict)
+        if tool_choice is not None:
+            kwargs["tool_choice"] = to_wire_choice(tool_choice, wire)
+        return super().bind(tools=wire, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return this model with answers of the shape `schema` (a pydantic class, TypedDict or JSON schema).
+
+        With `include_raw` the result is `{"raw": message, "parsed": value, "parsing_error": error}`.
+        """
+        bound, parser = self._structured(schema, method=method, strict=strict, **kwargs)
+        if not include_raw:
+            return bound | parser
+        parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+        failed = RunnablePassthrough.assign(parsed=lambda _: None)
+        return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+
+    def _structured(
+        self, schema: dict[str, Any] | type, *, method: Method, strict: bool | None, **kwargs: Any
+    ) -> tuple[Runnable[LanguageModelInput, AIMessage], BaseOutputParser[Any]]:
+        traced = {
+            "ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": schema}
+        }
+        if method == "function_calling":
+            name = to_wire_tools([schema], strict=None)[0]["function"]["name"]
+            bound = self.bind_tools([schema], tool_choice=name, strict=strict, **traced, **kwargs)
+            if isinstance(schema, type) and is_basemodel_subclass(schema):
+                return bound, PydanticToolsParser(tools=[schema], first_tool_only=True)
+            return bound, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+        response_format: dict[str, Any] = {"type": "json_object"}
+        if method == "json_schema":
+            json_schema = convert_to_json_schema(schema, strict=strict)
+            described: dict[str, Any] = {"name": json_schema.get("title", "answer"), "schema": json_schema}
+            if strict is not None:
+                described["strict"] = strict
+            response_format = {"type": "json_schema", "json_schema": described}
+        bound = super().bind(response_format=response_format, **traced, **kwargs)
+        if isinstance(schema, type) and is_basemodel_subclass(schema):
+            return bound, PydanticOutputParser(pydantic_object=schema)
+        return bound, JsonOutputParser()
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
+        **kwargs: Any,
+    ) -> ChatResult:
+        return _result(self.orchestrator.complete(to_wire(messages), **self._wanted(stop, kwargs)))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
+        **kwargs: Any,
+    ) -> ChatResult:
+        return _result(await self.orchestrator.acomplete(to_wire(messages), **self._wanted(stop, kwargs)))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        with self.orchestrator.stream(to_wire(messages), **self._wanted(stop, kwargs)) as stream:
+            for delta in stream:
+                yield ChatGenerationChunk(message=to_chunk(delta))
+            yield ChatGenerationChunk(message=to_last_chunk(stream.reply))
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async with self.orchestrator.stream(to_wire(messages), **self._wanted(stop, kwargs)) as stream:
+            async for delta in stream:
+                yield ChatGenerationChunk(message=to_chunk(delta))
+            yield ChatGenerationChunk(message=to_last_chunk(stream.reply))
+
+    def _fields(self) -> dict[str, Any]:
+        """Return the fields of every request of this model, named as a request names them."""
+        found = {
+            name: getattr(self, name)
+            for name in (*_REQUEST_NAMES, *SAMPLING_NAMES)
+            if name in type(self).model_fields
+        }
+        return {_OURS.get(name, name): value for name, value in found.items() if value not in (None, (), [])}
+
+    def _wanted(self, stop: list[str] | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request's fields: those of the model, then those of this call."""
+        called = {_OURS.get(name, name): value for name, value in kwargs.items() if value is not None}
+        wanted = {**self._fields(), **called}
+        if wanted.get("on_break") == OnBreak.RESTART:
+            raise InvalidRequestError(_NO_RESTART)
+        if stop:
+            wanted["stop"] = stop
+        wanted.pop("stream", None)
+        return wanted
+
+
+def _result(reply: ChatReply) -> ChatResult:
+    message = to_message(reply)
+    generation = ChatGeneration(message=message, generation_info={"finish_reason": reply.finish_reason})
+    return ChatResult(
+        generations=[generation], llm_output={"model_name": reply.model, "request_id": reply.request_id}
+    )
+
+
+def _profile_of(orchestrator: Any, *, use_case: str | None, model: str | None) -> ModelProfile | None:
+    """Return what the first choice can do; None where the names lead nowhere (the call will say why)."""
+    settings = orchestrator.config.settings
+    catalog: Catalog = orchestrator.config.catalog
+    chosen = settings.use_cases.get(use_case or settings.default_use_case)
+    name = model or (chosen.primary.deployment if chosen else None)
+    if name is not None and name in catalog.aliases:
+        name = catalog.aliases[name].model
+    if name in settings.deployments:
+        name = settings.deployments[name].model
+    found = catalog.models.get(name or "")
+    if found is None:
+        return None
+    can = found.capabilities
+    return ModelProfile(
+        max_input_tokens=found.context_tokens,
+        max_output_tokens=found.max_output_tokens,
+        tool_calling=Capability.TOOLS in can,
+        structured_output=Capability.STRUCTURED_OUTPUT in can,
+        image_inputs=Capability.VISION in can,
+        audio_inputs=Capability.AUDIO in can,
+        pdf_inputs=Capability.PDF in can,
+        reasoning_output=Capability.REASONING in can,
+    )

@@ -1,0 +1,158 @@
+"""LangChain's messages, tools and metadata, to and from the orchestrator's nouns."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, InvalidToolCall
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import ToolCall as LangChainToolCall
+from langchain_core.messages.tool import ToolCallChunk
+from langchain_core.messages.utils import convert_to_openai_messages
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.money import to_usd
+from orchestrator.core.reply import ChatReply, Delta, ToolCall, Usage
+from orchestrator.core.request import Message
+
+Tool = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
+
+
+def to_wire(messages: Sequence[BaseMessage]) -> list[Message]:
+    """Return LangChain messages in the OpenAI wire shape.
+
+    Raises:
+        InvalidRequestError: a message holds content that has no such shape.
+    """
+    try:
+        converted = convert_to_openai_messages(list(messages))
+    except (ValueError, TypeError, KeyError) as exc:
+        # LangChain's text quotes the message.
+        msg = f"a message has content that cannot be sent to a chat model ({type(exc).__name__})"
+        raise InvalidRequestError(msg) from None
+    return list(converted)
+
+
+def to_wire_tools(tools: Sequence[Tool], *, strict: bool | None) -> list[dict[str, Any]]:
+    """Return tools of any kind LangChain knows as JSON schemas in the OpenAI wire shape."""
+    return [convert_to_openai_tool(tool, strict=strict) for tool in tools]
+
+
+def to_wire_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> str | dict[str, Any]:
+    """Return a tool choice (`auto`, `any`, a tool's name, True, a dictionary) in the OpenAI wire shape.
+
+    Raises:
+        InvalidRequestError: the choice names a tool that is not offered.
+    """
+    names = [str(tool.get("function", {}).get("name")) for tool in tools]
+    if isinstance(choice, Mapping):
+        return dict(choice)
+    if choice is True or choice == "any":
+        return "required"
+    if choice is False:
+        return "none"
+    if choice in {"auto", "none", "required"}:
+        return str(choice)
+    if choice in names:
+        return {"type": "function", "function": {"name": choice}}
+    msg = f"tool_choice '{choice}' is no tool that was bound; bound are: {', '.join(names)}"
+    raise InvalidRequestError(msg)
+
+
+def to_message(reply: ChatReply) -> AIMessage:
+    """Return a reply as LangChain's message, with usage and where it came from."""
+    calls, invalid = _parsed(reply.tool_calls)
+    return AIMessage(
+        content=reply.text,
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+        usage_metadata=to_usage_metadata(reply.usage),
+        response_metadata=to_response_metadata(reply),
+    )
+
+
+def to_chunk(delta: Delta) -> AIMessageChunk:
+    """Return a piece of a stream as LangChain's chunk."""
+    return AIMessageChunk(
+        content=delta.text,
+        tool_call_chunks=[
+            ToolCallChunk(
+                name=call.name, args=call.arguments, id=call.id, index=call.index, type="tool_call_chunk"
+            )
+            for call in delta.tool_calls
+        ],
+    )
+
+
+def to_last_chunk(reply: ChatReply) -> AIMessageChunk:
+    """Return the end of a stream: no text, but usage and where it came from."""
+    return AIMessageChunk(
+        content="",
+        usage_metadata=to_usage_metadata(reply.usage),
+        response_metadata=to_response_metadata(reply),
+        chunk_position="last",
+    )
+
+
+def to_usage_metadata(usage: Usage) -> UsageMetadata:
+    """Return usage as LangChain counts it; a reply from the cache counts nothing."""
+    return UsageMetadata(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        total_tokens=usage.input_tokens + usage.output_tokens,
+        input_token_details=InputTokenDetails(
+            cache_read=usage.cached_input_tokens, cache_creation=usage.cache_write_tokens
+        ),
+        output_token_details=OutputTokenDetails(reasoning=usage.reasoning_tokens),
+    )
+
+
+def to_response_metadata(reply: ChatReply) -> dict[str, Any]:
+    """Return what the orchestrator says of a reply, as plain data."""
+    return {
+        "model_name": reply.model,
+        "model": reply.model,
+        "model_provider": "nextflow-orchestrator",
+        "provider": reply.provider,
+        "deployment": reply.deployment,
+        "finish_reason": reply.finish_reason,
+        "cost_nusd": reply.cost_nusd,
+        "cost_usd": str(to_usd(reply.cost_nusd)),
+        "attempts": [
+            {
+                "deployment": one.deployment,
+                "outcome": one.outcome.value,
+                "failure": one.failure,
+                "cost_nusd": one.cost_nusd,
+            }
+            for one in reply.attempts
+        ],
+        "cached": reply.cached.value,
+        "degraded": reply.degraded,
+        "apology": reply.apology,
+        "notices": list(reply.notices),
+        "request_id": reply.request_id,
+    }
+
+
+def _parsed(calls: Sequence[ToolCall]) -> tuple[list[LangChainToolCall], list[InvalidToolCall]]:
+    good: list[LangChainToolCall] = []
+    bad: list[InvalidToolCall] = []
+    for call in calls:
+        try:
+            arguments = json.loads(call.arguments or "{}", strict=False)
+        except json.JSONDecodeError as exc:
+            arguments, problem = None, f"the arguments are not JSON: {exc}"
+        else:
+            problem = "the arguments are not a JSON object"
+        if isinstance(arguments, dict):
+            good.append(LangChainToolCall(name=call.name, args=arguments, id=call.id, type="tool_call"))
+        else:
+            bad.append(
+                InvalidToolCall(
+                    name=call.name, args=call.arguments, id=call.id, error=problem, type="invalid_tool_call"
+                )
+            )
+    return good, bad

@@ -1,0 +1,1 @@
+"""Money: what may be spent is held, what was spent is booked."""

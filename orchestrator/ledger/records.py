@@ -1,0 +1,120 @@
+"""What the ledger is told and tells: claims, holds, operations and standings."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.prompt_size import PromptSize, Script
+from orchestrator.core.reply import CacheState, Outcome, Usage
+from orchestrator.ledger.budgets import Period, Window
+
+ORPHANED = "orphaned"
+"""The failure of a send whose process died before it could say what came of it."""
+
+
+_62_BITS = (1 << 62) - 1
+
+
+class OrphanCost(StrEnum):
+    """What is booked for a send that nobody can say anything of."""
+
+    BOUND = "bound"
+    """All that was held: never too little."""
+    ZERO = "zero"
+    """Nothing."""
+
+
+def new_operation_id(moment: datetime) -> str:
+    """Return an id for a request that begins at `moment`: 32 hexadecimal digits, a UUID of version 7.
+
+    Its first digits are the milliseconds of the moment, so that new rows lie beside each other in the
+    file: random ids would make each booking touch pages of its own, the more the larger the ledger.
+    """
+    chance = secrets.randbits(74)
+    bits = (
+        (int(moment.timestamp() * 1000) << 80)
+        | (7 << 76)
+        | (chance >> 62 << 64)
+        | (2 << 62)
+        | (chance & _62_BITS)
+    )
+    return f"{bits:032x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is to be held for one send."""
+
+    operation_id: str
+    number: int
+    deployment: str
+    provider: str
+    model: str
+    scopes: tuple[str, ...]
+    bound_nusd: NanoUsd
+    price_version: str
+    size: PromptSize | None = None
+    """What was asked, uncorrected, to learn from what the provider counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Money held for one send, until it is settled."""
+
+    id: int
+    claim: Claim
+    period: Period
+    held_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One logical request, as the ledger keeps it when it ends."""
+
+    id: str
+    started_at: datetime
+    tenant: str
+    use_case: str
+    user: str | None
+    tags: tuple[str, ...]
+    outcome: Outcome
+    error: str | None
+    cached: CacheState
+    degraded: str | None
+    deployment: str | None
+    provider: str | None
+    model: str | None
+    attempts: int
+    usage: Usage
+    cost_nusd: NanoUsd
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSample:
+    """What one provider counted in one prompt."""
+
+    model: str
+    script: Script
+    expected_tokens: int
+    counted_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a scope stands in a window."""
+
+    scope: str
+    window: Window
+    period: str
+    limit: NanoUsd | None
+    spent: NanoUsd
+    held: NanoUsd
+    resets_at: datetime
+
+    @property
+    def left(self) -> NanoUsd | None:
+        """Return what may still be spent, None without a limit."""
+        return None if self.limit is None else NanoUsd(max(0, self.limit - self.spent - self.held))

@@ -1,0 +1,206 @@
+"""The ledger's file: transactions that wait for other processes, and bookings that are owed until they are written.
+
+Nothing is lost because the file cannot be written now: what could not be booked is kept in memory and
+written before the next transaction. On an event loop nobody waits for another process: a try that finds
+the file busy leaves the loop to others, and what is owed is written by a task of its own.
+"""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from orchestrator.core.clock import Clock
+from orchestrator.core.errors import LedgerError
+from orchestrator.core.fork_hooks import hold_still
+from orchestrator.ledger.process_identity import own_process
+from orchestrator.ledger.sqlite.busy_retry import Patience
+from orchestrator.ledger.sqlite.errors import LedgerBusyError, explained
+from orchestrator.ledger.sqlite.schema import migrate
+
+T = TypeVar("T")
+
+_AT_ONCE_S = 0.005
+"""What a booking may hold up an event loop: longer than other processes' transactions usually take."""
+
+
+class LedgerFile:
+    """One SQLite file, shared by threads and processes."""
+
+    def __init__(
+        self, path: Path, *, lock_timeout_s: float, clock: Clock, tell_late: Callable[[LedgerError], None]
+    ) -> None:
+        """Remember where the file is; it is opened with the first use.
+
+        `tell_late` is told when owed bookings could not be written aside either.
+        """
+        self.path = path
+        self.process = ""
+        """This process, as holds name it; known once the file is open."""
+        self.owed: list[Callable[[sqlite3.Connection], object]] = []
+        self.writing: asyncio.Task[None] | None = None
+        """Writes what is owed, on the event loop of whoever owes it."""
+        self._tell_late = tell_late
+        self._patience = Patience(limit_s=lock_timeout_s, clock=clock)
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._connected_in = 0
+        hold_still(self)
+
+    @property
+    def is_there(self) -> bool:
+        """Return whether there is a file, or one will be: looking makes none."""
+        return self._connection is not None or self.path.exists()
+
+    def write(self, write: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `write`, and all that is owed before it, in one transaction; an error undoes all of it.
+
+        Raises:
+            LedgerError: the file cannot be written; says why and what to do.
+        """
+        return self._patience.wait(lambda: self._write_once(write))
+
+    async def awrite(self, write: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `write` as `write` does; while another process holds the file, the event loop does other work."""
+        return await self._patience.wait_aside(lambda: self._write_once(write))
+
+    def write_or_owe(self, write: Callable[[sqlite3.Connection], object], *, soon: bool = False) -> None:
+        """Do `write` in one transaction, or keep it for the next; with `soon` hold up an event loop for no one.
+
+        Raises:
+            LedgerError: it could not be written yet.
+        """
+        with self._lock:
+            if self._connection is not None and self._connection.in_transaction:
+                # An abandoned stream settles when Python collects it, which may be inside a transaction of ours.
+                self.owed.append(write)
+                return
+        # Behind others that are owed a wait is in vain: they are being written as soon as anybody can.
+        limit_s = (0.0 if self.owed else _AT_ONCE_S) if soon else None
+        try:
+            self._patience.wait(lambda: self._write_once(write), limit_s=limit_s)
+        except LedgerError as exc:
+            # What no later moment makes right must not stand in the way of every other booking.
+            if not isinstance(exc.__cause__, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+                self.owed.append(write)
+            if soon and isinstance(exc, LedgerBusyError):
+                self._write_owed_aside()
+            raise
+
+    def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `read` finds.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        return self._patience.wait(lambda: self._read_once(read))
+
+    async def aopen(self) -> None:
+        """Open the file if it is not open yet; while another process holds it, the event loop does other work.
+
+        Raises:
+            LedgerError: it cannot be opened; says why and what to do.
+        """
+        if self._connection is None or self._connected_in != os.getpid():
+            await self._patience.wait_aside(lambda: self._read_once(lambda _: None))
+
+    def close(self) -> None:
+        """Write what is owed and close the file."""
+        with self._lock:
+            if self._connection is None or self._connected_in != os.getpid():
+                return
+            try:
+                if self.owed:
+                    self.write(lambda _: None)
+            finally:
+                self._disconnect()
+
+    def before_fork(self) -> None:
+        """Wait for the transaction under way, and close the file."""
+        self._lock.acquire()
+        self._disconnect()
+
+    def after_fork(self) -> None:
+        """Let transactions begin again; the first one opens the file."""
+        self._lock.release()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None and self._connected_in == os.getpid():
+            self._connection.close()
+        self._connection = None
+
+    def _write_owed_aside(self) -> None:
+        loop = asyncio.get_running_loop()
+        writing = self.writing
+        # After a fork it is the parent's.
+        if writing is None or writing.done() or writing.get_loop() is not loop:
+            self.writing = loop.create_task(self._write_owed())
+
+    async def _write_owed(self) -> None:
+        try:
+            await self._patience.wait_aside(lambda: self._write_once(lambda _: None))
+        except LedgerError as exc:
+            self._tell_late(exc)
+
+    def _write_once(self, write: Callable[[sqlite3.Connection], T]) -> T:
+        # The lock is held for one try and not for the wait, in which another thread may need it.
+        with self._lock:
+            try:
+                connection = self._connect()
+                connection.execute("BEGIN IMMEDIATE")
+                return self._committed(connection, write)
+            except (sqlite3.Error, OSError) as exc:
+                # A connection that began read-only stays so, also when the file was made writable. After no
+                # other error: closing writes the log back, and on a disk that fails that may lose what was booked.
+                if getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+                    self._disconnect()
+                raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
+
+    def _committed(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            owed = tuple(self.owed)
+            for one in owed:
+                one(connection)
+            result = write(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        del self.owed[: len(owed)]
+        return result
+
+    def _read_once(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            try:
+                return read(self._connect())
+            except sqlite3.Error as exc:
+                raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is not None and self._connected_in == os.getpid():
+            return self._connection
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+            try:
+                _prepare(connection, path=str(self.path))
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError) as exc:
+            raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
+        self._connection = connection
+        self._connected_in = os.getpid()
+        self.process = own_process()
+        return connection
+
+
+def _prepare(connection: sqlite3.Connection, *, path: str) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    # NORMAL survives a killed process whole; a power cut may lose the last moments.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    migrate(connection, path=path)

@@ -1,0 +1,33 @@
+"""What SQLite's errors mean for the ledger, and what to do about them."""
+
+import sqlite3
+from pathlib import Path
+
+from orchestrator.core.errors import LedgerError
+
+
+class LedgerBusyError(LedgerError):
+    """Another process or thread is in the middle of a transaction; it may be over in a moment."""
+
+
+def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
+    """Return the ledger's error for one of SQLite's or of the file system's."""
+    # Without the path, whose words say nothing about what went wrong.
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if "disk is full" in text or "No space" in text:
+        todo = "free some space on that disk"
+    elif "disk I/O error" in text:
+        todo = "look at the disk: a quota, a limit of file size, or the disk itself fails"
+    elif "locked" in text:
+        todo = f"another process holds it for longer than {waited_s:g} s; see who with 'fuser'"
+    elif "not a database" in text or "malformed" in text:
+        # SQLite says so too when the disk fails to read.
+        todo = (
+            "look at the disk, which may fail to read; if it is well, the file is damaged or no ledger: "
+            "move it away and restore the last good copy"
+        )
+    else:
+        todo = "make the file and its folder writable, or set ledger.path in config.yaml"
+    busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    kind = LedgerBusyError if busy else LedgerError
+    return kind(f"cannot use the ledger {path}: {text}; {todo}. Nothing is sent that cannot be booked.")

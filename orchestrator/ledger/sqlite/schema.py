@@ -1,0 +1,119 @@
+"""The ledger's tables, and how an older file becomes a current one.
+
+    counters    spent and held money of every scope and window; the only rows that budgets read
+    holds       money reserved for an attempt that has not ended; a row left by a dead process is
+                an orphan and stays counted until it is reconciled
+    attempts    one row for each send, written when it ends, never changed
+    operations  one row for each logical request, written when it ends, never changed
+    corrections what a provider's record says an attempt cost more or less than was booked; at most
+                one for an attempt, never changed
+    monthly     what is left of months that were compacted: sums of their requests and attempts
+    idempotency which request has an idempotency key of a tenant, until when; no text, only a hash of it
+
+Keys begin with what is new (the ids of requests sort by time, counters by period), so that a booking
+touches the same few pages of the file, whatever its size.
+
+All money is whole nano-dollars. Times are ISO 8601 in UTC; day and month are calendar windows
+of the configured time zone at the moment of the reservation.
+"""
+
+import sqlite3
+
+from orchestrator.core.errors import LedgerError
+
+VERSION = 3
+
+_MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: (
+        """CREATE TABLE counters (
+            scope TEXT NOT NULL, period TEXT NOT NULL,
+            spent_nusd INTEGER NOT NULL DEFAULT 0, held_nusd INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (scope, period)) WITHOUT ROWID""",
+        """CREATE TABLE holds (
+            id INTEGER PRIMARY KEY, operation_id TEXT NOT NULL, attempt INTEGER NOT NULL,
+            deployment TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
+            scopes TEXT NOT NULL, day TEXT NOT NULL, month TEXT NOT NULL,
+            held_nusd INTEGER NOT NULL, held_at TEXT NOT NULL, process TEXT NOT NULL)""",
+        """CREATE TABLE attempts (
+            operation_id TEXT NOT NULL, number INTEGER NOT NULL, day TEXT NOT NULL, month TEXT NOT NULL,
+            scopes TEXT NOT NULL, deployment TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
+            outcome TEXT NOT NULL, failure TEXT, status INTEGER, started_at TEXT NOT NULL,
+            latency_ms INTEGER NOT NULL, first_token_ms INTEGER,
+            input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+            cached_input_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
+            tokens_estimated INTEGER NOT NULL,
+            held_nusd INTEGER NOT NULL, cost_nusd INTEGER NOT NULL, cost_source TEXT NOT NULL,
+            price_version TEXT NOT NULL, upstream_id TEXT,
+            PRIMARY KEY (operation_id, number)) WITHOUT ROWID""",
+        "CREATE INDEX attempts_by_day ON attempts (day)",
+        """CREATE TABLE operations (
+            id TEXT PRIMARY KEY, started_at TEXT NOT NULL, day TEXT NOT NULL, month TEXT NOT NULL,
+            tenant TEXT NOT NULL, use_case TEXT NOT NULL, user TEXT, tags TEXT NOT NULL,
+            outcome TEXT NOT NULL, error TEXT, cached TEXT NOT NULL, degraded TEXT,
+            deployment TEXT, provider TEXT, model TEXT, attempts INTEGER NOT NULL,
+            input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+            cost_nusd INTEGER NOT NULL, latency_ms INTEGER NOT NULL) WITHOUT ROWID""",
+        "CREATE INDEX operations_by_day ON operations (day)",
+    ),
+    2: (
+        "ALTER TABLE holds ADD COLUMN price_version TEXT NOT NULL DEFAULT ''",
+        # By period first: the counters of now lie side by side, however many there are of the past.
+        """CREATE TABLE counters_by_period (
+            scope TEXT NOT NULL, period TEXT NOT NULL,
+            spent_nusd INTEGER NOT NULL DEFAULT 0, held_nusd INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (period, scope)) WITHOUT ROWID""",
+        "INSERT INTO counters_by_period SELECT scope, period, spent_nusd, held_nusd FROM counters",
+        "DROP TABLE counters",
+        "ALTER TABLE counters_by_period RENAME TO counters",
+        """CREATE TABLE corrections (
+            operation_id TEXT NOT NULL, number INTEGER NOT NULL, day TEXT NOT NULL, month TEXT NOT NULL,
+            scopes TEXT NOT NULL, cost_nusd INTEGER NOT NULL, source TEXT NOT NULL, corrected_at TEXT NOT NULL,
+            PRIMARY KEY (operation_id, number)) WITHOUT ROWID""",
+        """CREATE TABLE monthly (
+            month TEXT NOT NULL, tenant TEXT NOT NULL, use_case TEXT NOT NULL, provider TEXT NOT NULL,
+            model TEXT NOT NULL, requests INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_nusd INTEGER NOT NULL,
+            PRIMARY KEY (month, tenant, use_case, provider, model)) WITHOUT ROWID""",
+    ),
+    3: (
+        # What was expected of a prompt, to learn from what the provider counted.
+        "ALTER TABLE attempts ADD COLUMN input_expected_tokens INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE attempts ADD COLUMN script TEXT NOT NULL DEFAULT ''",
+        """CREATE TABLE idempotency (
+            tenant TEXT NOT NULL, key TEXT NOT NULL, request_hash TEXT NOT NULL, operation_id TEXT NOT NULL,
+            process TEXT NOT NULL, state TEXT NOT NULL, until TEXT NOT NULL,
+            PRIMARY KEY (tenant, key)) WITHOUT ROWID""",
+        "CREATE INDEX idempotency_by_until ON idempotency (state, until)",
+    ),
+}
+
+
+def migrate(connection: sqlite3.Connection, *, path: str) -> None:
+    """Bring the file to the current version, in one transaction.
+
+    Raises:
+        LedgerError: the file was written by a newer version of this program.
+    """
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found == VERSION:
+        return
+    if found > VERSION:
+        msg = (
+            f"the ledger {path} has schema {found}, this program knows up to {VERSION}: "
+            "upgrade nextflow-orchestrator, or set ledger.path to another file"
+        )
+        raise LedgerError(msg)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have migrated while this one waited for the lock.
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        for version in range(found + 1, VERSION + 1):
+            for statement in _MIGRATIONS[version]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        # A disk that is full or fails may have ended the transaction already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

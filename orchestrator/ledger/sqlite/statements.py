@@ -1,0 +1,201 @@
+"""The bookings of the ledger: what one send did cost, a finished request, a correction.
+
+Each is one step inside a transaction of the caller. Doing it twice changes nothing, and rows of
+attempts and corrections are never changed: what a provider tells later becomes a correction,
+whose signed amount counts beside the attempt's.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+import orjson
+
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import Attempt, CostSource
+from orchestrator.ledger.budgets import Period
+from orchestrator.ledger.records import ORPHANED, Claim, Hold, Operation
+
+_INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 27)})"  # noqa: S608 -- only question marks
+_INSERT_OPERATION = (
+    f"INSERT INTO operations VALUES ({','.join('?' * 20)})"  # noqa: S608 -- only question marks
+    " ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, error = excluded.error,"
+    " degraded = excluded.degraded, deployment = excluded.deployment, provider = excluded.provider,"
+    " model = excluded.model, attempts = excluded.attempts, input_tokens = excluded.input_tokens,"
+    " output_tokens = excluded.output_tokens, cost_nusd = excluded.cost_nusd, latency_ms = excluded.latency_ms"
+    f" WHERE operations.error = '{ORPHANED}'"
+)
+
+
+def raise_held(connection: sqlite3.Connection, claim: Claim, period: Period) -> None:
+    """Raise `held` by a claim in every counter it counts against; a new counter begins at nothing."""
+    keys = [(period_key, scope) for scope in claim.scopes for period_key in (period.day, period.month)]
+    connection.execute(_raise_sql(len(keys)), [value for key in keys for value in (*key, claim.bound_nusd)])
+
+
+def read_used(connection: sqlite3.Connection, keys: Sequence[tuple[str, str]]) -> Sequence[int]:
+    """Return what is spent and held in each counter of `(period, scope)`; all of them exist."""
+    if not keys:
+        return ()
+    used: Sequence[int] = connection.execute(
+        _used_sql(len(keys)), [value for key in keys for value in key]
+    ).fetchone()
+    return used
+
+
+def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool:
+    """Replace a hold by its attempt, in every counter and row; False when it was settled before."""
+    claim = hold.claim
+    freed = connection.execute(
+        "DELETE FROM holds WHERE id = ? AND operation_id = ? AND attempt = ?",
+        (hold.id, claim.operation_id, claim.number),
+    )
+    if freed.rowcount == 0:
+        _settle_late(connection, hold, attempt)
+        return False
+    connection.execute(
+        _settle_sql(len(claim.scopes)),
+        (claim.bound_nusd, attempt.cost_nusd, hold.period.day, hold.period.month, *claim.scopes),
+    )
+    usage = attempt.usage
+    connection.execute(
+        _INSERT_ATTEMPT,
+        (
+            claim.operation_id,
+            claim.number,
+            hold.period.day,
+            hold.period.month,
+            orjson.dumps(claim.scopes).decode(),
+            claim.deployment,
+            claim.provider,
+            claim.model,
+            attempt.outcome.value,
+            attempt.failure,
+            attempt.status,
+            hold.held_at.astimezone(UTC).isoformat(),
+            round(attempt.latency_s * 1000),
+            None if attempt.first_token_s is None else round(attempt.first_token_s * 1000),
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cached_input_tokens,
+            usage.cache_write_tokens,
+            usage.reasoning_tokens,
+            int(usage.estimated),
+            claim.bound_nusd,
+            attempt.cost_nusd,
+            attempt.cost_source.value,
+            attempt.price_version or claim.price_version,
+            attempt.upstream_id,
+            claim.size.input_expected_tokens if claim.size else 0,
+            claim.size.script.value if claim.size else "",
+        ),
+    )
+    return True
+
+
+def correct(
+    connection: sqlite3.Connection,
+    operation_id: str,
+    number: int,
+    *,
+    cost_nusd: NanoUsd,
+    source: CostSource,
+    at: datetime,
+) -> int | None:
+    """Book what an attempt cost by the provider's record; return the difference, None when there is nothing to do.
+
+    Of the corrections of one attempt the first stands.
+    """
+    row = connection.execute(
+        "SELECT day, month, scopes, cost_nusd FROM attempts WHERE operation_id = ? AND number = ?",
+        (operation_id, number),
+    ).fetchone()
+    if row is None:
+        return None
+    day, month, scopes, booked_nusd = row
+    delta_nusd = cost_nusd - int(booked_nusd)
+    added = connection.execute(
+        "INSERT OR IGNORE INTO corrections VALUES (?,?,?,?,?,?,?,?)",
+        (operation_id, number, day, month, scopes, delta_nusd, source.value, at.astimezone(UTC).isoformat()),
+    )
+    if added.rowcount == 0:
+        return None
+    named = orjson.loads(scopes)
+    connection.execute(
+        f"UPDATE counters SET spent_nusd = spent_nusd + ? WHERE period IN (?,?) AND scope IN ({','.join('?' * len(named))})",  # noqa: S608 -- only question marks
+        (delta_nusd, day, month, *named),
+    )
+    return delta_nusd
+
+
+def insert_operation(connection: sqlite3.Connection, operation: Operation, period: Period) -> None:
+    """Write the row of a finished request; only a row that was made for an orphan gives way to another."""
+    connection.execute(
+        _INSERT_OPERATION,
+        (
+            operation.id,
+            operation.started_at.astimezone(UTC).isoformat(),
+            period.day,
+            period.month,
+            operation.tenant,
+            operation.use_case,
+            operation.user,
+            orjson.dumps(operation.tags).decode(),
+            operation.outcome.value,
+            operation.error,
+            operation.cached.value,
+            operation.degraded,
+            operation.deployment,
+            operation.provider,
+            operation.model,
+            operation.attempts,
+            operation.usage.input_tokens,
+            operation.usage.output_tokens,
+            operation.cost_nusd,
+            round(operation.latency_s * 1000),
+        ),
+    )
+
+
+def _settle_late(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> None:
+    """Correct what was booked for an orphan by the word of its process, which was alive after all."""
+    claim = hold.claim
+    row = connection.execute(
+        "SELECT failure FROM attempts WHERE operation_id = ? AND number = ?",
+        (claim.operation_id, claim.number),
+    ).fetchone()
+    if row is not None and row[0] == ORPHANED:
+        correct(
+            connection,
+            claim.operation_id,
+            claim.number,
+            cost_nusd=attempt.cost_nusd,
+            source=attempt.cost_source,
+            at=hold.held_at + timedelta(seconds=attempt.latency_s),
+        )
+
+
+@lru_cache(maxsize=64)
+def _raise_sql(counters: int) -> str:
+    rows = ",".join(["(?,?,?)"] * counters)
+    return (
+        f"INSERT INTO counters (period, scope, held_nusd) VALUES {rows}"  # noqa: S608 -- only question marks
+        " ON CONFLICT DO UPDATE SET held_nusd = held_nusd + excluded.held_nusd"
+    )
+
+
+@lru_cache(maxsize=64)
+def _used_sql(counters: int) -> str:
+    # A query for each counter, in one statement: one `IN` for all of them takes three times as long.
+    one = "(SELECT spent_nusd + held_nusd FROM counters WHERE period = ? AND scope = ?)"
+    return f"SELECT {','.join([one] * counters)}"
+
+
+@lru_cache(maxsize=64)
+def _settle_sql(scopes: int) -> str:
+    marks = ",".join("?" * scopes)
+    return (
+        f"UPDATE counters SET held_nusd = held_nusd - ?, spent_nusd = spent_nusd + ?"  # noqa: S608 -- only question marks
+        f" WHERE period IN (?,?) AND scope IN ({marks})"
+    )

@@ -1,0 +1,1 @@
+"""Budgets for clients that are not ours."""

@@ -1,0 +1,136 @@
+"""The budget guard: the same limits and the same ledger for code that calls LiteLLM itself.
+
+    guard = BudgetGuard.from_config(tenant="acme", use_case="customer_service")
+    litellm.callbacks.append(guard)
+
+From then on every `litellm.completion`, `litellm.acompletion` and `Router` call of the process holds
+the most it can cost before it is sent, and settles what it did cost: one operation for each send.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+from orchestrator.catalog.catalog import DeploymentSettings, ProviderKind
+from orchestrator.catalog.price_book import Asked, PriceBook
+from orchestrator.config.loader import Config, load_config
+from orchestrator.config.references import unknown
+from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.errors import InvalidRequestError, PriceUnknownError, UnknownNameError
+from orchestrator.core.request import ChatRequest
+from orchestrator.ledger.budgets import Limits
+from orchestrator.ledger.ledger import Ledger, Standing
+from orchestrator.metering.litellm_call import METADATA_KEY, Wanted
+from orchestrator.metering.litellm_guard import Guard, stand_guard
+from orchestrator.metering.meter import Meter, Offer, Payer
+
+_SAYS = tuple(one.name for one in fields(Payer))
+
+
+class BudgetGuard(Guard):
+    """Stands in `litellm.callbacks` and pays for what LiteLLM sends. Thread-safe; one for the process."""
+
+    def __init__(self, config: Config, *, clock: Clock | None = None, **payer: Any) -> None:
+        """Make a guard; `payer` says who pays where a call does not: tenant, use_case, user, tags.
+
+        Raises:
+            RequestError: a name is none, or config.yaml defines no such use case.
+        """
+        super().__init__()
+        self._settings = config.settings
+        self._clock: Clock = clock or SystemClock()
+        self._ledger = Ledger(
+            config.settings.ledger, limits=Limits(config.settings.budgets), clock=self._clock
+        )
+        self._book = PriceBook(config.settings.prices, today=self._clock.now().date())
+        self._payer = Payer("default", config.settings.default_use_case)
+        self._payer = self._payer_of(payer)
+        stand_guard()
+
+    @classmethod
+    def from_config(cls, path: Path | str | None = None, *, clock: Clock | None = None, **payer: Any) -> Self:
+        """Make a guard from a config.yaml, found as `Orchestrator.from_config` finds it.
+
+        Raises:
+            ConfigError: the file cannot be used; it says where and what to do.
+            RequestError: a name of `payer` is none, or config.yaml defines no such use case.
+        """
+        used = clock or SystemClock()
+        return cls(load_config(path, today=used.now().date()), clock=used, **payer)
+
+    def meter(self, wanted: Wanted) -> Meter:
+        """Return the meter of a call.
+
+        Raises:
+            PriceUnknownError: neither config.yaml nor the price book knows what it costs.
+            RequestError: the call names its payer wrongly.
+        """
+        offer = self._offer(wanted)
+        payer = self._payer if wanted.payer is None else self._payer_of(wanted.payer)
+        return Meter(offer, payer, ledger=self._ledger, clock=self._clock)
+
+    def standings(self) -> tuple[Standing, ...]:
+        """Return how every scope stands today and this month: limit, spent, held, left."""
+        return self._ledger.standings()
+
+    def close(self) -> None:
+        """Write what is owed and close the ledger; a later call opens it again."""
+        self._ledger.close()
+
+    def _payer_of(self, said: Any) -> Payer:
+        if not isinstance(said, Mapping) or not set(said) <= set(_SAYS):
+            raise InvalidRequestError(
+                f"who pays is said with {', '.join(_SAYS)}: metadata={{'{METADATA_KEY}': {{'tenant': ...}}}}"
+            )
+        # Checked as every request is; the text only has to be there.
+        checked = ChatRequest.of("-", **{name: getattr(self._payer, name) for name in _SAYS} | dict(said))
+        if checked.use_case not in self._settings.use_cases:
+            raise UnknownNameError(unknown("use case", checked.use_case, self._settings.use_cases))
+        return replace(self._payer, **{name: getattr(checked, name) for name in _SAYS})
+
+    def _offer(self, wanted: Wanted) -> Offer:
+        """Return what a call buys: a deployment of config.yaml, on or off, else a model of the price book."""
+        named = self._deployment(wanted)
+        stated = named[1].price if named else None
+        quote = self._todays_book().quote(Asked(wanted.kind, wanted.upstream), stated)
+        if quote is None:
+            raise PriceUnknownError(
+                f"no price for '{wanted.kind}/{wanted.upstream}', so nothing is sent: config.yaml names no such "
+                "deployment and no price list knows it; add it under 'deployments' with a 'price'"
+            )
+        if named is None:
+            return Offer(
+                f"{wanted.kind}/{wanted.upstream}", self._provider(wanted.kind), wanted.upstream, quote.price
+            )
+        name, settings = named
+        discounts = self._settings.providers[settings.provider].volume_discounts
+        return Offer(name, settings.provider, settings.model, quote.price, discounts)
+
+    def _deployment(self, wanted: Wanted) -> tuple[str, DeploymentSettings] | None:
+        """Return the deployment of this model: the one at the call's address, else that of the best provider."""
+        providers = self._settings.providers
+        found = [
+            (name, one)
+            for name, one in self._settings.deployments.items()
+            if providers[one.provider].kind is wanted.kind and one.upstream == wanted.upstream
+        ]
+
+        def rank(named: tuple[str, DeploymentSettings]) -> tuple[bool, int]:
+            provider = providers[named[1].provider]
+            return (provider.base_url or "").rstrip("/") != (wanted.address or "").rstrip(
+                "/"
+            ), provider.priority
+
+        return min(found, key=rank, default=None)
+
+    def _provider(self, kind: ProviderKind) -> str:
+        """Return the name under which a kind of provider is limited: that of config.yaml, else the kind's own."""
+        named = [(one.priority, name) for name, one in self._settings.providers.items() if one.kind is kind]
+        return min(named)[1] if named else kind.value
+
+    def _todays_book(self) -> PriceBook:
+        today = self._clock.now().date()
+        if self._book.today != today:
+            self._book = PriceBook(self._settings.prices, today=today)
+        return self._book

@@ -1,0 +1,249 @@
+"""LiteLLM's `completion` and `acompletion` for code that calls them itself: each send metered.
+
+LiteLLM tells its hooks neither of synchronous calls nor of a cancelled call, a stream's end or a
+stream that is given up, and it retries without asking. So `stand_guard` puts two functions around
+its own ones, once per process. They do nothing while no `Guard` is in `litellm.callbacks`. Its
+Router calls the same two, so each of its attempts holds money of its own (docs/why/budget-guard.md).
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+import litellm
+from litellm.integrations.custom_logger import CustomLogger
+from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.errors import InvalidRequestError, OrchestratorError
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.metering.litellm_call import (
+    Wanted,
+    async_client,
+    bounded,
+    named,
+    sent_once,
+    size_of,
+    sync_client,
+    wanted_of,
+)
+from orchestrator.metering.meter import Meter, MeteredSend
+from orchestrator.providers.litellm.error_mapping import failure_of
+from orchestrator.providers.litellm.hooks import CURRENT_TRIP
+from orchestrator.providers.litellm.responses import read_cost, read_usage
+from orchestrator.providers.openrouter import max_price
+
+_METERED: ContextVar[bool] = ContextVar("orchestrator_metered", default=False)
+"""This task is inside a send for which money is held."""
+
+
+class Guard(CustomLogger):
+    """Stands in `litellm.callbacks`, says what each send costs, and stops what goes past it."""
+
+    def meter(self, wanted: Wanted) -> Meter:
+        """Return the meter of a call.
+
+        Raises:
+            OrchestratorError: it has no price or no payer, so it may not be sent.
+        """
+        raise NotImplementedError
+
+    async def async_pre_call_deployment_hook(
+        self,
+        kwargs: dict[str, Any],  # noqa: ARG002 -- LiteLLM calls by keyword
+        call_type: Any,
+    ) -> dict[str, Any] | None:
+        """Stop an asynchronous call of any kind that is not inside a metered send.
+
+        Raises:
+            InvalidRequestError: no money is held for it.
+        """
+        if _goes_past():
+            raise _final(_past_the_guard(str(getattr(call_type, "value", call_type))))
+        return None
+
+
+class MeteredStream(CustomStreamWrapper):
+    """LiteLLM's stream, which settles its send however it ends: read, broken, closed or given up."""
+
+    _sending: MeteredSend
+
+    @classmethod
+    def around(cls, stream: CustomStreamWrapper, sending: MeteredSend) -> "MeteredStream":
+        """Return the stream, metered."""
+        metered = cls.__new__(cls)
+        # LiteLLM keeps the stream it made in a cycle of its own, so this is another object, which goes when its
+        # reader lets go of it. The attributes are one: the Router reads and changes them.
+        metered.__dict__ = stream.__dict__
+        metered._sending = sending  # noqa: SLF001 -- its own
+        return metered
+
+    async def __anext__(self) -> Any:
+        """Return the next chunk; settle when there is none."""
+        try:
+            chunk = await super().__anext__()
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._sending.began = True
+        return chunk
+
+    def __next__(self) -> Any:
+        """Return the next chunk; settle when there is none."""
+        try:
+            chunk = super().__next__()
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._sending.began = True
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the connection; what was not read may be billed all the same."""
+        try:
+            await super().aclose()  # type: ignore[no-untyped-call]
+        finally:
+            self._sending.end(Failure(FailureKind.CANCELLED))
+
+    def __del__(self) -> None:
+        # A process that ends cannot book any more: the hold stays counted until it is reconciled.
+        if not sys.is_finalizing():
+            self._sending.end(Failure(FailureKind.CANCELLED))
+        super().__del__()
+
+    def _end(self, error: BaseException) -> None:
+        if not isinstance(error, StopIteration | StopAsyncIteration):
+            self._sending.end(failure_of(error))
+            return
+        told = [one for one in self.chunks if getattr(one, "usage", None) is not None]
+        if told and (self.received_finish_reason or self.intermittent_finish_reason):
+            _tell(self._sending, told[-1])
+            self._sending.end()
+        else:
+            # LiteLLM makes up an end and a usage for a connection that merely closed.
+            self._sending.end(Failure(FailureKind.INTERRUPTED))
+
+
+def stand_guard() -> None:
+    """Put the metered functions in the place of LiteLLM's own; a second call changes nothing."""
+    with _STANDING:
+        if _rule in litellm.pre_call_rules:
+            return
+        for name, metered in (("completion", _metered), ("acompletion", _ametered)):
+            setattr(litellm, name, metered(getattr(litellm, name)))
+        # LiteLLM asks them before synchronous calls too, where it calls no hook that may say no.
+        litellm.pre_call_rules.append(_rule)
+
+
+def _metered(original: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
+    def completion(*args: Any, **kwargs: Any) -> Any:
+        guard = _on_duty()
+        if guard is None:
+            return original(*args, **kwargs)
+        with _held(guard, named(original, args, kwargs), client=sync_client) as (sending, arguments):
+            return _told(original(**arguments), sending)
+
+    return completion
+
+
+def _ametered(original: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
+    async def acompletion(*args: Any, **kwargs: Any) -> Any:
+        guard = _on_duty()
+        if guard is None:
+            return await original(*args, **kwargs)
+        with _held(guard, named(original, args, kwargs), client=async_client) as (sending, arguments):
+            return _told(await original(**arguments), sending)
+
+    return acompletion
+
+
+def _on_duty() -> Guard | None:
+    """Return the guard of this call; None without one, and for what an Orchestrator sends and pays for itself."""
+    if CURRENT_TRIP.get() is not None:
+        return None
+    return next((one for one in litellm.callbacks if isinstance(one, Guard)), None)
+
+
+@contextmanager
+def _held(
+    guard: Guard, kwargs: dict[str, Any], *, client: Callable[[ProviderKind, Any], Any]
+) -> Iterator[tuple[MeteredSend, dict[str, Any]]]:
+    """Hold the money of a call, hand out the arguments to send it with, and settle it when it fails."""
+    try:
+        wanted = wanted_of(kwargs)
+        arguments = sent_once(bounded(kwargs))
+        arguments["client"] = client(wanted.kind, arguments.get("client"))
+        size = size_of(arguments)
+        meter = guard.meter(wanted)
+        sending = meter.open(
+            size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
+        )
+    except OrchestratorError as error:
+        raise _final(error) from error.__cause__
+    if wanted.kind is ProviderKind.OPENROUTER:
+        sending.reports_cost = True
+        arguments["extra_body"] = max_price(meter.offer.price.dearest)
+    token = _METERED.set(True)
+    try:
+        yield sending, arguments
+    except BaseException as error:
+        sending.end(failure_of(error))
+        raise
+    finally:
+        _METERED.reset(token)
+
+
+def _told(answer: Any, sending: MeteredSend) -> Any:
+    """Settle a whole answer, or have a stream settle itself; return it."""
+    if isinstance(answer, CustomStreamWrapper):
+        return MeteredStream.around(answer, sending)
+    if answer is None:
+        # LiteLLM answers OpenAI's second 422 with nothing.
+        sending.end(Failure(FailureKind.BAD_REQUEST, 422))
+        return None
+    _tell(sending, answer)
+    sending.end()
+    return answer
+
+
+def _tell(sending: MeteredSend, answer: Any) -> None:
+    told = getattr(answer, "usage", None)
+    usage = read_usage(told)
+    sending.usage = None if usage.estimated else usage
+    # Into other providers' streams LiteLLM writes a cost of its own.
+    sending.reported_cost_nusd = read_cost(told) if sending.reports_cost else None
+    sending.upstream_id = getattr(answer, "id", None)
+
+
+def _goes_past() -> bool:
+    return CURRENT_TRIP.get() is None and not _METERED.get()
+
+
+def _rule(_: str) -> bool:
+    """Stop a completion that no metered function began; LiteLLM asks its rules at the head of each."""
+    if _goes_past() and _on_duty() is not None:
+        raise _final(_past_the_guard("completion"))
+    return True
+
+
+def _past_the_guard(what: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"a guard is in litellm.callbacks, and this {what} goes past it, so nothing is held for it. The guard "
+        "meters litellm.completion, litellm.acompletion and the Router's; a name imported from litellm before "
+        "the guard was made is the unmetered one"
+    )
+
+
+def _final(error: OrchestratorError) -> OrchestratorError:
+    """Return an error that LiteLLM's Router does not retry; a fallback may still fit the budget."""
+    error.status_code = 400  # type: ignore[attr-defined]
+    return error
+
+
+_STANDING = threading.Lock()

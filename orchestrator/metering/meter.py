@@ -1,0 +1,222 @@
+"""Money for sends that go past the Router: held before, settled after, one operation each.
+
+`Meter.send` is a context manager around one send of somebody else's client; `Meter.open` is for a
+send that outlives the block it began in, such as a stream. Ending a send without having told what
+it cost books it by the same rules as a failed attempt of a walk.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+from orchestrator.catalog.catalog import Deployment
+from orchestrator.catalog.price import Price, VolumeDiscount
+from orchestrator.core.clock import Clock
+from orchestrator.core.errors import LedgerError
+from orchestrator.core.failures import Billing, Failure
+from orchestrator.core.money import ZERO_NUSD, NanoUsd
+from orchestrator.core.reply import Attempt, CacheState, CostSource, Usage
+from orchestrator.core.request import ChatRequest, Message
+from orchestrator.dispatch.attempt import Charge, book_charge, ended, settle
+from orchestrator.ledger.budgets import scopes_of
+from orchestrator.ledger.ledger import Claim, Hold, Ledger, Operation
+from orchestrator.ledger.records import new_operation_id
+from orchestrator.providers.litellm.error_mapping import failure_of
+from orchestrator.routing.estimate import measure
+
+logger = logging.getLogger("orchestrator.metering")
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """On whose account a metered client sends."""
+
+    tenant: str
+    use_case: str
+    user: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is bought with a send: from whom, under which names, at which price."""
+
+    deployment: str
+    provider: str
+    model: str
+    price: Price
+    volume_discounts: tuple[VolumeDiscount, ...] = ()
+
+    @classmethod
+    def of(cls, deployment: Deployment) -> Self:
+        """Return what a deployment of the catalogue offers."""
+        return cls(
+            deployment.name,
+            deployment.provider_name,
+            deployment.model_name,
+            deployment.price,
+            deployment.provider.volume_discounts,
+        )
+
+
+class MeteredSend:
+    """One send under way, its money held; tell it what the provider said, and then `end` it."""
+
+    def __init__(self, meter: "Meter", hold: Hold, price: Price) -> None:
+        """Start the clock of a send."""
+        self.usage: Usage | None = None
+        """What the provider counted, once it has said so."""
+        self.reported_cost_nusd: NanoUsd | None = None
+        """What the provider says it charges, where it is one that reports it."""
+        self.reports_cost = False
+        """The provider reports its charge; set by whoever reads its answers."""
+        self.upstream_id: str | None = None
+        self.began = False
+        """A piece of the answer has arrived, so no failure after it is free."""
+        self._meter = meter
+        self._hold = hold
+        self._price = price
+        self._started_s = meter.clock.monotonic_s()
+        self._ended = False
+
+    def end(self, failure: Failure | None = None) -> None:
+        """Settle the send and write its operation; a second call does nothing."""
+        if self._ended:
+            return
+        self._ended = True
+        charge = self._charge(failure)
+        attempt = ended(
+            self._hold.claim,
+            charge,
+            failure=failure,
+            latency_s=self._meter.clock.monotonic_s() - self._started_s,
+            upstream_id=self.upstream_id,
+        )
+        settle(self._meter.ledger, self._hold, attempt)
+        self._meter.close(self._hold, attempt)
+
+    def _charge(self, failure: Failure | None) -> Charge:
+        if self.reported_cost_nusd is not None:
+            return Charge(self.reported_cost_nusd, CostSource.PROVIDER, self.usage or Usage(estimated=True))
+        if self.usage is not None:
+            return book_charge(
+                self.usage,
+                self._price,
+                discounts=self._meter.offer.volume_discounts,
+                hold=self._hold,
+                ledger=self._meter.ledger,
+                clock=self._meter.clock,
+            )
+        if failure is not None and failure.meaning.billing is Billing.NO and not self.began:
+            return Charge(ZERO_NUSD, CostSource.NONE, Usage())
+        # Nobody can say what the provider will bill, so the safe side is all that was held.
+        return Charge(self._hold.claim.bound_nusd, CostSource.BOUND, Usage(estimated=True))
+
+
+class Meter:
+    """Holds and settles the money of the sends of one payer for one offer."""
+
+    def __init__(self, offer: Offer, payer: Payer, *, ledger: Ledger, clock: Clock) -> None:
+        """Remember who pays for what; nothing is held yet."""
+        self.offer = offer
+        self.payer = payer
+        self.ledger = ledger
+        self.clock = clock
+
+    @contextmanager
+    def send(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        answers: int = 1,
+        declared: Sequence[Any] = (),
+    ) -> Iterator[MeteredSend]:
+        """Hold money as `open` does, and settle on leaving.
+
+        Raises:
+            BudgetExceededError: a limit would be passed; nothing may be sent.
+            LedgerError: it could not be booked, so nothing may be sent.
+        """
+        sending = self.open(messages, max_tokens=max_tokens, answers=answers, declared=declared)
+        try:
+            yield sending
+        except BaseException as exc:
+            sending.end(failure_of(exc))
+            raise
+        sending.end()
+
+    def open(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        answers: int = 1,
+        declared: Sequence[Any] = (),
+    ) -> MeteredSend:
+        """Hold the most that `answers` answers of `max_tokens` tokens can cost; the caller ends the send.
+
+        `declared` are the tools and formats that are sent along with the messages. `max_tokens` is the
+        client's own and is not lowered: what does not fit a limit is refused.
+
+        Raises:
+            InvalidRequestError: the messages or the payer's names are malformed.
+            BudgetExceededError: a limit would be passed; nothing may be sent.
+            LedgerError: it could not be booked, so nothing may be sent.
+        """
+        payer = self.payer
+        request = ChatRequest.of(
+            messages, use_case=payer.use_case, tenant=payer.tenant, user=payer.user, tags=payer.tags
+        )
+        now = self.clock.now()
+        price = self.offer.price.on(now.date())
+        size = measure(request, declared=declared)
+        claim = Claim(
+            operation_id=new_operation_id(now),
+            number=1,
+            deployment=self.offer.deployment,
+            provider=self.offer.provider,
+            model=self.offer.model,
+            scopes=scopes_of(
+                tenant=payer.tenant,
+                use_case=payer.use_case,
+                user=payer.user,
+                provider=self.offer.provider,
+                tags=payer.tags,
+            ),
+            bound_nusd=price.bound_of(
+                input_tokens=size.input_bound_tokens, output_tokens=max_tokens * answers
+            ),
+            price_version=price.version,
+            size=size,
+        )
+        return MeteredSend(self, self.ledger.hold(claim), price)
+
+    def close(self, hold: Hold, attempt: Attempt) -> None:
+        """Write the operation of a send that has ended."""
+        operation = Operation(
+            id=hold.claim.operation_id,
+            started_at=hold.held_at,
+            tenant=self.payer.tenant,
+            use_case=self.payer.use_case,
+            user=self.payer.user,
+            tags=self.payer.tags,
+            outcome=attempt.outcome,
+            error=attempt.failure,
+            cached=CacheState.MISS,
+            degraded=None,
+            deployment=attempt.deployment,
+            provider=attempt.provider,
+            model=attempt.model,
+            attempts=1,
+            usage=attempt.usage,
+            cost_nusd=attempt.cost_nusd,
+            latency_s=attempt.latency_s,
+        )
+        try:
+            self.ledger.close_operation(operation)
+        except LedgerError as exc:
+            # The money is in the attempt's row; this row follows with the next transaction.
+            logger.error("the operation row is late: request=%s: %s", operation.id, exc)  # noqa: TRY400

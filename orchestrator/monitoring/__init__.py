@@ -1,0 +1,1 @@
+"""Looking at providers while nobody asks them."""

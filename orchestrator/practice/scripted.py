@@ -1,0 +1,68 @@
+"""Answers from a script, then from rules."""
+
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+
+from orchestrator.practice.answers import Finish, Piece, PracticeAnswer, PracticeRequest, ToolCall, last_text
+from orchestrator.practice.rules import rule_based_answer
+
+_PIECE = re.compile(r"\s*\S{1,24}|\s+")
+
+
+Reply = str | ToolCall | PracticeAnswer
+"""A scripted reply: text, one tool call, or a whole answer."""
+
+
+class Scripted:
+    """Answers from a script, then from rules.
+
+    A reply whose key in `matched` occurs in the last user message (case ignored; an empty key
+    occurs in every message) comes first, then the `replies` in order, each once, then the rule-based
+    answer of `orchestrator.practice.rules`. An answer that broke off is asked for again and is the
+    same reply. Replies may be added from any thread.
+    """
+
+    def __init__(self, replies: Iterable[Reply] = (), *, matched: Mapping[str, Reply] | None = None) -> None:
+        """Take the replies in order and those for matching messages."""
+        self._replies = deque(replies)
+        self._told: PracticeAnswer | None = None
+        """The last reply that was given in order."""
+        self._matched = {key.casefold(): _whole(reply) for key, reply in (matched or {}).items()}
+
+    def add(self, *replies: Reply) -> None:
+        """Append replies to those that are given in order."""
+        self._replies.extend(replies)
+
+    async def answer(self, request: PracticeRequest) -> AsyncIterator[Piece]:
+        """Yield the scripted or rule-based answer in pieces of about a word."""
+        answer = self.reply_to(request)
+        for text in _PIECE.findall(answer.text):
+            yield text
+        for call in answer.tool_calls:
+            yield call
+        if answer.finish_reason is not None:
+            yield Finish(answer.finish_reason)
+
+    def reply_to(self, request: PracticeRequest) -> PracticeAnswer:
+        """Return the whole answer; uses up an ordered reply."""
+        if self._matched:
+            asked = last_text(request.messages, role="user").casefold()
+            for key, reply in self._matched.items():
+                if key in asked:
+                    return reply
+        if request.begun is not None and self._told is not None and self._told.text.startswith(request.begun):
+            return self._told
+        try:
+            self._told = _whole(self._replies.popleft())
+            return self._told
+        except IndexError:
+            return rule_based_answer(request)
+
+
+def _whole(reply: Reply) -> PracticeAnswer:
+    if isinstance(reply, PracticeAnswer):
+        return reply
+    if isinstance(reply, ToolCall):
+        return PracticeAnswer(tool_calls=(reply,))
+    return PracticeAnswer(text=reply)

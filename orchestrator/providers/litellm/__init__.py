@@ -1,0 +1,1 @@
+"""The way out through LiteLLM: the only place that knows it."""

@@ -1,0 +1,231 @@
+"""LiteLLM's exceptions, as our failures: kind, status and Retry-After, and never a text of theirs.
+
+Their texts may hold the prompt, the reply or the key.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.failures import Failure, FailureKind, kind_of_status
+from orchestrator.core.provider_answer import UnreadableAnswerError
+
+TELLING: Mapping[str, FailureKind] = {
+    "ContentPolicyViolationError": FailureKind.CONTENT_FILTERED,
+    "ContextWindowExceededError": FailureKind.CONTEXT_OVERFLOW,
+    # Raised by LiteLLM itself, before anything is sent.
+    "ImageFetchError": FailureKind.BAD_REQUEST,
+    "LiteLLMUnknownProvider": FailureKind.BAD_REQUEST,
+    "UnsupportedParamsError": FailureKind.BAD_REQUEST,
+}
+"""Exceptions of LiteLLM whose class says more than a status or a cause, by class name."""
+
+BY_STATUS_OR_CAUSE = frozenset(
+    {
+        "APIConnectionError",
+        "APIError",
+        "APIResponseValidationError",
+        "AuthenticationError",
+        "BadGatewayError",
+        "BadRequestError",
+        "InternalServerError",
+        "InvalidRequestError",
+        "JSONSchemaValidationError",
+        "MidStreamFallbackError",
+        "NotFoundError",
+        "OpenAIError",
+        "PaymentRequiredError",
+        "PermissionDeniedError",
+        "RateLimitError",
+        "ServiceUnavailableError",
+        "Timeout",
+        "UnprocessableEntityError",
+    }
+)
+"""Exceptions of LiteLLM that the provider's own status, or what lies behind them, tells better."""
+
+_CAUSES: Mapping[str, FailureKind] = {
+    # httpx, aiohttp and the operating system, by class name: the nearest cause that is known decides
+    "ConnectError": FailureKind.UNREACHABLE,
+    "ConnectTimeout": FailureKind.UNREACHABLE,
+    "ClientConnectorError": FailureKind.UNREACHABLE,
+    "ClientConnectorDNSError": FailureKind.UNREACHABLE,
+    "ClientConnectorCertificateError": FailureKind.UNREACHABLE,
+    "ClientConnectorSSLError": FailureKind.UNREACHABLE,
+    "SSLCertVerificationError": FailureKind.UNREACHABLE,
+    "SSLError": FailureKind.UNREACHABLE,
+    "ConnectionRefusedError": FailureKind.UNREACHABLE,
+    "gaierror": FailureKind.UNREACHABLE,
+    "ReadError": FailureKind.DISCONNECTED,
+    "WriteError": FailureKind.DISCONNECTED,
+    "RemoteProtocolError": FailureKind.DISCONNECTED,
+    "ServerDisconnectedError": FailureKind.DISCONNECTED,
+    "ClientOSError": FailureKind.DISCONNECTED,
+    "ClientPayloadError": FailureKind.DISCONNECTED,
+    "ConnectionResetError": FailureKind.DISCONNECTED,
+    "ReadTimeout": FailureKind.TIMEOUT,
+    "PoolTimeout": FailureKind.TIMEOUT,
+    "TimeoutError": FailureKind.TIMEOUT,
+    "JSONDecodeError": FailureKind.MALFORMED,
+    "BodyTooLargeError": FailureKind.MALFORMED,
+    "ValidationError": FailureKind.MALFORMED,
+    "UnicodeDecodeError": FailureKind.MALFORMED,
+    "MalformedEventError": FailureKind.MALFORMED,
+    "EndedEarlyError": FailureKind.INTERRUPTED,
+    "LocalModelError": FailureKind.UNREACHABLE,
+    "AttemptVetoedError": FailureKind.VETOED,
+}
+
+_CAUSE_DEPTH_MAX = 12
+_ANSWERED = frozenset({"HTTPStatusError", "MaskedHTTPStatusError"})
+"""Only these carry the provider's own answer; the classes above them make up a response."""
+_BAD_REQUEST = 400
+_CONTEXT_WORDS = (
+    "context length",
+    "context_length",
+    "exceed_context_size",
+    "context window",
+    "maximum context",
+)
+_KEY_WORDS = ("api key not valid", "api_key_invalid")
+"""Google says 400 of a key it does not know."""
+_UNREADABLE_WORDS = (
+    "invalid response from LLM endpoint",
+    "BodyTooLargeError",
+    "object has no attribute",
+)
+"""LiteLLM says HTTP 500 of a page of HTML that came with 200, and of streams whose types it trips over."""
+_RETRY_DELAY = re.compile(r'"retryDelay":\s*"([0-9.]+)s"')
+"""Gemini says it in the body, as google.rpc.RetryInfo, and sends no header."""
+_FILTER_WORDS = (
+    "content_filter",
+    "content filter",
+    "content management policy",
+    "safety settings",
+    "moderation",
+)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return what an exception from LiteLLM, httpx, aiohttp or ourselves means."""
+    if isinstance(error, UnreadableAnswerError):
+        return error.failure
+    if not isinstance(error, Exception):
+        # A cancelled task, a generator that is closed, Ctrl-C: the caller left.
+        return Failure(FailureKind.CANCELLED)
+    chain = tuple(_causes(error))
+    status = _http_status(chain)
+    return Failure(_kind(chain, status), status, _retry_after_s(chain))
+
+
+def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
+    names = [type(one).__name__ for one in chain]
+    telling = next((TELLING[name] for name in names if name in TELLING), None)
+    if telling is not None:
+        return telling
+    if status is not None:
+        return _kind_of_refusal(chain[0]) if status == _BAD_REQUEST else kind_of_status(status)
+    # The deepest cause that is known: httpx says ConnectError of a connection that was reset.
+    cause = next((_CAUSES[name] for name in reversed(names) if name in _CAUSES), None)
+    if cause is not None:
+        return cause
+    if any(words in str(one) for one in chain for words in _UNREADABLE_WORDS):
+        return FailureKind.MALFORMED
+    claimed = next((found for one in chain if (found := _claimed_status(one)) is not None), None)
+    if claimed is not None and claimed >= 500:  # noqa: PLR2004 -- HTTP
+        return kind_of_status(claimed)
+    # A status under 500 that no HTTP answer carried is LiteLLM's word for an answer it could not read.
+    return FailureKind.MALFORMED if names[0] in BY_STATUS_OR_CAUSE else FailureKind.UNKNOWN
+
+
+def _kind_of_refusal(error: BaseException) -> FailureKind:
+    """Return what a 400 is about; LiteLLM recognises the words of some providers only."""
+    text = str(error).lower()
+    if any(words in text for words in _KEY_WORDS):
+        return FailureKind.UNAUTHORIZED
+    if any(words in text for words in _CONTEXT_WORDS):
+        return FailureKind.CONTEXT_OVERFLOW
+    if any(words in text for words in _FILTER_WORDS):
+        return FailureKind.CONTENT_FILTERED
+    return FailureKind.BAD_REQUEST
+
+
+def _http_status(chain: tuple[BaseException, ...]) -> int | None:
+    """Return the status that the provider really sent; LiteLLM turns a 503 into a 500 and more."""
+    for one in reversed(chain):
+        if type(one).__name__ in _ANSWERED:
+            found = getattr(getattr(one, "response", None), "status_code", None)
+            if isinstance(found, int) and found >= 400:  # noqa: PLR2004 -- HTTP
+                return found
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    # Of a stream that broke, LiteLLM's wrapper and the error in it name each other as their cause.
+    seen: list[BaseException] = []
+    while current is not None and len(seen) < _CAUSE_DEPTH_MAX:
+        yield current
+        seen.append(current)
+        behind = (current.__cause__, getattr(current, "original_exception", None), current.__context__)
+        current = next((one for one in behind if isinstance(one, BaseException) and one not in seen), None)
+
+
+def _claimed_status(error: BaseException) -> int | None:
+    try:
+        status = int(getattr(error, "status_code", None) or 0)
+    except (TypeError, ValueError):
+        return None
+    return status if 100 <= status < 600 else None  # noqa: PLR2004 -- HTTP
+
+
+def _retry_after_s(chain: tuple[BaseException, ...]) -> float | None:
+    for cause in chain:
+        response = getattr(cause, "response", None)
+        for headers in (getattr(cause, "litellm_response_headers", None), getattr(response, "headers", None)):
+            told = _told_s(headers) if headers is not None and hasattr(headers, "get") else None
+            if told is not None:
+                return told
+        if type(cause).__name__ in _ANSWERED and (found := _RETRY_DELAY.search(_body(response))):
+            return _seconds(found[1])
+    return None
+
+
+def _told_s(headers: Any) -> float | None:
+    """Return what headers ask to wait; OpenAI says it in milliseconds too, where whole seconds are rounded up."""
+    exact_ms, seconds = headers.get("retry-after-ms"), headers.get("retry-after")
+    exact = _seconds(str(exact_ms)) if exact_ms else None
+    if exact is not None:
+        return exact / 1000
+    return _seconds(str(seconds)) if seconds else None
+
+
+def _body(response: Any) -> str:
+    try:
+        return str(response.text)
+    except RuntimeError:  # httpx: a stream that nobody has read
+        return ""
+
+
+def _seconds(value: str) -> float | None:
+    seconds: float | None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _seconds_until(value)
+    # A provider that says "inf" would rest forever.
+    return max(0.0, seconds) if seconds is not None and math.isfinite(seconds) else None
+
+
+def _seconds_until(value: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    # A date without a zone ("-0000") is one in UTC.
+    known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (known - SystemClock().now()).total_seconds()

@@ -1,0 +1,48 @@
+"""An HTTP client for LiteLLM that sends a request once, and lets no broken stream pass for a whole one.
+
+LiteLLM's own client sends a request again when the connection breaks, without telling anyone: an
+attempt could be billed twice and would be booked once. Whether to try again is the walk's decision.
+"""
+
+from typing import Any
+
+from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+from openai import AsyncOpenAI
+
+from orchestrator.providers.litellm.body_limit import limit_body
+from orchestrator.providers.litellm.sse_check import checked
+
+_OPENAI_URL = "https://api.openai.com/v1"
+
+
+class SendOnceClient(AsyncHTTPHandler):
+    """LiteLLM's HTTP client without its hidden second send, a limit to what it reads, and checked streams."""
+
+    def __init__(self) -> None:
+        """Open nothing yet."""
+        super().__init__(event_hooks={"response": [limit_body]})
+        self._sdks: dict[tuple[str, str], AsyncOpenAI] = {}
+
+    def sdk(self, *, base_url: str | None, api_key: str) -> AsyncOpenAI:
+        """Return the openai SDK's client on the same connections, for providers that LiteLLM asks through it."""
+        place = (base_url or _OPENAI_URL, api_key)
+        if place not in self._sdks:
+            self._sdks[place] = AsyncOpenAI(
+                base_url=place[0], api_key=api_key, http_client=self.client, max_retries=0
+            )
+        return self._sdks[place]
+
+    async def post(self, *args: Any, **kwargs: Any) -> Any:
+        """Send, and check the events of a streamed response as LiteLLM reads them."""
+        response = await super().post(*args, **kwargs)
+        if kwargs.get("stream"):
+            lines = response.aiter_lines
+            response.aiter_lines = lambda: checked(lines())
+        return response
+
+    async def single_connection_post_request(self, *_: Any, **__: Any) -> Any:
+        """Raise the error that LiteLLM is about to answer with a second send.
+
+        LiteLLM calls this inside its `except`, so the error is the one being handled.
+        """
+        raise  # noqa: PLE0704 -- the error being handled by the caller

@@ -1,0 +1,219 @@
+"""What a provider answered, read from LiteLLM's objects and checked before it is believed.
+
+LiteLLM says `finish_reason="stop"` of cut, empty and HTML answers, and providers send HTTP 200
+with an error in it. So the shape is checked here: an answer has text or tool calls, or it is none.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.money import NanoUsd, nano_usd
+from orchestrator.core.provider_answer import Answer, UnreadableAnswerError
+from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta, Usage
+
+TOKENS_MAX = 1_000_000_000
+"""More than any context; a larger count is a mistake of the provider's."""
+
+
+def check_answered(response: Any) -> None:
+    """Check that LiteLLM returned anything at all.
+
+    For OpenAI it answers a 422 by leaving parameters out and asking again, and returns nothing after
+    the second 422.
+
+    Raises:
+        UnreadableAnswerError: it returned nothing, so the request itself was refused.
+    """
+    if response is None:
+        raise UnreadableAnswerError(Failure(FailureKind.BAD_REQUEST, 422))
+
+
+def read_answer(response: Any, *, reports_cost: bool) -> Answer:
+    """Return the answer in LiteLLM's response; its cost where the provider itself reports one.
+
+    Raises:
+        UnreadableAnswerError: no choice, an error inside, or neither text nor tool calls.
+    """
+    choices = getattr(response, "choices", None)
+    if not choices:
+        raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
+    message = getattr(choices[0], "message", None)
+    if message is None:
+        raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
+    finish_reason = str(getattr(choices[0], "finish_reason", None) or "stop")
+    answer = Answer(
+        text=_text(getattr(message, "content", None)),
+        tool_calls=tuple(
+            _tool_call(one, place) for place, one in enumerate(getattr(message, "tool_calls", None) or ())
+        ),
+        finish_reason=finish_reason,
+        usage=read_usage(getattr(response, "usage", None)),
+        reported_cost_nusd=read_cost(getattr(response, "usage", None)) if reports_cost else None,
+        upstream_id=_text(getattr(response, "id", None)) or None,
+    )
+    check_whole(answer)
+    return answer
+
+
+def check_whole(answer: Answer) -> None:
+    """Check that an answer says something.
+
+    Raises:
+        UnreadableAnswerError: it was filtered, or it is empty though nothing cut it short.
+    """
+    if answer.finish_reason == "content_filter" and not answer.text:
+        raise UnreadableAnswerError(Failure(FailureKind.CONTENT_FILTERED), answer)
+    if answer.finish_reason == "error":
+        raise UnreadableAnswerError(Failure(FailureKind.MALFORMED), answer)
+    if not answer.text.strip() and not answer.tool_calls and answer.finish_reason != "length":
+        raise UnreadableAnswerError(Failure(FailureKind.EMPTY), answer)
+
+
+def read_usage(usage: Any) -> Usage:
+    """Return the tokens a provider counted; an estimated, empty usage where it did not say."""
+    prompt_details = getattr(usage, "prompt_tokens_details", None)
+    completion_details = getattr(usage, "completion_tokens_details", None)
+    found = Usage(
+        input_tokens=_count(usage, "prompt_tokens"),
+        output_tokens=_count(usage, "completion_tokens"),
+        cached_input_tokens=_count(prompt_details, "cached_tokens"),
+        cache_write_tokens=_count(usage, "cache_creation_input_tokens"),
+        reasoning_tokens=_count(completion_details, "reasoning_tokens"),
+    )
+    counts = (
+        found.input_tokens,
+        found.output_tokens,
+        found.cached_input_tokens,
+        found.cache_write_tokens,
+        found.reasoning_tokens,
+    )
+    # LiteLLM writes zeros for a provider that said nothing, and a count may be nonsense, which no ledger can hold.
+    nothing = found.input_tokens + found.output_tokens <= 0
+    if usage is None or nothing or min(counts) < 0 or max(counts) > TOKENS_MAX:
+        return Usage(estimated=True)
+    return found
+
+
+def read_cost(usage: Any) -> NanoUsd | None:
+    """Return the cost that OpenRouter reports as `usage.cost` in dollars, None where it is not given.
+
+    Only for providers that report one: into other streams LiteLLM writes a cost of its own there.
+    """
+    cost = getattr(usage, "cost", None)
+    if isinstance(cost, bool) or not isinstance(cost, int | float | str):
+        return None
+    try:
+        return nano_usd(cost)
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class _GrowingCall:
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(slots=True)
+class StreamedAnswer:
+    """An answer that arrives in pieces."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    usage: Any = None
+    upstream_id: str | None = None
+    _calls: dict[int, _GrowingCall] = field(default_factory=dict)
+
+    def add(self, chunk: Any) -> Delta | None:
+        """Take one chunk in; return its piece of the reply, None when it has none.
+
+        Raises:
+            UnreadableAnswerError: the chunk says that the provider broke off with an error.
+        """
+        self.upstream_id = self.upstream_id or _text(getattr(chunk, "id", None)) or None
+        usage = getattr(chunk, "usage", None)
+        if usage is not None:
+            self.usage = usage
+        choices = getattr(chunk, "choices", None) or ()
+        if not choices:
+            return None
+        self.finish_reason = getattr(choices[0], "finish_reason", None) or self.finish_reason
+        if self.finish_reason == "error":
+            raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
+        delta = getattr(choices[0], "delta", None)
+        text = _text(getattr(delta, "content", None))
+        calls = tuple(self._grow(one) for one in getattr(delta, "tool_calls", None) or ())
+        self.text += text
+        return Delta(text, calls) if text or calls else None
+
+    @property
+    def has_content(self) -> bool:
+        """Return whether the reader has seen a piece of it."""
+        return bool(self.text or self._calls)
+
+    def whole(self, *, reports_cost: bool) -> Answer:
+        """Return the finished answer; its cost where the provider itself reports one.
+
+        Raises:
+            UnreadableAnswerError: the stream ended too early, or said nothing.
+        """
+        if self.finish_reason is None:
+            raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
+        answer = Answer(
+            text=self.text,
+            tool_calls=tuple(
+                ToolCall(one.id or f"call_{place}", one.name, one.arguments)
+                for place, one in self._calls.items()
+            ),
+            finish_reason=self.finish_reason,
+            usage=read_usage(self.usage),
+            reported_cost_nusd=read_cost(self.usage) if reports_cost else None,
+            upstream_id=self.upstream_id,
+        )
+        check_whole(answer)
+        return answer
+
+    def _grow(self, piece: Any) -> ToolCallDelta:
+        index = int(getattr(piece, "index", 0) or 0)
+        function = getattr(piece, "function", None)
+        growing = self._calls.setdefault(index, _GrowingCall())
+        call_id, name = getattr(piece, "id", None), getattr(function, "name", None)
+        arguments = _text(getattr(function, "arguments", None)) or None
+        # Some providers repeat the id with every piece; a reader would join the repetitions.
+        new_id = call_id if call_id and not growing.id else None
+        new_name = name if name and not growing.name else None
+        growing.id = growing.id or str(call_id or "")
+        growing.name = growing.name or str(name or "")
+        growing.arguments += str(arguments or "")
+        return ToolCallDelta(index, new_id, new_name, arguments)
+
+
+def _tool_call(call: Any, place: int) -> ToolCall:
+    function = getattr(call, "function", None)
+    arguments = getattr(function, "arguments", None)
+    return ToolCall(
+        id=str(getattr(call, "id", None) or f"call_{place}"),
+        name=str(getattr(function, "name", None) or ""),
+        arguments=_text(arguments) if isinstance(arguments, str) else "{}",
+    )
+
+
+def _count(holder: Any, name: str) -> int:
+    value = holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+    if isinstance(value, float) and not math.isfinite(value):
+        return 0
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
+
+
+def _text(value: Any) -> str:
+    """Return a provider's text as Unicode that can be written: half an emoji is no character."""
+    text = str(value or "")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -1,0 +1,143 @@
+"""Makes the ledger say what the providers charged: settles orphans, asks OpenRouter about assumed costs.
+
+Orphans are settled as the policy says, for their processes left nothing to ask with. An attempt
+that was booked at its bound or by our own count, and that OpenRouter gave an id, is looked up in
+OpenRouter's own record; the difference is booked as a correction, once.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.config.loader import Config
+from orchestrator.core.clock import Clock
+from orchestrator.core.money import NanoUsd
+from orchestrator.ledger.budgets import Limits
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.reconcile import (
+    Assumed,
+    OrphanPolicy,
+    Settled,
+    assumed_costs,
+    correct_cost,
+    find_orphans,
+    foresee,
+    settle_orphans,
+)
+from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.providers.account_api import Account, AccountError, Session, open_session
+
+_ASKED_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be reconciled, and how."""
+
+    older_than: timedelta
+    """Holds of processes on other machines are orphans from this age on."""
+    policy: OrphanPolicy
+    dry_run: bool = False
+    """Say what would be booked, and book nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """An assumed cost, and what its provider says."""
+
+    attempt: Assumed
+    cost_nusd: NanoUsd
+
+    @property
+    def delta_nusd(self) -> int:
+        """Return what was booked too little, or too much when negative."""
+        return self.cost_nusd - self.attempt.cost_nusd
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """An assumed cost that stays as it was booked, and why."""
+
+    attempt: Assumed
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What was booked, or would be."""
+
+    orphans: tuple[Settled, ...]
+    corrections: tuple[Corrected, ...]
+    unanswered: tuple[Unanswered, ...]
+
+
+def reconcile(config: Config, order: Order, *, clock: Clock, say: Callable[[str], None]) -> Reconciliation:
+    """Settle orphans and correct assumed costs; doing it again changes nothing.
+
+    Raises:
+        LedgerError: the ledger cannot be read or written; what was booked before stays booked.
+    """
+    reader = LedgerReader(Path(config.settings.ledger.path).expanduser())
+    if not reader.exists:
+        return Reconciliation((), (), ())
+    ledger = Ledger(config.settings.ledger, limits=Limits(config.settings.budgets), clock=clock)
+    try:
+        # An older file is brought up to date first.
+        ledger.check_writable()
+        say("looking for orphans")
+        orphans = _settle(reader, ledger, order, clock)
+        with reader:
+            assumed = [one for one in assumed_costs(reader, now=clock.now()) if _is_openrouters(one, config)]
+        say(f"asking about {len(assumed)} attempts")
+        corrections, unanswered = asyncio.run(_ask_all(assumed, config))
+        if not order.dry_run:
+            for one in corrections:
+                correct_cost(ledger, one.attempt, cost_nusd=one.cost_nusd, now=clock.now())
+    finally:
+        ledger.close()
+    return Reconciliation(orphans, tuple(corrections), tuple(unanswered))
+
+
+def _settle(reader: LedgerReader, ledger: Ledger, order: Order, clock: Clock) -> tuple[Settled, ...]:
+    with reader:
+        found = find_orphans(
+            reader, now=clock.now(), older_than=order.older_than, time_zone=ledger.limits.time_zone
+        )
+        if order.dry_run:
+            return foresee(reader, found, policy=order.policy)
+    return settle_orphans(ledger, found, policy=order.policy, now=clock.now())
+
+
+def _is_openrouters(attempt: Assumed, config: Config) -> bool:
+    provider = config.settings.providers.get(attempt.provider)
+    return provider is not None and provider.kind is ProviderKind.OPENROUTER
+
+
+async def _ask_all(attempts: Sequence[Assumed], config: Config) -> tuple[list[Corrected], list[Unanswered]]:
+    room = asyncio.Semaphore(_ASKED_AT_ONCE)
+    silent: dict[str, str] = {}
+    """Providers that do not answer, and why: they are not asked again in this run."""
+
+    async def ask(attempt: Assumed, session: Session) -> Corrected | Unanswered:
+        async with room:
+            if attempt.provider in silent:
+                return Unanswered(attempt, silent[attempt.provider])
+            provider = config.settings.providers[attempt.provider]
+            try:
+                cost = await Account(provider, session=session).charged(attempt.upstream_id)
+            except AccountError as error:
+                silent[attempt.provider] = f"{attempt.provider}: {error}"
+                return Unanswered(attempt, silent[attempt.provider])
+        if cost is None:
+            return Unanswered(attempt, f"{attempt.provider} has no record of it")
+        return Corrected(attempt, cost)
+
+    async with open_session() as session:
+        answers = await asyncio.gather(*(ask(one, session) for one in attempts))
+    return (
+        [one for one in answers if isinstance(one, Corrected)],
+        [one for one in answers if isinstance(one, Unanswered)],
+    )

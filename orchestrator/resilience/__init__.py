@@ -1,0 +1,1 @@
+"""What keeps a fault small: circuits, health, rate limits, retries, room for requests under way."""

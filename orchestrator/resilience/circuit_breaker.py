@@ -1,0 +1,138 @@
+"""One circuit breaker: whether requests pass to a deployment or a provider.
+
+A circuit is *closed* (requests pass), *open* (none does, for a few seconds), or *half-open*: one
+single probe passes, and how it ends closes or opens the circuit again. A request that nobody else
+can serve may be the probe of an open one, so that no outage outlives its cause by the whole wait.
+It looks at the latest outcomes within a sliding window. Everything runs on one event loop, so a
+check and its change are one step.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from orchestrator.core.settings import Seconds, Settings
+
+_REMEMBERED = 100
+_LATEST_MIN = 10
+"""Only the latest outcomes count, else a busy provider that dies needs as many failures as it had answers."""
+_PROBE_POLL_S = 0.25
+"""How soon to look again while a probe is under way."""
+
+
+class CircuitSettings(Settings):
+    """When a failing deployment or provider is left alone, and for how long."""
+
+    failures: PositiveInt = 3
+    """With fewer failures than this it stays closed; above 100 it never opens."""
+    failure_share: Annotated[float, Field(gt=0, le=1)] = 0.6
+    """This part of the latest outcomes must have failed: the last ten, or twice `failures` where that is more."""
+    window_s: Seconds = 30.0
+    """Outcomes longer ago than this do not count."""
+    open_s: Seconds = 5.0
+    """How long it stays open before one probe may pass; doubled after each failed probe."""
+    max_open_s: Seconds = 30.0
+    """It never stays open for longer than this at a time."""
+    alone_open_s: Seconds = 1.0
+    """For a request that nobody else can serve it stays open no longer than this; then one probe may pass."""
+
+
+class CircuitState(StrEnum):
+    """Whether requests pass."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    at_s: float
+    """Monotonic seconds."""
+    failed_by: str | None
+    """The deployment that failed; None was a healthy answer."""
+
+
+class Circuit:
+    """The breaker of one deployment or one provider."""
+
+    def __init__(self, *, failing_min: int = 1) -> None:
+        """Start closed. An uncertain failure opens it once `failing_min` deployments have their share of failures."""
+        self._failing_min = failing_min
+        self._outcomes: deque[_Outcome] = deque(maxlen=_REMEMBERED)
+        self._opened_at_s: float | None = None
+        self._open_s = 0.0
+        self._probing = False
+        self._early = False
+        """The probe passed before the circuit was half-open."""
+        self._early_failed_at_s = -math.inf
+
+    def state(self, now_s: float) -> CircuitState:
+        """Return whether requests pass now."""
+        if self._opened_at_s is None:
+            return CircuitState.CLOSED
+        return CircuitState.HALF_OPEN if now_s - self._opened_at_s >= self._open_s else CircuitState.OPEN
+
+    def ready_in_s(self, now_s: float, *, within_s: float = math.inf) -> float:
+        """Return how long to wait until a request may pass, 0 when it may now.
+
+        With `within_s` it may pass early: so long after the circuit opened, or after the last such probe failed.
+        """
+        if self._opened_at_s is None:
+            return 0.0
+        half_open_at_s = self._opened_at_s + self._open_s
+        early_at_s = max(self._opened_at_s, self._early_failed_at_s) + within_s
+        left_s = max(0.0, min(half_open_at_s, early_at_s) - now_s)
+        return left_s or (_PROBE_POLL_S if self._probing else 0.0)
+
+    def enter(self, now_s: float) -> bool:
+        """Let a request pass that `ready_in_s` has allowed; return whether it is the probe."""
+        if self._opened_at_s is None:
+            return False
+        self._probing = True
+        self._early = self.state(now_s) is CircuitState.OPEN
+        return True
+
+    def leave(self) -> None:
+        """Take the probe back: it was not sent, or says nothing about health."""
+        self._probing = False
+
+    def heal(self, now_s: float) -> bool:
+        """Count a healthy answer; one closes an open circuit and forgets its failures, and then this is true."""
+        closes = self._opened_at_s is not None
+        if closes:
+            self._opened_at_s = None
+            self._probing = False
+            self._outcomes.clear()
+        self._outcomes.append(_Outcome(now_s, None))
+        return closes
+
+    def fail(
+        self, now_s: float, settings: CircuitSettings, *, by: str, certain: bool = True, probe: bool = False
+    ) -> None:
+        """Count a failure of deployment `by`; `certain` is one that no other deployment need confirm."""
+        if self._opened_at_s is not None:
+            # A failure that was under way when it opened does not prolong it.
+            if probe:
+                self._probing = False
+                if self._early:
+                    # Others may have another deployment to probe it with, at the time that is theirs.
+                    self._early_failed_at_s = now_s
+                    return
+                self._opened_at_s = now_s
+                self._open_s = min(self._open_s * 2, settings.max_open_s)
+            return
+        self._outcomes.append(_Outcome(now_s, by))
+        recent = [one.failed_by for one in self._outcomes if one.at_s >= now_s - settings.window_s]
+        latest = recent[-max(_LATEST_MIN, 2 * settings.failures) :]
+        failed = [one for one in latest if one is not None]
+        witnesses = 1 if certain else self._failing_min
+        needed = max(witnesses * settings.failures, settings.failure_share * len(latest))
+        if len(failed) >= needed and len(set(failed)) >= witnesses:
+            self._opened_at_s = now_s
+            self._open_s = settings.open_s
+            self._outcomes.clear()

@@ -1,0 +1,239 @@
+"""How many requests are under way at once, and who goes next when all places are taken.
+
+A place is free again when its request has ended, a stream when it has been read. Whoever finds none waits in
+a queue of its tenant, and a free place goes
+
+    1. to the tenant with the fewest places, of several to the one that was served longest ago,
+    2. there to requests somebody waits for, before those of a `background` profile,
+    3. among these to the one that came first.
+
+So another tenant's chat goes next, however long the queue of a tenant with a batch of thousands is. Background requests never have all places: what nobody waits for can take minutes, and a chat that finds
+every place taken by such requests would wait for minutes too.
+
+Everything here runs on one event loop, so a check and its change are one step.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from pydantic import PositiveInt
+
+from orchestrator.core.clock import Clock
+from orchestrator.core.errors import OverloadedError
+from orchestrator.core.fork_hooks import forget_in_child
+from orchestrator.core.settings import Settings, Share
+
+_ENOUGH_SAMPLES = 20
+_NEWEST_COUNTS = 0.1
+"""How much the newest duration counts in the mean."""
+_UNKNOWN_RETRY_AFTER_S = 1.0
+
+
+class OverloadSettings(Settings):
+    """How much may be under way and waiting in this process; beyond it requests are refused."""
+
+    in_flight: PositiveInt = 200
+    """Requests under way at once. One core serves about 200 short ones a second."""
+    background_share: Share = 0.8
+    """The part of in_flight that requests of background profiles may have at most."""
+    queue_per_tenant: int = 500
+    """Requests of one tenant that may wait for a place; 0 refuses instead of waiting."""
+    queue: int = 2000
+    """Requests of all tenants together that may wait for a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is under way and what waits, now."""
+
+    in_flight: int
+    waiting: int
+
+
+_Waiters = OrderedDict["asyncio.Future[None]", None]
+"""In the order of their coming; an ordered dictionary, because one may leave from the middle."""
+
+
+@dataclass(slots=True)
+class _Tenant:
+    in_flight: int = 0
+    served: int = 0
+    """The number of the turn in which it was served last."""
+    interactive: _Waiters = field(default_factory=OrderedDict)
+    background: _Waiters = field(default_factory=OrderedDict)
+
+    @property
+    def waiting(self) -> int:
+        return len(self.interactive) + len(self.background)
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.in_flight and not self.waiting
+
+
+class Admission:
+    """The places of one process, shared by all its tenants."""
+
+    def __init__(self, settings: OverloadSettings, *, clock: Clock) -> None:
+        """Start with every place free."""
+        self._settings = settings
+        self._clock = clock
+        self._tenants: dict[str, _Tenant] = {}
+        self._in_flight = 0
+        self._in_background = 0
+        self._waiting = 0
+        self._turn = 0
+        self._samples = 0
+        self._mean_s = 0.0
+        """How long a request has its place, on average of late."""
+        forget_in_child(self)
+
+    @property
+    def load(self) -> Load:
+        """Return how many requests are under way, and how many wait."""
+        return Load(self._in_flight, self._waiting)
+
+    def begin_anew(self) -> None:
+        """Free every place, in a forked child: whoever has one is in its parent."""
+        self._tenants = {}
+        self._in_flight = self._in_background = self._waiting = 0
+
+    def adopt(self, settings: OverloadSettings) -> None:
+        """Use changed settings from the next free place on; nobody is thrown out."""
+        self._settings = settings
+
+    @asynccontextmanager
+    async def place(self, tenant: str, *, background: bool, left_s: float) -> AsyncIterator[None]:
+        """Have a place while the block runs; wait for it where none is free.
+
+        A caller that is cancelled while it waits has left the queue at once.
+
+        Raises:
+            OverloadedError: the queue is full, or could not come to this request within `left_s`.
+        """
+        await self._enter(tenant, background=background, left_s=left_s)
+        entered_s = self._clock.monotonic_s()
+        try:
+            yield
+        finally:
+            self._learn(self._clock.monotonic_s() - entered_s)
+            self._leave(tenant, background=background)
+
+    async def _enter(self, tenant: str, *, background: bool, left_s: float) -> None:
+        if self._has_room(background=background):
+            self._take(tenant, background=background)
+            return
+        self._refuse_if_hopeless(tenant, background=background, left_s=left_s)
+        mine = self._tenants.setdefault(tenant, _Tenant())
+        queue = mine.background if background else mine.interactive
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue[turn] = None
+        self._waiting += 1
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                # The place came in the same moment: it goes to the next.
+                self._leave(tenant, background=background)
+            elif turn in queue:
+                del queue[turn]
+                self._waiting -= 1
+                self._forget_if_idle(tenant)
+            raise
+
+    def _has_room(self, *, background: bool) -> bool:
+        """Return whether a place is free for this kind of request; then nobody of that kind waits."""
+        if self._in_flight >= self._settings.in_flight:
+            return False
+        return not background or self._in_background < self._background_places
+
+    @property
+    def _background_places(self) -> int:
+        places = self._settings.in_flight
+        share = int(places * self._settings.background_share)
+        # At least one, or none of them would ever run; and never all, where there is more than one.
+        return max(1, min(share, places - 1))
+
+    def _take(self, tenant: str, *, background: bool) -> None:
+        mine = self._tenants.setdefault(tenant, _Tenant())
+        self._turn += 1
+        mine.served = self._turn
+        mine.in_flight += 1
+        self._in_flight += 1
+        self._in_background += background
+
+    def _leave(self, tenant: str, *, background: bool) -> None:
+        self._tenants[tenant].in_flight -= 1
+        self._in_flight -= 1
+        self._in_background -= background
+        self._hand_over()
+        self._forget_if_idle(tenant)
+
+    def _hand_over(self) -> None:
+        """Give what is free to those whose turn it is; one place wakes one waiter."""
+        while self._waiting and (chosen := self._next_tenant()) is not None:
+            name, mine = chosen
+            background = not mine.interactive
+            queue = mine.background if background else mine.interactive
+            turn, _ = queue.popitem(last=False)
+            self._waiting -= 1
+            if not turn.cancelled():
+                # Taken on behalf of the waiter, which has not run yet: nobody may come in between.
+                self._take(name, background=background)
+                turn.set_result(None)
+
+    def _next_tenant(self) -> tuple[str, _Tenant] | None:
+        candidates = self._that_may_go()
+        return min(candidates, key=lambda one: (one[1].in_flight, one[1].served), default=None)
+
+    def _that_may_go(self) -> Iterator[tuple[str, _Tenant]]:
+        interactive, background = self._has_room(background=False), self._has_room(background=True)
+        for name, mine in self._tenants.items():
+            if (interactive and mine.interactive) or (
+                background and mine.background and not mine.interactive
+            ):
+                yield name, mine
+
+    def _forget_if_idle(self, tenant: str) -> None:
+        # Tenants come and go for months.
+        mine = self._tenants.get(tenant)
+        if mine is not None and mine.is_idle:
+            del self._tenants[tenant]
+
+    def _refuse_if_hopeless(self, tenant: str, *, background: bool, left_s: float) -> None:
+        settings = self._settings
+        mine = self._tenants.get(tenant, _Tenant())
+        if self._waiting >= settings.queue:
+            raise self._refusal(f"{self._waiting} requests wait already")
+        if mine.waiting >= settings.queue_per_tenant:
+            raise self._refusal(f"{mine.waiting} requests of tenant '{tenant}' wait already")
+        ahead = len(mine.interactive) + (len(mine.background) if background else 0)
+        places = self._background_places if background else settings.in_flight
+        least_s = self._least_wait_s(ahead, places=places)
+        if least_s >= left_s:
+            raise self._refusal(
+                f"a place would be free in {least_s:.1f} s at best, and the deadline is in {left_s:.1f} s"
+            )
+
+    def _least_wait_s(self, ahead: int, *, places: int) -> float:
+        """Return how long the wait for a place is even if every place that gets free goes to this tenant."""
+        if self._samples < _ENOUGH_SAMPLES:
+            return 0.0
+        return (ahead + 1) * self._mean_s / places
+
+    def _refusal(self, why: str) -> OverloadedError:
+        places = self._settings.in_flight
+        drained_s = (self._waiting + 1) * self._mean_s / places
+        return OverloadedError(
+            f"too much at once: {self._in_flight} requests are under way and {why}",
+            waiting=self._waiting,
+            retry_after_s=drained_s if self._samples >= _ENOUGH_SAMPLES else _UNKNOWN_RETRY_AFTER_S,
+        )
+
+    def _learn(self, duration_s: float) -> None:
+        self._samples += 1
+        weight = max(_NEWEST_COUNTS, 1 / self._samples)
+        self._mean_s += weight * (duration_s - self._mean_s)

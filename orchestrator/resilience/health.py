@@ -1,0 +1,221 @@
+"""Recent outcomes of each deployment and provider: circuits, availability and latency.
+
+A deployment has a circuit, and so has its provider: when the provider itself is down, a plan goes
+around all of its deployments instead of asking each. Which failure speaks against whom is said by
+`core.failures`. A request that may pass gets a `Pass` and reports back with it, once.
+"""
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.core.clock import Clock
+from orchestrator.core.failures import Blame
+from orchestrator.core.fork_hooks import forget_in_child
+from orchestrator.resilience.circuit_breaker import Circuit, CircuitSettings, CircuitState
+
+_REMEMBERED_OUTCOMES = 256
+_REMEMBERED_LATENCIES = 32
+_SHUT_FIRST = (CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED)
+_FAILING_DEPLOYMENTS = 2
+"""A failure that may be the deployment's or the provider's is the provider's once so many have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Leave to send one request, and whether it is a circuit's single probe."""
+
+    deployment: str
+    provider: str
+    probes_deployment: bool
+    probes_provider: bool
+
+    @property
+    def probes(self) -> bool:
+        """Return whether it is anybody's single probe."""
+        return self.probes_deployment or self.probes_provider
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSnapshot:
+    """What is known of one deployment now."""
+
+    circuit: CircuitState
+    samples: int
+    """Outcomes within the window."""
+    availability: float | None
+    """The part that was healthy; None without any sample."""
+    median_latency_s: float | None
+    """Of the last healthy ones; None without any."""
+
+
+@dataclass(slots=True)
+class _Record:
+    provider: str
+    circuit: Circuit = field(default_factory=Circuit)
+    outcomes: "deque[tuple[float, bool]]" = field(default_factory=lambda: deque(maxlen=_REMEMBERED_OUTCOMES))
+    """(monotonic seconds, healthy), oldest first."""
+    latencies_s: "deque[float]" = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LATENCIES))
+    """Of the last healthy ones."""
+
+
+@dataclass(slots=True)
+class _ProviderRecord:
+    circuit: Circuit = field(default_factory=lambda: Circuit(failing_min=_FAILING_DEPLOYMENTS))
+    heard_at_s: float | None = None
+    """When it last told anything of its health, good or bad."""
+    has_worked: bool = False
+
+
+class Health:
+    """The health of all deployments and providers of this process."""
+
+    def __init__(self, settings: CircuitSettings, *, clock: Clock) -> None:
+        """Start with every circuit closed."""
+        self._settings = settings
+        self._clock = clock
+        self._records: dict[str, _Record] = {}
+        self._providers: dict[str, _ProviderRecord] = {}
+        forget_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Take every probe back, in a forked child: it is its parent's, and never reports back here."""
+        for record in self._records.values():
+            record.circuit.leave()
+        for host in self._providers.values():
+            host.circuit.leave()
+
+    def adopt(self, settings: CircuitSettings) -> None:
+        """Use changed settings from now on; what was seen stays."""
+        self._settings = settings
+
+    def ready_in_s(self, deployment: str, *, provider: str, alone: bool = False) -> float:
+        """Return how long to wait until a request may pass both circuits, 0 when it may now.
+
+        `alone` is a request that nobody else can serve: it may probe early.
+        """
+        now_s, circuits = self._clock.monotonic_s(), self._circuits(deployment, provider)
+        within_s = self._settings.alone_open_s if alone else math.inf
+        return max((one.ready_in_s(now_s, within_s=within_s) for one in circuits), default=0.0)
+
+    def admit(self, deployment: str, *, provider: str, alone: bool = False) -> Pass | None:
+        """Return leave to send now, None while a circuit is open or its single probe is under way.
+
+        Who has a pass must report back with `succeed`, `fail` or `withdraw`.
+        """
+        if self.ready_in_s(deployment, provider=provider, alone=alone) > 0:
+            return None
+        now_s = self._clock.monotonic_s()
+        record, host = self._records.get(deployment), self._providers.get(provider)
+        return Pass(
+            deployment,
+            provider,
+            probes_deployment=record is not None and record.circuit.enter(now_s),
+            probes_provider=host is not None and host.circuit.enter(now_s),
+        )
+
+    def withdraw(self, leave: Pass) -> None:
+        """Take back a pass whose request was not sent or says nothing about health."""
+        if leave.probes_deployment:
+            self._records[leave.deployment].circuit.leave()
+        if leave.probes_provider:
+            self._providers[leave.provider].circuit.leave()
+
+    def succeed(self, leave: Pass, *, latency_s: float) -> None:
+        """Remember a healthy answer; it closes both circuits."""
+        now_s = self._clock.monotonic_s()
+        record = self._records.setdefault(leave.deployment, _Record(leave.provider))
+        if record.circuit.heal(now_s):
+            # The outage is over; held against its availability it would keep it out for minutes more.
+            record.outcomes.clear()
+        record.outcomes.append((now_s, True))
+        record.latencies_s.append(latency_s)
+        host = self._providers.setdefault(leave.provider, _ProviderRecord())
+        host.heard_at_s, host.has_worked = now_s, True
+        host.circuit.heal(now_s)
+
+    def fail(self, leave: Pass, *, blame: Blame) -> None:
+        """Remember a failure, against those whom `blame` names."""
+        if blame is Blame.NOBODY:
+            self.withdraw(leave)
+            return
+        now_s, by = self._clock.monotonic_s(), leave.deployment
+        record = self._records.setdefault(by, _Record(leave.provider))
+        record.outcomes.append((now_s, False))
+        record.circuit.fail(now_s, self._settings, by=by, probe=leave.probes_deployment)
+        host = self._providers.setdefault(leave.provider, _ProviderRecord())
+        host.heard_at_s = now_s
+        if blame is not Blame.DEPLOYMENT:
+            certain = blame is Blame.PROVIDER
+            host.circuit.fail(now_s, self._settings, by=by, certain=certain, probe=leave.probes_provider)
+        elif leave.probes_provider:
+            # It answered, if only to refuse this model: the probe's place goes to the next.
+            host.circuit.leave()
+
+    def observe(self, provider: str, *, healthy: bool) -> None:
+        """Remember what a free look at a provider told; it opens a circuit, and never closes one."""
+        now_s = self._clock.monotonic_s()
+        host = self._providers.setdefault(provider, _ProviderRecord())
+        if not healthy:
+            # It stays quiet, so that it is soon looked at again.
+            host.circuit.fail(now_s, self._settings, by=provider)
+            return
+        host.heard_at_s = now_s
+        if host.circuit.state(now_s) is CircuitState.CLOSED:
+            host.circuit.heal(now_s)
+
+    def has_worked(self, provider: str) -> bool:
+        """Return whether the provider ever gave this process a healthy answer."""
+        host = self._providers.get(provider)
+        return host is not None and host.has_worked
+
+    def quiet_s(self, provider: str) -> float | None:
+        """Return how long ago the provider last told of its health, None when it never did."""
+        host = self._providers.get(provider)
+        return (
+            None if host is None or host.heard_at_s is None else self._clock.monotonic_s() - host.heard_at_s
+        )
+
+    def snapshot(self, deployment: str, *, window_s: float) -> HealthSnapshot:
+        """Return what the last `window_s` seconds say of a deployment, its provider's circuit apart."""
+        record = self._records.get(deployment)
+        if record is None:
+            return HealthSnapshot(CircuitState.CLOSED, 0, None, None)
+        now_s = self._clock.monotonic_s()
+        recent = [healthy for at_s, healthy in record.outcomes if at_s >= now_s - window_s]
+        return HealthSnapshot(
+            circuit=record.circuit.state(now_s),
+            samples=len(recent),
+            availability=sum(recent) / len(recent) if recent else None,
+            median_latency_s=statistics.median(record.latencies_s) if record.latencies_s else None,
+        )
+
+    def is_closed(self, deployment: str, *, provider: str) -> bool:
+        """Return whether both circuits of a deployment are closed."""
+        now_s = self._clock.monotonic_s()
+        return all(one.state(now_s) is CircuitState.CLOSED for one in self._circuits(deployment, provider))
+
+    def provider_circuit(self, provider: str) -> CircuitState:
+        """Return the state of a provider's circuit."""
+        host = self._providers.get(provider)
+        return CircuitState.CLOSED if host is None else host.circuit.state(self._clock.monotonic_s())
+
+    def circuits(self) -> Mapping[str, CircuitState]:
+        """Return whether requests pass to each deployment that was asked: its own circuit or its provider's."""
+        now_s = self._clock.monotonic_s()
+        found = {}
+        for name, record in self._records.items():
+            states = {record.circuit.state(now_s), self.provider_circuit(record.provider)}
+            found[name] = next(state for state in _SHUT_FIRST if state in states)
+        return found
+
+    def provider_circuits(self) -> Mapping[str, CircuitState]:
+        """Return the state of every provider's circuit that has seen a request or a check."""
+        now_s = self._clock.monotonic_s()
+        return {name: host.circuit.state(now_s) for name, host in self._providers.items()}
+
+    def _circuits(self, deployment: str, provider: str) -> tuple[Circuit, ...]:
+        holders = (self._records.get(deployment), self._providers.get(provider))
+        return tuple(one.circuit for one in holders if one is not None)

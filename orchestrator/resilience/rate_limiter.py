@@ -1,0 +1,109 @@
+"""Requests and tokens a provider takes a minute: every send has its moment, in the order of asking.
+
+A sliding window of sixty seconds for each provider, kept by this process. A request books the
+earliest moment that no minute around it forbids and no earlier booking has, so it knows at once how
+long it would wait: who waits is first come, first served, and who will not wait cancels. A provider
+that sent a Retry-After rests until it is over.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from orchestrator.core.clock import Clock
+
+WINDOW_S = 60.0
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One request's moment at one provider."""
+
+    provider: str
+    at_s: float
+    """When it may be sent, in monotonic seconds."""
+    tokens: int
+    counts: bool = True
+    """Whether it is still in the window, or ahead of it."""
+
+
+@dataclass(slots=True)
+class _Taken:
+    slots: "deque[Slot]" = field(default_factory=deque)
+    """By their moments; those in the future are of requests that wait."""
+    tokens: int = 0
+    rests_until_s: float = 0.0
+
+
+class RateLimits:
+    """What each provider has taken in the last minute, and will take next."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        """Start with nothing taken."""
+        self._clock = clock
+        self._taken: dict[str, _Taken] = {}
+
+    def book(self, provider: str, *, tokens: int, requests_per_min: int, tokens_per_min: int) -> Slot:
+        """Return the earliest moment for one request of `tokens`; `cancel` it when it is not sent.
+
+        A request larger than a whole minute's tokens gets the moment when the window is empty.
+        """
+        taken = self._taken.setdefault(provider, _Taken())
+        now_s = self._clock.monotonic_s()
+        while taken.slots and taken.slots[0].at_s <= now_s - WINDOW_S:
+            taken.tokens -= _over(taken.slots.popleft())
+        last_s = taken.slots[-1].at_s if taken.slots else now_s
+        free_s = _free_at_s(taken, tokens, requests_per_min, tokens_per_min)
+        slot = Slot(provider, max(now_s, last_s, taken.rests_until_s, free_s), tokens)
+        taken.slots.append(slot)
+        taken.tokens += tokens
+        return slot
+
+    def wait_s(self, slot: Slot) -> float:
+        """Return how long it is until a slot's moment, 0 when it has come."""
+        return max(0.0, slot.at_s - self._clock.monotonic_s())
+
+    def cancel(self, slot: Slot) -> None:
+        """Give a moment back: the request is not sent."""
+        if not slot.counts:
+            return
+        taken = self._taken[slot.provider]
+        taken.tokens -= _over(slot)
+        if taken.slots[-1] is slot:
+            taken.slots.pop()
+        else:
+            taken.slots.remove(slot)
+
+    def settle(self, slot: Slot, *, tokens: int) -> None:
+        """Count what a request really took, which is less than what was booked at the most."""
+        if slot.counts:
+            self._taken[slot.provider].tokens += tokens - slot.tokens
+            slot.tokens = tokens
+
+    def rests_s(self, name: str) -> float:
+        """Return how many seconds `name` still rests, 0 when it does not."""
+        taken = self._taken.get(name)
+        return 0.0 if taken is None else max(0.0, taken.rests_until_s - self._clock.monotonic_s())
+
+    def rest(self, name: str, *, duration_s: float) -> None:
+        """Send nothing to a provider or deployment for `duration_s` seconds, because it said so."""
+        taken = self._taken.setdefault(name, _Taken())
+        taken.rests_until_s = max(taken.rests_until_s, self._clock.monotonic_s() + duration_s)
+
+
+def _over(slot: Slot) -> int:
+    """Take a slot out of the window and return the tokens it leaves free."""
+    slot.counts = False
+    return slot.tokens
+
+
+def _free_at_s(taken: _Taken, tokens: int, requests_per_min: int, tokens_per_min: int) -> float:
+    """Return when enough of what is booked has left the window."""
+    too_many = len(taken.slots) - requests_per_min + 1
+    excess = taken.tokens + tokens - tokens_per_min
+    free_s = 0.0
+    for place, slot in enumerate(taken.slots):
+        if place >= too_many and excess <= 0:
+            break
+        excess -= slot.tokens
+        free_s = slot.at_s + WINDOW_S
+    return free_s

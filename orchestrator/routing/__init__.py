@@ -1,0 +1,1 @@
+"""Whom a request is put to, and what that may cost."""

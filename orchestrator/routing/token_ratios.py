@@ -1,0 +1,43 @@
+"""What every model was seen to count, learnt from the ledger at the start and from each answer after it."""
+
+from collections.abc import Callable, Iterable
+
+from orchestrator.core.prompt_size import Script
+from orchestrator.ledger.records import TokenSample
+from orchestrator.routing.token_calibration import Seen
+
+
+class TokenCounts:
+    """What models counted; used on one event loop."""
+
+    def __init__(self, samples: Callable[[], Iterable[TokenSample]]) -> None:
+        """Remember where to look; `samples` is called with the first question."""
+        self._samples = samples
+        self._seen: dict[tuple[str, Script], Seen] | None = None
+
+    def of(self, script: Script) -> dict[str, Seen]:
+        """Return what each model counted in prompts of a script, by model.
+
+        Raises:
+            LedgerError: the ledger is there and cannot be read.
+        """
+        return {model: seen for (model, one), seen in self._known().items() if one is script}
+
+    def learn(self, model: str, script: Script, *, expected_tokens: int, counted_tokens: int) -> None:
+        """Take in what a model counted where `expected_tokens` were expected, uncorrected."""
+        known = self._known()
+        known[model, script] = known.get((model, script), Seen()).with_one(
+            expected_tokens=expected_tokens, counted_tokens=counted_tokens
+        )
+
+    def _known(self) -> dict[tuple[str, Script], Seen]:
+        if self._seen is None:
+            self._seen = {}
+            for sample in self._samples():
+                self.learn(
+                    sample.model,
+                    sample.script,
+                    expected_tokens=sample.expected_tokens,
+                    counted_tokens=sample.counted_tokens,
+                )
+        return self._seen

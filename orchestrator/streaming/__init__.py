@@ -1,0 +1,1 @@
+"""A reply that arrives in pieces, over all attempts."""

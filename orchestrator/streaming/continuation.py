@@ -1,0 +1,106 @@
+"""An answer that broke off is asked for again: in which words, and what that may cost.
+
+The conversation that is sent ends with a turn of the user and not with the begun answer: models
+that refuse a prefilled turn of theirs take it too. Its anchor, the last words that were delivered,
+shows where the next answer is to begin (`orchestrator.streaming.splice`).
+"""
+
+import re
+from dataclasses import replace
+from datetime import date
+
+from orchestrator.catalog.catalog import Deployment
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.plan import Candidate
+from orchestrator.core.request import ChatRequest
+from orchestrator.routing.estimate import estimate, measure
+
+_ANCHOR_WORDS = 8
+_ANCHOR_CHARS = 40
+_ANCHOR_CHARS_MAX = 400
+_VIETNAMESE = re.compile(
+    r"[ăâđêôơưàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ]", re.IGNORECASE
+)
+_VIETNAMESE_LETTERS_MIN = 3
+
+_ASKED_IN_VIETNAMESE = """\
+Câu trả lời trên bị ngắt giữa chừng. Hãy viết tiếp cho đến hết.
+Bắt đầu bằng đúng những chữ cuối cùng sau đây, rồi viết tiếp ngay sau đó:
+
+{anchor}
+
+Không chào hỏi, không bình luận, không viết lại từ đầu."""
+_ASKED_IN_ENGLISH = """\
+Your answer above broke off in the middle. Go on with it to its end.
+Begin with exactly these last words of it, then write on right behind them:
+
+{anchor}
+
+Do not greet, do not comment, do not start again."""
+
+
+def anchor_of(delivered: str) -> str:
+    """Return the end of a text by which its continuation is recognised, found nowhere else in it if possible."""
+    text = delivered.rstrip()
+    words = [found.start() for found in re.finditer(r"\S+", text)]
+    count = _ANCHOR_WORDS
+    while True:
+        start = words[-count] if count < len(words) else 0
+        if len(text) - start > _ANCHOR_CHARS_MAX:
+            # A script without spaces, or a text that repeats itself over and over.
+            return delivered[
+                -min(len(delivered), _ANCHOR_CHARS_MAX if count > _ANCHOR_WORDS else _ANCHOR_CHARS) :
+            ]
+        if start == 0 or text.find(text[start:]) == start:
+            return delivered[start:]
+        count *= 2
+
+
+def going_on(request: ChatRequest, delivered: str) -> ChatRequest:
+    """Return the request that asks for the rest of an answer of which `delivered` has been read."""
+    asked = _ASKED_IN_VIETNAMESE if _is_vietnamese(delivered, request) else _ASKED_IN_ENGLISH
+    more = (
+        {"role": "assistant", "content": delivered},
+        {"role": "user", "content": asked.format(anchor=anchor_of(delivered).strip())},
+    )
+    return replace(request, messages=(*request.messages, *more))
+
+
+def fitted(
+    candidate: Candidate,
+    request: ChatRequest,
+    *,
+    deployment: Deployment,
+    today: date,
+    ceiling_nusd: NanoUsd | None,
+) -> Candidate | str:
+    """Return a candidate with the bounds of another request, or the reason why it cannot serve that."""
+    size = measure(request)
+    needed = size.input_expected_tokens + candidate.max_tokens
+    if needed > deployment.model.context_tokens:
+        return (
+            f"going on needs about {needed:,} tokens, its context holds {deployment.model.context_tokens:,}"
+        )
+    found = estimate(
+        size,
+        model=deployment.model,
+        price=deployment.price.on(today),
+        max_tokens=candidate.max_tokens,
+        ceiling_nusd=ceiling_nusd,
+    )
+    if found is None:
+        return "going on would cost more than is left of what one request may"
+    return replace(
+        candidate,
+        max_tokens=found.max_tokens,
+        expected_nusd=found.expected_nusd,
+        bound_nusd=found.bound_nusd,
+        input_expected_tokens=size.input_expected_tokens,
+        input_bound_tokens=size.input_bound_tokens,
+    )
+
+
+def _is_vietnamese(delivered: str, request: ChatRequest) -> bool:
+    asked = [message.get("content") for message in request.messages if message.get("role") == "user"]
+    text = " ".join([delivered, *(one for one in asked if isinstance(one, str))])
+    return len(_VIETNAMESE.findall(text)) >= _VIETNAMESE_LETTERS_MIN

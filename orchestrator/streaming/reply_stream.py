@@ -1,0 +1,167 @@
+"""A reply that arrives in pieces, for synchronous and asynchronous readers alike.
+
+The pieces come from the background loop without waiting for the reader, so that a slow reader
+never makes a provider's connection stall. Whoever stops reading, by `break`, `close`, an error or
+by dropping the stream, ends the call, and what it cost is booked.
+"""
+
+import asyncio
+import threading
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from orchestrator.core.background_loop import BackgroundLoop, Job
+from orchestrator.core.reply import ChatReply, Delta
+
+_SETTLE_TIMEOUT_S = 5.0
+
+
+class _Pieces:
+    """What has arrived and was not read yet; filled by one thread, read by another."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Delta] = deque()
+        self.ended = False
+        self.changed = threading.Condition()
+        self._wake: Callable[[], None] | None = None
+
+    def add(self, delta: Delta) -> None:
+        with self.changed:
+            self.waiting.append(delta)
+            self._notify()
+
+    def end(self, _: object = None) -> None:
+        with self.changed:
+            self.ended = True
+            self._notify()
+
+    def wake_with(self, wake: Callable[[], None] | None) -> None:
+        with self.changed:
+            self._wake = wake
+            if wake is not None and (self.waiting or self.ended):
+                wake()
+
+    def _notify(self) -> None:
+        self.changed.notify_all()
+        if self._wake is not None:
+            self._wake()
+
+
+class Reader:
+    """Whoever reads a stream, and whether anything has reached him."""
+
+    def __init__(self, take: Callable[[Delta], None]) -> None:
+        """Hand pieces to `take`; nothing has been yet."""
+        self.has_read = False
+        self._take = take
+
+    def __call__(self, delta: Delta) -> None:
+        """Hand over a piece."""
+        self.has_read = True
+        self._take(delta)
+
+
+class ReplyStream:
+    """Iterate over it, with `for` or `async for`, for the pieces; `reply` is the whole in the end."""
+
+    def __init__(
+        self, loop: BackgroundLoop, start: Callable[[Callable[[Delta], None]], Coroutine[Any, Any, ChatReply]]
+    ) -> None:
+        """Start the call; `start` takes what is to be done with each piece."""
+        self._pieces = _Pieces()
+        self._job: Job[ChatReply] = loop.submit(start(self._pieces.add))
+        self._job.future.add_done_callback(self._pieces.end)
+        # The job must not refer to this object, or a dropped stream would never be collected.
+        self._finalizer = weakref.finalize(self, _cancel, self._job)
+
+    @property
+    def reply(self) -> ChatReply:
+        """Return the whole reply, with usage, cost and attempts.
+
+        Raises:
+            RuntimeError: the stream has not been read to its end.
+        """
+        if not self._job.future.done():
+            msg = "the stream has not ended; read it to its end before asking for the reply"
+            raise RuntimeError(msg)
+        return self._job.future.result()
+
+    def __iter__(self) -> Iterator[Delta]:
+        """Yield the pieces as they come."""
+        try:
+            while True:
+                with self._pieces.changed:
+                    while not self._pieces.waiting and not self._pieces.ended:
+                        self._pieces.changed.wait()
+                    if not self._pieces.waiting:
+                        break
+                    delta = self._pieces.waiting.popleft()
+                yield delta
+            self._job.future.result()
+        finally:
+            self.close()
+
+    async def __aiter__(self) -> AsyncIterator[Delta]:
+        """Yield the pieces as they come."""
+        loop = asyncio.get_running_loop()
+        arrived = asyncio.Event()
+
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(arrived.set)
+
+        self._pieces.wake_with(wake)
+        try:
+            while True:
+                arrived.clear()
+                while self._pieces.waiting:
+                    yield self._pieces.waiting.popleft()
+                if self._pieces.ended and not self._pieces.waiting:
+                    break
+                await arrived.wait()
+            self._job.future.result()
+        finally:
+            self._pieces.wake_with(None)
+            await self.aclose()
+
+    def close(self) -> None:
+        """Stop the call if it still runs, and wait until it is booked."""
+        if not self._job.future.done():
+            self._job.cancel()
+            ended = threading.Event()
+            self._job.future.add_done_callback(lambda _: ended.set())
+            ended.wait(_SETTLE_TIMEOUT_S)
+
+    async def aclose(self) -> None:
+        """Stop the call if it still runs, and wait until it is booked."""
+        if not self._job.future.done():
+            self._job.cancel()
+            await self._job.ended()
+
+    def __enter__(self) -> Self:
+        """Return the stream."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the stream."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Return the stream."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the stream."""
+        await self.aclose()
+
+
+def _cancel(job: Job[ChatReply]) -> None:
+    if not job.future.done():
+        job.cancel()

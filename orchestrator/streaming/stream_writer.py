@@ -1,0 +1,147 @@
+"""What one reader has of an answer, over all attempts, and how the next attempt's words join it.
+
+By default a reader gets text as it comes, a word behind, so that it always ends with a whole word;
+tool calls and JSON come when they are whole, for half of one is of no use. So a break in them is
+as invisible as one before the first word, and only plain text ever has to be gone on with.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from orchestrator.core.errors import AllProvidersFailedError, OrchestratorError, StreamInterruptedError
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.on_break import OnBreak, Restarted
+from orchestrator.core.provider_answer import Answer, UnreadableAnswerError
+from orchestrator.core.reply import Delta, ToolCallDelta
+from orchestrator.core.request import ChatRequest
+from orchestrator.streaming.continuation import anchor_of, going_on
+from orchestrator.streaming.splice import NotJoinableError, Splice
+from orchestrator.streaming.word_buffer import WholeWords
+
+Emit = Callable[[Delta], None]
+"""Takes a piece of a streamed reply at once, without waiting for the reader."""
+
+
+class Delivery:
+    """The way of one streamed answer to its reader."""
+
+    def __init__(self, request: ChatRequest, emit: Emit) -> None:
+        """Nothing is delivered yet."""
+        self.text = ""
+        """What the reader has, and what still counts of it."""
+        self.begun = False
+        """The reader has a piece that counts."""
+        self._request = request
+        self._emit = emit
+        self._word_ended = True
+        self._words = WholeWords()
+        self._splice: Splice | None = None
+        self._deployment = ""
+        self._gave = False
+        """The current attempt has handed something over."""
+        self._refusers: set[str] = set()
+        self._broke: list[tuple[str, int]] = []
+        """Who broke off, and how many characters the reader had by then."""
+
+    def request_for(self, name: str) -> ChatRequest:
+        """Return what deployment `name` is to be asked: the rest of what broke off, or all of it."""
+        if not self._goes_on or name in self._refusers:
+            return self._request
+        return going_on(self._request, self.text)
+
+    def begin(self, name: str) -> None:
+        """Let the attempt of deployment `name` come next."""
+        self._deployment, self._gave = name, False
+        self._words = WholeWords()
+        self._splice = None
+        if self._goes_on:
+            self._splice = Splice(self.text, anchor=anchor_of(self.text), word_ended=self._word_ended)
+
+    def take(self, delta: Delta) -> None:
+        """Hand over what a piece brings that the reader may have now.
+
+        Raises:
+            UnreadableAnswerError: it is another answer than the one that was begun.
+        """
+        if self._request.on_break is not OnBreak.RESCUE:
+            self._give(delta)
+        elif delta.text and not self._asks_for_json:
+            self._give_text(delta.text if self._splice is None else self._joined(delta.text))
+
+    def finish(self, answer: Answer) -> None:
+        """Hand over what was kept back of a whole answer.
+
+        Raises:
+            UnreadableAnswerError: it is another answer than the one that was begun.
+        """
+        if self._request.on_break is not OnBreak.RESCUE:
+            return
+        if self._asks_for_json:
+            self._give(Delta(answer.text))
+        else:
+            rest = "" if self._splice is None else self._joined(None, answer)
+            self._give(Delta(self._words.feed(rest) + self._words.flush()))
+        calls = (
+            ToolCallDelta(place, one.id, one.name, one.arguments)
+            for place, one in enumerate(answer.tool_calls)
+        )
+        self._give(Delta("", tuple(calls)))
+
+    def broke_off(self, name: str, *, refused: bool) -> None:
+        """Note that an attempt failed after the reader had a piece; `refused`: it would not go on."""
+        if refused:
+            self._refusers.add(name)
+        if self._gave:
+            self._broke.append((name, len(self.text)))
+
+    def story(self, name: str) -> str | None:
+        """Return how the answer came about that deployment `name` finished; None without a break."""
+        if not self._broke:
+            return None
+        how = "continued" if self._request.on_break is OnBreak.RESCUE else "answered afresh"
+        broke = (f"{one} broke off after {characters} characters" for one, characters in self._broke)
+        return f"{'; '.join(broke)}; {how} by {name}"
+
+    def interrupted(self, verdict: OrchestratorError | None) -> StreamInterruptedError:
+        """Return the error of an answer that nobody finished."""
+        steps = verdict.steps if isinstance(verdict, AllProvidersFailedError) else ()
+        told = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
+        why = f" and nobody could finish it ({told})" if told else ""
+        return StreamInterruptedError(
+            f"the answer broke off after {len(self.text)} characters{why}; "
+            "what had arrived is in partial_text, please ask again",
+            partial_text=self.text,
+        )
+
+    @property
+    def _goes_on(self) -> bool:
+        return bool(self.text) and self._request.on_break is OnBreak.RESCUE
+
+    @property
+    def _asks_for_json(self) -> bool:
+        wanted = self._request.sampling.response_format
+        return wanted is not None and wanted.get("type") != "text"
+
+    def _joined(self, piece: str | None, answer: Answer | None = None) -> str:
+        if self._splice is None:
+            return piece or ""
+        try:
+            return self._splice.finish() if piece is None else self._splice.feed(piece)
+        except NotJoinableError:
+            raise UnreadableAnswerError(Failure(FailureKind.NOT_JOINABLE), answer) from None
+
+    def _give_text(self, text: str) -> None:
+        ready = self._words.feed(text)
+        if ready:
+            self._word_ended = self._words.ended
+            self._give(Delta(ready))
+
+    def _give(self, delta: Delta) -> None:
+        if not delta.text and not delta.tool_calls:
+            return
+        if self.begun and not self._gave and self._request.on_break is OnBreak.RESTART:
+            void, self.text = len(self.text), ""
+            delta = replace(delta, restarted=Restarted(self._deployment, void))
+        self.begun = self._gave = True
+        self.text += delta.text
+        self._emit(delta)

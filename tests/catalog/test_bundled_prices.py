@@ -1,0 +1,70 @@
+"""What installed packages know of prices, read as data."""
+
+import subprocess
+import sys
+from datetime import date
+
+import pytest
+
+from orchestrator.catalog.bundled_prices import map_price, snapshot_price
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.config.loader import embedded_path, load_config
+
+TODAY = date(2026, 11, 23)
+KEYS = {"OPENROUTER_API_KEY": "a", "GEMINI_API_KEY": "b", "OPENAI_API_KEY": "c"}
+DIRECT = [
+    one
+    for one in load_config(embedded_path(), today=TODAY, environment=KEYS).catalog.deployments.values()
+    if one.provider.kind in {ProviderKind.GOOGLE, ProviderKind.OPENAI}
+]
+
+
+@pytest.mark.parametrize("one", DIRECT, ids=[one.name for one in DIRECT])
+def test_litellms_map_and_the_snapshot_agree_on_the_shipped_models(one):
+    """Two sources that were collected by different people say the same of input, output and tiers."""
+    mapped, taken = (
+        source(one.provider.kind, one.upstream, today=TODAY) for source in (map_price, snapshot_price)
+    )
+    if mapped is None:
+        assert one.upstream == "gpt-6.1-terra", "the map is older than this model"
+        return
+    assert (mapped.input, mapped.output, mapped.cached_input) == (
+        taken.input,
+        taken.output,
+        taken.cached_input,
+    )
+    assert [tier.above_input_tokens for tier in mapped.tiers] == [
+        tier.above_input_tokens for tier in taken.tiers
+    ]
+
+
+def test_the_map_knows_tiers_and_batches():
+    price = map_price(ProviderKind.OPENAI, "gpt-6.1-sol", today=TODAY)
+    (tier,) = price.tiers
+    assert (tier.above_input_tokens, tier.input, tier.output) == (272_000, 4_000_000_000, 15_000_000_000)
+    assert price.batch_percent == 5000
+    assert price.version.startswith("LiteLLM ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "upstream"),
+    [
+        (ProviderKind.OPENROUTER, "openai/gpt-6.1-sol"),  # the map has no OpenRouter entry
+        (ProviderKind.OPENAI, "gemini/gemini-4-argon"),  # a name of another provider
+        (ProviderKind.OPENAI, "sample_spec"),
+        (ProviderKind.OPENAI, "gpt-99-invented"),
+        (ProviderKind.LOCAL, "gpt-6.1-sol"),
+    ],
+)
+def test_what_the_map_does_not_know_has_no_price(kind, upstream):
+    assert map_price(kind, upstream, today=TODAY) is None
+
+
+def test_reading_the_map_does_not_load_litellm():
+    code = (
+        "import sys; from datetime import date; from orchestrator.catalog.bundled_prices import map_price;"
+        "from orchestrator.catalog.catalog import ProviderKind as K;"
+        "assert map_price(K.OPENAI, 'gpt-6.1-sol', today=date(2026, 11, 23));"
+        "sys.exit('litellm' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -1,0 +1,164 @@
+"""Prices from the genai-prices snapshot: what it knows is taken whole, what it does not know is not made up."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from orchestrator.catalog.bundled_prices import snapshot_price
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.openrouter_prices import checked_list, keep_list
+from orchestrator.catalog.price_book import Asked, Origin, PriceBook, PricesSettings
+from orchestrator.config.loader import embedded_path, load_config
+from orchestrator.core.errors import ConfigError
+from orchestrator.core.reply import Usage
+
+TODAY = date(2026, 11, 23)
+ALL_KEYS = {"OPENROUTER_API_KEY": "a", "GEMINI_API_KEY": "b", "OPENAI_API_KEY": "c"}
+CATALOG = load_config(embedded_path(), today=TODAY, environment=ALL_KEYS).catalog
+
+
+@pytest.mark.parametrize("name", [name for name, one in CATALOG.deployments.items() if not one.is_local])
+def test_the_shipped_prices_are_those_of_the_snapshot_they_cite(name):
+    one = CATALOG.deployments[name]
+    found = snapshot_price(one.provider.kind, one.upstream, today=TODAY)
+    assert found is not None
+    shipped = one.price.on(TODAY)
+    assert (shipped.input, shipped.output, shipped.cached_input) == (
+        found.input,
+        found.output,
+        found.cached_input,
+    )
+    assert shipped.tiers == found.tiers
+    # Where config.yaml leaves it out, storing costs the input price: never less than the vendor asks.
+    assert (shipped.cache_write or shipped.input) >= (found.cache_write or 0)
+
+
+def test_a_tier_of_the_snapshot_begins_above_its_threshold():
+    found = snapshot_price(ProviderKind.OPENAI, "gpt-6.1-sol", today=TODAY)
+    assert found is not None
+    (tier,) = found.tiers
+    below, above = (found.cost_of(Usage(tier.above_input_tokens + more, 1000)) for more in (0, 1))
+    assert below == 272_000 * 2_000 + 1000 * 10_000
+    assert above == 272_001 * 4_000 + 1000 * 15_000
+
+
+def test_a_snapshot_price_names_its_release_provider_and_day():
+    found = snapshot_price(ProviderKind.GOOGLE, "gemini-4-argon", today=TODAY)
+    assert found is not None
+    assert re.fullmatch(r"genai-prices \d+\.\d+\.\d+, google@2026-11-23", found.version)
+
+
+def test_a_snapshot_price_is_that_of_the_day():
+    """Google's introductory price of gemini-4-argon ends on 2026-11-30."""
+    before, after = (
+        snapshot_price(ProviderKind.GOOGLE, "gemini-4-argon", today=day)
+        for day in (date(2026, 11, 30), date(2026, 12, 2))
+    )
+    assert before is not None
+    assert after is not None
+    assert (before.input, after.input) == (2_000_000_000, 4_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "upstream"),
+    [
+        (ProviderKind.OPENAI, "gpt-99-invented"),
+        (ProviderKind.OPENAI, "text-embedding-3-small"),  # has no output price
+        (ProviderKind.OPENROUTER, "gpt-6.1-sol"),  # its name there is openai/gpt-6.1-sol
+        (ProviderKind.LOCAL, "smollm2-135m-instruct"),
+    ],
+)
+def test_what_the_snapshot_does_not_know_has_no_price(kind, upstream):
+    assert snapshot_price(kind, upstream, today=TODAY) is None
+
+
+def test_a_deployment_without_a_price_takes_the_one_of_the_snapshot(make_config):
+    config = make_config({"deployments": {"openai/gpt-6-luna": {"price": None}}})
+    assert config.catalog.price_of("openai/gpt-6-luna").output == 500_000_000
+    assert config.catalog.price_of("openai/gpt-6-luna").source.startswith("genai-prices ")
+
+
+def test_a_deployment_that_nobody_has_a_price_for_is_a_mistake(make_config):
+    with pytest.raises(
+        ConfigError, match=r"config.yaml:\d+:3: 'openai/gpt-6-luna' has no price.*add 'price:"
+    ):
+        make_config({"deployments": {"openai/gpt-6-luna": {"price": None, "upstream": "gpt-99-invented"}}})
+
+
+LUNA = Asked(ProviderKind.OPENROUTER, "openai/gpt-6-luna")
+ENTRY = {"id": LUNA.upstream, "pricing": {"prompt": "0.0000007", "completion": "0.000001"}}
+UNKNOWN = {"deployments": {"openai/gpt-6-luna": {"price": None, "upstream": "gpt-99-invented"}}}
+
+
+def book_with_list(tmp_path, *, fetched: date = TODAY, **entry) -> PriceBook:
+    path = tmp_path / "state" / "prices" / "openrouter.json"
+    fetched_at = datetime.combine(fetched, datetime.min.time(), UTC)
+    kept, _ = checked_list([{**ENTRY, **entry}], fetched_at=fetched_at, provider="openrouter")
+    keep_list(kept, path)
+    return PriceBook(PricesSettings(path=str(path)), today=TODAY)
+
+
+def test_the_sources_are_asked_in_their_order(tmp_path):
+    book = book_with_list(tmp_path)
+    stated = book.quote(LUNA, None)
+    assert stated.origin is Origin.LIVE
+    assert book.quote(LUNA, stated.price).origin is Origin.CONFIG
+    assert [one.origin for one in book.known(LUNA)] == [Origin.LIVE, Origin.SNAPSHOT]
+    without = PriceBook(PricesSettings(path=str(tmp_path / "none.json")), today=TODAY)
+    assert without.quote(LUNA, None).origin is Origin.SNAPSHOT
+    direct = Asked(ProviderKind.OPENAI, "gpt-6-luna")
+    assert [one.origin for one in book.known(direct)] == [Origin.SNAPSHOT, Origin.MAP]
+    assert book.quote(Asked(ProviderKind.OPENAI, "gpt-99-invented"), None) is None
+
+
+def test_a_deployment_without_a_price_takes_the_one_of_the_live_list(make_config, tmp_path):
+    book_with_list(tmp_path)
+    config = make_config({"deployments": {"openrouter/gpt-6-luna": {"price": None}}})
+    price = config.catalog.price_of("openrouter/gpt-6-luna")
+    assert (price.input, price.version) == (700_000_000, "OpenRouter's list@2026-11-23")
+
+
+@pytest.mark.parametrize(("age_days", "noticed"), [(0, False), (7, False), (8, True), (-3, False)])
+def test_an_old_list_is_noticed_and_still_counts(tmp_path, age_days, noticed):
+    book = book_with_list(tmp_path, fetched=TODAY - timedelta(days=age_days))
+    assert any("prices refresh" in one for one in book.notices()) is noticed
+    assert book.quote(LUNA, None).origin is Origin.LIVE
+
+
+def test_a_damaged_list_is_a_notice_and_the_next_source_decides(make_config, tmp_path):
+    book_with_list(tmp_path).path.write_bytes(b"{")
+    config = make_config({"deployments": {"openrouter/gpt-6-luna": {"price": None}}})
+    assert config.catalog.price_of("openrouter/gpt-6-luna").source.startswith("genai-prices ")
+    assert any("price list is left out" in one for one in config.notices)
+
+
+def test_an_assumed_maximum_is_used_only_where_nobody_knows_and_always_told(make_config):
+    maximum = {"prices": {"assumed_maximum": {"input": 15, "output": 75}}}
+    config = make_config({**UNKNOWN, **maximum})
+    price = config.catalog.price_of("openai/gpt-6-luna")
+    assert (price.input, price.output) == (15_000_000_000, 75_000_000_000)
+    assert price.version == "assumed maximum of config.yaml@2026-11-23"
+    (notice,) = [one for one in config.notices if "assumed_maximum" in one]
+    assert "openai/gpt-6-luna" in notice
+    assert "$15.00 and $75.00 per million tokens" in notice
+    assert not [one for one in make_config(maximum).notices if "assumed_maximum" in one]
+
+
+@pytest.mark.parametrize(
+    ("left_days", "says"),
+    [(-1, "was switched off"), (0, "today"), (1, "in 1 day;"), (30, "in 30 days;"), (31, None)],
+)
+def test_the_end_of_a_model_is_told_thirty_days_before(make_config, left_days, says):
+    ends = TODAY + timedelta(days=left_days)
+    config = make_config({"models": {"gpt-6-luna": {"ends": ends}}})
+    told = [one for one in config.notices if one.startswith("model gpt-6-luna ")]
+    assert [says in one for one in told] == ([True] if says else [])
+
+
+def test_an_end_that_only_the_live_list_knows_is_told(make_config, tmp_path):
+    book_with_list(tmp_path, expiration_date="2026-12-01")
+    told = [one for one in make_config().notices if one.startswith("model gpt-6-luna ")]
+    assert told == [
+        "model gpt-6-luna is switched off by its vendor on 2026-12-01, in 8 days; replace it in config.yaml"
+    ]

@@ -1,0 +1,441 @@
+"""config.yaml: the shipped one is whole, and a wrong one names each mistake, its place, and what was likely meant."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from orchestrator.catalog.catalog import Capability, ProviderKind, ProviderSettings, Tier
+from orchestrator.config import loader as config_module
+from orchestrator.config.loader import default_path, embedded_path, json_schema, load_config
+from orchestrator.config.schema import RootSettings
+from orchestrator.core.errors import ConfigError
+
+TODAY = date(2026, 11, 23)
+TEXT = embedded_path().read_text(encoding="utf-8")
+SECRET = "sk-or-v1-0123456789abcdef"
+KEYS = {"OPENROUTER_API_KEY": SECRET, "GEMINI_API_KEY": "AIza-secret", "OPENAI_API_KEY": "sk-proj-secret"}
+
+NAMES_OF_THE_SOURCE = (
+    # 1.2
+    "gpt-4-turbo-preview", "claude-3-sonnet", "gemini-pro", "llama-2-70b-chat", "claude-3-opus", "gpt-4",
+    "mixtral-8x7b", "gpt-4-turbo", "codellama-34b", "gpt-3.5-turbo", "claude-instant", "llama-2-13b", "mistral-7b",
+    # 3.2
+    "claude-instant-1",
+    # 4.3, 5.1 and 7.1 name no others, but for the short form of one and the local one
+    "llama-2-70b", "llama-2-7b",
+)  # fmt: skip
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load_text(text: str | bytes, **environment: str):
+        path = tmp_path / "config.yaml"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return load_config(path, today=TODAY, environment={**KEYS, **environment})
+
+    return load_text
+
+
+@pytest.fixture
+def mistakes(load):
+    """Return the lines that a changed copy of the shipped file is refused with, without its folder."""
+
+    def mistakes_of(old: str, new: str) -> list[str]:
+        assert old in TEXT, "the shipped file changed: adapt this test"
+        with pytest.raises(ConfigError) as caught:
+            load(TEXT.replace(old, new, 1))
+        return [re.sub(r"^\S*/config\.yaml", "config.yaml", line) for line in str(caught.value).splitlines()]
+
+    return mistakes_of
+
+
+def place_of(needle: str, text: str = TEXT) -> str:
+    """Return `line:column` of a text, as an editor counts them."""
+    before = text[: text.index(needle)]
+    return f"{before.count(chr(10)) + 1}:{len(before) - (before.rfind(chr(10)) + 1) + 1}"
+
+
+SHIPPED = load_config(embedded_path(), today=TODAY, environment=KEYS)
+
+
+# ---- the shipped file
+
+
+def test_the_shipped_file_is_valid_and_everything_in_it_is_in_force():
+    assert SHIPPED.notices == ()
+    assert SHIPPED.catalog.off == {}
+
+
+def test_ten_models_and_more_are_configured_in_every_tier():
+    """A01."""
+    tiers = [model.tier for model in SHIPPED.settings.models.values()]
+    assert len(tiers) >= 10
+    assert set(tiers) == set(Tier)
+
+
+def test_the_four_levels_of_providers_are_those_of_the_source():
+    levels = sorted(SHIPPED.settings.providers.items(), key=lambda item: item[1].priority)
+    assert [(name, one.priority, one.kind) for name, one in levels] == [
+        ("openrouter", 1, ProviderKind.OPENROUTER),
+        ("google", 2, ProviderKind.GOOGLE),
+        ("openai", 3, ProviderKind.OPENAI),
+        ("local", 4, ProviderKind.LOCAL),
+    ]
+
+
+def test_the_numbers_of_the_source_are_the_shipped_ones():
+    """B01, B05, B07, B08, F01-F03."""
+    openrouter = SHIPPED.settings.providers["openrouter"]
+    assert openrouter.base_url == "https://openrouter.ai/api/v1"
+    assert (openrouter.timeout_s, openrouter.requests_per_min, openrouter.tokens_per_min) == (30, 60, 100_000)
+    assert set(openrouter.headers) == {"HTTP-Referer", "X-Title"}
+    limit = next(one for one in SHIPPED.settings.budgets.limits if one.scope == "all")
+    assert (limit.request, limit.day, limit.month) == (500_000_000, 100_000_000_000, 2_500_000_000_000)
+
+
+def test_every_model_is_served_and_every_place_has_a_price_with_source_and_date():
+    served = {one.model_name for one in SHIPPED.catalog.deployments.values()}
+    assert served == set(SHIPPED.settings.models)
+    for one in SHIPPED.catalog.deployments.values():
+        assert one.price.source
+        assert date(2026, 1, 1) <= one.price.date <= TODAY
+        assert one.is_local or one.price.output > 0
+
+
+def test_every_model_says_how_good_it_is_at_what_and_how_that_is_known():
+    for model in SHIPPED.settings.models.values():
+        assert set(model.quality) == set(SHIPPED.settings.use_cases)
+        assert model.quality_source
+        assert Capability.STREAMING in model.capabilities
+
+
+@pytest.mark.parametrize(
+    "use_case", ["customer_service", "content_generation", "data_analysis", "cost_sensitive"]
+)
+def test_every_use_case_has_a_route_over_all_levels_with_a_reason_for_each(use_case):
+    route = SHIPPED.settings.use_cases[use_case].route
+    reasons = [step.reason for step in route]
+    assert all(len(reason) > 20 for reason in reasons)
+    assert len(set(reasons)) == len(reasons)
+    levels = [SHIPPED.catalog.deployments[step.deployment].provider.priority for step in route]
+    assert levels == sorted(levels)
+    assert set(levels) == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("name", NAMES_OF_THE_SOURCE)
+def test_every_name_of_the_source_document_leads_to_a_model_and_says_why(name):
+    """D6."""
+    assert SHIPPED.catalog.named(name)
+    assert len(SHIPPED.settings.aliases[name].note) > 20
+
+
+def test_default_and_fallback_model_come_from_the_environment(load):
+    """B03, B04."""
+    config = load(TEXT, OPENROUTER_DEFAULT_MODEL="claude-sonnet-5.5", OPENROUTER_FALLBACK_MODEL="gpt-4")
+    assert config.catalog.named("default") == config.catalog.named("claude-sonnet-5.5")
+    assert config.catalog.named("fallback") == config.catalog.named("gpt-6.1-sol")
+    with pytest.raises(ConfigError, match="unknown model 'gpt-6-lunar'. Did you mean 'gpt-6-luna'"):
+        load(TEXT, OPENROUTER_DEFAULT_MODEL="gpt-6-lunar")
+
+
+def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
+    assert embedded_path() == Path(config_module.__file__).parents[2] / "config.yaml"
+
+
+# ---- mistakes
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "needle", "says"),
+    [
+        ("    timeout_s: 30\n", "    timeout: 30\n", "timeout: 30", "unknown key 'providers.openrouter.timeout'; did you mean 'timeout_s'?"),
+        ("circuit_breaker:", "circuit_braker:", "circuit_braker:", "unknown key 'circuit_braker'; did you mean 'circuit_breaker'?"),
+        ("  failures: 3\n", "  zzz: 3\n", "zzz: 3", "unknown key 'circuit_breaker.zzz'; known here: alone_open_s, failure_share, failures, max_open_s, open_s, window_s"),
+        ("fallbacks:\n      - {deployment: openrouter/claude-sonnet-5.5, reason", "fallbacks:\n      - {deployment: openrouter/claude-sonnet-5.5, raeson", "raeson", "unknown key 'use_cases.customer_service.fallbacks.0.raeson'; did you mean 'reason'?"),
+        ("    kind: google\n", "    kind: gogle\n", "kind: gogle", "providers.google.kind: input should be 'openrouter', 'google', 'openai' or 'local'"),
+        ("    timeout_s: 30\n", '    timeout_s: "30s"\n', 'timeout_s: "30s"', "providers.openrouter.timeout_s: input should be a valid number"),
+        ("    timeout_s: 30\n", "    timeout_s: -1\n", "timeout_s: -1", "providers.openrouter.timeout_s: input should be greater than or equal to 0"),
+        ("    timeout_s: 30\n", "    timeout_s: .inf\n", "timeout_s: .inf", "providers.openrouter.timeout_s: input should be a finite number"),
+        ("request: 0.50, day", 'request: "$0.5", day', 'request: "$0.5"', "budgets.limits.0.request: write dollars as a plain number, without the sign: 0.5"),
+        ("request: 0.50, day", "request: -1, day", "request: -1", "an amount of dollars must be finite and not negative"),
+        ("request: 0.50, day", "request: yes, day", "request: yes", "expected dollars as a number such as 0.50, got True"),
+        ("request: 0.50, day", "request: 1e300, day", "request: 1e300", "an amount of dollars must be at most 1,000,000,000"),
+        ("request: 0.50, day", "request: 0, day", "request: 0,", "a limit of 0 would refuse everything that costs"),
+        ("request: 0.50, day", "request: 0.50, dya", None, "unknown key 'budgets.limits.0.dya'; did you mean 'day'?"),
+        (", request: 0.50, day: 100, month: 2500", "", "{scope: all", "scope 'all' has no limit: give it a request, day or month"),
+        ("use_case:cost_sensitive", "use_case:cost_sensitiv", "scope: \"use_case:cost_sensitiv\"", "unknown use case 'cost_sensitiv'. Did you mean 'cost_sensitive'?"),
+        ("use_case:cost_sensitive", "provider:gogle", "scope: \"provider:gogle\"", "unknown provider 'gogle'. Did you mean 'google'?"),
+        ("currency: USD", "currency: VND", "currency: VND", "convert them and write 'currency: USD', not 'VND'"),
+        ("currency: USD  ", "# ", None, "'currency' is missing: the currency of every price and every limit in this file: USD"),
+        ("      input: 2\n", "      input: 2 EUR\n", "input: 2 EUR", "not an amount of dollars: '2 EUR'"),
+        ("scope: all, request", "scope: al, request", "scope: al,", "'al' is no scope; write all, or one of tenant"),
+        ("{scope: \"use_case:cost_sensitive\"", "{scope: all", "limits:", "scope 'all' is limited twice"),
+        ("Asia/Ho_Chi_Minh}", "Asia/Hanoi}", "time_zone:", "unknown time zone 'Asia/Hanoi'; use a name such as Asia/Ho_Chi_Minh"),
+        ("{quality: 0.4, cost", "{quality: 0.5, cost", "weights: {quality: 0.5", "routing.weights: the four weights must add up to 1, these add up to 1.1"),
+        ("  min_availability: 0.95", "  min_availability: 95", "min_availability: 95", "input should be less than or equal to 1"),
+        ("primary: {deployment: openrouter/gpt-6.1-sol", "primary: {deployment: openrouter/gpt-6.1-soll", "deployment: openrouter/gpt-6.1-soll", "unknown deployment 'openrouter/gpt-6.1-soll'. Did you mean 'openrouter/gpt-6.1-sol'? (the primary of use case 'customer_service')"),
+        ("- {deployment: openrouter/claude-sonnet-5.5", "- {deployment: openrouter/claude-sonet-5.5", "deployment: openrouter/claude-sonet-5.5", "Did you mean 'openrouter/claude-sonnet-5.5'? (use case 'customer_service' falls back to it)"),
+        ("- {deployment: openrouter/claude-sonnet-5.5", "- {deployment: openrouter/gpt-6.1-sol", None, "a cycle: use case 'customer_service' comes back to 'openrouter/gpt-6.1-sol'"),
+        ("gpt-4: {model: gpt-6.1-sol", "gpt-4: {model: gpt-6.1-soll", "model: gpt-6.1-soll", "unknown model 'gpt-6.1-soll'. Did you mean 'gpt-6.1-sol'?"),
+        ("gpt-4: {model: gpt-6.1-sol", "gpt-4: {model: gpt-4", "model: gpt-4,", "a cycle of aliases: gpt-4 -> gpt-4"),
+        ("  gpt-4: {model: gpt-6.1-sol", "  gpt-6-luna: {model: gpt-6.1-sol", "gpt-6-luna: {model", "'gpt-6-luna' is a model already; an alias needs another name"),
+        ("    provider: local\n", "    provider: lokal\n", "provider: lokal", "unknown provider 'lokal'. Did you mean 'local'?"),
+        ("    model: smollm2-135m-instruct\n", "    model: smollm\n", "model: smollm\n", "unknown model 'smollm'"),
+        ("default_use_case: customer_service", "default_use_case: sales", "default_use_case", "unknown use case 'sales'; known: content_generation, cost_sensitive, customer_service"),
+        ("    profile: interactive\n", "    profile: interactiv\n", "profile: interactiv\n", "unknown retry profile 'interactiv'. Did you mean 'interactive'?"),
+        ("      customer_service: 0.92\n", "      customer_servise: 0.92\n", "customer_servise", "unknown use case 'customer_servise'. Did you mean 'customer_service'?"),
+        ("      customer_service: 0.92\n", "      customer_service: 92\n", "customer_service: 92", "models.gpt-6.1-sol.quality.customer_service: input should be less than or equal to 1"),
+        ("    retry_on: [server_error,", "    retry_on: [server_eror,", None, "input should be 'rate_limited', 'server_error'"),
+        ("    deadline_s: 30                # all attempts, waits and streams together; a use case or a request may say otherwise\n", "", None, "'retry_profiles.interactive.deadline_s' is missing"),
+        ("version: 1\n", "version: 2\n", "version: 2", "version: input should be 1"),
+        ("      date: 2026-11-23\n", "      date: yesterday\n", "date: yesterday", "deployments.local/smollm2-135m-instruct.price.date: input should be a valid date"),
+        ("    context_tokens: 4096 ", "    context_tokens: 4k ", "context_tokens: 4k", "input should be a valid integer"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_place_and_what_was_likely_meant(mistakes, old, new, needle, says):
+    found = mistakes(old, new)
+    line = next((one for one in found if says in one), None)
+    assert line is not None, found
+    if needle is not None:
+        assert line.startswith(f"config.yaml:{place_of(needle, TEXT.replace(old, new, 1))}: ")
+    assert re.match(r"config\.yaml:\d+:\d+: ", line)
+
+
+def test_all_mistakes_are_told_at_once(load):
+    text = (
+        TEXT.replace("kind: google", "kind: gogle")
+        .replace("priority: 3", "priority: 0")
+        .replace("ttl_s: 3600", "ttl: 3600")
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_longer_cycle_of_aliases_is_shown_whole(load):
+    with pytest.raises(ConfigError, match="a cycle of aliases: a -> b -> c -> a"):
+        load(TEXT.replace("aliases:\n", "aliases:\n  a: {model: b}\n  b: {model: c}\n  c: {model: a}\n", 1))
+
+
+def test_a_place_without_any_price_is_told_with_what_to_write(load):
+    text = TEXT.replace(
+        "deployments:\n",
+        "deployments:\n  openai/own: {provider: openai, model: gpt-6-luna, upstream: own-model}\n",
+        1,
+    )
+    with pytest.raises(
+        ConfigError, match=r"'openai/own' has no price.*nor LiteLLM's map knows 'own-model'; add 'price: "
+    ):
+        load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"", "config.yaml: the file is empty; 'orchestrator config show' prints a whole one"),
+        (b"# only a comment\n", "the file is empty"),
+        (b"- a\n- b\n", "config.yaml:1:1: expected keys such as 'providers:'"),
+        (b"just words", "expected keys such as 'providers:'"),
+        (b"version: 1\nname: caf\xe9\n", "config.yaml:2: byte 20 is not UTF-8; save the file as UTF-8"),
+        (b"a: [1, 2\n", "not valid YAML: "),
+        (b"a: [1, 2", "not valid YAML: "),
+        (b"version: 1\nproviders:\n\topenrouter: 1\n", "config.yaml:3:1: not valid YAML: a tab stands here, YAML is indented with spaces"),
+        (b"a: 1\n---\nb: 2\n", "not valid YAML: "),
+        (b"a: 1\x00\n", "not valid YAML: "),
+        (b"a: 1\nb: 2\na: 3\n", "config.yaml:3:1: 'a' stands here again; it is first on line 1"),
+        (b"a: {b: 1, b: 2}\n", "config.yaml:1:11: 'b' stands here again"),
+        (b"a: !!python/object/apply:os.system [ls]\n", "config.yaml:1:"),
+        (b"a: &x\n  b: *x\n", "config.yaml:1:4: this part is used inside itself"),
+        (b"a: ${NOT_SET}\n", "config.yaml:1:4: the environment variable NOT_SET is not set; set it, or write ${NOT_SET:-a default}"),
+        (b"a: ${EMPTY}\n", "the environment variable EMPTY is not set"),
+        (b"a: 2026-13-45\n", "config.yaml:1:4: cannot be read: month must be in 1..12"),
+    ],
+)  # fmt: skip
+def test_what_is_no_configuration_at_all_is_told_in_one_line(load, text, says):
+    with pytest.raises(ConfigError) as caught:
+        load(text, EMPTY="")
+    assert says in str(caught.value)
+
+
+def test_a_missing_file_is_told_with_how_to_name_another(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read: No such file.*--config or ORCHESTRATOR_CONFIG"):
+        load_config(tmp_path / "nothing.yaml", today=TODAY, environment={})
+
+
+def test_a_folder_in_its_place_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load_config(tmp_path, today=TODAY, environment={})
+
+
+def test_a_file_saved_with_a_byte_order_mark_is_read(load):
+    """As Windows' Notepad saves it."""
+    assert load(b"\xef\xbb\xbf" + TEXT.encode()).settings == SHIPPED.settings
+
+
+# ---- variables
+
+
+def test_a_variable_fills_a_text_a_number_and_a_part(load):
+    text = TEXT.replace("    timeout_s: 30\n", "    timeout_s: ${WAIT:-30}\n", 1).replace(
+        "${OPENROUTER_REFERER:-https://nextflow-crm.example}", "https://${HOST:-a.example}/crm", 1
+    )
+    default, filled = load(text), load(text, WAIT="7.5", HOST="b.example")
+    openrouter = [config.settings.providers["openrouter"] for config in (default, filled)]
+    assert [one.timeout_s for one in openrouter] == [30, 7.5]
+    assert [one.headers["HTTP-Referer"] for one in openrouter] == [
+        "https://a.example/crm",
+        "https://b.example/crm",
+    ]
+
+
+def test_an_empty_variable_takes_the_default(load):
+    config = load(TEXT, OPENROUTER_BASE_URL="")
+    assert config.settings.providers["openrouter"].base_url == "https://openrouter.ai/api/v1"
+
+
+def test_a_variable_of_the_wrong_kind_is_told_by_the_key_it_fills(load):
+    text = TEXT.replace("    timeout_s: 30\n", "    timeout_s: ${WAIT}\n", 1)
+    with pytest.raises(ConfigError, match="providers.openrouter.timeout_s: input should be a valid number"):
+        load(text, WAIT="thirty")
+
+
+# ---- secrets
+
+
+def test_no_secret_is_in_any_representation(load):
+    text = TEXT.replace(
+        'X-Title: "${OPENROUTER_TITLE:-NextFlow CRM}"', 'X-Title: "t", Authorization: "${GATEWAY_TOKEN}"', 1
+    )
+    config = load(text, GATEWAY_TOKEN="tok-very-secret")
+    shown = (
+        repr(config)
+        + str(config)
+        + repr(config.catalog)
+        + repr(config.settings)
+        + str(config.settings.providers)
+    )
+    for secret in (*KEYS.values(), "tok-very-secret"):
+        assert secret not in shown
+    assert config.settings.providers["openrouter"].headers["Authorization"] == "tok-very-secret"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('api_key: "${OPENROUTER_API_KEY:-}"', 'api_key: ["${OPENROUTER_API_KEY:-}"]'),
+        ('api_key: "${OPENROUTER_API_KEY:-}"', 'apikey: "${OPENROUTER_API_KEY:-}"'),
+        ('api_key: "${OPENROUTER_API_KEY:-}"', 'api_key: "${OPENROUTER_API_KEY:-}"\n    timeout_s: "${OPENROUTER_API_KEY}"'),
+        ("    priority: 1\n", "    priority: ${OPENROUTER_API_KEY}\n"),
+        ("    kind: openrouter\n", "    kind: ${OPENROUTER_API_KEY}\n"),
+        ("      date: 2026-11-23\n", "      date: ${OPENROUTER_API_KEY}\n"),
+    ],
+)  # fmt: skip
+def test_no_secret_is_in_a_message_about_a_mistake(load, old, new):
+    assert old in TEXT
+    with pytest.raises(ConfigError) as caught:
+        load(TEXT.replace(old, new, 1))
+    assert SECRET not in str(caught.value)
+    assert SECRET not in repr(caught.value.__cause__)
+
+
+def test_not_even_the_raw_error_of_a_settings_type_shows_what_was_given():
+    with pytest.raises(ValidationError) as caught:
+        ProviderSettings.model_validate({"kind": SECRET, "priority": SECRET, "api_key": [SECRET]})
+    assert SECRET not in str(caught.value)
+
+
+# ---- providers that are off
+
+
+def test_a_provider_without_a_key_is_off_and_said_so_in_one_line(load):
+    config = load(TEXT, GEMINI_API_KEY="", OPENAI_API_KEY="  ")
+    assert config.notices == (
+        "provider google is off: it has no key; set it in the environment as config.yaml says under providers.google.api_key",
+        "provider openai is off: it has no key; set it in the environment as config.yaml says under providers.openai.api_key",
+    )
+    assert {name.partition("/")[0] for name in config.catalog.off} == {"google", "openai"}
+    assert "openrouter/gpt-6-luna" in config.catalog.deployments
+
+
+def test_a_provider_may_be_switched_off(load):
+    config = load(TEXT.replace("    kind: google\n", "    kind: google\n    enabled: false\n", 1))
+    assert config.notices == ("provider google is off: 'enabled: false' in config.yaml",)
+
+
+def test_a_model_past_its_end_is_a_notice(load):
+    config = load(TEXT.replace("ends: 2027-05-07", "ends: 2026-11-22", 1))
+    assert config.notices == (
+        "model gemini-3.1-flash-lite was switched off by its vendor on 2026-11-22; replace it in config.yaml",
+    )
+
+
+# ---- which file
+
+
+def test_the_file_is_that_of_the_environment_then_the_one_here_then_the_embedded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ORCHESTRATOR_CONFIG", raising=False)
+    assert default_path() == embedded_path()
+    (tmp_path / "config.yaml").write_text("")
+    assert default_path() == Path("config.yaml")
+    monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(tmp_path / "other.yaml"))
+    assert default_path() == tmp_path / "other.yaml"
+
+
+def test_equal_files_in_equal_environments_have_equal_fingerprints(load):
+    assert load(TEXT).fingerprint == load("# a comment\n" + TEXT).fingerprint
+    assert load(TEXT).fingerprint != load(TEXT, GEMINI_API_KEY="another").fingerprint
+    assert load(TEXT).fingerprint != load(TEXT.replace("failures: 3", "failures: 4")).fingerprint
+
+
+# ---- the schema for editors
+
+
+def refusals(text: str) -> list[str]:
+    """Return what an editor would underline."""
+    data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 -- texts only, no dates: JSON has none
+    validator = jsonschema.Draft202012Validator(json_schema())
+    return ["/".join(map(str, error.absolute_path)) for error in validator.iter_errors(_as_json(data))]
+
+
+def _as_json(value):
+    if isinstance(value, dict):
+        return {key: _as_json(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_json(one) for one in value]
+    found = yaml.safe_load(value) if isinstance(value, str) and value else value
+    return found if isinstance(found, int | float | bool | None) else value
+
+
+def test_the_schema_is_one_and_accepts_the_shipped_file():
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    assert refusals(TEXT) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("    timeout_s: 30\n", "    timeout: 30\n", "providers/openrouter"),
+        ("    kind: google\n", "    kind: gogle\n", "providers/google/kind"),
+        ("    priority: 1\n", "    priority: first\n", "providers/openrouter/priority"),
+        ("default_use_case: customer_service\n", "", ""),
+    ],
+)
+def test_the_schema_refuses_a_mistake_where_it_stands(old, new, where):
+    assert refusals(TEXT.replace(old, new, 1)) == [where]
+
+
+def test_the_schema_takes_a_variable_where_a_number_or_a_word_may_stand():
+    text = TEXT.replace("    timeout_s: 30\n", "    timeout_s: ${WAIT:-30}\n", 1).replace(
+        "    requests_per_min: 60\n", '    requests_per_min: "${RPM:-60}"\n', 1
+    )
+    assert refusals(text) == []
+
+
+def test_the_schema_names_every_key_of_the_file():
+    assert set(json_schema()["properties"]) == set(RootSettings.model_fields)

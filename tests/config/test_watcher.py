@@ -1,0 +1,190 @@
+"""A changed config.yaml is taken over while requests run; a broken one is refused and the last good one stays."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from orchestrator import Orchestrator
+from orchestrator.config.loader import Config, embedded_path, load_config
+from orchestrator.config.watcher import ConfigWatch
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import BudgetExceededError
+
+WAIT_S = 15.0
+
+
+@pytest.fixture(autouse=True)
+def _environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def text() -> str:
+    return embedded_path().read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def path(tmp_path: Path, text: str) -> Path:
+    folder = tmp_path / "configuration"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    return folder / "config.yaml"
+
+
+@pytest.fixture
+def watched(path: Path) -> Iterator[Orchestrator]:
+    with Orchestrator.from_config(path, watch=True) as orchestrator:
+        yield orchestrator
+
+
+def failures_of(orchestrator: Orchestrator) -> int:
+    return orchestrator.config.settings.circuit_breaker.failures
+
+
+def wait_until(reached: Callable[[], bool], *, meanwhile: Callable[[], object] = lambda: None) -> bool:
+    """Wait until something is so; the watching thread takes a moment to begin, and a look takes half a second."""
+    until_s = monotonic() + WAIT_S
+    while monotonic() < until_s:
+        if reached():
+            return True
+        meanwhile()
+        sleep(0.05)
+    return False
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Replace a file at once, as editors and deployments do."""
+    new = path.with_name("config.yaml.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def test_a_file_that_is_replaced_is_taken_over(watched, path, text):
+    """A04."""
+    replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
+    assert wait_until(lambda: failures_of(watched) == 7)
+
+
+def test_a_file_that_is_written_in_place_is_taken_over(watched, path, text):
+    path.write_text(text.replace("  failures: 3\n", "  failures: 7\n"), encoding="utf-8")
+    assert wait_until(lambda: failures_of(watched) == 7)
+
+
+def test_a_change_in_the_very_first_moment_is_not_missed(path, text):
+    """Between the reading of the file and the first look of the watch there is no gap."""
+    with Orchestrator.from_config(path, watch=True) as orchestrator:
+        replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
+        assert wait_until(lambda: failures_of(orchestrator) == 7)
+
+
+def test_a_link_that_is_swapped_is_taken_over(tmp_path, text):
+    """As Kubernetes does: config.yaml -> ..data/config.yaml, and ..data -> the folder of a release."""
+    folder = tmp_path / "mounted"
+    for number, failures in ((1, 3), (2, 7)):
+        release = folder / f"..release-{number}"
+        release.mkdir(parents=True)
+        (release / "config.yaml").write_text(
+            text.replace("  failures: 3\n", f"  failures: {failures}\n"), encoding="utf-8"
+        )
+    (folder / "..data").symlink_to("..release-1")
+    (folder / "config.yaml").symlink_to("..data/config.yaml")
+    with Orchestrator.from_config(folder / "config.yaml", watch=True) as orchestrator:
+        assert failures_of(orchestrator) == 3
+        (folder / "..data.new").symlink_to("..release-2")
+        (folder / "..data.new").replace(folder / "..data")
+        assert wait_until(lambda: failures_of(orchestrator) == 7)
+
+
+def test_a_broken_file_is_refused_and_the_last_good_one_stays(watched, path, text, caplog):
+    with caplog.at_level(logging.INFO, logger="orchestrator.config"):
+        replace_file(path, text.replace("  failures: 3\n", "  failures: many\n"))
+        assert wait_until(lambda: "is refused, the last good one stays" in caplog.text)
+    assert failures_of(watched) == 3
+    place = text[: text.index("  failures: 3\n")].count("\n") + 1
+    assert f"config.yaml:{place}:3: circuit_breaker.failures: input should be a valid integer" in caplog.text
+    assert "practice-key" not in caplog.text
+    assert watched.complete("Xin chào").text, "requests go on"
+    replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
+    assert wait_until(lambda: failures_of(watched) == 7), "a repaired file is taken over"
+
+
+@pytest.mark.parametrize("broken", ["", "a: [1, 2", "\udcff", "gone"])
+def test_nothing_that_happens_to_the_file_ends_the_watch(watched, path, text, caplog, broken):
+    if broken == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(broken.encode("utf-8", "surrogateescape"))
+    assert wait_until(lambda: "is refused" in caplog.text)
+    assert failures_of(watched) == 3
+    replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
+    assert wait_until(lambda: failures_of(watched) == 7)
+
+
+def test_a_new_route_is_the_one_of_the_next_request(watched, path, text):
+    assert (
+        watched.complete("Xin chào", use_case="customer_service", cache="off").deployment
+        == "openrouter/gpt-6.1-sol"
+    )
+    old = 'primary: {deployment: openrouter/gpt-6.1-sol, reason: "GPT flagship'
+    assert old in text
+    changed = text.replace(old, old.replace("openrouter/gpt-6.1-sol", "openrouter/deepseek-v3.2"), 1)
+    replace_file(path, changed)
+    assert wait_until(
+        lambda: watched.config.settings.use_cases["customer_service"].primary.deployment.endswith("v3.2")
+    )
+    reply = watched.complete("Xin chào", use_case="customer_service", cache="off")
+    assert (reply.deployment, reply.degraded) == ("openrouter/deepseek-v3.2", None)
+
+
+def test_a_new_limit_counts_what_was_spent_under_the_old_one(watched, path, text):
+    spent = watched.complete("Xin chào", cache="off").cost_nusd
+    assert spent > 0
+    replace_file(path, text.replace("day: 100,", "day: 0.000001,"))
+    assert wait_until(lambda: any(one.limit == 1000 for one in watched.standings()))
+    with pytest.raises(BudgetExceededError) as caught:
+        watched.complete("Xin chào", cache="off")
+    assert (caught.value.limit, caught.value.left) == (1000, 0)
+    assert next(one.spent for one in watched.standings() if one.window == "day") == spent
+
+
+def test_a_file_that_says_the_same_is_not_taken_over(path, text):
+    taken: list[Config] = []
+    config = load_config(path, today=SystemClock().now().date())
+    watch = ConfigWatch(config, take_over=taken.append, clock=SystemClock())
+    try:
+        replace_file(path, "# only a comment\n" + text)
+        watch.check()
+        assert taken == []
+        replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
+        assert wait_until(lambda: len(taken) > 0)
+    finally:
+        watch.close()
+    assert [one.settings.circuit_breaker.failures for one in taken] == [7]
+
+
+def test_a_closed_watch_takes_nothing_over(path, text):
+    taken: list[Config] = []
+    config = load_config(path, today=SystemClock().now().date())
+    watch = ConfigWatch(config, take_over=taken.append, clock=SystemClock())
+    watch.close()
+    replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
+    sleep(1.2)
+    assert taken == []
+
+
+def test_other_files_of_the_folder_are_no_change(path):
+    taken: list[Config] = []
+    config = load_config(path, today=SystemClock().now().date())
+    watch = ConfigWatch(config, take_over=taken.append, clock=SystemClock())
+    try:
+        (path.parent / "notes.txt").write_text("hello")
+        os.utime(path)
+        sleep(1.2)
+        assert taken == []
+    finally:
+        watch.close()

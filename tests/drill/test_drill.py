@@ -1,0 +1,103 @@
+"""What is broken, what a verdict means, and that practice providers stand in for a configuration as it is."""
+
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from orchestrator.config.loader import embedded_path
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import AllProvidersFailedError, RejectedByProviderError, UnknownNameError
+from orchestrator.core.money import ZERO_NUSD
+from orchestrator.core.reply import ChatReply, Usage
+from orchestrator.drill.cases import CLASSES, Case, cases_of, levels_of
+from orchestrator.drill.drill import Verdict, drill, judge
+from orchestrator.drill.environment import ANSWER, staged
+
+CASE = Case("customer_service", "503 at openrouter/gpt-6.1-sol", "503", (), stream=False)
+REPLY = ChatReply("id", ANSWER, "m", "p/m", "p", Usage(), ZERO_NUSD, "stop")
+
+
+def test_every_class_and_every_level_is_broken_whole_and_streamed(make_config):
+    config = make_config()
+    cases = list(cases_of(config, "customer_service"))
+    levels = levels_of(config, "customer_service")
+    assert len(levels) == 5
+    for stream in (False, True):
+        kinds = [one.kind for one in cases if one.stream is stream]
+        assert {*CLASSES} <= {*kinds}
+        assert kinds.count("level") == len(levels) - 1
+        assert kinds.count("levels") == len(levels) - 1
+        assert (kinds.count("provider"), kinds.count("providers")) == (3, 1)
+
+
+def test_a_level_is_broken_at_its_own_provider_and_model(make_config):
+    config = make_config()
+    case = next(one for one in cases_of(config, "customer_service") if one.broken.startswith("google/"))
+    ((provider, fault),) = case.faults
+    assert (provider, fault.model, fault.status) == ("google", "gemini-3.8-flash", 503)
+
+
+@pytest.mark.parametrize(
+    ("case", "end", "late", "verdict"),
+    [
+        (CASE, replace(REPLY, attempts=(1,)), False, Verdict.ANSWERED),
+        (CASE, replace(REPLY, attempts=(1, 2), degraded="p/x unavailable"), False, Verdict.RESCUED),
+        (CASE, replace(REPLY, attempts=(1, 2)), False, Verdict.RESCUED),
+        (CASE, replace(REPLY, text=ANSWER[:-1], attempts=(1,)), False, Verdict.FAILED),
+        (CASE, replace(REPLY, text="hm", degraded="answered by the emergency model"), False, Verdict.LAST_RESORT),
+        (CASE, replace(REPLY, attempts=(1,)), True, Verdict.FAILED),
+        (CASE, AllProvidersFailedError("nobody"), False, Verdict.FAILED),
+        (CASE, ZeroDivisionError("a secret"), False, Verdict.FAILED),
+        (replace(CASE, kind="bad request"), RejectedByProviderError("no"), False, Verdict.RIGHT_ERROR),
+        (replace(CASE, kind="bad request"), AllProvidersFailedError("nobody"), False, Verdict.FAILED),
+        (replace(CASE, kind="bad request"), replace(REPLY, attempts=(1,)), False, Verdict.FAILED),
+    ],
+)  # fmt: skip
+def test_a_verdict_is_what_the_caller_saw(case, end, late, verdict):
+    found, saw = judge(case, end, late=late)
+    assert found is verdict
+    assert "a secret" not in saw
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("providers", Verdict.LAST_RESORT), ("level", Verdict.FAILED)])
+def test_an_apology_is_a_last_resort_only_where_nobody_could_answer(kind, verdict):
+    end = replace(REPLY, text="Xin lỗi", apology=True, degraded="nobody answered: all down")
+    found, saw = judge(Case("bulk", "all down", kind, (), stream=False), end, late=False)
+    assert found is verdict
+    assert saw.startswith("an apology")
+    assert "not whole" not in saw
+
+
+def test_practice_providers_stand_in_for_a_configuration_as_it_is(tmp_path):
+    """Its routes, prices and limits; only addresses, keys, state and the length of waits are others."""
+    with staged(embedded_path(), home=tmp_path, clock=SystemClock(), speed=10) as stage:
+        drilled, shipped = stage.config.settings, yaml.safe_load(embedded_path().read_text(encoding="utf-8"))
+        assert set(stage.servers) == {"openrouter", "google", "openai"}
+        assert {one.provider_name for one in stage.config.catalog.deployments.values()} == {
+            *shipped["providers"]
+        }
+        assert (
+            drilled.providers["openrouter"].timeout_s == shipped["providers"]["openrouter"]["timeout_s"] / 10
+        )
+        assert drilled.providers["local"].timeout_s == shipped["providers"]["local"]["timeout_s"]
+        assert drilled.ledger.path.startswith(str(tmp_path))
+        assert list(drilled.use_cases) == list(shipped["use_cases"])
+        assert len(drilled.budgets.limits) == len(shipped["budgets"]["limits"])
+
+
+def test_a_chain_without_a_second_level_fails_the_drill(tmp_path, make_config):
+    """What a drill is for: somebody took the fallbacks out."""
+    lonely = {"use_cases": {"data_analysis": {"fallbacks": []}}, "routing": {"max_candidates": 1}}
+    lonely["local_model"] = {"enabled": False}
+    done = drill(make_config(lonely), clock=SystemClock(), use_cases=["data_analysis"], kinds=["503"])
+    assert done.exit_code == 1
+    assert {one.verdict for one in done.results} == {Verdict.FAILED}
+    assert all("AllProvidersFailedError" in one.saw for one in done.failed)
+
+
+def test_what_there_is_not_to_drill_is_named(make_config):
+    with pytest.raises(UnknownNameError, match="Did you mean 'data_analysis'"):
+        drill(make_config(), clock=SystemClock(), use_cases=["data_analysi"])
+    with pytest.raises(UnknownNameError, match="unknown class of fault '530'"):
+        drill(make_config(), clock=SystemClock(), kinds=["530"])

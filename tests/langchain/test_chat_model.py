@@ -1,0 +1,177 @@
+"""What our chat model promises beyond LangChain's own suites."""
+
+import pytest
+from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.prompts import ChatPromptTemplate
+from pydantic import BaseModel
+
+from orchestrator import CacheUse, Orchestrator
+from orchestrator.core.errors import InvalidRequestError, UnavailableError
+from orchestrator.practice import Fault, PracticeServer
+
+
+class Order(BaseModel):
+    """An order of a customer."""
+
+    order_id: str
+    quantity: int
+
+
+def test_a_message_says_who_answered_and_what_it_cost(practised: Orchestrator) -> None:
+    message = practised.chat_model("customer_service", tenant="acme").invoke("Xin chào")
+    told = message.response_metadata
+    assert told["model"] == "gpt-6.1-sol"
+    assert told["deployment"] == "openrouter/gpt-6.1-sol"
+    assert told["provider"] == "openrouter"
+    assert told["cost_nusd"] > 0
+    assert told["cached"] == "miss"
+    assert told["degraded"] is None
+    assert len(told["attempts"]) == 1
+    assert told["request_id"]
+
+
+def test_the_last_chunk_of_a_stream_carries_usage_and_origin(practised: Orchestrator) -> None:
+    chunks = list(practised.chat_model("customer_service").stream("Xin chào"))
+    whole = chunks[0]
+    for chunk in chunks[1:]:
+        whole += chunk
+    assert isinstance(whole, AIMessageChunk)
+    assert whole.usage_metadata is not None
+    assert whole.usage_metadata["output_tokens"] > 0
+    assert whole.response_metadata["deployment"] == "openrouter/gpt-6.1-sol"
+
+
+def test_a_cached_message_counts_no_tokens(practised: Orchestrator) -> None:
+    """LangChain's own cache counts the tokens of hits again; ours does not."""
+    counted = UsageMetadataCallbackHandler()
+    model = practised.chat_model("customer_service")
+    model.invoke("Giờ mở cửa?", config={"callbacks": [counted]})
+    paid = dict(counted.usage_metadata)
+    again = model.invoke("Giờ mở cửa?", config={"callbacks": [counted]})
+    assert again.response_metadata["cached"] == "hit"
+    assert {name: one["total_tokens"] for name, one in counted.usage_metadata.items()} == {
+        name: one["total_tokens"] for name, one in paid.items()
+    }
+
+
+def test_a_call_overrides_what_the_model_was_made_with(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    model = practised.chat_model(
+        "customer_service", tenant="acme", cache=CacheUse.USE, tags=("a",), temperature=0.1
+    )
+    model.invoke("Xin chào")
+    message = model.invoke(
+        "Xin chào", cache=CacheUse.OFF, temperature=0.9, request_tags=("b",), tenant="globex"
+    )
+    assert message.response_metadata["cached"] == "miss"
+    assert practice.requests[-1].body["temperature"] == 0.9
+    scopes = {one.scope for one in practised.standings() if one.spent}
+    assert {"tag:a", "tag:b", "tenant:acme", "tenant:globex"} <= scopes
+
+
+def test_every_sampling_parameter_of_complete_works_here(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    wanted = {"temperature": 0.2, "top_p": 0.9, "presence_penalty": 0.1, "frequency_penalty": 0.2, "seed": 7}
+    practised.chat_model("customer_service", stop=["XYZ"], **wanted).invoke("Xin chào")
+    body = practice.requests[-1].body
+    assert {name: body[name] for name in wanted} == wanted
+    assert body["stop"] == ["XYZ"]
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"tenannt": "acme"}, {"base_url": "http://127.0.0.1:9"}, {"temperature": "hot"}]
+)
+def test_an_unknown_or_wrong_parameter_is_refused_when_the_model_is_made(
+    practised: Orchestrator, wanted: dict
+) -> None:
+    with pytest.raises(InvalidRequestError):
+        practised.chat_model("customer_service", **wanted)
+
+
+def test_an_address_or_key_in_a_call_is_refused(practised: Orchestrator, practice: PracticeServer) -> None:
+    """It would send the configured key to somebody else's host."""
+    with pytest.raises(InvalidRequestError, match="config.yaml alone"):
+        practised.chat_model("customer_service").invoke("Xin chào", api_base="http://127.0.0.1:9/v1")
+    assert practice.requests == ()
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_structured_output_comes_as_the_class_asked_for(practised: Orchestrator, method: str) -> None:
+    prompt = "Trả lời bằng JSON với order_id và quantity: đơn 'DH1001', 3 cái"
+    found = (
+        practised.chat_model("customer_service")
+        .with_structured_output(Order, method=method, include_raw=True)
+        .invoke(prompt)
+    )
+    assert found["raw"].response_metadata["cost_nusd"] > 0
+    if method != "json_mode":
+        assert isinstance(found["parsed"], Order)
+
+
+async def test_it_pipes_batches_and_streams_like_any_runnable(practised: Orchestrator) -> None:
+    chain = ChatPromptTemplate.from_messages([("user", "{question}")]) | practised.chat_model(
+        "cost_sensitive"
+    )
+    answers = await chain.abatch([{"question": f"Câu {number}"} for number in range(3)])
+    assert [bool(one.content) for one in answers] == [True] * 3
+    assert "".join([chunk.content async for chunk in chain.astream({"question": "Câu 9"})])
+
+
+def test_a_fallback_is_told_in_the_message(practised: Orchestrator, practice: PracticeServer) -> None:
+    practice.faults.add(Fault.parse("openrouter:status=503"))
+    told = practised.chat_model("customer_service").invoke([HumanMessage("Xin chào")]).response_metadata
+    assert told["provider"] == "google"
+    assert "unavailable" in told["degraded"]
+    assert [one["failure"] for one in told["attempts"]] == ["unavailable"] * 3 + [None]
+
+
+def test_its_profile_is_that_of_the_first_choice(practised: Orchestrator) -> None:
+    profile = practised.chat_model("customer_service").profile
+    assert profile["tool_calling"]
+    assert profile["max_input_tokens"] == practised.config.catalog.models["gpt-6.1-sol"].context_tokens
+
+
+def test_an_apology_is_told_by_its_metadata_and_never_parsed(make_orchestrator, practice) -> None:
+    """A message for those who ask for it; an error for whoever wants a shape or tools."""
+    orchestrator = make_orchestrator(
+        {
+            "local_model": {"enabled": False},
+            "retry_profiles": {"interactive": {"max_recovery_wait_s": 0}},
+        }
+    )
+    practice.faults.add(Fault.parse("*:status=503"))
+    message = orchestrator.chat_model(graceful=True, language="vi").invoke("Hello")
+    assert message.text.startswith("Xin lỗi")
+    assert message.response_metadata["apology"] is True
+    assert message.response_metadata["finish_reason"] == "unavailable"
+    chat = orchestrator.chat_model(graceful=True)
+    for method in ("json_schema", "function_calling", "json_mode"):
+        with pytest.raises(UnavailableError):
+            chat.with_structured_output(Order, method=method).invoke("Hello")
+    with pytest.raises(UnavailableError):
+        orchestrator.chat_model().invoke("Hello")
+
+
+def test_a_broken_stream_is_rescued_and_its_chunks_add_up(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    practice.faults.add("openrouter:end_stream=6,times=1")
+    whole = sum_of(practised.chat_model("customer_service").stream("Xin chào"))
+    assert str(whole.text).endswith("The question was: Xin chào")
+    assert "broke off after" in whole.response_metadata["degraded"]
+
+
+def test_a_restart_is_refused_because_chunks_only_add_up(practised: Orchestrator) -> None:
+    model = practised.chat_model("customer_service", on_break="restart")
+    with pytest.raises(InvalidRequestError, match="only add up"):
+        list(model.stream("Xin chào"))
+
+
+def sum_of(chunks) -> AIMessageChunk:
+    first, *more = chunks
+    for chunk in more:
+        first += chunk
+    return first

@@ -1,0 +1,79 @@
+"""An old file opens, migrates and keeps its numbers; a newer one is refused."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from orchestrator.core.errors import LedgerError
+from orchestrator.ledger.reconcile import OrphanPolicy, find_orphans, settle_orphans
+from orchestrator.ledger.sqlite import schema as ledger_schema
+from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.sqlite.schema import VERSION, migrate
+
+
+def make_version_1(path):
+    """Write a file as the first release did: one settled request, one hold."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in ledger_schema._MIGRATIONS[1]:
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 1")
+        for period in ("2026-11-22", "2026-11"):
+            connection.execute("INSERT INTO counters VALUES ('all', ?, 300, 1000)", (period,))
+        connection.execute(
+            "INSERT INTO holds VALUES (1, 'open', 1, 'p/m', 'p', 'm', '[\"all\"]', '2026-11-22', '2026-11', 1000,"
+            " '2026-11-22T09:00:00+00:00', 'gone-host:7')"
+        )
+        connection.execute(
+            "INSERT INTO attempts VALUES ('one', 1, '2026-11-22', '2026-11', '[\"all\"]', 'p/m', 'p', 'm', 'succeeded',"
+            " NULL, NULL, '2026-11-22T08:00:00+00:00', 10, NULL, 10, 5, 0, 0, 0, 0, 1000, 300, 'price_book', 'b', NULL)"
+        )
+        connection.execute(
+            "INSERT INTO operations VALUES ('one', '2026-11-22T08:00:00+00:00', '2026-11-22', '2026-11', 'acme', 'bulk',"
+            " NULL, '[]', 'succeeded', NULL, 'miss', NULL, 'p/m', 'p', 'm', 1, 10, 5, 300, 10)"
+        )
+
+
+def test_a_file_of_version_1_opens_migrates_and_keeps_its_numbers(books):
+    make_version_1(books.path)
+    with pytest.raises(LedgerError, match=r"has schema 1, .* 'orchestrator doctor' brings it up to date"):
+        books.reader.__enter__()
+    books.ledger.check_writable()
+    assert books.rows("PRAGMA user_version") == [(VERSION,)]
+    assert books.counter(period="2026-11") == (300, 1000)
+    assert books.rows("SELECT operation_id, price_version FROM holds") == [("open", "")]
+    assert books.verified().counters_are_right
+    books.request("new", 7)
+    assert books.counter(period="2026-11") == (307, 1000)
+    with books.reader:
+        orphans = find_orphans(
+            books.reader,
+            now=books.clock.now(),
+            older_than=books.clock.now() - books.clock.now(),
+            time_zone="UTC",
+        )
+    assert len(settle_orphans(books.ledger, orphans, policy=OrphanPolicy.BOUND, now=books.clock.now())) == 1
+    assert books.counter(period="2026-11-22") == (1300, 0)
+    assert books.verified().counters_are_right
+
+
+def test_a_migration_that_breaks_off_leaves_the_old_file(books, monkeypatch):
+    make_version_1(books.path)
+    broken = {**ledger_schema._MIGRATIONS, 2: (*ledger_schema._MIGRATIONS[2], "CREATE NONSENSE")}
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger_schema, "_MIGRATIONS", broken)
+        with pytest.raises(LedgerError, match="syntax error"):
+            books.ledger.check_writable()
+    assert books.rows("PRAGMA user_version") == [(1,)]
+    assert books.rows("SELECT name FROM sqlite_master WHERE name IN ('corrections', 'monthly')") == []
+    books.ledger.check_writable()
+    assert books.rows("PRAGMA user_version") == [(VERSION,)]
+
+
+def test_a_newer_file_is_refused_by_writer_and_reader(books):
+    books.write(f"PRAGMA user_version = {VERSION + 1}")
+    with closing(sqlite3.connect(books.path)) as connection, pytest.raises(LedgerError, match="upgrade"):
+        migrate(connection, path="x")
+    books.write("CREATE TABLE something (x)")
+    with pytest.raises(LedgerError, match="upgrade"):
+        LedgerReader(books.path).__enter__()

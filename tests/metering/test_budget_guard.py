@@ -1,0 +1,529 @@
+"""Code that calls LiteLLM itself keeps within the budgets, and the ledger says what the providers billed."""
+
+import asyncio
+import contextlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import litellm
+import pytest
+from litellm import acompletion as imported_before
+from litellm import completion as imported_before_sync
+from litellm.integrations.custom_logger import CustomLogger
+from openai import AsyncOpenAI
+from pydantic import BaseModel
+
+from orchestrator import BudgetExceededError, BudgetGuard, CacheUse
+from orchestrator.config.loader import embedded_path
+from orchestrator.core.errors import InvalidRequestError, PriceUnknownError, UnknownNameError
+from orchestrator.core.money import nano_usd
+from orchestrator.drill.practice_config import addresses, practice_prices
+from orchestrator.metering import litellm_call as guarded_call
+from orchestrator.metering import litellm_guard as guarded
+from orchestrator.practice import Fault, PracticeServer
+
+MODELS = ["openai/gpt-6-luna", "gemini/gemini-3.8-flash", "openrouter/openai/gpt-6-luna"]
+HELLO = [{"role": "user", "content": "Xin chào"}]
+
+MakeGuard = Callable[..., BudgetGuard]
+
+
+@pytest.fixture
+def practice() -> Iterator[PracticeServer]:
+    """Practice providers at the prices of config.yaml, so that the ledger can be compared with their bill."""
+    prices = practice_prices(embedded_path(), today=datetime.now(UTC).date(), environment={})
+    with PracticeServer(prices=prices) as server:
+        yield server
+
+
+@pytest.fixture
+def make_guard(make_config) -> Iterator[MakeGuard]:
+    made: list[BudgetGuard] = []
+
+    def make(changes: Any = None, **payer: Any) -> BudgetGuard:
+        guard = BudgetGuard(make_config(changes), **{"tenant": "acme", **payer})
+        litellm.callbacks.append(guard)
+        made.append(guard)
+        return guard
+
+    yield make
+    for guard in made:
+        if guard in litellm.callbacks:
+            litellm.callbacks.remove(guard)
+        guard.close()
+
+
+@pytest.fixture
+def guard(make_guard: MakeGuard) -> BudgetGuard:
+    return make_guard()
+
+
+@pytest.fixture
+def to(practice: PracticeServer) -> Callable[..., dict[str, Any]]:
+    """Return the arguments that lead LiteLLM to the practice provider of a model."""
+
+    def arguments(model: str, **more: Any) -> dict[str, Any]:
+        kind = {"gemini": "google"}.get(model.partition("/")[0], model.partition("/")[0])
+        return {
+            "model": model,
+            "messages": HELLO,
+            "api_base": practice.base_url(kind),
+            "api_key": "practice",
+            "max_tokens": 50,
+            **more,
+        }
+
+    return arguments
+
+
+def standing(guard: BudgetGuard, scope: str = "tenant:acme") -> tuple[int, int]:
+    found = [one for one in guard.standings() if one.scope == scope and one.window == "day"]
+    return (found[0].spent, found[0].held) if found else (0, 0)
+
+
+def operations(guard: BudgetGuard) -> list[tuple[str, str, int]]:
+    """Return outcome, error and number of attempts of every operation."""
+    query = "SELECT outcome, error, attempts FROM operations ORDER BY id"
+    return guard._ledger.transact(lambda connection: connection.execute(query).fetchall())
+
+
+def sources(guard: BudgetGuard) -> list[str]:
+    query = "SELECT cost_source FROM attempts ORDER BY operation_id"
+    return [one for (one,) in guard._ledger.transact(lambda connection: connection.execute(query).fetchall())]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("how", ["acompletion", "astream", "completion", "stream"])
+async def test_every_way_of_calling_is_booked_as_the_provider_bills_it(
+    guard: BudgetGuard, practice: PracticeServer, to, model: str, how: str
+) -> None:
+    if how == "acompletion":
+        await litellm.acompletion(**to(model))
+    elif how == "astream":
+        assert [one async for one in await litellm.acompletion(**to(model, stream=True))]
+    elif how == "completion":
+        litellm.completion(**to(model))
+    else:
+        assert list(litellm.completion(**to(model, stream=True)))
+    practice.wait_idle()
+    spent, held = standing(guard)
+    assert held == 0
+    assert len(practice.requests) == 1
+    assert sources(guard) == ["provider" if model.startswith("openrouter") else "price_book"]
+    assert operations(guard) == [("succeeded", None, 1)]
+    assert spent == practice.bill.total_nusd()
+
+
+@pytest.fixture
+def router_to(to) -> Callable[..., litellm.Router]:
+    """Make a Router whose groups `first` and `second` are a model at OpenRouter and one at OpenAI."""
+
+    def make(**settings: Any) -> litellm.Router:
+        groups = {"first": "openrouter/openai/gpt-6-luna", "second": "openai/gpt-6-luna"}
+        entries = []
+        for name, model in groups.items():
+            params = to(model)
+            del params["messages"], params["max_tokens"]
+            entries.append({"model_name": name, "litellm_params": params})
+        return litellm.Router(model_list=entries, fallbacks=[{"first": ["second"]}], **settings)
+
+    return make
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for what other threads do."""
+    async with asyncio.timeout(60):
+        while not is_so():  # noqa: ASYNC110 -- a server in a thread of its own sets no event
+            await asyncio.sleep(0.01)
+
+
+async def ask(arguments: dict[str, Any]) -> str:
+    """Return how a call ended: the name of its error, or `answered`."""
+    try:
+        await litellm.acompletion(**arguments)
+    except Exception as error:  # noqa: BLE001 -- LiteLLM raises anything
+        return type(error).__name__
+    return "answered"
+
+
+async def test_200_calls_at_once_on_a_budget_for_ten_send_what_fits_and_no_more(
+    make_guard: MakeGuard, practice: PracticeServer, to
+) -> None:
+    """A call holds 335,125 nano-dollars and costs less: settled money is free for the next."""
+    limit = nano_usd("0.0036")
+    guard = make_guard({"budgets": {"limits": [{"scope": "tenant:acme", "day": 0.0036}], "tiers": []}})
+    calls = [asyncio.ensure_future(ask(to("openai/gpt-6-luna", max_tokens=600))) for _ in range(200)]
+    highest = 0
+    while not all(call.done() for call in calls):
+        highest = max(highest, sum(standing(guard)))
+        await asyncio.sleep(0)
+    found = [call.result() for call in calls]
+    practice.wait_idle()
+    spent, held = standing(guard)
+    assert set(found) == {"answered", "BudgetExceededError"}
+    assert found.count("answered") == len(practice.requests)
+    assert (spent, held) == (practice.bill.total_nusd(), 0)
+    assert 0 < spent <= highest <= limit
+
+
+async def test_while_200_calls_hang_only_those_are_sent_whose_bound_fits(
+    make_guard: MakeGuard, practice: PracticeServer, to
+) -> None:
+    """Nothing is settled while all wait, so exactly limit / bound calls go out."""
+    practice.faults.add(Fault.parse("openai:silence"))
+    one = make_guard().meter(guarded_call.wanted_of(to("openai/gpt-6-luna"))).open(HELLO, max_tokens=50)
+    bound = one._hold.claim.bound_nusd
+    one.end()
+    limits = [{"scope": "tenant:other", "day": (bound * 10 + bound // 2) / 1e9}]
+    litellm.callbacks.pop()
+    guard = make_guard({"budgets": {"limits": limits, "tiers": []}}, tenant="other")
+    calls = [asyncio.ensure_future(ask(to("openai/gpt-6-luna"))) for _ in range(200)]
+    await until(lambda: len(practice.requests) == 10 and sum(call.done() for call in calls) == 190)
+    assert standing(guard, "tenant:other") == (0, bound * 10)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert len(practice.requests) == 10
+    assert standing(guard, "tenant:other") == (bound * 10, 0)
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_cancelled_call_is_booked_in_full_at_once(
+    guard: BudgetGuard, practice: PracticeServer, to, model: str
+) -> None:
+    """The provider may work on and bill it; LiteLLM tells no hook of it."""
+    practice.faults.add(Fault.parse("*:silence"))
+    call = asyncio.ensure_future(litellm.acompletion(**to(model)))
+    await until(lambda: bool(practice.requests))
+    held = standing(guard)[1]
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert held > 0
+    assert standing(guard) == (held, 0)
+    assert operations(guard) == [("cancelled", "cancelled", 1)]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("how", ["break", "aclose", "sync break", "cancel"])
+async def test_a_stream_that_is_given_up_leaves_nothing_held(
+    guard: BudgetGuard, practice: PracticeServer, to, model: str, how: str
+) -> None:
+    arguments = to(model, stream=True)
+    if how == "sync break":
+        for _ in litellm.completion(**arguments):
+            break
+    else:
+        await give_up(await litellm.acompletion(**arguments), how)
+    # LiteLLM logs a synchronous stream's chunks in a thread, which may keep it a moment longer.
+    await until(lambda: standing(guard)[1] == 0)
+    spent, _ = standing(guard)
+    assert spent >= practice.bill.total_nusd()
+    assert operations(guard) == [("cancelled", "cancelled", 1)]
+    assert sources(guard) == ["bound"]
+
+
+async def give_up(stream: Any, how: str) -> None:
+    if how == "cancel":
+        reader = asyncio.ensure_future(read_and_wait(stream))
+        del stream
+        await asyncio.sleep(0.05)
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+        return
+    async for _ in stream:
+        break
+    if how == "aclose":
+        await stream.aclose()
+
+
+async def read_and_wait(stream: Any) -> None:
+    async for _ in stream:
+        await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("fault", ["cut_stream", "end_stream"])
+async def test_a_stream_that_breaks_off_is_never_booked_below_the_bill(
+    guard: BudgetGuard, practice: PracticeServer, to, model: str, fault: str
+) -> None:
+    """LiteLLM makes up an end for some of them; without the provider's last word all of the hold is booked."""
+    practice.faults.add(Fault.parse(f"*:{fault},after_chunks=2"))
+    # Some it raises, of others it makes up an end.
+    with contextlib.suppress(litellm.exceptions.MidStreamFallbackError):
+        async for _ in await litellm.acompletion(**to(model, stream=True)):
+            pass
+    practice.wait_idle()
+    spent, held = standing(guard)
+    assert held == 0
+    assert spent >= practice.bill.total_nusd() > 0
+    assert sources(guard) == ["bound"]
+    assert [one[0] for one in operations(guard)] == ["failed"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("fault", "cost_source"), [("status=503", "none"), ("reset", "bound")])
+async def test_a_failure_costs_nothing_or_all_that_was_held_and_is_sent_once(
+    guard: BudgetGuard, practice: PracticeServer, to, model: str, fault: str, cost_source: str
+) -> None:
+    """Neither LiteLLM nor the vendor's SDK sends again under the same hold, whatever the call asks for."""
+    practice.faults.add(Fault.parse(f"*:{fault}"))
+    assert await ask(to(model, num_retries=2, max_retries=2)) != "answered"
+    with pytest.raises(Exception, match="."):
+        litellm.completion(**to(model, num_retries=2, max_retries=2))
+    assert len(practice.requests) == 2
+    assert sources(guard) == [cost_source] * 2
+    assert standing(guard)[1] == 0
+
+
+async def test_a_model_without_a_price_is_refused_before_it_is_sent(
+    guard: BudgetGuard, practice: PracticeServer, to
+) -> None:
+    for model in ("openai/gpt-nobody-knows", "groq/llama-3.1-8b-instant", "no-such-thing"):
+        with pytest.raises(PriceUnknownError, match="no price"):
+            await litellm.acompletion(**to("openai/gpt-6-luna") | {"model": model})
+        with pytest.raises(PriceUnknownError, match="no price"):
+            litellm.completion(**to("openai/gpt-6-luna") | {"model": model})
+    assert practice.requests == ()
+    assert operations(guard) == []
+
+
+async def test_a_model_that_only_the_price_book_knows_is_sent_and_booked(
+    guard: BudgetGuard, practice: PracticeServer, to
+) -> None:
+    await litellm.acompletion(**to("openai/gpt-4o-mini"))
+    assert sources(guard) == ["price_book"]
+    assert standing(guard, "provider:openai") == standing(guard) != (0, 0)
+
+
+async def test_the_router_holds_for_each_of_its_attempts(
+    guard: BudgetGuard, practice: PracticeServer, router_to
+) -> None:
+    """One operation for each attempt: a retry at OpenRouter, then the fallback at OpenAI."""
+    practice.faults.add(Fault.parse("openrouter:status=500"))
+    answer = await router_to(num_retries=1).acompletion(model="first", messages=HELLO)
+    assert answer.choices[0].message.content
+    practice.wait_idle()
+    assert [one.provider for one in practice.requests] == ["openrouter", "openrouter", "openai"]
+    assert sources(guard) == ["none", "none", "price_book"]
+    assert standing(guard) == (practice.bill.total_nusd(), 0)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_router_is_guarded_in_synchronous_code_too(
+    guard: BudgetGuard, practice: PracticeServer, router_to, stream: bool
+) -> None:
+    practice.faults.add(Fault.parse("openrouter:status=503"))
+    answer = router_to(num_retries=0).completion(model="first", messages=HELLO, stream=stream)
+    if stream:
+        assert list(answer)
+    practice.wait_idle()
+    assert sources(guard) == ["none", "price_book"]
+    assert standing(guard) == (practice.bill.total_nusd(), 0)
+
+
+async def test_the_routers_stream_is_settled_when_it_is_read(
+    guard: BudgetGuard, practice: PracticeServer, router_to
+) -> None:
+    stream = await router_to(num_retries=0).acompletion(model="first", messages=HELLO, stream=True)
+    assert [one async for one in stream]
+    practice.wait_idle()
+    assert sources(guard) == ["provider"]
+    assert standing(guard) == (practice.bill.total_nusd(), 0)
+
+
+async def test_a_routers_stream_that_is_given_up_leaves_nothing_held(guard: BudgetGuard, router_to) -> None:
+    stream = await router_to(num_retries=0).acompletion(model="first", messages=HELLO, stream=True)
+    async for _ in stream:
+        break
+    await stream.aclose()
+    assert standing(guard)[1] == 0
+    assert sources(guard) == ["bound"]
+
+
+@pytest.mark.parametrize("way", ["acompletion", "completion", "router", "router sync", "stream"])
+async def test_the_refusal_itself_reaches_the_caller(
+    make_guard: MakeGuard, practice: PracticeServer, to, router_to, way: str
+) -> None:
+    """Not wrapped by LiteLLM, not retried, and with a cheaper fallback asked first where the Router has one."""
+    guard = make_guard({"budgets": {"limits": [{"scope": "tenant:acme", "day": 0.000001}], "tiers": []}})
+    with pytest.raises(BudgetExceededError, match="day budget of tenant:acme") as caught:
+        if way == "acompletion":
+            await litellm.acompletion(**to("openai/gpt-6-luna"))
+        elif way == "completion":
+            litellm.completion(**to("openai/gpt-6-luna"))
+        elif way == "router":
+            await router_to(num_retries=3).acompletion(model="first", messages=HELLO)
+        elif way == "router sync":
+            await asyncio.to_thread(router_to(num_retries=3).completion, model="first", messages=HELLO)
+        else:
+            await litellm.acompletion(**to("openai/gpt-6-luna", stream=True))
+    assert caught.value.resets_at is not None
+    assert practice.requests == ()
+    assert standing(guard) == (0, 0)
+
+
+async def test_a_call_names_who_pays(guard: BudgetGuard, to) -> None:
+    said = {"tenant": "globex", "use_case": "cost_sensitive", "user": "42", "tags": ["trial"]}
+    await litellm.acompletion(**to("openai/gpt-6-luna", metadata={"orchestrator": said, "other": 1}))
+    paid = standing(guard, "tenant:globex")
+    assert paid > (0, 0)
+    for scope in ("use_case:cost_sensitive", "user:42", "tag:trial", "provider:openai", "all"):
+        assert standing(guard, scope) == paid
+    assert standing(guard, "tenant:acme") == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"use_case": "sales"}, UnknownNameError),
+        ({"tenent": "acme"}, InvalidRequestError),
+        ({"tenant": ""}, InvalidRequestError),
+        ("acme", InvalidRequestError),
+    ],
+)
+async def test_a_payer_that_is_none_is_refused(
+    guard: BudgetGuard, practice: PracticeServer, to, said: Any, error: type[Exception]
+) -> None:
+    """A misspelt name would pass by the limits of the one that was meant."""
+    with pytest.raises(error):
+        await litellm.acompletion(**to("openai/gpt-6-luna", metadata={"orchestrator": said}))
+    assert practice.requests == ()
+
+
+async def test_a_call_without_an_output_limit_is_given_one(
+    guard: BudgetGuard, practice: PracticeServer, to
+) -> None:
+    await litellm.acompletion(**to("openai/gpt-6-luna", max_tokens=None))
+    body = practice.requests[-1].body
+    assert body.get("max_tokens", body.get("max_completion_tokens")) == guarded_call.DEFAULT_MAX_TOKENS
+
+
+async def test_answers_tools_and_formats_count_in_what_is_held(
+    guard: BudgetGuard, practice: PracticeServer, to
+) -> None:
+    class Found(BaseModel):
+        """What was found."""
+
+        text: str
+
+    async def held_for(**more: Any) -> int:
+        await ask(to("openai/gpt-4o-mini", **more))
+        query = "SELECT held_nusd FROM attempts ORDER BY operation_id DESC LIMIT 1"
+        return guard._ledger.transact(lambda connection: connection.execute(query).fetchone()[0])
+
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+    plain = await held_for()
+    assert await held_for(n=3) > plain
+    assert await held_for(tools=[tool]) > plain
+    assert await held_for(response_format=Found) > await held_for(response_format={"type": "json_object"})
+
+
+@pytest.mark.parametrize(
+    "more", [{"extra_body": {"n": 50}}, {"fallbacks": ["openai/gpt-4o-mini"]}, {"service_tier": "priority"}]
+)
+async def test_what_takes_the_bound_away_is_refused(
+    guard: BudgetGuard, practice: PracticeServer, to, more: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidRequestError, match="is not taken by a guarded call"):
+        await litellm.acompletion(**to("openai/gpt-6-luna", **more))
+    assert practice.requests == ()
+
+
+async def test_a_client_and_a_setting_that_send_twice_are_refused(
+    guard: BudgetGuard, practice: PracticeServer, to, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidRequestError, match="'client' is not taken"):
+        await litellm.acompletion(**to("openrouter/openai/gpt-6-luna", client=object()))
+    monkeypatch.setattr(litellm, "num_retries", 2)
+    with pytest.raises(InvalidRequestError, match=r"litellm\.num_retries"):
+        litellm.completion(**to("openai/gpt-6-luna"))
+    assert practice.requests == ()
+
+
+async def test_the_callers_own_openai_client_is_used_without_its_retries(
+    guard: BudgetGuard, practice: PracticeServer, to
+) -> None:
+    practice.faults.add(Fault.parse("openai:status=503"))
+    own = AsyncOpenAI(api_key="practice", base_url=practice.base_url("openai"), max_retries=3)
+    assert await ask(to("openai/gpt-6-luna", client=own)) != "answered"
+    assert len(practice.requests) == 1
+
+
+def test_our_hook_has_the_parameters_that_litellm_passes() -> None:
+    """A hook with another name or other parameters would let everything past."""
+    theirs = inspect.signature(CustomLogger.async_pre_call_deployment_hook)
+    assert list(inspect.signature(guarded.Guard.async_pre_call_deployment_hook).parameters) == list(
+        theirs.parameters
+    )
+
+
+async def test_what_goes_past_the_guard_is_stopped(guard: BudgetGuard, practice: PracticeServer, to) -> None:
+    """Names imported before the guard was made, and LiteLLM's other doors."""
+    guarded.stand_guard()
+    past_it = imported_before.__wrapped__ if imported_before is litellm.acompletion else imported_before
+    past_it_sync = (
+        imported_before_sync.__wrapped__
+        if imported_before_sync is litellm.completion
+        else imported_before_sync
+    )
+    with pytest.raises(InvalidRequestError, match="goes past it"):
+        await past_it(**to("openai/gpt-6-luna"))
+    with pytest.raises(InvalidRequestError, match="goes past it"):
+        past_it_sync(**to("openai/gpt-6-luna"))
+    embedding = to("openai/text-embedding-3-small", input=["Xin chào"])
+    with pytest.raises(InvalidRequestError, match="aembedding"):
+        await litellm.aembedding(
+            **{name: embedding[name] for name in ("model", "input", "api_base", "api_key")}
+        )
+    assert practice.requests == ()
+
+
+async def test_without_a_guard_in_the_list_nothing_is_held(
+    guard: BudgetGuard, practice: PracticeServer, to
+) -> None:
+    litellm.callbacks.remove(guard)
+    try:
+        assert await ask(to("openai/gpt-nobody-knows")) == "answered"
+    finally:
+        litellm.callbacks.append(guard)
+    assert standing(guard) == (0, 0)
+
+
+async def test_what_an_orchestrator_sends_is_held_once(guard: BudgetGuard, practised, practice) -> None:
+    """Both are in the process, on one ledger; the walk pays for its own attempts."""
+    await practised.acomplete("Xin chào", tenant="acme", cache=CacheUse.OFF)
+    await practised.native("openai/gpt-6-luna", tenant="acme").ainvoke("Xin chào")
+    practice.wait_idle()
+    assert len(practice.requests) == 2
+    assert standing(guard) == (practice.bill.total_nusd(), 0)
+    assert len(operations(guard)) == 2
+
+
+def test_a_process_that_ends_with_its_reply_has_booked_it(
+    practice: PracticeServer, make_config, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LiteLLM's own success callbacks record 0 of 1 here."""
+    path = make_config().path
+    for name, value in {**environment, **addresses(practice)}.items():
+        monkeypatch.setenv(name, value)
+    program = f"""
+import asyncio, os, litellm
+from orchestrator import BudgetGuard
+litellm.callbacks.append(BudgetGuard.from_config({str(path)!r}, tenant="acme"))
+async def main():
+    await asyncio.gather(*(litellm.acompletion("openai/gpt-6-luna", {HELLO!r}) for _ in range(50)))
+    os._exit(0)
+asyncio.run(main())
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=100, cwd=Path(__file__).parents[2])
+    practice.wait_idle()
+    looker = BudgetGuard(make_config())
+    assert len(practice.requests) == 50
+    assert standing(looker) == (practice.bill.total_nusd(), 0)
+    looker.close()

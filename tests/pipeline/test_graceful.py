@@ -1,0 +1,107 @@
+"""Who gets an apology, in which language, and what is said of an older answer."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from orchestrator.config.schema import LastResortSettings
+from orchestrator.core.errors import AllProvidersFailedError, UnavailableError
+from orchestrator.core.request import ChatRequest
+from orchestrator.pipeline.graceful import apologises, apology, language_of, why_stale
+from orchestrator.routing.ranking import RouteStep, UseCaseSettings
+
+TOOL = {"type": "function", "function": {"name": "find_order"}}
+
+
+def use_case(**more) -> UseCaseSettings:
+    return UseCaseSettings(primary=RouteStep(deployment="openai/x", reason="It is there."), **more)
+
+
+def request(prompt="Xin chào", **wanted) -> ChatRequest:
+    return ChatRequest.of(prompt, use_case="customer_service", **wanted)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "settings", "expected"),
+    [
+        ({}, {}, False),
+        ({}, {"graceful": True}, True),
+        ({"graceful": True}, {}, True),
+        ({"graceful": False}, {"graceful": True}, False),
+        ({"graceful": True}, {"never_degrade": True}, False),
+        ({"graceful": True, "response_format": {"type": "json_object"}}, {}, False),
+        ({"graceful": True, "response_format": {"type": "text"}}, {}, True),
+        ({"graceful": True, "tools": [TOOL]}, {}, False),
+    ],
+)
+def test_an_apology_is_for_people_who_may_get_one(wanted, settings, expected) -> None:
+    """A program that asked for a form or for tools gets the error, whatever was set."""
+    assert apologises(request(**wanted), use_case(**settings)) is expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("Đơn hàng của tôi ở đâu?", "vi"),
+        ("Cửa hàng mở cửa lúc mấy giờ", "vi"),
+        ("hủy", "vi"),
+        ("chị ạ", "vi"),
+        ("o\N{COMBINING HORN}i", "vi"),
+        ("Where is my order?", None),
+        ("Où est ma commande, à propos?", None),
+        ("¿Dónde está mi pedido? Mañana, señor", None),
+        ("don hang cua toi o dau", None),
+        ("你好", None),
+    ],
+)
+def test_a_prompt_with_vietnamese_letters_is_vietnamese(prompt, expected) -> None:
+    assert language_of(request(prompt)) == expected
+
+
+def test_only_what_the_user_wrote_last_tells_the_language() -> None:
+    messages = [
+        {"role": "system", "content": "Trả lời lịch sự."},
+        {"role": "user", "content": "Chào bạn, cảm ơn"},
+        {"role": "assistant", "content": "Vâng ạ"},
+        {"role": "user", "content": "In English please"},
+    ]
+    assert language_of(request(messages)) is None
+    assert language_of(request(messages, language="vi")) == "vi"
+    assert language_of(request([{"role": "user", "content": [{"type": "text", "text": "x"}]}])) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "settings", "begins"),
+    [
+        ({"prompt": "Đơn hàng đâu?"}, {}, "Xin lỗi"),
+        ({"prompt": "Where is it?"}, {}, "Sorry"),
+        ({"prompt": "Where is it?"}, {"language": "vi"}, "Xin lỗi"),
+        ({"prompt": "Đơn hàng đâu?", "language": "en"}, {}, "Sorry"),
+    ],
+)
+def test_an_apology_has_the_request_id_the_cost_and_the_reason(wanted, settings, begins) -> None:
+    """And says by its fields, not by its words, that it is none of a model's answers."""
+    error = AllProvidersFailedError("no provider could answer just now")
+    error.request_id, error.cost_nusd = "0abc", 1_200
+    reply = apology(
+        error,
+        request(**wanted),
+        settings=LastResortSettings(**settings),
+        started_at=datetime(2026, 11, 23, tzinfo=UTC),
+        latency_s=1.5,
+    )
+    assert reply.text.startswith(begins)
+    assert "0abc" in reply.text
+    assert (reply.apology, reply.finish_reason, reply.cost_nusd) == (True, "unavailable", 1_200)
+    assert (reply.model, reply.deployment, reply.provider) == ("", "", "")
+    assert reply.degraded == "nobody answered: no provider could answer just now"
+
+
+@pytest.mark.parametrize(
+    ("age_s", "told"),
+    [(5, "less than a minute"), (60, "1 minute ago"), (7_300, "2 hours ago"), (200_000, "2 days ago")],
+)
+def test_an_older_answer_says_how_old_it_is_and_why_it_is_given(age_s, told) -> None:
+    said = why_stale(UnavailableError("everybody is down"), age_s=age_s)
+    assert told in said
+    assert said.endswith("because nobody answers now: everybody is down")

@@ -1,0 +1,273 @@
+"""When nobody answers: an older answer that says so, the emergency model, an apology; in this order."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orchestrator import CacheState, CacheUse, Orchestrator
+from orchestrator.core.errors import (
+    AllProvidersFailedError,
+    BudgetExceededError,
+    DeadlineExceededError,
+    RejectedByProviderError,
+    StreamInterruptedError,
+    UnavailableError,
+)
+from orchestrator.practice import Fault, PracticeServer
+
+QUESTION = "Cửa hàng mở cửa lúc mấy giờ?"
+NO_LOCAL = {"local_model": {"enabled": False}}
+HOUR_S = 3_600.0
+LOCAL = "local/smollm2-135m-instruct"
+
+
+def booked(orchestrator: Orchestrator, request_id: str | None) -> tuple[str, str, str | None]:
+    """Outcome, cached and error of a request."""
+    path = Path(orchestrator.config.settings.ledger.path)
+    query = "SELECT outcome, cached, error FROM operations WHERE id = ?"
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query, (request_id,)).fetchone()
+
+
+@pytest.fixture
+def make(make_orchestrator, clock):
+    """Make orchestrators without the local model, on our clock."""
+
+    def made(changes=None) -> Orchestrator:
+        return make_orchestrator({**NO_LOCAL, **(changes or {})}, clock=clock)
+
+    return made
+
+
+def all_down(practice: PracticeServer) -> None:
+    practice.faults.add(Fault.parse("*:status=503"))
+
+
+def test_an_older_answer_is_given_marked_when_nobody_answers(make, clock, practice: PracticeServer) -> None:
+    orchestrator = make()
+    first = orchestrator.complete(QUESTION, tenant="acme")
+    clock.advance(3 * HOUR_S)
+    all_down(practice)
+    reply = orchestrator.complete(QUESTION, tenant="acme")
+    assert (reply.text, reply.deployment) == (first.text, first.deployment)
+    assert reply.cached is CacheState.STALE
+    assert "3 hours ago" in (reply.degraded or "")
+    assert "openai/gpt-6.1-sol: unavailable" in (reply.degraded or "")
+    assert not reply.apology
+    assert reply.request_id != first.request_id
+    assert len(reply.attempts) == 6
+    assert reply.cost_nusd == sum(one.cost_nusd for one in reply.attempts)
+    assert booked(orchestrator, reply.request_id) == ("succeeded", "stale", None)
+
+
+def test_an_older_answer_is_never_given_while_anybody_answers(make, clock, practice: PracticeServer) -> None:
+    """Nor is it kept anew: the next outage tells its true age."""
+    orchestrator = make()
+    orchestrator.complete(QUESTION)
+    clock.advance(HOUR_S)
+    practice.faults.add(Fault.parse("openrouter:status=503"))
+    assert orchestrator.complete(QUESTION).cached is CacheState.MISS
+    clock.advance(HOUR_S)
+    all_down(practice)
+    for _ in range(2):
+        assert "2 hours ago" in (orchestrator.complete(QUESTION).degraded or "")
+
+
+def test_a_fresh_answer_is_a_hit_up_to_its_last_second(make, clock, practice: PracticeServer) -> None:
+    orchestrator = make()
+    orchestrator.complete(QUESTION)
+    clock.advance(HOUR_S - 1)
+    assert orchestrator.complete(QUESTION).cached is CacheState.HIT
+    clock.advance(1)
+    assert orchestrator.complete(QUESTION).cached is CacheState.MISS
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted", "later_s"),
+    [
+        ({}, {"tenant": "globex"}, 2 * HOUR_S),
+        ({}, {"cache": CacheUse.OFF}, 2 * HOUR_S),
+        ({}, {"cache": CacheUse.REFRESH}, 2 * HOUR_S),
+        ({}, {}, 8 * 24 * HOUR_S),
+        ({"cache": {"stale_s": 0}}, {}, 2 * HOUR_S),
+        ({"use_cases": {"customer_service": {"never_degrade": True}}}, {}, 2 * HOUR_S),
+    ],
+    ids=["another tenant", "cache off", "refresh", "too old", "switched off", "never degrades"],
+)
+def test_who_may_not_have_an_older_answer_gets_the_error(
+    make, clock, practice: PracticeServer, changes, wanted, later_s
+) -> None:
+    orchestrator = make(changes)
+    orchestrator.complete(QUESTION, tenant="acme")
+    clock.advance(later_s)
+    all_down(practice)
+    with pytest.raises(UnavailableError) as caught:
+        orchestrator.complete(QUESTION, **{"tenant": "acme", **wanted})
+    assert caught.value.request_id
+    assert booked(orchestrator, caught.value.request_id)[0] == "failed"
+
+
+def test_a_stream_gets_the_older_answer_too(make, clock, practice: PracticeServer) -> None:
+    orchestrator = make()
+    first = orchestrator.complete(QUESTION)
+    clock.advance(2 * HOUR_S)
+    all_down(practice)
+    stream = orchestrator.stream(QUESTION)
+    assert "".join(delta.text for delta in stream) == first.text
+    assert stream.reply.cached is CacheState.STALE
+
+
+def test_the_older_answer_comes_before_the_emergency_model(
+    make_orchestrator, clock, practice: PracticeServer
+) -> None:
+    """Its place in the plan is passed over, with the reason; asked for by name, it is asked."""
+    orchestrator = make_orchestrator(
+        {
+            "local_model": {"base_url": "http://127.0.0.1:9/v1"},
+            "retry_profiles": {"interactive": {"retry_on": []}},
+        },
+        clock=clock,
+    )
+    orchestrator.complete(QUESTION)
+    clock.advance(2 * HOUR_S)
+    all_down(practice)
+    reply = orchestrator.complete(QUESTION)
+    assert reply.cached is CacheState.STALE
+    assert LOCAL not in {one.deployment for one in reply.attempts}
+    assert f"{LOCAL}: an older answer in the cache comes before" in (reply.degraded or "")
+    with pytest.raises(AllProvidersFailedError, match=LOCAL):
+        orchestrator.complete("Câu khác")
+
+
+def test_the_emergency_model_finishes_a_stream_that_no_older_answer_can_replace(
+    make_orchestrator, clock, practice: PracticeServer
+) -> None:
+    """Words that were read cannot be taken back for an older answer; the emergency model may go on with them."""
+    orchestrator = make_orchestrator(
+        {
+            "local_model": {"base_url": practice.base_url("openai")},
+            "retry_profiles": {"interactive": {"retry_on": []}},
+        },
+        clock=clock,
+    )
+    orchestrator.complete(QUESTION)
+    clock.advance(2 * HOUR_S)
+    practice.faults.add(Fault.parse("openrouter:cut_stream=12,times=1"))
+    for others in ("openrouter:status=503", "google:status=503", "openai:status=503,model=gpt-6.1-sol"):
+        practice.faults.add(Fault.parse(others))
+    stream = orchestrator.stream(QUESTION)
+    assert "".join(delta.text for delta in stream) == stream.reply.text
+    assert stream.reply.deployment == LOCAL
+
+
+@pytest.mark.live
+def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may_not(
+    make_orchestrator, practice: PracticeServer
+) -> None:
+    orchestrator = make_orchestrator({"use_cases": {"data_analysis": {"never_degrade": True}}})
+    all_down(practice)
+    assert orchestrator.complete("Hello", max_tokens=8, graceful=True).deployment == LOCAL
+    with pytest.raises(UnavailableError):
+        orchestrator.complete("Hello", use_case="data_analysis", max_tokens=8, graceful=True, deadline_s=5)
+    plan = orchestrator.explain("Hello", use_case="data_analysis")
+    assert {one.deployment: one.reason for one in plan.excluded}[LOCAL].startswith(
+        "this use case never degrades"
+    )
+
+
+def test_who_asks_for_it_gets_an_apology_in_his_language(make, practice: PracticeServer) -> None:
+    """G08: a message with the request's id; the ledger calls the request what it was: failed."""
+    orchestrator = make()
+    all_down(practice)
+    reply = orchestrator.complete(QUESTION, graceful=True)
+    assert reply.text.startswith("Xin lỗi")
+    assert reply.request_id in reply.text
+    assert (reply.apology, reply.finish_reason) == (True, "unavailable")
+    assert "nobody answered" in (reply.degraded or "")
+    stream = orchestrator.stream("Where is my order?", graceful=True)
+    assert "".join(delta.text for delta in stream) == stream.reply.text
+    assert stream.reply.text.startswith("Sorry")
+    for one in (reply, stream.reply):
+        assert booked(orchestrator, one.request_id) == ("failed", "miss", "AllProvidersFailedError")
+
+
+def test_an_apology_is_never_kept(make, practice: PracticeServer) -> None:
+    orchestrator = make()
+    practice.faults.add(Fault.parse("*:status=503,times=6"))
+    assert orchestrator.complete(QUESTION, graceful=True).apology
+    reply = orchestrator.complete(QUESTION, graceful=True, model="openai/gpt-6-luna")
+    assert not reply.apology
+    assert reply.cached is CacheState.MISS
+
+
+def test_a_use_case_may_apologise_by_default(make, practice: PracticeServer) -> None:
+    orchestrator = make({"use_cases": {"customer_service": {"graceful": True}}})
+    all_down(practice)
+    assert orchestrator.complete(QUESTION).apology
+    with pytest.raises(AllProvidersFailedError):
+        orchestrator.complete(QUESTION, graceful=False)
+    with pytest.raises(AllProvidersFailedError):
+        orchestrator.complete(QUESTION, response_format={"type": "json_object"})
+
+
+def test_a_late_answer_is_an_apology_too(make_orchestrator, practice: PracticeServer) -> None:
+    """What a failed attempt may have cost stands in the reply, as it stands in the books."""
+    orchestrator = make_orchestrator(NO_LOCAL)
+    orchestrator.warm_up()
+    practice.faults.add(Fault.parse("*:silence"))
+    reply = orchestrator.complete(QUESTION, graceful=True, deadline_s=0.5)
+    assert reply.apology
+    assert "no answer within 0.5 s" in (reply.degraded or "")
+    spent = next(one.spent for one in orchestrator.standings() if one.scope == "all")
+    assert reply.cost_nusd == spent > 0
+    with pytest.raises(DeadlineExceededError) as caught:
+        orchestrator.complete(QUESTION, deadline_s=0.5)
+    assert caught.value.cost_nusd > 0
+
+
+async def test_an_apology_to_who_joined_a_key_names_a_request(
+    make_orchestrator, practice: PracticeServer
+) -> None:
+    """Its own end is told by nobody else, so it has the id of its own request."""
+    orchestrator = make_orchestrator(NO_LOCAL)
+    orchestrator.warm_up()
+    practice.faults.add(Fault.parse("*:silence"))
+    wanted = {"idempotency_key": "order-17", "graceful": True}
+    first = asyncio.create_task(orchestrator.acomplete(QUESTION, deadline_s=30, **wanted))
+    while orchestrator.load().in_flight == 0:  # noqa: ASYNC110 -- it changes on another loop
+        await asyncio.sleep(0.001)
+    joined = await orchestrator.acomplete(QUESTION, deadline_s=0.3, **wanted)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert joined.apology
+    assert joined.request_id
+    assert joined.request_id in joined.text
+
+
+def test_what_is_the_callers_own_is_no_outage(make, practice: PracticeServer) -> None:
+    """A bad request and a spent budget are errors, and no apology hides them."""
+    orchestrator = make({"budgets": {"limits": [{"scope": "tenant:broke", "day": 0.000000001}]}})
+    with pytest.raises(BudgetExceededError):
+        orchestrator.complete(QUESTION, tenant="broke", graceful=True)
+    practice.faults.add(Fault.parse("*:status=400"))
+    with pytest.raises(RejectedByProviderError):
+        orchestrator.complete(QUESTION, graceful=True)
+
+
+def test_nothing_is_added_to_words_that_were_delivered(make, clock, practice: PracticeServer) -> None:
+    """Neither an apology nor an older answer: one reader never sees two texts mixed."""
+    orchestrator = make()
+    orchestrator.complete(QUESTION)
+    clock.advance(2 * HOUR_S)
+    practice.faults.add(Fault.parse("*:cut_stream=12"))
+    seen = ""
+    with (
+        pytest.raises(StreamInterruptedError) as caught,
+        orchestrator.stream(QUESTION, graceful=True) as stream,
+    ):
+        for delta in stream:
+            seen += delta.text
+    assert seen == caught.value.partial_text != ""

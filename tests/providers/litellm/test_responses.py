@@ -1,0 +1,140 @@
+"""An answer is believed only when it has the shape of one."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestrator.core.failures import FailureKind
+from orchestrator.core.provider_answer import UnreadableAnswerError
+from orchestrator.core.reply import Usage
+from orchestrator.providers.litellm.responses import StreamedAnswer, read_answer, read_cost, read_usage
+
+
+def response(content: str | None = "Chào chị", finish: str = "stop", **more: Any) -> SimpleNamespace:
+    usage = SimpleNamespace(
+        prompt_tokens=10,
+        completion_tokens=4,
+        cost=0.000_012_34,
+        prompt_tokens_details=SimpleNamespace(cached_tokens=3),
+        completion_tokens_details=SimpleNamespace(reasoning_tokens=2),
+        cache_creation_input_tokens=1,
+    )
+    message = SimpleNamespace(content=content, tool_calls=more.pop("tool_calls", None))
+    choice = SimpleNamespace(message=message, finish_reason=finish)
+    return SimpleNamespace(choices=[choice], usage=usage, id="gen-1", **more)
+
+
+def chunk(
+    text: str = "", *, finish: str | None = None, usage: Any = None, tool: Any = None
+) -> SimpleNamespace:
+    delta = SimpleNamespace(content=text, tool_calls=[tool] if tool else None)
+    return SimpleNamespace(
+        id="gen-1", usage=usage, choices=[SimpleNamespace(delta=delta, finish_reason=finish)]
+    )
+
+
+def test_usage_and_cost_are_read_as_the_provider_gave_them() -> None:
+    answer = read_answer(response(), reports_cost=True)
+    assert answer.reported_cost_nusd == 12_340
+    assert (answer.usage.input_tokens, answer.usage.output_tokens) == (10, 4)
+    assert (answer.usage.cached_input_tokens, answer.usage.cache_write_tokens) == (3, 1)
+    assert answer.usage.reasoning_tokens == 2
+    assert answer.upstream_id == "gen-1"
+
+
+def test_a_cost_is_read_only_from_a_provider_that_reports_one() -> None:
+    assert read_answer(response(), reports_cost=False).reported_cost_nusd is None
+
+
+@pytest.mark.parametrize("cost", [None, True, "many", -1.0, float("nan"), float("inf"), [1]])
+def test_a_cost_that_is_none_is_not_booked_as_one(cost: Any) -> None:
+    assert read_cost(SimpleNamespace(cost=cost)) is None
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ("prompt_tokens_details", "cached_tokens"),
+        ("completion_tokens_details", "reasoning_tokens"),
+        (None, "cache_creation_input_tokens"),
+        (None, "completion_tokens"),
+    ],
+)
+@pytest.mark.parametrize("count", [10**30, -1])
+def test_a_count_that_no_ledger_can_hold_is_none(where: str | None, name: str, count: int) -> None:
+    """One of 10**30 cached tokens would undo the transaction that books it, and every later one."""
+    told = SimpleNamespace(prompt_tokens=10, completion_tokens=5)
+    setattr(told, where or name, {name: count} if where else count)
+    assert read_usage(told) == Usage(estimated=True)
+
+
+def test_an_endless_count_is_none_that_was_given() -> None:
+    details = {"cached_tokens": float("inf")}
+    told = SimpleNamespace(prompt_tokens=10, completion_tokens=5, prompt_tokens_details=details)
+    assert read_usage(told) == Usage(10, 5)
+
+
+def test_a_missing_usage_is_marked_as_an_estimate() -> None:
+    assert read_usage(None).estimated
+
+
+@pytest.mark.parametrize(
+    ("broken", "kind"),
+    [
+        (SimpleNamespace(choices=[]), FailureKind.MALFORMED),
+        (SimpleNamespace(choices=[SimpleNamespace(message=None)]), FailureKind.MALFORMED),
+        (response(""), FailureKind.EMPTY),
+        (response("  \n"), FailureKind.EMPTY),
+        (response(None), FailureKind.EMPTY),
+        (response("", finish="content_filter"), FailureKind.CONTENT_FILTERED),
+        (response("half", finish="error"), FailureKind.MALFORMED),
+    ],
+)
+def test_what_says_nothing_is_no_answer(broken: Any, kind: FailureKind) -> None:
+    with pytest.raises(UnreadableAnswerError) as caught:
+        read_answer(broken, reports_cost=True)
+    assert caught.value.failure.kind is kind
+
+
+def test_an_empty_answer_keeps_what_it_cost() -> None:
+    with pytest.raises(UnreadableAnswerError) as caught:
+        read_answer(response(""), reports_cost=True)
+    assert caught.value.answer is not None
+    assert caught.value.answer.reported_cost_nusd == 12_340
+
+
+def test_an_answer_cut_at_max_tokens_may_be_empty() -> None:
+    assert read_answer(response("", finish="length"), reports_cost=True).finish_reason == "length"
+
+
+def test_the_pieces_of_a_stream_make_its_answer() -> None:
+    streamed = StreamedAnswer()
+    texts = [delta.text for one in ("Chào", " chị") if (delta := streamed.add(chunk(one))) is not None]
+    assert streamed.add(chunk(finish="stop")) is None
+    whole = streamed.whole(reports_cost=False)
+    assert whole.text == "".join(texts) == "Chào chị"
+    assert whole.usage.estimated
+
+
+def test_a_tool_call_in_pieces_keeps_one_id_and_one_name() -> None:
+    """Some providers repeat the id and the name with every piece."""
+    streamed = StreamedAnswer()
+    deltas = []
+    for arguments in ('{"a"', ": 1}"):
+        tool = SimpleNamespace(
+            index=0, id="call_1", function=SimpleNamespace(name="add", arguments=arguments)
+        )
+        deltas.append(streamed.add(chunk(tool=tool)))
+    streamed.add(chunk(finish="tool_calls"))
+    call = streamed.whole(reports_cost=False).tool_calls[0]
+    assert (call.id, call.name, call.arguments) == ("call_1", "add", '{"a": 1}')
+    assert [delta.tool_calls[0].id for delta in deltas if delta] == ["call_1", None]
+
+
+def test_a_stream_without_an_end_is_no_answer() -> None:
+    streamed = StreamedAnswer()
+    streamed.add(chunk("Chào"))
+    with pytest.raises(UnreadableAnswerError) as caught:
+        streamed.whole(reports_cost=False)
+    assert caught.value.failure.kind is FailureKind.INTERRUPTED

@@ -1,0 +1,63 @@
+"""A stream's own lines say whether it is whole, whatever LiteLLM makes of them."""
+
+import pytest
+
+from orchestrator.providers.litellm.sse_check import EndedEarlyError, MalformedEventError, checked
+
+USAGE = '"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5}'
+GEMINI = (
+    'data: {"candidates":[{"content":{"parts":[{"text":"Chào"}],"role":"model"},"index":0}],' + USAGE + "}"
+)
+GEMINI_END = (
+    'data: {"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP","index":0}],' + USAGE + "}"
+)
+CHAT = 'data: {"choices":[{"index":0,"delta":{"content":"Chào"},"finish_reason":null}]}'
+CHAT_END = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
+CHAT_USAGE = 'data: {"choices":[],"usage":{"prompt_tokens":3}}'
+
+
+async def read(*lines: str) -> list[str]:
+    async def source():
+        for line in lines:
+            yield line
+
+    return [line async for line in checked(source())]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (GEMINI, "", GEMINI_END),
+        (": OPENROUTER PROCESSING", "", CHAT, CHAT_END, CHAT_USAGE, "data: [DONE]"),
+        ('data: {"promptFeedback":{"blockReason":"SAFETY"}}',),
+        (CHAT, 'data: {"error":{"code":502,"message":"down"}}'),
+    ],
+    ids=["gemini", "openrouter", "a blocked prompt", "an error, which LiteLLM raises"],
+)
+async def test_a_whole_stream_passes_unchanged(lines):
+    assert await read(*lines) == list(lines)
+
+
+@pytest.mark.parametrize("lines", [(GEMINI, GEMINI), (CHAT, "data: [DONE]"), (), ("<html>busy</html>",)])
+async def test_a_stream_without_a_reason_to_end_has_broken_off(lines):
+    """Gemini's usage comes with every event, so it says nothing of the end; neither does `[DONE]`."""
+    with pytest.raises(EndedEarlyError):
+        await read(*lines)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'data: {"choices":[{"delta":{"content":"bro',
+        "data: [1]",
+        'data: {"choices":{"0":1}}',
+        'data: {"choices":[{"delta":{"content":7}}]}',
+        'data: {"choices":[{"delta":"Chào"}]}',
+        'data: {"candidates":[{"content":{"parts":[{"text":["Chào"]}]}}]}',
+        'data: {"candidates":[{"content":{"parts":"Chào"}}]}',
+        'data: {"candidates":[{"content":"Chào"}]}',
+    ],
+)
+async def test_an_event_whose_words_would_be_lost_is_an_error(line):
+    with pytest.raises(MalformedEventError):
+        await read(CHAT, line, CHAT_END)

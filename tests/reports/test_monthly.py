@@ -1,0 +1,149 @@
+"""The month's report: every number has one definition."""
+
+from datetime import date
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.core.reply import CacheState, CostSource, Outcome
+from orchestrator.ledger.compact import compact
+from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.reports.monthly import month_report
+
+OK, BAD = Outcome.SUCCEEDED, Outcome.FAILED
+MONTH = "2026-11"
+
+
+def _report(book, **wanted):
+    return month_report(LedgerReader(book.path), month=MONTH, **wanted)
+
+
+def test_cost_is_what_all_sends_cost_the_failed_ones_too(book):
+    """A send that broke off and was billed counts, for the month and for its own model."""
+    book.request(("a", BAD, 30), ("b", OK, 70))
+    made = _report(book)
+    assert (made.requests, made.cost_nusd, made.average_cost_nusd) == (1, 100, 100)
+    assert {one.name: (one.requests, one.cost_nusd, one.success_rate) for one in made.models} == {
+        "b": (1, 70, 1.0),
+        "a": (1, 30, 0.0),
+    }
+
+
+def test_the_average_is_rounded_up_to_a_whole_nano_dollar(book):
+    """Ten nano-dollars over three requests are four each, never three and a third."""
+    for cost in (4, 4, 2):
+        book.request(("a", OK, cost))
+    assert _report(book).average_cost_nusd == 4
+
+
+def test_success_leaves_out_what_nobody_tried(book):
+    """Requests refused by a budget or cancelled by their caller are no failures, and are counted apart."""
+    book.request(("a", OK, 5))
+    book.request(("a", BAD, 0), outcome=Outcome.FAILED)
+    book.request(outcome=Outcome.REFUSED)
+    book.request(("a", Outcome.CANCELLED, 5), outcome=Outcome.CANCELLED)
+    made = _report(book)
+    assert made.success_rate == 0.5
+    assert dict(made.outcomes) == {"succeeded": 1, "failed": 1, "cancelled": 1, "refused": 1}
+
+
+def test_cache_hits_and_shared_answers_cost_nothing_and_are_counted(book):
+    """Hits and joined requests lower the average."""
+    book.request(("a", OK, 90))
+    book.request(cached=CacheState.HIT)
+    book.request(cached=CacheState.JOINED)
+    made = _report(book)
+    assert (made.cache_hits, made.joined, made.average_cost_nusd) == (1, 1, 30)
+
+
+def test_older_answers_given_in_an_outage_are_counted_apart(book):
+    book.request(("a", BAD, 0), cached=CacheState.STALE)
+    made = _report(book)
+    assert (made.cache_hits, made.stale, made.success_rate) == (0, 1, 1.0)
+
+
+def test_models_are_ranked_by_cost_and_their_shares_add_up(book):
+    """Top models: the dearest first, shares of all sends."""
+    for model, cost in (("cheap", 1), ("cheap", 1), ("dear", 50), ("middle", 10)):
+        book.request((model, OK, cost))
+    models = _report(book).models
+    assert [one.name for one in models] == ["dear", "middle", "cheap"]
+    assert sum(one.share for one in models) == 1.0
+    assert models[0].average_latency_s == 0.5
+
+
+def test_a_tenant_sees_its_own_money_alone(book):
+    """Another tenant's requests are neither counted nor paid for."""
+    book.request(("a", OK, 5), tenant="acme")
+    book.request(("a", OK, 7), tenant="other", use_case="data_analysis")
+    made = _report(book, tenant="acme")
+    assert (made.requests, made.cost_nusd) == (1, 5)
+    assert [one.name for one in made.use_cases] == ["customer_service"]
+
+
+def test_a_send_without_its_request_is_paid_for_all_the_same(book):
+    """After a crash the money is in the report though the request's row is missing."""
+    book.request(("a", OK, 5), with_operation=False)
+    made = _report(book)
+    assert (made.requests, made.cost_nusd, made.average_cost_nusd) == (0, 5, None)
+    assert not made.is_empty
+    assert made.tenants[0].cost_nusd == 5
+
+
+def test_cost_says_how_it_is_known(book):
+    """Bounds and estimates stand apart from what providers said."""
+    book.request(("a", OK, 5))
+    book.request(("a", BAD, 9), source=CostSource.BOUND, outcome=Outcome.FAILED)
+    made = _report(book)
+    assert (made.cost_by_source["provider"], made.cost_by_source["bound"]) == (5, 9)
+    assert sum(made.cost_by_source.values()) == made.cost_nusd
+
+
+def test_no_ledger_is_an_empty_report(tmp_path):
+    """Nothing was asked yet: zeros, and no rate pretends to be known."""
+    made = month_report(LedgerReader(tmp_path / "none.sqlite3"), month=MONTH)
+    assert made.is_empty
+    assert (made.cost_nusd, made.average_cost_nusd, made.success_rate) == (0, None, None)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["t1", "t2"]),
+            st.sampled_from(["customer_service", "data_analysis"]),
+            st.lists(
+                st.tuples(st.sampled_from("abc"), st.sampled_from([OK, BAD]), st.integers(0, 10**6)),
+                max_size=3,
+            ),
+        ),
+        max_size=8,
+    )
+)
+def test_every_grouping_adds_up_to_the_total(new_book, requests):
+    """Whatever happened: models, use cases, tenants and sources each add up to the month's cost."""
+    with new_book() as book:
+        for tenant, use_case, sends in requests:
+            book.request(*sends, tenant=tenant, use_case=use_case)
+        made = _report(book)
+    total = sum(cost for _, _, sends in requests for _, _, cost in sends)
+    assert made.cost_nusd == total
+    for parts in (made.models, made.use_cases, made.tenants):
+        assert sum(one.cost_nusd for one in parts) == total
+    assert sum(made.cost_by_source.values()) == total
+
+
+def test_a_compacted_month_keeps_its_requests_and_cost(book, at):
+    """What is rolled up loses outcomes and latencies, and no nano-dollar."""
+    book.clock.moment = at("2025-08-05 10:00")
+    book.request(("dear", Outcome.SUCCEEDED, 700), tenant="a")
+    book.request(("cheap", Outcome.FAILED, 0), ("cheap", Outcome.SUCCEEDED, 30), tenant="b", use_case="bulk")
+    before = month_report(LedgerReader(book.path), month="2025-08")
+    compact(book.ledger, today=date(2026, 11, 23), keep_days=400)
+    after = month_report(LedgerReader(book.path), month="2025-08")
+    assert (after.requests, after.cost_nusd, after.average_cost_nusd) == (2, 730, 365)
+    for kind in ("models", "use_cases", "tenants"):
+        kept = [(one.name, one.requests, one.share, one.cost_nusd) for one in getattr(after, kind)]
+        assert kept == [(one.name, one.requests, one.share, one.cost_nusd) for one in getattr(before, kind)]
+    assert after.success_rate is None
+    assert month_report(LedgerReader(book.path), month="2025-08", tenant="b").cost_nusd == 30

@@ -1,0 +1,153 @@
+"""More requests than this process takes on: fair for every tenant, clear for whoever is refused, nothing lost."""
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orchestrator import CacheUse, Orchestrator
+from orchestrator.core.errors import OverloadedError
+from orchestrator.practice import Fault, PracticeServer
+from orchestrator.resilience.concurrency_limiter import Load
+
+FEW = {"overload": {"in_flight": 10, "queue_per_tenant": 300}}
+
+
+def outcomes(orchestrator: Orchestrator) -> Counter[tuple[str, str]]:
+    path = Path(orchestrator.config.settings.ledger.path)
+    with closing(sqlite3.connect(path)) as connection:
+        return Counter(connection.execute("SELECT tenant, outcome FROM operations").fetchall())
+
+
+async def load_is(orchestrator: Orchestrator, wanted: Callable[[Load], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not wanted(orchestrator.load()):  # noqa: ASYNC110 -- it changes on another loop
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def slow(practice: PracticeServer) -> PracticeServer:
+    """Every answer takes a moment, so that places are taken."""
+    practice.faults.add(Fault.parse("*:slow_first_token,delay_s=0.1"))
+    return practice
+
+
+async def test_a_flood_of_one_tenant_does_not_starve_the_chat_of_another(
+    make_orchestrator, slow: PracticeServer
+) -> None:
+    """300 of one tenant on ten places: the other tenant's chat is among the first answers, and nothing is lost."""
+    orchestrator: Orchestrator = make_orchestrator(FEW)
+    orchestrator.warm_up()
+    answered: list[str] = []
+
+    async def ask(tenant: str, number: int) -> None:
+        reply = await orchestrator.acomplete(
+            f"Câu {number}", tenant=tenant, cache=CacheUse.OFF, profile="background", max_tokens=8
+        )
+        assert reply.text
+        answered.append(tenant)
+
+    flood = [asyncio.create_task(ask("globex", number)) for number in range(300)]
+    await load_is(orchestrator, lambda load: load.waiting >= 250)
+    chat = asyncio.create_task(ask("acme", 0))
+    await asyncio.gather(*flood, chat)
+    # Eight of the flood were under way before it came, and eight more may end with it.
+    assert answered.index("acme") < 8 * 4
+    assert orchestrator.load() == Load(0, 0)
+    assert outcomes(orchestrator) == {("globex", "succeeded"): 300, ("acme", "succeeded"): 1}
+
+
+async def test_what_no_queue_holds_is_refused_clearly_and_booked(
+    make_orchestrator, slow: PracticeServer
+) -> None:
+    orchestrator: Orchestrator = make_orchestrator({"overload": {"in_flight": 5, "queue_per_tenant": 20}})
+    orchestrator.warm_up()
+
+    async def ask(number: int) -> str:
+        try:
+            await orchestrator.acomplete(f"Câu {number}", tenant="globex", cache=CacheUse.OFF, max_tokens=8)
+        except OverloadedError as error:
+            assert error.request_id
+            assert error.waiting == 20
+            assert "20 requests of tenant 'globex' wait already" in str(error)
+            return "refused"
+        return "succeeded"
+
+    told = Counter(await asyncio.gather(*(ask(number) for number in range(100))))
+    assert told == {"succeeded": 25, "refused": 75}
+    assert len(slow.requests) == 25
+    assert outcomes(orchestrator) == {("globex", "succeeded"): 25, ("globex", "refused"): 75}
+    assert orchestrator.load() == Load(0, 0)
+    assert all(one.held == 0 for one in orchestrator.standings())
+
+
+async def test_answers_that_are_there_already_take_no_place(make_orchestrator, slow: PracticeServer) -> None:
+    """A cache hit, and those who join a request under way, pass by the queue."""
+    orchestrator: Orchestrator = make_orchestrator({"overload": {"in_flight": 1, "queue_per_tenant": 0}})
+    joined = await asyncio.gather(*(orchestrator.acomplete("Giờ mở cửa?") for _ in range(5)))
+    assert len({reply.text for reply in joined}) == 1
+    under_way = asyncio.create_task(orchestrator.acomplete("Địa chỉ?"))
+    await load_is(orchestrator, lambda load: load.in_flight == 1)
+    assert (await orchestrator.acomplete("Giờ mở cửa?")).cached == "hit"
+    with pytest.raises(OverloadedError):
+        await orchestrator.acomplete("Số điện thoại?")
+    await under_way
+
+
+async def test_whoever_gives_up_waiting_leaves_at_once(make_orchestrator, slow: PracticeServer) -> None:
+    orchestrator: Orchestrator = make_orchestrator({"overload": {"in_flight": 1}})
+    orchestrator.warm_up()
+    slow.faults.add(Fault.parse("*:silence"))
+    waiting = [asyncio.create_task(orchestrator.acomplete(f"Câu {number}")) for number in range(50)]
+    await load_is(orchestrator, lambda load: load == Load(1, 49))
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert orchestrator.load() == Load(0, 0)
+    assert outcomes(orchestrator) == {("default", "cancelled"): 50}
+    assert all(one.held == 0 for one in orchestrator.standings())
+
+
+async def test_a_stream_has_its_place_until_it_ends(make_orchestrator, practice: PracticeServer) -> None:
+    practice.faults.add(Fault.parse("*:drip"))
+    orchestrator: Orchestrator = make_orchestrator({"overload": {"in_flight": 1, "queue_per_tenant": 0}})
+    async with orchestrator.stream("Kể một câu chuyện dài") as stream:
+        async for delta in stream:
+            assert delta.text
+            with pytest.raises(OverloadedError):
+                await orchestrator.acomplete("Xin chào")
+            break
+    assert orchestrator.load() == Load(0, 0)
+    assert (await orchestrator.acomplete("Xin chào", deadline_s=20)).text
+
+
+@pytest.mark.parametrize("prompt", ["Câu khác", "Xin chào"], ids=["a place", "a shared call"])
+def test_a_forked_child_waits_for_nothing_that_its_parent_has_under_way(
+    make_orchestrator, practice: PracticeServer, prompt: str
+) -> None:
+    """Neither for the one place that the parent has taken, nor for the call that it would share."""
+    orchestrator = make_orchestrator({"overload": {"in_flight": 1}, "local_model": {"enabled": False}})
+    orchestrator.warm_up()
+    practice.faults.add(Fault.parse("*:slow_first_token,delay_s=3,times=1"))
+    parent = threading.Thread(target=orchestrator.complete, args=("Xin chào",))
+    parent.start()
+    while orchestrator.load() != Load(1, 0):
+        time.sleep(0.001)
+    child = os.fork()
+    if child == 0:
+        ended = 1
+        try:
+            ended = 0 if orchestrator.complete(prompt, deadline_s=30).cached == "miss" else 2
+        finally:
+            os._exit(ended)
+    _, status = os.waitpid(child, 0)
+    parent.join()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert orchestrator.load() == Load(0, 0)

@@ -1,0 +1,5 @@
+"""Books to write in."""
+
+from tests.support.books import books
+
+__all__ = ["books"]

@@ -1,0 +1,33 @@
+"""Practice providers and a configuration that leads to them."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config.loader import Config, load_config
+from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
+from orchestrator.practice import PracticeServer
+
+CONFIG = Path(__file__).resolve().parents[2] / "config.yaml"
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+def practice() -> Iterator[PracticeServer]:
+    """Practice providers that serve the shipped models and no others, for one key."""
+    prices = practice_prices(CONFIG, today=TODAY, environment={})
+    with PracticeServer(prices=prices, models=practice_models(prices), api_keys={"practice"}) as server:
+        yield server
+
+
+@pytest.fixture
+def configured(practice: PracticeServer, tmp_path: Path) -> Callable[..., Config]:
+    """Load the shipped configuration with the practice environment, changed as asked."""
+
+    def made(**changed: str) -> Config:
+        home = {"ORCHESTRATOR_HOME": str(tmp_path / "home")}
+        return load_config(CONFIG, today=TODAY, environment={**home, **addresses(practice), **changed})
+
+    return made
