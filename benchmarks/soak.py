@@ -46,8 +46,8 @@ ANSWER = (
 _SERVER = """
 import json, random, sys, threading, time
 from datetime import date
-from orchestrator.config import embedded_path
-from orchestrator.ops.rehearsal import practice_prices
+from orchestrator.config.loader import embedded_path
+from orchestrator.drill.practice_config import practice_prices
 from orchestrator.practice import Fault, PracticeServer, Scripted
 
 FAULTS = ("status=500", "status=502", "status=503", "status=529", "status=429", "reset", "cut_stream=4",

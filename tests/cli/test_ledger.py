@@ -12,9 +12,9 @@ import pytest
 
 _HOLDER = """
 import sys
-from orchestrator.clock import SystemClock
-from orchestrator.policy.budgets import BudgetSettings, Limits
-from orchestrator.state.ledger import Claim, Ledger, LedgerSettings
+from orchestrator.core.clock import SystemClock
+from orchestrator.ledger.budgets import BudgetSettings, Limits
+from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings
 limits = Limits(BudgetSettings(time_zone="Asia/Ho_Chi_Minh"))
 ledger = Ledger(LedgerSettings(path=sys.argv[1]), limits=limits, clock=SystemClock())
 ledger.hold(Claim("orphan", 1, "p/m", "p", "m", ("all", "tenant:acme", "use_case:bulk"), 1_000_000, "book"))

@@ -27,10 +27,10 @@ CLAIMANT = """
 import asyncio, sys
 from datetime import UTC, datetime, timedelta
 sys.path.insert(0, {root!r})
-from orchestrator.clock import SystemClock
-from orchestrator.policy.budgets import BudgetSettings, Limits
-from orchestrator.state.ledger import Ledger, LedgerSettings
-from orchestrator.state.ledger_idempotency import KeyClaim, claim_key
+from orchestrator.core.clock import SystemClock
+from orchestrator.ledger.budgets import BudgetSettings, Limits
+from orchestrator.ledger.ledger import Ledger, LedgerSettings
+from orchestrator.ledger.idempotency_keys import KeyClaim, claim_key
 ledger = Ledger(LedgerSettings(path={path!r}), limits=Limits(BudgetSettings()), clock=SystemClock())
 until = datetime(2026, 11, 23, 10, tzinfo=UTC)
 print("ready", flush=True)

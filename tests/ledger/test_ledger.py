@@ -381,11 +381,11 @@ _PROGRAM = """
     from pathlib import Path
     sys.path.insert(0, {root!r})
     from datetime import UTC, datetime
-    from orchestrator.calls import Attempt, CostSource, Outcome, Usage
-    from orchestrator.clock import SystemClock
-    from orchestrator.errors import BudgetExceededError, LedgerError
-    from orchestrator.policy.budgets import BudgetSettings, Limits
-    from orchestrator.state.ledger import Claim, Ledger, LedgerSettings
+    from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.core.errors import BudgetExceededError, LedgerError
+    from orchestrator.ledger.budgets import BudgetSettings, Limits
+    from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings
 
     def limits(dollars):
         return Limits(BudgetSettings(limits=[{{"scope": "all", "day": dollars}}]))

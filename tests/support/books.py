@@ -25,9 +25,9 @@ SCOPES = ("all", "tenant:acme", "use_case:bulk", "user:42", "provider:p", "tag:t
 _KILLED = """
 import sys
 sys.path.insert(0, {root!r})
-from orchestrator.clock import SystemClock
-from orchestrator.policy.budgets import BudgetSettings, Limits
-from orchestrator.state.ledger import Claim, Ledger, LedgerSettings
+from orchestrator.core.clock import SystemClock
+from orchestrator.ledger.budgets import BudgetSettings, Limits
+from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings
 ledger = Ledger(LedgerSettings(path={path!r}), limits=Limits(BudgetSettings()), clock=SystemClock())
 for number in range({count}):
     ledger.hold(Claim(f"orphan-{{number}}", 1, "p/m", "p", "m", {scopes!r}, 1000, "book"))

@@ -66,7 +66,7 @@ def run_program(text: str, *, stop_with: signal.Signals | None = None) -> Ended:
 
 PREAMBLE = """
 import asyncio, json, os, sys, threading, time, urllib.error, urllib.request
-from orchestrator.gateway.local import LocalModel, LocalModelSettings
+from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 model = LocalModel(LocalModelSettings())
 url = asyncio.run(model.base_url())
 print(model._server._process.pid, flush=True)
