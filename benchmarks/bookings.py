@@ -28,7 +28,7 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings
+from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings
 from orchestrator.ledger.records import new_operation_id
 
 AIM_RATIO = 2.0
@@ -67,7 +67,7 @@ def ours(path: Path) -> Pair:
     )  # fmt: skip
 
     def pair() -> None:
-        claim = Claim(
+        claim = HoldRequest(
             new_operation_id(datetime.now(UTC)), 1, "openai/m", "openai", "m", SCOPES, NanoUsd(BOUND), "book@2026-11-09"
         )  # fmt: skip
         ledger.settle(ledger.hold(claim), attempt)

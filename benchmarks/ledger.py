@@ -25,7 +25,7 @@ from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings, Operation
+from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings, RequestRecord
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.verify import verify
@@ -118,9 +118,9 @@ def fill(path: Path, rows: int, *, random_ids: bool) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def claim_of(identity: str, scopes: tuple[str, ...]) -> Claim:
+def claim_of(identity: str, scopes: tuple[str, ...]) -> HoldRequest:
     """Return the claim of one send."""
-    return Claim(identity, 1, "openai/m", "openai", "m", scopes, NanoUsd(BOUND), "book@2026-11-09")
+    return HoldRequest(identity, 1, "openai/m", "openai", "m", scopes, NanoUsd(BOUND), "book@2026-11-09")
 
 
 def book(ledger: Ledger, number: int, new_id: NewId) -> None:
@@ -136,7 +136,7 @@ def book(ledger: Ledger, number: int, new_id: NewId) -> None:
         ),
     )  # fmt: skip
     ledger.close_operation(
-        Operation(
+        RequestRecord(
             identity, hold.held_at, f"t{number % 20}", "bulk", None, (), Outcome.SUCCEEDED, None, CacheState.MISS,
             None, "openai/m", "openai", "m", 1, usage, NanoUsd(COST), 0.95,
         )

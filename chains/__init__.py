@@ -33,13 +33,14 @@ from chains.customer_service import (
 from chains.data_analysis import DataFinding, DataQuestion, Figure, data_analysis, data_analysis_text
 from chains.runnables import DetailedChain, StructuredChain, TextChain
 from chains.spec import ChainSpec
-from chains.structured import ChainResult, Stage, Try
+from chains.structured import ChainAttempt, ChainResult, Stage
 from chains.wording import Language
 
 __all__ = [
     "CHAINS",
     "BulkItem",
     "BulkLabel",
+    "ChainAttempt",
     "ChainResult",
     "ChainSpec",
     "ContentBrief",
@@ -56,7 +57,6 @@ __all__ = [
     "Stage",
     "StructuredChain",
     "TextChain",
-    "Try",
     "Turn",
     "Urgency",
     "content_generation",

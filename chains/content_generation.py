@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from chains.fields import Answered, Asked, Line, Text
+from chains.fields import ChainInput, ChainOutput, Line, Text
 from chains.runnables import StructuredChain, TextChain
-from chains.setting import Setting
+from chains.setting import ChainConfig
 from chains.structured import Task
 from chains.wording import Language
 from orchestrator import Orchestrator
@@ -25,7 +25,7 @@ class ContentKind(StrEnum):
     PRODUCT_TEXT = "product_text"
 
 
-class ContentBrief(Asked):
+class ContentBrief(ChainInput):
     """What is to be written."""
 
     kind: ContentKind = ContentKind.EMAIL
@@ -39,7 +39,7 @@ class ContentBrief(Asked):
     """The most words of the body."""
 
 
-class ContentDraft(Answered):
+class ContentDraft(ChainOutput):
     """A text as it may be sent."""
 
     title: Line
@@ -56,7 +56,7 @@ def content_generation(
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return StructuredChain(Setting(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return StructuredChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
 
 
 def content_generation_text(
@@ -67,7 +67,7 @@ def content_generation_text(
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return TextChain(Setting(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
 
 
 def _told(asked: ContentBrief) -> Mapping[str, Any]:

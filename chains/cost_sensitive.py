@@ -10,15 +10,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from chains.fields import Answered, Asked, Line, Percent, Text
+from chains.fields import ChainInput, ChainOutput, Line, Percent, Text
 from chains.runnables import StructuredChain
-from chains.setting import Setting
+from chains.setting import ChainConfig
 from chains.structured import Task
 from chains.wording import Language
 from orchestrator import Orchestrator
 
 
-class BulkItem(Asked):
+class BulkItem(ChainInput):
     """A short text and the labels it may get."""
 
     text: Text
@@ -32,7 +32,7 @@ class BulkItem(Asked):
         return labels
 
 
-class BulkLabel(Answered):
+class BulkLabel(ChainOutput):
     """The label of a text."""
 
     label: Line
@@ -48,7 +48,7 @@ def cost_sensitive(
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return StructuredChain(Setting(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return StructuredChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
 
 
 def _told(asked: BulkItem) -> Mapping[str, Any]:

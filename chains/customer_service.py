@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
-from chains.fields import Answered, Asked, Percent, Text
+from chains.fields import ChainInput, ChainOutput, Percent, Text
 from chains.runnables import StructuredChain, TextChain
-from chains.setting import Setting
+from chains.setting import ChainConfig
 from chains.structured import Task
 from chains.wording import Language
 from orchestrator import Orchestrator
@@ -36,14 +36,14 @@ class Urgency(StrEnum):
     HIGH = "high"
 
 
-class Turn(Asked):
+class Turn(ChainInput):
     """One message of the conversation so far."""
 
     speaker: Literal["customer", "agent"]
     text: Text
 
 
-class CustomerQuestion(Asked):
+class CustomerQuestion(ChainInput):
     """What a customer asks, with what the CRM knows."""
 
     question: Text
@@ -54,7 +54,7 @@ class CustomerQuestion(Asked):
     """Earlier turns, oldest first."""
 
 
-class CustomerAnswer(Answered):
+class CustomerAnswer(ChainOutput):
     """The answer to a customer, with what the CRM does with it."""
 
     answer: Text
@@ -73,7 +73,7 @@ def customer_service(
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return StructuredChain(Setting(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return StructuredChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
 
 
 def customer_service_text(
@@ -87,7 +87,7 @@ def customer_service_text(
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
     wanted = {"graceful": True, **wanted}
-    return TextChain(Setting(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
 
 
 def _told(asked: CustomerQuestion) -> Mapping[str, Any]:

@@ -5,16 +5,16 @@ from typing import Any, Self
 
 from pydantic import FiniteFloat
 
-from chains.fields import Answered, Asked, Line, Text
+from chains.fields import ChainInput, ChainOutput, Line, Text
 from chains.runnables import StructuredChain, TextChain
-from chains.setting import Setting
+from chains.setting import ChainConfig
 from chains.structured import Task
 from chains.table import computed_from, to_csv
 from chains.wording import Language
 from orchestrator import Orchestrator
 
 
-class DataQuestion(Asked):
+class DataQuestion(ChainInput):
     """A question about a table."""
 
     question: Text
@@ -27,7 +27,7 @@ class DataQuestion(Asked):
         return cls(question=question, table_csv=to_csv(rows))
 
 
-class Figure(Answered):
+class Figure(ChainOutput):
     """A number with its name and unit."""
 
     name: Line
@@ -36,7 +36,7 @@ class Figure(Answered):
     """Empty where there is none."""
 
 
-class DataFinding(Answered):
+class DataFinding(ChainOutput):
     """What a table says."""
 
     summary: Text
@@ -53,7 +53,7 @@ def data_analysis(
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return StructuredChain(Setting(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return StructuredChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
 
 
 def data_analysis_text(
@@ -64,7 +64,7 @@ def data_analysis_text(
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return TextChain(Setting(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
 
 
 def _told(asked: DataQuestion) -> Mapping[str, Any]:

@@ -50,13 +50,13 @@ Percent = Annotated[
 """A whole number from 0 to 100; models are asked for steps of 5, which every provider can enforce."""
 
 
-class Asked(BaseModel):
+class ChainInput(BaseModel):
     """What goes into a chain: frozen, and an unknown field is a mistake."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Answered(BaseModel):
+class ChainOutput(BaseModel):
     """What comes out of a chain: frozen, all fields required, nothing beside them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

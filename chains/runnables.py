@@ -10,8 +10,17 @@ from typing import Any, Generic, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from chains.setting import Hearing, Setting
-from chains.structured import NOBODY, AnsweredT, Ask, AskedT, ChainResult, Order, Stage, conversation
+from chains.setting import ChainConfig, ChainRunner
+from chains.structured import (
+    NOBODY,
+    Ask,
+    ChainInputT,
+    ChainOutputT,
+    ChainResult,
+    PlanQuery,
+    Stage,
+    conversation,
+)
 
 logger = logging.getLogger("orchestrator")
 
@@ -19,19 +28,19 @@ OutT = TypeVar("OutT")
 FoundT = TypeVar("FoundT")
 
 
-class _TaskChain(Runnable[AskedT, OutT], Generic[AskedT, AnsweredT, OutT]):
+class _TaskChain(Runnable[ChainInputT, OutT], Generic[ChainInputT, ChainOutputT, OutT]):
     """What the chains share: their setting, their types, and the conversation, driven to its end."""
 
-    def __init__(self, setting: Setting[AskedT, AnsweredT]) -> None:
+    def __init__(self, setting: ChainConfig[ChainInputT, ChainOutputT]) -> None:
         self.setting = setting
         self.name = setting.task.use_case
 
     @property
-    def InputType(self) -> type[AskedT]:  # noqa: N802 -- LangChain's name
+    def InputType(self) -> type[ChainInputT]:  # noqa: N802 -- LangChain's name
         """The model of what goes in; a mapping with its fields is taken too."""
         return self.setting.task.input_model
 
-    def _result(self, given: AskedT, config: RunnableConfig, **more: Any) -> ChainResult[AnsweredT]:
+    def _result(self, given: ChainInputT, config: RunnableConfig, **more: Any) -> ChainResult[ChainOutputT]:
         hearing, steps = self._begun(given, more)
         try:
             step = next(steps)
@@ -45,7 +54,9 @@ class _TaskChain(Runnable[AskedT, OutT], Generic[AskedT, AnsweredT, OutT]):
         except StopIteration as end:
             return self._logged(end.value)
 
-    async def _aresult(self, given: AskedT, config: RunnableConfig, **more: Any) -> ChainResult[AnsweredT]:
+    async def _aresult(
+        self, given: ChainInputT, config: RunnableConfig, **more: Any
+    ) -> ChainResult[ChainOutputT]:
         hearing, steps = self._begun(given, more)
         try:
             step = next(steps)
@@ -60,13 +71,15 @@ class _TaskChain(Runnable[AskedT, OutT], Generic[AskedT, AnsweredT, OutT]):
             return self._logged(end.value)
 
     def _begun(
-        self, given: AskedT, more: Mapping[str, Any]
-    ) -> tuple[Hearing[AskedT, AnsweredT], Generator[Ask | Order, Any, ChainResult[AnsweredT]]]:
+        self, given: ChainInputT, more: Mapping[str, Any]
+    ) -> tuple[
+        ChainRunner[ChainInputT, ChainOutputT], Generator[Ask | PlanQuery, Any, ChainResult[ChainOutputT]]
+    ]:
         setting = self.setting.with_more(more)
         taken = setting.task.taken(given)
-        return Hearing(setting), conversation(setting.task, taken, setting.language)
+        return ChainRunner(setting), conversation(setting.task, taken, setting.language)
 
-    def _logged(self, result: ChainResult[AnsweredT]) -> ChainResult[AnsweredT]:
+    def _logged(self, result: ChainResult[ChainOutputT]) -> ChainResult[ChainOutputT]:
         if result.stage is not Stage.FIRST:
             first = result.tries[0]
             logger.info(
@@ -76,15 +89,17 @@ class _TaskChain(Runnable[AskedT, OutT], Generic[AskedT, AnsweredT, OutT]):
         return result
 
 
-class DetailedChain(_TaskChain[AskedT, AnsweredT, ChainResult[AnsweredT]], Generic[AskedT, AnsweredT]):
+class DetailedChain(
+    _TaskChain[ChainInputT, ChainOutputT, ChainResult[ChainOutputT]], Generic[ChainInputT, ChainOutputT]
+):
     """A chain that returns its answer with the way to it: every try, who, what it cost."""
 
     def invoke(
         self,
-        input: AskedT,  # noqa: A002 -- LangChain's name
+        input: ChainInputT,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
-    ) -> ChainResult[AnsweredT]:
+    ) -> ChainResult[ChainOutputT]:
         """Return the answer and its tries; `kwargs` are request fields for this call.
 
         Raises:
@@ -96,32 +111,34 @@ class DetailedChain(_TaskChain[AskedT, AnsweredT, ChainResult[AnsweredT]], Gener
 
     async def ainvoke(
         self,
-        input: AskedT,  # noqa: A002 -- LangChain's name
+        input: ChainInputT,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
-    ) -> ChainResult[AnsweredT]:
+    ) -> ChainResult[ChainOutputT]:
         """Return the answer and its tries; see `invoke`."""
         return await self._acall_with_config(_of_config(self._aresult), input, config, **kwargs)
 
 
-class StructuredChain(_TaskChain[AskedT, AnsweredT, AnsweredT], Generic[AskedT, AnsweredT]):
+class StructuredChain(
+    _TaskChain[ChainInputT, ChainOutputT, ChainOutputT], Generic[ChainInputT, ChainOutputT]
+):
     """A chain that returns a valid answer of its output model."""
 
     @property
-    def OutputType(self) -> type[AnsweredT]:  # noqa: N802 -- LangChain's name
+    def OutputType(self) -> type[ChainOutputT]:  # noqa: N802 -- LangChain's name
         """The model of what comes out."""
         return self.setting.task.output_model
 
-    def with_details(self) -> DetailedChain[AskedT, AnsweredT]:
+    def with_details(self) -> DetailedChain[ChainInputT, ChainOutputT]:
         """Return this chain with results that tell who answered, how often it was tried and what it cost."""
         return DetailedChain(self.setting)
 
     def invoke(
         self,
-        input: AskedT,  # noqa: A002 -- LangChain's name
+        input: ChainInputT,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
-    ) -> AnsweredT:
+    ) -> ChainOutputT:
         """Return the answer; `kwargs` are request fields for this call.
 
         Raises:
@@ -133,21 +150,21 @@ class StructuredChain(_TaskChain[AskedT, AnsweredT, AnsweredT], Generic[AskedT, 
 
     async def ainvoke(
         self,
-        input: AskedT,  # noqa: A002 -- LangChain's name
+        input: ChainInputT,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
-    ) -> AnsweredT:
+    ) -> ChainOutputT:
         """Return the answer; see `invoke`."""
         return await self._acall_with_config(_of_config(self._avalue), input, config, **kwargs)
 
-    def _value(self, given: AskedT, config: RunnableConfig, **more: Any) -> AnsweredT:
+    def _value(self, given: ChainInputT, config: RunnableConfig, **more: Any) -> ChainOutputT:
         return self._result(given, config, **more).value
 
-    async def _avalue(self, given: AskedT, config: RunnableConfig, **more: Any) -> AnsweredT:
+    async def _avalue(self, given: ChainInputT, config: RunnableConfig, **more: Any) -> ChainOutputT:
         return (await self._aresult(given, config, **more)).value
 
 
-class TextChain(_TaskChain[AskedT, AnsweredT, str], Generic[AskedT, AnsweredT]):
+class TextChain(_TaskChain[ChainInputT, ChainOutputT, str], Generic[ChainInputT, ChainOutputT]):
     """A chain that answers with plain text, piece by piece where it is streamed; nothing is validated."""
 
     @property
@@ -157,7 +174,7 @@ class TextChain(_TaskChain[AskedT, AnsweredT, str], Generic[AskedT, AnsweredT]):
 
     def invoke(
         self,
-        input: AskedT,  # noqa: A002 -- LangChain's name
+        input: ChainInputT,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> str:
@@ -171,7 +188,7 @@ class TextChain(_TaskChain[AskedT, AnsweredT, str], Generic[AskedT, AnsweredT]):
 
     async def ainvoke(
         self,
-        input: AskedT,  # noqa: A002 -- LangChain's name
+        input: ChainInputT,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> str:
@@ -180,7 +197,7 @@ class TextChain(_TaskChain[AskedT, AnsweredT, str], Generic[AskedT, AnsweredT]):
 
     def stream(
         self,
-        input: AskedT,  # noqa: A002 -- LangChain's name
+        input: ChainInputT,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> Iterator[str]:
@@ -196,13 +213,13 @@ class TextChain(_TaskChain[AskedT, AnsweredT, str], Generic[AskedT, AnsweredT]):
 
     async def astream(
         self,
-        input: AskedT,  # noqa: A002 -- LangChain's name
+        input: ChainInputT,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[str]:
         """Yield the text as it comes; see `stream`."""
 
-        async def inputs() -> AsyncIterator[AskedT]:
+        async def inputs() -> AsyncIterator[ChainInputT]:
             yield input
 
         async for piece in self._atransform_stream_with_config(
@@ -210,17 +227,17 @@ class TextChain(_TaskChain[AskedT, AnsweredT, str], Generic[AskedT, AnsweredT]):
         ):
             yield piece
 
-    def _text(self, given: AskedT, config: RunnableConfig, **more: Any) -> str:
+    def _text(self, given: ChainInputT, config: RunnableConfig, **more: Any) -> str:
         setting = self.setting.with_more(more)
         return str(setting.chat.invoke(setting.text_messages(given), config).text)
 
-    async def _atext(self, given: AskedT, config: RunnableConfig, **more: Any) -> str:
+    async def _atext(self, given: ChainInputT, config: RunnableConfig, **more: Any) -> str:
         setting = self.setting.with_more(more)
         return str((await setting.chat.ainvoke(setting.text_messages(given), config)).text)
 
     def _pieces(
         self,
-        inputs: Iterator[AskedT],
+        inputs: Iterator[ChainInputT],
         config: RunnableConfig,
         **more: Any,
     ) -> Iterator[str]:
@@ -232,7 +249,7 @@ class TextChain(_TaskChain[AskedT, AnsweredT, str], Generic[AskedT, AnsweredT]):
 
     async def _apieces(
         self,
-        inputs: AsyncIterator[AskedT],
+        inputs: AsyncIterator[ChainInputT],
         config: RunnableConfig,
         **more: Any,
     ) -> AsyncIterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
-from chains.structured import AnsweredT, Ask, AskedT, Order, Said, Task
+from chains.structured import Ask, ChainInputT, ChainOutputT, ModelAnswer, PlanQuery, Task
 from chains.wording import Language, wording_of
 from orchestrator import CacheState, CacheUse, ChatRequest, NanoUsd, Orchestrator
 from orchestrator.core.clock import SystemClock
@@ -22,12 +22,12 @@ _LEAST_S = 0.001
 """What a request is given when the time is over: it then says so itself."""
 
 
-class Setting(Generic[AskedT, AnsweredT]):
+class ChainConfig(Generic[ChainInputT, ChainOutputT]):
     """What a chain is built of: a task, a language, and what applies to every request."""
 
     def __init__(
         self,
-        task: Task[AskedT, AnsweredT],
+        task: Task[ChainInputT, ChainOutputT],
         orchestrator: Orchestrator,
         *,
         tenant: str,
@@ -68,7 +68,7 @@ class Setting(Generic[AskedT, AnsweredT]):
             )
         return _dicts(self.task.messages(self.task.taken(given), system))
 
-    def with_more(self, more: Mapping[str, Any]) -> "Setting[AskedT, AnsweredT]":
+    def with_more(self, more: Mapping[str, Any]) -> "ChainConfig[ChainInputT, ChainOutputT]":
         """Return the setting for one call that has fields of its own."""
         if not more:
             return self
@@ -76,25 +76,25 @@ class Setting(Generic[AskedT, AnsweredT]):
         language = wanted.pop("language")
         tenant = wanted.pop("tenant")
         wanted.pop("use_case")
-        return Setting(self.task, self.orchestrator, tenant=tenant, language=language, wanted=wanted)
+        return ChainConfig(self.task, self.orchestrator, tenant=tenant, language=language, wanted=wanted)
 
 
-class Hearing(Generic[AskedT, AnsweredT]):
+class ChainRunner(Generic[ChainInputT, ChainOutputT]):
     """Does what one conversation asks for, with one deadline over all of it."""
 
-    def __init__(self, setting: Setting[AskedT, AnsweredT]) -> None:
+    def __init__(self, setting: ChainConfig[ChainInputT, ChainOutputT]) -> None:
         self._setting = setting
         self._until_s = _CLOCK.monotonic_s() + setting.deadline_s()
 
-    def hear(self, step: Ask | Order, config: RunnableConfig) -> object:
+    def hear(self, step: Ask | PlanQuery, config: RunnableConfig) -> object:
         """Ask and return what was said, or look up the order."""
-        if isinstance(step, Order):
+        if isinstance(step, PlanQuery):
             return self._order(step)
         return _said(self._setting.chat.invoke(_dicts(step.messages), config, **self._options(step)))
 
-    async def ahear(self, step: Ask | Order, config: RunnableConfig) -> object:
+    async def ahear(self, step: Ask | PlanQuery, config: RunnableConfig) -> object:
         """Ask and return what was said, or look up the order."""
-        if isinstance(step, Order):
+        if isinstance(step, PlanQuery):
             return await to_thread(self._order, step)
         return _said(await self._setting.chat.ainvoke(_dicts(step.messages), config, **self._options(step)))
 
@@ -107,7 +107,7 @@ class Hearing(Generic[AskedT, AnsweredT]):
             options["cache_use"] = CacheUse.REFRESH
         return options
 
-    def _order(self, order: Order) -> tuple[str, ...]:
+    def _order(self, order: PlanQuery) -> tuple[str, ...]:
         orchestrator = self._setting.orchestrator
         wanted = {**self._setting.wanted, "response_format": order.ask.response_format}
         plan = orchestrator.explain(order.ask.messages, **wanted)
@@ -116,9 +116,9 @@ class Hearing(Generic[AskedT, AnsweredT]):
         return tuple(dict.fromkeys(known[name].model_name for name in names))
 
 
-def _said(message: BaseMessage) -> Said:
+def _said(message: BaseMessage) -> ModelAnswer:
     told = message.response_metadata
-    return Said(
+    return ModelAnswer(
         text=str(message.text),
         deployment=told["deployment"],
         model=told["model"],

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chains.fields import Answered, Asked
+from chains.fields import ChainInput, ChainOutput
 from chains.runnables import StructuredChain, TextChain
 
 
@@ -15,8 +15,8 @@ class ChainSpec:
     name: str
     """The use case in config.yaml."""
     description: str
-    input_model: type[Asked]
-    output_model: type[Answered]
+    input_model: type[ChainInput]
+    output_model: type[ChainOutput]
     build: Callable[..., StructuredChain[Any, Any]]
     """`build(orchestrator, *, tenant="default", language="vi", **wanted)`; `wanted` as in `Orchestrator.complete`."""
     build_text: Callable[..., TextChain[Any, Any]] | None = None

@@ -21,15 +21,15 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from chains.fields import Answered, Asked
+from chains.fields import ChainInput, ChainOutput
 from chains.wording import Language, wording_of
 from orchestrator.core.errors import InvalidOutputError, InvalidRequestError, RequestError, UnavailableError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CacheState
 from orchestrator.core.request import Message
 
-AskedT = TypeVar("AskedT", bound=Asked)
-AnsweredT = TypeVar("AnsweredT", bound=Answered)
+ChainInputT = TypeVar("ChainInputT", bound=ChainInput)
+ChainOutputT = TypeVar("ChainOutputT", bound=ChainOutput)
 
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(?P<inner>.*?)\n?\s*```\s*\Z", re.DOTALL)
 _QUOTED_CHARACTERS_MAX = 2_000
@@ -43,21 +43,21 @@ NOBODY = (UnavailableError, RequestError)
 
 
 @dataclass(frozen=True)
-class Task(Generic[AskedT, AnsweredT]):
+class Task(Generic[ChainInputT, ChainOutputT]):
     """One use case: what goes in, what comes out, and what pydantic alone cannot know."""
 
     use_case: str
     """The use case in config.yaml; the prompts have the same name."""
-    input_model: type[AskedT]
-    output_model: type[AnsweredT]
-    told: Callable[[AskedT], Mapping[str, Any]]
+    input_model: type[ChainInputT]
+    output_model: type[ChainOutputT]
+    told: Callable[[ChainInputT], Mapping[str, Any]]
     """What the model is told of an input, as JSON data."""
-    allowed: Callable[[AskedT, Language], Mapping[str, Sequence[str]]]
+    allowed: Callable[[ChainInputT, Language], Mapping[str, Sequence[str]]]
     """Fields of the answer that may have only some values for this input; the schema says so."""
-    mistakes: Callable[[AskedT, AnsweredT], Sequence[str]]
+    mistakes: Callable[[ChainInputT, ChainOutputT], Sequence[str]]
     """What is wrong with an answer that fits the schema; must not quote the answer."""
 
-    def taken(self, given: object) -> AskedT:
+    def taken(self, given: object) -> ChainInputT:
         """Return an input: as it is, or built from a mapping.
 
         Raises:
@@ -74,12 +74,12 @@ class Task(Generic[AskedT, AnsweredT]):
             told = "; ".join(_told(exc))
             raise InvalidRequestError(f"wrong input for the chain {self.use_case}: {told}") from None
 
-    def messages(self, given: AskedT, system: str) -> tuple[Message, ...]:
+    def messages(self, given: ChainInputT, system: str) -> tuple[Message, ...]:
         """Return the rules and the input; the input is one JSON object, which no text in it can leave."""
         data = json.dumps(self.told(given), ensure_ascii=False, default=str)
         return ({"role": "system", "content": system}, {"role": "user", "content": data})
 
-    def response_format(self, given: AskedT, language: Language) -> dict[str, Any]:
+    def response_format(self, given: ChainInputT, language: Language) -> dict[str, Any]:
         """Return the JSON schema of the answer, as it is sent."""
         schema = {**self._schema, "properties": {**self._schema["properties"]}}
         for name, values in self.allowed(given, language).items():
@@ -92,8 +92,8 @@ class Task(Generic[AskedT, AnsweredT]):
         return self.output_model.model_json_schema()
 
     def judged(
-        self, given: AskedT, language: Language, said: "Said"
-    ) -> tuple[AnsweredT | None, tuple[str, ...]]:
+        self, given: ChainInputT, language: Language, said: "ModelAnswer"
+    ) -> tuple[ChainOutputT | None, tuple[str, ...]]:
         """Return the answer, or None and what is wrong with it; nothing of it is quoted."""
         fenced = _FENCE.match(said.text)
         try:
@@ -130,14 +130,14 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PlanQuery:
     """A question to the router: which models stand in the plan for this ask, best first."""
 
     ask: Ask
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ModelAnswer:
     """What was answered, by whom, at what cost."""
 
     text: str
@@ -152,7 +152,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class ChainAttempt:
     """One answer on the way to a result."""
 
     stage: Stage
@@ -167,11 +167,11 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
-class ChainResult(Generic[AnsweredT]):
+class ChainResult(Generic[ChainOutputT]):
     """An answer with the way to it."""
 
-    value: AnsweredT
-    tries: tuple[Try, ...]
+    value: ChainOutputT
+    tries: tuple[ChainAttempt, ...]
     """Every answer that was got, in order; the last is the one that was used."""
 
     @property
@@ -200,9 +200,9 @@ class ChainResult(Generic[AnsweredT]):
 
 
 def conversation(
-    task: Task[AskedT, AnsweredT], given: AskedT, language: Language
-) -> Generator[Ask | Order, Any, ChainResult[AnsweredT]]:
-    """Yield an `Ask` and take a `Said`, or an `Order` and take models, best first; return the result.
+    task: Task[ChainInputT, ChainOutputT], given: ChainInputT, language: Language
+) -> Generator[Ask | PlanQuery, Any, ChainResult[ChainOutputT]]:
+    """Yield an `Ask` and take a `ModelAnswer`, or an `PlanQuery` and take models, best first; return the result.
 
     An error of `NOBODY` may be thrown in for anything but the first ask.
 
@@ -219,48 +219,48 @@ def conversation(
     return result
 
 
-class _Talk(Generic[AskedT, AnsweredT]):
+class _Talk(Generic[ChainInputT, ChainOutputT]):
     """One conversation, with what was answered so far."""
 
-    def __init__(self, task: Task[AskedT, AnsweredT], given: AskedT, language: Language) -> None:
-        self.tries: list[Try] = []
+    def __init__(self, task: Task[ChainInputT, ChainOutputT], given: ChainInputT, language: Language) -> None:
+        self.tries: list[ChainAttempt] = []
         self._task, self._given, self._language = task, given, language
         self._wording = wording_of(task.use_case, language)
         self._messages = task.messages(given, self._wording.to_json)
         self._form = task.response_format(given, language)
 
-    def round(self, *, refresh: bool) -> Generator[Ask | Order, Any, ChainResult[AnsweredT] | None]:
+    def round(self, *, refresh: bool) -> Generator[Ask | PlanQuery, Any, ChainResult[ChainOutputT] | None]:
         """Ask, have it repaired, ask the next model; return None when nothing was valid."""
         ask = Ask(self._messages, self._form, refresh=refresh)
-        first: Said = yield ask
+        first: ModelAnswer = yield ask
         if result := self._judged(Stage.FIRST, first):
             return result
         try:
-            again: Said = yield self._repair(first, self.tries[-1].mistakes, refresh=refresh)
+            again: ModelAnswer = yield self._repair(first, self.tries[-1].mistakes, refresh=refresh)
             if result := self._judged(Stage.REPAIR, again):
                 return result
         except NOBODY:
             pass  # it has gone in the meantime; the next model may still answer
         try:
-            order: tuple[str, ...] = yield Order(ask)
+            order: tuple[str, ...] = yield PlanQuery(ask)
         except NOBODY:
             return None
         for model in order:
             if model == first.model:
                 continue
             try:
-                other: Said = yield replace(ask, pinned=model)
+                other: ModelAnswer = yield replace(ask, pinned=model)
             except NOBODY:
                 continue
             return self._judged(Stage.NEXT_MODEL, other)
         return None
 
-    def _judged(self, stage: Stage, said: Said) -> ChainResult[AnsweredT] | None:
+    def _judged(self, stage: Stage, said: ModelAnswer) -> ChainResult[ChainOutputT] | None:
         value, mistakes = self._task.judged(self._given, self._language, said)
         self.tries.append(_try(stage, said, mistakes))
         return None if value is None else ChainResult(value, tuple(self.tries))
 
-    def _repair(self, said: Said, mistakes: Sequence[str], *, refresh: bool) -> Ask:
+    def _repair(self, said: ModelAnswer, mistakes: Sequence[str], *, refresh: bool) -> Ask:
         told = "\n".join([self._wording.repair, *(f"- {mistake}" for mistake in mistakes)])
         quoted = said.text.strip()[:_QUOTED_CHARACTERS_MAX]
         # Some providers refuse an empty message.
@@ -269,8 +269,8 @@ class _Talk(Generic[AskedT, AnsweredT]):
         return Ask(messages, self._form, said.deployment, refresh=refresh)
 
 
-def _try(stage: Stage, said: Said, mistakes: tuple[str, ...]) -> Try:
-    return Try(
+def _try(stage: Stage, said: ModelAnswer, mistakes: tuple[str, ...]) -> ChainAttempt:
+    return ChainAttempt(
         stage,
         deployment=said.deployment,
         model=said.model,
@@ -293,7 +293,7 @@ def _told(error: ValidationError) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _invalid(use_case: str, tries: Sequence[Try]) -> InvalidOutputError:
+def _invalid(use_case: str, tries: Sequence[ChainAttempt]) -> InvalidOutputError:
     told = ". ".join(f"{one.deployment} ({one.stage}): {'; '.join(one.mistakes)}" for one in tries)
     error = InvalidOutputError(
         f"no valid answer for the chain {use_case} after repair and the next model. {told}. "

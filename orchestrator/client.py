@@ -29,27 +29,27 @@ from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.reply import CacheState, ChatReply, Usage
 from orchestrator.core.request import CacheUse, ChatRequest, Message
-from orchestrator.dispatch.admission import State
-from orchestrator.dispatch.dispatch_request import Terms
+from orchestrator.dispatch.admission import Services
+from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.dispatcher import Walk
-from orchestrator.ledger.ledger import Ledger, Standing
+from orchestrator.ledger.ledger import BudgetStatus, Ledger
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.metering.meter import Meter, Offer, Payer
 from orchestrator.pipeline import reply_building as replies
-from orchestrator.pipeline.call import Call, Core, Way
+from orchestrator.pipeline.call import Call, ConfigSnapshot, Way
 from orchestrator.pipeline.graceful import apologises, apology, why_stale
 from orchestrator.pipeline.idempotency import Idempotency, Turn
 from orchestrator.pipeline.planning import plan_for
 from orchestrator.providers.litellm.router import Connections, Gateway
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.concurrency_limiter import Admission, Load
+from orchestrator.resilience.concurrency_limiter import ConcurrencyLimiter, Load
 from orchestrator.resilience.health import Health
-from orchestrator.resilience.rate_limiter import RateLimits
+from orchestrator.resilience.rate_limiter import RateLimiter
 from orchestrator.routing.estimate import measure
-from orchestrator.routing.token_ratios import TokenCounts
-from orchestrator.streaming.reply_stream import Reader, ReplyStream
-from orchestrator.streaming.stream_writer import Emit
+from orchestrator.routing.token_ratios import TokenRatios
+from orchestrator.streaming.reply_stream import ReplyStream, StreamSink
+from orchestrator.streaming.stream_writer import TakeDelta
 
 if TYPE_CHECKING:
     from orchestrator.langchain.chat_model import OrchestratorChat
@@ -82,14 +82,14 @@ class Orchestrator:
             clock=self._clock,
             alerts=self._alerts,
         )
-        self._state = State(
+        self._state = Services(
             ledger=ledger,
             health=Health(config.settings.circuit_breaker, clock=self._clock),
-            limits=RateLimits(clock=self._clock),
-            counts=TokenCounts(ledger.token_samples),
+            limits=RateLimiter(clock=self._clock),
+            counts=TokenRatios(ledger.token_samples),
             clock=self._clock,
         )
-        self._admission = Admission(config.settings.overload, clock=self._clock)
+        self._admission = ConcurrencyLimiter(config.settings.overload, clock=self._clock)
         self._flights: SingleFlight[ChatReply] = SingleFlight()
         self._keyed = Idempotency(config.settings.idempotency, ledger=self._state.ledger, clock=self._clock)
         self._core = self._make_core(config, ReplyCache(config.settings.cache))
@@ -183,7 +183,7 @@ class Orchestrator:
             address = self._loop.run(self._local_model.base_url())
         return native_client(found, meter, address, wanted)
 
-    def standings(self) -> tuple[Standing, ...]:
+    def standings(self) -> tuple[BudgetStatus, ...]:
         """Return how every scope stands today and this month: limit, spent, held, left."""
         return self._state.ledger.standings()
 
@@ -250,8 +250,8 @@ class Orchestrator:
         """Close the orchestrator."""
         self.close()
 
-    def _make_core(self, config: Config, cache: ReplyCache) -> Core:
-        return Core(
+    def _make_core(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
+        return ConfigSnapshot(
             config,
             Gateway(config.catalog, local_model=self._local_model, connections=self._connections),
             cache,
@@ -275,10 +275,10 @@ class Orchestrator:
             deadline_s=core.config.deadline_s_of(request),
         )
 
-    async def _serve(self, request: ChatRequest, emit: Emit | None = None) -> ChatReply:
+    async def _serve(self, request: ChatRequest, emit: TakeDelta | None = None) -> ChatReply:
         """Answer; where nobody can, apologise to those who want that, else raise what went wrong."""
         call = self._call(request)
-        reader = None if emit is None else Reader(emit)
+        reader = None if emit is None else StreamSink(emit)
         try:
             return await self._once(call, reader)
         except UnavailableError as exc:
@@ -293,14 +293,14 @@ class Orchestrator:
             )
             return replies.handed_over(reply, reader)
 
-    async def _once(self, call: Call, reader: Reader | None) -> ChatReply:
+    async def _once(self, call: Call, reader: StreamSink | None) -> ChatReply:
         """Answer once for an idempotency key, and without one each time."""
         if call.request.idempotency_key is None:
             return await self._answer(call, reader)
         turn = Turn(call.request, call.id, call.started_s, call.deadline_s)
         return await self._keyed.once(turn, lambda: self._answer(call, reader), reader)
 
-    async def _answer(self, call: Call, reader: Reader | None) -> ChatReply:
+    async def _answer(self, call: Call, reader: StreamSink | None) -> ChatReply:
         """Answer from the cache, with a request like it that is under way, or by asking."""
         settings, use_case = call.core.cache.settings, call.use_case
         ttl_s = settings.ttl_s if use_case.cache_ttl_s is None else use_case.cache_ttl_s
@@ -349,7 +349,7 @@ class Orchestrator:
                 raise error from None
             return stale
 
-    async def _ask(self, call: Call, reader: Reader | None) -> ChatReply:
+    async def _ask(self, call: Call, reader: StreamSink | None) -> ChatReply:
         """Ask, or take an older answer where nobody answers; book the operation whatever happens."""
         way = Way()
         reply: ChatReply | None = None
@@ -373,7 +373,7 @@ class Orchestrator:
             self._book(call, way.walk, reply, error)
         return reply
 
-    async def _go(self, way: Way, call: Call, reader: Reader | None) -> ChatReply:
+    async def _go(self, way: Way, call: Call, reader: StreamSink | None) -> ChatReply:
         """Have a place, plan, hold, send, settle: all of it before the deadline."""
         gateway = call.core.gateway
         try:
@@ -395,7 +395,7 @@ class Orchestrator:
         return replace(reply, degraded=replies.degraded(call.core.config, call.use_case, reply))
 
     def _stale(
-        self, call: Call, walk: Walk | None, error: UnavailableError, reader: Reader | None
+        self, call: Call, walk: Walk | None, error: UnavailableError, reader: StreamSink | None
     ) -> ChatReply | None:
         """Return the older answer of the cache, marked, None where there is none or it comes too late."""
         if call.stale is None or (reader is not None and reader.has_read):
@@ -420,7 +420,7 @@ class Orchestrator:
         return plan_for(call.request, call.core.config, size=size, state=self._state, today=today)
 
     def _walk(self, call: Call, plan: Plan, size: PromptSize, *, stream: bool) -> Walk:
-        terms = Terms(
+        terms = DispatchRequest(
             request_id=call.id,
             request=call.request,
             plan=plan,
@@ -436,7 +436,9 @@ class Orchestrator:
     async def _explain(self, request: ChatRequest) -> Plan:
         return self._plan(self._call(request), measure(request))
 
-    def _repeat(self, call: Call, reply: ChatReply, cached: CacheState, reader: Reader | None) -> ChatReply:
+    def _repeat(
+        self, call: Call, reply: ChatReply, cached: CacheState, reader: StreamSink | None
+    ) -> ChatReply:
         """Return a reply that somebody paid for already, under this request's own id, and book it."""
         repeated = replies.handed_over(self._repeated(call, reply, cached), reader)
         self._book(call, None, repeated, None)

@@ -39,7 +39,7 @@ from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.config.schema import RootSettings
 from orchestrator.core import errors
 from orchestrator.core.clock import SystemClock
-from orchestrator.core.failures import MEANINGS, FailureKind
+from orchestrator.core.failures import FAILURE_POLICIES, FailureKind
 from orchestrator.practice import PracticeServer
 from orchestrator.resilience.retry_policy import RetryProfile
 
@@ -169,11 +169,11 @@ def failures_table() -> str:
 
     return "\n".join(
         _item(
-            f"`{kind}`: {meaning.seen}. **Again here:** {again(kind)}. **Elsewhere:** {meaning.elsewhere}. "
+            f"`{kind}`: {meaning.seen}. **Again here:** {again(kind)}. **Elsewhere:** {meaning.fallback_scope}. "
             f"**When nobody else is left:** {'again' if meaning.passes else 'no'}. "
-            f"**Against the health of:** {meaning.blame}. **Billed:** {meaning.billing}."
+            f"**Against the health of:** {meaning.health_scope}. **Billed:** {meaning.billing}."
         )
-        for kind, meaning in MEANINGS.items()
+        for kind, meaning in FAILURE_POLICIES.items()
     )
 
 

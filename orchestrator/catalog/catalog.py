@@ -19,7 +19,7 @@ from orchestrator.core.errors import PriceUnknownError, UnknownNameError
 from orchestrator.core.settings import Name, Seconds, Settings, Share
 
 
-class Tier(StrEnum):
+class ModelClass(StrEnum):
     """The class of a model, from dear to free."""
 
     PREMIUM = "premium"
@@ -84,7 +84,7 @@ class ModelSettings(Settings):
 
     vendor: str
     """Who made it."""
-    tier: Tier
+    tier: ModelClass
     """Its class: premium, balanced, cheap or emergency."""
     context_tokens: PositiveInt
     """Input and output together."""

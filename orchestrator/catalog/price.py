@@ -173,7 +173,7 @@ class VolumeDiscount(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class BillingContext:
     """What makes one request cheaper than the list."""
 
     began: datetime
@@ -186,7 +186,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class BookedCost:
     """What is booked for a usage."""
 
     cost_nusd: NanoUsd
@@ -234,7 +234,7 @@ class Price(_Terms):
             )
         )
 
-    def settled(self, usage: Usage, terms: Terms) -> Settled:
+    def settled(self, usage: Usage, terms: BillingContext) -> BookedCost:
         """Return what is booked for a usage, never less than the provider can charge.
 
         Of the prices that were in force between `began` and `ended` the dearest counts. A batch
@@ -250,7 +250,7 @@ class Price(_Terms):
         if terms.off:
             cost = less(cost, terms.off)
             version += f", volume -{percent_text(terms.off)}"
-        return Settled(cost, version)
+        return BookedCost(cost, version)
 
     def bound_of(self, *, input_tokens: int, output_tokens: int) -> NanoUsd:
         """Return the most these tokens, or fewer, can cost: the dearest tier, hour and announced change."""

@@ -52,7 +52,7 @@ class PricesSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PriceQuery:
     """A model at a provider, as its price is asked for."""
 
     kind: ProviderKind
@@ -105,13 +105,13 @@ class PriceBook:
             self._unreadable = error
             return None
 
-    def quote(self, asked: Asked, stated: Price | None) -> Quote | None:
+    def quote(self, asked: PriceQuery, stated: Price | None) -> Quote | None:
         """Return the price in force: the stated one, or that of the first source that knows; None to refuse."""
         if stated is not None:
             return Quote(Origin.CONFIG, stated)
         return next(self.known(asked), None) or self._assumed(asked.kind)
 
-    def known(self, asked: Asked) -> Iterator[Quote]:
+    def known(self, asked: PriceQuery) -> Iterator[Quote]:
         """Yield what the sources below config.yaml say, in their order; one is opened when it is asked."""
         asks = ((Origin.LIVE, self._listed), (Origin.SNAPSHOT, self._snapshot), (Origin.MAP, self._mapped))
         for origin, ask in asks:
@@ -119,7 +119,7 @@ class PriceBook:
             if price is not None:
                 yield Quote(origin, price)
 
-    def end_of(self, asked: Asked) -> date | None:
+    def end_of(self, asked: PriceQuery) -> date | None:
         """Return the day on which the live list says the model is switched off."""
         if asked.kind is not ProviderKind.OPENROUTER or self.live is None:
             return None
@@ -140,7 +140,7 @@ class PriceBook:
             f"OpenRouter's price list is {live.age_days(self.today)} days old: 'orchestrator prices refresh' renews it",
         )
 
-    def _listed(self, asked: Asked) -> Price | None:
+    def _listed(self, asked: PriceQuery) -> Price | None:
         if asked.kind is not ProviderKind.OPENROUTER or self.live is None:
             return None
         try:
@@ -150,10 +150,10 @@ class PriceBook:
             return None
         return listed.price if listed else None
 
-    def _snapshot(self, asked: Asked) -> Price | None:
+    def _snapshot(self, asked: PriceQuery) -> Price | None:
         return snapshot_price(asked.kind, asked.upstream, today=self.today)
 
-    def _mapped(self, asked: Asked) -> Price | None:
+    def _mapped(self, asked: PriceQuery) -> Price | None:
         return map_price(asked.kind, asked.upstream, today=self.today)
 
     def _assumed(self, kind: ProviderKind) -> Quote | None:

@@ -71,7 +71,7 @@ def _print_what_the_terminal_can() -> None:
 
 def _check_text(arguments: list[str]) -> None:
     """Refuse arguments that are no UTF-8; Python hands them over with lone surrogates."""
-    from orchestrator.cli.told import CommandError
+    from orchestrator.cli.output import CommandError
 
     for place, argument in enumerate(arguments, start=1):
         try:

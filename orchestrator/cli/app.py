@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import ask, chain, config, demo, doctor, drill, ledger, practice, prices, report, route
-from orchestrator.cli.session import Session, configure_log
+from orchestrator.cli.session import CliSession, configure_log
 
 EXIT_CODES = (
     "Exit codes: 0 ok · 1 failure · 2 usage or configuration · 3 budget · 4 nobody answered · "
@@ -48,7 +48,7 @@ def _options(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    context.obj = Session(config_path=config_path, verbose=verbose)
+    context.obj = CliSession(config_path=config_path, verbose=verbose)
     configure_log(verbose=verbose)
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson, MaxTokens, Model, Prompt, Tags, Tenant, UseCase, User, wanted_of
+from orchestrator.cli.output import busy, err, errors_as_json, out, say_json, write
 from orchestrator.cli.prompts import read_prompt
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import busy, err, errors_as_json, out, say_json, write
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.formatting import seconds
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator.cli.told import out, table
+from orchestrator.cli.output import out, table
 
 
 def show_bill(told: dict[str, Any]) -> None:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.output import CommandError, busy, err, errors_as_json, out, say_json, table, write
 from orchestrator.cli.prompts import read_argument
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, busy, err, errors_as_json, out, say_json, table, write
 from orchestrator.core.formatting import money
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import CommandError, err, out, say_json, write
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, err, out, say_json, write
 from orchestrator.core.errors import ConfigError
 
 app = typer.Typer(help="Check and show config.yaml.", no_args_is_help=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import CommandError, errors_as_json, out, say_json
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, errors_as_json, out, say_json
 from orchestrator.core.formatting import seconds
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from orchestrator.cli.story.act import Act
-    from orchestrator.cli.story.stage import Stage
+    from orchestrator.cli.story.stage import DemoStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def demo(
         raise typer.Exit(1)
 
 
-def _acts() -> "tuple[tuple[str, Callable[[Stage], Act]], ...]":
+def _acts() -> "tuple[tuple[str, Callable[[DemoStage], Act]], ...]":
     from orchestrator.cli.story import asking, books, breaking, limit, outage, saving
 
     return (
@@ -100,7 +100,7 @@ def _as_text(fast: bool, keep: Path | None) -> list[_Played]:
     return played
 
 
-def _play(stage: "Stage", say: Callable[[str], None]) -> Iterator[_Played]:
+def _play(stage: "DemoStage", say: Callable[[str], None]) -> Iterator[_Played]:
     for waiting, play in _acts():
         say(waiting)
         began_s = stage.clock.monotonic_s()
@@ -136,7 +136,7 @@ def _stepper(progress: "Progress", task: "TaskID") -> Callable[[], None]:
     return lambda: progress.advance(task)
 
 
-def _greet(console: "Console", stage: "Stage") -> None:
+def _greet(console: "Console", stage: "DemoStage") -> None:
     console.print("NextFlow orchestrator, on this machine alone", style="bold")
     console.print(
         f"Practice providers play OpenRouter, Google and OpenAI at {stage.providers.url}, at the prices of "

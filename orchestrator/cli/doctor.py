@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import err, errors_as_json, out, say_json, table
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import err, errors_as_json, out, say_json, table
 from orchestrator.core.formatting import seconds
 
 if TYPE_CHECKING:

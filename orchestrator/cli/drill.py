@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import CommandError, err, errors_as_json, out, say_json, table
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, err, errors_as_json, out, say_json, table
 from orchestrator.core.formatting import money, seconds
 
 if TYPE_CHECKING:
@@ -114,16 +114,16 @@ def _show(done: "Drill") -> None:
     from rich.text import Text
 
     from orchestrator.core.money import format_usd
-    from orchestrator.drill.drill import Verdict
+    from orchestrator.drill.drill import CaseResult
 
     numbers = ("cases", *_COLUMNS.values(), "slowest")
     made = table("use case", *numbers, numbers=numbers)
     for use_case in dict.fromkeys(one.case.use_case for one in done.results):
         ours = [one for one in done.results if one.case.use_case == use_case]
-        counts = [sum(one.verdict is verdict for one in ours) for verdict in Verdict]
+        counts = [sum(one.verdict is verdict for one in ours) for verdict in CaseResult]
         told = [
             Text(str(count), style=_STYLES.get(verdict.value, "") if count else "dim")
-            for verdict, count in zip(Verdict, counts, strict=True)
+            for verdict, count in zip(CaseResult, counts, strict=True)
         ]
         made.add_row(use_case, str(len(ours)), *told, seconds(max(one.took_s for one in ours)))
     console = out()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.cli.bill_table import show_bill
-from orchestrator.cli.told import CommandError, err, write
+from orchestrator.cli.output import CommandError, err, write
 from orchestrator.config.loader import default_path
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.money import format_usd

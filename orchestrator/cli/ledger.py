@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import CommandError, busy, errors_as_json, out, say_json, write
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, busy, errors_as_json, out, say_json, write
 from orchestrator.core.formatting import money
 
 if TYPE_CHECKING:
@@ -81,14 +81,14 @@ def reconcile(
     with errors_as_json(as_json):
         from orchestrator.core.clock import SystemClock
         from orchestrator.ledger.reconcile import OrphanPolicy
-        from orchestrator.reports.reconciliation import Order
+        from orchestrator.reports.reconciliation import ReconcileOptions
         from orchestrator.reports.reconciliation import reconcile as settle
 
         if book_as is not None and book_as not in {*OrphanPolicy}:
             raise CommandError(f"--as '{book_as}': choose {', '.join(OrphanPolicy)}")
         config = session_of(context).config()
         policy = OrphanPolicy(book_as or config.settings.ledger.orphans.value)
-        order = Order(older_than=timedelta(minutes=older_than), policy=policy, dry_run=dry_run)
+        order = ReconcileOptions(older_than=timedelta(minutes=older_than), policy=policy, dry_run=dry_run)
         with busy("reconciling"):
             done = settle(config, order, clock=SystemClock(), say=lambda _: None)
     if as_json:

@@ -6,8 +6,8 @@ import typer
 
 from orchestrator.cli.bill_table import show_bill
 from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import CommandError, errors_as_json, out, say_json, write
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, errors_as_json, out, say_json, write
 
 DEFAULT_PORT = 8399
 

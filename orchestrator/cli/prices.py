@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import busy, err, errors_as_json, out, say_json, table
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import busy, err, errors_as_json, out, say_json, table
 from orchestrator.core.formatting import usd_text
 from orchestrator.core.money import to_usd
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from orchestrator.catalog.price import Price, Rates
     from orchestrator.catalog.price_book import Quote
-    from orchestrator.ops.prices import Comparison, Line, RateChange, Refreshed
+    from orchestrator.ops.prices import Comparison, PriceLine, RateChange, Refreshed
 
 EXIT_DIFFERENT = 1
 _SKIPPED_SHOWN = 10
@@ -96,11 +96,11 @@ def diff(context: typer.Context, as_json: AsJson = False) -> None:
     named, and is no difference.
     """
     from orchestrator.core.clock import SystemClock
-    from orchestrator.ops.prices import Verdict, compare
+    from orchestrator.ops.prices import PriceDifference, compare
 
     with errors_as_json(as_json):
         found = compare(session_of(context).config(), today=SystemClock().now().date())
-    different = [one for one in found if one.verdict in {Verdict.CHANGED, Verdict.ENDED}]
+    different = [one for one in found if one.verdict in {PriceDifference.CHANGED, PriceDifference.ENDED}]
     if as_json:
         say_json({"equal": not different, "prices": [_plain_comparison(one) for one in found]})
     else:
@@ -118,7 +118,7 @@ async def _refreshed(config: Any) -> "Refreshed":
         return await fetch(config, session=session, clock=SystemClock())
 
 
-def _show_lines(lines: "tuple[Line, ...]", *, today: "date", everything: bool) -> None:
+def _show_lines(lines: "tuple[PriceLine, ...]", *, today: "date", everything: bool) -> None:
     numbers = ("in", "out", "cached", "age")
     made = table("deployment", *numbers[:3], "source", "date", "age", numbers=numbers)
     for line in lines:
@@ -147,7 +147,7 @@ def _cells(quote: "Quote", today: "date") -> tuple[str, ...]:
     return (_usd(price.input), _usd(price.output), _usd(cached), quote.origin.value, *aged)
 
 
-def _remarks(line: "Line", today: "date") -> list[str]:
+def _remarks(line: "PriceLine", today: "date") -> list[str]:
     if line.quote is None:
         return []
     price = line.quote.price
@@ -205,7 +205,7 @@ def _age_days(quote: "Quote", today: "date") -> int | None:
     return max(0, (today - quote.price.date).days) if quote.origin.is_dated else None
 
 
-def _plain_line(line: "Line", today: "date") -> dict[str, Any]:
+def _plain_line(line: "PriceLine", today: "date") -> dict[str, Any]:
     return {
         "deployment": line.deployment,
         "model": line.model,

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from orchestrator.cli.told import CommandError
+from orchestrator.cli.output import CommandError
 
 STDIN = "-"
 

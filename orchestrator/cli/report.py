@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import CommandError, busy, errors_as_json, out, say_json, table, write
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import CommandError, busy, errors_as_json, out, say_json, table, write
 from orchestrator.core.formatting import money, percent, seconds, usd_text
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from orchestrator.config.loader import Config
-    from orchestrator.ledger.ledger import Standing
+    from orchestrator.ledger.ledger import BudgetStatus
     from orchestrator.reports.monthly import MonthReport, Part
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
@@ -58,7 +58,7 @@ def report(
 
 def month_of(
     config: "Config", *, month: str | None, tenant: str | None
-) -> "tuple[MonthReport, tuple[Standing, ...]]":
+) -> "tuple[MonthReport, tuple[BudgetStatus, ...]]":
     """Return a month's report and, for the current month, how the budgets stand."""
     from orchestrator.core.clock import SystemClock
     from orchestrator.ledger.budgets import period_of
@@ -77,7 +77,7 @@ def month_of(
     return made, standings(LedgerReader(path), budgets, moment=now, scopes=scopes)
 
 
-def show_report(console: "Console", made: "MonthReport", standing: "tuple[Standing, ...]") -> None:
+def show_report(console: "Console", made: "MonthReport", standing: "tuple[BudgetStatus, ...]") -> None:
     """Print a report for people."""
     from orchestrator.cli.route import standing_table
 
@@ -145,7 +145,7 @@ def part_table(title: str, parts: "tuple[Part, ...]") -> "RenderableType":
     return made
 
 
-def plain_report(made: "MonthReport", standing: "tuple[Standing, ...]") -> dict[str, Any]:
+def plain_report(made: "MonthReport", standing: "tuple[BudgetStatus, ...]") -> dict[str, Any]:
     """Return a report for JSON, money exact."""
     from orchestrator.cli.route import plain_standing
 

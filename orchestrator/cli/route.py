@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson, MaxTokens, Model, Prompt, Tags, Tenant, UseCase, User, wanted_of
+from orchestrator.cli.output import errors_as_json, out, say_json, table
 from orchestrator.cli.prompts import read_prompt
 from orchestrator.cli.session import session_of
-from orchestrator.cli.told import errors_as_json, out, say_json, table
 from orchestrator.core.formatting import money
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.client import Orchestrator
     from orchestrator.core.plan import Plan
     from orchestrator.core.request import ChatRequest
-    from orchestrator.ledger.ledger import Standing
+    from orchestrator.ledger.ledger import BudgetStatus
 
 
 def route(  # noqa: PLR0913, PLR0917 -- an argument for each option
@@ -53,7 +53,7 @@ def route(  # noqa: PLR0913, PLR0917 -- an argument for each option
 
 
 def _nano_usd(text: str | None) -> int | None:
-    from orchestrator.cli.told import CommandError
+    from orchestrator.cli.output import CommandError
     from orchestrator.core.money import nano_usd
 
     try:
@@ -69,7 +69,7 @@ def _request(orchestrator: "Orchestrator", prompt: str, wanted: dict[str, Any]) 
     return ChatRequest.of(prompt, **wanted)
 
 
-def budget_standing(orchestrator: "Orchestrator", request: "ChatRequest") -> "tuple[Standing, ...]":
+def budget_standing(orchestrator: "Orchestrator", request: "ChatRequest") -> "tuple[BudgetStatus, ...]":
     """Return how the budgets stand that a request would count against."""
     from pathlib import Path
 
@@ -86,7 +86,7 @@ def budget_standing(orchestrator: "Orchestrator", request: "ChatRequest") -> "tu
     return standings(reader, settings.budgets, moment=SystemClock().now(), scopes=scopes)
 
 
-def plain_standing(standing: "Standing") -> dict[str, Any]:
+def plain_standing(standing: "BudgetStatus") -> dict[str, Any]:
     """Return a budget's standing for JSON."""
     return {
         "scope": standing.scope,
@@ -100,7 +100,7 @@ def plain_standing(standing: "Standing") -> dict[str, Any]:
     }
 
 
-def standing_table(standing: "tuple[Standing, ...]") -> "RenderableType":
+def standing_table(standing: "tuple[BudgetStatus, ...]") -> "RenderableType":
     """Return the budgets as a table."""
     from orchestrator.core.money import format_usd
 
@@ -125,7 +125,7 @@ def standing_table(standing: "tuple[Standing, ...]") -> "RenderableType":
     return made
 
 
-def _show(plan: "Plan", standing: "tuple[Standing, ...]") -> None:
+def _show(plan: "Plan", standing: "tuple[BudgetStatus, ...]") -> None:
     from orchestrator.core.money import format_usd
 
     console = out()

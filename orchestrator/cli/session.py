@@ -21,7 +21,7 @@ ALWAYS_SAID = "orchestrator.cache"
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class CliSession:
     """The global options of one run."""
 
     config_path: Path | None = None
@@ -46,10 +46,10 @@ class Session:
             yield opened
 
 
-def session_of(context: typer.Context) -> Session:
+def session_of(context: typer.Context) -> CliSession:
     """Return the session of a command."""
     found = context.find_root().obj
-    return found if isinstance(found, Session) else Session()
+    return found if isinstance(found, CliSession) else CliSession()
 
 
 def configure_log(*, verbose: bool) -> None:

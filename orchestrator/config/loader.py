@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.catalog.catalog import AliasSettings, Catalog, Deployment, ProviderKind, ProviderSettings
-from orchestrator.catalog.price_book import ASSUMED, Asked, PriceBook, end_notice
+from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
 from orchestrator.config.references import broken_references, unknown
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document, read_document
@@ -214,7 +214,7 @@ def _build_catalog(
         provider, model = settings.providers.get(one.provider), settings.models.get(one.model)
         if provider is None or model is None:
             continue
-        quote = book.quote(Asked(provider.kind, one.upstream), one.price)
+        quote = book.quote(PriceQuery(provider.kind, one.upstream), one.price)
         if quote is None:
             mistakes.append(
                 f"{document.where(('deployments', name))}: '{name}' has no price, and neither OpenRouter's list, the "
@@ -249,7 +249,7 @@ def _end_notices(settings: RootSettings, book: PriceBook) -> Iterator[str]:
     listed: dict[str, list[date]] = {}
     for one in settings.deployments.values():
         if one.provider in settings.providers:
-            ends = book.end_of(Asked(settings.providers[one.provider].kind, one.upstream))
+            ends = book.end_of(PriceQuery(settings.providers[one.provider].kind, one.upstream))
             listed.setdefault(one.model, []).extend([ends] if ends else [])
     for name, model in settings.models.items():
         notice = end_notice(name, model, listed=min(listed.get(name, ()), default=None), today=book.today)

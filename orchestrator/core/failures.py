@@ -1,7 +1,7 @@
 """What a failure means: try again, try elsewhere, or stop; whom it speaks against; may it be billed?
 
 The gateway turns a provider's error into a `Failure`; everything that decides on failures reads
-`MEANINGS`, and docs/reference/failures.md is written from it. A retry is on the same deployment, a
+`FAILURE_POLICIES`, and docs/reference/failures.md is written from it. A retry is on the same deployment, a
 fallback on another.
 """
 
@@ -42,7 +42,7 @@ class Billing(StrEnum):
     MAYBE = "maybe"
 
 
-class Blame(StrEnum):
+class HealthScope(StrEnum):
     """Against whose health a failure counts."""
 
     NOBODY = "nobody"
@@ -53,7 +53,7 @@ class Blame(StrEnum):
     """The deployment's and its provider's, whichever deployment had it."""
 
 
-class Elsewhere(StrEnum):
+class FallbackScope(StrEnum):
     """Who else may be asked after a failure."""
 
     ANYBODY = "anybody"
@@ -63,12 +63,12 @@ class Elsewhere(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class FailurePolicy:
     """What to do about a kind of failure."""
 
-    elsewhere: Elsewhere
+    fallback_scope: FallbackScope
     """Who else is worth a try."""
-    blame: Blame
+    health_scope: HealthScope
     """Whose health it counts against."""
     billing: Billing
     says: str
@@ -81,120 +81,135 @@ class Meaning:
     @property
     def fall_back(self) -> bool:
         """Return whether anybody else is worth a try."""
-        return self.elsewhere is not Elsewhere.NOBODY
+        return self.fallback_scope is not FallbackScope.NOBODY
 
     @property
     def unhealthy(self) -> bool:
         """Return whether it counts against anybody's health."""
-        return self.blame is not Blame.NOBODY
+        return self.health_scope is not HealthScope.NOBODY
 
 
-_ANY, _NONE = Elsewhere.ANYBODY, Elsewhere.NOBODY
+_ANY, _NONE = FallbackScope.ANYBODY, FallbackScope.NOBODY
 _NO, _MAYBE = Billing.NO, Billing.MAYBE
 
-MEANINGS: Mapping[FailureKind, Meaning] = {
-    FailureKind.RATE_LIMITED: Meaning(
-        _ANY, Blame.NOBODY, _NO, "rate limited (HTTP 429)", "429, with or without Retry-After", passes=True
-    ),
-    FailureKind.SERVER_ERROR: Meaning(
+FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
+    FailureKind.RATE_LIMITED: FailurePolicy(
         _ANY,
-        Blame.EITHER,
+        HealthScope.NOBODY,
+        _NO,
+        "rate limited (HTTP 429)",
+        "429, with or without Retry-After",
+        passes=True,
+    ),
+    FailureKind.SERVER_ERROR: FailurePolicy(
+        _ANY,
+        HealthScope.EITHER,
         _NO,
         "server error",
         "500, 502, an unknown 5xx; an error of that status in a 200",
         passes=True,
     ),
-    FailureKind.UNAVAILABLE: Meaning(
+    FailureKind.UNAVAILABLE: FailurePolicy(
         _ANY,
-        Blame.EITHER,
+        HealthScope.EITHER,
         _NO,
         "service unavailable",
         "503, 504, 529; an error of that status in a 200",
         passes=True,
     ),
-    FailureKind.UNREACHABLE: Meaning(
+    FailureKind.UNREACHABLE: FailurePolicy(
         _ANY,
-        Blame.PROVIDER,
+        HealthScope.PROVIDER,
         _NO,
         "no connection",
         "refused connection, DNS, TLS; the local model does not start",
         passes=True,
     ),
-    FailureKind.DISCONNECTED: Meaning(
+    FailureKind.DISCONNECTED: FailurePolicy(
         _ANY,
-        Blame.EITHER,
+        HealthScope.EITHER,
         _MAYBE,
         "connection broke before the answer",
         "reset connection; an answer or stream cut before its first words",
         passes=True,
     ),
-    FailureKind.TIMEOUT: Meaning(
+    FailureKind.TIMEOUT: FailurePolicy(
         _ANY,
-        Blame.EITHER,
+        HealthScope.EITHER,
         _MAYBE,
         "no answer in time",
         "silence, slow first token, stall, drip; 408",
         passes=True,
     ),
-    FailureKind.UNAUTHORIZED: Meaning(
-        _ANY, Blame.PROVIDER, _NO, "key refused (HTTP 401 or 403)", "401, 403; Google's 400 about a key"
+    FailureKind.UNAUTHORIZED: FailurePolicy(
+        _ANY, HealthScope.PROVIDER, _NO, "key refused (HTTP 401 or 403)", "401, 403; Google's 400 about a key"
     ),
-    FailureKind.NO_CREDIT: Meaning(_ANY, Blame.PROVIDER, _NO, "account without credit (HTTP 402)", "402"),
-    FailureKind.MODEL_NOT_FOUND: Meaning(
-        _ANY, Blame.DEPLOYMENT, _NO, "model not offered (HTTP 404)", "404, 410"
+    FailureKind.NO_CREDIT: FailurePolicy(
+        _ANY, HealthScope.PROVIDER, _NO, "account without credit (HTTP 402)", "402"
     ),
-    FailureKind.CONTEXT_OVERFLOW: Meaning(
-        Elsewhere.LARGER_CONTEXT,
-        Blame.NOBODY,
+    FailureKind.MODEL_NOT_FOUND: FailurePolicy(
+        _ANY, HealthScope.DEPLOYMENT, _NO, "model not offered (HTTP 404)", "404, 410"
+    ),
+    FailureKind.CONTEXT_OVERFLOW: FailurePolicy(
+        FallbackScope.LARGER_CONTEXT,
+        HealthScope.NOBODY,
         _NO,
         "prompt too long for this model",
         "413; 400 that speaks of the context",
     ),
-    FailureKind.CONTENT_FILTERED: Meaning(
-        Elsewhere.OTHER_MODEL,
-        Blame.NOBODY,
+    FailureKind.CONTENT_FILTERED: FailurePolicy(
+        FallbackScope.OTHER_MODEL,
+        HealthScope.NOBODY,
         _MAYBE,
         "blocked by the provider's content filter",
         "400 that speaks of a filter; finish reason `content_filter` without text",
     ),
-    FailureKind.BAD_REQUEST: Meaning(
-        _NONE, Blame.NOBODY, _NO, "request refused (HTTP 400 or 422)", "400, 422, an unknown 4xx"
+    FailureKind.BAD_REQUEST: FailurePolicy(
+        _NONE, HealthScope.NOBODY, _NO, "request refused (HTTP 400 or 422)", "400, 422, an unknown 4xx"
     ),
-    FailureKind.MALFORMED: Meaning(
+    FailureKind.MALFORMED: FailurePolicy(
         _ANY,
-        Blame.DEPLOYMENT,
+        HealthScope.DEPLOYMENT,
         _MAYBE,
         "answer could not be read",
         "HTML, truncated JSON, wrong types, no choices; a body above the limit",
         passes=True,
     ),
-    FailureKind.EMPTY: Meaning(
+    FailureKind.EMPTY: FailurePolicy(
         _ANY,
-        Blame.DEPLOYMENT,
+        HealthScope.DEPLOYMENT,
         _MAYBE,
         "answer was empty",
         "no content with finish reason `stop`",
         passes=True,
     ),
-    FailureKind.INTERRUPTED: Meaning(
+    FailureKind.INTERRUPTED: FailurePolicy(
         _ANY,
-        Blame.EITHER,
+        HealthScope.EITHER,
         _MAYBE,
         "stream broke off",
         "a stream cut, in error or without its end after its first words",
         passes=True,
     ),
-    FailureKind.CONTINUATION_REFUSED: Meaning(
-        _ANY, Blame.NOBODY, _NO, "would not go on with a begun answer", "400 or 422 to a rescue"
+    FailureKind.CONTINUATION_REFUSED: FailurePolicy(
+        _ANY, HealthScope.NOBODY, _NO, "would not go on with a begun answer", "400 or 422 to a rescue"
     ),
-    FailureKind.NOT_JOINABLE: Meaning(
-        _ANY, Blame.NOBODY, _MAYBE, "answered otherwise than the answer had begun", "a rescue in other words"
+    FailureKind.NOT_JOINABLE: FailurePolicy(
+        _ANY,
+        HealthScope.NOBODY,
+        _MAYBE,
+        "answered otherwise than the answer had begun",
+        "a rescue in other words",
     ),
-    FailureKind.CANCELLED: Meaning(_NONE, Blame.NOBODY, _MAYBE, "cancelled by the caller", "the caller left"),
-    FailureKind.VETOED: Meaning(
-        _ANY, Blame.NOBODY, _NO, "stopped before it was sent", "our own guard: no money was held"
+    FailureKind.CANCELLED: FailurePolicy(
+        _NONE, HealthScope.NOBODY, _MAYBE, "cancelled by the caller", "the caller left"
     ),
-    FailureKind.UNKNOWN: Meaning(_ANY, Blame.DEPLOYMENT, _MAYBE, "unexpected error", "anything else"),
+    FailureKind.VETOED: FailurePolicy(
+        _ANY, HealthScope.NOBODY, _NO, "stopped before it was sent", "our own guard: no money was held"
+    ),
+    FailureKind.UNKNOWN: FailurePolicy(
+        _ANY, HealthScope.DEPLOYMENT, _MAYBE, "unexpected error", "anything else"
+    ),
 }
 
 _BY_STATUS: Mapping[int, FailureKind] = {
@@ -232,11 +247,11 @@ class Failure:
     retry_after_s: float | None = None
 
     @property
-    def meaning(self) -> Meaning:
+    def policy(self) -> FailurePolicy:
         """Return what to do about it."""
-        return MEANINGS[self.kind]
+        return FAILURE_POLICIES[self.kind]
 
     def __str__(self) -> str:
         """Return the failure for people, with its HTTP status."""
-        says = self.meaning.says
+        says = self.policy.says
         return f"{says}, HTTP {self.status}" if self.status and "HTTP" not in says else says

@@ -8,7 +8,7 @@ from orchestrator.core.reply import ToolCall, Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProviderAnswer:
     """One whole answer of one provider."""
 
     text: str
@@ -23,7 +23,7 @@ class Answer:
 class UnreadableAnswerError(Exception):
     """The provider answered with something that is no answer; it may be billed all the same."""
 
-    def __init__(self, failure: Failure, answer: Answer | None = None) -> None:
+    def __init__(self, failure: Failure, answer: ProviderAnswer | None = None) -> None:
         """Keep what it was, and the usage it came with."""
         self.failure = failure
         self.answer = answer

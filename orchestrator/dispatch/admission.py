@@ -1,6 +1,6 @@
 """The door before every send: circuit, rate limit, retry quota, held money; or the reason why not.
 
-An attempt that is let in has an `Entry`, which is closed exactly once: with what became of it.
+An attempt that is let in has an `AttemptPermit`, which is closed exactly once: with what became of it.
 """
 
 from dataclasses import dataclass, field
@@ -8,41 +8,41 @@ from enum import StrEnum
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import BudgetExceededError
-from orchestrator.core.failures import Blame
+from orchestrator.core.failures import HealthScope
 from orchestrator.core.reply import Attempt, CostSource
-from orchestrator.dispatch.attempt import Step
-from orchestrator.ledger.ledger import Claim, Hold, Ledger
+from orchestrator.dispatch.attempt import Target
+from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger
 from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.health import Health, Pass
-from orchestrator.resilience.rate_limiter import RateLimits, Slot
-from orchestrator.resilience.retry_budget import RetryQuota
-from orchestrator.routing.token_ratios import TokenCounts
+from orchestrator.resilience.health import CircuitPermit, Health
+from orchestrator.resilience.rate_limiter import RateLimiter, RateReservation
+from orchestrator.resilience.retry_budget import RetryBudget
+from orchestrator.routing.token_ratios import TokenRatios
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Services:
     """What a walk remembers things in."""
 
     ledger: Ledger
     health: Health
-    limits: RateLimits
-    counts: TokenCounts
+    limits: RateLimiter
+    counts: TokenRatios
     clock: Clock
-    quota: RetryQuota = field(default_factory=RetryQuota)
+    quota: RetryBudget = field(default_factory=RetryBudget)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AttemptPermit:
     """What an admitted attempt has taken of everything that is scarce."""
 
-    leave: Pass
-    slot: Slot
+    leave: CircuitPermit
+    slot: RateReservation
     hold: Hold
     drew: bool
     """It is a second attempt of its request on this provider, and drew on the quota of those."""
 
 
-class Wait(StrEnum):
+class RejectReason(StrEnum):
     """What a refused attempt may wait for."""
 
     CIRCUIT = "circuit"
@@ -53,23 +53,23 @@ class Wait(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Rejected:
     """Why an attempt was not admitted."""
 
     reason: str
     ready_in_s: float | None = None
     """When it is worth asking again; None when it is not."""
-    wait: Wait | None = None
+    wait: RejectReason | None = None
     """What it would wait for."""
     over_budget: BudgetExceededError | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class AttemptRequest:
     """One attempt that wants to be sent."""
 
-    step: Step
-    claim: Claim
+    step: Target
+    claim: HoldRequest
     again: bool
     """The request was sent to this provider before."""
     delay_s: float
@@ -80,7 +80,7 @@ class Wish:
     """Nobody else can serve its request, so it may probe a circuit early."""
 
 
-async def admit(wish: Wish, state: State) -> Entry | Refused:
+async def admit(wish: AttemptRequest, state: Services) -> AttemptPermit | Rejected:
     """Let one attempt in, after its delay and when its turn in the provider's minute has come; or say why not.
 
     Raises:
@@ -101,7 +101,7 @@ async def admit(wish: Wish, state: State) -> Entry | Refused:
     wait_s = state.limits.wait_s(slot)
     if wait_s > wish.patience_s:
         state.limits.cancel(slot)
-        return _full(deployment.provider_name, wait_s, Wait.LINE)
+        return _full(deployment.provider_name, wait_s, RejectReason.LINE)
     try:
         if wait_s:
             await state.clock.sleep(wait_s)
@@ -109,39 +109,41 @@ async def admit(wish: Wish, state: State) -> Entry | Refused:
     except BaseException:
         state.limits.cancel(slot)
         raise
-    if isinstance(entry, Refused):
+    if isinstance(entry, Rejected):
         state.limits.cancel(slot)
     return entry
 
 
-def close(entry: Entry, ended: Attempt, *, sent: bool, blame: Blame | None, state: State) -> None:
-    """Give back, settle and remember what an ended attempt tells; `blame` None is a healthy answer."""
+def close(
+    entry: AttemptPermit, ended: Attempt, *, sent: bool, health_scope: HealthScope | None, state: Services
+) -> None:
+    """Give back, settle and remember what an ended attempt tells; `health_scope` None is a healthy answer."""
     provider = entry.leave.provider
     if not sent:
         state.limits.cancel(entry.slot)
     elif ended.cost_source is CostSource.NONE or not ended.usage.estimated:
         state.limits.settle(entry.slot, tokens=ended.usage.input_tokens + ended.usage.output_tokens)
-    if blame is None:
+    if health_scope is None:
         state.health.succeed(entry.leave, latency_s=ended.latency_s)
         state.quota.give_back(provider, drew=entry.drew)
         return
-    state.health.fail(entry.leave, blame=blame)
+    state.health.fail(entry.leave, health_scope=health_scope)
     if not sent and entry.drew:
         state.quota.give_back(provider, drew=True)
 
 
-def _shut(wish: Wish, state: State, *, within_s: float = 0.0) -> Refused | None:
+def _shut(wish: AttemptRequest, state: Services, *, within_s: float = 0.0) -> Rejected | None:
     deployment = wish.step.deployment
     provider = deployment.provider_name
     if state.health.ready_in_s(deployment.name, provider=provider, alone=wish.alone) > within_s:
         # Who comes back comes because nobody else is left.
         alone_in_s = state.health.ready_in_s(deployment.name, provider=provider, alone=True)
-        return Refused(_circuit_reason(wish.step, state), alone_in_s, Wait.CIRCUIT)
+        return Rejected(_circuit_reason(wish.step, state), alone_in_s, RejectReason.CIRCUIT)
     rests_s = state.limits.rests_s(deployment.name)
-    return _full(deployment.provider_name, rests_s, Wait.REST) if rests_s > within_s else None
+    return _full(deployment.provider_name, rests_s, RejectReason.REST) if rests_s > within_s else None
 
 
-def _circuit_reason(step: Step, state: State) -> str:
+def _circuit_reason(step: Target, state: Services) -> str:
     deployment = step.deployment
     if state.health.provider_circuit(deployment.provider_name) is CircuitState.OPEN:
         return f"circuit of the whole provider {deployment.provider_name} open"
@@ -149,22 +151,22 @@ def _circuit_reason(step: Step, state: State) -> str:
     return "circuit open" if is_open else "circuit half-open, a probe is under way"
 
 
-def _full(provider: str, wait_s: float, wait: Wait) -> Refused:
-    return Refused(f"{provider} is at its rate limit for {wait_s:.1f} s", wait_s, wait)
+def _full(provider: str, wait_s: float, wait: RejectReason) -> Rejected:
+    return Rejected(f"{provider} is at its rate limit for {wait_s:.1f} s", wait_s, wait)
 
 
-async def _enter(wish: Wish, slot: Slot, state: State) -> Entry | Refused:
+async def _enter(wish: AttemptRequest, slot: RateReservation, state: Services) -> AttemptPermit | Rejected:
     """Take pass, quota and money together, or nothing."""
     provider = wish.step.deployment.provider_name
     leave = state.health.admit(wish.step.name, provider=provider, alone=wish.alone)
     if leave is None:
         # Shut while the attempt waited for its turn.
-        return _shut(wish, state) or Refused("circuit open")
+        return _shut(wish, state) or Rejected("circuit open")
     # A probe is one at a time, so it multiplies no load.
     draws = wish.again and not leave.probes
     if draws and not state.quota.draw(provider):
         state.health.withdraw(leave)
-        return Refused(f"second attempts on {provider} are used up for now")
+        return Rejected(f"second attempts on {provider} are used up for now")
     try:
         hold = await state.ledger.ahold(wish.claim)
     except BaseException as exc:
@@ -172,6 +174,6 @@ async def _enter(wish: Wish, slot: Slot, state: State) -> Entry | Refused:
         if draws:
             state.quota.give_back(provider, drew=True)
         if isinstance(exc, BudgetExceededError):
-            return Refused(f"over the {exc.window} budget of {exc.scope}", over_budget=exc)
+            return Rejected(f"over the {exc.window} budget of {exc.scope}", over_budget=exc)
         raise
-    return Entry(leave, slot, hold, draws)
+    return AttemptPermit(leave, slot, hold, draws)

@@ -5,22 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.catalog.catalog import Deployment
-from orchestrator.catalog.price import NOTHING_OFF, Price, Terms, VolumeDiscount, volume_discount
+from orchestrator.catalog.price import NOTHING_OFF, BillingContext, Price, VolumeDiscount, volume_discount
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
-from orchestrator.core.failures import Billing, Blame, Failure, FailureKind
+from orchestrator.core.failures import Billing, Failure, FailureKind, HealthScope
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.plan import Candidate
-from orchestrator.core.provider_answer import Answer
+from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import Window
-from orchestrator.ledger.ledger import Claim, Hold, Ledger
+from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger
 
 logger = logging.getLogger("orchestrator.dispatch")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Target:
     """One place on the way: a deployment that may be asked."""
 
     candidate: Candidate
@@ -34,10 +34,10 @@ class Step:
 
 
 @dataclass(slots=True)
-class OpenAttempt:
+class InFlightAttempt:
     """An attempt that has been admitted and has not ended."""
 
-    step: Step
+    step: Target
     number: int
     hold: Hold
     admitted_at_s: float
@@ -60,7 +60,7 @@ class Charge:
     """The price that was applied, where it is another than the one money was held at."""
 
 
-def charge_of(attempt: OpenAttempt, answer: Answer, *, ledger: Ledger, clock: Clock) -> Charge:
+def charge_of(attempt: InFlightAttempt, answer: ProviderAnswer, *, ledger: Ledger, clock: Clock) -> Charge:
     """Return what an answer cost: what the provider says before what our price book says."""
     usage = _estimated_usage(attempt, answer.text) if answer.usage.estimated else answer.usage
     if answer.reported_cost_nusd is not None:
@@ -94,11 +94,11 @@ def book_charge(
         except LedgerError:
             # Without a discount no less is booked than is charged, and the answer is not lost.
             logger.warning("no discount: the ledger cannot be read: deployment=%s", hold.claim.deployment)
-    settled = price.settled(usage, Terms(hold.held_at, clock.now(), off))
+    settled = price.settled(usage, BillingContext(hold.held_at, clock.now(), off))
     return Charge(settled.cost_nusd, CostSource.PRICE_BOOK, usage, settled.version)
 
 
-def charge_of_failure(attempt: OpenAttempt, failure: Failure) -> Charge:
+def charge_of_failure(attempt: InFlightAttempt, failure: Failure) -> Charge:
     """Return what a failed attempt is booked at: what arrived, or all that was held where nobody can say."""
     bound = attempt.hold.claim.bound_nusd
     if attempt.sent_at_s is None:
@@ -109,14 +109,14 @@ def charge_of_failure(attempt: OpenAttempt, failure: Failure) -> Charge:
         usage = _estimated_usage(attempt, attempt.text)
         cost = NanoUsd(min(attempt.step.price.cost_of(usage), bound))
         return Charge(cost, CostSource.ESTIMATE, usage)
-    if failure.meaning.billing is Billing.NO or bound == 0:
+    if failure.policy.billing is Billing.NO or bound == 0:
         return Charge(ZERO_NUSD, CostSource.NONE, Usage())
     # Nobody can say whether the provider will bill this, so the safe side is all that was held.
     return Charge(bound, CostSource.BOUND, Usage(estimated=True))
 
 
 def ended(
-    claim: Claim,
+    claim: HoldRequest,
     charge: Charge,
     *,
     failure: Failure | None,
@@ -156,16 +156,16 @@ def settle(ledger: Ledger, hold: Hold, attempt: Attempt, *, soon: bool = False) 
     return None
 
 
-def blame_of(attempt: OpenAttempt, failure: Failure, *, latency_s: float) -> Blame:
+def health_scope_of(attempt: InFlightAttempt, failure: Failure, *, latency_s: float) -> HealthScope:
     """Return whose health a failure speaks against; nobody's where only the caller was in a hurry."""
     if attempt.sent_at_s is None:
-        return Blame.NOBODY
+        return HealthScope.NOBODY
     provider = attempt.step.deployment.provider
     allowed_s = provider.stall_timeout_s if attempt.first_token_at_s is not None else provider.timeout_s
     hurried = latency_s < min(provider.first_token_timeout_s, allowed_s) * 0.99
     if failure.kind is FailureKind.TIMEOUT and failure.status is None and hurried:
-        return Blame.NOBODY
-    return failure.meaning.blame
+        return HealthScope.NOBODY
+    return failure.policy.health_scope
 
 
 def _outcome(failure: Failure | None) -> Outcome:
@@ -174,6 +174,6 @@ def _outcome(failure: Failure | None) -> Outcome:
     return Outcome.CANCELLED if failure.kind is FailureKind.CANCELLED else Outcome.FAILED
 
 
-def _estimated_usage(attempt: OpenAttempt, text: str) -> Usage:
+def _estimated_usage(attempt: InFlightAttempt, text: str) -> Usage:
     """Return the most tokens that what was seen can be: a token is at least a byte."""
     return Usage(attempt.step.candidate.input_bound_tokens, len(text.encode()), estimated=True)

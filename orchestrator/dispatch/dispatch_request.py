@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.catalog.catalog import Deployment, ProviderKind, Tier
+from orchestrator.catalog.catalog import Deployment, ModelClass, ProviderKind
 from orchestrator.catalog.price import Rates
 from orchestrator.core.plan import Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.attempt import Step
+from orchestrator.dispatch.attempt import Target
 from orchestrator.resilience.retry_policy import RetryProfile
 
 
@@ -24,7 +24,7 @@ class AttemptLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class DispatchRequest:
     """What one walk may do."""
 
     request_id: str
@@ -41,10 +41,10 @@ class Terms:
     """There is one to give should nobody answer."""
 
 
-def laid_out(terms: Terms, deployments: Mapping[str, Deployment]) -> tuple[Step, ...]:
+def laid_out(terms: DispatchRequest, deployments: Mapping[str, Deployment]) -> tuple[Target, ...]:
     """Return the steps of a plan, in the order in which they are asked."""
     today = terms.today.date()
     named = [(one, deployments[one.deployment]) for one in terms.plan.asked]
     # The reserve is asked before the emergency model, which stays last.
-    named.sort(key=lambda pair: pair[1].model.tier is Tier.EMERGENCY)
-    return tuple(Step(candidate, deployment, deployment.price.on(today)) for candidate, deployment in named)
+    named.sort(key=lambda pair: pair[1].model.tier is ModelClass.EMERGENCY)
+    return tuple(Target(candidate, deployment, deployment.price.on(today)) for candidate, deployment in named)

@@ -13,31 +13,39 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 
-from orchestrator.catalog.catalog import Deployment, Tier
+from orchestrator.catalog.catalog import Deployment, ModelClass
 from orchestrator.core.errors import BudgetExceededError, FailedStep, OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.provider_answer import Answer
+from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.admission import Entry, Refused, State, Wait, Wish, admit, close
+from orchestrator.dispatch.admission import (
+    AttemptPermit,
+    AttemptRequest,
+    Rejected,
+    RejectReason,
+    Services,
+    admit,
+    close,
+)
 from orchestrator.dispatch.attempt import (
     Charge,
-    OpenAttempt,
-    Step,
-    blame_of,
+    InFlightAttempt,
+    Target,
     charge_of,
     charge_of_failure,
     ended,
+    health_scope_of,
     settle,
 )
-from orchestrator.dispatch.dispatch_request import AttemptLimits, Terms, laid_out
-from orchestrator.dispatch.exclusions import Lessons
-from orchestrator.dispatch.outcome import NO_TIME, verdict_of
-from orchestrator.dispatch.recovery_wait import Later, Room, Waiting
-from orchestrator.dispatch.replan import left_nusd, refit
+from orchestrator.dispatch.dispatch_request import AttemptLimits, DispatchRequest, laid_out
+from orchestrator.dispatch.exclusions import Exclusions
+from orchestrator.dispatch.outcome import NO_TIME, failure_error
+from orchestrator.dispatch.recovery_wait import RecoveryQueue, WaitBudget, Waiter
+from orchestrator.dispatch.replan import left_nusd, replan
 from orchestrator.ledger.budgets import scopes_of
-from orchestrator.ledger.ledger import Claim
+from orchestrator.ledger.ledger import HoldRequest
 from orchestrator.resilience.retry_policy import fallback_delay_s, retry_delay_s
 
 logger = logging.getLogger("orchestrator.dispatch")
@@ -52,7 +60,9 @@ MIN_ATTEMPT_S = 0.05
 class Walk:
     """One request on its way; used by one task on one event loop."""
 
-    def __init__(self, terms: Terms, *, deployments: Mapping[str, Deployment], state: State) -> None:
+    def __init__(
+        self, terms: DispatchRequest, *, deployments: Mapping[str, Deployment], state: Services
+    ) -> None:
         """Lay out the steps of the plan; nothing is sent or held yet."""
         self.terms = terms
         self.attempts: list[Attempt] = []
@@ -62,7 +72,7 @@ class Walk:
         """Ends the current attempt when its time is over; set by whoever drives the walk."""
         self.stream_began = False
         """The current attempt has handed over a stream; set by whoever drives the walk."""
-        self.open: OpenAttempt | None = None
+        self.open: InFlightAttempt | None = None
         self.delivered = ""
         """What the reader of a stream has; set by whoever drives the walk."""
         self.story: str | None = None
@@ -80,12 +90,12 @@ class Walk:
         self._tried: set[str] = set()
         self._refusal: BudgetExceededError | None = None
         self._remarks: dict[int, str] = {}
-        self._entry: Entry | None = None
+        self._entry: AttemptPermit | None = None
         """What the open attempt has taken."""
-        self._waiting = Waiting()
-        self._lessons = Lessons()
+        self._waiting = RecoveryQueue()
+        self._lessons = Exclusions()
 
-    async def next(self) -> Step | None:
+    async def next(self) -> Target | None:
         """Return the next step that may be taken, its money held; None when there is none left."""
         retry_delay = self._retry_delay_s()
         if retry_delay is not None and await self._admit(self._steps[self._place], delay_s=retry_delay):
@@ -106,7 +116,7 @@ class Walk:
         """
         self._goes_on = True
         terms, limits, spent = self.terms, self._state.ledger.limits, self.spent_nusd
-        found = refit(
+        found = replan(
             (self._steps, self._place),
             request,
             today=terms.today.date(),
@@ -187,7 +197,7 @@ class Walk:
         if self.open is not None:
             self.allow(self.open.step.deployment.provider.stall_timeout_s)
 
-    def fail(self, failure: Failure, *, billed: Answer | None = None) -> None:
+    def fail(self, failure: Failure, *, billed: ProviderAnswer | None = None) -> None:
         """Book the current attempt as failed; without one nothing happens.
 
         `billed` is what came instead of an answer, where it says what it cost.
@@ -220,7 +230,7 @@ class Walk:
             failure,
         )
 
-    def succeed(self, answer: Answer) -> None:
+    def succeed(self, answer: ProviderAnswer) -> None:
         """Book the current attempt with what the provider charged."""
         attempt = self.open
         if attempt is None:
@@ -255,7 +265,7 @@ class Walk:
         """Return the error of a walk that nobody answered."""
         if self._refusal is not None and not self.attempts:
             return self._refusal
-        return verdict_of(
+        return failure_error(
             self.attempts,
             self.skipped,
             failure=self._failure,
@@ -278,7 +288,7 @@ class Walk:
             return self._skip(self._steps[place], unfit)
         if self._failure is None:
             return await self._admit(self._steps[place], delay_s=0.0)
-        if not self._failure.meaning.fall_back:
+        if not self._failure.policy.fall_back:
             return False
         delay_s = fallback_delay_s(self.terms.profile, fallbacks_so_far=self._fallbacks)
         if not await self._admit(self._steps[place], delay_s=delay_s):
@@ -294,7 +304,7 @@ class Walk:
             return None
         return retry_delay_s(self.terms.profile, self._failure, retries_so_far=self._tries - 1)
 
-    async def _admit(self, step: Step, *, delay_s: float) -> bool:
+    async def _admit(self, step: Target, *, delay_s: float) -> bool:
         withheld = self._withheld(step)
         if withheld is not None:
             return self._skip(step, withheld)
@@ -304,33 +314,33 @@ class Walk:
         return await self._take(step, delay_s=delay_s, patience_s=self.terms.profile.max_rate_wait_s)
 
     async def _take(
-        self, step: Step, *, delay_s: float = 0.0, patience_s: float, alone: bool = False
+        self, step: Target, *, delay_s: float = 0.0, patience_s: float, alone: bool = False
     ) -> bool:
         number = len(self.attempts) + 1
         provider = step.deployment.provider_name
         again = any(one.provider == provider for one in self.attempts)
         patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - MIN_ATTEMPT_S))
-        wish = Wish(step, self._claim(step, number), again, delay_s, patience_s, alone)
+        wish = AttemptRequest(step, self._claim(step, number), again, delay_s, patience_s, alone)
         found = await admit(wish, self._state)
-        if isinstance(found, Refused):
+        if isinstance(found, Rejected):
             self._refusal = found.over_budget or self._refusal
             failed = step.name in self._tried
             # Who failed is waited for as such: noted when it did, and anew when it comes back in vain.
             if found.wait is not None and found.ready_in_s is not None and (alone or not failed):
                 ready_at_s = self._state.clock.monotonic_s() + found.ready_in_s
                 wait = None if failed else found.wait
-                self._waiting.note(Later(step.name, provider, ready_at_s, wait))
+                self._waiting.note(Waiter(step.name, provider, ready_at_s, wait))
             return self._skip(step, found.reason)
         self._entry = found
-        self.open = OpenAttempt(step, number, found.hold, self._state.clock.monotonic_s())
+        self.open = InFlightAttempt(step, number, found.hold, self._state.clock.monotonic_s())
         self._tries += 1
         self._tried.add(step.name)
         self._waiting.forget({step.name})
         return True
 
-    def _claim(self, step: Step, number: int) -> Claim:
+    def _claim(self, step: Target, number: int) -> HoldRequest:
         request = self.terms.request
-        return Claim(
+        return HoldRequest(
             operation_id=self.terms.request_id,
             number=number,
             deployment=step.deployment.name,
@@ -349,7 +359,7 @@ class Walk:
             size=None if self._goes_on else self.terms.size,
         )
 
-    def _skip(self, step: Step, reason: str) -> bool:
+    def _skip(self, step: Target, reason: str) -> bool:
         # A retry that may not be made is none: the walk goes on to the next deployment.
         self._tries = 0
         self._tell_skipped(FailedStep(step.deployment.name, reason))
@@ -360,16 +370,16 @@ class Walk:
         self.skipped = [one for one in self.skipped if one.deployment != found.deployment]
         self.skipped.append(found)
 
-    async def _wait_for_the_first(self) -> Step | None:
+    async def _wait_for_the_first(self) -> Target | None:
         """Wait for whoever can serve first, once nobody else is left to try."""
         clock = self._state.clock
-        while self._failure is None or self._failure.meaning.fall_back:
+        while self._failure is None or self._failure.policy.fall_back:
             fit = [step.name for step in self._steps if self._may_come_back(step)]
             found = self._waiting.take_first(fit, self._room())
             if found is None:
                 return None
             later, wait_s = found
-            if later.wait is not Wait.LINE:
+            if later.wait is not RejectReason.LINE:
                 await clock.sleep(wait_s)
             place = next(place for place, step in enumerate(self._steps) if step.name == later.name)
             step = self._steps[place]
@@ -379,9 +389,9 @@ class Walk:
                 return step
         return None
 
-    def _room(self) -> Room:
+    def _room(self) -> WaitBudget:
         health = self._state.health
-        return Room(
+        return WaitBudget(
             now_s=self._state.clock.monotonic_s(),
             left_s=self._left_s() - MIN_ATTEMPT_S,
             patience_s=0.0 if self._has_older_answer else self.terms.profile.max_recovery_wait_s,
@@ -390,7 +400,7 @@ class Walk:
             ),
         )
 
-    def _may_come_back(self, step: Step) -> bool:
+    def _may_come_back(self, step: Target) -> bool:
         """Return whether nothing but time is in the way of a step."""
         if self._lessons.unfit(step) or self._withheld(step):
             return False
@@ -398,9 +408,9 @@ class Walk:
         left = left_nusd(step, request, spent_nusd=self.spent_nusd, limits=limits)
         return left is None or step.candidate.bound_nusd <= left
 
-    def _withheld(self, step: Step) -> str | None:
+    def _withheld(self, step: Target) -> str | None:
         """Return why the emergency model is not asked, None when it may be or this is another."""
-        if step.deployment.model.tier is not Tier.EMERGENCY:
+        if step.deployment.model.tier is not ModelClass.EMERGENCY:
             return None
         if self._refusal is not None:
             # A poor answer is better than none in an outage; a spent budget is no outage.
@@ -414,17 +424,17 @@ class Walk:
         # Of what was begun the reader has words that no older answer can take back.
         return self.terms.older_answer and not self._goes_on
 
-    def _see_fail(self, step: Step, failure: Failure) -> None:
+    def _see_fail(self, step: Target, failure: Failure) -> None:
         """Keep in mind when a deployment that failed may be asked again, should nobody else be left."""
-        if failure.meaning.passes and self.terms.profile.attempts_per_deployment > 1:
+        if failure.policy.passes and self.terms.profile.attempts_per_deployment > 1:
             now_s = self._state.clock.monotonic_s()
             ready_at_s = now_s + self._state.limits.rests_s(step.name)
-            later = Later(step.name, step.deployment.provider_name, ready_at_s, None)
+            later = Waiter(step.name, step.deployment.provider_name, ready_at_s, None)
             self._waiting.note_failure(later, now_s=now_s)
 
     def _end(
         self,
-        attempt: OpenAttempt,
+        attempt: InFlightAttempt,
         charge: Charge,
         *,
         failure: Failure | None,
@@ -447,13 +457,17 @@ class Walk:
         self.attempts.append(row)
         entry, self._entry = self._entry, None
         if entry is not None:
-            blame = None if failure is None else blame_of(attempt, failure, latency_s=row.latency_s)
-            close(entry, row, sent=attempt.sent_at_s is not None, blame=blame, state=self._state)
+            health_scope = (
+                None if failure is None else health_scope_of(attempt, failure, latency_s=row.latency_s)
+            )
+            close(
+                entry, row, sent=attempt.sent_at_s is not None, health_scope=health_scope, state=self._state
+            )
         late = settle(self._state.ledger, attempt.hold, row, soon=True)
         if late is not None:
             self.notices.append(f"booked late: {late}")
 
-    def _charge_of(self, attempt: OpenAttempt, answer: Answer) -> Charge:
+    def _charge_of(self, attempt: InFlightAttempt, answer: ProviderAnswer) -> Charge:
         return charge_of(attempt, answer, ledger=self._state.ledger, clock=self._state.clock)
 
     def _left_s(self) -> float:

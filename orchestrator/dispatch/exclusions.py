@@ -1,10 +1,10 @@
 """What one walk has learned from its failures: who is not worth asking any more, and what to tell the caller."""
 
-from orchestrator.core.failures import Elsewhere, Failure, FailureKind
-from orchestrator.dispatch.attempt import Step
+from orchestrator.core.failures import Failure, FailureKind, FallbackScope
+from orchestrator.dispatch.attempt import Target
 
 
-class Lessons:
+class Exclusions:
     """What the failures of one request say of the deployments that are still to be asked."""
 
     def __init__(self) -> None:
@@ -13,20 +13,20 @@ class Lessons:
         self._filtered_models: set[str] = set()
         self._keys_never_accepted: list[str] = []
 
-    def learn(self, step: Step, failure: Failure, *, has_worked: bool) -> None:
+    def learn(self, step: Target, failure: Failure, *, has_worked: bool) -> None:
         """Take in one failure; `has_worked` says whether its provider ever answered this process."""
-        elsewhere = failure.meaning.elsewhere
-        if elsewhere is Elsewhere.LARGER_CONTEXT:
+        elsewhere = failure.policy.fallback_scope
+        if elsewhere is FallbackScope.LARGER_CONTEXT:
             failed_tokens = step.deployment.model.context_tokens
             self._context_failed_tokens = max(self._context_failed_tokens, failed_tokens)
-        if elsewhere is Elsewhere.OTHER_MODEL:
+        if elsewhere is FallbackScope.OTHER_MODEL:
             self._filtered_models.add(step.deployment.model_name)
         provider = step.deployment.provider_name
         new = provider not in self._keys_never_accepted
         if failure.kind is FailureKind.UNAUTHORIZED and not has_worked and new:
             self._keys_never_accepted.append(provider)
 
-    def unfit(self, step: Step) -> str | None:
+    def unfit(self, step: Target) -> str | None:
         """Return why a step would fail as another did, None when it may do better."""
         if step.deployment.model.context_tokens <= self._context_failed_tokens:
             return "its context is not larger than one that was too small"

@@ -17,7 +17,7 @@ NO_TIME = "no time left"
 """Why a step was skipped for which the deadline left nothing."""
 
 
-def verdict_of(
+def failure_error(
     attempts: Sequence[Attempt],
     skipped: Sequence[FailedStep],
     *,

@@ -10,26 +10,26 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from orchestrator.dispatch.admission import Wait
+from orchestrator.dispatch.admission import RejectReason
 
 _TOGETHER_S = 0.25
 _RECOVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class Waiter:
     """When a step may be taken."""
 
     name: str
     provider: str
     ready_at_s: float
     """On the monotonic clock."""
-    wait: Wait | None
+    wait: RejectReason | None
     """What it was passed over for; None: it failed, in a way that may pass."""
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class WaitBudget:
     """What a walk has for waiting."""
 
     now_s: float
@@ -41,26 +41,26 @@ class Room:
     """A circuit of its plan is not closed."""
 
 
-class Waiting:
+class RecoveryQueue:
     """The steps that one walk may come back to."""
 
     def __init__(self) -> None:
         """Begin with nobody to wait for."""
-        self._later: dict[str, Later] = {}
+        self._later: dict[str, Waiter] = {}
         self._waited_s = 0.0
         self._comebacks: Counter[str] = Counter()
         self._spared_until_s: dict[str, float] = {}
 
-    def note(self, later: Later) -> None:
+    def note(self, later: Waiter) -> None:
         """Remember a step that was passed over."""
         self._later[later.name] = later
 
-    def note_failure(self, later: Later, *, now_s: float) -> None:
+    def note_failure(self, later: Waiter, *, now_s: float) -> None:
         """Remember a step that failed, and spare its provider for a while."""
         self._spared_until_s[later.provider] = now_s + _RECOVERY_S * 2 ** self._comebacks[later.provider]
         self.note(later)
 
-    def come_back(self, later: Later) -> None:
+    def come_back(self, later: Waiter) -> None:
         """Count that a step is asked again."""
         self._comebacks[later.provider] += 1
 
@@ -68,7 +68,7 @@ class Waiting:
         """Wait no longer for these."""
         self._later = {name: later for name, later in self._later.items() if name not in names}
 
-    def take_first(self, fit: Sequence[str], room: Room) -> tuple[Later, float] | None:
+    def take_first(self, fit: Sequence[str], room: WaitBudget) -> tuple[Waiter, float] | None:
         """Return the first step to be ready, and in how many seconds; it is forgotten. None when nobody is worth it.
 
         `fit` names the steps that may be asked, in the order of the plan: of those that are ready together
@@ -84,16 +84,16 @@ class Waiting:
         soonest_s = min(waits_s.values())
         name = next(name for name, wait_s in waits_s.items() if wait_s - soonest_s < _TOGETHER_S)
         later = self._later.pop(name)
-        if later.wait in {Wait.CIRCUIT, None}:
+        if later.wait in {RejectReason.CIRCUIT, None}:
             self._waited_s += waits_s[name]
         return later, waits_s[name]
 
-    def _worth_s(self, later: Later, room: Room) -> float | None:
+    def _worth_s(self, later: Waiter, room: WaitBudget) -> float | None:
         """Return how long to wait for a step, None when that is too long or in vain."""
         ready_at_s = max(later.ready_at_s, self._spared_until_s.get(later.provider, 0.0))
         wait_s = max(0.0, ready_at_s - room.now_s)
         if wait_s > room.left_s or (later.wait is None and not room.outage):
             return None
-        if later.wait in {Wait.CIRCUIT, None} and wait_s > room.patience_s - self._waited_s:
+        if later.wait in {RejectReason.CIRCUIT, None} and wait_s > room.patience_s - self._waited_s:
             return None
         return wait_s

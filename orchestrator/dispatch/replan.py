@@ -7,35 +7,35 @@ from datetime import date
 from orchestrator.core.errors import FailedStep
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.attempt import Step
+from orchestrator.dispatch.attempt import Target
 from orchestrator.ledger.budgets import Limits, scopes_of
-from orchestrator.streaming.continuation import fitted
+from orchestrator.streaming.continuation import fit_to_continuation
 
 
 @dataclass(frozen=True, slots=True)
-class Refit:
+class Replan:
     """The steps that can hold the longer request."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Target, ...]
     place: int
     """The current step, or where it was when it is left out; -1 before the first."""
     left_out: tuple[FailedStep, ...]
 
 
-def refit(
-    way: tuple[tuple[Step, ...], int],
+def replan(
+    way: tuple[tuple[Target, ...], int],
     request: ChatRequest,
     *,
     today: date,
-    left_nusd: Callable[[Step], NanoUsd | None],
-) -> Refit:
+    left_nusd: Callable[[Target], NanoUsd | None],
+) -> Replan:
     """Return the steps of a way and the place on it, with the bounds of `request`; who cannot hold it, or costs too much, is left out."""
     steps, place = way
-    kept: list[Step] = []
+    kept: list[Target] = []
     left_out: list[FailedStep] = []
     new_place = -1
     for at, step in enumerate(steps):
-        found = fitted(
+        found = fit_to_continuation(
             step.candidate,
             request,
             deployment=step.deployment,
@@ -48,10 +48,10 @@ def refit(
         kept.append(replace(step, candidate=found))
         if at <= place:
             new_place = len(kept) - 1
-    return Refit(tuple(kept), new_place, tuple(left_out))
+    return Replan(tuple(kept), new_place, tuple(left_out))
 
 
-def left_nusd(step: Step, request: ChatRequest, *, spent_nusd: NanoUsd, limits: Limits) -> NanoUsd | None:
+def left_nusd(step: Target, request: ChatRequest, *, spent_nusd: NanoUsd, limits: Limits) -> NanoUsd | None:
     """Return what is left of the most that a request may cost, None where it has no limit."""
     scopes = scopes_of(
         tenant=request.tenant,

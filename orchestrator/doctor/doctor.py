@@ -10,8 +10,8 @@ from orchestrator.config.references import unknown
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import UnknownNameError
 from orchestrator.doctor.local_checks import HERE, STATE_CHECKS, check_here
-from orchestrator.doctor.provider_checks import Tier, check_tier, with_unknown_models
-from orchestrator.doctor.results import Check, Verdict, skipped
+from orchestrator.doctor.provider_checks import ProviderTier, check_tier, with_unknown_models
+from orchestrator.doctor.results import Check, CheckResult, skipped
 from orchestrator.providers.account_api import open_session
 
 EXIT_OK, EXIT_HERE, EXIT_TIER, EXIT_STATE = 0, 1, 4, 6
@@ -26,7 +26,7 @@ class Findings:
     @property
     def exit_code(self) -> int:
         """Return 0 when nothing failed, 6 for ledger or cache, 4 for a provider that is on, 1 for the rest."""
-        failed = [one for one in self.checks if one.verdict is Verdict.FAIL]
+        failed = [one for one in self.checks if one.verdict is CheckResult.FAIL]
         if any(one.tier == HERE and one.name in STATE_CHECKS for one in failed):
             return EXIT_STATE
         if any(one.tier != HERE for one in failed):
@@ -53,7 +53,7 @@ def run_checks(
     here = tuple(check_here(config, clock=clock))
     off = tuple(_off(config, provider))
     tiers = tuple(_tiers(config, provider))
-    ledger_works = all(one.verdict is not Verdict.FAIL for one in here if one.name == "ledger")
+    ledger_works = all(one.verdict is not CheckResult.FAIL for one in here if one.name == "ledger")
     if not live or not ledger_works:
         why = "--no-live" if not live else "the ledger comes first: nothing is sent that cannot be booked"
         return Findings(
@@ -67,7 +67,7 @@ def run_checks(
     return Findings((*here, *found, *off))
 
 
-async def _check_all(tiers: Sequence[Tier], orchestrator: Orchestrator) -> list[Check]:
+async def _check_all(tiers: Sequence[ProviderTier], orchestrator: Orchestrator) -> list[Check]:
     async with open_session() as session:
         found = await asyncio.gather(
             *(check_tier(tier, orchestrator=orchestrator, session=session) for tier in tiers)
@@ -75,12 +75,12 @@ async def _check_all(tiers: Sequence[Tier], orchestrator: Orchestrator) -> list[
     return [check for checks in found for check in checks]
 
 
-def _tiers(config: Config, provider: str | None) -> list[Tier]:
+def _tiers(config: Config, provider: str | None) -> list[ProviderTier]:
     tiers = []
     for name, settings in sorted(config.settings.providers.items(), key=lambda item: item[1].priority):
         deployments = tuple(one for one in config.catalog.deployments.values() if one.provider_name == name)
         if deployments and provider in {None, name}:
-            tiers.append(Tier(name, settings, deployments, config.settings.local_model))
+            tiers.append(ProviderTier(name, settings, deployments, config.settings.local_model))
     return tiers
 
 

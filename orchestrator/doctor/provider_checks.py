@@ -16,8 +16,8 @@ from orchestrator.core.failures import FailureKind
 from orchestrator.core.money import format_usd
 from orchestrator.core.reply import ChatReply, Outcome, Usage
 from orchestrator.core.request import CacheUse
-from orchestrator.doctor.results import Check, Verdict, failed, passed, skipped
-from orchestrator.providers.account_api import Account, AccountError, Session
+from orchestrator.doctor.results import Check, CheckResult, failed, passed, skipped
+from orchestrator.providers.account_api import Account, AccountError, AccountSession
 from orchestrator.providers.local.model import LocalModelSettings, find_weights
 
 TENANT = "doctor"
@@ -31,7 +31,7 @@ _MISSING_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
+class ProviderTier:
     """One provider that is on, with its usable deployments."""
 
     name: str
@@ -57,7 +57,7 @@ class Tier:
         return self.is_local and not self.local_model.base_url
 
 
-def with_unknown_models(config: Config, tiers: tuple[Tier, ...]) -> Config:
+def with_unknown_models(config: Config, tiers: tuple[ProviderTier, ...]) -> Config:
     """Return the configuration with one more deployment a tier, of a model that no provider has."""
     deployments = dict(config.catalog.deployments)
     for tier in tiers:
@@ -66,13 +66,15 @@ def with_unknown_models(config: Config, tiers: tuple[Tier, ...]) -> Config:
     return replace(config, catalog=replace(config.catalog, deployments=deployments))
 
 
-async def check_tier(tier: Tier, *, orchestrator: Orchestrator, session: Session) -> list[Check]:
+async def check_tier(
+    tier: ProviderTier, *, orchestrator: Orchestrator, session: AccountSession
+) -> list[Check]:
     """Return every check of a tier; what needs an accepted key is skipped without one."""
     if tier.is_local:
         checks = [await _local_model(tier, session)]
     else:
         checks = await _account(tier, Account(tier.provider, session=session))
-    if any(one.verdict is Verdict.FAIL and (one.name == "key" or tier.is_local) for one in checks):
+    if any(one.verdict is CheckResult.FAIL and (one.name == "key" or tier.is_local) for one in checks):
         done = {one.name for one in checks} | ({"key", "headroom"} if tier.is_local else set())
         checks.extend(skipped(tier.name, name, "mend this first") for name in _LIVE if name not in done)
         return checks
@@ -81,7 +83,7 @@ async def check_tier(tier: Tier, *, orchestrator: Orchestrator, session: Session
     return sorted(checks, key=lambda one: _LIVE.index(one.name))
 
 
-async def _account(tier: Tier, account: Account) -> list[Check]:
+async def _account(tier: ProviderTier, account: Account) -> list[Check]:
     checks = []
     try:
         headroom = await account.headroom()
@@ -117,7 +119,7 @@ async def _account(tier: Tier, account: Account) -> list[Check]:
     return checks
 
 
-async def _local_model(tier: Tier, session: Session) -> Check:
+async def _local_model(tier: ProviderTier, session: AccountSession) -> Check:
     """Look for the weights on board, or for the models of the server in their place."""
     settings = tier.local_model
     if not tier.is_embedded:
@@ -136,7 +138,7 @@ async def _local_model(tier: Tier, session: Session) -> Check:
     return passed(tier.name, "models", f"{weights.name} is on board")
 
 
-def _models(tier: Tier, offered: frozenset[str]) -> Check:
+def _models(tier: ProviderTier, offered: frozenset[str]) -> Check:
     missing = sorted(
         one.name
         for one in tier.deployments
@@ -158,7 +160,7 @@ def _bases(offered: frozenset[str]) -> frozenset[str]:
     return frozenset(name.partition(":")[0] for name in offered)
 
 
-async def _prompt(tier: Tier, orchestrator: Orchestrator) -> list[Check]:
+async def _prompt(tier: ProviderTier, orchestrator: Orchestrator) -> list[Check]:
     """Ask one small thing, budgeted and booked like any other request."""
     try:
         reply = await orchestrator.acomplete(
@@ -178,7 +180,7 @@ async def _prompt(tier: Tier, orchestrator: Orchestrator) -> list[Check]:
     return list(_judged(tier, reply))
 
 
-def _judged(tier: Tier, reply: ChatReply) -> Iterator[Check]:
+def _judged(tier: ProviderTier, reply: ChatReply) -> Iterator[Check]:
     last = reply.attempts[-1]
     tries = f" after {len(reply.attempts)} attempts" if len(reply.attempts) > 1 else ""
     yield passed(tier.name, "prompt", f"{reply.model} answered{tries}, {format_usd(reply.cost_nusd)}")
@@ -198,7 +200,7 @@ def _judged(tier: Tier, reply: ChatReply) -> Iterator[Check]:
     )
 
 
-async def _errors(tier: Tier, orchestrator: Orchestrator) -> Check:
+async def _errors(tier: ProviderTier, orchestrator: Orchestrator) -> Check:
     """Ask for a model that does not exist; the right answer is one clear error, and no cost."""
     if tier.is_embedded:
         return skipped(tier.name, "errors", "it serves one model, whatever name it is asked for")

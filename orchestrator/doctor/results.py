@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Verdict(StrEnum):
+class CheckResult(StrEnum):
     """How a check ended."""
 
     PASS = "pass"  # noqa: S105 -- no password
@@ -21,7 +21,7 @@ class Check:
     tier: str
     """A provider of config.yaml, or `here` for this machine."""
     name: str
-    verdict: Verdict
+    verdict: CheckResult
     detail: str
     """What was seen; never a key, a prompt or a provider's error text."""
     todo: str | None = None
@@ -42,14 +42,14 @@ class Check:
 
 def passed(tier: str, name: str, detail: str, *, took_s: float | None = None) -> Check:
     """Return a check that found all well."""
-    return Check(tier, name, Verdict.PASS, detail, took_s=took_s)
+    return Check(tier, name, CheckResult.PASS, detail, took_s=took_s)
 
 
 def failed(tier: str, name: str, detail: str, *, todo: str) -> Check:
     """Return a check that found something wrong, with what to do."""
-    return Check(tier, name, Verdict.FAIL, detail, todo)
+    return Check(tier, name, CheckResult.FAIL, detail, todo)
 
 
 def skipped(tier: str, name: str, detail: str) -> Check:
     """Return a check that was not made."""
-    return Check(tier, name, Verdict.SKIPPED, detail)
+    return Check(tier, name, CheckResult.SKIPPED, detail)

@@ -19,7 +19,7 @@ from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import Message
 from orchestrator.drill.cases import CLASSES, Case, cases_of, levels_of
-from orchestrator.drill.environment import ANSWER, Stage, staged
+from orchestrator.drill.environment import ANSWER, DrillEnvironment, staged
 
 LATE_S = 0.1
 """A request may outlive its deadline by this much."""
@@ -28,7 +28,7 @@ _MAX_TOKENS = 64
 _QUESTION: Message = {"role": "user", "content": "Đơn hàng DH1001 của tôi đang ở đâu?"}
 
 
-class Verdict(StrEnum):
+class CaseResult(StrEnum):
     """What came of a case."""
 
     ANSWERED = "answered"
@@ -48,7 +48,7 @@ class Result:
     """One case and what came of it."""
 
     case: Case
-    verdict: Verdict
+    verdict: CaseResult
     saw: str
     """What the caller saw, for people; of a failure, why it is one."""
     answered_by: str | None
@@ -71,7 +71,7 @@ class Drill:
     @property
     def failed(self) -> tuple[Result, ...]:
         """Return the cases that did not end as they should."""
-        return tuple(one for one in self.results if one.verdict is Verdict.FAILED)
+        return tuple(one for one in self.results if one.verdict is CaseResult.FAILED)
 
     @property
     def exit_code(self) -> int:
@@ -116,7 +116,7 @@ def _chosen(config: Config, use_cases: Sequence[str], kinds: Sequence[str]) -> t
 
 
 def _play(
-    stage: Stage, use_cases: Sequence[str], kinds: Sequence[str], say: Callable[[str], None]
+    stage: DrillEnvironment, use_cases: Sequence[str], kinds: Sequence[str], say: Callable[[str], None]
 ) -> Iterator[Result]:
     for use_case in use_cases:
         if not levels_of(stage.config, use_case):
@@ -126,7 +126,7 @@ def _play(
             yield _one(stage, case)
 
 
-def _one(stage: Stage, case: Case) -> Result:
+def _one(stage: DrillEnvironment, case: Case) -> Result:
     for server in stage.servers.values():
         server.faults.clear()
     for provider, fault in case.faults:
@@ -169,13 +169,13 @@ def _ask(orchestrator: Orchestrator, case: Case) -> ChatReply:
     return reply
 
 
-def judge(case: Case, end: ChatReply | Exception, *, late: bool) -> tuple[Verdict, str]:
+def judge(case: Case, end: ChatReply | Exception, *, late: bool) -> tuple[CaseResult, str]:
     """Return what came of a case, and what its caller saw."""
     if late:
-        return Verdict.FAILED, "it ended after its deadline"
+        return CaseResult.FAILED, "it ended after its deadline"
     if isinstance(end, Exception):
         right = case.wants_error and isinstance(end, RequestError)
-        return (Verdict.RIGHT_ERROR if right else Verdict.FAILED), _told(end)
+        return (CaseResult.RIGHT_ERROR if right else CaseResult.FAILED), _told(end)
     return _judge_reply(case, end)
 
 
@@ -186,20 +186,25 @@ def _told(error: Exception) -> str:
     return f"an error of another library: {type(error).__name__}"
 
 
-def _judge_reply(case: Case, reply: ChatReply) -> tuple[Verdict, str]:
+def _judge_reply(case: Case, reply: ChatReply) -> tuple[CaseResult, str]:
     if case.wants_error:
-        return Verdict.FAILED, "an answer, though the request itself was refused"
+        return CaseResult.FAILED, "an answer, though the request itself was refused"
     if reply.apology:
         nobody_could = case.kind == "providers"
         told = "an apology" if nobody_could else "an apology, though somebody could have answered"
-        return (Verdict.LAST_RESORT if nobody_could else Verdict.FAILED), f"{told}: {reply.degraded}"
+        return (CaseResult.LAST_RESORT if nobody_could else CaseResult.FAILED), f"{told}: {reply.degraded}"
     if "emergency model" in (reply.degraded or ""):
-        return Verdict.LAST_RESORT, f"the local model's answer, degraded: {reply.degraded}"
+        return CaseResult.LAST_RESORT, f"the local model's answer, degraded: {reply.degraded}"
     if reply.text != ANSWER:
-        return Verdict.FAILED, f"an answer that is not whole: {len(reply.text)} of {len(ANSWER)} characters"
+        return (
+            CaseResult.FAILED,
+            f"an answer that is not whole: {len(reply.text)} of {len(ANSWER)} characters",
+        )
     if len(reply.attempts) == 1 and reply.degraded is None:
-        return Verdict.ANSWERED, "the whole answer"
-    return Verdict.RESCUED, "the whole answer" + (f", degraded: {reply.degraded}" if reply.degraded else "")
+        return CaseResult.ANSWERED, "the whole answer"
+    return CaseResult.RESCUED, "the whole answer" + (
+        f", degraded: {reply.degraded}" if reply.degraded else ""
+    )
 
 
 def _tag(case: Case) -> str:

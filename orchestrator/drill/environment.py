@@ -30,7 +30,7 @@ _REQUESTS_KEPT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DrillEnvironment:
     """A configuration under drill."""
 
     config: Config
@@ -50,7 +50,7 @@ class Stage:
 
 
 @contextmanager
-def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[Stage]:
+def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[DrillEnvironment]:
     """Set up practice providers for a configuration, every wait of it `speed` times shorter.
 
     The ledger and the cache are new, in `home`; prices, routes, limits and patience are those of the file.
@@ -84,7 +84,7 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[St
         drilled = home / "config.yaml"
         drilled.write_text(written(data), encoding="utf-8")
         config = load_config(drilled, today=today)
-        yield Stage(_with_local_model(config, data, today, stack), clock, servers)
+        yield DrillEnvironment(_with_local_model(config, data, today, stack), clock, servers)
 
 
 def _hasten(data: dict[str, Any], settings: RootSettings, speed: float) -> None:

@@ -67,7 +67,7 @@ _LANGCHAIN_ONLY = frozenset({"api_key", "max_retries"})
 """Standard parameters of LangChain that the configuration decides here: taken, and without effect."""
 
 
-class Asked(Protocol):
+class ChatBackend(Protocol):
     """What the chat model needs of the orchestrator."""
 
     def complete(self, prompt: Sequence[Message], **wanted: Any) -> ChatReply:
@@ -98,7 +98,7 @@ class OrchestratorChat(BaseChatModel):
     model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, extra="forbid")
 
     orchestrator: Any = Field(exclude=True, repr=False)
-    """The orchestrator that answers; anything with the methods of `Asked`."""
+    """The orchestrator that answers; anything with the methods of `ChatBackend`."""
     use_case: str | None = None
     tenant: str = "default"
     user: str | None = None
@@ -136,7 +136,7 @@ class OrchestratorChat(BaseChatModel):
     """Stream from the provider even when the caller asks for a whole message."""
 
     @classmethod
-    def of(cls, orchestrator: Asked, **wanted: Any) -> Self:
+    def of(cls, orchestrator: ChatBackend, **wanted: Any) -> Self:
         """Make a chat model whose requests have the fields `wanted`, named as in `Orchestrator.complete`.
 
         Raises:

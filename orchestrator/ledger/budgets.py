@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from orchestrator.catalog.catalog import Tier
+from orchestrator.catalog.catalog import ModelClass
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import InputBound
 from orchestrator.core.settings import Settings, Share, Usd, UsdLimit
@@ -70,12 +70,12 @@ class LimitSettings(Settings):
         return self
 
 
-class BudgetTierSettings(Settings):
+class BudgetTier(Settings):
     """How good a model may be while a part of the day's budget is left."""
 
     above: Usd
     """Applies while more dollars than this are left of the day's budget of scope all."""
-    best: Tier
+    best: ModelClass
     """The best class of model that is asked."""
     max_tokens_share: Share = 1.0
     """The part of a use case's max_tokens that a reply may take."""
@@ -90,7 +90,7 @@ class BudgetSettings(Settings):
     """All of them hold at once."""
     input_bound: InputBound = InputBound.BYTES
     """What bounds the input of a request: bytes, which is proven, or calibrated, which is closer (docs/why/money.md)."""
-    tiers: tuple[BudgetTierSettings, ...] = ()
+    tiers: tuple[BudgetTier, ...] = ()
     """What is left of the day's budget of scope all steers the choice of models; never_degrade opts out."""
 
     @field_validator("limits")
@@ -151,7 +151,7 @@ def scopes_of(
     return tuple(scopes)
 
 
-def tier_for(tiers: tuple[BudgetTierSettings, ...], left: NanoUsd | None) -> BudgetTierSettings | None:
+def tier_for(tiers: tuple[BudgetTier, ...], left: NanoUsd | None) -> BudgetTier | None:
     """Return the tier of what is left of the day's budget: the highest threshold passed, else the lowest.
 
     None when no tiers are configured, or when the day has no limit.

@@ -35,12 +35,19 @@ from orchestrator.core.prompt_size import Script
 from orchestrator.core.reply import Attempt
 from orchestrator.core.settings import Seconds, Settings
 from orchestrator.ledger.budgets import Limits, Period, Window, period_of
-from orchestrator.ledger.records import Claim, Hold, Operation, OrphanCost, Standing, TokenSample
+from orchestrator.ledger.records import (
+    BudgetStatus,
+    Hold,
+    HoldRequest,
+    OrphanCost,
+    RequestRecord,
+    TokenSample,
+)
 from orchestrator.ledger.sqlite.connection import LedgerFile
 from orchestrator.ledger.sqlite.errors import LedgerBusyError
 from orchestrator.ledger.sqlite.statements import insert_operation, raise_held, read_used, settle
 
-__all__ = ["Claim", "Hold", "Ledger", "LedgerSettings", "Operation", "Standing"]
+__all__ = ["BudgetStatus", "Hold", "HoldRequest", "Ledger", "LedgerSettings", "RequestRecord"]
 
 T = TypeVar("T")
 
@@ -82,7 +89,7 @@ class Ledger:
             self.path, lock_timeout_s=settings.lock_timeout_s, clock=clock, tell_late=self._alert_late
         )
 
-    def hold(self, claim: Claim) -> Hold:
+    def hold(self, claim: HoldRequest) -> Hold:
         """Hold the bound of one send in every scope and window it counts against, or nothing at all.
 
         Raises:
@@ -92,7 +99,7 @@ class Ledger:
         write, held = self._holding(claim)
         return held(self._file.write(write))
 
-    async def ahold(self, claim: Claim) -> Hold:
+    async def ahold(self, claim: HoldRequest) -> Hold:
         """Hold as `hold` does; while another process holds the file, the event loop does other work.
 
         Raises:
@@ -101,7 +108,9 @@ class Ledger:
         write, held = self._holding(claim)
         return held(await self._file.awrite(write))
 
-    def _holding(self, claim: Claim) -> tuple[Callable[[sqlite3.Connection], int], Callable[[int], Hold]]:
+    def _holding(
+        self, claim: HoldRequest
+    ) -> tuple[Callable[[sqlite3.Connection], int], Callable[[int], Hold]]:
         """Return the transaction that holds a claim, and what makes a hold of the row's number."""
         self._check_request_limit(claim)
         held_at = self._clock.now()
@@ -140,7 +149,7 @@ class Ledger:
         """
         self._settle(hold, attempt, soon=False)
 
-    def close_operation(self, operation: Operation) -> None:
+    def close_operation(self, operation: RequestRecord) -> None:
         """Write the row of a finished request; doing it twice changes nothing."""
         period = period_of(operation.started_at, self.limits.time_zone)
         self._file.write_or_owe(lambda connection: insert_operation(connection, operation, period))
@@ -153,7 +162,7 @@ class Ledger:
         """
         self._settle(hold, attempt, soon=True)
 
-    def close_operation_soon(self, operation: Operation) -> None:
+    def close_operation_soon(self, operation: RequestRecord) -> None:
         """Write the row as `close_operation` does, on an event loop: if not at once, then when it can.
 
         Raises:
@@ -190,7 +199,7 @@ class Ledger:
         found = self._file.read(lambda connection: connection.execute(query, (scope, key)).fetchone())
         return NanoUsd(max(0, limit - (found[0] if found else 0)))
 
-    def standings(self) -> tuple[Standing, ...]:
+    def standings(self) -> tuple[BudgetStatus, ...]:
         """Return how every scope with a limit or with spend stands today and this month."""
         period = period_of(self._clock.now(), self.limits.time_zone)
 
@@ -212,7 +221,7 @@ class Ledger:
             window = Window.DAY if key == period.day else Window.MONTH
             limit = self.limits.of(scope, window)
             found.append(
-                Standing(scope, window, key, limit, NanoUsd(spent), NanoUsd(held), period.ends_at(window))
+                BudgetStatus(scope, window, key, limit, NanoUsd(spent), NanoUsd(held), period.ends_at(window))
             )
         return tuple(found)
 
@@ -275,7 +284,7 @@ class Ledger:
                 self._alert(AlertKind.BOOKED_LATE, str(exc), claim.operation_id)
             raise
 
-    def _check_request_limit(self, claim: Claim) -> None:
+    def _check_request_limit(self, claim: HoldRequest) -> None:
         bound = claim.bound_nusd
         scope, limit = self.limits.tightest_for_request(claim.scopes) or ("all", bound)
         if bound > limit:
@@ -283,7 +292,7 @@ class Ledger:
                 scope=scope, window="request", limit=limit, left=limit, needed=bound, resets_at=None
             )
 
-    def _raise_held(self, connection: sqlite3.Connection, claim: Claim, period: Period) -> None:
+    def _raise_held(self, connection: sqlite3.Connection, claim: HoldRequest, period: Period) -> None:
         """Raise `held` in every counter of a claim, or raise an error for the first that refuses."""
         raise_held(connection, claim, period)
         # What costs nothing passes no limit, not even one that was lowered below what is spent.
@@ -300,7 +309,7 @@ class Ledger:
                     resets_at=period.ends_at(window),
                 )
 
-    def _limited(self, claim: Claim) -> list[tuple[str, Window, NanoUsd]]:
+    def _limited(self, claim: HoldRequest) -> list[tuple[str, Window, NanoUsd]]:
         """Return the limits of the day and the month that a claim counts against."""
         return [
             (scope, window, limit)

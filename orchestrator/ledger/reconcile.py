@@ -19,7 +19,7 @@ from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Us
 from orchestrator.ledger.budgets import period_of
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.process_identity import Life, life_of
-from orchestrator.ledger.records import ORPHANED, Claim, Hold, Operation
+from orchestrator.ledger.records import ORPHANED, Hold, HoldRequest, RequestRecord
 from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.sqlite.statements import correct, insert_operation, settle
 
@@ -66,7 +66,7 @@ class Orphan:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledOrphan:
     """An orphan, and what was booked for it."""
 
     orphan: Orphan
@@ -107,7 +107,7 @@ def find_orphans(
 
 def settle_orphans(
     ledger: Ledger, orphans: Sequence[Orphan], *, policy: OrphanPolicy, now: datetime
-) -> tuple[Settled, ...]:
+) -> tuple[SettledOrphan, ...]:
     """Book each orphan into the windows of its hold, and a failed request where there is none; in one transaction.
 
     An orphan that was settled meanwhile is left as it is and not returned.
@@ -116,25 +116,27 @@ def settle_orphans(
         LedgerError: it cannot be written; nothing was booked.
     """
 
-    def work(connection: sqlite3.Connection) -> list[Settled]:
+    def work(connection: sqlite3.Connection) -> list[SettledOrphan]:
         done = []
         for orphan in orphans:
             cost, source = _cost_of(connection, orphan.hold.claim, policy)
             if settle(connection, orphan.hold, _attempt_of(orphan, cost, source, now)):
                 _close_operation(connection, orphan.hold, time_zone=ledger.limits.time_zone, now=now)
-                done.append(Settled(orphan, cost, source))
+                done.append(SettledOrphan(orphan, cost, source))
         return done
 
     return tuple(ledger.transact(work)) if orphans else ()
 
 
-def foresee(reader: LedgerReader, orphans: Sequence[Orphan], *, policy: OrphanPolicy) -> tuple[Settled, ...]:
+def foresee(
+    reader: LedgerReader, orphans: Sequence[Orphan], *, policy: OrphanPolicy
+) -> tuple[SettledOrphan, ...]:
     """Return what `settle_orphans` would book now, and book nothing."""
     made = []
     for orphan in orphans:
         given = _sample_of(orphan.hold.claim)
         rows = reader.query(*given).rows if policy is OrphanPolicy.ESTIMATE else ()
-        made.append(Settled(orphan, *_priced(orphan.hold.claim, policy, rows[0] if rows else None)))
+        made.append(SettledOrphan(orphan, *_priced(orphan.hold.claim, policy, rows[0] if rows else None)))
     return tuple(made)
 
 
@@ -182,7 +184,7 @@ def _hold_of(row: tuple[Any, ...], time_zone: str) -> tuple[Hold, str]:
         process,
         price,
     ) = row
-    claim = Claim(
+    claim = HoldRequest(
         operation_id, attempt, deployment, provider, model, tuple(orjson.loads(scopes)), NanoUsd(held), price
     )
     moment = datetime.fromisoformat(held_at)
@@ -191,7 +193,7 @@ def _hold_of(row: tuple[Any, ...], time_zone: str) -> tuple[Hold, str]:
 
 
 def _cost_of(
-    connection: sqlite3.Connection, claim: Claim, policy: OrphanPolicy
+    connection: sqlite3.Connection, claim: HoldRequest, policy: OrphanPolicy
 ) -> tuple[NanoUsd, CostSource]:
     sample = None
     if policy is OrphanPolicy.ESTIMATE:
@@ -199,11 +201,13 @@ def _cost_of(
     return _priced(claim, policy, sample)
 
 
-def _sample_of(claim: Claim) -> tuple[str, dict[str, str | int]]:
+def _sample_of(claim: HoldRequest) -> tuple[str, dict[str, str | int]]:
     return _SHARE, {"deployment": claim.deployment, "sample": _SAMPLE}
 
 
-def _priced(claim: Claim, policy: OrphanPolicy, sample: tuple[Any, ...] | None) -> tuple[NanoUsd, CostSource]:
+def _priced(
+    claim: HoldRequest, policy: OrphanPolicy, sample: tuple[Any, ...] | None
+) -> tuple[NanoUsd, CostSource]:
     bound = claim.bound_nusd
     if bound == 0 or policy is OrphanPolicy.ZERO:
         return ZERO_NUSD, CostSource.NONE
@@ -241,7 +245,7 @@ def _close_operation(connection: sqlite3.Connection, hold: Hold, *, time_zone: s
     period = period_of(started_at, time_zone)
     if started_at == hold.held_at.astimezone(UTC):
         period = hold.period
-    operation = Operation(
+    operation = RequestRecord(
         id=claim.operation_id,
         started_at=started_at,
         tenant=_named(claim.scopes, "tenant") or "default",

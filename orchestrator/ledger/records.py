@@ -44,7 +44,7 @@ def new_operation_id(moment: datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class HoldRequest:
     """What is to be held for one send."""
 
     operation_id: str
@@ -64,13 +64,13 @@ class Hold:
     """Money held for one send, until it is settled."""
 
     id: int
-    claim: Claim
+    claim: HoldRequest
     period: Period
     held_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class RequestRecord:
     """One logical request, as the ledger keeps it when it ends."""
 
     id: str
@@ -103,7 +103,7 @@ class TokenSample:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BudgetStatus:
     """How a scope stands in a window."""
 
     scope: str

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from orchestrator.catalog.catalog import DeploymentSettings, ProviderKind
-from orchestrator.catalog.price_book import Asked, PriceBook
+from orchestrator.catalog.price_book import PriceBook, PriceQuery
 from orchestrator.config.loader import Config, load_config
 from orchestrator.config.references import unknown
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError, UnknownNameError
 from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.budgets import Limits
-from orchestrator.ledger.ledger import Ledger, Standing
-from orchestrator.metering.litellm_call import METADATA_KEY, Wanted
+from orchestrator.ledger.ledger import BudgetStatus, Ledger
+from orchestrator.metering.litellm_call import METADATA_KEY, MeteredCall
 from orchestrator.metering.litellm_guard import Guard, stand_guard
 from orchestrator.metering.meter import Meter, Offer, Payer
 
@@ -59,7 +59,7 @@ class BudgetGuard(Guard):
         used = clock or SystemClock()
         return cls(load_config(path, today=used.now().date()), clock=used, **payer)
 
-    def meter(self, wanted: Wanted) -> Meter:
+    def meter(self, wanted: MeteredCall) -> Meter:
         """Return the meter of a call.
 
         Raises:
@@ -70,7 +70,7 @@ class BudgetGuard(Guard):
         payer = self._payer if wanted.payer is None else self._payer_of(wanted.payer)
         return Meter(offer, payer, ledger=self._ledger, clock=self._clock)
 
-    def standings(self) -> tuple[Standing, ...]:
+    def standings(self) -> tuple[BudgetStatus, ...]:
         """Return how every scope stands today and this month: limit, spent, held, left."""
         return self._ledger.standings()
 
@@ -89,11 +89,11 @@ class BudgetGuard(Guard):
             raise UnknownNameError(unknown("use case", checked.use_case, self._settings.use_cases))
         return replace(self._payer, **{name: getattr(checked, name) for name in _SAYS})
 
-    def _offer(self, wanted: Wanted) -> Offer:
+    def _offer(self, wanted: MeteredCall) -> Offer:
         """Return what a call buys: a deployment of config.yaml, on or off, else a model of the price book."""
         named = self._deployment(wanted)
         stated = named[1].price if named else None
-        quote = self._todays_book().quote(Asked(wanted.kind, wanted.upstream), stated)
+        quote = self._todays_book().quote(PriceQuery(wanted.kind, wanted.upstream), stated)
         if quote is None:
             raise PriceUnknownError(
                 f"no price for '{wanted.kind}/{wanted.upstream}', so nothing is sent: config.yaml names no such "
@@ -107,7 +107,7 @@ class BudgetGuard(Guard):
         discounts = self._settings.providers[settings.provider].volume_discounts
         return Offer(name, settings.provider, settings.model, quote.price, discounts)
 
-    def _deployment(self, wanted: Wanted) -> tuple[str, DeploymentSettings] | None:
+    def _deployment(self, wanted: MeteredCall) -> tuple[str, DeploymentSettings] | None:
         """Return the deployment of this model: the one at the call's address, else that of the best provider."""
         providers = self._settings.providers
         found = [

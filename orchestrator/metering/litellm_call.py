@@ -47,7 +47,7 @@ _DECLARED = ("tools", "functions", "response_format")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MeteredCall:
     """What a call buys."""
 
     kind: ProviderKind
@@ -74,7 +74,7 @@ def named(original: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[s
     return {**inspect.signature(original).bind_partial(*args).arguments, **kwargs}
 
 
-def wanted_of(kwargs: Mapping[str, Any]) -> Wanted:
+def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
     """Return what a call buys.
 
     Raises:
@@ -93,7 +93,7 @@ def wanted_of(kwargs: Mapping[str, Any]) -> Wanted:
         raise PriceUnknownError(f"no price for '{model}' of {provider}; the guard lets {known} pass")
     said = kwargs.get("metadata")
     payer = said.get(METADATA_KEY) if isinstance(said, Mapping) else None
-    return Wanted(_KINDS[provider], upstream, address, payer)
+    return MeteredCall(_KINDS[provider], upstream, address, payer)
 
 
 def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:

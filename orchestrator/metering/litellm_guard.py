@@ -22,14 +22,14 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError, OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.metering.litellm_call import (
-    Wanted,
+    MeteredCall,
     async_client,
     bounded,
+    metered_call_of,
     named,
     sent_once,
     size_of,
     sync_client,
-    wanted_of,
 )
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.providers.litellm.error_mapping import failure_of
@@ -44,7 +44,7 @@ _METERED: ContextVar[bool] = ContextVar("orchestrator_metered", default=False)
 class Guard(CustomLogger):
     """Stands in `litellm.callbacks`, says what each send costs, and stops what goes past it."""
 
-    def meter(self, wanted: Wanted) -> Meter:
+    def meter(self, wanted: MeteredCall) -> Meter:
         """Return the meter of a call.
 
         Raises:
@@ -176,7 +176,7 @@ def _held(
 ) -> Iterator[tuple[MeteredSend, dict[str, Any]]]:
     """Hold the money of a call, hand out the arguments to send it with, and settle it when it fails."""
     try:
-        wanted = wanted_of(kwargs)
+        wanted = metered_call_of(kwargs)
         arguments = sent_once(bounded(kwargs))
         arguments["client"] = client(wanted.kind, arguments.get("client"))
         size = size_of(arguments)

@@ -21,7 +21,7 @@ from orchestrator.core.reply import Attempt, CacheState, CostSource, Usage
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.attempt import Charge, book_charge, ended, settle
 from orchestrator.ledger.budgets import scopes_of
-from orchestrator.ledger.ledger import Claim, Hold, Ledger, Operation
+from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.routing.estimate import measure
@@ -109,7 +109,7 @@ class MeteredSend:
                 ledger=self._meter.ledger,
                 clock=self._meter.clock,
             )
-        if failure is not None and failure.meaning.billing is Billing.NO and not self.began:
+        if failure is not None and failure.policy.billing is Billing.NO and not self.began:
             return Charge(ZERO_NUSD, CostSource.NONE, Usage())
         # Nobody can say what the provider will bill, so the safe side is all that was held.
         return Charge(self._hold.claim.bound_nusd, CostSource.BOUND, Usage(estimated=True))
@@ -173,7 +173,7 @@ class Meter:
         now = self.clock.now()
         price = self.offer.price.on(now.date())
         size = measure(request, declared=declared)
-        claim = Claim(
+        claim = HoldRequest(
             operation_id=new_operation_id(now),
             number=1,
             deployment=self.offer.deployment,
@@ -196,7 +196,7 @@ class Meter:
 
     def close(self, hold: Hold, attempt: Attempt) -> None:
         """Write the operation of a send that has ended."""
-        operation = Operation(
+        operation = RequestRecord(
             id=hold.claim.operation_id,
             started_at=hold.held_at,
             tenant=self.payer.tenant,

@@ -17,9 +17,9 @@ from orchestrator.core.background_loop import Job
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import BudgetExceededError, OrchestratorError
 from orchestrator.core.request import CacheUse
-from orchestrator.providers.account_api import Account, AccountError, Session, open_session
+from orchestrator.providers.account_api import Account, AccountError, AccountSession, open_session
 from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.health_check_policy import NAME, TICK_MAX_S, Due, Look, Seen, due
+from orchestrator.resilience.health_check_policy import NAME, TICK_MAX_S, Due, Look, ProviderView, due
 
 logger = logging.getLogger("orchestrator.monitoring")
 
@@ -78,7 +78,7 @@ class HealthChecks:
             every_s = self._orchestrator.config.settings.health_checks.every_s
             await self._clock.sleep(min(every_s, TICK_MAX_S))
 
-    def _seen(self) -> list[Seen]:
+    def _seen(self) -> list[ProviderView]:
         """Return what is known of every provider that is asked over a network."""
         health = self._orchestrator.health
         circuits = health.circuits()
@@ -89,7 +89,7 @@ class HealthChecks:
             if not shut and health.provider_circuit(provider) is not CircuitState.CLOSED:
                 shut = names
             ready = [name for name in shut if health.ready_in_s(name, provider=provider) <= 0]
-            found.append(Seen(provider, health.quiet_s(provider), tuple(shut), tuple(ready)))
+            found.append(ProviderView(provider, health.quiet_s(provider), tuple(shut), tuple(ready)))
         return found
 
     def _by_provider(self) -> dict[str, list[Deployment]]:
@@ -104,7 +104,7 @@ class HealthChecks:
                 found.setdefault(usable[name].provider_name, []).append(usable[name])
         return found
 
-    async def _look_at(self, one: Due, session: Session) -> None:
+    async def _look_at(self, one: Due, session: AccountSession) -> None:
         provider = self._orchestrator.config.settings.providers[one.provider]
         try:
             await Account(provider, session=session).models()

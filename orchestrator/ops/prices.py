@@ -9,13 +9,13 @@ from pathlib import Path
 from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.catalog.openrouter_prices import PriceList, PriceListError, Skipped, checked_list, keep_list
 from orchestrator.catalog.price import Price
-from orchestrator.catalog.price_book import Asked, PriceBook, Quote, end_notice
+from orchestrator.catalog.price_book import PriceBook, PriceQuery, Quote, end_notice
 from orchestrator.config.loader import Config
 from orchestrator.config.schema import RootSettings
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import ConfigError
 from orchestrator.core.money import NanoUsdPerMtok
-from orchestrator.providers.account_api import Account, AccountError, Session
+from orchestrator.providers.account_api import Account, AccountError, AccountSession
 
 
 class PriceFetchError(PriceListError):
@@ -37,7 +37,7 @@ class Refreshed:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PriceLine:
     """One deployment in the price table."""
 
     deployment: str
@@ -51,7 +51,7 @@ class Line:
     """The model has ended or ends soon."""
 
 
-class Verdict(StrEnum):
+class PriceDifference(StrEnum):
     """How a price of config.yaml stands to the first other source that knows the model."""
 
     EQUAL = "equal"
@@ -82,13 +82,13 @@ class Comparison:
     """A price of config.yaml beside the first other source that knows the model."""
 
     deployment: str
-    verdict: Verdict
+    verdict: PriceDifference
     against: Quote | None
     changes: tuple[RateChange, ...]
     ends: date | None
 
 
-async def refresh(config: Config, *, session: Session, clock: Clock) -> Refreshed:
+async def refresh(config: Config, *, session: AccountSession, clock: Clock) -> Refreshed:
     """Fetch OpenRouter's list, leave out what is malformed, and keep the rest with its date.
 
     Raises:
@@ -116,17 +116,17 @@ async def refresh(config: Config, *, session: Session, clock: Clock) -> Refreshe
     return Refreshed(fresh, book.path, skipped, tuple(gone))
 
 
-def price_lines(config: Config, *, today: date) -> tuple[Line, ...]:
+def price_lines(config: Config, *, today: date) -> tuple[PriceLine, ...]:
     """Return every deployment of config.yaml with its price, those of one model together."""
     book = PriceBook(config.settings.prices, today=today)
     models = config.settings.models
     lines = []
     for name, one in config.settings.deployments.items():
-        asked = Asked(config.settings.providers[one.provider].kind, one.upstream)
+        asked = PriceQuery(config.settings.providers[one.provider].kind, one.upstream)
         quote, ends = book.quote(asked, one.price), _end(book, asked, models[one.model].ends)
         others = tuple(other for other in book.known(asked) if quote is None or other.origin != quote.origin)
         warning = end_notice(one.model, models[one.model], listed=ends, today=today)
-        lines.append(Line(name, one.model, quote, others, ends, warning))
+        lines.append(PriceLine(name, one.model, quote, others, ends, warning))
     order = {model: place for place, model in enumerate(models)}
     return tuple(sorted(lines, key=lambda line: order[line.model]))
 
@@ -136,7 +136,7 @@ def compare(config: Config, *, today: date) -> tuple[Comparison, ...]:
     book = PriceBook(config.settings.prices, today=today)
     found = []
     for name, one in config.settings.deployments.items():
-        asked = Asked(config.settings.providers[one.provider].kind, one.upstream)
+        asked = PriceQuery(config.settings.providers[one.provider].kind, one.upstream)
         if one.price is None or asked.kind is ProviderKind.LOCAL:
             continue
         against = next(book.known(asked), None)
@@ -150,12 +150,12 @@ def compare(config: Config, *, today: date) -> tuple[Comparison, ...]:
     return tuple(found)
 
 
-def _verdict(against: Quote | None, changes: tuple[RateChange, ...], *, ended: bool) -> Verdict:
+def _verdict(against: Quote | None, changes: tuple[RateChange, ...], *, ended: bool) -> PriceDifference:
     if ended:
-        return Verdict.ENDED
+        return PriceDifference.ENDED
     if against is None:
-        return Verdict.UNKNOWN
-    return Verdict.CHANGED if changes else Verdict.EQUAL
+        return PriceDifference.UNKNOWN
+    return PriceDifference.CHANGED if changes else PriceDifference.EQUAL
 
 
 def _changes(stated: Price, found: Price) -> Iterator[RateChange]:
@@ -182,7 +182,7 @@ def _openrouter(settings: RootSettings) -> tuple[str, ProviderSettings]:
     return min(named, key=lambda one: one[1].priority)
 
 
-def _end(book: PriceBook, asked: Asked, stated: date | None) -> date | None:
+def _end(book: PriceBook, asked: PriceQuery, stated: date | None) -> date | None:
     return min((day for day in (stated, book.end_of(asked)) if day is not None), default=None)
 
 

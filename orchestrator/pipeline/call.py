@@ -15,7 +15,7 @@ from orchestrator.routing.ranking import UseCaseSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Core:
+class ConfigSnapshot:
     """What belongs to one configuration; a changed one makes a new core."""
 
     config: Config
@@ -29,7 +29,7 @@ class Call:
 
     id: str
     request: ChatRequest
-    core: Core
+    core: ConfigSnapshot
     use_case: UseCaseSettings
     profile: RetryProfile
     started_at: datetime

@@ -48,7 +48,7 @@ from orchestrator.ledger.idempotency_keys import (
 )
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.pipeline import reply_building as replies
-from orchestrator.streaming.stream_writer import Emit
+from orchestrator.streaming.stream_writer import TakeDelta
 
 logger = logging.getLogger("orchestrator.idempotency")
 
@@ -86,7 +86,7 @@ class Idempotency:
         self._flights: SingleFlight[ChatReply] = SingleFlight()
         self._claims = 0
 
-    async def once(self, turn: Turn, ask: Ask, emit: Emit | None) -> ChatReply:
+    async def once(self, turn: Turn, ask: Ask, emit: TakeDelta | None) -> ChatReply:
         """Ask, unless the key's request was made before or is under way: then tell its reply once more.
 
         Raises:
@@ -212,7 +212,7 @@ class Idempotency:
         if over:
             await forget_keys(self._ledger, over)
 
-    def _told(self, turn: Turn, reply: ChatReply, emit: Emit | None) -> ChatReply:
+    def _told(self, turn: Turn, reply: ChatReply, emit: TakeDelta | None) -> ChatReply:
         told = replies.replayed(reply, latency_s=self._clock.monotonic_s() - turn.started_s)
         if emit is not None:
             for delta in replies.pieces(told):

@@ -15,16 +15,16 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Excluded, Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.admission import State
-from orchestrator.ledger.budgets import BudgetTierSettings, Window, scopes_of, tier_for
+from orchestrator.dispatch.admission import Services
+from orchestrator.ledger.budgets import BudgetTier, Window, scopes_of, tier_for
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.health import Health
 from orchestrator.routing.capabilities import needs_of
-from orchestrator.routing.ranking import Rules, Vitals, rank
+from orchestrator.routing.ranking import DeploymentHealth, RankingContext, rank
 
 
-def plan_for(request: ChatRequest, config: Config, *, size: PromptSize, state: State, today: date) -> Plan:
+def plan_for(request: ChatRequest, config: Config, *, size: PromptSize, state: Services, today: date) -> Plan:
     """Return whom a request of that size is put to, in which order and why.
 
     Raises:
@@ -41,7 +41,7 @@ def plan_for(request: ChatRequest, config: Config, *, size: PromptSize, state: S
         provider="",
         tags=request.tags,
     )
-    rules = Rules(
+    rules = RankingContext(
         use_case_name=request.use_case,
         use_case=use_case,
         routing=config.settings.routing,
@@ -66,17 +66,17 @@ def plan_for(request: ChatRequest, config: Config, *, size: PromptSize, state: S
     return plan
 
 
-def _budget_tier(config: Config, ledger: Ledger) -> BudgetTierSettings | None:
+def _budget_tier(config: Config, ledger: Ledger) -> BudgetTier | None:
     tiers = config.settings.budgets.tiers
     return tier_for(tiers, ledger.left("all", Window.DAY)) if tiers else None
 
 
-def _vitals(config: Config, health: Health) -> Mapping[str, Vitals]:
+def _vitals(config: Config, health: Health) -> Mapping[str, DeploymentHealth]:
     routing = config.settings.routing
     vitals = {}
     for name, one in config.catalog.deployments.items():
         seen = health.snapshot(name, window_s=routing.availability_window_s)
-        vitals[name] = Vitals(
+        vitals[name] = DeploymentHealth(
             availability=seen.availability if seen.samples >= routing.min_samples else None,
             latency_s=seen.median_latency_s,
             circuit_open=seen.circuit is CircuitState.OPEN,
@@ -85,7 +85,9 @@ def _vitals(config: Config, health: Health) -> Mapping[str, Vitals]:
     return vitals
 
 
-def _no_candidates(request: ChatRequest, config: Config, plan: Plan, rules: Rules) -> OrchestratorError:
+def _no_candidates(
+    request: ChatRequest, config: Config, plan: Plan, rules: RankingContext
+) -> OrchestratorError:
     """Return the error of a plan without candidates: too long, too dear, or nobody left."""
     usable = config.catalog.deployments
     relevant = [

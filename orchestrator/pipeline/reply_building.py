@@ -8,16 +8,16 @@ from typing import Any
 
 import orjson
 
-from orchestrator.catalog.catalog import Tier
+from orchestrator.catalog.catalog import ModelClass
 from orchestrator.config.loader import Config
 from orchestrator.core.errors import BudgetExceededError, OverloadedError
 from orchestrator.core.money import ZERO_NUSD
-from orchestrator.core.provider_answer import Answer
+from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import CacheState, ChatReply, Delta, Outcome, ToolCall, ToolCallDelta, Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.dispatcher import Walk
-from orchestrator.ledger.ledger import Operation
-from orchestrator.routing.ranking import Order, UseCaseSettings
+from orchestrator.ledger.ledger import RequestRecord
+from orchestrator.routing.ranking import RouteOrder, UseCaseSettings
 
 _WHOLE = (
     "request_id",
@@ -35,7 +35,7 @@ _WHOLE = (
 """What is told once more to an idempotency key."""
 
 
-def from_walk(walk: Walk, answer: Answer, *, latency_s: float, started_at: datetime) -> ChatReply:
+def from_walk(walk: Walk, answer: ProviderAnswer, *, latency_s: float, started_at: datetime) -> ChatReply:
     """Return the reply of a walk that was answered."""
     last = walk.attempts[-1]
     candidate = next(one for one in walk.terms.plan.asked if one.deployment == last.deployment)
@@ -71,7 +71,7 @@ def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> str
         reasons.append(f"{first.deployment} {failed.failure if failed else 'was passed over'}")
     primary = use_case.primary.deployment
     pinned = any("asked for by name" in reason for reason in first.reasons)
-    if use_case.order is Order.ROUTE and not pinned and first.deployment != primary:
+    if use_case.order is RouteOrder.ROUTE and not pinned and first.deployment != primary:
         left_out = [one.reason for one in reply.plan.excluded if one.deployment == primary]
         behind = [
             reason
@@ -84,7 +84,7 @@ def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> str
         reasons.append(f"{primary} left out: {why}")
     model = config.catalog.models[reply.model]
     quality = model.quality.get(reply.plan.use_case, 0.0)
-    if model.tier is Tier.EMERGENCY and not pinned:
+    if model.tier is ModelClass.EMERGENCY and not pinned:
         reasons.append("answered by the emergency model")
     elif quality < use_case.quality_floor and not pinned:
         reasons.append(f"quality {quality:g} is below the floor {use_case.quality_floor:g}")
@@ -202,10 +202,10 @@ def operation_of(  # noqa: PLR0913 -- the sum of a request's life
     walk: Walk | None,
     reply: ChatReply | None,
     error: BaseException | None,
-) -> Operation:
+) -> RequestRecord:
     """Return the ledger's row of a request that ended; tokens are those that were paid for."""
     attempts = walk.attempts if walk is not None else []
-    return Operation(
+    return RequestRecord(
         id=request_id,
         started_at=started_at,
         tenant=request.tenant,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orchestrator.practice.answers import Answerer, PracticeAnswer, PracticeRequest, ToolCall
-    from orchestrator.practice.bill import Bill, Charge, Delivered, PracticePrice
+    from orchestrator.practice.bill import Bill, Delivered, PracticeCharge, PracticePrice
     from orchestrator.practice.faults import Fault, FaultKind, FaultQueue
     from orchestrator.practice.generated import Generated
     from orchestrator.practice.scripted import Scripted
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Answerer",
     "Bill",
-    "Charge",
     "Delivered",
     "Fault",
     "FaultKind",
     "FaultQueue",
     "Generated",
     "PracticeAnswer",
+    "PracticeCharge",
     "PracticeError",
     "PracticePrice",
     "PracticeRequest",
@@ -35,7 +35,7 @@ __all__ = [
 
 _HOME_OF = {
     **dict.fromkeys(("Answerer", "PracticeAnswer", "PracticeRequest", "ToolCall"), "answers"),
-    **dict.fromkeys(("Bill", "Charge", "Delivered", "PracticePrice"), "bill"),
+    **dict.fromkeys(("Bill", "PracticeCharge", "Delivered", "PracticePrice"), "bill"),
     **dict.fromkeys(("Fault", "FaultKind", "FaultQueue"), "faults"),
     "Generated": "generated",
     "Scripted": "scripted",

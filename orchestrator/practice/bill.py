@@ -57,7 +57,7 @@ class PracticeUsage:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceList:
+class PracticePrices:
     """The price of each (provider, model), and one for all the others."""
 
     prices: Mapping[tuple[str, str], PracticePrice] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Delivered(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class PracticeCharge:
     """What one answer cost."""
 
     request_id: str
@@ -106,11 +106,11 @@ class Bill:
         """Start with nothing charged."""
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
-        self._charges: deque[Charge] = deque(maxlen=kept)
+        self._charges: deque[PracticeCharge] = deque(maxlen=kept)
         self._total_nusd: dict[str, int] = {}
         self._count: dict[str, int] = {}
 
-    def add(self, charge: Charge) -> None:
+    def add(self, charge: PracticeCharge) -> None:
         """Put a charge on the bill."""
         with self._lock:
             self._charges.append(charge)
@@ -118,7 +118,7 @@ class Bill:
             self._count[charge.provider] = self._count.get(charge.provider, 0) + 1
 
     @property
-    def charges(self) -> tuple[Charge, ...]:
+    def charges(self) -> tuple[PracticeCharge, ...]:
         """The remembered charges, oldest first."""
         with self._lock:
             return tuple(self._charges)
@@ -134,7 +134,7 @@ class Bill:
             totals = self._total_nusd
             return NanoUsd(sum(totals.values()) if provider is None else totals.get(provider, 0))
 
-    def find(self, request_id: str) -> Charge | None:
+    def find(self, request_id: str) -> PracticeCharge | None:
         """Return the remembered charge with a reply's id."""
         return next((charge for charge in reversed(self.charges) if charge.request_id == request_id), None)
 

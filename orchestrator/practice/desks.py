@@ -8,10 +8,10 @@ import orjson
 
 from orchestrator.core.money import nano_usd
 from orchestrator.practice import wire_accounts, wire_gemini, wire_openai
-from orchestrator.practice.bill import Bill, PriceList
+from orchestrator.practice.bill import Bill, PracticePrices
 from orchestrator.practice.json_types import JsonObject
 from orchestrator.practice.tokens import input_tokens
-from orchestrator.practice.wire import Envelope, Outcome, StreamWriter, WireCall
+from orchestrator.practice.wire import Envelope, StreamWriter, WireCall, WireOutcome
 from orchestrator.practice.wire_errors import Refusal, unknown_model
 
 PREFIXES = {"openrouter": "/openrouter/api/v1/", "openai": "/openai/v1/", "google": "/google/v1beta/"}
@@ -27,7 +27,7 @@ class Chat:
     """A request for an answer, and how to write it."""
 
     call: WireCall
-    whole: Callable[[Envelope, Outcome], JsonObject]
+    whole: Callable[[Envelope, WireOutcome], JsonObject]
     stream: Callable[[Envelope], StreamWriter]
     id_prefix: str
 
@@ -36,7 +36,7 @@ class Chat:
 class Desk:
     """Reads what comes in for a provider."""
 
-    prices: PriceList
+    prices: PracticePrices
     bill: Bill
     models: Mapping[str, Collection[str]] | None
     """The models of each provider; None: any name is served."""

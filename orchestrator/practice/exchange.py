@@ -10,7 +10,7 @@ from aiohttp import web
 
 from orchestrator.core.clock import Clock
 from orchestrator.practice.answers import Answerer, Finish, Piece, ToolCall
-from orchestrator.practice.bill import Bill, Charge, Delivered, PracticeUsage, PriceList
+from orchestrator.practice.bill import Bill, Delivered, PracticeCharge, PracticePrices, PracticeUsage
 from orchestrator.practice.connections import broken_body, cut, drip, dripped_body, forever, reset
 from orchestrator.practice.continuing import begun_answer, continuation
 from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner
@@ -19,10 +19,10 @@ from orchestrator.practice.odd_bodies import odd_body
 from orchestrator.practice.prompt_cache import PromptCache
 from orchestrator.practice.tokens import count_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
-from orchestrator.practice.wire import Envelope, Outcome, StreamWriter, WireCall
+from orchestrator.practice.wire import Envelope, StreamWriter, WireCall, WireOutcome
 from orchestrator.practice.wire_errors import HTML_PAGE, Refusal, error_body
 
-Renderer = Callable[[Envelope, Outcome], JsonObject]
+Renderer = Callable[[Envelope, WireOutcome], JsonObject]
 """Writes an answer in one piece."""
 
 _KEEP_ALIVE_S = 0.5
@@ -45,7 +45,7 @@ class House:
     """What all exchanges of a server share."""
 
     answerer: Answerer
-    prices: PriceList
+    prices: PracticePrices
     bill: Bill
     prompts: PromptCache
     clock: Clock
@@ -209,11 +209,11 @@ class Exchange:
         tokens = self._envelope.input_tokens
         return tokens, self._house.prompts.cached_tokens(self._call.request, input_tokens=tokens)
 
-    def _outcome(self) -> Outcome:
+    def _outcome(self) -> WireOutcome:
         tokens, cached_tokens = self._input
         usage = PracticeUsage(tokens, count_tokens(self._size_bytes), cached_tokens)
         price = self._house.prices.price_of(self._envelope.provider, self._envelope.model)
-        return Outcome(
+        return WireOutcome(
             "".join(self._text), tuple(self._tool_calls), self._finish_reason, usage, price.cost_of(usage)
         )
 
@@ -224,7 +224,7 @@ class Exchange:
         self._settled = True
         outcome = self._outcome()
         self._house.bill.add(
-            Charge(
+            PracticeCharge(
                 request_id=self._envelope.reply_id,
                 provider=self._envelope.provider,
                 model=self._envelope.model,

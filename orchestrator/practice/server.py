@@ -17,7 +17,7 @@ from aiohttp import web
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.practice.answers import Answerer
-from orchestrator.practice.bill import DEFAULT_PRICE, Bill, PracticePrice, PriceList
+from orchestrator.practice.bill import DEFAULT_PRICE, Bill, PracticePrice, PracticePrices
 from orchestrator.practice.connections import forever
 from orchestrator.practice.desks import PREFIXES, Desk
 from orchestrator.practice.exchange import House
@@ -85,7 +85,7 @@ class PracticeServer:
         self._clock = clock or SystemClock()
         self.faults = FaultQueue()
         self.bill = Bill(clock=self._clock)
-        price_list = PriceList(dict(prices or {}), default_price)
+        price_list = PracticePrices(dict(prices or {}), default_price)
         self._reception = Reception(
             desk=Desk(price_list, self.bill, models),
             house=House(

@@ -33,7 +33,7 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WireOutcome:
     """A finished answer with its usage and cost."""
 
     text: str
@@ -62,7 +62,7 @@ class StreamWriter(Protocol):
         """Return a whole tool call, in as many events as the provider would use."""
         ...
 
-    def ending(self, outcome: Outcome) -> bytes:
+    def ending(self, outcome: WireOutcome) -> bytes:
         """Return the finish, the usage where it belongs, and the end mark."""
         ...
 

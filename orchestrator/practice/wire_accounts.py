@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from orchestrator.core.money import NANO_PER_USD, TOKENS_PER_MTOK, NanoUsd, to_usd
-from orchestrator.practice.bill import Charge, PracticePrice
+from orchestrator.practice.bill import PracticeCharge, PracticePrice
 from orchestrator.practice.json_types import JsonObject
 
 CONTEXT_TOKENS = 128_000
@@ -44,7 +44,7 @@ def openrouter_endpoints(model: str, price: PracticePrice) -> JsonObject:
     return {"data": {"id": model, "name": model, "created": _CREATED_S, "endpoints": [endpoint]}}
 
 
-def openrouter_generation(charge: Charge) -> JsonObject:
+def openrouter_generation(charge: PracticeCharge) -> JsonObject:
     """Return what OpenRouter knows of a past reply: its true cost and tokens."""
     return {
         "data": {

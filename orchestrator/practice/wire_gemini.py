@@ -9,7 +9,7 @@ import orjson
 from orchestrator.practice.answers import PracticeRequest, ToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.tokens import count_tokens
-from orchestrator.practice.wire import Envelope, Outcome, WireCall
+from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
 from orchestrator.practice.wire_errors import Refusal
 
 _FINISH = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
@@ -45,14 +45,14 @@ def read_request(body: JsonObject, *, model: str, stream: bool) -> WireCall:
     return WireCall(request=request, stream=stream)
 
 
-def whole_reply(envelope: Envelope, outcome: Outcome) -> JsonObject:
+def whole_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     """Return the body of an answer in one piece."""
     parts = [{"text": outcome.text}] if outcome.text else []
     parts += [_call_part(call) for call in outcome.tool_calls]
     return _reply(envelope, parts=parts, finish=outcome.finish_reason, usage=usage_json(outcome))
 
 
-def usage_json(outcome: Outcome) -> JsonObject:
+def usage_json(outcome: WireOutcome) -> JsonObject:
     """Return the usage metadata."""
     usage = outcome.usage
     told: JsonObject = {
@@ -94,7 +94,7 @@ class GeminiStream:
         """Return the call in one event."""
         return _event(_reply(self._envelope, parts=[_call_part(call)]))
 
-    def ending(self, outcome: Outcome) -> bytes:
+    def ending(self, outcome: WireOutcome) -> bytes:
         """Return the event with the finish reason and the usage; there is no end mark."""
         parts = [{"text": ""}] if outcome.text or outcome.tool_calls else []
         return _event(

@@ -12,7 +12,7 @@ import orjson
 from orchestrator.core.money import to_usd
 from orchestrator.practice.answers import PracticeRequest, ToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
-from orchestrator.practice.wire import Envelope, Outcome, WireCall
+from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
 from orchestrator.practice.wire_errors import Refusal
 
 UPSTREAM = "Practice"
@@ -53,7 +53,7 @@ def read_request(body: JsonObject, *, provider: str) -> WireCall:
     return WireCall(request=request, stream=bool(body.get("stream")), include_usage=include_usage)
 
 
-def whole_reply(envelope: Envelope, outcome: Outcome) -> JsonObject:
+def whole_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     """Return the body of an answer in one piece."""
     message: JsonObject = {"role": "assistant", "content": outcome.text, "refusal": None}
     if outcome.tool_calls:
@@ -77,7 +77,7 @@ def whole_reply(envelope: Envelope, outcome: Outcome) -> JsonObject:
     return reply
 
 
-def usage_json(envelope: Envelope, outcome: Outcome) -> JsonObject:
+def usage_json(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     """Return the usage object; OpenRouter's has the cost in dollars."""
     usage = outcome.usage
     told: JsonObject = {
@@ -136,7 +136,7 @@ class ChatStream:
             events.append(_event(self._chunk({"tool_calls": [{"index": index, "function": part}]})))
         return b"".join(events)
 
-    def ending(self, outcome: Outcome) -> bytes:
+    def ending(self, outcome: WireOutcome) -> bytes:
         """Return the finish reason, the usage if it is told, and `[DONE]`."""
         parts = [_event(self._chunk({}, finish_reason=outcome.finish_reason))]
         if self._envelope.include_usage:

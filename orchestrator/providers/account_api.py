@@ -14,7 +14,7 @@ from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NanoUsd, nano_usd
 
-Session = aiohttp.ClientSession
+AccountSession = aiohttp.ClientSession
 """Connections to providers' account addresses, to be closed by whoever opened them."""
 
 _TIMEOUT_S = 15.0
@@ -43,7 +43,7 @@ class Headroom:
     used_nusd: NanoUsd
 
 
-def open_session() -> Session:
+def open_session() -> AccountSession:
     """Return new connections, for `async with`; proxies of the environment apply as they do to requests."""
     return aiohttp.ClientSession(trust_env=True)
 
@@ -51,7 +51,7 @@ def open_session() -> Session:
 class Account:
     """One provider's own view of the configured key."""
 
-    def __init__(self, provider: ProviderSettings, *, session: Session) -> None:
+    def __init__(self, provider: ProviderSettings, *, session: AccountSession) -> None:
         """Remember whom to ask, and how."""
         self._kind = provider.kind
         self._base_url = (provider.base_url or "").rstrip("/")

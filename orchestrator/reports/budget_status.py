@@ -5,13 +5,13 @@ from datetime import datetime
 
 from orchestrator.core.money import ZERO_NUSD
 from orchestrator.ledger.budgets import BudgetSettings, Limits, Window, period_of
-from orchestrator.ledger.ledger import Standing
+from orchestrator.ledger.ledger import BudgetStatus
 from orchestrator.ledger.sqlite.reader import Counter, LedgerReader
 
 
 def standings(
     reader: LedgerReader, settings: BudgetSettings, *, moment: datetime, scopes: Collection[str] | None = None
-) -> tuple[Standing, ...]:
+) -> tuple[BudgetStatus, ...]:
     """Return the standing of every limited scope in the day and the month of `moment`.
 
     A limit that nothing was spent against stands there too. With `scopes`, only theirs.
@@ -29,7 +29,7 @@ def standings(
 
 def _standings(
     counters: Iterable[Counter], settings: BudgetSettings, *, moment: datetime, scopes: Collection[str] | None
-) -> Iterator[Standing]:
+) -> Iterator[BudgetStatus]:
     limits, period = Limits(settings), period_of(moment, settings.time_zone)
     counted = {(one.scope, one.period): one for one in counters}
     named = {limit.scope for limit in settings.limits if not limit.scope.endswith(":*")}
@@ -41,4 +41,4 @@ def _standings(
                 continue
             found = counted.get((scope, period.key(window)))
             spent, held = (found.spent, found.held) if found else (ZERO_NUSD, ZERO_NUSD)
-            yield Standing(scope, window, period.key(window), limit, spent, held, period.ends_at(window))
+            yield BudgetStatus(scope, window, period.key(window), limit, spent, held, period.ends_at(window))

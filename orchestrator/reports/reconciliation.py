@@ -20,7 +20,7 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.reconcile import (
     Assumed,
     OrphanPolicy,
-    Settled,
+    SettledOrphan,
     assumed_costs,
     correct_cost,
     find_orphans,
@@ -28,13 +28,13 @@ from orchestrator.ledger.reconcile import (
     settle_orphans,
 )
 from orchestrator.ledger.sqlite.reader import LedgerReader
-from orchestrator.providers.account_api import Account, AccountError, Session, open_session
+from orchestrator.providers.account_api import Account, AccountError, AccountSession, open_session
 
 _ASKED_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ReconcileOptions:
     """What is to be reconciled, and how."""
 
     older_than: timedelta
@@ -69,12 +69,14 @@ class Unanswered:
 class Reconciliation:
     """What was booked, or would be."""
 
-    orphans: tuple[Settled, ...]
+    orphans: tuple[SettledOrphan, ...]
     corrections: tuple[Corrected, ...]
     unanswered: tuple[Unanswered, ...]
 
 
-def reconcile(config: Config, order: Order, *, clock: Clock, say: Callable[[str], None]) -> Reconciliation:
+def reconcile(
+    config: Config, order: ReconcileOptions, *, clock: Clock, say: Callable[[str], None]
+) -> Reconciliation:
     """Settle orphans and correct assumed costs; doing it again changes nothing.
 
     Raises:
@@ -101,7 +103,9 @@ def reconcile(config: Config, order: Order, *, clock: Clock, say: Callable[[str]
     return Reconciliation(orphans, tuple(corrections), tuple(unanswered))
 
 
-def _settle(reader: LedgerReader, ledger: Ledger, order: Order, clock: Clock) -> tuple[Settled, ...]:
+def _settle(
+    reader: LedgerReader, ledger: Ledger, order: ReconcileOptions, clock: Clock
+) -> tuple[SettledOrphan, ...]:
     with reader:
         found = find_orphans(
             reader, now=clock.now(), older_than=order.older_than, time_zone=ledger.limits.time_zone
@@ -121,7 +125,7 @@ async def _ask_all(attempts: Sequence[Assumed], config: Config) -> tuple[list[Co
     silent: dict[str, str] = {}
     """Providers that do not answer, and why: they are not asked again in this run."""
 
-    async def ask(attempt: Assumed, session: Session) -> Corrected | Unanswered:
+    async def ask(attempt: Assumed, session: AccountSession) -> Corrected | Unanswered:
         async with room:
             if attempt.provider in silent:
                 return Unanswered(attempt, silent[attempt.provider])

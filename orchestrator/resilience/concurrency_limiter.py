@@ -74,7 +74,7 @@ class _Tenant:
         return not self.in_flight and not self.waiting
 
 
-class Admission:
+class ConcurrencyLimiter:
     """The places of one process, shared by all its tenants."""
 
     def __init__(self, settings: OverloadSettings, *, clock: Clock) -> None:

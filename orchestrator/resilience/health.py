@@ -2,7 +2,7 @@
 
 A deployment has a circuit, and so has its provider: when the provider itself is down, a plan goes
 around all of its deployments instead of asking each. Which failure speaks against whom is said by
-`core.failures`. A request that may pass gets a `Pass` and reports back with it, once.
+`core.failures`. A request that may pass gets a `CircuitPermit` and reports back with it, once.
 """
 
 import math
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.core.clock import Clock
-from orchestrator.core.failures import Blame
+from orchestrator.core.failures import HealthScope
 from orchestrator.core.fork_hooks import forget_in_child
 from orchestrator.resilience.circuit_breaker import Circuit, CircuitSettings, CircuitState
 
@@ -24,7 +24,7 @@ _FAILING_DEPLOYMENTS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class CircuitPermit:
     """Leave to send one request, and whether it is a circuit's single probe."""
 
     deployment: str
@@ -100,7 +100,7 @@ class Health:
         within_s = self._settings.alone_open_s if alone else math.inf
         return max((one.ready_in_s(now_s, within_s=within_s) for one in circuits), default=0.0)
 
-    def admit(self, deployment: str, *, provider: str, alone: bool = False) -> Pass | None:
+    def admit(self, deployment: str, *, provider: str, alone: bool = False) -> CircuitPermit | None:
         """Return leave to send now, None while a circuit is open or its single probe is under way.
 
         Who has a pass must report back with `succeed`, `fail` or `withdraw`.
@@ -109,21 +109,21 @@ class Health:
             return None
         now_s = self._clock.monotonic_s()
         record, host = self._records.get(deployment), self._providers.get(provider)
-        return Pass(
+        return CircuitPermit(
             deployment,
             provider,
             probes_deployment=record is not None and record.circuit.enter(now_s),
             probes_provider=host is not None and host.circuit.enter(now_s),
         )
 
-    def withdraw(self, leave: Pass) -> None:
+    def withdraw(self, leave: CircuitPermit) -> None:
         """Take back a pass whose request was not sent or says nothing about health."""
         if leave.probes_deployment:
             self._records[leave.deployment].circuit.leave()
         if leave.probes_provider:
             self._providers[leave.provider].circuit.leave()
 
-    def succeed(self, leave: Pass, *, latency_s: float) -> None:
+    def succeed(self, leave: CircuitPermit, *, latency_s: float) -> None:
         """Remember a healthy answer; it closes both circuits."""
         now_s = self._clock.monotonic_s()
         record = self._records.setdefault(leave.deployment, _Record(leave.provider))
@@ -136,9 +136,9 @@ class Health:
         host.heard_at_s, host.has_worked = now_s, True
         host.circuit.heal(now_s)
 
-    def fail(self, leave: Pass, *, blame: Blame) -> None:
-        """Remember a failure, against those whom `blame` names."""
-        if blame is Blame.NOBODY:
+    def fail(self, leave: CircuitPermit, *, health_scope: HealthScope) -> None:
+        """Remember a failure, against those whom `health_scope` names."""
+        if health_scope is HealthScope.NOBODY:
             self.withdraw(leave)
             return
         now_s, by = self._clock.monotonic_s(), leave.deployment
@@ -147,8 +147,8 @@ class Health:
         record.circuit.fail(now_s, self._settings, by=by, probe=leave.probes_deployment)
         host = self._providers.setdefault(leave.provider, _ProviderRecord())
         host.heard_at_s = now_s
-        if blame is not Blame.DEPLOYMENT:
-            certain = blame is Blame.PROVIDER
+        if health_scope is not HealthScope.DEPLOYMENT:
+            certain = health_scope is HealthScope.PROVIDER
             host.circuit.fail(now_s, self._settings, by=by, certain=certain, probe=leave.probes_provider)
         elif leave.probes_provider:
             # It answered, if only to refuse this model: the probe's place goes to the next.

@@ -50,7 +50,7 @@ class Look(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProviderView:
     """What is known of one provider when it is decided whether to look."""
 
     provider: str
@@ -72,7 +72,7 @@ class Due:
     """Whom a paid look asks."""
 
 
-def due(seen: Sequence[Seen], settings: HealthCheckSettings) -> Iterator[Due]:
+def due(seen: Sequence[ProviderView], settings: HealthCheckSettings) -> Iterator[Due]:
     """Yield whom to look at now; nobody whom traffic has just proved, or whose circuit gives no leave yet."""
     for one in seen:
         if one.ready:

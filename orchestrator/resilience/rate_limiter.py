@@ -15,7 +15,7 @@ WINDOW_S = 60.0
 
 
 @dataclass(slots=True, eq=False)
-class Slot:
+class RateReservation:
     """One request's moment at one provider."""
 
     provider: str
@@ -28,13 +28,13 @@ class Slot:
 
 @dataclass(slots=True)
 class _Taken:
-    slots: "deque[Slot]" = field(default_factory=deque)
+    slots: "deque[RateReservation]" = field(default_factory=deque)
     """By their moments; those in the future are of requests that wait."""
     tokens: int = 0
     rests_until_s: float = 0.0
 
 
-class RateLimits:
+class RateLimiter:
     """What each provider has taken in the last minute, and will take next."""
 
     def __init__(self, *, clock: Clock) -> None:
@@ -42,7 +42,9 @@ class RateLimits:
         self._clock = clock
         self._taken: dict[str, _Taken] = {}
 
-    def book(self, provider: str, *, tokens: int, requests_per_min: int, tokens_per_min: int) -> Slot:
+    def book(
+        self, provider: str, *, tokens: int, requests_per_min: int, tokens_per_min: int
+    ) -> RateReservation:
         """Return the earliest moment for one request of `tokens`; `cancel` it when it is not sent.
 
         A request larger than a whole minute's tokens gets the moment when the window is empty.
@@ -53,16 +55,16 @@ class RateLimits:
             taken.tokens -= _over(taken.slots.popleft())
         last_s = taken.slots[-1].at_s if taken.slots else now_s
         free_s = _free_at_s(taken, tokens, requests_per_min, tokens_per_min)
-        slot = Slot(provider, max(now_s, last_s, taken.rests_until_s, free_s), tokens)
+        slot = RateReservation(provider, max(now_s, last_s, taken.rests_until_s, free_s), tokens)
         taken.slots.append(slot)
         taken.tokens += tokens
         return slot
 
-    def wait_s(self, slot: Slot) -> float:
+    def wait_s(self, slot: RateReservation) -> float:
         """Return how long it is until a slot's moment, 0 when it has come."""
         return max(0.0, slot.at_s - self._clock.monotonic_s())
 
-    def cancel(self, slot: Slot) -> None:
+    def cancel(self, slot: RateReservation) -> None:
         """Give a moment back: the request is not sent."""
         if not slot.counts:
             return
@@ -73,7 +75,7 @@ class RateLimits:
         else:
             taken.slots.remove(slot)
 
-    def settle(self, slot: Slot, *, tokens: int) -> None:
+    def settle(self, slot: RateReservation, *, tokens: int) -> None:
         """Count what a request really took, which is less than what was booked at the most."""
         if slot.counts:
             self._taken[slot.provider].tokens += tokens - slot.tokens
@@ -90,7 +92,7 @@ class RateLimits:
         taken.rests_until_s = max(taken.rests_until_s, self._clock.monotonic_s() + duration_s)
 
 
-def _over(slot: Slot) -> int:
+def _over(slot: RateReservation) -> int:
     """Take a slot out of the window and return the tokens it leaves free."""
     slot.counts = False
     return slot.tokens

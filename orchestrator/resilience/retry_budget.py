@@ -24,7 +24,7 @@ class _Bucket:
     left: int = CAPACITY
 
 
-class RetryQuota:
+class RetryBudget:
     """What is left for second attempts, provider by provider."""
 
     def __init__(self) -> None:

@@ -24,15 +24,15 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt, model_validator
 
-from orchestrator.catalog.catalog import Capability, Deployment, Tier
+from orchestrator.catalog.catalog import Capability, Deployment, ModelClass
 from orchestrator.core.money import NANO_PER_USD, NanoUsd
 from orchestrator.core.plan import Candidate, Excluded, Plan
 from orchestrator.core.prompt_size import InputBound, PromptSize
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Name, Seconds, Settings, Share
-from orchestrator.ledger.budgets import BudgetTierSettings
+from orchestrator.ledger.budgets import BudgetTier
 from orchestrator.routing.estimate import MIN_OUTPUT_TOKENS, Estimate, estimate
-from orchestrator.routing.token_calibration import Seen, fitted
+from orchestrator.routing.token_calibration import TokenRatio, calibrated
 
 _COST_SCALE_BEST_NUSD = NANO_PER_USD // 10_000
 _COST_SCALE_WORST_NUSD = NANO_PER_USD // 10
@@ -42,7 +42,7 @@ _STRENGTH_WITHOUT_ROUTE = 0.5
 _TOO_DEAR = "costs more than one request may"
 
 
-class Order(StrEnum):
+class RouteOrder(StrEnum):
     """Who decides the order of a plan."""
 
     ROUTE = "route"
@@ -114,7 +114,7 @@ class UseCaseSettings(Settings):
     """Who is asked first."""
     fallbacks: tuple[RouteStep, ...] = ()
     """Who is asked next, in this order."""
-    order: Order = Order.ROUTE
+    order: RouteOrder = RouteOrder.ROUTE
     """route: as written here. score: best score first."""
     quality_floor: Share = 0.0
     """Models below this quality are used only when nothing better is left, and the reply says degraded."""
@@ -142,7 +142,7 @@ class UseCaseSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class DeploymentHealth:
     """What is known of a deployment's recent conduct."""
 
     availability: float | None = None
@@ -155,7 +155,7 @@ class Vitals:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RankingContext:
     """What applies to one ranking, gathered by the caller."""
 
     use_case_name: str
@@ -167,10 +167,10 @@ class Rules:
     today: date
     pinned: tuple[str, ...] | None = None
     """The only deployments that may serve, when the caller named a model."""
-    seen: Mapping[str, Seen] = field(default_factory=dict)
+    seen: Mapping[str, TokenRatio] = field(default_factory=dict)
     """What each model was seen to count in prompts of this script."""
     input_bound: InputBound = InputBound.BYTES
-    budget_tier: BudgetTierSettings | None = None
+    budget_tier: BudgetTier | None = None
     """The tier of what is left of the day's budget; None leaves the choice alone."""
 
 
@@ -179,8 +179,8 @@ def rank(
     deployments: Sequence[Deployment],
     *,
     size: PromptSize,
-    rules: Rules,
-    vitals: Mapping[str, Vitals],
+    rules: RankingContext,
+    vitals: Mapping[str, DeploymentHealth],
 ) -> Plan:
     """Return the plan for a request; its candidates are empty when nothing may serve it."""
     wanted = request.max_tokens or _usual_max_tokens(rules)
@@ -194,13 +194,13 @@ def rank(
     excluded: list[Excluded] = []
     ill: dict[str, str] = {}
     for one in deployments:
-        own = fitted(size, rules.seen.get(one.model_name), input_bound=rules.input_bound)
+        own = calibrated(size, rules.seen.get(one.model_name), input_bound=rules.input_bound)
         refused = _why_not(one, own, wanted=wanted, rules=rules)
         if refused is None:
             found = _estimate(one, own, wanted=wanted, ceiling=shortened_to, today=rules.today)
             if found is not None:
                 kept.append((one, found))
-                illness = _illness(vitals.get(one.name, Vitals()), rules)
+                illness = _illness(vitals.get(one.name, DeploymentHealth()), rules)
                 if illness is not None:
                     ill[one.name] = illness
                 continue
@@ -208,7 +208,7 @@ def rank(
         excluded.append(refused)
     weights = rules.use_case.weights or rules.routing.weights
     scored = [
-        _candidate(one, found, rules=rules, weights=weights, vitals=vitals.get(one.name, Vitals()))
+        _candidate(one, found, rules=rules, weights=weights, vitals=vitals.get(one.name, DeploymentHealth()))
         for one, found in kept
     ]
     places = {one.name: _place(one, found, rules) for one, found in kept}
@@ -228,7 +228,7 @@ def rank(
     )
 
 
-def _illness(vitals: Vitals, rules: Rules) -> str | None:
+def _illness(vitals: DeploymentHealth, rules: RankingContext) -> str | None:
     """Return why a deployment's recent conduct leaves it out, None when it is well."""
     seen, least = vitals.availability, rules.routing.min_availability
     if vitals.provider_open:
@@ -255,14 +255,14 @@ def _whole_or_none(
     return [], [first, *(Excluded(one.deployment, reason) for one in scored[1:])]
 
 
-def _usual_max_tokens(rules: Rules) -> int:
+def _usual_max_tokens(rules: RankingContext) -> int:
     tier = None if rules.use_case.never_degrade else rules.budget_tier
     share = 1.0 if tier is None else tier.max_tokens_share
     return max(1, round(rules.use_case.max_tokens * share))
 
 
 def _shortened(
-    scored: list[Candidate], places: Mapping[str, tuple[int, ...]], rules: Rules
+    scored: list[Candidate], places: Mapping[str, tuple[int, ...]], rules: RankingContext
 ) -> tuple[list[Candidate], list[Excluded]]:
     """Return the plan's first candidates and its emergency ones, and the rest with the reason."""
     if rules.pinned is not None:
@@ -280,7 +280,7 @@ def _estimate(
     return estimate(size, model=one.model, price=one.price.on(today), max_tokens=wanted, ceiling_nusd=ceiling)
 
 
-def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules) -> Excluded | None:
+def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: RankingContext) -> Excluded | None:
     model = one.model
     missing = rules.needs - model.capabilities
     needed = size.input_expected_tokens + min(wanted, model.max_output_tokens)
@@ -288,7 +288,7 @@ def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules) ->
     reasons = (
         (rules.pinned is not None and one.name not in rules.pinned, "another model was asked for by name"),
         (
-            rules.use_case.never_degrade and rules.pinned is None and model.tier is Tier.EMERGENCY,
+            rules.use_case.never_degrade and rules.pinned is None and model.tier is ModelClass.EMERGENCY,
             "this use case never degrades, and this is the emergency model",
         ),
         (_too_good(one, rules), "kept for a fuller budget: little is left of the day's"),
@@ -300,35 +300,35 @@ def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules) ->
     return None if reason is None else Excluded(one.name, reason, too_small=too_small)
 
 
-def _too_dear(one: Deployment, size: PromptSize, *, wanted: int, rules: Rules) -> Excluded:
+def _too_dear(one: Deployment, size: PromptSize, *, wanted: int, rules: RankingContext) -> Excluded:
     least = one.price.on(rules.today).bound_of(
         input_tokens=size.input_bound_tokens, output_tokens=min(wanted, MIN_OUTPUT_TOKENS)
     )
     return Excluded(one.name, _TOO_DEAR, needed_nusd=least)
 
 
-def _too_good(one: Deployment, rules: Rules) -> bool:
+def _too_good(one: Deployment, rules: RankingContext) -> bool:
     """Return whether what is left of the day's budget is too little for this class of model."""
     if rules.budget_tier is None or rules.pinned is not None or rules.use_case.never_degrade:
         return False
-    classes = tuple(Tier)
+    classes = tuple(ModelClass)
     return classes.index(one.model.tier) < classes.index(rules.budget_tier.best)
 
 
-def _place(one: Deployment, found: Estimate, rules: Rules) -> tuple[int, ...]:
+def _place(one: Deployment, found: Estimate, rules: RankingContext) -> tuple[int, ...]:
     if rules.pinned is not None:
         return (0, 0, 0, one.provider.priority)
     # The emergency model stays last whatever its score: it is free and fast, and poor.
-    emergency = int(one.model.tier is Tier.EMERGENCY)
+    emergency = int(one.model.tier is ModelClass.EMERGENCY)
     below_floor = int(_quality(one, rules) < rules.use_case.quality_floor)
     cut_short = int(found.clamped_from is not None and rules.use_case.on_limit is OnLimit.CHEAPER)
     names = [step.deployment for step in rules.use_case.route]
     by_route = names.index(one.name) if one.name in names else len(names)
-    return (emergency, below_floor, cut_short, 0 if rules.use_case.order is Order.SCORE else by_route)
+    return (emergency, below_floor, cut_short, 0 if rules.use_case.order is RouteOrder.SCORE else by_route)
 
 
 def _candidate(
-    one: Deployment, found: Estimate, *, rules: Rules, weights: Weights, vitals: Vitals
+    one: Deployment, found: Estimate, *, rules: RankingContext, weights: Weights, vitals: DeploymentHealth
 ) -> Candidate:
     parts = {
         "quality": _quality(one, rules),
@@ -350,7 +350,7 @@ def _candidate(
     )
 
 
-def _quality(one: Deployment, rules: Rules) -> float:
+def _quality(one: Deployment, rules: RankingContext) -> float:
     return one.model.quality.get(rules.use_case_name, min(one.model.quality.values(), default=0.0))
 
 
@@ -361,20 +361,20 @@ def _cost_score(cost: NanoUsd) -> float:
     return max(0.0, 1.0 - math.log(cost / _COST_SCALE_BEST_NUSD) / span)
 
 
-def _speed_score(one: Deployment, found: Estimate, vitals: Vitals) -> float:
+def _speed_score(one: Deployment, found: Estimate, vitals: DeploymentHealth) -> float:
     planned_s = _DEFAULT_LATENCY_S + found.max_tokens * 0.4 / one.model.speed_tokens_per_s
     latency_s = vitals.latency_s if vitals.latency_s is not None else planned_s
     return 1.0 / (1.0 + latency_s / _SPEED_HALF_S)
 
 
-def _specialisation(one: Deployment, rules: Rules) -> float:
+def _specialisation(one: Deployment, rules: RankingContext) -> float:
     route = [step.deployment for step in rules.use_case.route]
     if one.name in route:
         return 1.0 - route.index(one.name) / (2 * len(route))
     return _STRENGTH_WITHOUT_ROUTE if rules.use_case_name in one.model.strengths else 0.0
 
 
-def _reasons(one: Deployment, found: Estimate, rules: Rules) -> tuple[str, ...]:
+def _reasons(one: Deployment, found: Estimate, rules: RankingContext) -> tuple[str, ...]:
     reasons = [step.reason for step in rules.use_case.route if step.deployment == one.name]
     if rules.pinned is not None:
         reasons.insert(0, "asked for by name")

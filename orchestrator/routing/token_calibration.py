@@ -26,7 +26,7 @@ BOUND_MARGIN = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TokenRatio:
     """What one model counted in prompts of one script, beside what was expected."""
 
     samples: int = 0
@@ -35,10 +35,10 @@ class Seen:
     highest_ratio: float = 0.0
     """Counted tokens for each expected one, at most; of prompts that are long enough for a ratio."""
 
-    def with_one(self, *, expected_tokens: int, counted_tokens: int) -> "Seen":
+    def with_one(self, *, expected_tokens: int, counted_tokens: int) -> "TokenRatio":
         """Return it with one more answer."""
         ratio = counted_tokens / expected_tokens if expected_tokens >= RATIO_TOKENS_MIN else 0.0
-        return Seen(
+        return TokenRatio(
             self.samples + 1,
             self.expected_tokens + expected_tokens,
             self.counted_tokens + counted_tokens,
@@ -46,7 +46,7 @@ class Seen:
         )
 
 
-def fitted(size: PromptSize, seen: Seen | None, *, input_bound: InputBound) -> PromptSize:
+def calibrated(size: PromptSize, seen: TokenRatio | None, *, input_bound: InputBound) -> PromptSize:
     """Return a prompt's size as one model will count it; unchanged where too little was seen of it."""
     if seen is None or seen.samples < SAMPLES_MIN or seen.expected_tokens == 0:
         return size

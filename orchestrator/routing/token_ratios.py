@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterable
 
 from orchestrator.core.prompt_size import Script
 from orchestrator.ledger.records import TokenSample
-from orchestrator.routing.token_calibration import Seen
+from orchestrator.routing.token_calibration import TokenRatio
 
 
-class TokenCounts:
+class TokenRatios:
     """What models counted; used on one event loop."""
 
     def __init__(self, samples: Callable[[], Iterable[TokenSample]]) -> None:
         """Remember where to look; `samples` is called with the first question."""
         self._samples = samples
-        self._seen: dict[tuple[str, Script], Seen] | None = None
+        self._seen: dict[tuple[str, Script], TokenRatio] | None = None
 
-    def of(self, script: Script) -> dict[str, Seen]:
+    def of(self, script: Script) -> dict[str, TokenRatio]:
         """Return what each model counted in prompts of a script, by model.
 
         Raises:
@@ -26,11 +26,11 @@ class TokenCounts:
     def learn(self, model: str, script: Script, *, expected_tokens: int, counted_tokens: int) -> None:
         """Take in what a model counted where `expected_tokens` were expected, uncorrected."""
         known = self._known()
-        known[model, script] = known.get((model, script), Seen()).with_one(
+        known[model, script] = known.get((model, script), TokenRatio()).with_one(
             expected_tokens=expected_tokens, counted_tokens=counted_tokens
         )
 
-    def _known(self) -> dict[tuple[str, Script], Seen]:
+    def _known(self) -> dict[tuple[str, Script], TokenRatio]:
         if self._seen is None:
             self._seen = {}
             for sample in self._samples():

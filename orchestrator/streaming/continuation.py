@@ -56,7 +56,7 @@ def anchor_of(delivered: str) -> str:
         count *= 2
 
 
-def going_on(request: ChatRequest, delivered: str) -> ChatRequest:
+def continuation_request(request: ChatRequest, delivered: str) -> ChatRequest:
     """Return the request that asks for the rest of an answer of which `delivered` has been read."""
     asked = _ASKED_IN_VIETNAMESE if _is_vietnamese(delivered, request) else _ASKED_IN_ENGLISH
     more = (
@@ -66,7 +66,7 @@ def going_on(request: ChatRequest, delivered: str) -> ChatRequest:
     return replace(request, messages=(*request.messages, *more))
 
 
-def fitted(
+def fit_to_continuation(
     candidate: Candidate,
     request: ChatRequest,
     *,

@@ -50,7 +50,7 @@ class _Pieces:
             self._wake()
 
 
-class Reader:
+class StreamSink:
     """Whoever reads a stream, and whether anything has reached him."""
 
     def __init__(self, take: Callable[[Delta], None]) -> None:

@@ -11,21 +11,21 @@ from dataclasses import replace
 from orchestrator.core.errors import AllProvidersFailedError, OrchestratorError, StreamInterruptedError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.on_break import OnBreak, Restarted
-from orchestrator.core.provider_answer import Answer, UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.core.request import ChatRequest
-from orchestrator.streaming.continuation import anchor_of, going_on
+from orchestrator.streaming.continuation import anchor_of, continuation_request
 from orchestrator.streaming.splice import NotJoinableError, Splice
-from orchestrator.streaming.word_buffer import WholeWords
+from orchestrator.streaming.word_buffer import WordBuffer
 
-Emit = Callable[[Delta], None]
+TakeDelta = Callable[[Delta], None]
 """Takes a piece of a streamed reply at once, without waiting for the reader."""
 
 
-class Delivery:
+class StreamWriter:
     """The way of one streamed answer to its reader."""
 
-    def __init__(self, request: ChatRequest, emit: Emit) -> None:
+    def __init__(self, request: ChatRequest, emit: TakeDelta) -> None:
         """Nothing is delivered yet."""
         self.text = ""
         """What the reader has, and what still counts of it."""
@@ -34,7 +34,7 @@ class Delivery:
         self._request = request
         self._emit = emit
         self._word_ended = True
-        self._words = WholeWords()
+        self._words = WordBuffer()
         self._splice: Splice | None = None
         self._deployment = ""
         self._gave = False
@@ -47,12 +47,12 @@ class Delivery:
         """Return what deployment `name` is to be asked: the rest of what broke off, or all of it."""
         if not self._goes_on or name in self._refusers:
             return self._request
-        return going_on(self._request, self.text)
+        return continuation_request(self._request, self.text)
 
     def begin(self, name: str) -> None:
         """Let the attempt of deployment `name` come next."""
         self._deployment, self._gave = name, False
-        self._words = WholeWords()
+        self._words = WordBuffer()
         self._splice = None
         if self._goes_on:
             self._splice = Splice(self.text, anchor=anchor_of(self.text), word_ended=self._word_ended)
@@ -68,7 +68,7 @@ class Delivery:
         elif delta.text and not self._asks_for_json:
             self._give_text(delta.text if self._splice is None else self._joined(delta.text))
 
-    def finish(self, answer: Answer) -> None:
+    def finish(self, answer: ProviderAnswer) -> None:
         """Hand over what was kept back of a whole answer.
 
         Raises:
@@ -122,7 +122,7 @@ class Delivery:
         wanted = self._request.sampling.response_format
         return wanted is not None and wanted.get("type") != "text"
 
-    def _joined(self, piece: str | None, answer: Answer | None = None) -> str:
+    def _joined(self, piece: str | None, answer: ProviderAnswer | None = None) -> str:
         if self._splice is None:
             return piece or ""
         try:

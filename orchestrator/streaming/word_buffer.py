@@ -11,7 +11,7 @@ _KEPT_MAX = 40
 """Longer than any word that is waited for: addresses, and scripts that write no spaces."""
 
 
-class WholeWords:
+class WordBuffer:
     """Takes a text in pieces and lets it through up to the end of its last whole word."""
 
     def __init__(self) -> None:

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.catalog.price import BasisPoints, Price, Terms, VolumeDiscount, less, volume_discount
+from orchestrator.catalog.price import (
+    BasisPoints,
+    BillingContext,
+    Price,
+    VolumeDiscount,
+    less,
+    volume_discount,
+)
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Usage
 
@@ -44,7 +51,7 @@ def usd(amount: int) -> float:
 )
 def test_an_hour_is_cheap_only_for_what_began_and_ended_in_it(began, ended, cost_usd):
     """The window goes past midnight; a request into or out of it pays the day's price; so does one over two nights."""
-    settled = price(off_peak=NIGHT).settled(MILLION, Terms(moment(began), moment(ended)))
+    settled = price(off_peak=NIGHT).settled(MILLION, BillingContext(moment(began), moment(ended)))
     assert usd(settled.cost_nusd) == cost_usd
     assert settled.version == f"the vendor's page{', off-peak' if cost_usd == 1 else ''}@2026-11-09"
 
@@ -54,7 +61,7 @@ def test_a_window_is_one_of_its_own_time_zone():
     zoned = price(off_peak={**NIGHT, "begins": "00:30", "ends": "08:30", "time_zone": "Asia/Shanghai"})
     for hour, cost_usd in (("16:29", 2), ("16:30", 1), ("23:00", 1)):
         at = moment(f"23T{hour}")
-        assert usd(zoned.settled(MILLION, Terms(at, at)).cost_nusd) == cost_usd
+        assert usd(zoned.settled(MILLION, BillingContext(at, at)).cost_nusd) == cost_usd
         assert usd(zoned.at(at).cost_of(MILLION)) == cost_usd
 
 
@@ -69,7 +76,7 @@ def test_in_the_window_cached_and_stored_tokens_never_cost_less_than_their_own_p
 def test_a_tier_costs_the_same_at_every_hour():
     tiered = price(off_peak=NIGHT, tiers=[{"above_input_tokens": 1000, "input": 4, "output": 15}])
     at = moment("23T17:00")
-    assert usd(tiered.settled(MILLION, Terms(at, at)).cost_nusd) == 4
+    assert usd(tiered.settled(MILLION, BillingContext(at, at)).cost_nusd) == 4
 
 
 def test_the_list_price_and_the_bound_know_no_cheap_hour():
@@ -82,9 +89,9 @@ def test_a_request_over_midnight_pays_the_dearer_of_both_days():
     for new, cost_usd in ((3, 3), (1, 2)):
         changing = price(changes=[{"begins": date(2026, 11, 24), "input": new, "output": 10}])
         held = changing.on(date(2026, 11, 23))
-        over = Terms(moment("23T23:59:59"), moment("24T00:00:01"))
+        over = BillingContext(moment("23T23:59:59"), moment("24T00:00:01"))
         assert usd(held.settled(MILLION, over).cost_nusd) == cost_usd
-        assert usd(held.settled(MILLION, Terms(over.ended, over.ended)).cost_nusd) == new
+        assert usd(held.settled(MILLION, BillingContext(over.ended, over.ended)).cost_nusd) == new
         assert held.bound_of(input_tokens=1_000_000, output_tokens=0) >= cost_usd * 10**9
 
 
@@ -96,10 +103,10 @@ def test_an_announced_price_far_away_holds_no_more_money_today():
 def test_a_batch_pays_the_list_price_less_its_percentage():
     """The hour is not added to it, and the ledger can tell."""
     at = moment("23T17:00")
-    settled = price(off_peak=NIGHT, batch_percent=50).settled(MILLION, Terms(at, at, batch=True))
+    settled = price(off_peak=NIGHT, batch_percent=50).settled(MILLION, BillingContext(at, at, batch=True))
     assert usd(settled.cost_nusd) == 1
     assert settled.version == "the vendor's page@2026-11-09, batch -50%"
-    assert usd(price(batch_percent=50).settled(MILLION, Terms(at, at)).cost_nusd) == 2
+    assert usd(price(batch_percent=50).settled(MILLION, BillingContext(at, at)).cost_nusd) == 2
 
 
 DISCOUNTS = (
@@ -119,7 +126,7 @@ def test_a_volume_discount_begins_above_its_threshold(spent_usd, off):
 
 def test_a_volume_discount_comes_off_what_the_hour_costs_and_is_told():
     at = moment("23T17:00")
-    settled = price(off_peak=NIGHT).settled(MILLION, Terms(at, at, BasisPoints(1250)))
+    settled = price(off_peak=NIGHT).settled(MILLION, BillingContext(at, at, BasisPoints(1250)))
     assert settled.cost_nusd == 875_000_000
     assert settled.version == "the vendor's page, off-peak@2026-11-09, volume -12.5%"
 
@@ -172,7 +179,7 @@ def test_no_usage_hour_or_discount_costs_more_than_was_held(
         data.draw(tokens),
         data.draw(tokens),
     )
-    terms = Terms(began, began + timedelta(seconds=lasted_s), BasisPoints(off), batch)
+    terms = BillingContext(began, began + timedelta(seconds=lasted_s), BasisPoints(off), batch)
     settled = held.settled(usage, terms)
     assert settled.cost_nusd <= held.bound_of(input_tokens=input_tokens, output_tokens=output_tokens)
 
@@ -182,7 +189,7 @@ def test_no_less_is_booked_than_any_moment_of_the_request_costs(
     book, began, lasted_s, input_tokens, output_tokens
 ):
     usage = Usage(input_tokens, output_tokens)
-    settled = book.on(began.date()).settled(usage, Terms(began, began + timedelta(seconds=lasted_s)))
+    settled = book.on(began.date()).settled(usage, BillingContext(began, began + timedelta(seconds=lasted_s)))
     for at in (began, began + timedelta(seconds=lasted_s)):
         assert settled.cost_nusd >= book.at(at).cost_of(usage)
 
@@ -215,6 +222,6 @@ def test_a_window_dearer_than_the_rest_of_the_day_counts_when_a_request_ends_in_
     midnight = datetime.fromisoformat("2026-11-24T00:00+00:00")
     usage = Usage(0, 1)
     before, after = midnight - timedelta(seconds=5), midnight + timedelta(seconds=5)
-    assert book.settled(usage, Terms(before, after)).cost_nusd == 1_000_000
-    assert book.settled(usage, Terms(after, after)).cost_nusd == 1_000_000
-    assert book.settled(usage, Terms(before, before)).cost_nusd == 0
+    assert book.settled(usage, BillingContext(before, after)).cost_nusd == 1_000_000
+    assert book.settled(usage, BillingContext(after, after)).cost_nusd == 1_000_000
+    assert book.settled(usage, BillingContext(before, before)).cost_nusd == 0

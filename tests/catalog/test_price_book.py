@@ -8,7 +8,7 @@ import pytest
 from orchestrator.catalog.bundled_prices import snapshot_price
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.openrouter_prices import checked_list, keep_list
-from orchestrator.catalog.price_book import Asked, Origin, PriceBook, PricesSettings
+from orchestrator.catalog.price_book import Origin, PriceBook, PriceQuery, PricesSettings
 from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.core.errors import ConfigError
 from orchestrator.core.reply import Usage
@@ -86,7 +86,7 @@ def test_a_deployment_that_nobody_has_a_price_for_is_a_mistake(make_config):
         make_config({"deployments": {"openai/gpt-6-luna": {"price": None, "upstream": "gpt-99-invented"}}})
 
 
-LUNA = Asked(ProviderKind.OPENROUTER, "openai/gpt-6-luna")
+LUNA = PriceQuery(ProviderKind.OPENROUTER, "openai/gpt-6-luna")
 ENTRY = {"id": LUNA.upstream, "pricing": {"prompt": "0.0000007", "completion": "0.000001"}}
 UNKNOWN = {"deployments": {"openai/gpt-6-luna": {"price": None, "upstream": "gpt-99-invented"}}}
 
@@ -107,9 +107,9 @@ def test_the_sources_are_asked_in_their_order(tmp_path):
     assert [one.origin for one in book.known(LUNA)] == [Origin.LIVE, Origin.SNAPSHOT]
     without = PriceBook(PricesSettings(path=str(tmp_path / "none.json")), today=TODAY)
     assert without.quote(LUNA, None).origin is Origin.SNAPSHOT
-    direct = Asked(ProviderKind.OPENAI, "gpt-6-luna")
+    direct = PriceQuery(ProviderKind.OPENAI, "gpt-6-luna")
     assert [one.origin for one in book.known(direct)] == [Origin.SNAPSHOT, Origin.MAP]
-    assert book.quote(Asked(ProviderKind.OPENAI, "gpt-99-invented"), None) is None
+    assert book.quote(PriceQuery(ProviderKind.OPENAI, "gpt-99-invented"), None) is None
 
 
 def test_a_deployment_without_a_price_takes_the_one_of_the_live_list(make_config, tmp_path):

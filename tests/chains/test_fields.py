@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from chains import CHAINS
-from chains.fields import Answered, Line, Percent, Text
+from chains.fields import ChainOutput, Line, Percent, Text
 
 # Anthropic, also through OpenRouter, answers HTTP 400 to these; OpenAI's strict mode to some of them.
 REFUSED = {
@@ -23,7 +23,7 @@ REFUSED = {
 }
 
 
-class Sample(Answered):
+class Sample(ChainOutput):
     line: Line = "x"
     text: Text = "x"
     percent: Percent = 0

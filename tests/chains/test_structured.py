@@ -6,7 +6,7 @@ import pytest
 
 from chains import CHAINS, Stage, cost_sensitive, customer_service
 from chains.customer_service import _TASK
-from chains.structured import Order, Said, conversation
+from chains.structured import ModelAnswer, PlanQuery, conversation
 from chains.wording import Language
 from orchestrator import BudgetExceededError, CacheState, CacheUse, InvalidOutputError, UnavailableError
 from orchestrator.core.errors import InvalidRequestError
@@ -218,14 +218,14 @@ def test_a_wrong_input_names_the_field_and_sends_nothing(orchestrator, server):
 
 def test_said_is_frozen():
     with pytest.raises(AttributeError):
-        Said("", "d", "m", 0, CacheState.MISS, cut_off=False, degraded=None, request_id="").text = "x"
+        ModelAnswer("", "d", "m", 0, CacheState.MISS, cut_off=False, degraded=None, request_id="").text = "x"
 
 
 def test_a_plan_that_has_become_empty_ends_in_the_mistakes_that_were_made():
     steps = conversation(_TASK, QUESTION, Language.VI)
     next(steps)
-    steps.send(Said("no", "d", "m", 0, CacheState.MISS, cut_off=False, degraded=None, request_id="r1"))
-    assert isinstance(steps.throw(UnavailableError("gone")), Order)
+    steps.send(ModelAnswer("no", "d", "m", 0, CacheState.MISS, cut_off=False, degraded=None, request_id="r1"))
+    assert isinstance(steps.throw(UnavailableError("gone")), PlanQuery)
     with pytest.raises(InvalidOutputError, match=r"d \(first\): Invalid JSON") as caught:
         steps.throw(UnavailableError("all circuits are open"))
     assert caught.value.request_id == "r1"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import demo as demo_module
-from orchestrator.cli.story.act import Act, Claim
+from orchestrator.cli.story.act import Act, CheckedClaim
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_the_whole_demo_is_answered_by_the_real_model_and_reads_well(run, tmp_pa
 
 def test_a_claim_that_does_not_hold_makes_the_exit_code_1(run, monkeypatch):
     """The demo says which claim broke, and a script notices."""
-    broken = Act("An act", "An intro.", (), (Claim("water flows uphill", held=False),))
+    broken = Act("An act", "An intro.", (), (CheckedClaim("water flows uphill", held=False),))
     monkeypatch.setattr(demo_module, "_acts", lambda: (("playing", lambda _stage: broken),))
     ran = run("demo", "--fast")
     assert ran.code == 1

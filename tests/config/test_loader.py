@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from orchestrator.catalog.catalog import Capability, ProviderKind, ProviderSettings, Tier
+from orchestrator.catalog.catalog import Capability, ModelClass, ProviderKind, ProviderSettings
 from orchestrator.config import loader as config_module
 from orchestrator.config.loader import default_path, embedded_path, json_schema, load_config
 from orchestrator.config.schema import RootSettings
@@ -75,7 +75,7 @@ def test_ten_models_and_more_are_configured_in_every_tier():
     """A01."""
     tiers = [model.tier for model in SHIPPED.settings.models.values()]
     assert len(tiers) >= 10
-    assert set(tiers) == set(Tier)
+    assert set(tiers) == set(ModelClass)
 
 
 def test_the_four_levels_of_providers_are_those_of_the_source():

@@ -20,7 +20,7 @@ def test_every_listener_and_the_log_are_told(clock, caplog):
     alerts.tell(alert(clock))
     assert told == [alert(clock)] * 2
     assert (
-        "orchestrator.core.alerts",
+        "orchestrator.alerts",
         logging.ERROR,
         "excess: request=a-request: too much",
     ) in caplog.record_tuples

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.config.loader import embedded_path, load_config
-from orchestrator.core.failures import MEANINGS, Billing, Failure, FailureKind, kind_of_status
+from orchestrator.core.failures import FAILURE_POLICIES, Billing, Failure, FailureKind, kind_of_status
 from orchestrator.resilience.retry_policy import RetryProfile, fallback_delay_s, retry_delay_s
 
 PROFILES = load_config(embedded_path(), today=date(2026, 11, 23), environment={}).settings.retry_profiles
@@ -15,20 +15,20 @@ INTERACTIVE, BACKGROUND = PROFILES["interactive"], PROFILES["background"]
 
 
 def test_every_kind_of_failure_has_a_meaning_in_words():
-    assert set(MEANINGS) == set(FailureKind)
-    said = [meaning.says for meaning in MEANINGS.values()]
+    assert set(FAILURE_POLICIES) == set(FailureKind)
+    said = [meaning.says for meaning in FAILURE_POLICIES.values()]
     assert len(set(said)) == len(said)
     assert all(said)
 
 
 def test_only_what_another_provider_could_not_change_ends_the_search():
-    ends = {kind for kind, meaning in MEANINGS.items() if not meaning.fall_back}
+    ends = {kind for kind, meaning in FAILURE_POLICIES.items() if not meaning.fall_back}
     assert ends == {FailureKind.BAD_REQUEST, FailureKind.CANCELLED}
 
 
 def test_what_says_nothing_about_a_deployment_does_not_count_against_its_health():
     """A rate limit, a prompt too long, a filter, a caller who left: the next request may well succeed."""
-    innocent = {kind for kind, meaning in MEANINGS.items() if not meaning.unhealthy}
+    innocent = {kind for kind, meaning in FAILURE_POLICIES.items() if not meaning.unhealthy}
     assert innocent == {
         FailureKind.RATE_LIMITED,
         FailureKind.CONTEXT_OVERFLOW,
@@ -54,13 +54,13 @@ def test_what_says_nothing_about_a_deployment_does_not_count_against_its_health(
     ],
 )
 def test_what_a_provider_may_have_worked_for_may_be_billed(kind):
-    assert MEANINGS[kind].billing is Billing.MAYBE
+    assert FAILURE_POLICIES[kind].billing is Billing.MAYBE
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 408, 401, 402, 403, 404, 413])
 def test_every_status_of_an_outage_leads_to_a_fallback(status):
     """G01, and D7: a burst of 401 on a key that worked is an outage too."""
-    assert MEANINGS[kind_of_status(status)].fall_back
+    assert FAILURE_POLICIES[kind_of_status(status)].fall_back
 
 
 @pytest.mark.parametrize("status", [400, 422])

@@ -5,18 +5,26 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.core.failures import Blame
+from orchestrator.core.failures import HealthScope
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.admission import Entry, Refused, State, Wait, Wish, admit, close
-from orchestrator.dispatch.attempt import Step
+from orchestrator.dispatch.admission import (
+    AttemptPermit,
+    AttemptRequest,
+    Rejected,
+    RejectReason,
+    Services,
+    admit,
+    close,
+)
+from orchestrator.dispatch.attempt import Target
 from orchestrator.ledger.budgets import BudgetSettings, Limits, LimitSettings
-from orchestrator.ledger.ledger import Claim, Ledger
+from orchestrator.ledger.ledger import HoldRequest, Ledger
 from orchestrator.resilience.health import Health
-from orchestrator.resilience.rate_limiter import RateLimits
+from orchestrator.resilience.rate_limiter import RateLimiter
 from orchestrator.resilience.retry_budget import CAPACITY, COST
-from orchestrator.routing.token_ratios import TokenCounts
+from orchestrator.routing.token_ratios import TokenRatios
 
 PRIMARY = "openrouter/gpt-6.1-sol"
 
@@ -28,23 +36,23 @@ class Door:
         config = orchestrator.config
         self.clock = clock
         ledger = Ledger(config.settings.ledger, limits=config.limits, clock=clock)
-        self.state = State(
+        self.state = Services(
             ledger=ledger,
             health=Health(config.settings.circuit_breaker, clock=clock),
-            limits=RateLimits(clock=clock),
-            counts=TokenCounts(ledger.token_samples),
+            limits=RateLimiter(clock=clock),
+            counts=TokenRatios(ledger.token_samples),
             clock=clock,
         )
         plan = orchestrator.explain(ChatRequest.of("Xin chào", use_case="customer_service"))
         deployment = config.catalog.deployments[PRIMARY]
         candidate = next(one for one in plan.candidates if one.deployment == PRIMARY)
-        self.step = Step(candidate, deployment, deployment.price.on(clock.now().date()))
+        self.step = Target(candidate, deployment, deployment.price.on(clock.now().date()))
         self.number = 0
 
-    def wish(self, *, again: bool = False, delay_s: float = 0.0, patience_s: float = 0.0) -> Wish:
+    def wish(self, *, again: bool = False, delay_s: float = 0.0, patience_s: float = 0.0) -> AttemptRequest:
         self.number += 1
         bound = self.step.candidate.bound_nusd
-        claim = Claim(
+        claim = HoldRequest(
             operation_id=f"request-{self.number}",
             number=1,
             deployment=PRIMARY,
@@ -54,9 +62,9 @@ class Door:
             bound_nusd=bound,
             price_version=self.step.price.version,
         )
-        return Wish(self.step, claim, again, delay_s, patience_s)
+        return AttemptRequest(self.step, claim, again, delay_s, patience_s)
 
-    async def admit(self, **wish: object) -> Entry | Refused:
+    async def admit(self, **wish: object) -> AttemptPermit | Rejected:
         return await admit(self.wish(**wish), self.state)  # type: ignore[arg-type]
 
     @property
@@ -78,7 +86,7 @@ def ended(**changes: object) -> Attempt:
 
 
 async def test_who_is_let_in_holds_its_money(door) -> None:
-    assert isinstance(await door.admit(), Entry)
+    assert isinstance(await door.admit(), AttemptPermit)
     assert door.held == door.step.candidate.bound_nusd
 
 
@@ -86,22 +94,22 @@ async def test_a_full_minute_is_waited_for_with_the_patience_and_refused_without
     for _ in range(3):
         await door.admit()
     refused = await door.admit(patience_s=59)
-    assert isinstance(refused, Refused)
-    assert (refused.ready_in_s, refused.wait) == (60, Wait.LINE)
+    assert isinstance(refused, Rejected)
+    assert (refused.ready_in_s, refused.wait) == (60, RejectReason.LINE)
     before_s = clock.monotonic_s()
-    assert isinstance(await door.admit(patience_s=60), Entry)
+    assert isinstance(await door.admit(patience_s=60), AttemptPermit)
     assert clock.monotonic_s() - before_s == 60
 
 
 async def test_a_delay_is_made_before_anything_is_taken_and_not_at_a_shut_circuit(door, clock) -> None:
     leave = door.state.health.admit(PRIMARY, provider="openrouter")
     for _ in range(3):
-        door.state.health.fail(leave, blame=Blame.DEPLOYMENT)
+        door.state.health.fail(leave, health_scope=HealthScope.DEPLOYMENT)
     refused = await door.admit(delay_s=1)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Rejected)
     assert refused.reason == "circuit open"
     assert clock.slept_s == []
-    assert isinstance(await door.admit(delay_s=5), Entry), "it is half-open by then"
+    assert isinstance(await door.admit(delay_s=5), AttemptPermit), "it is half-open by then"
 
 
 async def test_who_is_cancelled_in_line_leaves_the_line(make_orchestrator, clock) -> None:
@@ -124,7 +132,7 @@ async def test_who_is_cancelled_in_line_leaves_the_line(make_orchestrator, clock
     with pytest.raises(asyncio.CancelledError):
         await waiting
     refused = await door.admit()
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Rejected)
     assert refused.ready_in_s == 60, "and not 120, behind one who has left"
 
 
@@ -132,17 +140,17 @@ async def test_second_attempts_end_with_their_quota_and_first_ones_do_not(door) 
     while door.state.quota.draw("openrouter"):
         pass
     refused = await door.admit(again=True)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Rejected)
     assert "second attempts on openrouter are used up" in refused.reason
     assert door.held == 0
-    assert isinstance(await door.admit(), Entry)
+    assert isinstance(await door.admit(), AttemptPermit)
 
 
 async def test_what_the_budget_refuses_takes_nothing(door) -> None:
     broke = BudgetSettings(limits=(LimitSettings(scope="all", day="0.0000001"),))
     door.state.ledger.limits = Limits(broke)
     refused = await door.admit(again=True)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Rejected)
     assert refused.over_budget is not None
     assert dict(door.state.quota.left()) == {"openrouter": CAPACITY}
     assert door.state.limits.wait_s(_book(door)) == 0
@@ -162,18 +170,22 @@ async def test_what_was_not_used_of_the_tokens_is_given_back(door) -> None:
 
 @pytest.mark.parametrize(
     ("blame", "sent", "left"),
-    [(None, True, CAPACITY), (Blame.EITHER, True, CAPACITY - COST), (Blame.NOBODY, False, CAPACITY)],
+    [
+        (None, True, CAPACITY),
+        (HealthScope.EITHER, True, CAPACITY - COST),
+        (HealthScope.NOBODY, False, CAPACITY),
+    ],
 )
 async def test_a_second_attempt_pays_unless_it_succeeds_or_was_never_sent(door, blame, sent, left) -> None:
     entry = await door.admit(again=True)
-    close(entry, ended(), sent=sent, blame=blame, state=door.state)
+    close(entry, ended(), sent=sent, health_scope=blame, state=door.state)
     assert dict(door.state.quota.left()) == {"openrouter": left}
 
 
 async def test_an_attempt_that_was_never_sent_leaves_its_place_in_the_minute(door) -> None:
     entries = [await door.admit() for _ in range(3)]
-    close(entries[-1], ended(), sent=False, blame=Blame.NOBODY, state=door.state)
-    assert isinstance(await door.admit(), Entry)
+    close(entries[-1], ended(), sent=False, health_scope=HealthScope.NOBODY, state=door.state)
+    assert isinstance(await door.admit(), AttemptPermit)
 
 
 def _book(door: Door):

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from orchestrator.catalog.catalog import Tier
+from orchestrator.catalog.catalog import ModelClass
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.dispatch_request import Terms, laid_out
+from orchestrator.dispatch.dispatch_request import DispatchRequest, laid_out
 from orchestrator.routing.estimate import measure
 
 TODAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -13,7 +13,7 @@ TODAY = datetime(2026, 11, 23, tzinfo=UTC)
 def steps_of(orchestrator):
     request = ChatRequest.of("Xin chào", use_case="customer_service")
     config = orchestrator.config
-    terms = Terms(
+    terms = DispatchRequest(
         request_id="one",
         request=request,
         plan=orchestrator.explain(request),
@@ -29,7 +29,7 @@ def steps_of(orchestrator):
 def test_the_plan_is_kept_in_its_order_with_the_price_of_the_day(practised):
     plan, steps = steps_of(practised)
     assert {step.name for step in steps} == {one.deployment for one in plan.asked}
-    usual = [step.name for step in steps if step.deployment.model.tier is not Tier.EMERGENCY]
+    usual = [step.name for step in steps if step.deployment.model.tier is not ModelClass.EMERGENCY]
     assert usual == [one.deployment for one in plan.asked if one.deployment in usual]
     assert all(step.price == step.deployment.price.on(TODAY.date()) for step in steps)
 
@@ -37,5 +37,5 @@ def test_the_plan_is_kept_in_its_order_with_the_price_of_the_day(practised):
 def test_the_emergency_model_is_asked_last(practised):
     _, steps = steps_of(practised)
     tiers = [step.deployment.model.tier for step in steps]
-    assert tiers.count(Tier.EMERGENCY) == 1
-    assert tiers[-1] is Tier.EMERGENCY
+    assert tiers.count(ModelClass.EMERGENCY) == 1
+    assert tiers[-1] is ModelClass.EMERGENCY

@@ -8,18 +8,18 @@ from orchestrator import Orchestrator
 from orchestrator.core.errors import BudgetExceededError, DeadlineExceededError, RejectedByProviderError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.provider_answer import Answer
+from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import CostSource, Outcome, Usage
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.admission import State
-from orchestrator.dispatch.dispatch_request import Terms
+from orchestrator.dispatch.admission import Services
+from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.dispatcher import Walk
 from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.resilience.health import Health
-from orchestrator.resilience.rate_limiter import RateLimits
+from orchestrator.resilience.rate_limiter import RateLimiter
 from orchestrator.routing.estimate import measure
-from orchestrator.routing.token_ratios import TokenCounts
+from orchestrator.routing.token_ratios import TokenRatios
 
 FIRST, SECOND = "openrouter/gpt-6.1-sol", "openrouter/claude-sonnet-5.5"
 
@@ -42,7 +42,7 @@ def walk_of(make_orchestrator, clock, tmp_path: Path):
         limits = Limits(config.settings.budgets)
         ledger = Ledger(config.settings.ledger, limits=limits, clock=clock)
         settings = config.settings
-        terms = Terms(
+        terms = DispatchRequest(
             request_id="a-request",
             request=request,
             plan=orchestrator.explain(request),
@@ -53,11 +53,11 @@ def walk_of(make_orchestrator, clock, tmp_path: Path):
             today=clock.now(),
             older_answer=older_answer,
         )
-        state = State(
+        state = Services(
             ledger=ledger,
             health=Health(settings.circuit_breaker, clock=clock),
-            limits=RateLimits(clock=clock),
-            counts=TokenCounts(ledger.token_samples),
+            limits=RateLimiter(clock=clock),
+            counts=TokenRatios(ledger.token_samples),
             clock=clock,
         )
         return Walk(terms, deployments=config.catalog.deployments, state=state)
@@ -70,9 +70,9 @@ def held(walk: Walk) -> int:
     return standing[0].held
 
 
-def answer(cost: int | None = 1_000) -> Answer:
+def answer(cost: int | None = 1_000) -> ProviderAnswer:
     usage = Usage(input_tokens=10, output_tokens=5)
-    return Answer("Chào", (), "stop", usage, None if cost is None else NanoUsd(cost), "gen-1")
+    return ProviderAnswer("Chào", (), "stop", usage, None if cost is None else NanoUsd(cost), "gen-1")
 
 
 async def test_money_is_held_from_the_admission_to_the_settlement(walk_of) -> None:

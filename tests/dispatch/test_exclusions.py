@@ -3,8 +3,8 @@
 import pytest
 
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.dispatch.attempt import Step
-from orchestrator.dispatch.exclusions import Lessons
+from orchestrator.dispatch.attempt import Target
+from orchestrator.dispatch.exclusions import Exclusions
 
 
 @pytest.fixture
@@ -12,9 +12,9 @@ def step_of(practised):
     """Make the step of a deployment of the shipped configuration."""
     found = {one.deployment: one for one in practised.explain("Xin chào").asked}
 
-    def step(name: str) -> Step:
+    def step(name: str) -> Target:
         deployment = practised.config.catalog.deployments[name]
-        return Step(
+        return Target(
             next(iter(found.values())), deployment, deployment.price.on(practised._clock.now().date())
         )
 
@@ -26,19 +26,19 @@ SOL_DIRECT, GEMINI = "openai/gpt-6.1-sol", "google/gemini-3.8-flash"
 
 
 def test_without_failures_everybody_is_fit(step_of):
-    assert [Lessons().unfit(step_of(name)) for name in (LUNA, SOL, SONNET)] == [None] * 3
-    assert Lessons().advice() == ""
+    assert [Exclusions().unfit(step_of(name)) for name in (LUNA, SOL, SONNET)] == [None] * 3
+    assert Exclusions().advice() == ""
 
 
 def test_after_an_overflow_only_a_larger_context_is_fit(step_of):
-    lessons = Lessons()
+    lessons = Exclusions()
     lessons.learn(step_of(SOL), Failure(FailureKind.CONTEXT_OVERFLOW, 400), has_worked=True)
     unfit = {name for name in (LUNA, SOL, SONNET, SOL_DIRECT, GEMINI) if lessons.unfit(step_of(name))}
     assert unfit == {LUNA, SOL, SOL_DIRECT}
 
 
 def test_after_a_filter_the_same_model_is_unfit_wherever_it_is_served(step_of):
-    lessons = Lessons()
+    lessons = Exclusions()
     lessons.learn(step_of(SOL), Failure(FailureKind.CONTENT_FILTERED), has_worked=True)
     unfit = {name for name in (LUNA, SOL, SONNET, SOL_DIRECT, GEMINI) if lessons.unfit(step_of(name))}
     assert unfit == {SOL, SOL_DIRECT}
@@ -47,7 +47,7 @@ def test_after_a_filter_the_same_model_is_unfit_wherever_it_is_served(step_of):
 @pytest.mark.parametrize(("has_worked", "told"), [(False, True), (True, False)])
 def test_a_key_that_never_worked_is_the_configurations_fault(step_of, has_worked, told):
     """D7: one that worked before is an outage, and needs no advice."""
-    lessons = Lessons()
+    lessons = Exclusions()
     for _ in range(2):
         lessons.learn(step_of(SOL), Failure(FailureKind.UNAUTHORIZED, 401), has_worked=has_worked)
     assert (lessons.advice().count("providers.openrouter.api_key") == 1) is told

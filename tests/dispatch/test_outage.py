@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator import CacheUse, Orchestrator
 from orchestrator.core.errors import AllProvidersFailedError, RejectedByProviderError, UnavailableError
-from orchestrator.core.failures import Blame
+from orchestrator.core.failures import HealthScope
 from orchestrator.practice import PracticeServer
 from orchestrator.resilience.circuit_breaker import CircuitState
 
@@ -178,7 +178,7 @@ def test_what_is_seldom_available_is_asked_when_all_others_failed(make_orchestra
         clock.advance(5)
         orchestrator.health.succeed(leave, latency_s=0.1)
         if number % 5 == 0:
-            orchestrator.health.fail(leave, blame=Blame.DEPLOYMENT)
+            orchestrator.health.fail(leave, health_scope=HealthScope.DEPLOYMENT)
     plan = orchestrator.explain("Xin chào")
     assert PRIMARY in {one.deployment for one in plan.excluded}
     assert [one.deployment for one in plan.reserve] == [PRIMARY]

@@ -4,28 +4,28 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.dispatch.admission import Wait
-from orchestrator.dispatch.recovery_wait import Later, Room, Waiting
+from orchestrator.dispatch.admission import RejectReason
+from orchestrator.dispatch.recovery_wait import RecoveryQueue, WaitBudget, Waiter
 
 ONE, TWO, THREE = PLAN = ("openrouter/one", "google/two", "openai/three")
-ROOM = Room(now_s=0.0, left_s=30.0, patience_s=10.0, outage=True)
+ROOM = WaitBudget(now_s=0.0, left_s=30.0, patience_s=10.0, outage=True)
 
 
-def later(name: str, at_s: float = 0.0, wait: Wait | None = Wait.CIRCUIT) -> Later:
-    return Later(name, name.partition("/")[0], at_s, wait)
+def later(name: str, at_s: float = 0.0, wait: RejectReason | None = RejectReason.CIRCUIT) -> Waiter:
+    return Waiter(name, name.partition("/")[0], at_s, wait)
 
 
-def fail(waiting: Waiting, name: str, at_s: float = 0.0) -> None:
+def fail(waiting: RecoveryQueue, name: str, at_s: float = 0.0) -> None:
     waiting.note_failure(later(name, at_s, None), now_s=0.0)
 
 
-def taken(waiting: Waiting, fit=PLAN, **room: float) -> tuple[str, float] | None:
+def taken(waiting: RecoveryQueue, fit=PLAN, **room: float) -> tuple[str, float] | None:
     found = waiting.take_first(fit, replace(ROOM, **room))
     return None if found is None else (found[0].name, found[1])
 
 
 def test_whoever_failed_is_asked_again_in_an_outage_and_else_not():
-    waiting = Waiting()
+    waiting = RecoveryQueue()
     for name in PLAN:
         fail(waiting, name)
     assert taken(waiting, outage=False) is None
@@ -33,7 +33,7 @@ def test_whoever_failed_is_asked_again_in_an_outage_and_else_not():
 
 
 def test_each_failure_after_a_wait_doubles_the_next_one():
-    waiting = Waiting()
+    waiting = RecoveryQueue()
     for wait_s in (1, 2, 4):
         fail(waiting, ONE)
         assert taken(waiting) == (ONE, wait_s)
@@ -43,60 +43,60 @@ def test_each_failure_after_a_wait_doubles_the_next_one():
 
 
 def test_failures_before_the_wait_double_nothing():
-    waiting = Waiting()
+    waiting = RecoveryQueue()
     for _ in range(3):
         fail(waiting, ONE)
     assert taken(waiting) == (ONE, 1)
 
 
 def test_a_provider_that_failed_is_spared_with_all_its_deployments():
-    waiting = Waiting()
+    waiting = RecoveryQueue()
     waiting.note(later("google/other", 0.5))
     fail(waiting, TWO)
     assert taken(waiting, fit=("google/other", TWO)) == ("google/other", 1)
 
 
 def test_of_those_that_are_ready_together_the_first_of_the_plan_is_asked():
-    waiting = Waiting()
+    waiting = RecoveryQueue()
     waiting.note(later(THREE, 5.0))
     waiting.note(later(ONE, 5.1))
     assert taken(waiting) == (ONE, 5.1)
 
 
 def test_circuits_and_failures_share_one_patience_and_a_rest_has_none():
-    waiting = Waiting()
+    waiting = RecoveryQueue()
     waiting.note(later(ONE, 10))
     fail(waiting, TWO, 6)
-    waiting.note(later(THREE, 25, Wait.REST))
+    waiting.note(later(THREE, 25, RejectReason.REST))
     assert taken(waiting) == (TWO, 6)
     assert taken(waiting) == (THREE, 25), "the first is beyond what patience is left"
 
 
 def test_who_has_no_patience_takes_only_what_is_ready():
-    waiting = Waiting()
+    waiting = RecoveryQueue()
     waiting.note(later(ONE, 1))
     waiting.note(later(TWO, 2))
     assert taken(waiting, now_s=1, patience_s=0) == (ONE, 0)
     assert taken(waiting, now_s=1, patience_s=0) is None
 
 
-@pytest.mark.parametrize("wait", [*Wait, None])
+@pytest.mark.parametrize("wait", [*RejectReason, None])
 def test_nobody_is_waited_for_beyond_the_deadline(wait):
-    waiting = Waiting()
+    waiting = RecoveryQueue()
     waiting.note(later(ONE, 9, wait))
     assert taken(waiting, left_s=8.9) is None
     assert taken(waiting, left_s=9) == (ONE, 9)
 
 
 def test_who_is_not_fit_is_passed_over_and_costs_no_patience():
-    waiting = Waiting()
+    waiting = RecoveryQueue()
     waiting.note(later(ONE, 8))
     waiting.note(later(TWO, 9))
     assert taken(waiting, fit=(TWO, THREE)) == (TWO, 9)
 
 
 def test_who_is_forgotten_is_not_waited_for():
-    waiting = Waiting()
+    waiting = RecoveryQueue()
     waiting.note(later(ONE, 1))
     waiting.forget({ONE})
     assert taken(waiting) is None

@@ -6,19 +6,19 @@ import pytest
 
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.attempt import Step
-from orchestrator.dispatch.replan import left_nusd, refit
+from orchestrator.dispatch.attempt import Target
+from orchestrator.dispatch.replan import left_nusd, replan
 from orchestrator.ledger.budgets import BudgetSettings, Limits, LimitSettings
 
 TODAY = date(2026, 11, 23)
 
 
 @pytest.fixture
-def steps(practised) -> tuple[Step, ...]:
+def steps(practised) -> tuple[Target, ...]:
     deployments = practised.config.catalog.deployments
     plan = practised.explain("Where is my order?", use_case="customer_service")
     return tuple(
-        Step(one, deployments[one.deployment], deployments[one.deployment].price.on(TODAY))
+        Target(one, deployments[one.deployment], deployments[one.deployment].price.on(TODAY))
         for one in plan.candidates
     )
 
@@ -28,7 +28,7 @@ def longer(characters: int) -> ChatRequest:
 
 
 def test_every_step_gets_the_longer_requests_bound(steps):
-    found = refit((steps, 2), longer(5_000), today=TODAY, left_nusd=lambda _: None)
+    found = replan((steps, 2), longer(5_000), today=TODAY, left_nusd=lambda _: None)
     assert found.place == 2
     assert not found.left_out
     assert all(
@@ -39,13 +39,13 @@ def test_every_step_gets_the_longer_requests_bound(steps):
 
 def test_who_cannot_hold_it_is_left_out_and_the_place_follows(steps):
     dear = steps[0].name
-    found = refit(
+    found = replan(
         (steps, 0), longer(50), today=TODAY, left_nusd=lambda step: NanoUsd(0) if step.name == dear else None
     )
     assert found.place == -1
     assert [one.deployment for one in found.left_out] == [dear]
     assert [step.name for step in found.steps] == [step.name for step in steps[1:]]
-    small = refit((steps, 3), longer(80_000), today=TODAY, left_nusd=lambda _: None)
+    small = replan((steps, 3), longer(80_000), today=TODAY, left_nusd=lambda _: None)
     assert [one.deployment for one in small.left_out] == ["local/smollm2-135m-instruct"]
     assert small.place == 3
 

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.core.errors import UnknownNameError
 from orchestrator.doctor.doctor import EXIT_OK, EXIT_STATE, EXIT_TIER
-from orchestrator.doctor.results import Verdict
+from orchestrator.doctor.results import CheckResult
 
 EVERY_CHECK = ["key", "models", "prompt", "format", "time", "errors", "headroom"]
 
@@ -22,7 +22,7 @@ def test_a_healthy_provider_passes_every_check_of_the_source(configured, check, 
     assert found.exit_code == EXIT_OK
     checks = _of(found, "openrouter")
     assert list(checks) == EVERY_CHECK
-    assert {one.verdict for one in checks.values()} == {Verdict.PASS}
+    assert {one.verdict for one in checks.values()} == {CheckResult.PASS}
     assert checks["time"].took_s > 0
 
 
@@ -32,8 +32,8 @@ def test_a_provider_that_tells_no_headroom_is_not_blamed(configured, check, prov
     found = check(configured(), provider=provider)
     assert found.exit_code == EXIT_OK
     checks = _of(found, provider)
-    assert checks["headroom"].verdict is Verdict.SKIPPED
-    assert {one.verdict for name, one in checks.items() if name != "headroom"} == {Verdict.PASS}
+    assert checks["headroom"].verdict is CheckResult.SKIPPED
+    assert {one.verdict for name, one in checks.items() if name != "headroom"} == {CheckResult.PASS}
 
 
 def test_its_prompt_is_budgeted_and_booked_for_the_tenant_doctor(configured, check, practice):
@@ -57,9 +57,9 @@ def test_a_refused_key_fails_once_and_skips_the_rest(configured, check, practice
     found = check(configured(**{variable: "sk-wrong-secret"}), provider=provider)
     assert found.exit_code == EXIT_TIER
     checks = _of(found, provider)
-    assert checks["key"].verdict is Verdict.FAIL
+    assert checks["key"].verdict is CheckResult.FAIL
     assert f"providers.{provider}.api_key" in checks["key"].todo
-    assert {one.verdict for name, one in checks.items() if name != "key"} == {Verdict.SKIPPED}
+    assert {one.verdict for name, one in checks.items() if name != "key"} == {CheckResult.SKIPPED}
     assert "sk-wrong-secret" not in repr(found)
     assert practice.bill.count() == 0
 
@@ -84,7 +84,7 @@ def test_a_model_that_is_no_longer_offered_is_named(configured, check, practice)
     practice._reception._desk.models["openai"] = ("gpt-6-luna",)
     found = check(configured(), provider="openai")
     models = _of(found, "openai")["models"]
-    assert models.verdict is Verdict.FAIL
+    assert models.verdict is CheckResult.FAIL
     assert "openai/gpt-6.1-sol" in models.detail
     assert "openai/gpt-6-luna" not in models.detail
     assert "config.yaml" in models.todo
@@ -96,16 +96,16 @@ def test_a_provider_that_fails_the_prompt_fails_the_tier(configured, check, prac
     found = check(configured(), provider="openai")
     assert found.exit_code == EXIT_TIER
     checks = _of(found, "openai")
-    assert checks["prompt"].verdict is Verdict.FAIL
-    assert checks["format"].verdict is Verdict.SKIPPED
-    assert checks["key"].verdict is Verdict.PASS
+    assert checks["prompt"].verdict is CheckResult.FAIL
+    assert checks["format"].verdict is CheckResult.SKIPPED
+    assert checks["key"].verdict is CheckResult.PASS
 
 
 def test_a_server_that_answers_for_any_model_is_noticed(configured, check, practice):
     """Error handling is tested with a model that does not exist; an answer is a failure."""
     object.__setattr__(practice._reception._desk, "models", None)
     errors = _of(check(configured(), provider="openai"), "openai")["errors"]
-    assert errors.verdict is Verdict.FAIL
+    assert errors.verdict is CheckResult.FAIL
     assert "does not exist" in errors.detail
 
 
@@ -116,10 +116,10 @@ def test_without_keys_the_local_model_is_checked_and_the_others_are_off(configur
     found = check(configured(**keys))
     assert found.exit_code == EXIT_OK
     local = _of(found, "local")
-    assert local["prompt"].verdict is Verdict.PASS
+    assert local["prompt"].verdict is CheckResult.PASS
     assert local["models"].detail.endswith("is on board")
     for tier in ("openrouter", "google", "openai"):
-        assert _of(found, tier)["key"].verdict is Verdict.SKIPPED
+        assert _of(found, tier)["key"].verdict is CheckResult.SKIPPED
         assert "it has no key" in _of(found, tier)["key"].detail
 
 
@@ -130,7 +130,7 @@ def test_a_server_in_place_of_the_local_model_is_asked_for_its_models(configured
     local = _of(found, "local")
     assert "cannot be reached" in local["models"].detail
     assert "LOCAL_MODEL_BASE_URL" in local["models"].todo
-    assert local["prompt"].verdict is Verdict.SKIPPED
+    assert local["prompt"].verdict is CheckResult.SKIPPED
 
 
 def test_without_live_nothing_is_asked(configured, check, practice):
@@ -152,7 +152,7 @@ def test_a_ledger_that_cannot_be_written_comes_first(configured, check, practice
     Path(config.settings.ledger.path).mkdir(parents=True)
     found = check(config)
     assert found.exit_code == EXIT_STATE
-    assert _of(found, "here")["ledger"].verdict is Verdict.FAIL
+    assert _of(found, "here")["ledger"].verdict is CheckResult.FAIL
     assert not practice.requests
 
 

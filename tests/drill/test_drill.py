@@ -11,7 +11,7 @@ from orchestrator.core.errors import AllProvidersFailedError, RejectedByProvider
 from orchestrator.core.money import ZERO_NUSD
 from orchestrator.core.reply import ChatReply, Usage
 from orchestrator.drill.cases import CLASSES, Case, cases_of, levels_of
-from orchestrator.drill.drill import Verdict, drill, judge
+from orchestrator.drill.drill import CaseResult, drill, judge
 from orchestrator.drill.environment import ANSWER, staged
 
 CASE = Case("customer_service", "503 at openrouter/gpt-6.1-sol", "503", (), stream=False)
@@ -41,17 +41,17 @@ def test_a_level_is_broken_at_its_own_provider_and_model(make_config):
 @pytest.mark.parametrize(
     ("case", "end", "late", "verdict"),
     [
-        (CASE, replace(REPLY, attempts=(1,)), False, Verdict.ANSWERED),
-        (CASE, replace(REPLY, attempts=(1, 2), degraded="p/x unavailable"), False, Verdict.RESCUED),
-        (CASE, replace(REPLY, attempts=(1, 2)), False, Verdict.RESCUED),
-        (CASE, replace(REPLY, text=ANSWER[:-1], attempts=(1,)), False, Verdict.FAILED),
-        (CASE, replace(REPLY, text="hm", degraded="answered by the emergency model"), False, Verdict.LAST_RESORT),
-        (CASE, replace(REPLY, attempts=(1,)), True, Verdict.FAILED),
-        (CASE, AllProvidersFailedError("nobody"), False, Verdict.FAILED),
-        (CASE, ZeroDivisionError("a secret"), False, Verdict.FAILED),
-        (replace(CASE, kind="bad request"), RejectedByProviderError("no"), False, Verdict.RIGHT_ERROR),
-        (replace(CASE, kind="bad request"), AllProvidersFailedError("nobody"), False, Verdict.FAILED),
-        (replace(CASE, kind="bad request"), replace(REPLY, attempts=(1,)), False, Verdict.FAILED),
+        (CASE, replace(REPLY, attempts=(1,)), False, CaseResult.ANSWERED),
+        (CASE, replace(REPLY, attempts=(1, 2), degraded="p/x unavailable"), False, CaseResult.RESCUED),
+        (CASE, replace(REPLY, attempts=(1, 2)), False, CaseResult.RESCUED),
+        (CASE, replace(REPLY, text=ANSWER[:-1], attempts=(1,)), False, CaseResult.FAILED),
+        (CASE, replace(REPLY, text="hm", degraded="answered by the emergency model"), False, CaseResult.LAST_RESORT),
+        (CASE, replace(REPLY, attempts=(1,)), True, CaseResult.FAILED),
+        (CASE, AllProvidersFailedError("nobody"), False, CaseResult.FAILED),
+        (CASE, ZeroDivisionError("a secret"), False, CaseResult.FAILED),
+        (replace(CASE, kind="bad request"), RejectedByProviderError("no"), False, CaseResult.RIGHT_ERROR),
+        (replace(CASE, kind="bad request"), AllProvidersFailedError("nobody"), False, CaseResult.FAILED),
+        (replace(CASE, kind="bad request"), replace(REPLY, attempts=(1,)), False, CaseResult.FAILED),
     ],
 )  # fmt: skip
 def test_a_verdict_is_what_the_caller_saw(case, end, late, verdict):
@@ -60,7 +60,9 @@ def test_a_verdict_is_what_the_caller_saw(case, end, late, verdict):
     assert "a secret" not in saw
 
 
-@pytest.mark.parametrize(("kind", "verdict"), [("providers", Verdict.LAST_RESORT), ("level", Verdict.FAILED)])
+@pytest.mark.parametrize(
+    ("kind", "verdict"), [("providers", CaseResult.LAST_RESORT), ("level", CaseResult.FAILED)]
+)
 def test_an_apology_is_a_last_resort_only_where_nobody_could_answer(kind, verdict):
     end = replace(REPLY, text="Xin lỗi", apology=True, degraded="nobody answered: all down")
     found, saw = judge(Case("bulk", "all down", kind, (), stream=False), end, late=False)
@@ -92,7 +94,7 @@ def test_a_chain_without_a_second_level_fails_the_drill(tmp_path, make_config):
     lonely["local_model"] = {"enabled": False}
     done = drill(make_config(lonely), clock=SystemClock(), use_cases=["data_analysis"], kinds=["503"])
     assert done.exit_code == 1
-    assert {one.verdict for one in done.results} == {Verdict.FAILED}
+    assert {one.verdict for one in done.results} == {CaseResult.FAILED}
     assert all("AllProvidersFailedError" in one.saw for one in done.failed)
 
 

@@ -2,28 +2,28 @@
 
 import pytest
 
-from orchestrator.catalog.catalog import Tier
+from orchestrator.catalog.catalog import ModelClass
 from orchestrator.core.money import NanoUsd, nano_usd
-from orchestrator.ledger.budgets import BudgetTierSettings, tier_for
+from orchestrator.ledger.budgets import BudgetTier, tier_for
 
 TIERS = (
-    BudgetTierSettings(above=50, best=Tier.PREMIUM),
-    BudgetTierSettings(above=10, best=Tier.BALANCED),
-    BudgetTierSettings(above=0, best=Tier.CHEAP, max_tokens_share=0.5),
+    BudgetTier(above=50, best=ModelClass.PREMIUM),
+    BudgetTier(above=10, best=ModelClass.BALANCED),
+    BudgetTier(above=0, best=ModelClass.CHEAP, max_tokens_share=0.5),
 )
 
 
 @pytest.mark.parametrize(
     ("left", "best"),
     [
-        ("50.01", Tier.PREMIUM),
-        ("50", Tier.BALANCED),
-        ("10.01", Tier.BALANCED),
-        ("10", Tier.CHEAP),
-        ("0", Tier.CHEAP),
+        ("50.01", ModelClass.PREMIUM),
+        ("50", ModelClass.BALANCED),
+        ("10.01", ModelClass.BALANCED),
+        ("10", ModelClass.CHEAP),
+        ("0", ModelClass.CHEAP),
     ],
 )
-def test_the_thresholds_are_those_of_the_source(left: str, best: Tier) -> None:
+def test_the_thresholds_are_those_of_the_source(left: str, best: ModelClass) -> None:
     found = tier_for(TIERS, nano_usd(left))
     assert found is not None
     assert found.best is best

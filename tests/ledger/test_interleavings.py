@@ -31,7 +31,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits, Window, period_of
 from orchestrator.ledger.compact import compact, first_kept_day
-from orchestrator.ledger.ledger import KEEP_DAYS_MIN, Claim, Ledger, LedgerSettings, Operation
+from orchestrator.ledger.ledger import KEEP_DAYS_MIN, HoldRequest, Ledger, LedgerSettings, RequestRecord
 from orchestrator.ledger.reconcile import Assumed, OrphanPolicy, correct_cost, find_orphans, settle_orphans
 from orchestrator.ledger.sqlite.connection import LedgerFile
 from orchestrator.ledger.sqlite.reader import LedgerReader
@@ -58,7 +58,7 @@ class Booked:
         self.operation, self.scopes, self.bound, self.moment = operation, scopes, bound, moment
         self.day, self.month = period.day, period.month
         self.hold = None
-        self.elsewhere = self.dead = False
+        self.fallback_scope = self.dead = False
         self.cost: int | None = None
         """None while it is held."""
         self.orphaned = self.assumed = self.gone = False
@@ -152,7 +152,7 @@ class Interleavings(RuleBasedStateMachine):
             assert (error.scope, error.window, error.left) == expected
             return multiple()
         assert expected is None
-        send.elsewhere = number > 0
+        send.fallback_scope = number > 0
         self.sends.append(send)
         return send
 
@@ -173,7 +173,7 @@ class Interleavings(RuleBasedStateMachine):
     def asked(self, bound, tenant):
         operation = f"op-{len(self.sends)}-{self.clock.monotonic_s()}"
         scopes = ("all", f"tenant:{tenant}", "use_case:bulk", "provider:p")
-        claim = Claim(operation, 1, "p/m", "p", "m", scopes, NanoUsd(bound), "book")
+        claim = HoldRequest(operation, 1, "p/m", "p", "m", scopes, NanoUsd(bound), "book")
         return Booked(operation, scopes, bound, self.moment), claim
 
     @rule(send=holds, number=LEDGERS, share=st.floats(0, 1.3), assumed=st.booleans())
@@ -196,7 +196,7 @@ class Interleavings(RuleBasedStateMachine):
         if send.cost is None or send.orphaned or send.gone:
             return
         self.ledgers[number].close_operation(
-            Operation(
+            RequestRecord(
                 send.operation, send.moment, "acme", "bulk", None, (), Outcome.SUCCEEDED, None, CacheState.MISS,
                 None, "p/m", "p", "m", 1, Usage(10, 5), NanoUsd(send.cost), 0.1,
             )
@@ -208,7 +208,7 @@ class Interleavings(RuleBasedStateMachine):
         expected = {
             one.operation: one
             for one in self.sends
-            if one.cost is None and (one.dead or (one.elsewhere and self.moment >= one.moment))
+            if one.cost is None and (one.dead or (one.fallback_scope and self.moment >= one.moment))
         }
         for again in (False, True):
             with LedgerReader(self.path) as reader:

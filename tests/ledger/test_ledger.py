@@ -29,7 +29,7 @@ from orchestrator.core.errors import BudgetExceededError, LedgerError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits, Window
-from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings, Operation
+from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings, RequestRecord
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.ledger.sqlite import schema as ledger_schema
 
@@ -47,7 +47,7 @@ def limits(*entries, time_zone="UTC"):
 
 
 def claim(number=1, *, bound=BOUND, scopes=("all", "tenant:acme"), operation="op"):
-    return Claim(f"{operation}-{number}", 1, "p/m", "p", "m", scopes, NanoUsd(bound), "book@2026-11-09")
+    return HoldRequest(f"{operation}-{number}", 1, "p/m", "p", "m", scopes, NanoUsd(bound), "book@2026-11-09")
 
 
 def attempt(cost, **more):
@@ -58,7 +58,7 @@ def attempt(cost, **more):
 
 
 def operation(number, *, cost=0, moment=datetime(2026, 11, 23, 9, tzinfo=UTC)):
-    return Operation(
+    return RequestRecord(
         f"op-{number}", moment, "acme", "bulk", None, (), Outcome.SUCCEEDED, None, CacheState.MISS, None,
         "p/m", "p", "m", 1, Usage(10, 5), NanoUsd(cost), 0.1,
     )  # fmt: skip
@@ -385,13 +385,13 @@ _PROGRAM = """
     from orchestrator.core.clock import SystemClock
     from orchestrator.core.errors import BudgetExceededError, LedgerError
     from orchestrator.ledger.budgets import BudgetSettings, Limits
-    from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings
+    from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings
 
     def limits(dollars):
         return Limits(BudgetSettings(limits=[{{"scope": "all", "day": dollars}}]))
 
     def claim(name):
-        return Claim(name, 1, "p/m", "p", "m", ("all", "tenant:acme"), 1000, "book")
+        return HoldRequest(name, 1, "p/m", "p", "m", ("all", "tenant:acme"), 1000, "book")
 
     def attempt(cost):
         return Attempt(1, "p/m", "p", "m", Outcome.SUCCEEDED, cost_nusd=cost, cost_source=CostSource.PRICE_BOOK)

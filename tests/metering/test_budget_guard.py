@@ -176,7 +176,7 @@ async def test_while_200_calls_hang_only_those_are_sent_whose_bound_fits(
 ) -> None:
     """Nothing is settled while all wait, so exactly limit / bound calls go out."""
     practice.faults.add(Fault.parse("openai:silence"))
-    one = make_guard().meter(guarded_call.wanted_of(to("openai/gpt-6-luna"))).open(HELLO, max_tokens=50)
+    one = make_guard().meter(guarded_call.metered_call_of(to("openai/gpt-6-luna"))).open(HELLO, max_tokens=50)
     bound = one._hold.claim.bound_nusd
     one.end()
     limits = [{"scope": "tenant:other", "day": (bound * 10 + bound // 2) / 1e9}]

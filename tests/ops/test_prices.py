@@ -10,7 +10,7 @@ from aiohttp import web
 from orchestrator.catalog.openrouter_prices import read_list
 from orchestrator.config.loader import Config, embedded_path, load_config
 from orchestrator.core.errors import ConfigError
-from orchestrator.ops.prices import PriceFetchError, Refreshed, Verdict, compare, price_lines, refresh
+from orchestrator.ops.prices import PriceDifference, PriceFetchError, Refreshed, compare, price_lines, refresh
 from orchestrator.practice import PracticeServer
 
 CONFIG = embedded_path()
@@ -147,7 +147,7 @@ async def test_a_configuration_without_openrouter_has_no_list(listed):
 
 
 async def test_the_shipped_prices_equal_the_other_sources(configured):
-    assert {one.verdict for one in compare(configured(), today=date(2026, 11, 23))} == {Verdict.EQUAL}
+    assert {one.verdict for one in compare(configured(), today=date(2026, 11, 23))} == {PriceDifference.EQUAL}
 
 
 async def test_a_price_that_moved_is_told_in_percent(listed):
@@ -155,7 +155,7 @@ async def test_a_price_that_moved_is_told_in_percent(listed):
     config = await listed({"data": [{"id": "openai/gpt-6-luna", "pricing": pricing}]})
     await refreshed(config)
     (luna,) = [one for one in compare(config, today=TODAY) if one.deployment == "openrouter/gpt-6-luna"]
-    assert luna.verdict is Verdict.CHANGED
+    assert luna.verdict is PriceDifference.CHANGED
     assert luna.against.origin.value == "live list"
     changes = {one.name: one.percent for one in luna.changes}
     assert changes["output"] == pytest.approx(100)
@@ -169,7 +169,7 @@ async def test_a_model_that_the_list_ends_is_ended(listed):
     config = await listed({"data": [ended]})
     await refreshed(config)
     verdicts = {one.deployment: one.verdict for one in compare(config, today=TODAY)}
-    assert verdicts["openrouter/gpt-6-luna"] is Verdict.ENDED
+    assert verdicts["openrouter/gpt-6-luna"] is PriceDifference.ENDED
     again = load_config(config.path, today=TODAY, environment={"ORCHESTRATOR_HOME": str(_home(config))})
     assert any(
         "gpt-6-luna was switched off by its vendor on 2020-01-01" in notice for notice in again.notices

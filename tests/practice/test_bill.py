@@ -6,16 +6,16 @@ from orchestrator.core.money import NanoUsd, NanoUsdPerMtok
 from orchestrator.practice.bill import (
     DEFAULT_PRICE,
     Bill,
-    Charge,
     Delivered,
+    PracticeCharge,
     PracticePrice,
+    PracticePrices,
     PracticeUsage,
-    PriceList,
 )
 
 
-def _charge(request_id: str = "gen-1", *, provider: str = "openrouter", cost: int = 7) -> Charge:
-    return Charge(
+def _charge(request_id: str = "gen-1", *, provider: str = "openrouter", cost: int = 7) -> PracticeCharge:
+    return PracticeCharge(
         request_id, provider, "m", 10, 0, 5, NanoUsd(cost), streamed=False, delivered=Delivered.WHOLE
     )
 
@@ -36,7 +36,7 @@ def test_without_a_cached_price_cached_input_costs_as_much_as_other_input():
 def test_a_price_is_found_by_provider_and_model_else_the_default():
     """The same model may cost different prices at two providers."""
     mine = PracticePrice(NanoUsdPerMtok(1), NanoUsdPerMtok(2))
-    prices = PriceList({("openai", "m"): mine})
+    prices = PracticePrices({("openai", "m"): mine})
     assert prices.price_of("openai", "m") is mine
     assert prices.price_of("google", "m") is DEFAULT_PRICE
 

@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.practice.answers import ToolCall
 from orchestrator.practice.bill import DEFAULT_PRICE, PracticeUsage
-from orchestrator.practice.wire import Envelope, Outcome, StreamWriter
+from orchestrator.practice.wire import Envelope, StreamWriter, WireOutcome
 from orchestrator.practice.wire_gemini import GeminiStream
 from orchestrator.practice.wire_openai import ChatStream
 
@@ -16,7 +16,7 @@ def test_a_writer_gives_whole_events(provider, writer):
     """Each part ends with an empty line; what an event says survives any letter."""
     stream: StreamWriter = writer(Envelope("id", 0, provider, "m"))
     usage = PracticeUsage(1, 1)
-    outcome = Outcome("a", (), "stop", usage, DEFAULT_PRICE.cost_of(usage))
+    outcome = WireOutcome("a", (), "stop", usage, DEFAULT_PRICE.cost_of(usage))
     for part in (
         stream.text('"quoted" \n 你好'),
         stream.tool_call(ToolCall("f", '{"a": 1}', "c"), index=0),

@@ -14,8 +14,8 @@ from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings, Operation
-from orchestrator.ledger.reconcile import OrphanPolicy, Settled, find_orphans, settle_orphans
+from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings, RequestRecord
+from orchestrator.ledger.reconcile import OrphanPolicy, SettledOrphan, find_orphans, settle_orphans
 from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.verify import verify
 
@@ -39,9 +39,9 @@ def open_ledger(path: Path, limits: Limits, *, clock: Clock | None = None) -> Le
     return Ledger(LedgerSettings(path=str(path)), limits=limits, clock=clock or SystemClock())
 
 
-def claim_of(operation: str, *, bound: int, tenant: str = "a") -> Claim:
+def claim_of(operation: str, *, bound: int, tenant: str = "a") -> HoldRequest:
     scopes = ("all", f"tenant:{tenant}", "use_case:bulk", "provider:p")
-    return Claim(operation, 1, "p/m", "p", "m", scopes, NanoUsd(bound), "book")
+    return HoldRequest(operation, 1, "p/m", "p", "m", scopes, NanoUsd(bound), "book")
 
 
 def attempt_of(
@@ -53,8 +53,8 @@ def attempt_of(
     )  # fmt: skip
 
 
-def operation_of(operation: str, *, cost: int, moment: datetime, tenant: str = "a") -> Operation:
-    return Operation(
+def operation_of(operation: str, *, cost: int, moment: datetime, tenant: str = "a") -> RequestRecord:
+    return RequestRecord(
         operation, moment, tenant, "bulk", None, (), Outcome.SUCCEEDED, None, CacheState.MISS, None,
         "p/m", "p", "m", 1, Usage(10, 5), NanoUsd(cost), 0.1,
     )  # fmt: skip
@@ -140,7 +140,9 @@ def assert_kept(path: Path, diary: Path) -> None:
     assert again == [], ("settled and still held", again)
 
 
-def reconcile(path: Path, ledger: Ledger, policy: OrphanPolicy = OrphanPolicy.BOUND) -> tuple[Settled, ...]:
+def reconcile(
+    path: Path, ledger: Ledger, policy: OrphanPolicy = OrphanPolicy.BOUND
+) -> tuple[SettledOrphan, ...]:
     """Settle the holds of every process that is dead, or elsewhere."""
     now = datetime.now(UTC)
     with LedgerReader(path) as reader:

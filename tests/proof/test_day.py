@@ -19,7 +19,7 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.drill.practice_config import practice_models, practice_prices
 from orchestrator.ledger.reconcile import OrphanPolicy
 from orchestrator.practice import PracticeServer
-from orchestrator.reports.reconciliation import Order, reconcile
+from orchestrator.reports.reconciliation import ReconcileOptions, reconcile
 
 CALLS = 1500
 KNOWN = {"provider", "price_book"}
@@ -51,7 +51,7 @@ def day(make_orchestrator, practice):
         asyncio.run(spender.spend(orchestrator, seed=11, calls=CALLS, in_flight=40))
     orchestrator.close()
     practice.wait_idle(timeout_s=30)
-    order = Order(older_than=timedelta(0), policy=OrphanPolicy.BOUND)
+    order = ReconcileOptions(older_than=timedelta(0), policy=OrphanPolicy.BOUND)
     done = reconcile(config, order, clock=SystemClock(), say=lambda _: None)
     assert done.corrections, "no stream was cut or abandoned"
     return Path(config.settings.ledger.path)

@@ -12,7 +12,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.ledger.reconcile import OrphanPolicy
 from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.verify import verify
-from orchestrator.reports.reconciliation import Order, reconcile
+from orchestrator.reports.reconciliation import ReconcileOptions, reconcile
 
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -22,7 +22,7 @@ def run():
     """Reconcile by a configuration."""
 
     def ran(config, *, dry_run=False):
-        order = Order(older_than=TEN_MINUTES, policy=OrphanPolicy.BOUND, dry_run=dry_run)
+        order = ReconcileOptions(older_than=TEN_MINUTES, policy=OrphanPolicy.BOUND, dry_run=dry_run)
         return reconcile(config, order, clock=SystemClock(), say=lambda _: None)
 
     return ran

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import OverloadedError, UnavailableError
-from orchestrator.resilience.concurrency_limiter import Admission, Load, OverloadSettings
+from orchestrator.resilience.concurrency_limiter import ConcurrencyLimiter, Load, OverloadSettings
 
 PATIENT_S = 1_000.0
 
@@ -18,7 +18,7 @@ class House:
 
     def __init__(self, clock, **limits) -> None:
         self.clock = clock
-        self.admission = Admission(OverloadSettings(**limits), clock=clock)
+        self.admission = ConcurrencyLimiter(OverloadSettings(**limits), clock=clock)
         self.inside: list[str] = []
         """In the order in which they came in."""
         self._visits: dict[str, tuple[asyncio.Task[None], asyncio.Event]] = {}

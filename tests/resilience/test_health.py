@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.failures import Blame
+from orchestrator.core.failures import HealthScope
 from orchestrator.resilience.circuit_breaker import CircuitSettings, CircuitState
-from orchestrator.resilience.health import Health, Pass
+from orchestrator.resilience.health import CircuitPermit, Health
 
 SETTINGS = CircuitSettings(failures=3, window_s=30, open_s=15, max_open_s=100)
 ONE, TWO, THREE = "openrouter/gpt-6.1-sol", "openrouter/claude-sonnet-5.5", "openrouter/gpt-6-luna"
@@ -21,18 +21,20 @@ def health(clock):
     return Health(SETTINGS, clock=clock)
 
 
-def admit(health, name=ONE) -> Pass | None:
+def admit(health, name=ONE) -> CircuitPermit | None:
     return health.admit(name, provider=name.partition("/")[0])
 
 
-def fail(health, times=1, name=ONE, blame=Blame.DEPLOYMENT):
+def fail(health, times=1, name=ONE, health_scope=HealthScope.DEPLOYMENT):
     for _ in range(times):
-        leave = admit(health, name) or Pass(name, HOST, probes_deployment=False, probes_provider=False)
-        health.fail(leave, blame=blame)
+        leave = admit(health, name) or CircuitPermit(
+            name, HOST, probes_deployment=False, probes_provider=False
+        )
+        health.fail(leave, health_scope=health_scope)
 
 
 def succeed(health, latency_s=0.1, name=ONE):
-    leave = admit(health, name) or Pass(name, HOST, probes_deployment=False, probes_provider=False)
+    leave = admit(health, name) or CircuitPermit(name, HOST, probes_deployment=False, probes_provider=False)
     health.succeed(leave, latency_s=latency_s)
 
 
@@ -59,28 +61,28 @@ def test_a_failing_deployment_is_left_alone_and_the_others_of_its_provider_are_n
 
 def test_what_is_one_models_own_matter_never_opens_the_provider(health):
     for name in (ONE, TWO, THREE):
-        fail(health, 5, name, Blame.DEPLOYMENT)
+        fail(health, 5, name, HealthScope.DEPLOYMENT)
     assert health.provider_circuit(HOST) is CircuitState.CLOSED
 
 
 @pytest.mark.parametrize(("names", "opens"), [((ONE,) * 9, False), ((ONE, TWO) * 3, True)])
 def test_what_may_be_the_providers_is_so_once_two_deployments_have_it(health, names, opens):
     for name in names:
-        fail(health, 1, name, Blame.EITHER)
+        fail(health, 1, name, HealthScope.EITHER)
     assert (health.provider_circuit(HOST) is CircuitState.OPEN) is opens
     assert bool(admit(health, THREE)) is not opens
 
 
 def test_a_burst_of_refused_keys_opens_the_whole_provider(health):
     """D7: the key is the provider's, whichever deployment was asked with it."""
-    fail(health, 3, ONE, Blame.PROVIDER)
+    fail(health, 3, ONE, HealthScope.PROVIDER)
     assert health.provider_circuit(HOST) is CircuitState.OPEN
     assert not admit(health, TWO)
     assert admit(health, "google/gemini-3.8-flash")
 
 
 def test_what_says_nothing_of_health_is_not_remembered(health):
-    fail(health, 9, blame=Blame.NOBODY)
+    fail(health, 9, health_scope=HealthScope.NOBODY)
     assert health.snapshot(ONE, window_s=600).samples == 0
     assert health.circuits() == {}
 
@@ -96,7 +98,7 @@ def test_of_a_hundred_at_once_one_single_probe_passes(health, clock):
 
 def test_of_a_hundred_on_all_deployments_of_a_provider_one_single_probe_passes(health, clock):
     for name in (ONE, TWO):
-        fail(health, 3, name, Blame.EITHER)
+        fail(health, 3, name, HealthScope.EITHER)
     clock.advance(15)
     passed = [admit(health, name) for name in (ONE, TWO, THREE) * 30]
     assert [bool(one) for one in passed].count(True) == 1
@@ -104,7 +106,7 @@ def test_of_a_hundred_on_all_deployments_of_a_provider_one_single_probe_passes(h
 
 def test_a_healthy_answer_of_one_deployment_closes_its_providers_circuit(health, clock):
     for name in (ONE, TWO):
-        fail(health, 3, name, Blame.EITHER)
+        fail(health, 3, name, HealthScope.EITHER)
     clock.advance(15)
     succeed(health, name=THREE)
     assert health.provider_circuit(HOST) is CircuitState.CLOSED
@@ -142,9 +144,9 @@ def test_a_probe_that_the_provider_answered_with_its_own_no_leaves_the_providers
 ):
     """A 404 says nothing of whether the provider is well again."""
     for name in (ONE, TWO):
-        fail(health, 3, name, Blame.EITHER)
+        fail(health, 3, name, HealthScope.EITHER)
     clock.advance(15)
-    fail(health, 1, THREE, Blame.DEPLOYMENT)
+    fail(health, 1, THREE, HealthScope.DEPLOYMENT)
     assert health.provider_circuit(HOST) is CircuitState.HALF_OPEN
     assert admit(health, THREE)
 
@@ -159,7 +161,7 @@ def test_withdrawing_what_was_never_a_probe_lets_no_second_one_pass(health, cloc
 
 
 def test_it_is_told_whether_a_provider_ever_worked(health):
-    fail(health, 1, blame=Blame.PROVIDER)
+    fail(health, 1, health_scope=HealthScope.PROVIDER)
     assert not health.has_worked(HOST)
     succeed(health)
     assert health.has_worked(HOST)
@@ -245,7 +247,7 @@ class Callers:
     def __init__(self) -> None:
         self.clock = Seconds()
         self.health = Health(SETTINGS, clock=self.clock)  # type: ignore[arg-type]
-        self.passes: list[Pass] = []
+        self.passes: list[CircuitPermit] = []
 
     def admit(self, name: str) -> None:
         leave = admit(self.health, name)
@@ -262,14 +264,14 @@ class Callers:
         if self.passes:
             self.health.succeed(self.passes.pop(0), latency_s=0.1)
 
-    def fail(self, blame: Blame) -> None:
+    def fail(self, health_scope: HealthScope) -> None:
         if self.passes:
-            self.health.fail(self.passes.pop(), blame=blame)
+            self.health.fail(self.passes.pop(), health_scope=health_scope)
 
 
 steps = st.one_of(
     st.tuples(st.just("admit"), st.sampled_from([ONE, TWO])),
-    st.tuples(st.just("fail"), st.sampled_from(Blame)),
+    st.tuples(st.just("fail"), st.sampled_from(HealthScope)),
     st.tuples(st.sampled_from(["wait", "withdraw", "succeed"]), st.just("")),
 )
 

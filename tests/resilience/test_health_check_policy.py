@@ -4,7 +4,14 @@ import pytest
 
 from orchestrator.core.money import nano_usd
 from orchestrator.ledger.budgets import BudgetSettings, Limits, LimitSettings, Window
-from orchestrator.resilience.health_check_policy import Due, HealthCheckSettings, Look, Seen, due, limit_of
+from orchestrator.resilience.health_check_policy import (
+    Due,
+    HealthCheckSettings,
+    Look,
+    ProviderView,
+    due,
+    limit_of,
+)
 
 SETTINGS = HealthCheckSettings(every_s=60, daily_usd=0.01)
 DEPLOYMENT = "google/gemini-3.8-flash"
@@ -14,16 +21,16 @@ DEPLOYMENT = "google/gemini-3.8-flash"
     ("quiet_s", "looked_at"), [(None, True), (0, False), (59.9, False), (60, True), (3600, True)]
 )
 def test_only_a_quiet_provider_is_looked_at(quiet_s, looked_at):
-    found = list(due([Seen("google", quiet_s)], SETTINGS))
+    found = list(due([ProviderView("google", quiet_s)], SETTINGS))
     assert found == ([Due("google", Look.FREE)] if looked_at else [])
 
 
 def test_an_open_circuit_is_left_in_peace_until_it_lets_a_probe_through():
-    assert list(due([Seen("google", None, shut=(DEPLOYMENT,))], SETTINGS)) == []
+    assert list(due([ProviderView("google", None, shut=(DEPLOYMENT,))], SETTINGS)) == []
 
 
 def test_a_half_open_circuit_is_probed_at_once_whoever_was_heard_of():
-    seen = Seen("google", 0, shut=(DEPLOYMENT, "google/x"), ready=(DEPLOYMENT, "google/x"))
+    seen = ProviderView("google", 0, shut=(DEPLOYMENT, "google/x"), ready=(DEPLOYMENT, "google/x"))
     assert list(due([seen], SETTINGS)) == [Due("google", Look.PAID, DEPLOYMENT)]
 
 

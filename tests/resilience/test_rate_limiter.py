@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.resilience.rate_limiter import WINDOW_S, RateLimits
+from orchestrator.resilience.rate_limiter import WINDOW_S, RateLimiter
 
 
 class Seconds:
@@ -19,7 +19,7 @@ class Seconds:
 
 @pytest.fixture
 def limits(clock):
-    return RateLimits(clock=clock)
+    return RateLimiter(clock=clock)
 
 
 def book(limits, tokens=1, *, requests=3, per_min=1000, provider="openrouter"):
@@ -114,7 +114,7 @@ steps = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 1500)), max_size=6
 @given(steps, st.integers(1, 5))
 def test_no_sixty_seconds_ever_see_more_than_the_limits(waits_and_tokens, requests):
     clock = Seconds()
-    limits = RateLimits(clock=clock)  # type: ignore[arg-type]
+    limits = RateLimiter(clock=clock)  # type: ignore[arg-type]
     taken: list[tuple[float, int]] = []
     for wait_s, tokens in waits_and_tokens:
         clock.at_s += wait_s
@@ -129,7 +129,7 @@ def test_no_sixty_seconds_ever_see_more_than_the_limits(waits_and_tokens, reques
 @given(steps, st.integers(1, 5))
 def test_after_the_wait_it_said_a_request_is_taken_and_not_a_moment_before(waits_and_tokens, requests):
     clock = Seconds()
-    limits = RateLimits(clock=clock)  # type: ignore[arg-type]
+    limits = RateLimiter(clock=clock)  # type: ignore[arg-type]
     for wait_s, tokens in waits_and_tokens:
         clock.at_s += wait_s
         needed_s = take(limits, tokens, requests=requests)
@@ -188,7 +188,7 @@ def test_what_ends_after_its_minute_changes_nothing(limits, clock):
 )
 def test_with_waiting_and_cancelling_no_sixty_seconds_see_more_than_the_limits(asked, requests):
     clock = Seconds()
-    limits = RateLimits(clock=clock)  # type: ignore[arg-type]
+    limits = RateLimiter(clock=clock)  # type: ignore[arg-type]
     kept = []
     for wait_s, tokens, stays in asked:
         clock.at_s += wait_s

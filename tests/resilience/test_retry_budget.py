@@ -2,10 +2,10 @@
 
 import random
 
-from orchestrator.resilience.retry_budget import CAPACITY, COST, RetryQuota
+from orchestrator.resilience.retry_budget import CAPACITY, COST, RetryBudget
 
 
-def draws(quota: RetryQuota, provider: str = "openrouter") -> int:
+def draws(quota: RetryBudget, provider: str = "openrouter") -> int:
     """Draw until nothing is left; return how often it went."""
     times = 0
     while quota.draw(provider):
@@ -14,17 +14,17 @@ def draws(quota: RetryQuota, provider: str = "openrouter") -> int:
 
 
 def test_an_outage_gets_a_bounded_number_of_second_attempts():
-    assert draws(RetryQuota()) == CAPACITY // COST == 100
+    assert draws(RetryBudget()) == CAPACITY // COST == 100
 
 
 def test_each_provider_has_a_quota_of_its_own():
-    quota = RetryQuota()
+    quota = RetryBudget()
     draws(quota)
     assert draws(quota, "google") == 100
 
 
 def test_a_second_attempt_that_succeeds_costs_nothing_in_the_end():
-    quota = RetryQuota()
+    quota = RetryBudget()
     for _ in range(1000):
         assert quota.draw("openrouter")
         quota.give_back("openrouter", drew=True)
@@ -32,7 +32,7 @@ def test_a_second_attempt_that_succeeds_costs_nothing_in_the_end():
 
 
 def test_after_an_outage_successes_fill_it_again_and_no_higher_than_full():
-    quota = RetryQuota()
+    quota = RetryBudget()
     draws(quota)
     for _ in range(COST):
         assert quota.give_back("openrouter", drew=False) is None
@@ -44,7 +44,7 @@ def test_after_an_outage_successes_fill_it_again_and_no_higher_than_full():
 
 def test_at_30_percent_faulty_attempts_a_request_makes_at_most_1_45_attempts():
     """Twenty thousand requests with up to three attempts each on one provider."""
-    chance, quota, sent = random.Random(4), RetryQuota(), 0  # noqa: S311 -- no secret
+    chance, quota, sent = random.Random(4), RetryBudget(), 0  # noqa: S311 -- no secret
     for _ in range(20_000):
         for number in range(3):
             drew = number > 0

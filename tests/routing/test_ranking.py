@@ -14,7 +14,7 @@ from orchestrator.core.money import NanoUsd, nano_usd
 from orchestrator.core.request import ChatRequest
 from orchestrator.routing.capabilities import needs_of
 from orchestrator.routing.estimate import measure
-from orchestrator.routing.ranking import OnLimit, Order, Rules, Vitals, Weights, rank
+from orchestrator.routing.ranking import DeploymentHealth, OnLimit, RankingContext, RouteOrder, Weights, rank
 
 TODAY = date(2026, 11, 23)
 CONFIG = load_config(
@@ -42,7 +42,7 @@ def plan_of(
     """Rank as the client does; `rules` and `settings` replace fields of the rules and of the use case."""
     request = ChatRequest.of(prompt, **{"use_case": "customer_service", **wanted})
     use_case = CONFIG.settings.use_cases[request.use_case].model_copy(update=settings or {})
-    given_rules = Rules(
+    given_rules = RankingContext(
         use_case_name=request.use_case,
         use_case=use_case,
         routing=CONFIG.settings.routing.model_copy(update={"max_candidates": len(DEPLOYMENTS)}),
@@ -83,7 +83,7 @@ def test_the_route_of_a_use_case_is_its_order_and_every_place_says_why(use_case)
 @pytest.mark.parametrize("use_case", USE_CASES)
 def test_the_emergency_model_is_last_whatever_its_score(use_case):
     """It is free and fast, so its score is high, and its answers are poor."""
-    for order in Order:
+    for order in RouteOrder:
         assert order_of(plan_of(use_case=use_case, settings={"order": order}))[-1] == LOCAL
 
 
@@ -111,7 +111,7 @@ def test_with_order_score_the_best_score_is_first():
 
 
 def test_a_model_below_the_quality_floor_is_asked_only_after_all_above_it():
-    for order in Order:
+    for order in RouteOrder:
         plan = plan_of(settings={"quality_floor": 0.77, "order": order})
         enough = [one.parts["quality"] >= 0.77 for one in plan.candidates]
         assert enough == sorted(enough, reverse=True)
@@ -211,7 +211,9 @@ def test_the_scale_of_cost_is_logarithmic_from_a_hundredth_of_a_cent_to_ten_cent
 
 @pytest.mark.parametrize(("latency_s", "score"), [(0, 1), (10, 0.5), (30, 0.25)])
 def test_the_scale_of_speed_is_one_half_at_ten_seconds(latency_s, score):
-    assert part("speed", plan_of(vitals={LUNA: Vitals(latency_s=latency_s)})) == pytest.approx(score)
+    assert part("speed", plan_of(vitals={LUNA: DeploymentHealth(latency_s=latency_s)})) == pytest.approx(
+        score
+    )
 
 
 def test_quality_is_that_of_the_use_case():
@@ -271,7 +273,7 @@ def test_a_prompt_longer_than_a_context_leaves_that_model_out():
 
 
 def test_an_open_circuit_leaves_its_deployment_out():
-    plan = plan_of(vitals={SOL: Vitals(circuit_open=True)})
+    plan = plan_of(vitals={SOL: DeploymentHealth(circuit_open=True)})
     assert reasons_of(plan) == {SOL: "circuit open after repeated failures"}
 
 
@@ -280,7 +282,7 @@ def test_an_open_circuit_leaves_its_deployment_out():
 )
 def test_only_what_is_95_percent_available_is_asked(availability, left_out):
     """E08, D8: with too few samples (None) a deployment counts as available."""
-    plan = plan_of(vitals={SOL: Vitals(availability=availability)})
+    plan = plan_of(vitals={SOL: DeploymentHealth(availability=availability)})
     assert (SOL in reasons_of(plan)) is left_out
     assert (SOL in order_of(plan)) is not left_out
 
@@ -405,6 +407,6 @@ def test_no_candidate_can_cost_more_than_the_tightest_limit_of_a_request(
 
 
 def test_nobody_left_is_an_empty_plan_with_a_reason_for_each():
-    plan = plan_of(vitals={name: Vitals(circuit_open=True) for name in NAMES})
+    plan = plan_of(vitals={name: DeploymentHealth(circuit_open=True) for name in NAMES})
     assert plan.candidates == ()
     assert set(reasons_of(plan)) == set(NAMES)

@@ -7,13 +7,19 @@ from hypothesis import strategies as st
 from orchestrator.core.prompt_size import InputBound, PromptSize, Script
 from orchestrator.core.request import ChatRequest
 from orchestrator.routing.estimate import measure
-from orchestrator.routing.token_calibration import BOUND_MARGIN, BOUND_SAMPLES_MIN, SAMPLES_MIN, Seen, fitted
+from orchestrator.routing.token_calibration import (
+    BOUND_MARGIN,
+    BOUND_SAMPLES_MIN,
+    SAMPLES_MIN,
+    TokenRatio,
+    calibrated,
+)
 
 SIZE = PromptSize(input_bound_tokens=2000, input_expected_tokens=400, script=Script.WIDE)
 
 
-def seen(samples: int, *, ratio: float, expected_tokens: int = 100) -> Seen:
-    found = Seen()
+def seen(samples: int, *, ratio: float, expected_tokens: int = 100) -> TokenRatio:
+    found = TokenRatio()
     for _ in range(samples):
         found = found.with_one(expected_tokens=expected_tokens, counted_tokens=round(expected_tokens * ratio))
     return found
@@ -21,34 +27,35 @@ def seen(samples: int, *, ratio: float, expected_tokens: int = 100) -> Seen:
 
 def test_the_expectation_follows_what_was_counted():
     assert (
-        fitted(SIZE, seen(SAMPLES_MIN, ratio=1.5), input_bound=InputBound.BYTES).input_expected_tokens == 600
+        calibrated(SIZE, seen(SAMPLES_MIN, ratio=1.5), input_bound=InputBound.BYTES).input_expected_tokens
+        == 600
     )
 
 
-@pytest.mark.parametrize("given_seen", [None, Seen(), seen(SAMPLES_MIN - 1, ratio=3)])
+@pytest.mark.parametrize("given_seen", [None, TokenRatio(), seen(SAMPLES_MIN - 1, ratio=3)])
 def test_too_little_seen_changes_nothing(given_seen):
-    assert fitted(SIZE, given_seen, input_bound=InputBound.CALIBRATED) == SIZE
+    assert calibrated(SIZE, given_seen, input_bound=InputBound.CALIBRATED) == SIZE
 
 
 def test_the_bound_is_the_bytes_unless_asked_otherwise():
-    assert fitted(SIZE, seen(1000, ratio=0.5), input_bound=InputBound.BYTES).input_bound_tokens == 2000
+    assert calibrated(SIZE, seen(1000, ratio=0.5), input_bound=InputBound.BYTES).input_bound_tokens == 2000
 
 
 def test_a_calibrated_bound_is_the_highest_ratio_with_a_margin():
     found = seen(BOUND_SAMPLES_MIN - 1, ratio=1.0).with_one(expected_tokens=100, counted_tokens=140)
-    bound = fitted(SIZE, found, input_bound=InputBound.CALIBRATED).input_bound_tokens
+    bound = calibrated(SIZE, found, input_bound=InputBound.CALIBRATED).input_bound_tokens
     assert bound == 400 * 1.4 * BOUND_MARGIN
 
 
 def test_a_calibrated_bound_never_passes_the_bytes():
-    assert fitted(SIZE, seen(1000, ratio=9), input_bound=InputBound.CALIBRATED).input_bound_tokens == 2000
+    assert calibrated(SIZE, seen(1000, ratio=9), input_bound=InputBound.CALIBRATED).input_bound_tokens == 2000
 
 
 def test_few_answers_and_short_prompts_keep_the_bytes_for_a_bound():
-    few = fitted(SIZE, seen(BOUND_SAMPLES_MIN - 1, ratio=1), input_bound=InputBound.CALIBRATED)
+    few = calibrated(SIZE, seen(BOUND_SAMPLES_MIN - 1, ratio=1), input_bound=InputBound.CALIBRATED)
     assert few.input_bound_tokens == 2000
     short = PromptSize(300, 20)
-    assert fitted(short, seen(1000, ratio=1), input_bound=InputBound.CALIBRATED).input_bound_tokens == 300
+    assert calibrated(short, seen(1000, ratio=1), input_bound=InputBound.CALIBRATED).input_bound_tokens == 300
 
 
 def test_a_short_prompt_says_nothing_about_the_highest_ratio():
@@ -62,12 +69,12 @@ def test_a_short_prompt_says_nothing_about_the_highest_ratio():
     st.integers(1, 10_000),
 )
 def test_a_fitted_size_is_within_its_bytes(counts, expected, more):
-    found = Seen()
+    found = TokenRatio()
     for expected_tokens, counted_tokens in counts:
         found = found.with_one(expected_tokens=expected_tokens, counted_tokens=counted_tokens)
     size = PromptSize(expected + more, expected)
     for input_bound in InputBound:
-        one = fitted(size, found, input_bound=input_bound)
+        one = calibrated(size, found, input_bound=input_bound)
         assert 1 <= one.input_expected_tokens <= one.input_bound_tokens <= size.input_bound_tokens
 
 

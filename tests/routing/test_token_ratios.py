@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from orchestrator.core.prompt_size import PromptSize, Script
-from orchestrator.routing.token_ratios import TokenCounts
+from orchestrator.routing.token_ratios import TokenRatios
 
 VIETNAMESE = PromptSize(900, 200, Script.WIDE)
 
@@ -18,28 +18,28 @@ def send(books, operation: str, size: PromptSize | None, *, estimated: bool = Fa
 def test_a_new_process_knows_what_the_last_one_saw(books):
     send(books, "one", VIETNAMESE)
     send(books, "two", VIETNAMESE)
-    found = TokenCounts(books.ledger.token_samples).of(Script.WIDE)["m"]
+    found = TokenRatios(books.ledger.token_samples).of(Script.WIDE)["m"]
     assert (found.samples, found.expected_tokens, found.counted_tokens) == (2, 400, 20)
 
 
 def test_scripts_are_counted_apart(books):
     send(books, "one", VIETNAMESE)
-    assert TokenCounts(books.ledger.token_samples).of(Script.PLAIN) == {}
+    assert TokenRatios(books.ledger.token_samples).of(Script.PLAIN) == {}
 
 
 def test_a_guess_of_ours_teaches_nothing(books):
     """Nor does a send whose prompt nobody measured."""
     send(books, "one", VIETNAMESE, estimated=True)
     send(books, "two", None)
-    assert TokenCounts(books.ledger.token_samples).of(Script.WIDE) == {}
+    assert TokenRatios(books.ledger.token_samples).of(Script.WIDE) == {}
 
 
 def test_what_is_learnt_counts_at_once(books):
-    counts = TokenCounts(books.ledger.token_samples)
+    counts = TokenRatios(books.ledger.token_samples)
     counts.learn("m", Script.WIDE, expected_tokens=100, counted_tokens=150)
     assert counts.of(Script.WIDE)["m"].counted_tokens == 150
 
 
 def test_without_a_ledger_there_is_nothing_to_know_and_no_file_is_made(books):
-    assert TokenCounts(books.ledger.token_samples).of(Script.WIDE) == {}
+    assert TokenRatios(books.ledger.token_samples).of(Script.WIDE) == {}
     assert not books.path.exists()

@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[2]
 TESTED_BY = {
     "orchestrator/cache/single_flight.py": "tests/cache/test_response_cache.py",
     "orchestrator/cli/bill_table.py": "tests/cli/test_practice.py",
-    "orchestrator/core/formatting.py": "tests/cli/test_told.py",
+    "orchestrator/core/formatting.py": "tests/cli/test_output.py",
     "orchestrator/core/plan.py": "tests/routing/test_ranking.py",
     "orchestrator/core/prompt_size.py": "tests/routing/test_estimate.py",
     "orchestrator/core/provider_answer.py": "tests/providers/litellm/test_responses.py",

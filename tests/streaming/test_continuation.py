@@ -7,7 +7,7 @@ import pytest
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.request import ChatRequest
 from orchestrator.routing.estimate import measure
-from orchestrator.streaming.continuation import anchor_of, fitted, going_on
+from orchestrator.streaming.continuation import anchor_of, continuation_request, fit_to_continuation
 
 TODAY = date(2026, 11, 23)
 LONG = " ".join(f"word{number}" for number in range(200))
@@ -35,7 +35,7 @@ def test_the_anchor_of_a_text_without_spaces_is_short():
 )
 def test_the_conversation_ends_in_the_users_own_language(prompt, delivered, words):
     """And in a user's turn: a model that refuses a prefilled turn of its own takes it too."""
-    asked = going_on(ChatRequest.of(prompt, use_case="x"), delivered)
+    asked = continuation_request(ChatRequest.of(prompt, use_case="x"), delivered)
     assert asked.messages[:-2] == ({"role": "user", "content": prompt},)
     assert asked.messages[-2] == {"role": "assistant", "content": delivered}
     assert asked.messages[-1]["role"] == "user"
@@ -56,8 +56,8 @@ def candidate_of(practised):
 
 def test_the_bound_grows_with_what_is_asked(candidate_of):
     request, candidate, deployment = candidate_of("openrouter/gpt-6.1-sol")
-    longer = going_on(request, LONG)
-    found = fitted(candidate, longer, deployment=deployment, today=TODAY, ceiling_nusd=None)
+    longer = continuation_request(request, LONG)
+    found = fit_to_continuation(candidate, longer, deployment=deployment, today=TODAY, ceiling_nusd=None)
     assert found.input_bound_tokens == measure(longer).input_bound_tokens > candidate.input_bound_tokens
     assert found.bound_nusd == deployment.price.on(TODAY).bound_of(
         input_tokens=found.input_bound_tokens, output_tokens=candidate.max_tokens
@@ -67,19 +67,25 @@ def test_the_bound_grows_with_what_is_asked(candidate_of):
 
 def test_the_output_is_lowered_to_what_is_left_and_then_refused(candidate_of):
     request, candidate, deployment = candidate_of("openrouter/gpt-6.1-sol")
-    longer = going_on(request, LONG)
-    less = fitted(
+    longer = continuation_request(request, LONG)
+    less = fit_to_continuation(
         candidate, longer, deployment=deployment, today=TODAY, ceiling_nusd=NanoUsd(candidate.bound_nusd)
     )
     assert less.max_tokens < candidate.max_tokens
     assert less.bound_nusd <= candidate.bound_nusd
-    nothing = fitted(candidate, longer, deployment=deployment, today=TODAY, ceiling_nusd=NanoUsd(0))
+    nothing = fit_to_continuation(
+        candidate, longer, deployment=deployment, today=TODAY, ceiling_nusd=NanoUsd(0)
+    )
     assert "cost more than is left" in nothing
 
 
 def test_a_context_that_does_not_hold_it_is_left_out(candidate_of):
     request, candidate, deployment = candidate_of("local/smollm2-135m-instruct")
-    found = fitted(
-        candidate, going_on(request, LONG * 10), deployment=deployment, today=TODAY, ceiling_nusd=None
+    found = fit_to_continuation(
+        candidate,
+        continuation_request(request, LONG * 10),
+        deployment=deployment,
+        today=TODAY,
+        ceiling_nusd=None,
     )
     assert "its context holds 4,096" in found

@@ -5,32 +5,32 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.streaming.word_buffer import WholeWords
+from orchestrator.streaming.word_buffer import WordBuffer
 
 
 def test_a_word_comes_when_the_next_one_begins():
-    words = WholeWords()
+    words = WordBuffer()
     assert [words.feed(piece) for piece in ("Xin", " ch", "ào", " anh", ".")] == ["", "Xin", "", " chào", ""]
     assert words.ended
     assert words.flush() == " anh."
 
 
 def test_a_script_without_spaces_is_not_waited_for():
-    words = WholeWords()
+    words = WordBuffer()
     given_out = words.feed("你" * 60)
     assert len(given_out) == 59
     assert not words.ended
 
 
 def test_an_accent_stays_with_its_letter():
-    words = WholeWords()
+    words = WordBuffer()
     text = "x" * 60 + "e"
     assert words.feed(text) + words.feed("\u0301") + words.flush() == text + "\u0301"
 
 
 @given(st.lists(st.text(alphabet="aă \n\u0301你", max_size=60), max_size=20))
 def test_nothing_is_lost_and_no_word_is_cut(pieces):
-    words = WholeWords()
+    words = WordBuffer()
     whole = "".join(pieces)
     text = ""
     for piece in pieces:

@@ -15,7 +15,7 @@ import pytest
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings, Operation
+from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings, RequestRecord
 from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.verify import Verification, verify
 
@@ -27,10 +27,10 @@ import sys
 sys.path.insert(0, {root!r})
 from orchestrator.core.clock import SystemClock
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import Claim, Ledger, LedgerSettings
+from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings
 ledger = Ledger(LedgerSettings(path={path!r}), limits=Limits(BudgetSettings()), clock=SystemClock())
 for number in range({count}):
-    ledger.hold(Claim(f"orphan-{{number}}", 1, "p/m", "p", "m", {scopes!r}, 1000, "book"))
+    ledger.hold(HoldRequest(f"orphan-{{number}}", 1, "p/m", "p", "m", {scopes!r}, 1000, "book"))
 print("held", flush=True)
 sys.stdin.readline()
 """
@@ -45,7 +45,7 @@ class Books:
         self.reader = LedgerReader(path)
 
     def claim(self, operation="op", number=1, *, bound=1000, scopes=SCOPES):
-        return Claim(operation, number, "p/m", "p", "m", scopes, NanoUsd(bound), "book")
+        return HoldRequest(operation, number, "p/m", "p", "m", scopes, NanoUsd(bound), "book")
 
     def send(
         self,
@@ -71,7 +71,7 @@ class Books:
     def close(self, operation="op", cost=300, *, attempts=1):
         """Write the row of a finished request."""
         self.ledger.close_operation(
-            Operation(
+            RequestRecord(
                 operation, self.clock.now(), "acme", "bulk", "42", ("trial",), Outcome.SUCCEEDED, None,
                 CacheState.MISS, None, "p/m", "p", "m", attempts, Usage(10, 5), NanoUsd(cost), 0.1,
             )

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class CheckedClaim:
     """One expectation, and whether what happened met it."""
 
     text: str
@@ -18,7 +18,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoryEntry:
     """A heading with lines under it."""
 
     heading: str
@@ -43,8 +43,8 @@ class Act:
 
     title: str
     intro: str
-    parts: tuple[Entry | Grid, ...]
-    claims: tuple[Claim, ...]
+    parts: tuple[StoryEntry | Grid, ...]
+    claims: tuple[CheckedClaim, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the claims were computed from."""
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.cli.story.act import Act, Claim, Entry, Grid
-from orchestrator.cli.story.stage import Stage
+from orchestrator.cli.story.act import Act, CheckedClaim, Grid, StoryEntry
+from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.formatting import money, seconds
 from orchestrator.core.money import format_usd
 from orchestrator.core.plan import Plan
@@ -22,7 +22,7 @@ _CATEGORIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class StoryQuestion:
     """A request as a CRM would send it."""
 
     use_case: str
@@ -60,11 +60,11 @@ _SALES = "Summarise in one sentence: sales went up from 12 in August to 30 in Oc
 _BROKEN = "Hàng bị vỡ, tôi muốn hoàn tiền ngay!"
 
 CASES = (
-    Case("customer_service", "vi", "Cửa hàng đóng cửa lúc mấy giờ?", _OPENING_HOURS),
-    Case("customer_service", "en", "My order DH1001 is late.", (_user(_LATE),)),
-    Case("content_generation", "en", _ADVERT, (_user(_ADVERT),)),
-    Case("data_analysis", "en", _SALES, (_user(_SALES),)),
-    Case(
+    StoryQuestion("customer_service", "vi", "Cửa hàng đóng cửa lúc mấy giờ?", _OPENING_HOURS),
+    StoryQuestion("customer_service", "en", "My order DH1001 is late.", (_user(_LATE),)),
+    StoryQuestion("content_generation", "en", _ADVERT, (_user(_ADVERT),)),
+    StoryQuestion("data_analysis", "en", _SALES, (_user(_SALES),)),
+    StoryQuestion(
         "cost_sensitive", "vi", f"Phân loại: {_BROKEN}",
         (_user(f'Phân loại tin nhắn của khách hàng: "{_BROKEN}"'),), 48, _CATEGORIES,
     ),
@@ -73,12 +73,12 @@ CASES = (
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    case: Case
+    case: StoryQuestion
     plan: Plan
     reply: ChatReply
 
 
-def play(stage: Stage) -> Act:
+def play(stage: DemoStage) -> Act:
     """Plan each request, then send it."""
     before = stage.billed_nusd()
     cases = CASES[::2] if stage.fast else CASES
@@ -92,12 +92,14 @@ def play(stage: Stage) -> Act:
         intro="Planned before anything is sent: who is asked, who stands in, what it costs.",
         parts=(_planned(done), *(_entry(one) for one in done)),
         claims=(
-            Claim(
+            CheckedClaim(
                 f"{firsts} of {len(done)} were answered by the first choice of their plan",
                 firsts == len(done),
             ),
-            Claim("none cost more than was held for it beforehand", within),
-            Claim(f"together {format_usd(cost)}, which is what the providers' own bill says", cost == billed),
+            CheckedClaim("none cost more than was held for it beforehand", within),
+            CheckedClaim(
+                f"together {format_usd(cost)}, which is what the providers' own bill says", cost == billed
+            ),
         ),
         facts={
             "replies": [plain_reply(one.reply) for one in done],
@@ -107,7 +109,7 @@ def play(stage: Stage) -> Act:
     )
 
 
-def _ask(stage: Stage, case: Case) -> _Asked:
+def _ask(stage: DemoStage, case: StoryQuestion) -> _Asked:
     request = case.request()
     return _Asked(case, stage.orchestrator.explain(request), stage.orchestrator.complete(request))
 
@@ -130,14 +132,14 @@ def _planned(done: Sequence[_Asked]) -> Grid:
     return Grid(columns, tuple(seen.values()), numbers=columns[2:])
 
 
-def _entry(one: _Asked) -> Entry:
+def _entry(one: _Asked) -> StoryEntry:
     first, reply = one.plan.candidates[0], one.reply
     how = (
         reply.deployment,
         f"expected {format_usd(first.expected_nusd)}",
         f"cost {format_usd(reply.cost_nusd)}",
     )
-    return Entry(
+    return StoryEntry(
         heading=f"{one.case.language}  {one.case.asked}",
         said=reply.text,
         lines=(" · ".join((*how, seconds(reply.latency_s))),),

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestrator.cli.report import headlines, month_of, plain_report
-from orchestrator.cli.story.act import Act, Claim, Entry, Grid
-from orchestrator.cli.story.stage import Stage
+from orchestrator.cli.story.act import Act, CheckedClaim, Grid, StoryEntry
+from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.money import format_usd
 from orchestrator.core.reply import CostSource
@@ -32,7 +32,7 @@ class _Account:
     """Answers that were delivered in part, or to nobody."""
 
 
-def play(stage: Stage) -> Act:
+def play(stage: DemoStage) -> Act:
     """Close the books."""
     stage.providers.wait_idle()
     report, standing = month_of(stage.config, month=None, tenant=None)
@@ -43,17 +43,19 @@ def play(stage: Stage) -> Act:
         title="The books",
         intro=f"{report.month} so far, as 'orchestrator report' prints it, and checked against the providers.",
         parts=(
-            Entry("", tuple(headlines(report))),
+            StoryEntry("", tuple(headlines(report))),
             _models(report.models),
             _both_books(accounts),
-            Entry("", tuple(_told(one) for one in unsure)),
+            StoryEntry("", tuple(_told(one) for one in unsure)),
         ),
         claims=(
-            Claim(
+            CheckedClaim(
                 f"every whole answer: ledger {format_usd(known)} = providers' bill {format_usd(billed)}, to the nano-dollar",
                 all(one.booked == one.billed for one in accounts),
             ),
-            Claim("nothing is left held: every send is settled", all(one.held == 0 for one in standing)),
+            CheckedClaim(
+                "nothing is left held: every send is settled", all(one.held == 0 for one in standing)
+            ),
         ),
         facts={"report": plain_report(report, standing), "accounts": [_plain(one) for one in accounts]},
     )

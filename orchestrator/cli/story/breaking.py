@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from orchestrator.cli.story.act import Act, Claim, Entry
-from orchestrator.cli.story.stage import Stage
+from orchestrator.cli.story.act import Act, CheckedClaim, StoryEntry
+from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.errors import StreamInterruptedError
 from orchestrator.core.formatting import money, seconds
 from orchestrator.core.money import format_usd
@@ -28,7 +28,7 @@ class _Read:
         return () if self.reply is None else self.reply.attempts
 
 
-def play(stage: Stage) -> Act:
+def play(stage: DemoStage) -> Act:
     """Cut one stream twice, then ask again without a fault."""
     billed_before = stage.billed_nusd()
     booked_before = _booked(stage)
@@ -44,11 +44,11 @@ def play(stage: Stage) -> Act:
         claims=(
             _one_text(broken),
             _honest(broken),
-            Claim(
+            CheckedClaim(
                 "asked again, the answer came whole at once",
                 again.reply is not None and again.text == again.reply.text and len(again.attempts) == 1,
             ),
-            Claim(
+            CheckedClaim(
                 f"all attempts are in the ledger at {format_usd(booked)} (the providers billed {format_usd(billed)})",
                 booked >= billed and booked == sum(one.cost_nusd for one in broken.attempts),
             ),
@@ -64,7 +64,7 @@ def play(stage: Stage) -> Act:
     )
 
 
-def _read(stage: Stage) -> _Read:
+def _read(stage: DemoStage) -> _Read:
     text = ""
     stream = stage.orchestrator.stream(
         _PROMPT, tenant="nextflow", max_tokens=64, temperature=0.0, cache=CacheUse.OFF
@@ -77,37 +77,37 @@ def _read(stage: Stage) -> _Read:
     return _Read(text, None, stream.reply)
 
 
-def _entry(heading: str, read: _Read) -> Entry:
+def _entry(heading: str, read: _Read) -> StoryEntry:
     if read.error is not None:
-        return Entry(heading, (f"{type(read.error).__name__}: {read.error}",), said=f"{read.text} …")
+        return StoryEntry(heading, (f"{type(read.error).__name__}: {read.error}",), said=f"{read.text} …")
     reply = read.reply
     lines: tuple[str, ...] = ()
     if reply is not None:
         lines = (f"{reply.deployment} · {format_usd(reply.cost_nusd)} · {seconds(reply.latency_s)}",)
         lines += (reply.degraded,) if reply.degraded else ()
-    return Entry(heading, lines, said=read.text)
+    return StoryEntry(heading, lines, said=read.text)
 
 
-def _one_text(broken: _Read) -> Claim:
+def _one_text(broken: _Read) -> CheckedClaim:
     failed = [one for one in broken.attempts if one.outcome is not Outcome.SUCCEEDED]
     whole = broken.reply is not None and broken.reply.text == broken.text != ""
-    return Claim(
+    return CheckedClaim(
         f"{len(failed)} attempts broke off, the next one finished the answer: the reader saw one text and no error",
         whole and len(failed) > 1,
     )
 
 
-def _honest(broken: _Read) -> Claim:
+def _honest(broken: _Read) -> CheckedClaim:
     reply = broken.reply
     named = {one.deployment for one in broken.attempts if one.first_token_s is not None}
     told = "" if reply is None else reply.degraded or ""
-    return Claim(
+    return CheckedClaim(
         "the reply says who broke off and who went on",
         "broke off after" in told and len(named) > 1 and all(name in told for name in named),
     )
 
 
-def _booked(stage: Stage) -> int:
+def _booked(stage: DemoStage) -> int:
     return sum(
         one.spent for one in stage.orchestrator.standings() if one.scope == "all" and one.window == "day"
     )

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from orchestrator.cli.story.act import Act, Claim, Grid
-from orchestrator.cli.story.stage import SMALL_TENANT, Stage
+from orchestrator.cli.story.act import Act, CheckedClaim, Grid
+from orchestrator.cli.story.stage import SMALL_TENANT, DemoStage
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.money import ZERO_NUSD, format_usd
 from orchestrator.core.reply import ChatReply
 from orchestrator.ledger.budgets import Window
-from orchestrator.ledger.ledger import Standing
+from orchestrator.ledger.ledger import BudgetStatus
 
 _CALLS = 12
 _MODEL = "gpt-6.1-sol"
@@ -43,7 +43,7 @@ class _Rush:
     limit_nusd: int
 
 
-def play(stage: Stage) -> Act:
+def play(stage: DemoStage) -> Act:
     """Send more calls at once than the tenant's day allows."""
     rush = _rush(stage)
     numbers = ("answered", "refused", "spent", "highest spent + held", "limit")
@@ -58,7 +58,7 @@ def play(stage: Stage) -> Act:
     )
 
 
-def _rush(stage: Stage) -> _Rush:
+def _rush(stage: DemoStage) -> _Rush:
     billed, upstream = stage.billed_nusd(), stage.upstream_count()
     with _watched(stage) as watch:
         results = asyncio.run(_send_all(stage))
@@ -75,25 +75,25 @@ def _rush(stage: Stage) -> _Rush:
     )
 
 
-def _claims(rush: _Rush) -> tuple[Claim, ...]:
+def _claims(rush: _Rush) -> tuple[CheckedClaim, ...]:
     whole = rush.answered + rush.refused == _CALLS
     billed = format_usd(rush.billed_nusd)
     return (
-        Claim(
+        CheckedClaim(
             f"spent + held never passed the limit, in {rush.looks:,} looks while it ran",
             0 < rush.highest_nusd <= rush.limit_nusd,
         ),
-        Claim(
+        CheckedClaim(
             f"{rush.answered} were answered, {rush.refused} refused, and the refused ones sent nothing",
             whole and rush.refused > 0 and rush.upstream == rush.answered > 0,
         ),
-        Claim(
+        CheckedClaim(
             f"the providers billed {billed}, the ledger says the same", rush.billed_nusd == rush.spent_nusd
         ),
     )
 
 
-async def _send_all(stage: Stage) -> list[ChatReply | BudgetExceededError]:
+async def _send_all(stage: DemoStage) -> list[ChatReply | BudgetExceededError]:
     async def send(number: int) -> ChatReply | BudgetExceededError:
         try:
             return await stage.orchestrator.acomplete(
@@ -109,7 +109,7 @@ async def _send_all(stage: Stage) -> list[ChatReply | BudgetExceededError]:
 
 
 @contextmanager
-def _watched(stage: Stage) -> Iterator[_Watch]:
+def _watched(stage: DemoStage) -> Iterator[_Watch]:
     """Look at the tenant's standing all the time, from another thread."""
     watch, stop = _Watch(), threading.Event()
 
@@ -128,11 +128,11 @@ def _watched(stage: Stage) -> Iterator[_Watch]:
         thread.join()
 
 
-def _standing(stage: Stage) -> Standing:
+def _standing(stage: DemoStage) -> BudgetStatus:
     scope = f"tenant:{SMALL_TENANT}"
     found = [one for one in stage.orchestrator.standings() if one.scope == scope and one.window is Window.DAY]
     if found:
         return found[0]
     day = next((one for one in stage.orchestrator.standings() if one.window is Window.DAY), None)
     resets_at = day.resets_at if day is not None else stage.clock.now()
-    return Standing(scope, Window.DAY, "", None, ZERO_NUSD, ZERO_NUSD, resets_at)
+    return BudgetStatus(scope, Window.DAY, "", None, ZERO_NUSD, ZERO_NUSD, resets_at)

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from orchestrator.cli.story.act import Act, Claim, Entry, Grid
-from orchestrator.cli.story.stage import Stage
+from orchestrator.cli.story.act import Act, CheckedClaim, Grid, StoryEntry
+from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.errors import AllProvidersFailedError
 from orchestrator.core.formatting import seconds
 from orchestrator.core.money import format_usd
@@ -17,7 +17,7 @@ _PROMPT = "A customer asks for the refund rules. Answer in one sentence."
 _CUSTOMERS = 3
 
 
-def play_one_down(stage: Stage) -> Act:
+def play_one_down(stage: DemoStage) -> Act:
     """Let OpenRouter fail, then Google too."""
     faults = stage.providers.faults
     faults.add("openrouter:status=503")
@@ -32,24 +32,24 @@ def play_one_down(stage: Stage) -> Act:
         intro="The next one is asked at once, then after 100, 200, 400, 800 ms; the reply says so.",
         parts=tuple(part for heading, reply in replies for part in _attempts(heading, reply)),
         claims=(
-            Claim(
+            CheckedClaim(
                 f"OpenRouter down: answered by {first.provider}",
                 first.provider not in {"openrouter", "local"},
             ),
-            Claim(
+            CheckedClaim(
                 f"Google down as well: answered by {second.provider}",
                 second.provider not in {"openrouter", "google", "local"},
             ),
-            Claim(
+            CheckedClaim(
                 "both replies say that they are degraded, and why", bool(first.degraded and second.degraded)
             ),
-            Claim("the refused attempts cost nothing", free),
+            CheckedClaim("the refused attempts cost nothing", free),
         ),
         facts={"replies": [plain_reply(reply) for _, reply in replies]},
     )
 
 
-def play_all_down(stage: Stage) -> Act:
+def play_all_down(stage: DemoStage) -> Act:
     """Let every provider fail: the model on this machine answers."""
     stage.providers.faults.add("*:status=503")
     results = asyncio.run(_customers(stage))
@@ -63,20 +63,20 @@ def play_all_down(stage: Stage) -> Act:
         title="Everything is down: business goes on with the model on this machine",
         intro=f"All three providers answer 503. {_CUSTOMERS} customers ask at once, then one more.",
         parts=(
-            Entry(f"{_CUSTOMERS} customers at once", tuple(_line(reply) for reply in replies[:-1])),
-            Entry(
+            StoryEntry(f"{_CUSTOMERS} customers at once", tuple(_line(reply) for reply in replies[:-1])),
+            StoryEntry(
                 "one more",
                 (_line(replies[-1]),) if replies else (),
                 said=replies[-1].text if replies else None,
             ),
         ),
         claims=(
-            Claim(
+            CheckedClaim(
                 f"{len(replies)} of {_CUSTOMERS + 1} were answered, by the local model, for $0",
                 len(replies) == _CUSTOMERS + 1
                 and all(one.provider == "local" and one.cost_nusd == 0 for one in replies),
             ),
-            Claim(
+            CheckedClaim(
                 "each says: answered by the emergency model",
                 all("emergency" in (reply.degraded or "") for reply in replies),
             ),
@@ -86,10 +86,10 @@ def play_all_down(stage: Stage) -> Act:
     )
 
 
-def _left_alone(opened: set[str], replies: Sequence[ChatReply]) -> Claim:
+def _left_alone(opened: set[str], replies: Sequence[ChatReply]) -> CheckedClaim:
     """Claim that a deployment which failed too often is not asked by the next request."""
     asked = {one.deployment for one in replies[-1].attempts} if replies else set()
-    return Claim(
+    return CheckedClaim(
         f"circuits opened, of deployments or their providers: the next request left {len(opened)} deployments alone",
         bool(opened) and not opened & asked,
     )
@@ -101,19 +101,21 @@ def _nobody(results: Sequence[ChatReply | AllProvidersFailedError]) -> Act:
     return Act(
         title="Everything is down, and no local model is installed",
         intro="With the extra 'local' the model on this machine would answer; without it nobody can.",
-        parts=(Entry("what the caller gets", (f"{type(errors[0]).__name__}: {said}",) if errors else ()),),
-        claims=(Claim("every request ends in one clear error", len(errors) == len(results)),),
+        parts=(
+            StoryEntry("what the caller gets", (f"{type(errors[0]).__name__}: {said}",) if errors else ()),
+        ),
+        claims=(CheckedClaim("every request ends in one clear error", len(errors) == len(results)),),
         facts={"errors": [type(one).__name__ for one in errors]},
     )
 
 
-def _ask(stage: Stage) -> ChatReply:
+def _ask(stage: DemoStage) -> ChatReply:
     return stage.orchestrator.complete(
         _PROMPT, tenant="nextflow", max_tokens=32, temperature=0.0, cache=CacheUse.OFF
     )
 
 
-async def _customers(stage: Stage, count: int = _CUSTOMERS) -> list[ChatReply | AllProvidersFailedError]:
+async def _customers(stage: DemoStage, count: int = _CUSTOMERS) -> list[ChatReply | AllProvidersFailedError]:
     async def ask(number: int) -> ChatReply | AllProvidersFailedError:
         try:
             return await stage.orchestrator.acomplete(
@@ -132,7 +134,7 @@ def _failed(reply: ChatReply) -> list[Attempt]:
     return [one for one in reply.attempts if one.outcome is not Outcome.SUCCEEDED]
 
 
-def _attempts(heading: str, reply: ChatReply) -> tuple[Entry | Grid, ...]:
+def _attempts(heading: str, reply: ChatReply) -> tuple[StoryEntry | Grid, ...]:
     rows = tuple(
         (
             str(one.number),
@@ -149,9 +151,9 @@ def _attempts(heading: str, reply: ChatReply) -> tuple[Entry | Grid, ...]:
         f"degraded: {reply.degraded}",
     )
     return (
-        Entry(heading),
+        StoryEntry(heading),
         Grid(("#", "deployment", "outcome", "time", "cost"), rows, numbers=("#", "time", "cost")),
-        Entry("", lines),
+        StoryEntry("", lines),
     )
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from orchestrator.cli.story.act import Act, Claim, Entry
-from orchestrator.cli.story.stage import Stage
+from orchestrator.cli.story.act import Act, CheckedClaim, StoryEntry
+from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.formatting import money, seconds
 from orchestrator.core.money import format_usd
 from orchestrator.core.reply import CacheState, ChatReply
@@ -16,7 +16,7 @@ _HIT_MAX_S = 0.25
 """A cached answer takes a millisecond; this allows for a machine that is busy."""
 
 
-def play(stage: Stage) -> Act:
+def play(stage: DemoStage) -> Act:
     """Ask the same thing twice, then another thing twenty times at once."""
     first, again, repeat_calls = _twice(stage)
     replies, calls = _together(stage)
@@ -30,18 +30,20 @@ def play(stage: Stage) -> Act:
         title="Nothing is paid for twice",
         intro="The cache is exact and knows no other tenant's answers; equal requests share one call.",
         parts=(
-            Entry(
+            StoryEntry(
                 "the same prompt, again",
                 (_timed("first", first), f"{_timed('again', again)}  (cache {again.cached})"),
             ),
-            Entry(
+            StoryEntry(
                 f"{len(replies)} equal prompts at once",
                 (f"{calls} sent to a provider, {joined} shared its answer, {format_usd(paid)} paid in all",),
             ),
         ),
         claims=(
-            Claim(repeat, _is_free_repeat(first, again) and repeat_calls == 0),
-            Claim(f"{len(replies)} equal requests at once made {calls} provider call", calls == 1 and shared),
+            CheckedClaim(repeat, _is_free_repeat(first, again) and repeat_calls == 0),
+            CheckedClaim(
+                f"{len(replies)} equal requests at once made {calls} provider call", calls == 1 and shared
+            ),
         ),
         facts={
             "first_latency_s": first.latency_s,
@@ -59,7 +61,7 @@ def _timed(name: str, reply: ChatReply) -> str:
     return f"{name}  {seconds(reply.latency_s):>8}  {format_usd(reply.cost_nusd)}"
 
 
-def _twice(stage: Stage) -> tuple[ChatReply, ChatReply, int]:
+def _twice(stage: DemoStage) -> tuple[ChatReply, ChatReply, int]:
     request = ChatRequest.of(
         _THANKS, use_case="customer_service", tenant="nextflow", max_tokens=96, temperature=0.0
     )
@@ -69,7 +71,7 @@ def _twice(stage: Stage) -> tuple[ChatReply, ChatReply, int]:
     return first, again, stage.upstream_count() - before
 
 
-def _together(stage: Stage) -> tuple[list[ChatReply], int]:
+def _together(stage: DemoStage) -> tuple[list[ChatReply], int]:
     request = ChatRequest.of(
         _TOGETHER, use_case="customer_service", tenant="nextflow", max_tokens=32, temperature=0.0
     )

@@ -4,8 +4,8 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from orchestrator.cli.story.act import Act, Claim, Entry, Grid
-from orchestrator.cli.told import table
+from orchestrator.cli.output import table
+from orchestrator.cli.story.act import Act, CheckedClaim, Grid, StoryEntry
 from orchestrator.core.formatting import seconds
 
 _INDENT = (0, 0, 0, 3)
@@ -23,7 +23,7 @@ def shown(act: Act, *, number: int, took_s: float, ascii_only: bool) -> Renderab
     return Group(title, Padding(Group(*parts), _INDENT, expand=False), Text(""))
 
 
-def claim_line(claim: Claim, *, ascii_only: bool) -> RenderableType:
+def claim_line(claim: CheckedClaim, *, ascii_only: bool) -> RenderableType:
     """Return one claim with its mark."""
     from rich.table import Table
 
@@ -52,7 +52,7 @@ def _grid(grid: Grid) -> RenderableType:
     return made
 
 
-def _entry(entry: Entry, *, ascii_only: bool) -> RenderableType:
+def _entry(entry: StoryEntry, *, ascii_only: bool) -> RenderableType:
     lines: list[RenderableType] = []
     if entry.heading:
         lines.append(Text(entry.heading))

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.cli.told import CommandError
+from orchestrator.cli.output import CommandError
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config, embedded_path, load_config
 from orchestrator.core.clock import Clock, SystemClock
@@ -30,7 +30,7 @@ _REQUESTS_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoStage:
     """Everything an act needs."""
 
     orchestrator: Orchestrator
@@ -59,7 +59,7 @@ class Stage:
 
 
 @contextmanager
-def open_stage(*, fast: bool, keep: Path | None, say: Callable[[str], None]) -> Iterator[Stage]:
+def open_stage(*, fast: bool, keep: Path | None, say: Callable[[str], None]) -> Iterator[DemoStage]:
     """Set the stage up, and clear it away; `say` is told what is being waited for.
 
     Raises:
@@ -78,7 +78,7 @@ def open_stage(*, fast: bool, keep: Path | None, say: Callable[[str], None]) -> 
         orchestrator = stack.enter_context(Orchestrator(config, clock=clock))
         say("loading LiteLLM, which takes a few seconds once a process")
         orchestrator.warm_up()
-        yield Stage(
+        yield DemoStage(
             orchestrator=orchestrator,
             providers=providers,
             config=config,

@@ -16,7 +16,7 @@ _PAUSE_MIN_S = 0.0001
 _PAUSE_MAX_S = 0.002
 
 
-class Patience:
+class BusyRetry:
     """Does work again and again while the file is busy, for a time."""
 
     def __init__(self, *, limit_s: float, clock: Clock) -> None:

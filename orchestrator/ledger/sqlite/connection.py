@@ -17,7 +17,7 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.fork_hooks import hold_still
 from orchestrator.ledger.process_identity import own_process
-from orchestrator.ledger.sqlite.busy_retry import Patience
+from orchestrator.ledger.sqlite.busy_retry import BusyRetry
 from orchestrator.ledger.sqlite.errors import LedgerBusyError, explained
 from orchestrator.ledger.sqlite.schema import migrate
 
@@ -44,7 +44,7 @@ class LedgerFile:
         self.writing: asyncio.Task[None] | None = None
         """Writes what is owed, on the event loop of whoever owes it."""
         self._tell_late = tell_late
-        self._patience = Patience(limit_s=lock_timeout_s, clock=clock)
+        self._patience = BusyRetry(limit_s=lock_timeout_s, clock=clock)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._connected_in = 0

@@ -15,7 +15,7 @@ import orjson
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.ledger.budgets import Period
-from orchestrator.ledger.records import ORPHANED, Claim, Hold, Operation
+from orchestrator.ledger.records import ORPHANED, Hold, HoldRequest, RequestRecord
 
 _INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 27)})"  # noqa: S608 -- only question marks
 _INSERT_OPERATION = (
@@ -28,7 +28,7 @@ _INSERT_OPERATION = (
 )
 
 
-def raise_held(connection: sqlite3.Connection, claim: Claim, period: Period) -> None:
+def raise_held(connection: sqlite3.Connection, claim: HoldRequest, period: Period) -> None:
     """Raise `held` by a claim in every counter it counts against; a new counter begins at nothing."""
     keys = [(period_key, scope) for scope in claim.scopes for period_key in (period.day, period.month)]
     connection.execute(_raise_sql(len(keys)), [value for key in keys for value in (*key, claim.bound_nusd)])
@@ -129,7 +129,7 @@ def correct(
     return delta_nusd
 
 
-def insert_operation(connection: sqlite3.Connection, operation: Operation, period: Period) -> None:
+def insert_operation(connection: sqlite3.Connection, operation: RequestRecord, period: Period) -> None:
     """Write the row of a finished request; only a row that was made for an orphan gives way to another."""
     connection.execute(
         _INSERT_OPERATION,

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd, nano_usd
-from orchestrator.core.provider_answer import Answer, UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta, Usage
 
 TOKENS_MAX = 1_000_000_000
@@ -31,7 +31,7 @@ def check_answered(response: Any) -> None:
         raise UnreadableAnswerError(Failure(FailureKind.BAD_REQUEST, 422))
 
 
-def read_answer(response: Any, *, reports_cost: bool) -> Answer:
+def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
     """Return the answer in LiteLLM's response; its cost where the provider itself reports one.
 
     Raises:
@@ -44,7 +44,7 @@ def read_answer(response: Any, *, reports_cost: bool) -> Answer:
     if message is None:
         raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
     finish_reason = str(getattr(choices[0], "finish_reason", None) or "stop")
-    answer = Answer(
+    answer = ProviderAnswer(
         text=_text(getattr(message, "content", None)),
         tool_calls=tuple(
             _tool_call(one, place) for place, one in enumerate(getattr(message, "tool_calls", None) or ())
@@ -58,7 +58,7 @@ def read_answer(response: Any, *, reports_cost: bool) -> Answer:
     return answer
 
 
-def check_whole(answer: Answer) -> None:
+def check_whole(answer: ProviderAnswer) -> None:
     """Check that an answer says something.
 
     Raises:
@@ -155,7 +155,7 @@ class StreamedAnswer:
         """Return whether the reader has seen a piece of it."""
         return bool(self.text or self._calls)
 
-    def whole(self, *, reports_cost: bool) -> Answer:
+    def whole(self, *, reports_cost: bool) -> ProviderAnswer:
         """Return the finished answer; its cost where the provider itself reports one.
 
         Raises:
@@ -163,7 +163,7 @@ class StreamedAnswer:
         """
         if self.finish_reason is None:
             raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
-        answer = Answer(
+        answer = ProviderAnswer(
             text=self.text,
             tool_calls=tuple(
                 ToolCall(one.id or f"call_{place}", one.name, one.arguments)

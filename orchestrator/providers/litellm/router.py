@@ -20,14 +20,14 @@ from typing import Any
 from orchestrator.catalog.catalog import Catalog, Deployment, ProviderKind
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.on_break import OnBreak
-from orchestrator.core.provider_answer import Answer, UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.request import ChatRequest, Message
-from orchestrator.dispatch.attempt import Step
+from orchestrator.dispatch.attempt import Target
 from orchestrator.dispatch.dispatcher import Walk
 from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.responses import StreamedAnswer, check_answered, read_answer
 from orchestrator.providers.local.model import LocalModel
-from orchestrator.streaming.stream_writer import Delivery, Emit
+from orchestrator.streaming.stream_writer import StreamWriter, TakeDelta
 
 _PREFIX: Mapping[ProviderKind, str] = {
     ProviderKind.OPENROUTER: "openrouter",
@@ -87,7 +87,7 @@ class Gateway:
         self._connections = connections
         self._router: Any = None
 
-    async def run(self, walk: Walk, *, emit: Emit | None = None) -> Answer:
+    async def run(self, walk: Walk, *, emit: TakeDelta | None = None) -> ProviderAnswer:
         """Lead `walk` to an answer; with `emit`, stream its pieces there.
 
         Raises:
@@ -98,7 +98,7 @@ class Gateway:
         load_litellm()
         from orchestrator.providers.litellm.hooks import Trip, on_trip  # noqa: PLC0415
 
-        delivery = None if emit is None else Delivery(walk.terms.request, emit)
+        delivery = None if emit is None else StreamWriter(walk.terms.request, emit)
         try:
             with on_trip(Trip(walk, self._local_model, self._connections.client())):
                 return await self._lead(walk, delivery)
@@ -115,7 +115,7 @@ class Gateway:
         """Load LiteLLM and build the Router, in a thread."""
         await asyncio.get_running_loop().run_in_executor(None, self._built)
 
-    async def _lead(self, walk: Walk, delivery: Delivery | None) -> Answer:
+    async def _lead(self, walk: Walk, delivery: StreamWriter | None) -> ProviderAnswer:
         while (step := await walk.next()) is not None:
             answer = await self._try(walk, step.name, delivery)
             if answer is not None:
@@ -128,7 +128,7 @@ class Gateway:
         verdict = walk.verdict()
         raise delivery.interrupted(verdict) if delivery is not None and delivery.begun else verdict
 
-    async def _try(self, walk: Walk, name: str, delivery: Delivery | None) -> Answer | None:
+    async def _try(self, walk: Walk, name: str, delivery: StreamWriter | None) -> ProviderAnswer | None:
         """Let the Router go from `name` on; None when the walk has to choose again."""
         request = walk.terms.request if delivery is None else delivery.request_for(name)
         # With a begun answer each deployment is asked in its own words, so the Router makes no hops.
@@ -271,7 +271,7 @@ def _plain(message: Message) -> dict[str, Any]:
     return {key: value for key, value in message.items() if value is not None or key == "content"}
 
 
-async def _read_stream(response: Any, walk: Walk, delivery: Delivery) -> Answer:
+async def _read_stream(response: Any, walk: Walk, delivery: StreamWriter) -> ProviderAnswer:
     walk.stream_began = True
     streamed = StreamedAnswer()
     # Not before: the Router may have gone on to another deployment than it was called with.
@@ -293,7 +293,7 @@ async def _read_stream(response: Any, walk: Walk, delivery: Delivery) -> Answer:
         await response.aclose()
 
 
-def _whole(response: Any, streamed: StreamedAnswer, kind: ProviderKind) -> Answer:
+def _whole(response: Any, streamed: StreamedAnswer, kind: ProviderKind) -> ProviderAnswer:
     """Return the answer of a stream that came to its end.
 
     LiteLLM makes up a finish reason and a usage for a stream that merely ended; among the chunks that came
@@ -307,7 +307,7 @@ def _whole(response: Any, streamed: StreamedAnswer, kind: ProviderKind) -> Answe
     return streamed.whole(reports_cost=kind is ProviderKind.OPENROUTER)
 
 
-def _go_on(walk: Walk, delivery: Delivery) -> None:
+def _go_on(walk: Walk, delivery: StreamWriter) -> None:
     """Prepare the walk for the next attempt at an answer whose beginning has been read.
 
     Raises:
@@ -320,7 +320,7 @@ def _go_on(walk: Walk, delivery: Delivery) -> None:
     walk.go_on(delivery.request_for(""))
 
 
-def _tell(walk: Walk, delivery: Delivery) -> None:
+def _tell(walk: Walk, delivery: StreamWriter) -> None:
     """Let the reply say how the answer came about, where more than one attempt brought a part of it."""
     step = _step_of(walk)
     walk.story = delivery.story(step.name)
@@ -336,7 +336,7 @@ def _kind_of(walk: Walk) -> ProviderKind:
     return _step_of(walk).deployment.provider.kind
 
 
-def _step_of(walk: Walk) -> Step:
+def _step_of(walk: Walk) -> Target:
     attempt = walk.open
     if attempt is None:
         # A late failure hook closed it: the answer that came after all belongs to nobody.

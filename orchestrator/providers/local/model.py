@@ -26,7 +26,7 @@ from pydantic import Field
 
 from orchestrator.core.errors import ClosedError, LocalModelError
 from orchestrator.core.settings import Seconds, Settings
-from orchestrator.providers.local.server import Order
+from orchestrator.providers.local.server import ServerOptions
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class LocalModel:
 class _Server:
     """The process that runs `local_server.py`, from its first answer on."""
 
-    def __init__(self, order: Order, *, timeout_s: float) -> None:
+    def __init__(self, order: ServerOptions, *, timeout_s: float) -> None:
         """Return when the server listens; raise LocalModelError if it does not within `timeout_s`."""
         self._owner = os.getpid()
         try:
@@ -214,7 +214,7 @@ class _Server:
         # Else its Popen would warn that it still runs.
         self._process.returncode = 0
 
-    def _begin(self, order: Order) -> int:
+    def _begin(self, order: ServerOptions) -> int:
         try:
             _open(self._process.stdin).write(json.dumps(order) + "\n")
             _open(self._process.stdin).flush()
@@ -268,7 +268,7 @@ def find_weights(settings: LocalModelSettings) -> Path:
     return path
 
 
-def _order(settings: LocalModelSettings, *, port: int) -> Order:
+def _order(settings: LocalModelSettings, *, port: int) -> ServerOptions:
     """Return what the server is to do; raise LocalModelError if it is known now that it cannot."""
     if not settings.enabled:
         raise LocalModelError("the local model is switched off: set local_model.enabled to true")
@@ -277,7 +277,7 @@ def _order(settings: LocalModelSettings, *, port: int) -> Order:
             "the local model needs llama.cpp, which is not installed: pip install 'nextflow-orchestrator[local]'"
         )
     path = find_weights(settings)
-    return Order(
+    return ServerOptions(
         model_path=str(path),
         model_name=path.stem,
         context_tokens=settings.context_tokens,

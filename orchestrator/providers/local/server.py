@@ -3,7 +3,7 @@
 It is a process of its own because llama.cpp inside ours was seen to crash (SIGSEGV) when the program ends
 in the middle of a generation, and to hang for ever in a child after fork.
 
-`orchestrator.providers.local.model` runs this file. One line of JSON comes in on standard input (`Order`), one goes
+`orchestrator.providers.local.model` runs this file. One line of JSON comes in on standard input (`ServerOptions`), one goes
 out on standard output: `{"port": 40123}` or `{"error": "…"}`. When standard input ends, because the parent
 closed it or died in whatever way, the process ends at once. Standard library and xllamacpp only, so that it
 starts in a moment.
@@ -15,7 +15,7 @@ import sys
 from typing import TypedDict
 
 
-class Order(TypedDict):
+class ServerOptions(TypedDict):
     """What is to be served, and how."""
 
     model_path: str
@@ -31,7 +31,7 @@ class Order(TypedDict):
 
 def main() -> None:
     """Serve until standard input ends."""
-    order: Order = json.loads(sys.stdin.readline())
+    order: ServerOptions = json.loads(sys.stdin.readline())
     try:
         # Kept in a variable: the server stops when its object goes.
         server, port = start(order)
@@ -46,7 +46,7 @@ def main() -> None:
     os._exit(0 if server else 1)
 
 
-def start(order: Order) -> tuple[object, int]:
+def start(order: ServerOptions) -> tuple[object, int]:
     """Load the model and return the running server with its port; RuntimeError if llama.cpp cannot.
 
     llama.cpp says the reason on standard error.

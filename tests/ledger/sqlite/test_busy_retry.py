@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from orchestrator.core.errors import LedgerError
-from orchestrator.ledger.sqlite.busy_retry import Patience
+from orchestrator.ledger.sqlite.busy_retry import BusyRetry
 from orchestrator.ledger.sqlite.errors import LedgerBusyError
 
 
@@ -27,18 +27,18 @@ class Busy:
 
 def test_work_is_tried_until_the_file_is_free(clock) -> None:
     work = Busy(7)
-    assert Patience(limit_s=5, clock=clock).wait(work) == "done"
+    assert BusyRetry(limit_s=5, clock=clock).wait(work) == "done"
     assert work.tries == 8
 
 
 def test_a_thread_gives_up_after_the_limit(clock) -> None:
     work = Busy(1_000, clock, takes_s=1)
     with pytest.raises(LedgerBusyError):
-        Patience(limit_s=5, clock=clock).wait(work)
+        BusyRetry(limit_s=5, clock=clock).wait(work)
     assert work.tries == 6
     hurried = Busy(1_000, clock, takes_s=1)
     with pytest.raises(LedgerBusyError):
-        Patience(limit_s=5, clock=clock).wait(hurried, limit_s=0)
+        BusyRetry(limit_s=5, clock=clock).wait(hurried, limit_s=0)
     assert hurried.tries == 1
 
 
@@ -47,11 +47,11 @@ def test_any_other_error_is_no_reason_to_wait(clock) -> None:
         raise LedgerError("the disk is full")
 
     with pytest.raises(LedgerError, match="full"):
-        Patience(limit_s=5, clock=clock).wait(broken)
+        BusyRetry(limit_s=5, clock=clock).wait(broken)
 
 
 async def test_on_a_loop_others_go_on_between_the_tries(clock) -> None:
-    patience = Patience(limit_s=5, clock=clock)
+    patience = BusyRetry(limit_s=5, clock=clock)
     first, second = Busy(3), Busy(3)
     order: list[str] = []
 
@@ -65,4 +65,4 @@ async def test_on_a_loop_others_go_on_between_the_tries(clock) -> None:
 
 async def test_a_loop_gives_up_after_the_limit(clock) -> None:
     with pytest.raises(LedgerBusyError):
-        await Patience(limit_s=5, clock=clock).wait_aside(Busy(1_000, clock, takes_s=1))
+        await BusyRetry(limit_s=5, clock=clock).wait_aside(Busy(1_000, clock, takes_s=1))

@@ -199,8 +199,8 @@ def test_a_broken_exchange_is_told_by_what_broke(ask, provider, fault, kinds, st
     failure = ask(provider, fault, stream=stream)
     assert failure.kind in kinds
     assert failure.status is None
-    assert failure.meaning.fall_back
-    assert failure.meaning.unhealthy
+    assert failure.policy.fall_back
+    assert failure.policy.unhealthy
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -226,8 +226,8 @@ def test_a_port_that_speaks_no_tls_is_unreachable(tmp_path, failures, provider, 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_an_error_inside_a_200_is_a_failure(ask, provider):
     failure = ask(provider, "error_in_200=502")
-    assert failure.meaning.fall_back
-    assert failure.meaning.unhealthy
+    assert failure.policy.fall_back
+    assert failure.policy.unhealthy
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator import CacheUse, Orchestrator
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.failures import MEANINGS, Billing, Blame, Elsewhere, FailureKind
+from orchestrator.core.failures import FAILURE_POLICIES, Billing, FailureKind, FallbackScope, HealthScope
 from orchestrator.core.reply import ChatReply, CostSource
 from orchestrator.practice import PracticeServer
 
@@ -81,16 +81,16 @@ def outcome(
 @pytest.mark.parametrize("kind", PROVOKED)
 def test_what_happens_is_what_the_table_says(outcome, practice: PracticeServer, kind: FailureKind) -> None:
     orchestrator, came = outcome(kind)
-    meaning = MEANINGS[kind]
+    meaning = FAILURE_POLICIES[kind]
     profile = orchestrator.config.settings.retry_profiles["interactive"]
     tries = 2 if kind in profile.retry_on else 1
     asked = [one.model for one in practice.requests if one.provider == "openrouter"]
     assert asked.count(MODEL) == tries
-    assert isinstance(came, OrchestratorError) is (meaning.elsewhere is Elsewhere.NOBODY)
+    assert isinstance(came, OrchestratorError) is (meaning.fallback_scope is FallbackScope.NOBODY)
     if isinstance(came, ChatReply):
         first = came.attempts[0]
         assert (first.deployment, first.failure) == (PRIMARY, kind)
         assert (first.cost_source is CostSource.NONE) is (meaning.billing is Billing.NO)
         assert came.deployment == "openrouter/claude-sonnet-5.5", "of another model and a larger context"
     seen = orchestrator.health.snapshot(PRIMARY, window_s=600)
-    assert seen.samples == (0 if meaning.blame is Blame.NOBODY else tries)
+    assert seen.samples == (0 if meaning.health_scope is HealthScope.NOBODY else tries)

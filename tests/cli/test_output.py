@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.cli.told import CommandError, errors_as_json, table
+from orchestrator.cli.output import CommandError, errors_as_json, table
 from orchestrator.core.formatting import money, percent, seconds, usd_text
 
 
