@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
+
+# A shell starts its background jobs with Ctrl-C ignored, and so would be the programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything imports LiteLLM: else its import goes to the network.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
