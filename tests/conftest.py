@@ -13,9 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-# A shell starts its background jobs with Ctrl-C ignored, and so would be the programs that tests start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 # Before anything imports LiteLLM: else its import goes to the network.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
@@ -25,6 +22,9 @@ from orchestrator.core.clock import Clock
 from orchestrator.drill.practice_config import practice_prices
 from orchestrator.practice import PracticePrice, PracticeServer
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
+
+# A shell starts its background jobs with Ctrl-C ignored, and so would be the programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TODAY = date(2026, 11, 23)
 
