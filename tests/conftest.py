@@ -1,6 +1,7 @@
 """Fixtures for every test: a real practice server, a real configuration, a real ledger file."""
 
 import asyncio
+import copy
 import os
 import shutil
 import signal
@@ -136,12 +137,19 @@ def environment(practice: PracticeServer, tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def shipped_data() -> dict[str, Any]:
+    """The shipped configuration as YAML reads it, for copies: reading it takes longer than most tests."""
+    data: dict[str, Any] = yaml.load(embedded_path().read_bytes(), Loader=yaml.CSafeLoader)
+    return data
+
+
 @pytest.fixture
-def make_config(environment: dict[str, str], tmp_path: Path) -> MakeConfig:
+def make_config(environment: dict[str, str], tmp_path: Path, shipped_data: dict[str, Any]) -> MakeConfig:
     """Make the shipped configuration with some of its parts replaced, as a real file."""
 
     def make(changes: Mapping[str, Any] | None = None, **more_environment: str) -> Config:
-        data = yaml.load(embedded_path().read_bytes(), Loader=yaml.CSafeLoader)
+        data = copy.deepcopy(shipped_data)
         # The practice providers have no rate limit, and a test should not wait for one by accident.
         for provider in data["providers"].values():
             provider.update(requests_per_min=1_000_000, tokens_per_min=1_000_000_000)
