@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,9 @@ from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TODAY = date(2026, 11, 23)
+
+# The programs beside the proofs, importable by name.
+sys.path.insert(0, str(Path(__file__).parent / "proof"))
 
 MakeConfig = Callable[..., Config]
 MakeOrchestrator = Callable[..., Orchestrator]
@@ -135,6 +139,22 @@ def environment(practice: PracticeServer, tmp_path: Path) -> dict[str, str]:
         "GOOGLE_BASE_URL": practice.base_url("google"),
         "OPENAI_BASE_URL": practice.base_url("openai"),
     }
+
+
+@pytest.fixture
+def warm() -> Iterator[Callable[..., Any]]:
+    """Start processes of their own that have LiteLLM loaded; they are ended when the test is over."""
+    from warm import Warm
+
+    started: list[Warm] = []
+
+    def start(program: str, *arguments: str, environment: Mapping[str, str]) -> Warm:
+        started.append(Warm(program, *arguments, environment=environment))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
 
 
 @pytest.fixture(scope="session")
