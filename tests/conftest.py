@@ -1,12 +1,15 @@
 """Fixtures for every test: a real practice server, a real configuration, a real ledger file."""
 
 import asyncio
+import contextlib
 import copy
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -29,6 +32,10 @@ from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TODAY = date(2026, 11, 23)
+
+# Whoever starts a program in the background lets it ignore Ctrl-C, and with it all processes that it starts.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The programs beside the proofs, importable by name.
 sys.path.insert(0, str(Path(__file__).parent / "proof"))
@@ -139,6 +146,41 @@ def environment(practice: PracticeServer, tmp_path: Path) -> dict[str, str]:
         "GOOGLE_BASE_URL": practice.base_url("google"),
         "OPENAI_BASE_URL": practice.base_url("openai"),
     }
+
+
+class Stopwatch:
+    """Seconds since it was made, without those for which this process waited for a processor.
+
+    The threads of a busy machine wait in line before they run. The system says for how long, and what a test
+    says of the program's own speed is then true on any machine.
+    """
+
+    def __init__(self) -> None:
+        self._queued_before_s = _queued_s()
+        self._began_s = time.monotonic()
+
+    def took_s(self) -> float:
+        passed_s = time.monotonic() - self._began_s
+        queued_s = sum(
+            waited_s - self._queued_before_s.get(thread, 0.0) for thread, waited_s in _queued_s().items()
+        )
+        return passed_s - queued_s
+
+
+def _queued_s() -> dict[str, float]:
+    """Return for how long each thread of this process has been ready to run and had no processor."""
+    found = {}
+    for thread in Path("/proc/self/task").glob("*"):
+        # Elsewhere than on Linux there is no such file, and a thread may end in between.
+        with contextlib.suppress(OSError):
+            found[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return found
+
+
+@pytest.fixture
+def stopwatch() -> type[Stopwatch]:
+    """A watch to start with `stopwatch()`, for bounds on the program's own speed."""
+    return Stopwatch
 
 
 @pytest.fixture

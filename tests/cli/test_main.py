@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,7 @@ def test_ctrl_c_says_stopped_and_loses_no_booking(practice, home, run):
     )
     while not practice.requests:
         assert process.poll() is None, process.stderr.read().decode()
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _out, said = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -27,7 +27,12 @@ TOOL = {
 
 async def one(orchestrator: Orchestrator, chance: random.Random, number: int) -> None:
     """Ask once, in a way and with an end that chance decides."""
-    wanted = {"tenant": TENANT, "cache": CacheUse.OFF, "max_tokens": chance.randint(20, 200), "deadline_s": PATIENCE_S}
+    wanted = {
+        "tenant": TENANT,
+        "cache": CacheUse.OFF,
+        "max_tokens": chance.randint(20, 200),
+        "deadline_s": PATIENCE_S,
+    }
     prompt = f"Câu hỏi {number}: đơn hàng DH{chance.randint(1000, 9999)} đang ở đâu?"
     with contextlib.suppress(OrchestratorError, TimeoutError):
         await chance.choice(WAYS)(orchestrator, prompt, wanted, chance)
