@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -32,10 +31,6 @@ from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TODAY = date(2026, 11, 23)
-
-# Whoever starts a program in the background lets it ignore Ctrl-C, and with it all processes that it starts.
-if threading.current_thread() is threading.main_thread():
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The programs beside the proofs, importable by name.
 sys.path.insert(0, str(Path(__file__).parent / "proof"))
