@@ -15,7 +15,15 @@ from orchestrator.config.loader import default_path
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.money import format_usd
 from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
-from orchestrator.practice import Answerer, Charge, Fault, Generated, PracticeError, PracticeServer, Scripted
+from orchestrator.practice import (
+    Answerer,
+    Fault,
+    Generated,
+    PracticeCharge,
+    PracticeError,
+    PracticeServer,
+    Scripted,
+)
 from orchestrator.practice.server import SeenRequest
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 
@@ -145,7 +153,7 @@ def _after(requests: Sequence[SeenRequest], last: SeenRequest | None) -> Sequenc
     return requests
 
 
-def _told(charge: Charge) -> str:
+def _told(charge: PracticeCharge) -> str:
     return (
         f"{charge.provider:<11} {charge.model}  {charge.input_tokens} in, {charge.output_tokens} out, "
         f"{format_usd(charge.cost_nusd)}, {charge.delivered}"

@@ -10,7 +10,7 @@ from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.money import format_usd
 from orchestrator.core.reply import CostSource
 from orchestrator.ledger.sqlite.reader import LedgerReader
-from orchestrator.practice import Charge, Delivered
+from orchestrator.practice import Delivered, PracticeCharge
 from orchestrator.reports.monthly import Part
 
 _KNOWN = (CostSource.PROVIDER, CostSource.PRICE_BOOK)
@@ -61,7 +61,7 @@ def play(stage: DemoStage) -> Act:
     )
 
 
-def _accounts(reader: LedgerReader, month: str, charges: Iterable[Charge]) -> Iterable[_Account]:
+def _accounts(reader: LedgerReader, month: str, charges: Iterable[PracticeCharge]) -> Iterable[_Account]:
     with reader:
         found = reader.attempts(month=month)
     place = {name: found.columns.index(name) for name in ("provider", "cost_source", "cost_nusd")}
