@@ -15,11 +15,11 @@ def test_money_for_programs_is_exact():
 
 
 @pytest.mark.parametrize(
-    ("duration_s", "told"), [(0.0002, "0.2 ms"), (0.042, "42 ms"), (1.5, "1.50 s"), (None, "-")]
+    ("duration_s", "text"), [(0.0002, "0.2 ms"), (0.042, "42 ms"), (1.5, "1.50 s"), (None, "-")]
 )
-def test_durations_are_short(duration_s, told):
+def test_durations_are_short(duration_s, text):
     """Milliseconds below a tenth of a second, a dash for what is not known."""
-    assert seconds(duration_s) == told
+    assert seconds(duration_s) == text
 
 
 def test_a_share_that_is_not_known_is_a_dash():
@@ -34,7 +34,7 @@ def test_brackets_in_a_column_title_are_text():
 
 def test_an_error_is_told_as_json_only_where_asked(capsys):
     """Without --json nothing is written to standard output."""
-    for wanted in (True, False):
-        with pytest.raises(CommandError), errors_as_json(wanted):
+    for as_json in (True, False):
+        with pytest.raises(CommandError), errors_as_json(as_json):
             raise CommandError("no")
-        assert bool(capsys.readouterr().out) is wanted
+        assert bool(capsys.readouterr().out) is as_json
