@@ -126,7 +126,7 @@ def prices() -> dict[str, float]:
 
 def litellm_bare() -> Any:
     """Return LiteLLM without our guard, knowing the model's price."""
-    from orchestrator.providers.litellm.router import load_litellm
+    from orchestrator.providers.litellm.loading import load_litellm
 
     litellm = load_litellm()
     litellm.callbacks.clear()

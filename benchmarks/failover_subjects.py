@@ -85,7 +85,7 @@ class Router:
     """LiteLLM's Router with general, context and content fallbacks."""
 
     def __init__(self, addresses: Addresses, *, attempt_s: float = ATTEMPT_S, cooldowns: bool = True) -> None:
-        from orchestrator.providers.litellm.router import load_litellm
+        from orchestrator.providers.litellm.loading import load_litellm
 
         litellm = load_litellm()
         litellm.callbacks.clear()

@@ -72,7 +72,7 @@ async def measure(ask: Ask, *, calls: int, in_flight: int) -> Round:
 
 def bare(base_url: str) -> Ask:
     """Return a call of a Router as LiteLLM's manual builds it."""
-    from orchestrator.providers.litellm.router import load_litellm
+    from orchestrator.providers.litellm.loading import load_litellm
 
     params = {"model": "openai/gpt-6-luna", "api_key": "practice", "api_base": base_url, "max_retries": 0}
     litellm = load_litellm()

@@ -29,9 +29,11 @@ from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.reply import CacheState, ChatReply, Usage
 from orchestrator.core.request import CacheUse, ChatRequest, Message
-from orchestrator.dispatch.admission import Services
 from orchestrator.dispatch.dispatch_request import DispatchRequest
-from orchestrator.dispatch.dispatcher import Walk
+from orchestrator.dispatch.dispatcher import Dispatcher
+from orchestrator.dispatch.outcome import DispatchResult
+from orchestrator.dispatch.services import Services
+from orchestrator.dispatch.target import targets_of
 from orchestrator.ledger.ledger import BudgetStatus, Ledger
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.metering.meter import Meter, Offer, Payer
@@ -40,7 +42,7 @@ from orchestrator.pipeline.call import Call, ConfigSnapshot, Way
 from orchestrator.pipeline.graceful import apologises, apology, why_stale
 from orchestrator.pipeline.idempotency import Idempotency, Turn
 from orchestrator.pipeline.planning import plan_for
-from orchestrator.providers.litellm.router import Connections, Gateway
+from orchestrator.providers.litellm.transport import Connections, LiteLLMTransport
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.concurrency_limiter import ConcurrencyLimiter, Load
@@ -223,7 +225,7 @@ class Orchestrator:
 
     def warm_up(self) -> None:
         """Load and open what requests will need, LiteLLM above all, which takes seconds."""
-        self._loop.run(self._core.gateway.get_ready())
+        self._loop.run(self._core.transport.get_ready())
         self._loop.run(self._state.ledger.aopen())
 
     def close(self) -> None:
@@ -253,7 +255,7 @@ class Orchestrator:
     def _make_core(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
         return ConfigSnapshot(
             config,
-            Gateway(config.catalog, local_model=self._local_model, connections=self._connections),
+            LiteLLMTransport(config.catalog, local_model=self._local_model, connections=self._connections),
             cache,
         )
 
@@ -359,7 +361,7 @@ class Orchestrator:
         except UnavailableError as exc:
             error = exc
             exc.cost_nusd = way.spent_nusd
-            reply = self._stale(call, way.walk, exc, reader)
+            reply = self._stale(call, way.result, exc, reader)
             if reply is None:
                 raise
         except BaseException as exc:
@@ -368,34 +370,35 @@ class Orchestrator:
         finally:
             if isinstance(error, OrchestratorError):
                 error.request_id = call.id
-            if way.walk is not None:
-                way.walk.finish()
-            self._book(call, way.walk, reply, error)
+            if way.dispatcher is not None:
+                way.dispatcher.close()
+            self._book(call, way.result, reply, error)
         return reply
 
     async def _go(self, way: Way, call: Call, reader: StreamSink | None) -> ChatReply:
         """Have a place, plan, hold, send, settle: all of it before the deadline."""
-        gateway = call.core.gateway
+        transport = call.core.transport
         try:
             async with asyncio.timeout(self._left_s(call)):
-                if not gateway.is_ready:
-                    await gateway.get_ready()
+                if not transport.is_ready:
+                    await transport.get_ready()
                 await self._state.ledger.aopen()
                 async with self._place(call):
                     size = measure(call.request)
                     plan = self._plan(call, size)
-                    way.walk = self._walk(call, plan, size, stream=reader is not None)
-                    answer = await gateway.run(way.walk, emit=reader)
+                    way.dispatcher = self._dispatcher(call, plan, size, reader)
+                    result = await way.dispatcher.run()
         except TimeoutError:
-            if way.walk is not None:
-                way.walk.finish(FailureKind.TIMEOUT)
-            raise self._too_late(call, "" if way.walk is None else way.walk.delivered) from None
+            if way.dispatcher is not None:
+                way.dispatcher.close(FailureKind.TIMEOUT)
+            delivered = "" if way.dispatcher is None else way.dispatcher.result().delivered
+            raise self._too_late(call, delivered) from None
         latency_s = self._elapsed_s(call)
-        reply = replies.from_walk(way.walk, answer, latency_s=latency_s, started_at=call.started_at)
+        reply = replies.from_result(result, latency_s=latency_s, started_at=call.started_at)
         return replace(reply, degraded=replies.degraded(call.core.config, call.use_case, reply))
 
     def _stale(
-        self, call: Call, walk: Walk | None, error: UnavailableError, reader: StreamSink | None
+        self, call: Call, result: DispatchResult | None, error: UnavailableError, reader: StreamSink | None
     ) -> ChatReply | None:
         """Return the older answer of the cache, marked, None where there is none or it comes too late."""
         if call.stale is None or (reader is not None and reader.has_read):
@@ -404,9 +407,9 @@ class Orchestrator:
         stale = replace(
             self._repeated(call, call.stale, CacheState.STALE),
             degraded=why_stale(error, age_s=self._age_s(call.stale)),
-            attempts=() if walk is None else tuple(walk.attempts),
+            attempts=() if result is None else result.attempts,
             cost_nusd=error.cost_nusd,
-            plan=None if walk is None else walk.terms.plan,
+            plan=None if result is None else result.dispatch.plan,
         )
         return replies.handed_over(stale, reader)
 
@@ -419,19 +422,21 @@ class Orchestrator:
         today = call.started_at.date()
         return plan_for(call.request, call.core.config, size=size, state=self._state, today=today)
 
-    def _walk(self, call: Call, plan: Plan, size: PromptSize, *, stream: bool) -> Walk:
-        terms = DispatchRequest(
+    def _dispatcher(self, call: Call, plan: Plan, size: PromptSize, take: TakeDelta | None) -> Dispatcher:
+        deployments, today = call.core.config.catalog.deployments, call.started_at.date()
+        dispatch = DispatchRequest(
             request_id=call.id,
             request=call.request,
             plan=plan,
+            targets=targets_of(plan, deployments, today=today),
             size=size,
             profile=call.profile,
             deadline_at_s=call.started_s + call.deadline_s,
-            stream=stream,
-            today=call.started_at,
+            stream=take is not None,
+            started_at=call.started_at,
             older_answer=call.stale is not None,
         )
-        return Walk(terms, deployments=call.core.config.catalog.deployments, state=self._state)
+        return Dispatcher(dispatch, transport=call.core.transport, services=self._state, take=take)
 
     async def _explain(self, request: ChatRequest) -> Plan:
         return self._plan(self._call(request), measure(request))
@@ -457,10 +462,16 @@ class Orchestrator:
         )
 
     def _book(
-        self, call: Call, walk: Walk | None, reply: ChatReply | None, error: BaseException | None
+        self, call: Call, result: DispatchResult | None, reply: ChatReply | None, error: BaseException | None
     ) -> None:
         operation = replies.operation_of(
-            call.id, call.request, call.started_at, self._elapsed_s(call), walk=walk, reply=reply, error=error
+            call.id,
+            call.request,
+            call.started_at,
+            self._elapsed_s(call),
+            result=result,
+            reply=reply,
+            error=error,
         )
         try:
             self._state.ledger.close_operation_soon(operation)

@@ -1,4 +1,4 @@
-"""Time: the only module that reads a clock or sleeps.
+"""Time and chance: the only module that reads a clock, sleeps or draws lots.
 
 `Clock` is handed to whatever needs time, so that a test can hand it another one. Two clocks
 are kept apart: `now()` is the calendar (it may jump), `monotonic_s()` measures durations (it
@@ -6,6 +6,7 @@ never goes back).
 """
 
 import asyncio
+import random
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -49,3 +50,19 @@ class SystemClock:
     def pause(self, duration_s: float) -> None:
         """Block the calling thread for `duration_s` seconds."""
         time.sleep(duration_s)
+
+
+class Chance(Protocol):
+    """What the system leaves to chance: how far waits are spread."""
+
+    def up_to(self, most: float) -> float:
+        """Return a number from 0 to `most`."""
+        ...
+
+
+class SystemChance:
+    """Numbers that nobody can foretell well enough to matter; no secrets."""
+
+    def up_to(self, most: float) -> float:
+        """Return a number from 0 to `most`, each as likely as another."""
+        return random.uniform(0, most)  # noqa: S311 -- no secret

@@ -32,6 +32,7 @@ class FailureKind(StrEnum):
     NOT_JOINABLE = "not_joinable"
     CANCELLED = "cancelled"
     VETOED = "vetoed"
+    NOT_SENT = "not_sent"
     UNKNOWN = "unknown"
 
 
@@ -206,6 +207,13 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
     ),
     FailureKind.VETOED: FailurePolicy(
         _ANY, HealthScope.NOBODY, _NO, "stopped before it was sent", "our own guard: no money was held"
+    ),
+    FailureKind.NOT_SENT: FailurePolicy(
+        _ANY,
+        HealthScope.NOBODY,
+        _NO,
+        "could not be written for this provider",
+        "a message part that its wire has no word for, a header or a key that cannot be sent",
     ),
     FailureKind.UNKNOWN: FailurePolicy(
         _ANY, HealthScope.DEPLOYMENT, _MAYBE, "unexpected error", "anything else"

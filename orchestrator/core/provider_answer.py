@@ -20,11 +20,15 @@ class ProviderAnswer:
     upstream_id: str | None
 
 
-class UnreadableAnswerError(Exception):
-    """The provider answered with something that is no answer; it may be billed all the same."""
+class AttemptFailedError(Exception):
+    """One attempt has failed; carries no text of a provider."""
 
     def __init__(self, failure: Failure, answer: ProviderAnswer | None = None) -> None:
         """Keep what it was, and the usage it came with."""
         self.failure = failure
         self.answer = answer
         super().__init__(str(failure))
+
+
+class UnreadableAnswerError(AttemptFailedError):
+    """The provider answered with something that is no answer; it may be billed all the same."""

@@ -3,32 +3,18 @@
 An attempt that is let in has an `AttemptPermit`, which is closed exactly once: with what became of it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.core.clock import Clock
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.failures import HealthScope
 from orchestrator.core.reply import Attempt, CostSource
-from orchestrator.dispatch.attempt import Target
-from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger
+from orchestrator.dispatch.services import Services
+from orchestrator.dispatch.target import Target
+from orchestrator.ledger.ledger import Hold, HoldRequest
 from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.health import CircuitPermit, Health
-from orchestrator.resilience.rate_limiter import RateLimiter, RateReservation
-from orchestrator.resilience.retry_budget import RetryBudget
-from orchestrator.routing.token_ratios import TokenRatios
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a walk remembers things in."""
-
-    ledger: Ledger
-    health: Health
-    limits: RateLimiter
-    counts: TokenRatios
-    clock: Clock
-    quota: RetryBudget = field(default_factory=RetryBudget)
+from orchestrator.resilience.health import CircuitPermit
+from orchestrator.resilience.rate_limiter import RateReservation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,179 +1,299 @@
-"""One send under way, and what it cost when it has ended."""
+"""One attempt under way: admitted, timed, heard, and booked exactly once.
 
+A transport tells the attempt what happens to it: `start`, `mark_sent`, `begin_stream`, `receive`, `fail`.
+The dispatcher tells it `succeed`. Any number may be in flight; each knows its own money and its own time.
+"""
+
+import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
-from orchestrator.catalog.catalog import Deployment
-from orchestrator.catalog.price import NOTHING_OFF, BillingContext, Price, VolumeDiscount, volume_discount
-from orchestrator.core.clock import Clock
-from orchestrator.core.errors import LedgerError
-from orchestrator.core.failures import Billing, Failure, FailureKind, HealthScope
-from orchestrator.core.money import ZERO_NUSD, NanoUsd
-from orchestrator.core.plan import Candidate
+from orchestrator.catalog.price import Rates
+from orchestrator.core.failures import Failure, FailureKind, HealthScope
 from orchestrator.core.provider_answer import ProviderAnswer
-from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
-from orchestrator.ledger.budgets import Window
-from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger
+from orchestrator.core.reply import Attempt, Delta
+from orchestrator.core.request import ChatRequest
+from orchestrator.dispatch.admission import AttemptPermit, close
+from orchestrator.dispatch.charges import Charge, attempt_row, charge_of, charge_of_failure, settle_attempt
+from orchestrator.dispatch.history import DispatchHistory
+from orchestrator.dispatch.services import Services
+from orchestrator.dispatch.target import Target
+from orchestrator.streaming.stream_writer import StreamWriter
 
 logger = logging.getLogger("orchestrator.dispatch")
 
 
+class NotAdmittedError(Exception):
+    """No money is held for this send, so it must not leave."""
+
+
 @dataclass(frozen=True, slots=True)
-class Target:
-    """One place on the way: a deployment that may be asked."""
+class Outbound:
+    """What one attempt sends: copies of its own, which a library may change as it likes."""
 
-    candidate: Candidate
-    deployment: Deployment
-    price: Price
-
-    @property
-    def name(self) -> str:
-        """Return the deployment's name, which is also its model group in LiteLLM's Router."""
-        return self.deployment.name
+    messages: list[dict[str, Any]]
+    parameters: dict[str, Any]
+    """Sampling parameters, tools and formats that the caller set."""
+    max_tokens: int
+    rates: Rates
+    """The most that a token may cost."""
 
 
-@dataclass(slots=True)
+class TurnTimer:
+    """Ends the current attempt of one way along a plan when its time is over."""
+
+    def __init__(self) -> None:
+        """Run no time yet."""
+        self._timeout: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run without a limit, until an attempt sets its own with `allow`.
+
+        Raises:
+            TimeoutError: a limit is over; whatever was awaited has been cancelled.
+        """
+        try:
+            async with asyncio.timeout(None) as self._timeout:
+                yield
+        finally:
+            self._timeout = None
+
+    def allow(self, duration_s: float) -> None:
+        """Let the current attempt run for `duration_s` more seconds."""
+        if self._timeout is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time() + duration_s)
+
+    def stop(self) -> None:
+        """Take the limit away: it was the attempt's, not that of the wait before the next one."""
+        if self._timeout is not None and not self._timeout.expired():
+            self._timeout.reschedule(None)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptTerms:
+    """What an attempt is made of when it is admitted."""
+
+    request: ChatRequest
+    """What this deployment is asked: the caller's request, or the rest of an answer that broke off."""
+    number: int
+    limit_s: float
+    """The most it may take until the first words; later the provider's stall limit counts."""
+    continues: bool
+    """It asks for the rest of an answer that broke off."""
+
+
 class InFlightAttempt:
     """An attempt that has been admitted and has not ended."""
 
-    step: Target
-    number: int
-    hold: Hold
-    admitted_at_s: float
-    sent_at_s: float | None = None
-    first_token_at_s: float | None = None
-    text: str = ""
-    """What has arrived of a stream."""
-    upstream_id: str | None = None
-    """The provider's own id of a stream, as soon as it is known."""
+    def __init__(
+        self,
+        target: Target,
+        terms: AttemptTerms,
+        permit: AttemptPermit,
+        *,
+        lane: "Lane",
+    ) -> None:
+        """Begin at the admission; nothing is sent yet."""
+        self.target = target
+        self.number = terms.number
+        self.text = ""
+        """What has arrived of a stream."""
+        self._terms = terms
+        self._permit = permit
+        self._lane = lane
+        self._admitted_at_s = lane.services.clock.monotonic_s()
+        self._started_at_s: float | None = None
+        self._first_token_at_s: float | None = None
+        self._sent = False
+        self._upstream_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name of its deployment."""
+        return self.target.name
+
+    @property
+    def limit_s(self) -> float:
+        """Return the most it may take until its first words."""
+        return self._terms.limit_s
+
+    @property
+    def has_started(self) -> bool:
+        """Return whether a transport has taken it."""
+        return self._started_at_s is not None
+
+    @property
+    def was_sent(self) -> bool:
+        """Return whether a byte of it may have left."""
+        return self._sent
+
+    def start(self) -> None:
+        """Start its time: the transport is about to send it.
+
+        Raises:
+            NotAdmittedError: it was started before; its money is held for one send.
+        """
+        if self.has_started:
+            raise NotAdmittedError(f"'{self.name}' was sent already")
+        self._started_at_s = self._lane.services.clock.monotonic_s()
+        self._lane.timer.allow(self._terms.limit_s)
+
+    def outbound(self) -> Outbound:
+        """Return what is to be sent, in copies that share nothing with the caller's request."""
+        request = self._terms.request
+        return Outbound(
+            messages=[_sendable(message) for message in request.messages],
+            parameters=_copy(request.sampling.as_wire()),
+            max_tokens=self.target.candidate.max_tokens,
+            rates=self.target.price.dearest,
+        )
+
+    def mark_sent(self) -> None:
+        """Note that bytes leave from now on, so that it may be billed, and its failures speak of the provider."""
+        self._sent = True
+
+    def remark(self, text: str) -> None:
+        """Keep what our own parts say of it, for the error that the caller gets."""
+        self._lane.history.remarks[self.number] = text
+
+    def identify(self, upstream_id: str | None) -> None:
+        """Keep the provider's id of a stream, by which a broken one is found in its records."""
+        self._upstream_id = upstream_id
+
+    def begin_stream(self) -> None:
+        """Note that the provider has begun to stream."""
+        self._lane.stream_began = True
+        if self._lane.writer is not None:
+            self._lane.writer.begin(self.name)
+
+    def receive(self, delta: Delta | None) -> None:
+        """Take a piece of a stream in, so that the stall limit starts anew; None: it works, but shows nothing yet.
+
+        Raises:
+            AttemptFailedError: it is another answer than the one that was begun.
+        """
+        if delta is not None:
+            if self._first_token_at_s is None:
+                self._first_token_at_s = self._lane.services.clock.monotonic_s()
+            self.text += delta.text
+        self._lane.timer.allow(self.target.deployment.provider.stall_timeout_s)
+        if delta is not None and self._lane.writer is not None:
+            self._lane.writer.take(delta)
+
+    def succeed(self, answer: ProviderAnswer) -> None:
+        """Book it with what the provider charged."""
+        services, hold = self._lane.services, self._permit.hold
+        charge = charge_of(self.target, hold, answer, ledger=services.ledger, clock=services.clock)
+        if charge.cost_nusd > hold.claim.bound_nusd:
+            self._lane.history.notices.append(
+                "the provider charged more than was reserved; the excess is booked"
+            )
+        self._end(charge, failure=None, upstream_id=answer.upstream_id)
+        size = hold.claim.size
+        if not answer.usage.estimated and size is not None:
+            services.counts.learn(
+                self.target.deployment.model_name,
+                size.script,
+                expected_tokens=size.input_expected_tokens,
+                counted_tokens=answer.usage.input_tokens,
+            )
+
+    def fail(self, failure: Failure, *, billed: ProviderAnswer | None = None) -> None:
+        """Book it as failed; once it has ended nothing happens.
+
+        `billed` is what came instead of an answer, where it says what it cost.
+        """
+        if self._lane.current is not self:
+            return
+        if self._terms.continues and failure.kind is FailureKind.BAD_REQUEST:
+            # The caller's own messages were taken before: what is refused is the begun answer.
+            failure = replace(failure, kind=FailureKind.CONTINUATION_REFUSED)
+        services, hold = self._lane.services, self._permit.hold
+        if billed is not None and not billed.usage.estimated:
+            charge = charge_of(self.target, hold, billed, ledger=services.ledger, clock=services.clock)
+        else:
+            charge = charge_of_failure(
+                self.target, failure, bound_nusd=hold.claim.bound_nusd, sent=self._sent, text=self.text
+            )
+        upstream_id = billed.upstream_id if billed else self._upstream_id
+        self._lane.note_failure(self, failure)
+        self._end(charge, failure=failure, upstream_id=upstream_id)
+        logger.warning(
+            "attempt failed: request=%s attempt=%d deployment=%s failure=%s",
+            hold.claim.operation_id,
+            self.number,
+            self.name,
+            failure,
+        )
+
+    def _end(self, charge: Charge, *, failure: Failure | None, upstream_id: str | None) -> None:
+        lane = self._lane
+        lane.timer.stop()
+        now_s = lane.services.clock.monotonic_s()
+        started_s = self._started_at_s if self._started_at_s is not None else self._admitted_at_s
+        first_s = None if self._first_token_at_s is None else self._first_token_at_s - started_s
+        row = attempt_row(
+            self._permit.hold.claim,
+            charge,
+            failure=failure,
+            latency_s=now_s - started_s,
+            first_token_s=first_s,
+            upstream_id=upstream_id,
+        )
+        health_scope = None if failure is None else self._health_scope(failure, row)
+        close(self._permit, row, sent=self._sent, health_scope=health_scope, state=lane.services)
+        late = settle_attempt(lane.services.ledger, self._permit.hold, row, soon=True)
+        if late is not None:
+            lane.history.notices.append(f"booked late: {late}")
+        lane.history.attempts.append(row)
+        lane.leave(self)
+
+    def _health_scope(self, failure: Failure, row: Attempt) -> HealthScope:
+        """Return whose health the failure speaks against; of none where only the caller was in a hurry."""
+        if not self._sent and failure.kind is not FailureKind.UNREACHABLE:
+            return HealthScope.NOBODY
+        provider = self.target.deployment.provider
+        allowed_s = provider.stall_timeout_s if self._first_token_at_s is not None else provider.timeout_s
+        hurried = row.latency_s < min(provider.first_token_timeout_s, allowed_s) * 0.99
+        if failure.kind is FailureKind.TIMEOUT and failure.status is None and hurried:
+            return HealthScope.NOBODY
+        return failure.policy.health_scope
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """What an attempt cost, and who says so."""
+@dataclass(slots=True)
+class Lane:
+    """What the attempts of one way along a plan share; one of them is in flight at a time."""
 
-    cost_nusd: NanoUsd
-    source: CostSource
-    usage: Usage
-    price_version: str | None = None
-    """The price that was applied, where it is another than the one money was held at."""
+    services: Services
+    history: DispatchHistory
+    timer: TurnTimer
+    writer: StreamWriter | None
+    note_failure: Callable[[InFlightAttempt, Failure], None]
+    """Told of each failure before it is booked."""
+    current: InFlightAttempt | None = None
+    stream_began: bool = False
+    """The latest attempt has begun to stream, so only the reader of the stream knows what has arrived."""
 
-
-def charge_of(attempt: InFlightAttempt, answer: ProviderAnswer, *, ledger: Ledger, clock: Clock) -> Charge:
-    """Return what an answer cost: what the provider says before what our price book says."""
-    usage = _estimated_usage(attempt, answer.text) if answer.usage.estimated else answer.usage
-    if answer.reported_cost_nusd is not None:
-        return Charge(answer.reported_cost_nusd, CostSource.PROVIDER, usage)
-    if usage.estimated:
-        return Charge(attempt.step.price.cost_of(usage), CostSource.ESTIMATE, usage)
-    discounts = attempt.step.deployment.provider.volume_discounts
-    return book_charge(
-        usage, attempt.step.price, discounts=discounts, hold=attempt.hold, ledger=ledger, clock=clock
-    )
+    def leave(self, attempt: InFlightAttempt) -> None:
+        """Forget an attempt that has ended."""
+        if self.current is attempt:
+            self.current = None
 
 
-def book_charge(
-    usage: Usage,
-    price: Price,
-    *,
-    discounts: Sequence[VolumeDiscount],
-    hold: Hold,
-    ledger: Ledger,
-    clock: Clock,
-) -> Charge:
-    """Return what the price book says of a usage that just ended: its hours count, and its provider's discount.
-
-    The discount goes by what the ledger has booked for the provider this month, before this send.
-    """
-    off = NOTHING_OFF
-    if discounts:
-        try:
-            spent = ledger.spent(f"provider:{hold.claim.provider}", Window.MONTH)
-            off = volume_discount(discounts, spent=spent)
-        except LedgerError:
-            # Without a discount no less is booked than is charged, and the answer is not lost.
-            logger.warning("no discount: the ledger cannot be read: deployment=%s", hold.claim.deployment)
-    settled = price.settled(usage, BillingContext(hold.held_at, clock.now(), off))
-    return Charge(settled.cost_nusd, CostSource.PRICE_BOOK, usage, settled.version)
+def _sendable(message: Any) -> dict[str, Any]:
+    return {key: _copy(value) for key, value in message.items() if value is not None or key == "content"}
 
 
-def charge_of_failure(attempt: InFlightAttempt, failure: Failure) -> Charge:
-    """Return what a failed attempt is booked at: what arrived, or all that was held where nobody can say."""
-    bound = attempt.hold.claim.bound_nusd
-    if attempt.sent_at_s is None:
-        return Charge(ZERO_NUSD, CostSource.NONE, Usage())
-    left = failure.kind in {FailureKind.CANCELLED, FailureKind.TIMEOUT, FailureKind.NOT_JOINABLE}
-    if attempt.text and not left:
-        # The provider broke off: at most this was made. Where we left, it may go on and bill it all.
-        usage = _estimated_usage(attempt, attempt.text)
-        cost = NanoUsd(min(attempt.step.price.cost_of(usage), bound))
-        return Charge(cost, CostSource.ESTIMATE, usage)
-    if failure.policy.billing is Billing.NO or bound == 0:
-        return Charge(ZERO_NUSD, CostSource.NONE, Usage())
-    # Nobody can say whether the provider will bill this, so the safe side is all that was held.
-    return Charge(bound, CostSource.BOUND, Usage(estimated=True))
-
-
-def ended(
-    claim: HoldRequest,
-    charge: Charge,
-    *,
-    failure: Failure | None,
-    latency_s: float,
-    first_token_s: float | None = None,
-    upstream_id: str | None = None,
-) -> Attempt:
-    """Return the row of an attempt that has ended."""
-    return Attempt(
-        number=claim.number,
-        deployment=claim.deployment,
-        provider=claim.provider,
-        model=claim.model,
-        outcome=_outcome(failure),
-        failure=failure.kind.value if failure else None,
-        status=failure.status if failure else None,
-        latency_s=latency_s,
-        first_token_s=first_token_s,
-        usage=charge.usage,
-        cost_nusd=charge.cost_nusd,
-        cost_source=charge.source,
-        upstream_id=upstream_id,
-        price_version=charge.price_version,
-    )
-
-
-def settle(ledger: Ledger, hold: Hold, attempt: Attempt, *, soon: bool = False) -> LedgerError | None:
-    """Book an attempt; return the error of a booking that has to wait.
-
-    The answer is paid for, and is not lost because the ledger cannot be written now: it keeps the booking,
-    and it alerted. With `soon`, on an event loop, it waits for nobody who holds the file.
-    """
-    try:
-        (ledger.settle_soon if soon else ledger.settle)(hold, attempt)
-    except LedgerError as exc:
-        return exc
-    return None
-
-
-def health_scope_of(attempt: InFlightAttempt, failure: Failure, *, latency_s: float) -> HealthScope:
-    """Return whose health a failure speaks against; nobody's where only the caller was in a hurry."""
-    if attempt.sent_at_s is None:
-        return HealthScope.NOBODY
-    provider = attempt.step.deployment.provider
-    allowed_s = provider.stall_timeout_s if attempt.first_token_at_s is not None else provider.timeout_s
-    hurried = latency_s < min(provider.first_token_timeout_s, allowed_s) * 0.99
-    if failure.kind is FailureKind.TIMEOUT and failure.status is None and hurried:
-        return HealthScope.NOBODY
-    return failure.policy.health_scope
-
-
-def _outcome(failure: Failure | None) -> Outcome:
-    if failure is None:
-        return Outcome.SUCCEEDED
-    return Outcome.CANCELLED if failure.kind is FailureKind.CANCELLED else Outcome.FAILED
-
-
-def _estimated_usage(attempt: InFlightAttempt, text: str) -> Usage:
-    """Return the most tokens that what was seen can be: a token is at least a byte."""
-    return Usage(attempt.step.candidate.input_bound_tokens, len(text.encode()), estimated=True)
+def _copy(value: Any) -> Any:
+    """Return plain data that can be changed without changing `value`."""
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(item) for item in value]
+    if hasattr(value, "items"):
+        return {key: _copy(item) for key, item in value.items()}
+    return value

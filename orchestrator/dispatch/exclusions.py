@@ -1,7 +1,7 @@
 """What one walk has learned from its failures: who is not worth asking any more, and what to tell the caller."""
 
 from orchestrator.core.failures import Failure, FailureKind, FallbackScope
-from orchestrator.dispatch.attempt import Target
+from orchestrator.dispatch.target import Target
 
 
 class Exclusions:

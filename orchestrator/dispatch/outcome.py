@@ -1,6 +1,6 @@
-"""The error of a walk that nobody answered: what went wrong, at whom, and what to do."""
+"""What has come of a dispatch: its result, or the error that says what went wrong where and what to do."""
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from orchestrator.core.errors import (
     AllProvidersFailedError,
@@ -11,25 +11,42 @@ from orchestrator.core.errors import (
     RejectedByProviderError,
 )
 from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt
+from orchestrator.dispatch.dispatch_request import DispatchRequest
+from orchestrator.dispatch.history import DispatchHistory
 
 NO_TIME = "no time left"
 """Why a step was skipped for which the deadline left nothing."""
 
 
-def failure_error(
-    attempts: Sequence[Attempt],
-    skipped: Sequence[FailedStep],
-    *,
-    failure: Failure | None,
-    remarks: Mapping[int, str],
-    advice: str,
-) -> OrchestratorError:
-    """Return what to tell the caller.
+@dataclass(frozen=True, slots=True)
+class DispatchResult:
+    """What has come of a dispatch, or of as much of it as there was."""
 
-    `failure` is the last one, `remarks` are what our own parts said of an attempt, by its number, and
-    `advice` is what the failures together ask for, empty when nothing.
+    dispatch: DispatchRequest
+    answer: ProviderAnswer | None
+    """None while no deployment has answered."""
+    attempts: tuple[Attempt, ...] = ()
+    notices: tuple[str, ...] = ()
+    story: str | None = None
+    """How an answer came about that broke off and was finished by another attempt."""
+    delivered: str = ""
+    """What the reader of a stream has."""
+
+    @property
+    def spent_nusd(self) -> NanoUsd:
+        """Return what all attempts cost."""
+        return NanoUsd(sum(attempt.cost_nusd for attempt in self.attempts))
+
+
+def failure_error(history: DispatchHistory, *, failure: Failure | None, advice: str) -> OrchestratorError:
+    """Return what to tell the caller of a dispatch that no deployment answered.
+
+    `failure` is the last one, and `advice` is what the failures together ask for, empty when nothing.
     """
+    attempts, skipped = history.attempts, history.skipped
     if failure is not None and failure.kind is FailureKind.BAD_REQUEST:
         return RejectedByProviderError(
             f"{attempts[-1].deployment} refused the request itself ({failure}); "
@@ -39,15 +56,23 @@ def failure_error(
         return DeadlineExceededError(
             "no time left to ask anybody; allow more with deadline_s, or ask for less"
         )
-    if attempts and all(one.failure == FailureKind.CONTEXT_OVERFLOW for one in attempts):
+    failures = {attempt.failure for attempt in attempts}
+    asked = ", ".join(attempt.deployment for attempt in attempts)
+    if failures == {FailureKind.CONTEXT_OVERFLOW}:
         return PromptTooLargeError("the prompt is longer than every model of the plan takes; shorten it")
-    if attempts and all(one.failure == FailureKind.CONTENT_FILTERED for one in attempts):
+    if failures == {FailureKind.CONTENT_FILTERED}:
         return RejectedByProviderError(
-            f"every model that was asked blocked the request by its content filter "
-            f"({', '.join(one.deployment for one in attempts)}); say it in other words"
+            f"every model that was asked blocked the request by its content filter ({asked}); "
+            "say it in other words"
         )
-    tried = [
-        FailedStep(one.deployment, remarks.get(one.number) or one.failure or "failed") for one in attempts
+    if failures == {FailureKind.NOT_SENT}:
+        return RejectedByProviderError(
+            f"the request cannot be written for any provider of its plan ({asked}), and nothing was sent; look at "
+            "the parts of its messages and its tools, and at the headers and keys of these providers"
+        )
+    steps = [
+        FailedStep(attempt.deployment, history.remarks.get(attempt.number) or attempt.failure or "failed")
+        for attempt in attempts
     ]
-    told = advice or "; please try again in a moment"
-    return AllProvidersFailedError(f"no provider could answer just now{told}", steps=(*tried, *skipped))
+    what_to_do = advice or "; please try again in a moment"
+    return AllProvidersFailedError(f"no provider could answer just now{what_to_do}", steps=(*steps, *skipped))

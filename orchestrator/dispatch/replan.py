@@ -1,4 +1,4 @@
-"""The steps of a walk, fitted to the longer request that asks for the rest of an answer."""
+"""The targets of a plan, fitted to the longer request that asks for the rest of an answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,18 +7,18 @@ from datetime import date
 from orchestrator.core.errors import FailedStep
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.attempt import Target
+from orchestrator.dispatch.target import Target
 from orchestrator.ledger.budgets import Limits, scopes_of
 from orchestrator.streaming.continuation import fit_to_continuation
 
 
 @dataclass(frozen=True, slots=True)
 class Replan:
-    """The steps that can hold the longer request."""
+    """The targets that can hold the longer request."""
 
-    steps: tuple[Target, ...]
-    place: int
-    """The current step, or where it was when it is left out; -1 before the first."""
+    targets: tuple[Target, ...]
+    position: int
+    """The current target, or where it was when it is left out; -1 before the first."""
     left_out: tuple[FailedStep, ...]
 
 
@@ -29,35 +29,38 @@ def replan(
     today: date,
     left_nusd: Callable[[Target], NanoUsd | None],
 ) -> Replan:
-    """Return the steps of a way and the place on it, with the bounds of `request`; who cannot hold it, or costs too much, is left out."""
-    steps, place = way
+    """Return the targets of a way and the position on it, with the bounds of `request`.
+
+    What cannot hold it, or costs too much, is left out.
+    """
+    targets, position = way
     kept: list[Target] = []
     left_out: list[FailedStep] = []
-    new_place = -1
-    for at, step in enumerate(steps):
-        found = fit_to_continuation(
-            step.candidate,
+    new_position = -1
+    for at, target in enumerate(targets):
+        candidate = fit_to_continuation(
+            target.candidate,
             request,
-            deployment=step.deployment,
+            deployment=target.deployment,
             today=today,
-            ceiling_nusd=left_nusd(step),
+            ceiling_nusd=left_nusd(target),
         )
-        if isinstance(found, str):
-            left_out.append(FailedStep(step.name, found))
+        if isinstance(candidate, str):
+            left_out.append(FailedStep(target.name, candidate))
             continue
-        kept.append(replace(step, candidate=found))
-        if at <= place:
-            new_place = len(kept) - 1
-    return Replan(tuple(kept), new_place, tuple(left_out))
+        kept.append(replace(target, candidate=candidate))
+        if at <= position:
+            new_position = len(kept) - 1
+    return Replan(tuple(kept), new_position, tuple(left_out))
 
 
-def left_nusd(step: Target, request: ChatRequest, *, spent_nusd: NanoUsd, limits: Limits) -> NanoUsd | None:
+def left_nusd(target: Target, request: ChatRequest, *, spent_nusd: NanoUsd, limits: Limits) -> NanoUsd | None:
     """Return what is left of the most that a request may cost, None where it has no limit."""
     scopes = scopes_of(
         tenant=request.tenant,
         use_case=request.use_case,
         user=request.user,
-        provider=step.deployment.provider_name,
+        provider=target.deployment.provider_name,
         tags=request.tags,
     )
     tightest = limits.tightest_for_request(scopes)

@@ -33,8 +33,8 @@ from orchestrator.metering.litellm_call import (
 )
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.providers.litellm.error_mapping import failure_of
-from orchestrator.providers.litellm.hooks import CURRENT_TRIP
 from orchestrator.providers.litellm.responses import read_cost, read_usage
+from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.openrouter import max_price
 
 _METERED: ContextVar[bool] = ContextVar("orchestrator_metered", default=False)
@@ -165,7 +165,7 @@ def _ametered(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _on_duty() -> Guard | None:
     """Return the guard of this call; None without one, and for what an Orchestrator sends and pays for itself."""
-    if CURRENT_TRIP.get() is not None:
+    if CURRENT_SENDING.get() is not None:
         return None
     return next((one for one in litellm.callbacks if isinstance(one, Guard)), None)
 
@@ -222,7 +222,7 @@ def _tell(sending: MeteredSend, answer: Any) -> None:
 
 
 def _goes_past() -> bool:
-    return CURRENT_TRIP.get() is None and not _METERED.get()
+    return CURRENT_SENDING.get() is None and not _METERED.get()
 
 
 def _rule(_: str) -> bool:

@@ -19,7 +19,7 @@ from orchestrator.core.failures import Billing, Failure
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Usage
 from orchestrator.core.request import ChatRequest, Message
-from orchestrator.dispatch.attempt import Charge, book_charge, ended, settle
+from orchestrator.dispatch.charges import Charge, attempt_row, book_charge, settle_attempt
 from orchestrator.ledger.budgets import scopes_of
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.records import new_operation_id
@@ -87,14 +87,14 @@ class MeteredSend:
             return
         self._ended = True
         charge = self._charge(failure)
-        attempt = ended(
+        attempt = attempt_row(
             self._hold.claim,
             charge,
             failure=failure,
             latency_s=self._meter.clock.monotonic_s() - self._started_s,
             upstream_id=self.upstream_id,
         )
-        settle(self._meter.ledger, self._hold, attempt)
+        settle_attempt(self._meter.ledger, self._hold, attempt)
         self._meter.close(self._hold, attempt)
 
     def _charge(self, failure: Failure | None) -> Charge:

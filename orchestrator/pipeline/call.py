@@ -8,8 +8,9 @@ from orchestrator.config.loader import Config
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.dispatcher import Walk
-from orchestrator.providers.litellm.router import Gateway
+from orchestrator.dispatch.dispatcher import Dispatcher
+from orchestrator.dispatch.outcome import DispatchResult
+from orchestrator.dispatch.transport import Transport
 from orchestrator.resilience.retry_policy import RetryProfile
 from orchestrator.routing.ranking import UseCaseSettings
 
@@ -19,7 +20,7 @@ class ConfigSnapshot:
     """What belongs to one configuration; a changed one makes a new core."""
 
     config: Config
-    gateway: Gateway
+    transport: Transport
     cache: ReplyCache
 
 
@@ -43,9 +44,14 @@ class Call:
 class Way:
     """How far a call has come."""
 
-    walk: Walk | None = None
+    dispatcher: Dispatcher | None = None
+
+    @property
+    def result(self) -> DispatchResult | None:
+        """Return what has come of it so far."""
+        return None if self.dispatcher is None else self.dispatcher.result()
 
     @property
     def spent_nusd(self) -> NanoUsd:
         """Return what it cost so far."""
-        return ZERO_NUSD if self.walk is None else self.walk.spent_nusd
+        return ZERO_NUSD if self.result is None else self.result.spent_nusd

@@ -15,7 +15,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Excluded, Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.admission import Services
+from orchestrator.dispatch.services import Services
 from orchestrator.ledger.budgets import BudgetTier, Window, scopes_of, tier_for
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.resilience.circuit_breaker import CircuitState

@@ -1,4 +1,4 @@
-"""Replies: made from a walk, kept in the cache, repeated from it, and told to the ledger."""
+"""Replies: made from what a dispatch brought, kept in the cache, repeated from it, and told to the ledger."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -12,10 +12,9 @@ from orchestrator.catalog.catalog import ModelClass
 from orchestrator.config.loader import Config
 from orchestrator.core.errors import BudgetExceededError, OverloadedError
 from orchestrator.core.money import ZERO_NUSD
-from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import CacheState, ChatReply, Delta, Outcome, ToolCall, ToolCallDelta, Usage
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.dispatcher import Walk
+from orchestrator.dispatch.outcome import DispatchResult
 from orchestrator.ledger.ledger import RequestRecord
 from orchestrator.routing.ranking import RouteOrder, UseCaseSettings
 
@@ -35,27 +34,31 @@ _WHOLE = (
 """What is told once more to an idempotency key."""
 
 
-def from_walk(walk: Walk, answer: ProviderAnswer, *, latency_s: float, started_at: datetime) -> ChatReply:
-    """Return the reply of a walk that was answered."""
-    last = walk.attempts[-1]
-    candidate = next(one for one in walk.terms.plan.asked if one.deployment == last.deployment)
+def from_result(result: DispatchResult, *, latency_s: float, started_at: datetime) -> ChatReply:
+    """Return the reply of a dispatch that was answered."""
+    answer = result.answer
+    if answer is None:
+        msg = "no deployment has answered"
+        raise ValueError(msg)
+    last, plan = result.attempts[-1], result.dispatch.plan
+    candidate = next(step for step in plan.asked if step.deployment == last.deployment)
     clamped = tuple(reason for reason in candidate.reasons if reason.startswith("max_tokens lowered"))
     return ChatReply(
-        request_id=walk.terms.request_id,
+        request_id=result.dispatch.request_id,
         text=answer.text,
         model=last.model,
         deployment=last.deployment,
         provider=last.provider,
         usage=answer.usage,
-        cost_nusd=walk.spent_nusd,
+        cost_nusd=result.spent_nusd,
         finish_reason=answer.finish_reason,
         tool_calls=answer.tool_calls,
-        attempts=tuple(walk.attempts),
-        degraded=walk.story,
-        notices=(*clamped, *walk.notices),
+        attempts=result.attempts,
+        degraded=result.story,
+        notices=(*clamped, *result.notices),
         latency_s=latency_s,
         created_at=started_at,
-        plan=walk.terms.plan,
+        plan=plan,
     )
 
 
@@ -199,12 +202,12 @@ def operation_of(  # noqa: PLR0913 -- the sum of a request's life
     started_at: datetime,
     latency_s: float,
     *,
-    walk: Walk | None,
+    result: DispatchResult | None,
     reply: ChatReply | None,
     error: BaseException | None,
 ) -> RequestRecord:
     """Return the ledger's row of a request that ended; tokens are those that were paid for."""
-    attempts = walk.attempts if walk is not None else []
+    attempts = result.attempts if result is not None else ()
     return RequestRecord(
         id=request_id,
         started_at=started_at,
@@ -224,7 +227,7 @@ def operation_of(  # noqa: PLR0913 -- the sum of a request's life
             input_tokens=sum(one.usage.input_tokens for one in attempts),
             output_tokens=sum(one.usage.output_tokens for one in attempts),
         ),
-        cost_nusd=walk.spent_nusd if walk is not None else ZERO_NUSD,
+        cost_nusd=result.spent_nusd if result is not None else ZERO_NUSD,
         latency_s=latency_s,
     )
 

@@ -14,11 +14,11 @@ from orchestrator.dispatch.admission import (
     AttemptRequest,
     Rejected,
     RejectReason,
-    Services,
     admit,
     close,
 )
-from orchestrator.dispatch.attempt import Target
+from orchestrator.dispatch.services import Services
+from orchestrator.dispatch.target import Target
 from orchestrator.ledger.budgets import BudgetSettings, Limits, LimitSettings
 from orchestrator.ledger.ledger import HoldRequest, Ledger
 from orchestrator.resilience.health import Health
@@ -162,7 +162,7 @@ async def test_what_was_not_used_of_the_tokens_is_given_back(door) -> None:
         entry,
         ended(cost_source=CostSource.PROVIDER, cost_nusd=NanoUsd(1)),
         sent=True,
-        blame=None,
+        health_scope=None,
         state=door.state,
     )
     assert entry.slot.tokens == 15

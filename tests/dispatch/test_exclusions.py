@@ -3,8 +3,8 @@
 import pytest
 
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.dispatch.attempt import Target
 from orchestrator.dispatch.exclusions import Exclusions
+from orchestrator.dispatch.target import Target
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.attempt import Target
 from orchestrator.dispatch.replan import left_nusd, replan
+from orchestrator.dispatch.target import Target
 from orchestrator.ledger.budgets import BudgetSettings, Limits, LimitSettings
 
 TODAY = date(2026, 11, 23)
@@ -29,11 +29,11 @@ def longer(characters: int) -> ChatRequest:
 
 def test_every_step_gets_the_longer_requests_bound(steps):
     found = replan((steps, 2), longer(5_000), today=TODAY, left_nusd=lambda _: None)
-    assert found.place == 2
+    assert found.position == 2
     assert not found.left_out
     assert all(
         new.candidate.bound_nusd >= old.candidate.bound_nusd
-        for new, old in zip(found.steps, steps, strict=True)
+        for new, old in zip(found.targets, steps, strict=True)
     )
 
 
@@ -42,12 +42,12 @@ def test_who_cannot_hold_it_is_left_out_and_the_place_follows(steps):
     found = replan(
         (steps, 0), longer(50), today=TODAY, left_nusd=lambda step: NanoUsd(0) if step.name == dear else None
     )
-    assert found.place == -1
+    assert found.position == -1
     assert [one.deployment for one in found.left_out] == [dear]
-    assert [step.name for step in found.steps] == [step.name for step in steps[1:]]
+    assert [step.name for step in found.targets] == [step.name for step in steps[1:]]
     small = replan((steps, 3), longer(80_000), today=TODAY, left_nusd=lambda _: None)
     assert [one.deployment for one in small.left_out] == ["local/smollm2-135m-instruct"]
-    assert small.place == 3
+    assert small.position == 3
 
 
 def test_what_is_left_is_the_tightest_limit_without_what_was_spent(steps):

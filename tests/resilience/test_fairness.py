@@ -19,7 +19,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.reply import CostSource
 from orchestrator.practice import Fault, PracticeServer
-from orchestrator.providers.litellm import router
+from orchestrator.providers.litellm import loading
 
 TOOL = {"type": "function", "function": {"name": "find_order", "parameters": {"type": "object"}}}
 
@@ -109,20 +109,20 @@ def test_a_tenant_without_money_takes_nothing_of_the_rate_limit(make_orchestrato
 
 def test_two_first_requests_at_once_load_litellm_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A guard that stood twice in LiteLLM's list would veto every attempt of the process."""
-    litellm = router.load_litellm()
-    guards = [one for one in litellm.callbacks if type(one).__name__ == "WalkGuard"]
+    litellm = loading.load_litellm()
+    guards = [one for one in litellm.callbacks if type(one).__name__ == "AttemptGuard"]
     for guard in guards:
         litellm.callbacks.remove(guard)
-    monkeypatch.setattr(router, "_litellm", None)
+    monkeypatch.setattr(loading, "_litellm", None)
     start = threading.Barrier(8)
 
     def load(_: int) -> object:
         start.wait()
-        return router.load_litellm()
+        return loading.load_litellm()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(load, range(8)))
-    assert [type(one).__name__ for one in litellm.callbacks].count("WalkGuard") == 1
+    assert [type(one).__name__ for one in litellm.callbacks].count("AttemptGuard") == 1
 
 
 def test_a_late_booking_says_nothing_of_prompt_or_key(

@@ -5,6 +5,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 TESTED_BY = {
+    "orchestrator/dispatch/attempt.py": "tests/dispatch/test_cursor.py",
+    "orchestrator/dispatch/dispatch_request.py": "tests/dispatch/test_dispatcher.py",
+    "orchestrator/dispatch/history.py": "tests/dispatch/test_cursor.py",
+    "orchestrator/dispatch/outcome.py": "tests/dispatch/test_cursor.py",
+    "orchestrator/dispatch/services.py": "tests/dispatch/test_cursor.py",
+    "orchestrator/dispatch/transport.py": "tests/dispatch/test_dispatcher.py",
+    "orchestrator/providers/in_memory.py": "tests/dispatch/test_dispatcher.py",
+    "orchestrator/providers/litellm/loading.py": "tests/providers/litellm/test_hooks.py",
+    "orchestrator/providers/litellm/sending.py": "tests/providers/litellm/test_one_attempt.py",
     "orchestrator/cache/single_flight.py": "tests/cache/test_response_cache.py",
     "orchestrator/cli/bill_table.py": "tests/cli/test_practice.py",
     "orchestrator/core/formatting.py": "tests/cli/test_output.py",
@@ -33,7 +42,6 @@ TESTED_BY = {
     "orchestrator/metering/litellm_call.py": "tests/metering/test_budget_guard.py",
     "orchestrator/pipeline/call.py": "tests/test_client.py",
     "orchestrator/core/message_checks.py": "tests/core/test_request.py",
-    "orchestrator/dispatch/outcome.py": "tests/dispatch/test_dispatcher.py",
     "orchestrator/providers/local/server.py": "tests/providers/local/test_model.py",
     "orchestrator/metering/meter.py": "tests/metering/test_langchain_clients.py",
     "orchestrator/routing/capabilities.py": "tests/routing/test_ranking.py",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.providers.litellm import error_mapping as translate
-from orchestrator.providers.litellm.router import load_litellm
+from orchestrator.providers.litellm.loading import load_litellm
 
 NEVER_RAISED_TO_US = {
     "BlockedPiiEntityError": "guardrails of LiteLLM's proxy",
@@ -56,9 +56,9 @@ def test_the_hooks_that_we_override_take_what_litellm_hands_them(litellm, hook):
     """LiteLLM calls by keyword and swallows the TypeError of a parameter it has renamed."""
     from litellm.integrations.custom_logger import CustomLogger
 
-    from orchestrator.providers.litellm.hooks import WalkGuard
+    from orchestrator.providers.litellm.hooks import AttemptGuard
 
-    theirs, ours = getattr(CustomLogger, hook), getattr(WalkGuard, hook)
+    theirs, ours = getattr(CustomLogger, hook), getattr(AttemptGuard, hook)
     assert ours is not theirs
     assert parameters(ours) == parameters(theirs)
     assert inspect.iscoroutinefunction(theirs)
@@ -68,9 +68,9 @@ def test_every_method_of_our_guard_is_a_hook_that_litellm_knows(litellm):
     """A hook that was renamed would never be called."""
     from litellm.integrations.custom_logger import CustomLogger
 
-    from orchestrator.providers.litellm.hooks import WalkGuard
+    from orchestrator.providers.litellm.hooks import AttemptGuard
 
-    own = {name for name in vars(WalkGuard) if not name.startswith("_")}
+    own = {name for name in vars(AttemptGuard) if not name.startswith("_")}
     assert own
     assert own <= set(dir(CustomLogger))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.failures import Failure, FailureKind, kind_of_status
-from orchestrator.core.provider_answer import UnreadableAnswerError
+from orchestrator.core.provider_answer import AttemptFailedError
 
 TELLING: Mapping[str, FailureKind] = {
     "ContentPolicyViolationError": FailureKind.CONTENT_FILTERED,
@@ -78,7 +78,16 @@ _CAUSES: Mapping[str, FailureKind] = {
     "EndedEarlyError": FailureKind.INTERRUPTED,
     "LocalModelError": FailureKind.UNREACHABLE,
     "AttemptVetoedError": FailureKind.VETOED,
+    # What an HTTP client will not write: a line break in a header, letters beyond its code, an address of nowhere.
+    "LocalProtocolError": FailureKind.NOT_SENT,
+    "UnsendableHeaderError": FailureKind.NOT_SENT,
+    "UnicodeEncodeError": FailureKind.NOT_SENT,
+    "InvalidURL": FailureKind.NOT_SENT,
+    "UnsupportedProtocol": FailureKind.NOT_SENT,
 }
+
+_OURS = frozenset({"LocalModelError", "AttemptVetoedError", "TimeoutError"})
+"""Causes that keep an attempt from being sent and speak for themselves."""
 
 _CAUSE_DEPTH_MAX = 12
 _ANSWERED = frozenset({"HTTPStatusError", "MaskedHTTPStatusError"})
@@ -110,16 +119,30 @@ _FILTER_WORDS = (
 )
 
 
-def failure_of(error: BaseException) -> Failure:
-    """Return what an exception from LiteLLM, httpx, aiohttp or ourselves means."""
-    if isinstance(error, UnreadableAnswerError):
+def failure_of(error: BaseException, *, outer: BaseException | None = None, was_sent: bool = True) -> Failure:
+    """Return what an exception from LiteLLM, httpx, aiohttp or ourselves means.
+
+    `outer` was being handled when the attempt began, so it and what lies behind it belong to another attempt.
+    `was_sent` says whether a byte may have left; where none has, no status is the provider's word.
+    """
+    if isinstance(error, AttemptFailedError):
         return error.failure
     if not isinstance(error, Exception):
         # A cancelled task, a generator that is closed, Ctrl-C: the caller left.
         return Failure(FailureKind.CANCELLED)
-    chain = tuple(_causes(error))
+    chain = tuple(_causes(error, outer))
+    if not was_sent:
+        return Failure(_kind_of_unsent(chain))
     status = _http_status(chain)
     return Failure(_kind(chain, status), status, _retry_after_s(chain))
+
+
+def _kind_of_unsent(chain: tuple[BaseException, ...]) -> FailureKind:
+    """Return what kept an attempt from being sent: something of ours, or what LiteLLM would not write."""
+    names = [type(error).__name__ for error in chain]
+    telling = next((TELLING[name] for name in names if name in TELLING), None)
+    ours = next((_CAUSES[name] for name in reversed(names) if name in _OURS), None)
+    return telling or ours or FailureKind.NOT_SENT
 
 
 def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
@@ -164,11 +187,11 @@ def _http_status(chain: tuple[BaseException, ...]) -> int | None:
     return None
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _causes(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
     current: BaseException | None = error
     # Of a stream that broke, LiteLLM's wrapper and the error in it name each other as their cause.
     seen: list[BaseException] = []
-    while current is not None and len(seen) < _CAUSE_DEPTH_MAX:
+    while current is not None and current is not outer and len(seen) < _CAUSE_DEPTH_MAX:
         yield current
         seen.append(current)
         behind = (current.__cause__, getattr(current, "original_exception", None), current.__context__)

@@ -1,18 +1,25 @@
 """An HTTP client for LiteLLM that sends a request once, and lets no broken stream pass for a whole one.
 
 LiteLLM's own client sends a request again when the connection breaks, without telling anyone: an
-attempt could be billed twice and would be booked once. Whether to try again is the walk's decision.
+attempt could be billed twice and would be booked once. Whether to try again is the dispatcher's decision.
 """
 
 from typing import Any
 
+import httpx
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 from openai import AsyncOpenAI
 
 from orchestrator.providers.litellm.body_limit import limit_body
+from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
 
+_BREAKS = frozenset(b"\r\n\0")
 _OPENAI_URL = "https://api.openai.com/v1"
+
+
+class UnsendableHeaderError(Exception):
+    """A header, which may be the key, holds a line break or a NUL; carries its name and not its value."""
 
 
 class SendOnceClient(AsyncHTTPHandler):
@@ -20,7 +27,7 @@ class SendOnceClient(AsyncHTTPHandler):
 
     def __init__(self) -> None:
         """Open nothing yet."""
-        super().__init__(event_hooks={"response": [limit_body]})
+        super().__init__(event_hooks={"request": [_mark_sent], "response": [limit_body]})
         self._sdks: dict[tuple[str, str], AsyncOpenAI] = {}
 
     def sdk(self, *, base_url: str | None, api_key: str) -> AsyncOpenAI:
@@ -46,3 +53,18 @@ class SendOnceClient(AsyncHTTPHandler):
         LiteLLM calls this inside its `except`, so the error is the one being handled.
         """
         raise  # noqa: PLE0704 -- the error being handled by the caller
+
+
+async def _mark_sent(request: httpx.Request) -> None:
+    """Tell the attempt of this task that its bytes leave; for httpx's event hook, before it connects.
+
+    Raises:
+        UnsendableHeaderError: what would leave is no HTTP, so nothing does.
+    """
+    for name, value in request.headers.raw:
+        if any(byte in _BREAKS for byte in value):
+            raise UnsendableHeaderError(name.decode("ascii", "replace"))
+    sending = CURRENT_SENDING.get()
+    attempt = None if sending is None else sending.source.current
+    if attempt is not None:
+        attempt.mark_sent()

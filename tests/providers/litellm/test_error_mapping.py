@@ -16,11 +16,11 @@ from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.core.errors import LocalModelError, OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind, kind_of_status
 from orchestrator.core.provider_answer import UnreadableAnswerError
-from orchestrator.dispatch.dispatcher import Walk
+from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.practice import PracticeServer
 from orchestrator.providers.litellm import error_mapping as translate
 from orchestrator.providers.litellm.error_mapping import failure_of
-from orchestrator.providers.litellm.router import load_litellm
+from orchestrator.providers.litellm.loading import load_litellm
 
 MODELS = {
     "openrouter": "openrouter/gpt-6-luna",
@@ -82,16 +82,16 @@ def shared(server, tmp_path_factory) -> Iterator[Orchestrator]:
 
 @pytest.fixture
 def failures(monkeypatch) -> list[Failure]:
-    """The failures that a walk is told of, as they come."""
+    """The failures that attempts are told of, as they come."""
     told: list[Failure] = []
-    real = Walk.fail
+    real = InFlightAttempt.fail
 
     def fail(self, failure, **more):
         if self.open is not None:
             told.append(failure)
         return real(self, failure, **more)
 
-    monkeypatch.setattr(Walk, "fail", fail)
+    monkeypatch.setattr(InFlightAttempt, "fail", fail)
     return told
 
 

@@ -38,13 +38,14 @@ PROVOKED = {
 """Before the answer, on the primary alone."""
 
 ELSEWHERE = {
-    FailureKind.UNREACHABLE: "test_translate: a refused connection, DNS, TLS",
-    FailureKind.INTERRUPTED: "test_router: a stream that breaks off",
+    FailureKind.UNREACHABLE: "test_error_mapping: a refused connection, DNS, TLS",
+    FailureKind.INTERRUPTED: "test_transport: a stream that breaks off",
     FailureKind.CANCELLED: "test_client: a cancelled call",
-    FailureKind.VETOED: "test_callbacks: an attempt without held money",
-    FailureKind.CONTINUATION_REFUSED: "test_delivery: a model that refuses to go on",
-    FailureKind.NOT_JOINABLE: "test_delivery: a rescue in other words",
-    FailureKind.UNKNOWN: "test_translate: an exception that nobody knows",
+    FailureKind.VETOED: "test_hooks: an attempt without held money",
+    FailureKind.NOT_SENT: "test_one_attempt: a header that cannot be sent, a request that no wire can carry",
+    FailureKind.CONTINUATION_REFUSED: "test_stream_writer: a model that refuses to go on",
+    FailureKind.NOT_JOINABLE: "test_stream_writer: a rescue in other words",
+    FailureKind.UNKNOWN: "test_error_mapping: an exception that nobody knows",
 }
 """What this test cannot provoke by a fault before the answer, and who does."""
 

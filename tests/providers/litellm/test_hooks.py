@@ -4,12 +4,14 @@ import inspect
 
 import pytest
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.types.utils import CallTypes
 
 from orchestrator import CacheUse, Orchestrator
 from orchestrator.practice import PracticeServer
-from orchestrator.providers.litellm.hooks import GUARD, AttemptVetoedError, Trip, WalkGuard, on_trip
+from orchestrator.providers.litellm.hooks import GUARD, AttemptGuard, AttemptVetoedError
 from orchestrator.providers.litellm.http_client import SendOnceClient
-from orchestrator.providers.litellm.router import load_litellm
+from orchestrator.providers.litellm.loading import load_litellm
+from orchestrator.providers.litellm.sending import Sending, in_this_task
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 
 
@@ -19,7 +21,7 @@ from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 def test_our_hooks_have_the_parameters_that_litellm_passes_by_name(hook: str) -> None:
     """A renamed parameter raises a TypeError that LiteLLM swallows, and the record is lost in silence."""
     theirs = list(inspect.signature(getattr(CustomLogger, hook)).parameters)
-    ours = list(inspect.signature(getattr(WalkGuard, hook)).parameters)
+    ours = list(inspect.signature(getattr(AttemptGuard, hook)).parameters)
     assert ours == theirs
 
 
@@ -29,21 +31,25 @@ def test_the_guard_is_in_litellms_list_once() -> None:
     assert litellm.callbacks.count(GUARD) == 1
 
 
-async def test_without_a_walk_the_guard_lets_others_pass() -> None:
+async def test_without_a_sending_of_ours_the_guard_lets_others_pass() -> None:
     """Code that uses LiteLLM for itself is not ours to stop."""
-    assert await GUARD.async_pre_call_deployment_hook({"model": "gpt"}, "acompletion") is None
+    assert await GUARD.async_pre_call_deployment_hook({"model": "gpt"}, CallTypes.acompletion) is None
+
+
+class NoAttempts:
+    """A source that has admitted nothing."""
+
+    current = None
+    streams = False
 
 
 async def test_a_send_that_was_not_admitted_is_vetoed() -> None:
     """No money held, no send; the veto's status makes LiteLLM go on at once."""
-
-    class Nothing:
-        def begin(self, name: str) -> None:
-            raise PermissionError(f"'{name}' was not admitted")
-
-    trip = Trip(Nothing(), LocalModel(LocalModelSettings()), SendOnceClient())  # type: ignore[arg-type]
-    with on_trip(trip), pytest.raises(AttemptVetoedError, match="not admitted") as caught:
-        await GUARD.async_pre_call_deployment_hook({"metadata": {"model_group": "a/b"}}, "acompletion")
+    sending = Sending(NoAttempts(), LocalModel(LocalModelSettings()), SendOnceClient())  # type: ignore[arg-type]
+    with in_this_task(sending), pytest.raises(AttemptVetoedError, match="not admitted") as caught:
+        await GUARD.async_pre_call_deployment_hook(
+            {"metadata": {"model_group": "a/b"}}, CallTypes.acompletion
+        )
     assert caught.value.status_code == 400
 
 

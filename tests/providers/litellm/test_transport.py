@@ -14,7 +14,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.reply import CostSource, Outcome
 from orchestrator.practice import Fault, PracticeServer, Scripted
-from orchestrator.providers.litellm import router
+from orchestrator.providers.litellm import loading
 
 BEFORE_THE_ANSWER = [
     ("status=429", "rate_limited"),
@@ -311,5 +311,5 @@ def test_an_attempt_is_sent_exactly_once(
 
 def test_what_is_loaded_ahead_is_what_litellm_would_load_on_the_loop() -> None:
     """A name that a new version has moved would bring back a loop that stands still for a second."""
-    for name in router.LOADED_LATE:
+    for name in loading.LOADED_LATE:
         assert importlib.util.find_spec(name) is not None

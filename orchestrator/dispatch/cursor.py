@@ -1,0 +1,307 @@
+"""One way along a plan: which deployment is asked next, after which wait, and why another is not.
+
+A failure is retried on the same deployment, or the way goes on to the next one: that is a fallback. When no
+deployment is left, the way waits for the one that recovers first. What is refused is noted with its reason.
+"""
+
+from collections.abc import Sequence
+
+from orchestrator.catalog.catalog import ModelClass
+from orchestrator.core.errors import BudgetExceededError
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.request import ChatRequest
+from orchestrator.dispatch.admission import AttemptRequest, Rejected, RejectReason, admit
+from orchestrator.dispatch.attempt import AttemptTerms, InFlightAttempt, Lane, TurnTimer
+from orchestrator.dispatch.dispatch_request import DispatchRequest
+from orchestrator.dispatch.exclusions import Exclusions
+from orchestrator.dispatch.history import DispatchHistory
+from orchestrator.dispatch.outcome import NO_TIME
+from orchestrator.dispatch.recovery_wait import RecoveryQueue, WaitBudget, Waiter
+from orchestrator.dispatch.replan import left_nusd, replan
+from orchestrator.dispatch.services import Services
+from orchestrator.dispatch.target import Target
+from orchestrator.ledger.budgets import scopes_of
+from orchestrator.ledger.ledger import HoldRequest
+from orchestrator.resilience.retry_policy import fallback_delay_s, retry_delay_s
+from orchestrator.streaming.stream_writer import StreamWriter
+
+REST_MAX_S = 300.0
+"""A longer Retry-After is not believed: no model is out for an hour by one header."""
+
+MIN_ATTEMPT_S = 0.05
+"""With less time left than this nothing is sent."""
+
+
+class Cursor:
+    """One way along a plan, used by one task on one event loop; an `AttemptSource` for transports."""
+
+    def __init__(
+        self,
+        dispatch: DispatchRequest,
+        *,
+        services: Services,
+        history: DispatchHistory,
+        writer: StreamWriter | None = None,
+    ) -> None:
+        """Stand before the first target; nothing is sent or held yet."""
+        self.timer = TurnTimer()
+        self.failure: Failure | None = None
+        """The last failure on this way."""
+        self.refusal: BudgetExceededError | None = None
+        self.exclusions = Exclusions()
+        self._dispatch = dispatch
+        self._services = services
+        self._history = history
+        self._lane = Lane(services, history, self.timer, writer, self._note_failure)
+        self._targets = dispatch.targets
+        self._position = -1
+        self._fallbacks = 0
+        self._tries_here = 0
+        """Attempts on the current deployment, since the way came to it."""
+        self._alone = False
+        """The current deployment was waited for, because no other was left; it gets one attempt at a time."""
+        self._tried: set[str] = set()
+        self._recovery = RecoveryQueue()
+        self._continues = False
+
+    @property
+    def streams(self) -> bool:
+        """Return whether the answer is read piece by piece."""
+        return self._dispatch.stream
+
+    @property
+    def current(self) -> InFlightAttempt | None:
+        """Return the attempt that is admitted and has not ended."""
+        return self._lane.current
+
+    def upcoming(self) -> Sequence[str]:
+        """Return the names of the targets behind the current one; none while an answer is continued.
+
+        A continuation is planned anew after each failure, so each of its attempts is chosen by `next`.
+        """
+        if self._continues:
+            return []
+        return [target.name for target in self._targets[self._position + 1 :]]
+
+    async def next(self) -> InFlightAttempt | None:
+        """Return the next attempt that may be sent, its money held; None when no deployment is left."""
+        self._lane.stream_began = False
+        retry_delay = self._retry_delay_s()
+        if retry_delay is not None and await self._admit(self._targets[self._position], delay_s=retry_delay):
+            return self.current
+        while self._position + 1 < len(self._targets):
+            if await self._go_to(self._position + 1):
+                return self.current
+        return await self._wait_for_the_first()
+
+    async def admit(self, deployment: str) -> bool:
+        """Return whether `deployment` may be asked now, as `AttemptSource` says.
+
+        A failure that is worth a retry on the same deployment comes first: `next` is that retry. So does a
+        stream that has begun: only the dispatcher, which reads it, knows what has arrived.
+        """
+        if self._continues or self._lane.stream_began or self._retry_delay_s() is not None:
+            return False
+        behind = range(self._position + 1, len(self._targets))
+        position = next((at for at in behind if self._targets[at].name == deployment), None)
+        return position is not None and await self._go_to(position)
+
+    def continue_with(self, request: ChatRequest) -> None:
+        """Ask the coming targets for the rest of an answer that broke off, at the bounds of `request`.
+
+        A target that cannot hold it, or would cost more than one request may, is left out.
+        """
+        self._continues = True
+        dispatch, limits, spent = self._dispatch, self._services.ledger.limits, self._history.spent_nusd
+        plan = replan(
+            (self._targets, self._position),
+            request,
+            today=dispatch.started_at.date(),
+            left_nusd=lambda target: left_nusd(target, dispatch.request, spent_nusd=spent, limits=limits),
+        )
+        names = {step.deployment for step in plan.left_out}
+        self._recovery.forget(names)
+        here = self._targets[self._position].name
+        self._tries_here = 0 if here in names else self._tries_here
+        for step in plan.left_out:
+            if step.deployment not in self._tried - {here}:
+                self._history.skip(step.deployment, step.reason)
+        self._targets, self._position = plan.targets, plan.position
+
+    async def _go_to(self, position: int) -> bool:
+        """Try to move on to another deployment; after a failure this is a fallback."""
+        self._position, self._tries_here, self._alone = position, 0, False
+        target = self._targets[position]
+        if target.name in self._tried:
+            return False
+        unfit = self.exclusions.unfit(target)
+        if unfit is not None:
+            return self._skip(target, unfit)
+        if self.failure is None:
+            return await self._admit(target, delay_s=0.0)
+        if not self.failure.policy.fall_back:
+            return False
+        delay_s = fallback_delay_s(self._dispatch.profile, fallbacks_so_far=self._fallbacks)
+        if not await self._admit(target, delay_s=delay_s):
+            return False
+        self._fallbacks += 1
+        return True
+
+    def _retry_delay_s(self) -> float | None:
+        """Return the wait before a retry on the current deployment, None when none is due."""
+        if self.failure is None or self._tries_here == 0:
+            return None
+        if self._alone and self.failure.kind is not FailureKind.CONTINUATION_REFUSED:
+            return None
+        return retry_delay_s(self._dispatch.profile, self.failure, retries_so_far=self._tries_here - 1)
+
+    async def _admit(self, target: Target, *, delay_s: float) -> bool:
+        withheld = self._withheld(target)
+        if withheld is not None:
+            return self._skip(target, withheld)
+        profile = self._dispatch.profile
+        delay_s *= 1 + self._services.chance.up_to(profile.jitter)
+        if self._left_s() - delay_s < MIN_ATTEMPT_S:
+            return self._skip(target, NO_TIME)
+        return await self._take(target, delay_s=delay_s, patience_s=profile.max_rate_wait_s)
+
+    async def _take(
+        self, target: Target, *, delay_s: float = 0.0, patience_s: float, alone: bool = False
+    ) -> bool:
+        provider = target.deployment.provider_name
+        number = self._history.admitted + 1
+        patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - MIN_ATTEMPT_S))
+        again = any(attempt.provider == provider for attempt in self._history.attempts)
+        wish = AttemptRequest(target, self._hold_request(target, number), again, delay_s, patience_s, alone)
+        permit = await admit(wish, self._services)
+        if isinstance(permit, Rejected):
+            return self._note_rejection(target, permit, alone=alone)
+        self._history.admitted = number
+        terms = AttemptTerms(self._asked_of(target), number, self._limit_s(target), self._continues)
+        self._lane.current = InFlightAttempt(target, terms, permit, lane=self._lane)
+        self._tries_here += 1
+        self._tried.add(target.name)
+        self._recovery.forget({target.name})
+        return True
+
+    def _note_rejection(self, target: Target, rejected: Rejected, *, alone: bool) -> bool:
+        self.refusal = rejected.over_budget or self.refusal
+        failed = target.name in self._tried
+        # What failed is waited for as such: noted when it did, and anew when it comes back in vain.
+        if rejected.wait is not None and rejected.ready_in_s is not None and (alone or not failed):
+            ready_at_s = self._services.clock.monotonic_s() + rejected.ready_in_s
+            wait = None if failed else rejected.wait
+            self._recovery.note(Waiter(target.name, target.deployment.provider_name, ready_at_s, wait))
+        return self._skip(target, rejected.reason)
+
+    def _asked_of(self, target: Target) -> ChatRequest:
+        writer = self._lane.writer
+        return self._dispatch.request if writer is None else writer.request_for(target.name)
+
+    def _limit_s(self, target: Target) -> float:
+        """Return how long an attempt may be silent."""
+        provider = target.deployment.provider
+        limit_s = provider.first_token_timeout_s if self._dispatch.stream else provider.timeout_s
+        if self._position + 1 < len(self._targets):
+            # A silent provider must leave time for the next one; a caller in a hurry asks no other one.
+            limit_s = min(limit_s, max(self._dispatch.profile.min_turn_s, self._left_s() / 2))
+        return limit_s
+
+    def _hold_request(self, target: Target, number: int) -> HoldRequest:
+        request = self._dispatch.request
+        return HoldRequest(
+            operation_id=self._dispatch.request_id,
+            number=number,
+            deployment=target.deployment.name,
+            provider=target.deployment.provider_name,
+            model=target.deployment.model_name,
+            scopes=scopes_of(
+                tenant=request.tenant,
+                use_case=request.use_case,
+                user=request.user,
+                provider=target.deployment.provider_name,
+                tags=request.tags,
+            ),
+            bound_nusd=target.candidate.bound_nusd,
+            price_version=target.price.version,
+            # Of a continuation, whose prompt is another, nothing is learnt.
+            size=None if self._continues else self._dispatch.size,
+        )
+
+    def _skip(self, target: Target, reason: str) -> bool:
+        # A retry that may not be made is none: the way goes on to the next deployment.
+        self._tries_here = 0
+        self._history.skip(target.name, reason)
+        return False
+
+    async def _wait_for_the_first(self) -> InFlightAttempt | None:
+        """Wait for the deployment that can serve first, once no other is left to try."""
+        while self.failure is None or self.failure.policy.fall_back:
+            fit = [target.name for target in self._targets if self._may_come_back(target)]
+            first = self._recovery.take_first(fit, self._wait_budget())
+            if first is None:
+                return None
+            waiter, wait_s = first
+            if waiter.wait is not RejectReason.LINE:
+                await self._services.clock.sleep(wait_s)
+            position = next(at for at, target in enumerate(self._targets) if target.name == waiter.name)
+            self._position, self._tries_here, self._alone = position, 0, True
+            if await self._take(self._targets[position], patience_s=self._left_s(), alone=True):
+                self._recovery.come_back(waiter)
+                return self.current
+        return None
+
+    def _wait_budget(self) -> WaitBudget:
+        health = self._services.health
+        return WaitBudget(
+            now_s=self._services.clock.monotonic_s(),
+            left_s=self._left_s() - MIN_ATTEMPT_S,
+            patience_s=0.0 if self._has_older_answer else self._dispatch.profile.max_recovery_wait_s,
+            outage=not all(
+                health.is_closed(target.name, provider=target.deployment.provider_name)
+                for target in self._targets
+            ),
+        )
+
+    def _may_come_back(self, target: Target) -> bool:
+        """Return whether nothing but time is in the way of a target."""
+        if self.exclusions.unfit(target) or self._withheld(target):
+            return False
+        limits, spent = self._services.ledger.limits, self._history.spent_nusd
+        left = left_nusd(target, self._dispatch.request, spent_nusd=spent, limits=limits)
+        return left is None or target.candidate.bound_nusd <= left
+
+    def _withheld(self, target: Target) -> str | None:
+        """Return why the emergency model is not asked, None when it may be or this is another."""
+        if target.deployment.model.tier is not ModelClass.EMERGENCY:
+            return None
+        if self.refusal is not None:
+            # A poor answer is better than none in an outage; a spent budget is no outage.
+            return "kept for outages, and this is a spent budget"
+        if self._has_older_answer and self._dispatch.request.model is None:
+            return "an older answer in the cache comes before the emergency model"
+        return None
+
+    @property
+    def _has_older_answer(self) -> bool:
+        # Of what was begun the reader has words that no older answer can take back.
+        return self._dispatch.older_answer and not self._continues
+
+    def _note_failure(self, attempt: InFlightAttempt, failure: Failure) -> None:
+        """Learn from a failure what it says of the targets that are still to be asked."""
+        self.failure = failure
+        services, target = self._services, attempt.target
+        has_worked = services.health.has_worked(target.deployment.provider_name)
+        self.exclusions.learn(target, failure, has_worked=has_worked)
+        if failure.kind is FailureKind.RATE_LIMITED and failure.retry_after_s:
+            # The deployment and not its provider: OpenRouter limits by model and host.
+            services.limits.rest(target.name, duration_s=min(failure.retry_after_s, REST_MAX_S))
+        if failure.policy.passes and self._dispatch.profile.attempts_per_deployment > 1:
+            # Should no other be left, it may be asked again.
+            now_s = services.clock.monotonic_s()
+            ready_at_s = now_s + services.limits.rests_s(target.name)
+            waiter = Waiter(target.name, target.deployment.provider_name, ready_at_s, None)
+            self._recovery.note_failure(waiter, now_s=now_s)
+
+    def _left_s(self) -> float:
+        return self._dispatch.deadline_at_s - self._services.clock.monotonic_s()

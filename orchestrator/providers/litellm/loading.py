@@ -1,0 +1,70 @@
+"""Loads LiteLLM once, kept from the network and from its own ideas of money and logging."""
+
+import contextlib
+import importlib
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+LOADED_LATE = (
+    "litellm.litellm_core_utils.default_encoding",
+    "litellm.litellm_core_utils.streaming_chunk_builder_utils",
+    "litellm.llms.vertex_ai.context_caching.vertex_ai_context_caching",
+    "litellm.proxy.guardrails.exception_utils",
+    "litellm.proxy.openai_files_endpoints.common_utils",
+    "openai.resources",
+    "openai.resources.chat",
+    "fastapi.exceptions",
+    "anyio._backends._asyncio",
+)
+"""What LiteLLM would import with the first call of each kind and with the first failure: together more than a
+second of CPU on the event loop, in which every request under way would wait."""
+
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+
+_litellm: Any = None
+LOADING = threading.RLock()
+"""Two first requests at once must not put the guard into LiteLLM's list twice, nor build two Routers."""
+
+
+def load_litellm() -> Any:
+    """Return LiteLLM, imported and set up with the first call, which takes seconds."""
+    with LOADING:
+        return _litellm if _litellm is not None else _load()
+
+
+def _load() -> Any:
+    global _litellm  # noqa: PLW0603 -- an import is process-wide, and so is its configuration
+    # Without these the import fetches a price map and tiktoken a vocabulary from the network.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_LOG", "ERROR")
+    import litellm  # noqa: PLC0415 -- takes seconds
+
+    os.environ.setdefault(
+        "TIKTOKEN_CACHE_DIR", str(Path(litellm.__file__).parent / "litellm_core_utils" / "tokenizers")
+    )
+    callbacks = (litellm.input_callback, litellm.success_callback, litellm._async_success_callback)  # noqa: SLF001
+    before = [list(names) for names in callbacks]
+    for name in LOADED_LATE:
+        # What has moved is imported by whatever needs it, as before.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    # Vertex's context caching makes a cache that asks to be told of every call: LiteLLM would then log each
+    # in a thread, a seventh of what a call costs.
+    for names, kept in zip(callbacks, before, strict=True):
+        names[:] = kept
+    litellm.disable_hf_tokenizer_download = True
+    litellm.suppress_debug_info = True
+    litellm.expose_router_debug_in_errors = False
+    litellm.telemetry = False
+    litellm.drop_params = True
+    from orchestrator.providers.litellm.hooks import GUARD  # noqa: PLC0415 -- needs LiteLLM's base class
+
+    litellm.callbacks.append(GUARD)
+    for name in _LOGGERS:
+        # Their lines quote prompts, replies and providers' error bodies; ours say what happened.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    _litellm = litellm
+    return litellm

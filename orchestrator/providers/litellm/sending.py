@@ -1,0 +1,55 @@
+"""The send that LiteLLM is making for us in this task: what its hooks and its HTTP client report to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.dispatch.transport import AttemptSource
+from orchestrator.providers.litellm.error_mapping import failure_of
+from orchestrator.providers.local.model import LocalModel
+
+
+@dataclass(slots=True)
+class Sending:
+    """One call of LiteLLM's Router: a source of attempts, and what they are sent with."""
+
+    source: AttemptSource
+    local_model: LocalModel
+    client: Any
+    """The `SendOnceClient` of this event loop."""
+    outer_error: BaseException | None = None
+    """What was being handled when the current attempt began: the failure of the attempt before it.
+
+    LiteLLM's Router sends a fallback inside the `except` of the failure before, which Python notes as the context
+    of every later error. Beyond this one nothing is the current attempt's own.
+    """
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the current attempt that it failed; without one nothing happens."""
+        attempt = self.source.current
+        if attempt is not None:
+            unknown = error is self.outer_error
+            attempt.fail(Failure(FailureKind.UNKNOWN) if unknown else self.failure_of(error))
+
+    def failure_of(self, error: BaseException) -> Failure:
+        """Return what an error of the current attempt means, read from the attempt's own errors alone."""
+        attempt = self.source.current
+        was_sent = attempt is None or attempt.was_sent
+        return failure_of(error, outer=self.outer_error, was_sent=was_sent)
+
+
+CURRENT_SENDING: ContextVar[Sending | None] = ContextVar("orchestrator_sending", default=None)
+"""The send of this task; LiteLLM's hooks and HTTP client run in it."""
+
+
+@contextmanager
+def in_this_task(sending: Sending) -> Iterator[None]:
+    """Let LiteLLM's hooks of this task find `sending`."""
+    before = CURRENT_SENDING.set(sending)
+    try:
+        yield
+    finally:
+        CURRENT_SENDING.reset(before)

@@ -1,0 +1,388 @@
+"""A way along a plan admits, waits, books and gives up as its plan and profile say; no provider is needed for that."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator import Orchestrator
+from orchestrator.core.errors import (
+    BudgetExceededError,
+    DeadlineExceededError,
+    OrchestratorError,
+    RejectedByProviderError,
+)
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.provider_answer import ProviderAnswer
+from orchestrator.core.reply import CostSource, Delta, Outcome, Usage
+from orchestrator.core.request import ChatRequest
+from orchestrator.dispatch.attempt import InFlightAttempt, NotAdmittedError
+from orchestrator.dispatch.cursor import Cursor
+from orchestrator.dispatch.dispatch_request import DispatchRequest
+from orchestrator.dispatch.history import DispatchHistory
+from orchestrator.dispatch.outcome import failure_error
+from orchestrator.dispatch.services import Services
+from orchestrator.dispatch.target import targets_of
+from orchestrator.ledger.budgets import Limits
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.resilience.health import Health
+from orchestrator.resilience.rate_limiter import RateLimiter
+from orchestrator.routing.estimate import measure
+from orchestrator.routing.token_ratios import TokenRatios
+
+FIRST, SECOND = "openrouter/gpt-6.1-sol", "openrouter/claude-sonnet-5.5"
+
+
+class Way(Cursor):
+    """A cursor with its books at hand; what it admits is sent and ended by the test."""
+
+    def __init__(self, dispatch: DispatchRequest, services: Services) -> None:
+        self.dispatch, self.services, self.history = dispatch, services, DispatchHistory()
+        super().__init__(dispatch, services=services, history=self.history)
+
+    def error(self) -> OrchestratorError:
+        if self.refusal is not None and not self.history.attempts:
+            return self.refusal
+        return failure_error(self.history, failure=self.failure, advice=self.exclusions.advice())
+
+
+def send(attempt: InFlightAttempt | None) -> InFlightAttempt:
+    """Send an attempt as a transport does."""
+    assert attempt is not None
+    attempt.start()
+    attempt.mark_sent()
+    return attempt
+
+
+@pytest.fixture
+def way_of(make_orchestrator, clock, tmp_path: Path):
+    """Make ways along plans of the shipped configuration, on our clock and a real ledger."""
+
+    def make(
+        changes=None,
+        *,
+        profile: str = "interactive",
+        stream: bool = False,
+        older_answer: bool = False,
+        **overrides,
+    ) -> Way:
+        orchestrator: Orchestrator = make_orchestrator(changes, clock=clock)
+        config = orchestrator.config
+        request = ChatRequest.of("Xin chào", use_case="customer_service", **overrides)
+        limits = Limits(config.settings.budgets)
+        ledger = Ledger(config.settings.ledger, limits=limits, clock=clock)
+        settings = config.settings
+        plan = orchestrator.explain(request)
+        dispatch = DispatchRequest(
+            request_id="a-request",
+            request=request,
+            plan=plan,
+            targets=targets_of(plan, config.catalog.deployments, today=clock.now().date()),
+            size=measure(request),
+            profile=settings.retry_profiles[profile],
+            deadline_at_s=clock.monotonic_s() + 60,
+            stream=stream,
+            started_at=clock.now(),
+            older_answer=older_answer,
+        )
+        services = Services(
+            ledger=ledger,
+            health=Health(settings.circuit_breaker, clock=clock),
+            limits=RateLimiter(clock=clock),
+            counts=TokenRatios(ledger.token_samples),
+            clock=clock,
+        )
+        return Way(dispatch, services)
+
+    return make
+
+
+def held(way: Way) -> int:
+    day = [row for row in way.services.ledger.standings() if row.scope == "all" and row.window == "day"]
+    return day[0].held
+
+
+def answer(cost: int | None = 1_000) -> ProviderAnswer:
+    usage = Usage(input_tokens=10, output_tokens=5)
+    return ProviderAnswer("Chào", (), "stop", usage, None if cost is None else NanoUsd(cost), "gen-1")
+
+
+async def test_money_is_held_from_the_admission_to_the_settlement(way_of) -> None:
+    way = way_of()
+    attempt = await way.next()
+    assert attempt is not None
+    assert held(way) == attempt.target.candidate.bound_nusd
+    send(attempt)
+    way.current.succeed(answer())
+    assert held(way) == 0
+    assert way.history.spent_nusd == 1_000
+
+
+async def test_an_attempt_is_sent_once(way_of) -> None:
+    """Its money is held for one send."""
+    attempt = send(await way_of().next())
+    with pytest.raises(NotAdmittedError):
+        attempt.start()
+
+
+async def test_an_attempt_that_has_ended_is_not_booked_again(way_of) -> None:
+    way = way_of()
+    attempt = send(await way.next())
+    attempt.fail(Failure(FailureKind.UNAVAILABLE, 503))
+    attempt.fail(Failure(FailureKind.TIMEOUT))
+    assert [booked.failure for booked in way.history.attempts] == ["unavailable"]
+
+
+async def test_a_fallback_is_immediate_and_the_following_ones_wait(way_of, clock) -> None:
+    """G07, then G04: at once, then 100, 200, 400 ms, each stretched by at most the jitter."""
+    way = way_of()
+    waits = []
+    while True:
+        before_s = clock.monotonic_s()
+        attempt = await way.next()
+        if attempt is None:
+            break
+        waits.append(clock.monotonic_s() - before_s)
+        send(attempt)
+        way.current.fail(Failure(FailureKind.UNAVAILABLE, 503))
+    assert waits[:2] == [0, 0]
+    for waited_s, planned_s in zip(waits[2:], (0.1, 0.2, 0.4, 0.8), strict=False):
+        assert planned_s <= waited_s <= planned_s * 1.2 + 1e-9
+
+
+async def test_the_background_profile_tries_three_times_at_one_and_two_seconds(way_of, clock) -> None:
+    """G06, for what nobody waits for."""
+    way = way_of(profile="background")
+    for planned_s in (0, 1, 2):
+        before_s = clock.monotonic_s()
+        attempt = await way.next()
+        assert attempt is not None
+        assert attempt.name == FIRST
+        assert planned_s <= clock.monotonic_s() - before_s <= planned_s * 1.2 + 1e-9
+        send(attempt)
+        way.current.fail(Failure(FailureKind.UNAVAILABLE, 503))
+    following = await way.next()
+    assert following is not None
+    assert following.name == SECOND
+
+
+async def test_a_retry_comes_before_the_next_deployment(way_of) -> None:
+    """A transport must not skip the retry by going on."""
+    way = way_of()
+    send(await way.next()).fail(Failure(FailureKind.SERVER_ERROR, 500))
+    assert not await way.admit(SECOND)
+    retry = send(await way.next())
+    assert retry.name == FIRST
+    retry.fail(Failure(FailureKind.SERVER_ERROR, 500))
+    assert await way.admit(SECOND)
+
+
+async def test_after_a_stream_that_began_no_other_deployment_is_admitted(way_of) -> None:
+    """Only the dispatcher, which reads the stream, knows what has arrived."""
+    way = way_of(stream=True)
+    attempt = send(await way.next())
+    attempt.begin_stream()
+    attempt.fail(Failure(FailureKind.INTERRUPTED))
+    assert not await way.admit(SECOND)
+    assert (await way.next()).name == SECOND
+
+
+@pytest.mark.parametrize(
+    ("kind", "cost_is_bound"),
+    [(FailureKind.UNAVAILABLE, False), (FailureKind.RATE_LIMITED, False), (FailureKind.TIMEOUT, True)],
+)
+async def test_a_failed_attempt_costs_nothing_or_its_whole_bound(way_of, kind, cost_is_bound) -> None:
+    """What nobody can say is booked on the safe side, and marked."""
+    way = way_of()
+    attempt = await way.next()
+    send(attempt)
+    way.current.fail(Failure(kind))
+    booked = way.history.attempts[0]
+    assert booked.cost_nusd == (attempt.target.candidate.bound_nusd if cost_is_bound else 0)
+    assert booked.cost_source is (CostSource.BOUND if cost_is_bound else CostSource.NONE)
+    assert held(way) == 0
+
+
+async def test_a_broken_stream_is_booked_by_what_arrived(way_of) -> None:
+    way = way_of(stream=True)
+    attempt = await way.next()
+    send(attempt)
+    way.current.receive(Delta("Chào chị, đơn hàng "))
+    way.current.fail(Failure(FailureKind.INTERRUPTED))
+    booked = way.history.attempts[0]
+    assert booked.cost_source is CostSource.ESTIMATE
+    assert 0 < booked.cost_nusd < attempt.target.candidate.bound_nusd
+    assert booked.first_token_s is not None
+
+
+async def test_an_attempt_that_was_never_sent_costs_nothing(way_of) -> None:
+    """Cancelled between the admission and the send."""
+    way = way_of()
+    await way.next()
+    way.current.fail(Failure(FailureKind.CANCELLED))
+    assert (way.history.attempts[0].cost_nusd, way.history.attempts[0].outcome) == (0, Outcome.CANCELLED)
+    assert held(way) == 0
+
+
+async def test_what_is_charged_beyond_the_reservation_is_booked_and_said(way_of, caplog) -> None:
+    way = way_of()
+    attempt = await way.next()
+    send(attempt)
+    way.current.succeed(answer(cost=attempt.target.candidate.bound_nusd + 1))
+    assert way.history.spent_nusd == attempt.target.candidate.bound_nusd + 1
+    assert any("excess is booked" in notice for notice in way.history.notices)
+    assert "excess: request=a-request: openrouter/gpt-6.1-sol charged more than was held" in caplog.text
+
+
+async def test_a_spent_budget_is_refused_and_the_emergency_model_is_not_asked(way_of) -> None:
+    way = way_of({"budgets": {"limits": [{"scope": "all", "day": 0.000001}]}})
+    assert await way.next() is None
+    error = way.error()
+    assert isinstance(error, BudgetExceededError)
+    assert error.resets_at is not None
+    assert held(way) == 0
+
+
+async def test_a_refusal_of_the_request_itself_ends_the_walk(way_of) -> None:
+    way = way_of()
+    send(await way.next())
+    way.current.fail(Failure(FailureKind.BAD_REQUEST, 400))
+    assert await way.next() is None
+    assert isinstance(way.error(), RejectedByProviderError)
+
+
+async def test_a_provider_at_its_rate_limit_is_passed_over(way_of) -> None:
+    way = way_of({"providers": {"openrouter": {"requests_per_min": 1}}})
+    send(await way.next())
+    way.current.fail(Failure(FailureKind.UNAVAILABLE, 503))
+    attempt = await way.next()
+    assert attempt.target.deployment.provider_name == "google"
+    assert any("rate limit" in one.reason for one in way.history.skipped)
+
+
+async def test_when_only_a_rate_limit_stands_in_the_way_it_is_waited_for(way_of, clock) -> None:
+    """Within the deadline the request waits rather than fails."""
+    way = way_of(model=FIRST)
+    way.services.limits.rest("openrouter", duration_s=20)
+    before_s = clock.monotonic_s()
+    attempt = await way.next()
+    assert attempt.name == FIRST
+    assert clock.monotonic_s() - before_s == pytest.approx(20, abs=0.1)
+
+
+async def test_a_deployment_that_asked_for_a_rest_gets_it_and_is_waited_for(way_of, clock) -> None:
+    """Longer than anybody waits for a circuit: a Retry-After says when it will answer."""
+    way = way_of(model=FIRST)
+    way.services.limits.rest(FIRST, duration_s=25)
+    before_s = clock.monotonic_s()
+    assert (await way.next()).name == FIRST
+    assert clock.monotonic_s() - before_s == pytest.approx(25, abs=0.1)
+
+
+async def test_a_full_minute_is_waited_for_where_it_was_when_that_is_short(way_of, clock) -> None:
+    """`interactive` waits up to two seconds for its first choice before it asks the second."""
+    way = way_of()
+    way.services.limits.rest("openrouter", duration_s=1.5)
+    attempt = await way.next()
+    assert attempt.name == FIRST
+    assert clock.slept_s == [pytest.approx(1.5)]
+
+
+async def test_nothing_is_sent_when_the_deadline_is_over(way_of, clock) -> None:
+    way = way_of()
+    clock.advance(60)
+    assert await way.next() is None
+    assert isinstance(way.error(), DeadlineExceededError)
+    assert "no time left" in str(way.error())
+
+
+async def fail_all(way: Way, clock, failure: Failure) -> list[tuple[str, float]]:
+    """Fail every attempt of a way; return which step was sent, and when."""
+    began_s, sent = clock.monotonic_s(), []
+    while (attempt := await way.next()) is not None:
+        sent.append((attempt.name, clock.monotonic_s() - began_s))
+        send(attempt)
+        way.current.fail(failure)
+    return sent
+
+
+async def test_in_an_outage_a_provider_is_asked_after_one_two_and_four_seconds(way_of, clock) -> None:
+    """One attempt each time, whatever the profile says of retries, and then the way gives up."""
+    way = way_of(model=FIRST)
+    shut(way, "openrouter")
+    sent = await fail_all(way, clock, Failure(FailureKind.SERVER_ERROR, 500))
+    assert sent == [(FIRST, pytest.approx(at_s)) for at_s in (1, 1 + 2, 1 + 2 + 4)]
+
+
+async def test_in_an_outage_of_everybody_a_request_sends_a_bounded_number(way_of, clock) -> None:
+    """Three come-backs for each of three providers, beside the one pass through the plan."""
+    way = way_of({"local_model": {"enabled": False}})
+    sent = await fail_all(way, clock, Failure(FailureKind.SERVER_ERROR, 500))
+    places = {name: [one for one, _ in sent].count(name) for name, _ in sent}
+    assert len(sent) <= 2 * len(way.dispatch.plan.asked) + 3 * 3
+    assert max(places.values()) <= 2 + 3
+    assert sent[-1][1] < 12
+
+
+async def test_a_failure_of_everybody_with_every_circuit_closed_is_told_at_once(way_of, clock) -> None:
+    way = way_of({"local_model": {"enabled": False}})
+    sent = await fail_all(way, clock, Failure(FailureKind.RATE_LIMITED, 429, retry_after_s=25))
+    assert len({name for name, _ in sent}) == len(sent) == len(way.dispatch.plan.asked)
+    assert sent[-1][1] < 5
+
+
+async def test_a_circuit_that_may_be_probed_now_is_an_outage_too(way_of, clock) -> None:
+    """It opened two seconds ago, so an early probe may pass at once; it is no reason to give up."""
+    way = way_of(model=FIRST)
+    send(await way.next())
+    shut(way, "openrouter")
+    clock.advance(2)
+    way.current.fail(Failure(FailureKind.TIMEOUT))
+    assert (await way.next()).name == FIRST
+
+
+async def test_who_has_an_older_answer_at_hand_sits_out_no_outage(way_of, clock) -> None:
+    way = way_of(older_answer=True, model=FIRST)
+    shut(way, "openrouter")
+    assert await way.next() is None
+    assert clock.slept_s == []
+
+
+async def test_a_begun_answer_is_waited_for_though_there_is_an_older_one(way_of, clock) -> None:
+    """The reader has words that no older answer can take back."""
+    way = way_of(older_answer=True, model=FIRST, stream=True)
+    send(await way.next())
+    way.current.receive(Delta("Đơn hàng của "))
+    shut(way, "openrouter")
+    way.current.fail(Failure(FailureKind.INTERRUPTED))
+    way.continue_with(way.dispatch.request)
+    assert (await way.next()).name == FIRST
+
+
+async def test_the_waiting_attempts_of_a_request_cost_no_more_than_it_may(way_of, clock) -> None:
+    """A reset connection may be billed, so each is booked at its bound."""
+    way = way_of(model=FIRST, max_cost_nusd=20_000_000)
+    shut(way, "openrouter")
+    sent = await fail_all(way, clock, Failure(FailureKind.DISCONNECTED))
+    assert len(sent) == 2 == 20_000_000 // way.dispatch.plan.asked[0].bound_nusd
+    assert way.history.spent_nusd <= 20_000_000
+
+
+async def test_what_was_never_worth_a_wait_is_not_waited_for(way_of, clock) -> None:
+    way = way_of(model=FIRST)
+    shut(way, "openrouter")
+    sent = await fail_all(way, clock, Failure(FailureKind.UNAUTHORIZED, 401))
+    assert [name for name, _ in sent] == [FIRST]
+
+
+async def test_a_profile_without_retries_asks_nobody_twice(way_of, clock) -> None:
+    changes = {"retry_profiles": {"interactive": {"attempts_per_deployment": 1}}}
+    way = way_of(changes, model=FIRST)
+    shut(way, "openrouter")
+    assert len(await fail_all(way, clock, Failure(FailureKind.SERVER_ERROR, 500))) == 1
+
+
+def shut(way: Way, provider: str) -> None:
+    """Open the circuit of a provider."""
+    for _ in range(3):
+        way.services.health.observe(provider, healthy=False)
