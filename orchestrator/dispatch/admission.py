@@ -1,4 +1,4 @@
-"""The door before every send: circuit, rate limit, retry quota, held money; or the reason why not.
+"""Admission before every send: circuit, rate limit, retry budget, held money; or the reason why not.
 
 An attempt that is let in has an `AttemptPermit`, which is closed exactly once: with what became of it.
 """
@@ -21,11 +21,11 @@ from orchestrator.resilience.rate_limiter import RateReservation
 class AttemptPermit:
     """What an admitted attempt has taken of everything that is scarce."""
 
-    leave: CircuitPermit
-    slot: RateReservation
+    circuit: CircuitPermit
+    reservation: RateReservation
     hold: Hold
-    drew: bool
-    """It is a second attempt of its request on this provider, and drew on the quota of those."""
+    drew_retry: bool
+    """It is a second attempt of its request on this provider, and drew on the budget of those."""
 
 
 class RejectReason(StrEnum):
@@ -54,86 +54,90 @@ class Rejected:
 class AttemptRequest:
     """One attempt that wants to be sent."""
 
-    step: Target
-    claim: HoldRequest
-    again: bool
+    target: Target
+    hold_request: HoldRequest
+    is_second: bool
     """The request was sent to this provider before."""
     delay_s: float
     """It first waits so long, as its retry profile says."""
     patience_s: float
     """It waits so long for the provider's minute to have room."""
     alone: bool = False
-    """Nobody else can serve its request, so it may probe a circuit early."""
+    """No other deployment can serve its request, so it may probe a circuit early."""
 
 
-async def admit(wish: AttemptRequest, state: Services) -> AttemptPermit | Rejected:
-    """Let one attempt in, after its delay and when its turn in the provider's minute has come; or say why not.
+async def admit(attempt: AttemptRequest, services: Services) -> AttemptPermit | Rejected:
+    """Let one attempt in, after its delay and when its turn in the provider's minute has come.
+
+    Returns why not, where it may not be sent.
 
     Raises:
         LedgerError: money cannot be held, because the ledger cannot be written.
     """
-    shut = _shut(wish, state, within_s=wish.delay_s)
-    if shut is not None:
-        return shut
-    if wish.delay_s:
-        await state.clock.sleep(wish.delay_s)
-    deployment, provider = wish.step.deployment, wish.step.deployment.provider
-    slot = state.limits.book(
+    rejected = _shut(attempt, services, within_s=attempt.delay_s)
+    if rejected is not None:
+        return rejected
+    if attempt.delay_s:
+        await services.clock.sleep(attempt.delay_s)
+    deployment, provider = attempt.target.deployment, attempt.target.deployment.provider
+    reservation = services.limits.book(
         deployment.provider_name,
-        tokens=wish.step.candidate.input_expected_tokens + wish.step.candidate.max_tokens,
+        tokens=attempt.target.candidate.input_expected_tokens + attempt.target.candidate.max_tokens,
         requests_per_min=provider.requests_per_min,
         tokens_per_min=provider.tokens_per_min,
     )
-    wait_s = state.limits.wait_s(slot)
-    if wait_s > wish.patience_s:
-        state.limits.cancel(slot)
+    wait_s = services.limits.wait_s(reservation)
+    if wait_s > attempt.patience_s:
+        services.limits.cancel(reservation)
         return _full(deployment.provider_name, wait_s, RejectReason.LINE)
     try:
         if wait_s:
-            await state.clock.sleep(wait_s)
-        entry = await _enter(wish, slot, state)
+            await services.clock.sleep(wait_s)
+        permit = await _enter(attempt, reservation, services)
     except BaseException:
-        state.limits.cancel(slot)
+        services.limits.cancel(reservation)
         raise
-    if isinstance(entry, Rejected):
-        state.limits.cancel(slot)
-    return entry
+    if isinstance(permit, Rejected):
+        services.limits.cancel(reservation)
+    return permit
 
 
 def close(
-    entry: AttemptPermit, ended: Attempt, *, sent: bool, health_scope: HealthScope | None, state: Services
+    permit: AttemptPermit, ended: Attempt, *, sent: bool, health_scope: HealthScope | None, services: Services
 ) -> None:
     """Give back, settle and remember what an ended attempt tells; `health_scope` None is a healthy answer."""
-    provider = entry.leave.provider
+    provider = permit.circuit.provider
     if not sent:
-        state.limits.cancel(entry.slot)
+        services.limits.cancel(permit.reservation)
     elif ended.cost_source is CostSource.NONE or not ended.usage.estimated:
-        state.limits.settle(entry.slot, tokens=ended.usage.input_tokens + ended.usage.output_tokens)
+        services.limits.settle(
+            permit.reservation, tokens=ended.usage.input_tokens + ended.usage.output_tokens
+        )
     if health_scope is None:
-        state.health.succeed(entry.leave, latency_s=ended.latency_s)
-        state.quota.give_back(provider, drew=entry.drew)
+        services.health.succeed(permit.circuit, latency_s=ended.latency_s)
+        services.quota.give_back(provider, drew=permit.drew_retry)
         return
-    state.health.fail(entry.leave, health_scope=health_scope)
-    if not sent and entry.drew:
-        state.quota.give_back(provider, drew=True)
+    services.health.fail(permit.circuit, health_scope=health_scope)
+    if not sent and permit.drew_retry:
+        services.quota.give_back(provider, drew=True)
 
 
-def _shut(wish: AttemptRequest, state: Services, *, within_s: float = 0.0) -> Rejected | None:
-    deployment = wish.step.deployment
+def _shut(attempt: AttemptRequest, services: Services, *, within_s: float = 0.0) -> Rejected | None:
+    deployment = attempt.target.deployment
     provider = deployment.provider_name
-    if state.health.ready_in_s(deployment.name, provider=provider, alone=wish.alone) > within_s:
-        # Who comes back comes because nobody else is left.
-        alone_in_s = state.health.ready_in_s(deployment.name, provider=provider, alone=True)
-        return Rejected(_circuit_reason(wish.step, state), alone_in_s, RejectReason.CIRCUIT)
-    rests_s = state.limits.rests_s(deployment.name)
+    if services.health.ready_in_s(deployment.name, provider=provider, alone=attempt.alone) > within_s:
+        # What comes back comes because no other deployment is left.
+        alone_in_s = services.health.ready_in_s(deployment.name, provider=provider, alone=True)
+        return Rejected(_circuit_reason(attempt.target, services), alone_in_s, RejectReason.CIRCUIT)
+    rests_s = services.limits.rests_s(deployment.name)
     return _full(deployment.provider_name, rests_s, RejectReason.REST) if rests_s > within_s else None
 
 
-def _circuit_reason(step: Target, state: Services) -> str:
-    deployment = step.deployment
-    if state.health.provider_circuit(deployment.provider_name) is CircuitState.OPEN:
+def _circuit_reason(target: Target, services: Services) -> str:
+    deployment = target.deployment
+    if services.health.provider_circuit(deployment.provider_name) is CircuitState.OPEN:
         return f"circuit of the whole provider {deployment.provider_name} open"
-    is_open = state.health.circuits().get(deployment.name) is CircuitState.OPEN
+    is_open = services.health.circuits().get(deployment.name) is CircuitState.OPEN
     return "circuit open" if is_open else "circuit half-open, a probe is under way"
 
 
@@ -141,25 +145,27 @@ def _full(provider: str, wait_s: float, wait: RejectReason) -> Rejected:
     return Rejected(f"{provider} is at its rate limit for {wait_s:.1f} s", wait_s, wait)
 
 
-async def _enter(wish: AttemptRequest, slot: RateReservation, state: Services) -> AttemptPermit | Rejected:
-    """Take pass, quota and money together, or nothing."""
-    provider = wish.step.deployment.provider_name
-    leave = state.health.admit(wish.step.name, provider=provider, alone=wish.alone)
-    if leave is None:
+async def _enter(
+    attempt: AttemptRequest, reservation: RateReservation, services: Services
+) -> AttemptPermit | Rejected:
+    """Take circuit permit, retry budget and money together, or nothing."""
+    provider = attempt.target.deployment.provider_name
+    circuit = services.health.admit(attempt.target.name, provider=provider, alone=attempt.alone)
+    if circuit is None:
         # Shut while the attempt waited for its turn.
-        return _shut(wish, state) or Rejected("circuit open")
+        return _shut(attempt, services) or Rejected("circuit open")
     # A probe is one at a time, so it multiplies no load.
-    draws = wish.again and not leave.probes
-    if draws and not state.quota.draw(provider):
-        state.health.withdraw(leave)
+    draws_retry = attempt.is_second and not circuit.probes
+    if draws_retry and not services.quota.draw(provider):
+        services.health.withdraw(circuit)
         return Rejected(f"second attempts on {provider} are used up for now")
     try:
-        hold = await state.ledger.ahold(wish.claim)
+        hold = await services.ledger.ahold(attempt.hold_request)
     except BaseException as exc:
-        state.health.withdraw(leave)
-        if draws:
-            state.quota.give_back(provider, drew=True)
+        services.health.withdraw(circuit)
+        if draws_retry:
+            services.quota.give_back(provider, drew=True)
         if isinstance(exc, BudgetExceededError):
             return Rejected(f"over the {exc.window} budget of {exc.scope}", over_budget=exc)
         raise
-    return AttemptPermit(leave, slot, hold, draws)
+    return AttemptPermit(circuit, reservation, hold, draws_retry)

@@ -153,7 +153,7 @@ class InFlightAttempt:
         )
 
     def mark_sent(self) -> None:
-        """Note that bytes leave from now on, so that it may be billed, and its failures speak of the provider."""
+        """Note that bytes leave from now on: it may be billed, and its failures speak of the provider."""
         self._sent = True
 
     def remark(self, text: str) -> None:
@@ -171,7 +171,9 @@ class InFlightAttempt:
             self._lane.writer.begin(self.name)
 
     def receive(self, delta: Delta | None) -> None:
-        """Take a piece of a stream in, so that the stall limit starts anew; None: it works, but shows nothing yet.
+        """Take a piece of a stream in, so that the stall limit starts anew.
+
+        None is a piece without words: the model works, but shows nothing yet.
 
         Raises:
             AttemptFailedError: it is another answer than the one that was begun.
@@ -245,7 +247,7 @@ class InFlightAttempt:
             upstream_id=upstream_id,
         )
         health_scope = None if failure is None else self._health_scope(failure, row)
-        close(self._permit, row, sent=self._sent, health_scope=health_scope, state=lane.services)
+        close(self._permit, row, sent=self._sent, health_scope=health_scope, services=lane.services)
         late = settle_attempt(lane.services.ledger, self._permit.hold, row, soon=True)
         if late is not None:
             lane.history.notices.append(f"booked late: {late}")

@@ -52,9 +52,9 @@ def book_charge(
     ledger: Ledger,
     clock: Clock,
 ) -> Charge:
-    """Return what the price book says of a usage that just ended: its hours count, and its provider's discount.
+    """Return what the price book says of a usage that just ended.
 
-    The discount goes by what the ledger has booked for the provider this month, before this send.
+    Its hours count, and its provider's discount. The discount goes by what the ledger has booked for the provider this month, before this send.
     """
     off = NOTHING_OFF
     if discounts:

@@ -172,8 +172,10 @@ class Cursor:
         number = self._history.admitted + 1
         patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - MIN_ATTEMPT_S))
         again = any(attempt.provider == provider for attempt in self._history.attempts)
-        wish = AttemptRequest(target, self._hold_request(target, number), again, delay_s, patience_s, alone)
-        permit = await admit(wish, self._services)
+        request = AttemptRequest(
+            target, self._hold_request(target, number), again, delay_s, patience_s, alone
+        )
+        permit = await admit(request, self._services)
         if isinstance(permit, Rejected):
             return self._note_rejection(target, permit, alone=alone)
         self._history.admitted = number

@@ -1,4 +1,7 @@
-"""What one walk has learned from its failures: who is not worth asking any more, and what to tell the caller."""
+"""What one dispatch has learned from its failures.
+
+What is not worth asking any more, and what to tell the caller.
+"""
 
 from orchestrator.core.failures import Failure, FailureKind, FallbackScope
 from orchestrator.dispatch.target import Target
@@ -13,29 +16,29 @@ class Exclusions:
         self._filtered_models: set[str] = set()
         self._keys_never_accepted: list[str] = []
 
-    def learn(self, step: Target, failure: Failure, *, has_worked: bool) -> None:
+    def learn(self, target: Target, failure: Failure, *, has_worked: bool) -> None:
         """Take in one failure; `has_worked` says whether its provider ever answered this process."""
         elsewhere = failure.policy.fallback_scope
         if elsewhere is FallbackScope.LARGER_CONTEXT:
-            failed_tokens = step.deployment.model.context_tokens
+            failed_tokens = target.deployment.model.context_tokens
             self._context_failed_tokens = max(self._context_failed_tokens, failed_tokens)
         if elsewhere is FallbackScope.OTHER_MODEL:
-            self._filtered_models.add(step.deployment.model_name)
-        provider = step.deployment.provider_name
+            self._filtered_models.add(target.deployment.model_name)
+        provider = target.deployment.provider_name
         new = provider not in self._keys_never_accepted
         if failure.kind is FailureKind.UNAUTHORIZED and not has_worked and new:
             self._keys_never_accepted.append(provider)
 
-    def unfit(self, step: Target) -> str | None:
-        """Return why a step would fail as another did, None when it may do better."""
-        if step.deployment.model.context_tokens <= self._context_failed_tokens:
+    def unfit(self, target: Target) -> str | None:
+        """Return why a target would fail as another did, None when it may do better."""
+        if target.deployment.model.context_tokens <= self._context_failed_tokens:
             return "its context is not larger than one that was too small"
-        if step.deployment.model_name in self._filtered_models:
+        if target.deployment.model_name in self._filtered_models:
             return "the content filter of the same model has blocked this request"
         return None
 
     def advice(self) -> str:
-        """Return what the caller should be told beside each step's reason; empty when there is nothing."""
+        """Return what the caller should be told beside each target's reason; empty when there is nothing."""
         if not self._keys_never_accepted:
             return ""
         keys = ", ".join(f"providers.{name}.api_key" for name in self._keys_never_accepted)

@@ -57,17 +57,17 @@ def failure_error(history: DispatchHistory, *, failure: Failure | None, advice: 
             "no time left to ask anybody; allow more with deadline_s, or ask for less"
         )
     failures = {attempt.failure for attempt in attempts}
-    asked = ", ".join(attempt.deployment for attempt in attempts)
+    names = ", ".join(attempt.deployment for attempt in attempts)
     if failures == {FailureKind.CONTEXT_OVERFLOW}:
         return PromptTooLargeError("the prompt is longer than every model of the plan takes; shorten it")
     if failures == {FailureKind.CONTENT_FILTERED}:
         return RejectedByProviderError(
-            f"every model that was asked blocked the request by its content filter ({asked}); "
+            f"every model that was asked blocked the request by its content filter ({names}); "
             "say it in other words"
         )
     if failures == {FailureKind.NOT_SENT}:
         return RejectedByProviderError(
-            f"the request cannot be written for any provider of its plan ({asked}), and nothing was sent; look at "
+            f"the request cannot be written for any provider of its plan ({names}), and nothing was sent; look at "
             "the parts of its messages and its tools, and at the headers and keys of these providers"
         )
     steps = [

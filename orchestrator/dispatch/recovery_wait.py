@@ -1,8 +1,8 @@
-"""Who may yet answer once a plan is through: circuits that open, minutes with room, failures that pass.
+"""What may yet answer once a plan is through: circuits that open, minutes with room, failures that pass.
 
-A walk notes here whom it passed over or saw fail. When nobody else is left to ask, it waits for the first
-of them. A failure alone is nothing to wait for: that everybody failed once, with every circuit closed,
-is told at once. But while a circuit keeps an outage in sight, whoever failed in passing is asked again too:
+A cursor notes here what it passed over or saw fail. When no other target is left to ask, it waits for the
+first of them. A failure alone is nothing to wait for: that all failed once, with every circuit closed, is
+told at once. But while a circuit keeps an outage in sight, what failed in passing is asked again too:
 each provider a second after it failed, and after each failure more for twice as long.
 """
 
@@ -18,7 +18,7 @@ _RECOVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """When a step may be taken."""
+    """When a target may be asked."""
 
     name: str
     provider: str
@@ -30,7 +30,7 @@ class Waiter:
 
 @dataclass(frozen=True, slots=True)
 class WaitBudget:
-    """What a walk has for waiting."""
+    """What a dispatch has for waiting."""
 
     now_s: float
     left_s: float
@@ -42,26 +42,26 @@ class WaitBudget:
 
 
 class RecoveryQueue:
-    """The steps that one walk may come back to."""
+    """The targets that one cursor may come back to."""
 
     def __init__(self) -> None:
-        """Begin with nobody to wait for."""
+        """Begin with nothing to wait for."""
         self._later: dict[str, Waiter] = {}
         self._waited_s = 0.0
         self._comebacks: Counter[str] = Counter()
         self._spared_until_s: dict[str, float] = {}
 
     def note(self, later: Waiter) -> None:
-        """Remember a step that was passed over."""
+        """Remember a target that was passed over."""
         self._later[later.name] = later
 
     def note_failure(self, later: Waiter, *, now_s: float) -> None:
-        """Remember a step that failed, and spare its provider for a while."""
+        """Remember a target that failed, and spare its provider for a while."""
         self._spared_until_s[later.provider] = now_s + _RECOVERY_S * 2 ** self._comebacks[later.provider]
         self.note(later)
 
     def come_back(self, later: Waiter) -> None:
-        """Count that a step is asked again."""
+        """Count that a target is asked again."""
         self._comebacks[later.provider] += 1
 
     def forget(self, names: Collection[str]) -> None:
@@ -69,9 +69,11 @@ class RecoveryQueue:
         self._later = {name: later for name, later in self._later.items() if name not in names}
 
     def take_first(self, fit: Sequence[str], room: WaitBudget) -> tuple[Waiter, float] | None:
-        """Return the first step to be ready, and in how many seconds; it is forgotten. None when nobody is worth it.
+        """Return the first target to be ready, and in how many seconds; it is forgotten.
 
-        `fit` names the steps that may be asked, in the order of the plan: of those that are ready together
+        None when no target is worth the wait.
+
+        `fit` names the targets that may be asked, in the order of the plan: of those that are ready together
         it is the first.
         """
         waits_s = {
@@ -89,7 +91,7 @@ class RecoveryQueue:
         return later, waits_s[name]
 
     def _worth_s(self, later: Waiter, room: WaitBudget) -> float | None:
-        """Return how long to wait for a step, None when that is too long or in vain."""
+        """Return how long to wait for a target, None when that is too long or in vain."""
         ready_at_s = max(later.ready_at_s, self._spared_until_s.get(later.provider, 0.0))
         wait_s = max(0.0, ready_at_s - room.now_s)
         if wait_s > room.left_s or (later.wait is None and not room.outage):

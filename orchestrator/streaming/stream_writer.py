@@ -82,8 +82,8 @@ class StreamWriter:
             rest = "" if self._splice is None else self._joined(None, answer)
             self._give(Delta(self._words.feed(rest) + self._words.flush()))
         calls = (
-            ToolCallDelta(place, one.id, one.name, one.arguments)
-            for place, one in enumerate(answer.tool_calls)
+            ToolCallDelta(place, call.id, call.name, call.arguments)
+            for place, call in enumerate(answer.tool_calls)
         )
         self._give(Delta("", tuple(calls)))
 
@@ -99,14 +99,14 @@ class StreamWriter:
         if not self._broke:
             return None
         how = "continued" if self._request.on_break is OnBreak.RESCUE else "answered afresh"
-        broke = (f"{one} broke off after {characters} characters" for one, characters in self._broke)
+        broke = (f"{broken} broke off after {characters} characters" for broken, characters in self._broke)
         return f"{'; '.join(broke)}; {how} by {name}"
 
     def interrupted(self, verdict: OrchestratorError | None) -> StreamInterruptedError:
         """Return the error of an answer that nobody finished."""
         steps = verdict.steps if isinstance(verdict, AllProvidersFailedError) else ()
-        told = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
-        why = f" and nobody could finish it ({told})" if told else ""
+        reasons = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
+        why = f" and nobody could finish it ({reasons})" if reasons else ""
         return StreamInterruptedError(
             f"the answer broke off after {len(self.text)} characters{why}; "
             "what had arrived is in partial_text, please ask again",
@@ -119,8 +119,8 @@ class StreamWriter:
 
     @property
     def _asks_for_json(self) -> bool:
-        wanted = self._request.sampling.response_format
-        return wanted is not None and wanted.get("type") != "text"
+        form = self._request.sampling.response_format
+        return form is not None and form.get("type") != "text"
 
     def _joined(self, piece: str | None, answer: ProviderAnswer | None = None) -> str:
         if self._splice is None:

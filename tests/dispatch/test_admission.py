@@ -163,9 +163,9 @@ async def test_what_was_not_used_of_the_tokens_is_given_back(door) -> None:
         ended(cost_source=CostSource.PROVIDER, cost_nusd=NanoUsd(1)),
         sent=True,
         health_scope=None,
-        state=door.state,
+        services=door.state,
     )
-    assert entry.slot.tokens == 15
+    assert entry.reservation.tokens == 15
 
 
 @pytest.mark.parametrize(
@@ -178,13 +178,13 @@ async def test_what_was_not_used_of_the_tokens_is_given_back(door) -> None:
 )
 async def test_a_second_attempt_pays_unless_it_succeeds_or_was_never_sent(door, blame, sent, left) -> None:
     entry = await door.admit(again=True)
-    close(entry, ended(), sent=sent, health_scope=blame, state=door.state)
+    close(entry, ended(), sent=sent, health_scope=blame, services=door.state)
     assert dict(door.state.quota.left()) == {"openrouter": left}
 
 
 async def test_an_attempt_that_was_never_sent_leaves_its_place_in_the_minute(door) -> None:
     entries = [await door.admit() for _ in range(3)]
-    close(entries[-1], ended(), sent=False, health_scope=HealthScope.NOBODY, state=door.state)
+    close(entries[-1], ended(), sent=False, health_scope=HealthScope.NOBODY, services=door.state)
     assert isinstance(await door.admit(), AttemptPermit)
 
 

@@ -34,8 +34,8 @@ async def limit_body(response: httpx.Response) -> None:
     """
     streamed = _is_streamed(response.request)
     most = STREAM_BYTES_MAX if streamed else WHOLE_BYTES_MAX
-    told = response.headers.get("content-length", "")
-    if told.isdigit() and int(told) > most:
+    length = response.headers.get("content-length", "")
+    if length.isdigit() and int(length) > most:
         raise BodyTooLargeError
     if isinstance(response.stream, httpx.AsyncByteStream):
         response.stream = _Limited(response.stream, most, LINE_BYTES_MAX if streamed else most)

@@ -78,7 +78,8 @@ _CAUSES: Mapping[str, FailureKind] = {
     "EndedEarlyError": FailureKind.INTERRUPTED,
     "LocalModelError": FailureKind.UNREACHABLE,
     "AttemptVetoedError": FailureKind.VETOED,
-    # What an HTTP client will not write: a line break in a header, letters beyond its code, an address of nowhere.
+    # What an HTTP client will not write: a line break in a header, letters beyond its code, an address of
+    # nowhere.
     "LocalProtocolError": FailureKind.NOT_SENT,
     "UnsendableHeaderError": FailureKind.NOT_SENT,
     "UnicodeEncodeError": FailureKind.NOT_SENT,
@@ -146,7 +147,7 @@ def _kind_of_unsent(chain: tuple[BaseException, ...]) -> FailureKind:
 
 
 def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
-    names = [type(one).__name__ for one in chain]
+    names = [type(link).__name__ for link in chain]
     telling = next((TELLING[name] for name in names if name in TELLING), None)
     if telling is not None:
         return telling
@@ -156,9 +157,9 @@ def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
     cause = next((_CAUSES[name] for name in reversed(names) if name in _CAUSES), None)
     if cause is not None:
         return cause
-    if any(words in str(one) for one in chain for words in _UNREADABLE_WORDS):
+    if any(words in str(link) for link in chain for words in _UNREADABLE_WORDS):
         return FailureKind.MALFORMED
-    claimed = next((found for one in chain if (found := _claimed_status(one)) is not None), None)
+    claimed = next((match for link in chain if (match := _claimed_status(link)) is not None), None)
     if claimed is not None and claimed >= 500:  # noqa: PLR2004 -- HTTP
         return kind_of_status(claimed)
     # A status under 500 that no HTTP answer carried is LiteLLM's word for an answer it could not read.
@@ -179,11 +180,11 @@ def _kind_of_refusal(error: BaseException) -> FailureKind:
 
 def _http_status(chain: tuple[BaseException, ...]) -> int | None:
     """Return the status that the provider really sent; LiteLLM turns a 503 into a 500 and more."""
-    for one in reversed(chain):
-        if type(one).__name__ in _ANSWERED:
-            found = getattr(getattr(one, "response", None), "status_code", None)
-            if isinstance(found, int) and found >= 400:  # noqa: PLR2004 -- HTTP
-                return found
+    for link in reversed(chain):
+        if type(link).__name__ in _ANSWERED:
+            match = getattr(getattr(link, "response", None), "status_code", None)
+            if isinstance(match, int) and match >= 400:  # noqa: PLR2004 -- HTTP
+                return match
     return None
 
 
@@ -195,7 +196,9 @@ def _causes(error: BaseException, outer: BaseException | None) -> Iterator[BaseE
         yield current
         seen.append(current)
         behind = (current.__cause__, getattr(current, "original_exception", None), current.__context__)
-        current = next((one for one in behind if isinstance(one, BaseException) and one not in seen), None)
+        current = next(
+            (link for link in behind if isinstance(link, BaseException) and link not in seen), None
+        )
 
 
 def _claimed_status(error: BaseException) -> int | None:
@@ -210,16 +213,19 @@ def _retry_after_s(chain: tuple[BaseException, ...]) -> float | None:
     for cause in chain:
         response = getattr(cause, "response", None)
         for headers in (getattr(cause, "litellm_response_headers", None), getattr(response, "headers", None)):
-            told = _told_s(headers) if headers is not None and hasattr(headers, "get") else None
-            if told is not None:
-                return told
-        if type(cause).__name__ in _ANSWERED and (found := _RETRY_DELAY.search(_body(response))):
-            return _seconds(found[1])
+            asked_s = _asked_s(headers) if headers is not None and hasattr(headers, "get") else None
+            if asked_s is not None:
+                return asked_s
+        if type(cause).__name__ in _ANSWERED and (match := _RETRY_DELAY.search(_body(response))):
+            return _seconds(match[1])
     return None
 
 
-def _told_s(headers: Any) -> float | None:
-    """Return what headers ask to wait; OpenAI says it in milliseconds too, where whole seconds are rounded up."""
+def _asked_s(headers: Any) -> float | None:
+    """Return what headers ask to wait.
+
+    OpenAI says it in milliseconds too, where whole seconds are rounded up.
+    """
     exact_ms, seconds = headers.get("retry-after-ms"), headers.get("retry-after")
     exact = _seconds(str(exact_ms)) if exact_ms else None
     if exact is not None:

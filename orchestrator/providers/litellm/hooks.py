@@ -50,7 +50,8 @@ class AttemptGuard(CustomLogger):
             return None
         attempt = sending.source.current
         if attempt is not None and attempt.has_started and call_type in _BRIDGES:
-            # The same attempt on its way to another API of its provider: its hold and its limits are over both.
+            # The same attempt on its way to another API of its provider: its hold and its limits are over
+            # both.
             return {**kwargs, "client": sending.client}
         group = str((kwargs.get("metadata") or {}).get("model_group"))
         if attempt is None or attempt.name != group:

@@ -31,7 +31,7 @@ class SendOnceClient(AsyncHTTPHandler):
         self._sdks: dict[tuple[str, str], AsyncOpenAI] = {}
 
     def sdk(self, *, base_url: str | None, api_key: str) -> AsyncOpenAI:
-        """Return the openai SDK's client on the same connections, for providers that LiteLLM asks through it."""
+        """Return the openai SDK's client on the same connections, for what LiteLLM asks through it."""
         place = (base_url or _OPENAI_URL, api_key)
         if place not in self._sdks:
             self._sdks[place] = AsyncOpenAI(

@@ -47,7 +47,7 @@ def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
     answer = ProviderAnswer(
         text=_text(getattr(message, "content", None)),
         tool_calls=tuple(
-            _tool_call(one, place) for place, one in enumerate(getattr(message, "tool_calls", None) or ())
+            _tool_call(call, place) for place, call in enumerate(getattr(message, "tool_calls", None) or ())
         ),
         finish_reason=finish_reason,
         usage=read_usage(getattr(response, "usage", None)),
@@ -76,7 +76,7 @@ def read_usage(usage: Any) -> Usage:
     """Return the tokens a provider counted; an estimated, empty usage where it did not say."""
     prompt_details = getattr(usage, "prompt_tokens_details", None)
     completion_details = getattr(usage, "completion_tokens_details", None)
-    found = Usage(
+    counted = Usage(
         input_tokens=_count(usage, "prompt_tokens"),
         output_tokens=_count(usage, "completion_tokens"),
         cached_input_tokens=_count(prompt_details, "cached_tokens"),
@@ -84,17 +84,18 @@ def read_usage(usage: Any) -> Usage:
         reasoning_tokens=_count(completion_details, "reasoning_tokens"),
     )
     counts = (
-        found.input_tokens,
-        found.output_tokens,
-        found.cached_input_tokens,
-        found.cache_write_tokens,
-        found.reasoning_tokens,
+        counted.input_tokens,
+        counted.output_tokens,
+        counted.cached_input_tokens,
+        counted.cache_write_tokens,
+        counted.reasoning_tokens,
     )
-    # LiteLLM writes zeros for a provider that said nothing, and a count may be nonsense, which no ledger can hold.
-    nothing = found.input_tokens + found.output_tokens <= 0
+    # LiteLLM writes zeros for a provider that said nothing, and a count may be nonsense, which no ledger can
+    # hold.
+    nothing = counted.input_tokens + counted.output_tokens <= 0
     if usage is None or nothing or min(counts) < 0 or max(counts) > TOKENS_MAX:
         return Usage(estimated=True)
-    return found
+    return counted
 
 
 def read_cost(usage: Any) -> NanoUsd | None:
@@ -146,7 +147,7 @@ class StreamedAnswer:
             raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
         delta = getattr(choices[0], "delta", None)
         text = _text(getattr(delta, "content", None))
-        calls = tuple(self._grow(one) for one in getattr(delta, "tool_calls", None) or ())
+        calls = tuple(self._grow(call) for call in getattr(delta, "tool_calls", None) or ())
         self.text += text
         return Delta(text, calls) if text or calls else None
 
@@ -166,8 +167,8 @@ class StreamedAnswer:
         answer = ProviderAnswer(
             text=self.text,
             tool_calls=tuple(
-                ToolCall(one.id or f"call_{place}", one.name, one.arguments)
-                for place, one in self._calls.items()
+                ToolCall(call.id or f"call_{place}", call.name, call.arguments)
+                for place, call in self._calls.items()
             ),
             finish_reason=self.finish_reason,
             usage=read_usage(self.usage),

@@ -23,8 +23,8 @@ class Sending:
     outer_error: BaseException | None = None
     """What was being handled when the current attempt began: the failure of the attempt before it.
 
-    LiteLLM's Router sends a fallback inside the `except` of the failure before, which Python notes as the context
-    of every later error. Beyond this one nothing is the current attempt's own.
+    LiteLLM's Router sends a fallback inside the `except` of the failure before, which Python notes as the
+    context of every later error. Beyond this one nothing is the current attempt's own.
     """
 
     def fail(self, error: BaseException) -> None:

@@ -59,12 +59,12 @@ def _finishes(event: dict[str, Any]) -> bool:
     """
     if "error" in event or (event.get("promptFeedback") or {}).get("blockReason"):
         return True
-    found = event.get("choices") or event.get("candidates") or []
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    choices = event.get("choices") or event.get("candidates") or []
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise MalformedEventError
-    for one in found:
-        _check_text(one)
-    return any(one.get("finish_reason") or one.get("finishReason") for one in found)
+    for choice in choices:
+        _check_text(choice)
+    return any(choice.get("finish_reason") or choice.get("finishReason") for choice in choices)
 
 
 def _check_text(choice: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """The way out through LiteLLM: its Router, built from the catalogue, walks the fallbacks over our attempts.
 
-Of the Router we use what was measured to work: its provider transforms and its walk over per-request fallbacks.
-Between the hops it asks whether the next deployment may be tried, and the guard in its hooks lets nothing leave
-that holds no money. Its own retries, cooldowns, budgets, caches and money are switched off (docs/why/litellm.md).
+Of the Router we use what was measured to work: its provider transforms and its walk over per-request
+fallbacks. Between the hops it asks whether the next deployment may be tried, and the guard in its hooks lets
+nothing leave that holds no money. Its own retries, cooldowns, budgets, caches and money are switched off
+(docs/why/litellm.md).
 """
 
 import asyncio
@@ -85,8 +86,8 @@ class LiteLLMTransport:
         from litellm._internal_context import is_internal_call  # noqa: PLC0415
 
         sending = Sending(source, self._local_model, self._connections.client())
-        # LiteLLM marks with it the calls that it makes for another call's sake, which is what an attempt is. It
-        # then writes no traceback and no payload for log callbacks; the ledger has the record.
+        # LiteLLM marks with it the calls that it makes for another call's sake, which is what an attempt is.
+        # It then writes no traceback and no payload for log callbacks; the ledger has the record.
         unlogged = is_internal_call.set(True)
         try:
             with in_this_task(sending):
@@ -157,8 +158,8 @@ def _model_entry(deployment: Deployment) -> dict[str, Any]:
         params["api_base"] = provider.base_url
     if provider.headers:
         params["extra_headers"] = dict(provider.headers)
-    # An id that stays the same: LiteLLM would make one of all parameters, and keep an entry of its price map for
-    # each that it ever made. It is no name of that map, so that nothing there is mistaken for it.
+    # An id that stays the same: LiteLLM would make one of all parameters, and keep an entry of its price map
+    # for each that it ever made. It is no name of that map, so that nothing there is mistaken for it.
     return {
         "model_name": deployment.name,
         "litellm_params": params,

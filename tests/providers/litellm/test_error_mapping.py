@@ -87,7 +87,7 @@ def failures(monkeypatch) -> list[Failure]:
     real = InFlightAttempt.fail
 
     def fail(self, failure, **more):
-        if self.open is not None:
+        if self._lane.current is self:
             told.append(failure)
         return real(self, failure, **more)
 
