@@ -17,6 +17,13 @@ def test_every_exported_name_can_be_had():
         _ = practice.nothing
 
 
+def test_the_old_name_of_a_tool_call_works_and_says_the_new_one():
+    """For one release."""
+    with pytest.warns(DeprecationWarning, match=r"practice\.ToolCall is PracticeToolCall now"):
+        old = practice.ToolCall
+    assert old is practice.PracticeToolCall
+
+
 def test_the_server_needs_neither_litellm_nor_langchain():
     """Only aiohttp."""
     code = (

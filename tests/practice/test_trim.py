@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from orchestrator.practice.answers import Finish, Piece, PracticeRequest, ToolCall
+from orchestrator.practice.answers import Finish, Piece, PracticeRequest, PracticeToolCall
 from orchestrator.practice.trim import trimmed
 
 
@@ -22,7 +22,7 @@ async def _trimmed(*pieces: Piece, **settings: object) -> tuple[str, list[Piece]
 async def test_an_answer_always_ends_with_a_reason():
     """`stop` for text, `tool_calls` after a call, the answerer's own where it gives one."""
     assert (await _trimmed("a", "b"))[1] == ["a", "b", Finish("stop")]
-    assert (await _trimmed(ToolCall("f")))[1][-1] == Finish("tool_calls")
+    assert (await _trimmed(PracticeToolCall("f")))[1][-1] == Finish("tool_calls")
     assert (await _trimmed("a", Finish("content_filter")))[1][-1] == Finish("content_filter")
 
 
@@ -37,7 +37,7 @@ async def test_a_stop_sequence_is_found_across_pieces(pieces):
 async def test_text_that_only_began_like_a_stop_sequence_is_not_lost():
     """What was held back comes out at the end."""
     assert (await _trimmed("Hello wo", stop=("world",)))[0] == "Hello wo"
-    assert (await _trimmed("Hello wo", ToolCall("f"), stop=("world",)))[0] == "Hello wo"
+    assert (await _trimmed("Hello wo", PracticeToolCall("f"), stop=("world",)))[0] == "Hello wo"
 
 
 async def test_the_limit_cuts_at_whole_characters_and_says_length():
@@ -54,5 +54,5 @@ async def test_an_answer_that_just_fits_is_not_cut():
 
 async def test_a_tool_call_beyond_the_limit_loses_the_end_of_its_arguments():
     """As with the real providers, the JSON is then broken."""
-    _, got = await _trimmed(ToolCall("abcd", '{"a": 1234}'), max_tokens=2)
-    assert got == [ToolCall("abcd", '{"a"'), Finish("length")]
+    _, got = await _trimmed(PracticeToolCall("abcd", '{"a": 1234}'), max_tokens=2)
+    assert got == [PracticeToolCall("abcd", '{"a"'), Finish("length")]

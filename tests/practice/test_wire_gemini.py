@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.practice.wire_errors import Refusal
-from orchestrator.practice.wire_gemini import json_schema, read_request
+from orchestrator.practice.wire_gemini import plain_schema, read_gemini_request
 
 TOOL = {
     "functionDeclarations": [
@@ -36,7 +36,7 @@ def test_a_request_becomes_openai_shaped_messages():
         },
     ]
     body = {"system_instruction": {"parts": [{"text": "Be brief."}]}, "contents": contents, "tools": [TOOL]}
-    request = read_request(body, model="g", stream=False).request
+    request = read_gemini_request(body, model="g", stream=False).request
     assert [message["role"] for message in request.messages] == [
         "system",
         "user",
@@ -58,14 +58,14 @@ def test_a_request_becomes_openai_shaped_messages():
 def test_a_request_without_contents_is_refused():
     """400."""
     with pytest.raises(Refusal):
-        read_request({}, model="g", stream=False)
+        read_gemini_request({}, model="g", stream=False)
 
 
 def test_settings_are_read():
     """Limits, stops, JSON and the choice of a tool."""
     config = {"maxOutputTokens": 9, "stopSequences": ["x"], "responseMimeType": "application/json"}
     choice = {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}}
-    request = read_request(
+    request = read_gemini_request(
         {"contents": [ASK], "generationConfig": config, "toolConfig": choice}, model="g", stream=False
     ).request
     assert (request.max_tokens, request.stop, request.response_format) == (9, ("x",), {"type": "json_object"})
@@ -74,7 +74,7 @@ def test_settings_are_read():
 
 def test_a_schema_becomes_json_schema():
     """A property that is called `type` stays a property."""
-    made = json_schema(TOOL["functionDeclarations"][0]["parameters"])
+    made = plain_schema(TOOL["functionDeclarations"][0]["parameters"])
     assert made["properties"]["type"] == {"type": ["string", "null"]}
     assert made["type"] == "object"
 

@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.core.money import nano_usd
 from orchestrator.practice.wire_errors import Refusal
-from orchestrator.practice.wire_openai import read_request
+from orchestrator.practice.wire_openai import read_openai_request
 
 USER = [{"role": "user", "content": "Hi"}]
 
@@ -21,11 +21,14 @@ def test_a_request_is_read_with_all_that_shapes_the_answer():
         "tool_choice": {"type": "function", "function": {"name": "f"}},
         "response_format": {"type": "json_object"},
     }
-    request = read_request(body, provider="openai").request
+    request = read_openai_request(body, provider="openai").request
     assert (request.max_tokens, request.stop, request.tools) == (7, ("x",), (tool["function"],))
     assert (request.tool_choice, request.forced_tool) == ("named", "f")
     assert request.response_format == {"type": "json_object"}
-    assert read_request({"models": ["a", "b"], "messages": USER}, provider="openrouter").request.model == "a"
+    assert (
+        read_openai_request({"models": ["a", "b"], "messages": USER}, provider="openrouter").request.model
+        == "a"
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,7 +37,7 @@ def test_a_request_is_read_with_all_that_shapes_the_answer():
 def test_a_request_that_makes_no_sense_is_refused(body):
     """400, and a message."""
     with pytest.raises(Refusal) as refused:
-        read_request(body, provider="openai")
+        read_openai_request(body, provider="openai")
     assert refused.value.status == 400
     assert refused.value.message
 
