@@ -25,6 +25,7 @@ from orchestrator.core.money import nano_usd
 from orchestrator.drill.practice_config import addresses, practice_prices
 from orchestrator.metering import litellm_call as guarded_call
 from orchestrator.metering import litellm_guard as guarded
+from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.practice import Fault, PracticeServer
 
 MODELS = ["openai/gpt-6-luna", "gemini/gemini-3.8-flash", "openrouter/openai/gpt-6-luna"]
@@ -401,7 +402,7 @@ async def test_a_call_without_an_output_limit_is_given_one(
 ) -> None:
     await litellm.acompletion(**to("openai/gpt-6-luna", max_tokens=None))
     body = practice.requests[-1].body
-    assert body.get("max_tokens", body.get("max_completion_tokens")) == guarded_call.DEFAULT_MAX_TOKENS
+    assert body.get("max_tokens", body.get("max_completion_tokens")) == DEFAULT_MAX_TOKENS
 
 
 async def test_answers_tools_and_formats_count_in_what_is_held(
