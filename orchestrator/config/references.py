@@ -15,9 +15,9 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
         if name not in known:
             yield f"{document.where(path)}: {unknown(what, name, known)}"
 
-    for key, one in settings.deployments.items():
-        yield from broken("provider", one.provider, settings.providers, "deployments", key, "provider")
-        yield from broken("model", one.model, settings.models, "deployments", key, "model")
+    for key, deployment in settings.deployments.items():
+        yield from broken("provider", deployment.provider, settings.providers, "deployments", key, "provider")
+        yield from broken("model", deployment.model, settings.models, "deployments", key, "model")
     for key, model in settings.models.items():
         for group in ("quality", "strengths"):
             for name in getattr(model, group):

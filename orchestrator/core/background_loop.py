@@ -25,7 +25,7 @@ class Job(Generic[T]):
     """Work on the background loop; its future is done only when the work has really ended."""
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:
-        """Keep `work`; it is not begun, so that whoever begins it has the job in hand before."""
+        """Keep `work`; it is not begun, so that its caller has the job in hand before it runs."""
         self.future: Future[T] = Future()
         # A running future ignores Future.cancel(), so that "cancelled" is said by the work alone.
         self.future.set_running_or_notify_cancel()
@@ -57,7 +57,7 @@ class Job(Generic[T]):
     async def ended(self) -> None:
         """Return when the work has ended, however it did, or when it takes too long to."""
         future = asyncio.wrap_future(self.future)
-        # asyncio complains in the log of errors that nobody has looked at.
+        # asyncio complains in the log of errors that were never looked at.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.wait({future}, timeout=_SETTLE_TIMEOUT_S)
 
@@ -99,7 +99,7 @@ class BackgroundLoop:
     """An event loop in a daemon thread, started on first need and again after a fork."""
 
     def __init__(self, name: str, *, at_end: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """Name the thread; nothing is started yet. `at_end` runs last on each loop, when all work has ended."""
+        """Name the thread; nothing starts yet. `at_end` runs last on each loop, when all work has ended."""
         self._name = name
         self._at_end = at_end
         self._lock = threading.Lock()

@@ -16,7 +16,6 @@ TESTED_BY = {
     "orchestrator/ops/probe.py": "tests/core/test_moved.py",
     "orchestrator/state/ledger_read.py": "tests/core/test_moved.py",
     "orchestrator/practice/json_types.py": "tests/practice/test_schema_check.py",
-    "orchestrator/resilience/retry_policy.py": "tests/core/test_failures.py",
     "orchestrator/__main__.py": "tests/cli/test_main.py",
     "orchestrator/core/clock.py": "tests/core/test_background_loop.py",
     "orchestrator/config/yaml_file.py": "tests/config/test_loader.py",

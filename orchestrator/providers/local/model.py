@@ -49,7 +49,7 @@ class LocalModelSettings(Settings):
     """Prompt and reply of one request. SmolLM2 was trained for 8,192; each 1,000 take 23 MB a request."""
 
     threads: Annotated[int, Field(ge=1)] = 1
-    """Processor threads that compute; more than one slows everybody else on a small machine."""
+    """Processor threads that compute; more than one slows all other programs on a small machine."""
 
     parallel: Annotated[int, Field(ge=1, le=64)] = 2
     """Requests computed at once; the others wait in line."""
@@ -62,7 +62,7 @@ class LocalModelSettings(Settings):
 
 
 class LocalModel:
-    """One server for everybody in this process, whatever their thread or event loop."""
+    """One server for all callers in this process, whatever their thread or event loop."""
 
     def __init__(self, settings: LocalModelSettings) -> None:
         """Start nothing yet."""
@@ -113,7 +113,7 @@ class LocalModel:
     def _run_start(self, start: Future[str]) -> None:
         try:
             server = _Server(
-                _order(self._settings, port=self._port), timeout_s=self._settings.start_timeout_s
+                _options_for(self._settings, port=self._port), timeout_s=self._settings.start_timeout_s
             )
         except BaseException as exc:  # noqa: BLE001 -- not swallowed: every caller who waits is told
             start.set_exception(exc)
@@ -133,10 +133,10 @@ class LocalModel:
         timeout_s = self._settings.start_timeout_s
         if self._port:
             try:
-                return _Server(_order(self._settings, port=self._port), timeout_s=timeout_s)
+                return _Server(_options_for(self._settings, port=self._port), timeout_s=timeout_s)
             except LocalModelError:
                 logger.info("the local model cannot have its old port %d again and takes another", self._port)
-        return _Server(_order(self._settings, port=0), timeout_s=timeout_s)
+        return _Server(_options_for(self._settings, port=0), timeout_s=timeout_s)
 
     def _forget(self) -> None:
         """Leave the server to the parent: this process is its child after a fork."""
@@ -184,7 +184,7 @@ class _Server:
             reason = (
                 f"it took longer than {timeout_s:g} s; raise local_model.start_timeout_s"
                 if late.is_set()
-                else _reason(exc.said, returncode=self._process.returncode)
+                else _reason(exc.output, returncode=self._process.returncode)
             )
             self._close_pipes()
             raise LocalModelError(
@@ -209,7 +209,7 @@ class _Server:
             self._process.wait()
 
     def forget(self) -> None:
-        """Let go of the parent's server in its child: with the pipe open here, it would outlive the parent."""
+        """Let go of the parent's server in a child: with its pipe open here, it would outlive the parent."""
         self._close_pipes()
         # Else its Popen would warn that it still runs.
         self._process.returncode = 0
@@ -232,8 +232,8 @@ class _Server:
 
 
 class _NotStarted(Exception):  # noqa: N818 -- a private signal between two functions
-    def __init__(self, said: str) -> None:
-        self.said = said
+    def __init__(self, output: str) -> None:
+        self.output = output
 
 
 def _open(pipe: IO[str] | None) -> IO[str]:
@@ -268,7 +268,7 @@ def find_weights(settings: LocalModelSettings) -> Path:
     return path
 
 
-def _order(settings: LocalModelSettings, *, port: int) -> ServerOptions:
+def _options_for(settings: LocalModelSettings, *, port: int) -> ServerOptions:
     """Return what the server is to do; raise LocalModelError if it is known now that it cannot."""
     if not settings.enabled:
         raise LocalModelError("the local model is switched off: set local_model.enabled to true")
@@ -287,15 +287,15 @@ def _order(settings: LocalModelSettings, *, port: int) -> ServerOptions:
     )
 
 
-def _reason(said: str, *, returncode: int) -> str:
+def _reason(output: str, *, returncode: int) -> str:
     """Turn what llama.cpp said before it gave up into one line that says what to do."""
     if any(
-        sign in said for sign in ("failed to allocate", "insufficient memory", "bad_alloc", "MemoryError")
+        sign in output for sign in ("failed to allocate", "insufficient memory", "bad_alloc", "MemoryError")
     ):
         return "the memory does not suffice; lower local_model.context_tokens or local_model.parallel"
     if returncode == -signal.SIGKILL:
         return "its process was killed, most likely for want of memory; lower local_model.context_tokens"
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = next(
         (line for line in lines if "error loading model" in line), lines[-1] if lines else "no reason given"
     )
