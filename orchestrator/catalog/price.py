@@ -235,24 +235,24 @@ class Price(_Terms):
             )
         )
 
-    def settled(self, usage: Usage, terms: BillingContext) -> BookedCost:
+    def settled(self, usage: Usage, context: BillingContext) -> BookedCost:
         """Return what is booked for a usage, never less than the provider can charge.
 
         Of the prices that were in force between `began` and `ended` the dearest counts. A batch
         pays the list price less `batch_percent`; then the volume discount comes off. Each step is
         rounded up.
         """
-        candidates = self._between(terms.began, terms.ended, batch=terms.batch)
+        candidates = self._between(context.began, context.ended, batch=context.batch)
         cost, price = max(
             ((price.cost_of(usage), price) for price in candidates), key=lambda priced: priced[0]
         )
         version = price.version
-        if terms.batch and price.batch_percent:
+        if context.batch and price.batch_percent:
             cost = less(cost, price.batch_percent)
             version += f", batch -{percent_text(price.batch_percent)}"
-        if terms.off:
-            cost = less(cost, terms.off)
-            version += f", volume -{percent_text(terms.off)}"
+        if context.off:
+            cost = less(cost, context.off)
+            version += f", volume -{percent_text(context.off)}"
         return BookedCost(cost, version)
 
     def bound_of(self, *, input_tokens: int, output_tokens: int) -> NanoUsd:

@@ -32,7 +32,7 @@ class Job(Generic[T]):
         self._work = work
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[T] | None = None
-        self._told_to_stop = False
+        self._stop_requested = False
         self._exit: KeyboardInterrupt | SystemExit | None = None
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -77,14 +77,14 @@ class Job(Generic[T]):
 
     def _cancel(self) -> None:
         # A second cancel would hit the settling.
-        if self._task is not None and not self._told_to_stop:
-            self._told_to_stop = True
+        if self._task is not None and not self._stop_requested:
+            self._stop_requested = True
             self._task.cancel()
 
     def _finish(self, task: "asyncio.Task[T]") -> None:
         if self._exit is not None:
             self.future.set_exception(self._exit)
-        elif task.cancelled() and not self._told_to_stop:
+        elif task.cancelled() and not self._stop_requested:
             # Its caller did not ask for this, so it must not look as if the caller were cancelled.
             self.future.set_exception(ClosedError("the Orchestrator was closed while this request ran"))
         elif task.cancelled():

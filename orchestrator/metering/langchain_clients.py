@@ -75,21 +75,21 @@ class _Metered:
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
-            seen: list[BaseMessage] = []
+            received: list[BaseMessage] = []
             for chunk in super()._stream(messages, stop, run_manager, **kwargs):  # type: ignore[misc]
-                seen.append(chunk.message)
+                received.append(chunk.message)
                 yield chunk
-            sending.usage = _usage_of(seen)
+            sending.usage = _usage_of(received)
 
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
-            seen: list[BaseMessage] = []
+            received: list[BaseMessage] = []
             async for chunk in super()._astream(messages, stop, run_manager, **kwargs):  # type: ignore[misc]
-                seen.append(chunk.message)
+                received.append(chunk.message)
                 yield chunk
-            sending.usage = _usage_of(seen)
+            sending.usage = _usage_of(received)
 
     def _size(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return how large a call may be; the clients name it differently.

@@ -1,6 +1,6 @@
 """Money for sends that go past the Router: held before, settled after, one operation each.
 
-`Meter.send` is a context manager around one send of somebody else's client; `Meter.open` is for a
+`Meter.send` is a context manager around one send of a client that is not ours; `Meter.open` is for a
 send that outlives the block it began in, such as a stream. A send that ends without a cost is
 booked by the same rules as a failed attempt of any other request.
 """

@@ -95,7 +95,7 @@ _VALUE_OF = {
 }
 """The main parameter of each kind that has one."""
 
-_MORE_OF = {
+_OTHER_PARAMETERS_OF = {
     FaultKind.STATUS: ("retry_after_s", "reason"),
     FaultKind.ERROR_IN_200: ("after_chunks", "retry_after_s"),
 }
@@ -241,7 +241,7 @@ def _short(value: Any) -> str:
 
 def _parameters_of(kind: FaultKind) -> tuple[str, ...]:
     main = (_VALUE_OF[kind],) if kind in _VALUE_OF else ()
-    return (*main, *_MORE_OF.get(kind, ()), *_ALWAYS)
+    return (*main, *_OTHER_PARAMETERS_OF.get(kind, ()), *_ALWAYS)
 
 
 def _kind_of(name: str) -> FaultKind:

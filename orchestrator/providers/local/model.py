@@ -151,7 +151,7 @@ class LocalModel:
 class _Server:
     """The process that runs `local_server.py`, from its first answer on."""
 
-    def __init__(self, order: ServerOptions, *, timeout_s: float) -> None:
+    def __init__(self, options: ServerOptions, *, timeout_s: float) -> None:
         """Return when the server listens; raise LocalModelError if it does not within `timeout_s`."""
         self._owner = os.getpid()
         try:
@@ -178,7 +178,7 @@ class _Server:
         timer.daemon = True
         timer.start()
         try:
-            self.port = self._begin(order)
+            self.port = self._begin(options)
         except _NotStarted as exc:
             self._process.wait()
             reason = (
@@ -188,7 +188,7 @@ class _Server:
             )
             self._close_pipes()
             raise LocalModelError(
-                f"the local model {order['model_path']} could not be started: {reason}"
+                f"the local model {options['model_path']} could not be started: {reason}"
             ) from None
         finally:
             timer.cancel()
@@ -214,9 +214,9 @@ class _Server:
         # Else its Popen would warn that it still runs.
         self._process.returncode = 0
 
-    def _begin(self, order: ServerOptions) -> int:
+    def _begin(self, options: ServerOptions) -> int:
         try:
-            _open(self._process.stdin).write(json.dumps(order) + "\n")
+            _open(self._process.stdin).write(json.dumps(options) + "\n")
             _open(self._process.stdin).flush()
         except BrokenPipeError:
             raise _NotStarted(_open(self._process.stderr).read()) from None

@@ -31,10 +31,10 @@ class ServerOptions(TypedDict):
 
 def main() -> None:
     """Serve until standard input ends."""
-    order: ServerOptions = json.loads(sys.stdin.readline())
+    options: ServerOptions = json.loads(sys.stdin.readline())
     try:
         # Kept in a variable: the server stops when its object goes.
-        server, port = start(order)
+        server, port = start(options)
     except (RuntimeError, MemoryError, ImportError, OSError) as exc:
         _say({"error": f"{type(exc).__name__}: {exc}"})
         sys.exit(1)
@@ -46,7 +46,7 @@ def main() -> None:
     os._exit(0 if server else 1)
 
 
-def start(order: ServerOptions) -> tuple[object, int]:
+def start(options: ServerOptions) -> tuple[object, int]:
     """Load the model and return the running server with its port; RuntimeError if llama.cpp cannot.
 
     llama.cpp says the reason on standard error.
@@ -54,16 +54,16 @@ def start(order: ServerOptions) -> tuple[object, int]:
     import xllamacpp  # noqa: PLC0415 -- a failing import is an answer of `main`
 
     params = xllamacpp.CommonParams()
-    params.model.path = order["model_path"]
-    params.model_alias = {order["model_name"]}
-    params.n_parallel = order["parallel"]
-    params.n_ctx = order["context_tokens"] * order["parallel"]
+    params.model.path = options["model_path"]
+    params.model_alias = {options["model_name"]}
+    params.n_parallel = options["parallel"]
+    params.n_ctx = options["context_tokens"] * options["parallel"]
     for cpu in (params.cpuparams, params.cpuparams_batch):
-        cpu.n_threads = order["threads"]
+        cpu.n_threads = options["threads"]
         # Spinning threads starve all other programs on a busy machine.
         cpu.poll = 0
     params.hostnames = ["127.0.0.1"]
-    params.port = order["port"]
+    params.port = options["port"]
     # Errors only.
     params.verbosity = 1
     # Its prompt cache would grow to 8 GiB; ours is in `cache.response_cache`.
