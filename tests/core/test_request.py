@@ -19,8 +19,8 @@ USER = {"role": "user", "content": "Xin chào"}
 TOOL = {"type": "function", "function": {"name": "find_order"}}
 
 
-def of(prompt="Xin chào", **wanted):
-    return ChatRequest.of(prompt, **{"use_case": "customer_service", **wanted})
+def of(prompt="Xin chào", **overrides):
+    return ChatRequest.of(prompt, **{"use_case": "customer_service", **overrides})
 
 
 def test_a_text_becomes_one_message_of_the_user():
@@ -84,7 +84,7 @@ def test_a_prompt_that_cannot_be_asked_is_refused_with_its_reason(prompt, says):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "says"),
+    ("overrides", "says"),
     [
         ({"temprature": 0.2}, "unknown request field 'temprature'. Did you mean 'temperature'?"),
         ({"max_token": 5}, "Did you mean 'max_tokens'?"),
@@ -128,9 +128,9 @@ def test_a_prompt_that_cannot_be_asked_is_refused_with_its_reason(prompt, says):
         ({"cache": None}, "'cache' must be one of use, refresh, off"),
     ],
 )
-def test_a_wrong_field_is_refused_with_what_would_be_right(wanted, says):
+def test_a_wrong_field_is_refused_with_what_would_be_right(overrides, says):
     with pytest.raises(InvalidRequestError, match=says.replace("?", r"\?")):
-        of(**wanted)
+        of(**overrides)
 
 
 def test_a_request_without_a_use_case_is_refused():
@@ -154,9 +154,9 @@ def test_one_text_stands_for_a_list_of_one():
     assert request.sampling.tools == (TOOL,)
 
 
-@pytest.mark.parametrize("given", [CacheUse.REFRESH, "refresh"])
-def test_the_use_of_the_cache_is_a_word(given):
-    assert of(cache=given).cache is CacheUse.REFRESH
+@pytest.mark.parametrize("word", [CacheUse.REFRESH, "refresh"])
+def test_the_use_of_the_cache_is_a_word(word):
+    assert of(cache=word).cache is CacheUse.REFRESH
 
 
 def test_a_request_uses_the_cache_unless_told_otherwise():

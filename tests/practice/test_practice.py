@@ -30,5 +30,5 @@ def test_the_server_needs_neither_litellm_nor_langchain():
         "import sys; from orchestrator.practice import PracticeServer, Generated;"
         "print([m for m in ('litellm', 'langchain_core', 'openai', 'pandas') if m in sys.modules])"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"

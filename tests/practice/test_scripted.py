@@ -12,11 +12,11 @@ def test_replies_are_given_in_order_and_then_by_rule():
     """Each once; more may be added."""
     script = Scripted(["one", PracticeToolCall("f")])
     script.add(PracticeAnswer("three", finish_reason="content_filter"))
-    got = [script.reply_to(_request()) for _ in range(4)]
-    assert got[0] == PracticeAnswer("one")
-    assert got[1] == PracticeAnswer(tool_calls=(PracticeToolCall("f"),))
-    assert got[2].finish_reason == "content_filter"
-    assert "Hello" in got[3].text
+    answers = [script.reply_to(_request()) for _ in range(4)]
+    assert answers[0] == PracticeAnswer("one")
+    assert answers[1] == PracticeAnswer(tool_calls=(PracticeToolCall("f"),))
+    assert answers[2].finish_reason == "content_filter"
+    assert "Hello" in answers[3].text
 
 
 def test_a_matching_reply_comes_first_and_is_not_used_up():

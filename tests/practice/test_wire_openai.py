@@ -72,8 +72,8 @@ def test_openrouter_streams_comments_and_always_its_usage(caller):
 def test_openai_streams_its_usage_only_when_asked(caller):
     """In a last chunk without choices; all chunks before have usage null."""
     assert not any("usage" in event for event in caller.events(caller.post("openai", stream=True).text))
-    asked = caller.post("openai", stream=True, body={"stream_options": {"include_usage": True}}).text
-    *before, last = caller.events(asked)
+    with_usage = caller.post("openai", stream=True, body={"stream_options": {"include_usage": True}}).text
+    *before, last = caller.events(with_usage)
     assert all(event["usage"] is None for event in before)
     assert last["choices"] == []
     assert last["usage"]["completion_tokens"] == caller.server.bill.charges[-1].output_tokens
@@ -83,9 +83,9 @@ def test_openai_streams_its_usage_only_when_asked(caller):
 def test_a_stream_says_the_same_as_an_answer_in_one_piece(caller, provider):
     """And is billed the same."""
     whole = caller.post(provider).json()["choices"][0]["message"]["content"]
-    assert caller.said(caller.post(provider, stream=True).text, provider) == whole
-    one, other = caller.server.bill.charges
-    assert one.cost_nusd == other.cost_nusd
+    assert caller.text_of(caller.post(provider, stream=True).text, provider) == whole
+    whole_charge, stream_charge = caller.server.bill.charges
+    assert whole_charge.cost_nusd == stream_charge.cost_nusd
 
 
 def test_a_streamed_tool_call_comes_in_deltas(caller):
@@ -97,10 +97,10 @@ def test_a_streamed_tool_call_comes_in_deltas(caller):
         "messages": [{"role": "user", "content": "Cancel order DH1001 because 'it is much too late'"}],
         "tools": [tool],
     }
-    found = caller.events(caller.post("openai", stream=True, body=body).text)
+    events = caller.events(caller.post("openai", stream=True, body=body).text)
     deltas = [
         call
-        for event in found
+        for event in events
         for choice in event["choices"]
         for call in choice["delta"].get("tool_calls", ())
     ]
@@ -109,7 +109,7 @@ def test_a_streamed_tool_call_comes_in_deltas(caller):
     assert len(deltas) > 2
     arguments = "".join(delta["function"]["arguments"] for delta in deltas)
     assert arguments == '{"order_id":"DH1001","why":"it is much too late"}'
-    assert found[-1]["choices"][0]["finish_reason"] == "tool_calls"
+    assert events[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
 def test_the_limit_and_the_stop_are_honoured(caller):

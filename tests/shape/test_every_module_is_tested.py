@@ -35,7 +35,6 @@ TESTED_BY = {
     "orchestrator/ledger/sqlite/statements.py": "tests/ledger/test_ledger.py",
     "orchestrator/ledger/sqlite/errors.py": "tests/ledger/test_ledger.py",
     "orchestrator/ledger/records.py": "tests/ledger/test_ledger.py",
-    "chains/chain_config.py": "tests/chains/test_runnables.py",
     "orchestrator/cli/app.py": "tests/cli/test_main.py",
     "orchestrator/drill/html_report.py": "tests/cli/test_drill.py",
     "orchestrator/cli/foreground.py": "tests/cli/test_practice.py",
