@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -226,6 +227,20 @@ async def test_a_server_that_died_is_started_again_at_its_old_address() -> None:
         model.close()
 
 
+async def test_a_server_that_died_takes_another_address_when_somebody_has_taken_its_own() -> None:
+    model = LocalModel(LocalModelSettings(context_tokens=256, parallel=1))
+    try:
+        first = await model.base_url()
+        assert model._server is not None
+        os.kill(model._server._process.pid, signal.SIGKILL)
+        model._server._process.wait()
+        with socket.create_server(("127.0.0.1", model._port)):
+            assert await model.base_url() != first
+            await chat(model)
+    finally:
+        model.close()
+
+
 async def test_another_server_takes_its_place_and_nothing_is_started() -> None:
     model = LocalModel(LocalModelSettings(base_url="http://127.0.0.1:11434/v1/"))
     assert await model.base_url() == "http://127.0.0.1:11434/v1"
@@ -318,12 +333,14 @@ async def test_a_close_during_the_start_leaves_nothing_behind() -> None:
     before = set(threading.enumerate())
     model = LocalModel(LocalModelSettings(context_tokens=256, parallel=1))
     starting = asyncio.create_task(model.base_url())
-    await asyncio.sleep(0.01)
+    while (server := model._starting) is None:  # noqa: ASYNC110 -- another thread starts it
+        await asyncio.sleep(0.001)
     model.close()
+    assert not is_running(server._process.pid)
+    assert set(threading.enumerate()) == before
     with pytest.raises(ClosedError):
         await starting
     assert model._server is None
-    assert {thread.name for thread in set(threading.enumerate()) - before} <= {"asyncio_0"}
 
 
 @pytest.mark.parametrize(
