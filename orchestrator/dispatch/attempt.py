@@ -6,7 +6,7 @@ The dispatcher tells it `succeed`. Any number may be in flight; each knows its o
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -257,12 +257,12 @@ class InFlightAttempt:
     def _health_scope(self, failure: Failure, row: Attempt) -> HealthScope:
         """Return whose health the failure speaks against; of none where only the caller was in a hurry."""
         if not self._sent and failure.kind is not FailureKind.UNREACHABLE:
-            return HealthScope.NOBODY
+            return HealthScope.NONE
         provider = self.target.deployment.provider
         allowed_s = provider.stall_timeout_s if self._first_token_at_s is not None else provider.timeout_s
         hurried = row.latency_s < min(provider.first_token_timeout_s, allowed_s) * 0.99
         if failure.kind is FailureKind.TIMEOUT and failure.status is None and hurried:
-            return HealthScope.NOBODY
+            return HealthScope.NONE
         return failure.policy.health_scope
 
 
@@ -292,10 +292,6 @@ def _sendable(message: Any) -> dict[str, Any]:
 
 def _copy(value: Any) -> Any:
     """Return plain data that can be changed without changing `value`."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _copy(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_copy(item) for item in value]
-    if hasattr(value, "items"):
-        return {key: _copy(item) for key, item in value.items()}
-    return value
+    return [_copy(item) for item in value] if isinstance(value, list | tuple) else value

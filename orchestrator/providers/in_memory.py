@@ -16,8 +16,7 @@ from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta, Usage
 from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.dispatch.transport import AttemptSource
-from orchestrator.practice.answers import Answerer, Finish, PracticeRequest
-from orchestrator.practice.answers import ToolCall as PracticeToolCall
+from orchestrator.practice.answers import Answerer, Finish, PracticeRequest, PracticeToolCall
 from orchestrator.practice.bill import (
     Bill,
     Delivered,
@@ -32,7 +31,7 @@ from orchestrator.practice.faults import FaultQueue
 from orchestrator.practice.scripted import Scripted
 from orchestrator.practice.tokens import count_tokens, input_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
-from orchestrator.practice.wire_openai import read_request
+from orchestrator.practice.wire_openai import read_openai_request
 
 _NAMES: Mapping[ProviderKind, str] = {
     ProviderKind.OPENROUTER: "openrouter",
@@ -233,7 +232,7 @@ def _request_of(attempt: InFlightAttempt) -> PracticeRequest:
         "max_tokens": outbound.max_tokens,
         **outbound.parameters,
     }
-    return read_request(body, provider=_NAMES[deployment.provider.kind]).request
+    return read_openai_request(body, provider=_NAMES[deployment.provider.kind]).request
 
 
 def _break_here(fault: Fault | None, spoken: _Spoken, *, at_end: bool = False) -> None:
