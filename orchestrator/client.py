@@ -25,6 +25,7 @@ from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import DeadlineExceededError, LedgerError, OrchestratorError, UnavailableError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.money import ZERO_NUSD
+from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.reply import CacheState, ChatReply, Usage
@@ -34,7 +35,7 @@ from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.dispatcher import Walk
 from orchestrator.ledger.ledger import BudgetStatus, Ledger
 from orchestrator.ledger.records import new_operation_id
-from orchestrator.metering.meter import Meter, Offer, Payer
+from orchestrator.metering.meter import Meter, Offer
 from orchestrator.pipeline import reply_building as replies
 from orchestrator.pipeline.call import Call, ConfigSnapshot, Way
 from orchestrator.pipeline.graceful import apologises, apology, why_stale

@@ -17,6 +17,7 @@ from orchestrator.catalog.catalog import Deployment, ModelClass
 from orchestrator.core.errors import BudgetExceededError, FailedStep, OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import Payer
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt
 from orchestrator.core.request import ChatRequest
@@ -44,7 +45,6 @@ from orchestrator.dispatch.exclusions import Exclusions
 from orchestrator.dispatch.outcome import NO_TIME, failure_error
 from orchestrator.dispatch.recovery_wait import RecoveryQueue, WaitBudget, Waiter
 from orchestrator.dispatch.replan import left_nusd, replan
-from orchestrator.ledger.budgets import scopes_of
 from orchestrator.ledger.ledger import HoldRequest
 from orchestrator.resilience.retry_policy import fallback_delay_s, retry_delay_s
 
@@ -339,20 +339,13 @@ class Walk:
         return True
 
     def _claim(self, step: Target, number: int) -> HoldRequest:
-        request = self.terms.request
         return HoldRequest(
             operation_id=self.terms.request_id,
             number=number,
             deployment=step.deployment.name,
             provider=step.deployment.provider_name,
             model=step.deployment.model_name,
-            scopes=scopes_of(
-                tenant=request.tenant,
-                use_case=request.use_case,
-                user=request.user,
-                provider=step.deployment.provider_name,
-                tags=request.tags,
-            ),
+            scopes=Payer.of(self.terms.request).scopes(step.deployment.provider_name),
             bound_nusd=step.candidate.bound_nusd,
             price_version=step.price.version,
             # Of a rescue, whose prompt is another, nothing is learnt.

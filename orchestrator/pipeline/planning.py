@@ -12,11 +12,12 @@ from orchestrator.core.errors import (
     UnavailableError,
 )
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Excluded, Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import Services
-from orchestrator.ledger.budgets import BudgetTier, Window, scopes_of, tier_for
+from orchestrator.ledger.budgets import BudgetTier, Window, tier_for
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.health import Health
@@ -34,19 +35,12 @@ def plan_for(request: ChatRequest, config: Config, *, size: PromptSize, state: S
     pinned = None if request.model is None else tuple(one.name for one in config.catalog.named(request.model))
     usable = config.catalog.deployments
     deployments = tuple(usable.values()) if pinned is None else tuple(usable[name] for name in pinned)
-    scopes = scopes_of(
-        tenant=request.tenant,
-        use_case=request.use_case,
-        user=request.user,
-        provider="",
-        tags=request.tags,
-    )
     rules = RankingContext(
         use_case_name=request.use_case,
         use_case=use_case,
         routing=config.settings.routing,
         needs=needs_of(request),
-        ceiling=state.ledger.limits.tightest_for_request(scopes),
+        ceiling=state.ledger.limits.tightest_for_request(Payer.of(request).scopes()),
         today=today,
         pinned=pinned,
         seen=state.counts.of(size.script),
