@@ -17,10 +17,13 @@ from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr, SecretStr
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind
+from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.payer import Payer
 from orchestrator.core.reply import Usage
 from orchestrator.core.request import Message
-from orchestrator.metering.meter import Meter
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.metering.meter import Meter, Offer
 from orchestrator.providers.openrouter import max_price
 
 DEFAULT_MAX_TOKENS = 1024
@@ -121,21 +124,30 @@ class MeteredChatGoogle(_Metered, ChatGoogleGenerativeAI):
 
 
 def native_client(
-    deployment: Deployment, meter: Meter, address: str | None, wanted: Mapping[str, Any]
+    deployment: Deployment,
+    payer: Payer,
+    *,
+    ledger: Ledger,
+    clock: Clock,
+    options: Mapping[str, Any],
+    address: str | None = None,
 ) -> MeteredChatOpenAI | MeteredChatGoogle:
-    """Return the provider's own client for a deployment at `address`; `wanted` are the client's parameters.
+    """Return the provider's own client for a deployment, metered for `payer`; `options` are its parameters.
+
+    It sends to `address`, without one to its provider's own.
 
     Raises:
-        InvalidRequestError: `wanted` names what config.yaml decides: key, address, headers, model, retries.
+        InvalidRequestError: `options` names what config.yaml decides: key, address, headers, model, retries.
     """
-    _refuse(wanted)
+    _refuse(options)
     provider = deployment.provider
+    address = address or provider.base_url
     key = provider.api_key or SecretStr("none")
     common: dict[str, Any] = {
         "model": deployment.upstream,
         "max_retries": 0,
         "timeout": provider.timeout_s,
-        **wanted,
+        **options,
     }
     client: MeteredChatOpenAI | MeteredChatGoogle
     if provider.kind is ProviderKind.GOOGLE:
@@ -150,12 +162,12 @@ def native_client(
         if provider.kind is ProviderKind.OPENROUTER:
             common["extra_body"] = max_price(deployment.price.dearest)
         client = MeteredChatOpenAI(stream_usage=True, **common)
-    client._meter = meter  # noqa: SLF001 -- a private attribute of pydantic, set by its own module
+    client._meter = Meter(Offer.of(deployment), payer, ledger=ledger, clock=clock)  # noqa: SLF001 -- a private attribute of pydantic, set by its own module
     return client
 
 
-def _refuse(wanted: Mapping[str, Any]) -> None:
-    for name in wanted:
+def _refuse(options: Mapping[str, Any]) -> None:
+    for name in options:
         if name in _NOT_TAKEN:
             msg = f"'{name}' is not taken by a metered client: it comes from config.yaml alone"
             raise InvalidRequestError(msg)

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 400
-LARGER = {"orchestrator/client.py": 500, "orchestrator/dispatch/dispatcher.py": 480}
+LARGER = {"orchestrator/dispatch/dispatcher.py": 480}
 """Files that are longer for now, with the most they may have; a number here is only ever lowered."""
 BODY_LINES_MAX = 40
 LARGER_BODIES = {
