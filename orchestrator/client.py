@@ -1,4 +1,4 @@
-"""The orchestrator: opens, asks, streams, explains, reloads and closes; the way of a request is `pipeline.steps`."""
+"""The orchestrator: opens, asks, streams, explains, reloads, closes; `pipeline.steps` is a request's way."""
 
 import logging
 import weakref
@@ -116,7 +116,7 @@ class Orchestrator:
         """Return what a prompt would probably cost, and at most, with its first choice; nothing is sent.
 
         Raises:
-            PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it, as in `complete`.
+            PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
         """
         return self._loop.run(self._explain(self._request(prompt, options))).asked[0]
 

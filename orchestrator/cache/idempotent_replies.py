@@ -1,4 +1,4 @@
-"""Replies that are kept for their idempotency keys: none is dropped to make room, and a damaged one is noticed.
+"""Replies kept for their idempotency keys: none is dropped to make room, and a damaged one is noticed.
 
 The ledger says which request has a key and holds no text; the text is here, under the id of the
 request. Not the cache: that one may be off, forgets the oldest first, and shrugs at an error. Here

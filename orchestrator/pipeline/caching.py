@@ -1,4 +1,4 @@
-"""An equal question of this tenant: answered from the cache, together with one under way, or asked and kept."""
+"""Equal questions of a tenant: answered from the cache, joined while under way, or asked and kept."""
 
 import asyncio
 import math
@@ -27,7 +27,7 @@ class _Lifetime:
 
 
 class Caching:
-    """Asks for equal questions once, while an answer is fresh or on its way. A stream repeats, and is not joined."""
+    """Asks equal questions once, while an answer is fresh or on its way; streams are not joined."""
 
     def __init__(self, services: PipelineServices, following: Step) -> None:
         """Stand around `following`."""

@@ -33,7 +33,7 @@ class PlannedRequest:
 
 @dataclass(slots=True)
 class Trace:
-    """How far a call came. It is filled on the way, because a call that is cancelled returns nothing to say it."""
+    """How far a call came; filled on the way, because a call that is cancelled returns nothing."""
 
     plan: Plan | None = None
     attempts: tuple[Attempt, ...] = ()

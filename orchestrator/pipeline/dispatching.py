@@ -14,7 +14,7 @@ from orchestrator.pipeline.services import PipelineServices
 
 
 class Dispatching:
-    """Asks the deployments of a call's plan until one answers; every attempt is booked, also of a call that is left."""
+    """Asks the deployments of a plan until one answers; attempts are booked, also of a call that is left."""
 
     def __init__(self, services: PipelineServices) -> None:
         """Remember what the attempts share."""

@@ -90,7 +90,7 @@ class Idempotency:
         claim = self._claim_of(call)
         name = orjson.dumps((claim.tenant, claim.key, claim.request_hash)).decode()
         while True:
-            # A call that asks has the deadline in its own work; one that joins may have less patience than that.
+            # A call that asks has the deadline in its own work; one that joins may have less patience.
             patience_s = call.deadline.left_s() if self._flights.is_running(name) else None
             try:
                 async with asyncio.timeout(patience_s):
@@ -142,7 +142,7 @@ class Idempotency:
         return reply
 
     async def _in_time(self, call: Call, work: Awaitable[T]) -> T:
-        """Wait for the ledger no longer than the caller has; what is cancelled meanwhile has changed nothing."""
+        """Wait for the ledger no longer than the caller has; what is cut off has changed nothing."""
         try:
             async with asyncio.timeout(call.deadline.left_s()):
                 return await work

@@ -1,4 +1,4 @@
-"""Plans: the facts of the moment, gathered for the policy that ranks, and the refusal where none of them may serve."""
+"""Plans: the facts of the moment for the policy that ranks, and the refusal where none may serve."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -20,7 +20,7 @@ logger = logging.getLogger("orchestrator")
 
 
 class Recording:
-    """Writes the row of a call that asks, also of one that fails or is left, and names the call in its error."""
+    """Writes the row of a call that asks, also of one that fails or is left, and names it in its error."""
 
     def __init__(self, services: PipelineServices, following: Step) -> None:
         """Stand around `following`."""

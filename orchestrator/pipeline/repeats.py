@@ -39,7 +39,7 @@ def stale_reply(call: Call, error: UnavailableError, *, clock: Clock) -> ChatRep
 
 
 def replayed(call: Call, reply: ChatReply) -> ChatReply:
-    """Return the reply of a key once more, under the id of its first telling: all as it was, and nothing charged."""
+    """Return the reply of a key once more, under the id it had first: all as it was, nothing charged."""
     replay = replace(
         reply,
         cost_nusd=ZERO_NUSD,

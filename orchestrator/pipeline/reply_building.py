@@ -104,7 +104,7 @@ def unpack(packed: bytes) -> ChatReply | None:
 
 
 def pack_whole(reply: ChatReply) -> bytes:
-    """Return a reply as bytes for its idempotency key: what its caller was told, usage and notices included."""
+    """Return a reply as bytes for its idempotency key: all its caller was told, with usage and notices."""
     return orjson.dumps({name: getattr(reply, name) for name in _WHOLE})
 
 

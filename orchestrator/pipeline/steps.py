@@ -12,7 +12,7 @@ from orchestrator.pipeline.services import PipelineServices
 
 
 def build(services: PipelineServices) -> Step:
-    """Return the way of every call, whole or streamed; read from below it is the order in which a call passes."""
+    """Return the way of every call, whole or streamed; a call passes the steps from the last to the first."""
     step: Step = Dispatching(services)  # plan, attempts, answer
     step = Planning(services, step)  # rank; or the error that says why no deployment may serve it
     step = Concurrency(services, step)  # a slot among the requests in flight

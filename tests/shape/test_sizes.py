@@ -22,8 +22,6 @@ PROSE_COLUMNS_MAX = 110
 WIDE_PROSE = {
     "chains/spec.py": 1,
     "chains/structured.py": 1,
-    "orchestrator/cache/idempotent_replies.py": 1,
-    "orchestrator/cache/single_flight.py": 1,
     "orchestrator/catalog/bundled_prices.py": 2,
     "orchestrator/catalog/price.py": 4,
     "orchestrator/catalog/price_book.py": 3,
@@ -48,9 +46,6 @@ WIDE_PROSE = {
     "orchestrator/metering/litellm_call.py": 2,
     "orchestrator/metering/litellm_guard.py": 2,
     "orchestrator/pipeline/graceful.py": 1,
-    "orchestrator/pipeline/idempotency.py": 2,
-    "orchestrator/pipeline/planning.py": 1,
-    "orchestrator/pipeline/reply_building.py": 2,
     "orchestrator/practice/continuing.py": 1,
     "orchestrator/practice/wire_gemini.py": 1,
     "orchestrator/providers/litellm/error_mapping.py": 1,
