@@ -81,63 +81,63 @@ class Orchestrator:
         """Return the configuration in force."""
         return self._snapshot.config
 
-    def complete(self, prompt: ChatRequest | str | Sequence[Message], **options: Any) -> ChatReply:
-        """Answer a prompt; `options` are fields of `ChatRequest` and sampling parameters.
+    def complete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
+        """Answer a prompt; `overrides` are fields of `ChatRequest` and sampling parameters.
 
         Raises:
             RequestError: the request cannot be served as it is.
             BudgetExceededError: a limit would be passed; nothing was sent.
             UnavailableError: no deployment answered before the deadline.
         """
-        return self._loop.run(self._serve(self._request(prompt, options)))
+        return self._loop.run(self._serve(self._request(prompt, overrides)))
 
-    async def acomplete(self, prompt: ChatRequest | str | Sequence[Message], **options: Any) -> ChatReply:
+    async def acomplete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
         """Answer a prompt, from any event loop; see `complete`."""
-        return await self._loop.join(self._serve(self._request(prompt, options)))
+        return await self._loop.join(self._serve(self._request(prompt, overrides)))
 
-    def stream(self, prompt: ChatRequest | str | Sequence[Message], **options: Any) -> ReplyStream:
+    def stream(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ReplyStream:
         """Answer a prompt piece by piece; iterate with `for` or `async for`, then see `.reply`.
 
         A stream that breaks off is finished by another attempt, or as `on_break` says. Raises what
         `complete` raises, from the iteration, and StreamInterruptedError where no attempt could finish it.
         """
-        request = self._request(prompt, options)
+        request = self._request(prompt, overrides)
         return ReplyStream(self._loop, lambda sink: self._serve(request, sink))
 
-    def explain(self, prompt: ChatRequest | str | Sequence[Message], **options: Any) -> Plan:
+    def explain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
         """Return which deployments a prompt would be put to, in which order and why; nothing is sent."""
-        return self._loop.run(self._explain(self._request(prompt, options)))
+        return self._loop.run(self._explain(self._request(prompt, overrides)))
 
-    async def aexplain(self, prompt: ChatRequest | str | Sequence[Message], **options: Any) -> Plan:
+    async def aexplain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
         """Return which deployments a prompt would be put to, from any event loop; see `explain`."""
-        return await self._loop.join(self._explain(self._request(prompt, options)))
+        return await self._loop.join(self._explain(self._request(prompt, overrides)))
 
-    def estimate(self, prompt: ChatRequest | str | Sequence[Message], **options: Any) -> Candidate:
+    def estimate(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Candidate:
         """Return what a prompt would probably cost, and at most, with its first choice; nothing is sent.
 
         Raises:
             PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
         """
-        return self._loop.run(self._explain(self._request(prompt, options))).asked[0]
+        return self._loop.run(self._explain(self._request(prompt, overrides))).asked[0]
 
-    def chat_model(self, use_case: str | None = None, **options: Any) -> "OrchestratorChat":
-        """Return a LangChain chat model that asks this orchestrator; `options` as in `complete`."""
+    def chat_model(self, use_case: str | None = None, **overrides: Any) -> "OrchestratorChat":
+        """Return a LangChain chat model that asks this orchestrator; `overrides` as in `complete`."""
         from orchestrator.langchain.chat_model import OrchestratorChat  # noqa: PLC0415 -- langchain only where it is asked for
 
         if use_case is not None:
-            options["use_case"] = use_case
-        return OrchestratorChat.of(self, **options)
+            overrides["use_case"] = use_case
+        return OrchestratorChat.of(self, **overrides)
 
     def native(
-        self, deployment: str, *, tenant: str = "default", use_case: str | None = None, **options: Any
+        self, deployment: str, *, tenant: str = "default", use_case: str | None = None, **overrides: Any
     ) -> Any:
         """Return the provider's own LangChain client for a deployment, on the same ledger and budgets.
 
-        For parameters that only that client knows (`options`). It has no fallbacks and no cache.
+        For parameters that only that client knows (`overrides`). It has no fallbacks and no cache.
 
         Raises:
             UnknownNameError: the deployment is not defined, or is off.
-            InvalidRequestError: `options` names a key, an address or headers.
+            InvalidRequestError: `overrides` names a key, an address or headers.
         """
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
@@ -149,7 +149,7 @@ class Orchestrator:
             ledger=self._services.ledger,
             clock=self._services.clock,
             address=self._loop.run(self._local_model.base_url()) if target.is_local else None,
-            options=options,
+            overrides=overrides,
         )
 
     def standings(self) -> tuple[BudgetStatus, ...]:
@@ -220,10 +220,12 @@ class Orchestrator:
         gateway = Gateway(config.catalog, local_model=self._local_model, connections=self._connections)
         return ConfigSnapshot(config, gateway, cache)
 
-    def _request(self, prompt: ChatRequest | str | Sequence[Message], options: dict[str, Any]) -> ChatRequest:
+    def _request(
+        self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
+    ) -> ChatRequest:
         if not isinstance(prompt, ChatRequest):
-            options.setdefault("use_case", self._snapshot.config.settings.default_use_case)
-        return ChatRequest.of(prompt, **options)
+            overrides.setdefault("use_case", self._snapshot.config.settings.default_use_case)
+        return ChatRequest.of(prompt, **overrides)
 
     async def _serve(self, request: ChatRequest, sink: StreamSink | None = None) -> ChatReply:
         return await self._answer(Call.of(request, self._snapshot, clock=self._services.clock, sink=sink))

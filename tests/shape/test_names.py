@@ -8,15 +8,22 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILLERS = frozenset({"one", "found", "told", "wanted", "given", "made", "said", "asked", "got", "thing"})
 """Each of them fits every value, so it tells a reader nothing."""
-FILLERS_PER_1000_MAX = 66
+FILLERS_PER_1000_MAX = 17
 """Of all names that are bound in `orchestrator/` and `chains/`; only ever lowered."""
 
 FREE_OF_FILLERS = (
+    "chains",
+    "orchestrator/catalog",
     "orchestrator/cli",
+    "orchestrator/config",
     "orchestrator/doctor",
     "orchestrator/drill",
+    "orchestrator/langchain",
+    "orchestrator/metering",
     "orchestrator/monitoring",
     "orchestrator/ops",
+    "orchestrator/practice",
+    "orchestrator/providers/local",
 )
 """Folders in which no such name is bound; only ever more of them."""
 

@@ -50,7 +50,7 @@ class LocalModelSettings(Settings):
     """Prompt and reply of one request. SmolLM2 was trained for 8,192; each 1,000 take 23 MB a request."""
 
     threads: Annotated[int, Field(ge=1)] = 1
-    """Processor threads that compute; more than one slows everybody else on a small machine."""
+    """Processor threads that compute; more than one slows all other programs on a small machine."""
 
     parallel: Annotated[int, Field(ge=1, le=64)] = 2
     """Requests computed at once; the others wait in line."""
@@ -63,7 +63,7 @@ class LocalModelSettings(Settings):
 
 
 class LocalModel:
-    """One server for everybody in this process, whatever their thread or event loop."""
+    """One server for all callers in this process, whatever their thread or event loop."""
 
     def __init__(self, settings: LocalModelSettings) -> None:
         """Start nothing yet."""
@@ -147,14 +147,14 @@ class LocalModel:
         return self._server_at(0)
 
     def _server_at(self, port: int) -> "_Server":
-        order = _order(self._settings, port=port)
+        options = _options_for(self._settings, port=port)
         server = _Server()
         with self._lock:
             closed, self._starting = self._closed, server
         if closed:
             server.kill()
         try:
-            server.begin(order, timeout_s=self._settings.start_timeout_s)
+            server.begin(options, timeout_s=self._settings.start_timeout_s)
         finally:
             with self._lock:
                 self._starting = None
@@ -175,7 +175,7 @@ class _Server:
     """The process that runs `local_server.py`."""
 
     def __init__(self) -> None:
-        """Start the process, which waits for its order; raise LocalModelError if it cannot be started."""
+        """Start the process, which waits for its options; raise LocalModelError if it cannot be started."""
         self._owner = os.getpid()
         self.port = 0
         try:
@@ -193,7 +193,7 @@ class _Server:
         except OSError as exc:
             raise LocalModelError(f"the local model's process cannot be started: {exc.strerror}") from exc
 
-    def begin(self, order: ServerOptions, *, timeout_s: float) -> None:
+    def begin(self, options: ServerOptions, *, timeout_s: float) -> None:
         """Return when the server listens; raise LocalModelError if it does not within `timeout_s`."""
         late = threading.Event()
 
@@ -205,17 +205,17 @@ class _Server:
         timer.daemon = True
         timer.start()
         try:
-            self.port = self._port_of(order)
+            self.port = self._port_of(options)
         except _NotStarted as exc:
             self._process.wait()
             reason = (
                 f"it took longer than {timeout_s:g} s; raise local_model.start_timeout_s"
                 if late.is_set()
-                else _reason(exc.said, returncode=self._process.returncode)
+                else _reason(exc.output, returncode=self._process.returncode)
             )
             self._close_pipes()
             raise LocalModelError(
-                f"the local model {order['model_path']} could not be started: {reason}"
+                f"the local model {options['model_path']} could not be started: {reason}"
             ) from None
         finally:
             timer.cancel()
@@ -241,14 +241,14 @@ class _Server:
         self._process.kill()
 
     def forget(self) -> None:
-        """Let go of the parent's server in its child: with the pipe open here, it would outlive the parent."""
+        """Let go of the parent's server in a child: with its pipe open here, it would outlive the parent."""
         self._close_pipes()
         # Else its Popen would warn that it still runs.
         self._process.returncode = 0
 
-    def _port_of(self, order: ServerOptions) -> int:
+    def _port_of(self, options: ServerOptions) -> int:
         try:
-            _open(self._process.stdin).write(json.dumps(order) + "\n")
+            _open(self._process.stdin).write(json.dumps(options) + "\n")
             _open(self._process.stdin).flush()
         except BrokenPipeError:
             raise _NotStarted(_open(self._process.stderr).read()) from None
@@ -264,8 +264,8 @@ class _Server:
 
 
 class _NotStarted(Exception):  # noqa: N818 -- a private signal between two functions
-    def __init__(self, said: str) -> None:
-        self.said = said
+    def __init__(self, output: str) -> None:
+        self.output = output
 
 
 def _open(pipe: IO[str] | None) -> IO[str]:
@@ -300,7 +300,7 @@ def find_weights(settings: LocalModelSettings) -> Path:
     return path
 
 
-def _order(settings: LocalModelSettings, *, port: int) -> ServerOptions:
+def _options_for(settings: LocalModelSettings, *, port: int) -> ServerOptions:
     """Return what the server is to do; raise LocalModelError if it is known now that it cannot."""
     if not settings.enabled:
         raise LocalModelError("the local model is switched off: set local_model.enabled to true")
@@ -319,15 +319,15 @@ def _order(settings: LocalModelSettings, *, port: int) -> ServerOptions:
     )
 
 
-def _reason(said: str, *, returncode: int) -> str:
+def _reason(output: str, *, returncode: int) -> str:
     """Turn what llama.cpp said before it gave up into one line that says what to do."""
     if any(
-        sign in said for sign in ("failed to allocate", "insufficient memory", "bad_alloc", "MemoryError")
+        sign in output for sign in ("failed to allocate", "insufficient memory", "bad_alloc", "MemoryError")
     ):
         return "the memory does not suffice; lower local_model.context_tokens or local_model.parallel"
     if returncode == -signal.SIGKILL:
         return "its process was killed, most likely for want of memory; lower local_model.context_tokens"
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = next(
         (line for line in lines if "error loading model" in line), lines[-1] if lines else "no reason given"
     )

@@ -46,7 +46,7 @@ class Ended(NamedTuple):
     """The process id its server had."""
     took_s: float
     """From the moment it was ready, or the signal, to its end."""
-    said: str
+    stderr: str
     """All it wrote after `ready`, on both streams."""
 
 
@@ -270,9 +270,9 @@ async def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPa
 
 async def test_a_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "gone.gguf"
-    said = await error_of(model_path=str(path))
-    assert str(path) in said
-    assert "No such file" in said
+    message = await error_of(model_path=str(path))
+    assert str(path) in message
+    assert "No such file" in message
 
 
 async def test_a_folder_and_a_file_of_another_kind_are_refused(tmp_path: Path) -> None:
@@ -374,7 +374,7 @@ os.write(1, b"ready\\n")
 model.close()
 os._exit(0)
 """
-    assert run_program(prompt_too_large).said == ""
+    assert run_program(prompt_too_large).stderr == ""
 
 
 def test_a_forked_child_starts_its_own_and_leaves_the_parents_alone() -> None:
@@ -390,7 +390,7 @@ urllib.request.urlopen(url + "/models").read()
 print("ready", flush=True)
 """
     )
-    assert ended.status == 0, ended.said
+    assert ended.status == 0, ended.stderr
     assert ends_within(ended.server, limit_s=2)
 
 
@@ -405,5 +405,5 @@ print("ready", flush=True)
 os._exit(0)
 """
     )
-    assert ended.status == 0, ended.said
+    assert ended.status == 0, ended.stderr
     assert ends_within(ended.server, limit_s=2)
