@@ -1,64 +1,43 @@
-"""The orchestrator: the only module that knows the order of the steps.
+"""The orchestrator: opens, asks, streams, explains, reloads, closes; `pipeline.steps` is a request's way."""
 
-A request is looked up in the cache, given a place, planned, and walked along its plan: money is held before
-each attempt and settled after it. `Orchestrator._answer`, `_ask` and `_go` read as these lines.
-"""
-
-import asyncio
 import logging
-import math
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, closing
-from dataclasses import replace
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from orchestrator.cache.response_cache import ReplyCache, key_of
-from orchestrator.cache.single_flight import LeaderFailedError, SingleFlight
+from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
 from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts, Listener
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
-from orchestrator.core.errors import DeadlineExceededError, LedgerError, OrchestratorError, UnavailableError
-from orchestrator.core.failures import FailureKind
-from orchestrator.core.money import ZERO_NUSD
+from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
-from orchestrator.core.prompt_size import PromptSize
-from orchestrator.core.reply import CacheState, ChatReply, Usage
-from orchestrator.core.request import CacheUse, ChatRequest, Message
-from orchestrator.dispatch.dispatch_request import DispatchRequest
-from orchestrator.dispatch.dispatcher import Dispatcher
-from orchestrator.dispatch.outcome import DispatchResult
-from orchestrator.dispatch.services import Services
-from orchestrator.dispatch.target import targets_of
+from orchestrator.core.reply import ChatReply
+from orchestrator.core.request import ChatRequest, Message
+from orchestrator.dispatch.transport import Transport
 from orchestrator.ledger.ledger import BudgetStatus, Ledger
-from orchestrator.ledger.records import new_operation_id
-from orchestrator.metering.meter import Meter, Offer, Payer
-from orchestrator.pipeline import reply_building as replies
-from orchestrator.pipeline.call import Call, ConfigSnapshot, Way
-from orchestrator.pipeline.graceful import apologises, apology, why_stale
-from orchestrator.pipeline.idempotency import Idempotency, Turn
-from orchestrator.pipeline.planning import plan_for
+from orchestrator.pipeline.call import Call
+from orchestrator.pipeline.planning import planned_for
+from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
+from orchestrator.pipeline.steps import build
 from orchestrator.providers.litellm.transport import Connections, LiteLLMTransport
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.concurrency_limiter import ConcurrencyLimiter, Load
+from orchestrator.resilience.concurrency_limiter import Load
 from orchestrator.resilience.health import Health
-from orchestrator.resilience.rate_limiter import RateLimiter
-from orchestrator.routing.estimate import measure
-from orchestrator.routing.token_ratios import TokenRatios
 from orchestrator.streaming.reply_stream import ReplyStream, StreamSink
-from orchestrator.streaming.stream_writer import TakeDelta
 
 if TYPE_CHECKING:
     from orchestrator.langchain.chat_model import OrchestratorChat
 
 logger = logging.getLogger("orchestrator")
 
-_JOINED_GRACE_S = 0.05
+_FIXED_SETTINGS = ("ledger", "idempotency", "local_model")
+"""What is opened once, and not again for a changed configuration."""
 
 
 class Orchestrator:
@@ -68,35 +47,29 @@ class Orchestrator:
     synchronous code, a notebook included; those with one in any event loop.
     """
 
-    def __init__(self, config: Config, *, clock: Clock | None = None, watch: bool = False) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        watch: bool = False,
+        transport: Transport | None = None,
+    ) -> None:
         """Make an orchestrator of a loaded configuration; nothing is opened or started before it is needed.
 
-        With `watch`, a changed configuration file is taken over while the program runs.
+        `watch` takes a changed file over while the program runs; `transport` replaces the way to the providers.
         """
-        self._clock: Clock = clock or SystemClock()
+        self._transport = transport
+        clock = clock or SystemClock()
+        self._alerts = Alerts()
         self._connections = Connections()
         self._loop = BackgroundLoop("orchestrator", at_end=self._connections.close)
         self._local_model = LocalModel(config.settings.local_model)
-        self._alerts = Alerts()
-        ledger = Ledger(
-            config.settings.ledger,
-            limits=config.limits,
-            clock=self._clock,
-            alerts=self._alerts,
-        )
-        self._state = Services(
-            ledger=ledger,
-            health=Health(config.settings.circuit_breaker, clock=self._clock),
-            limits=RateLimiter(clock=self._clock),
-            counts=TokenRatios(ledger.token_samples),
-            clock=self._clock,
-        )
-        self._admission = ConcurrencyLimiter(config.settings.overload, clock=self._clock)
-        self._flights: SingleFlight[ChatReply] = SingleFlight()
-        self._keyed = Idempotency(config.settings.idempotency, ledger=self._state.ledger, clock=self._clock)
-        self._core = self._make_core(config, ReplyCache(config.settings.cache))
-        self._watch = ConfigWatch(config, take_over=self.reload, clock=self._clock) if watch else None
-        self._finalizer = weakref.finalize(self, _close, self._loop, self._state.ledger, self._local_model)
+        self._services = PipelineServices.of(config, clock=clock, alerts=self._alerts)
+        self._answer = build(self._services)
+        self._snapshot = self._snapshot_of(config, ReplyCache(config.settings.cache))
+        self._watch = ConfigWatch(config, take_over=self.reload, clock=clock) if watch else None
+        self._finalizer = weakref.finalize(self, _close, self._loop, self._services.ledger, self._local_model)
 
     @classmethod
     def from_config(
@@ -115,79 +88,82 @@ class Orchestrator:
     @property
     def config(self) -> Config:
         """Return the configuration in force."""
-        return self._core.config
+        return self._snapshot.config
 
-    def complete(self, prompt: ChatRequest | str | Sequence[Message], **wanted: Any) -> ChatReply:
-        """Answer a prompt; `wanted` are fields of `ChatRequest` and sampling parameters.
+    def complete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
+        """Answer a prompt; `overrides` are fields of `ChatRequest` and sampling parameters.
 
         Raises:
             RequestError: the request cannot be served as it is.
             BudgetExceededError: a limit would be passed; nothing was sent.
-            UnavailableError: nobody answered before the deadline.
+            UnavailableError: no deployment answered before the deadline.
         """
-        return self._loop.run(self._serve(self._request(prompt, wanted)))
+        return self._loop.run(self._serve(self._request(prompt, overrides)))
 
-    async def acomplete(self, prompt: ChatRequest | str | Sequence[Message], **wanted: Any) -> ChatReply:
+    async def acomplete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
         """Answer a prompt, from any event loop; see `complete`."""
-        return await self._loop.join(self._serve(self._request(prompt, wanted)))
+        return await self._loop.join(self._serve(self._request(prompt, overrides)))
 
-    def stream(self, prompt: ChatRequest | str | Sequence[Message], **wanted: Any) -> ReplyStream:
+    def stream(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ReplyStream:
         """Answer a prompt piece by piece; iterate with `for` or `async for`, then see `.reply`.
 
         A stream that breaks off is finished by another attempt, or as `on_break` says. Raises what
-        `complete` raises, from the iteration, and StreamInterruptedError where nobody could finish it.
+        `complete` raises, from the iteration, and StreamInterruptedError where no attempt could finish it.
         """
-        request = self._request(prompt, wanted)
-        return ReplyStream(self._loop, lambda emit: self._serve(request, emit))
+        request = self._request(prompt, overrides)
+        return ReplyStream(self._loop, lambda sink: self._serve(request, sink))
 
-    def explain(self, prompt: ChatRequest | str | Sequence[Message], **wanted: Any) -> Plan:
-        """Return whom a prompt would be put to, in which order and why; nothing is sent."""
-        return self._loop.run(self._explain(self._request(prompt, wanted)))
+    def explain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
+        """Return which deployments a prompt would be put to, in which order and why; nothing is sent."""
+        return self._loop.run(self._explain(self._request(prompt, overrides)))
 
-    async def aexplain(self, prompt: ChatRequest | str | Sequence[Message], **wanted: Any) -> Plan:
-        """Return whom a prompt would be put to, from any event loop; see `explain`."""
-        return await self._loop.join(self._explain(self._request(prompt, wanted)))
+    async def aexplain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
+        """Return which deployments a prompt would be put to, from any event loop; see `explain`."""
+        return await self._loop.join(self._explain(self._request(prompt, overrides)))
 
-    def estimate(self, prompt: ChatRequest | str | Sequence[Message], **wanted: Any) -> Candidate:
+    def estimate(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Candidate:
         """Return what a prompt would probably cost, and at most, with its first choice; nothing is sent.
 
         Raises:
-            PromptTooLargeError, BudgetExceededError, UnavailableError: nobody may serve it, as in `complete`.
+            PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
         """
-        return self._loop.run(self._explain(self._request(prompt, wanted))).asked[0]
+        return self._loop.run(self._explain(self._request(prompt, overrides))).asked[0]
 
-    def chat_model(self, use_case: str | None = None, **wanted: Any) -> "OrchestratorChat":
-        """Return a LangChain chat model that asks this orchestrator; `wanted` as in `complete`."""
+    def chat_model(self, use_case: str | None = None, **overrides: Any) -> "OrchestratorChat":
+        """Return a LangChain chat model that asks this orchestrator; `overrides` as in `complete`."""
         from orchestrator.langchain.chat_model import OrchestratorChat  # noqa: PLC0415 -- langchain only where it is asked for
 
         if use_case is not None:
-            wanted["use_case"] = use_case
-        return OrchestratorChat.of(self, **wanted)
+            overrides["use_case"] = use_case
+        return OrchestratorChat.of(self, **overrides)
 
     def native(
-        self, deployment: str, *, tenant: str = "default", use_case: str | None = None, **wanted: Any
+        self, deployment: str, *, tenant: str = "default", use_case: str | None = None, **overrides: Any
     ) -> Any:
         """Return the provider's own LangChain client for a deployment, on the same ledger and budgets.
 
-        For parameters that only that client knows (`wanted`). It has no fallbacks and no cache.
+        For parameters that only that client knows (`overrides`). It has no fallbacks and no cache.
 
         Raises:
             UnknownNameError: the deployment is not defined, or is off.
-            InvalidRequestError: `wanted` names a key, an address or headers.
+            InvalidRequestError: `overrides` names a key, an address or headers.
         """
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
-        found = self._core.config.catalog.named(deployment)[0]
-        payer = Payer(tenant, use_case or self._core.config.settings.default_use_case)
-        meter = Meter(Offer.of(found), payer, ledger=self._state.ledger, clock=self._clock)
-        address = found.provider.base_url
-        if found.is_local:
-            address = self._loop.run(self._local_model.base_url())
-        return native_client(found, meter, address, wanted)
+        config = self.config
+        target = config.catalog.named(deployment)[0]
+        return native_client(
+            target,
+            Payer(tenant, use_case or config.settings.default_use_case),
+            ledger=self._services.ledger,
+            clock=self._services.clock,
+            address=self._loop.run(self._local_model.base_url()) if target.is_local else None,
+            overrides=overrides,
+        )
 
     def standings(self) -> tuple[BudgetStatus, ...]:
         """Return how every scope stands today and this month: limit, spent, held, left."""
-        return self._state.ledger.standings()
+        return self._services.ledger.standings()
 
     def on_alert(self, listener: Listener) -> None:
         """Call `listener` with every alert: a charge above what was held, a booking that has to wait."""
@@ -195,16 +171,16 @@ class Orchestrator:
 
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return the circuit of every deployment that was asked so far."""
-        return self._state.health.circuits()
+        return self._services.dispatch.health.circuits()
 
     def load(self) -> Load:
         """Return how many requests are under way in this process, and how many wait for a place."""
-        return self._admission.load
+        return self._services.limiter.load
 
     @property
     def health(self) -> Health:
         """Return what is known of the health of deployments and providers."""
-        return self._state.health
+        return self._services.dispatch.health
 
     def begin(self, work: Coroutine[Any, Any, None]) -> Job[None]:
         """Start `work` of our own on the background loop; it ends at the latest with `close`."""
@@ -212,21 +188,18 @@ class Orchestrator:
 
     def reload(self, config: Config) -> None:
         """Use another configuration from the next request on; requests under way keep theirs."""
-        old = self._core.config.settings
-        new = config.settings
-        cache = self._core.cache if new.cache == old.cache else ReplyCache(new.cache)
-        self._state.ledger.limits = config.limits
-        self._state.health.adopt(new.circuit_breaker)
-        self._admission.adopt(new.overload)
-        self._core = self._make_core(config, cache)
-        for name in ("ledger", "idempotency", "local_model"):
+        old, new = self.config.settings, config.settings
+        cache = self._snapshot.cache if new.cache == old.cache else ReplyCache(new.cache)
+        self._services.adopt(config)
+        self._snapshot = self._snapshot_of(config, cache)
+        for name in _FIXED_SETTINGS:
             if getattr(old, name) != getattr(new, name):
                 logger.warning("a changed '%s' in config.yaml takes effect after a restart", name)
 
     def warm_up(self) -> None:
         """Load and open what requests will need, LiteLLM above all, which takes seconds."""
-        self._loop.run(self._core.transport.get_ready())
-        self._loop.run(self._state.ledger.aopen())
+        self._loop.run(self._snapshot.transport.get_ready())
+        self._loop.run(self._services.ledger.aopen())
 
     def close(self) -> None:
         """Cancel what runs, book it, and close everything. Closing twice does nothing.
@@ -239,8 +212,8 @@ class Orchestrator:
         try:
             self._finalizer()
         finally:
-            self._core.cache.close()
-            self._keyed.close()
+            self._snapshot.cache.close()
+            self._services.kept_replies.close()
 
     def __enter__(self) -> Self:
         """Return the orchestrator."""
@@ -252,249 +225,23 @@ class Orchestrator:
         """Close the orchestrator."""
         self.close()
 
-    def _make_core(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
-        return ConfigSnapshot(
-            config,
-            LiteLLMTransport(config.catalog, local_model=self._local_model, connections=self._connections),
-            cache,
-        )
+    def _snapshot_of(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
+        usual = LiteLLMTransport(config.catalog, local_model=self._local_model, connections=self._connections)
+        return ConfigSnapshot(config, self._transport or usual, cache)
 
-    def _request(self, prompt: ChatRequest | str | Sequence[Message], wanted: dict[str, Any]) -> ChatRequest:
+    def _request(
+        self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
+    ) -> ChatRequest:
         if not isinstance(prompt, ChatRequest):
-            wanted.setdefault("use_case", self._core.config.settings.default_use_case)
-        return ChatRequest.of(prompt, **wanted)
+            overrides.setdefault("use_case", self._snapshot.config.settings.default_use_case)
+        return ChatRequest.of(prompt, **overrides)
 
-    def _call(self, request: ChatRequest) -> Call:
-        core = self._core
-        return Call(
-            id=new_operation_id(self._clock.now()),
-            request=request,
-            core=core,
-            use_case=core.config.use_case_of(request),
-            profile=core.config.profile_of(request),
-            started_at=self._clock.now(),
-            started_s=self._clock.monotonic_s(),
-            deadline_s=core.config.deadline_s_of(request),
-        )
-
-    async def _serve(self, request: ChatRequest, emit: TakeDelta | None = None) -> ChatReply:
-        """Answer; where nobody can, apologise to those who want that, else raise what went wrong."""
-        call = self._call(request)
-        reader = None if emit is None else StreamSink(emit)
-        try:
-            return await self._once(call, reader)
-        except UnavailableError as exc:
-            if not apologises(request, call.use_case) or (reader is not None and reader.has_read):
-                raise
-            reply = apology(
-                exc,
-                request,
-                settings=call.core.config.settings.last_resort,
-                started_at=call.started_at,
-                latency_s=self._elapsed_s(call),
-            )
-            return replies.handed_over(reply, reader)
-
-    async def _once(self, call: Call, reader: StreamSink | None) -> ChatReply:
-        """Answer once for an idempotency key, and without one each time."""
-        if call.request.idempotency_key is None:
-            return await self._answer(call, reader)
-        turn = Turn(call.request, call.id, call.started_s, call.deadline_s)
-        return await self._keyed.once(turn, lambda: self._answer(call, reader), reader)
-
-    async def _answer(self, call: Call, reader: StreamSink | None) -> ChatReply:
-        """Answer from the cache, with a request like it that is under way, or by asking."""
-        settings, use_case = call.core.cache.settings, call.use_case
-        ttl_s = settings.ttl_s if use_case.cache_ttl_s is None else use_case.cache_ttl_s
-        stale_s = 0.0 if use_case.never_degrade else settings.stale_s
-        if call.request.cache is CacheUse.OFF or not settings.enabled or ttl_s == 0:
-            return await self._ask(call, reader)
-        key = key_of(call.request)
-        kept = self._kept(call, key)
-        age_s = self._age_s(kept)
-        if kept is not None and age_s < ttl_s:
-            return self._repeat(call, kept, CacheState.HIT, reader)
-        asking = replace(call, stale=kept if age_s < ttl_s + stale_s else None)
-
-        async def ask_and_keep() -> ChatReply:
-            reply = await self._ask(asking, reader)
-            if replies.may_be_kept(reply):
-                call.core.cache.put(key, replies.pack(reply), ttl_s=ttl_s + stale_s)
-            return reply
-
-        return await ask_and_keep() if reader is not None else await self._share(asking, key, ask_and_keep)
-
-    def _kept(self, call: Call, key: str) -> ChatReply | None:
-        stored = call.core.cache.get(key) if call.request.cache is CacheUse.USE else None
-        return replies.unpack(stored) if stored is not None else None
-
-    def _age_s(self, kept: ChatReply | None) -> float:
-        return math.inf if kept is None else (self._clock.now() - kept.created_at).total_seconds()
-
-    async def _share(self, call: Call, key: str, ask: Callable[[], Awaitable[ChatReply]]) -> ChatReply:
-        """Answer with a request like it that is under way, or be the one that others join."""
-        try:
-            # For those who join; the one that asks has this deadline in its own work, a moment earlier.
-            async with asyncio.timeout(self._left_s(call) + _JOINED_GRACE_S):
-                while True:
-                    try:
-                        reply, joined = await self._flights.do(key, ask)
-                    except LeaderFailedError:
-                        # Its deadline or budget was another's: ask on our own terms.
-                        continue
-                    return self._repeat(call, reply, CacheState.JOINED, None) if joined else reply
-        except TimeoutError:
-            error = self._too_late(call)
-            stale = self._stale(call, None, error, None)
-            self._book(call, None, stale, error)
-            if stale is None:
-                raise error from None
-            return stale
-
-    async def _ask(self, call: Call, reader: StreamSink | None) -> ChatReply:
-        """Ask, or take an older answer where nobody answers; book the operation whatever happens."""
-        way = Way()
-        reply: ChatReply | None = None
-        error: BaseException | None = None
-        try:
-            reply = await self._go(way, call, reader)
-        except UnavailableError as exc:
-            error = exc
-            exc.cost_nusd = way.spent_nusd
-            reply = self._stale(call, way.result, exc, reader)
-            if reply is None:
-                raise
-        except BaseException as exc:
-            error = exc
-            raise
-        finally:
-            if isinstance(error, OrchestratorError):
-                error.request_id = call.id
-            if way.dispatcher is not None:
-                way.dispatcher.close()
-            self._book(call, way.result, reply, error)
-        return reply
-
-    async def _go(self, way: Way, call: Call, reader: StreamSink | None) -> ChatReply:
-        """Have a place, plan, hold, send, settle: all of it before the deadline."""
-        transport = call.core.transport
-        try:
-            async with asyncio.timeout(self._left_s(call)):
-                if not transport.is_ready:
-                    await transport.get_ready()
-                await self._state.ledger.aopen()
-                async with self._place(call):
-                    size = measure(call.request)
-                    plan = self._plan(call, size)
-                    way.dispatcher = self._dispatcher(call, plan, size, reader)
-                    result = await way.dispatcher.run()
-        except TimeoutError:
-            if way.dispatcher is not None:
-                way.dispatcher.close(FailureKind.TIMEOUT)
-            delivered = "" if way.dispatcher is None else way.dispatcher.result().delivered
-            raise self._too_late(call, delivered) from None
-        latency_s = self._elapsed_s(call)
-        reply = replies.from_result(result, latency_s=latency_s, started_at=call.started_at)
-        return replace(reply, degraded=replies.degraded(call.core.config, call.use_case, reply))
-
-    def _stale(
-        self, call: Call, result: DispatchResult | None, error: UnavailableError, reader: StreamSink | None
-    ) -> ChatReply | None:
-        """Return the older answer of the cache, marked, None where there is none or it comes too late."""
-        if call.stale is None or (reader is not None and reader.has_read):
-            return None
-        error.request_id = call.id
-        stale = replace(
-            self._repeated(call, call.stale, CacheState.STALE),
-            degraded=why_stale(error, age_s=self._age_s(call.stale)),
-            attempts=() if result is None else result.attempts,
-            cost_nusd=error.cost_nusd,
-            plan=None if result is None else result.dispatch.plan,
-        )
-        return replies.handed_over(stale, reader)
-
-    def _place(self, call: Call) -> AbstractAsyncContextManager[None]:
-        return self._admission.place(
-            call.request.tenant, background=call.profile.background, left_s=self._left_s(call)
-        )
-
-    def _plan(self, call: Call, size: PromptSize) -> Plan:
-        today = call.started_at.date()
-        return plan_for(call.request, call.core.config, size=size, state=self._state, today=today)
-
-    def _dispatcher(self, call: Call, plan: Plan, size: PromptSize, take: TakeDelta | None) -> Dispatcher:
-        deployments, today = call.core.config.catalog.deployments, call.started_at.date()
-        dispatch = DispatchRequest(
-            request_id=call.id,
-            request=call.request,
-            plan=plan,
-            targets=targets_of(plan, deployments, today=today),
-            size=size,
-            profile=call.profile,
-            deadline_at_s=call.started_s + call.deadline_s,
-            stream=take is not None,
-            started_at=call.started_at,
-            older_answer=call.stale is not None,
-        )
-        return Dispatcher(dispatch, transport=call.core.transport, services=self._state, take=take)
+    async def _serve(self, request: ChatRequest, sink: StreamSink | None = None) -> ChatReply:
+        return await self._answer(Call.of(request, self._snapshot, clock=self._services.clock, sink=sink))
 
     async def _explain(self, request: ChatRequest) -> Plan:
-        return self._plan(self._call(request), measure(request))
-
-    def _repeat(
-        self, call: Call, reply: ChatReply, cached: CacheState, reader: StreamSink | None
-    ) -> ChatReply:
-        """Return a reply that somebody paid for already, under this request's own id, and book it."""
-        repeated = replies.handed_over(self._repeated(call, reply, cached), reader)
-        self._book(call, None, repeated, None)
-        return repeated
-
-    def _repeated(self, call: Call, reply: ChatReply, cached: CacheState) -> ChatReply:
-        return replace(
-            reply,
-            request_id=call.id,
-            usage=Usage(),
-            cost_nusd=ZERO_NUSD,
-            attempts=(),
-            cached=cached,
-            latency_s=self._elapsed_s(call),
-            created_at=call.started_at,
-        )
-
-    def _book(
-        self, call: Call, result: DispatchResult | None, reply: ChatReply | None, error: BaseException | None
-    ) -> None:
-        operation = replies.operation_of(
-            call.id,
-            call.request,
-            call.started_at,
-            self._elapsed_s(call),
-            result=result,
-            reply=reply,
-            error=error,
-        )
-        try:
-            self._state.ledger.close_operation_soon(operation)
-        except LedgerError as exc:
-            # The money is in the attempts' rows; this row follows with the next transaction.
-            # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
-            logger.error("the operation row is late: request=%s: %s", call.id, exc)  # noqa: TRY400
-
-    def _too_late(self, call: Call, delivered: str = "") -> DeadlineExceededError:
-        had = f"; {len(delivered)} characters had been delivered, see partial_text" if delivered else ""
-        error = DeadlineExceededError(
-            f"no {'whole ' if delivered else ''}answer within {call.deadline_s:g} s{had}; "
-            "allow more with deadline_s or the retry profile, or ask for less",
-            partial_text=delivered,
-        )
-        error.request_id = call.id
-        return error
-
-    def _elapsed_s(self, call: Call) -> float:
-        return self._clock.monotonic_s() - call.started_s
-
-    def _left_s(self, call: Call) -> float:
-        return call.deadline_s - self._elapsed_s(call)
+        call = Call.of(request, self._snapshot, clock=self._services.clock)
+        return planned_for(call, self._services).plan
 
 
 def _close(loop: BackgroundLoop, ledger: Ledger, local_model: LocalModel) -> None:

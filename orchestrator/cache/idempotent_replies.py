@@ -1,4 +1,4 @@
-"""Replies that are kept for their idempotency keys: none is dropped to make room, and a damaged one is noticed.
+"""Replies kept for their idempotency keys: none is dropped to make room, and a damaged one is noticed.
 
 The ledger says which request has a key and holds no text; the text is here, under the id of the
 request. Not the cache: that one may be off, forgets the oldest first, and shrugs at an error. Here
@@ -59,10 +59,10 @@ class KeptReplies:
         Raises:
             StateError: the folder cannot be read.
         """
-        found = self._do("read", lambda store: store.get(operation_id))
-        if not isinstance(found, bytes) or sha256(found[_HASH_BYTES:]).digest() != found[:_HASH_BYTES]:
+        stored = self._do("read", lambda store: store.get(operation_id))
+        if not isinstance(stored, bytes) or sha256(stored[_HASH_BYTES:]).digest() != stored[:_HASH_BYTES]:
             return None
-        return found[_HASH_BYTES:]
+        return stored[_HASH_BYTES:]
 
     def put(self, operation_id: str, packed: bytes) -> None:
         """Store a reply until it is dropped.
@@ -91,9 +91,9 @@ class KeptReplies:
         try:
             return work(self._open())
         except (sqlite3.Error, OSError, ValueError, diskcache.Timeout) as exc:
-            told = (exc.strerror if isinstance(exc, OSError) else None) or str(exc) or "it is locked"
+            reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc) or "it is locked"
             msg = (
-                f"cannot {what} the replies of idempotency keys in {self.path}: {told}; "
+                f"cannot {what} the replies of idempotency keys in {self.path}: {reason}; "
                 "make the folder writable, or set idempotency.path in config.yaml"
             )
             raise StateError(msg) from exc

@@ -110,13 +110,13 @@ class ReplyCache:
         self._cache: Any = None
         self._opened_in = 0
         self._lock = threading.Lock()
-        self._said: set[tuple[str, str]] = set()
+        self._warned: set[tuple[str, str]] = set()
         self._puts = 0
 
     def get(self, key: str) -> bytes | None:
         """Return what was stored under `key` and is not over yet, else None."""
-        found = self._try("read", lambda cache: cache.get(key))
-        return found if isinstance(found, bytes) else None
+        stored = self._try("read", lambda cache: cache.get(key))
+        return stored if isinstance(stored, bytes) else None
 
     def put(self, key: str, packed: bytes, *, ttl_s: float) -> None:
         """Store `packed` for `ttl_s` seconds."""
@@ -153,8 +153,8 @@ class ReplyCache:
                 type(exc).__name__,
                 str(getattr(exc, "errno", None) or getattr(exc, "sqlite_errorcode", "")),
             )
-            if kind not in self._said:
-                self._said.add(kind)
+            if kind not in self._warned:
+                self._warned.add(kind)
                 logger.warning(
                     "cannot %s the cache %s: %s; answering without it. "
                     "Make it writable or set cache.path in config.yaml.",

@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class LeaderFailedError(Exception):
-    """The work that a caller had joined failed on the terms of whoever had begun it."""
+    """The work that a caller had joined failed on the terms of the caller that had begun it."""
 
 
 class SingleFlight(Generic[T]):
     """One running answer for each key, however many ask for it at once.
 
-    The work belongs to nobody in particular: a caller that is cancelled leaves it to the others,
+    The work belongs to no caller in particular: one that is cancelled leaves it to the others,
     and the last one to leave cancels it.
     """
 
@@ -26,11 +26,11 @@ class SingleFlight(Generic[T]):
         forget_in_child(self)
 
     def begin_anew(self) -> None:
-        """Join nobody, in a forked child: what runs is on its parent's loop."""
+        """Join nothing, in a forked child: what runs is on its parent's loop."""
         self._running = {}
 
     def is_running(self, key: str) -> bool:
-        """Return whether whoever asks now would join somebody's work."""
+        """Return whether a caller that asks now would join work that was begun."""
         return key in self._running and not self._running[key][0].done()
 
     async def do(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
@@ -40,7 +40,7 @@ class SingleFlight(Generic[T]):
             LeaderFailedError: this caller had joined, and the work failed on another's terms (its
                 deadline, its budget, its cancellation); ask again.
         """
-        # Not one that is done, though its callback has not run yet: joining it would spin, for nothing would wait.
+        # Not one that is done, though its callback has not run yet: joining it would spin, as nothing waits.
         joined = self.is_running(key)
         if not joined:
             task: asyncio.Task[T] = asyncio.ensure_future(work())
@@ -55,7 +55,7 @@ class SingleFlight(Generic[T]):
             if joined and task.cancelled() and not (current and current.cancelling()):
                 raise LeaderFailedError from None
             if waiting[0] == 1 and not task.done():
-                # Whoever asks while it ends begins anew, instead of being cancelled with it.
+                # A caller that asks while it ends begins anew, instead of being cancelled with it.
                 self._forget(key, task)
                 task.cancel()
                 await asyncio.wait({task})

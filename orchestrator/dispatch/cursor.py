@@ -20,7 +20,6 @@ from orchestrator.dispatch.recovery_wait import RecoveryQueue, WaitBudget, Waite
 from orchestrator.dispatch.replan import left_nusd, replan
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import Target
-from orchestrator.ledger.budgets import scopes_of
 from orchestrator.ledger.ledger import HoldRequest
 from orchestrator.resilience.retry_policy import fallback_delay_s, retry_delay_s
 from orchestrator.streaming.stream_writer import StreamWriter
@@ -210,20 +209,13 @@ class Cursor:
         return limit_s
 
     def _hold_request(self, target: Target, number: int) -> HoldRequest:
-        request = self._dispatch.request
         return HoldRequest(
             operation_id=self._dispatch.request_id,
             number=number,
             deployment=target.deployment.name,
             provider=target.deployment.provider_name,
             model=target.deployment.model_name,
-            scopes=scopes_of(
-                tenant=request.tenant,
-                use_case=request.use_case,
-                user=request.user,
-                provider=target.deployment.provider_name,
-                tags=request.tags,
-            ),
+            scopes=self._dispatch.payer.scopes(target.deployment.provider_name),
             bound_nusd=target.candidate.bound_nusd,
             price_version=target.price.version,
             # Of a continuation, whose prompt is another, nothing is learnt.
@@ -306,4 +298,4 @@ class Cursor:
             self._recovery.note_failure(waiter, now_s=now_s)
 
     def _left_s(self) -> float:
-        return self._dispatch.deadline_at_s - self._services.clock.monotonic_s()
+        return self._dispatch.deadline.left_s()

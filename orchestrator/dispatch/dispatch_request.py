@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.request import ChatRequest
@@ -16,14 +18,14 @@ class DispatchRequest:
 
     request_id: str
     request: ChatRequest
+    payer: Payer
     plan: Plan
     targets: tuple[Target, ...]
     """The deployments of the plan, in the order in which they are asked."""
     size: PromptSize
     """Of the request, uncorrected."""
     profile: RetryProfile
-    deadline_at_s: float
-    """On the monotonic clock."""
+    deadline: Deadline
     stream: bool
     started_at: datetime
     older_answer: bool = False

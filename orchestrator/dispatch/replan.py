@@ -6,9 +6,10 @@ from datetime import date
 
 from orchestrator.core.errors import FailedStep
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import Payer
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.target import Target
-from orchestrator.ledger.budgets import Limits, scopes_of
+from orchestrator.ledger.budgets import Limits
 from orchestrator.streaming.continuation import fit_to_continuation
 
 
@@ -56,14 +57,7 @@ def replan(
 
 def left_nusd(target: Target, request: ChatRequest, *, spent_nusd: NanoUsd, limits: Limits) -> NanoUsd | None:
     """Return what is left of the most that a request may cost, None where it has no limit."""
-    scopes = scopes_of(
-        tenant=request.tenant,
-        use_case=request.use_case,
-        user=request.user,
-        provider=target.deployment.provider_name,
-        tags=request.tags,
-    )
-    tightest = limits.tightest_for_request(scopes)
+    tightest = limits.tightest_for_request(Payer.of(request).scopes(target.deployment.provider_name))
     own = request.max_cost_nusd
     most = [limit for limit in (own, tightest and tightest[1]) if limit is not None]
     return NanoUsd(max(0, min(most) - spent_nusd)) if most else None

@@ -1,4 +1,4 @@
-"""Which limits a request counts against, and when their windows end.
+"""How much may be spent of a scope, and when its windows end.
 
 A limit belongs to a scope (`all`, `tenant:acme`, `use_case:cost_sensitive`, `user:42`,
 `provider:google`, `tag:trial`) and a window (`request`, `day`, `month`). `tenant:*` gives every
@@ -18,10 +18,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from orchestrator.catalog.catalog import ModelClass
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import SCOPE_KINDS
 from orchestrator.core.prompt_size import InputBound
 from orchestrator.core.settings import Settings, Share, Usd, UsdLimit
-
-SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "tag")
 
 
 class Window(StrEnum):
@@ -137,18 +136,6 @@ def _period_of_day(day: date, time_zone: str) -> Period:
     next_day = datetime.combine(day + timedelta(days=1), time.min, zone)
     next_month = datetime.combine((day.replace(day=1) + timedelta(days=32)).replace(day=1), time.min, zone)
     return Period(f"{day:%Y-%m-%d}", f"{day:%Y-%m}", next_day, next_month)
-
-
-def scopes_of(
-    *, tenant: str, use_case: str, user: str | None, provider: str, tags: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Return every scope that a send counts against, the widest first."""
-    scopes = ["all", f"tenant:{tenant}", f"use_case:{use_case}"]
-    if user is not None:
-        scopes.append(f"user:{user}")
-    scopes.append(f"provider:{provider}")
-    scopes.extend(f"tag:{tag}" for tag in sorted(set(tags)))
-    return tuple(scopes)
 
 
 def tier_for(tiers: tuple[BudgetTier, ...], left: NanoUsd | None) -> BudgetTier | None:

@@ -18,12 +18,13 @@ from orchestrator.config.loader import Config, load_config
 from orchestrator.config.references import unknown
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError, UnknownNameError
+from orchestrator.core.payer import Payer
 from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.ledger import BudgetStatus, Ledger
 from orchestrator.metering.litellm_call import METADATA_KEY, MeteredCall
 from orchestrator.metering.litellm_guard import Guard, stand_guard
-from orchestrator.metering.meter import Meter, Offer, Payer
+from orchestrator.metering.meter import Meter, Offer
 
 _PAYER_FIELDS = tuple(field.name for field in fields(Payer))
 

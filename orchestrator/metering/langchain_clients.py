@@ -17,10 +17,13 @@ from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr, SecretStr
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind
+from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.payer import Payer
 from orchestrator.core.reply import Usage
 from orchestrator.core.request import Message
-from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter, Offer
 from orchestrator.providers.openrouter import max_price
 
 _NOT_TAKEN = frozenset(
@@ -118,9 +121,17 @@ class MeteredChatGoogle(_Metered, ChatGoogleGenerativeAI):
 
 
 def native_client(
-    deployment: Deployment, meter: Meter, address: str | None, overrides: Mapping[str, Any]
+    deployment: Deployment,
+    payer: Payer,
+    *,
+    ledger: Ledger,
+    clock: Clock,
+    overrides: Mapping[str, Any],
+    address: str | None = None,
 ) -> MeteredChatOpenAI | MeteredChatGoogle:
-    """Return the provider's own client for a deployment at `address`; `overrides` are its parameters.
+    """Return the provider's own client for a deployment, metered for `payer`; `overrides` are its parameters.
+
+    It sends to `address`, without one to its provider's own.
 
     Raises:
         InvalidRequestError: `overrides` names what config.yaml decides: key, address, headers, model,
@@ -128,6 +139,7 @@ def native_client(
     """
     _refuse(overrides)
     provider = deployment.provider
+    address = address or provider.base_url
     key = provider.api_key or SecretStr("none")
     common: dict[str, Any] = {
         "model": deployment.upstream,
@@ -148,7 +160,7 @@ def native_client(
         if provider.kind is ProviderKind.OPENROUTER:
             common["extra_body"] = max_price(deployment.price.dearest)
         client = MeteredChatOpenAI(stream_usage=True, **common)
-    client._meter = meter  # noqa: SLF001 -- a private attribute of pydantic, set by its own module
+    client._meter = Meter(Offer.of(deployment), payer, ledger=ledger, clock=clock)  # noqa: SLF001 -- a private attribute of pydantic, set by its own module
     return client
 
 

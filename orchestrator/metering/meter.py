@@ -17,10 +17,10 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.failures import Billing, Failure
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
+from orchestrator.core.payer import Payer
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Usage
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.charges import Charge, attempt_row, book_charge, settle_attempt
-from orchestrator.ledger.budgets import scopes_of
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.providers.litellm.error_mapping import failure_of
@@ -30,16 +30,6 @@ logger = logging.getLogger("orchestrator.metering")
 
 DEFAULT_MAX_TOKENS = 1024
 """The output limit of a call that names none: without a limit there is no bound to hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Payer:
-    """On whose account a metered client sends."""
-
-    tenant: str
-    use_case: str
-    user: str | None = None
-    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +172,7 @@ class Meter:
             deployment=self.offer.deployment,
             provider=self.offer.provider,
             model=self.offer.model,
-            scopes=scopes_of(
-                tenant=payer.tenant,
-                use_case=payer.use_case,
-                user=payer.user,
-                provider=self.offer.provider,
-                tags=payer.tags,
-            ),
+            scopes=payer.scopes(self.offer.provider),
             bound_nusd=price.bound_of(
                 input_tokens=size.input_bound_tokens, output_tokens=max_tokens * answers
             ),

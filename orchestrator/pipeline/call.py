@@ -1,27 +1,47 @@
-"""A request under way: with what it began, what applies to it, and how far it has come."""
+"""A request on its way, with all that applies to it, and the signature of the steps that it passes."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
-from orchestrator.cache.response_cache import ReplyCache
-from orchestrator.config.loader import Config
-from orchestrator.core.money import ZERO_NUSD, NanoUsd
-from orchestrator.core.reply import ChatReply
+from orchestrator.core.clock import Clock
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.errors import DeadlineExceededError
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import Payer
+from orchestrator.core.plan import Plan
+from orchestrator.core.prompt_size import PromptSize
+from orchestrator.core.reply import Attempt, ChatReply
 from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.dispatcher import Dispatcher
-from orchestrator.dispatch.outcome import DispatchResult
-from orchestrator.dispatch.transport import Transport
+from orchestrator.ledger.records import new_operation_id
+from orchestrator.pipeline.services import ConfigSnapshot
 from orchestrator.resilience.retry_policy import RetryProfile
 from orchestrator.routing.ranking import UseCaseSettings
+from orchestrator.streaming.reply_stream import StreamSink
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigSnapshot:
-    """What belongs to one configuration; a changed one makes a new core."""
+class PlannedRequest:
+    """Which deployments may be asked, and how large the prompt is that they are planned for."""
 
-    config: Config
-    transport: Transport
-    cache: ReplyCache
+    plan: Plan
+    size: PromptSize
+
+
+@dataclass(slots=True)
+class Trace:
+    """How far a call came; filled on the way, because a call that is cancelled returns nothing."""
+
+    plan: Plan | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def spent_nusd(self) -> NanoUsd:
+        """Return what all attempts cost."""
+        return NanoUsd(sum(attempt.cost_nusd for attempt in self.attempts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +50,77 @@ class Call:
 
     id: str
     request: ChatRequest
-    core: ConfigSnapshot
+    snapshot: ConfigSnapshot
     use_case: UseCaseSettings
     profile: RetryProfile
+    payer: Payer
     started_at: datetime
-    started_s: float
-    deadline_s: float
+    deadline: Deadline
+    sink: StreamSink | None = None
+    """Takes the pieces of a stream; None for a request that wants its reply whole."""
     stale: ChatReply | None = None
-    """What the cache has that is too old to be repeated while anybody answers."""
+    """What the cache has that is too old to be repeated while any deployment answers."""
+    planned: PlannedRequest | None = None
+    """None until the call is planned."""
+    trace: Trace = field(default_factory=Trace)
 
+    @classmethod
+    def of(
+        cls, request: ChatRequest, snapshot: ConfigSnapshot, *, clock: Clock, sink: StreamSink | None = None
+    ) -> Self:
+        """Look up, once, what a configuration says of a request that begins now.
 
-@dataclass(slots=True)
-class Way:
-    """How far a call has come."""
-
-    dispatcher: Dispatcher | None = None
+        Raises:
+            UnknownNameError: config.yaml does not define its use case or profile.
+        """
+        config = snapshot.config
+        return cls(
+            id=new_operation_id(clock.now()),
+            request=request,
+            snapshot=snapshot,
+            use_case=config.use_case_of(request),
+            profile=config.profile_of(request),
+            payer=Payer.of(request),
+            started_at=clock.now(),
+            deadline=Deadline.after(config.deadline_s_of(request), clock=clock),
+            sink=sink,
+        )
 
     @property
-    def result(self) -> DispatchResult | None:
-        """Return what has come of it so far."""
-        return None if self.dispatcher is None else self.dispatcher.result()
+    def has_delivered(self) -> bool:
+        """Return whether the reader of a stream has anything yet; then no other reply may follow."""
+        return self.sink is not None and self.sink.has_delivered
 
-    @property
-    def spent_nusd(self) -> NanoUsd:
-        """Return what it cost so far."""
-        return ZERO_NUSD if self.result is None else self.result.spent_nusd
+    def hand_over(self, reply: ChatReply) -> ChatReply:
+        """Return a reply that is known as a whole, after the reader of a stream got its pieces."""
+        if self.sink is not None:
+            self.sink.hand_over(reply)
+        return reply
+
+    @asynccontextmanager
+    async def in_time(self) -> AsyncIterator[None]:
+        """Interrupt the block at the deadline.
+
+        Raises:
+            DeadlineExceededError: it was interrupted.
+        """
+        try:
+            async with asyncio.timeout(self.deadline.left_s()):
+                yield
+        except TimeoutError:
+            raise self.too_late() from None
+
+    def too_late(self, delivered: str = "") -> DeadlineExceededError:
+        """Return the error of a deadline that is over; `delivered` is what the reader of a stream has."""
+        had = f"; {len(delivered)} characters had been delivered, see partial_text" if delivered else ""
+        error = DeadlineExceededError(
+            f"no {'whole ' if delivered else ''}answer within {self.deadline.timeout_s:g} s{had}; "
+            "allow more with deadline_s or the retry profile, or ask for less",
+            partial_text=delivered,
+        )
+        error.request_id = self.id
+        return error
+
+
+Step = Callable[[Call], Awaitable[ChatReply]]
+"""Answers a call, by itself or with the step that follows it."""

@@ -11,6 +11,7 @@ from orchestrator.config.schema import LastResortSettings
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.reply import ChatReply, Usage
 from orchestrator.core.request import ChatRequest
+from orchestrator.pipeline.call import Call, Step
 from orchestrator.routing.ranking import UseCaseSettings
 
 FINISH_REASON = "unavailable"
@@ -24,6 +25,34 @@ _VIETNAMESE_TONES = frozenset("\N{COMBINING HOOK ABOVE}\N{COMBINING DOT BELOW}")
 """Marks that no other language of our customers has; grave, acute and tilde are French and Spanish too."""
 
 _UNITS_S = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+
+
+class Graceful:
+    """Gives an apology in the place of the error where no deployment answered, to a call that wants one."""
+
+    def __init__(self, following: Step) -> None:
+        """Stand around `following`."""
+        self._following = following
+
+    async def __call__(self, call: Call) -> ChatReply:
+        """Return the reply, or the apology.
+
+        Raises:
+            OrchestratorError: what the following step raised, where no apology may stand for it.
+        """
+        try:
+            return await self._following(call)
+        except UnavailableError as exc:
+            if not apologises(call.request, call.use_case) or call.has_delivered:
+                raise
+            reply = apology(
+                exc,
+                call.request,
+                settings=call.snapshot.config.settings.last_resort,
+                started_at=call.started_at,
+                latency_s=call.deadline.elapsed_s(),
+            )
+            return call.hand_over(reply)
 
 
 def apologises(request: ChatRequest, use_case: UseCaseSettings) -> bool:

@@ -2,8 +2,8 @@
 
     1. Callers of this process that ask the same under one key share one way through the rest.
     2. The key is claimed in the ledger. Another request under the same key is an error.
-    3. Whoever has the claim asks; its reply is stored, then the claim is marked as done.
-    4. Whoever has not waits until the other has ended, and tells its reply once more.
+    3. The call that has the claim asks; its reply is stored, then the claim is marked as done.
+    4. One that has not waits until the other has ended, and gives its reply once more.
     5. A request that failed frees its key. One whose process died is taken over: what it held stays
        counted, and the reply says that an earlier try may have been billed.
 
@@ -14,17 +14,15 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import TypeVar
 
 import orjson
 
-from orchestrator.cache.idempotent_replies import IdempotencySettings, KeptReplies
 from orchestrator.cache.response_cache import key_of
 from orchestrator.cache.single_flight import LeaderFailedError, SingleFlight
-from orchestrator.core.clock import Clock
 from orchestrator.core.errors import (
     DeadlineExceededError,
     IdempotencyConflictError,
@@ -46,15 +44,14 @@ from orchestrator.ledger.idempotency_keys import (
     free_key,
     take_over,
 )
-from orchestrator.ledger.ledger import Ledger
-from orchestrator.pipeline import reply_building as replies
-from orchestrator.streaming.stream_writer import TakeDelta
+from orchestrator.pipeline.call import Call, Step
+from orchestrator.pipeline.repeats import replayed
+from orchestrator.pipeline.reply_building import pack_whole, unpack_whole
+from orchestrator.pipeline.services import PipelineServices
 
 logger = logging.getLogger("orchestrator.idempotency")
 
 T = TypeVar("T")
-
-Ask = Callable[[], Awaitable[ChatReply]]
 
 _POLL_MIN_S = 0.02
 _POLL_MAX_S = 0.1
@@ -63,31 +60,24 @@ _ENDED_AFTER = timedelta(seconds=60)
 _CLAIMS_BETWEEN_SWEEPS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One caller's turn with an idempotency key."""
-
-    request: ChatRequest
-    operation_id: str
-    """Of the request that is made if nobody has made it."""
-    started_s: float
-    deadline_s: float
-
-
 class Idempotency:
-    """The idempotency keys of one orchestrator; used on its event loop."""
+    """Answers a call that has a key once: whatever repeats it gets the same reply and is charged nothing.
 
-    def __init__(self, settings: IdempotencySettings, *, ledger: Ledger, clock: Clock) -> None:
-        """Remember where keys and replies are; nothing is opened before a key is used."""
-        self._keep_s = settings.keep_s
-        self._ledger = ledger
-        self._clock = clock
-        self._kept = KeptReplies(settings)
+    Used on one event loop.
+    """
+
+    def __init__(self, services: PipelineServices, following: Step) -> None:
+        """Stand around `following`; nothing is opened before a key is used."""
+        self._keep_s = services.idempotency.keep_s
+        self._kept = services.kept_replies
+        self._ledger = services.ledger
+        self._clock = services.clock
+        self._following = following
         self._flights: SingleFlight[ChatReply] = SingleFlight()
         self._claims = 0
 
-    async def once(self, turn: Turn, ask: Ask, emit: TakeDelta | None) -> ChatReply:
-        """Ask, unless the key's request was made before or is under way: then tell its reply once more.
+    async def __call__(self, call: Call) -> ChatReply:
+        """Go on, unless the key's request was answered before or is under way: then give its reply once more.
 
         Raises:
             IdempotencyConflictError: the key was used with another request.
@@ -95,35 +85,32 @@ class Idempotency:
             ReplyLostError: the request was answered, and its reply is gone.
             StateError: claims or replies cannot be kept; nothing was sent.
         """
-        claim = self._claim_of(turn)
+        if call.request.idempotency_key is None:
+            return await self._following(call)
+        claim = self._claim_of(call)
         name = orjson.dumps((claim.tenant, claim.key, claim.request_hash)).decode()
         while True:
-            # Whoever asks has the deadline in its own work; whoever joins may have less patience than that.
-            patience_s = self._left_s(turn) if self._flights.is_running(name) else None
+            # A call that asks has the deadline in its own work; one that joins may have less patience.
+            patience_s = call.deadline.left_s() if self._flights.is_running(name) else None
             try:
                 async with asyncio.timeout(patience_s):
-                    reply, joined = await self._flights.do(name, lambda: self._first(turn, claim, ask))
+                    reply, joined = await self._flights.do(name, lambda: self._first(call, claim))
             except TimeoutError:
-                raise _still_running(turn, turn.operation_id) from None
+                raise _still_running(call, call.id) from None
             except LeaderFailedError as exc:
                 failed = exc.__cause__
             else:
-                again = joined or reply.cached is CacheState.REPLAYED
-                return self._told(turn, reply, emit) if again else reply
+                return replayed(call, reply) if joined or reply.cached is CacheState.REPLAYED else reply
             if isinstance(failed, OrchestratorError) and not isinstance(failed, DeadlineExceededError):
                 # One request has one end; only a deadline or a cancellation was the other caller's own.
                 raise failed
 
-    def close(self) -> None:
-        """Close the files."""
-        self._kept.close()
-
-    async def _first(self, turn: Turn, claim: KeyClaim, ask: Ask) -> ChatReply:
-        """Claim the key and ask, or return the stored reply of whoever had it before."""
+    async def _first(self, call: Call, claim: KeyClaim) -> ChatReply:
+        """Claim the key and go on, or return the stored reply of the request that had it before."""
         self._kept.check()
-        await self._in_time(turn, self._sweep_now_and_then())
+        await self._in_time(call, self._sweep_now_and_then())
         died: KeyHolder | None = None
-        while (holder := await self._in_time(turn, claim_key(self._ledger, claim))) is not None:
+        while (holder := await self._in_time(call, claim_key(self._ledger, claim))) is not None:
             if holder.is_expired(self._clock.now()):
                 self._kept.drop(holder.operation_id)
             else:
@@ -131,15 +118,15 @@ class Idempotency:
                 if stored is not None:
                     return stored
                 if not holder.is_dead(self._clock.now()):
-                    await self._wait(turn, holder)
+                    await self._wait(call, holder)
                     continue
                 died = holder
-            if await self._in_time(turn, take_over(self._ledger, claim, over=holder)):
+            if await self._in_time(call, take_over(self._ledger, claim, over=holder)):
                 break
-        return await self._ask_and_keep(claim, ask, died)
+        return await self._ask_and_keep(call, claim, died)
 
     def _stored(self, claim: KeyClaim, holder: KeyHolder) -> ChatReply | None:
-        """Return the reply of whoever has the key, None while there is none.
+        """Return the reply of the request that has the key, None while there is none.
 
         A reply is stored before its claim is done, so it is looked for whatever the claim says: its
         process may have died between the two.
@@ -147,31 +134,31 @@ class Idempotency:
         if holder.request_hash != claim.request_hash:
             raise _conflict(holder)
         packed = self._kept.get(holder.operation_id)
-        reply = replies.unpack_whole(packed) if packed is not None else None
+        reply = unpack_whole(packed) if packed is not None else None
         if reply is None and holder.state is KeyState.DONE:
             raise _lost(holder)
         if reply is not None and holder.state is KeyState.RUNNING:
             self._finish(claim, holder.operation_id)
         return reply
 
-    async def _in_time(self, turn: Turn, work: Awaitable[T]) -> T:
-        """Wait for the ledger no longer than the caller has; what is cancelled meanwhile has changed nothing."""
+    async def _in_time(self, call: Call, work: Awaitable[T]) -> T:
+        """Wait for the ledger no longer than the caller has; what is cut off has changed nothing."""
         try:
-            async with asyncio.timeout(self._left_s(turn)):
+            async with asyncio.timeout(call.deadline.left_s()):
                 return await work
         except TimeoutError:
-            raise _too_busy(turn) from None
+            raise _too_busy(call) from None
 
-    async def _wait(self, turn: Turn, holder: KeyHolder) -> None:
-        left_s = self._left_s(turn)
+    async def _wait(self, call: Call, holder: KeyHolder) -> None:
+        left_s = call.deadline.left_s()
         if left_s <= 0:
-            raise _still_running(turn, holder.operation_id)
+            raise _still_running(call, holder.operation_id)
         pause_s = random.uniform(_POLL_MIN_S, _POLL_MAX_S)  # noqa: S311 -- no secret
         await self._clock.sleep(min(pause_s, left_s))
 
-    async def _ask_and_keep(self, claim: KeyClaim, ask: Ask, died: KeyHolder | None) -> ChatReply:
+    async def _ask_and_keep(self, call: Call, claim: KeyClaim, died: KeyHolder | None) -> ChatReply:
         try:
-            reply = await ask()
+            reply = await self._following(call)
         except BaseException:
             self._book(lambda: free_key(self._ledger, claim), claim.operation_id)
             raise
@@ -179,9 +166,9 @@ class Idempotency:
             ended = f"an earlier try with this idempotency key (request {died.operation_id}) ended with its process"
             reply = replace(reply, notices=(f"{ended}; it may have been billed", *reply.notices))
         try:
-            self._kept.put(claim.operation_id, replies.pack_whole(reply))
+            self._kept.put(claim.operation_id, pack_whole(reply))
         except StateError as exc:
-            # It was paid for and goes to its caller all the same; whoever asks again gets an error, and no charge.
+            # It was paid for and goes to its caller all the same; another try gets an error, and no charge.
             logger.error("the reply of an idempotency key is lost: request=%s: %s", claim.operation_id, exc)  # noqa: TRY400
             lost = "this reply could not be kept: its idempotency key gives an error from now on"
             reply = replace(reply, notices=(*reply.notices, lost))
@@ -207,26 +194,15 @@ class Idempotency:
         if self._claims % _CLAIMS_BETWEEN_SWEEPS != 1:
             return
         over = await expired_keys(self._ledger, now=self._clock.now(), keep_s=self._keep_s)
-        for one in over:
-            self._kept.drop(one.operation_id)
+        for expired in over:
+            self._kept.drop(expired.operation_id)
         if over:
             await forget_keys(self._ledger, over)
 
-    def _told(self, turn: Turn, reply: ChatReply, emit: TakeDelta | None) -> ChatReply:
-        told = replies.replayed(reply, latency_s=self._clock.monotonic_s() - turn.started_s)
-        if emit is not None:
-            for delta in replies.pieces(told):
-                emit(delta)
-        return told
-
-    def _claim_of(self, turn: Turn) -> KeyClaim:
-        request = turn.request
-        until = self._clock.now() + timedelta(seconds=turn.deadline_s) + _ENDED_AFTER
-        key = request.idempotency_key or ""
-        return KeyClaim(request.tenant, key, _hash_of(request), turn.operation_id, until)
-
-    def _left_s(self, turn: Turn) -> float:
-        return turn.started_s + turn.deadline_s - self._clock.monotonic_s()
+    def _claim_of(self, call: Call) -> KeyClaim:
+        until = self._clock.now() + timedelta(seconds=call.deadline.timeout_s) + _ENDED_AFTER
+        key = call.request.idempotency_key or ""
+        return KeyClaim(call.payer.tenant, key, _hash_of(call.request), call.id, until)
 
 
 def _hash_of(request: ChatRequest) -> str:
@@ -256,18 +232,18 @@ def _lost(holder: KeyHolder) -> ReplyLostError:
     return error
 
 
-def _too_busy(turn: Turn) -> DeadlineExceededError:
+def _too_busy(call: Call) -> DeadlineExceededError:
     error = DeadlineExceededError(
-        f"the ledger was busy for all of {turn.deadline_s:g} s, so the idempotency key was not claimed and nothing "
+        f"the ledger was busy for all of {call.deadline.timeout_s:g} s, so the idempotency key was not claimed and nothing "
         "was sent; ask again with the same key, or allow more with deadline_s"
     )
-    error.request_id = turn.operation_id
+    error.request_id = call.id
     return error
 
 
-def _still_running(turn: Turn, operation_id: str) -> DeadlineExceededError:
+def _still_running(call: Call, operation_id: str) -> DeadlineExceededError:
     error = DeadlineExceededError(
-        f"the request of this idempotency key is still under way after {turn.deadline_s:g} s; "
+        f"the request of this idempotency key is still under way after {call.deadline.timeout_s:g} s; "
         "ask again with the same key, or allow more with deadline_s"
     )
     error.request_id = operation_id

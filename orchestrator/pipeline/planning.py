@@ -1,8 +1,7 @@
-"""Plans: the facts of the moment, gathered for the policy that ranks, and the refusal where nobody is left."""
+"""Plans: the facts of the moment for the policy that ranks, and the refusal where none may serve."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 
 from orchestrator.config.loader import Config
 from orchestrator.core.errors import (
@@ -14,40 +13,65 @@ from orchestrator.core.errors import (
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Excluded, Plan
 from orchestrator.core.prompt_size import PromptSize
+from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.services import Services
-from orchestrator.ledger.budgets import BudgetTier, Window, scopes_of, tier_for
+from orchestrator.ledger.budgets import BudgetTier, Window, tier_for
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.pipeline.call import Call, PlannedRequest, Step
+from orchestrator.pipeline.services import PipelineServices
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.health import Health
 from orchestrator.routing.capabilities import needs_of
+from orchestrator.routing.estimate import measure
 from orchestrator.routing.ranking import DeploymentHealth, RankingContext, rank
 
 
-def plan_for(request: ChatRequest, config: Config, *, size: PromptSize, state: Services, today: date) -> Plan:
-    """Return whom a request of that size is put to, in which order and why.
+class Planning:
+    """Gives every call a plan before it goes on, or the error that says why no deployment may serve it."""
+
+    def __init__(self, services: PipelineServices, following: Step) -> None:
+        """Stand around `following`."""
+        self._services = services
+        self._following = following
+
+    async def __call__(self, call: Call) -> ChatReply:
+        """Plan and go on.
+
+        Raises:
+            PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
+        """
+        planned = planned_for(call, self._services)
+        call.trace.plan = planned.plan
+        return await self._following(replace(call, planned=planned))
+
+
+def planned_for(call: Call, services: PipelineServices) -> PlannedRequest:
+    """Return which deployments a call may be put to, in which order and why.
 
     Raises:
-        PromptTooLargeError, BudgetExceededError, UnavailableError: nobody may serve it.
+        PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
     """
-    use_case = config.use_case_of(request)
-    pinned = None if request.model is None else tuple(one.name for one in config.catalog.named(request.model))
+    size = measure(call.request)
+    return PlannedRequest(_plan_for(call, size=size, state=services.dispatch), size)
+
+
+def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
+    request, config, use_case = call.request, call.snapshot.config, call.use_case
+    pinned = (
+        None
+        if request.model is None
+        else tuple(deployment.name for deployment in config.catalog.named(request.model))
+    )
     usable = config.catalog.deployments
     deployments = tuple(usable.values()) if pinned is None else tuple(usable[name] for name in pinned)
-    scopes = scopes_of(
-        tenant=request.tenant,
-        use_case=request.use_case,
-        user=request.user,
-        provider="",
-        tags=request.tags,
-    )
     rules = RankingContext(
         use_case_name=request.use_case,
         use_case=use_case,
         routing=config.settings.routing,
         needs=needs_of(request),
-        ceiling=state.ledger.limits.tightest_for_request(scopes),
-        today=today,
+        ceiling=state.ledger.limits.tightest_for_request(call.payer.scopes()),
+        today=call.started_at.date(),
         pinned=pinned,
         seen=state.counts.of(size.script),
         input_bound=config.settings.budgets.input_bound,
@@ -88,17 +112,18 @@ def _vitals(config: Config, health: Health) -> Mapping[str, DeploymentHealth]:
 def _no_candidates(
     request: ChatRequest, config: Config, plan: Plan, rules: RankingContext
 ) -> OrchestratorError:
-    """Return the error of a plan without candidates: too long, too dear, or nobody left."""
+    """Return the error of a plan without candidates: too long, too dear, or none is left."""
     usable = config.catalog.deployments
     relevant = [
-        one
-        for one in plan.excluded
-        if one.deployment in usable and (rules.pinned is None or one.deployment in rules.pinned)
+        excluded
+        for excluded in plan.excluded
+        if excluded.deployment in usable and (rules.pinned is None or excluded.deployment in rules.pinned)
     ]
-    if relevant and all(one.too_small for one in relevant):
+    if relevant and all(excluded.too_small for excluded in relevant):
         first = relevant[0]
         return PromptTooLargeError(f"the prompt is too long: {first.deployment} {first.reason}; shorten it")
-    needed = min((one.needed_nusd for one in relevant if one.needed_nusd is not None), default=None)
+    bounds = (excluded.needed_nusd for excluded in relevant if excluded.needed_nusd is not None)
+    needed = min(bounds, default=None)
     if needed is not None:
         own = request.max_cost_nusd
         scope, limit = rules.ceiling or ("max_cost_nusd", NanoUsd(0))
@@ -107,5 +132,5 @@ def _no_candidates(
         return BudgetExceededError(
             scope=scope, window="request", limit=limit, left=limit, needed=needed, resets_at=None
         )
-    told = "; ".join(f"{one.deployment}: {one.reason}" for one in (relevant or plan.excluded))
-    return UnavailableError(f"no deployment may serve this request ({told or 'none is configured'})")
+    reasons = "; ".join(f"{excluded.deployment}: {excluded.reason}" for excluded in relevant or plan.excluded)
+    return UnavailableError(f"no deployment may serve this request ({reasons or 'none is configured'})")

@@ -1,8 +1,6 @@
-"""Replies: made from what a dispatch brought, kept in the cache, repeated from it, and told to the ledger."""
+"""Replies: why one is degraded, which may be kept, and as which bytes."""
 
-import asyncio
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,12 +8,8 @@ import orjson
 
 from orchestrator.catalog.catalog import ModelClass
 from orchestrator.config.loader import Config
-from orchestrator.core.errors import BudgetExceededError, OverloadedError
 from orchestrator.core.money import ZERO_NUSD
-from orchestrator.core.reply import CacheState, ChatReply, Delta, Outcome, ToolCall, ToolCallDelta, Usage
-from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.outcome import DispatchResult
-from orchestrator.ledger.ledger import RequestRecord
+from orchestrator.core.reply import CacheState, ChatReply, ToolCall, Usage
 from orchestrator.routing.ranking import RouteOrder, UseCaseSettings
 
 _WHOLE = (
@@ -31,35 +25,7 @@ _WHOLE = (
     "notices",
     "created_at",
 )
-"""What is told once more to an idempotency key."""
-
-
-def from_result(result: DispatchResult, *, latency_s: float, started_at: datetime) -> ChatReply:
-    """Return the reply of a dispatch that was answered."""
-    answer = result.answer
-    if answer is None:
-        msg = "no deployment has answered"
-        raise ValueError(msg)
-    last, plan = result.attempts[-1], result.dispatch.plan
-    candidate = next(step for step in plan.asked if step.deployment == last.deployment)
-    clamped = tuple(reason for reason in candidate.reasons if reason.startswith("max_tokens lowered"))
-    return ChatReply(
-        request_id=result.dispatch.request_id,
-        text=answer.text,
-        model=last.model,
-        deployment=last.deployment,
-        provider=last.provider,
-        usage=answer.usage,
-        cost_nusd=result.spent_nusd,
-        finish_reason=answer.finish_reason,
-        tool_calls=answer.tool_calls,
-        attempts=result.attempts,
-        degraded=result.story,
-        notices=(*clamped, *result.notices),
-        latency_s=latency_s,
-        created_at=started_at,
-        plan=plan,
-    )
+"""What an idempotency key gets once more."""
 
 
 def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> str | None:
@@ -116,7 +82,7 @@ def pack(reply: ChatReply) -> bytes:
 def unpack(packed: bytes) -> ChatReply | None:
     """Return a reply from the cache with the moment it was made; None if it is none.
 
-    Its request is filled in by whoever repeats it.
+    Its request is filled in where it is repeated.
     """
     try:
         kept = orjson.loads(packed)
@@ -138,7 +104,7 @@ def unpack(packed: bytes) -> ChatReply | None:
 
 
 def pack_whole(reply: ChatReply) -> bytes:
-    """Return a reply as bytes for its idempotency key: what its caller was told, usage and notices included."""
+    """Return a reply as bytes for its idempotency key: all its caller was told, with usage and notices."""
     return orjson.dumps({name: getattr(reply, name) for name in _WHOLE})
 
 
@@ -159,83 +125,3 @@ def unpack_whole(packed: bytes) -> ChatReply | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def replayed(reply: ChatReply, *, latency_s: float) -> ChatReply:
-    """Return a reply once more, under the id of its first telling: all as it was told, and nothing charged."""
-    return replace(
-        reply,
-        cost_nusd=ZERO_NUSD,
-        attempts=(),
-        plan=None,
-        cached=CacheState.REPLAYED,
-        latency_s=latency_s,
-    )
-
-
-def handed_over(reply: ChatReply, take: Callable[[Delta], None] | None) -> ChatReply:
-    """Return a reply after its pieces have gone to whoever reads it as a stream; None reads it whole."""
-    if take is not None:
-        for delta in pieces(reply):
-            take(delta)
-    return reply
-
-
-def pieces(reply: ChatReply) -> Iterator[Delta]:
-    """Yield a whole reply as the pieces of a stream: its text word by word, then its tool calls."""
-    start = 0
-    while start < len(reply.text):
-        end = reply.text.find(" ", start) + 1 or len(reply.text)
-        yield Delta(reply.text[start:end])
-        start = end
-    calls = tuple(
-        ToolCallDelta(place, call.id, call.name, call.arguments)
-        for place, call in enumerate(reply.tool_calls)
-    )
-    if calls:
-        yield Delta("", calls)
-
-
-def operation_of(  # noqa: PLR0913 -- the sum of a request's life
-    request_id: str,
-    request: ChatRequest,
-    started_at: datetime,
-    latency_s: float,
-    *,
-    result: DispatchResult | None,
-    reply: ChatReply | None,
-    error: BaseException | None,
-) -> RequestRecord:
-    """Return the ledger's row of a request that ended; tokens are those that were paid for."""
-    attempts = result.attempts if result is not None else ()
-    return RequestRecord(
-        id=request_id,
-        started_at=started_at,
-        tenant=request.tenant,
-        use_case=request.use_case,
-        user=request.user,
-        tags=request.tags,
-        outcome=_outcome(reply, error),
-        error=type(error).__name__ if error is not None and reply is None else None,
-        cached=reply.cached if reply is not None else CacheState.MISS,
-        degraded=reply.degraded if reply is not None else None,
-        deployment=reply.deployment if reply is not None else None,
-        provider=reply.provider if reply is not None else None,
-        model=reply.model if reply is not None else None,
-        attempts=len(attempts),
-        usage=Usage(
-            input_tokens=sum(one.usage.input_tokens for one in attempts),
-            output_tokens=sum(one.usage.output_tokens for one in attempts),
-        ),
-        cost_nusd=result.spent_nusd if result is not None else ZERO_NUSD,
-        latency_s=latency_s,
-    )
-
-
-def _outcome(reply: ChatReply | None, error: BaseException | None) -> Outcome:
-    if reply is not None:
-        return Outcome.SUCCEEDED
-    if isinstance(error, asyncio.CancelledError):
-        return Outcome.CANCELLED
-    refused = isinstance(error, BudgetExceededError | OverloadedError)
-    return Outcome.REFUSED if refused else Outcome.FAILED

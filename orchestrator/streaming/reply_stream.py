@@ -1,8 +1,8 @@
 """A reply that arrives in pieces, for synchronous and asynchronous readers alike.
 
 The pieces come from the background loop without waiting for the reader, so that a slow reader
-never makes a provider's connection stall. Whoever stops reading, by `break`, `close`, an error or
-by dropping the stream, ends the call, and what it cost is booked.
+never makes a provider's connection stall. A reader that stops, by `break`, `close`, an error or by
+dropping the stream, ends the call, and what it cost is booked.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from orchestrator.core.background_loop import BackgroundLoop, Job
-from orchestrator.core.reply import ChatReply, Delta
+from orchestrator.core.reply import ChatReply, Delta, ToolCallDelta
 
 _SETTLE_TIMEOUT_S = 5.0
 
@@ -51,28 +51,42 @@ class _Pieces:
 
 
 class StreamSink:
-    """Whoever reads a stream, and whether anything has reached him."""
+    """Takes the pieces of one reply for its reader, and knows whether the reader has any."""
 
     def __init__(self, take: Callable[[Delta], None]) -> None:
         """Hand pieces to `take`; nothing has been yet."""
-        self.has_read = False
+        self.has_delivered = False
         self._take = take
 
     def __call__(self, delta: Delta) -> None:
         """Hand over a piece."""
-        self.has_read = True
+        self.has_delivered = True
         self._take(delta)
+
+    def hand_over(self, reply: ChatReply) -> None:
+        """Hand over a whole reply piece by piece: its text word by word, then its tool calls."""
+        start = 0
+        while start < len(reply.text):
+            end = reply.text.find(" ", start) + 1 or len(reply.text)
+            self(Delta(reply.text[start:end]))
+            start = end
+        calls = tuple(
+            ToolCallDelta(index, call.id, call.name, call.arguments)
+            for index, call in enumerate(reply.tool_calls)
+        )
+        if calls:
+            self(Delta("", calls))
 
 
 class ReplyStream:
     """Iterate over it, with `for` or `async for`, for the pieces; `reply` is the whole in the end."""
 
     def __init__(
-        self, loop: BackgroundLoop, start: Callable[[Callable[[Delta], None]], Coroutine[Any, Any, ChatReply]]
+        self, loop: BackgroundLoop, start: Callable[[StreamSink], Coroutine[Any, Any, ChatReply]]
     ) -> None:
-        """Start the call; `start` takes what is to be done with each piece."""
+        """Start the call; `start` gets what takes its pieces."""
         self._pieces = _Pieces()
-        self._job: Job[ChatReply] = loop.submit(start(self._pieces.add))
+        self._job: Job[ChatReply] = loop.submit(start(StreamSink(self._pieces.add)))
         self._job.future.add_done_callback(self._pieces.end)
         # The job must not refer to this object, or a dropped stream would never be collected.
         self._finalizer = weakref.finalize(self, _cancel, self._job)

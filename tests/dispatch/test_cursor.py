@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import Orchestrator
+from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import (
     BudgetExceededError,
     DeadlineExceededError,
@@ -13,6 +14,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import Payer
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import CostSource, Delta, Outcome, Usage
 from orchestrator.core.request import ChatRequest
@@ -76,11 +78,12 @@ def way_of(make_orchestrator, clock, tmp_path: Path):
         dispatch = DispatchRequest(
             request_id="a-request",
             request=request,
+            payer=Payer.of(request),
             plan=plan,
             targets=targets_of(plan, config.catalog.deployments, today=clock.now().date()),
             size=measure(request),
             profile=settings.retry_profiles[profile],
-            deadline_at_s=clock.monotonic_s() + 60,
+            deadline=Deadline.after(60, clock=clock),
             stream=stream,
             started_at=clock.now(),
             older_answer=older_answer,

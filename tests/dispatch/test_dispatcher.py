@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import AllProvidersFailedError
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import Payer
 from orchestrator.core.reply import Delta
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.dispatch_request import DispatchRequest
@@ -48,11 +50,12 @@ def dispatcher_of(make_orchestrator, clock, transport):
         dispatch = DispatchRequest(
             request_id="a-request",
             request=request,
+            payer=Payer.of(request),
             plan=plan,
             targets=targets_of(plan, config.catalog.deployments, today=clock.now().date()),
             size=measure(request),
             profile=settings.retry_profiles["interactive"],
-            deadline_at_s=clock.monotonic_s() + 60,
+            deadline=Deadline.after(60, clock=clock),
             stream=take is not None,
             started_at=clock.now(),
         )

@@ -15,7 +15,9 @@ def step_of(practised):
     def step(name: str) -> Target:
         deployment = practised.config.catalog.deployments[name]
         return Target(
-            next(iter(found.values())), deployment, deployment.price.on(practised._clock.now().date())
+            next(iter(found.values())),
+            deployment,
+            deployment.price.on(practised._services.clock.now().date()),
         )
 
     return step

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.core.money import nano_usd
-from orchestrator.ledger.budgets import BudgetSettings, Limits, LimitSettings, Window, period_of, scopes_of
+from orchestrator.ledger.budgets import BudgetSettings, Limits, LimitSettings, Window, period_of
 
 HANOI = "Asia/Ho_Chi_Minh"
 
@@ -19,17 +19,6 @@ def limits(*entries, time_zone="UTC"):
 
 
 # ---- scopes
-
-
-def test_a_send_counts_against_every_scope_it_belongs_to():
-    assert scopes_of(
-        tenant="acme", use_case="bulk", user="42", provider="google", tags=("trial", "eu", "trial")
-    ) == ("all", "tenant:acme", "use_case:bulk", "user:42", "provider:google", "tag:eu", "tag:trial")
-
-
-def test_a_request_of_nobody_in_particular_has_no_user_scope():
-    scopes = scopes_of(tenant="acme", use_case="bulk", user=None, provider="google", tags=())
-    assert scopes == ("all", "tenant:acme", "use_case:bulk", "provider:google")
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator.config.schema import LastResortSettings
-from orchestrator.core.errors import AllProvidersFailedError, UnavailableError
+from orchestrator.core.errors import AllProvidersFailedError, PromptTooLargeError, UnavailableError
+from orchestrator.core.reply import Delta
 from orchestrator.core.request import ChatRequest
-from orchestrator.pipeline.graceful import apologises, apology, language_of, why_stale
+from orchestrator.pipeline.graceful import Graceful, apologises, apology, language_of, why_stale
 from orchestrator.routing.ranking import RouteStep, UseCaseSettings
+from tests.support.step_bench import Following
 
 TOOL = {"type": "function", "function": {"name": "find_order"}}
 
@@ -105,3 +107,38 @@ def test_an_older_answer_says_how_old_it_is_and_why_it_is_given(age_s, told) -> 
     said = why_stale(UnavailableError("everybody is down"), age_s=age_s)
     assert told in said
     assert said.endswith("because nobody answers now: everybody is down")
+
+
+# ---- the step
+
+
+async def test_a_call_that_wants_one_gets_an_apology_in_the_place_of_the_error(bench) -> None:
+    error = AllProvidersFailedError("no provider could answer just now")
+    call = bench.call(graceful=True, stream=True)
+    error.request_id = call.id
+    reply = await Graceful(Following(error))(call)
+    assert reply.apology
+    assert call.id in reply.text
+    assert "".join(delta.text for delta in bench.pieces) == reply.text
+
+
+async def test_an_answer_passes_as_it_is(bench) -> None:
+    assert not (await Graceful(Following())(bench.call(graceful=True))).apology
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [({}, UnavailableError("down")), ({"graceful": True}, PromptTooLargeError("shorten it"))],
+    ids=["nobody wants one", "the callers own fault"],
+)
+async def test_an_error_stays_an_error_where_no_apology_may_stand_for_it(bench, fields, error) -> None:
+    with pytest.raises(type(error)):
+        await Graceful(Following(error))(bench.call(**fields))
+
+
+async def test_words_that_were_read_are_not_followed_by_an_apology(bench) -> None:
+    call = bench.call(graceful=True, stream=True)
+    assert call.sink is not None
+    call.sink(Delta("Chào "))
+    with pytest.raises(UnavailableError):
+        await Graceful(Following(UnavailableError("broke off")))(call)

@@ -413,7 +413,7 @@ def test_what_was_waited_for_another_process_is_taken_off_the_deadline(
 
     orchestrator = make_orchestrator(clock=Freeing())
     orchestrator.warm_up()
-    orchestrator._state.ledger.check_writable()
+    orchestrator._services.ledger.check_writable()
 
     def change(statement: str, *values: str) -> None:
         path = orchestrator.config.settings.ledger.path
@@ -455,8 +455,8 @@ def test_a_key_is_free_again_when_its_time_is_over(
     other = orchestrator.complete("Tạm biệt", idempotency_key=KEY, cache="off")
     assert other.cached is CacheState.MISS
     assert len(practice.requests) == 2
-    assert orchestrator._keyed._kept.get(first.request_id) is None
-    assert orchestrator._keyed._kept.get(other.request_id) is not None
+    assert orchestrator._services.kept_replies.get(first.request_id) is None
+    assert orchestrator._services.kept_replies.get(other.request_id) is not None
 
 
 def test_keys_and_replies_whose_time_is_over_are_swept_now_and_then(make_orchestrator, clock) -> None:
@@ -467,7 +467,7 @@ def test_keys_and_replies_whose_time_is_over_are_swept_now_and_then(make_orchest
     for number in range(100):
         orchestrator.complete("Xin chào", idempotency_key=f"n{number}")
     assert rows(orchestrator, "SELECT key FROM idempotency WHERE key LIKE 'k%'") == []
-    assert [orchestrator._keyed._kept.get(one.request_id) for one in old] == [None] * 3
+    assert [orchestrator._services.kept_replies.get(one.request_id) for one in old] == [None] * 3
     assert rows(orchestrator, "SELECT COUNT(*) FROM idempotency") == [(100,)]
 
 
@@ -612,7 +612,7 @@ def test_a_reply_that_cannot_be_stored_goes_to_its_caller_and_is_never_charged_a
     practised: Orchestrator, practice: PracticeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The disk of the replies fills up after the send."""
-    kept = practised._keyed._kept
+    kept = practised._services.kept_replies
     kept.check()
     with closing(sqlite3.connect(kept.path / "cache.db")) as connection, connection:
         connection.execute(

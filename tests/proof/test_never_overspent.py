@@ -183,9 +183,9 @@ def test_a_limit_that_a_reload_lowers_holds_from_the_next_admission_on(
     orchestrator: Orchestrator = make_orchestrator(first)
     orchestrator.warm_up()
     path = Path(orchestrator.config.settings.ledger.path)
-    orchestrator._state.ledger.check_writable()
+    orchestrator._services.ledger.check_writable()
     booking.audit(path)
-    before = orchestrator._state.ledger.limits
+    before = orchestrator._services.ledger.limits
     lower = make_config(lowered)
     with ThreadPoolExecutor(1) as pool, trouble(practice, seed=7):
         spending = pool.submit(asyncio.run, spender.spend(orchestrator, seed=7, calls=400, in_flight=40))
@@ -196,7 +196,7 @@ def test_a_limit_that_a_reload_lowers_holds_from_the_next_admission_on(
         orchestrator.reload(lower)
         since = datetime.now(UTC).isoformat()
         spending.result(200)
-    after = orchestrator._state.ledger.limits
+    after = orchestrator._services.ledger.limits
     orchestrator.close()
     assert in_flight > 0, "nothing was under way"
     assert booking.rows(path, "SELECT COUNT(*) > 0 FROM admissions WHERE held_at > ?", since) == [(1,)]

@@ -12,7 +12,6 @@ CONVENTIONS = frozenset({"app", "logger", "main", "T"})
 """Every module that has one calls it so."""
 
 STILL_TWICE = {
-    "Turn": {"chains/customer_service.py", "orchestrator/pipeline/idempotency.py"},
     "compact": {"orchestrator/cli/ledger.py", "orchestrator/ledger/compact.py"},
     "drill": {"orchestrator/cli/drill.py", "orchestrator/drill/drill.py"},
     "export": {"orchestrator/cli/ledger.py", "orchestrator/reports/export.py"},

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 400
-LARGER = {"orchestrator/client.py": 500}
+LARGER: dict[str, int] = {}
 """Files that are longer for now, with the most they may have; a number here is only ever lowered."""
 BODY_LINES_MAX = 40
 LARGER_BODIES = {
@@ -20,8 +20,6 @@ LARGER_BODIES = {
 """Functions whose body is longer for now, with the most lines it may have; a number is only ever lowered."""
 PROSE_COLUMNS_MAX = 110
 WIDE_PROSE = {
-    "orchestrator/cache/idempotent_replies.py": 1,
-    "orchestrator/cache/single_flight.py": 1,
     "orchestrator/ledger/budgets.py": 3,
     "orchestrator/ledger/idempotency_keys.py": 1,
     "orchestrator/ledger/ledger.py": 4,
@@ -30,9 +28,6 @@ WIDE_PROSE = {
     "orchestrator/ledger/sqlite/connection.py": 6,
     "orchestrator/ledger/sqlite/statements.py": 1,
     "orchestrator/pipeline/graceful.py": 1,
-    "orchestrator/pipeline/idempotency.py": 2,
-    "orchestrator/pipeline/planning.py": 1,
-    "orchestrator/pipeline/reply_building.py": 2,
     "orchestrator/reports/monthly.py": 1,
     "orchestrator/resilience/circuit_breaker.py": 4,
     "orchestrator/resilience/concurrency_limiter.py": 1,

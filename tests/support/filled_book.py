@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import Payer
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
-from orchestrator.ledger.budgets import BudgetSettings, Limits, scopes_of
+from orchestrator.ledger.budgets import BudgetSettings, Limits
 from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings, RequestRecord
 
 NOON = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
@@ -88,7 +89,7 @@ class Book:
     def _claim(
         self, identity: str, number: int, model: str, bound: int, tenant: str, use_case: str
     ) -> HoldRequest:
-        scopes = scopes_of(tenant=tenant, use_case=use_case, user=None, provider="openrouter", tags=())
+        scopes = Payer(tenant, use_case).scopes("openrouter")
         return HoldRequest(
             identity, number, f"openrouter/{model}", "openrouter", model, scopes, NanoUsd(bound), "test"
         )

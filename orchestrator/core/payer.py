@@ -1,0 +1,35 @@
+"""On whose account a request is sent, and which budgets it therefore counts against."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from orchestrator.core.request import ChatRequest
+
+SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "tag")
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """On whose account a request is sent."""
+
+    tenant: str
+    use_case: str
+    user: str | None = None
+    tags: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, request: ChatRequest) -> Self:
+        """Return the payer that a request names."""
+        return cls(request.tenant, request.use_case, request.user, request.tags)
+
+    def scopes(self, provider: str = "") -> tuple[str, ...]:
+        """Return every scope that a send to `provider` counts against, the widest first.
+
+        Before a provider is chosen, of the limits of providers only that of every provider applies.
+        """
+        scopes = ["all", f"tenant:{self.tenant}", f"use_case:{self.use_case}"]
+        if self.user is not None:
+            scopes.append(f"user:{self.user}")
+        scopes.append(f"provider:{provider}")
+        scopes.extend(f"tag:{tag}" for tag in sorted(set(self.tags)))
+        return tuple(scopes)

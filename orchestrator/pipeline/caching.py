@@ -1,0 +1,101 @@
+"""Equal questions of a tenant: answered from the cache, joined while under way, or asked and kept."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from orchestrator.cache.response_cache import key_of
+from orchestrator.cache.single_flight import LeaderFailedError, SingleFlight
+from orchestrator.core.reply import CacheState, ChatReply
+from orchestrator.core.request import CacheUse
+from orchestrator.pipeline.call import Call, Step
+from orchestrator.pipeline.recording import record
+from orchestrator.pipeline.repeats import age_s_of, repeated, stale_reply
+from orchestrator.pipeline.reply_building import may_be_kept, pack, unpack
+from orchestrator.pipeline.services import PipelineServices
+
+_JOINED_GRACE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Lifetime:
+    """How long a reply may be repeated, and how long it is kept for the case that no deployment answers."""
+
+    fresh_s: float
+    kept_s: float
+
+
+class Caching:
+    """Asks equal questions once, while an answer is fresh or on its way; streams are not joined."""
+
+    def __init__(self, services: PipelineServices, following: Step) -> None:
+        """Stand around `following`."""
+        self._ledger = services.ledger
+        self._clock = services.clock
+        self._following = following
+        self._flights: SingleFlight[ChatReply] = SingleFlight()
+
+    async def __call__(self, call: Call) -> ChatReply:
+        """Return what the cache has, or what the following step says, which is kept if it is whole.
+
+        Raises:
+            DeadlineExceededError: the request that was joined has not been answered in this call's time.
+        """
+        lifetime = _lifetime_of(call)
+        if lifetime is None:
+            return await self._following(call)
+        key = key_of(call.request)
+        kept = _kept(call, key)
+        age_s = math.inf if kept is None else age_s_of(kept, self._clock)
+        if kept is not None and age_s < lifetime.fresh_s:
+            return self._repeat(call, kept, CacheState.HIT)
+        asking = replace(call, stale=kept if age_s < lifetime.kept_s else None)
+
+        async def ask_and_keep() -> ChatReply:
+            reply = await self._following(asking)
+            if may_be_kept(reply):
+                call.snapshot.cache.put(key, pack(reply), ttl_s=lifetime.kept_s)
+            return reply
+
+        return await (ask_and_keep() if call.sink is not None else self._share(asking, key, ask_and_keep))
+
+    async def _share(self, call: Call, key: str, ask: Callable[[], Awaitable[ChatReply]]) -> ChatReply:
+        """Answer with an equal request that is under way, or be the one that others join."""
+        try:
+            # For a call that joins; the one that asks meets this deadline in its own work, a moment earlier.
+            async with asyncio.timeout(call.deadline.left_s() + _JOINED_GRACE_S):
+                while True:
+                    try:
+                        reply, joined = await self._flights.do(key, ask)
+                    except LeaderFailedError:
+                        # Its deadline or budget was another's: ask on our own terms.
+                        continue
+                    return self._repeat(call, reply, CacheState.JOINED) if joined else reply
+        except TimeoutError:
+            error = call.too_late()
+            stale = stale_reply(call, error, clock=self._clock)
+            record(call, stale, error, ledger=self._ledger)
+            if stale is None:
+                raise error from None
+            return stale
+
+    def _repeat(self, call: Call, reply: ChatReply, cached: CacheState) -> ChatReply:
+        """Return a reply that another request paid for, and record that it was given once more."""
+        repeat = call.hand_over(repeated(call, reply, cached))
+        record(call, repeat, None, ledger=self._ledger)
+        return repeat
+
+
+def _lifetime_of(call: Call) -> _Lifetime | None:
+    """Return how long a call's reply is kept, None where neither it nor an older one may be used."""
+    settings, use_case = call.snapshot.cache.settings, call.use_case
+    fresh_s = settings.ttl_s if use_case.cache_ttl_s is None else use_case.cache_ttl_s
+    if call.request.cache is CacheUse.OFF or not settings.enabled or fresh_s == 0:
+        return None
+    return _Lifetime(fresh_s, fresh_s + (0.0 if use_case.never_degrade else settings.stale_s))
+
+
+def _kept(call: Call, key: str) -> ChatReply | None:
+    stored = call.snapshot.cache.get(key) if call.request.cache is CacheUse.USE else None
+    return unpack(stored) if stored is not None else None

@@ -1,0 +1,100 @@
+"""One row in the ledger for each request, whatever happens; an older answer where no deployment gives one."""
+
+import asyncio
+import logging
+
+from orchestrator.core.errors import (
+    BudgetExceededError,
+    LedgerError,
+    OrchestratorError,
+    OverloadedError,
+    UnavailableError,
+)
+from orchestrator.core.reply import CacheState, ChatReply, Outcome, Usage
+from orchestrator.ledger.ledger import Ledger, RequestRecord
+from orchestrator.pipeline.call import Call, Step
+from orchestrator.pipeline.repeats import stale_reply
+from orchestrator.pipeline.services import PipelineServices
+
+logger = logging.getLogger("orchestrator")
+
+
+class Recording:
+    """Writes the row of a call that asks, also of one that fails or is left, and names it in its error."""
+
+    def __init__(self, services: PipelineServices, following: Step) -> None:
+        """Stand around `following`."""
+        self._ledger = services.ledger
+        self._clock = services.clock
+        self._following = following
+
+    async def __call__(self, call: Call) -> ChatReply:
+        """Return the reply, or the older answer of the cache where there is none.
+
+        Raises:
+            OrchestratorError: what the following step raised, with the id and the cost of the request.
+        """
+        reply: ChatReply | None = None
+        error: BaseException | None = None
+        try:
+            reply = await self._following(call)
+        except UnavailableError as exc:
+            error = exc
+            exc.cost_nusd = call.trace.spent_nusd
+            reply = stale_reply(call, exc, clock=self._clock)
+            if reply is None:
+                raise
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            if isinstance(error, OrchestratorError):
+                error.request_id = call.id
+            record(call, reply, error, ledger=self._ledger)
+        return reply
+
+
+def record(call: Call, reply: ChatReply | None, error: BaseException | None, *, ledger: Ledger) -> None:
+    """Write the row of a call that has ended; one that cannot be written yet is logged, and follows."""
+    try:
+        ledger.close_operation_soon(_record_of(call, reply, error))
+    except LedgerError as exc:
+        # The money is in the attempts' rows; this row follows with the next transaction.
+        # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
+        logger.error("the operation row is late: request=%s: %s", call.id, exc)  # noqa: TRY400
+
+
+def _record_of(call: Call, reply: ChatReply | None, error: BaseException | None) -> RequestRecord:
+    attempts = call.trace.attempts
+    return RequestRecord(
+        id=call.id,
+        started_at=call.started_at,
+        tenant=call.payer.tenant,
+        use_case=call.payer.use_case,
+        user=call.payer.user,
+        tags=call.payer.tags,
+        outcome=_outcome(reply, error),
+        error=type(error).__name__ if error is not None and reply is None else None,
+        cached=reply.cached if reply is not None else CacheState.MISS,
+        degraded=reply.degraded if reply is not None else None,
+        deployment=reply.deployment if reply is not None else None,
+        provider=reply.provider if reply is not None else None,
+        model=reply.model if reply is not None else None,
+        attempts=len(attempts),
+        # Tokens that were paid for, which a repeated reply has not.
+        usage=Usage(
+            input_tokens=sum(attempt.usage.input_tokens for attempt in attempts),
+            output_tokens=sum(attempt.usage.output_tokens for attempt in attempts),
+        ),
+        cost_nusd=call.trace.spent_nusd,
+        latency_s=call.deadline.elapsed_s(),
+    )
+
+
+def _outcome(reply: ChatReply | None, error: BaseException | None) -> Outcome:
+    if reply is not None:
+        return Outcome.SUCCEEDED
+    if isinstance(error, asyncio.CancelledError):
+        return Outcome.CANCELLED
+    refused = isinstance(error, BudgetExceededError | OverloadedError)
+    return Outcome.REFUSED if refused else Outcome.FAILED

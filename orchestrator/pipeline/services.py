@@ -1,0 +1,70 @@
+"""What the steps of every call share: of this process, and of the configuration that a call began with."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from orchestrator.cache.idempotent_replies import IdempotencySettings, KeptReplies
+from orchestrator.cache.response_cache import ReplyCache
+from orchestrator.config.loader import Config
+from orchestrator.core.alerts import Alerts
+from orchestrator.core.clock import Clock
+from orchestrator.dispatch.services import Services
+from orchestrator.dispatch.transport import Transport
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.resilience.concurrency_limiter import ConcurrencyLimiter
+from orchestrator.resilience.health import Health
+from orchestrator.resilience.rate_limiter import RateLimiter
+from orchestrator.routing.token_ratios import TokenRatios
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSnapshot:
+    """What belongs to one configuration; a changed one makes a new snapshot."""
+
+    config: Config
+    transport: Transport
+    cache: ReplyCache
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineServices:
+    """What outlives every configuration: the books, what was learnt, what is under way."""
+
+    dispatch: Services
+    limiter: ConcurrencyLimiter
+    idempotency: IdempotencySettings
+    kept_replies: KeptReplies
+
+    @classmethod
+    def of(cls, config: Config, *, clock: Clock, alerts: Alerts) -> Self:
+        """Make the services of a configuration; no file is opened before it is needed."""
+        settings = config.settings
+        ledger = Ledger(settings.ledger, limits=config.limits, clock=clock, alerts=alerts)
+        return cls(
+            Services(
+                ledger=ledger,
+                health=Health(settings.circuit_breaker, clock=clock),
+                limits=RateLimiter(clock=clock),
+                counts=TokenRatios(ledger.token_samples),
+                clock=clock,
+            ),
+            ConcurrencyLimiter(settings.overload, clock=clock),
+            settings.idempotency,
+            KeptReplies(settings.idempotency),
+        )
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the books."""
+        return self.dispatch.ledger
+
+    @property
+    def clock(self) -> Clock:
+        """Return the time of this process."""
+        return self.dispatch.clock
+
+    def adopt(self, config: Config) -> None:
+        """Go by the limits of another configuration from now on."""
+        self.ledger.limits = config.limits
+        self.dispatch.health.adopt(config.settings.circuit_breaker)
+        self.limiter.adopt(config.settings.overload)

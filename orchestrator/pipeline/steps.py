@@ -1,0 +1,22 @@
+"""The order of the steps: each stands around the one before it."""
+
+from orchestrator.pipeline.caching import Caching
+from orchestrator.pipeline.call import Step
+from orchestrator.pipeline.concurrency import Concurrency
+from orchestrator.pipeline.dispatching import Dispatching
+from orchestrator.pipeline.graceful import Graceful
+from orchestrator.pipeline.idempotency import Idempotency
+from orchestrator.pipeline.planning import Planning
+from orchestrator.pipeline.recording import Recording
+from orchestrator.pipeline.services import PipelineServices
+
+
+def build(services: PipelineServices) -> Step:
+    """Return the way of every call, whole or streamed; a call passes the steps from the last to the first."""
+    step: Step = Dispatching(services)  # plan, attempts, answer
+    step = Planning(services, step)  # rank; or the error that says why no deployment may serve it
+    step = Concurrency(services, step)  # a slot among the requests in flight
+    step = Recording(services, step)  # one row in the ledger, whatever happens; an older answer on failure
+    step = Caching(services, step)  # hit, joined, or ask and keep
+    step = Idempotency(services, step)  # one charge for a key
+    return Graceful(step)  # an apology where it is asked for

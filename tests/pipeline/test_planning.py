@@ -1,0 +1,51 @@
+"""A call goes on with a plan, or ends with the error that says why no deployment may serve it."""
+
+import pytest
+
+from orchestrator.core.errors import (
+    BudgetExceededError,
+    PromptTooLargeError,
+    UnavailableError,
+    UnknownNameError,
+)
+from orchestrator.core.money import NanoUsd
+from orchestrator.pipeline.planning import Planning
+from tests.support.step_bench import Following, StepBench
+
+
+async def test_the_following_step_gets_the_plan_and_the_size_it_was_made_for(bench) -> None:
+    following = Following()
+    call = bench.call("Xin chào", model="openai/gpt-6-luna")
+    await Planning(bench.services, following)(call)
+    planned = following.calls[0].planned
+    assert planned is not None
+    assert [candidate.deployment for candidate in planned.plan.asked] == ["openai/gpt-6-luna"]
+    assert planned.size.input_bound_tokens >= planned.size.input_expected_tokens > 0
+    assert call.trace.plan is planned.plan
+
+
+@pytest.mark.parametrize(
+    ("prompt", "fields", "error"),
+    [
+        ("xin chào " * 700_000, {"model": "openai/gpt-6-luna"}, PromptTooLargeError),
+        ("Xin chào", {"max_cost_nusd": NanoUsd(1)}, BudgetExceededError),
+        ("Xin chào", {"model": "gpt-6-lunar"}, UnknownNameError),
+    ],
+)
+async def test_what_no_deployment_may_serve_goes_no_further(bench, prompt, fields, error) -> None:
+    following = Following()
+    call = bench.call(prompt, **fields)
+    with pytest.raises(error):
+        await Planning(bench.services, following)(call)
+    assert following.calls == []
+    assert call.trace.plan is None
+
+
+async def test_a_plan_without_any_deployment_says_why_of_each(make_config, clock) -> None:
+    keys = {"OPENROUTER_API_KEY": "", "GEMINI_API_KEY": "", "OPENAI_API_KEY": ""}
+    bench = StepBench(make_config({"local_model": {"enabled": False}}, **keys), clock)
+    with pytest.raises(
+        UnavailableError, match=r"openrouter/gpt-6\.1-sol: it has no key.*local_model\.enabled"
+    ):
+        await Planning(bench.services, Following())(bench.call())
+    bench.close()
