@@ -57,7 +57,7 @@ class Orchestrator:
     ) -> None:
         """Make an orchestrator of a loaded configuration; nothing is opened or started before it is needed.
 
-        `watch` takes a changed file over while the program runs; `transport` replaces the way to the providers.
+        `watch` takes a changed file over while the program runs; `transport` replaces the way to providers.
         """
         self._transport = transport
         clock = clock or SystemClock()

@@ -54,7 +54,8 @@ def book_charge(
 ) -> Charge:
     """Return what the price book says of a usage that just ended.
 
-    Its hours count, and its provider's discount. The discount goes by what the ledger has booked for the provider this month, before this send.
+    Its hours count, and its provider's discount, which goes by what the ledger has booked for the provider
+    this month, before this send.
     """
     off = NOTHING_OFF
     if discounts:
