@@ -118,8 +118,9 @@ def layers() -> str:
     """Return the layers of the import contract, top first."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = project["tool"]["importlinter"]["contracts"]
-    found = next(one["layers"] for one in contracts if one["id"] == "layers")
-    lines = ["chains", *(layer.strip("()") for layer in found)]
+    layers = next(contract["layers"] for contract in contracts if contract["id"] == "layers")
+    # Parentheses mark to import-linter what may be missing.
+    lines = ["chains", *(layer.replace("(", "").replace(")", "") for layer in layers)]
     return "```text\n" + "\n".join(lines) + "\n```"
 
 
