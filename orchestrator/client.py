@@ -33,6 +33,7 @@ from orchestrator.dispatch.admission import Services
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.dispatcher import Walk
 from orchestrator.ledger.ledger import BudgetStatus, Ledger
+from orchestrator.ledger.opening import open_ledger
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.metering.meter import Meter, Offer, Payer
 from orchestrator.pipeline import reply_building as replies
@@ -76,7 +77,7 @@ class Orchestrator:
         self._loop = BackgroundLoop("orchestrator", at_end=self._connections.close)
         self._local_model = LocalModel(config.settings.local_model)
         self._alerts = Alerts()
-        ledger = Ledger(
+        ledger = open_ledger(
             config.settings.ledger,
             limits=config.limits,
             clock=self._clock,
@@ -185,7 +186,7 @@ class Orchestrator:
 
     def standings(self) -> tuple[BudgetStatus, ...]:
         """Return how every scope stands today and this month: limit, spent, held, left."""
-        return self._state.ledger.standings()
+        return self._state.ledger.budget_status()
 
     def on_alert(self, listener: Listener) -> None:
         """Call `listener` with every alert: a charge above what was held, a booking that has to wait."""
@@ -230,7 +231,7 @@ class Orchestrator:
         """Cancel what runs, book it, and close everything. Closing twice does nothing.
 
         Raises:
-            LedgerError: bookings that were owed cannot be written; their holds stay counted. All is closed.
+            LedgerError: deferred bookings cannot be written; their holds stay counted. All is closed.
         """
         if self._watch is not None:
             self._watch.close()
@@ -463,7 +464,7 @@ class Orchestrator:
             call.id, call.request, call.started_at, self._elapsed_s(call), walk=walk, reply=reply, error=error
         )
         try:
-            self._state.ledger.close_operation_soon(operation)
+            self._state.ledger.record_request_deferred(operation)
         except LedgerError as exc:
             # The money is in the attempts' rows; this row follows with the next transaction.
             # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.

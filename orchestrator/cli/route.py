@@ -85,15 +85,15 @@ def budgets_of(orchestrator: "Orchestrator", request: "ChatRequest") -> "tuple[B
 
     from orchestrator.core.clock import SystemClock
     from orchestrator.ledger.budgets import scopes_of
-    from orchestrator.ledger.sqlite.reader import LedgerReader
-    from orchestrator.reports.budget_status import standings
+    from orchestrator.ledger.reader import LedgerReader
+    from orchestrator.reports.budget_status import budget_status
 
     settings = orchestrator.config.settings
     scopes = scopes_of(
         tenant=request.tenant, use_case=request.use_case, user=request.user, provider="", tags=request.tags
     )
     reader = LedgerReader(Path(settings.ledger.path).expanduser())
-    return standings(reader, settings.budgets, moment=SystemClock().now(), scopes=scopes)
+    return budget_status(reader, settings.budgets, moment=SystemClock().now(), scopes=scopes)
 
 
 def budget_table(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":

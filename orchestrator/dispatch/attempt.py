@@ -150,7 +150,7 @@ def settle(ledger: Ledger, hold: Hold, attempt: Attempt, *, soon: bool = False) 
     and it alerted. With `soon`, on an event loop, it waits for nobody who holds the file.
     """
     try:
-        (ledger.settle_soon if soon else ledger.settle)(hold, attempt)
+        (ledger.settle_deferred if soon else ledger.settle)(hold, attempt)
     except LedgerError as exc:
         return exc
     return None

@@ -39,14 +39,9 @@ from orchestrator.ledger.idempotency_keys import (
     KeyClaim,
     KeyHolder,
     KeyState,
-    claim_key,
-    expired_keys,
-    finish_key,
-    forget_keys,
-    free_key,
-    take_over,
 )
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.store import KeyStore
 from orchestrator.pipeline import reply_building as replies
 from orchestrator.streaming.stream_writer import TakeDelta
 
@@ -61,6 +56,7 @@ _POLL_MAX_S = 0.1
 _ENDED_AFTER = timedelta(seconds=60)
 """So long after its deadline a request has ended: LiteLLM is loaded and its attempts are settled."""
 _CLAIMS_BETWEEN_SWEEPS = 100
+_SWEPT_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ class Idempotency:
     def __init__(self, settings: IdempotencySettings, *, ledger: Ledger, clock: Clock) -> None:
         """Remember where keys and replies are; nothing is opened before a key is used."""
         self._keep_s = settings.keep_s
-        self._ledger = ledger
+        self._keys: KeyStore = ledger.store
         self._clock = clock
         self._kept = KeptReplies(settings)
         self._flights: SingleFlight[ChatReply] = SingleFlight()
@@ -123,7 +119,7 @@ class Idempotency:
         self._kept.check()
         await self._in_time(turn, self._sweep_now_and_then())
         died: KeyHolder | None = None
-        while (holder := await self._in_time(turn, claim_key(self._ledger, claim))) is not None:
+        while (holder := await self._in_time(turn, self._keys.claim_key(claim))) is not None:
             if holder.is_expired(self._clock.now()):
                 self._kept.drop(holder.operation_id)
             else:
@@ -134,7 +130,7 @@ class Idempotency:
                     await self._wait(turn, holder)
                     continue
                 died = holder
-            if await self._in_time(turn, take_over(self._ledger, claim, over=holder)):
+            if await self._in_time(turn, self._keys.take_over_key(claim, over=holder)):
                 break
         return await self._ask_and_keep(claim, ask, died)
 
@@ -173,7 +169,7 @@ class Idempotency:
         try:
             reply = await ask()
         except BaseException:
-            self._book(lambda: free_key(self._ledger, claim), claim.operation_id)
+            self._book(lambda: self._keys.free_key(claim), claim.operation_id)
             raise
         if died is not None:
             ended = f"an earlier try with this idempotency key (request {died.operation_id}) ended with its process"
@@ -190,9 +186,7 @@ class Idempotency:
 
     def _finish(self, claim: KeyClaim, operation_id: str) -> None:
         until = self._clock.now() + timedelta(seconds=self._keep_s)
-        self._book(
-            lambda: finish_key(self._ledger, claim, operation_id=operation_id, until=until), operation_id
-        )
+        self._book(lambda: self._keys.finish_key(claim, operation_id=operation_id, until=until), operation_id)
 
     def _book(self, write: Callable[[], None], operation_id: str) -> None:
         try:
@@ -206,11 +200,14 @@ class Idempotency:
         self._claims += 1
         if self._claims % _CLAIMS_BETWEEN_SWEEPS != 1:
             return
-        over = await expired_keys(self._ledger, now=self._clock.now(), keep_s=self._keep_s)
+        now = self._clock.now()
+        # A request that never came back keeps its place as long as a reply would, for callers to learn of it.
+        abandoned = now - timedelta(seconds=self._keep_s)
+        over = await self._keys.expired_keys(done_until=now, running_until=abandoned, limit=_SWEPT_AT_ONCE)
         for one in over:
             self._kept.drop(one.operation_id)
         if over:
-            await forget_keys(self._ledger, over)
+            await self._keys.forget_keys(over)
 
     def _told(self, turn: Turn, reply: ChatReply, emit: TakeDelta | None) -> ChatReply:
         told = replies.replayed(reply, latency_s=self._clock.monotonic_s() - turn.started_s)

@@ -15,7 +15,7 @@ from orchestrator.dispatch.admission import Services
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.dispatcher import Walk
 from orchestrator.ledger.budgets import Limits
-from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.opening import open_ledger
 from orchestrator.resilience.health import Health
 from orchestrator.resilience.rate_limiter import RateLimiter
 from orchestrator.routing.estimate import measure
@@ -40,7 +40,7 @@ def walk_of(make_orchestrator, clock, tmp_path: Path):
         config = orchestrator.config
         request = ChatRequest.of("Xin chào", use_case="customer_service", **wanted)
         limits = Limits(config.settings.budgets)
-        ledger = Ledger(config.settings.ledger, limits=limits, clock=clock)
+        ledger = open_ledger(config.settings.ledger, limits=limits, clock=clock)
         settings = config.settings
         terms = DispatchRequest(
             request_id="a-request",
@@ -66,7 +66,9 @@ def walk_of(make_orchestrator, clock, tmp_path: Path):
 
 
 def held(walk: Walk) -> int:
-    standing = [one for one in walk._state.ledger.standings() if one.scope == "all" and one.window == "day"]
+    standing = [
+        one for one in walk._state.ledger.budget_status() if one.scope == "all" and one.window == "day"
+    ]
     return standing[0].held
 
 

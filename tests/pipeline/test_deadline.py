@@ -256,7 +256,9 @@ def test_closing_over_a_locked_ledger_says_so_and_leaves_no_process_behind(make_
     assert server is not None
     with locked(orchestrator):
         with pytest.raises(LedgerError):
-            orchestrator._state.ledger._file.write_or_owe(lambda connection: connection.execute("SELECT 1"))
+            orchestrator._state.ledger.store.file.write_or_defer(
+                lambda connection: connection.execute("SELECT 1")
+            )
         with pytest.raises(LedgerError):
             orchestrator.close()
     assert not server.is_alive()
