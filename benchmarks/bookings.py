@@ -28,7 +28,8 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings
+from orchestrator.ledger.ledger import HoldRequest
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
 from orchestrator.ledger.records import new_operation_id
 
 AIM_RATIO = 2.0
@@ -54,7 +55,7 @@ Pair = Callable[[], None]
 
 def ours(path: Path) -> Pair:
     """Return a pair of the ledger's."""
-    ledger = Ledger(
+    ledger = open_ledger(
         LedgerSettings(path=str(path), lock_timeout_s=30),
         limits=Limits(BudgetSettings.model_validate({"limits": LIMITS})),
         clock=SystemClock(),

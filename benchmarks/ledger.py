@@ -25,9 +25,10 @@ from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings, RequestRecord
+from orchestrator.ledger.ledger import HoldRequest, Ledger, RequestRecord
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.records import new_operation_id
-from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.verify import verify
 
 AIM_RATIO = 1.2
@@ -51,7 +52,7 @@ def scopes_of(number: int, tenant: str | None = None) -> tuple[str, ...]:
 
 def made(path: Path) -> Ledger:
     """Return a ledger at `path`, its file made."""
-    ledger = Ledger(
+    ledger = open_ledger(
         LedgerSettings(path=str(path)),
         limits=Limits(BudgetSettings.model_validate({"limits": LIMITS})),
         clock=SystemClock(),
@@ -135,7 +136,7 @@ def book(ledger: Ledger, number: int, new_id: NewId) -> None:
             cost_source=CostSource.PRICE_BOOK, upstream_id=f"chatcmpl-{identity}",
         ),
     )  # fmt: skip
-    ledger.close_operation(
+    ledger.record_request(
         RequestRecord(
             identity, hold.held_at, f"t{number % 20}", "bulk", None, (), Outcome.SUCCEEDED, None, CacheState.MISS,
             None, "openai/m", "openai", "m", 1, usage, NanoUsd(COST), 0.95,
@@ -201,16 +202,16 @@ def main() -> int:
         began_s = time.perf_counter()
         for ledger, rows in ((few, options.few), (many, options.rows)):
             ledger.close()
-            fill(ledger.path, rows, random_ids=options.random_ids)
+            fill(Path(ledger.location), rows, random_ids=options.random_ids)
         print(
-            f"{options.few:,} and {options.rows:,} requests, {many.path.stat().st_size / 1e6:,.0f} MB, "
+            f"{options.few:,} and {options.rows:,} requests, {Path(many.location).stat().st_size / 1e6:,.0f} MB, "
             f"filled in {time.perf_counter() - began_s:.0f} s; {options.calls} calls a round, {options.rounds} rounds",
             flush=True,
         )
         for what in ACTS:
             compare(what, few, many, new_id, calls=options.calls, rounds=options.rounds)
         began_s = time.perf_counter()
-        with LedgerReader(many.path) as reader:
+        with LedgerReader(Path(many.location)) as reader:
             found = verify(reader, now=datetime.now(UTC))
         print(
             f"  verify: {time.perf_counter() - began_s:.1f} s, counters right: {found.counters_are_right}, "

@@ -195,7 +195,7 @@ def main() -> int:
     """Soak, print what became of it; return 0 when every aim is met."""
     from orchestrator import Orchestrator, format_usd
     from orchestrator.config.loader import load_config
-    from orchestrator.ledger.sqlite.reader import LedgerReader
+    from orchestrator.ledger.reader import LedgerReader
     from orchestrator.ledger.verify import verify
 
     parser = argparse.ArgumentParser(description="20,000 requests while providers flap")

@@ -38,7 +38,7 @@ import pandas as pd
 from IPython.display import Image
 
 from orchestrator import Orchestrator, Plan, load_config
-from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.practice import PracticePrice, PracticeRequest, PracticeServer
 from orchestrator.reports import frames
 

@@ -163,7 +163,7 @@ class Orchestrator:
 
     def standings(self) -> tuple[BudgetStatus, ...]:
         """Return how every scope stands today and this month: limit, spent, held, left."""
-        return self._services.ledger.standings()
+        return self._services.ledger.budget_status()
 
     def on_alert(self, listener: Listener) -> None:
         """Call `listener` with every alert: a charge above what was held, a booking that has to wait."""

@@ -36,17 +36,17 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     (older than a minute), attempts that cost more than was held for them.
     """
     from orchestrator.core.clock import SystemClock
-    from orchestrator.ledger.sqlite.reader import LedgerReader
+    from orchestrator.ledger.opening import open_view
     from orchestrator.ledger.verify import verify as reckon
     from orchestrator.reports.ledger_views import plain_verification
 
     with errors_as_json(as_json):
-        reader = LedgerReader(Path(session_of(context).config().settings.ledger.path).expanduser())
-        if not reader.exists:
-            _show_no_ledger(reader.path, as_json=as_json)
+        view = open_view(session_of(context).config().settings.ledger)
+        if not view.exists:
+            _show_no_ledger(view.location, as_json=as_json)
             return
-        with busy("reckoning the ledger"), reader:
-            verification = reckon(reader, now=SystemClock().now())
+        with busy("reckoning the ledger"), view:
+            verification = reckon(view, now=SystemClock().now())
     if as_json:
         print_json(plain_verification(verification))
     else:
@@ -116,7 +116,7 @@ def export(
     CSV is one file a table, Parquet one a table and month. Money is whole nano-dollars.
     """
     with errors_as_json(as_json):
-        from orchestrator.ledger.sqlite.reader import LedgerReader
+        from orchestrator.ledger.opening import open_view
         from orchestrator.reports.export import ExportFormat
         from orchestrator.reports.export import export as write_files
         from orchestrator.reports.ledger_views import plain_files
@@ -125,12 +125,12 @@ def export(
             raise CommandError(f"--format '{as_format}': choose {' or '.join(ExportFormat)}")
         if month is not None and not _MONTH.fullmatch(month):
             raise CommandError(f"--month '{month}': write it as YYYY-MM, for example 2026-11")
-        reader = LedgerReader(Path(session_of(context).config().settings.ledger.path).expanduser())
-        if not reader.exists:
-            _show_no_ledger(reader.path, as_json=as_json)
+        view = open_view(session_of(context).config().settings.ledger)
+        if not view.exists:
+            _show_no_ledger(view.location, as_json=as_json)
             return
         with busy("exporting"):
-            files = write_files(reader, output.expanduser(), as_format=ExportFormat(as_format), month=month)
+            files = write_files(view, output.expanduser(), as_format=ExportFormat(as_format), month=month)
     if as_json:
         print_json(plain_files(files))
     else:
@@ -147,15 +147,15 @@ def compact(context: typer.Context, as_json: AsJson = False) -> None:
         from orchestrator.core.clock import SystemClock
         from orchestrator.ledger.budgets import Limits, period_of
         from orchestrator.ledger.compact import compact as roll_up
-        from orchestrator.ledger.ledger import Ledger
+        from orchestrator.ledger.opening import open_ledger
         from orchestrator.reports.ledger_views import plain_compaction
 
         settings = session_of(context).config().settings
         clock = SystemClock()
         today = date.fromisoformat(period_of(clock.now(), settings.budgets.time_zone).day)
-        ledger = Ledger(settings.ledger, limits=Limits(settings.budgets), clock=clock)
-        if not ledger.path.exists():
-            _show_no_ledger(ledger.path, as_json=as_json)
+        ledger = open_ledger(settings.ledger, limits=Limits(settings.budgets), clock=clock)
+        if not ledger.exists:
+            _show_no_ledger(ledger.location, as_json=as_json)
             return
         try:
             ledger.check_writable()
@@ -173,11 +173,11 @@ def compact(context: typer.Context, as_json: AsJson = False) -> None:
         )
 
 
-def _show_no_ledger(path: Path, *, as_json: bool) -> None:
+def _show_no_ledger(location: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"ledger": str(path), "exists": False})
+        print_json({"ledger": location, "exists": False})
     else:
-        out().print(f"There is no ledger yet at {path}.", markup=False, soft_wrap=True)
+        out().print(f"There is no ledger yet at {location}.", markup=False, soft_wrap=True)
 
 
 def _verification_lines(verification: "Verification") -> list[str]:

@@ -64,8 +64,8 @@ def month_of(
     """Return the report of a month and, for the current month, how the budgets stand."""
     from orchestrator.core.clock import SystemClock
     from orchestrator.ledger.budgets import period_of
-    from orchestrator.ledger.sqlite.reader import LedgerReader
-    from orchestrator.reports.budget_status import standings
+    from orchestrator.ledger.reader import LedgerReader
+    from orchestrator.reports.budget_status import budget_status
     from orchestrator.reports.monthly import month_report
 
     settings = config.settings.budgets
@@ -76,7 +76,7 @@ def month_of(
     if report.month != this_month:
         return report, ()
     scopes = None if tenant is None else ("all", f"tenant:{tenant}")
-    return report, standings(LedgerReader(path), settings, moment=now, scopes=scopes)
+    return report, budget_status(LedgerReader(path), settings, moment=now, scopes=scopes)
 
 
 def show_report(console: "Console", report: "MonthReport", budgets: "tuple[BudgetStatus, ...]") -> None:

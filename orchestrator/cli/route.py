@@ -85,12 +85,14 @@ def budgets_of(orchestrator: "Orchestrator", request: "ChatRequest") -> "tuple[B
 
     from orchestrator.core.clock import SystemClock
     from orchestrator.core.payer import Payer
-    from orchestrator.ledger.sqlite.reader import LedgerReader
-    from orchestrator.reports.budget_status import standings
+    from orchestrator.ledger.reader import LedgerReader
+    from orchestrator.reports.budget_status import budget_status
 
     settings = orchestrator.config.settings
     reader = LedgerReader(Path(settings.ledger.path).expanduser())
-    return standings(reader, settings.budgets, moment=SystemClock().now(), scopes=Payer.of(request).scopes())
+    return budget_status(
+        reader, settings.budgets, moment=SystemClock().now(), scopes=Payer.of(request).scopes()
+    )
 
 
 def budget_table(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":

@@ -11,7 +11,7 @@ from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, Mode
 from orchestrator.catalog.price_book import PricesSettings
 from orchestrator.core.settings import Name, Settings
 from orchestrator.ledger.budgets import BudgetSettings
-from orchestrator.ledger.ledger import LedgerSettings
+from orchestrator.ledger.opening import LedgerSettings
 from orchestrator.providers.local.model import LocalModelSettings
 from orchestrator.resilience.circuit_breaker import CircuitSettings
 from orchestrator.resilience.concurrency_limiter import OverloadSettings

@@ -248,7 +248,7 @@ class InFlightAttempt:
         )
         health_scope = None if failure is None else self._health_scope(failure, row)
         close(self._permit, row, sent=self._sent, health_scope=health_scope, services=lane.services)
-        late = settle_attempt(lane.services.ledger, self._permit.hold, row, soon=True)
+        late = settle_attempt(lane.services.ledger, self._permit.hold, row, deferred=True)
         if late is not None:
             lane.history.notices.append(f"booked late: {late}")
         lane.history.attempts.append(row)

@@ -117,14 +117,16 @@ def attempt_row(
     )
 
 
-def settle_attempt(ledger: Ledger, hold: Hold, attempt: Attempt, *, soon: bool = False) -> LedgerError | None:
+def settle_attempt(
+    ledger: Ledger, hold: Hold, attempt: Attempt, *, deferred: bool = False
+) -> LedgerError | None:
     """Book an attempt; return the error of a booking that has to wait.
 
     The answer is paid for, and is not lost because the ledger cannot be written now: it keeps the booking,
-    and it alerted. With `soon`, on an event loop, it waits for no other process that has the file.
+    and it alerted. With `deferred`, on an event loop, it waits for no other process that has the file.
     """
     try:
-        (ledger.settle_soon if soon else ledger.settle)(hold, attempt)
+        (ledger.settle_deferred if deferred else ledger.settle)(hold, attempt)
     except LedgerError as exc:
         return exc
     return None

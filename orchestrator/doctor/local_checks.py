@@ -11,7 +11,7 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
 from orchestrator.doctor.results import Check, failed, passed, skipped
 from orchestrator.ledger.budgets import Limits
-from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.opening import open_ledger
 
 HERE = "here"
 STATE_CHECKS = frozenset({"ledger", "cache"})
@@ -31,14 +31,14 @@ def check_here(config: Config, *, clock: Clock) -> Iterator[Check]:
 
 
 def _ledger(config: Config, clock: Clock) -> Check:
-    ledger = Ledger(config.settings.ledger, limits=Limits(config.settings.budgets), clock=clock)
+    ledger = open_ledger(config.settings.ledger, limits=Limits(config.settings.budgets), clock=clock)
     try:
         ledger.check_writable()
     except LedgerError as error:
         return failed(HERE, "ledger", str(error), todo="nothing is sent until it can be written")
     finally:
         ledger.close()
-    return passed(HERE, "ledger", f"{ledger.path}: writable")
+    return passed(HERE, "ledger", f"{ledger.location}: writable")
 
 
 def _cache(config: Config) -> Check:

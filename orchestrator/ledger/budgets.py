@@ -44,7 +44,7 @@ class LimitSettings(Settings):
     """The limits of one scope, in dollars; a window that is left out has none."""
 
     scope: Annotated[str, Field(min_length=1)]
-    """all, or a kind and a name: tenant:acme, use_case:..., user:..., provider:..., tag:...; * for every name."""
+    """all, or kind and name: tenant:acme, use_case:..., user:..., provider:..., tag:...; * for every name."""
     request: UsdLimit | None = None
     """The most one request may cost, in dollars."""
     day: UsdLimit | None = None
@@ -88,7 +88,7 @@ class BudgetSettings(Settings):
     limits: tuple[LimitSettings, ...] = ()
     """All of them hold at once."""
     input_bound: InputBound = InputBound.BYTES
-    """What bounds the input of a request: bytes, which is proven, or calibrated, which is closer (docs/why/money.md)."""
+    """What bounds a request's input: bytes, which is proven, or calibrated, closer (docs/why/money.md)."""
     tiers: tuple[BudgetTier, ...] = ()
     """What is left of the day's budget of scope all steers the choice of models; never_degrade opts out."""
 
@@ -156,7 +156,7 @@ class Limits:
     """The configured limits, ready to be asked for a scope."""
 
     def __init__(self, settings: BudgetSettings, *, own: tuple[LimitSettings, ...] = ()) -> None:
-        """Index the limits by scope; `own` are those of our own parts, unless the settings name their scopes."""
+        """Index the limits by scope; `own` are those of our parts, unless the settings name their scopes."""
         self.time_zone = settings.time_zone
         self._written = tuple(limit.scope for limit in settings.limits)
         self._by_scope: Mapping[str, LimitSettings] = {
@@ -177,13 +177,13 @@ class Limits:
         return own if own is not None else self._of_kind.get(scope.partition(":")[0], _NO_LIMITS)
 
     def _merged(self, scope: str) -> Mapping[Window, NanoUsd]:
-        found: dict[Window, NanoUsd] = {}
+        limits: dict[Window, NanoUsd] = {}
         for window in Window:
             for key in (scope, f"{scope.partition(':')[0]}:*"):
                 limit = getattr(self._by_scope.get(key), window.value, None)
                 if limit is not None:
-                    found.setdefault(window, NanoUsd(limit))
-        return found
+                    limits.setdefault(window, NanoUsd(limit))
+        return limits
 
     def named(self) -> tuple[tuple[str, Window], ...]:
         """Return each day and month that the settings limit for one named scope, or for all."""
@@ -196,5 +196,5 @@ class Limits:
 
     def tightest_for_request(self, scopes: tuple[str, ...]) -> tuple[str, NanoUsd] | None:
         """Return the scope with the smallest limit for a single request, and that limit."""
-        found = [(scope, limit) for scope in scopes if (limit := self.of(scope, Window.REQUEST)) is not None]
-        return min(found, key=lambda one: one[1], default=None)
+        limits = [(scope, limit) for scope in scopes if (limit := self.of(scope, Window.REQUEST)) is not None]
+        return min(limits, key=lambda entry: entry[1], default=None)

@@ -6,37 +6,16 @@ part of the month's sums, the day's counters are taken off the month's and dropp
 that is stopped goes on where it was the next time.
 """
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import orjson
-
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.money import NanoUsd
-from orchestrator.ledger.ledger import KEEP_DAYS_MIN, Ledger
-from orchestrator.ledger.sqlite.reader import LedgerReader, scoped
+from orchestrator.ledger.facts import RolledDay, UnequalCounter
+from orchestrator.ledger.ledger import Ledger
 
-_DAYS = "SELECT DISTINCT day FROM attempts WHERE day < :end UNION SELECT DISTINCT day FROM operations WHERE day < :end"
-_ROLL = (
-    "INSERT INTO monthly {rows} ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,"
-    " attempts = attempts + excluded.attempts, input_tokens = input_tokens + excluded.input_tokens,"
-    " output_tokens = output_tokens + excluded.output_tokens, cost_nusd = cost_nusd + excluded.cost_nusd"
-)
-_REQUESTS = (
-    "SELECT month, tenant, use_case, COALESCE(provider, ''), COALESCE(model, ''), COUNT(*), 0, 0, 0, 0"
-    " FROM operations WHERE day = :day GROUP BY 1, 2, 3, 4, 5"
-)
-_ATTEMPTS = (
-    f"SELECT month, COALESCE({scoped('tenant')}, ''), COALESCE({scoped('use_case')}, ''), provider, model,"  # noqa: S608 -- fixed words
-    " 0, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cost_nusd + COALESCE((SELECT c.cost_nusd"
-    " FROM corrections c WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number), 0))"
-    " FROM attempts WHERE day = :day GROUP BY 1, 2, 3, 4, 5"
-)
-_SPENT = (
-    "SELECT scopes, SUM(cost_nusd) FROM (SELECT scopes, cost_nusd FROM attempts WHERE day = :day"
-    " UNION ALL SELECT scopes, cost_nusd FROM corrections WHERE day = :day) GROUP BY scopes"
-)
+KEEP_DAYS_MIN = 62
+"""Two whole months: what budgets count now is never rolled up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +48,33 @@ def compact(ledger: Ledger, *, today: date, keep_days: int) -> Compaction:
     """Roll up every month whose last day is more than `keep_days` days before `today`.
 
     Raises:
-        LedgerError: fewer days than budgets need, a counter that differs from its rows, or a file
+        LedgerError: fewer days than budgets need, a counter that differs from its rows, or a ledger
             that cannot be written; days that were rolled up before are whole.
     """
     if keep_days < KEEP_DAYS_MIN:
         raise LedgerError(f"rows are kept for {KEEP_DAYS_MIN} days at least: budgets of the month count them")
-    end = first_kept_day(today, keep_days=keep_days)
-    with LedgerReader(ledger.path) as reader:
-        days = sorted(str(day) for (day,) in reader.query(_DAYS, {"end": end}).rows)
-        held = {
-            str(month): int(count)
-            for month, count in reader.query("SELECT month, COUNT(*) FROM holds GROUP BY 1").rows
-        }
-    months = sorted({day[:7] for day in days})
+    with ledger.store.view() as view:
+        days = view.booked_days(before=first_kept_day(today, keep_days=keep_days))
+        held = view.holds_by_month()
+    months = sorted({_month_of(day) for day in days})
     kept = tuple(
         Kept(month, f"{held[month]} holds are open: 'orchestrator ledger reconcile' settles orphans")
         for month in months
         if month in held
     )
-    done = []
+    compacted = []
     for month in months:
         if month not in held:
-            parts = [_roll_day(ledger, day) for day in days if day[:7] == month]
-            requests, attempts, cost = (sum(column) for column in zip(*parts, strict=True))
-            done.append(Compacted(month, requests, attempts, NanoUsd(cost)))
-    return Compaction(tuple(done), kept)
+            rolled = [_roll_day(ledger, day) for day in days if _month_of(day) == month]
+            compacted.append(
+                Compacted(
+                    month,
+                    sum(part.requests for part in rolled),
+                    sum(part.attempts for part in rolled),
+                    NanoUsd(sum(part.cost_nusd for part in rolled)),
+                )
+            )
+    return Compaction(tuple(compacted), kept)
 
 
 def first_kept_day(today: date, *, keep_days: int) -> str:
@@ -101,52 +82,15 @@ def first_kept_day(today: date, *, keep_days: int) -> str:
     return (today - timedelta(days=keep_days)).replace(day=1).isoformat()
 
 
-def _roll_day(ledger: Ledger, day: str) -> tuple[int, int, int]:
-    """Roll one day up and return its requests, attempts and nano-dollars."""
-
-    def work(connection: sqlite3.Connection) -> tuple[int, int, int]:
-        spent = _check_day(connection, day)
-        connection.execute(_ROLL.format(rows=_REQUESTS), {"day": day})
-        connection.execute(_ROLL.format(rows=_ATTEMPTS), {"day": day})
-        connection.execute("DELETE FROM corrections WHERE day = ?", (day,))
-        attempts = connection.execute("DELETE FROM attempts WHERE day = ?", (day,)).rowcount
-        requests = connection.execute("DELETE FROM operations WHERE day = ?", (day,)).rowcount
-        _drop_counters(connection, day, spent)
-        return requests, attempts, spent.get("all", 0)
-
-    return ledger.transact(work)
+def _month_of(day: str) -> str:
+    return day[: len("2026-11")]
 
 
-def _check_day(connection: sqlite3.Connection, day: str) -> dict[str, int]:
-    """Return what each scope spent on a day by its rows; refuse a day whose counters say something else."""
-    booked: dict[str, int] = {}
-    for scopes, cost in connection.execute(_SPENT, {"day": day}):
-        for scope in orjson.loads(scopes):
-            booked[scope] = booked.get(scope, 0) + cost
-    counted = {
-        scope: (spent, held)
-        for scope, spent, held in connection.execute(
-            "SELECT scope, spent_nusd, held_nusd FROM counters WHERE period = ?", (day,)
-        )
-    }
-    wrong = [
-        scope
-        for scope in sorted(booked.keys() | counted.keys())
-        if counted.get(scope, (0, 0)) != (booked.get(scope, 0), 0)
-    ]
-    if wrong:
+def _roll_day(ledger: Ledger, day: str) -> RolledDay:
+    outcome = ledger.store.roll_up_day(day)
+    if isinstance(outcome, UnequalCounter):
         raise LedgerError(
-            f"the counter of {wrong[0]} on {day} differs from its rows, so nothing of that day is rolled up; "
+            f"the counter of {outcome.scope} on {day} differs from its rows, so nothing of that day is rolled up; "
             "'orchestrator ledger verify' names the difference"
         )
-    return booked
-
-
-def _drop_counters(connection: sqlite3.Connection, day: str, spent: dict[str, int]) -> None:
-    month = day[:7]
-    connection.executemany(
-        "UPDATE counters SET spent_nusd = spent_nusd - ? WHERE scope = ? AND period = ?",
-        [(cost, scope, month) for scope, cost in spent.items()],
-    )
-    connection.execute("DELETE FROM counters WHERE period = ?", (day,))
-    connection.execute("DELETE FROM counters WHERE period = ? AND spent_nusd = 0 AND held_nusd = 0", (month,))
+    return outcome

@@ -22,7 +22,7 @@ class Life(StrEnum):
     ALIVE = "alive"
     DEAD = "dead"
     ELSEWHERE = "elsewhere"
-    """Another machine, boot or container: nobody here can say."""
+    """Another machine, boot or container: it cannot be known here."""
 
 
 def own_process() -> str:
@@ -33,7 +33,7 @@ def own_process() -> str:
 
 
 def life_of(process: str) -> Life:
-    """Return whether the process of that text is alive; a text without a start (schema 1) by its number alone."""
+    """Return whether that process is alive; a text without a start (schema 1) is judged by its number."""
     host, pid, start = _parts(process)
     if host != socket.gethostname() or pid is None or os.name != "posix":
         return Life.ELSEWHERE

@@ -1,4 +1,4 @@
-"""What the ledger is told and tells: claims, holds, operations and standings."""
+"""What the ledger books and answers: requests to hold, holds, requests that ended, how a budget stands."""
 
 import secrets
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import PromptSize, Script
-from orchestrator.core.reply import CacheState, Outcome, Usage
+from orchestrator.core.reply import Attempt, CacheState, Outcome, Usage
 from orchestrator.ledger.budgets import Period, Window
 
 ORPHANED = "orphaned"
@@ -18,7 +18,7 @@ _62_BITS = (1 << 62) - 1
 
 
 class OrphanCost(StrEnum):
-    """What is booked for a send that nobody can say anything of."""
+    """What is booked for a send of which nothing more can be learned."""
 
     BOUND = "bound"
     """All that was held: never too little."""
@@ -60,6 +60,35 @@ class HoldRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class CounterLimit:
+    """The most that a scope may have spent and held together in a window."""
+
+    scope: str
+    window: Window
+    limit_nusd: NanoUsd
+
+
+@dataclass(frozen=True, slots=True)
+class NewHold:
+    """A hold that is to be made: the windows it counts in, and what their counters may say after it."""
+
+    claim: HoldRequest
+    period: Period
+    held_at: datetime
+    limits: tuple[CounterLimit, ...]
+    """In the order in which they refuse: the first that would be passed is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Why nothing was held: the first limit that the hold would have passed."""
+
+    limit: CounterLimit
+    used_nusd: NanoUsd
+    """Spent and held before the hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Money held for one send, until it is settled."""
 
@@ -90,6 +119,25 @@ class RequestRecord:
     usage: Usage
     cost_nusd: NanoUsd
     latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanBooking:
+    """What is booked for a hold whose process left it."""
+
+    hold: Hold
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptTotals:
+    """What all settled attempts of one request come to."""
+
+    attempts: int
+    cost_nusd: NanoUsd
+    started_at: datetime
+    """When the first of them was held."""
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from orchestrator.core.errors import InvalidRequestError, PriceUnknownError, Unk
 from orchestrator.core.payer import Payer
 from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.budgets import Limits
-from orchestrator.ledger.ledger import BudgetStatus, Ledger
+from orchestrator.ledger.ledger import BudgetStatus
+from orchestrator.ledger.opening import open_ledger
 from orchestrator.metering.litellm_call import METADATA_KEY, MeteredCall
 from orchestrator.metering.litellm_guard import Guard, stand_guard
 from orchestrator.metering.meter import Meter, Offer
@@ -41,7 +42,7 @@ class BudgetGuard(Guard):
         super().__init__()
         self._settings = config.settings
         self._clock: Clock = clock or SystemClock()
-        self._ledger = Ledger(
+        self._ledger = open_ledger(
             config.settings.ledger, limits=Limits(config.settings.budgets), clock=self._clock
         )
         self._book = PriceBook(config.settings.prices, today=self._clock.now().date())
@@ -73,10 +74,10 @@ class BudgetGuard(Guard):
 
     def standings(self) -> tuple[BudgetStatus, ...]:
         """Return how every scope stands today and this month: limit, spent, held, left."""
-        return self._ledger.standings()
+        return self._ledger.budget_status()
 
     def close(self) -> None:
-        """Write what is owed and close the ledger; a later call opens it again."""
+        """Write what is deferred and close the ledger; a later call opens it again."""
         self._ledger.close()
 
     def _payer_of(self, raw: Any) -> Payer:

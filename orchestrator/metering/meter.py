@@ -203,7 +203,7 @@ class Meter:
             latency_s=attempt.latency_s,
         )
         try:
-            self.ledger.close_operation(operation)
+            self.ledger.record_request(operation)
         except LedgerError as exc:
             # The money is in the attempt's row; this row follows with the next transaction.
             logger.error("the operation row is late: request=%s: %s", operation.id, exc)  # noqa: TRY400

@@ -37,13 +37,8 @@ from orchestrator.ledger.idempotency_keys import (
     KeyClaim,
     KeyHolder,
     KeyState,
-    claim_key,
-    expired_keys,
-    finish_key,
-    forget_keys,
-    free_key,
-    take_over,
 )
+from orchestrator.ledger.store import KeyStore
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.repeats import replayed
 from orchestrator.pipeline.reply_building import pack_whole, unpack_whole
@@ -58,6 +53,7 @@ _POLL_MAX_S = 0.1
 _ENDED_AFTER = timedelta(seconds=60)
 """So long after its deadline a request has ended: LiteLLM is loaded and its attempts are settled."""
 _CLAIMS_BETWEEN_SWEEPS = 100
+_SWEPT_AT_ONCE = 500
 
 
 class Idempotency:
@@ -70,7 +66,7 @@ class Idempotency:
         """Stand around `following`; nothing is opened before a key is used."""
         self._keep_s = services.idempotency.keep_s
         self._kept = services.kept_replies
-        self._ledger = services.ledger
+        self._keys: KeyStore = services.ledger.store
         self._clock = services.clock
         self._following = following
         self._flights: SingleFlight[ChatReply] = SingleFlight()
@@ -110,7 +106,7 @@ class Idempotency:
         self._kept.check()
         await self._in_time(call, self._sweep_now_and_then())
         died: KeyHolder | None = None
-        while (holder := await self._in_time(call, claim_key(self._ledger, claim))) is not None:
+        while (holder := await self._in_time(call, self._keys.claim_key(claim))) is not None:
             if holder.is_expired(self._clock.now()):
                 self._kept.drop(holder.operation_id)
             else:
@@ -121,7 +117,7 @@ class Idempotency:
                     await self._wait(call, holder)
                     continue
                 died = holder
-            if await self._in_time(call, take_over(self._ledger, claim, over=holder)):
+            if await self._in_time(call, self._keys.take_over_key(claim, over=holder)):
                 break
         return await self._ask_and_keep(call, claim, died)
 
@@ -160,7 +156,7 @@ class Idempotency:
         try:
             reply = await self._following(call)
         except BaseException:
-            self._book(lambda: free_key(self._ledger, claim), claim.operation_id)
+            self._book(lambda: self._keys.free_key(claim), claim.operation_id)
             raise
         if died is not None:
             ended = f"an earlier try with this idempotency key (request {died.operation_id}) ended with its process"
@@ -177,9 +173,7 @@ class Idempotency:
 
     def _finish(self, claim: KeyClaim, operation_id: str) -> None:
         until = self._clock.now() + timedelta(seconds=self._keep_s)
-        self._book(
-            lambda: finish_key(self._ledger, claim, operation_id=operation_id, until=until), operation_id
-        )
+        self._book(lambda: self._keys.finish_key(claim, operation_id=operation_id, until=until), operation_id)
 
     def _book(self, write: Callable[[], None], operation_id: str) -> None:
         try:
@@ -193,11 +187,14 @@ class Idempotency:
         self._claims += 1
         if self._claims % _CLAIMS_BETWEEN_SWEEPS != 1:
             return
-        over = await expired_keys(self._ledger, now=self._clock.now(), keep_s=self._keep_s)
+        now = self._clock.now()
+        # A request that never came back keeps its place as long as a reply would, for callers to learn of it.
+        abandoned = now - timedelta(seconds=self._keep_s)
+        over = await self._keys.expired_keys(done_until=now, running_until=abandoned, limit=_SWEPT_AT_ONCE)
         for expired in over:
             self._kept.drop(expired.operation_id)
         if over:
-            await forget_keys(self._ledger, over)
+            await self._keys.forget_keys(over)
 
     def _claim_of(self, call: Call) -> KeyClaim:
         until = self._clock.now() + timedelta(seconds=call.deadline.timeout_s) + _ENDED_AFTER

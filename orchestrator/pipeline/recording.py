@@ -57,7 +57,7 @@ class Recording:
 def record(call: Call, reply: ChatReply | None, error: BaseException | None, *, ledger: Ledger) -> None:
     """Write the row of a call that has ended; one that cannot be written yet is logged, and follows."""
     try:
-        ledger.close_operation_soon(_record_of(call, reply, error))
+        ledger.record_request_deferred(_record_of(call, reply, error))
     except LedgerError as exc:
         # The money is in the attempts' rows; this row follows with the next transaction.
         # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.

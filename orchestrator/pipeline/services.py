@@ -11,6 +11,7 @@ from orchestrator.core.clock import Clock
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.transport import Transport
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.opening import open_ledger
 from orchestrator.resilience.concurrency_limiter import ConcurrencyLimiter
 from orchestrator.resilience.health import Health
 from orchestrator.resilience.rate_limiter import RateLimiter
@@ -39,7 +40,7 @@ class PipelineServices:
     def of(cls, config: Config, *, clock: Clock, alerts: Alerts) -> Self:
         """Make the services of a configuration; no file is opened before it is needed."""
         settings = config.settings
-        ledger = Ledger(settings.ledger, limits=config.limits, clock=clock, alerts=alerts)
+        ledger = open_ledger(settings.ledger, limits=config.limits, clock=clock, alerts=alerts)
         return cls(
             Services(
                 ledger=ledger,

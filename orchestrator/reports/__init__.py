@@ -1,4 +1,4 @@
-"""What was spent and how it went: the ledger as frames, the month, the standing of every budget.
+"""What was spent and how it went: the ledger as frames, the month, how every budget stands.
 
-The only door to pandas; `standings` needs none.
+The only door to pandas; `budget_status` needs none.
 """

@@ -5,14 +5,15 @@ from datetime import datetime
 
 from orchestrator.core.money import ZERO_NUSD
 from orchestrator.ledger.budgets import BudgetSettings, Limits, Window, period_of
-from orchestrator.ledger.ledger import BudgetStatus
-from orchestrator.ledger.sqlite.reader import Counter, LedgerReader
+from orchestrator.ledger.facts import Counter
+from orchestrator.ledger.records import BudgetStatus
+from orchestrator.ledger.store import LedgerView
 
 
-def standings(
-    reader: LedgerReader, settings: BudgetSettings, *, moment: datetime, scopes: Collection[str] | None = None
+def budget_status(
+    view: LedgerView, settings: BudgetSettings, *, moment: datetime, scopes: Collection[str] | None = None
 ) -> tuple[BudgetStatus, ...]:
-    """Return the standing of every limited scope in the day and the month of `moment`.
+    """Return how every limited scope stands in the day and the month of `moment`.
 
     A limit that nothing was spent against stands there too. With `scopes`, only theirs.
 
@@ -21,24 +22,24 @@ def standings(
     """
     period = period_of(moment, settings.time_zone)
     counters: tuple[Counter, ...] = ()
-    if reader.exists:
-        with reader:
-            counters = reader.counters(period.day, period.month)
-    return tuple(_standings(counters, settings, moment=moment, scopes=scopes))
+    if view.exists:
+        with view:
+            counters = view.counters(period.day, period.month)
+    return tuple(_statuses(counters, settings, moment=moment, scopes=scopes))
 
 
-def _standings(
+def _statuses(
     counters: Iterable[Counter], settings: BudgetSettings, *, moment: datetime, scopes: Collection[str] | None
 ) -> Iterator[BudgetStatus]:
     limits, period = Limits(settings), period_of(moment, settings.time_zone)
-    counted = {(one.scope, one.period): one for one in counters}
+    counted = {(counter.scope, counter.period): counter for counter in counters}
     named = {limit.scope for limit in settings.limits if not limit.scope.endswith(":*")}
     known = scopes if scopes is not None else named | {scope for scope, _ in counted}
-    for scope in sorted(known, key=lambda one: (one != "all", one)):
+    for scope in sorted(known, key=lambda scope: (scope != "all", scope)):
         for window in (Window.DAY, Window.MONTH):
             limit = limits.of(scope, window)
             if limit is None:
                 continue
-            found = counted.get((scope, period.key(window)))
-            spent, held = (found.spent, found.held) if found else (ZERO_NUSD, ZERO_NUSD)
+            counter = counted.get((scope, period.key(window)))
+            spent, held = (counter.spent, counter.held) if counter else (ZERO_NUSD, ZERO_NUSD)
             yield BudgetStatus(scope, window, period.key(window), limit, spent, held, period.ends_at(window))

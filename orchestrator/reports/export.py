@@ -17,7 +17,8 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.ledger.sqlite.reader import TABLES, LedgerReader
+from orchestrator.ledger.facts import TABLES
+from orchestrator.ledger.store import LedgerView
 
 _NO_MONTHS = frozenset({"monthly"})
 """Tables that are small enough for one file."""
@@ -46,7 +47,7 @@ class Exported:
 
 
 def export(
-    reader: LedgerReader, folder: Path, *, as_format: ExportFormat, month: str | None = None
+    view: LedgerView, folder: Path, *, as_format: ExportFormat, month: str | None = None
 ) -> tuple[Exported, ...]:
     """Write operations, attempts, corrections and the sums of compacted months into `folder`.
 
@@ -60,18 +61,16 @@ def export(
         raise ExportError("Parquet needs pyarrow: pip install 'nextflow-orchestrator[parquet]', or take csv")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with reader:
-            return tuple(_files(reader, folder, as_format, month))
+        with view:
+            return tuple(_files(view, folder, as_format, month))
     except OSError as exc:
         raise ExportError(f"{folder}: cannot be written: {exc.strerror or exc}") from exc
 
 
-def _files(
-    reader: LedgerReader, folder: Path, as_format: ExportFormat, month: str | None
-) -> Iterator[Exported]:
+def _files(view: LedgerView, folder: Path, as_format: ExportFormat, month: str | None) -> Iterator[Exported]:
     for table in TABLES:
-        for part in _parts(reader, table, as_format, month):
-            columns, rows = reader.table(table, month=part)
+        for part in _parts(view, table, as_format, month):
+            columns, rows = view.table(table, month=part)
             path = folder / f"{table}{f'-{part}' if part else ''}.{as_format.value}"
             write = _write_csv if as_format is ExportFormat.CSV else _write_parquet
             with _whole(path) as unfinished:
@@ -80,11 +79,11 @@ def _files(
 
 
 def _parts(
-    reader: LedgerReader, table: str, as_format: ExportFormat, month: str | None
+    view: LedgerView, table: str, as_format: ExportFormat, month: str | None
 ) -> tuple[str | None, ...]:
     if month is not None or as_format is ExportFormat.CSV or table in _NO_MONTHS:
         return (month,)
-    return tuple(sorted(reader.months()))
+    return tuple(sorted(view.months()))
 
 
 @contextmanager

@@ -11,7 +11,8 @@ int64 holds nine billion dollars in nano-dollars, so sums are exact; no column o
 
 import pandas as pd
 
-from orchestrator.ledger.sqlite.reader import LedgerReader, Rows
+from orchestrator.ledger.facts import Rows
+from orchestrator.ledger.store import LedgerView
 
 _NUMBERS = frozenset(
     {"number", "attempts", "latency_ms", "input_tokens", "output_tokens", "cached_input_tokens", "cost_nusd"}
@@ -19,28 +20,28 @@ _NUMBERS = frozenset(
 _NUMBERS_OR_NOTHING = frozenset({"status", "first_token_ms"})
 
 
-def operations(reader: LedgerReader, *, month: str, tenant: str | None = None) -> pd.DataFrame:
+def operations(view: LedgerView, *, month: str, tenant: str | None = None) -> pd.DataFrame:
     """Return the requests of a month (`2026-11`), of one tenant or of all.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    return _framed(reader.operations(month=month, tenant=tenant))
+    return _framed(view.operations(month=month, tenant=tenant))
 
 
-def attempts(reader: LedgerReader, *, month: str, tenant: str | None = None) -> pd.DataFrame:
+def attempts(view: LedgerView, *, month: str, tenant: str | None = None) -> pd.DataFrame:
     """Return the sends booked into a month, of one tenant or of all.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    frame = _framed(reader.attempts(month=month, tenant=tenant))
+    frame = _framed(view.attempts(month=month, tenant=tenant))
     frame["tokens_estimated"] = frame["tokens_estimated"].astype("bool")
     return frame
 
 
-def _framed(found: Rows) -> pd.DataFrame:
-    frame = pd.DataFrame.from_records(list(found.rows), columns=list(found.columns))
+def _framed(rows: Rows) -> pd.DataFrame:
+    frame = pd.DataFrame.from_records(list(rows.rows), columns=list(rows.columns))
     for name in frame.columns:
         if name in _NUMBERS:
             frame[name] = frame[name].astype("int64")

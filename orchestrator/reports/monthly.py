@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import CacheState, CostSource, Outcome
-from orchestrator.ledger.sqlite.reader import LedgerReader, Rows
+from orchestrator.ledger.facts import Rows
+from orchestrator.ledger.store import LedgerView
 from orchestrator.reports import frames
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class MonthReport:
     """Requests that got an older answer of the cache, because nobody answered."""
     degraded: int
     cost_by_source: Mapping[str, NanoUsd]
-    """Cost by how it is known: reported by the provider, from the price book, estimated, or its upper bound."""
+    """Cost by how it is known: reported by the provider, from the price book, estimated, or a bound."""
     models: tuple[Part, ...]
     """By cost, the dearest first."""
     use_cases: tuple[Part, ...]
@@ -67,7 +68,7 @@ class MonthReport:
         return self.requests == 0 and not self.models
 
 
-def month_report(reader: LedgerReader, *, month: str, tenant: str | None = None) -> MonthReport:
+def month_report(view: LedgerView, *, month: str, tenant: str | None = None) -> MonthReport:
     """Return the report of a month (`2026-11`, in the time zone of the budgets).
 
     A ledger that does not exist yet gives an empty report.
@@ -75,35 +76,37 @@ def month_report(reader: LedgerReader, *, month: str, tenant: str | None = None)
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    if not reader.exists:
+    if not view.exists:
         return _empty(month, tenant)
-    with reader:
-        asked = frames.operations(reader, month=month, tenant=tenant)
-        sent = frames.attempts(reader, month=month, tenant=tenant)
-        rolled = reader.rolled(month=month, tenant=tenant)
+    with view:
+        requests = frames.operations(view, month=month, tenant=tenant)
+        sent = frames.attempts(view, month=month, tenant=tenant)
+        rolled = view.rolled(month=month, tenant=tenant)
     cost = NanoUsd(int(sent["cost_nusd"].sum()))
-    made = MonthReport(
+    report = MonthReport(
         month=month,
         tenant=tenant,
-        requests=len(asked),
-        outcomes={one.value: int((asked["outcome"] == one.value).sum()) for one in Outcome},
+        requests=len(requests),
+        outcomes={outcome.value: int((requests["outcome"] == outcome.value).sum()) for outcome in Outcome},
         cost_nusd=cost,
-        average_cost_nusd=_average(cost, len(asked)),
-        average_latency_s=_latency_s(asked),
-        success_rate=_success_rate(asked),
-        cache_hits=int((asked["cached"] == CacheState.HIT.value).sum()),
-        joined=int((asked["cached"] == CacheState.JOINED.value).sum()),
-        stale=int((asked["cached"] == CacheState.STALE.value).sum()),
-        degraded=int(asked["degraded"].notna().sum()),
-        cost_by_source={one.value: _cost(sent[sent["cost_source"] == one.value]) for one in CostSource},
+        average_cost_nusd=_average(cost, len(requests)),
+        average_latency_s=_latency_s(requests),
+        success_rate=_success_rate(requests),
+        cache_hits=int((requests["cached"] == CacheState.HIT.value).sum()),
+        joined=int((requests["cached"] == CacheState.JOINED.value).sum()),
+        stale=int((requests["cached"] == CacheState.STALE.value).sum()),
+        degraded=int(requests["degraded"].notna().sum()),
+        cost_by_source={
+            source.value: _cost(sent[sent["cost_source"] == source.value]) for source in CostSource
+        },
         models=_parts(sent, sent, by="model"),
-        use_cases=_parts(asked, sent, by="use_case"),
-        tenants=_parts(asked, sent, by="tenant"),
+        use_cases=_parts(requests, sent, by="use_case"),
+        tenants=_parts(requests, sent, by="tenant"),
     )
-    return _with_rolled(made, rolled) if rolled.rows else made
+    return _with_rolled(report, rolled) if rolled.rows else report
 
 
-def _with_rolled(made: MonthReport, rolled: Rows) -> MonthReport:
+def _with_rolled(report: MonthReport, rolled: Rows) -> MonthReport:
     """Return the report with the sums of what was compacted in it."""
     sums: dict[tuple[str, str], list[int]] = {}
     for tenant, use_case, model, requests, attempts, cost in rolled.rows:
@@ -116,21 +119,21 @@ def _with_rolled(made: MonthReport, rolled: Rows) -> MonthReport:
             entry[0] += count
             entry[1] += cost
     counted = [sums[key] for key in sums if key[0] == "tenants"]
-    requests = made.requests + sum(count for count, _ in counted)
-    cost = NanoUsd(made.cost_nusd + sum(cost for _, cost in counted))
+    requests = report.requests + sum(count for count, _ in counted)
+    cost = NanoUsd(report.cost_nusd + sum(cost for _, cost in counted))
 
     def parts(kind: str, known: tuple[Part, ...]) -> tuple[Part, ...]:
         of_kind = {name: entry for (of, name), entry in sums.items() if of == kind and name and any(entry)}
         return _joined(known, of_kind)
 
     return replace(
-        made,
+        report,
         requests=requests,
         cost_nusd=cost,
         average_cost_nusd=_average(cost, requests),
-        models=parts("models", made.models),
-        use_cases=parts("use_cases", made.use_cases),
-        tenants=parts("tenants", made.tenants),
+        models=parts("models", report.models),
+        use_cases=parts("use_cases", report.use_cases),
+        tenants=parts("tenants", report.tenants),
     )
 
 
@@ -158,22 +161,25 @@ def _ordered(parts: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(sorted(parts, key=lambda part: (-part.cost_nusd, -part.requests, part.name)))
 
 
-def _parts(asked: "pd.DataFrame", sent: "pd.DataFrame", *, by: str) -> tuple[Part, ...]:
-    names = sorted({*asked[by].dropna(), *sent[by].dropna()})
-    parts = [_part(name, asked[asked[by] == name], sent[sent[by] == name], of=len(asked)) for name in names]
+def _parts(requests: "pd.DataFrame", sent: "pd.DataFrame", *, by: str) -> tuple[Part, ...]:
+    names = sorted({*requests[by].dropna(), *sent[by].dropna()})
+    parts = [
+        _part(name, requests[requests[by] == name], sent[sent[by] == name], of=len(requests))
+        for name in names
+    ]
     return _ordered(parts)
 
 
-def _part(name: str, asked: "pd.DataFrame", sent: "pd.DataFrame", *, of: int) -> Part:
+def _part(name: str, requests: "pd.DataFrame", sent: "pd.DataFrame", *, of: int) -> Part:
     cost = _cost(sent)
     return Part(
         name=name,
-        requests=len(asked),
-        share=len(asked) / of if of else 0.0,
+        requests=len(requests),
+        share=len(requests) / of if of else 0.0,
         cost_nusd=cost,
-        average_cost_nusd=_average(cost, len(asked)),
-        average_latency_s=_latency_s(asked),
-        success_rate=_success_rate(asked),
+        average_cost_nusd=_average(cost, len(requests)),
+        average_latency_s=_latency_s(requests),
+        success_rate=_success_rate(requests),
     )
 
 
@@ -185,14 +191,14 @@ def _average(cost: NanoUsd, count: int) -> NanoUsd | None:
     return NanoUsd(-(-cost // count)) if count else None
 
 
-def _latency_s(asked: "pd.DataFrame") -> float | None:
-    answered = asked.loc[asked["outcome"] == Outcome.SUCCEEDED.value, "latency_ms"]
+def _latency_s(requests: "pd.DataFrame") -> float | None:
+    answered = requests.loc[requests["outcome"] == Outcome.SUCCEEDED.value, "latency_ms"]
     return float(answered.mean()) / 1000 if len(answered) else None
 
 
-def _success_rate(asked: "pd.DataFrame") -> float | None:
-    succeeded = int((asked["outcome"] == Outcome.SUCCEEDED.value).sum())
-    failed = int((asked["outcome"] == Outcome.FAILED.value).sum())
+def _success_rate(requests: "pd.DataFrame") -> float | None:
+    succeeded = int((requests["outcome"] == Outcome.SUCCEEDED.value).sum())
+    failed = int((requests["outcome"] == Outcome.FAILED.value).sum())
     return succeeded / (succeeded + failed) if succeeded + failed else None
 
 
@@ -201,7 +207,7 @@ def _empty(month: str, tenant: str | None) -> MonthReport:
         month=month,
         tenant=tenant,
         requests=0,
-        outcomes={one.value: 0 for one in Outcome},
+        outcomes={outcome.value: 0 for outcome in Outcome},
         cost_nusd=ZERO_NUSD,
         average_cost_nusd=None,
         average_latency_s=None,
@@ -210,7 +216,7 @@ def _empty(month: str, tenant: str | None) -> MonthReport:
         joined=0,
         stale=0,
         degraded=0,
-        cost_by_source={one.value: ZERO_NUSD for one in CostSource},
+        cost_by_source={source.value: ZERO_NUSD for source in CostSource},
         models=(),
         use_cases=(),
         tenants=(),

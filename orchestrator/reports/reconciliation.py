@@ -9,16 +9,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.config.loader import Config
 from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
 from orchestrator.ledger.budgets import Limits
+from orchestrator.ledger.facts import AssumedCost
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.opening import open_ledger, open_view
 from orchestrator.ledger.reconcile import (
-    Assumed,
     OrphanPolicy,
     SettledOrphan,
     assumed_costs,
@@ -27,7 +27,7 @@ from orchestrator.ledger.reconcile import (
     foresee,
     settle_orphans,
 )
-from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.store import LedgerView
 from orchestrator.providers.account_api import Account, AccountError, AccountSession, open_session
 
 _ASKED_AT_ONCE = 8
@@ -48,7 +48,7 @@ class ReconcileOptions:
 class Corrected:
     """An assumed cost, and what its provider says."""
 
-    attempt: Assumed
+    attempt: AssumedCost
     cost_nusd: NanoUsd
 
     @property
@@ -61,7 +61,7 @@ class Corrected:
 class Unanswered:
     """An assumed cost that stays as it was booked, and why."""
 
-    attempt: Assumed
+    attempt: AssumedCost
     reason: str
 
 
@@ -82,50 +82,52 @@ def reconcile(
     Raises:
         LedgerError: the ledger cannot be read or written; what was booked before stays booked.
     """
-    reader = LedgerReader(Path(config.settings.ledger.path).expanduser())
-    if not reader.exists:
+    view = open_view(config.settings.ledger)
+    if not view.exists:
         return Reconciliation((), (), ())
-    ledger = Ledger(config.settings.ledger, limits=Limits(config.settings.budgets), clock=clock)
+    ledger = open_ledger(config.settings.ledger, limits=Limits(config.settings.budgets), clock=clock)
     try:
-        # An older file is brought up to date first.
+        # An older ledger is brought up to date first.
         ledger.check_writable()
         say("looking for orphans")
-        orphans = _settle(reader, ledger, order, clock)
-        with reader:
-            assumed = [one for one in assumed_costs(reader, now=clock.now()) if _is_openrouters(one, config)]
+        orphans = _settle(view, ledger, order, clock)
+        with view:
+            assumed = [cost for cost in assumed_costs(view, now=clock.now()) if _is_openrouters(cost, config)]
         say(f"asking about {len(assumed)} attempts")
         corrections, unanswered = asyncio.run(_ask_all(assumed, config))
         if not order.dry_run:
-            for one in corrections:
-                correct_cost(ledger, one.attempt, cost_nusd=one.cost_nusd, now=clock.now())
+            for correction in corrections:
+                correct_cost(ledger, correction.attempt, cost_nusd=correction.cost_nusd, now=clock.now())
     finally:
         ledger.close()
     return Reconciliation(orphans, tuple(corrections), tuple(unanswered))
 
 
 def _settle(
-    reader: LedgerReader, ledger: Ledger, order: ReconcileOptions, clock: Clock
+    view: LedgerView, ledger: Ledger, order: ReconcileOptions, clock: Clock
 ) -> tuple[SettledOrphan, ...]:
-    with reader:
-        found = find_orphans(
-            reader, now=clock.now(), older_than=order.older_than, time_zone=ledger.limits.time_zone
+    with view:
+        orphans = find_orphans(
+            view, now=clock.now(), older_than=order.older_than, time_zone=ledger.limits.time_zone
         )
         if order.dry_run:
-            return foresee(reader, found, policy=order.policy)
-    return settle_orphans(ledger, found, policy=order.policy, now=clock.now())
+            return foresee(view, orphans, policy=order.policy)
+    return settle_orphans(ledger, orphans, policy=order.policy, now=clock.now())
 
 
-def _is_openrouters(attempt: Assumed, config: Config) -> bool:
+def _is_openrouters(attempt: AssumedCost, config: Config) -> bool:
     provider = config.settings.providers.get(attempt.provider)
     return provider is not None and provider.kind is ProviderKind.OPENROUTER
 
 
-async def _ask_all(attempts: Sequence[Assumed], config: Config) -> tuple[list[Corrected], list[Unanswered]]:
+async def _ask_all(
+    attempts: Sequence[AssumedCost], config: Config
+) -> tuple[list[Corrected], list[Unanswered]]:
     room = asyncio.Semaphore(_ASKED_AT_ONCE)
     silent: dict[str, str] = {}
-    """Providers that do not answer, and why: they are not asked again in this run."""
+    """Providers that do not answer, and why: none of them is asked again in this run."""
 
-    async def ask(attempt: Assumed, session: AccountSession) -> Corrected | Unanswered:
+    async def ask(attempt: AssumedCost, session: AccountSession) -> Corrected | Unanswered:
         async with room:
             if attempt.provider in silent:
                 return Unanswered(attempt, silent[attempt.provider])
@@ -140,8 +142,8 @@ async def _ask_all(attempts: Sequence[Assumed], config: Config) -> tuple[list[Co
         return Corrected(attempt, cost)
 
     async with open_session() as session:
-        answers = await asyncio.gather(*(ask(one, session) for one in attempts))
+        answers = await asyncio.gather(*(ask(attempt, session) for attempt in attempts))
     return (
-        [one for one in answers if isinstance(one, Corrected)],
-        [one for one in answers if isinstance(one, Unanswered)],
+        [answer for answer in answers if isinstance(answer, Corrected)],
+        [answer for answer in answers if isinstance(answer, Unanswered)],
     )

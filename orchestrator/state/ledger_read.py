@@ -1,5 +1,5 @@
-"""Moved to `orchestrator.ledger.sqlite.reader`; this path goes with the next release."""
+"""Moved to `orchestrator.ledger.reader`; this path goes with the next release."""
 
 from orchestrator.core.moved import forward
 
-__getattr__ = forward(__name__, to="orchestrator.ledger.sqlite.reader")
+__getattr__ = forward(__name__, to="orchestrator.ledger.reader")

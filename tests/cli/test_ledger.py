@@ -14,9 +14,10 @@ _HOLDER = """
 import sys
 from orchestrator.core.clock import SystemClock
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings
+from orchestrator.ledger.ledger import HoldRequest
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
 limits = Limits(BudgetSettings(time_zone="Asia/Ho_Chi_Minh"))
-ledger = Ledger(LedgerSettings(path=sys.argv[1]), limits=limits, clock=SystemClock())
+ledger = open_ledger(LedgerSettings(path=sys.argv[1]), limits=limits, clock=SystemClock())
 ledger.hold(HoldRequest("orphan", 1, "p/m", "p", "m", ("all", "tenant:acme", "use_case:bulk"), 1_000_000, "book"))
 print("held", flush=True)
 sys.stdin.readline()

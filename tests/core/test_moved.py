@@ -7,7 +7,7 @@ import pytest
 OLD_PATHS = [
     ("orchestrator.errors", "orchestrator.core.errors", "IdempotencyConflictError"),
     ("orchestrator.ops.probe", "orchestrator.monitoring.health_checks", "HealthChecks"),
-    ("orchestrator.state.ledger_read", "orchestrator.ledger.sqlite.reader", "LedgerReader"),
+    ("orchestrator.state.ledger_read", "orchestrator.ledger.reader", "LedgerReader"),
 ]
 
 

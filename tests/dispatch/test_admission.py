@@ -20,7 +20,8 @@ from orchestrator.dispatch.admission import (
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import Target
 from orchestrator.ledger.budgets import BudgetSettings, Limits, LimitSettings
-from orchestrator.ledger.ledger import HoldRequest, Ledger
+from orchestrator.ledger.ledger import HoldRequest
+from orchestrator.ledger.opening import open_ledger
 from orchestrator.resilience.health import Health
 from orchestrator.resilience.rate_limiter import RateLimiter
 from orchestrator.resilience.retry_budget import CAPACITY, COST
@@ -35,7 +36,7 @@ class Door:
     def __init__(self, orchestrator, clock) -> None:
         config = orchestrator.config
         self.clock = clock
-        ledger = Ledger(config.settings.ledger, limits=config.limits, clock=clock)
+        ledger = open_ledger(config.settings.ledger, limits=config.limits, clock=clock)
         self.state = Services(
             ledger=ledger,
             health=Health(config.settings.circuit_breaker, clock=clock),
@@ -70,7 +71,9 @@ class Door:
     @property
     def held(self) -> int:
         return sum(
-            one.held for one in self.state.ledger.standings() if one.scope == "all" and one.window == "day"
+            one.held
+            for one in self.state.ledger.budget_status()
+            if one.scope == "all" and one.window == "day"
         )
 
 

@@ -26,7 +26,7 @@ from orchestrator.dispatch.outcome import failure_error
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import targets_of
 from orchestrator.ledger.budgets import Limits
-from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.opening import open_ledger
 from orchestrator.resilience.health import Health
 from orchestrator.resilience.rate_limiter import RateLimiter
 from orchestrator.routing.estimate import measure
@@ -72,7 +72,7 @@ def way_of(make_orchestrator, clock, tmp_path: Path):
         config = orchestrator.config
         request = ChatRequest.of("Xin chào", use_case="customer_service", **overrides)
         limits = Limits(config.settings.budgets)
-        ledger = Ledger(config.settings.ledger, limits=limits, clock=clock)
+        ledger = open_ledger(config.settings.ledger, limits=limits, clock=clock)
         settings = config.settings
         plan = orchestrator.explain(request)
         dispatch = DispatchRequest(
@@ -101,7 +101,7 @@ def way_of(make_orchestrator, clock, tmp_path: Path):
 
 
 def held(way: Way) -> int:
-    day = [row for row in way.services.ledger.standings() if row.scope == "all" and row.window == "day"]
+    day = [row for row in way.services.ledger.budget_status() if row.scope == "all" and row.window == "day"]
     return day[0].held
 
 

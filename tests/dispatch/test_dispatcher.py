@@ -17,7 +17,7 @@ from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import targets_of
 from orchestrator.ledger.budgets import Limits
-from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.opening import open_ledger
 from orchestrator.practice import Scripted
 from orchestrator.providers.in_memory import InMemoryTransport
 from orchestrator.resilience.health import Health
@@ -46,7 +46,7 @@ def dispatcher_of(make_orchestrator, clock, transport):
         request = ChatRequest.of("Xin chào", use_case="customer_service", **overrides)
         plan = orchestrator.explain(request)
         settings = config.settings
-        ledger = Ledger(settings.ledger, limits=Limits(settings.budgets), clock=clock)
+        ledger = open_ledger(settings.ledger, limits=Limits(settings.budgets), clock=clock)
         dispatch = DispatchRequest(
             request_id="a-request",
             request=request,

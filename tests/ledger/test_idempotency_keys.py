@@ -14,10 +14,9 @@ import pytest
 
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import LedgerError
-from orchestrator.ledger import idempotency_keys as verbs
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyState, finish_key, free_key
-from orchestrator.ledger.ledger import Ledger, LedgerSettings
+from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyState
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
 from orchestrator.ledger.process_identity import own_process
 
 ROOT = Path(__file__).parents[2]
@@ -29,32 +28,41 @@ from datetime import UTC, datetime, timedelta
 sys.path.insert(0, {root!r})
 from orchestrator.core.clock import SystemClock
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import Ledger, LedgerSettings
-from orchestrator.ledger.idempotency_keys import KeyClaim, claim_key
-ledger = Ledger(LedgerSettings(path={path!r}), limits=Limits(BudgetSettings()), clock=SystemClock())
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
+from orchestrator.ledger.idempotency_keys import KeyClaim
+ledger = open_ledger(LedgerSettings(path={path!r}), limits=Limits(BudgetSettings()), clock=SystemClock())
 until = datetime(2026, 11, 23, 10, tzinfo=UTC)
 print("ready", flush=True)
 sys.stdin.readline()
-got = [n for n in range({count}) if asyncio.run(claim_key(ledger, KeyClaim("acme", f"k{{n}}", "h", f"{name}-{{n}}", until))) is None]
+got = [n for n in range({count}) if asyncio.run(ledger.store.claim_key(KeyClaim("acme", f"k{{n}}", "h", f"{name}-{{n}}", until))) is None]
 print(got, flush=True)
 sys.stdin.readline()
 """
 
 
-def claim_key(*given):
-    return asyncio.run(verbs.claim_key(*given))
+def claim_key(ledger, claim):
+    return asyncio.run(ledger.store.claim_key(claim))
 
 
-def take_over(*given, over):
-    return asyncio.run(verbs.take_over(*given, over=over))
+def take_over(ledger, claim, *, over):
+    return asyncio.run(ledger.store.take_over_key(claim, over=over))
 
 
-def expired_keys(*given, **named):
-    return asyncio.run(verbs.expired_keys(*given, **named))
+def finish_key(ledger, claim, **reply):
+    ledger.store.finish_key(claim, **reply)
 
 
-def forget_keys(*given):
-    return asyncio.run(verbs.forget_keys(*given))
+def free_key(ledger, claim):
+    ledger.store.free_key(claim)
+
+
+def expired_keys(ledger, *, now, keep_s):
+    abandoned = now - timedelta(seconds=keep_s)
+    return asyncio.run(ledger.store.expired_keys(done_until=now, running_until=abandoned, limit=500))
+
+
+def forget_keys(ledger, keys):
+    asyncio.run(ledger.store.forget_keys(keys))
 
 
 @pytest.fixture
@@ -207,18 +215,20 @@ async def test_a_claim_that_cannot_be_freed_now_is_free_before_the_next_one(tmp_
     """A ledger on a full or locked disk must not keep a key for ever."""
     folder = tmp_path / "ledger"
     path = folder / "books.sqlite3"
-    ledger = Ledger(
+    ledger = open_ledger(
         LedgerSettings(path=str(path), lock_timeout_s=0), limits=Limits(BudgetSettings()), clock=SystemClock()
     )
-    blocker = Ledger(LedgerSettings(path=str(path)), limits=Limits(BudgetSettings()), clock=SystemClock())
-    await verbs.claim_key(ledger, claim())
+    blocker = open_ledger(
+        LedgerSettings(path=str(path)), limits=Limits(BudgetSettings()), clock=SystemClock()
+    )
+    await ledger.store.claim_key(claim())
 
     def while_locked(_):
         with pytest.raises(LedgerError, match="another process holds it"):
             free_key(ledger, claim())
 
-    blocker.transact(while_locked)
-    assert await verbs.claim_key(ledger, claim("op-2")) is None
+    blocker.store.file.write(while_locked)
+    assert await ledger.store.claim_key(claim("op-2")) is None
     ledger.close()
     blocker.close()
 

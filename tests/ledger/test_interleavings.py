@@ -30,11 +30,13 @@ from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits, Window, period_of
-from orchestrator.ledger.compact import compact, first_kept_day
-from orchestrator.ledger.ledger import KEEP_DAYS_MIN, HoldRequest, Ledger, LedgerSettings, RequestRecord
-from orchestrator.ledger.reconcile import Assumed, OrphanPolicy, correct_cost, find_orphans, settle_orphans
+from orchestrator.ledger.compact import KEEP_DAYS_MIN, compact, first_kept_day
+from orchestrator.ledger.facts import AssumedCost
+from orchestrator.ledger.ledger import HoldRequest, RequestRecord
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
+from orchestrator.ledger.reader import LedgerReader
+from orchestrator.ledger.reconcile import OrphanPolicy, correct_cost, find_orphans, settle_orphans
 from orchestrator.ledger.sqlite.connection import LedgerFile
-from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.verify import verify
 
 ZONE = "Asia/Ho_Chi_Minh"
@@ -104,13 +106,13 @@ class Interleavings(RuleBasedStateMachine):
         self.ledgers = [self.opened(number) for number in range(3)]
 
     def opened(self, number, limits=None):
-        ledger = Ledger(
+        ledger = open_ledger(
             LedgerSettings(path=str(self.path)),
             limits=limits or limits_of(day=5000, month=12_000, tenant=3000),
             clock=self.clock,
         )
         if number:
-            ledger._file.__class__ = ElsewhereFile
+            ledger.store.file.__class__ = ElsewhereFile
         ledger.check_writable()
         return ledger
 
@@ -195,7 +197,7 @@ class Interleavings(RuleBasedStateMachine):
     def close_request(self, send, number):
         if send.cost is None or send.orphaned or send.gone:
             return
-        self.ledgers[number].close_operation(
+        self.ledgers[number].record_request(
             RequestRecord(
                 send.operation, send.moment, "acme", "bulk", None, (), Outcome.SUCCEEDED, None, CacheState.MISS,
                 None, "p/m", "p", "m", 1, Usage(10, 5), NanoUsd(send.cost), 0.1,
@@ -223,7 +225,7 @@ class Interleavings(RuleBasedStateMachine):
     def correct(self, send, number, cost):
         if not send.assumed:
             return
-        told = Assumed(send.operation, 1, "p/m", "p", NanoUsd(send.cost), "gen")
+        told = AssumedCost(send.operation, 1, "p/m", "p", NanoUsd(send.cost), "gen")
         delta = correct_cost(self.ledgers[number], told, cost_nusd=NanoUsd(cost), now=self.clock.now())
         if send.gone or send.correction is not None:
             assert delta is None

@@ -29,7 +29,8 @@ from orchestrator.core.errors import BudgetExceededError, LedgerError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits, Window
-from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings, RequestRecord
+from orchestrator.ledger.ledger import HoldRequest, RequestRecord
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.ledger.sqlite import schema as ledger_schema
 
@@ -74,7 +75,7 @@ def make(path, clock) -> Iterator:
     made = []
 
     def make_ledger(*entries, where=path, time_zone="UTC", lock_timeout_s=5.0, a_clock=clock):
-        ledger = Ledger(
+        ledger = open_ledger(
             LedgerSettings(path=str(where), lock_timeout_s=lock_timeout_s),
             limits=limits(*entries, time_zone=time_zone),
             clock=a_clock,
@@ -93,7 +94,7 @@ def rows(path, sql, *values):
 
 
 def counted(ledger, scope="all", window=Window.DAY):
-    one = next(one for one in ledger.standings() if one.scope == scope and one.window == window)
+    one = next(one for one in ledger.budget_status() if one.scope == scope and one.window == window)
     return one.spent, one.held
 
 
@@ -222,7 +223,7 @@ def test_what_is_settled_inside_a_transaction_is_written_with_the_next(make, pat
     """Python may collect an abandoned stream at any moment, and the stream settles itself then."""
     ledger = make()
     first, second = ledger.hold(claim(1)), ledger.hold(claim(2))
-    ledger.transact(lambda _: ledger.settle(first, attempt(300)))
+    ledger.store.file.write(lambda _: ledger.settle(first, attempt(300)))
     assert counted(ledger) == (0, 2000)
     ledger.settle(second, attempt(100))
     assert counted(ledger) == (400, 0)
@@ -231,8 +232,8 @@ def test_what_is_settled_inside_a_transaction_is_written_with_the_next(make, pat
 
 def test_an_operation_is_written_once(make, path):
     ledger = make()
-    ledger.close_operation(operation(1, cost=5))
-    ledger.close_operation(operation(1, cost=9))
+    ledger.record_request(operation(1, cost=5))
+    ledger.record_request(operation(1, cost=9))
     assert rows(path, "SELECT id, cost_nusd, day FROM operations") == [("op-1", 5, "2026-11-23")]
 
 
@@ -305,12 +306,12 @@ def test_a_limit_lowered_in_flight_stops_the_next_send_and_settles_those_under_w
 
 def test_the_standings_show_every_limit_even_before_the_first_send(make):
     ledger = make({"scope": "all", "day": 100, "month": 2500}, {"scope": "tenant:*", "day": 10})
-    assert [(one.scope, one.window, one.limit, one.spent, one.left) for one in ledger.standings()] == [
+    assert [(one.scope, one.window, one.limit, one.spent, one.left) for one in ledger.budget_status()] == [
         ("all", "month", 2500, 0, 2500),
         ("all", "day", 100, 0, 100),
     ]
     ledger.hold(claim(bound=7))
-    shown = {(one.scope, one.window): (one.limit, one.held, one.left) for one in ledger.standings()}
+    shown = {(one.scope, one.window): (one.limit, one.held, one.left) for one in ledger.budget_status()}
     assert shown == {
         ("all", "day"): (100, 7, 93),
         ("all", "month"): (2500, 7, 2493),
@@ -385,7 +386,8 @@ _PROGRAM = """
     from orchestrator.core.clock import SystemClock
     from orchestrator.core.errors import BudgetExceededError, LedgerError
     from orchestrator.ledger.budgets import BudgetSettings, Limits
-    from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings
+    from orchestrator.ledger.ledger import HoldRequest
+    from orchestrator.ledger.opening import LedgerSettings, open_ledger
 
     def limits(dollars):
         return Limits(BudgetSettings(limits=[{{"scope": "all", "day": dollars}}]))
@@ -396,7 +398,7 @@ _PROGRAM = """
     def attempt(cost):
         return Attempt(1, "p/m", "p", "m", Outcome.SUCCEEDED, cost_nusd=cost, cost_source=CostSource.PRICE_BOOK)
 
-    ledger = Ledger(LedgerSettings(path={path!r}), limits=limits({limit!r}), clock=SystemClock())
+    ledger = open_ledger(LedgerSettings(path={path!r}), limits=limits({limit!r}), clock=SystemClock())
 """
 
 
@@ -688,21 +690,21 @@ async def test_on_an_event_loop_a_lock_is_waited_for_aside(make, path):
         assert (await waiting).claim == claim(1)
     await asyncio.gather(leaving, return_exceptions=True)
     assert leaving.cancelled()
-    assert ledger.standings()[0].held == claim(1).bound_nusd
+    assert ledger.budget_status()[0].held == claim(1).bound_nusd
 
 
-async def test_on_an_event_loop_a_settlement_is_owed_and_written_by_itself(make, path):
-    """Nobody waits for it, and it needs no other transaction to come along."""
+async def test_on_an_event_loop_a_settlement_is_deferred_and_written_by_itself(make, path):
+    """No caller waits for it, and it needs no other transaction to come along."""
     ledger = make(a_clock=SystemClock())
     holds = [ledger.hold(claim(number)) for number in (1, 2)]
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for one in holds:
             with pytest.raises(LedgerError, match="locked"):
-                ledger.settle_soon(one, attempt(300))
+                ledger.settle_deferred(one, attempt(300))
         other.execute("COMMIT")
-    await ledger._file.writing
-    assert (ledger.standings()[0].spent, ledger.standings()[0].held) == (600, 0)
+    await ledger.store.file.writing
+    assert (ledger.budget_status()[0].spent, ledger.budget_status()[0].held) == (600, 0)
 
 
 # ---- a disk that is full
@@ -710,12 +712,12 @@ async def test_on_an_event_loop_a_settlement_is_owed_and_written_by_itself(make,
 
 def limit_pages(ledger, more):
     """Let the real file grow by `more` pages at most; SQLite then says what it says on a full disk."""
-    connection = ledger._file._connect()
+    connection = ledger.store.file._connect()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages + more}")
 
 
-def test_a_full_disk_refuses_holds_and_writes_the_owed_settlement_later(make, path):
+def test_a_full_disk_refuses_holds_and_writes_the_deferred_settlement_later(make, path):
     """The answer was paid for, so its booking is kept, and its hold counts until it is written."""
     ledger = make()
     hold = ledger.hold(claim("paid"))
@@ -728,12 +730,12 @@ def test_a_full_disk_refuses_holds_and_writes_the_owed_settlement_later(make, pa
         ledger.settle(hold, attempt(300, upstream_id="gen" + filler * 3))
     assert rows(path, "SELECT count(*) FROM holds WHERE operation_id = 'op-paid'") == [(1,)]
     limit_pages(ledger, 1000)
-    ledger.close_operation(operation(1))
+    ledger.record_request(operation(1))
     assert rows(path, "SELECT operation_id, cost_nusd FROM attempts") == [("op-paid", 300)]
     assert wrong_counters(path) == set()
 
 
-def test_an_owed_settlement_is_written_when_the_ledger_is_closed(make, path):
+def test_a_deferred_settlement_is_written_when_the_ledger_is_closed(make, path):
     ledger = make()
     hold = ledger.hold(claim("paid"))
     limit_pages(ledger, 0)
@@ -744,7 +746,7 @@ def test_an_owed_settlement_is_written_when_the_ledger_is_closed(make, path):
     assert rows(path, "SELECT cost_nusd FROM attempts") == [(300,)]
 
 
-def test_a_refused_budget_does_not_lose_what_is_owed(make, path):
+def test_a_refused_budget_does_not_lose_what_is_deferred(make, path):
     ledger = make({"scope": "all", "day": 1000})
     hold = ledger.hold(claim("paid"))
     limit_pages(ledger, 0)
@@ -844,7 +846,7 @@ class LedgerMachine(RuleBasedStateMachine):
             {"scope": "all", "day": self.DAY_LIMIT, "month": 12_000},
             {"scope": "tenant:*", "day": 3000},
         )
-        self.ledger = Ledger(LedgerSettings(path=str(self.path)), limits=limits(*entries), clock=Today())
+        self.ledger = open_ledger(LedgerSettings(path=str(self.path)), limits=limits(*entries), clock=Today())
 
     @rule(target=holds, bound=st.integers(0, 2500), tenant=st.sampled_from("ab"))
     def hold(self, bound, tenant):

@@ -90,14 +90,16 @@ def standing(guard: BudgetGuard, scope: str = "tenant:acme") -> tuple[int, int]:
 def operations(guard: BudgetGuard) -> list[tuple[str, str, int]]:
     """Return outcome, error and number of attempts of every operation."""
     query = "SELECT outcome, error, attempts FROM operations ORDER BY id"
-    return guard._ledger.transact(lambda connection: connection.execute(query).fetchall())
+    return guard._ledger.store.file.write(lambda connection: connection.execute(query).fetchall())
 
 
 def sources(guard: BudgetGuard) -> list[str]:
     query = "SELECT cost_source FROM attempts ORDER BY operation_id"
     return [
         source
-        for (source,) in guard._ledger.transact(lambda connection: connection.execute(query).fetchall())
+        for (source,) in guard._ledger.store.file.write(
+            lambda connection: connection.execute(query).fetchall()
+        )
     ]
 
 
@@ -421,7 +423,7 @@ async def test_answers_tools_and_formats_count_in_what_is_held(
     async def held_for(**more: Any) -> int:
         await ask(to("openai/gpt-4o-mini", **more))
         query = "SELECT held_nusd FROM attempts ORDER BY operation_id DESC LIMIT 1"
-        return guard._ledger.transact(lambda connection: connection.execute(query).fetchone()[0])
+        return guard._ledger.store.file.write(lambda connection: connection.execute(query).fetchone()[0])
 
     tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
     plain = await held_for()

@@ -256,7 +256,7 @@ def test_closing_over_a_locked_ledger_says_so_and_leaves_no_process_behind(make_
     assert server is not None
     with locked(orchestrator):
         with pytest.raises(LedgerError):
-            orchestrator._services.ledger._file.write_or_owe(
+            orchestrator._services.ledger.store.file.write_or_defer(
                 lambda connection: connection.execute("SELECT 1")
             )
         with pytest.raises(LedgerError):

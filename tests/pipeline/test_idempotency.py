@@ -28,7 +28,7 @@ from orchestrator.core.errors import (
     StateError,
 )
 from orchestrator.ledger.process_identity import own_process
-from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.verify import verify
 from orchestrator.pipeline.idempotency import _hash_of
 from orchestrator.practice import Fault, PracticeServer

@@ -13,10 +13,11 @@ from pathlib import Path
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
+from orchestrator.ledger import opening
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings, RequestRecord
+from orchestrator.ledger.ledger import HoldRequest, Ledger, RequestRecord
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.reconcile import OrphanPolicy, SettledOrphan, find_orphans, settle_orphans
-from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.verify import verify
 
 ANY_AGE = timedelta(0)
@@ -36,7 +37,8 @@ def limits_of(**nano: dict[str, int]) -> Limits:
 
 
 def open_ledger(path: Path, limits: Limits, *, clock: Clock | None = None) -> Ledger:
-    return Ledger(LedgerSettings(path=str(path)), limits=limits, clock=clock or SystemClock())
+    settings = opening.LedgerSettings(path=str(path))
+    return opening.open_ledger(settings, limits=limits, clock=clock or SystemClock())
 
 
 def claim_of(operation: str, *, bound: int, tenant: str = "a") -> HoldRequest:

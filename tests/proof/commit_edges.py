@@ -10,13 +10,10 @@ writes into the same file all the while. It prints how many died where, as JSON.
 import json
 import os
 import signal
-import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +38,11 @@ from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CostSource
 from orchestrator.ledger.compact import compact
+from orchestrator.ledger.facts import AssumedCost
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.ledger.reconcile import Assumed, OrphanPolicy, correct_cost, find_orphans, settle_orphans
-from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.reader import LedgerReader
+from orchestrator.ledger.reconcile import OrphanPolicy, correct_cost, find_orphans, settle_orphans
+from tests.support import mortal_sqlite
 
 LIMITS = limits_of(all={"day": 10**12}, tenant={"day": 10**11})
 EDGES_MAX = 100
@@ -55,35 +54,6 @@ class LongAgo(SystemClock):
 
     def now(self) -> datetime:
         return datetime(2025, 3, 31, 23, 59, 59, tzinfo=UTC)
-
-
-class Mortal(sqlite3.Connection):
-    """A connection whose process dies beside the statement with a certain number."""
-
-    statements = 0
-    dies_at = 0
-    dies_after = False
-    last_words: Callable[[str], None]
-
-    def execute(self, sql: str, *given: Any) -> sqlite3.Cursor:
-        return self._dangerously(sql, partial(super().execute, sql, *given))
-
-    def executemany(self, sql: str, *given: Any) -> sqlite3.Cursor:
-        return self._dangerously(sql, partial(super().executemany, sql, *given))
-
-    def _dangerously(self, sql: str, work: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
-        Mortal.statements += 1
-        if Mortal.statements != Mortal.dies_at or Mortal.dies_after:
-            try:
-                done = work()
-            except sqlite3.OperationalError:
-                Mortal.statements -= 1  # another process had the file; this one comes again
-                raise
-            if Mortal.statements != Mortal.dies_at:
-                return done
-        Mortal.last_words(sql.split(maxsplit=1)[0])
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError("dead")
 
 
 class Verb:
@@ -161,9 +131,9 @@ class SettleLate(Settle):
 
     def before(self, ledger, operation):
         ledger.check_writable()
-        ledger._file.process = "elsewhere:1:"
+        ledger.store.file.process = "elsewhere:1:"
         hold = super().before(ledger, operation)
-        reconcile(ledger.path, ledger)
+        reconcile(ledger.store.path, ledger)
         return hold
 
 
@@ -171,7 +141,7 @@ class Close(Verb):
     seen = "SELECT 1 FROM operations WHERE id = ?"
 
     def do(self, ledger, operation, given):
-        ledger.close_operation(operation_of(operation, cost=0, moment=datetime.now(UTC)))
+        ledger.record_request(operation_of(operation, cost=0, moment=datetime.now(UTC)))
 
 
 class SettleOrphans(Verb):
@@ -179,10 +149,10 @@ class SettleOrphans(Verb):
 
     def before(self, ledger, operation):
         ledger.check_writable()
-        ledger._file.process = "elsewhere:1:"
+        ledger.store.file.process = "elsewhere:1:"
         ledger.hold(claim_of(operation, bound=1000))
         now = datetime.now(UTC)
-        with LedgerReader(ledger.path) as reader:
+        with LedgerReader(ledger.store.path) as reader:
             found = find_orphans(reader, now=now, older_than=ANY_AGE, time_zone="UTC")
         return [one for one in found if one.hold.claim.operation_id == operation]
 
@@ -196,7 +166,7 @@ class Correct(Verb):
     def before(self, ledger, operation):
         hold = ledger.hold(claim_of(operation, bound=1000))
         ledger.settle(hold, attempt_of(1000, source=CostSource.BOUND, upstream_id="gen-1"))
-        return Assumed(operation, 1, "p/m", "p", NanoUsd(1000), "gen-1")
+        return AssumedCost(operation, 1, "p/m", "p", NanoUsd(1000), "gen-1")
 
     def do(self, ledger, operation, given):
         correct_cost(ledger, given, cost_nusd=NanoUsd(300), now=datetime.now(UTC))
@@ -208,7 +178,7 @@ class Compact(Verb):
 
     def before(self, ledger, operation):
         ledger.settle(ledger.hold(claim_of(operation, bound=1000)), attempt_of(400))
-        ledger.close_operation(operation_of(operation, cost=400, moment=self.clock.now()))
+        ledger.record_request(operation_of(operation, cost=400, moment=self.clock.now()))
 
     def do(self, ledger, operation, given):
         compact(ledger, today=date(2026, 11, 23), keep_days=400)
@@ -219,18 +189,17 @@ VERBS: tuple[type[Verb], ...] = (
 )  # fmt: skip
 
 
-def die(verb: Verb, path: Path, operation: str, at: int, after: bool, told: Path) -> int:
+def die(verb: Verb, path: Path, operation: str, at: int, after: bool, last_words: Path) -> int:
     """Fork a process that does the verb and dies beside a statement; return how it ended."""
     process = os.fork()
     if process:
         return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     ended_as = 1
     try:
-        sqlite3.connect = partial(sqlite3.connect, factory=Mortal)
+        mortal_sqlite.install()
         ledger = open_ledger(path, LIMITS, clock=verb.clock)
         given = verb.before(ledger, operation)
-        Mortal.statements, Mortal.dies_at, Mortal.dies_after = 0, at, after
-        Mortal.last_words = told.write_text
+        mortal_sqlite.arm(at=at, after=after, last_words=last_words.write_text)
         verb.do(ledger, operation, given)
         ended_as = LIVED
     except BaseException as error:  # noqa: BLE001 -- a child must end here, whatever it met
@@ -255,15 +224,15 @@ def try_every_edge(verb: Verb, folder: Path, shared: Path) -> int:
             assert at <= EDGES_MAX, (name, "does not end")
             operation = f"{name}-{after:d}-{at}"
             path = folder / verb.file.format(operation=operation) if verb.file else shared
-            told = folder / "last-words"
-            told.write_text("")
-            ended_as = die(verb, path, operation, at, after, told)
+            last_words = folder / "last-words"
+            last_words.write_text("")
+            ended_as = die(verb, path, operation, at, after, last_words)
             assert ended_as in {LIVED, DIED}, (name, at, ended_as)
             deaths += ended_as == DIED
             if verb.file:  # whoever comes next finds a file that works
                 with closing(open_ledger(path, LIMITS)) as ledger:
                     ledger.settle(ledger.hold(claim_of(operation, bound=10)), attempt_of(5))
-            last = f"{told.read_text()} {'after' if after else 'before'}" if ended_as == DIED else ""
+            last = f"{last_words.read_text()} {'after' if after else 'before'}" if ended_as == DIED else ""
             judge(verb, path, operation, last)
     return deaths
 

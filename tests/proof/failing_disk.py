@@ -104,7 +104,7 @@ def send(ledger: Ledger, faults: Faults, diary: Diary, operation: str, cost: int
     row = operation_of(operation, cost=cost, moment=hold.held_at)
     for kind, write in (
         ("settled", lambda: ledger.settle(hold, attempt_of(cost))),
-        ("closed", lambda: ledger.close_operation(row)),
+        ("closed", lambda: ledger.record_request(row)),
     ):
         try:
             with faults.on():

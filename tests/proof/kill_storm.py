@@ -46,7 +46,7 @@ def book(path: Path, diary: Diary, name: str, chance: random.Random) -> None:
         cost = chance.randint(0, bound)
         ledger.settle(hold, attempt_of(cost))
         diary.add("settled", operation, cost)
-        ledger.close_operation(operation_of(operation, cost=cost, moment=hold.held_at, tenant=tenant))
+        ledger.record_request(operation_of(operation, cost=cost, moment=hold.held_at, tenant=tenant))
         diary.add("closed", operation, cost)
 
 

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from orchestrator.core.reply import Outcome
-from orchestrator.ledger.sqlite.reader import TABLES, LedgerReader
+from orchestrator.ledger.reader import TABLES, LedgerReader
 from orchestrator.reports import export as exporting
 from orchestrator.reports.export import ExportError, ExportFormat, export
 

@@ -2,7 +2,7 @@
 
 from orchestrator.core.reply import Outcome
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.reports import frames
 
 

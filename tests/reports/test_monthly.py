@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from orchestrator.core.reply import CacheState, CostSource, Outcome
 from orchestrator.ledger.compact import compact
-from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.reports.monthly import month_report
 
 OK, BAD = Outcome.SUCCEEDED, Outcome.FAILED

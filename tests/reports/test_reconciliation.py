@@ -9,8 +9,8 @@ import pytest
 from orchestrator import CacheUse, Orchestrator
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.reconcile import OrphanPolicy
-from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.verify import verify
 from orchestrator.reports.reconciliation import ReconcileOptions, reconcile
 

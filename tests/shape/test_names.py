@@ -19,11 +19,13 @@ FREE_OF_FILLERS = (
     "orchestrator/doctor",
     "orchestrator/drill",
     "orchestrator/langchain",
+    "orchestrator/ledger",
     "orchestrator/metering",
     "orchestrator/monitoring",
     "orchestrator/ops",
     "orchestrator/practice",
     "orchestrator/providers/local",
+    "orchestrator/reports",
 )
 """Folders in which no such name is bound; only ever more of them."""
 

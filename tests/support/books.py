@@ -15,8 +15,9 @@ import pytest
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings, RequestRecord
-from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.ledger import HoldRequest, RequestRecord
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.verify import Verification, verify
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +28,9 @@ import sys
 sys.path.insert(0, {root!r})
 from orchestrator.core.clock import SystemClock
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings
-ledger = Ledger(LedgerSettings(path={path!r}), limits=Limits(BudgetSettings()), clock=SystemClock())
+from orchestrator.ledger.ledger import HoldRequest
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
+ledger = open_ledger(LedgerSettings(path={path!r}), limits=Limits(BudgetSettings()), clock=SystemClock())
 for number in range({count}):
     ledger.hold(HoldRequest(f"orphan-{{number}}", 1, "p/m", "p", "m", {scopes!r}, 1000, "book"))
 print("held", flush=True)
@@ -41,7 +43,9 @@ class Books:
 
     def __init__(self, path: Path, clock) -> None:
         self.path, self.clock = path, clock
-        self.ledger = Ledger(LedgerSettings(path=str(path)), limits=Limits(BudgetSettings()), clock=clock)
+        self.ledger = open_ledger(
+            LedgerSettings(path=str(path)), limits=Limits(BudgetSettings()), clock=clock
+        )
         self.reader = LedgerReader(path)
 
     def claim(self, operation="op", number=1, *, bound=1000, scopes=SCOPES):
@@ -70,7 +74,7 @@ class Books:
 
     def close(self, operation="op", cost=300, *, attempts=1):
         """Write the row of a finished request."""
-        self.ledger.close_operation(
+        self.ledger.record_request(
             RequestRecord(
                 operation, self.clock.now(), "acme", "bulk", "42", ("trial",), Outcome.SUCCEEDED, None,
                 CacheState.MISS, None, "p/m", "p", "m", attempts, Usage(10, 5), NanoUsd(cost), 0.1,

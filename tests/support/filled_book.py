@@ -12,7 +12,8 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
-from orchestrator.ledger.ledger import HoldRequest, Ledger, LedgerSettings, RequestRecord
+from orchestrator.ledger.ledger import HoldRequest, RequestRecord
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
 
 NOON = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 BUDGETS = BudgetSettings.model_validate(
@@ -50,7 +51,7 @@ class Book:
     def __init__(self, path: Path) -> None:
         self.clock = FixedClock(NOON)
         self.path = path
-        self.ledger = Ledger(LedgerSettings(path=str(path)), limits=Limits(BUDGETS), clock=self.clock)
+        self.ledger = open_ledger(LedgerSettings(path=str(path)), limits=Limits(BUDGETS), clock=self.clock)
         self._count = 0
 
     def request(
@@ -73,7 +74,7 @@ class Book:
             total = NanoUsd(sum(cost for _, _, cost in sends))
             last = sends[-1][0] if sends else None
             usage = Usage(10 * len(sends), 5 * len(sends))
-            self.ledger.close_operation(
+            self.ledger.record_request(
                 RequestRecord(
                     id=identity, started_at=self.clock.now(), tenant=tenant, use_case=use_case, user=None, tags=(),
                     outcome=outcome, error=None, cached=cached, degraded=None, deployment=last, provider="openrouter",

@@ -9,7 +9,7 @@ from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.money import format_usd
 from orchestrator.core.reply import CostSource
-from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.practice import Delivered, PracticeCharge
 from orchestrator.reports.ledger_views import plain_report
 from orchestrator.reports.monthly import Part

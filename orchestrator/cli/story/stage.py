@@ -15,7 +15,7 @@ from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import LocalModelError
 from orchestrator.drill.practice_config import PRACTICE_KEY, addresses, practice_models, practice_prices
 from orchestrator.ledger.budgets import BudgetSettings, LimitSettings
-from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.practice import Answerer, Generated, PracticeServer, Scripted
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 

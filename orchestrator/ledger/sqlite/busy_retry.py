@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from orchestrator.core.clock import Clock
-from orchestrator.ledger.sqlite.errors import LedgerBusyError
+from orchestrator.ledger.store import LedgerBusyError
 
 T = TypeVar("T")
 

@@ -1,8 +1,8 @@
-"""The ledger's file: transactions that wait for other processes, and bookings that are owed until they are written.
+"""The ledger's file: transactions that wait for other processes, and bookings that are deferred.
 
 Nothing is lost because the file cannot be written now: what could not be booked is kept in memory and
-written before the next transaction. On an event loop nobody waits for another process: a try that finds
-the file busy leaves the loop to others, and what is owed is written by a task of its own.
+written before the next transaction. An event loop never waits for another process: a try that finds
+the file busy leaves the loop to others, and what is deferred is written by a task of its own.
 """
 
 import asyncio
@@ -18,10 +18,14 @@ from orchestrator.core.errors import LedgerError
 from orchestrator.core.fork_hooks import hold_still
 from orchestrator.ledger.process_identity import own_process
 from orchestrator.ledger.sqlite.busy_retry import BusyRetry
-from orchestrator.ledger.sqlite.errors import LedgerBusyError, explained
+from orchestrator.ledger.sqlite.errors import explained
 from orchestrator.ledger.sqlite.schema import migrate
+from orchestrator.ledger.store import LedgerBusyError
 
 T = TypeVar("T")
+
+OnLate = Callable[[int, LedgerError], None]
+"""Is called with the number of bookings that wait, and with why, when they could not be written aside."""
 
 _AT_ONCE_S = 0.005
 """What a booking may hold up an event loop: longer than other processes' transactions usually take."""
@@ -30,21 +34,16 @@ _AT_ONCE_S = 0.005
 class LedgerFile:
     """One SQLite file, shared by threads and processes."""
 
-    def __init__(
-        self, path: Path, *, lock_timeout_s: float, clock: Clock, tell_late: Callable[[LedgerError], None]
-    ) -> None:
-        """Remember where the file is; it is opened with the first use.
-
-        `tell_late` is told when owed bookings could not be written aside either.
-        """
+    def __init__(self, path: Path, *, lock_timeout_s: float, clock: Clock, on_late: OnLate) -> None:
+        """Remember where the file is; it is opened with the first use."""
         self.path = path
         self.process = ""
         """This process, as holds name it; known once the file is open."""
-        self.owed: list[Callable[[sqlite3.Connection], object]] = []
+        self.deferred: list[Callable[[sqlite3.Connection], object]] = []
         self.writing: asyncio.Task[None] | None = None
-        """Writes what is owed, on the event loop of whoever owes it."""
-        self._tell_late = tell_late
-        self._patience = BusyRetry(limit_s=lock_timeout_s, clock=clock)
+        """Writes what is deferred, on the event loop that deferred it."""
+        self._on_late = on_late
+        self._busy_retry = BusyRetry(limit_s=lock_timeout_s, clock=clock)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._connected_in = 0
@@ -56,64 +55,64 @@ class LedgerFile:
         return self._connection is not None or self.path.exists()
 
     def write(self, write: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `write`, and all that is owed before it, in one transaction; an error undoes all of it.
+        """Do `write`, and all that is deferred before it, in one transaction; an error undoes all of it.
 
         Raises:
             LedgerError: the file cannot be written; says why and what to do.
         """
-        return self._patience.wait(lambda: self._write_once(write))
+        return self._busy_retry.wait(lambda: self._write_once(write))
 
     async def awrite(self, write: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `write` as `write` does; while another process holds the file, the event loop does other work."""
-        return await self._patience.wait_aside(lambda: self._write_once(write))
+        """Do `write` as `write` does; while others hold the file, the event loop does other work."""
+        return await self._busy_retry.wait_aside(lambda: self._write_once(write))
 
-    def write_or_owe(self, write: Callable[[sqlite3.Connection], object], *, soon: bool = False) -> None:
-        """Do `write` in one transaction, or keep it for the next; with `soon` hold up an event loop for no one.
+    def write_or_defer(self, write: Callable[[sqlite3.Connection], object], *, on_loop: bool = False) -> None:
+        """Do `write` in one transaction, or defer it to the next; `on_loop`, the event loop is not held up.
 
         Raises:
             LedgerError: it could not be written yet.
         """
         with self._lock:
             if self._connection is not None and self._connection.in_transaction:
-                # An abandoned stream settles when Python collects it, which may be inside a transaction of ours.
-                self.owed.append(write)
+                # An abandoned stream settles when Python collects it: maybe inside a transaction of ours.
+                self.deferred.append(write)
                 return
-        # Behind others that are owed a wait is in vain: they are being written as soon as anybody can.
-        limit_s = (0.0 if self.owed else _AT_ONCE_S) if soon else None
+        # Behind others that are deferred a wait is in vain: they are written as soon as can be.
+        limit_s = (0.0 if self.deferred else _AT_ONCE_S) if on_loop else None
         try:
-            self._patience.wait(lambda: self._write_once(write), limit_s=limit_s)
+            self._busy_retry.wait(lambda: self._write_once(write), limit_s=limit_s)
         except LedgerError as exc:
             # What no later moment makes right must not stand in the way of every other booking.
             if not isinstance(exc.__cause__, sqlite3.IntegrityError | sqlite3.ProgrammingError):
-                self.owed.append(write)
-            if soon and isinstance(exc, LedgerBusyError):
-                self._write_owed_aside()
+                self.deferred.append(write)
+            if on_loop and isinstance(exc, LedgerBusyError):
+                self._write_deferred_aside()
             raise
 
     def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `read` finds.
+        """Return what `read` returns.
 
         Raises:
             LedgerError: the file cannot be read.
         """
-        return self._patience.wait(lambda: self._read_once(read))
+        return self._busy_retry.wait(lambda: self._read_once(read))
 
     async def aopen(self) -> None:
-        """Open the file if it is not open yet; while another process holds it, the event loop does other work.
+        """Open the file if it is not open yet; while others hold it, the event loop does other work.
 
         Raises:
             LedgerError: it cannot be opened; says why and what to do.
         """
         if self._connection is None or self._connected_in != os.getpid():
-            await self._patience.wait_aside(lambda: self._read_once(lambda _: None))
+            await self._busy_retry.wait_aside(lambda: self._read_once(lambda _: None))
 
     def close(self) -> None:
-        """Write what is owed and close the file."""
+        """Write what is deferred and close the file."""
         with self._lock:
             if self._connection is None or self._connected_in != os.getpid():
                 return
             try:
-                if self.owed:
+                if self.deferred:
                     self.write(lambda _: None)
             finally:
                 self._disconnect()
@@ -132,18 +131,18 @@ class LedgerFile:
             self._connection.close()
         self._connection = None
 
-    def _write_owed_aside(self) -> None:
+    def _write_deferred_aside(self) -> None:
         loop = asyncio.get_running_loop()
         writing = self.writing
         # After a fork it is the parent's.
         if writing is None or writing.done() or writing.get_loop() is not loop:
-            self.writing = loop.create_task(self._write_owed())
+            self.writing = loop.create_task(self._write_deferred())
 
-    async def _write_owed(self) -> None:
+    async def _write_deferred(self) -> None:
         try:
-            await self._patience.wait_aside(lambda: self._write_once(lambda _: None))
+            await self._busy_retry.wait_aside(lambda: self._write_once(lambda _: None))
         except LedgerError as exc:
-            self._tell_late(exc)
+            self._on_late(len(self.deferred), exc)
 
     def _write_once(self, write: Callable[[sqlite3.Connection], T]) -> T:
         # The lock is held for one try and not for the wait, in which another thread may need it.
@@ -154,23 +153,23 @@ class LedgerFile:
                 return self._committed(connection, write)
             except (sqlite3.Error, OSError) as exc:
                 # A connection that began read-only stays so, also when the file was made writable. After no
-                # other error: closing writes the log back, and on a disk that fails that may lose what was booked.
+                # other error: closing writes the log back, and a disk that fails may lose what was booked.
                 if getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
                     self._disconnect()
-                raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
+                raise explained(exc, path=self.path, waited_s=self._busy_retry.limit_s) from exc
 
     def _committed(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            owed = tuple(self.owed)
-            for one in owed:
-                one(connection)
+            deferred = tuple(self.deferred)
+            for booking in deferred:
+                booking(connection)
             result = write(connection)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        del self.owed[: len(owed)]
+        del self.deferred[: len(deferred)]
         return result
 
     def _read_once(self, read: Callable[[sqlite3.Connection], T]) -> T:
@@ -178,7 +177,7 @@ class LedgerFile:
             try:
                 return read(self._connect())
             except sqlite3.Error as exc:
-                raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
+                raise explained(exc, path=self.path, waited_s=self._busy_retry.limit_s) from exc
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is not None and self._connected_in == os.getpid():
@@ -192,7 +191,7 @@ class LedgerFile:
                 connection.close()
                 raise
         except (sqlite3.Error, OSError) as exc:
-            raise explained(exc, path=self.path, waited_s=self._patience.limit_s) from exc
+            raise explained(exc, path=self.path, waited_s=self._busy_retry.limit_s) from exc
         self._connection = connection
         self._connected_in = os.getpid()
         self.process = own_process()

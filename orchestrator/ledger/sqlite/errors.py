@@ -4,10 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from orchestrator.core.errors import LedgerError
-
-
-class LedgerBusyError(LedgerError):
-    """Another process or thread is in the middle of a transaction; it may be over in a moment."""
+from orchestrator.ledger.store import LedgerBusyError
 
 
 def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
@@ -19,7 +16,7 @@ def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
     elif "disk I/O error" in text:
         todo = "look at the disk: a quota, a limit of file size, or the disk itself fails"
     elif "locked" in text:
-        todo = f"another process holds it for longer than {waited_s:g} s; see who with 'fuser'"
+        todo = f"another process holds it for longer than {waited_s:g} s; see which with 'fuser'"
     elif "not a database" in text or "malformed" in text:
         # SQLite says so too when the disk fails to read.
         todo = (

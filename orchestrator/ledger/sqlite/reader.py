@@ -7,63 +7,33 @@ The file is opened read-only, so a report can neither create nor change a ledger
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
+import orjson
+
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.money import NanoUsd
+from orchestrator.ledger.facts import (
+    TABLES,
+    AssumedCost,
+    BookedSum,
+    CostSample,
+    Counter,
+    Excess,
+    OpenHold,
+    Rows,
+    SourceSum,
+    UnclaimedAttempt,
+    UnequalOperation,
+)
+from orchestrator.ledger.records import HoldRequest
+from orchestrator.ledger.sqlite import queries
 from orchestrator.ledger.sqlite.schema import VERSION
-
-_OPERATIONS = (
-    "SELECT id, started_at, day, tenant, use_case, outcome, error, cached, degraded, deployment, provider,"
-    " model, attempts, input_tokens, output_tokens, cost_nusd + (SELECT COALESCE(SUM(c.cost_nusd), 0)"
-    " FROM corrections c WHERE c.operation_id = operations.id) AS cost_nusd, latency_ms FROM operations"
-    " WHERE month = :month AND (:tenant IS NULL OR tenant = :tenant) ORDER BY started_at, id"
-)
-_ATTEMPTS = (
-    "SELECT operation_id, number, day, deployment, provider, model, outcome, failure, status, started_at,"
-    " latency_ms, first_token_ms, input_tokens, output_tokens, cached_input_tokens, tokens_estimated,"
-    " cost_nusd + COALESCE((SELECT c.cost_nusd {of_it}), 0) AS cost_nusd,"
-    " COALESCE((SELECT c.source {of_it}), cost_source) AS cost_source,"
-    " upstream_id, {tenant} AS tenant, {use_case} AS use_case FROM attempts"
-    " WHERE month = :month AND (:tenant IS NULL OR {tenant} = :tenant) ORDER BY started_at, operation_id, number"
-)
-
-_OF_IT = "FROM corrections c WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number"
-_BY_DAYS = "day BETWEEN :month AND :month || '~'"
-"""A month as a range of days, which the tables have an index for."""
-TABLES = ("operations", "attempts", "corrections", "monthly")
-"""What an export holds."""
-
-
-def scoped(kind: str) -> str:
-    """Return the SQL for the name in an attempt's scope of one kind; it needs no operation row."""
-    return (
-        f"(SELECT substr(value, {len(kind) + 2}) FROM json_each(scopes) WHERE value LIKE '{kind}:%' LIMIT 1)"  # noqa: S608 -- two fixed words
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What a query found."""
-
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """What a scope has spent and holds in a window, as budgets count it."""
-
-    scope: str
-    period: str
-    """`2026-11-23` or `2026-11`."""
-    spent: NanoUsd
-    held: NanoUsd
 
 
 class LedgerReader:
@@ -81,49 +51,41 @@ class LedgerReader:
         Raises:
             LedgerError: the file can never be there, because a part of its path is no folder.
         """
-        wrong = next((one for one in self.path.parents if one.exists() and not one.is_dir()), None)
-        if wrong is not None:
-            msg = f"cannot use the ledger {self.path}: {wrong} is not a folder; set ORCHESTRATOR_HOME or ledger.path"
+        blocking = next(
+            (parent for parent in self.path.parents if parent.exists() and not parent.is_dir()), None
+        )
+        if blocking is not None:
+            msg = f"cannot use the ledger {self.path}: {blocking} is not a folder; set ORCHESTRATOR_HOME or ledger.path"
             raise LedgerError(msg)
         return self.path.is_file() and self.path.stat().st_size > 0
 
+    @property
+    def location(self) -> str:
+        """Return the path of the file."""
+        return str(self.path)
+
     def operations(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the requests that began in a month, one row each, oldest first."""
-        return self._read(_OPERATIONS, {"month": month, "tenant": tenant})
+        return self._rows(queries.OPERATIONS, {"month": month, "tenant": tenant})
 
     def attempts(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the sends that were booked into a month, one row each, oldest first."""
-        query = _ATTEMPTS.format(of_it=_OF_IT, tenant=scoped("tenant"), use_case=scoped("use_case"))
-        return self._read(query, {"month": month, "tenant": tenant})
+        return self._rows(queries.ATTEMPTS, {"month": month, "tenant": tenant})
 
     def rolled(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the sums of a compacted month, by tenant, use case and model; nothing of any other month."""
-        return self._read(
-            "SELECT tenant, use_case, model, requests, attempts, cost_nusd FROM monthly"
-            " WHERE month = :month AND (:tenant IS NULL OR tenant = :tenant)",
-            {"month": month, "tenant": tenant},
-        )
+        return self._rows(queries.ROLLED, {"month": month, "tenant": tenant})
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
-        """Return what every scope has spent and holds in the named days and months."""
-        marks = ",".join("?" * len(periods))
-        found = self._read(
-            f"SELECT scope, period, spent_nusd, held_nusd FROM counters WHERE period IN ({marks})"  # noqa: S608 -- only question marks
-            " ORDER BY scope, period",
-            periods,
-        )
+        """Return what every scope has spent and holds in the named days and months, in all without a name."""
+        rows = self._each(queries.counters_sql(len(periods)), periods)
         return tuple(
-            Counter(scope, period, NanoUsd(spent), NanoUsd(held)) for scope, period, spent, held in found.rows
+            Counter(scope, period, NanoUsd(spent), NanoUsd(held)) for scope, period, spent, held in rows
         )
 
     def months(self) -> tuple[str, ...]:
         """Return the months in which something was booked, the last one first."""
-        found = self._read(
-            "SELECT month FROM operations UNION SELECT month FROM attempts UNION SELECT month FROM monthly"
-            " ORDER BY 1 DESC",
-            (),
-        )
-        return tuple(str(month) for (month,) in found.rows)
+        return tuple(month for (month,) in self._each(queries.MONTHS))
 
     def table(
         self, name: str, *, month: str | None = None
@@ -131,15 +93,63 @@ class LedgerReader:
         """Return the columns of one of `TABLES`, and its rows as they are stored, one after the other."""
         if name not in TABLES:
             raise LedgerError(f"the ledger has no table '{name}' to read; it has {', '.join(TABLES)}")
-        where = "(:month IS NULL OR month = :month)"
-        if month is not None and name in {"operations", "attempts"}:
-            where = _BY_DAYS
-        cursor = self._execute(f"SELECT * FROM {name} WHERE {where}", {"month": month})  # noqa: S608 -- fixed words
-        return tuple(one[0] for one in cursor.description), self._each(cursor)
+        by_days = month is not None and name in {"operations", "attempts"}
+        query = queries.TABLE_OF_MONTH_BY_DAYS if by_days else queries.TABLE
+        cursor = self._execute(query.format(name=name), {"month": month})
+        return _columns(cursor), self._fetched(cursor)
 
-    def query(self, sql: str, given: Any = ()) -> Rows:
-        """Return what a SELECT of another module of the ledger finds."""
-        return self._read(sql, given)
+    def holds(self) -> tuple[OpenHold, ...]:
+        """Return every hold that is not settled, oldest first."""
+        return tuple(_open_hold(*row) for row in self._each(queries.HOLDS))
+
+    def assumed_costs(self, *, since: str) -> tuple[AssumedCost, ...]:
+        """Return attempts from a day on with an assumed cost and the provider's id, not corrected yet."""
+        return tuple(AssumedCost(*row) for row in self._each(queries.ASSUMED_COSTS, {"since": since}))
+
+    def cost_sample(self, deployment: str, *, attempts: int) -> CostSample:
+        """Return what the last `attempts` attempts with a known cost did cost, and what was held for them."""
+        values = {"deployment": deployment, "attempts": attempts}
+        ((cost, held),) = self._each(queries.COST_SAMPLE, values)
+        return CostSample(NanoUsd(cost), NanoUsd(held))
+
+    def booked_days(self, *, before: str) -> tuple[str, ...]:
+        """Return the days before one that have requests or attempts, in their order."""
+        return tuple(day for (day,) in self._each(queries.BOOKED_DAYS, {"before": before}))
+
+    def holds_by_month(self) -> Mapping[str, int]:
+        """Return how many holds are open in each month that has any."""
+        return {month: count for month, count in self._each(queries.HOLDS_BY_MONTH)}  # noqa: C416 -- rows have no static length
+
+    def row_counts(self) -> Mapping[str, int]:
+        """Return how many rows each table has."""
+        counted = self._rows(queries.ROW_COUNTS, ())
+        return dict(zip(counted.columns, counted.rows[0], strict=True))
+
+    def booked_sums(self) -> Iterator[BookedSum]:
+        """Yield the sums of attempts, corrections and holds, by their scopes and windows."""
+        for scopes, day, month, spent, held in self._each(queries.BOOKED_SUMS):
+            yield BookedSum(tuple(orjson.loads(scopes)), day, month, NanoUsd(spent), NanoUsd(held))
+
+    def unequal_operations(self, *, limit: int) -> tuple[UnequalOperation, ...]:
+        """Return requests whose cost is not the sum of their attempts, with or without corrections."""
+        return tuple(
+            UnequalOperation(*row) for row in self._each(queries.UNEQUAL_OPERATIONS, {"limit": limit})
+        )
+
+    def unclaimed_attempts(self, *, before: datetime, limit: int) -> tuple[UnclaimedAttempt, ...]:
+        """Return attempts before a moment whose request has no row, though it ended and is not rolled up."""
+        values = {"before": before.astimezone(UTC).isoformat(), "limit": limit}
+        return tuple(UnclaimedAttempt(*row) for row in self._each(queries.UNCLAIMED_ATTEMPTS, values))
+
+    def excesses(self, *, limit: int) -> tuple[Excess, ...]:
+        """Return attempts that cost more than was held for them."""
+        return tuple(Excess(*row) for row in self._each(queries.EXCESSES, {"limit": limit}))
+
+    def source_sums(self) -> Mapping[str, SourceSum]:
+        """Return how many attempts there are of each cost source, and their cost as booked."""
+        return {
+            source: SourceSum(count, NanoUsd(cost)) for source, count, cost in self._each(queries.SOURCE_SUMS)
+        }
 
     def __enter__(self) -> Self:
         """Open the file for one consistent view.
@@ -156,7 +166,7 @@ class LedgerReader:
             raise self._explained(exc) from exc
         if version != VERSION:
             self._close()
-            raise LedgerError(f"the ledger {self.path} {_told_version(version)}")
+            raise LedgerError(f"the ledger {self.path} {_version_problem(version)}")
         return self
 
     def __exit__(
@@ -177,20 +187,23 @@ class LedgerReader:
             connection = sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, isolation_level=None)
         return connection
 
-    def _read(self, query: str, given: Any) -> Rows:
-        cursor = self._execute(query, given)
-        return Rows(tuple(one[0] for one in cursor.description), tuple(self._each(cursor)))
+    def _rows(self, query: str, values: Any) -> Rows:
+        cursor = self._execute(query, values)
+        return Rows(_columns(cursor), tuple(self._fetched(cursor)))
 
-    def _execute(self, query: str, given: Any) -> sqlite3.Cursor:
+    def _each(self, query: str, values: Any = ()) -> Iterator[tuple[Any, ...]]:
+        return self._fetched(self._execute(query, values))
+
+    def _execute(self, query: str, values: Any) -> sqlite3.Cursor:
         if self._connection is None:
             msg = "the ledger is read inside 'with LedgerReader(path) as reader:'"
             raise LedgerError(msg)
         try:
-            return self._connection.execute(query, given)
+            return self._connection.execute(query, values)
         except sqlite3.Error as exc:
             raise self._explained(exc) from exc
 
-    def _each(self, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+    def _fetched(self, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
         while True:
             try:
                 row = cursor.fetchone()
@@ -212,7 +225,33 @@ class LedgerReader:
         )
 
 
-def _told_version(version: int) -> str:
+def _columns(cursor: sqlite3.Cursor) -> tuple[str, ...]:
+    return tuple(column[0] for column in cursor.description)
+
+
+def _open_hold(*row: Any) -> OpenHold:
+    (
+        number,
+        operation_id,
+        attempt,
+        deployment,
+        provider,
+        model,
+        scopes,
+        held,
+        price,
+        day,
+        month,
+        at,
+        process,
+    ) = row
+    claim = HoldRequest(
+        operation_id, attempt, deployment, provider, model, tuple(orjson.loads(scopes)), NanoUsd(held), price
+    )
+    return OpenHold(number, claim, day, month, datetime.fromisoformat(at), process)
+
+
+def _version_problem(version: int) -> str:
     if version > VERSION:
         return f"has schema {version}, this program reads {VERSION}: upgrade nextflow-orchestrator"
     if version == 0:

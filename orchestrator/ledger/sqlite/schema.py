@@ -94,20 +94,20 @@ def migrate(connection: sqlite3.Connection, *, path: str) -> None:
     Raises:
         LedgerError: the file was written by a newer version of this program.
     """
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found == VERSION:
+    current = connection.execute("PRAGMA user_version").fetchone()[0]
+    if current == VERSION:
         return
-    if found > VERSION:
+    if current > VERSION:
         msg = (
-            f"the ledger {path} has schema {found}, this program knows up to {VERSION}: "
+            f"the ledger {path} has schema {current}, this program knows up to {VERSION}: "
             "upgrade nextflow-orchestrator, or set ledger.path to another file"
         )
         raise LedgerError(msg)
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have migrated while this one waited for the lock.
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        for version in range(found + 1, VERSION + 1):
+        current = connection.execute("PRAGMA user_version").fetchone()[0]
+        for version in range(current + 1, VERSION + 1):
             for statement in _MIGRATIONS[version]:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -1,7 +1,7 @@
-"""The bookings of the ledger: what one send did cost, a finished request, a correction.
+"""The bookings of the ledger: a hold, what one send did cost, a finished request, a correction.
 
-Each is one step inside a transaction of the caller. Doing it twice changes nothing, and rows of
-attempts and corrections are never changed: what a provider tells later becomes a correction,
+Each is one step inside a transaction of the caller. Settling, recording and correcting twice change nothing,
+and rows of attempts and corrections are never changed: what a provider says later becomes a correction,
 whose signed amount counts beside the attempt's.
 """
 
@@ -15,8 +15,19 @@ import orjson
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.ledger.budgets import Period
-from orchestrator.ledger.records import ORPHANED, Hold, HoldRequest, RequestRecord
+from orchestrator.ledger.records import (
+    ORPHANED,
+    CounterLimit,
+    Hold,
+    NewHold,
+    RequestRecord,
+    Shortage,
+)
 
+_INSERT_HOLD = (
+    "INSERT INTO holds (operation_id, attempt, deployment, provider, model, scopes, day, month,"
+    " held_nusd, held_at, process, price_version) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+)
 _INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 27)})"  # noqa: S608 -- only question marks
 _INSERT_OPERATION = (
     f"INSERT INTO operations VALUES ({','.join('?' * 20)})"  # noqa: S608 -- only question marks
@@ -28,20 +39,43 @@ _INSERT_OPERATION = (
 )
 
 
-def raise_held(connection: sqlite3.Connection, claim: HoldRequest, period: Period) -> None:
-    """Raise `held` by a claim in every counter it counts against; a new counter begins at nothing."""
+class ShortageError(Exception):
+    """A limit would be passed: the transaction must be undone as a whole."""
+
+    def __init__(self, shortage: Shortage) -> None:
+        """Carry what the caller is told."""
+        super().__init__()
+        self.shortage = shortage
+
+
+def hold(connection: sqlite3.Connection, new: NewHold, *, process: str) -> Hold:
+    """Raise `held` in every counter of a claim and write its row.
+
+    Raises:
+        ShortageError: a counter is above its limit now.
+    """
+    claim, period = new.claim, new.period
     keys = [(period_key, scope) for scope in claim.scopes for period_key in (period.day, period.month)]
     connection.execute(_raise_sql(len(keys)), [value for key in keys for value in (*key, claim.bound_nusd)])
-
-
-def read_used(connection: sqlite3.Connection, keys: Sequence[tuple[str, str]]) -> Sequence[int]:
-    """Return what is spent and held in each counter of `(period, scope)`; all of them exist."""
-    if not keys:
-        return ()
-    used: Sequence[int] = connection.execute(
-        _used_sql(len(keys)), [value for key in keys for value in key]
-    ).fetchone()
-    return used
+    _check_limits(connection, new)
+    row = connection.execute(
+        _INSERT_HOLD,
+        (
+            claim.operation_id,
+            claim.number,
+            claim.deployment,
+            claim.provider,
+            claim.model,
+            orjson.dumps(claim.scopes).decode(),
+            period.day,
+            period.month,
+            claim.bound_nusd,
+            new.held_at.astimezone(UTC).isoformat(),
+            process,
+            claim.price_version,
+        ),
+    )
+    return Hold(row.lastrowid or 0, claim, period, new.held_at)
 
 
 def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool:
@@ -58,39 +92,7 @@ def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool
         _settle_sql(len(claim.scopes)),
         (claim.bound_nusd, attempt.cost_nusd, hold.period.day, hold.period.month, *claim.scopes),
     )
-    usage = attempt.usage
-    connection.execute(
-        _INSERT_ATTEMPT,
-        (
-            claim.operation_id,
-            claim.number,
-            hold.period.day,
-            hold.period.month,
-            orjson.dumps(claim.scopes).decode(),
-            claim.deployment,
-            claim.provider,
-            claim.model,
-            attempt.outcome.value,
-            attempt.failure,
-            attempt.status,
-            hold.held_at.astimezone(UTC).isoformat(),
-            round(attempt.latency_s * 1000),
-            None if attempt.first_token_s is None else round(attempt.first_token_s * 1000),
-            usage.input_tokens,
-            usage.output_tokens,
-            usage.cached_input_tokens,
-            usage.cache_write_tokens,
-            usage.reasoning_tokens,
-            int(usage.estimated),
-            claim.bound_nusd,
-            attempt.cost_nusd,
-            attempt.cost_source.value,
-            attempt.price_version or claim.price_version,
-            attempt.upstream_id,
-            claim.size.input_expected_tokens if claim.size else 0,
-            claim.size.script.value if claim.size else "",
-        ),
-    )
+    connection.execute(_INSERT_ATTEMPT, _attempt_values(hold, attempt))
     return True
 
 
@@ -103,9 +105,9 @@ def correct(
     source: CostSource,
     at: datetime,
 ) -> int | None:
-    """Book what an attempt cost by the provider's record; return the difference, None when there is nothing to do.
+    """Book what an attempt cost by the provider's record; return the difference.
 
-    Of the corrections of one attempt the first stands.
+    None when there is no such attempt. Of the corrections of one attempt the first stands.
     """
     row = connection.execute(
         "SELECT day, month, scopes, cost_nusd FROM attempts WHERE operation_id = ? AND number = ?",
@@ -115,11 +117,11 @@ def correct(
         return None
     day, month, scopes, booked_nusd = row
     delta_nusd = cost_nusd - int(booked_nusd)
-    added = connection.execute(
+    inserted = connection.execute(
         "INSERT OR IGNORE INTO corrections VALUES (?,?,?,?,?,?,?,?)",
         (operation_id, number, day, month, scopes, delta_nusd, source.value, at.astimezone(UTC).isoformat()),
     )
-    if added.rowcount == 0:
+    if inserted.rowcount == 0:
         return None
     named = orjson.loads(scopes)
     connection.execute(
@@ -129,32 +131,83 @@ def correct(
     return delta_nusd
 
 
-def insert_operation(connection: sqlite3.Connection, operation: RequestRecord, period: Period) -> None:
+def record_request(connection: sqlite3.Connection, record: RequestRecord, period: Period) -> None:
     """Write the row of a finished request; only a row that was made for an orphan gives way to another."""
     connection.execute(
         _INSERT_OPERATION,
         (
-            operation.id,
-            operation.started_at.astimezone(UTC).isoformat(),
+            record.id,
+            record.started_at.astimezone(UTC).isoformat(),
             period.day,
             period.month,
-            operation.tenant,
-            operation.use_case,
-            operation.user,
-            orjson.dumps(operation.tags).decode(),
-            operation.outcome.value,
-            operation.error,
-            operation.cached.value,
-            operation.degraded,
-            operation.deployment,
-            operation.provider,
-            operation.model,
-            operation.attempts,
-            operation.usage.input_tokens,
-            operation.usage.output_tokens,
-            operation.cost_nusd,
-            round(operation.latency_s * 1000),
+            record.tenant,
+            record.use_case,
+            record.user,
+            orjson.dumps(record.tags).decode(),
+            record.outcome.value,
+            record.error,
+            record.cached.value,
+            record.degraded,
+            record.deployment,
+            record.provider,
+            record.model,
+            record.attempts,
+            record.usage.input_tokens,
+            record.usage.output_tokens,
+            record.cost_nusd,
+            round(record.latency_s * 1000),
         ),
+    )
+
+
+def _check_limits(connection: sqlite3.Connection, new: NewHold) -> None:
+    used = _read_used(connection, new.period, new.limits)
+    for limit, used_nusd in zip(new.limits, used, strict=True):
+        if used_nusd > limit.limit_nusd:
+            raise ShortageError(Shortage(limit, NanoUsd(used_nusd - new.claim.bound_nusd)))
+
+
+def _read_used(
+    connection: sqlite3.Connection, period: Period, limits: Sequence[CounterLimit]
+) -> Sequence[int]:
+    """Return what is spent and held in the counter of each limit; all of them exist."""
+    if not limits:
+        return ()
+    values = [value for limit in limits for value in (period.key(limit.window), limit.scope)]
+    used: Sequence[int] = connection.execute(_used_sql(len(limits)), values).fetchone()
+    return used
+
+
+def _attempt_values(hold: Hold, attempt: Attempt) -> tuple[object, ...]:
+    claim, usage = hold.claim, attempt.usage
+    return (
+        claim.operation_id,
+        claim.number,
+        hold.period.day,
+        hold.period.month,
+        orjson.dumps(claim.scopes).decode(),
+        claim.deployment,
+        claim.provider,
+        claim.model,
+        attempt.outcome.value,
+        attempt.failure,
+        attempt.status,
+        hold.held_at.astimezone(UTC).isoformat(),
+        round(attempt.latency_s * 1000),
+        None if attempt.first_token_s is None else round(attempt.first_token_s * 1000),
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+        int(usage.estimated),
+        claim.bound_nusd,
+        attempt.cost_nusd,
+        attempt.cost_source.value,
+        attempt.price_version or claim.price_version,
+        attempt.upstream_id,
+        claim.size.input_expected_tokens if claim.size else 0,
+        claim.size.script.value if claim.size else "",
     )
 
 
@@ -188,8 +241,8 @@ def _raise_sql(counters: int) -> str:
 @lru_cache(maxsize=64)
 def _used_sql(counters: int) -> str:
     # A query for each counter, in one statement: one `IN` for all of them takes three times as long.
-    one = "(SELECT spent_nusd + held_nusd FROM counters WHERE period = ? AND scope = ?)"
-    return f"SELECT {','.join([one] * counters)}"
+    query = "(SELECT spent_nusd + held_nusd FROM counters WHERE period = ? AND scope = ?)"
+    return f"SELECT {','.join([query] * counters)}"
 
 
 @lru_cache(maxsize=64)

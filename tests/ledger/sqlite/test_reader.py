@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.reply import Outcome
-from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.reader import LedgerReader
 
 
 def test_a_reader_cannot_write(book):

@@ -6,9 +6,9 @@ from contextlib import closing
 import pytest
 
 from orchestrator.core.errors import LedgerError
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.reconcile import OrphanPolicy, find_orphans, settle_orphans
 from orchestrator.ledger.sqlite import schema as ledger_schema
-from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.sqlite.schema import VERSION, migrate
 
 

@@ -1,0 +1,120 @@
+"""What is asked of the ledger's tables: for reports, for reconciling, for rolling up and for verifying."""
+
+
+def scoped(kind: str) -> str:
+    """Return the SQL for the name in an attempt's scope of one kind; it needs no operation row."""
+    return (
+        f"(SELECT substr(value, {len(kind) + 2}) FROM json_each(scopes) WHERE value LIKE '{kind}:%' LIMIT 1)"  # noqa: S608 -- two fixed words
+    )
+
+
+_CORRECTION = "FROM corrections c WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number"
+
+# ---- for reports
+
+OPERATIONS = (
+    "SELECT id, started_at, day, tenant, use_case, outcome, error, cached, degraded, deployment, provider,"
+    " model, attempts, input_tokens, output_tokens, cost_nusd + (SELECT COALESCE(SUM(c.cost_nusd), 0)"
+    " FROM corrections c WHERE c.operation_id = operations.id) AS cost_nusd, latency_ms FROM operations"
+    " WHERE month = :month AND (:tenant IS NULL OR tenant = :tenant) ORDER BY started_at, id"
+)
+ATTEMPTS = (
+    "SELECT operation_id, number, day, deployment, provider, model, outcome, failure, status, started_at,"  # noqa: S608 -- fixed words
+    " latency_ms, first_token_ms, input_tokens, output_tokens, cached_input_tokens, tokens_estimated,"
+    f" cost_nusd + COALESCE((SELECT c.cost_nusd {_CORRECTION}), 0) AS cost_nusd,"
+    f" COALESCE((SELECT c.source {_CORRECTION}), cost_source) AS cost_source,"
+    f" upstream_id, {scoped('tenant')} AS tenant, {scoped('use_case')} AS use_case FROM attempts"
+    f" WHERE month = :month AND (:tenant IS NULL OR {scoped('tenant')} = :tenant)"
+    " ORDER BY started_at, operation_id, number"
+)
+ROLLED = (
+    "SELECT tenant, use_case, model, requests, attempts, cost_nusd FROM monthly"
+    " WHERE month = :month AND (:tenant IS NULL OR tenant = :tenant)"
+)
+MONTHS = (
+    "SELECT month FROM operations UNION SELECT month FROM attempts UNION SELECT month FROM monthly"
+    " ORDER BY 1 DESC"
+)
+TABLE = "SELECT * FROM {name} WHERE :month IS NULL OR month = :month"
+TABLE_OF_MONTH_BY_DAYS = "SELECT * FROM {name} WHERE day BETWEEN :month AND :month || '~'"
+"""A month as a range of days, which the largest tables have an index for."""
+
+# ---- for budgets
+
+COUNTER = "SELECT spent_nusd, held_nusd FROM counters WHERE period = ? AND scope = ?"
+# By the key, whose ids sort by time: the newest rows are at the end of the file, however long it is.
+COUNTED_INPUTS = (
+    "SELECT model, script, input_expected_tokens, input_tokens FROM"
+    " (SELECT * FROM attempts ORDER BY operation_id DESC LIMIT ?)"
+    " WHERE tokens_estimated = 0 AND input_expected_tokens > 0 AND input_tokens > 0"
+)
+
+
+def counters_sql(periods: int) -> str:
+    """Return the query for the counters of so many periods, for all without any."""
+    where = f"WHERE period IN ({','.join('?' * periods)})" if periods else ""
+    return f"SELECT scope, period, spent_nusd, held_nusd FROM counters {where} ORDER BY scope, period"  # noqa: S608 -- only question marks
+
+
+# ---- for reconciling and rolling up
+
+HOLDS = (
+    "SELECT id, operation_id, attempt, deployment, provider, model, scopes, held_nusd, price_version,"
+    " day, month, held_at, process FROM holds ORDER BY id"
+)
+ASSUMED_COSTS = (
+    "SELECT operation_id, number, deployment, provider, cost_nusd, upstream_id FROM attempts"
+    " WHERE day >= :since AND cost_source IN ('bound', 'estimate') AND upstream_id IS NOT NULL"
+    " AND NOT EXISTS (SELECT 1 FROM corrections c"
+    " WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number) ORDER BY started_at"
+)
+COST_SAMPLE = (
+    "SELECT COALESCE(SUM(cost_nusd), 0), COALESCE(SUM(held_nusd), 0) FROM"
+    " (SELECT cost_nusd, held_nusd FROM attempts WHERE deployment = :deployment"
+    " AND cost_source IN ('provider', 'price_book') AND held_nusd > 0 ORDER BY day DESC LIMIT :attempts)"
+)
+BOOKED_DAYS = (
+    "SELECT DISTINCT day FROM attempts WHERE day < :before"
+    " UNION SELECT DISTINCT day FROM operations WHERE day < :before ORDER BY 1"
+)
+HOLDS_BY_MONTH = "SELECT month, COUNT(*) FROM holds GROUP BY 1"
+
+# ---- for verifying
+
+ROW_COUNTS = (
+    "SELECT (SELECT COUNT(*) FROM operations) AS operations, (SELECT COUNT(*) FROM attempts) AS attempts,"
+    " (SELECT COUNT(*) FROM holds) AS holds, (SELECT COUNT(*) FROM corrections) AS corrections,"
+    " (SELECT COUNT(*) FROM counters) AS counters, (SELECT COUNT(*) FROM monthly) AS monthly"
+)
+BOOKED_SUMS = (
+    "SELECT scopes, day, month, SUM(cost_nusd), 0 FROM attempts GROUP BY scopes, day, month"
+    " UNION ALL SELECT scopes, day, month, SUM(cost_nusd), 0 FROM corrections GROUP BY scopes, day, month"
+    " UNION ALL SELECT scopes, day, month, 0, SUM(held_nusd) FROM holds GROUP BY scopes, day, month"
+)
+UNEQUAL_OPERATIONS = (
+    "SELECT o.id, o.cost_nusd, COALESCE(a.cost, 0), COALESCE(c.cost, 0) FROM operations o"
+    " LEFT JOIN (SELECT operation_id, SUM(cost_nusd) AS cost FROM attempts GROUP BY operation_id) a"
+    " ON a.operation_id = o.id"
+    " LEFT JOIN (SELECT operation_id, SUM(cost_nusd) AS cost FROM corrections GROUP BY operation_id) c"
+    " ON c.operation_id = o.id"
+    # What a request was said to cost when it ended stays; a correction may come later.
+    " WHERE o.cost_nusd <> COALESCE(a.cost, 0) AND o.cost_nusd <> COALESCE(a.cost, 0) + COALESCE(c.cost, 0)"
+    " LIMIT :limit"
+)
+UNCLAIMED_ATTEMPTS = (
+    "SELECT operation_id, number, deployment, started_at, cost_nusd FROM attempts"
+    " WHERE NOT EXISTS (SELECT 1 FROM operations WHERE id = operation_id) AND started_at < :before"
+    # A compacted request took its row along; attempts of its last minutes may fall into the next month.
+    " AND NOT EXISTS (SELECT 1 FROM monthly m WHERE m.month = attempts.month OR"
+    " (m.month = strftime('%Y-%m', attempts.day, '-1 day') AND attempts.day = attempts.month || '-01'))"
+    # A request whose later attempt still runs has no row yet, nor has one that waits to be reconciled.
+    " AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.operation_id = attempts.operation_id)"
+    " LIMIT :limit"
+)
+EXCESSES = (
+    "SELECT operation_id, number, deployment, held_nusd, cost_nusd FROM attempts WHERE cost_nusd > held_nusd"
+    " LIMIT :limit"
+)
+SOURCE_SUMS = (
+    "SELECT cost_source, COUNT(*), SUM(cost_nusd) FROM attempts GROUP BY cost_source ORDER BY cost_source"
+)

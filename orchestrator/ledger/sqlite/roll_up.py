@@ -1,0 +1,76 @@
+"""Rolls one day up: its rows become part of their month's sums, its counters are taken off the month's."""
+
+import sqlite3
+
+import orjson
+
+from orchestrator.core.money import NanoUsd
+from orchestrator.ledger.facts import RolledDay, UnequalCounter
+from orchestrator.ledger.sqlite.queries import scoped
+
+_ROLL = (
+    "INSERT INTO monthly {rows} ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,"
+    " attempts = attempts + excluded.attempts, input_tokens = input_tokens + excluded.input_tokens,"
+    " output_tokens = output_tokens + excluded.output_tokens, cost_nusd = cost_nusd + excluded.cost_nusd"
+)
+_REQUESTS = (
+    "SELECT month, tenant, use_case, COALESCE(provider, ''), COALESCE(model, ''), COUNT(*), 0, 0, 0, 0"
+    " FROM operations WHERE day = :day GROUP BY 1, 2, 3, 4, 5"
+)
+_ATTEMPTS = (
+    f"SELECT month, COALESCE({scoped('tenant')}, ''), COALESCE({scoped('use_case')}, ''), provider, model,"  # noqa: S608 -- fixed words
+    " 0, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cost_nusd + COALESCE((SELECT c.cost_nusd"
+    " FROM corrections c WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number), 0))"
+    " FROM attempts WHERE day = :day GROUP BY 1, 2, 3, 4, 5"
+)
+_SPENT = (
+    "SELECT scopes, SUM(cost_nusd) FROM (SELECT scopes, cost_nusd FROM attempts WHERE day = :day"
+    " UNION ALL SELECT scopes, cost_nusd FROM corrections WHERE day = :day) GROUP BY scopes"
+)
+
+
+def roll_up_day(connection: sqlite3.Connection, day: str) -> RolledDay | UnequalCounter:
+    """Roll a day up in the caller's transaction, or change nothing where a counter differs from its rows."""
+    spent = _spent_by_scope(connection, day)
+    unequal = _unequal_scopes(connection, day, spent)
+    if unequal:
+        return UnequalCounter(unequal[0], day)
+    connection.execute(_ROLL.format(rows=_REQUESTS), {"day": day})
+    connection.execute(_ROLL.format(rows=_ATTEMPTS), {"day": day})
+    connection.execute("DELETE FROM corrections WHERE day = ?", (day,))
+    attempts = connection.execute("DELETE FROM attempts WHERE day = ?", (day,)).rowcount
+    requests = connection.execute("DELETE FROM operations WHERE day = ?", (day,)).rowcount
+    _drop_counters(connection, day, spent)
+    return RolledDay(requests, attempts, NanoUsd(spent.get("all", 0)))
+
+
+def _spent_by_scope(connection: sqlite3.Connection, day: str) -> dict[str, int]:
+    spent: dict[str, int] = {}
+    for scopes, cost in connection.execute(_SPENT, {"day": day}):
+        for scope in orjson.loads(scopes):
+            spent[scope] = spent.get(scope, 0) + cost
+    return spent
+
+
+def _unequal_scopes(connection: sqlite3.Connection, day: str, spent: dict[str, int]) -> list[str]:
+    counted = {
+        scope: (spent_nusd, held_nusd)
+        for scope, spent_nusd, held_nusd in connection.execute(
+            "SELECT scope, spent_nusd, held_nusd FROM counters WHERE period = ?", (day,)
+        )
+    }
+    return [
+        scope
+        for scope in sorted(spent.keys() | counted.keys())
+        if counted.get(scope, (0, 0)) != (spent.get(scope, 0), 0)
+    ]
+
+
+def _drop_counters(connection: sqlite3.Connection, day: str, spent: dict[str, int]) -> None:
+    month = day[: len("2026-11")]
+    connection.executemany(
+        "UPDATE counters SET spent_nusd = spent_nusd - ? WHERE scope = ? AND period = ?",
+        [(cost, scope, month) for scope, cost in spent.items()],
+    )
+    connection.execute("DELETE FROM counters WHERE period = ?", (day,))
+    connection.execute("DELETE FROM counters WHERE period = ? AND spent_nusd = 0 AND held_nusd = 0", (month,))

@@ -1,0 +1,182 @@
+"""The ledger's verbs over one SQLite file, shared by threads and processes."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from orchestrator.core.clock import Clock
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.prompt_size import Script
+from orchestrator.core.reply import Attempt, CostSource
+from orchestrator.ledger.budgets import Period
+from orchestrator.ledger.facts import Counter, RolledDay, UnequalCounter
+from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyHolder
+from orchestrator.ledger.records import (
+    Hold,
+    NewHold,
+    OrphanBooking,
+    RequestRecord,
+    Shortage,
+    TokenSample,
+)
+from orchestrator.ledger.sqlite import keys as key_rows
+from orchestrator.ledger.sqlite import queries, statements
+from orchestrator.ledger.sqlite.connection import LedgerFile, OnLate
+from orchestrator.ledger.sqlite.orphans import settle_orphan
+from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.sqlite.roll_up import roll_up_day
+from orchestrator.ledger.store import RequestOf
+
+
+class SqliteStore:
+    """A `LedgerStore` in one file; what each verb promises stands there."""
+
+    def __init__(self, path: Path, *, lock_timeout_s: float, clock: Clock, on_late: OnLate) -> None:
+        """Remember where the file is; it is opened with the first verb."""
+        self.path = path
+        self.file = LedgerFile(path, lock_timeout_s=lock_timeout_s, clock=clock, on_late=on_late)
+
+    @property
+    def location(self) -> str:
+        """Return the path of the file."""
+        return str(self.path)
+
+    @property
+    def exists(self) -> bool:
+        """Return whether there is a file: looking makes none."""
+        return self.file.is_there
+
+    def check_writable(self) -> None:
+        """Open the file, bring it up to date, and write to it."""
+        self.file.write(lambda connection: connection.execute("SELECT 1").fetchone())
+
+    async def aopen(self) -> None:
+        """Open the file if it is not open yet; the event loop is not held up."""
+        await self.file.aopen()
+
+    def close(self) -> None:
+        """Write what is deferred and close the file."""
+        self.file.close()
+
+    def hold(self, new: NewHold) -> Hold | Shortage:
+        """Hold in every counter of a claim, or nothing at all."""
+        try:
+            return self.file.write(lambda connection: self._hold(connection, new))
+        except statements.ShortageError as exc:
+            return exc.shortage
+
+    async def ahold(self, new: NewHold) -> Hold | Shortage:
+        """Hold as `hold` does; the event loop is not held up."""
+        try:
+            return await self.file.awrite(lambda connection: self._hold(connection, new))
+        except statements.ShortageError as exc:
+            return exc.shortage
+
+    def settle(self, hold: Hold, attempt: Attempt) -> None:
+        """Replace a hold by its attempt, now or before the next transaction."""
+        self.file.write_or_defer(lambda connection: statements.settle(connection, hold, attempt))
+
+    def settle_deferred(self, hold: Hold, attempt: Attempt) -> None:
+        """Settle as `settle` does; the event loop is not held up."""
+        self.file.write_or_defer(
+            lambda connection: statements.settle(connection, hold, attempt), on_loop=True
+        )
+
+    def record_request(self, record: RequestRecord, period: Period) -> None:
+        """Write the row of a finished request, now or before the next transaction."""
+        self.file.write_or_defer(lambda connection: statements.record_request(connection, record, period))
+
+    def record_request_deferred(self, record: RequestRecord, period: Period) -> None:
+        """Write the row as `record_request` does; the event loop is not held up."""
+        self.file.write_or_defer(
+            lambda connection: statements.record_request(connection, record, period), on_loop=True
+        )
+
+    def correct(
+        self, operation_id: str, number: int, *, cost_nusd: NanoUsd, source: CostSource, at: datetime
+    ) -> int | None:
+        """Book what an attempt did cost by its provider's record; return the difference."""
+        return self.file.write(
+            lambda connection: statements.correct(
+                connection, operation_id, number, cost_nusd=cost_nusd, source=source, at=at
+            )
+        )
+
+    def settle_orphans(self, orphans: Sequence[OrphanBooking], request_of: RequestOf) -> tuple[bool, ...]:
+        """Settle holds that were left and record their requests, in one transaction."""
+        return self.file.write(
+            lambda connection: tuple(settle_orphan(connection, orphan, request_of) for orphan in orphans)
+        )
+
+    def roll_up_day(self, day: str) -> RolledDay | UnequalCounter:
+        """Turn a day's rows into a part of its month's sums."""
+        return self.file.write(lambda connection: roll_up_day(connection, day))
+
+    def counter(self, scope: str, period: str) -> Counter:
+        """Return what a scope has spent and holds in a day or a month."""
+        row = self.file.read(
+            lambda connection: connection.execute(queries.COUNTER, (period, scope)).fetchone()
+        )
+        spent, held = row or (0, 0)
+        return Counter(scope, period, NanoUsd(spent), NanoUsd(held))
+
+    def counters(self, *periods: str) -> tuple[Counter, ...]:
+        """Return every counter of the named days and months."""
+        query = queries.counters_sql(len(periods))
+        rows = self.file.read(lambda connection: connection.execute(query, periods).fetchall())
+        return tuple(
+            Counter(scope, period, NanoUsd(spent), NanoUsd(held)) for scope, period, spent, held in rows
+        )
+
+    def token_samples(self, attempts: int) -> tuple[TokenSample, ...]:
+        """Return what providers counted in the last prompts, oldest first."""
+        rows = self.file.read(
+            lambda connection: connection.execute(queries.COUNTED_INPUTS, (attempts,)).fetchall()
+        )
+        return tuple(TokenSample(model, Script(script), *tokens) for model, script, *tokens in reversed(rows))
+
+    def view(self) -> LedgerReader:
+        """Return a read-only look at the file."""
+        return LedgerReader(self.path)
+
+    async def claim_key(self, claim: KeyClaim) -> KeyHolder | None:
+        """Take a free key, or return which request has it."""
+        return await self.file.awrite(
+            lambda connection: key_rows.claim(connection, claim, process=self.file.process)
+        )
+
+    async def take_over_key(self, claim: KeyClaim, *, over: KeyHolder) -> bool:
+        """Put a request in the place of `over`, if that still has the key."""
+        return await self.file.awrite(
+            lambda connection: key_rows.take_over(connection, claim, over=over, process=self.file.process)
+        )
+
+    def finish_key(self, claim: KeyClaim, *, operation_id: str, until: datetime) -> None:
+        """Note that a reply is stored; the event loop is not held up."""
+        self.file.write_or_defer(
+            lambda connection: key_rows.finish(connection, claim, operation_id=operation_id, until=until),
+            on_loop=True,
+        )
+
+    def free_key(self, claim: KeyClaim) -> None:
+        """Let the next caller try; the event loop is not held up."""
+        self.file.write_or_defer(lambda connection: key_rows.free(connection, claim), on_loop=True)
+
+    async def expired_keys(
+        self, *, done_until: datetime, running_until: datetime, limit: int
+    ) -> tuple[ExpiredKey, ...]:
+        """Return the keys whose time is over."""
+        return await self.file.awrite(
+            lambda connection: key_rows.expired(
+                connection, done_until=done_until, running_until=running_until, limit=limit
+            )
+        )
+
+    async def forget_keys(self, keys: Sequence[ExpiredKey]) -> None:
+        """Free keys whose time is over."""
+        await self.file.awrite(lambda connection: key_rows.forget(connection, keys))
+
+    def _hold(self, connection: sqlite3.Connection, new: NewHold) -> Hold:
+        # Which process this is, is known once the file is open.
+        return statements.hold(connection, new, process=self.file.process)

@@ -1,0 +1,296 @@
+"""What keeps the ledger's rows: the verbs that every back end has.
+
+    LedgerStore  books: hold, settle, record, correct, roll up; and reads what budgets count
+    KeyStore     which request has an idempotency key; a part of the ledger's store, or one beside it
+    LedgerView   reads: one consistent look at all rows, for reports, reconciling and verifying
+
+Each verb is one transaction: done as a whole or not begun, also when the process dies in the middle. What
+goes in and comes out is frozen data. Which limits there are, what an orphan costs and what an alert says is
+decided above; how rows are kept, and what the back end's errors mean, is known below.
+
+    hold           waits for other processes, up to the time that the store was made with
+    ahold          the same; the event loop does other work meanwhile
+    settle         what cannot be written now is kept, and written before the next transaction
+    ..._deferred   the same on an event loop: it waits some milliseconds, then the booking is written
+                   by itself as soon as that can be done
+
+`tests/ledger/store_contract.py` is what every back end must pass.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from orchestrator.core.errors import LedgerError
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import Attempt, CostSource
+from orchestrator.ledger.budgets import Period
+from orchestrator.ledger.facts import (
+    AssumedCost,
+    BookedSum,
+    CostSample,
+    Counter,
+    Excess,
+    OpenHold,
+    RolledDay,
+    Rows,
+    SourceSum,
+    UnclaimedAttempt,
+    UnequalCounter,
+    UnequalOperation,
+)
+from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyHolder
+from orchestrator.ledger.records import (
+    AttemptTotals,
+    Hold,
+    NewHold,
+    OrphanBooking,
+    RequestRecord,
+    Shortage,
+    TokenSample,
+)
+
+RequestOf = Callable[[Hold, AttemptTotals], tuple[RequestRecord, Period]]
+"""Says how the request of an orphan is recorded; it looks at nothing but what it is handed."""
+
+
+class LedgerBusyError(LedgerError):
+    """Another process or thread is in the middle of a transaction; it may be over in a moment."""
+
+
+class KeyStore(Protocol):
+    """Keeps which request has an idempotency key of a tenant; of many callers one gets it."""
+
+    async def claim_key(self, claim: KeyClaim) -> KeyHolder | None:
+        """Take a free key: None when it is taken now, else which request has it; an expired one has it too.
+
+        Raises:
+            LedgerError: it cannot be written; nothing was claimed.
+        """
+
+    async def take_over_key(self, claim: KeyClaim, *, over: KeyHolder) -> bool:
+        """Put a request in the place of `over`; False when `over` ended, or another was faster.
+
+        Raises:
+            LedgerError: it cannot be written; nothing was claimed.
+        """
+
+    def finish_key(self, claim: KeyClaim, *, operation_id: str, until: datetime) -> None:
+        """Note that the reply of `operation_id` is stored; doing it twice, or too late, changes nothing.
+
+        Raises:
+            LedgerError: it is not written yet; it is deferred.
+        """
+
+    def free_key(self, claim: KeyClaim) -> None:
+        """Let the next caller try: this request failed. A key that another request has by now stays its own.
+
+        Raises:
+            LedgerError: it is not written yet; it is deferred.
+        """
+
+    async def expired_keys(
+        self, *, done_until: datetime, running_until: datetime, limit: int
+    ) -> tuple[ExpiredKey, ...]:
+        """Return keys, `limit` at most, of replies and of requests that should have ended by these moments.
+
+        Raises:
+            LedgerError: they cannot be read.
+        """
+
+    async def forget_keys(self, keys: Sequence[ExpiredKey]) -> None:
+        """Free keys; one that another request has by now stays its own.
+
+        Raises:
+            LedgerError: it cannot be written; nothing was freed.
+        """
+
+
+class LedgerStore(KeyStore, Protocol):
+    """Keeps counters, holds, attempts, requests and corrections; shared by threads and processes."""
+
+    @property
+    def location(self) -> str:
+        """Return where the ledger is, as messages name it; no password is in it."""
+
+    @property
+    def exists(self) -> bool:
+        """Return whether there is a ledger: looking makes none."""
+
+    def check_writable(self) -> None:
+        """Open the ledger, bring it up to date, and do an empty transaction.
+
+        Raises:
+            LedgerError: it cannot be opened or written; says why and what to do.
+        """
+
+    async def aopen(self) -> None:
+        """Open the ledger if it is not open yet; while others hold it, the event loop does other work.
+
+        Raises:
+            LedgerError: it cannot be opened; says why and what to do.
+        """
+
+    def close(self) -> None:
+        """Write what is deferred, and close; the next verb opens it again."""
+
+    def hold(self, new: NewHold) -> Hold | Shortage:
+        """Raise `held` in every scope and window of a claim, or in none and return the limit that refused.
+
+        Raises:
+            LedgerError: it cannot be written; nothing was held.
+        """
+
+    async def ahold(self, new: NewHold) -> Hold | Shortage:
+        """Hold as `hold` does; while others hold the ledger, the event loop does other work."""
+
+    def settle(self, hold: Hold, attempt: Attempt) -> None:
+        """Replace a hold by its attempt in every counter and row; doing it twice changes nothing.
+
+        What was booked for an orphan meanwhile stays, and the attempt's cost becomes its correction.
+
+        Raises:
+            LedgerError: it is not written yet; it is deferred.
+        """
+
+    def settle_deferred(self, hold: Hold, attempt: Attempt) -> None:
+        """Settle as `settle` does, on an event loop, which is not held up."""
+
+    def record_request(self, record: RequestRecord, period: Period) -> None:
+        """Write the row of a finished request; only a row that was made for an orphan gives way to another.
+
+        Raises:
+            LedgerError: it is not written yet; it is deferred.
+        """
+
+    def record_request_deferred(self, record: RequestRecord, period: Period) -> None:
+        """Write the row as `record_request` does, on an event loop, which is not held up."""
+
+    def correct(
+        self, operation_id: str, number: int, *, cost_nusd: NanoUsd, source: CostSource, at: datetime
+    ) -> int | None:
+        """Book what an attempt did cost by its provider's record; the first correction stands.
+
+        Return the difference, None when there is no such attempt or it was corrected before.
+
+        Raises:
+            LedgerError: it cannot be written; nothing was booked.
+        """
+
+    def settle_orphans(self, orphans: Sequence[OrphanBooking], request_of: RequestOf) -> tuple[bool, ...]:
+        """Settle holds that were left, and record their requests, all in one transaction.
+
+        Return for each whether it was settled now: one that was settled meanwhile is left as it is.
+
+        Raises:
+            LedgerError: it cannot be written; nothing was booked.
+        """
+
+    def roll_up_day(self, day: str) -> RolledDay | UnequalCounter:
+        """Add a day's rows to its month's sums, drop them, and take its counters off the month's.
+
+        A day whose counters differ from its rows is left as it is. No hold of its month is open.
+
+        Raises:
+            LedgerError: it cannot be written; nothing was rolled up.
+        """
+
+    def counter(self, scope: str, period: str) -> Counter:
+        """Return what a scope has spent and holds in a day or a month; nothing where it was never counted.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+
+    def counters(self, *periods: str) -> tuple[Counter, ...]:
+        """Return every counter of the named days and months, by scope and period."""
+
+    def token_samples(self, attempts: int) -> tuple[TokenSample, ...]:
+        """Return what providers counted in the prompts of the last `attempts` attempts, oldest first."""
+
+    def view(self) -> "LedgerView":
+        """Return a look at this ledger, to be entered with `with`."""
+
+
+class LedgerView(Protocol):
+    """One look at a ledger: all that is read between entering and leaving is of the same moment."""
+
+    @property
+    def location(self) -> str:
+        """Return where the ledger is, as messages name it."""
+
+    @property
+    def exists(self) -> bool:
+        """Return whether there is a ledger: looking makes none."""
+
+    def __enter__(self) -> Self:
+        """Begin to look.
+
+        Raises:
+            LedgerError: it cannot be read, or is no ledger of this program's version.
+        """
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End the look."""
+
+    # ---- for reports
+
+    def operations(self, *, month: str, tenant: str | None = None) -> Rows:
+        """Return the requests that began in a month, one row each, oldest first."""
+
+    def attempts(self, *, month: str, tenant: str | None = None) -> Rows:
+        """Return the sends that were booked into a month, one row each, oldest first."""
+
+    def rolled(self, *, month: str, tenant: str | None = None) -> Rows:
+        """Return the sums of a compacted month, by tenant, use case and model; nothing of any other month."""
+
+    def counters(self, *periods: str) -> tuple[Counter, ...]:
+        """Return what every scope has spent and holds in the named days and months, in all without a name."""
+
+    def months(self) -> tuple[str, ...]:
+        """Return the months in which something was booked, the last one first."""
+
+    def table(
+        self, name: str, *, month: str | None = None
+    ) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
+        """Return the columns of one of `TABLES`, and its rows as they are stored, one after the other."""
+
+    # ---- for reconciling and rolling up
+
+    def holds(self) -> tuple[OpenHold, ...]:
+        """Return every hold that is not settled, oldest first."""
+
+    def assumed_costs(self, *, since: str) -> tuple[AssumedCost, ...]:
+        """Return attempts from a day on with an assumed cost and the provider's id, not corrected yet."""
+
+    def cost_sample(self, deployment: str, *, attempts: int) -> CostSample:
+        """Return what the last `attempts` attempts with a known cost did cost, and what was held for them."""
+
+    def booked_days(self, *, before: str) -> tuple[str, ...]:
+        """Return the days before one that have requests or attempts, in their order."""
+
+    def holds_by_month(self) -> Mapping[str, int]:
+        """Return how many holds are open in each month that has any."""
+
+    # ---- for verifying
+
+    def row_counts(self) -> Mapping[str, int]:
+        """Return how many rows each table has."""
+
+    def booked_sums(self) -> Iterator[BookedSum]:
+        """Yield the sums of attempts, corrections and holds, by their scopes and windows."""
+
+    def unequal_operations(self, *, limit: int) -> tuple[UnequalOperation, ...]:
+        """Return requests whose cost is not the sum of their attempts, with or without corrections."""
+
+    def unclaimed_attempts(self, *, before: datetime, limit: int) -> tuple[UnclaimedAttempt, ...]:
+        """Return attempts before a moment whose request has no row, though it ended and is not rolled up."""
+
+    def excesses(self, *, limit: int) -> tuple[Excess, ...]:
+        """Return attempts that cost more than was held for them."""
+
+    def source_sums(self) -> Mapping[str, SourceSum]:
+        """Return how many attempts there are of each cost source, and their cost as booked."""

@@ -1,0 +1,164 @@
+"""Death at every edge: whichever statement a process dies beside, a verb is done as a whole or not begun.
+
+For each verb a process is forked that kills itself (-9) right before the first statement, another before the
+second, and so on until one lives through the verb; then the same right after each statement. Each meets a new
+ledger with the same rows, so that what it leaves can be compared whole: with the ledger before the verb, and
+with the one that the survivor left.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import CostSource
+from orchestrator.ledger.idempotency_keys import ExpiredKey
+from orchestrator.ledger.records import Hold, Shortage
+from orchestrator.ledger.store import LedgerStore
+from tests.ledger.store_contract import (
+    NOON,
+    PERIOD,
+    Backend,
+    assert_balanced,
+    attempt,
+    content,
+    held,
+    key_claim,
+    limit_of,
+    new_hold,
+    orphan_booking,
+    orphan_record,
+    record,
+)
+
+EDGES_MAX = 60
+LIVED, DIED = 0, -signal.SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb of the store: what must be booked before it, and itself."""
+
+    before: Callable[[LedgerStore], Any]
+    do: Callable[[LedgerStore, Any], Any]
+
+
+def _settled(store: LedgerStore) -> Hold:
+    hold = held(store)
+    store.settle(hold, attempt(300, source=CostSource.BOUND, upstream_id="gen-1"))
+    return hold
+
+
+def _orphaned(store: LedgerStore) -> Hold:
+    hold = held(store)
+    store.settle_orphans([orphan_booking(hold)], orphan_record)
+    return hold
+
+
+def _two_holds(store: LedgerStore) -> list[Hold]:
+    return [held(store, name) for name in ("first", "second")]
+
+
+def _recorded(store: LedgerStore) -> None:
+    _settled(store)
+    store.record_request(record(), PERIOD)
+
+
+def _claimed(store: LedgerStore) -> Any:
+    asyncio.run(store.claim_key(key_claim()))
+    return asyncio.run(store.claim_key(key_claim("second")))
+
+
+def _refuse(store: LedgerStore, _: object) -> None:
+    assert isinstance(store.hold(new_hold(limits=[limit_of(10)])), Shortage)
+
+
+VERBS = {
+    "hold": Verb(lambda store: store.check_writable(), lambda store, _: held(store)),
+    "refuse": Verb(lambda store: held(store, "first"), _refuse),
+    "settle": Verb(held, lambda store, hold: store.settle(hold, attempt(400))),
+    "settle_again": Verb(_settled, lambda store, hold: store.settle(hold, attempt(300))),
+    "settle_late": Verb(_orphaned, lambda store, hold: store.settle(hold, attempt(400))),
+    "record_request": Verb(_settled, lambda store, _: store.record_request(record(), PERIOD)),
+    "settle_orphans": Verb(
+        _two_holds,
+        lambda store, holds: store.settle_orphans([orphan_booking(hold) for hold in holds], orphan_record),
+    ),
+    "correct": Verb(
+        _settled,
+        lambda store, _: store.correct("op", 1, cost_nusd=NanoUsd(70), source=CostSource.PROVIDER, at=NOON),
+    ),
+    "roll_up_day": Verb(_recorded, lambda store, _: store.roll_up_day(PERIOD.day)),
+    "claim_key": Verb(
+        lambda store: store.check_writable(), lambda store, _: asyncio.run(store.claim_key(key_claim()))
+    ),
+    "take_over_key": Verb(
+        _claimed, lambda store, over: asyncio.run(store.take_over_key(key_claim("second"), over=over))
+    ),
+    "finish_key": Verb(
+        _claimed, lambda store, _: store.finish_key(key_claim(), operation_id="op", until=NOON)
+    ),
+    "free_key": Verb(_claimed, lambda store, _: store.free_key(key_claim())),
+    "forget_keys": Verb(
+        _claimed, lambda store, _: asyncio.run(store.forget_keys([ExpiredKey("acme", "k", "op")]))
+    ),
+}
+WITHOUT_EFFECT = {"refuse", "settle_again"}
+
+
+def die(backend: Backend, verb: Verb, prepared: object, *, at: int, after: bool) -> int:
+    """Fork a process that does the verb and dies beside a statement; return how it ended."""
+    process = os.fork()
+    if process:
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    ended_as = 1
+    try:
+        backend.install_death()
+        store = backend.open()
+        store.check_writable()
+        backend.arm_death(at=at, after=after)
+        verb.do(store, prepared)
+        ended_as = LIVED
+    except BaseException:  # noqa: BLE001 -- a child must end here, whatever it met
+        traceback.print_exc(file=sys.stderr)
+    os._exit(ended_as)
+
+
+class CrashContract:
+    @pytest.fixture
+    def new_backend(self) -> Callable[[], Backend]:
+        raise NotImplementedError
+
+    @pytest.mark.parametrize("name", VERBS)
+    def test_death_at_any_edge_leaves_a_verb_done_or_not_begun(self, new_backend, name):
+        verb, left, survivors = VERBS[name], [], []
+        for after in (False, True):
+            for at in range(1, EDGES_MAX):
+                backend = new_backend()
+                with closing(backend.open()) as store:
+                    prepared = verb.before(store)
+                    before = content(store)
+                ended_as = die(backend, verb, prepared, at=at, after=after)
+                assert ended_as in {LIVED, DIED}, f"the process ended with {ended_as}"
+                with closing(backend.open()) as store:
+                    assert_balanced(store)
+                    (left if ended_as == DIED else survivors).append(content(store))
+                    # The next process finds a ledger that works.
+                    store.settle(held(store, "next"), attempt(5))
+                if ended_as == LIVED:
+                    break
+        done = survivors[0]
+        assert len(left) >= 4, "a transaction has an edge before and behind its begin and its end at least"
+        assert survivors == [done, done], "without a death the verb does the same each time"
+        assert all(state in (before, done) for state in left)
+        assert (done == before) == (name in WITHOUT_EFFECT)
+        assert before in left
+        assert done in left, "dead right behind the commit: it is done, though it was not acknowledged"

@@ -1,0 +1,583 @@
+"""What every back end of the ledger must pass: a class of tests over a store that a subclass opens.
+
+    class TestSqliteStore(StoreContract):
+        @pytest.fixture
+        def new_backend(self, tmp_path): ...   # makes `Backend`s, each with an empty ledger
+
+Tests look through verbs of the store and its view alone, so that the next back end inherits them as they are.
+What only a file can suffer stands in `tests/ledger/test_ledger.py` and `tests/ledger/sqlite/`; death at every
+edge of a transaction in `crash_contract.py`.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import pytest
+
+from orchestrator.core.errors import LedgerError
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.prompt_size import PromptSize, Script
+from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
+from orchestrator.ledger.budgets import Window, period_of
+from orchestrator.ledger.facts import TABLES, RolledDay, UnequalCounter
+from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyState
+from orchestrator.ledger.process_identity import Life, life_of, own_process
+from orchestrator.ledger.records import (
+    ORPHANED,
+    CounterLimit,
+    Hold,
+    HoldRequest,
+    NewHold,
+    OrphanBooking,
+    RequestRecord,
+    Shortage,
+)
+from orchestrator.ledger.store import LedgerBusyError, LedgerStore
+from orchestrator.ledger.verify import verify
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PERIOD = period_of(NOON, "UTC")
+SCOPES = ("all", "tenant:acme", "use_case:bulk", "user:42", "provider:p", "tag:trial")
+LATER = NOON + timedelta(days=900)
+NEVER = NOON - timedelta(days=900)
+
+
+class Backend(Protocol):
+    """One ledger of a back end, and what a test must be able to do to it."""
+
+    def open(self, *, lock_timeout_s: float = 5.0) -> LedgerStore:
+        """Open the ledger once more, as another process does."""
+
+    def busy(self) -> AbstractContextManager[object]:
+        """Let another program be in the middle of a transaction that changes counters."""
+
+    async def deferred_are_written(self, store: LedgerStore) -> None:
+        """Wait for what the store writes by itself, and cause nothing to be written."""
+
+    def add_to_counter(self, scope: str, period: str, amount_nusd: int) -> None:
+        """Falsify what was spent, behind the store's back."""
+
+    def install_death(self) -> None:
+        """Prepare this process, before it opens a store, to die at a statement."""
+
+    def arm_death(self, *, at: int, after: bool) -> None:
+        """Let this process kill itself right before or after the statement `at` from now, counted from 1."""
+
+
+def claim(operation: str = "op", *, bound: int = 1000, number: int = 1, scopes=SCOPES) -> HoldRequest:
+    return HoldRequest(operation, number, "p/m", "p", "m", scopes, NanoUsd(bound), "book")
+
+
+def new_hold(operation: str = "op", *, limits=(), moment: datetime = NOON, **more) -> NewHold:
+    return NewHold(claim(operation, **more), period_of(moment, "UTC"), moment, tuple(limits))
+
+
+def limit_of(nano: int, *, scope: str = "all", window: Window = Window.DAY) -> CounterLimit:
+    return CounterLimit(scope, window, NanoUsd(nano))
+
+
+def held(store: LedgerStore, operation: str = "op", **more) -> Hold:
+    outcome = store.hold(new_hold(operation, **more))
+    assert isinstance(outcome, Hold)
+    return outcome
+
+
+def attempt(cost: int, *, source: CostSource = CostSource.PRICE_BOOK, **more) -> Attempt:
+    usage = more.pop("usage", Usage(10, 5))
+    return Attempt(
+        1,
+        "p/m",
+        "p",
+        "m",
+        Outcome.SUCCEEDED,
+        usage=usage,
+        cost_nusd=NanoUsd(cost),
+        cost_source=source,
+        **more,
+    )
+
+
+def record(operation: str = "op", *, cost: int = 300, error: str | None = None) -> RequestRecord:
+    return RequestRecord(
+        operation, NOON, "acme", "bulk", "42", ("trial",), Outcome.SUCCEEDED, error, CacheState.MISS, None,
+        "p/m", "p", "m", 1, Usage(10, 5), NanoUsd(cost), 0.1,
+    )  # fmt: skip
+
+
+def orphan_record(hold: Hold, totals) -> tuple[RequestRecord, object]:
+    return record(hold.claim.operation_id, cost=totals.cost_nusd, error=ORPHANED), hold.period
+
+
+def orphan_booking(hold: Hold, cost: int = 1000) -> OrphanBooking:
+    return OrphanBooking(hold, attempt(cost, source=CostSource.BOUND, failure=ORPHANED))
+
+
+def key_claim(operation: str = "op", *, key: str = "k", tenant: str = "acme") -> KeyClaim:
+    return KeyClaim(tenant, key, "hash", operation, NOON + timedelta(minutes=2))
+
+
+def counted(store: LedgerStore, scope: str = "all", period: str = PERIOD.day) -> tuple[int, int]:
+    counter = store.counter(scope, period)
+    return counter.spent, counter.held
+
+
+def table(store: LedgerStore, name: str) -> list[dict]:
+    with store.view() as view:
+        columns, rows = view.table(name)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def assert_balanced(store: LedgerStore) -> None:
+    """Every counter is the sum of its rows, and every request of its attempts."""
+    with store.view() as view:
+        verification = verify(view, now=NOON)
+    assert verification.differences == ()
+    assert verification.unequal_operations == ()
+
+
+def content(store: LedgerStore) -> dict[str, object]:
+    """Return all that a ledger holds, whichever process held it."""
+    expired = asyncio.run(store.expired_keys(done_until=LATER, running_until=NEVER, limit=99))
+    running = asyncio.run(store.expired_keys(done_until=NEVER, running_until=LATER, limit=99))
+    with store.view() as view:
+        tables: dict[str, object] = {name: sorted(map(repr, view.table(name)[1])) for name in TABLES}
+        holds = [(hold.claim, hold.day, hold.held_at) for hold in view.holds()]
+        return {**tables, "holds": holds, "counters": view.counters(), "done": expired, "running": running}
+
+
+def in_processes(work: Callable[[int], object], count: int) -> list:
+    """Do work in forked processes at once and return what each returned, by JSON."""
+    children = []
+    for number in range(count):
+        reader, writer = os.pipe()
+        process = os.fork()
+        if process == 0:
+            try:
+                os.write(writer, json.dumps(work(number)).encode())
+                os._exit(0)
+            except BaseException:  # noqa: BLE001 -- a child must end here, whatever it met
+                traceback.print_exc(file=sys.stderr)
+                os._exit(1)
+        os.close(writer)
+        children.append((process, reader))
+    results = []
+    for process, reader in children:
+        with os.fdopen(reader, "rb") as pipe:
+            text = pipe.read()
+        assert os.waitpid(process, 0)[1] == 0
+        results.append(json.loads(text))
+    return results
+
+
+class StoreContract:
+    @pytest.fixture
+    def new_backend(self) -> Callable[[], Backend]:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def backend(self, new_backend) -> Backend:
+        return new_backend()
+
+    @pytest.fixture
+    def store(self, backend):
+        with closing(backend.open()) as store:
+            yield store
+
+    # ---- holding and settling
+
+    def test_a_hold_counts_in_every_scope_and_window_until_its_cost_counts_there(self, store):
+        hold = held(store)
+        keys = [(scope, period) for scope in SCOPES for period in (PERIOD.day, PERIOD.month)]
+        assert {counted(store, *key) for key in keys} == {(0, 1000)}
+        store.settle(hold, attempt(300))
+        assert {counted(store, *key) for key in keys} == {(300, 0)}
+        assert [(row["operation_id"], row["cost_nusd"]) for row in table(store, "attempts")] == [("op", 300)]
+        assert_balanced(store)
+
+    @pytest.mark.parametrize("scope", SCOPES)
+    @pytest.mark.parametrize("window", [Window.DAY, Window.MONTH])
+    def test_a_limit_may_be_reached_and_a_shortage_holds_nothing_anywhere(self, store, scope, window):
+        limit = limit_of(2500, scope=scope, window=window)
+        store.settle(held(store, "first"), attempt(500))
+        held(store, "second", bound=2000, limits=[limit])
+        before = content(store)
+        assert store.hold(new_hold("third", bound=1, limits=[limit])) == Shortage(limit, NanoUsd(2500))
+        assert content(store) == before
+
+    def test_the_first_limit_in_the_order_of_the_caller_is_the_one_that_refuses(self, store):
+        tight, wide = limit_of(10, scope="tag:trial"), limit_of(999)
+        assert store.hold(new_hold(limits=[wide, tight])) == Shortage(wide, NanoUsd(0))
+        assert store.hold(new_hold(limits=[tight, wide])) == Shortage(tight, NanoUsd(0))
+
+    def test_without_a_limit_a_scope_is_counted_all_the_same(self, store):
+        held(store)
+        assert isinstance(store.hold(new_hold("more", limits=[limit_of(1500)])), Shortage)
+
+    def test_a_cost_above_its_hold_is_booked_in_full(self, store):
+        store.settle(held(store), attempt(1600))
+        assert counted(store) == (1600, 0)
+
+    def test_settling_twice_changes_nothing(self, store):
+        hold = held(store)
+        store.settle(hold, attempt(300))
+        before = content(store)
+        store.settle(hold, attempt(300))
+        store.settle(hold, attempt(999))
+        assert content(store) == before
+
+    def test_a_settlement_books_into_the_windows_of_its_hold(self, store):
+        eve = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
+        store.settle(held(store, moment=eve), attempt(300, latency_s=10.0))
+        assert (counted(store, period="2026-11-30"), counted(store, period="2026-12-01")) == (
+            (300, 0),
+            (0, 0),
+        )
+
+    def test_a_request_is_recorded_once(self, store):
+        store.record_request(record(cost=5), PERIOD)
+        store.record_request(record(cost=9), PERIOD)
+        assert [(row["id"], row["cost_nusd"]) for row in table(store, "operations")] == [("op", 5)]
+
+    async def test_on_an_event_loop_all_of_it_is_the_same(self, store):
+        await store.aopen()
+        outcome = await store.ahold(new_hold(limits=[limit_of(1000)]))
+        assert isinstance(outcome, Hold)
+        assert isinstance(await store.ahold(new_hold("more", bound=1, limits=[limit_of(1000)])), Shortage)
+        store.settle_deferred(outcome, attempt(300))
+        store.record_request_deferred(record(), PERIOD)
+        assert counted(store) == (300, 0)
+        assert_balanced(store)
+
+    def test_what_providers_counted_is_remembered_oldest_first(self, store):
+        size = PromptSize(input_bound_tokens=90, input_expected_tokens=12, script=Script.WIDE)
+        for number in range(3):
+            sized = HoldRequest(f"op-{number}", 1, "p/m", "p", "m", SCOPES, NanoUsd(9), "book", size)
+            hold = store.hold(NewHold(sized, PERIOD, NOON, ()))
+            store.settle(hold, attempt(1, usage=Usage(10 + number, 5)))
+        samples = store.token_samples(2)
+        assert [(sample.expected_tokens, sample.counted_tokens) for sample in samples] == [(12, 11), (12, 12)]
+        assert {(sample.model, sample.script) for sample in samples} == {("m", Script.WIDE)}
+
+    # ---- orphans and corrections
+
+    def test_orphans_are_settled_together_and_once(self, store):
+        first, second = held(store, "first"), held(store, "second")
+        store.settle(second, attempt(70))
+        bookings = [orphan_booking(first), orphan_booking(second)]
+        assert store.settle_orphans(bookings, orphan_record) == (True, False)
+        assert store.settle_orphans(bookings, orphan_record) == (False, False)
+        assert counted(store) == (1070, 0)
+        assert [(row["id"], row["error"]) for row in table(store, "operations")] == [("first", ORPHANED)]
+        assert_balanced(store)
+
+    def test_the_request_of_an_orphan_is_recorded_with_what_all_its_attempts_come_to(self, store):
+        store.settle(held(store), attempt(70))
+        orphan = held(store, number=2, moment=NOON + timedelta(hours=1))
+        seen = []
+
+        def look(hold, totals):
+            seen.append(totals)
+            return orphan_record(hold, totals)
+
+        store.settle_orphans([orphan_booking(orphan)], look)
+        (totals,) = seen
+        assert (totals.attempts, totals.cost_nusd, totals.started_at) == (2, 1070, NOON)
+        assert (totals.usage.input_tokens, totals.usage.output_tokens) == (20, 10)
+
+    def test_a_process_that_was_alive_after_all_has_the_last_word(self, store):
+        hold = held(store)
+        store.settle_orphans([orphan_booking(hold)], orphan_record)
+        for _ in range(2):
+            store.settle(hold, attempt(300))
+            store.record_request(record(cost=300), PERIOD)
+        assert counted(store) == (300, 0)
+        assert [row["cost_nusd"] for row in table(store, "attempts")] == [1000], "never changed"
+        assert [row["cost_nusd"] for row in table(store, "corrections")] == [-700]
+        assert [(row["error"], row["cost_nusd"]) for row in table(store, "operations")] == [(None, 300)]
+        assert_balanced(store)
+
+    def test_of_the_corrections_of_an_attempt_the_first_stands(self, store):
+        store.settle(held(store), attempt(1000, source=CostSource.BOUND, upstream_id="gen-1"))
+        with store.view() as view:
+            (assumed,) = view.assumed_costs(since=PERIOD.day)
+        assert (assumed.operation_id, assumed.upstream_id) == ("op", "gen-1")
+
+        def correct(operation, cost):
+            return store.correct(operation, 1, cost_nusd=NanoUsd(cost), source=CostSource.PROVIDER, at=NOON)
+
+        assert [correct("op", 250), correct("op", 7), correct("unknown", 7)] == [-750, None, None]
+        assert counted(store, "tag:trial", PERIOD.month) == (250, 0)
+        with store.view() as view:
+            assert view.assumed_costs(since=PERIOD.day) == ()
+        assert_balanced(store)
+
+    # ---- rolling up
+
+    def test_a_day_becomes_a_part_of_its_months_sums(self, store):
+        store.settle(held(store), attempt(300))
+        store.record_request(record(), PERIOD)
+        assert store.roll_up_day(PERIOD.day) == RolledDay(1, 1, NanoUsd(300))
+        assert store.roll_up_day(PERIOD.day) == RolledDay(0, 0, NanoUsd(0))
+        assert table(store, "attempts") == table(store, "operations") == []
+        assert store.counters(PERIOD.day, PERIOD.month) == ()
+        with store.view() as view:
+            assert view.rolled(month=PERIOD.month).rows == (("acme", "bulk", "m", 1, 1, 300),)
+        assert_balanced(store)
+
+    def test_a_day_whose_counter_is_wrong_is_left_as_it_is(self, backend, store):
+        store.settle(held(store), attempt(300))
+        backend.add_to_counter("tag:trial", PERIOD.day, 1)
+        before = content(store)
+        assert store.roll_up_day(PERIOD.day) == UnequalCounter("tag:trial", PERIOD.day)
+        assert content(store) == before
+
+    # ---- looking
+
+    def test_looking_makes_no_ledger(self, backend):
+        with closing(backend.open()) as store:
+            assert not store.exists
+            assert not store.view().exists
+            assert not store.exists
+            held(store)
+            assert store.exists
+            assert store.view().exists
+
+    def test_one_look_is_of_one_moment(self, store):
+        held(store, "before")
+        with store.view() as view:
+            assert len(view.holds()) == 1
+            held(store, "meanwhile")
+            assert len(view.holds()) == 1
+            assert [counter.held for counter in view.counters(PERIOD.day)] == [1000] * len(SCOPES)
+
+    @pytest.mark.parametrize("scope", SCOPES)
+    def test_a_counter_that_is_one_nano_dollar_off_is_named(self, backend, store, scope):
+        store.settle(held(store, "settled"), attempt(300))
+        held(store, "open")
+        assert_balanced(store)
+        backend.add_to_counter(scope, PERIOD.month, 1)
+        with store.view() as view:
+            (difference,) = verify(view, now=NOON).differences
+        assert (difference.scope, difference.period) == (scope, PERIOD.month)
+        assert (difference.counted_spent, difference.booked_spent, difference.booked_held) == (301, 300, 1000)
+
+    def test_what_does_not_agree_is_found(self, store):
+        store.settle(held(store, "above", bound=10), attempt(25))
+        store.record_request(record("above", cost=20), PERIOD)
+        store.settle(held(store, "unclaimed"), attempt(7))
+        with store.view() as view:
+            verification = verify(view, now=NOON + timedelta(minutes=2))
+        assert [(row.operation_id, row.cost_nusd) for row in verification.excesses] == [("above", 25)]
+        assert [(row.id, row.attempts_nusd) for row in verification.unequal_operations] == [("above", 25)]
+        assert [row.operation_id for row in verification.unclaimed_attempts] == ["unclaimed"]
+        assert verification.rows["attempts"] == verification.sources["price_book"].attempts == 2
+
+    # ---- idempotency keys
+
+    async def test_a_free_key_is_taken_and_a_taken_one_names_its_request(self, store):
+        assert await store.claim_key(key_claim()) is None
+        assert await store.claim_key(key_claim("other", tenant="globex")) is None
+        holder = await store.claim_key(key_claim("second"))
+        assert holder is not None
+        assert (holder.operation_id, holder.state, holder.process) == ("op", KeyState.RUNNING, own_process())
+        assert (holder.request_hash, holder.until) == ("hash", key_claim().until)
+
+    async def test_of_several_that_take_a_key_over_one_gets_it(self, store):
+        await store.claim_key(key_claim("dead"))
+        over = await store.claim_key(key_claim())
+        takers = [store.take_over_key(key_claim(f"op-{number}"), over=over) for number in range(5)]
+        assert sorted(await asyncio.gather(*takers)) == [False] * 4 + [True]
+
+    async def test_a_request_that_ended_is_not_taken_over_and_a_late_word_changes_nothing(self, store):
+        await store.claim_key(key_claim())
+        over = await store.claim_key(key_claim("late"))
+        store.finish_key(key_claim(), operation_id="op", until=NOON + timedelta(hours=1))
+        assert not await store.take_over_key(key_claim("late"), over=over)
+        store.free_key(key_claim())
+        store.finish_key(key_claim("late"), operation_id="late", until=LATER)
+        holder = await store.claim_key(key_claim("late"))
+        assert holder is not None
+        assert (holder.operation_id, holder.state, holder.until) == (
+            "op",
+            KeyState.DONE,
+            NOON + timedelta(hours=1),
+        )
+
+    async def test_a_key_is_freed_and_forgotten_by_its_own_request_alone(self, store):
+        await store.claim_key(key_claim())
+        store.free_key(key_claim("other"))
+        await store.forget_keys([ExpiredKey("acme", "k", "other")])
+        assert await store.claim_key(key_claim("other")) is not None
+        store.free_key(key_claim())
+        assert await store.claim_key(key_claim("other")) is None
+
+    async def test_keys_are_over_when_their_moment_has_come(self, store):
+        for name in ("done", "runs"):
+            await store.claim_key(key_claim(name, key=name))
+        store.finish_key(key_claim(key="done"), operation_id="done", until=NOON)
+        second = timedelta(seconds=1)
+        until = key_claim().until
+        for done, running, expected in (
+            (NOON - second, until - second, set()), (NOON, until - second, {"done"}), (NOON, until, {"done", "runs"}),
+        ):  # fmt: skip
+            expired = await store.expired_keys(done_until=done, running_until=running, limit=9)
+            assert {key.operation_id for key in expired} == expected
+        assert len(await store.expired_keys(done_until=NOON, running_until=until, limit=1)) == 1
+        await store.forget_keys([ExpiredKey("acme", "done", "done")])
+        assert await store.claim_key(key_claim("new", key="done")) is None
+
+    # ---- many at once
+
+    def test_threads_get_exactly_what_a_limit_allows(self, store):
+        def hold_many(worker: int) -> int:
+            holds = (new_hold(f"{worker}-{number}", limits=[limit_of(100_000)]) for number in range(25))
+            return sum(isinstance(store.hold(new), Hold) for new in holds)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(hold_many, range(8))) == 100
+        assert counted(store) == (0, 100_000)
+        assert_balanced(store)
+
+    def test_processes_on_one_new_ledger_get_exactly_what_a_limit_allows(self, backend):
+        """They also make the ledger at the same moment, and half of what they hold they settle."""
+
+        def spend(worker: int) -> int:
+            with closing(backend.open(lock_timeout_s=60)) as store:
+                granted = 0
+                for number in range(50):
+                    outcome = store.hold(new_hold(f"{worker}-{number}", limits=[limit_of(100_000)]))
+                    if isinstance(outcome, Hold):
+                        granted += 1
+                        if number % 2:
+                            store.settle(outcome, attempt(1000))
+                return granted
+
+        assert sum(in_processes(spend, 4)) == 100
+        with closing(backend.open()) as store:
+            assert sum(counted(store)) == 100_000
+            assert_balanced(store)
+
+    def test_no_order_of_scopes_makes_two_processes_wait_for_each_other(self, backend):
+        """Rows that are locked in the order of a claim's scopes end in a deadlock."""
+        backend.open().check_writable()
+
+        def hold_many(worker: int) -> int:
+            scopes = SCOPES if worker % 2 else tuple(reversed(SCOPES))
+            with closing(backend.open(lock_timeout_s=60)) as store:
+                return len([held(store, f"{worker}-{number}", scopes=scopes) for number in range(50)])
+
+        assert in_processes(hold_many, 4) == [50] * 4
+        with closing(backend.open()) as store:
+            assert counted(store) == (0, 200_000)
+
+    def test_of_processes_that_claim_at_once_each_key_goes_to_one(self, backend):
+        def claim_all(worker: int) -> list[int]:
+            with closing(backend.open(lock_timeout_s=60)) as store:
+                claims = (key_claim(f"{worker}-{number}", key=f"k{number}") for number in range(25))
+                return [
+                    number for number, key in enumerate(claims) if asyncio.run(store.claim_key(key)) is None
+                ]
+
+        taken = in_processes(claim_all, 4)
+        assert sorted(number for own in taken for number in own) == list(range(25))
+
+    def test_a_forked_child_goes_on_with_its_parents_store(self, store):
+        held(store, "before")
+        in_processes(lambda number: held(store, f"child-{number}").id, 2)
+        held(store, "after")
+        assert counted(store) == (0, 4000)
+        assert_balanced(store)
+
+    def test_a_process_that_is_gone_leaves_its_hold_counted_and_its_name(self, backend, store):
+        def leave(_: int) -> str:
+            held(backend.open(), "orphan")
+            return own_process()
+
+        (process,) = in_processes(leave, 1)
+        assert isinstance(store.hold(new_hold(limits=[limit_of(1999)])), Shortage)
+        with store.view() as view:
+            (orphan,) = view.holds()
+            assert view.holds_by_month() == {PERIOD.month: 1}
+        assert (orphan.process, orphan.claim, orphan.held_at) == (process, claim("orphan"), NOON)
+        assert life_of(orphan.process) is Life.DEAD
+
+    # ---- a ledger that others hold
+
+    def test_a_thread_waits_for_others_and_gives_up_when_its_time_is_over(self, backend):
+        with closing(backend.open(lock_timeout_s=0.05)) as store:
+            store.check_writable()
+            with (
+                backend.busy(),
+                pytest.raises(LedgerBusyError, match="Nothing is sent that cannot be booked"),
+            ):
+                store.hold(new_hold())
+            held(store)
+            assert counted(store) == (0, 1000)
+
+    async def test_an_event_loop_turns_while_a_hold_waits_and_one_that_gives_up_holds_nothing(
+        self, backend, store
+    ):
+        await store.aopen()
+        with backend.busy():
+            waiting, leaving = (
+                asyncio.create_task(store.ahold(new_hold(f"op-{number}"))) for number in (1, 2)
+            )
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not waiting.done()
+            leaving.cancel()
+        assert isinstance(await waiting, Hold)
+        await asyncio.gather(leaving, return_exceptions=True)
+        assert leaving.cancelled()
+        assert counted(store) == (0, 1000)
+
+    async def test_a_deferred_settlement_is_written_by_itself(self, backend, store):
+        holds = [held(store, f"op-{number}") for number in range(2)]
+        with backend.busy():
+            for hold in holds:
+                with pytest.raises(LedgerBusyError):
+                    store.settle_deferred(hold, attempt(300))
+        await backend.deferred_are_written(store)
+        assert counted(store) == (600, 0)
+
+    def test_what_is_deferred_is_written_before_the_next_transaction(self, backend):
+        with closing(backend.open(lock_timeout_s=0)) as store:
+            hold = held(store)
+            with backend.busy(), pytest.raises(LedgerError):
+                store.settle(hold, attempt(300))
+            with backend.busy(), pytest.raises(LedgerError):
+                store.record_request(record(), PERIOD)
+            assert isinstance(store.hold(new_hold("next", limits=[limit_of(1300)])), Hold)
+            assert counted(store) == (300, 1000)
+            assert [row["id"] for row in table(store, "operations")] == ["op"]
+
+    def test_what_is_deferred_is_written_when_the_store_is_closed(self, backend, store):
+        with closing(backend.open(lock_timeout_s=0)) as closing_store:
+            hold = held(closing_store)
+            with backend.busy(), pytest.raises(LedgerError):
+                closing_store.settle(hold, attempt(300))
+        assert counted(store) == (300, 0)
+
+    def test_a_shortage_does_not_lose_what_is_deferred(self, backend):
+        with closing(backend.open(lock_timeout_s=0)) as store:
+            hold = held(store)
+            with backend.busy(), pytest.raises(LedgerError):
+                store.settle(hold, attempt(300))
+            assert isinstance(store.hold(new_hold("much", limits=[limit_of(999)])), Shortage)
+            store.check_writable()
+            assert counted(store) == (300, 0)
+
+    async def test_a_key_that_cannot_be_freed_now_is_free_before_it_is_claimed_again(self, backend):
+        with closing(backend.open(lock_timeout_s=0)) as store:
+            await store.claim_key(key_claim())
+            with backend.busy(), pytest.raises(LedgerError):
+                store.free_key(key_claim())
+            assert await store.claim_key(key_claim("next")) is None
