@@ -55,7 +55,7 @@ def dispatched(bench: StepBench, transport: Sending, **fields):
 
 
 def held(bench: StepBench) -> int:
-    return sum(status.held for status in bench.services.ledger.standings())
+    return sum(status.held for status in bench.services.ledger.budget_status())
 
 
 async def test_an_answer_becomes_a_reply_that_says_what_it_cost_and_what_gave_it(bench) -> None:
