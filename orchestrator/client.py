@@ -37,6 +37,7 @@ from orchestrator.ledger.records import new_operation_id
 from orchestrator.metering.meter import Meter, Offer, Payer
 from orchestrator.pipeline import reply_building as replies
 from orchestrator.pipeline.call import Call, ConfigSnapshot, Way
+from orchestrator.pipeline.degradation import degraded
 from orchestrator.pipeline.graceful import apologises, apology, why_stale
 from orchestrator.pipeline.idempotency import Idempotency, Turn
 from orchestrator.pipeline.planning import plan_for
@@ -392,7 +393,7 @@ class Orchestrator:
             raise self._too_late(call, "" if way.walk is None else way.walk.delivered) from None
         latency_s = self._elapsed_s(call)
         reply = replies.from_walk(way.walk, answer, latency_s=latency_s, started_at=call.started_at)
-        return replace(reply, degraded=replies.degraded(call.core.config, call.use_case, reply))
+        return replace(reply, degraded=degraded(call.core.config, call.use_case, reply))
 
     def _stale(
         self, call: Call, walk: Walk | None, error: UnavailableError, reader: StreamSink | None

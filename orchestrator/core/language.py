@@ -1,6 +1,6 @@
 """The languages that people are answered in, and whether a text is Vietnamese.
 
-One letter proves nothing: `đ` is Croatian too, `ă` Romanian, `õ` Estonian, and `à` French. So words are weighed:
+No letter is proof: `đ` is Croatian too, `ă` Romanian, `õ` Estonian, and `à` French. So words are weighed:
 
     for        a word with marks that is a Vietnamese syllable: an onset, a rime, at most one tone, and where
                it ends in c, ch, p or t the acute or the dot below
@@ -9,8 +9,8 @@ One letter proves nothing: `đ` is Croatian too, `ă` Romanian, `õ` Estonian, a
                tone on â, ê or ô, with marks and an onset or a rime that is Vietnamese alone
 
 A text is Vietnamese when there is proof, and no more speaks against it than for it. Names prove nothing, so
-words with a capital letter count only where nearly every word is Vietnamese. Vietnamese that is typed without its marks is
-known by some of its commonest words: a good guess, and no more.
+words with a capital letter count only where nearly every word is Vietnamese. Vietnamese that is typed without
+its marks is known by some of its commonest words: a good guess, and no more.
 """
 
 import re
@@ -78,15 +78,18 @@ _UNMARKED_SHARE = 1 / 3
 
 
 def language_of(text: str) -> Language | None:
-    """Return Vietnamese where a text is written in it, None where it does not tell: English is not looked for.
+    """Return Vietnamese where a text is written in it, else None; English is not looked for.
 
-    A long text is judged by its first line, its last line and its beginning, where people write what they want.
+    A long text is judged by its beginning, its first line and its last: there people write what they want.
     """
     return Language.VI if any(_is_vietnamese(sample) for sample in _samples(text)) else None
 
 
 def last_user_text(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return what the user wrote last, empty where that is no text: instructions may be in another language."""
+    """Return what the user wrote last, empty where that is no text.
+
+    What stood before it, instructions above all, may be in another language.
+    """
     written = [message.get("content") for message in messages if message.get("role") == "user"]
     content = written[-1] if written else ""
     if isinstance(content, str):

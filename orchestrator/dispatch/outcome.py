@@ -47,7 +47,8 @@ def failure_error(
             f"({', '.join(one.deployment for one in attempts)}); say it in other words"
         )
     tried = [
-        FailedStep(one.deployment, remarks.get(one.number) or one.failure or "failed") for one in attempts
+        FailedStep(one.deployment, remarks.get(one.number) or one.failure or "failed", one.failure)
+        for one in attempts
     ]
     told = advice or "; please try again in a moment"
     return AllProvidersFailedError(f"no provider could answer just now{told}", steps=(*tried, *skipped))

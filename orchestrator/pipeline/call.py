@@ -11,7 +11,7 @@ from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.dispatcher import Walk
 from orchestrator.providers.litellm.router import Gateway
 from orchestrator.resilience.retry_policy import RetryProfile
-from orchestrator.routing.ranking import UseCaseSettings
+from orchestrator.routing.settings import UseCaseSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
-"""Plans: the facts of the moment, gathered for the policy that ranks, and the refusal where nobody is left."""
+"""Plans: the facts of the moment for the policy that ranks, and the refusal where no deployment is left."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -12,28 +11,29 @@ from orchestrator.core.errors import (
     UnavailableError,
 )
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.plan import Excluded, Plan
+from orchestrator.core.plan import Excluded, Plan, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import Services
 from orchestrator.ledger.budgets import BudgetTier, Window, scopes_of, tier_for
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.health import Health
+from orchestrator.pipeline.known_health import known_health
 from orchestrator.routing.capabilities import needs_of
-from orchestrator.routing.ranking import DeploymentHealth, RankingContext, rank
+from orchestrator.routing.ranking import RankingContext, rank
 
 
 def plan_for(request: ChatRequest, config: Config, *, size: PromptSize, state: Services, today: date) -> Plan:
-    """Return whom a request of that size is put to, in which order and why.
+    """Return which deployments a request of that size is put to, in which order and why.
 
     Raises:
-        PromptTooLargeError, BudgetExceededError, UnavailableError: nobody may serve it.
+        PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
     """
     use_case = config.use_case_of(request)
-    pinned = None if request.model is None else tuple(one.name for one in config.catalog.named(request.model))
-    usable = config.catalog.deployments
-    deployments = tuple(usable.values()) if pinned is None else tuple(usable[name] for name in pinned)
+    deployments = config.facts_of(request.use_case, today=today)
+    pinned: tuple[str, ...] | None = None
+    if request.model is not None:
+        pinned = tuple(deployment.name for deployment in config.catalog.named(request.model))
+        deployments = {name: deployments[name] for name in pinned}
     scopes = scopes_of(
         tenant=request.tenant,
         use_case=request.use_case,
@@ -53,10 +53,10 @@ def plan_for(request: ChatRequest, config: Config, *, size: PromptSize, state: S
         input_bound=config.settings.budgets.input_bound,
         budget_tier=_budget_tier(config, state.ledger),
     )
-    vitals = _vitals(config, state.health)
-    plan = rank(request, deployments, size=size, rules=rules, vitals=vitals)
+    health = known_health(deployments, config.settings.routing, state.health)
+    plan = rank(request, deployments.values(), size=size, rules=rules, health=health)
     off = tuple(
-        Excluded(step.deployment, config.catalog.off[step.deployment])
+        Excluded(step.deployment, Reason(ReasonKind.OFF, config.catalog.off[step.deployment]))
         for step in use_case.route
         if step.deployment in config.catalog.off
     )
@@ -71,20 +71,6 @@ def _budget_tier(config: Config, ledger: Ledger) -> BudgetTier | None:
     return tier_for(tiers, ledger.left("all", Window.DAY)) if tiers else None
 
 
-def _vitals(config: Config, health: Health) -> Mapping[str, DeploymentHealth]:
-    routing = config.settings.routing
-    vitals = {}
-    for name, one in config.catalog.deployments.items():
-        seen = health.snapshot(name, window_s=routing.availability_window_s)
-        vitals[name] = DeploymentHealth(
-            availability=seen.availability if seen.samples >= routing.min_samples else None,
-            latency_s=seen.median_latency_s,
-            circuit_open=seen.circuit is CircuitState.OPEN,
-            provider_open=health.provider_circuit(one.provider_name) is CircuitState.OPEN,
-        )
-    return vitals
-
-
 def _no_candidates(
     request: ChatRequest, config: Config, plan: Plan, rules: RankingContext
 ) -> OrchestratorError:
@@ -96,7 +82,8 @@ def _no_candidates(
         if one.deployment in usable and (rules.pinned is None or one.deployment in rules.pinned)
     ]
     if relevant and all(one.too_small for one in relevant):
-        first = relevant[0]
+        contexts = (one for one in relevant if one.reason.kind is ReasonKind.CONTEXT)
+        first = next(contexts, relevant[0])
         return PromptTooLargeError(f"the prompt is too long: {first.deployment} {first.reason}; shorten it")
     needed = min((one.needed_nusd for one in relevant if one.needed_nusd is not None), default=None)
     if needed is not None:

@@ -8,8 +8,6 @@ from typing import Any
 
 import orjson
 
-from orchestrator.catalog.catalog import ModelClass
-from orchestrator.config.loader import Config
 from orchestrator.core.errors import BudgetExceededError, OverloadedError
 from orchestrator.core.money import ZERO_NUSD
 from orchestrator.core.provider_answer import ProviderAnswer
@@ -17,7 +15,7 @@ from orchestrator.core.reply import CacheState, ChatReply, Delta, Outcome, ToolC
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.dispatcher import Walk
 from orchestrator.ledger.ledger import RequestRecord
-from orchestrator.routing.ranking import RouteOrder, UseCaseSettings
+from orchestrator.pipeline.degradation import as_kept, broken_off, clamped_notices
 
 _WHOLE = (
     "request_id",
@@ -38,8 +36,7 @@ _WHOLE = (
 def from_walk(walk: Walk, answer: ProviderAnswer, *, latency_s: float, started_at: datetime) -> ChatReply:
     """Return the reply of a walk that was answered."""
     last = walk.attempts[-1]
-    candidate = next(one for one in walk.terms.plan.asked if one.deployment == last.deployment)
-    clamped = tuple(reason for reason in candidate.reasons if reason.startswith("max_tokens lowered"))
+    candidate = next(step for step in walk.terms.plan.asked if step.deployment == last.deployment)
     return ChatReply(
         request_id=walk.terms.request_id,
         text=answer.text,
@@ -51,44 +48,12 @@ def from_walk(walk: Walk, answer: ProviderAnswer, *, latency_s: float, started_a
         finish_reason=answer.finish_reason,
         tool_calls=answer.tool_calls,
         attempts=tuple(walk.attempts),
-        degraded=walk.story,
-        notices=(*clamped, *walk.notices),
+        degraded=broken_off(walk.story),
+        notices=(*clamped_notices(candidate), *walk.notices),
         latency_s=latency_s,
         created_at=started_at,
         plan=walk.terms.plan,
     )
-
-
-def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> str | None:
-    """Return why a reply is not what the first choice would have given, None when it is."""
-    if reply.plan is None:
-        return None
-    first = reply.plan.asked[0]
-    # One who broke off is named in the story of the answer already.
-    reasons = [reply.degraded] if reply.degraded else []
-    if reply.deployment != first.deployment and not reasons:
-        failed = next((one for one in reply.attempts if one.deployment == first.deployment), None)
-        reasons.append(f"{first.deployment} {failed.failure if failed else 'was passed over'}")
-    primary = use_case.primary.deployment
-    pinned = any("asked for by name" in reason for reason in first.reasons)
-    if use_case.order is RouteOrder.ROUTE and not pinned and first.deployment != primary:
-        left_out = [one.reason for one in reply.plan.excluded if one.deployment == primary]
-        behind = [
-            reason
-            for one in reply.plan.asked
-            if one.deployment == primary
-            for reason in one.reasons
-            if reason.startswith("max_tokens lowered")
-        ]
-        why = next(iter([*left_out, *behind]), "is not available")
-        reasons.append(f"{primary} left out: {why}")
-    model = config.catalog.models[reply.model]
-    quality = model.quality.get(reply.plan.use_case, 0.0)
-    if model.tier is ModelClass.EMERGENCY and not pinned:
-        reasons.append("answered by the emergency model")
-    elif quality < use_case.quality_floor and not pinned:
-        reasons.append(f"quality {quality:g} is below the floor {use_case.quality_floor:g}")
-    return "; ".join(reasons) or None
 
 
 def may_be_kept(reply: ChatReply) -> bool:
@@ -136,13 +101,17 @@ def unpack(packed: bytes) -> ChatReply | None:
 
 def pack_whole(reply: ChatReply) -> bytes:
     """Return a reply as bytes for its idempotency key: what its caller was told, usage and notices included."""
-    return orjson.dumps({name: getattr(reply, name) for name in _WHOLE})
+    kept = {name: getattr(reply, name) for name in _WHOLE}
+    if reply.degraded is not None:
+        kept |= {"degraded": reply.degraded.text, "degraded_kinds": reply.degraded.kinds}
+    return orjson.dumps(kept)
 
 
 def unpack_whole(packed: bytes) -> ChatReply | None:
     """Return a reply that was kept for its idempotency key; None if it is none."""
     try:
         kept = orjson.loads(packed)
+        degraded_kinds = kept.pop("degraded_kinds", ())
         return ChatReply(
             **{
                 **kept,
@@ -150,6 +119,7 @@ def unpack_whole(packed: bytes) -> ChatReply | None:
                 "cached": CacheState.REPLAYED,
                 "cost_nusd": ZERO_NUSD,
                 "tool_calls": tuple(ToolCall(**call) for call in kept["tool_calls"]),
+                "degraded": as_kept(kept["degraded"], degraded_kinds),
                 "notices": tuple(kept["notices"]),
                 "created_at": datetime.fromisoformat(kept["created_at"]),
             }
@@ -215,7 +185,7 @@ def operation_of(  # noqa: PLR0913 -- the sum of a request's life
         outcome=_outcome(reply, error),
         error=type(error).__name__ if error is not None and reply is None else None,
         cached=reply.cached if reply is not None else CacheState.MISS,
-        degraded=reply.degraded if reply is not None else None,
+        degraded=reply.degraded.text if reply is not None and reply.degraded is not None else None,
         deployment=reply.deployment if reply is not None else None,
         provider=reply.provider if reply is not None else None,
         model=reply.model if reply is not None else None,

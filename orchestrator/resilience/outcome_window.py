@@ -1,4 +1,4 @@
-"""The latest outcomes of one deployment: how many fell within a window of time, counted as they come and go."""
+"""The latest outcomes of one deployment within a window of time, counted as they come and go."""
 
 import math
 from collections import deque
@@ -41,7 +41,7 @@ class OutcomeWindow:
         self._outside = self._healthy = 0
 
     def counts(self, now_s: float, *, window_s: float) -> tuple[int, int]:
-        """Return how many outcomes fell within the last `window_s` seconds, and how many of them were healthy."""
+        """Return how many outcomes the last `window_s` seconds had, and how many of them were healthy."""
         if window_s != self._window_s:
             self._window_s, self._outside = window_s, 0
             self._healthy = sum(healthy for _, healthy in self._outcomes)

@@ -26,7 +26,7 @@ def test_a_message_says_who_answered_and_what_it_cost(practised: Orchestrator) -
     assert told["provider"] == "openrouter"
     assert told["cost_nusd"] > 0
     assert told["cached"] == "miss"
-    assert told["degraded"] is None
+    assert (told["degraded"], told["degraded_kinds"]) == (None, [])
     assert len(told["attempts"]) == 1
     assert told["request_id"]
 
@@ -125,6 +125,7 @@ def test_a_fallback_is_told_in_the_message(practised: Orchestrator, practice: Pr
     told = practised.chat_model("customer_service").invoke([HumanMessage("Xin chào")]).response_metadata
     assert told["provider"] == "google"
     assert "unavailable" in told["degraded"]
+    assert told["degraded_kinds"] == ["fallback"]
     assert [one["failure"] for one in told["attempts"]] == ["unavailable"] * 3 + [None]
 
 
