@@ -412,7 +412,7 @@ class Orchestrator:
         return replies.handed_over(stale, reader)
 
     def _place(self, call: Call) -> AbstractAsyncContextManager[None]:
-        return self._admission.place(
+        return self._admission.slot(
             call.request.tenant, background=call.profile.background, left_s=self._left_s(call)
         )
 

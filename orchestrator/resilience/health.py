@@ -99,7 +99,7 @@ class Health:
         """
         now_s, circuits = self._clock.monotonic_s(), self._circuits(deployment, provider)
         within_s = self._settings.alone_open_s if alone else math.inf
-        return max((one.ready_in_s(now_s, within_s=within_s) for one in circuits), default=0.0)
+        return max((circuit.ready_in_s(now_s, within_s=within_s) for circuit in circuits), default=0.0)
 
     def admit(self, deployment: str, *, provider: str, alone: bool = False) -> CircuitPermit | None:
         """Return leave to send now, None while a circuit is open or its single probe is under way.
@@ -140,7 +140,7 @@ class Health:
 
     def fail(self, leave: CircuitPermit, *, health_scope: HealthScope) -> None:
         """Remember a failure, against those whom `health_scope` names."""
-        if health_scope is HealthScope.NOBODY:
+        if health_scope is HealthScope.NONE:
             self.withdraw(leave)
             return
         now_s, by = self._clock.monotonic_s(), leave.deployment
@@ -201,7 +201,8 @@ class Health:
     def is_closed(self, deployment: str, *, provider: str) -> bool:
         """Return whether both circuits of a deployment are closed."""
         now_s = self._clock.monotonic_s()
-        return all(one.state(now_s) is CircuitState.CLOSED for one in self._circuits(deployment, provider))
+        circuits = self._circuits(deployment, provider)
+        return all(circuit.state(now_s) is CircuitState.CLOSED for circuit in circuits)
 
     def provider_circuit(self, provider: str) -> CircuitState:
         """Return the state of a provider's circuit."""
@@ -211,11 +212,11 @@ class Health:
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return whether requests pass to each deployment that was asked: its own circuit or its provider's."""
         now_s = self._clock.monotonic_s()
-        found = {}
+        shown = {}
         for name, record in self._records.items():
             states = {record.circuit.state(now_s), self.provider_circuit(record.provider)}
-            found[name] = next(state for state in _SHUT_FIRST if state in states)
-        return found
+            shown[name] = next(state for state in _SHUT_FIRST if state in states)
+        return shown
 
     def provider_circuits(self) -> Mapping[str, CircuitState]:
         """Return the state of every provider's circuit that has seen a request or a check."""
@@ -224,4 +225,4 @@ class Health:
 
     def _circuits(self, deployment: str, provider: str) -> tuple[Circuit, ...]:
         holders = (self._records.get(deployment), self._providers.get(provider))
-        return tuple(one.circuit for one in holders if one is not None)
+        return tuple(holder.circuit for holder in holders if holder is not None)

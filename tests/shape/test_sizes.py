@@ -59,7 +59,6 @@ WIDE_PROSE = {
     "orchestrator/providers/local/server.py": 2,
     "orchestrator/reports/monthly.py": 1,
     "orchestrator/resilience/circuit_breaker.py": 4,
-    "orchestrator/resilience/concurrency_limiter.py": 1,
     "orchestrator/resilience/health.py": 1,
     "orchestrator/resilience/health_check_policy.py": 1,
     "orchestrator/resilience/retry_policy.py": 2,

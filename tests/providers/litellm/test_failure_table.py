@@ -88,11 +88,11 @@ def test_what_happens_is_what_the_table_says(outcome, practice: PracticeServer, 
     tries = 2 if kind in profile.retry_on else 1
     asked = [one.model for one in practice.requests if one.provider == "openrouter"]
     assert asked.count(MODEL) == tries
-    assert isinstance(came, OrchestratorError) is (meaning.fallback_scope is FallbackScope.NOBODY)
+    assert isinstance(came, OrchestratorError) is (meaning.fallback_scope is FallbackScope.NONE)
     if isinstance(came, ChatReply):
         first = came.attempts[0]
         assert (first.deployment, first.failure) == (PRIMARY, kind)
         assert (first.cost_source is CostSource.NONE) is (meaning.billing is Billing.NO)
         assert came.deployment == "openrouter/claude-sonnet-5.5", "of another model and a larger context"
     seen = orchestrator.health.snapshot(PRIMARY, window_s=600)
-    assert seen.samples == (0 if meaning.health_scope is HealthScope.NOBODY else tries)
+    assert seen.samples == (0 if meaning.health_scope is HealthScope.NONE else tries)
