@@ -34,7 +34,7 @@ from chains.data_analysis import DataFinding, DataQuestion, Figure, data_analysi
 from chains.runnables import DetailedChain, StructuredChain, TextChain
 from chains.spec import ChainSpec
 from chains.structured import ChainAttempt, ChainResult, Stage
-from chains.wording import Language
+from orchestrator.core.language import Language
 
 __all__ = [
     "CHAINS",

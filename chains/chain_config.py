@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from chains.structured import ChainInputT, ChainOutputT, ModelAnswer, ModelQuery, PlanQuery, Task
-from chains.wording import Language, wording_of
+from chains.wording import language_named, wording_of
 from orchestrator import CacheState, CacheUse, ChatRequest, NanoUsd, Orchestrator
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import InvalidRequestError
@@ -44,7 +44,7 @@ class ChainConfig(Generic[ChainInputT, ChainOutputT]):
             msg = "a chain makes several requests, and an idempotency key stands for one: leave it out"
             raise InvalidRequestError(msg)
         self.task = task
-        self.language = Language.of(language)
+        self.language = language_named(language)
         self.orchestrator = orchestrator
         self.request_fields = {
             "use_case": task.use_case,

@@ -10,8 +10,8 @@ from chains.chain_config import ChainConfig
 from chains.fields import ChainInput, ChainOutput, Line, Text
 from chains.runnables import StructuredChain, TextChain
 from chains.structured import Task
-from chains.wording import Language
 from orchestrator import Orchestrator
+from orchestrator.core.language import Language
 
 _SMS_CHARACTERS_MAX = 300
 

@@ -14,8 +14,8 @@ from chains.chain_config import ChainConfig
 from chains.fields import ChainInput, ChainOutput, Line, Percent, Text
 from chains.runnables import StructuredChain
 from chains.structured import Task
-from chains.wording import Language
 from orchestrator import Orchestrator
+from orchestrator.core.language import Language
 
 
 class BulkItem(ChainInput):

@@ -9,8 +9,8 @@ from chains.chain_config import ChainConfig
 from chains.fields import ChainInput, ChainOutput, Percent, Text
 from chains.runnables import StructuredChain, TextChain
 from chains.structured import Task
-from chains.wording import Language
 from orchestrator import Orchestrator
+from orchestrator.core.language import Language
 
 _CODE = re.compile(r"\b([A-Z]{2,6})-?(\d{3,})\b")
 

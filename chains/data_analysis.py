@@ -10,8 +10,8 @@ from chains.fields import ChainInput, ChainOutput, Line, Text
 from chains.runnables import StructuredChain, TextChain
 from chains.structured import Task
 from chains.table import computed_from, to_csv
-from chains.wording import Language
 from orchestrator import Orchestrator
+from orchestrator.core.language import Language
 
 
 class DataQuestion(ChainInput):

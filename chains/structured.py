@@ -22,8 +22,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from chains.fields import ChainInput, ChainOutput
-from chains.wording import Language, wording_of
+from chains.wording import wording_of
 from orchestrator.core.errors import InvalidOutputError, InvalidRequestError, RequestError, UnavailableError
+from orchestrator.core.language import Language
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CacheState
 from orchestrator.core.request import Message

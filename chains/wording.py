@@ -8,34 +8,26 @@ unchanging part in its own prompt cache.
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Self
 
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.language import Language
 
 _SECTION = re.compile(r"^<!-- answer: (\w+) -->$", re.MULTILINE)
 
 
-class Language(StrEnum):
-    """A language that chains are asked in and answer in."""
+def language_named(code: str) -> Language:
+    """Return the language of a code such as `vi`, in which chains are asked and answer.
 
-    VI = "vi"
-    EN = "en"
-
-    @classmethod
-    def of(cls, code: str) -> Self:
-        """Return the language of a code such as `vi`.
-
-        Raises:
-            InvalidRequestError: there are no prompts in that language.
-        """
-        try:
-            return cls(code)
-        except ValueError:
-            known = ", ".join(f"'{language}'" for language in cls)
-            raise InvalidRequestError(f"no prompts in language {code!r}; choose one of {known}") from None
+    Raises:
+        InvalidRequestError: there are no prompts in that language.
+    """
+    try:
+        return Language(code)
+    except ValueError:
+        known = ", ".join(f"'{language}'" for language in Language)
+        raise InvalidRequestError(f"no prompts in language {code!r}; choose one of {known}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
             **one.parts,
             "expected_usd": one.expected_nusd / 1e9,
             "at_most_usd": one.bound_nusd / 1e9,
-            "why": one.reasons[0],
+            "why": one.reasons[0].text,
         }
         for one in plan.candidates
     ]
@@ -375,7 +375,11 @@ for language in ("vi", "en"):
         wanted = {"use_case": "customer_service", "tenant": "explore", "tags": ("outage",)}
         reply = orchestrator.complete(f"{prompt} (2)", **wanted)
         outage.append(
-            {"answered by": reply.deployment, "sends": len(reply.attempts), "degraded": reply.degraded}
+            {
+                "answered by": reply.deployment,
+                "sends": len(reply.attempts),
+                "degraded": str(reply.degraded or ""),
+            }
         )
 server.faults.clear()
 pd.DataFrame(outage)

@@ -25,7 +25,7 @@ from orchestrator.core.errors import (
     UnknownNameError,
 )
 from orchestrator.core.money import nano_usd
-from orchestrator.core.reply import Outcome
+from orchestrator.core.reply import DegradationKind, Outcome
 from orchestrator.practice import Fault, PracticeServer
 from orchestrator.routing.token_calibration import BOUND_SAMPLES_MIN
 
@@ -55,7 +55,7 @@ def test_a_reply_says_who_answered_what_it_cost_and_why(practised: Orchestrator)
     assert reply.usage.input_tokens > 0
     assert reply.cached is CacheState.MISS
     assert reply.plan is not None
-    assert reply.plan.candidates[0].reasons[0].startswith("GPT flagship")
+    assert reply.plan.candidates[0].reasons[0].text.startswith("GPT flagship")
     for scope in (
         "all",
         "tenant:acme",
@@ -435,7 +435,9 @@ def test_without_any_key_the_local_model_answers(make_orchestrator) -> None:
     assert reply.deployment == "local/smollm2-135m-instruct"
     assert reply.text
     assert reply.cost_nusd == 0
-    assert "emergency model" in (reply.degraded or "")
+    assert reply.degraded is not None
+    assert DegradationKind.EMERGENCY_MODEL in reply.degraded.kinds
+    assert "emergency model" in str(reply.degraded)
     assert reply.attempts[0].outcome is Outcome.SUCCEEDED
     assert reply.usage.output_tokens <= 16
 

@@ -257,13 +257,14 @@ class Price(_Terms):
 
     def bound_of(self, *, input_tokens: int, output_tokens: int) -> NanoUsd:
         """Return the most these tokens, or fewer, can cost: the dearest tier, hour and announced change."""
+        dearest_input, dearest_output = self.bound_rates_at(input_tokens)
+        return cost_nusd(((input_tokens, dearest_input), (output_tokens, dearest_output)))
+
+    def bound_rates_at(self, input_tokens: int) -> tuple[NanoUsdPerMtok, NanoUsdPerMtok]:
+        """Return the most that a token of input, and one of output, can cost beside so much input."""
         reached = [rates for terms in (self, *self.changes) for rates in _reachable(terms, input_tokens)]
-        return cost_nusd(
-            (
-                (input_tokens, NanoUsdPerMtok(max(rates.dearest_input for rates in reached))),
-                (output_tokens, NanoUsdPerMtok(max(rates.output for rates in reached))),
-            )
-        )
+        dearest_input = max(rates.dearest_input for rates in reached)
+        return dearest_input, max(rates.output for rates in reached)
 
     @property
     def dearest(self) -> Rates:

@@ -8,13 +8,14 @@ import typer
 from orchestrator.cli.output import CommandError, busy, err, errors_as_json, out, print_json, table, write
 from orchestrator.cli.prompts import read_argument
 from orchestrator.cli.session import session_of
+from orchestrator.core.language import Language
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import BaseModel
 
-_LANGUAGES = ("vi", "en")
+_LANGUAGES = tuple(Language)
 
 
 def chain(  # noqa: PLR0913, PLR0917 -- an argument for each option

@@ -141,7 +141,7 @@ def _show(plan: "Plan", budgets: "tuple[BudgetStatus, ...]") -> None:
         ranked.add_row(candidate.deployment, f"{candidate.score:.3f}", parts, *prices)
     console.print(ranked)
     console.print()
-    console.print(_listed("why", [(str(place), f"{candidate.deployment}: {'; '.join(candidate.reasons)}")
+    console.print(_listed("why", [(str(place), f"{candidate.deployment}: {'; '.join(map(str, candidate.reasons))}")
                                   for place, candidate in enumerate(plan.asked, start=1)]))  # fmt: skip
     _show_excluded(plan)
     for notice in plan.notices:
@@ -155,7 +155,7 @@ def _show_excluded(plan: "Plan") -> None:
     """Print the deployments that are left out, those with the same reason together."""
     by_reason: dict[str, list[str]] = {}
     for exclusion in plan.excluded:
-        by_reason.setdefault(exclusion.reason, []).append(exclusion.deployment)
+        by_reason.setdefault(exclusion.reason.text, []).append(exclusion.deployment)
     if by_reason:
         lines = [("-", f"{', '.join(names)}: {reason}") for reason, names in by_reason.items()]
         out().print()

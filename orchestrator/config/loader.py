@@ -28,7 +28,8 @@ from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.budgets import Limits
 from orchestrator.resilience.health_check_policy import NAME, PROFILE, limit_of
 from orchestrator.resilience.retry_policy import RetryProfile
-from orchestrator.routing.ranking import UseCaseSettings
+from orchestrator.routing.facts import DeploymentFacts, facts_of
+from orchestrator.routing.settings import UseCaseSettings
 
 PATH_VARIABLE = "ORCHESTRATOR_CONFIG"
 FILE_NAME = "config.yaml"
@@ -45,6 +46,10 @@ class Config:
     """What is not wrong but worth a line: a provider without a key, a model near its end."""
     fingerprint: str = field(repr=False)
     """A hash of the file and of what the environment put into it; equal means unchanged."""
+    _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was computed of each use case, and for which day: nothing that could not be computed again."""
 
     @property
     def limits(self) -> Limits:
@@ -61,6 +66,20 @@ class Config:
         if use_case is None:
             raise UnknownNameError(unknown("use case", request.use_case, self.settings.use_cases))
         return use_case
+
+    def facts_of(self, use_case_name: str, *, today: date) -> Mapping[str, DeploymentFacts]:
+        """Return what counts of each usable deployment in a use case that is defined, whatever the request.
+
+        It is computed once for a day.
+        """
+        day, facts = self._facts.get(use_case_name, (None, {}))
+        if day != today:
+            use_case = self.settings.use_cases[use_case_name]
+            facts = facts_of(
+                self.catalog.deployments.values(), use_case_name=use_case_name, use_case=use_case, today=today
+            )
+            self._facts[use_case_name] = (today, facts)
+        return facts
 
     def profile_of(self, request: ChatRequest) -> RetryProfile:
         """Return the retry profile of a request.

@@ -9,6 +9,7 @@ from orchestrator.cache.idempotent_replies import IdempotencySettings
 from orchestrator.cache.response_cache import CacheSettings
 from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, ModelSettings, ProviderSettings
 from orchestrator.catalog.price_book import PricesSettings
+from orchestrator.core.language import Language
 from orchestrator.core.settings import Name, Settings
 from orchestrator.ledger.budgets import BudgetSettings
 from orchestrator.ledger.opening import LedgerSettings
@@ -17,7 +18,7 @@ from orchestrator.resilience.circuit_breaker import CircuitSettings
 from orchestrator.resilience.concurrency_limiter import OverloadSettings
 from orchestrator.resilience.health_check_policy import HealthCheckSettings
 from orchestrator.resilience.retry_policy import RetryProfile
-from orchestrator.routing.ranking import RoutingSettings, UseCaseSettings
+from orchestrator.routing.settings import RoutingSettings, UseCaseSettings
 
 
 def _dollars(raw: Any) -> Any:
@@ -33,8 +34,8 @@ Currency = Annotated[Literal["USD"], BeforeValidator(_dollars)]
 class LastResortSettings(Settings):
     """The words for callers whose request no deployment answered."""
 
-    language: Literal["vi", "en"] = "en"
-    """The language of an apology where the prompt has no Vietnamese letters and the request names none."""
+    language: Language = Language.EN
+    """The language of an apology where the prompt is not Vietnamese and the request names none."""
 
 
 class RootSettings(Settings):

@@ -127,6 +127,8 @@ class FailedStep:
 
     deployment: str
     reason: str
+    failure: str | None = None
+    """The kind of its last failure, one of `core.failures.FailureKind`; None where nothing was sent."""
 
 
 class AllProvidersFailedError(UnavailableError):

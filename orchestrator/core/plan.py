@@ -2,8 +2,61 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from orchestrator.core.money import NanoUsd
+
+
+class ReasonKind(StrEnum):
+    """What a reason is about, for programs; its text is for people and may change."""
+
+    PINNED = "pinned"
+    """The request named this model or deployment."""
+    ROUTE = "route"
+    """A place of the use case's route; the text is the one of config.yaml."""
+    STRENGTH = "strength"
+    """Not in the route, and strong in the use case; the text is the one of config.yaml."""
+    BEYOND_ROUTE = "beyond_route"
+    """Not in the route; used when that is exhausted."""
+    BELOW_QUALITY_FLOOR = "below_quality_floor"
+    CLAMPED = "clamped"
+    """max_tokens was lowered to fit the limit of a request."""
+    RESERVE = "reserve"
+    """Left out for its health alone, and asked when all others failed."""
+
+    OFF = "off"
+    """Its provider or the deployment is switched off, or has no key."""
+    OTHER_MODEL_PINNED = "other_model_pinned"
+    NEVER_DEGRADES = "never_degrades"
+    """The emergency model, in a use case that never degrades."""
+    BUDGET_TIER = "budget_tier"
+    """Kept for a fuller budget."""
+    CAPABILITY = "capability"
+    CONTEXT = "context"
+    """Its context does not hold the request."""
+    ENDED = "ended"
+    """Switched off by its vendor."""
+    TOO_DEAR = "too_dear"
+    """Costs more than one request may."""
+    RATHER_REFUSED = "rather_refused"
+    """The first choice is too dear, and its use case takes no other."""
+    CIRCUIT_OPEN = "circuit_open"
+    PROVIDER_CIRCUIT_OPEN = "provider_circuit_open"
+    LOW_AVAILABILITY = "low_availability"
+    BEHIND = "behind"
+    """Behind the most deployments that a plan may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a deployment stands where it stands, or is left out: a kind to decide by, and words for people."""
+
+    kind: ReasonKind
+    text: str
+
+    def __str__(self) -> str:
+        """Return the words."""
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +74,11 @@ class Candidate:
     input_expected_tokens: int
     input_bound_tokens: int
     max_tokens: int
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    pinned: bool = False
+    """The request named this model or deployment."""
+    clamped_from: int | None = None
+    """What max_tokens was before it was lowered to fit the limit of a request; None when it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +86,9 @@ class Excluded:
     """A deployment that a plan leaves out, with the reason."""
 
     deployment: str
-    reason: str
+    reason: Reason
     too_small: bool = False
-    """Its context does not hold the request."""
+    """Its context does not hold the request, whatever else speaks against it."""
     needed_nusd: NanoUsd | None = None
     """The least the request can be bounded to there, where that is more than one request may cost."""
 
@@ -49,5 +106,5 @@ class Plan:
 
     @property
     def asked(self) -> tuple[Candidate, ...]:
-        """Return everybody who may be asked."""
+        """Return every deployment that may be asked, in this order."""
         return (*self.candidates, *self.reserve)

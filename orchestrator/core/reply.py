@@ -18,7 +18,7 @@ class CacheState(StrEnum):
     REPLAYED = "replayed"
     """Not the cache: the reply that this idempotency key got the first time."""
     STALE = "stale"
-    """It had only an answer that is too old, and nobody else had any."""
+    """It had only an answer that is too old, and no model gave another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class CostSource(StrEnum):
     ESTIMATE = "estimate"
     """Our count of the tokens that arrived, times our price."""
     BOUND = "bound"
-    """It may have been billed and nobody can say how much: the whole reservation is booked."""
+    """It may have been billed, and how much is unknown: the whole reservation is booked."""
     NONE = "none"
     """Nothing was billed."""
 
@@ -113,12 +113,44 @@ class Delta:
     """Set when this piece begins a new answer and all before it is void (`on_break="restart"`)."""
 
 
+class DegradationKind(StrEnum):
+    """In which way an answer is not what the plan's first choice would have given."""
+
+    BROKE_OFF = "broke_off"
+    """A stream broke off; another attempt finished it or answered afresh."""
+    FALLBACK = "fallback"
+    """The first of the plan failed or was passed over, and another answered."""
+    PRIMARY_LEFT_OUT = "primary_left_out"
+    """The plan did not begin with the primary of the use case."""
+    EMERGENCY_MODEL = "emergency_model"
+    BELOW_QUALITY_FLOOR = "below_quality_floor"
+    OLDER_ANSWER = "older_answer"
+    """An older answer of the cache, because none could be had now."""
+    NO_ANSWER = "no_answer"
+    """An apology."""
+    UNSPECIFIED = "unspecified"
+    """Another version kept the reply, with a kind that this one does not know, or with none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """Why an answer is degraded: the kinds to decide by, and words for people. As text it is the words."""
+
+    kinds: tuple[DegradationKind, ...]
+    """What applies, in the order in which the text says it."""
+    text: str
+
+    def __str__(self) -> str:
+        """Return the words."""
+        return self.text
+
+
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """The one standard reply, whoever answered."""
+    """The one standard reply, whichever model answered."""
 
     request_id: str
     text: str
@@ -133,7 +165,7 @@ class ChatReply:
     tool_calls: tuple[ToolCall, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     cached: CacheState = CacheState.MISS
-    degraded: str | None = None
+    degraded: Degradation | None = None
     """Why the answer is not what the plan's first choice would have given; None when it is."""
     notices: tuple[str, ...] = ()
     """What was changed on the way, for example a lowered max_tokens."""
@@ -141,4 +173,4 @@ class ChatReply:
     created_at: datetime = _LONG_AGO
     plan: Plan | None = None
     apology: bool = False
-    """Nobody answered: the text is a message for people, and no answer to the prompt."""
+    """No model answered: the text is a message for people, and no answer to the prompt."""

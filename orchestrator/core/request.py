@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.language import Language
 from orchestrator.core.message_checks import check_format, check_parts, check_tools, messages_of
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.on_break import OnBreak
@@ -24,7 +25,7 @@ Message = Mapping[str, Any]
 
 IDEMPOTENCY_KEY_MAX = 255
 _OPTIONAL_NAMES = ("user", "model", "profile", "idempotency_key")
-LANGUAGES = ("vi", "en")
+LANGUAGES = tuple(Language)
 """Of what is said to people."""
 
 _ChoiceT = TypeVar("_ChoiceT", bound=StrEnum)

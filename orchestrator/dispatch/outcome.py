@@ -71,7 +71,11 @@ def failure_error(history: DispatchHistory, *, failure: Failure | None, advice: 
             "the parts of its messages and its tools, and at the headers and keys of these providers"
         )
     steps = [
-        FailedStep(attempt.deployment, history.remarks.get(attempt.number) or attempt.failure or "failed")
+        FailedStep(
+            attempt.deployment,
+            history.remarks.get(attempt.number) or attempt.failure or "failed",
+            attempt.failure,
+        )
         for attempt in attempts
     ]
     what_to_do = advice or "; please try again in a moment"

@@ -217,10 +217,10 @@ async def _errors(tier: ProviderTier, orchestrator: Orchestrator) -> Check:
     except RejectedByProviderError:
         return passed(tier.name, "errors", "an unknown model is refused cleanly (bad request)")
     except AllProvidersFailedError as error:
-        reasons = {step.reason for step in error.steps}
-        if any(reason.startswith(FailureKind.MODEL_NOT_FOUND.value) for reason in reasons):
+        if any(step.failure == FailureKind.MODEL_NOT_FOUND for step in error.steps):
             return passed(tier.name, "errors", "an unknown model is refused cleanly (not found)")
-        detail = f"an unknown model ended in: {', '.join(sorted(reasons))}"
+        reasons = sorted({step.reason for step in error.steps})
+        detail = f"an unknown model ended in: {', '.join(reasons)}"
         return failed(tier.name, "errors", detail, todo="the provider may be ill; try again")
     except OrchestratorError as error:
         return failed(tier.name, "errors", f"{type(error).__name__}: {error}", todo="mend this first")

@@ -16,7 +16,7 @@ from orchestrator.config.references import unknown
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import OrchestratorError, RequestError, UnknownNameError
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
-from orchestrator.core.reply import ChatReply
+from orchestrator.core.reply import ChatReply, DegradationKind
 from orchestrator.core.request import Message
 from orchestrator.drill.cases import CLASSES, Case, cases_of, levels_of
 from orchestrator.drill.environment import ANSWER, DrillEnvironment, staged
@@ -200,7 +200,7 @@ def _judge_reply(case: Case, reply: ChatReply) -> tuple[CaseResult, str]:
         return (
             CaseResult.LAST_RESORT if no_provider_could else CaseResult.FAILED
         ), f"{apology}: {reply.degraded}"
-    if "emergency model" in (reply.degraded or ""):
+    if reply.degraded is not None and DegradationKind.EMERGENCY_MODEL in reply.degraded.kinds:
         return CaseResult.LAST_RESORT, f"the local model's answer, degraded: {reply.degraded}"
     if reply.text != ANSWER:
         return (

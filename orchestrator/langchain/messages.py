@@ -130,7 +130,8 @@ def to_response_metadata(reply: ChatReply) -> dict[str, Any]:
             for attempt in reply.attempts
         ],
         "cached": reply.cached.value,
-        "degraded": reply.degraded,
+        "degraded": None if reply.degraded is None else reply.degraded.text,
+        "degraded_kinds": [] if reply.degraded is None else [kind.value for kind in reply.degraded.kinds],
         "apology": reply.apology,
         "notices": list(reply.notices),
         "request_id": reply.request_id,

@@ -19,7 +19,7 @@ from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.pipeline.services import ConfigSnapshot
 from orchestrator.resilience.retry_policy import RetryProfile
-from orchestrator.routing.ranking import UseCaseSettings
+from orchestrator.routing.settings import UseCaseSettings
 from orchestrator.streaming.reply_stream import StreamSink
 
 

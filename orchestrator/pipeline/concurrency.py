@@ -31,7 +31,7 @@ class Concurrency:
         async with AsyncExitStack() as slot:
             async with call.in_time():
                 await self._get_ready(call)
-                place = self._limiter.place(
+                place = self._limiter.slot(
                     call.payer.tenant, background=call.profile.background, left_s=call.deadline.left_s()
                 )
                 await slot.enter_async_context(place)

@@ -10,7 +10,7 @@ from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.outcome import DispatchResult
 from orchestrator.dispatch.target import targets_of
 from orchestrator.pipeline.call import Call
-from orchestrator.pipeline.reply_building import degraded
+from orchestrator.pipeline.degradation import broken_off, clamped_notices, degraded
 from orchestrator.pipeline.services import PipelineServices
 
 
@@ -74,7 +74,6 @@ def _reply_of(call: Call, result: DispatchResult) -> ChatReply:
         raise RuntimeError(msg)
     last, plan = result.attempts[-1], result.dispatch.plan
     candidate = next(candidate for candidate in plan.asked if candidate.deployment == last.deployment)
-    clamped = tuple(reason for reason in candidate.reasons if reason.startswith("max_tokens lowered"))
     return ChatReply(
         request_id=call.id,
         text=answer.text,
@@ -86,8 +85,8 @@ def _reply_of(call: Call, result: DispatchResult) -> ChatReply:
         finish_reason=answer.finish_reason,
         tool_calls=answer.tool_calls,
         attempts=result.attempts,
-        degraded=result.story,
-        notices=(*clamped, *result.notices),
+        degraded=broken_off(result.story),
+        notices=(*clamped_notices(candidate), *result.notices),
         latency_s=call.deadline.elapsed_s(),
         created_at=call.started_at,
         plan=plan,

@@ -1,29 +1,25 @@
-"""The last resort: what a request gets when nobody answered it, and in which words.
+"""The last resort: what a request gets when no model answered it, and in which words.
 
 In order: an older answer from the cache, the emergency model, an apology. The first two are for every use case
 that may degrade. The apology is for those who ask for it, because a program could take it for an answer.
 """
 
-import unicodedata
 from datetime import datetime
 
 from orchestrator.config.schema import LastResortSettings
 from orchestrator.core.errors import UnavailableError
-from orchestrator.core.reply import ChatReply, Usage
+from orchestrator.core.language import Language, language_of, last_user_text
+from orchestrator.core.reply import ChatReply, Degradation, DegradationKind, Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.pipeline.call import Call, Step
-from orchestrator.routing.ranking import UseCaseSettings
+from orchestrator.routing.settings import UseCaseSettings
 
 FINISH_REASON = "unavailable"
 
 _APOLOGIES = {
-    "vi": "Xin lỗi, hệ thống đang bận nên chưa thể trả lời. Vui lòng thử lại sau ít phút (mã yêu cầu: {id}).",
-    "en": "Sorry, we cannot answer just now. Please try again in a few minutes (request id: {id}).",
+    Language.VI: "Xin lỗi, hệ thống đang bận nên chưa thể trả lời. Vui lòng thử lại sau ít phút (mã yêu cầu: {id}).",
+    Language.EN: "Sorry, we cannot answer just now. Please try again in a few minutes (request id: {id}).",
 }
-_VIETNAMESE_LETTERS = frozenset("ăâđêôơư")
-_VIETNAMESE_TONES = frozenset("\N{COMBINING HOOK ABOVE}\N{COMBINING DOT BELOW}")
-"""Marks that no other language of our customers has; grave, acute and tilde are French and Spanish too."""
-
 _UNITS_S = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
@@ -56,7 +52,7 @@ class Graceful:
 
 
 def apologises(request: ChatRequest, use_case: UseCaseSettings) -> bool:
-    """Return whether a request gets an apology instead of an error when nobody answers.
+    """Return whether a request gets an apology instead of an error when no model answers.
 
     Never where a program reads the answer: it asked for tools or for a form of its own.
     """
@@ -74,44 +70,34 @@ def apology(
     started_at: datetime,
     latency_s: float,
 ) -> ChatReply:
-    """Return the reply that says in the caller's language that nobody answered."""
+    """Return the reply that says in the caller's language that no model answered."""
     return ChatReply(
         request_id=error.request_id or "",
-        text=_APOLOGIES[language_of(request) or settings.language].format(id=error.request_id),
+        text=_APOLOGIES[apology_language(request) or settings.language].format(id=error.request_id),
         model="",
         deployment="",
         provider="",
         usage=Usage(),
         cost_nusd=error.cost_nusd,
         finish_reason=FINISH_REASON,
-        degraded=f"nobody answered: {error}",
+        degraded=Degradation((DegradationKind.NO_ANSWER,), f"nobody answered: {error}"),
         latency_s=latency_s,
         created_at=started_at,
         apology=True,
     )
 
 
-def language_of(request: ChatRequest) -> str | None:
-    """Return the language a request names or is written in, None where its letters do not tell.
-
-    Only what the user wrote last counts: instructions may be in another language.
-    """
+def apology_language(request: ChatRequest) -> Language | None:
+    """Return the language a request names or its user wrote last, None where that does not tell."""
     if request.language is not None:
-        return request.language
-    written = [message.get("content") for message in request.messages if message.get("role") == "user"]
-    text = written[-1] if written and isinstance(written[-1], str) else ""
-    return "vi" if _is_vietnamese(text) else None
+        return Language(request.language)
+    return language_of(last_user_text(request.messages))
 
 
-def why_stale(error: UnavailableError, *, age_s: float) -> str:
+def why_stale(error: UnavailableError, *, age_s: float) -> Degradation:
     """Return why a reply is an older answer, and how old it is."""
-    return f"an answer from {_ago(age_s)}, because nobody answers now: {error}"
-
-
-def _is_vietnamese(text: str) -> bool:
-    if _VIETNAMESE_LETTERS & set(unicodedata.normalize("NFC", text.lower())):
-        return True
-    return bool(_VIETNAMESE_TONES & set(unicodedata.normalize("NFD", text)))
+    text = f"an answer from {_ago(age_s)}, because nobody answers now: {error}"
+    return Degradation((DegradationKind.OLDER_ANSWER,), text)
 
 
 def _ago(age_s: float) -> str:

@@ -1,6 +1,5 @@
 """Plans: the facts of the moment for the policy that ranks, and the refusal where none may serve."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from orchestrator.config.loader import Config
@@ -11,7 +10,7 @@ from orchestrator.core.errors import (
     UnavailableError,
 )
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.plan import Excluded, Plan
+from orchestrator.core.plan import Excluded, Plan, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest
@@ -19,12 +18,11 @@ from orchestrator.dispatch.services import Services
 from orchestrator.ledger.budgets import BudgetTier, Window, tier_for
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.pipeline.call import Call, PlannedRequest, Step
+from orchestrator.pipeline.known_health import known_health
 from orchestrator.pipeline.services import PipelineServices
-from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.health import Health
 from orchestrator.routing.capabilities import needs_of
 from orchestrator.routing.estimate import measure
-from orchestrator.routing.ranking import DeploymentHealth, RankingContext, rank
+from orchestrator.routing.ranking import RankingContext, rank
 
 
 class Planning:
@@ -58,13 +56,11 @@ def planned_for(call: Call, services: PipelineServices) -> PlannedRequest:
 
 def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
     request, config, use_case = call.request, call.snapshot.config, call.use_case
-    pinned = (
-        None
-        if request.model is None
-        else tuple(deployment.name for deployment in config.catalog.named(request.model))
-    )
-    usable = config.catalog.deployments
-    deployments = tuple(usable.values()) if pinned is None else tuple(usable[name] for name in pinned)
+    deployments = config.facts_of(request.use_case, today=call.started_at.date())
+    pinned: tuple[str, ...] | None = None
+    if request.model is not None:
+        pinned = tuple(deployment.name for deployment in config.catalog.named(request.model))
+        deployments = {name: deployments[name] for name in pinned}
     rules = RankingContext(
         use_case_name=request.use_case,
         use_case=use_case,
@@ -77,10 +73,10 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
         input_bound=config.settings.budgets.input_bound,
         budget_tier=_budget_tier(config, state.ledger),
     )
-    vitals = _vitals(config, state.health)
-    plan = rank(request, deployments, size=size, rules=rules, vitals=vitals)
+    health = known_health(deployments, config.settings.routing, state.health)
+    plan = rank(request, deployments.values(), size=size, rules=rules, health=health)
     off = tuple(
-        Excluded(step.deployment, config.catalog.off[step.deployment])
+        Excluded(step.deployment, Reason(ReasonKind.OFF, config.catalog.off[step.deployment]))
         for step in use_case.route
         if step.deployment in config.catalog.off
     )
@@ -95,20 +91,6 @@ def _budget_tier(config: Config, ledger: Ledger) -> BudgetTier | None:
     return tier_for(tiers, ledger.left("all", Window.DAY)) if tiers else None
 
 
-def _vitals(config: Config, health: Health) -> Mapping[str, DeploymentHealth]:
-    routing = config.settings.routing
-    vitals = {}
-    for name, one in config.catalog.deployments.items():
-        seen = health.snapshot(name, window_s=routing.availability_window_s)
-        vitals[name] = DeploymentHealth(
-            availability=seen.availability if seen.samples >= routing.min_samples else None,
-            latency_s=seen.median_latency_s,
-            circuit_open=seen.circuit is CircuitState.OPEN,
-            provider_open=health.provider_circuit(one.provider_name) is CircuitState.OPEN,
-        )
-    return vitals
-
-
 def _no_candidates(
     request: ChatRequest, config: Config, plan: Plan, rules: RankingContext
 ) -> OrchestratorError:
@@ -120,7 +102,8 @@ def _no_candidates(
         if excluded.deployment in usable and (rules.pinned is None or excluded.deployment in rules.pinned)
     ]
     if relevant and all(excluded.too_small for excluded in relevant):
-        first = relevant[0]
+        contexts = (excluded for excluded in relevant if excluded.reason.kind is ReasonKind.CONTEXT)
+        first = next(contexts, relevant[0])
         return PromptTooLargeError(f"the prompt is too long: {first.deployment} {first.reason}; shorten it")
     bounds = (excluded.needed_nusd for excluded in relevant if excluded.needed_nusd is not None)
     needed = min(bounds, default=None)

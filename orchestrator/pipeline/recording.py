@@ -76,7 +76,7 @@ def _record_of(call: Call, reply: ChatReply | None, error: BaseException | None)
         outcome=_outcome(reply, error),
         error=type(error).__name__ if error is not None and reply is None else None,
         cached=reply.cached if reply is not None else CacheState.MISS,
-        degraded=reply.degraded if reply is not None else None,
+        degraded=reply.degraded.text if reply is not None and reply.degraded is not None else None,
         deployment=reply.deployment if reply is not None else None,
         provider=reply.provider if reply is not None else None,
         model=reply.model if reply is not None else None,

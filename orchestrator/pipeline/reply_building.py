@@ -1,4 +1,4 @@
-"""Replies: why one is degraded, which may be kept, and as which bytes."""
+"""Replies that are kept: which may be, and as which bytes."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -6,11 +6,9 @@ from typing import Any
 
 import orjson
 
-from orchestrator.catalog.catalog import ModelClass
-from orchestrator.config.loader import Config
 from orchestrator.core.money import ZERO_NUSD
 from orchestrator.core.reply import CacheState, ChatReply, ToolCall, Usage
-from orchestrator.routing.ranking import RouteOrder, UseCaseSettings
+from orchestrator.pipeline.degradation import as_kept
 
 _WHOLE = (
     "request_id",
@@ -26,38 +24,6 @@ _WHOLE = (
     "created_at",
 )
 """What an idempotency key gets once more."""
-
-
-def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> str | None:
-    """Return why a reply is not what the first choice would have given, None when it is."""
-    if reply.plan is None:
-        return None
-    first = reply.plan.asked[0]
-    # One who broke off is named in the story of the answer already.
-    reasons = [reply.degraded] if reply.degraded else []
-    if reply.deployment != first.deployment and not reasons:
-        failed = next((one for one in reply.attempts if one.deployment == first.deployment), None)
-        reasons.append(f"{first.deployment} {failed.failure if failed else 'was passed over'}")
-    primary = use_case.primary.deployment
-    pinned = any("asked for by name" in reason for reason in first.reasons)
-    if use_case.order is RouteOrder.ROUTE and not pinned and first.deployment != primary:
-        left_out = [one.reason for one in reply.plan.excluded if one.deployment == primary]
-        behind = [
-            reason
-            for one in reply.plan.asked
-            if one.deployment == primary
-            for reason in one.reasons
-            if reason.startswith("max_tokens lowered")
-        ]
-        why = next(iter([*left_out, *behind]), "is not available")
-        reasons.append(f"{primary} left out: {why}")
-    model = config.catalog.models[reply.model]
-    quality = model.quality.get(reply.plan.use_case, 0.0)
-    if model.tier is ModelClass.EMERGENCY and not pinned:
-        reasons.append("answered by the emergency model")
-    elif quality < use_case.quality_floor and not pinned:
-        reasons.append(f"quality {quality:g} is below the floor {use_case.quality_floor:g}")
-    return "; ".join(reasons) or None
 
 
 def may_be_kept(reply: ChatReply) -> bool:
@@ -105,13 +71,17 @@ def unpack(packed: bytes) -> ChatReply | None:
 
 def pack_whole(reply: ChatReply) -> bytes:
     """Return a reply as bytes for its idempotency key: all its caller was told, with usage and notices."""
-    return orjson.dumps({name: getattr(reply, name) for name in _WHOLE})
+    kept = {name: getattr(reply, name) for name in _WHOLE}
+    if reply.degraded is not None:
+        kept |= {"degraded": reply.degraded.text, "degraded_kinds": reply.degraded.kinds}
+    return orjson.dumps(kept)
 
 
 def unpack_whole(packed: bytes) -> ChatReply | None:
     """Return a reply that was kept for its idempotency key; None if it is none."""
     try:
         kept = orjson.loads(packed)
+        degraded_kinds = kept.pop("degraded_kinds", ())
         return ChatReply(
             **{
                 **kept,
@@ -119,6 +89,7 @@ def unpack_whole(packed: bytes) -> ChatReply | None:
                 "cached": CacheState.REPLAYED,
                 "cost_nusd": ZERO_NUSD,
                 "tool_calls": tuple(ToolCall(**call) for call in kept["tool_calls"]),
+                "degraded": as_kept(kept["degraded"], degraded_kinds),
                 "notices": tuple(kept["notices"]),
                 "created_at": datetime.fromisoformat(kept["created_at"]),
             }

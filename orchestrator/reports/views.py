@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.formatting import money
-from orchestrator.core.plan import Candidate, Plan
+from orchestrator.core.plan import Candidate, Excluded, Plan
 from orchestrator.core.reply import Attempt, ChatReply
 
 
@@ -22,7 +22,8 @@ def plain_reply(reply: ChatReply) -> dict[str, Any]:
         "finish_reason": reply.finish_reason,
         "tool_calls": [asdict(call) for call in reply.tool_calls],
         "cached": reply.cached.value,
-        "degraded": reply.degraded,
+        "degraded": None if reply.degraded is None else reply.degraded.text,
+        "degraded_kinds": [] if reply.degraded is None else [kind.value for kind in reply.degraded.kinds],
         "apology": reply.apology,
         "notices": list(reply.notices),
         "latency_s": round(reply.latency_s, 6),
@@ -57,9 +58,7 @@ def plain_plan(plan: Plan) -> dict[str, Any]:
         "use_case": plan.use_case,
         "candidates": [_plain_candidate(candidate) for candidate in plan.candidates],
         "reserve": [_plain_candidate(candidate) for candidate in plan.reserve],
-        "excluded": [
-            {"deployment": exclusion.deployment, "reason": exclusion.reason} for exclusion in plan.excluded
-        ],
+        "excluded": [_plain_exclusion(exclusion) for exclusion in plan.excluded],
         "notices": list(plan.notices),
     }
 
@@ -84,5 +83,13 @@ def _plain_candidate(candidate: Candidate) -> dict[str, Any]:
         "input_expected_tokens": candidate.input_expected_tokens,
         "input_bound_tokens": candidate.input_bound_tokens,
         "max_tokens": candidate.max_tokens,
-        "reasons": list(candidate.reasons),
+        "pinned": candidate.pinned,
+        "clamped_from": candidate.clamped_from,
+        "reasons": [reason.text for reason in candidate.reasons],
+        "reason_kinds": [reason.kind.value for reason in candidate.reasons],
     }
+
+
+def _plain_exclusion(exclusion: Excluded) -> dict[str, Any]:
+    reason = exclusion.reason
+    return {"deployment": exclusion.deployment, "reason": reason.text, "kind": reason.kind.value}

@@ -127,9 +127,10 @@ class Circuit:
                 self._open_s = min(self._open_s * 2, settings.max_open_s)
             return
         self._outcomes.append(_Outcome(now_s, by))
-        recent = [one.failed_by for one in self._outcomes if one.at_s >= now_s - settings.window_s]
+        oldest_s = now_s - settings.window_s
+        recent = [outcome.failed_by for outcome in self._outcomes if outcome.at_s >= oldest_s]
         latest = recent[-max(_LATEST_MIN, 2 * settings.failures) :]
-        failed = [one for one in latest if one is not None]
+        failed = [failed_by for failed_by in latest if failed_by is not None]
         witnesses = 1 if certain else self._failing_min
         needed = max(witnesses * settings.failures, settings.failure_share * len(latest))
         if len(failed) >= needed and len(set(failed)) >= witnesses:

@@ -1,14 +1,15 @@
-"""How many requests are under way at once, and who goes next when all places are taken.
+"""How many requests are under way at once, and who goes next when all slots are taken.
 
-A place is free again when its request has ended, a stream when it has been read. Whoever finds none waits in
-a queue of its tenant, and a free place goes
+A slot is free again when its request has ended, a stream when it has been read. Whoever finds none waits in
+a queue of its tenant, and a free slot goes
 
-    1. to the tenant with the fewest places, of several to the one that was served longest ago,
+    1. to the tenant with the fewest slots, of several to the one that was served longest ago,
     2. there to requests somebody waits for, before those of a `background` profile,
     3. among these to the one that came first.
 
-So another tenant's chat goes next, however long the queue of a tenant with a batch of thousands is. Background requests never have all places: what nobody waits for can take minutes, and a chat that finds
-every place taken by such requests would wait for minutes too.
+So another tenant's chat goes next, however long the queue of a tenant with a batch of thousands is.
+Background requests never have all slots: what nobody waits for can take minutes, and a chat that finds every
+slot taken by such requests would wait for minutes too.
 
 Everything here runs on one event loop, so a check and its change are one step.
 """
@@ -40,9 +41,9 @@ class OverloadSettings(Settings):
     background_share: Share = 0.8
     """The part of in_flight that requests of background profiles may have at most."""
     queue_per_tenant: int = 500
-    """Requests of one tenant that may wait for a place; 0 refuses instead of waiting."""
+    """Requests of one tenant that may wait for a slot; 0 refuses instead of waiting."""
     queue: int = 2000
-    """Requests of all tenants together that may wait for a place."""
+    """Requests of all tenants together that may wait for a slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,10 @@ class _Tenant:
 
 
 class ConcurrencyLimiter:
-    """The places of one process, shared by all its tenants."""
+    """The slots of one process, shared by all its tenants."""
 
     def __init__(self, settings: OverloadSettings, *, clock: Clock) -> None:
-        """Start with every place free."""
+        """Start with every slot free."""
         self._settings = settings
         self._clock = clock
         self._tenants: dict[str, _Tenant] = {}
@@ -88,7 +89,7 @@ class ConcurrencyLimiter:
         self._turn = 0
         self._samples = 0
         self._mean_s = 0.0
-        """How long a request has its place, on average of late."""
+        """How long a request has its slot, on average of late."""
         forget_in_child(self)
 
     @property
@@ -97,17 +98,17 @@ class ConcurrencyLimiter:
         return Load(self._in_flight, self._waiting)
 
     def begin_anew(self) -> None:
-        """Free every place, in a forked child: whoever has one is in its parent."""
+        """Free every slot, in a forked child: whoever has one is in its parent."""
         self._tenants = {}
         self._in_flight = self._in_background = self._waiting = 0
 
     def adopt(self, settings: OverloadSettings) -> None:
-        """Use changed settings from the next free place on; nobody is thrown out."""
+        """Use changed settings from the next free slot on; nobody is thrown out."""
         self._settings = settings
 
     @asynccontextmanager
-    async def place(self, tenant: str, *, background: bool, left_s: float) -> AsyncIterator[None]:
-        """Have a place while the block runs; wait for it where none is free.
+    async def slot(self, tenant: str, *, background: bool, left_s: float) -> AsyncIterator[None]:
+        """Have a slot while the block runs; wait for it where none is free.
 
         A caller that is cancelled while it waits has left the queue at once.
 
@@ -136,7 +137,7 @@ class ConcurrencyLimiter:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                # The place came in the same moment: it goes to the next.
+                # The slot came in the same moment: it goes to the next.
                 self._leave(tenant, background=background)
             elif turn in queue:
                 del queue[turn]
@@ -145,17 +146,17 @@ class ConcurrencyLimiter:
             raise
 
     def _has_room(self, *, background: bool) -> bool:
-        """Return whether a place is free for this kind of request; then nobody of that kind waits."""
+        """Return whether a slot is free for this kind of request; then nobody of that kind waits."""
         if self._in_flight >= self._settings.in_flight:
             return False
-        return not background or self._in_background < self._background_places
+        return not background or self._in_background < self._background_slots
 
     @property
-    def _background_places(self) -> int:
-        places = self._settings.in_flight
-        share = int(places * self._settings.background_share)
+    def _background_slots(self) -> int:
+        slots = self._settings.in_flight
+        share = int(slots * self._settings.background_share)
         # At least one, or none of them would ever run; and never all, where there is more than one.
-        return max(1, min(share, places - 1))
+        return max(1, min(share, slots - 1))
 
     def _take(self, tenant: str, *, background: bool) -> None:
         mine = self._tenants.setdefault(tenant, _Tenant())
@@ -173,7 +174,7 @@ class ConcurrencyLimiter:
         self._forget_if_idle(tenant)
 
     def _hand_over(self) -> None:
-        """Give what is free to those whose turn it is; one place wakes one waiter."""
+        """Give what is free to those whose turn it is; one slot wakes one waiter."""
         while self._waiting and (chosen := self._next_tenant()) is not None:
             name, mine = chosen
             background = not mine.interactive
@@ -187,7 +188,7 @@ class ConcurrencyLimiter:
 
     def _next_tenant(self) -> tuple[str, _Tenant] | None:
         candidates = self._that_may_go()
-        return min(candidates, key=lambda one: (one[1].in_flight, one[1].served), default=None)
+        return min(candidates, key=lambda named: (named[1].in_flight, named[1].served), default=None)
 
     def _that_may_go(self) -> Iterator[tuple[str, _Tenant]]:
         interactive, background = self._has_room(background=False), self._has_room(background=True)
@@ -211,22 +212,22 @@ class ConcurrencyLimiter:
         if mine.waiting >= settings.queue_per_tenant:
             raise self._refusal(f"{mine.waiting} requests of tenant '{tenant}' wait already")
         ahead = len(mine.interactive) + (len(mine.background) if background else 0)
-        places = self._background_places if background else settings.in_flight
-        least_s = self._least_wait_s(ahead, places=places)
+        slots = self._background_slots if background else settings.in_flight
+        least_s = self._least_wait_s(ahead, slots=slots)
         if least_s >= left_s:
             raise self._refusal(
-                f"a place would be free in {least_s:.1f} s at best, and the deadline is in {left_s:.1f} s"
+                f"a slot would be free in {least_s:.1f} s at best, and the deadline is in {left_s:.1f} s"
             )
 
-    def _least_wait_s(self, ahead: int, *, places: int) -> float:
-        """Return how long the wait for a place is even if every place that gets free goes to this tenant."""
+    def _least_wait_s(self, ahead: int, *, slots: int) -> float:
+        """Return how long the wait for a slot is even if every slot that gets free goes to this tenant."""
         if self._samples < _ENOUGH_SAMPLES:
             return 0.0
-        return (ahead + 1) * self._mean_s / places
+        return (ahead + 1) * self._mean_s / slots
 
     def _refusal(self, why: str) -> OverloadedError:
-        places = self._settings.in_flight
-        drained_s = (self._waiting + 1) * self._mean_s / places
+        slots = self._settings.in_flight
+        drained_s = (self._waiting + 1) * self._mean_s / slots
         return OverloadedError(
             f"too much at once: {self._in_flight} requests are under way and {why}",
             waiting=self._waiting,

@@ -8,15 +8,15 @@ around all of its deployments instead of asking each. Which failure speaks again
 import math
 import statistics
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.failures import HealthScope
 from orchestrator.core.fork_hooks import forget_in_child
 from orchestrator.resilience.circuit_breaker import Circuit, CircuitSettings, CircuitState
+from orchestrator.resilience.outcome_window import OutcomeWindow
 
-_REMEMBERED_OUTCOMES = 256
 _REMEMBERED_LATENCIES = 32
 _SHUT_FIRST = (CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED)
 _FAILING_DEPLOYMENTS = 2
@@ -55,10 +55,11 @@ class HealthSnapshot:
 class _Record:
     provider: str
     circuit: Circuit = field(default_factory=Circuit)
-    outcomes: "deque[tuple[float, bool]]" = field(default_factory=lambda: deque(maxlen=_REMEMBERED_OUTCOMES))
-    """(monotonic seconds, healthy), oldest first."""
+    outcomes: OutcomeWindow = field(default_factory=OutcomeWindow)
     latencies_s: "deque[float]" = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LATENCIES))
-    """Of the last healthy ones."""
+    """Of the last healthy outcomes."""
+    median_latency_s: float | None = None
+    """Of these."""
 
 
 @dataclass(slots=True)
@@ -98,7 +99,7 @@ class Health:
         """
         now_s, circuits = self._clock.monotonic_s(), self._circuits(deployment, provider)
         within_s = self._settings.alone_open_s if alone else math.inf
-        return max((one.ready_in_s(now_s, within_s=within_s) for one in circuits), default=0.0)
+        return max((circuit.ready_in_s(now_s, within_s=within_s) for circuit in circuits), default=0.0)
 
     def admit(self, deployment: str, *, provider: str, alone: bool = False) -> CircuitPermit | None:
         """Return leave to send now, None while a circuit is open or its single probe is under way.
@@ -130,8 +131,9 @@ class Health:
         if record.circuit.heal(now_s):
             # The outage is over; held against its availability it would keep it out for minutes more.
             record.outcomes.clear()
-        record.outcomes.append((now_s, True))
+        record.outcomes.add(now_s, healthy=True)
         record.latencies_s.append(latency_s)
+        record.median_latency_s = statistics.median(record.latencies_s)
         host = self._providers.setdefault(leave.provider, _ProviderRecord())
         host.heard_at_s, host.has_worked = now_s, True
         host.circuit.heal(now_s)
@@ -143,7 +145,7 @@ class Health:
             return
         now_s, by = self._clock.monotonic_s(), leave.deployment
         record = self._records.setdefault(by, _Record(leave.provider))
-        record.outcomes.append((now_s, False))
+        record.outcomes.add(now_s, healthy=False)
         record.circuit.fail(now_s, self._settings, by=by, probe=leave.probes_deployment)
         host = self._providers.setdefault(leave.provider, _ProviderRecord())
         host.heard_at_s = now_s
@@ -178,24 +180,29 @@ class Health:
             None if host is None or host.heard_at_s is None else self._clock.monotonic_s() - host.heard_at_s
         )
 
+    def deployments(self) -> Iterable[str]:
+        """Return the deployments of which anything is known."""
+        return self._records.keys()
+
     def snapshot(self, deployment: str, *, window_s: float) -> HealthSnapshot:
         """Return what the last `window_s` seconds say of a deployment, its provider's circuit apart."""
         record = self._records.get(deployment)
         if record is None:
             return HealthSnapshot(CircuitState.CLOSED, 0, None, None)
         now_s = self._clock.monotonic_s()
-        recent = [healthy for at_s, healthy in record.outcomes if at_s >= now_s - window_s]
+        samples, healthy = record.outcomes.counts(now_s, window_s=window_s)
         return HealthSnapshot(
             circuit=record.circuit.state(now_s),
-            samples=len(recent),
-            availability=sum(recent) / len(recent) if recent else None,
-            median_latency_s=statistics.median(record.latencies_s) if record.latencies_s else None,
+            samples=samples,
+            availability=healthy / samples if samples else None,
+            median_latency_s=record.median_latency_s,
         )
 
     def is_closed(self, deployment: str, *, provider: str) -> bool:
         """Return whether both circuits of a deployment are closed."""
         now_s = self._clock.monotonic_s()
-        return all(one.state(now_s) is CircuitState.CLOSED for one in self._circuits(deployment, provider))
+        circuits = self._circuits(deployment, provider)
+        return all(circuit.state(now_s) is CircuitState.CLOSED for circuit in circuits)
 
     def provider_circuit(self, provider: str) -> CircuitState:
         """Return the state of a provider's circuit."""
@@ -205,11 +212,11 @@ class Health:
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return whether requests pass to each deployment that was asked: its own circuit or its provider's."""
         now_s = self._clock.monotonic_s()
-        found = {}
+        shown = {}
         for name, record in self._records.items():
             states = {record.circuit.state(now_s), self.provider_circuit(record.provider)}
-            found[name] = next(state for state in _SHUT_FIRST if state in states)
-        return found
+            shown[name] = next(state for state in _SHUT_FIRST if state in states)
+        return shown
 
     def provider_circuits(self) -> Mapping[str, CircuitState]:
         """Return the state of every provider's circuit that has seen a request or a check."""
@@ -218,4 +225,4 @@ class Health:
 
     def _circuits(self, deployment: str, provider: str) -> tuple[Circuit, ...]:
         holders = (self._records.get(deployment), self._providers.get(provider))
-        return tuple(one.circuit for one in holders if one is not None)
+        return tuple(holder.circuit for holder in holders if holder is not None)

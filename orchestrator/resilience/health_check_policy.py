@@ -72,13 +72,13 @@ class Due:
     """Whom a paid look asks."""
 
 
-def due(seen: Sequence[ProviderView], settings: HealthCheckSettings) -> Iterator[Due]:
+def due(views: Sequence[ProviderView], settings: HealthCheckSettings) -> Iterator[Due]:
     """Yield whom to look at now; nobody whom traffic has just proved, or whose circuit gives no leave yet."""
-    for one in seen:
-        if one.ready:
-            yield Due(one.provider, Look.PAID, one.ready[0])
-        elif not one.shut and (one.quiet_s is None or one.quiet_s >= settings.every_s):
-            yield Due(one.provider, Look.FREE)
+    for view in views:
+        if view.ready:
+            yield Due(view.provider, Look.PAID, view.ready[0])
+        elif not view.shut and (view.quiet_s is None or view.quiet_s >= settings.every_s):
+            yield Due(view.provider, Look.FREE)
 
 
 def limit_of(settings: HealthCheckSettings) -> LimitSettings:

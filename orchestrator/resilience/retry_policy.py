@@ -41,12 +41,12 @@ def retry_delay_s(profile: RetryProfile, failure: Failure, *, retries_so_far: in
         return None
     if failure.kind is FailureKind.CONTINUATION_REFUSED and retries_so_far == 0:
         return 0.0
-    asked_s = failure.retry_after_s
-    told = asked_s is not None and failure.kind is FailureKind.RATE_LIMITED
-    if failure.kind not in profile.retry_on and not told:
+    retry_after_s = failure.retry_after_s
+    is_announced = retry_after_s is not None and failure.kind is FailureKind.RATE_LIMITED
+    if failure.kind not in profile.retry_on and not is_announced:
         return None
-    if asked_s is not None:
-        return asked_s if asked_s <= profile.max_retry_after_s else None
+    if retry_after_s is not None:
+        return retry_after_s if retry_after_s <= profile.max_retry_after_s else None
     return _at(profile.retry_delays_s, retries_so_far)
 
 

@@ -13,10 +13,9 @@ from typing import Any
 import orjson
 
 from orchestrator.catalog.catalog import ModelSettings
-from orchestrator.catalog.price import Price
+from orchestrator.catalog.price_table import PriceTable
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import WIDE_SHARE, PromptSize, Script
-from orchestrator.core.reply import Usage
 from orchestrator.core.request import ChatRequest, Message
 
 BOUND_TOKENS_PER_MESSAGE = 16
@@ -62,92 +61,118 @@ def measure(request: ChatRequest, *, declared: Sequence[Any] = ()) -> PromptSize
 
     `declared` are schemas that are sent along besides the request's own tools and format.
     """
-    bound, expected = BOUND_TOKENS_PER_REQUEST, 0
+    bound, expected, characters, wide = BOUND_TOKENS_PER_REQUEST, 0, 0, 0
     for message in request.messages:
-        message_bound, message_expected = _measure_message(message)
-        bound += message_bound + BOUND_TOKENS_PER_MESSAGE
-        expected += message_expected + 4
+        measured = _measure_message(message)
+        bound += measured.bound_tokens + BOUND_TOKENS_PER_MESSAGE
+        expected += measured.expected_tokens + 4
+        characters += measured.characters
+        wide += measured.non_ascii
     schemas = [*(request.sampling.tools or ()), request.sampling.response_format, *declared]
     if any(schemas):
         bound += BOUND_TOKENS_FOR_TOOLS
     for schema in schemas:
         if schema is not None:
-            text = orjson.dumps(schema, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
+            measured = _measure_data(schema)
             # A schema may be re-written by the provider's template, so its bound has room to grow.
-            bound += 2 * len(text.encode()) + BOUND_TOKENS_PER_MESSAGE
-            expected += expected_tokens(text)
-    return PromptSize(bound, max(expected, 1), _script_of(request.messages))
+            bound += 2 * measured.bound_tokens + BOUND_TOKENS_PER_MESSAGE
+            expected += measured.expected_tokens
+    script = Script.WIDE if wide > WIDE_SHARE * characters else Script.PLAIN
+    return PromptSize(bound, max(expected, 1), script)
 
 
 def expected_tokens(text: str) -> int:
     """Return the tokens a text usually takes; Vietnamese takes about twice those of English."""
-    non_ascii = _non_ascii(text)
-    return round((len(text) - non_ascii) / _ASCII_CHARS_PER_TOKEN + non_ascii / _NON_ASCII_CHARS_PER_TOKEN)
+    return _expected_tokens(len(text), _non_ascii(text))
 
 
 def estimate(
-    size: PromptSize, *, model: ModelSettings, price: Price, max_tokens: int, ceiling_nusd: NanoUsd | None
+    size: PromptSize,
+    *,
+    model: ModelSettings,
+    price: PriceTable,
+    max_tokens: int,
+    ceiling_nusd: NanoUsd | None,
 ) -> Estimate | None:
     """Return the estimate on one deployment, `max_tokens` lowered until it fits `ceiling_nusd`.
 
     None when not even `min(max_tokens, MIN_OUTPUT_TOKENS)` fit under the ceiling.
     """
-    wanted = min(max_tokens, model.max_output_tokens)
-    allowed = _largest_output(size, price, wanted=wanted, ceiling_nusd=ceiling_nusd)
-    if allowed < min(wanted, MIN_OUTPUT_TOKENS):
-        return None
-    usage = Usage(size.input_expected_tokens, max(1, round(allowed * EXPECTED_OUTPUT_SHARE)))
+    full_tokens = min(max_tokens, model.max_output_tokens)
+    allowed_tokens = full_tokens
+    bound_nusd = price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=full_tokens)
+    if ceiling_nusd is not None and bound_nusd > ceiling_nusd:
+        allowed_tokens = _largest_output(size, price, full_tokens=full_tokens, ceiling_nusd=ceiling_nusd)
+        if allowed_tokens < min(full_tokens, MIN_OUTPUT_TOKENS):
+            return None
+        bound_nusd = price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=allowed_tokens)
     return Estimate(
         size=size,
-        max_tokens=allowed,
-        bound_nusd=price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=allowed),
-        expected_nusd=price.cost_of(usage),
-        clamped_from=wanted if allowed < wanted else None,
+        max_tokens=allowed_tokens,
+        bound_nusd=bound_nusd,
+        expected_nusd=price.cost_of(
+            input_tokens=size.input_expected_tokens,
+            output_tokens=max(1, round(allowed_tokens * EXPECTED_OUTPUT_SHARE)),
+        ),
+        clamped_from=full_tokens if allowed_tokens < full_tokens else None,
     )
 
 
-def _largest_output(size: PromptSize, price: Price, *, wanted: int, ceiling_nusd: NanoUsd | None) -> int:
-    def bound(output_tokens: int) -> int:
-        return price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=output_tokens)
-
-    if ceiling_nusd is None or bound(wanted) <= ceiling_nusd:
-        return wanted
-    low, high = 0, wanted
+def _largest_output(size: PromptSize, price: PriceTable, *, full_tokens: int, ceiling_nusd: NanoUsd) -> int:
+    low, high = 0, full_tokens
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if bound(middle) <= ceiling_nusd else (low, middle - 1)
+        bound_nusd = price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=middle)
+        low, high = (middle, high) if bound_nusd <= ceiling_nusd else (low, middle - 1)
     return low
 
 
-def _measure_message(message: Message) -> tuple[int, int]:
-    bound = expected = 0
-    for part in _parts(message.get("content")):
-        kind = part.get("type", "text")
-        if kind == "text":
-            text = str(part.get("text", ""))
-            bound += len(text.encode())
-            expected += expected_tokens(text)
-        else:
-            tokens = BOUND_TOKENS_PER_IMAGE if kind in {"image_url", "image"} else BOUND_TOKENS_PER_FILE
-            bound += tokens
-            expected += tokens // 4
-    for name, extra in message.items():
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The size of a piece of a prompt; `characters` and `non_ascii` are those of what people wrote."""
+
+    bound_tokens: int
+    expected_tokens: int
+    characters: int = 0
+    non_ascii: int = 0
+
+
+def _measure_message(message: Message) -> _Measured:
+    measured = [_measure_part(part) for part in _parts(message.get("content"))]
+    bound = sum(part.bound_tokens for part in measured)
+    expected = sum(part.expected_tokens for part in measured)
+    for name, value in message.items():
         # Tool calls, names, and whatever else a provider may read of a message.
-        if extra and name not in {"role", "content"}:
-            text = orjson.dumps(extra, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-            bound += len(text.encode()) + BOUND_TOKENS_PER_MESSAGE
-            expected += expected_tokens(text)
-    return bound, expected
+        if value and name not in {"role", "content"}:
+            extra = _measure_data(value)
+            bound += extra.bound_tokens + BOUND_TOKENS_PER_MESSAGE
+            expected += extra.expected_tokens
+    return _Measured(
+        bound, expected, sum(part.characters for part in measured), sum(part.non_ascii for part in measured)
+    )
 
 
-def _script_of(messages: Sequence[Message]) -> Script:
-    texts = [str(part.get("text", "")) for message in messages for part in _parts(message.get("content"))]
-    wide = sum(_non_ascii(text) for text in texts)
-    return Script.WIDE if wide > WIDE_SHARE * sum(len(text) for text in texts) else Script.PLAIN
+def _measure_part(part: Mapping[str, Any]) -> _Measured:
+    kind, text = part.get("type", "text"), str(part.get("text", ""))
+    characters, non_ascii = len(text), _non_ascii(text)
+    if kind == "text":
+        return _Measured(len(text.encode()), _expected_tokens(characters, non_ascii), characters, non_ascii)
+    tokens = BOUND_TOKENS_PER_IMAGE if kind in {"image_url", "image"} else BOUND_TOKENS_PER_FILE
+    return _Measured(tokens, tokens // 4, characters, non_ascii)
+
+
+def _measure_data(value: Any) -> _Measured:
+    written = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    return _Measured(len(written), expected_tokens(written.decode()))
+
+
+def _expected_tokens(characters: int, non_ascii: int) -> int:
+    return round((characters - non_ascii) / _ASCII_CHARS_PER_TOKEN + non_ascii / _NON_ASCII_CHARS_PER_TOKEN)
 
 
 def _non_ascii(text: str) -> int:
-    return 0 if text.isascii() else sum(1 for char in text if char > "\x7f")
+    # Counts characters, as many as are left out; a loop over them takes twenty times as long.
+    return 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
 
 
 def _parts(content: Any) -> Sequence[Mapping[str, Any]]:

@@ -21,7 +21,7 @@ class TokenRatios:
         Raises:
             LedgerError: the ledger is there and cannot be read.
         """
-        return {model: seen for (model, one), seen in self._known().items() if one is script}
+        return {model: ratio for (model, written_in), ratio in self._known().items() if written_in is script}
 
     def learn(self, model: str, script: Script, *, expected_tokens: int, counted_tokens: int) -> None:
         """Take in what a model counted where `expected_tokens` were expected, uncorrected."""

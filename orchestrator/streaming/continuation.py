@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import date
 
 from orchestrator.catalog.catalog import Deployment
+from orchestrator.catalog.price_table import PriceTable
+from orchestrator.core.language import Language, language_of, last_user_text
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate
 from orchestrator.core.request import ChatRequest
@@ -18,19 +20,14 @@ from orchestrator.routing.estimate import estimate, measure
 _ANCHOR_WORDS = 8
 _ANCHOR_CHARS = 40
 _ANCHOR_CHARS_MAX = 400
-_VIETNAMESE = re.compile(
-    r"[ăâđêôơưàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ]", re.IGNORECASE
-)
-_VIETNAMESE_LETTERS_MIN = 3
-
-_ASKED_IN_VIETNAMESE = """\
+_INSTRUCTION_IN_VIETNAMESE = """\
 Câu trả lời trên bị ngắt giữa chừng. Hãy viết tiếp cho đến hết.
 Bắt đầu bằng đúng những chữ cuối cùng sau đây, rồi viết tiếp ngay sau đó:
 
 {anchor}
 
 Không chào hỏi, không bình luận, không viết lại từ đầu."""
-_ASKED_IN_ENGLISH = """\
+_INSTRUCTION_IN_ENGLISH = """\
 Your answer above broke off in the middle. Go on with it to its end.
 Begin with exactly these last words of it, then write on right behind them:
 
@@ -42,7 +39,7 @@ Do not greet, do not comment, do not start again."""
 def anchor_of(delivered: str) -> str:
     """Return the end of a text by which its continuation is recognised, found nowhere else in it if possible."""
     text = delivered.rstrip()
-    words = [found.start() for found in re.finditer(r"\S+", text)]
+    words = [match.start() for match in re.finditer(r"\S+", text)]
     count = _ANCHOR_WORDS
     while True:
         start = words[-count] if count < len(words) else 0
@@ -58,10 +55,12 @@ def anchor_of(delivered: str) -> str:
 
 def continuation_request(request: ChatRequest, delivered: str) -> ChatRequest:
     """Return the request that asks for the rest of an answer of which `delivered` has been read."""
-    asked = _ASKED_IN_VIETNAMESE if _is_vietnamese(delivered, request) else _ASKED_IN_ENGLISH
+    instruction = (
+        _INSTRUCTION_IN_VIETNAMESE if _in_vietnamese(delivered, request) else _INSTRUCTION_IN_ENGLISH
+    )
     more = (
         {"role": "assistant", "content": delivered},
-        {"role": "user", "content": asked.format(anchor=anchor_of(delivered).strip())},
+        {"role": "user", "content": instruction.format(anchor=anchor_of(delivered).strip())},
     )
     return replace(request, messages=(*request.messages, *more))
 
@@ -81,26 +80,25 @@ def fit_to_continuation(
         return (
             f"going on needs about {needed:,} tokens, its context holds {deployment.model.context_tokens:,}"
         )
-    found = estimate(
+    estimated = estimate(
         size,
         model=deployment.model,
-        price=deployment.price.on(today),
+        price=PriceTable.of(deployment.price.on(today)),
         max_tokens=candidate.max_tokens,
         ceiling_nusd=ceiling_nusd,
     )
-    if found is None:
+    if estimated is None:
         return "going on would cost more than is left of what one request may"
     return replace(
         candidate,
-        max_tokens=found.max_tokens,
-        expected_nusd=found.expected_nusd,
-        bound_nusd=found.bound_nusd,
+        max_tokens=estimated.max_tokens,
+        expected_nusd=estimated.expected_nusd,
+        bound_nusd=estimated.bound_nusd,
         input_expected_tokens=size.input_expected_tokens,
         input_bound_tokens=size.input_bound_tokens,
     )
 
 
-def _is_vietnamese(delivered: str, request: ChatRequest) -> bool:
-    asked = [message.get("content") for message in request.messages if message.get("role") == "user"]
-    text = " ".join([delivered, *(one for one in asked if isinstance(one, str))])
-    return len(_VIETNAMESE.findall(text)) >= _VIETNAMESE_LETTERS_MIN
+def _in_vietnamese(delivered: str, request: ChatRequest) -> bool:
+    """Return whether the answer or what the user wrote last is Vietnamese; the first words may not tell."""
+    return Language.VI in (language_of(delivered), language_of(last_user_text(request.messages)))

@@ -7,9 +7,9 @@ import pytest
 from chains import CHAINS, Stage, cost_sensitive, customer_service
 from chains.customer_service import _TASK
 from chains.structured import ModelAnswer, PlanQuery, conversation
-from chains.wording import Language
 from orchestrator import BudgetExceededError, CacheState, CacheUse, InvalidOutputError, UnavailableError
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.language import Language
 from orchestrator.practice import PracticeAnswer
 from tests.chains.samples import ANSWER, GOOD, ITEM, LABEL, QUESTION, written
 

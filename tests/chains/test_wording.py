@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from chains import CHAINS, Language
-from chains.wording import wording_of
+from chains.wording import language_named, wording_of
 from orchestrator.core.errors import InvalidRequestError
 
 
@@ -37,4 +37,4 @@ def test_no_prompt_lacks_its_other_language():
 
 def test_an_unknown_language_names_the_known_ones():
     with pytest.raises(InvalidRequestError, match="'vi', 'en'"):
-        Language.of("de")
+        language_named("de")

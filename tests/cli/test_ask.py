@@ -28,7 +28,15 @@ def test_json_tells_everything_with_exact_money(run, practice):
     assert reply["attempts"][0]["cost_source"] == "provider"
     assert reply["plan"]["candidates"][0]["deployment"] == reply["deployment"]
     assert reply["cached"] == "miss"
-    assert {"text", "usage", "latency_s", "request_id", "degraded", "notices"} <= reply.keys()
+    assert {"text", "usage", "latency_s", "request_id", "notices"} <= reply.keys()
+    assert (reply["degraded"], reply["degraded_kinds"]) == (None, [])
+
+
+def test_json_tells_why_a_reply_is_degraded_in_words_and_in_kinds(run, practice):
+    practice.faults.add("openrouter:status=503")
+    reply = run("ask", "hello", "--json").json
+    assert "openrouter/gpt-6.1-sol unavailable" in reply["degraded"]
+    assert reply["degraded_kinds"] == ["fallback"]
 
 
 def test_a_second_ask_comes_from_the_cache_unless_told_otherwise(run, practice):

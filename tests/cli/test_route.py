@@ -17,7 +17,9 @@ def test_json_has_the_whole_plan_and_the_budgets(run, practice):
     first = plan["candidates"][0]
     assert first["expected_nusd"] <= first["bound_nusd"]
     assert set(first["parts"]) == {"quality", "cost", "speed", "specialisation"}
-    assert first["reasons"]
+    assert len(first["reasons"]) == len(first["reason_kinds"]) > 0
+    assert (first["reason_kinds"][0], first["pinned"], first["clamped_from"]) == ("route", False, None)
+    assert {"deployment", "reason", "kind"} == plan["excluded"][0].keys()
     assert {(budget["scope"], budget["window"]) for budget in plan["budgets"]} == {
         ("all", "day"),
         ("all", "month"),

@@ -9,12 +9,15 @@ from orchestrator.config.loader import embedded_path
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import AllProvidersFailedError, RejectedByProviderError, UnknownNameError
 from orchestrator.core.money import ZERO_NUSD
-from orchestrator.core.reply import ChatReply, Usage
+from orchestrator.core.reply import ChatReply, Degradation, DegradationKind, Usage
 from orchestrator.drill.cases import CLASSES, Case, cases_of, levels_of
 from orchestrator.drill.drill import CaseResult, drill, judge
 from orchestrator.drill.environment import ANSWER, staged
 
 CASE = Case("customer_service", "503 at openrouter/gpt-6.1-sol", "503", (), stream=False)
+FALLBACK = Degradation((DegradationKind.FALLBACK,), "p/x unavailable")
+EMERGENCY = Degradation((DegradationKind.FALLBACK, DegradationKind.EMERGENCY_MODEL), "answered by a poor one")
+MISLEADING = Degradation((DegradationKind.PRIMARY_LEFT_OUT,), "p/x left out: like the emergency model")
 REPLY = ChatReply("id", ANSWER, "m", "p/m", "p", Usage(), ZERO_NUSD, "stop")
 
 
@@ -42,10 +45,11 @@ def test_a_level_is_broken_at_its_own_provider_and_model(make_config):
     ("case", "end", "late", "verdict"),
     [
         (CASE, replace(REPLY, attempts=(1,)), False, CaseResult.ANSWERED),
-        (CASE, replace(REPLY, attempts=(1, 2), degraded="p/x unavailable"), False, CaseResult.RESCUED),
+        (CASE, replace(REPLY, attempts=(1, 2), degraded=FALLBACK), False, CaseResult.RESCUED),
         (CASE, replace(REPLY, attempts=(1, 2)), False, CaseResult.RESCUED),
+        (CASE, replace(REPLY, attempts=(1, 2), degraded=MISLEADING), False, CaseResult.RESCUED),
         (CASE, replace(REPLY, text=ANSWER[:-1], attempts=(1,)), False, CaseResult.FAILED),
-        (CASE, replace(REPLY, text="hm", degraded="answered by the emergency model"), False, CaseResult.LAST_RESORT),
+        (CASE, replace(REPLY, text="hm", degraded=EMERGENCY), False, CaseResult.LAST_RESORT),
         (CASE, replace(REPLY, attempts=(1,)), True, CaseResult.FAILED),
         (CASE, AllProvidersFailedError("nobody"), False, CaseResult.FAILED),
         (CASE, ZeroDivisionError("a secret"), False, CaseResult.FAILED),
@@ -64,7 +68,8 @@ def test_a_verdict_is_what_the_caller_saw(case, end, late, verdict):
     ("kind", "verdict"), [("providers", CaseResult.LAST_RESORT), ("level", CaseResult.FAILED)]
 )
 def test_an_apology_is_a_last_resort_only_where_nobody_could_answer(kind, verdict):
-    end = replace(REPLY, text="Xin lỗi", apology=True, degraded="nobody answered: all down")
+    degraded = Degradation((DegradationKind.NO_ANSWER,), "nobody answered: all down")
+    end = replace(REPLY, text="Xin lỗi", apology=True, degraded=degraded)
     result, saw = judge(Case("bulk", "all down", kind, (), stream=False), end, late=False)
     assert result is verdict
     assert saw.startswith("an apology")

@@ -26,7 +26,7 @@ def test_a_message_says_who_answered_and_what_it_cost(practised: Orchestrator) -
     assert metadata["provider"] == "openrouter"
     assert metadata["cost_nusd"] > 0
     assert metadata["cached"] == "miss"
-    assert metadata["degraded"] is None
+    assert (metadata["degraded"], metadata["degraded_kinds"]) == (None, [])
     assert len(metadata["attempts"]) == 1
     assert metadata["request_id"]
 
@@ -131,6 +131,7 @@ def test_a_fallback_is_told_in_the_message(practised: Orchestrator, practice: Pr
     metadata = practised.chat_model("customer_service").invoke([HumanMessage("Xin chào")]).response_metadata
     assert metadata["provider"] == "google"
     assert "unavailable" in metadata["degraded"]
+    assert metadata["degraded_kinds"] == ["fallback"]
     assert [attempt["failure"] for attempt in metadata["attempts"]] == ["unavailable"] * 3 + [None]
 
 

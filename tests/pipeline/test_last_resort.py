@@ -16,6 +16,8 @@ from orchestrator.core.errors import (
     StreamInterruptedError,
     UnavailableError,
 )
+from orchestrator.core.plan import ReasonKind
+from orchestrator.core.reply import DegradationKind
 from orchestrator.practice import Fault, PracticeServer
 
 QUESTION = "Cửa hàng mở cửa lúc mấy giờ?"
@@ -54,8 +56,10 @@ def test_an_older_answer_is_given_marked_when_nobody_answers(make, clock, practi
     reply = orchestrator.complete(QUESTION, tenant="acme")
     assert (reply.text, reply.deployment) == (first.text, first.deployment)
     assert reply.cached is CacheState.STALE
-    assert "3 hours ago" in (reply.degraded or "")
-    assert "openai/gpt-6.1-sol: unavailable" in (reply.degraded or "")
+    assert reply.degraded is not None
+    assert reply.degraded.kinds == (DegradationKind.OLDER_ANSWER,)
+    assert "3 hours ago" in str(reply.degraded)
+    assert "openai/gpt-6.1-sol: unavailable" in str(reply.degraded)
     assert not reply.apology
     assert reply.request_id != first.request_id
     assert len(reply.attempts) == 6
@@ -73,7 +77,7 @@ def test_an_older_answer_is_never_given_while_anybody_answers(make, clock, pract
     clock.advance(HOUR_S)
     all_down(practice)
     for _ in range(2):
-        assert "2 hours ago" in (orchestrator.complete(QUESTION).degraded or "")
+        assert "2 hours ago" in str(orchestrator.complete(QUESTION).degraded)
 
 
 def test_a_fresh_answer_is_a_hit_up_to_its_last_second(make, clock, practice: PracticeServer) -> None:
@@ -137,7 +141,7 @@ def test_the_older_answer_comes_before_the_emergency_model(
     reply = orchestrator.complete(QUESTION)
     assert reply.cached is CacheState.STALE
     assert LOCAL not in {one.deployment for one in reply.attempts}
-    assert f"{LOCAL}: an older answer in the cache comes before" in (reply.degraded or "")
+    assert f"{LOCAL}: an older answer in the cache comes before" in str(reply.degraded)
     with pytest.raises(AllProvidersFailedError, match=LOCAL):
         orchestrator.complete("Câu khác")
 
@@ -173,9 +177,9 @@ def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may
     with pytest.raises(UnavailableError):
         orchestrator.complete("Hello", use_case="data_analysis", max_tokens=8, graceful=True, deadline_s=5)
     plan = orchestrator.explain("Hello", use_case="data_analysis")
-    assert {one.deployment: one.reason for one in plan.excluded}[LOCAL].startswith(
-        "this use case never degrades"
-    )
+    reason = next(one.reason for one in plan.excluded if one.deployment == LOCAL)
+    assert reason.kind is ReasonKind.NEVER_DEGRADES
+    assert reason.text.startswith("this use case never degrades")
 
 
 def test_who_asks_for_it_gets_an_apology_in_his_language(make, practice: PracticeServer) -> None:
@@ -186,7 +190,9 @@ def test_who_asks_for_it_gets_an_apology_in_his_language(make, practice: Practic
     assert reply.text.startswith("Xin lỗi")
     assert reply.request_id in reply.text
     assert (reply.apology, reply.finish_reason) == (True, "unavailable")
-    assert "nobody answered" in (reply.degraded or "")
+    assert reply.degraded is not None
+    assert reply.degraded.kinds == (DegradationKind.NO_ANSWER,)
+    assert "nobody answered" in str(reply.degraded)
     stream = orchestrator.stream("Where is my order?", graceful=True)
     assert "".join(delta.text for delta in stream) == stream.reply.text
     assert stream.reply.text.startswith("Sorry")
@@ -220,7 +226,7 @@ def test_a_late_answer_is_an_apology_too(make_orchestrator, practice: PracticeSe
     practice.faults.add(Fault.parse("*:silence"))
     reply = orchestrator.complete(QUESTION, graceful=True, deadline_s=0.5)
     assert reply.apology
-    assert "no answer within 0.5 s" in (reply.degraded or "")
+    assert "no answer within 0.5 s" in str(reply.degraded)
     spent = next(one.spent for one in orchestrator.standings() if one.scope == "all")
     assert reply.cost_nusd == spent > 0
     with pytest.raises(DeadlineExceededError) as caught:

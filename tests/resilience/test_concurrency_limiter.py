@@ -27,7 +27,7 @@ class House:
         leave = asyncio.Event()
 
         async def visit() -> None:
-            async with self.admission.place(tenant, background=background, left_s=left_s):
+            async with self.admission.slot(tenant, background=background, left_s=left_s):
                 self.inside.append(name)
                 await leave.wait()
 
@@ -77,7 +77,7 @@ async def test_who_finds_no_place_waits_and_goes_in_the_order_of_coming(clock) -
 
 
 async def test_a_free_place_goes_to_the_tenant_that_has_the_fewest(clock) -> None:
-    """A batch of a hundred costs the other tenant's chat no more than the wait for one place."""
+    """A batch of a hundred costs the other tenant's chat no more than the wait for one slot."""
     house = House(clock, in_flight=4)
     for number in range(100):
         await house.come(f"batch {number}", "globex")
@@ -172,7 +172,7 @@ async def test_without_a_queue_nobody_waits(clock) -> None:
 
 
 async def test_who_cannot_be_served_in_time_is_told_at_once(clock) -> None:
-    """Requests take 10 s of late, so the second in line waits 20 s even if every place came to it."""
+    """Requests take 10 s of late, so the second in line waits 20 s even if every slot came to it."""
     house = House(clock, in_flight=1)
     for number in range(20):
         await house.come(f"past {number}")
@@ -200,7 +200,7 @@ async def test_nothing_is_foretold_from_a_few_requests(clock) -> None:
 
 
 async def test_a_thousand_wait_and_half_of_them_leave(clock) -> None:
-    """Those that stay are served in their order; those that left take no place and leave no trace."""
+    """Those that stay are served in their order; those that left take no slot and leave no trace."""
     house = House(clock, in_flight=10, queue_per_tenant=1_000)
     for number in range(1_010):
         await house.come(str(number), f"tenant {number % 7}")
@@ -251,7 +251,7 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS, in_flight=st.integers(1, 4), share=st.sampled_from([0.0, 0.5, 0.8, 1.0]))
 def test_in_any_order_no_place_is_lost_or_given_twice(steps, in_flight, share) -> None:
-    """After every step: within the limits, and nobody waits while there is a place for him."""
+    """After every step: within the limits, and nobody waits while there is a slot for him."""
 
     async def live() -> None:
         house = House(_Still(), in_flight=in_flight, background_share=share)
@@ -267,13 +267,13 @@ def test_in_any_order_no_place_is_lost_or_given_twice(steps, in_flight, share) -
             kinds = dict(there)
             inside = [kinds[name] for name in house.inside if name in kinds]
             waiting = [kind for name, kind in there if name not in house.inside]
-            places = max(1, min(int(in_flight * share), in_flight - 1))
+            slots = max(1, min(int(in_flight * share), in_flight - 1))
             assert house.admission.load == Load(len(inside), len(waiting))
             assert len(inside) <= in_flight
-            assert sum(inside) <= places
+            assert sum(inside) <= slots
             if len(inside) < in_flight:
                 assert False not in waiting
-                assert True not in waiting or sum(inside) == places
+                assert True not in waiting or sum(inside) == slots
         await house.empty()
 
     asyncio.run(live())

@@ -34,7 +34,7 @@ async def load_is(orchestrator: Orchestrator, wanted: Callable[[Load], bool]) ->
 
 @pytest.fixture
 def slow(practice: PracticeServer) -> PracticeServer:
-    """Every answer takes a moment, so that places are taken."""
+    """Every answer takes a moment, so that slots are taken."""
     practice.faults.add(Fault.parse("*:slow_first_token,delay_s=0.1"))
     return practice
 
@@ -42,7 +42,7 @@ def slow(practice: PracticeServer) -> PracticeServer:
 async def test_a_flood_of_one_tenant_does_not_starve_the_chat_of_another(
     make_orchestrator, slow: PracticeServer
 ) -> None:
-    """300 of one tenant on ten places: the other tenant's chat is among the first answers, and nothing is lost."""
+    """300 of one tenant on ten slots: the other tenant's chat is among the first answers, and nothing is lost."""
     orchestrator: Orchestrator = make_orchestrator(FEW)
     orchestrator.warm_up()
     answered: list[str] = []
@@ -128,11 +128,11 @@ async def test_a_stream_has_its_place_until_it_ends(make_orchestrator, practice:
     assert (await orchestrator.acomplete("Xin chào", deadline_s=20)).text
 
 
-@pytest.mark.parametrize("prompt", ["Câu khác", "Xin chào"], ids=["a place", "a shared call"])
+@pytest.mark.parametrize("prompt", ["Câu khác", "Xin chào"], ids=["a slot", "a shared call"])
 def test_a_forked_child_waits_for_nothing_that_its_parent_has_under_way(
     make_orchestrator, practice: PracticeServer, prompt: str
 ) -> None:
-    """Neither for the one place that the parent has taken, nor for the call that it would share."""
+    """Neither for the one slot that the parent has taken, nor for the call that it would share."""
     orchestrator = make_orchestrator({"overload": {"in_flight": 1}, "local_model": {"enabled": False}})
     orchestrator.warm_up()
     practice.faults.add(Fault.parse("*:slow_first_token,delay_s=3,times=1"))

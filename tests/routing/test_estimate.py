@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from orchestrator.catalog.catalog import ModelSettings
 from orchestrator.catalog.price import Price
-from orchestrator.core.prompt_size import PromptSize
+from orchestrator.catalog.price_table import PriceTable
+from orchestrator.core.prompt_size import PromptSize, Script
 from orchestrator.core.reply import Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.routing.estimate import (
@@ -140,6 +141,28 @@ def test_the_expectation_is_near_the_real_count(text):
     assert counted / 2 <= expected_tokens(text) <= counted * 2
 
 
+@pytest.mark.parametrize(
+    ("text", "non_ascii"),
+    [("", 0), ("order", 0), ("đơn hàng", 3), ("👍 ok 你好", 3), ("o\N{COMBINING HORN}i", 1)],
+)
+def test_characters_and_not_bytes_are_counted(text, non_ascii):
+    """An emoji is one character beyond ASCII, though it has four bytes."""
+    assert expected_tokens(text) == round((len(text) - non_ascii) / 4 + non_ascii / 1.2)
+
+
+@pytest.mark.parametrize(
+    ("content", "script"),
+    [
+        ("Where is my order, señor?", Script.PLAIN),
+        ("Đơn hàng của tôi ở đâu?", Script.WIDE),
+        (["Đơn hàng", "x" * 60], Script.PLAIN),
+        (["Đơn hàng", "x" * 20], Script.WIDE),
+    ],
+)
+def test_a_prompt_is_wide_when_a_twentieth_of_all_it_says_is_beyond_ascii(content, script):
+    assert measure(of([{"role": "user", "content": content}])).script is script
+
+
 @given(some_text)
 def test_no_more_tokens_are_expected_than_are_possible(text):
     size = measure(of([user("?"), user(text)]))
@@ -174,7 +197,9 @@ ceilings = st.none() | st.integers(0, 10**8)
 
 @given(sizes, books, st.integers(1, 3000), st.integers(1, 3000), ceilings)
 def test_max_tokens_is_lowered_until_it_fits_and_no_further(size, price, max_tokens, most, ceiling):
-    found = estimate(size, model=model(most), price=price, max_tokens=max_tokens, ceiling_nusd=ceiling)
+    found = estimate(
+        size, model=model(most), price=PriceTable.of(price), max_tokens=max_tokens, ceiling_nusd=ceiling
+    )
     wanted = min(max_tokens, most)
 
     def bound(output_tokens):
@@ -193,7 +218,9 @@ def test_max_tokens_is_lowered_until_it_fits_and_no_further(size, price, max_tok
 
 @given(sizes, books, st.integers(1, 3000), ceilings)
 def test_what_is_expected_is_never_more_than_the_bound(size, price, max_tokens, ceiling):
-    found = estimate(size, model=model(3000), price=price, max_tokens=max_tokens, ceiling_nusd=ceiling)
+    found = estimate(
+        size, model=model(3000), price=PriceTable.of(price), max_tokens=max_tokens, ceiling_nusd=ceiling
+    )
     assert found is None or 0 <= found.expected_nusd <= found.bound_nusd
 
 
@@ -201,14 +228,19 @@ def test_a_ceiling_below_a_useful_answer_is_none():
     """With 16 output tokens an answer may still say something; with fewer it is not asked for."""
     size, price = PromptSize(1000, 300), book(1, 10)
     sixteen = price.cost_of(Usage(1000, 16))
-    fits = estimate(size, model=model(500), price=price, max_tokens=400, ceiling_nusd=sixteen)
+    fits = estimate(size, model=model(500), price=PriceTable.of(price), max_tokens=400, ceiling_nusd=sixteen)
     assert fits is not None
     assert (fits.max_tokens, fits.clamped_from) == (16, 400)
     too_low = type(sixteen)(sixteen - 1)
-    assert estimate(size, model=model(500), price=price, max_tokens=400, ceiling_nusd=too_low) is None
+    assert (
+        estimate(size, model=model(500), price=PriceTable.of(price), max_tokens=400, ceiling_nusd=too_low)
+        is None
+    )
 
 
 def test_a_request_for_less_than_a_useful_answer_is_served():
-    found = estimate(PromptSize(10, 5), model=model(500), price=book(1, 1), max_tokens=1, ceiling_nusd=None)
+    found = estimate(
+        PromptSize(10, 5), model=model(500), price=PriceTable.of(book(1, 1)), max_tokens=1, ceiling_nusd=None
+    )
     assert found is not None
     assert found.max_tokens == 1

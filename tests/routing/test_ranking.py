@@ -1,4 +1,4 @@
-"""Who is asked, in which order and why: each rule of the plan, and that no deployment changes another's score."""
+"""Which deployments are asked, in which order and why: each rule of the plan, and that none changes another's score."""
 
 from dataclasses import replace
 from datetime import date
@@ -11,10 +11,18 @@ from pydantic import ValidationError
 from orchestrator.catalog.catalog import Capability
 from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.core.money import NanoUsd, nano_usd
+from orchestrator.core.plan import Reason, ReasonKind
+from orchestrator.core.prompt_size import InputBound
 from orchestrator.core.request import ChatRequest
+from orchestrator.ledger.budgets import BudgetTier
 from orchestrator.routing.capabilities import needs_of
+from orchestrator.routing.eligibility import DeploymentHealth
 from orchestrator.routing.estimate import measure
-from orchestrator.routing.ranking import DeploymentHealth, OnLimit, RankingContext, RouteOrder, Weights, rank
+from orchestrator.routing.facts import facts_of
+from orchestrator.routing.ranking import RankingContext, rank
+from orchestrator.routing.settings import OnLimit, RouteOrder, Weights
+from orchestrator.routing.token_calibration import TokenRatio
+from tests.routing.plain_ranking import plain_rank
 
 TODAY = date(2026, 11, 23)
 CONFIG = load_config(
@@ -34,15 +42,16 @@ def plan_of(
     prompt="Đơn hàng của tôi ở đâu?",
     *,
     deployments=DEPLOYMENTS,
-    vitals=None,
+    health=None,
     rules=None,
     settings=None,
+    plain=False,
     **wanted,
 ):
     """Rank as the client does; `rules` and `settings` replace fields of the rules and of the use case."""
     request = ChatRequest.of(prompt, **{"use_case": "customer_service", **wanted})
     use_case = CONFIG.settings.use_cases[request.use_case].model_copy(update=settings or {})
-    given_rules = RankingContext(
+    usual_rules = RankingContext(
         use_case_name=request.use_case,
         use_case=use_case,
         routing=CONFIG.settings.routing.model_copy(update={"max_candidates": len(DEPLOYMENTS)}),
@@ -50,13 +59,11 @@ def plan_of(
         ceiling=None,
         today=TODAY,
     )
-    return rank(
-        request,
-        deployments,
-        size=measure(request),
-        rules=replace(given_rules, **(rules or {})),
-        vitals=vitals or {},
-    )
+    applied = replace(usual_rules, **(rules or {}))
+    if plain:
+        return plain_rank(request, deployments, size=measure(request), rules=applied, vitals=health or {})
+    facts = facts_of(deployments, use_case_name=request.use_case, use_case=use_case, today=applied.today)
+    return rank(request, facts.values(), size=measure(request), rules=applied, health=health or {})
 
 
 def order_of(plan):
@@ -64,7 +71,11 @@ def order_of(plan):
 
 
 def reasons_of(plan):
-    return {one.deployment: one.reason for one in plan.excluded}
+    return {one.deployment: one.reason.text for one in plan.excluded}
+
+
+def texts_of(candidate):
+    return [reason.text for reason in candidate.reasons]
 
 
 # ---- the order
@@ -77,7 +88,7 @@ def test_the_route_of_a_use_case_is_its_order_and_every_place_says_why(use_case)
     hosted = [step for step in route if step.deployment != LOCAL]
     assert order_of(plan)[: len(hosted)] == [step.deployment for step in hosted]
     for step, candidate in zip(hosted, plan.candidates, strict=False):
-        assert candidate.reasons[0] == step.reason
+        assert candidate.reasons[0] == Reason(ReasonKind.ROUTE, step.reason)
 
 
 @pytest.mark.parametrize("use_case", USE_CASES)
@@ -117,14 +128,16 @@ def test_a_model_below_the_quality_floor_is_asked_only_after_all_above_it():
         assert enough == sorted(enough, reverse=True)
         assert {True, False} == set(enough)
         low = next(one for one in plan.candidates if one.deployment == LUNA)
-        assert "below the quality floor 0.77 of the use case" in low.reasons
+        assert "below the quality floor 0.77 of the use case" in texts_of(low)
 
 
 def test_a_named_model_is_asked_alone_at_its_best_provider_first():
     names = tuple(one.name for one in CONFIG.catalog.named("gpt-6-luna"))
     plan = plan_of(rules={"pinned": names})
     assert order_of(plan) == ["openrouter/gpt-6-luna", "openai/gpt-6-luna"]
-    assert {one.reasons[0] for one in plan.candidates} == {"asked for by name"}
+    assert {texts_of(one)[0] for one in plan.candidates} == {"asked for by name"}
+    assert all(one.pinned for one in plan.candidates)
+    assert not any(one.pinned for one in plan_of().candidates)
     assert reasons_of(plan)[SOL] == "another model was asked for by name"
 
 
@@ -211,7 +224,7 @@ def test_the_scale_of_cost_is_logarithmic_from_a_hundredth_of_a_cent_to_ten_cent
 
 @pytest.mark.parametrize(("latency_s", "score"), [(0, 1), (10, 0.5), (30, 0.25)])
 def test_the_scale_of_speed_is_one_half_at_ten_seconds(latency_s, score):
-    assert part("speed", plan_of(vitals={LUNA: DeploymentHealth(latency_s=latency_s)})) == pytest.approx(
+    assert part("speed", plan_of(health={LUNA: DeploymentHealth(latency_s=latency_s)})) == pytest.approx(
         score
     )
 
@@ -273,7 +286,7 @@ def test_a_prompt_longer_than_a_context_leaves_that_model_out():
 
 
 def test_an_open_circuit_leaves_its_deployment_out():
-    plan = plan_of(vitals={SOL: DeploymentHealth(circuit_open=True)})
+    plan = plan_of(health={SOL: DeploymentHealth(circuit_open=True)})
     assert reasons_of(plan) == {SOL: "circuit open after repeated failures"}
 
 
@@ -282,7 +295,7 @@ def test_an_open_circuit_leaves_its_deployment_out():
 )
 def test_only_what_is_95_percent_available_is_asked(availability, left_out):
     """E08, D8: with too few samples (None) a deployment counts as available."""
-    plan = plan_of(vitals={SOL: DeploymentHealth(availability=availability)})
+    plan = plan_of(health={SOL: DeploymentHealth(availability=availability)})
     assert (SOL in reasons_of(plan)) is left_out
     assert (SOL in order_of(plan)) is not left_out
 
@@ -336,7 +349,8 @@ def test_cost_sensitive_work_under_a_cent_goes_to_cheap_models():
 def test_a_place_where_the_money_does_not_reach_for_the_answer_says_how_far_it_does():
     dear = next(one for one in plan_of(max_cost_nusd=nano_usd("0.005")).candidates if one.deployment == SOL)
     assert 16 <= dear.max_tokens < 800
-    assert any(reason.startswith("max_tokens lowered from 800 to ") for reason in dear.reasons)
+    assert dear.clamped_from == 800
+    assert any(reason.startswith("max_tokens lowered from 800 to ") for reason in texts_of(dear))
 
 
 SHORT_OF_MONEY = nano_usd("0.005")
@@ -355,7 +369,8 @@ def test_on_limit_clamp_stays_with_the_first_choice_and_shortens_its_answer():
     plan = plan_of(max_cost_nusd=SHORT_OF_MONEY, settings={"on_limit": OnLimit.CLAMP})
     assert plan.candidates[0].deployment == SOL
     assert plan.candidates[0].max_tokens < 800
-    assert any(reason.startswith("max_tokens lowered") for reason in plan.candidates[0].reasons)
+    assert plan.candidates[0].clamped_from == 800
+    assert ReasonKind.CLAMPED in {reason.kind for reason in plan.candidates[0].reasons}
 
 
 def test_on_limit_refuse_takes_neither_a_shorter_answer_nor_another_model():
@@ -406,7 +421,92 @@ def test_no_candidate_can_cost_more_than_the_tightest_limit_of_a_request(
     assert sorted([*order_of(plan), *reasons_of(plan)]) == sorted(NAMES), "everybody is placed or left out"
 
 
-def test_nobody_left_is_an_empty_plan_with_a_reason_for_each():
-    plan = plan_of(vitals={name: DeploymentHealth(circuit_open=True) for name in NAMES})
+def test_no_deployment_left_is_an_empty_plan_with_a_reason_for_each():
+    plan = plan_of(health={name: DeploymentHealth(circuit_open=True) for name in NAMES})
     assert plan.candidates == ()
     assert set(reasons_of(plan)) == set(NAMES)
+
+
+# ---- what is computed once makes no difference
+
+
+def in_words(plan):
+    """Return a plan without what the plain way does not know: the kinds of its reasons, and typed fields."""
+
+    def worded(candidate):
+        texts = tuple(str(reason) for reason in candidate.reasons)
+        return replace(candidate, reasons=texts, pinned=False, clamped_from=None)
+
+    return replace(
+        plan,
+        candidates=tuple(worded(one) for one in plan.candidates),
+        reserve=tuple(worded(one) for one in plan.reserve),
+        excluded=tuple(replace(one, reason=str(one.reason)) for one in plan.excluded),
+    )
+
+
+healths = st.builds(
+    DeploymentHealth,
+    availability=st.none() | st.floats(0, 1),
+    latency_s=st.none() | st.floats(0, 60),
+    circuit_open=st.booleans(),
+    provider_open=st.booleans(),
+)
+ratios = st.builds(
+    TokenRatio,
+    samples=st.sampled_from([0, 20, 200]),
+    expected_tokens=st.just(10_000),
+    counted_tokens=st.integers(2_000, 40_000),
+    highest_ratio=st.floats(0.2, 4),
+)
+tiers = st.builds(
+    BudgetTier,
+    above=st.just(0.5),
+    best=st.sampled_from(["premium", "balanced", "cheap"]),
+    max_tokens_share=st.sampled_from([0.25, 1.0]),
+)
+money = st.none() | st.integers(1, 10**8).map(NanoUsd)
+applied_rules = st.fixed_dictionaries(
+    {
+        "today": st.sampled_from([TODAY, date(2026, 11, 30), date(2026, 12, 1), date(2027, 5, 8)]),
+        "pinned": st.none()
+        | st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True).map(tuple),
+        "ceiling": st.none() | st.tuples(st.just("all"), st.integers(1, 10**8).map(NanoUsd)),
+        "seen": st.dictionaries(st.sampled_from(sorted(CONFIG.catalog.models)), ratios),
+        "input_bound": st.sampled_from(InputBound),
+        "budget_tier": st.none() | tiers,
+        "routing": st.integers(1, 25).map(
+            lambda most: CONFIG.settings.routing.model_copy(update={"max_candidates": most})
+        ),
+    }
+)
+use_case_settings = st.fixed_dictionaries(
+    {
+        "order": st.sampled_from(RouteOrder),
+        "on_limit": st.sampled_from(OnLimit),
+        "never_degrade": st.booleans(),
+        "quality_floor": st.sampled_from([0.0, 0.5, 0.77]),
+    }
+)
+
+
+@given(
+    prompt=st.sampled_from(["Đơn hàng của tôi ở đâu?", "word " * 100_000, "word " * 3_000]),
+    use_case=st.sampled_from(USE_CASES),
+    health=st.dictionaries(st.sampled_from(NAMES), healths),
+    rules=applied_rules,
+    settings=use_case_settings,
+    more=st.fixed_dictionaries({"max_tokens": st.none() | st.integers(1, 5_000), "max_cost_nusd": money}),
+    tools=st.booleans(),
+)
+def test_a_plan_is_the_one_of_the_plain_way(prompt, use_case, health, rules, settings, more, tools):
+    """Word for word, its order and its prices included, whatever the request, the health and the money."""
+    wanted = {"use_case": use_case, "health": health, "rules": rules, "settings": settings, **more}
+    if tools:
+        wanted["tools"] = [{"type": "function", "function": {"name": "find_order"}}]
+    plan = plan_of(prompt, **wanted)
+    assert in_words(plan) == plan_of(prompt, plain=True, **wanted)
+    pinned, shown = rules["pinned"] is not None, plan.asked
+    assert {one.pinned for one in shown} <= {pinned}
+    clamped = {one.deployment for one in shown if one.clamped_from is not None}
+    assert clamped == {one.deployment for one in shown if "max_tokens lowered" in "".join(texts_of(one))}

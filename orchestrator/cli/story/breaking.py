@@ -7,7 +7,7 @@ from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.errors import StreamInterruptedError
 from orchestrator.core.formatting import money, seconds
 from orchestrator.core.money import format_usd
-from orchestrator.core.reply import Attempt, ChatReply, Outcome
+from orchestrator.core.reply import Attempt, ChatReply, DegradationKind, Outcome
 from orchestrator.core.request import CacheUse
 
 _PROMPT = "Tell a customer in one sentence how to return a parcel."
@@ -59,7 +59,9 @@ def play(stage: DemoStage) -> Act:
         facts={
             "rescued": broken.reply is not None,
             "characters": len(broken.text),
-            "story": broken.reply.degraded if broken.reply is not None else None,
+            "story": None
+            if broken.reply is None or broken.reply.degraded is None
+            else broken.reply.degraded.text,
             "same_as_unbroken": broken.text == again.text,
             **money("booked", booked),
             **money("billed", billed),
@@ -89,7 +91,7 @@ def _entry(heading: str, read: _Read) -> StoryEntry:
     lines: tuple[str, ...] = ()
     if reply is not None:
         lines = (f"{reply.deployment} · {format_usd(reply.cost_nusd)} · {seconds(reply.latency_s)}",)
-        lines += (reply.degraded,) if reply.degraded else ()
+        lines += (str(reply.degraded),) if reply.degraded else ()
     return StoryEntry(heading, lines, quotation=read.text)
 
 
@@ -106,10 +108,11 @@ def _one_text(broken: _Read) -> CheckedClaim:
 def _honest(broken: _Read) -> CheckedClaim:
     reply = broken.reply
     named = {attempt.deployment for attempt in broken.attempts if attempt.first_token_s is not None}
-    story = "" if reply is None else reply.degraded or ""
+    degraded = None if reply is None else reply.degraded
+    says_so = degraded is not None and DegradationKind.BROKE_OFF in degraded.kinds
     return CheckedClaim(
         "the reply says who broke off and who went on",
-        "broke off after" in story and len(named) > 1 and all(name in story for name in named),
+        says_so and len(named) > 1 and all(name in str(degraded) for name in named),
     )
 
 

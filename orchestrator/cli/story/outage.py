@@ -8,7 +8,7 @@ from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.errors import AllProvidersFailedError
 from orchestrator.core.formatting import seconds
 from orchestrator.core.money import format_usd
-from orchestrator.core.reply import Attempt, ChatReply, Outcome
+from orchestrator.core.reply import Attempt, ChatReply, DegradationKind, Outcome
 from orchestrator.core.request import CacheUse
 from orchestrator.reports.views import plain_reply
 from orchestrator.resilience.circuit_breaker import CircuitState
@@ -78,7 +78,7 @@ def play_all_down(stage: DemoStage) -> Act:
             ),
             CheckedClaim(
                 "each says: answered by the emergency model",
-                all("emergency" in (reply.degraded or "") for reply in replies),
+                all(_by_emergency_model(reply) for reply in replies),
             ),
             _left_alone(opened, replies),
         ),
@@ -94,6 +94,10 @@ def _left_alone(opened: set[str], replies: Sequence[ChatReply]) -> CheckedClaim:
         f"the next request left {len(opened)} deployments alone",
         bool(opened) and not opened & tried,
     )
+
+
+def _by_emergency_model(reply: ChatReply) -> bool:
+    return reply.degraded is not None and DegradationKind.EMERGENCY_MODEL in reply.degraded.kinds
 
 
 def _no_answer(results: Sequence[ChatReply | AllProvidersFailedError]) -> Act:

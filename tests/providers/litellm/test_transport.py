@@ -55,7 +55,7 @@ def test_a_fault_before_the_answer_is_answered_by_the_next_provider(
     assert reply.attempts[0].failure == kind
     assert reply.attempts[-1].outcome is Outcome.SUCCEEDED
     assert reply.degraded is not None
-    assert "openrouter/gpt-6.1-sol" in reply.degraded
+    assert "openrouter/gpt-6.1-sol" in reply.degraded.text
     assert booked(practised) == (sum(one.cost_nusd for one in reply.attempts), 0)
 
 

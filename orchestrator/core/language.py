@@ -1,0 +1,174 @@
+"""The languages that people are answered in, and whether a text is Vietnamese.
+
+No letter is proof: `đ` is Croatian too, `ă` Romanian, `õ` Estonian, and `à` French. So words are weighed:
+
+    for        a word with marks that is a Vietnamese syllable: an onset, a rime, at most one tone, and where
+               it ends in c, ch, p or t the acute or the dot below
+    against    a word that is no such syllable, with marks or without
+    proof      a syllable as the other languages do not write it: with a horn, a hook or a dot below, with a
+               tone on â, ê or ô, with marks and an onset or a rime that is Vietnamese alone
+
+A text is Vietnamese when there is proof, and no more speaks against it than for it. Names prove nothing, so
+words with a capital letter count only where nearly every word is Vietnamese. Vietnamese that is typed without
+its marks is known by some of its commonest words: a good guess, and no more.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Language(StrEnum):
+    """A language that people are answered in."""
+
+    VI = "vi"
+    EN = "en"
+
+
+_SAMPLE_CHARS = 1_000
+_WORD = re.compile(r"(?<!\w)[^\W\d_]+(?!\w)")
+
+_ACUTE, _DOT_BELOW = "\N{COMBINING ACUTE ACCENT}", "\N{COMBINING DOT BELOW}"
+_TONES = f"\N{COMBINING GRAVE ACCENT}{_ACUTE}\N{COMBINING TILDE}\N{COMBINING HOOK ABOVE}{_DOT_BELOW}"
+_TONE = re.compile(f"[{_TONES}]")
+_OWN_MARK = re.compile(f"[\N{COMBINING HORN}\N{COMBINING HOOK ABOVE}{_DOT_BELOW}]")
+_LETTER_MARK = re.compile("[\N{COMBINING CIRCUMFLEX ACCENT}\N{COMBINING BREVE}]")
+
+_ONSET = "(?:ngh?|nh|kh|ch|gh|gi|ph|qu|th|tr|[bcdđghklmnprstvx])?"
+_OPEN = "a[iouy]?|â[uy]|eo?|êu?|i[au]?|iêu|o[aei]?|oa[ioy]|oeo|ôi?|ơi?|u[aiy]?|uây|uêu?|uôi|uơ|uy[au]|ư[aiu]?|ươ[iu]|y|yêu"
+_NUCLEUS = "a|ă|â|e|ê|i|o|ô|ơ|u|ư|y|iê|yê|oa|oă|oe|uâ|uô|ươ|uy|uyê"
+_BEFORE_NH = "a|ê|i|oa|uê|uy"
+_SYLLABLE = re.compile(
+    f"{_ONSET}(?:{_OPEN}|(?:{_NUCLEUS})(?:ng|[mn])|[aêiy]nh|(?:{_BEFORE_NH})nh"
+    f"|(?P<stopped>(?:{_NUCLEUS})[cpt]|(?:{_BEFORE_NH})ch))"
+)
+"""Without its tone; the group takes part where it ends in c, ch, p or t."""
+
+_OWN_ONSET = re.compile("ng|nh|kh|gi(?=..)")
+_OWN_RIME = re.compile("(?:â[uy]|ôi|ông|ăng|êu|iê[cmnptu]|iêng|yê[mntu]|uô[cimnt]|uông|uâ[nty]|uâng)$")
+_OWN_TONED_RIME = re.compile("(?:a[oy]|[aiu]nh|[aeou]ng)$")
+
+_UNMARKED = frozenset(
+    [
+        "cua",
+        "khong",
+        "duoc",
+        "nguoi",
+        "nhung",
+        "muon",
+        "nhieu",
+        "giup",
+        "minh",
+        "toi",
+        "dau",
+        "oi",
+        "xin",
+        "chao",
+        "huy",
+        "gui",
+        "chua",
+    ]
+)
+"""Common words without their marks; each is rare in other languages, and two of them rarer."""
+_UNMARKED_MIN = 2
+_UNMARKED_SHARE = 1 / 3
+
+
+def language_of(text: str) -> Language | None:
+    """Return Vietnamese where a text is written in it, else None; English is not looked for.
+
+    A long text is judged by its beginning, its first line and its last: there people write what they want.
+    """
+    return Language.VI if any(_is_vietnamese(sample) for sample in _samples(text)) else None
+
+
+def last_user_text(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the user wrote last, empty where that is no text.
+
+    What stood before it, instructions above all, may be in another language.
+    """
+    written = [message.get("content") for message in messages if message.get("role") == "user"]
+    content = written[-1] if written else ""
+    if isinstance(content, str):
+        return content
+    parts = (part if isinstance(part, str) else part.get("text") for part in content or ())
+    return "\n".join(part for part in parts if isinstance(part, str))
+
+
+def _samples(text: str) -> Iterator[str]:
+    stripped = text.strip()
+    yield stripped[:_SAMPLE_CHARS]
+    if "\n" in stripped:
+        yield stripped.partition("\n")[0][:_SAMPLE_CHARS]
+        yield stripped.rpartition("\n")[2][:_SAMPLE_CHARS]
+
+
+def _is_vietnamese(text: str) -> bool:
+    if text.isascii():
+        return _is_unmarked_vietnamese(text)
+    words = _WORD.findall(unicodedata.normalize("NFC", text))
+    if _weighed([word.lower() for word in words if not _may_be_name(word)]).speaks_for:
+        return True
+    # With names and headlines counted, nearly every word has to be Vietnamese.
+    weights = _weighed([word.lower() for word in words])
+    return weights.speaks_for and 4 * weights.marked > 3 * len(words)
+
+
+def _is_unmarked_vietnamese(text: str) -> bool:
+    words = _WORD.findall(text.lower())
+    known = _UNMARKED & set(words)
+    return len(known) >= _UNMARKED_MIN and len(known) >= _UNMARKED_SHARE * len(words)
+
+
+def _may_be_name(word: str) -> bool:
+    return word[0].isupper() and not (len(word) > 1 and word.isupper())
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """What the words of a text say of its language."""
+
+    marked: int
+    """Vietnamese syllables with marks."""
+    proofs: int
+    """Those of them that no other language writes so."""
+    foreign: int
+
+    @property
+    def speaks_for(self) -> bool:
+        return self.proofs > 0 and self.marked >= self.foreign
+
+
+def _weighed(words: Sequence[str]) -> _Weights:
+    marked = proofs = foreign = 0
+    for word in words:
+        decomposed = unicodedata.normalize("NFD", word)
+        bare = unicodedata.normalize("NFC", _TONE.sub("", decomposed))
+        if not _is_syllable(bare, _TONE.findall(decomposed)):
+            foreign += 1
+        elif not word.isascii():
+            marked += 1
+            proofs += _is_proof(bare, decomposed)
+    return _Weights(marked, proofs, foreign)
+
+
+def _is_syllable(bare: str, tones: Sequence[str]) -> bool:
+    match = _SYLLABLE.fullmatch(bare)
+    if match is None or len(tones) > 1:
+        return False
+    return match["stopped"] is None or (len(tones) == 1 and tones[0] in (_ACUTE, _DOT_BELOW))
+
+
+def _is_proof(bare: str, decomposed: str) -> bool:
+    if _OWN_MARK.search(decomposed) or _OWN_ONSET.match(bare) or _OWN_RIME.search(bare):
+        return True
+    has_tone, has_letter_mark = bool(_TONE.search(decomposed)), bool(_LETTER_MARK.search(decomposed))
+    if has_tone and has_letter_mark:
+        return True
+    if bare.startswith("đ") and (has_tone or has_letter_mark):
+        return True
+    # A tilde on `ao` is Portuguese: não, são.
+    return has_tone and "\N{COMBINING TILDE}" not in decomposed and bool(_OWN_TONED_RIME.search(bare))

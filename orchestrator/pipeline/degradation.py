@@ -1,0 +1,87 @@
+"""Why a reply is not what the first choice of its plan would have given.
+
+It is decided by types alone: what ops write as a reason in config.yaml is only ever quoted.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from orchestrator.catalog.catalog import ModelClass
+from orchestrator.config.loader import Config
+from orchestrator.core.plan import Candidate, Plan, ReasonKind
+from orchestrator.core.reply import ChatReply, Degradation, DegradationKind
+from orchestrator.routing.settings import RouteOrder, UseCaseSettings
+
+_KINDS = frozenset(DegradationKind)
+
+
+def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> Degradation | None:
+    """Return why a reply is not what the first choice would have given, None when it is.
+
+    A reply that is degraded already says how a broken stream came to its end.
+    """
+    if reply.plan is None:
+        return None
+    parts = [
+        *_fallback(reply, reply.plan.asked[0]),
+        *_primary_left_out(use_case, reply.plan),
+        *_poor_model(config, use_case, reply, reply.plan),
+    ]
+    if not parts:
+        return None
+    kinds = (kind for part in parts for kind in part.kinds)
+    return Degradation(tuple(kinds), "; ".join(part.text for part in parts))
+
+
+def broken_off(story: str | None) -> Degradation | None:
+    """Return the degradation of a stream that another attempt finished; None where none broke off."""
+    return None if story is None else Degradation((DegradationKind.BROKE_OFF,), story)
+
+
+def clamped_notices(candidate: Candidate) -> tuple[str, ...]:
+    """Return what the caller is told of a max_tokens that was lowered; empty where it was not."""
+    return tuple(reason.text for reason in candidate.reasons if reason.kind is ReasonKind.CLAMPED)
+
+
+def as_kept(text: str | None, kinds: Sequence[str]) -> Degradation | None:
+    """Return a degradation that was kept, by an earlier version without kinds, by a later one with more."""
+    if text is None:
+        return None
+    known = tuple(DegradationKind(kind) for kind in kinds if kind in _KINDS)
+    return Degradation(known or (DegradationKind.UNSPECIFIED,), text)
+
+
+def _fallback(reply: ChatReply, first: Candidate) -> Iterator[Degradation]:
+    """Yield that another than the first of the plan answered, or how a broken answer came about."""
+    if reply.degraded is not None:
+        # What broke off is named in the story of the answer already.
+        yield reply.degraded
+    elif reply.deployment != first.deployment:
+        failed = next((sent for sent in reply.attempts if sent.deployment == first.deployment), None)
+        why = failed.failure if failed else "was passed over"
+        yield Degradation((DegradationKind.FALLBACK,), f"{first.deployment} {why}")
+
+
+def _primary_left_out(use_case: UseCaseSettings, plan: Plan) -> Iterator[Degradation]:
+    """Yield that the plan did not begin with the primary of its use case, and why."""
+    first, primary = plan.asked[0], use_case.primary.deployment
+    if use_case.order is not RouteOrder.ROUTE or first.pinned or first.deployment == primary:
+        return
+    left_out = [excluded.reason.text for excluded in plan.excluded if excluded.deployment == primary]
+    behind = [text for step in plan.asked if step.deployment == primary for text in clamped_notices(step)]
+    why = next(iter([*left_out, *behind]), "is not available")
+    yield Degradation((DegradationKind.PRIMARY_LEFT_OUT,), f"{primary} left out: {why}")
+
+
+def _poor_model(
+    config: Config, use_case: UseCaseSettings, reply: ChatReply, plan: Plan
+) -> Iterator[Degradation]:
+    """Yield that the model that answered is a poor one, unless it was asked for by name."""
+    if plan.asked[0].pinned:
+        return
+    model = config.catalog.models[reply.model]
+    quality = model.quality.get(plan.use_case, 0.0)
+    if model.tier is ModelClass.EMERGENCY:
+        yield Degradation((DegradationKind.EMERGENCY_MODEL,), "answered by the emergency model")
+    elif quality < use_case.quality_floor:
+        text = f"quality {quality:g} is below the floor {use_case.quality_floor:g}"
+        yield Degradation((DegradationKind.BELOW_QUALITY_FLOOR,), text)

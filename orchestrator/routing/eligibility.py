@@ -1,0 +1,105 @@
+"""Why a deployment cannot or may not serve a request, and why its health leaves it out."""
+
+from dataclasses import dataclass
+
+from orchestrator.catalog.catalog import Capability
+from orchestrator.core.plan import Excluded, Reason, ReasonKind
+from orchestrator.core.prompt_size import PromptSize
+from orchestrator.ledger.budgets import BudgetTier
+from orchestrator.routing.estimate import MIN_OUTPUT_TOKENS
+from orchestrator.routing.facts import CLASS_RANKS, DeploymentFacts
+from orchestrator.routing.settings import RoutingSettings
+
+TOO_DEAR = Reason(ReasonKind.TOO_DEAR, "costs more than one request may")
+_OTHER_MODEL = Reason(ReasonKind.OTHER_MODEL_PINNED, "another model was asked for by name")
+_NEVER_DEGRADES = Reason(
+    ReasonKind.NEVER_DEGRADES, "this use case never degrades, and this is the emergency model"
+)
+_BUDGET_TIER = Reason(ReasonKind.BUDGET_TIER, "kept for a fuller budget: little is left of the day's")
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentHealth:
+    """What is known of a deployment's recent conduct."""
+
+    availability: float | None = None
+    """The part of recent requests it answered; None with too few samples."""
+    latency_s: float | None = None
+    """Recent median; None when unknown."""
+    circuit_open: bool = False
+    provider_open: bool = False
+    """The circuit of its whole provider is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a request asks of every deployment that is to serve it."""
+
+    needs: frozenset[Capability]
+    max_tokens: int
+    pinned: frozenset[str] | None
+    """The only deployments that may serve, when the caller named a model."""
+    never_degrade: bool
+    budget_tier: BudgetTier | None
+
+
+def why_not(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> Excluded | None:
+    """Return the first reason why a deployment cannot or may not serve a request, None when it may."""
+    needed_tokens = _needed_tokens(facts, size, required)
+    too_small = needed_tokens > facts.deployment.model.context_tokens
+    reason = _why_not_allowed(facts, required) or _why_not_able(
+        facts, needed_tokens, required, too_small=too_small
+    )
+    return None if reason is None else Excluded(facts.deployment.name, reason, too_small=too_small)
+
+
+def too_dear(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> Excluded:
+    """Return that even the shortest answer costs more than one request may, with what it can cost."""
+    least = facts.price.bound_of(
+        input_tokens=size.input_bound_tokens, output_tokens=min(required.max_tokens, MIN_OUTPUT_TOKENS)
+    )
+    return Excluded(facts.deployment.name, TOO_DEAR, needed_nusd=least)
+
+
+def why_unhealthy(health: DeploymentHealth, routing: RoutingSettings) -> Reason | None:
+    """Return why a deployment's recent conduct leaves it out, None when it is healthy."""
+    if health.provider_open:
+        return Reason(
+            ReasonKind.PROVIDER_CIRCUIT_OPEN, "circuit of its whole provider open after repeated failures"
+        )
+    if health.circuit_open:
+        return Reason(ReasonKind.CIRCUIT_OPEN, "circuit open after repeated failures")
+    share, least = health.availability, routing.min_availability
+    if share is not None and share < least:
+        return Reason(ReasonKind.LOW_AVAILABILITY, f"availability {share:.0%} is under {least:.0%}")
+    return None
+
+
+def _why_not_allowed(facts: DeploymentFacts, required: Requirements) -> Reason | None:
+    if required.pinned is not None:
+        return None if facts.deployment.name in required.pinned else _OTHER_MODEL
+    if required.never_degrade:
+        return _NEVER_DEGRADES if facts.is_emergency else None
+    tier = required.budget_tier
+    return _BUDGET_TIER if tier is not None and facts.class_rank < CLASS_RANKS[tier.best] else None
+
+
+def _needed_tokens(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> int:
+    return size.input_expected_tokens + min(required.max_tokens, facts.deployment.model.max_output_tokens)
+
+
+def _why_not_able(
+    facts: DeploymentFacts, needed_tokens: int, required: Requirements, *, too_small: bool
+) -> Reason | None:
+    model = facts.deployment.model
+    if not required.needs <= model.capabilities:
+        missing = required.needs - model.capabilities
+        return Reason(ReasonKind.CAPABILITY, f"cannot: {', '.join(sorted(missing))}")
+    if too_small:
+        return Reason(
+            ReasonKind.CONTEXT,
+            f"needs about {needed_tokens:,} tokens, its context holds {model.context_tokens:,}",
+        )
+    if facts.has_ended:
+        return Reason(ReasonKind.ENDED, f"switched off by its vendor on {model.ends}")
+    return None

@@ -1,0 +1,108 @@
+"""The settings of routing: what a use case asks for, its route, and how deployments are scored."""
+
+import math
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, model_validator
+
+from orchestrator.core.settings import Name, Seconds, Settings, Share
+
+
+class RouteOrder(StrEnum):
+    """Who decides the order of a plan."""
+
+    ROUTE = "route"
+    SCORE = "score"
+
+
+class OnLimit(StrEnum):
+    """What is done when an answer of full length could cost more than one request may."""
+
+    CHEAPER = "cheaper"
+    """A cheaper suitable model answers in full; max_tokens is lowered only where there is none."""
+    CLAMP = "clamp"
+    """The chosen model stays, its max_tokens lowered."""
+    REFUSE = "refuse"
+    """The request is refused: neither a shorter answer nor another model will do."""
+
+
+class Weights(Settings):
+    """What counts how much in a score; the four add up to 1."""
+
+    quality: Share = 0.4
+    """How good the model is at the use case."""
+    cost: Share = 0.3
+    """How little the request will cost."""
+    speed: Share = 0.2
+    """How soon the answer is there."""
+    specialisation: Share = 0.1
+    """Its place in the route, or a stated strength."""
+
+    @model_validator(mode="after")
+    def _add_up(self) -> "Weights":
+        total = self.quality + self.cost + self.speed + self.specialisation
+        if not math.isclose(total, 1.0, abs_tol=1e-6):
+            msg = f"the four weights must add up to 1, these add up to {total:g}"
+            raise ValueError(msg)
+        return self
+
+
+class RoutingSettings(Settings):
+    """How deployments are chosen."""
+
+    weights: Weights = Weights()
+    """What counts how much in a score."""
+    min_availability: Share = 0.95
+    """A deployment that answered a smaller part of its recent requests is left out."""
+    min_samples: PositiveInt = 20
+    """With fewer recent requests than this a deployment counts as available."""
+    availability_window_s: Seconds = 600.0
+    """How far back requests count as recent."""
+    max_candidates: PositiveInt = 6
+    """How many deployments a plan holds at most, the emergency model among them."""
+
+
+class RouteStep(Settings):
+    """One place of a use case's route, with the reason for it."""
+
+    deployment: Name
+    """One of `deployments`."""
+    reason: Annotated[str, Field(min_length=1)]
+    """Why it stands here, shown with every plan."""
+
+
+class UseCaseSettings(Settings):
+    """What a use case asks for, and which deployments it asks."""
+
+    description: str = ""
+    """What it is for, for people."""
+    primary: RouteStep
+    """Who is asked first."""
+    fallbacks: tuple[RouteStep, ...] = ()
+    """Who is asked next, in this order."""
+    order: RouteOrder = RouteOrder.ROUTE
+    """route: as written here. score: best score first."""
+    quality_floor: Share = 0.0
+    """Models below this quality are used only when nothing better is left, and the reply says degraded."""
+    max_tokens: PositiveInt = 1024
+    """The output limit of a request that sets none."""
+    profile: Name = "interactive"
+    """The retry profile."""
+    deadline_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Seconds for a whole request; None is what its retry profile says."""
+    weights: Weights | None = None
+    """Replaces routing.weights for this use case."""
+    on_limit: OnLimit = OnLimit.CHEAPER
+    """When an answer of max_tokens could cost more than one request may: cheaper, clamp or refuse."""
+    never_degrade: bool = False
+    """No budget tier and no last resort: its own models or an error; its limits hold all the same."""
+    graceful: bool = False
+    """When nobody answers, requests for plain text get an apology as a reply; a request may say otherwise."""
+    cache_ttl_s: Seconds | None = None
+    """How long a reply may be repeated from the cache; 0 is never, None is cache.ttl_s."""
+
+    @property
+    def route(self) -> tuple[RouteStep, ...]:
+        """Return primary and fallbacks in their order."""
+        return (self.primary, *self.fallbacks)

@@ -1,0 +1,112 @@
+"""Which texts are Vietnamese: a table of real sentences, and none of its neighbours by letters."""
+
+import time
+import unicodedata
+
+import pytest
+
+from orchestrator.core.language import Language, language_of
+
+VIETNAMESE = [
+    "Bạn ơi",
+    "Xin chào",
+    "Cảm ơn",
+    "Cám ơn nhé",
+    "Chào bạn",
+    "hủy",
+    "Hủy",
+    "chị ạ",
+    "Tôi muốn hủy đơn hàng",
+    "Đơn hàng của tôi ở đâu?",
+    "Đơn DH1001 đâu?",
+    "Cửa hàng mở cửa lúc mấy giờ?",
+    "Giá bao nhiêu?",
+    "Còn hàng không shop",
+    "Cho em hỏi giá với",
+    "Tìm giúp em",
+    "Có ai không?",
+    "Hôm nay cửa hàng đóng cửa à?",
+    "Khi nào giao?",
+    "Tôi tên là Nguyễn Văn Bình",
+    "Quý khách hoà nhã, thuý, khoẻ",
+    "HỦY ĐƠN HÀNG",
+    "Đơn Hàng Của Tôi Ở Đâu?",
+    "Check giúp mình order này",
+    "Tôi muốn hủy order của shop",
+    '{"question": "Đơn hàng của tôi đâu?"}',
+    "Tóm tắt văn bản sau bằng tiếng Việt:\n" + "The parcel was handed to the carrier. " * 200,
+    "The parcel was handed to the carrier. " * 200 + "\n\nDịch đoạn trên sang tiếng Việt",
+    "Chính sách đổi trả áp dụng trong vòng 30 ngày kể từ ngày nhận hàng, với điều kiện sản phẩm còn nguyên tem.",
+]
+UNMARKED = ["ban oi don hang cua toi dau", "don hang cua toi o dau", "toi muon huy don"]
+OTHERS = [
+    "",
+    "12345 ?!",
+    "👍👍",
+    "Where is my order?",
+    "My name is Nguyễn Văn Bình, where is my order?",
+    "Hi Nguyễn",
+    "Please call Trần Thị Hương at the Huế office about the café résumé",
+    "a naïve façade, a jalapeño and a piñata",
+    "We had phở for lunch in Đà Nẵng today",
+    "Où est ma commande déjà payée?",
+    "Où est ma commande, à propos?",
+    "C'est là que nous étions dès l'été",
+    "Ça va très bien, merci à tous; toi aussi?",
+    "Bâtir un château, côté forêt, plutôt tôt",
+    "Onde está o meu pedido? Não recebi a confirmação",
+    "Não sei",
+    "São três irmãos e a mãe; eles têm pão",
+    "Você vê? Lá está o avô",
+    "¿Dónde está mi pedido? Mañana, señor",
+    "Sí, más tarde tú y él",
+    "Unde este comanda mea? Am plătit-o deja și vă mulțumesc",
+    "Când vine? În câmp, până mâine, să văd",
+    "Siparişim nerede? Değişiklik yapmak istiyorum, kâr ve zarar",
+    "Gdje je moja narudžba? Dođite u grad, riđi đak i mlađi",
+    "Kada će stići pošiljka? Hvala, đevrek i anđeo",
+    "Gdzie jest moje zamówienie? Dziękuję, są już późno",
+    "Kde je moje objednávka? Má být už dnes, prý je dům",
+    "Kde je moja zásielka? Môj kôň vôbec nespí",
+    "Wo ist meine Bestellung? Schöne Grüße aus München",
+    "On és la meva comanda? Què ha passat? Això és massa",
+    "Kus on minu tellimus? Ma olen väga õnnetu, tõesti, või mitte",
+    "Hol van a rendelésem? Két hét óta várok, őszintén szólva túl rég",
+    "Dov'è il mio ordine? Perché non è più lì? Già, così è la città",
+    "Nǐ hǎo, wǒ de dìngdān zài nǎlǐ?",
+    "Wǒ hái méi shōu dào huò, qǐng bāng wǒ chá yí xià",
+    "Hvor er min bestilling? Jeg får ikke svar, på grunn av øl",
+    "Var är min beställning? Jag vill ha den nu, tack så mycket",
+    "Kur ir mans pasūtījums? Paldies",
+    "Де моє замовлення? Дякую",
+    "你好，我的订单在哪里",
+    "注文はどこですか",
+    "คำสั่งซื้อของฉันอยู่ที่ไหน",
+    "C'est toi le roi",
+]
+
+
+@pytest.mark.parametrize("text", VIETNAMESE)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_vietnamese_is_known_however_its_letters_are_composed(text, form):
+    assert language_of(unicodedata.normalize(form, text)) is Language.VI
+
+
+@pytest.mark.parametrize("text", OTHERS)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_no_other_language_is_taken_for_it(text, form):
+    assert language_of(unicodedata.normalize(form, text)) is None
+
+
+@pytest.mark.parametrize("text", UNMARKED)
+def test_some_vietnamese_without_its_marks_is_known(text):
+    """A guess by common words: `tim giup` has too few of them to be known."""
+    assert language_of(text) is Language.VI
+    assert language_of("tim giup") is None
+
+
+def test_a_long_text_costs_no_more_than_its_ends():
+    """Ten million characters are judged before a customer would notice."""
+    began_s = time.perf_counter()
+    assert language_of("Where is my café? " * 600_000) is None
+    assert time.perf_counter() - began_s < 0.5
