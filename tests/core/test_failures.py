@@ -28,6 +28,7 @@ def test_what_says_nothing_about_a_deployment_does_not_count_against_its_health(
         FailureKind.CONTENT_FILTERED,
         FailureKind.BAD_REQUEST,
         FailureKind.CONTINUATION_REFUSED,
+        FailureKind.NOT_SENT,
         FailureKind.NOT_JOINABLE,
         FailureKind.CANCELLED,
         FailureKind.VETOED,

@@ -34,7 +34,6 @@ TESTED_BY = {
     "orchestrator/core/message_checks.py": "tests/core/test_request.py",
     "orchestrator/providers/local/server.py": "tests/providers/local/test_model.py",
     "orchestrator/metering/meter.py": "tests/metering/test_langchain_clients.py",
-    "orchestrator/pipeline/planning.py": "tests/pipeline/test_known_health.py",
     "orchestrator/routing/eligibility.py": "tests/routing/test_ranking.py",
     "orchestrator/routing/settings.py": "tests/routing/test_ranking.py",
     "orchestrator/routing/capabilities.py": "tests/routing/test_ranking.py",
