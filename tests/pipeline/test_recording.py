@@ -72,7 +72,7 @@ async def test_an_older_answer_takes_the_place_of_the_error_and_has_its_cost(ben
     call = replace(bench.call(), stale=older)
     reply = await Recording(bench.services, Following(UnavailableError("down")))(call)
     assert (reply.text, reply.cached, reply.cost_nusd) == ("Chào buổi sáng", CacheState.STALE, COST)
-    assert reply.degraded == "an answer from 2 hours ago, because nobody answers now: down"
+    assert str(reply.degraded) == "an answer from 2 hours ago, because nobody answers now: down"
     assert bench.rows() == [(call.id, "succeeded", None, "stale", 1, COST)]
 
 

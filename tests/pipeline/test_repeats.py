@@ -39,7 +39,7 @@ def test_an_older_answer_has_the_attempts_that_failed_and_their_cost(bench) -> N
     reply = stale_reply(call, error, clock=bench.clock)
     assert reply is not None
     assert (reply.attempts, reply.cost_nusd, reply.cached) == ((ATTEMPT,), COST, CacheState.STALE)
-    assert reply.degraded == "an answer from 2 minutes ago, because nobody answers now: down"
+    assert str(reply.degraded) == "an answer from 2 minutes ago, because nobody answers now: down"
 
 
 def test_words_that_were_read_are_not_followed_by_an_older_answer(bench) -> None:
