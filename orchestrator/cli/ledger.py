@@ -262,7 +262,7 @@ def _reconciliation_lines(reconciliation: "Reconciliation", *, dry_run: bool) ->
 def _orphan_line(settled: "SettledOrphan", would: str) -> str:
     from orchestrator.core.money import format_usd
 
-    orphan, claim = settled.orphan, settled.orphan.hold.claim
+    orphan, claim = settled.orphan, settled.orphan.hold.request
     return (
         f"orphan {claim.operation_id} on {claim.deployment} of {orphan.process} ({orphan.life.value}): "
         f"{would}booked {format_usd(settled.cost_nusd)} of {format_usd(claim.bound_nusd)} held "

@@ -80,25 +80,25 @@ async def admit(attempt: AttemptRequest, services: Services) -> AttemptPermit | 
     if attempt.delay_s:
         await services.clock.sleep(attempt.delay_s)
     deployment, provider = attempt.target.deployment, attempt.target.deployment.provider
-    reservation = services.limits.book(
+    reservation = services.rate_limiter.book(
         deployment.provider_name,
         tokens=attempt.target.candidate.input_expected_tokens + attempt.target.candidate.max_tokens,
         requests_per_min=provider.requests_per_min,
         tokens_per_min=provider.tokens_per_min,
     )
-    wait_s = services.limits.wait_s(reservation)
+    wait_s = services.rate_limiter.wait_s(reservation)
     if wait_s > attempt.patience_s:
-        services.limits.cancel(reservation)
+        services.rate_limiter.cancel(reservation)
         return _full(deployment.provider_name, wait_s, RejectReason.LINE)
     try:
         if wait_s:
             await services.clock.sleep(wait_s)
         permit = await _enter(attempt, reservation, services)
     except BaseException:
-        services.limits.cancel(reservation)
+        services.rate_limiter.cancel(reservation)
         raise
     if isinstance(permit, Rejected):
-        services.limits.cancel(reservation)
+        services.rate_limiter.cancel(reservation)
     return permit
 
 
@@ -108,18 +108,18 @@ def close(
     """Give back, settle and remember what an ended attempt tells; `health_scope` None is a healthy answer."""
     provider = permit.circuit.provider
     if not sent:
-        services.limits.cancel(permit.reservation)
+        services.rate_limiter.cancel(permit.reservation)
     elif ended.cost_source is CostSource.NONE or not ended.usage.estimated:
-        services.limits.settle(
+        services.rate_limiter.settle(
             permit.reservation, tokens=ended.usage.input_tokens + ended.usage.output_tokens
         )
     if health_scope is None:
         services.health.succeed(permit.circuit, latency_s=ended.latency_s)
-        services.quota.give_back(provider, drew=permit.drew_retry)
+        services.retry_budget.give_back(provider, drew=permit.drew_retry)
         return
     services.health.fail(permit.circuit, health_scope=health_scope)
     if not sent and permit.drew_retry:
-        services.quota.give_back(provider, drew=True)
+        services.retry_budget.give_back(provider, drew=True)
 
 
 def _shut(attempt: AttemptRequest, services: Services, *, within_s: float = 0.0) -> Rejected | None:
@@ -129,7 +129,7 @@ def _shut(attempt: AttemptRequest, services: Services, *, within_s: float = 0.0)
         # What comes back comes because no other deployment is left.
         alone_in_s = services.health.ready_in_s(deployment.name, provider=provider, alone=True)
         return Rejected(_circuit_reason(attempt.target, services), alone_in_s, RejectReason.CIRCUIT)
-    rests_s = services.limits.rests_s(deployment.name)
+    rests_s = services.rate_limiter.rests_s(deployment.name)
     return _full(deployment.provider_name, rests_s, RejectReason.REST) if rests_s > within_s else None
 
 
@@ -156,7 +156,7 @@ async def _enter(
         return _shut(attempt, services) or Rejected("circuit open")
     # A probe is one at a time, so it multiplies no load.
     draws_retry = attempt.is_second and not circuit.probes
-    if draws_retry and not services.quota.draw(provider):
+    if draws_retry and not services.retry_budget.draw(provider):
         services.health.withdraw(circuit)
         return Rejected(f"second attempts on {provider} are used up for now")
     try:
@@ -164,7 +164,7 @@ async def _enter(
     except BaseException as exc:
         services.health.withdraw(circuit)
         if draws_retry:
-            services.quota.give_back(provider, drew=True)
+            services.retry_budget.give_back(provider, drew=True)
         if isinstance(exc, BudgetExceededError):
             return Rejected(f"over the {exc.window} budget of {exc.scope}", over_budget=exc)
         raise

@@ -190,14 +190,14 @@ class InFlightAttempt:
         """Book it with what the provider charged."""
         services, hold = self._lane.services, self._permit.hold
         charge = charge_of(self.target, hold, answer, ledger=services.ledger, clock=services.clock)
-        if charge.cost_nusd > hold.claim.bound_nusd:
+        if charge.cost_nusd > hold.request.bound_nusd:
             self._lane.history.notices.append(
                 "the provider charged more than was reserved; the excess is booked"
             )
         self._end(charge, failure=None, upstream_id=answer.upstream_id)
-        size = hold.claim.size
+        size = hold.request.size
         if not answer.usage.estimated and size is not None:
-            services.counts.learn(
+            services.token_ratios.learn(
                 self.target.deployment.model_name,
                 size.script,
                 expected_tokens=size.input_expected_tokens,
@@ -219,14 +219,14 @@ class InFlightAttempt:
             charge = charge_of(self.target, hold, billed, ledger=services.ledger, clock=services.clock)
         else:
             charge = charge_of_failure(
-                self.target, failure, bound_nusd=hold.claim.bound_nusd, sent=self._sent, text=self.text
+                self.target, failure, bound_nusd=hold.request.bound_nusd, sent=self._sent, text=self.text
             )
         upstream_id = billed.upstream_id if billed else self._upstream_id
         self._lane.note_failure(self, failure)
         self._end(charge, failure=failure, upstream_id=upstream_id)
         logger.warning(
             "attempt failed: request=%s attempt=%d deployment=%s failure=%s",
-            hold.claim.operation_id,
+            hold.request.operation_id,
             self.number,
             self.name,
             failure,
@@ -239,7 +239,7 @@ class InFlightAttempt:
         started_s = self._started_at_s if self._started_at_s is not None else self._admitted_at_s
         first_s = None if self._first_token_at_s is None else self._first_token_at_s - started_s
         row = attempt_row(
-            self._permit.hold.claim,
+            self._permit.hold.request,
             charge,
             failure=failure,
             latency_s=now_s - started_s,

@@ -60,11 +60,11 @@ def book_charge(
     off = NOTHING_OFF
     if discounts:
         try:
-            spent = ledger.spent(f"provider:{hold.claim.provider}", Window.MONTH)
+            spent = ledger.spent(f"provider:{hold.request.provider}", Window.MONTH)
             off = volume_discount(discounts, spent=spent)
         except LedgerError:
             # Without a discount no less is booked than is charged, and the answer is not lost.
-            logger.warning("no discount: the ledger cannot be read: deployment=%s", hold.claim.deployment)
+            logger.warning("no discount: the ledger cannot be read: deployment=%s", hold.request.deployment)
     booked = price.settled(usage, BillingContext(hold.held_at, clock.now(), off))
     return Charge(booked.cost_nusd, CostSource.PRICE_BOOK, usage, booked.version)
 
@@ -90,7 +90,7 @@ def charge_of_failure(
 
 
 def attempt_row(
-    claim: HoldRequest,
+    request: HoldRequest,
     charge: Charge,
     *,
     failure: Failure | None,
@@ -100,10 +100,10 @@ def attempt_row(
 ) -> Attempt:
     """Return the row of an attempt that has ended."""
     return Attempt(
-        number=claim.number,
-        deployment=claim.deployment,
-        provider=claim.provider,
-        model=claim.model,
+        number=request.number,
+        deployment=request.deployment,
+        provider=request.provider,
+        model=request.model,
         outcome=_outcome(failure),
         failure=failure.kind.value if failure else None,
         status=failure.status if failure else None,

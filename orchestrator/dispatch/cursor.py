@@ -289,11 +289,11 @@ class Cursor:
         self.exclusions.learn(target, failure, has_worked=has_worked)
         if failure.kind is FailureKind.RATE_LIMITED and failure.retry_after_s:
             # The deployment and not its provider: OpenRouter limits by model and host.
-            services.limits.rest(target.name, duration_s=min(failure.retry_after_s, REST_MAX_S))
+            services.rate_limiter.rest(target.name, duration_s=min(failure.retry_after_s, REST_MAX_S))
         if failure.policy.passes and self._dispatch.profile.attempts_per_deployment > 1:
             # Should no other be left, it may be asked again.
             now_s = services.clock.monotonic_s()
-            ready_at_s = now_s + services.limits.rests_s(target.name)
+            ready_at_s = now_s + services.rate_limiter.rests_s(target.name)
             waiter = Waiter(target.name, target.deployment.provider_name, ready_at_s, None)
             self._recovery.note_failure(waiter, now_s=now_s)
 

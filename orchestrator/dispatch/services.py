@@ -16,8 +16,8 @@ class Services:
 
     ledger: Ledger
     health: Health
-    limits: RateLimiter
-    counts: TokenRatios
+    rate_limiter: RateLimiter
+    token_ratios: TokenRatios
     clock: Clock
-    quota: RetryBudget = field(default_factory=RetryBudget)
+    retry_budget: RetryBudget = field(default_factory=RetryBudget)
     chance: Chance = field(default_factory=SystemChance)

@@ -36,7 +36,7 @@ class OpenHold:
     """A hold that was not settled yet, and the process that made it."""
 
     id: int
-    claim: HoldRequest
+    request: HoldRequest
     day: str
     month: str
     held_at: datetime

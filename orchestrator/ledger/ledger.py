@@ -68,23 +68,23 @@ class Ledger:
         """Return whether there is a ledger: looking makes none."""
         return self.store.exists
 
-    def hold(self, claim: HoldRequest) -> Hold:
+    def hold(self, request: HoldRequest) -> Hold:
         """Hold the bound of one send in every scope and window it counts against, or nothing at all.
 
         Raises:
             BudgetExceededError: a limit would be passed; nothing was held.
             LedgerError: the ledger cannot be written, so nothing may be sent.
         """
-        new = self._new_hold(claim)
+        new = self._new_hold(request)
         return _granted(new, self.store.hold(new))
 
-    async def ahold(self, claim: HoldRequest) -> Hold:
+    async def ahold(self, request: HoldRequest) -> Hold:
         """Hold as `hold` does; while another process holds the ledger, the event loop does other work.
 
         Raises:
             BudgetExceededError, LedgerError: as `hold`.
         """
-        new = self._new_hold(claim)
+        new = self._new_hold(request)
         return _granted(new, await self.store.ahold(new))
 
     def settle(self, hold: Hold, attempt: Attempt) -> None:
@@ -97,11 +97,11 @@ class Ledger:
         Raises:
             LedgerError: it is not written yet; what for, and what to do.
         """
-        self._alert_excess(hold.claim, attempt)
+        self._alert_excess(hold.request, attempt)
         try:
             self.store.settle(hold, attempt)
         except LedgerError as exc:
-            self._alert(AlertKind.BOOKED_LATE, str(exc), hold.claim.operation_id)
+            self._alert(AlertKind.BOOKED_LATE, str(exc), hold.request.operation_id)
             raise
 
     def settle_deferred(self, hold: Hold, attempt: Attempt) -> None:
@@ -110,14 +110,14 @@ class Ledger:
         Raises:
             LedgerError: it is not written yet; what for, and what to do.
         """
-        self._alert_excess(hold.claim, attempt)
+        self._alert_excess(hold.request, attempt)
         try:
             self.store.settle_deferred(hold, attempt)
         except LedgerBusyError:
             # It is written in a moment, or `late_alert` raises the alarm.
             raise
         except LedgerError as exc:
-            self._alert(AlertKind.BOOKED_LATE, str(exc), hold.claim.operation_id)
+            self._alert(AlertKind.BOOKED_LATE, str(exc), hold.request.operation_id)
             raise
 
     def record_request(self, record: RequestRecord) -> None:
@@ -186,27 +186,27 @@ class Ledger:
         """Write what is deferred and close the ledger."""
         self.store.close()
 
-    def _new_hold(self, claim: HoldRequest) -> NewHold:
-        self._check_request_limit(claim)
+    def _new_hold(self, request: HoldRequest) -> NewHold:
+        self._check_request_limit(request)
         held_at = self._clock.now()
-        return NewHold(claim, period_of(held_at, self.limits.time_zone), held_at, self._limits_of(claim))
+        return NewHold(request, period_of(held_at, self.limits.time_zone), held_at, self._limits_of(request))
 
-    def _check_request_limit(self, claim: HoldRequest) -> None:
-        bound = claim.bound_nusd
-        scope, limit = self.limits.tightest_for_request(claim.scopes) or ("all", bound)
+    def _check_request_limit(self, request: HoldRequest) -> None:
+        bound = request.bound_nusd
+        scope, limit = self.limits.tightest_for_request(request.scopes) or ("all", bound)
         if bound > limit:
             raise BudgetExceededError(
                 scope=scope, window="request", limit=limit, left=limit, needed=bound, resets_at=None
             )
 
-    def _limits_of(self, claim: HoldRequest) -> tuple[CounterLimit, ...]:
-        """Return the limits of the day and the month that a claim counts against."""
-        if claim.bound_nusd == 0:
+    def _limits_of(self, request: HoldRequest) -> tuple[CounterLimit, ...]:
+        """Return the limits of the day and the month that a send counts against."""
+        if request.bound_nusd == 0:
             # What costs nothing passes no limit, not even one that was lowered below what is spent.
             return ()
         return tuple(
             CounterLimit(scope, window, limit)
-            for scope in claim.scopes
+            for scope in request.scopes
             for window, limit in self.limits.all_of(scope).items()
             if window is not Window.REQUEST
         )
@@ -219,13 +219,13 @@ class Ledger:
         limit = self.limits.of(scope, window)
         return BudgetStatus(scope, window, key, limit, spent, held, period.ends_at(window))
 
-    def _alert_excess(self, claim: HoldRequest, attempt: Attempt) -> None:
-        if attempt.cost_nusd > claim.bound_nusd:
+    def _alert_excess(self, request: HoldRequest, attempt: Attempt) -> None:
+        if attempt.cost_nusd > request.bound_nusd:
             message = (
-                f"{claim.deployment} charged more than was held: {format_usd(attempt.cost_nusd)} instead of at most "
-                f"{format_usd(claim.bound_nusd)}; it is booked in full. See 'orchestrator prices diff'"
+                f"{request.deployment} charged more than was held: {format_usd(attempt.cost_nusd)} instead of at most "
+                f"{format_usd(request.bound_nusd)}; it is booked in full. See 'orchestrator prices diff'"
             )
-            self._alert(AlertKind.EXCESS, message, claim.operation_id)
+            self._alert(AlertKind.EXCESS, message, request.operation_id)
 
     def _alert(self, kind: AlertKind, message: str, request_id: str) -> None:
         self._alerts.tell(Alert(kind, message, request_id, self._clock.now()))
@@ -250,6 +250,6 @@ def _granted(new: NewHold, outcome: Hold | Shortage) -> Hold:
         window=limit.window.value,
         limit=limit.limit_nusd,
         left=NanoUsd(max(0, limit.limit_nusd - outcome.used_nusd)),
-        needed=new.claim.bound_nusd,
+        needed=new.request.bound_nusd,
         resets_at=new.period.ends_at(limit.window),
     )

@@ -109,10 +109,12 @@ def foresee(
     """Return what `settle_orphans` would book now, and book nothing."""
     samples: dict[str, CostSample] = {}
     if policy is OrphanPolicy.ESTIMATE:
-        deployments = {orphan.hold.claim.deployment for orphan in orphans}
+        deployments = {orphan.hold.request.deployment for orphan in orphans}
         samples = {name: view.cost_sample(name, attempts=_SAMPLED_ATTEMPTS) for name in deployments}
     return tuple(
-        SettledOrphan(orphan, *_priced(orphan.hold.claim, policy, samples.get(orphan.hold.claim.deployment)))
+        SettledOrphan(
+            orphan, *_priced(orphan.hold.request, policy, samples.get(orphan.hold.request.deployment))
+        )
         for orphan in orphans
     )
 
@@ -142,13 +144,13 @@ def correct_cost(ledger: Ledger, attempt: AssumedCost, *, cost_nusd: NanoUsd, no
 def _hold_of(row: OpenHold, time_zone: str) -> Hold:
     # The windows it was held in, whatever the time zone is now.
     period = replace(period_of(row.held_at, time_zone), day=row.day, month=row.month)
-    return Hold(row.id, row.claim, period, row.held_at)
+    return Hold(row.id, row.request, period, row.held_at)
 
 
 def _priced(
-    claim: HoldRequest, policy: OrphanPolicy, sample: CostSample | None
+    request: HoldRequest, policy: OrphanPolicy, sample: CostSample | None
 ) -> tuple[NanoUsd, CostSource]:
-    bound = claim.bound_nusd
+    bound = request.bound_nusd
     if bound == 0 or policy is OrphanPolicy.ZERO:
         return ZERO_NUSD, CostSource.NONE
     if policy is OrphanPolicy.ESTIMATE and sample is not None and sample.held_nusd:
@@ -159,12 +161,12 @@ def _priced(
 
 def _attempt_of(foreseen: SettledOrphan, now: datetime) -> Attempt:
     hold = foreseen.orphan.hold
-    claim = hold.claim
+    request = hold.request
     return Attempt(
-        number=claim.number,
-        deployment=claim.deployment,
-        provider=claim.provider,
-        model=claim.model,
+        number=request.number,
+        deployment=request.deployment,
+        provider=request.provider,
+        model=request.model,
         outcome=Outcome.FAILED,
         failure=ORPHANED,
         latency_s=max(0.0, (now - hold.held_at).total_seconds()),
@@ -178,15 +180,15 @@ def _request_of(
     hold: Hold, totals: AttemptTotals, *, time_zone: str, now: datetime
 ) -> tuple[RequestRecord, Period]:
     """Return the record of an orphan's request: failed, with what all its attempts cost until now."""
-    claim, started_at = hold.claim, totals.started_at
+    request, started_at = hold.request, totals.started_at
     is_first = started_at == hold.held_at.astimezone(UTC)
     record = RequestRecord(
-        id=claim.operation_id,
+        id=request.operation_id,
         started_at=started_at,
-        tenant=_named(claim.scopes, "tenant") or "default",
-        use_case=_named(claim.scopes, "use_case") or "unknown",
-        user=_named(claim.scopes, "user"),
-        tags=tuple(scope.removeprefix("tag:") for scope in claim.scopes if scope.startswith("tag:")),
+        tenant=_named(request.scopes, "tenant") or "default",
+        use_case=_named(request.scopes, "use_case") or "unknown",
+        user=_named(request.scopes, "user"),
+        tags=tuple(scope.removeprefix("tag:") for scope in request.scopes if scope.startswith("tag:")),
         outcome=Outcome.FAILED,
         error=ORPHANED,
         cached=CacheState.MISS,

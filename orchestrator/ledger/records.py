@@ -72,7 +72,7 @@ class CounterLimit:
 class NewHold:
     """A hold that is to be made: the windows it counts in, and what their counters may say after it."""
 
-    claim: HoldRequest
+    request: HoldRequest
     period: Period
     held_at: datetime
     limits: tuple[CounterLimit, ...]
@@ -93,7 +93,7 @@ class Hold:
     """Money held for one send, until it is settled."""
 
     id: int
-    claim: HoldRequest
+    request: HoldRequest
     period: Period
     held_at: datetime
 

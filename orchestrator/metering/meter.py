@@ -81,7 +81,7 @@ class MeteredSend:
         self._ended = True
         charge = self._charge(failure)
         attempt = attempt_row(
-            self._hold.claim,
+            self._hold.request,
             charge,
             failure=failure,
             latency_s=self._meter.clock.monotonic_s() - self._started_s,
@@ -105,7 +105,7 @@ class MeteredSend:
         if failure is not None and failure.policy.billing is Billing.NO and not self.began:
             return Charge(ZERO_NUSD, CostSource.NONE, Usage())
         # What the provider will bill is not known, so the safe side is all that was held.
-        return Charge(self._hold.claim.bound_nusd, CostSource.BOUND, Usage(estimated=True))
+        return Charge(self._hold.request.bound_nusd, CostSource.BOUND, Usage(estimated=True))
 
 
 class Meter:
@@ -184,7 +184,7 @@ class Meter:
     def close(self, hold: Hold, attempt: Attempt) -> None:
         """Write the operation of a send that has ended."""
         operation = RequestRecord(
-            id=hold.claim.operation_id,
+            id=hold.request.operation_id,
             started_at=hold.held_at,
             tenant=self.payer.tenant,
             use_case=self.payer.use_case,

@@ -69,7 +69,7 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
         ceiling=state.ledger.limits.tightest_for_request(call.payer.scopes()),
         today=call.started_at.date(),
         pinned=pinned,
-        seen=state.counts.of(size.script),
+        seen=state.token_ratios.of(size.script),
         input_bound=config.settings.budgets.input_bound,
         budget_tier=_budget_tier(config, state.ledger),
     )

@@ -45,8 +45,8 @@ class PipelineServices:
             Services(
                 ledger=ledger,
                 health=Health(settings.circuit_breaker, clock=clock),
-                limits=RateLimiter(clock=clock),
-                counts=TokenRatios(ledger.token_samples),
+                rate_limiter=RateLimiter(clock=clock),
+                token_ratios=TokenRatios(ledger.token_samples),
                 clock=clock,
             ),
             ConcurrencyLimiter(settings.overload, clock=clock),

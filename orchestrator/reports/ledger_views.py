@@ -125,7 +125,7 @@ def _plain_part(part: "Part") -> dict[str, Any]:
 
 
 def _plain_orphan(settled: "SettledOrphan") -> dict[str, Any]:
-    orphan, claim = settled.orphan, settled.orphan.hold.claim
+    orphan, claim = settled.orphan, settled.orphan.hold.request
     return {
         "operation_id": claim.operation_id,
         "attempt": claim.number,

@@ -40,8 +40,8 @@ class Door:
         self.state = Services(
             ledger=ledger,
             health=Health(config.settings.circuit_breaker, clock=clock),
-            limits=RateLimiter(clock=clock),
-            counts=TokenRatios(ledger.token_samples),
+            rate_limiter=RateLimiter(clock=clock),
+            token_ratios=TokenRatios(ledger.token_samples),
             clock=clock,
         )
         plan = orchestrator.explain(ChatRequest.of("Xin chào", use_case="customer_service"))
@@ -140,7 +140,7 @@ async def test_who_is_cancelled_in_line_leaves_the_line(make_orchestrator, clock
 
 
 async def test_second_attempts_end_with_their_quota_and_first_ones_do_not(door) -> None:
-    while door.state.quota.draw("openrouter"):
+    while door.state.retry_budget.draw("openrouter"):
         pass
     refused = await door.admit(again=True)
     assert isinstance(refused, Rejected)
@@ -155,8 +155,8 @@ async def test_what_the_budget_refuses_takes_nothing(door) -> None:
     refused = await door.admit(again=True)
     assert isinstance(refused, Rejected)
     assert refused.over_budget is not None
-    assert dict(door.state.quota.left()) == {"openrouter": CAPACITY}
-    assert door.state.limits.wait_s(_book(door)) == 0
+    assert dict(door.state.retry_budget.left()) == {"openrouter": CAPACITY}
+    assert door.state.rate_limiter.wait_s(_book(door)) == 0
 
 
 async def test_what_was_not_used_of_the_tokens_is_given_back(door) -> None:
@@ -182,7 +182,7 @@ async def test_what_was_not_used_of_the_tokens_is_given_back(door) -> None:
 async def test_a_second_attempt_pays_unless_it_succeeds_or_was_never_sent(door, blame, sent, left) -> None:
     entry = await door.admit(again=True)
     close(entry, ended(), sent=sent, health_scope=blame, services=door.state)
-    assert dict(door.state.quota.left()) == {"openrouter": left}
+    assert dict(door.state.retry_budget.left()) == {"openrouter": left}
 
 
 async def test_an_attempt_that_was_never_sent_leaves_its_place_in_the_minute(door) -> None:
@@ -192,4 +192,4 @@ async def test_an_attempt_that_was_never_sent_leaves_its_place_in_the_minute(doo
 
 
 def _book(door: Door):
-    return door.state.limits.book("openrouter", tokens=1, requests_per_min=1, tokens_per_min=10)
+    return door.state.rate_limiter.book("openrouter", tokens=1, requests_per_min=1, tokens_per_min=10)

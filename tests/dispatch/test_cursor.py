@@ -91,8 +91,8 @@ def way_of(make_orchestrator, clock, tmp_path: Path):
         services = Services(
             ledger=ledger,
             health=Health(settings.circuit_breaker, clock=clock),
-            limits=RateLimiter(clock=clock),
-            counts=TokenRatios(ledger.token_samples),
+            rate_limiter=RateLimiter(clock=clock),
+            token_ratios=TokenRatios(ledger.token_samples),
             clock=clock,
         )
         return Way(dispatch, services)
@@ -266,7 +266,7 @@ async def test_a_provider_at_its_rate_limit_is_passed_over(way_of) -> None:
 async def test_when_only_a_rate_limit_stands_in_the_way_it_is_waited_for(way_of, clock) -> None:
     """Within the deadline the request waits rather than fails."""
     way = way_of(model=FIRST)
-    way.services.limits.rest("openrouter", duration_s=20)
+    way.services.rate_limiter.rest("openrouter", duration_s=20)
     before_s = clock.monotonic_s()
     attempt = await way.next()
     assert attempt.name == FIRST
@@ -276,7 +276,7 @@ async def test_when_only_a_rate_limit_stands_in_the_way_it_is_waited_for(way_of,
 async def test_a_deployment_that_asked_for_a_rest_gets_it_and_is_waited_for(way_of, clock) -> None:
     """Longer than anybody waits for a circuit: a Retry-After says when it will answer."""
     way = way_of(model=FIRST)
-    way.services.limits.rest(FIRST, duration_s=25)
+    way.services.rate_limiter.rest(FIRST, duration_s=25)
     before_s = clock.monotonic_s()
     assert (await way.next()).name == FIRST
     assert clock.monotonic_s() - before_s == pytest.approx(25, abs=0.1)
@@ -285,7 +285,7 @@ async def test_a_deployment_that_asked_for_a_rest_gets_it_and_is_waited_for(way_
 async def test_a_full_minute_is_waited_for_where_it_was_when_that_is_short(way_of, clock) -> None:
     """`interactive` waits up to two seconds for its first choice before it asks the second."""
     way = way_of()
-    way.services.limits.rest("openrouter", duration_s=1.5)
+    way.services.rate_limiter.rest("openrouter", duration_s=1.5)
     attempt = await way.next()
     assert attempt.name == FIRST
     assert clock.slept_s == [pytest.approx(1.5)]

@@ -62,8 +62,8 @@ def dispatcher_of(make_orchestrator, clock, transport):
         services = Services(
             ledger=ledger,
             health=Health(settings.circuit_breaker, clock=clock),
-            limits=RateLimiter(clock=clock),
-            counts=TokenRatios(ledger.token_samples),
+            rate_limiter=RateLimiter(clock=clock),
+            token_ratios=TokenRatios(ledger.token_samples),
             clock=clock,
         )
         return Dispatcher(dispatch, transport=transport, services=services, take=take)

@@ -113,7 +113,7 @@ def record(operation: str = "op", *, cost: int = 300, error: str | None = None) 
 
 
 def orphan_record(hold: Hold, totals) -> tuple[RequestRecord, object]:
-    return record(hold.claim.operation_id, cost=totals.cost_nusd, error=ORPHANED), hold.period
+    return record(hold.request.operation_id, cost=totals.cost_nusd, error=ORPHANED), hold.period
 
 
 def orphan_booking(hold: Hold, cost: int = 1000) -> OrphanBooking:
@@ -149,7 +149,7 @@ def content(store: LedgerStore) -> dict[str, object]:
     running = asyncio.run(store.expired_keys(done_until=NEVER, running_until=LATER, limit=99))
     with store.view() as view:
         tables: dict[str, object] = {name: sorted(map(repr, view.table(name)[1])) for name in TABLES}
-        holds = [(hold.claim, hold.day, hold.held_at) for hold in view.holds()]
+        holds = [(hold.request, hold.day, hold.held_at) for hold in view.holds()]
         return {**tables, "holds": holds, "counters": view.counters(), "done": expired, "running": running}
 
 

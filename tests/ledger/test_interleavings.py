@@ -216,7 +216,7 @@ class Interleavings(RuleBasedStateMachine):
             with LedgerReader(self.path) as reader:
                 found = find_orphans(reader, now=self.clock.now(), older_than=timedelta(0), time_zone=ZONE)
             done = settle_orphans(self.ledgers[number], found, policy=policy, now=self.clock.now())
-            names = {one.orphan.hold.claim.operation_id for one in done}
+            names = {one.orphan.hold.request.operation_id for one in done}
             assert names == (set() if again else expected.keys())
         for one in expected.values():
             one.cost, one.orphaned = one.bound if policy is OrphanPolicy.BOUND else 0, True

@@ -300,7 +300,7 @@ def test_a_limit_lowered_in_flight_stops_the_next_send_and_settles_those_under_w
     assert caught.value.left == 0
     for hold in holds:
         ledger.settle(hold, attempt(100))
-    assert ledger.hold(claim(10, bound=600)).claim.bound_nusd == 600
+    assert ledger.hold(claim(10, bound=600)).request.bound_nusd == 600
     assert wrong_counters(path) == set()
 
 
@@ -672,7 +672,7 @@ def test_a_short_lock_of_another_program_is_waited_for(make, path):
         SystemClock().pause(0.1)
         assert not waiting.done()
         other.execute("COMMIT")
-        assert waiting.result(5).claim == claim(2)
+        assert waiting.result(5).request == claim(2)
 
 
 async def test_on_an_event_loop_a_lock_is_waited_for_aside(make, path):
@@ -687,7 +687,7 @@ async def test_on_an_event_loop_a_lock_is_waited_for_aside(make, path):
         assert not waiting.done()
         leaving.cancel()
         other.execute("COMMIT")
-        assert (await waiting).claim == claim(1)
+        assert (await waiting).request == claim(1)
     await asyncio.gather(leaving, return_exceptions=True)
     assert leaving.cancelled()
     assert ledger.budget_status()[0].held == claim(1).bound_nusd
@@ -861,7 +861,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def settle(self, hold, share, again):
         if hold is not None:
             for _ in range(1 + again):
-                self.ledger.settle(hold, attempt(int(hold.claim.bound_nusd * share)))
+                self.ledger.settle(hold, attempt(int(hold.request.bound_nusd * share)))
 
     @rule(day=st.integers(1, 4))
     def jump(self, day):

@@ -76,7 +76,7 @@ def test_a_hold_of_another_machine_is_an_orphan_by_its_age(books):
     assert orphans_of(books) == ()
     books.clock.advance(1)
     (orphan,) = orphans_of(books)
-    assert (orphan.life, orphan.hold.claim) == (Life.ELSEWHERE, books.claim("far"))
+    assert (orphan.life, orphan.hold.request) == (Life.ELSEWHERE, books.claim("far"))
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ async def test_while_200_calls_hang_only_those_are_sent_whose_bound_fits(
     sample = (
         make_guard().meter(guarded_call.metered_call_of(to("openai/gpt-6-luna"))).open(HELLO, max_tokens=50)
     )
-    bound = sample._hold.claim.bound_nusd
+    bound = sample._hold.request.bound_nusd
     sample.end()
     limits = [{"scope": "tenant:other", "day": (bound * 10 + bound // 2) / 1e9}]
     litellm.callbacks.pop()

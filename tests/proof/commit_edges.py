@@ -154,7 +154,7 @@ class SettleOrphans(Verb):
         now = datetime.now(UTC)
         with LedgerReader(ledger.store.path) as reader:
             found = find_orphans(reader, now=now, older_than=ANY_AGE, time_zone="UTC")
-        return [one for one in found if one.hold.claim.operation_id == operation]
+        return [one for one in found if one.hold.request.operation_id == operation]
 
     def do(self, ledger, operation, given):
         settle_orphans(ledger, given, policy=OrphanPolicy.ESTIMATE, now=datetime.now(UTC))

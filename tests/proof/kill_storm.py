@@ -57,7 +57,7 @@ def settle_the_dead(path: Path, diary: Diary, chance: random.Random) -> None:
     ledger.check_writable()
     while True:
         for one in reconcile(path, ledger, chance.choice(list(OrphanPolicy))):
-            diary.add("reconciled", one.orphan.hold.claim.operation_id, one.cost_nusd)
+            diary.add("reconciled", one.orphan.hold.request.operation_id, one.cost_nusd)
 
 
 def start(path: Path, diary: Path, number: int, chance: random.Random) -> tuple[int, str]:

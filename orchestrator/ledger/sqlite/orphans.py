@@ -19,7 +19,7 @@ def settle_orphan(connection: sqlite3.Connection, orphan: OrphanBooking, request
     """Settle a hold and record its request; False when it was settled before."""
     if not settle(connection, orphan.hold, orphan.attempt):
         return False
-    totals = _totals(connection, orphan.hold.claim.operation_id)
+    totals = _totals(connection, orphan.hold.request.operation_id)
     record_request(connection, *request_of(orphan.hold, totals))
     return True
 

@@ -49,48 +49,48 @@ class ShortageError(Exception):
 
 
 def hold(connection: sqlite3.Connection, new: NewHold, *, process: str) -> Hold:
-    """Raise `held` in every counter of a claim and write its row.
+    """Raise `held` in every counter of a send and write its row.
 
     Raises:
         ShortageError: a counter is above its limit now.
     """
-    claim, period = new.claim, new.period
-    keys = [(period_key, scope) for scope in claim.scopes for period_key in (period.day, period.month)]
-    connection.execute(_raise_sql(len(keys)), [value for key in keys for value in (*key, claim.bound_nusd)])
+    request, period = new.request, new.period
+    keys = [(period_key, scope) for scope in request.scopes for period_key in (period.day, period.month)]
+    connection.execute(_raise_sql(len(keys)), [value for key in keys for value in (*key, request.bound_nusd)])
     _check_limits(connection, new)
     row = connection.execute(
         _INSERT_HOLD,
         (
-            claim.operation_id,
-            claim.number,
-            claim.deployment,
-            claim.provider,
-            claim.model,
-            orjson.dumps(claim.scopes).decode(),
+            request.operation_id,
+            request.number,
+            request.deployment,
+            request.provider,
+            request.model,
+            orjson.dumps(request.scopes).decode(),
             period.day,
             period.month,
-            claim.bound_nusd,
+            request.bound_nusd,
             new.held_at.astimezone(UTC).isoformat(),
             process,
-            claim.price_version,
+            request.price_version,
         ),
     )
-    return Hold(row.lastrowid or 0, claim, period, new.held_at)
+    return Hold(row.lastrowid or 0, request, period, new.held_at)
 
 
 def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool:
     """Replace a hold by its attempt, in every counter and row; False when it was settled before."""
-    claim = hold.claim
+    request = hold.request
     freed = connection.execute(
         "DELETE FROM holds WHERE id = ? AND operation_id = ? AND attempt = ?",
-        (hold.id, claim.operation_id, claim.number),
+        (hold.id, request.operation_id, request.number),
     )
     if freed.rowcount == 0:
         _settle_late(connection, hold, attempt)
         return False
     connection.execute(
-        _settle_sql(len(claim.scopes)),
-        (claim.bound_nusd, attempt.cost_nusd, hold.period.day, hold.period.month, *claim.scopes),
+        _settle_sql(len(request.scopes)),
+        (request.bound_nusd, attempt.cost_nusd, hold.period.day, hold.period.month, *request.scopes),
     )
     connection.execute(_INSERT_ATTEMPT, _attempt_values(hold, attempt))
     return True
@@ -164,7 +164,7 @@ def _check_limits(connection: sqlite3.Connection, new: NewHold) -> None:
     used = _read_used(connection, new.period, new.limits)
     for limit, used_nusd in zip(new.limits, used, strict=True):
         if used_nusd > limit.limit_nusd:
-            raise ShortageError(Shortage(limit, NanoUsd(used_nusd - new.claim.bound_nusd)))
+            raise ShortageError(Shortage(limit, NanoUsd(used_nusd - new.request.bound_nusd)))
 
 
 def _read_used(
@@ -179,16 +179,16 @@ def _read_used(
 
 
 def _attempt_values(hold: Hold, attempt: Attempt) -> tuple[object, ...]:
-    claim, usage = hold.claim, attempt.usage
+    request, usage = hold.request, attempt.usage
     return (
-        claim.operation_id,
-        claim.number,
+        request.operation_id,
+        request.number,
         hold.period.day,
         hold.period.month,
-        orjson.dumps(claim.scopes).decode(),
-        claim.deployment,
-        claim.provider,
-        claim.model,
+        orjson.dumps(request.scopes).decode(),
+        request.deployment,
+        request.provider,
+        request.model,
         attempt.outcome.value,
         attempt.failure,
         attempt.status,
@@ -201,28 +201,28 @@ def _attempt_values(hold: Hold, attempt: Attempt) -> tuple[object, ...]:
         usage.cache_write_tokens,
         usage.reasoning_tokens,
         int(usage.estimated),
-        claim.bound_nusd,
+        request.bound_nusd,
         attempt.cost_nusd,
         attempt.cost_source.value,
-        attempt.price_version or claim.price_version,
+        attempt.price_version or request.price_version,
         attempt.upstream_id,
-        claim.size.input_expected_tokens if claim.size else 0,
-        claim.size.script.value if claim.size else "",
+        request.size.input_expected_tokens if request.size else 0,
+        request.size.script.value if request.size else "",
     )
 
 
 def _settle_late(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> None:
     """Correct what was booked for an orphan by the word of its process, which was alive after all."""
-    claim = hold.claim
+    request = hold.request
     row = connection.execute(
         "SELECT failure FROM attempts WHERE operation_id = ? AND number = ?",
-        (claim.operation_id, claim.number),
+        (request.operation_id, request.number),
     ).fetchone()
     if row is not None and row[0] == ORPHANED:
         correct(
             connection,
-            claim.operation_id,
-            claim.number,
+            request.operation_id,
+            request.number,
             cost_nusd=attempt.cost_nusd,
             source=attempt.cost_source,
             at=hold.held_at + timedelta(seconds=attempt.latency_s),
