@@ -62,8 +62,8 @@ class Splice:
         """Compare nothing yet."""
         self._delivered = delivered
         self._word_ended = word_ended
-        self._told = tuple(_letters(delivered))
-        self._anchor_at = len(self._told) - sum(1 for _ in _letters(anchor))
+        self._delivered_letters = tuple(_letters(delivered))
+        self._anchor_at = len(self._delivered_letters) - sum(1 for _ in _letters(anchor))
         self._gap = delivered[len(delivered.rstrip()) :]
         self._text = ""
         """What has come and is not decided."""
@@ -71,7 +71,7 @@ class Splice:
         self._count = 0
         self._alike = 0
         """How many letters it begins like the delivered text."""
-        self._starts = list(range(len(self._told)))
+        self._starts = list(range(len(self._delivered_letters)))
         """Where in the delivered text the second may have begun."""
         self._overlaps: list[tuple[int, int]] = []
         """Starts from which it has come as far as the reader, and where in it that was."""
@@ -117,9 +117,9 @@ class Splice:
             going: list[int] = []
             for start in self._starts:
                 at = start + self._count
-                if self._told[at].text != letter.text:
+                if self._delivered_letters[at].text != letter.text:
                     continue
-                if at + 1 < len(self._told):
+                if at + 1 < len(self._delivered_letters):
                     going.append(start)
                     continue
                 self._overlaps.append((start, letter.end))
@@ -140,7 +140,7 @@ class Splice:
             NotJoinableError: it is too short to prove anything, and too long to be chance.
         """
         for start, end in reversed(self._overlaps):
-            tail = self._told[start:]
+            tail = self._delivered_letters[start:]
             words = sum(1 for letter in tail if letter.begins_word)
             enough = words >= _PROOF_WORDS and len(tail) >= _PROOF_LETTERS
             if enough or len(tail) >= _PROOF_LETTERS_WITHOUT_WORDS:
@@ -170,10 +170,10 @@ class Splice:
         begins_sentence = looked[0].isupper() and looked[1:2].islower()
         if _AFRESH.match(looked) or (within_sentence and begins_sentence):
             return True
-        told = [word.casefold() for word in _WORD.findall(self._delivered)]
-        said = [word.casefold() for word in _WORD.findall(looked)]
-        known = {tuple(told[at : at + _RUN_WORDS]) for at in range(len(told) - _RUN_WORDS + 1)}
-        runs = (tuple(said[at : at + _RUN_WORDS]) for at in range(len(said) - _RUN_WORDS + 1))
+        begun = [word.casefold() for word in _WORD.findall(self._delivered)]
+        arrived = [word.casefold() for word in _WORD.findall(looked)]
+        known = {tuple(begun[at : at + _RUN_WORDS]) for at in range(len(begun) - _RUN_WORDS + 1)}
+        runs = (tuple(arrived[at : at + _RUN_WORDS]) for at in range(len(arrived) - _RUN_WORDS + 1))
         return any(run in known for run in runs)
 
     def _after_gap(self, *, at_end: bool) -> str:

@@ -23,8 +23,8 @@ class WordBuffer:
     def feed(self, piece: str) -> str:
         """Return what may be read now; it never ends in white space."""
         text = self._kept + piece
-        found = _LAST_WORD.search(text)
-        cut = found.start() if found is not None else 0
+        match = _LAST_WORD.search(text)
+        cut = match.start() if match is not None else 0
         if len(text) - cut > _KEPT_MAX and text[cut:].strip():
             # One character stays back: an accent that belongs to it may still come.
             cut = len(text) - 1
