@@ -86,7 +86,7 @@ async def test_a_row_that_cannot_be_written_yet_costs_nobody_the_answer(bench, m
     def full(_: object) -> None:
         raise LedgerError("the disk is full")
 
-    monkeypatch.setattr(bench.services.ledger, "close_operation_soon", full)
+    monkeypatch.setattr(bench.services.ledger, "record_request_deferred", full)
     call = bench.call()
     assert (await Recording(bench.services, Following())(call)).text
     assert f"the operation row is late: request={call.id}" in caplog.text

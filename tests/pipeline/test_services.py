@@ -5,7 +5,7 @@ from orchestrator.resilience.concurrency_limiter import Load
 
 
 def test_nothing_is_opened_before_it_is_needed(bench) -> None:
-    assert not bench.services.ledger.path.exists()
+    assert not bench.services.ledger.exists
     assert not bench.services.kept_replies.path.exists()
 
 
