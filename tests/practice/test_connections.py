@@ -36,4 +36,5 @@ def test_a_dripping_answer_is_whole_in_the_end(caller, stream):
     began_s = time.monotonic()
     response = caller.post("google", stream=stream)
     assert len(response.content) / 4000 * 0.8 < time.monotonic() - began_s
+    caller.server.wait_idle()
     assert caller.server.bill.charges[-1].delivered is Delivered.WHOLE
