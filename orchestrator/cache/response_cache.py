@@ -44,7 +44,7 @@ class CacheSettings(Settings):
     ttl_s: Seconds = 3600.0
     """How long a reply may be repeated; a use case may say otherwise."""
     stale_s: Seconds = 604_800.0
-    """How much longer a reply is kept for the case that nobody answers; it is marked then. 0 is never."""
+    """How much longer a reply is kept for the case that none answers; it is marked then. 0 is never."""
     max_bytes: PositiveInt = 512 * 1024 * 1024
     """What the folder may hold; the oldest replies go first."""
 

@@ -1,4 +1,4 @@
-"""How large a prompt is, whoever will read it."""
+"""How large a prompt is, whichever model will read it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +18,7 @@ class Script(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PromptSize:
-    """How large a prompt is, whoever will read it."""
+    """How large a prompt is, whichever model will read it."""
 
     input_bound_tokens: int
     input_expected_tokens: int

@@ -1,4 +1,4 @@
-"""What an attempt cost, and who says so: the provider, the price book, our own count, or the bound."""
+"""What an attempt cost, and what says so: the provider, the price book, our own count, or the bound."""
 
 import logging
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _LEFT_BY_US = frozenset({FailureKind.CANCELLED, FailureKind.TIMEOUT, FailureKind
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What an attempt cost, and who says so."""
+    """What an attempt cost, and what says so."""
 
     cost_nusd: NanoUsd
     source: CostSource

@@ -1,7 +1,7 @@
 """One circuit breaker: whether requests pass to a deployment or a provider.
 
 A circuit is *closed* (requests pass), *open* (none does, for a few seconds), or *half-open*: one
-single probe passes, and how it ends closes or opens the circuit again. A request that nobody else
+single probe passes, and how it ends closes or opens the circuit again. A request that no other deployment
 can serve may be the probe of an open one, so that no outage outlives its cause by the whole wait.
 It looks at the latest outcomes within a sliding window. Everything runs on one event loop, so a
 check and its change are one step.
@@ -38,7 +38,7 @@ class CircuitSettings(Settings):
     max_open_s: Seconds = 30.0
     """It never stays open for longer than this at a time."""
     alone_open_s: Seconds = 1.0
-    """For a request that nobody else can serve it stays open no longer than this; then one probe may pass."""
+    """For a request that no other can serve it stays open no longer than this; then one probe may pass."""
 
 
 class CircuitState(StrEnum):

@@ -1,14 +1,14 @@
-"""How many requests are under way at once, and who goes next when all slots are taken.
+"""How many requests are under way at once, and which goes next when all slots are taken.
 
-A slot is free again when its request has ended, a stream when it has been read. Whoever finds none waits in
+A slot is free again when its request has ended, a stream when it has been read. A request that finds none waits in
 a queue of its tenant, and a free slot goes
 
     1. to the tenant with the fewest slots, of several to the one that was served longest ago,
-    2. there to requests somebody waits for, before those of a `background` profile,
+    2. there to requests that are waited for, before those of a `background` profile,
     3. among these to the one that came first.
 
 So another tenant's chat goes next, however long the queue of a tenant with a batch of thousands is.
-Background requests never have all slots: what nobody waits for can take minutes, and a chat that finds every
+Background requests never have all slots: what is not waited for can take minutes, and a chat that finds every
 slot taken by such requests would wait for minutes too.
 
 Everything here runs on one event loop, so a check and its change are one step.
@@ -98,12 +98,12 @@ class ConcurrencyLimiter:
         return Load(self._in_flight, self._waiting)
 
     def begin_anew(self) -> None:
-        """Free every slot, in a forked child: whoever has one is in its parent."""
+        """Free every slot, in a forked child: the requests that have one are in its parent."""
         self._tenants = {}
         self._in_flight = self._in_background = self._waiting = 0
 
     def adopt(self, settings: OverloadSettings) -> None:
-        """Use changed settings from the next free slot on; nobody is thrown out."""
+        """Use changed settings from the next free slot on; no request is thrown out."""
         self._settings = settings
 
     @asynccontextmanager
@@ -146,7 +146,7 @@ class ConcurrencyLimiter:
             raise
 
     def _has_room(self, *, background: bool) -> bool:
-        """Return whether a slot is free for this kind of request; then nobody of that kind waits."""
+        """Return whether a slot is free for this kind of request; then none of that kind waits."""
         if self._in_flight >= self._settings.in_flight:
             return False
         return not background or self._in_background < self._background_slots
@@ -182,7 +182,7 @@ class ConcurrencyLimiter:
             turn, _ = queue.popitem(last=False)
             self._waiting -= 1
             if not turn.cancelled():
-                # Taken on behalf of the waiter, which has not run yet: nobody may come in between.
+                # Taken on behalf of the waiter, which has not run yet: no other may come in between.
                 self._take(name, background=background)
                 turn.set_result(None)
 

@@ -1,7 +1,7 @@
 """Recent outcomes of each deployment and provider: circuits, availability and latency.
 
 A deployment has a circuit, and so has its provider: when the provider itself is down, a plan goes
-around all of its deployments instead of asking each. Which failure speaks against whom is said by
+around all of its deployments instead of asking each. Which failure speaks against which is said by
 `core.failures`. A request that may pass gets a `CircuitPermit` and reports back with it, once.
 """
 
@@ -34,7 +34,7 @@ class CircuitPermit:
 
     @property
     def probes(self) -> bool:
-        """Return whether it is anybody's single probe."""
+        """Return whether it is the single probe of a circuit."""
         return self.probes_deployment or self.probes_provider
 
 
@@ -95,7 +95,7 @@ class Health:
     def ready_in_s(self, deployment: str, *, provider: str, alone: bool = False) -> float:
         """Return how long to wait until a request may pass both circuits, 0 when it may now.
 
-        `alone` is a request that nobody else can serve: it may probe early.
+        `alone` is a request that no other can serve: it may probe early.
         """
         now_s, circuits = self._clock.monotonic_s(), self._circuits(deployment, provider)
         within_s = self._settings.alone_open_s if alone else math.inf
@@ -104,7 +104,7 @@ class Health:
     def admit(self, deployment: str, *, provider: str, alone: bool = False) -> CircuitPermit | None:
         """Return leave to send now, None while a circuit is open or its single probe is under way.
 
-        Who has a pass must report back with `succeed`, `fail` or `withdraw`.
+        What has a permit must report back with `succeed`, `fail` or `withdraw`.
         """
         if self.ready_in_s(deployment, provider=provider, alone=alone) > 0:
             return None
@@ -139,7 +139,7 @@ class Health:
         host.circuit.heal(now_s)
 
     def fail(self, leave: CircuitPermit, *, health_scope: HealthScope) -> None:
-        """Remember a failure, against those whom `health_scope` names."""
+        """Remember a failure, against what `health_scope` names."""
         if health_scope is HealthScope.NONE:
             self.withdraw(leave)
             return

@@ -1,6 +1,6 @@
 """Which providers a health check should look at now, and how.
 
-Traffic proves health for nothing, so only who has been quiet is looked at: with a free request that
+Traffic proves health for nothing, so only what has been quiet is looked at: with a free request that
 lists models. Only an open circuit is worth money: that its provider works again is proved by one
 short completion and nothing less, and then no customer's request need be the probe.
 """
@@ -32,7 +32,7 @@ TICK_MAX_S = 5.0
 
 
 class HealthCheckSettings(Settings):
-    """How providers are looked at while nobody asks them; started by the program, not by this file."""
+    """How providers are looked at while none of them is asked; started by the program, not by this file."""
 
     every_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     """A provider that was not heard of for so long is looked at, with a request that costs nothing."""
@@ -69,11 +69,11 @@ class Due:
     provider: str
     look: Look
     deployment: str | None = None
-    """Whom a paid look asks."""
+    """What a paid look asks."""
 
 
 def due(views: Sequence[ProviderView], settings: HealthCheckSettings) -> Iterator[Due]:
-    """Yield whom to look at now; nobody whom traffic has just proved, or whose circuit gives no leave yet."""
+    """Yield what to look at now: nothing that traffic has just proved, or that its circuit still shuts out."""
     for view in views:
         if view.ready:
             yield Due(view.provider, Look.PAID, view.ready[0])

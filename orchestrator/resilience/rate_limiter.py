@@ -2,7 +2,7 @@
 
 A sliding window of sixty seconds for each provider, kept by this process. A request books the
 earliest moment that no minute around it forbids and no earlier booking has, so it knows at once how
-long it would wait: who waits is first come, first served, and who will not wait cancels. A provider
+long it would wait: what waits is first come, first served, and what will not wait cancels. A provider
 that sent a Retry-After rests until it is over.
 """
 

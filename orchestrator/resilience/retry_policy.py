@@ -14,7 +14,7 @@ class RetryProfile(Settings):
     deadline_s: Annotated[float, Field(gt=0)]
     """All attempts and all waiting together take no longer."""
     attempts_per_deployment: PositiveInt
-    """1 is no retry, neither at once nor when everybody else has failed too."""
+    """1 is no retry, neither at once nor when all others have failed too."""
     retry_delays_s: tuple[Seconds, ...]
     """Waits before the first, second, ... retry on the same deployment; the last one repeats."""
     fallback_delays_s: tuple[Seconds, ...]
@@ -26,13 +26,13 @@ class RetryProfile(Settings):
     max_retry_after_s: Seconds = 2.0
     """A Retry-After up to this long is waited for on the same deployment; a longer one means fall back."""
     background: bool = False
-    """Nobody waits for the answer: where places are short, requests that somebody waits for go first."""
+    """The answer is not waited for: where slots are short, requests that are waited for go first."""
     min_turn_s: Seconds = 5.0
     """While others remain, an attempt takes half of the time that is left, and at least this."""
     max_rate_wait_s: Seconds = 2.0
     """A place of the plan is waited for so long when its provider's minute is full; then the next is asked."""
     max_recovery_wait_s: Seconds = 10.0
-    """When nobody is left to ask, circuits and failures that may pass are waited for so long in all; 0 tells at once."""
+    """When none is left to ask, circuits and failures that may pass are waited for so long in all; 0 tells at once."""
 
 
 def retry_delay_s(profile: RetryProfile, failure: Failure, *, retries_so_far: int) -> float | None:

@@ -1,1 +1,1 @@
-"""Whom a request is put to, and what that may cost."""
+"""Which deployments a request is put to, and what that may cost."""

@@ -10,7 +10,7 @@ from orchestrator.core.settings import Name, Seconds, Settings, Share
 
 
 class RouteOrder(StrEnum):
-    """Who decides the order of a plan."""
+    """What decides the order of a plan."""
 
     ROUTE = "route"
     SCORE = "score"
@@ -98,7 +98,7 @@ class UseCaseSettings(Settings):
     never_degrade: bool = False
     """No budget tier and no last resort: its own models or an error; its limits hold all the same."""
     graceful: bool = False
-    """When nobody answers, requests for plain text get an apology as a reply; a request may say otherwise."""
+    """When none answers, requests for plain text get an apology as a reply; a request may say otherwise."""
     cache_ttl_s: Seconds | None = None
     """How long a reply may be repeated from the cache; 0 is never, None is cache.ttl_s."""
 

@@ -41,7 +41,7 @@ class StreamWriter:
         """The current attempt has handed something over."""
         self._refusers: set[str] = set()
         self._broke: list[tuple[str, int]] = []
-        """Who broke off, and how many characters the reader had by then."""
+        """What broke off, and how many characters the reader had by then."""
 
     def request_for(self, name: str) -> ChatRequest:
         """Return what deployment `name` is to be asked: the rest of what broke off, or all of it."""
@@ -103,7 +103,7 @@ class StreamWriter:
         return f"{'; '.join(broke)}; {how} by {name}"
 
     def interrupted(self, verdict: OrchestratorError | None) -> StreamInterruptedError:
-        """Return the error of an answer that nobody finished."""
+        """Return the error of an answer that was not finished."""
         steps = verdict.steps if isinstance(verdict, AllProvidersFailedError) else ()
         reasons = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
         why = f" and nobody could finish it ({reasons})" if reasons else ""
