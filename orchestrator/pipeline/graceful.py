@@ -1,7 +1,7 @@
 """The last resort: what a request gets when no model answered it, and in which words.
 
-In order: an older answer from the cache, the emergency model, an apology. The first two are for every use case
-that may degrade. The apology is for those who ask for it, because a program could take it for an answer.
+In order: an older answer from the cache, the emergency model, an apology. The first two are for every use
+case that may degrade. The apology is for those who ask for it, because a program could take it for an answer.
 """
 
 from datetime import datetime

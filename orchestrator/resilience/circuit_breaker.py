@@ -30,7 +30,10 @@ class CircuitSettings(Settings):
     failures: PositiveInt = 3
     """With fewer failures than this it stays closed; above 100 it never opens."""
     failure_share: Annotated[float, Field(gt=0, le=1)] = 0.6
-    """This part of the latest outcomes must have failed: the last ten, or twice `failures` where that is more."""
+    """This part of the latest outcomes must have failed.
+
+    The last ten, or twice `failures` where that is more.
+    """
     window_s: Seconds = 30.0
     """Outcomes longer ago than this do not count."""
     open_s: Seconds = 5.0
@@ -61,7 +64,10 @@ class Circuit:
     """The breaker of one deployment or one provider."""
 
     def __init__(self, *, failing_min: int = 1) -> None:
-        """Start closed. An uncertain failure opens it once `failing_min` deployments have their share of failures."""
+        """Start closed.
+
+        An uncertain failure opens it once `failing_min` deployments have their share of failures.
+        """
         self._failing_min = failing_min
         self._outcomes: deque[_Outcome] = deque(maxlen=_REMEMBERED)
         self._opened_at_s: float | None = None
@@ -80,7 +86,8 @@ class Circuit:
     def ready_in_s(self, now_s: float, *, within_s: float = math.inf) -> float:
         """Return how long to wait until a request may pass, 0 when it may now.
 
-        With `within_s` it may pass early: so long after the circuit opened, or after the last such probe failed.
+        With `within_s` it may pass early: so long after the circuit opened, or after the last such probe
+        failed.
         """
         if self._opened_at_s is None:
             return 0.0
@@ -102,7 +109,10 @@ class Circuit:
         self._probing = False
 
     def heal(self, now_s: float) -> bool:
-        """Count a healthy answer; one closes an open circuit and forgets its failures, and then this is true."""
+        """Count a healthy answer.
+
+        One closes an open circuit and forgets its failures, and then this is true.
+        """
         closes = self._opened_at_s is not None
         if closes:
             self._opened_at_s = None

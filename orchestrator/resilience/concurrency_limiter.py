@@ -1,7 +1,7 @@
 """How many requests are under way at once, and which goes next when all slots are taken.
 
-A slot is free again when its request has ended, a stream when it has been read. A request that finds none waits in
-a queue of its tenant, and a free slot goes
+A slot is free again when its request has ended, a stream when it has been read. A request that finds none
+waits in a queue of its tenant, and a free slot goes
 
     1. to the tenant with the fewest slots, of several to the one that was served longest ago,
     2. there to requests that are waited for, before those of a `background` profile,

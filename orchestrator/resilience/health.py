@@ -210,7 +210,10 @@ class Health:
         return CircuitState.CLOSED if host is None else host.circuit.state(self._clock.monotonic_s())
 
     def circuits(self) -> Mapping[str, CircuitState]:
-        """Return whether requests pass to each deployment that was asked: its own circuit or its provider's."""
+        """Return whether requests pass to each deployment that was asked.
+
+        Its own circuit or its provider's.
+        """
         now_s = self._clock.monotonic_s()
         shown = {}
         for name, record in self._records.items():

@@ -37,7 +37,10 @@ class HealthCheckSettings(Settings):
     every_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     """A provider that was not heard of for so long is looked at, with a request that costs nothing."""
     daily_usd: Usd = NanoUsd(10_000_000)
-    """The most that probes of open circuits may cost in a calendar day; the ledger refuses what is beyond it."""
+    """The most that probes of open circuits may cost in a calendar day.
+
+    The ledger refuses what is beyond it.
+    """
 
 
 class Look(StrEnum):
@@ -73,7 +76,10 @@ class Due:
 
 
 def due(views: Sequence[ProviderView], settings: HealthCheckSettings) -> Iterator[Due]:
-    """Yield what to look at now: nothing that traffic has just proved, or that its circuit still shuts out."""
+    """Yield what to look at now.
+
+    Nothing that traffic has just proved, or that its circuit still shuts out.
+    """
     for view in views:
         if view.ready:
             yield Due(view.provider, Look.PAID, view.ready[0])

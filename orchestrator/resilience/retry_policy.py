@@ -30,9 +30,15 @@ class RetryProfile(Settings):
     min_turn_s: Seconds = 5.0
     """While others remain, an attempt takes half of the time that is left, and at least this."""
     max_rate_wait_s: Seconds = 2.0
-    """A place of the plan is waited for so long when its provider's minute is full; then the next is asked."""
+    """A place of the plan is waited for so long when its provider's minute is full.
+
+    Then the next is asked.
+    """
     max_recovery_wait_s: Seconds = 10.0
-    """When none is left to ask, circuits and failures that may pass are waited for so long in all; 0 tells at once."""
+    """When none is left to ask, circuits and failures that may pass are waited for so long in all.
+
+    0 tells at once.
+    """
 
 
 def retry_delay_s(profile: RetryProfile, failure: Failure, *, retries_so_far: int) -> float | None:

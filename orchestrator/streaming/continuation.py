@@ -37,7 +37,10 @@ Do not greet, do not comment, do not start again."""
 
 
 def anchor_of(delivered: str) -> str:
-    """Return the end of a text by which its continuation is recognised, found nowhere else in it if possible."""
+    """Return the end of a text by which its continuation is recognised.
+
+    It is found nowhere else in the text, if possible.
+    """
     text = delivered.rstrip()
     words = [match.start() for match in re.finditer(r"\S+", text)]
     count = _ANCHOR_WORDS

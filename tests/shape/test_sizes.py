@@ -13,17 +13,10 @@ LINES_MAX = 400
 LARGER: dict[str, int] = {}
 """Files that are longer for now, with the most they may have; a number here is only ever lowered."""
 BODY_LINES_MAX = 40
-LARGER_BODIES = {}
+LARGER_BODIES: dict[str, int] = {}
 """Functions whose body is longer for now, with the most lines it may have; a number is only ever lowered."""
 PROSE_COLUMNS_MAX = 110
-WIDE_PROSE = {
-    "orchestrator/pipeline/graceful.py": 1,
-    "orchestrator/resilience/circuit_breaker.py": 4,
-    "orchestrator/resilience/health.py": 1,
-    "orchestrator/resilience/health_check_policy.py": 1,
-    "orchestrator/resilience/retry_policy.py": 2,
-    "orchestrator/streaming/continuation.py": 1,
-}
+WIDE_PROSE: dict[str, int] = {}
 """Files with lines of docstrings or comments that are longer for now, and how many; only ever lowered."""
 EMPTY_WORDS = {
     "utils",
