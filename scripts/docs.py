@@ -369,7 +369,7 @@ def _wrapped(text: str) -> str:
 
 def _item(text: str, width: int = WIDTH_MAX) -> str:
     return textwrap.fill(
-        text,
+        " ".join(text.split()),
         width,
         initial_indent="- ",
         subsequent_indent="  ",
