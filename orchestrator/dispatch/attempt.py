@@ -1,15 +1,16 @@
 """One attempt under way: admitted, timed, heard, and booked exactly once.
 
 A transport tells the attempt what happens to it: `start`, `mark_sent`, `begin_stream`, `receive`, `fail`.
-The dispatcher tells it `succeed`. Any number may be in flight; each knows its own money and its own time.
+The dispatcher tells it `succeed`. It ends once, whatever is told to it afterwards. Of one lane one attempt is
+in flight at a time; any number of lanes may be.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from orchestrator.catalog.price import Rates
 from orchestrator.core.failures import Failure, FailureKind, HealthScope
@@ -86,6 +87,25 @@ class AttemptTerms:
     """It asks for the rest of an answer that broke off."""
 
 
+class Lane(Protocol):
+    """What the attempts of one way along a plan share; one of them is in flight at a time."""
+
+    services: Services
+    history: DispatchHistory
+    timer: TurnTimer
+    writer: StreamWriter | None
+    stream_began: bool
+    """The latest attempt has begun to stream, so only the reader of the stream knows what has arrived."""
+
+    def note_failure(self, attempt: "InFlightAttempt", failure: Failure) -> None:
+        """Learn from a failure, before it is booked."""
+        ...
+
+    def leave(self, attempt: "InFlightAttempt") -> None:
+        """Forget an attempt that has ended."""
+        ...
+
+
 class InFlightAttempt:
     """An attempt that has been admitted and has not ended."""
 
@@ -95,7 +115,7 @@ class InFlightAttempt:
         terms: AttemptTerms,
         permit: AttemptPermit,
         *,
-        lane: "Lane",
+        lane: Lane,
     ) -> None:
         """Begin at the admission; nothing is sent yet."""
         self.target = target
@@ -109,6 +129,7 @@ class InFlightAttempt:
         self._started_at_s: float | None = None
         self._first_token_at_s: float | None = None
         self._sent = False
+        self._ended = False
         self._upstream_id: str | None = None
 
     @property
@@ -166,6 +187,8 @@ class InFlightAttempt:
 
     def begin_stream(self) -> None:
         """Note that the provider has begun to stream."""
+        if self._ended:
+            return
         self._lane.stream_began = True
         if self._lane.writer is not None:
             self._lane.writer.begin(self.name)
@@ -178,6 +201,9 @@ class InFlightAttempt:
         Raises:
             AttemptFailedError: it is another answer than the one that was begun.
         """
+        if self._ended:
+            # Late: the next attempt may be in flight, whose time and reader these are.
+            return
         if delta is not None:
             if self._first_token_at_s is None:
                 self._first_token_at_s = self._lane.services.clock.monotonic_s()
@@ -187,7 +213,9 @@ class InFlightAttempt:
             self._lane.writer.take(delta)
 
     def succeed(self, answer: ProviderAnswer) -> None:
-        """Book it with what the provider charged."""
+        """Book it with what the provider charged; once it has ended nothing happens."""
+        if self._ended:
+            return
         services, hold = self._lane.services, self._permit.hold
         charge = charge_of(self.target, hold, answer, ledger=services.ledger, clock=services.clock)
         if charge.cost_nusd > hold.request.bound_nusd:
@@ -209,7 +237,7 @@ class InFlightAttempt:
 
         `billed` is what came instead of an answer, where it says what it cost.
         """
-        if self._lane.current is not self:
+        if self._ended:
             return
         if self._terms.continues and failure.kind is FailureKind.BAD_REQUEST:
             # The caller's own messages were taken before: what is refused is the begun answer.
@@ -233,7 +261,10 @@ class InFlightAttempt:
         )
 
     def _end(self, charge: Charge, *, failure: Failure | None, upstream_id: str | None) -> None:
+        # First, and for good: whatever goes wrong below, it must not be booked a second time.
+        self._ended = True
         lane = self._lane
+        lane.leave(self)
         lane.timer.stop()
         now_s = lane.services.clock.monotonic_s()
         started_s = self._started_at_s if self._started_at_s is not None else self._admitted_at_s
@@ -246,13 +277,12 @@ class InFlightAttempt:
             first_token_s=first_s,
             upstream_id=upstream_id,
         )
+        lane.history.attempts.append(row)
         health_scope = None if failure is None else self._health_scope(failure, row)
         close(self._permit, row, sent=self._sent, health_scope=health_scope, services=lane.services)
         late = settle_attempt(lane.services.ledger, self._permit.hold, row, deferred=True)
         if late is not None:
             lane.history.notices.append(f"booked late: {late}")
-        lane.history.attempts.append(row)
-        lane.leave(self)
 
     def _health_scope(self, failure: Failure, row: Attempt) -> HealthScope:
         """Return whose health the failure speaks against; of none where only the caller was in a hurry."""
@@ -264,26 +294,6 @@ class InFlightAttempt:
         if failure.kind is FailureKind.TIMEOUT and failure.status is None and hurried:
             return HealthScope.NONE
         return failure.policy.health_scope
-
-
-@dataclass(slots=True)
-class Lane:
-    """What the attempts of one way along a plan share; one of them is in flight at a time."""
-
-    services: Services
-    history: DispatchHistory
-    timer: TurnTimer
-    writer: StreamWriter | None
-    note_failure: Callable[[InFlightAttempt, Failure], None]
-    """Told of each failure before it is booked."""
-    current: InFlightAttempt | None = None
-    stream_began: bool = False
-    """The latest attempt has begun to stream, so only the reader of the stream knows what has arrived."""
-
-    def leave(self, attempt: InFlightAttempt) -> None:
-        """Forget an attempt that has ended."""
-        if self.current is attempt:
-            self.current = None
 
 
 def _sendable(message: Any) -> dict[str, Any]:

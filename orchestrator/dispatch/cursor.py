@@ -11,7 +11,7 @@ from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import AttemptRequest, Rejected, RejectReason, admit
-from orchestrator.dispatch.attempt import AttemptTerms, InFlightAttempt, Lane, TurnTimer
+from orchestrator.dispatch.attempt import AttemptTerms, InFlightAttempt, TurnTimer
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.exclusions import Exclusions
 from orchestrator.dispatch.history import DispatchHistory
@@ -49,9 +49,12 @@ class Cursor:
         self.refusal: BudgetExceededError | None = None
         self.exclusions = Exclusions()
         self._dispatch = dispatch
-        self._services = services
-        self._history = history
-        self._lane = Lane(services, history, self.timer, writer, self._note_failure)
+        self.current: InFlightAttempt | None = None
+        """The attempt that is admitted and has not ended."""
+        self.stream_began = False
+        self.services = services
+        self.history = history
+        self.writer = writer
         self._targets = dispatch.targets
         self._position = -1
         self._fallbacks = 0
@@ -68,11 +71,6 @@ class Cursor:
         """Return whether the answer is read piece by piece."""
         return self._dispatch.stream
 
-    @property
-    def current(self) -> InFlightAttempt | None:
-        """Return the attempt that is admitted and has not ended."""
-        return self._lane.current
-
     def upcoming(self) -> Sequence[str]:
         """Return the names of the targets behind the current one; none while an answer is continued.
 
@@ -84,7 +82,7 @@ class Cursor:
 
     async def next(self) -> InFlightAttempt | None:
         """Return the next attempt that may be sent, its money held; None when no deployment is left."""
-        self._lane.stream_began = False
+        self.stream_began = False
         retry_delay = self._retry_delay_s()
         if retry_delay is not None and await self._admit(self._targets[self._position], delay_s=retry_delay):
             return self.current
@@ -99,7 +97,9 @@ class Cursor:
         A failure that is worth a retry on the same deployment comes first: `next` is that retry. So does a
         stream that has begun: only the dispatcher, which reads it, knows what has arrived.
         """
-        if self._continues or self._lane.stream_began or self._retry_delay_s() is not None:
+        if self.current is not None or self._continues or self.stream_began:
+            return False
+        if self._retry_delay_s() is not None:
             return False
         behind = range(self._position + 1, len(self._targets))
         position = next((at for at in behind if self._targets[at].name == deployment), None)
@@ -111,7 +111,7 @@ class Cursor:
         A target that cannot hold it, or would cost more than one request may, is left out.
         """
         self._continues = True
-        dispatch, limits, spent = self._dispatch, self._services.ledger.limits, self._history.spent_nusd
+        dispatch, limits, spent = self._dispatch, self.services.ledger.limits, self.history.spent_nusd
         plan = replan(
             (self._targets, self._position),
             request,
@@ -124,7 +124,7 @@ class Cursor:
         self._tries_here = 0 if here in names else self._tries_here
         for step in plan.left_out:
             if step.deployment not in self._tried - {here}:
-                self._history.skip(step.deployment, step.reason)
+                self.history.skip(step.deployment, step.reason)
         self._targets, self._position = plan.targets, plan.position
 
     async def _go_to(self, position: int) -> bool:
@@ -159,7 +159,7 @@ class Cursor:
         if withheld is not None:
             return self._skip(target, withheld)
         profile = self._dispatch.profile
-        delay_s *= 1 + self._services.chance.up_to(profile.jitter)
+        delay_s *= 1 + self.services.chance.up_to(profile.jitter)
         if self._left_s() - delay_s < MIN_ATTEMPT_S:
             return self._skip(target, NO_TIME)
         return await self._take(target, delay_s=delay_s, patience_s=profile.max_rate_wait_s)
@@ -168,18 +168,18 @@ class Cursor:
         self, target: Target, *, delay_s: float = 0.0, patience_s: float, alone: bool = False
     ) -> bool:
         provider = target.deployment.provider_name
-        number = self._history.admitted + 1
+        number = self.history.admitted + 1
         patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - MIN_ATTEMPT_S))
-        again = any(attempt.provider == provider for attempt in self._history.attempts)
+        again = any(attempt.provider == provider for attempt in self.history.attempts)
         request = AttemptRequest(
             target, self._hold_request(target, number), again, delay_s, patience_s, alone
         )
-        permit = await admit(request, self._services)
+        permit = await admit(request, self.services)
         if isinstance(permit, Rejected):
             return self._note_rejection(target, permit, alone=alone)
-        self._history.admitted = number
+        self.history.admitted = number
         terms = AttemptTerms(self._asked_of(target), number, self._limit_s(target), self._continues)
-        self._lane.current = InFlightAttempt(target, terms, permit, lane=self._lane)
+        self.current = InFlightAttempt(target, terms, permit, lane=self)
         self._tries_here += 1
         self._tried.add(target.name)
         self._recovery.forget({target.name})
@@ -190,13 +190,13 @@ class Cursor:
         failed = target.name in self._tried
         # What failed is waited for as such: noted when it did, and anew when it comes back in vain.
         if rejected.wait is not None and rejected.ready_in_s is not None and (alone or not failed):
-            ready_at_s = self._services.clock.monotonic_s() + rejected.ready_in_s
+            ready_at_s = self.services.clock.monotonic_s() + rejected.ready_in_s
             wait = None if failed else rejected.wait
             self._recovery.note(Waiter(target.name, target.deployment.provider_name, ready_at_s, wait))
         return self._skip(target, rejected.reason)
 
     def _asked_of(self, target: Target) -> ChatRequest:
-        writer = self._lane.writer
+        writer = self.writer
         return self._dispatch.request if writer is None else writer.request_for(target.name)
 
     def _limit_s(self, target: Target) -> float:
@@ -225,7 +225,7 @@ class Cursor:
     def _skip(self, target: Target, reason: str) -> bool:
         # A retry that may not be made is none: the way goes on to the next deployment.
         self._tries_here = 0
-        self._history.skip(target.name, reason)
+        self.history.skip(target.name, reason)
         return False
 
     async def _wait_for_the_first(self) -> InFlightAttempt | None:
@@ -237,7 +237,7 @@ class Cursor:
                 return None
             waiter, wait_s = first
             if waiter.wait is not RejectReason.LINE:
-                await self._services.clock.sleep(wait_s)
+                await self.services.clock.sleep(wait_s)
             position = next(at for at, target in enumerate(self._targets) if target.name == waiter.name)
             self._position, self._tries_here, self._alone = position, 0, True
             if await self._take(self._targets[position], patience_s=self._left_s(), alone=True):
@@ -246,9 +246,9 @@ class Cursor:
         return None
 
     def _wait_budget(self) -> WaitBudget:
-        health = self._services.health
+        health = self.services.health
         return WaitBudget(
-            now_s=self._services.clock.monotonic_s(),
+            now_s=self.services.clock.monotonic_s(),
             left_s=self._left_s() - MIN_ATTEMPT_S,
             patience_s=0.0 if self._has_older_answer else self._dispatch.profile.max_recovery_wait_s,
             outage=not all(
@@ -261,7 +261,7 @@ class Cursor:
         """Return whether nothing but time is in the way of a target."""
         if self.exclusions.unfit(target) or self._withheld(target):
             return False
-        limits, spent = self._services.ledger.limits, self._history.spent_nusd
+        limits, spent = self.services.ledger.limits, self.history.spent_nusd
         left = left_nusd(target, self._dispatch.request, spent_nusd=spent, limits=limits)
         return left is None or target.candidate.bound_nusd <= left
 
@@ -281,10 +281,15 @@ class Cursor:
         # Of what was begun the reader has words that no older answer can take back.
         return self._dispatch.older_answer and not self._continues
 
-    def _note_failure(self, attempt: InFlightAttempt, failure: Failure) -> None:
+    def leave(self, attempt: InFlightAttempt) -> None:
+        """Forget an attempt that has ended."""
+        if self.current is attempt:
+            self.current = None
+
+    def note_failure(self, attempt: InFlightAttempt, failure: Failure) -> None:
         """Learn from a failure what it says of the targets that are still to be asked."""
         self.failure = failure
-        services, target = self._services, attempt.target
+        services, target = self.services, attempt.target
         has_worked = services.health.has_worked(target.deployment.provider_name)
         self.exclusions.learn(target, failure, has_worked=has_worked)
         if failure.kind is FailureKind.RATE_LIMITED and failure.retry_after_s:

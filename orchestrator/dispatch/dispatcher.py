@@ -79,19 +79,22 @@ class Dispatcher:
 
     async def _send(self) -> ProviderAnswer | None:
         """Let the transport send from the current attempt on; None when the cursor has to choose again."""
+        answer: ProviderAnswer | None = None
         try:
             async with self._cursor.timer.running():
                 answer = await self._transport.send(self._cursor)
-                if answer is None:
-                    return None
-                attempt = self._in_flight()
-                if self._writer is not None:
-                    self._writer.finish(answer)
-                return self._succeed(attempt, answer)
+                if answer is not None:
+                    return self._succeed(self._in_flight(), answer)
         except TimeoutError:
             self._fail(Failure(FailureKind.TIMEOUT))
         except AttemptFailedError as exc:
             self._fail(exc.failure, billed=exc.answer)
+        except Exception:
+            # A mistake of ours or of a transport: it goes on to the caller, but it is no cancellation of his.
+            self._fail(Failure(FailureKind.UNKNOWN), billed=answer)
+            raise
+        # Has no effect but on an attempt of which the transport has told nothing.
+        self._fail(Failure(FailureKind.UNKNOWN))
         return None
 
     def _in_flight(self) -> InFlightAttempt:
@@ -103,6 +106,7 @@ class Dispatcher:
 
     def _succeed(self, attempt: InFlightAttempt, answer: ProviderAnswer) -> ProviderAnswer:
         if self._writer is not None:
+            self._writer.finish(answer)
             self._tell_how(attempt, self._writer)
         attempt.succeed(answer)
         if len(self._history.attempts) > 1:

@@ -33,7 +33,10 @@ class AttemptSource(Protocol):
         """Return whether `deployment` may be asked now; it is the current attempt then, its money held.
 
         Waits where the retry profile says so. False also where something else comes first: a retry on the
-        same deployment, or the end of a stream that has begun.
+        same deployment, the end of a stream that has begun, or an attempt that has not been told its end.
+
+        Raises:
+            LedgerError: money cannot be held; the transport lets it through to the caller of `send`.
         """
         ...
 

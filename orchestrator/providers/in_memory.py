@@ -129,12 +129,15 @@ class InMemoryTransport:
         spoken, upstream_id = _Spoken(), f"memory-{next(self._numbers):08x}"
         if stream:
             attempt.identify(upstream_id)
+        delivered = Delivered.NOTHING
         try:
             await self._tell(attempt, request, spoken, fault=fault, stream=stream)
-        except AttemptFailedError:
-            self._charge(request, spoken, upstream_id, delivered=Delivered.PARTIAL, stream=stream)
-            raise
-        usage, cost = self._charge(request, spoken, upstream_id, delivered=Delivered.WHOLE, stream=stream)
+            delivered = Delivered.WHOLE
+        finally:
+            # What was said is charged, also to a caller that left.
+            if spoken.pieces and delivered is not Delivered.WHOLE:
+                delivered = Delivered.PARTIAL
+            usage, cost = self._charge(request, spoken, upstream_id, delivered=delivered, stream=stream)
         reports = attempt.target.deployment.provider.kind is ProviderKind.OPENROUTER
         return ProviderAnswer(
             text=spoken.text,

@@ -6,6 +6,8 @@ from orchestrator.core.prompt_size import Script
 from orchestrator.ledger.records import TokenSample
 from orchestrator.routing.token_calibration import TokenRatio
 
+_Ratios = dict[tuple[str, Script], TokenRatio]
+
 
 class TokenRatios:
     """What models counted; used on one event loop."""
@@ -13,7 +15,7 @@ class TokenRatios:
     def __init__(self, samples: Callable[[], Iterable[TokenSample]]) -> None:
         """Remember where to look; `samples` is called with the first question."""
         self._samples = samples
-        self._seen: dict[tuple[str, Script], TokenRatio] | None = None
+        self._seen: _Ratios | None = None
 
     def of(self, script: Script) -> dict[str, TokenRatio]:
         """Return what each model counted in prompts of a script, by model.
@@ -25,19 +27,25 @@ class TokenRatios:
 
     def learn(self, model: str, script: Script, *, expected_tokens: int, counted_tokens: int) -> None:
         """Take in what a model counted where `expected_tokens` were expected, uncorrected."""
-        known = self._known()
-        known[model, script] = known.get((model, script), TokenRatio()).with_one(
-            expected_tokens=expected_tokens, counted_tokens=counted_tokens
-        )
+        _add(self._known(), model, script, expected_tokens=expected_tokens, counted_tokens=counted_tokens)
 
-    def _known(self) -> dict[tuple[str, Script], TokenRatio]:
+    def _known(self) -> _Ratios:
         if self._seen is None:
-            self._seen = {}
+            ratios: _Ratios = {}
             for sample in self._samples():
-                self.learn(
+                _add(
+                    ratios,
                     sample.model,
                     sample.script,
                     expected_tokens=sample.expected_tokens,
                     counted_tokens=sample.counted_tokens,
                 )
+            # Not before: what could not be read is read with the next question.
+            self._seen = ratios
         return self._seen
+
+
+def _add(ratios: _Ratios, model: str, script: Script, *, expected_tokens: int, counted_tokens: int) -> None:
+    ratios[model, script] = ratios.get((model, script), TokenRatio()).with_one(
+        expected_tokens=expected_tokens, counted_tokens=counted_tokens
+    )

@@ -93,6 +93,8 @@ class StreamWriter:
             self._refusers.add(name)
         if self._gave:
             self._broke.append((name, len(self.text)))
+            # The next that fails may have said nothing.
+            self._gave = False
 
     def story(self, name: str) -> str | None:
         """Return how the answer came about that deployment `name` finished; None without a break."""

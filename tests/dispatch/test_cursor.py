@@ -39,8 +39,8 @@ class Way(Cursor):
     """A cursor with its books at hand; what it admits is sent and ended by the test."""
 
     def __init__(self, dispatch: DispatchRequest, services: Services) -> None:
-        self.dispatch, self.services, self.history = dispatch, services, DispatchHistory()
-        super().__init__(dispatch, services=services, history=self.history)
+        self.dispatch = dispatch
+        super().__init__(dispatch, services=services, history=DispatchHistory())
 
     def error(self) -> OrchestratorError:
         if self.refusal is not None and not self.history.attempts:
@@ -178,6 +178,42 @@ async def test_a_retry_comes_before_the_next_deployment(way_of) -> None:
     assert retry.name == FIRST
     retry.fail(Failure(FailureKind.SERVER_ERROR, 500))
     assert await way.admit(SECOND)
+
+
+async def test_no_other_is_admitted_beside_an_attempt_that_has_not_ended(way_of) -> None:
+    """Else its money would stay held, and nobody could end it."""
+    way = way_of()
+    attempt = send(await way.next())
+    assert not await way.admit(SECOND)
+    attempt.fail(Failure(FailureKind.UNAVAILABLE, 503))
+    assert await way.admit(SECOND)
+
+
+async def test_a_booking_that_breaks_is_not_made_a_second_time(way_of, monkeypatch) -> None:
+    """Something that no ledger error is, such as the log handler of the program around us."""
+    way = way_of()
+    attempt = send(await way.next())
+    booked = []
+
+    def settle(hold, row):
+        booked.append(row)
+        raise OverflowError
+
+    monkeypatch.setattr(way.services.ledger, "settle_deferred", settle)
+    with pytest.raises(OverflowError):
+        attempt.succeed(answer())
+    attempt.fail(Failure(FailureKind.CANCELLED))
+    assert [row.outcome for row in booked] == [Outcome.SUCCEEDED]
+    assert way.current is None
+
+
+async def test_what_comes_of_an_ended_attempt_reaches_no_reader(way_of) -> None:
+    way = way_of(stream=True)
+    attempt = send(await way.next())
+    attempt.fail(Failure(FailureKind.TIMEOUT))
+    attempt.begin_stream()
+    attempt.receive(Delta("too late"))
+    assert (attempt.text, way.stream_began) == ("", False)
 
 
 async def test_after_a_stream_that_began_no_other_deployment_is_admitted(way_of) -> None:

@@ -131,6 +131,63 @@ async def test_a_stream_that_breaks_off_is_finished_by_another_attempt(dispatche
     assert len(result.attempts) == 2
 
 
+class Broken:
+    """A transport with a mistake: it tells its attempt nothing, and raises what it should not or nothing."""
+
+    is_ready = True
+
+    def __init__(self, then, error: Exception | None) -> None:
+        self._then, self._error, self._sends = then, error, 0
+
+    async def send(self, source):
+        self._sends += 1
+        if self._sends > 1:
+            return await self._then.send(source)
+        source.current.start()
+        source.current.mark_sent()
+        if self._error is not None:
+            raise self._error
+        return None
+
+
+async def test_an_attempt_of_which_a_transport_tells_nothing_is_booked_as_unknown(
+    dispatcher_of, transport
+) -> None:
+    dispatcher = dispatcher_of()
+    dispatcher._transport = Broken(transport, None)
+    result = await dispatcher.run()
+    assert [row.failure for row in result.attempts] == ["unknown", None]
+
+
+async def test_a_mistake_of_a_transport_is_no_cancellation_of_the_caller(dispatcher_of, transport) -> None:
+    dispatcher = dispatcher_of()
+    dispatcher._transport = Broken(transport, OSError("the wire broke"))
+    with pytest.raises(OSError, match="the wire broke"):
+        await dispatcher.run()
+    dispatcher.close()
+    assert [row.failure for row in dispatcher.result().attempts] == ["unknown"]
+
+
+async def test_a_caller_that_leaves_a_stream_is_billed_for_what_was_said(dispatcher_of, transport) -> None:
+    class LeftError(Exception):
+        """The reader has had enough."""
+
+    def leave(delta: Delta) -> None:
+        raise LeftError
+
+    dispatcher = dispatcher_of(take=leave)
+    with pytest.raises(LeftError):
+        await dispatcher.run()
+    assert transport.bill.total_nusd("openrouter") > 0
+    assert dispatcher.result().spent_nusd >= transport.bill.total_nusd("openrouter")
+
+
+async def test_only_what_has_spoken_broke_off(dispatcher_of, transport) -> None:
+    transport.faults.add("openrouter:cut_stream=4,times=1", "openrouter:status=503")
+    result = await dispatcher_of(take=lambda _: None).run()
+    assert result.story.count("broke off") == 1
+
+
 async def test_when_every_provider_fails_the_error_names_each(dispatcher_of, transport, clock) -> None:
     transport.faults.add("*:status=400,reason=insufficient_quota")
     with pytest.raises(AllProvidersFailedError, match=FIRST):

@@ -2,7 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
+from orchestrator.core.errors import LedgerError
 from orchestrator.core.prompt_size import PromptSize, Script
+from orchestrator.ledger.records import TokenSample
 from orchestrator.routing.token_ratios import TokenRatios
 
 VIETNAMESE = PromptSize(900, 200, Script.WIDE)
@@ -43,3 +47,18 @@ def test_what_is_learnt_counts_at_once(books):
 def test_without_a_ledger_there_is_nothing_to_know_and_no_file_is_made(books):
     assert TokenRatios(books.ledger.token_samples).of(Script.WIDE) == {}
     assert not books.path.exists()
+
+
+def test_what_could_not_be_read_is_read_with_the_next_question(books) -> None:
+    reads = iter([LedgerError("locked"), (TokenSample("m", Script.WIDE, 100, 150),)])
+
+    def samples():
+        read = next(reads)
+        if isinstance(read, Exception):
+            raise read
+        return read
+
+    ratios = TokenRatios(samples)
+    with pytest.raises(LedgerError):
+        ratios.of(Script.WIDE)
+    assert set(ratios.of(Script.WIDE)) == {"m"}

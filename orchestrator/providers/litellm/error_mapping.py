@@ -132,6 +132,8 @@ def failure_of(error: BaseException, *, outer: BaseException | None = None, was_
         # A cancelled task, a generator that is closed, Ctrl-C: the caller left.
         return Failure(FailureKind.CANCELLED)
     chain = tuple(_causes(error, outer))
+    if not chain:
+        return Failure(FailureKind.UNKNOWN if was_sent else FailureKind.NOT_SENT)
     if not was_sent:
         return Failure(_kind_of_unsent(chain))
     status = _http_status(chain)

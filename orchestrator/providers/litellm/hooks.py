@@ -4,7 +4,6 @@ LiteLLM calls the hooks by keyword and swallows a TypeError of a renamed paramet
 would be lost in silence; `tests/providers/litellm/test_hooks.py` fails on the day a signature changes.
 """
 
-import sys
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
@@ -49,7 +48,9 @@ class AttemptGuard(CustomLogger):
         if sending is None:
             return None
         attempt = sending.source.current
-        if attempt is not None and attempt.has_started and call_type in _BRIDGES:
+        is_bridge = attempt is not None and attempt.has_started and call_type in _BRIDGES
+        if attempt is not None and is_bridge and sending.bridged != attempt.number:
+            sending.bridged = attempt.number
             # The same attempt on its way to another API of its provider: its hold and its limits are over
             # both.
             return {**kwargs, "client": sending.client}
@@ -60,7 +61,6 @@ class AttemptGuard(CustomLogger):
             attempt.start()
         except NotAdmittedError as exc:
             raise AttemptVetoedError(str(exc)) from exc
-        sending.outer_error = sys.exception()
         return await _changed(kwargs, attempt, sending)
 
     async def async_post_call_failure_deployment_hook(

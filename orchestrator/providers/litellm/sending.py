@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.dispatch.transport import AttemptSource
 from orchestrator.providers.litellm.error_mapping import failure_of
@@ -18,7 +19,7 @@ class Sending:
 
     source: AttemptSource
     local_model: LocalModel
-    client: Any
+    client: Any = None
     """The `SendOnceClient` of this event loop."""
     outer_error: BaseException | None = None
     """What was being handled when the current attempt began: the failure of the attempt before it.
@@ -27,18 +28,26 @@ class Sending:
     context of every later error. Beyond this one nothing is the current attempt's own.
     """
 
+    bridged: int = 0
+    """The number of the attempt that LiteLLM has carried to another API; it does so once."""
+    error: OrchestratorError | None = None
+    """What kept the next attempt from being admitted at all, such as a ledger that cannot be written."""
+
     def fail(self, error: BaseException) -> None:
         """Tell the current attempt that it failed; without one nothing happens."""
         attempt = self.source.current
         if attempt is not None:
-            unknown = error is self.outer_error
-            attempt.fail(Failure(FailureKind.UNKNOWN) if unknown else self.failure_of(error))
+            attempt.fail(self.failure_of(error))
 
     def failure_of(self, error: BaseException) -> Failure:
         """Return what an error of the current attempt means, read from the attempt's own errors alone."""
         attempt = self.source.current
         was_sent = attempt is None or attempt.was_sent
-        return failure_of(error, outer=self.outer_error, was_sent=was_sent)
+        failure = failure_of(error, outer=self.outer_error, was_sent=was_sent)
+        if was_sent and failure.kind is FailureKind.VETOED:
+            # What the guard stopped came after a send, which may be billed.
+            return Failure(FailureKind.UNKNOWN)
+        return failure
 
 
 CURRENT_SENDING: ContextVar[Sending | None] = ContextVar("orchestrator_sending", default=None)

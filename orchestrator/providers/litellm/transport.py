@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.catalog.catalog import Catalog, Deployment, ProviderKind
+from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
 from orchestrator.dispatch.attempt import InFlightAttempt
@@ -81,28 +82,37 @@ class LiteLLMTransport:
         Raises:
             AttemptFailedError: what came is no answer.
         """
-        router = self._built()
-        # LiteLLM's own context variable, which takes seconds to import, hence not at the head.
-        from litellm._internal_context import is_internal_call  # noqa: PLC0415
-
-        sending = Sending(source, self._local_model, self._connections.client())
-        # LiteLLM marks with it the calls that it makes for another call's sake, which is what an attempt is.
-        # It then writes no traceback and no payload for log callbacks; the ledger has the record.
-        unlogged = is_internal_call.set(True)
+        sending = Sending(source, self._local_model)
         try:
-            with in_this_task(sending):
-                return await self._ask(router, sending)
+            return await self._ask(sending)
         except AttemptFailedError:
             raise
         except Exception as exc:  # noqa: BLE001 -- LiteLLM raises anything; failure_of names it or says unknown
             sending.fail(exc)
+            if sending.error is not None:
+                raise sending.error from None
             return None
+        finally:
+            # An error holds the frames that it passed, and with them what it is held by.
+            sending.outer_error = None
+
+    async def _ask(self, sending: Sending) -> ProviderAnswer:
+        router = self._built()
+        # LiteLLM's own context variable, which takes seconds to import, hence not at the head.
+        from litellm._internal_context import is_internal_call  # noqa: PLC0415
+
+        sending.client = self._connections.client()
+        # LiteLLM marks with it the calls that it makes for another call's sake, which is what an attempt is. It
+        # then writes no traceback and no payload for log callbacks; the ledger has the record.
+        unlogged = is_internal_call.set(True)
+        try:
+            with in_this_task(sending):
+                return await self._answer(router, sending)
         finally:
             is_internal_call.reset(unlogged)
 
-    async def _ask(self, router: Any, sending: Sending) -> ProviderAnswer:
-        attempt = _in_flight(sending.source)
-        response = await router.acompletion(**_arguments(attempt, sending.source))
+    async def _answer(self, router: Any, sending: Sending) -> ProviderAnswer:
+        response = await router.acompletion(**_arguments(_in_flight(sending.source), sending.source))
         if sending.source.streams:
             return await _read_stream(response, sending.source)
         check_answered(response)
@@ -141,7 +151,15 @@ async def _may_fall_back(*, model: str, request_kwargs: Mapping[str, Any], **_: 
     if error is not None:
         # LiteLLM tells no hook of a stream that breaks before its first words.
         sending.fail(error)
-    return await sending.source.admit(model)
+    try:
+        admitted = await sending.source.admit(model)
+    except OrchestratorError as exc:
+        # LiteLLM would swallow it and go on to the next.
+        sending.error = exc
+        return False
+    if admitted:
+        sending.outer_error = error
+    return admitted
 
 
 def _model_entry(deployment: Deployment) -> dict[str, Any]:
@@ -188,8 +206,8 @@ def _arguments(attempt: InFlightAttempt, source: AttemptSource) -> dict[str, Any
 async def _read_stream(response: Any, source: AttemptSource) -> ProviderAnswer:
     # Not before: the Router may have gone on to another deployment than it was called with.
     attempt = _in_flight(source)
-    attempt.begin_stream()
     check_answered(response)
+    attempt.begin_stream()
     streamed = StreamedAnswer()
     try:
         async for chunk in response:

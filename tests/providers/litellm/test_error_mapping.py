@@ -87,7 +87,7 @@ def failures(monkeypatch) -> list[Failure]:
     real = InFlightAttempt.fail
 
     def fail(self, failure, **more):
-        if self._lane.current is self:
+        if not self._ended:
             told.append(failure)
         return real(self, failure, **more)
 

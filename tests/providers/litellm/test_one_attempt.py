@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from orchestrator import CacheUse, Orchestrator
-from orchestrator.core.errors import RejectedByProviderError
+from orchestrator.core.errors import LedgerError, RejectedByProviderError
 from orchestrator.core.reply import CostSource
 from orchestrator.practice import PracticeServer
 from orchestrator.resilience.circuit_breaker import CircuitState
@@ -67,6 +67,25 @@ def test_a_broken_answer_after_another_providers_402_may_be_billed(
     google = next(row for row in reply.attempts if row.deployment == GOOGLE)
     assert (google.failure, google.status) == ("malformed", None)
     assert google.cost_source is CostSource.BOUND
+
+
+def test_a_ledger_that_cannot_be_written_at_a_hop_is_told_to_the_caller(
+    make_orchestrator, practice: PracticeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LiteLLM would swallow it, and go on without the deployment for which no money could be held."""
+    orchestrator = two_step(make_orchestrator, "openrouter/gpt-6-luna", GOOGLE)
+    practice.faults.add("openrouter:status=503")
+    ledger = orchestrator._services.ledger
+    hold = ledger.ahold
+
+    async def full(request):
+        if request.deployment == GOOGLE:
+            raise LedgerError("the disk is full; free some space")
+        return await hold(request)
+
+    monkeypatch.setattr(ledger, "ahold", full)
+    with pytest.raises(LedgerError, match="free some space"):
+        ask(orchestrator)
 
 
 def test_each_hop_sends_the_callers_own_messages_and_tools(
