@@ -151,10 +151,12 @@ async def _may_fall_back(*, model: str, request_kwargs: Mapping[str, Any], **_: 
     if error is not None:
         # LiteLLM tells no hook of a stream that breaks before its first words.
         sending.fail(error)
+    if sending.error is not None:
+        return False
     try:
         admitted = await sending.source.admit(model)
     except OrchestratorError as exc:
-        # LiteLLM would swallow it and go on to the next.
+        # LiteLLM would swallow it and go on to the next; `send` raises it once LiteLLM has given up.
         sending.error = exc
         return False
     if admitted:
