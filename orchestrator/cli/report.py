@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,19 +63,18 @@ def month_of(
     """Return the report of a month and, for the current month, how the budgets stand."""
     from orchestrator.core.clock import SystemClock
     from orchestrator.ledger.budgets import period_of
-    from orchestrator.ledger.reader import LedgerReader
+    from orchestrator.ledger.opening import open_view
     from orchestrator.reports.budget_status import budget_status
     from orchestrator.reports.monthly import month_report
 
     settings = config.settings.budgets
     now = SystemClock().now()
     this_month = period_of(now, settings.time_zone).month
-    path = Path(config.settings.ledger.path).expanduser()
-    report = month_report(LedgerReader(path), month=month or this_month, tenant=tenant)
+    report = month_report(open_view(config.settings.ledger), month=month or this_month, tenant=tenant)
     if report.month != this_month:
         return report, ()
     scopes = None if tenant is None else ("all", f"tenant:{tenant}")
-    return report, budget_status(LedgerReader(path), settings, moment=now, scopes=scopes)
+    return report, budget_status(open_view(config.settings.ledger), settings, moment=now, scopes=scopes)
 
 
 def show_report(console: "Console", report: "MonthReport", budgets: "tuple[BudgetStatus, ...]") -> None:

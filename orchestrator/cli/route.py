@@ -81,15 +81,13 @@ def _request(orchestrator: "Orchestrator", prompt: str, overrides: dict[str, Any
 
 def budgets_of(orchestrator: "Orchestrator", request: "ChatRequest") -> "tuple[BudgetStatus, ...]":
     """Return the budgets that a request would count against, and how they stand."""
-    from pathlib import Path
-
     from orchestrator.core.clock import SystemClock
     from orchestrator.core.payer import Payer
-    from orchestrator.ledger.reader import LedgerReader
+    from orchestrator.ledger.opening import open_view
     from orchestrator.reports.budget_status import budget_status
 
     settings = orchestrator.config.settings
-    reader = LedgerReader(Path(settings.ledger.path).expanduser())
+    reader = open_view(settings.ledger)
     return budget_status(
         reader, settings.budgets, moment=SystemClock().now(), scopes=Payer.of(request).scopes()
     )

@@ -10,7 +10,10 @@ def forward(old: str, *, to: str) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module that has moved to `to`: each name is warned of and passed on."""
 
     def look_up(name: str) -> Any:
-        value = getattr(import_module(to), name)
+        module = import_module(to)
+        if name == "__all__":
+            return [public for public in vars(module) if not public.startswith("_")]
+        value = getattr(module, name)
         if not name.startswith("_"):
             warnings.warn(
                 f"{old} has moved to {to}; the old path goes with the next release",

@@ -71,9 +71,12 @@ class Call:
         """Look up, once, what a configuration says of a request that begins now.
 
         Raises:
-            UnknownNameError: config.yaml does not define its use case or profile.
+            UnknownNameError: config.yaml does not define its use case, profile or model.
         """
         config = snapshot.config
+        if request.model is not None:
+            # Planning looks it up too; a misspelt name is told before anything is loaded or waited for.
+            config.catalog.named(request.model)
         return cls(
             id=new_operation_id(clock.now()),
             request=request,

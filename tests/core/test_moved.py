@@ -21,3 +21,10 @@ def test_a_name_of_an_old_path_is_the_moved_thing_and_warns(old, new, name):
 def test_a_name_that_never_was_is_an_ordinary_error():
     with pytest.raises(AttributeError, match="no attribute 'NoSuchError'"):
         _ = import_module("orchestrator.errors").NoSuchError
+
+
+def test_all_names_of_an_old_path_come_with_a_star():
+    names: dict[str, object] = {}
+    with pytest.warns(DeprecationWarning, match="has moved"):
+        exec("from orchestrator.errors import *", names)  # noqa: S102 -- what a user writes
+    assert names["UnavailableError"] is import_module("orchestrator.core.errors").UnavailableError

@@ -506,7 +506,7 @@ class StoreContract:
         with store.view() as view:
             (orphan,) = view.holds()
             assert view.holds_by_month() == {PERIOD.month: 1}
-        assert (orphan.process, orphan.claim, orphan.held_at) == (process, claim("orphan"), NOON)
+        assert (orphan.process, orphan.request, orphan.held_at) == (process, claim("orphan"), NOON)
         assert life_of(orphan.process) is Life.DEAD
 
     # ---- a ledger that others hold

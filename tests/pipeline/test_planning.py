@@ -29,7 +29,6 @@ async def test_the_following_step_gets_the_plan_and_the_size_it_was_made_for(ben
     [
         ("xin chào " * 700_000, {"model": "openai/gpt-6-luna"}, PromptTooLargeError),
         ("Xin chào", {"max_cost_nusd": NanoUsd(1)}, BudgetExceededError),
-        ("Xin chào", {"model": "gpt-6-lunar"}, UnknownNameError),
     ],
 )
 async def test_what_no_deployment_may_serve_goes_no_further(bench, prompt, fields, error) -> None:
@@ -39,6 +38,13 @@ async def test_what_no_deployment_may_serve_goes_no_further(bench, prompt, field
         await Planning(bench.services, following)(call)
     assert following.calls == []
     assert call.trace.plan is None
+
+
+async def test_a_misspelt_model_is_told_before_the_call_begins(bench) -> None:
+    """As a misspelt use case or profile is: nothing is loaded, waited for or booked."""
+    with pytest.raises(UnknownNameError, match="gpt-6-lunar"):
+        bench.call(model="gpt-6-lunar")
+    assert bench.rows() == []
 
 
 async def test_a_plan_without_any_deployment_says_why_of_each(make_config, clock) -> None:

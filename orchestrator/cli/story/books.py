@@ -9,7 +9,7 @@ from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.money import format_usd
 from orchestrator.core.reply import CostSource
-from orchestrator.ledger.reader import LedgerReader
+from orchestrator.ledger.store import LedgerView
 from orchestrator.practice import Delivered, PracticeCharge
 from orchestrator.reports.ledger_views import plain_report
 from orchestrator.reports.monthly import Part
@@ -68,7 +68,7 @@ def play(stage: DemoStage) -> Act:
     )
 
 
-def _accounts(reader: LedgerReader, month: str, charges: Iterable[PracticeCharge]) -> Iterable[_Account]:
+def _accounts(reader: LedgerView, month: str, charges: Iterable[PracticeCharge]) -> Iterable[_Account]:
     with reader:
         sends = reader.attempts(month=month)
     place = {name: sends.columns.index(name) for name in ("provider", "cost_source", "cost_nusd")}

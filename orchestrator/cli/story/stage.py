@@ -15,7 +15,8 @@ from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import LocalModelError
 from orchestrator.drill.practice_config import PRACTICE_KEY, addresses, practice_models, practice_prices
 from orchestrator.ledger.budgets import BudgetSettings, LimitSettings
-from orchestrator.ledger.reader import LedgerReader
+from orchestrator.ledger.opening import open_view
+from orchestrator.ledger.store import LedgerView
 from orchestrator.practice import Answerer, Generated, PracticeServer, Scripted
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 
@@ -44,9 +45,9 @@ class DemoStage:
     fast: bool
 
     @property
-    def ledger(self) -> LedgerReader:
+    def ledger(self) -> LedgerView:
         """Return a reader of the demo's ledger."""
-        return LedgerReader(Path(self.config.settings.ledger.path))
+        return open_view(self.config.settings.ledger)
 
     def upstream_count(self) -> int:
         """Return how often the practice providers were asked for an answer so far."""

@@ -102,7 +102,7 @@ def ask(shared, server, failures):
     def ask_with(provider: str, fault: str, *, stream: bool = False) -> Failure:
         server.faults.clear()
         server.faults.add(f"{provider}:{fault}")
-        shared._services.dispatch.limits._taken.clear()
+        shared._services.dispatch.rate_limiter._taken.clear()
         try:
             with pytest.raises(OrchestratorError):
                 if stream:
