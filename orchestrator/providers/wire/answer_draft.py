@@ -1,6 +1,6 @@
 """An answer while it is being read, whole or in pieces, and what is believed of it in the end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,8 +9,10 @@ from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerEr
 from orchestrator.core.reply import ToolCall
 from orchestrator.providers.wire.answer_checks import check_says_something, unreadable
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL, ToolCallAssembly
-from orchestrator.providers.wire.usage_reading import CONTRADICTION, UNKNOWN_USAGE, CountedUsage
+from orchestrator.providers.wire.usage_reading import CONTRADICTION, CountedUsage
 
+NAME_LETTERS_MAX = 256
+"""Of an id, a model or a tier that is believed and kept."""
 CUT_BY_THOUGHT = "the limit of output tokens was used up before the first word; raise max_tokens"
 
 
@@ -18,6 +20,9 @@ CUT_BY_THOUGHT = "the limit of output tokens was used up before the first word; 
 class AnswerDraft:
     """What has been read of one answer so far."""
 
+    read_usage: Callable[[Any], CountedUsage]
+    """Reads the usage of this format; Gemini repeats it with each piece, and only the last one is read."""
+    raw_usage: Any = None
     texts: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
     thought_blocks: list[dict[str, Any]] = field(default_factory=list)
@@ -25,7 +30,6 @@ class AnswerDraft:
     calls: ToolCallAssembly = field(default_factory=ToolCallAssembly)
     finish_reason: str | None = None
     """One of the wire's own: stop, length, tool_calls, content_filter."""
-    counted: CountedUsage = UNKNOWN_USAGE
     upstream_id: str | None = None
     served_model: str | None = None
     service_tier: str | None = None
@@ -60,21 +64,22 @@ class AnswerDraft:
 
     def as_it_stands(self, calls: tuple[ToolCall, ...] = ()) -> ProviderAnswer:
         """Return what has been read, unchecked: what a failed attempt may be billed for."""
+        counted = self.read_usage(self.raw_usage)
         return ProviderAnswer(
             text="".join(self.texts),
             tool_calls=calls,
             finish_reason=self.finish_reason or "",
-            usage=self.counted.usage,
-            reported_cost_nusd=self.counted.reported_cost_nusd,
+            usage=counted.usage,
+            reported_cost_nusd=counted.reported_cost_nusd,
             upstream_id=self.upstream_id,
             reasoning="".join(self.thoughts),
             reasoning_details=tuple(self.thought_blocks),
             served_model=self.served_model,
             service_tier=self.service_tier,
-            is_byok=self.counted.is_byok,
-            audio_input_tokens=self.counted.audio_input_tokens,
-            audio_output_tokens=self.counted.audio_output_tokens,
-            notices=(CONTRADICTION,) if self.counted.contradicts else (),
+            is_byok=counted.is_byok,
+            audio_input_tokens=counted.audio_input_tokens,
+            audio_output_tokens=counted.audio_output_tokens,
+            notices=(CONTRADICTION,) if counted.contradicts else (),
         )
 
     def whole(self, *, id_suffix: str = "") -> ProviderAnswer:
@@ -133,4 +138,5 @@ def _belong_together(block: Mapping[str, Any], piece: Mapping[str, Any]) -> bool
 
 
 def _name(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    is_name = isinstance(value, str) and 0 < len(value) <= NAME_LETTERS_MAX and value.isprintable()
+    return value if is_name else None

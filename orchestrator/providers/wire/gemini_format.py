@@ -62,7 +62,7 @@ class GeminiStream:
 
     def __init__(self) -> None:
         """Expect the first response."""
-        self.draft = AnswerDraft()
+        self.draft = AnswerDraft(read_gemini_usage)
         self._text_signature: str | None = None
 
     @property
@@ -73,7 +73,8 @@ class GeminiStream:
     @property
     def is_complete(self) -> bool:
         """Return whether nothing more is to come, though the connection may stay open: the format has no end mark."""
-        return self.draft.finish_reason is not None and not self.draft.counted.usage.estimated
+        draft = self.draft
+        return draft.finish_reason is not None and not read_gemini_usage(draft.raw_usage).usage.estimated
 
     def take(self, event: SentEvent) -> list[Delta]:
         """Return the pieces of the reply in one event; most have one, some have none.
@@ -99,7 +100,7 @@ class GeminiStream:
             upstream_id=data.get("responseId"), served_model=data.get("modelVersion"), service_tier=None
         )
         if "usageMetadata" in data:
-            draft.counted = read_gemini_usage(data["usageMetadata"])
+            draft.raw_usage = data["usageMetadata"]
         if data.get("error"):
             begun = draft.has_content
             late = failure_of_late_error(data["error"], begun=begun)

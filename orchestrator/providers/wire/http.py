@@ -17,7 +17,7 @@ import aiohttp
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire import gemini_format, openai_format
 from orchestrator.providers.wire.answer_checks import unreadable
@@ -32,11 +32,11 @@ from orchestrator.providers.wire.building import build
 from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, failure_of_reply
 from orchestrator.providers.wire.outbound import OutboundRequest
 from orchestrator.providers.wire.parameter_rules import ParameterRules, documented_rules
-from orchestrator.providers.wire.sessions import AttemptFailedError, Sessions
+from orchestrator.providers.wire.sessions import AttemptFailedError, Sessions, hung_up
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 
 LAST_WORD_S = 2.0
-"""How long a finished stream may keep its usage back; its answer is whole without it."""
+"""How long a finished stream may keep its usage back, and a refusal its body: what matters is known without."""
 
 _OK = 200
 _ID_HEADER = "x-generation-id"
@@ -97,7 +97,7 @@ class WireClient:
         """Return the answer of one deployment to one question, sent once.
 
         `on_sent` is called once, right before the first byte of the request is handed to the socket: when it
-        was not called nothing was sent, whatever is raised. Of a stream, `on_delta` hears each piece, `on_alive`
+        was not called nothing was sent, whatever is raised. It must not raise. Of a stream, `on_delta` hears each piece, `on_alive`
         each sign of life that brings none, and `on_id` the provider's id of the generation, once.
 
         Raises:
@@ -128,9 +128,10 @@ class WireClient:
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> Failure:
         body = b""
-        # Its status speaks for a refusal whose body cannot be read.
+        # Its status speaks for a refusal whose body cannot be read, or does not come; a time-out is an OSError.
         with contextlib.suppress(aiohttp.ClientError, OSError, BodyUnreadableError):
-            body = await read_beginning(response, bytes_max=ERROR_BYTES_MAX)
+            async with asyncio.timeout(LAST_WORD_S):
+                body = await read_beginning(response, bytes_max=ERROR_BYTES_MAX)
         return failure_of_reply(response.status, response.headers, body, now=self._clock.now)
 
 
@@ -138,10 +139,9 @@ async def _read(
     response: aiohttp.ClientResponse, outbound: OutboundRequest, listener: _Listener
 ) -> ProviderAnswer:
     reader = _reader_for(outbound)
-    if own_id := response.headers.get(_ID_HEADER):
-        reader.draft.upstream_id = own_id
-        if listener.on_id is not None:
-            listener.on_id(own_id)
+    reader.draft.name(upstream_id=response.headers.get(_ID_HEADER), served_model=None, service_tier=None)
+    if reader.draft.upstream_id is not None and listener.on_id is not None:
+        listener.on_id(reader.draft.upstream_id)
     kind = response.content_type
     if outbound.stream and "json" not in kind and "html" not in kind:
         return await _read_stream(response, reader, listener)
@@ -158,7 +158,7 @@ async def _read_whole(response: aiohttp.ClientResponse, outbound: OutboundReques
     except BodyUnreadableError as exc:
         raise unreadable(FailureKind.MALFORMED, str(exc)) from None
     except (aiohttp.ClientError, OSError) as exc:
-        raise AttemptFailedError(Failure(FailureKind.DISCONNECTED), was_sent=True) from exc
+        raise hung_up(exc) from None
     if outbound.kind is ProviderKind.GOOGLE:
         return gemini_format.read_whole(body)
     return openai_format.read_whole(body, reports_cost=outbound.kind is ProviderKind.OPENROUTER)
@@ -168,30 +168,37 @@ async def _read_stream(
     response: aiohttp.ClientResponse, reader: StreamReader, listener: _Listener
 ) -> ProviderAnswer:
     events = EventReader()
-    try:
-        async with contextlib.aclosing(blocks_of(response)) as blocks:
-            while not reader.is_complete:
-                block = await _next_block(blocks, wait_s=LAST_WORD_S if reader.has_finished else None)
-                _hear(reader, events.feed(block) if block is not None else events.close(), listener)
-                if block is None:
-                    break
-    except (StreamTooLargeError, BodyUnreadableError):
-        raise reader.draft.malformed("the stream is larger than any answer, or cannot be unfolded") from None
-    except (aiohttp.ClientError, OSError) as exc:
-        if not reader.has_finished:
-            raise _hung_up(reader) from exc
+    async with contextlib.aclosing(blocks_of(response)) as blocks:
+        while not reader.is_complete:
+            block = await _next_block(blocks, reader)
+            _hear(reader, _events_in(events, block, reader), listener)
+            if block is None:
+                break
     return reader.whole()
 
 
-async def _next_block(blocks: AsyncGenerator[bytes, None], *, wait_s: float | None) -> bytes | None:
+async def _next_block(blocks: AsyncGenerator[bytes, None], reader: StreamReader) -> bytes | None:
     """Return the next bytes, None at their end, or when a finished answer has no more to say."""
-    if wait_s is None:
-        return await anext(blocks, None)
     try:
-        async with asyncio.timeout(wait_s):
+        if not reader.has_finished:
             return await anext(blocks, None)
-    except TimeoutError:
-        return None
+        async with asyncio.timeout(LAST_WORD_S):
+            return await anext(blocks, None)
+    except BodyUnreadableError as exc:
+        raise reader.draft.malformed(str(exc)) from None
+    except (aiohttp.ClientError, OSError) as exc:
+        if reader.has_finished:
+            return None
+        if reader.draft.has_content:
+            raise reader.draft.broken("the connection broke") from None
+        raise hung_up(exc) from None
+
+
+def _events_in(events: EventReader, block: bytes | None, reader: StreamReader) -> list[SentEvent]:
+    try:
+        return events.close() if block is None else events.feed(block)
+    except StreamTooLargeError:
+        raise reader.draft.malformed("the stream is larger than any answer") from None
 
 
 def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) -> None:
@@ -207,12 +214,6 @@ def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) ->
             listener.on_id(reader.draft.upstream_id)
     if not has_spoken and listener.on_alive is not None:
         listener.on_alive()
-
-
-def _hung_up(reader: StreamReader) -> UnreadableAnswerError | AttemptFailedError:
-    if reader.draft.has_content:
-        return reader.draft.broken("the connection broke")
-    return AttemptFailedError(Failure(FailureKind.DISCONNECTED), was_sent=True)
 
 
 def _reader_for(outbound: OutboundRequest) -> StreamReader:

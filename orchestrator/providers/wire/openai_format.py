@@ -5,7 +5,8 @@ https://platform.openai.com/docs/api-reference/chat, https://openrouter.ai/docs/
 Unknown fields are skipped; a part that is missing or of the wrong type is named.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
@@ -13,7 +14,7 @@ from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire.answer_draft import AnswerDraft
 from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
 from orchestrator.providers.wire.sse import SentEvent
-from orchestrator.providers.wire.usage_reading import read_openai_usage
+from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
 from orchestrator.providers.wire.wire_json import event_objects, read_object
 
 FINISH_REASONS: Mapping[str, str] = {
@@ -51,9 +52,8 @@ def read_whole_object(data: Mapping[str, Any], *, reports_cost: bool) -> Provide
     Raises:
         UnreadableAnswerError: as for `read_whole`.
     """
-    draft = AnswerDraft()
+    draft = AnswerDraft(_usage_reader(reports_cost=reports_cost), data.get("usage"))
     _take_names(draft, data)
-    draft.counted = read_openai_usage(data.get("usage"), reports_cost=reports_cost)
     choice = _choice(draft, data)
     error = _error_in(data, choice)
     if choice is None:
@@ -78,8 +78,7 @@ class OpenAiStream:
 
     def __init__(self, *, reports_cost: bool) -> None:
         """Expect the first event."""
-        self.draft = AnswerDraft()
-        self._reports_cost = reports_cost
+        self.draft = AnswerDraft(_usage_reader(reports_cost=reports_cost))
         self._is_done = False
         self._has_usage = False
 
@@ -99,7 +98,7 @@ class OpenAiStream:
         Raises:
             UnreadableAnswerError: it is no event of this format, or an error of the provider's.
         """
-        if event.data.strip() == _END_MARK:
+        if self._is_done or event.data.strip() == _END_MARK:
             self._is_done = True
             return []
         try:
@@ -123,7 +122,7 @@ class OpenAiStream:
         _take_names(draft, data)
         usage = data.get("usage")
         if isinstance(usage, Mapping):
-            draft.counted = read_openai_usage(usage, reports_cost=self._reports_cost)
+            draft.raw_usage = usage
         choice = _choice(draft, data)
         error = data if is_error and data.get("error") is None else _error_in(data, choice)
         delta = self._take_delta(choice.get("delta")) if choice is not None else None
@@ -144,8 +143,12 @@ class OpenAiStream:
         return Delta(text, calls) if text or calls else None
 
 
+def _usage_reader(*, reports_cost: bool) -> Callable[[Any], CountedUsage]:
+    return partial(read_openai_usage, reports_cost=reports_cost)
+
+
 def _take_names(draft: AnswerDraft, data: Mapping[str, Any]) -> None:
-    if draft.upstream_id is None or draft.service_tier is None:
+    if draft.upstream_id is None or draft.served_model is None:
         draft.name(
             upstream_id=data.get("id"), served_model=data.get("model"), service_tier=data.get("service_tier")
         )

@@ -13,6 +13,7 @@ from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.catalog.price import Rates
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.sampling import Sampling
+from orchestrator.providers.wire.parameter_rules import needs_responses_api
 
 OPENAI_URL = "https://api.openai.com/v1"
 GOOGLE_URL = "https://generativelanguage.googleapis.com/v1beta"
@@ -109,6 +110,13 @@ class WireRequest:
 def is_openai_itself(kind: ProviderKind, address: str) -> bool:
     """Return whether an address is OpenAI's own, and not that of another server which speaks its format."""
     return kind is ProviderKind.OPENAI and urlsplit(address).hostname == urlsplit(OPENAI_URL).hostname
+
+
+def is_carried(outbound: OutboundRequest) -> bool:
+    """Return whether this wire speaks the API that a request needs; LiteLLM's bridge carries the others."""
+    if not is_openai_itself(outbound.kind, outbound.base_url):
+        return True
+    return not needs_responses_api(outbound.upstream, outbound.sampling.as_wire())
 
 
 def headers_of(outbound: OutboundRequest) -> dict[str, str]:

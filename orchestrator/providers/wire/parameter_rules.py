@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from orchestrator.catalog.catalog import ProviderKind
 
 _OPENAI_REASONING = re.compile(r"^(?:o\d|gpt-(?:[5-9]|\d\d))(?!.*-chat)")
+_GPT_VERSION = re.compile(r"^gpt-(\d+)(?:\.(\d+))?(?=[.-]|$)")
+_FIRST_WITH_RESPONSES = (5, 4)
 _GEMINI_VERSION = re.compile(r"^gemini-(\d+)")
 _GEMINI_LATEST = re.compile(r"^gemini-(?:pro|flash|flash-lite)-latest$")
 _SAMPLING = frozenset({"temperature", "top_p"})
@@ -50,6 +52,18 @@ def documented_rules(kind: ProviderKind, upstream: str, parameters: Mapping[str,
     if kind is ProviderKind.GOOGLE:
         return _GEMINI_RULES[gemini_major(upstream) >= _FIRST_WITHOUT_PENALTIES]
     return TAKES_ALL
+
+
+def needs_responses_api(upstream: str, parameters: Mapping[str, Any]) -> bool:
+    """Return whether OpenAI itself serves a request through its Responses API alone, which this wire does not speak.
+
+    From gpt-5.4 on it refuses function tools beside reasoning in chat completions, and these models reason
+    unless they are told not to. Other servers of the format do not.
+    """
+    version = _GPT_VERSION.match(upstream.rpartition("/")[2])
+    if version is None or not parameters.get("tools") or parameters.get("reasoning_effort") == "none":
+        return False
+    return (int(version[1]), int(version[2] or 0)) >= _FIRST_WITH_RESPONSES
 
 
 def gemini_major(upstream: str) -> int:

@@ -29,17 +29,25 @@ END_WAIT_S = 1.0
 """How long a connection may take to end a response whose answer is whole, before it is closed."""
 
 _DNS_KNOWN_S = 60
+_OF_THE_PARENT: list[object] = []
+"""Sessions that a forked child must neither use nor close."""
 _WRITE_BYTES = 256 * 1024
 
 
 class AttemptFailedError(Exception):
     """A provider refused a request, was not reached, or hung up before an answer."""
 
-    def __init__(self, failure: Failure, *, was_sent: bool) -> None:
-        """Keep what it was; what was not sent cannot be billed."""
+    def __init__(self, failure: Failure, *, was_sent: bool, detail: str = "") -> None:
+        """Keep what it was; what was not sent cannot be billed. `detail` names the error below, never its text."""
         self.failure = failure
         self.was_sent = was_sent
-        super().__init__(str(failure))
+        self.detail = detail
+        super().__init__(f"{failure}: {detail}" if detail else str(failure))
+
+
+def hung_up(error: Exception) -> AttemptFailedError:
+    """Return the error for a connection that broke when the request had been sent."""
+    return AttemptFailedError(Failure(FailureKind.DISCONNECTED), was_sent=True, detail=type(error).__name__)
 
 
 class Sessions:
@@ -61,15 +69,20 @@ class Sessions:
         try:
             return await self._session().post(request, body)
         except aiohttp.InvalidURL:
-            raise UnsendableError("the provider's base_url is no address that can be called") from None
+            error: Exception = UnsendableError("the provider's base_url is no address that can be called")
         except (aiohttp.ClientError, OSError) as exc:
-            raise AttemptFailedError(
-                _failure_of(exc, was_sent=body.was_sent), was_sent=body.was_sent
-            ) from exc
+            failure = _failure_of(exc, was_sent=body.was_sent)
+            error = AttemptFailedError(failure, was_sent=body.was_sent, detail=type(exc).__name__)
+        # Outside of the handler: aiohttp's error holds the headers, and with them the key, and must not hang on.
+        raise error
 
     def let_end(self, response: aiohttp.ClientResponse) -> None:
         """Let a response whose answer is whole come to its end in the background, so that its connection is kept."""
-        self._session().let_end(response)
+        session = self._by_loop.get(asyncio.get_running_loop())
+        if session is None:
+            response.close()
+        else:
+            session.let_end(response)
 
     async def close(self) -> None:
         """Close the session of the running loop."""
@@ -79,7 +92,9 @@ class Sessions:
 
     def _session(self) -> "_LoopSession":
         if self._process != os.getpid():
-            # The connections belong to the parent: what a child writes into them mixes with its words.
+            # The connections belong to the parent: what a child writes into them mixes with its words, and so
+            # would the farewell that is written when they are collected.
+            _OF_THE_PARENT.append(list(self._by_loop.values()))
             self._by_loop, self._process = WeakKeyDictionary(), os.getpid()
         loop = asyncio.get_running_loop()
         session = self._by_loop.get(loop)

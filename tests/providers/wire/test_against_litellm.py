@@ -4,6 +4,7 @@ A difference that is not listed fails, and so does one that is listed and gone: 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -206,6 +207,13 @@ def test_the_list_names_only_exchanges_that_exist_and_each_once() -> None:
     assert LISTED - names == set()
     tables = [names for table in (OURS_IS_RIGHT, LITELLM_WOULD_DO) for names in table.values()]
     assert sum(map(len, tables)) == len(LISTED)
+
+
+def test_the_page_that_says_why_counts_right() -> None:
+    page = (Path(__file__).parents[3] / "docs/why/wire.md").read_text(encoding="utf-8")
+    exchanges = len(openai.EXCHANGES) + len(gemini.EXCHANGES)
+    assert f"The same {exchanges} answers" in page
+    assert f"They differ in {len(LISTED)}," in page
 
 
 # Requests to Gemini

@@ -3,6 +3,9 @@
 import asyncio
 import gzip
 import itertools
+import subprocess
+import sys
+import traceback
 import zlib
 from contextlib import suppress
 from typing import Any
@@ -555,3 +558,52 @@ async def test_a_listener_that_fails_ends_the_call_with_its_own_error(client) ->
             await client.call(
                 outbound(OPENAI, base_url=server.base_url, stream=True), on_sent=lambda: None, on_delta=fail
             )
+
+
+async def test_a_listener_whose_own_connection_breaks_is_not_taken_for_the_provider(client) -> None:
+    def fail(delta: Delta) -> None:
+        raise BrokenPipeError
+
+    async with serving(streamed_answer) as server:
+        with pytest.raises(BrokenPipeError):
+            await client.call(
+                outbound(OPENAI, base_url=server.base_url, stream=True), on_sent=lambda: None, on_delta=fail
+            )
+
+
+async def test_a_refusal_whose_body_never_ends_is_told_by_its_status(client, monkeypatch) -> None:
+    monkeypatch.setattr(http, "LAST_WORD_S", 0.05)
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.send(b"HTTP/1.1 429 No\r\ncontent-length: 100\r\nretry-after: 7\r\n\r\n{")
+        await exchanged.closed_by_client()
+
+    async with asyncio.timeout(UNTIL_NOTICED_S):
+        error, _ = await failing(client, answer)
+    assert (error.failure.kind, error.failure.retry_after_s) == (FailureKind.RATE_LIMITED, 7)
+
+
+async def _no_http(exchanged: Exchanged) -> None:
+    await exchanged.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+
+
+@pytest.mark.parametrize("answer", [_no_http, whole_answer], ids=["no HTTP", "no connection"])
+async def test_the_key_stands_in_no_error_nor_behind_one(client, answer) -> None:
+    address = "http://127.0.0.1:1/v1" if answer is whole_answer else None
+    async with serving(answer) as server:
+        with pytest.raises((AttemptFailedError, UnreadableAnswerError)) as caught:
+            await client.call(
+                outbound(OPENAI, base_url=address or server.base_url, stream=True), on_sent=lambda: None
+            )
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "sk-secret" not in shown
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_the_wire_needs_no_other_library_of_a_vendor() -> None:
+    program = (
+        "import sys, orchestrator.providers.wire.http\n"
+        "print(sorted({'litellm', 'openai', 'httpx', 'langchain_core', 'google.genai'} & sys.modules.keys()))"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"

@@ -22,8 +22,6 @@ def read_stream(body: bytes, *, reports_cost: bool = False) -> tuple[ProviderAns
     deltas: list[Delta] = []
     for event in (*events.feed(body), *events.close()):
         deltas += stream.take(event)
-        if stream.is_complete:
-            break
     return stream.whole(), deltas
 
 

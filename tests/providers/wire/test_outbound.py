@@ -9,9 +9,10 @@ from orchestrator.providers.wire.outbound import (
     UnsendableError,
     address_of,
     headers_of,
+    is_carried,
     is_openai_itself,
 )
-from tests.providers.wire.outbound_requests import outbound
+from tests.providers.wire.outbound_requests import WEATHER_TOOL, outbound
 
 KINDS = tuple(ProviderKind)
 
@@ -103,3 +104,12 @@ def test_openais_own_tier_is_pinned_to_the_one_that_money_is_held_for(make_confi
     assert OutboundRequest.to(deployment, request, max_tokens=7).service_tier is None
     itself = OutboundRequest.to(deployment, request, max_tokens=7, base_url="https://api.openai.com/v1")
     assert itself.service_tier == "default"
+
+
+def test_only_openai_itself_wants_another_api_for_tools_beside_reasoning() -> None:
+    changes = {"upstream": "gpt-6-luna", "tools": (WEATHER_TOOL,)}
+    itself = {**changes, "base_url": "https://api.openai.com/v1"}
+    assert not is_carried(outbound(ProviderKind.OPENAI, **itself))
+    assert is_carried(outbound(ProviderKind.OPENAI, **itself, reasoning_effort="none"))
+    assert is_carried(outbound(ProviderKind.OPENAI, **changes))
+    assert is_carried(outbound(ProviderKind.OPENROUTER, **changes))

@@ -3,7 +3,12 @@
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.providers.wire.parameter_rules import TAKES_ALL, documented_rules, gemini_major
+from orchestrator.providers.wire.parameter_rules import (
+    TAKES_ALL,
+    documented_rules,
+    gemini_major,
+    needs_responses_api,
+)
 
 ALL = {"max_tokens": 9, "temperature": 0.2, "top_p": 0.5, "stop": ["a"], "presence_penalty": 1, "seed": 1}
 
@@ -49,3 +54,19 @@ def test_newer_gemini_models_take_no_penalties() -> None:
 )  # fmt: skip
 def test_the_generation_of_a_gemini_model_stands_in_its_name(upstream, major) -> None:
     assert gemini_major(upstream) == major
+
+
+@pytest.mark.parametrize(
+    ("upstream", "parameters", "needed"),
+    [
+        ("gpt-5.4", {"tools": [1]}, True),
+        ("gpt-6-luna", {"tools": [1], "reasoning_effort": "low"}, True),
+        ("gpt-6-luna", {"tools": [1], "reasoning_effort": "none"}, False),
+        ("gpt-6-luna", {}, False),
+        ("gpt-5.3", {"tools": [1]}, False),
+        ("gpt-4o-mini", {"tools": [1]}, False),
+        ("o3", {"tools": [1]}, False),
+    ],
+)
+def test_newer_models_take_tools_beside_reasoning_in_another_api_alone(upstream, parameters, needed) -> None:
+    assert needs_responses_api(upstream, parameters) is needed
