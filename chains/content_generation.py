@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from chains.chain_config import ChainConfig
 from chains.fields import ChainInput, ChainOutput, Line, Text
 from chains.runnables import StructuredChain, TextChain
-from chains.setting import ChainConfig
 from chains.structured import Task
 from chains.wording import Language
 from orchestrator import Orchestrator
@@ -49,51 +49,56 @@ class ContentDraft(ChainOutput):
 
 
 def content_generation(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **wanted: Any
+    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
 ) -> StructuredChain[ContentBrief, ContentDraft]:
-    """Return the chain from `ContentBrief` to `ContentDraft`; `wanted` as in `Orchestrator.complete`.
+    """Return the chain from `ContentBrief` to `ContentDraft`; `overrides` as in `Orchestrator.complete`.
 
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return StructuredChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return StructuredChain(
+        ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides)
+    )
 
 
 def content_generation_text(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **wanted: Any
+    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
 ) -> TextChain[ContentBrief, ContentDraft]:
     """Return the chain from `ContentBrief` to the finished text alone, for an editor that streams.
 
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides))
 
 
-def _told(asked: ContentBrief) -> Mapping[str, Any]:
-    return asked.model_dump(mode="json", exclude_none=True)
+def _prompt_data(brief: ContentBrief) -> Mapping[str, Any]:
+    return brief.model_dump(mode="json", exclude_none=True)
 
 
-def _allowed(_asked: ContentBrief, language: Language) -> Mapping[str, Sequence[str]]:
+def _allowed(_brief: ContentBrief, language: Language) -> Mapping[str, Sequence[str]]:
     return {"language": (language.value,)}
 
 
-def _mistakes(asked: ContentBrief, answered: ContentDraft) -> Sequence[str]:
+def _mistakes(brief: ContentBrief, draft: ContentDraft) -> Sequence[str]:
     mistakes = []
-    words = len(answered.body.split())
-    if words > asked.max_words:
-        mistakes.append(f"body: has {words} words, {asked.max_words} are allowed")
-    if asked.kind is ContentKind.SMS and len(answered.body) > _SMS_CHARACTERS_MAX:
-        mistakes.append(
-            f"body: has {len(answered.body)} characters, an SMS has {_SMS_CHARACTERS_MAX} at most"
-        )
-    written = f"{answered.title}\n{answered.body}\n{answered.call_to_action}".casefold()
-    missing = [place for place, phrase in enumerate(asked.must_mention) if phrase.casefold() not in written]
+    words = len(draft.body.split())
+    if words > brief.max_words:
+        mistakes.append(f"body: has {words} words, {brief.max_words} are allowed")
+    if brief.kind is ContentKind.SMS and len(draft.body) > _SMS_CHARACTERS_MAX:
+        mistakes.append(f"body: has {len(draft.body)} characters, an SMS has {_SMS_CHARACTERS_MAX} at most")
+    written = f"{draft.title}\n{draft.body}\n{draft.call_to_action}".casefold()
+    missing = [place for place, phrase in enumerate(brief.must_mention) if phrase.casefold() not in written]
     # The phrases are the customer's; the model has them in its prompt, and an error message must not.
     mistakes += [f"body: must_mention[{place}] does not occur in it" for place in missing]
     return mistakes
 
 
 _TASK = Task(
-    "content_generation", ContentBrief, ContentDraft, told=_told, allowed=_allowed, mistakes=_mistakes
+    "content_generation",
+    ContentBrief,
+    ContentDraft,
+    prompt_data=_prompt_data,
+    allowed=_allowed,
+    mistakes=_mistakes,
 )

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
+from chains.chain_config import ChainConfig
 from chains.fields import ChainInput, ChainOutput, Line, Percent, Text
 from chains.runnables import StructuredChain
-from chains.setting import ChainConfig
 from chains.structured import Task
 from chains.wording import Language
 from orchestrator import Orchestrator
@@ -41,26 +41,30 @@ class BulkLabel(ChainOutput):
 
 
 def cost_sensitive(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **wanted: Any
+    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
 ) -> StructuredChain[BulkItem, BulkLabel]:
-    """Return the chain from `BulkItem` to `BulkLabel`; `wanted` as in `Orchestrator.complete`.
+    """Return the chain from `BulkItem` to `BulkLabel`; `overrides` as in `Orchestrator.complete`.
 
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return StructuredChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return StructuredChain(
+        ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides)
+    )
 
 
-def _told(asked: BulkItem) -> Mapping[str, Any]:
-    return asked.model_dump(mode="json")
+def _prompt_data(item: BulkItem) -> Mapping[str, Any]:
+    return item.model_dump(mode="json")
 
 
-def _allowed(asked: BulkItem, _language: Language) -> Mapping[str, Sequence[str]]:
-    return {"label": asked.labels}
+def _allowed(item: BulkItem, _language: Language) -> Mapping[str, Sequence[str]]:
+    return {"label": item.labels}
 
 
-def _mistakes(_asked: BulkItem, _answered: BulkLabel) -> Sequence[str]:
+def _mistakes(_item: BulkItem, _label: BulkLabel) -> Sequence[str]:
     return ()
 
 
-_TASK = Task("cost_sensitive", BulkItem, BulkLabel, told=_told, allowed=_allowed, mistakes=_mistakes)
+_TASK = Task(
+    "cost_sensitive", BulkItem, BulkLabel, prompt_data=_prompt_data, allowed=_allowed, mistakes=_mistakes
+)

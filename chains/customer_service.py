@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
+from chains.chain_config import ChainConfig
 from chains.fields import ChainInput, ChainOutput, Percent, Text
 from chains.runnables import StructuredChain, TextChain
-from chains.setting import ChainConfig
 from chains.structured import Task
 from chains.wording import Language
 from orchestrator import Orchestrator
@@ -66,48 +66,57 @@ class CustomerAnswer(ChainOutput):
 
 
 def customer_service(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **wanted: Any
+    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
 ) -> StructuredChain[CustomerQuestion, CustomerAnswer]:
-    """Return the chain from `CustomerQuestion` to `CustomerAnswer`; `wanted` as in `Orchestrator.complete`.
+    """Return the chain from `CustomerQuestion` to `CustomerAnswer`.
+
+    `overrides` are request fields, as in `Orchestrator.complete`.
 
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return StructuredChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return StructuredChain(
+        ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides)
+    )
 
 
 def customer_service_text(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **wanted: Any
+    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
 ) -> TextChain[CustomerQuestion, CustomerAnswer]:
     """Return the chain from `CustomerQuestion` to the answer's text alone, for a chat window that streams.
 
-    When nobody answers, the customer reads an apology; with `graceful=False` the error is raised instead.
+    When no model answers, the customer reads an apology; with `graceful=False` the error is raised instead.
 
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    wanted = {"graceful": True, **wanted}
-    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    overrides = {"graceful": True, **overrides}
+    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides))
 
 
-def _told(asked: CustomerQuestion) -> Mapping[str, Any]:
-    return asked.model_dump(mode="json", exclude_none=True)
+def _prompt_data(question: CustomerQuestion) -> Mapping[str, Any]:
+    return question.model_dump(mode="json", exclude_none=True)
 
 
-def _allowed(_asked: CustomerQuestion, _language: Language) -> Mapping[str, Sequence[str]]:
+def _allowed(_question: CustomerQuestion, _language: Language) -> Mapping[str, Sequence[str]]:
     return {}
 
 
-def _mistakes(asked: CustomerQuestion, answered: CustomerAnswer) -> Sequence[str]:
-    """Refuse a code such as DH1002 that nobody mentioned, where codes of its kind were."""
-    known = set(_CODE.findall(asked.model_dump_json()))
+def _mistakes(question: CustomerQuestion, answer: CustomerAnswer) -> Sequence[str]:
+    """Refuse a code such as DH1002 that stands nowhere in the input, where codes of its kind were."""
+    known = set(_CODE.findall(question.model_dump_json()))
     kinds = {kind for kind, _ in known}
-    invented = [code for code in _CODE.findall(answered.answer) if code[0] in kinds and code not in known]
+    invented = [code for code in _CODE.findall(answer.answer) if code[0] in kinds and code not in known]
     return (
         ["answer: mentions a code that stands neither in the question nor in the facts"] if invented else []
     )
 
 
 _TASK = Task(
-    "customer_service", CustomerQuestion, CustomerAnswer, told=_told, allowed=_allowed, mistakes=_mistakes
+    "customer_service",
+    CustomerQuestion,
+    CustomerAnswer,
+    prompt_data=_prompt_data,
+    allowed=_allowed,
+    mistakes=_mistakes,
 )

@@ -5,9 +5,9 @@ from typing import Any, Self
 
 from pydantic import FiniteFloat
 
+from chains.chain_config import ChainConfig
 from chains.fields import ChainInput, ChainOutput, Line, Text
 from chains.runnables import StructuredChain, TextChain
-from chains.setting import ChainConfig
 from chains.structured import Task
 from chains.table import computed_from, to_csv
 from chains.wording import Language
@@ -46,41 +46,45 @@ class DataFinding(ChainOutput):
 
 
 def data_analysis(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **wanted: Any
+    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
 ) -> StructuredChain[DataQuestion, DataFinding]:
-    """Return the chain from `DataQuestion` to `DataFinding`; `wanted` as in `Orchestrator.complete`.
+    """Return the chain from `DataQuestion` to `DataFinding`; `overrides` as in `Orchestrator.complete`.
 
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return StructuredChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return StructuredChain(
+        ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides)
+    )
 
 
 def data_analysis_text(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **wanted: Any
+    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
 ) -> TextChain[DataQuestion, DataFinding]:
     """Return the chain from `DataQuestion` to the answer's text alone, for a page that streams.
 
     Raises:
         InvalidRequestError, UnknownNameError: no such language, request field or profile.
     """
-    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, wanted=wanted))
+    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides))
 
 
-def _told(asked: DataQuestion) -> Mapping[str, Any]:
+def _prompt_data(question: DataQuestion) -> Mapping[str, Any]:
     return {
-        "question": asked.question,
-        "table_csv": asked.table_csv,
-        "computed": computed_from(asked.table_csv),
+        "question": question.question,
+        "table_csv": question.table_csv,
+        "computed": computed_from(question.table_csv),
     }
 
 
-def _allowed(_asked: DataQuestion, _language: Language) -> Mapping[str, Sequence[str]]:
+def _allowed(_question: DataQuestion, _language: Language) -> Mapping[str, Sequence[str]]:
     return {}
 
 
-def _mistakes(_asked: DataQuestion, _answered: DataFinding) -> Sequence[str]:
+def _mistakes(_question: DataQuestion, _finding: DataFinding) -> Sequence[str]:
     return ()
 
 
-_TASK = Task("data_analysis", DataQuestion, DataFinding, told=_told, allowed=_allowed, mistakes=_mistakes)
+_TASK = Task(
+    "data_analysis", DataQuestion, DataFinding, prompt_data=_prompt_data, allowed=_allowed, mistakes=_mistakes
+)

@@ -10,13 +10,13 @@ from typing import Any, Generic, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from chains.setting import ChainConfig, ChainRunner
+from chains.chain_config import ChainConfig, ChainRunner
 from chains.structured import (
-    NOBODY,
-    Ask,
+    NO_ANSWER_ERRORS,
     ChainInputT,
     ChainOutputT,
     ChainResult,
+    ModelQuery,
     PlanQuery,
     Stage,
     conversation,
@@ -25,59 +25,62 @@ from chains.structured import (
 logger = logging.getLogger("orchestrator")
 
 OutT = TypeVar("OutT")
-FoundT = TypeVar("FoundT")
+ResultT = TypeVar("ResultT")
 
 
 class _TaskChain(Runnable[ChainInputT, OutT], Generic[ChainInputT, ChainOutputT, OutT]):
-    """What the chains share: their setting, their types, and the conversation, driven to its end."""
+    """What the chains share: their configuration, their types, and the conversation, driven to its end."""
 
-    def __init__(self, setting: ChainConfig[ChainInputT, ChainOutputT]) -> None:
-        self.setting = setting
-        self.name = setting.task.use_case
+    def __init__(self, chain_config: ChainConfig[ChainInputT, ChainOutputT]) -> None:
+        self.chain_config = chain_config
+        self.name = chain_config.task.use_case
 
     @property
     def InputType(self) -> type[ChainInputT]:  # noqa: N802 -- LangChain's name
         """The model of what goes in; a mapping with its fields is taken too."""
-        return self.setting.task.input_model
+        return self.chain_config.task.input_model
 
-    def _result(self, given: ChainInputT, config: RunnableConfig, **more: Any) -> ChainResult[ChainOutputT]:
-        hearing, steps = self._begun(given, more)
+    def _result(
+        self, chain_input: ChainInputT, config: RunnableConfig, **overrides: Any
+    ) -> ChainResult[ChainOutputT]:
+        runner, steps = self._started(chain_input, overrides)
         try:
             step = next(steps)
             while True:
                 try:
-                    heard = hearing.hear(step, config)
-                except NOBODY as exc:
+                    outcome = runner.run(step, config)
+                except NO_ANSWER_ERRORS as exc:
                     step = steps.throw(exc)
                 else:
-                    step = steps.send(heard)
+                    step = steps.send(outcome)
         except StopIteration as end:
             return self._logged(end.value)
 
     async def _aresult(
-        self, given: ChainInputT, config: RunnableConfig, **more: Any
+        self, chain_input: ChainInputT, config: RunnableConfig, **overrides: Any
     ) -> ChainResult[ChainOutputT]:
-        hearing, steps = self._begun(given, more)
+        runner, steps = self._started(chain_input, overrides)
         try:
             step = next(steps)
             while True:
                 try:
-                    heard = await hearing.ahear(step, config)
-                except NOBODY as exc:
+                    outcome = await runner.arun(step, config)
+                except NO_ANSWER_ERRORS as exc:
                     step = steps.throw(exc)
                 else:
-                    step = steps.send(heard)
+                    step = steps.send(outcome)
         except StopIteration as end:
             return self._logged(end.value)
 
-    def _begun(
-        self, given: ChainInputT, more: Mapping[str, Any]
+    def _started(
+        self, chain_input: ChainInputT, overrides: Mapping[str, Any]
     ) -> tuple[
-        ChainRunner[ChainInputT, ChainOutputT], Generator[Ask | PlanQuery, Any, ChainResult[ChainOutputT]]
+        ChainRunner[ChainInputT, ChainOutputT],
+        Generator[ModelQuery | PlanQuery, Any, ChainResult[ChainOutputT]],
     ]:
-        setting = self.setting.with_more(more)
-        taken = setting.task.taken(given)
-        return ChainRunner(setting), conversation(setting.task, taken, setting.language)
+        chain_config = self.chain_config.with_overrides(overrides)
+        checked = chain_config.task.input_of(chain_input)
+        return ChainRunner(chain_config), conversation(chain_config.task, checked, chain_config.language)
 
     def _logged(self, result: ChainResult[ChainOutputT]) -> ChainResult[ChainOutputT]:
         if result.stage is not Stage.FIRST:
@@ -92,7 +95,7 @@ class _TaskChain(Runnable[ChainInputT, OutT], Generic[ChainInputT, ChainOutputT,
 class DetailedChain(
     _TaskChain[ChainInputT, ChainOutputT, ChainResult[ChainOutputT]], Generic[ChainInputT, ChainOutputT]
 ):
-    """A chain that returns its answer with the way to it: every try, who, what it cost."""
+    """A chain that returns its answer with the way to it: every try, its deployment, and what it cost."""
 
     def invoke(
         self,
@@ -127,11 +130,11 @@ class StructuredChain(
     @property
     def OutputType(self) -> type[ChainOutputT]:  # noqa: N802 -- LangChain's name
         """The model of what comes out."""
-        return self.setting.task.output_model
+        return self.chain_config.task.output_model
 
     def with_details(self) -> DetailedChain[ChainInputT, ChainOutputT]:
-        """Return this chain with results that tell who answered, how often it was tried and what it cost."""
-        return DetailedChain(self.setting)
+        """Return this chain with results that name the model, the tries and the cost."""
+        return DetailedChain(self.chain_config)
 
     def invoke(
         self,
@@ -157,11 +160,13 @@ class StructuredChain(
         """Return the answer; see `invoke`."""
         return await self._acall_with_config(_of_config(self._avalue), input, config, **kwargs)
 
-    def _value(self, given: ChainInputT, config: RunnableConfig, **more: Any) -> ChainOutputT:
-        return self._result(given, config, **more).value
+    def _value(self, chain_input: ChainInputT, config: RunnableConfig, **overrides: Any) -> ChainOutputT:
+        return self._result(chain_input, config, **overrides).value
 
-    async def _avalue(self, given: ChainInputT, config: RunnableConfig, **more: Any) -> ChainOutputT:
-        return (await self._aresult(given, config, **more)).value
+    async def _avalue(
+        self, chain_input: ChainInputT, config: RunnableConfig, **overrides: Any
+    ) -> ChainOutputT:
+        return (await self._aresult(chain_input, config, **overrides)).value
 
 
 class TextChain(_TaskChain[ChainInputT, ChainOutputT, str], Generic[ChainInputT, ChainOutputT]):
@@ -204,8 +209,8 @@ class TextChain(_TaskChain[ChainInputT, ChainOutputT, str], Generic[ChainInputT,
         """Yield the text as it comes.
 
         Raises:
-            StreamInterruptedError: it broke off after its first words, and nobody could finish it; and
-                what `invoke` raises.
+            StreamInterruptedError: it broke off after its first words, and no deployment could finish it;
+                and what `invoke` raises.
         """
         yield from self._transform_stream_with_config(
             iter([input]), _of_config(self._pieces), config, **kwargs
@@ -227,23 +232,23 @@ class TextChain(_TaskChain[ChainInputT, ChainOutputT, str], Generic[ChainInputT,
         ):
             yield piece
 
-    def _text(self, given: ChainInputT, config: RunnableConfig, **more: Any) -> str:
-        setting = self.setting.with_more(more)
-        return str(setting.chat.invoke(setting.text_messages(given), config).text)
+    def _text(self, chain_input: ChainInputT, config: RunnableConfig, **overrides: Any) -> str:
+        chain_config = self.chain_config.with_overrides(overrides)
+        return str(chain_config.chat.invoke(chain_config.text_messages(chain_input), config).text)
 
-    async def _atext(self, given: ChainInputT, config: RunnableConfig, **more: Any) -> str:
-        setting = self.setting.with_more(more)
-        return str((await setting.chat.ainvoke(setting.text_messages(given), config)).text)
+    async def _atext(self, chain_input: ChainInputT, config: RunnableConfig, **overrides: Any) -> str:
+        chain_config = self.chain_config.with_overrides(overrides)
+        return str((await chain_config.chat.ainvoke(chain_config.text_messages(chain_input), config)).text)
 
     def _pieces(
         self,
         inputs: Iterator[ChainInputT],
         config: RunnableConfig,
-        **more: Any,
+        **overrides: Any,
     ) -> Iterator[str]:
-        setting = self.setting.with_more(more)
-        for given in inputs:
-            for chunk in setting.chat.stream(setting.text_messages(given), config):
+        chain_config = self.chain_config.with_overrides(overrides)
+        for chain_input in inputs:
+            for chunk in chain_config.chat.stream(chain_config.text_messages(chain_input), config):
                 if chunk.text:
                     yield str(chunk.text)
 
@@ -251,15 +256,15 @@ class TextChain(_TaskChain[ChainInputT, ChainOutputT, str], Generic[ChainInputT,
         self,
         inputs: AsyncIterator[ChainInputT],
         config: RunnableConfig,
-        **more: Any,
+        **overrides: Any,
     ) -> AsyncIterator[str]:
-        setting = self.setting.with_more(more)
-        async for given in inputs:
-            async for chunk in setting.chat.astream(setting.text_messages(given), config):
+        chain_config = self.chain_config.with_overrides(overrides)
+        async for chain_input in inputs:
+            async for chunk in chain_config.chat.astream(chain_config.text_messages(chain_input), config):
                 if chunk.text:
                     yield str(chunk.text)
 
 
-def _of_config(function: Callable[..., FoundT]) -> Callable[[Any], FoundT]:
+def _of_config(function: Callable[..., ResultT]) -> Callable[[Any], ResultT]:
     """Return the function: LangChain gives its config to all that take one, but its types do not say so."""
     return function

@@ -18,6 +18,7 @@ class ChainSpec:
     input_model: type[ChainInput]
     output_model: type[ChainOutput]
     build: Callable[..., StructuredChain[Any, Any]]
-    """`build(orchestrator, *, tenant="default", language="vi", **wanted)`; `wanted` as in `Orchestrator.complete`."""
+    """`build(orchestrator, *, tenant="default", language="vi", **overrides)`;
+    `overrides` as in `Orchestrator.complete`."""
     build_text: Callable[..., TextChain[Any, Any]] | None = None
     """The same for the form that streams text; None where there is none."""

@@ -1,14 +1,14 @@
-"""How a structured answer is got: asked for, validated, repaired once, then tried on the next model.
+"""How a structured answer comes about: asked for, validated, repaired once, then asked of the next model.
 
-    1. The request is asked with the JSON schema of the answer; whoever the plan names answers.
+    1. The request is asked with the JSON schema of the answer; the plan chooses the deployment.
     2. An invalid answer goes back once to the deployment that gave it, with what is wrong.
     3. Still invalid: the next *model* of the plan is asked afresh, wherever it is served (the same
-       model elsewhere would say the same), and the one after it if nobody is there.
-    4. Still invalid: InvalidOutputError, which says who answered what how wrongly.
+       model elsewhere would say the same), and the one after it if that one cannot be reached.
+    4. Still invalid: InvalidOutputError, which says which deployment made which mistakes.
 
-`conversation` decides this and does no I/O: it yields what is to be asked and is sent what was
-heard, so that synchronous and asynchronous callers share it. Each ask is a request of its own for
-the orchestrator, which holds, pays and books it.
+`conversation` decides this and does no I/O: it yields queries and is sent their answers, so that
+synchronous and asynchronous callers share it. Each query is a request of its own for the
+orchestrator, which holds, pays and books it.
 """
 
 import json
@@ -38,7 +38,7 @@ _CUT_OFF = "it was cut off at the limit of output tokens: write less"
 
 _REMEMBERED = frozenset({CacheState.HIT, CacheState.STALE})
 
-NOBODY = (UnavailableError, RequestError)
+NO_ANSWER_ERRORS = (UnavailableError, RequestError)
 """A pinned deployment that raises one of these was no help; another may be."""
 
 
@@ -50,39 +50,41 @@ class Task(Generic[ChainInputT, ChainOutputT]):
     """The use case in config.yaml; the prompts have the same name."""
     input_model: type[ChainInputT]
     output_model: type[ChainOutputT]
-    told: Callable[[ChainInputT], Mapping[str, Any]]
-    """What the model is told of an input, as JSON data."""
+    prompt_data: Callable[[ChainInputT], Mapping[str, Any]]
+    """What the prompt holds of an input, as JSON data."""
     allowed: Callable[[ChainInputT, Language], Mapping[str, Sequence[str]]]
     """Fields of the answer that may have only some values for this input; the schema says so."""
     mistakes: Callable[[ChainInputT, ChainOutputT], Sequence[str]]
     """What is wrong with an answer that fits the schema; must not quote the answer."""
 
-    def taken(self, given: object) -> ChainInputT:
+    def input_of(self, raw: object) -> ChainInputT:
         """Return an input: as it is, or built from a mapping.
 
         Raises:
             InvalidRequestError: it is no input of this use case; says which field is wrong.
         """
-        if isinstance(given, self.input_model):
-            return given
-        if not isinstance(given, Mapping):
-            kind, wanted = type(given).__name__, self.input_model.__name__
-            raise InvalidRequestError(f"the chain {self.use_case} takes a {wanted} or a mapping, not {kind}")
+        if isinstance(raw, self.input_model):
+            return raw
+        if not isinstance(raw, Mapping):
+            kind, expected = type(raw).__name__, self.input_model.__name__
+            raise InvalidRequestError(
+                f"the chain {self.use_case} takes a {expected} or a mapping, not {kind}"
+            )
         try:
-            return self.input_model.model_validate(dict(given))
+            return self.input_model.model_validate(dict(raw))
         except ValidationError as exc:
-            told = "; ".join(_told(exc))
-            raise InvalidRequestError(f"wrong input for the chain {self.use_case}: {told}") from None
+            mistakes = "; ".join(_mistakes_of(exc))
+            raise InvalidRequestError(f"wrong input for the chain {self.use_case}: {mistakes}") from None
 
-    def messages(self, given: ChainInputT, system: str) -> tuple[Message, ...]:
+    def messages(self, chain_input: ChainInputT, system: str) -> tuple[Message, ...]:
         """Return the rules and the input; the input is one JSON object, which no text in it can leave."""
-        data = json.dumps(self.told(given), ensure_ascii=False, default=str)
+        data = json.dumps(self.prompt_data(chain_input), ensure_ascii=False, default=str)
         return ({"role": "system", "content": system}, {"role": "user", "content": data})
 
-    def response_format(self, given: ChainInputT, language: Language) -> dict[str, Any]:
+    def response_format(self, chain_input: ChainInputT, language: Language) -> dict[str, Any]:
         """Return the JSON schema of the answer, as it is sent."""
         schema = {**self._schema, "properties": {**self._schema["properties"]}}
-        for name, values in self.allowed(given, language).items():
+        for name, values in self.allowed(chain_input, language).items():
             schema["properties"][name] = {"type": "string", "enum": list(values)}
         described = {"name": self.output_model.__name__, "strict": True, "schema": schema}
         return {"type": "json_schema", "json_schema": described}
@@ -92,25 +94,25 @@ class Task(Generic[ChainInputT, ChainOutputT]):
         return self.output_model.model_json_schema()
 
     def judged(
-        self, given: ChainInputT, language: Language, said: "ModelAnswer"
+        self, chain_input: ChainInputT, language: Language, answer: "ModelAnswer"
     ) -> tuple[ChainOutputT | None, tuple[str, ...]]:
         """Return the answer, or None and what is wrong with it; nothing of it is quoted."""
-        fenced = _FENCE.match(said.text)
+        fenced = _FENCE.match(answer.text)
         try:
-            value = self.output_model.model_validate_json(fenced["inner"] if fenced else said.text)
+            value = self.output_model.model_validate_json(fenced["inner"] if fenced else answer.text)
         except ValidationError as exc:
-            return None, ((_CUT_OFF,) if said.cut_off else _told(exc))
+            return None, ((_CUT_OFF,) if answer.cut_off else _mistakes_of(exc))
         mistakes = [
             f"{name}: must be one of the allowed values"
-            for name, values in self.allowed(given, language).items()
+            for name, values in self.allowed(chain_input, language).items()
             if getattr(value, name) not in values
         ]
-        mistakes += self.mistakes(given, value)
+        mistakes += self.mistakes(chain_input, value)
         return (None, tuple(mistakes)) if mistakes else (value, ())
 
 
 class Stage(StrEnum):
-    """Why somebody was asked."""
+    """Why a model was asked."""
 
     FIRST = "first"
     REPAIR = "repair"
@@ -118,8 +120,8 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """What is to be asked next, and of whom."""
+class ModelQuery:
+    """What a model is to be asked next, and which model."""
 
     messages: tuple[Message, ...]
     response_format: Mapping[str, Any]
@@ -131,14 +133,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class PlanQuery:
-    """A question to the router: which models stand in the plan for this ask, best first."""
+    """A question to the router: which models stand in the plan for this query, best first."""
 
-    ask: Ask
+    query: ModelQuery
 
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What was answered, by whom, at what cost."""
+    """What a model answered, and at what cost."""
 
     text: str
     deployment: str
@@ -172,12 +174,12 @@ class ChainResult(Generic[ChainOutputT]):
 
     value: ChainOutputT
     tries: tuple[ChainAttempt, ...]
-    """Every answer that was got, in order; the last is the one that was used."""
+    """Every answer, in order; the last is the one that was used."""
 
     @property
     def cost_nusd(self) -> NanoUsd:
         """What all tries cost together."""
-        return NanoUsd(sum(one.cost_nusd for one in self.tries))
+        return NanoUsd(sum(attempt.cost_nusd for attempt in self.tries))
 
     @property
     def stage(self) -> Stage:
@@ -195,108 +197,116 @@ class ChainResult(Generic[ChainOutputT]):
         used = self.tries[-1]
         if used.stage is Stage.NEXT_MODEL:
             return f"{self.tries[0].deployment} gave no valid answer"
-        # A repair is pinned to one deployment, so only the first ask knows whether it was second choice.
+        # A repair is pinned to one deployment, so only the first query knows whether it was second choice.
         return self.tries[0].degraded
 
 
 def conversation(
-    task: Task[ChainInputT, ChainOutputT], given: ChainInputT, language: Language
-) -> Generator[Ask | PlanQuery, Any, ChainResult[ChainOutputT]]:
-    """Yield an `Ask` and take a `ModelAnswer`, or an `PlanQuery` and take models, best first; return the result.
+    task: Task[ChainInputT, ChainOutputT], chain_input: ChainInputT, language: Language
+) -> Generator[ModelQuery | PlanQuery, Any, ChainResult[ChainOutputT]]:
+    """Yield a `ModelQuery` and take a `ModelAnswer`, or a `PlanQuery` and take models, best first.
 
-    An error of `NOBODY` may be thrown in for anything but the first ask.
+    Return the result. An error of `NO_ANSWER_ERRORS` may be thrown in for anything but the first query.
 
     Raises:
         InvalidOutputError: no answer was valid.
     """
-    talk = _Talk(task, given, language)
-    result = yield from talk.round(refresh=False)
-    if result is None and all(one.cached in _REMEMBERED for one in talk.tries):
+    exchange = _Conversation(task, chain_input, language)
+    result = yield from exchange.round(refresh=False)
+    if result is None and all(attempt.cached in _REMEMBERED for attempt in exchange.tries):
         # A failure that was merely remembered must not last as long as the cache does.
-        result = yield from talk.round(refresh=True)
+        result = yield from exchange.round(refresh=True)
     if result is None:
-        raise _invalid(task.use_case, talk.tries)
+        raise _invalid(task.use_case, exchange.tries)
     return result
 
 
-class _Talk(Generic[ChainInputT, ChainOutputT]):
+class _Conversation(Generic[ChainInputT, ChainOutputT]):
     """One conversation, with what was answered so far."""
 
-    def __init__(self, task: Task[ChainInputT, ChainOutputT], given: ChainInputT, language: Language) -> None:
+    def __init__(
+        self, task: Task[ChainInputT, ChainOutputT], chain_input: ChainInputT, language: Language
+    ) -> None:
         self.tries: list[ChainAttempt] = []
-        self._task, self._given, self._language = task, given, language
+        self._task, self._chain_input, self._language = task, chain_input, language
         self._wording = wording_of(task.use_case, language)
-        self._messages = task.messages(given, self._wording.to_json)
-        self._form = task.response_format(given, language)
+        self._messages = task.messages(chain_input, self._wording.to_json)
+        self._form = task.response_format(chain_input, language)
 
-    def round(self, *, refresh: bool) -> Generator[Ask | PlanQuery, Any, ChainResult[ChainOutputT] | None]:
+    def round(
+        self, *, refresh: bool
+    ) -> Generator[ModelQuery | PlanQuery, Any, ChainResult[ChainOutputT] | None]:
         """Ask, have it repaired, ask the next model; return None when nothing was valid."""
-        ask = Ask(self._messages, self._form, refresh=refresh)
-        first: ModelAnswer = yield ask
+        query = ModelQuery(self._messages, self._form, refresh=refresh)
+        first: ModelAnswer = yield query
         if result := self._judged(Stage.FIRST, first):
             return result
         try:
             again: ModelAnswer = yield self._repair(first, self.tries[-1].mistakes, refresh=refresh)
             if result := self._judged(Stage.REPAIR, again):
                 return result
-        except NOBODY:
+        except NO_ANSWER_ERRORS:
             pass  # it has gone in the meantime; the next model may still answer
         try:
-            order: tuple[str, ...] = yield PlanQuery(ask)
-        except NOBODY:
+            order: tuple[str, ...] = yield PlanQuery(query)
+        except NO_ANSWER_ERRORS:
             return None
         for model in order:
             if model == first.model:
                 continue
             try:
-                other: ModelAnswer = yield replace(ask, pinned=model)
-            except NOBODY:
+                other: ModelAnswer = yield replace(query, pinned=model)
+            except NO_ANSWER_ERRORS:
                 continue
             return self._judged(Stage.NEXT_MODEL, other)
         return None
 
-    def _judged(self, stage: Stage, said: ModelAnswer) -> ChainResult[ChainOutputT] | None:
-        value, mistakes = self._task.judged(self._given, self._language, said)
-        self.tries.append(_try(stage, said, mistakes))
+    def _judged(self, stage: Stage, answer: ModelAnswer) -> ChainResult[ChainOutputT] | None:
+        value, mistakes = self._task.judged(self._chain_input, self._language, answer)
+        self.tries.append(_attempt_of(stage, answer, mistakes))
         return None if value is None else ChainResult(value, tuple(self.tries))
 
-    def _repair(self, said: ModelAnswer, mistakes: Sequence[str], *, refresh: bool) -> Ask:
-        told = "\n".join([self._wording.repair, *(f"- {mistake}" for mistake in mistakes)])
-        quoted = said.text.strip()[:_QUOTED_CHARACTERS_MAX]
+    def _repair(self, answer: ModelAnswer, mistakes: Sequence[str], *, refresh: bool) -> ModelQuery:
+        request = "\n".join([self._wording.repair, *(f"- {mistake}" for mistake in mistakes)])
+        quoted = answer.text.strip()[:_QUOTED_CHARACTERS_MAX]
         # Some providers refuse an empty message.
         answered: tuple[Message, ...] = ({"role": "assistant", "content": quoted},) if quoted else ()
-        messages = (*self._messages, *answered, {"role": "user", "content": told})
-        return Ask(messages, self._form, said.deployment, refresh=refresh)
+        messages = (*self._messages, *answered, {"role": "user", "content": request})
+        return ModelQuery(messages, self._form, answer.deployment, refresh=refresh)
 
 
-def _try(stage: Stage, said: ModelAnswer, mistakes: tuple[str, ...]) -> ChainAttempt:
+def _attempt_of(stage: Stage, answer: ModelAnswer, mistakes: tuple[str, ...]) -> ChainAttempt:
     return ChainAttempt(
         stage,
-        deployment=said.deployment,
-        model=said.model,
-        cost_nusd=said.cost_nusd,
-        cached=said.cached,
-        degraded=said.degraded,
-        request_id=said.request_id,
+        deployment=answer.deployment,
+        model=answer.model,
+        cost_nusd=answer.cost_nusd,
+        cached=answer.cached,
+        degraded=answer.degraded,
+        request_id=answer.request_id,
         mistakes=mistakes,
     )
 
 
-def _told(error: ValidationError) -> tuple[str, ...]:
+def _mistakes_of(error: ValidationError) -> tuple[str, ...]:
     """Return `field: what is wrong` for each mistake, without the values, which are the customer's."""
-    found = []
-    for one in error.errors(include_url=False, include_input=False, include_context=False)[:_MISTAKES_MAX]:
+    mistakes = []
+    for detail in error.errors(include_url=False, include_input=False, include_context=False)[:_MISTAKES_MAX]:
         # The name of an unknown field is the model's own text.
-        where = "an unknown field" if one["type"] == "extra_forbidden" else ".".join(map(str, one["loc"]))
-        text = one["msg"].removeprefix("Value error, ")
-        found.append(f"{where}: {text}" if where else text)
-    return tuple(found)
+        where = (
+            "an unknown field" if detail["type"] == "extra_forbidden" else ".".join(map(str, detail["loc"]))
+        )
+        text = detail["msg"].removeprefix("Value error, ")
+        mistakes.append(f"{where}: {text}" if where else text)
+    return tuple(mistakes)
 
 
 def _invalid(use_case: str, tries: Sequence[ChainAttempt]) -> InvalidOutputError:
-    told = ". ".join(f"{one.deployment} ({one.stage}): {'; '.join(one.mistakes)}" for one in tries)
+    answers = ". ".join(
+        f"{attempt.deployment} ({attempt.stage}): {'; '.join(attempt.mistakes)}" for attempt in tries
+    )
     error = InvalidOutputError(
-        f"no valid answer for the chain {use_case} after repair and the next model. {told}. "
+        f"no valid answer for the chain {use_case} after repair and the next model. {answers}. "
         "Choose a stronger model for the use case in config.yaml, or pass model=..."
     )
     error.request_id = tries[-1].request_id

@@ -27,17 +27,17 @@ def computed_from(table_csv: str) -> dict[str, Any]:
     """Return the number of rows, and count, sum, min, max and mean of each numeric column.
 
     A column is numeric when all its non-empty cells are plain numbers such as 1200000 or -3.5.
-    With thousands separators nobody can tell 1.200 from 1.2, so such a column is left out.
+    With thousands separators 1.200 may be 1.2 or 1200, so such a column is left out.
     """
     rows = list(csv.DictReader(io.StringIO(table_csv)))
-    found: dict[str, Any] = {"rows": len(rows)}
+    computed: dict[str, Any] = {"rows": len(rows)}
     for name in rows[0] if rows else ():
         cells = [str(row[name]).strip() for row in rows if row.get(name) not in (None, "")]
         numbers = [_number(cell) for cell in cells if cell]
-        plain = [one for one in numbers if one is not None]
+        plain = [number for number in numbers if number is not None]
         if name is not None and plain and len(plain) == len(numbers):
-            found[name] = _figures(plain)
-    return found
+            computed[name] = _figures(plain)
+    return computed
 
 
 def _number(cell: str) -> Decimal | None:

@@ -34,7 +34,7 @@ class Language(StrEnum):
         try:
             return cls(code)
         except ValueError:
-            known = ", ".join(f"'{one}'" for one in cls)
+            known = ", ".join(f"'{language}'" for language in cls)
             raise InvalidRequestError(f"no prompts in language {code!r}; choose one of {known}") from None
 
 
@@ -55,8 +55,8 @@ def wording_of(use_case: str, language: Language) -> Wording:
     """Return the texts of a use case; each file is read once."""
     rules, *rest = _SECTION.split(_read(use_case, language))
     forms = dict(zip(rest[::2], rest[1::2], strict=True))
-    told = {form: f"{rules.strip()}\n\n{text.strip()}" for form, text in forms.items()}
-    return Wording(told["json"], told.get("text"), _read("repair", language).strip())
+    texts = {form: f"{rules.strip()}\n\n{text.strip()}" for form, text in forms.items()}
+    return Wording(texts["json"], texts.get("text"), _read("repair", language).strip())
 
 
 def _read(name: str, language: Language) -> str:

@@ -39,7 +39,7 @@ from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.config.schema import RootSettings
 from orchestrator.core import errors
 from orchestrator.core.clock import SystemClock
-from orchestrator.core.failures import FAILURE_POLICIES, FailureKind
+from orchestrator.core.failures import FAILURE_POLICIES, FailureKind, FallbackScope
 from orchestrator.practice import PracticeServer
 from orchestrator.resilience.retry_policy import RetryProfile
 
@@ -62,6 +62,8 @@ _STRAY = (
     "OPENROUTER_FALLBACK_MODEL",
 )
 _PLACEHOLDER = "<name>"
+_ELSEWHERE = {FallbackScope.ANY: "any other deployment"}
+"""What the page of failures calls a scope whose own word would not say it."""
 _KINDS = {"int": "INTEGER", "float": "NUMBER", "Path": "PATH"}
 
 
@@ -169,11 +171,11 @@ def failures_table() -> str:
 
     return "\n".join(
         _item(
-            f"`{kind}`: {meaning.seen}. **Again here:** {again(kind)}. **Elsewhere:** {meaning.fallback_scope}. "
-            f"**When nobody else is left:** {'again' if meaning.passes else 'no'}. "
-            f"**Against the health of:** {meaning.health_scope}. **Billed:** {meaning.billing}."
+            f"`{kind}`: {policy.symptoms}. **Again here:** {again(kind)}. **Elsewhere:** {_ELSEWHERE.get(policy.fallback_scope, policy.fallback_scope)}. "
+            f"**When no other is left:** {'again' if policy.passes else 'no'}. "
+            f"**Against the health of:** {policy.health_scope}. **Billed:** {policy.billing}."
         )
-        for kind, meaning in FAILURE_POLICIES.items()
+        for kind, policy in FAILURE_POLICIES.items()
     )
 
 

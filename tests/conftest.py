@@ -1,10 +1,14 @@
 """Fixtures for every test: a real practice server, a real configuration, a real ledger file."""
 
 import asyncio
+import contextlib
+import copy
 import os
 import shutil
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -27,6 +31,9 @@ from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TODAY = date(2026, 11, 23)
+
+# The programs beside the proofs, importable by name.
+sys.path.insert(0, str(Path(__file__).parent / "proof"))
 
 MakeConfig = Callable[..., Config]
 MakeOrchestrator = Callable[..., Orchestrator]
@@ -136,12 +143,70 @@ def environment(practice: PracticeServer, tmp_path: Path) -> dict[str, str]:
     }
 
 
+class Stopwatch:
+    """Seconds since it was made, without those for which this process waited for a processor.
+
+    The threads of a busy machine wait in line before they run. The system says for how long, and what a test
+    says of the program's own speed is then true on any machine.
+    """
+
+    def __init__(self) -> None:
+        self._queued_before_s = _queued_s()
+        self._began_s = time.monotonic()
+
+    def took_s(self) -> float:
+        passed_s = time.monotonic() - self._began_s
+        queued_s = sum(
+            waited_s - self._queued_before_s.get(thread, 0.0) for thread, waited_s in _queued_s().items()
+        )
+        return passed_s - queued_s
+
+
+def _queued_s() -> dict[str, float]:
+    """Return for how long each thread of this process has been ready to run and had no processor."""
+    found = {}
+    for thread in Path("/proc/self/task").glob("*"):
+        # Elsewhere than on Linux there is no such file, and a thread may end in between.
+        with contextlib.suppress(OSError):
+            found[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return found
+
+
 @pytest.fixture
-def make_config(environment: dict[str, str], tmp_path: Path) -> MakeConfig:
+def stopwatch() -> type[Stopwatch]:
+    """A watch to start with `stopwatch()`, for bounds on the program's own speed."""
+    return Stopwatch
+
+
+@pytest.fixture
+def warm() -> Iterator[Callable[..., Any]]:
+    """Start processes of their own that have LiteLLM loaded; they are ended when the test is over."""
+    from warm import Warm
+
+    started: list[Warm] = []
+
+    def start(program: str, *arguments: str, environment: Mapping[str, str]) -> Warm:
+        started.append(Warm(program, *arguments, environment=environment))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
+
+
+@pytest.fixture(scope="session")
+def shipped_data() -> dict[str, Any]:
+    """The shipped configuration as YAML reads it, for copies: reading it takes longer than most tests."""
+    data: dict[str, Any] = yaml.load(embedded_path().read_bytes(), Loader=yaml.CSafeLoader)
+    return data
+
+
+@pytest.fixture
+def make_config(environment: dict[str, str], tmp_path: Path, shipped_data: dict[str, Any]) -> MakeConfig:
     """Make the shipped configuration with some of its parts replaced, as a real file."""
 
     def make(changes: Mapping[str, Any] | None = None, **more_environment: str) -> Config:
-        data = yaml.load(embedded_path().read_bytes(), Loader=yaml.CSafeLoader)
+        data = copy.deepcopy(shipped_data)
         # The practice providers have no rate limit, and a test should not wait for one by accident.
         for provider in data["providers"].values():
             provider.update(requests_per_min=1_000_000, tokens_per_min=1_000_000_000)

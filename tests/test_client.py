@@ -259,7 +259,7 @@ def test_ctrl_c_in_the_middle_loses_nothing(
 
 
 def test_a_killed_process_leaves_its_hold_counted(
-    environment: dict[str, str], practice: PracticeServer, make_config, make_orchestrator
+    environment: dict[str, str], practice: PracticeServer, make_config, make_orchestrator, warm
 ) -> None:
     """Kill -9 between the send and the settlement: the reservation stays, in full."""
     practice.faults.add(Fault.parse("openrouter:silence,times=1"))
@@ -270,9 +270,10 @@ def test_a_killed_process_leaves_its_hold_counted(
         orchestrator = Orchestrator(load_config({str(config.path)!r}, today=datetime.date(2026, 11, 23)))
         orchestrator.complete("Xin chào", cache=CacheUse.OFF)
     """)
-    with subprocess.Popen([sys.executable, "-c", script], env={**_path(), **environment}) as child:
-        _until(lambda: chat_requests(practice) == 1)
-        child.kill()
+    child = warm(script, environment=environment)
+    _until(lambda: chat_requests(practice) == 1)
+    child.kill()
+    child.wait()
     orchestrator = make_orchestrator()
     bound = orchestrator.estimate("Xin chào").bound_nusd
     assert standing(orchestrator) == (0, bound)
@@ -464,7 +465,7 @@ def test_when_every_provider_is_down_the_local_model_answers_a_stream(
     assert len(stream.reply.attempts) == 6
 
 
-def _until(true: "object", *, patience_s: float = 20.0) -> None:
+def _until(true: "object", *, patience_s: float = 60.0) -> None:
     give_up = time.monotonic() + patience_s
     while not true():  # type: ignore[operator]
         assert time.monotonic() < give_up, "it did not come about"

@@ -44,27 +44,27 @@ _MAP_THRESHOLD = re.compile(r"^input_cost_per_token_above_(?P<thousands>\d+)k_to
 
 
 def snapshot_price(kind: ProviderKind, upstream: str, *, today: date) -> Price | None:
-    """Return what the offline snapshot says a provider charges for its model today, None when it does not know."""
+    """Return today's price of a provider's model by the offline snapshot, None when it does not know."""
     model = _models(_PROVIDER_IDS.get(kind, "")).get(upstream)
     if model is None:
         return None
 
-    found = model.get_prices(datetime.combine(today, time(12), UTC))
-    if found.input_mtok is None or found.output_mtok is None:
+    listed = model.get_prices(datetime.combine(today, time(12), UTC))
+    if listed.input_mtok is None or listed.output_mtok is None:
         return None
     return Price(
-        input=_base(found.input_mtok),
-        output=_base(found.output_mtok),
-        cached_input=_base(found.cache_read_mtok),
-        cache_write=_base(found.cache_write_mtok),
-        tiers=_tiers(found),
+        input=_base(listed.input_mtok),
+        output=_base(listed.output_mtok),
+        cached_input=_base(listed.cache_read_mtok),
+        cache_write=_base(listed.cache_write_mtok),
+        tiers=_tiers(listed),
         source=f"genai-prices {version('genai-prices')}, {_PROVIDER_IDS[kind]}",
         date=today,
     )
 
 
 def map_price(kind: ProviderKind, upstream: str, *, today: date) -> Price | None:
-    """Return what LiteLLM's map says a provider charges, None when it does not know or states no price in tokens."""
+    """Return a provider's price by LiteLLM's map, None when it does not know or has no price in tokens."""
     if kind not in _MAP_PREFIXES:
         return None
     entry = _map().get(_MAP_PREFIXES[kind] + upstream)
@@ -74,7 +74,7 @@ def map_price(kind: ProviderKind, upstream: str, *, today: date) -> Price | None
     rates = _map_rates(entry, "")
     if rates["input"] is None or rates["output"] is None:
         return None
-    thresholds = sorted(int(found["thousands"]) for key in entry if (found := _MAP_THRESHOLD.match(key)))
+    thresholds = sorted(int(match["thousands"]) for key in entry if (match := _MAP_THRESHOLD.match(key)))
     tiers = []
     for thousands in thresholds:
         there = _map_rates(entry, f"_above_{thousands}k_tokens")
@@ -103,21 +103,21 @@ def _base(price: Any) -> Any:
     return getattr(price, "base", price)
 
 
-def _tiers(found: Any) -> tuple[PriceTier, ...]:
+def _tiers(listed: Any) -> tuple[PriceTier, ...]:
     starts = sorted(
         {
             tier.start
-            for price in (found.input_mtok, found.output_mtok)
+            for price in (listed.input_mtok, listed.output_mtok)
             for tier in getattr(price, "tiers", ())
         }
     )
     return tuple(
         PriceTier(
             above_input_tokens=start,
-            input=_at(found.input_mtok, start),
-            output=_at(found.output_mtok, start),
-            cached_input=_at(found.cache_read_mtok, start),
-            cache_write=_at(found.cache_write_mtok, start),
+            input=_at(listed.input_mtok, start),
+            output=_at(listed.output_mtok, start),
+            cached_input=_at(listed.cache_read_mtok, start),
+            cache_write=_at(listed.cache_write_mtok, start),
         )
         for start in starts
     )
@@ -131,13 +131,13 @@ def _at(price: Any, start: int) -> Any:
 @lru_cache(maxsize=1)
 def _map() -> Mapping[str, Mapping[str, Any]]:
     """Return LiteLLM's map, its numbers as exact decimals; empty where the package has none."""
-    found = importlib.util.find_spec("litellm")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("litellm")
+    if spec is None or spec.origin is None:
         return {}
-    path = Path(found.origin).with_name(_MAP_FILE)
+    path = Path(spec.origin).with_name(_MAP_FILE)
     # Another pinned LiteLLM may keep it elsewhere: then it knows nothing, and says so by knowing nothing.
-    told = json.loads(path.read_bytes(), parse_float=Decimal) if path.is_file() else {}
-    return {name: entry for name, entry in told.items() if isinstance(entry, dict)}
+    entries = json.loads(path.read_bytes(), parse_float=Decimal) if path.is_file() else {}
+    return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
 
 
 def _map_rates(entry: Mapping[str, Any], suffix: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What exists, what it can do, and what it costs since when.
 
 A *model* is what chains and ops name; a *deployment* is one place that serves it; a *provider*
-is who runs the place. The catalogue resolves names, aliases and prices, and is frozen: a
-changed configuration makes a new one.
+is the company or server that runs the place. The catalogue resolves names, aliases and prices, and
+is frozen: a changed configuration makes a new one.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ class ProviderKind(StrEnum):
 
 
 class ProviderSettings(Settings):
-    """Who serves models: address, key, headers, time and rate limits."""
+    """A provider, which serves models: address, key, headers, time and rate limits."""
 
     kind: ProviderKind
     """The wire format: openrouter, google, openai (or any server that speaks it), local."""
@@ -173,9 +173,11 @@ class Catalog:
         if name in self.deployments:
             return (self.deployments[name],)
         model_name = self.aliases[name].model if name in self.aliases else name
-        found = [one for one in self.deployments.values() if one.model_name == model_name]
-        if found:
-            return tuple(sorted(found, key=lambda one: one.provider.priority))
+        serving = [
+            deployment for deployment in self.deployments.values() if deployment.model_name == model_name
+        ]
+        if serving:
+            return tuple(sorted(serving, key=lambda deployment: deployment.provider.priority))
         if name in self.off:
             msg = f"deployment '{name}' is off: {self.off[name]}"
             raise UnknownNameError(msg)

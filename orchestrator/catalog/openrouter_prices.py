@@ -136,17 +136,17 @@ def read_list(path: Path) -> PriceList | None:
     """Return the list that was kept last, None when none was.
 
     Raises:
-        PriceListError: the file cannot be read, or is none of ours.
+        PriceListError: the file cannot be read, or is no price list of this program.
     """
     try:
-        told = orjson.loads(path.read_bytes())
-        if told["format"] != _FORMAT:
+        stored = orjson.loads(path.read_bytes())
+        if stored["format"] != _FORMAT:
             raise PriceListError(f"{path}: another version of this program wrote it; {_AGAIN}")
-        fetched_at = datetime.fromisoformat(told["fetched_at"])
-        models = told["models"]
+        fetched_at = datetime.fromisoformat(stored["fetched_at"])
+        models = stored["models"]
         if fetched_at.tzinfo is None or not isinstance(models, dict):
             raise PriceListError(f"{path}: no price list; {_AGAIN}")
-        return PriceList(fetched_at, str(told["provider"]), models)
+        return PriceList(fetched_at, str(stored["provider"]), models)
     except FileNotFoundError:
         return None
     except OSError as exc:
@@ -161,7 +161,7 @@ def keep_list(kept: PriceList, path: Path) -> None:
     Raises:
         PriceListError: it cannot be written; the one kept before is untouched.
     """
-    told = {
+    stored = {
         "format": _FORMAT,
         "fetched_at": kept.fetched_at.astimezone(UTC).isoformat(),
         "provider": kept.provider,
@@ -172,7 +172,7 @@ def keep_list(kept: PriceList, path: Path) -> None:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(orjson.dumps(told))
+                file.write(orjson.dumps(stored))
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(path)
@@ -189,30 +189,30 @@ def keep_list(kept: PriceList, path: Path) -> None:
 _AGAIN = "'orchestrator prices refresh' writes it anew"
 
 
-def _per_mtok(pricing: Mapping[str, Any], key: str, told: str) -> NanoUsdPerMtok | None:
+def _per_mtok(pricing: Mapping[str, Any], key: str, label: str) -> NanoUsdPerMtok | None:
     """Return dollars per token as nano-dollars per million tokens, None where the key is missing."""
-    given = pricing.get(key)
-    if given is None:
+    raw = pricing.get(key)
+    if raw is None:
         return None
-    number = given if isinstance(given, str | int | float) and not isinstance(given, bool) else "none"
+    number = raw if isinstance(raw, str | int | float) and not isinstance(raw, bool) else "none"
     try:
         rate = nano_usd(Decimal(str(number)) * TOKENS_PER_MTOK)
     except (InvalidOperation, ValueError) as exc:
         # A negative price stands for one that depends on where the request is sent.
-        raise MalformedEntryError(f"{told}: {_quoted(given)} is no price") from exc
+        raise MalformedEntryError(f"{label}: {_quoted(raw)} is no price") from exc
     if rate > _NUSD_PER_MTOK_MAX:
-        raise MalformedEntryError(f"{told}: {_quoted(given)} is no price in dollars per token")
+        raise MalformedEntryError(f"{label}: {_quoted(raw)} is no price in dollars per token")
     return NanoUsdPerMtok(rate)
 
 
 def _overrides(pricing: Mapping[str, Any]) -> Iterable[tuple[int | None, _Read]]:
     """Yield each conditional price: the input tokens it begins with, None where it hangs on the hour."""
-    given = pricing.get("overrides") or ()
-    if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
+    raw = pricing.get("overrides") or ()
+    if not isinstance(raw, list | tuple) or not all(isinstance(override, Mapping) for override in raw):
         raise MalformedEntryError("'overrides' is no list of prices")
-    for one in given:
-        rates = {name: _per_mtok(one, key, f"overrides: {key}") for key, name in _RATES.items()}
-        least = one.get(_THRESHOLD)
+    for override in raw:
+        rates = {name: _per_mtok(override, key, f"overrides: {key}") for key, name in _RATES.items()}
+        least = override.get(_THRESHOLD)
         if least is not None and (isinstance(least, bool) or not isinstance(least, int) or least < 0):
             raise MalformedEntryError(f"overrides: {_THRESHOLD}: no number of tokens: {_quoted(least)}")
         above = (least or 0) - 1
@@ -222,9 +222,9 @@ def _overrides(pricing: Mapping[str, Any]) -> Iterable[tuple[int | None, _Read]]
 
 def _tiers(base: _Read, overrides: list[tuple[int, _Read]]) -> tuple[PriceTier, ...]:
     """Return a tier for each threshold: the dearest of what applies there, else the base price."""
-    found: dict[int, _Read] = {}
+    rates_above: dict[int, _Read] = {}
     for above, changed in overrides:
-        here = found.setdefault(above, {})
+        here = rates_above.setdefault(above, {})
         for name, rate in changed.items():
             here[name] = _dearer(here.get(name), rate)
     # Of two entries that both apply the later one wins in the list: the dearer one is taken.
@@ -233,23 +233,23 @@ def _tiers(base: _Read, overrides: list[tuple[int, _Read]]) -> tuple[PriceTier, 
             above_input_tokens=above,
             **{name: base[name] if here.get(name) is None else here[name] for name in base},
         )
-        for above, here in sorted(found.items())
+        for above, here in sorted(rates_above.items())
     )
 
 
-def _dearer(one: NanoUsdPerMtok | None, other: NanoUsdPerMtok | None) -> NanoUsdPerMtok | None:
-    known = [rate for rate in (one, other) if rate is not None]
+def _dearer(*rates: NanoUsdPerMtok | None) -> NanoUsdPerMtok | None:
+    known = [rate for rate in rates if rate is not None]
     return max(known) if known else None
 
 
-def _day(given: Any) -> date | None:
-    if not isinstance(given, str):
+def _day(raw: Any) -> date | None:
+    if not isinstance(raw, str):
         return None
     try:
-        return datetime.fromisoformat(given).date()
+        return datetime.fromisoformat(raw).date()
     except ValueError:
         return None
 
 
-def _quoted(given: Any) -> str:
-    return repr(given)[:40]
+def _quoted(raw: Any) -> str:
+    return repr(raw)[:40]

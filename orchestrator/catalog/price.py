@@ -34,7 +34,7 @@ NOTHING_OFF = BasisPoints(0)
 
 def _basis_points(value: Any) -> int:
     try:
-        # True and False are numbers to Python, and no percentage to anybody.
+        # True and False are numbers to Python, and no percentage.
         percent = Decimal("NaN") if isinstance(value, bool) else Decimal(str(value))
     except InvalidOperation:
         percent = Decimal("NaN")
@@ -66,7 +66,7 @@ def _zone(value: Any) -> ZoneInfo:
         raise ValueError(msg) from None
 
 
-Percent = Annotated[
+DiscountPercent = Annotated[
     BasisPoints,
     BeforeValidator(_basis_points),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100}),
@@ -152,7 +152,7 @@ class _Terms(Rates):
     """Other prices for requests with much input; in an announced change: its own, the old ones end."""
     off_peak: OffPeak | None = None
     """Other prices in a daily window; budgets are held at the dearer ones."""
-    batch_percent: Percent = NOTHING_OFF
+    batch_percent: DiscountPercent = NOTHING_OFF
     """How much less the list price is for a request of a batch, in percent; off-peak is not added to it."""
 
 
@@ -167,8 +167,9 @@ class VolumeDiscount(Settings):
     """What a provider takes off once enough was spent with it in a month."""
 
     above_usd_per_month: Usd
-    """For what is sent after this much was booked for the provider in the calendar month of budgets.time_zone."""
-    percent: Percent
+    """For what is sent after this much was booked for the provider in the calendar month of
+    budgets.time_zone."""
+    percent: DiscountPercent
     """How much less it charges, in percent; of several only the one with the highest threshold counts."""
 
 
@@ -211,8 +212,8 @@ class Price(_Terms):
         """
         if not self.changes:
             return self
-        begun = max((one for one in self.changes if one.begins <= day), key=_begin, default=None)
-        coming = tuple(one for one in self.changes if day < one.begins <= day + timedelta(days=1))
+        begun = max((change for change in self.changes if change.begins <= day), key=_begin, default=None)
+        coming = tuple(change for change in self.changes if day < change.begins <= day + timedelta(days=1))
         return self._as(begun, changes=coming)
 
     def at(self, moment: datetime) -> "Price":
@@ -234,44 +235,46 @@ class Price(_Terms):
             )
         )
 
-    def settled(self, usage: Usage, terms: BillingContext) -> BookedCost:
+    def settled(self, usage: Usage, context: BillingContext) -> BookedCost:
         """Return what is booked for a usage, never less than the provider can charge.
 
         Of the prices that were in force between `began` and `ended` the dearest counts. A batch
         pays the list price less `batch_percent`; then the volume discount comes off. Each step is
         rounded up.
         """
-        candidates = self._between(terms.began, terms.ended, batch=terms.batch)
-        cost, price = max(((one.cost_of(usage), one) for one in candidates), key=lambda found: found[0])
+        candidates = self._between(context.began, context.ended, batch=context.batch)
+        cost, price = max(
+            ((price.cost_of(usage), price) for price in candidates), key=lambda priced: priced[0]
+        )
         version = price.version
-        if terms.batch and price.batch_percent:
+        if context.batch and price.batch_percent:
             cost = less(cost, price.batch_percent)
             version += f", batch -{percent_text(price.batch_percent)}"
-        if terms.off:
-            cost = less(cost, terms.off)
-            version += f", volume -{percent_text(terms.off)}"
+        if context.off:
+            cost = less(cost, context.off)
+            version += f", volume -{percent_text(context.off)}"
         return BookedCost(cost, version)
 
     def bound_of(self, *, input_tokens: int, output_tokens: int) -> NanoUsd:
         """Return the most these tokens, or fewer, can cost: the dearest tier, hour and announced change."""
-        reached = [rates for one in (self, *self.changes) for rates in _reachable(one, input_tokens)]
+        reached = [rates for terms in (self, *self.changes) for rates in _reachable(terms, input_tokens)]
         return cost_nusd(
             (
-                (input_tokens, NanoUsdPerMtok(max(one.dearest_input for one in reached))),
-                (output_tokens, NanoUsdPerMtok(max(one.output for one in reached))),
+                (input_tokens, NanoUsdPerMtok(max(rates.dearest_input for rates in reached))),
+                (output_tokens, NanoUsdPerMtok(max(rates.output for rates in reached))),
             )
         )
 
     @property
     def dearest(self) -> Rates:
-        """Return the most that a token of a short prompt costs: at any hour, after an announced change too."""
-        named = (self, *self.changes)
+        """Return the most that a token of a short prompt costs, at any hour, after any announced change."""
+        every = (self, *self.changes)
         return Rates.model_construct(
-            input=max(one.input for one in named), output=max(one.output for one in named)
+            input=max(terms.input for terms in every), output=max(terms.output for terms in every)
         )
 
     def rates_at(self, input_tokens: int) -> Rates:
-        """Return the rates of a request with so many input tokens: the base, or the highest tier it reaches."""
+        """Return the rates for so many input tokens: the base, or the highest tier that they reach."""
         reached = [tier for tier in self.tiers if input_tokens > tier.above_input_tokens]
         return max(reached, key=lambda tier: tier.above_input_tokens, default=self)
 
@@ -302,15 +305,18 @@ class Price(_Terms):
         """Return the prices that were in force at some moment of a request."""
         first, last = sorted((began, ended))
         day, last_day = first.astimezone(UTC).date(), last.astimezone(UTC).date()
-        days = [self.on(day), *(self._as(one) for one in self.changes if day < one.begins <= last_day)]
+        prices = [
+            self.on(day),
+            *(self._as(change) for change in self.changes if day < change.begins <= last_day),
+        ]
         if batch:
-            return days
-        return [price for one in days for price in _in_force(one, first, last)]
+            return prices
+        return [version for price in prices for version in _in_force(price, first, last)]
 
     def _as(self, change: PriceChange | None, *, changes: tuple[PriceChange, ...] = ()) -> "Price":
         """Return the price that a change makes of this one; without one this one, with other `changes`."""
         terms: Price | PriceChange = self if change is None else change
-        told = "" if change is None else f", change of {change.begins.isoformat()}"
+        suffix = "" if change is None else f", change of {change.begins.isoformat()}"
         # Checked when they were read: this is on the way of every request.
         return Price.model_construct(
             input=terms.input,
@@ -321,15 +327,15 @@ class Price(_Terms):
             off_peak=terms.off_peak,
             batch_percent=terms.batch_percent,
             changes=changes,
-            source=f"{self.source}{told}",
+            source=f"{self.source}{suffix}",
             date=self.date,
         )
 
 
 def volume_discount(discounts: Sequence[VolumeDiscount], *, spent: NanoUsd) -> BasisPoints:
     """Return the discount that is due after `spent` was booked this month, 0 when none is."""
-    due = [one for one in discounts if spent > one.above_usd_per_month]
-    return max(due, key=lambda one: one.above_usd_per_month).percent if due else NOTHING_OFF
+    due = [discount for discount in discounts if spent > discount.above_usd_per_month]
+    return max(due, key=lambda discount: discount.above_usd_per_month).percent if due else NOTHING_OFF
 
 
 def less(amount: NanoUsd, off: BasisPoints) -> NanoUsd:
@@ -354,7 +360,7 @@ def _in_force(price: Price, first: datetime, last: datetime) -> list[Price]:
     at_first, at_last = window.opened(first), window.opened(last)
     if at_first is not None and at_first == at_last:
         return [price.in_off_peak()]
-    # Which of the two is dearer is the vendor's affair. A window of minutes inside of a request is no vendor's.
+    # Either may be the dearer one. No vendor has a window so short that it fits inside a request.
     return [price] if at_first is at_last is None else [price, price.in_off_peak()]
 
 

@@ -44,7 +44,8 @@ class PricesSettings(Settings):
     """Where prices come from that config.yaml does not state."""
 
     path: str = "~/.nextflow-orchestrator/prices/openrouter.json"
-    """Where `orchestrator prices refresh` keeps OpenRouter's price list; read at start and with every reload."""
+    """Where `orchestrator prices refresh` keeps OpenRouter's price list; read at start and with every
+    reload."""
     max_age_days: PositiveInt = 7
     """With a list older than this a notice asks for a refresh; its prices still count."""
     assumed_maximum: AssumedMaximum | None = None
@@ -70,7 +71,7 @@ class Origin(StrEnum):
 
     @property
     def is_dated(self) -> bool:
-        """Return whether its prices say of which day they are; a package only says what it takes for today's."""
+        """Return whether its prices carry their day; a package only says what it takes for today's price."""
         return self in {Origin.CONFIG, Origin.LIVE}
 
 
@@ -105,26 +106,26 @@ class PriceBook:
             self._unreadable = error
             return None
 
-    def quote(self, asked: PriceQuery, stated: Price | None) -> Quote | None:
-        """Return the price in force: the stated one, or that of the first source that knows; None to refuse."""
+    def quote(self, query: PriceQuery, stated: Price | None) -> Quote | None:
+        """Return the price in force: as stated, or of the first source that knows; None to refuse."""
         if stated is not None:
             return Quote(Origin.CONFIG, stated)
-        return next(self.known(asked), None) or self._assumed(asked.kind)
+        return next(self.known(query), None) or self._assumed(query.kind)
 
-    def known(self, asked: PriceQuery) -> Iterator[Quote]:
+    def known(self, query: PriceQuery) -> Iterator[Quote]:
         """Yield what the sources below config.yaml say, in their order; one is opened when it is asked."""
         asks = ((Origin.LIVE, self._listed), (Origin.SNAPSHOT, self._snapshot), (Origin.MAP, self._mapped))
         for origin, ask in asks:
-            price = ask(asked)
+            price = ask(query)
             if price is not None:
                 yield Quote(origin, price)
 
-    def end_of(self, asked: PriceQuery) -> date | None:
+    def end_of(self, query: PriceQuery) -> date | None:
         """Return the day on which the live list says the model is switched off."""
-        if asked.kind is not ProviderKind.OPENROUTER or self.live is None:
+        if query.kind is not ProviderKind.OPENROUTER or self.live is None:
             return None
         try:
-            listed = self.live.model(asked.upstream)
+            listed = self.live.model(query.upstream)
         except MalformedEntryError:
             return None
         return listed.ends if listed else None
@@ -140,21 +141,21 @@ class PriceBook:
             f"OpenRouter's price list is {live.age_days(self.today)} days old: 'orchestrator prices refresh' renews it",
         )
 
-    def _listed(self, asked: PriceQuery) -> Price | None:
-        if asked.kind is not ProviderKind.OPENROUTER or self.live is None:
+    def _listed(self, query: PriceQuery) -> Price | None:
+        if query.kind is not ProviderKind.OPENROUTER or self.live is None:
             return None
         try:
-            listed = self.live.model(asked.upstream)
+            listed = self.live.model(query.upstream)
         except MalformedEntryError:
-            # Checked before it was kept, so somebody changed the file: the next source decides.
+            # It was checked before it was kept, so the file was changed since: the next source decides.
             return None
         return listed.price if listed else None
 
-    def _snapshot(self, asked: PriceQuery) -> Price | None:
-        return snapshot_price(asked.kind, asked.upstream, today=self.today)
+    def _snapshot(self, query: PriceQuery) -> Price | None:
+        return snapshot_price(query.kind, query.upstream, today=self.today)
 
-    def _mapped(self, asked: PriceQuery) -> Price | None:
-        return map_price(asked.kind, asked.upstream, today=self.today)
+    def _mapped(self, query: PriceQuery) -> Price | None:
+        return map_price(query.kind, query.upstream, today=self.today)
 
     def _assumed(self, kind: ProviderKind) -> Quote | None:
         most = self.settings.assumed_maximum

@@ -1,7 +1,7 @@
-"""The command line: one file a verb group, heavy libraries loaded only by the verbs that need them.
+"""The command line: one file for each group of commands; a heavy library is loaded where it is needed.
 
-`main` is the console script. It is the one place where an error becomes a line on standard error
-and an exit code; the codes are listed in `orchestrator --help`.
+`main` is the console script. Only here does an error become a line on standard error and an exit
+code; `orchestrator --help` lists the codes.
 """
 
 import io
@@ -24,23 +24,23 @@ EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; nothing but a report of a bug shows a traceback."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run one command and return its exit code; a traceback is shown for bugs alone, and only on request."""
+    command = list(sys.argv[1:] if arguments is None else arguments)
     _print_what_the_terminal_can()
     try:
-        _check_text(given)
-        return _run(given)
+        _check_text(command)
+        return _run(command)
     except OrchestratorError as error:
-        _say_error(error)
+        _print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        _say("stopped")
+        _print_line("stopped")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         _forget_stdout()
         return 1
-    except Exception as error:  # noqa: BLE001 -- the last one on the way out; nothing is hidden
-        return _say_unexpected(error)
+    except Exception as error:  # noqa: BLE001 -- the last place that can report it; nothing is hidden
+        return _print_unexpected(error)
 
 
 def _run(arguments: list[str]) -> int:
@@ -52,7 +52,7 @@ def _run(arguments: list[str]) -> int:
     else:
         code = 0
     if code == EXIT_INTERRUPTED:
-        _say("stopped")
+        _print_line("stopped")
     return code
 
 
@@ -63,14 +63,14 @@ def _app() -> "Typer":
 
 
 def _print_what_the_terminal_can() -> None:
-    """Show a mark for a letter that the terminal's encoding has not; Vietnamese must not end a command."""
+    """Print a mark for a letter that the terminal's encoding lacks; Vietnamese must not end a command."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def _check_text(arguments: list[str]) -> None:
-    """Refuse arguments that are no UTF-8; Python hands them over with lone surrogates."""
+    """Refuse arguments that are not UTF-8; Python passes them on with lone surrogates."""
     from orchestrator.cli.output import CommandError
 
     for place, argument in enumerate(arguments, start=1):
@@ -83,36 +83,36 @@ def _check_text(arguments: list[str]) -> None:
             ) from None
 
 
-def _say_error(error: OrchestratorError) -> None:
+def _print_error(error: OrchestratorError) -> None:
     for line in str(error).splitlines() or [type(error).__name__]:
-        _say(f"error: {line}")
+        _print_line(f"error: {line}")
     if error.request_id is not None:
-        _say(f"request: {error.request_id}")
+        _print_line(f"request: {error.request_id}")
 
 
-def _say_unexpected(error: Exception) -> int:
+def _print_unexpected(error: Exception) -> int:
     import os
 
     if os.environ.get("ORCHESTRATOR_DEBUG"):
         traceback.print_exception(error)
         return EXIT_UNEXPECTED
-    said = " ".join(str(error).split())[:200]
-    _say(
-        f"error: unexpected {type(error).__name__}: {said or 'no reason given'}. This is a bug; "
+    message = " ".join(str(error).split())[:200]
+    _print_line(
+        f"error: unexpected {type(error).__name__}: {message or 'no reason given'}. This is a bug; "
         "set ORCHESTRATOR_DEBUG=1 to see the traceback, and please report it."
     )
     return EXIT_UNEXPECTED
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     try:
         print(line, file=sys.stderr, flush=True)  # noqa: T201 -- this is a command line
     except BrokenPipeError:
-        return  # nobody reads it any more
+        return  # the reader of the pipe is gone
 
 
 def _forget_stdout() -> None:
-    """Leave nothing to be flushed into a pipe that nobody reads."""
+    """Leave nothing to be flushed into a pipe without a reader."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The commands, gathered: global options, and where each verb group is."""
+"""All commands in one place, with the global options."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,15 +24,15 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import PackageNotFoundError, version
 
         try:
-            found = version("nextflow-orchestrator")
+            installed = version("nextflow-orchestrator")
         except PackageNotFoundError:
-            found = "not installed as a package"
-        typer.echo(f"orchestrator {found}")
+            installed = "not installed as a package"
+        typer.echo(f"orchestrator {installed}")
         raise typer.Exit
 
 

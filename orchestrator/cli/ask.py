@@ -5,8 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import AsJson, MaxTokens, Model, Prompt, Tags, Tenant, UseCase, User, wanted_of
-from orchestrator.cli.output import busy, err, errors_as_json, out, say_json, write
+from orchestrator.cli.options import (
+    AsJson,
+    MaxTokens,
+    Model,
+    Prompt,
+    Tags,
+    Tenant,
+    UseCase,
+    User,
+    overrides_of,
+)
+from orchestrator.cli.output import busy, err, errors_as_json, out, print_json, write
 from orchestrator.cli.prompts import read_prompt
 from orchestrator.cli.session import session_of
 from orchestrator.core.errors import UnavailableError
@@ -45,7 +55,7 @@ def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
     """Ask one question; the answer goes to standard output, what it cost to standard error."""
     from orchestrator.core.request import CacheUse
 
-    wanted = wanted_of(
+    overrides = overrides_of(
         use_case=use_case, tenant=tenant, user=user, tags=tags, model=model, max_tokens=max_tokens,
         temperature=temperature, deadline_s=deadline_s, cache=CacheUse.OFF if no_cache else None,
         idempotency_key=idempotency_key,
@@ -54,28 +64,30 @@ def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
         text = read_prompt(prompt)
         with session_of(context).orchestrator() as orchestrator:
             if deadline_s is not None:
-                # Who gives few seconds means the providers' and not those of our own start.
+                # A deadline counts for the providers: our own start must not use it up.
                 orchestrator.warm_up()
             if as_json:
-                say_json(_answer_as_json(orchestrator, text, wanted))
+                print_json(_answer_as_json(orchestrator, text, overrides))
             else:
-                _answer(orchestrator, text, wanted, streamed=out().is_terminal if stream is None else stream)
+                _answer(
+                    orchestrator, text, overrides, streamed=out().is_terminal if stream is None else stream
+                )
 
 
-def _answer_as_json(orchestrator: "Orchestrator", prompt: str, wanted: dict[str, Any]) -> dict[str, Any]:
+def _answer_as_json(orchestrator: "Orchestrator", prompt: str, overrides: dict[str, Any]) -> dict[str, Any]:
     from orchestrator.reports.views import plain_reply
 
     with busy("asking"):
-        return plain_reply(orchestrator.complete(prompt, **wanted))
+        return plain_reply(orchestrator.complete(prompt, **overrides))
 
 
-def _answer(orchestrator: "Orchestrator", prompt: str, wanted: dict[str, Any], *, streamed: bool) -> None:
+def _answer(orchestrator: "Orchestrator", prompt: str, overrides: dict[str, Any], *, streamed: bool) -> None:
     if streamed:
-        with orchestrator.stream(prompt, graceful=True, **wanted) as stream:
+        with orchestrator.stream(prompt, graceful=True, **overrides) as stream:
             reply = _shown(stream)
     else:
         with busy("asking"):
-            reply = orchestrator.complete(prompt, graceful=True, **wanted)
+            reply = orchestrator.complete(prompt, graceful=True, **overrides)
         write(reply.text)
     if reply.text and not reply.text.endswith("\n"):
         write("\n")
@@ -110,7 +122,7 @@ def _with_first(first: Any, rest: Iterable[Any]) -> Iterable[Any]:
 
 
 def summary(reply: "ChatReply") -> str:
-    """Return what a reply cost and who gave it, in one line."""
+    """Return in one line which deployment answered, at what cost and how."""
     from orchestrator.core.money import format_usd
     from orchestrator.core.reply import CacheState
 

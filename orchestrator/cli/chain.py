@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.output import CommandError, busy, err, errors_as_json, out, say_json, table, write
+from orchestrator.cli.output import CommandError, busy, err, errors_as_json, out, print_json, table, write
 from orchestrator.cli.prompts import read_argument
 from orchestrator.cli.session import session_of
-from orchestrator.core.formatting import money
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +20,7 @@ _LANGUAGES = ("vi", "en")
 def chain(  # noqa: PLR0913, PLR0917 -- an argument for each option
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="A chain; see --list.")] = None,
-    given: Annotated[
+    input_text: Annotated[
         str,
         typer.Option("--input", "-i", help="The input as JSON, @file for a file's, - for standard input."),
     ] = "-",
@@ -32,33 +31,33 @@ def chain(  # noqa: PLR0913, PLR0917 -- an argument for each option
         bool, typer.Option("--json", help="Print one JSON object, with every try and its cost.")
     ] = False,
 ) -> None:
-    """Run a chain: its input is checked, its answer validated, repaired once, then asked of the next model."""
+    """Run a chain: check its input, validate its answer, repair it once, then ask the next model."""
     with errors_as_json(as_json):
         chains = _chains()
         if show_list:
-            _tell_all(chains, as_json=as_json)
+            _show_chains(chains, as_json=as_json)
             return
         spec = _spec_of(chains, name)
         if language not in _LANGUAGES:
             raise CommandError(f"--language '{language}': choose {' or '.join(_LANGUAGES)}")
-        taken = _taken(spec, read_argument(given, what="input"))
+        chain_input = _input_of(spec, read_argument(input_text, what="input"))
         with session_of(context).orchestrator() as orchestrator, busy(f"running {spec.name}"):
             built = spec.build(orchestrator, tenant=tenant, language=language)
-            result = built.with_details().invoke(taken)
-    _tell(spec, result, as_json=as_json)
+            result = built.with_details().invoke(chain_input)
+    _show_result(spec, result, as_json=as_json)
 
 
 def _chains() -> "Mapping[str, Any]":
     # Found by name: chains stand on the orchestrator, which knows none of them.
     try:
-        found: Mapping[str, Any] = import_module("chains").CHAINS
+        chains: Mapping[str, Any] = import_module("chains").CHAINS
     except ModuleNotFoundError as exc:
         if exc.name != "chains":
             raise
         raise CommandError(
             "the package 'chains' is not installed beside 'orchestrator'; reinstall nextflow-orchestrator"
         ) from exc
-    return found
+    return chains
 
 
 def _spec_of(chains: "Mapping[str, Any]", name: str | None) -> Any:
@@ -71,72 +70,54 @@ def _spec_of(chains: "Mapping[str, Any]", name: str | None) -> Any:
     return chains[name]
 
 
-def _taken(spec: Any, text: str) -> "BaseModel":
-    """Return the input of a chain out of JSON text."""
+def _input_of(spec: Any, text: str) -> "BaseModel":
+    """Return the input of a chain, read from JSON text."""
     from pydantic import ValidationError
 
     model: type[BaseModel] = spec.input_model
     try:
         return model.model_validate_json(text)
     except ValidationError as exc:
-        mistakes = [_mistake(one) for one in exc.errors(include_url=False, include_input=False)]
+        mistakes = [_mistake(error) for error in exc.errors(include_url=False, include_input=False)]
         needed = ", ".join(_fields(model))
         raise CommandError("\n".join([*mistakes, f"{spec.name} takes an object with: {needed}"])) from None
 
 
 def _mistake(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
-    said = str(error["msg"]).removeprefix("Value error, ")
+    message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "json_invalid":
-        return f"--input is not JSON: {said.removeprefix('Invalid JSON: ')}"
+        return f"--input is not JSON: {message.removeprefix('Invalid JSON: ')}"
     if error["type"] == "extra_forbidden":
         return f"--input: unknown field '{where}'"
     if error["type"] == "missing":
         return f"--input: '{where}' is missing"
-    return f"--input: {where}: {said}" if where else f"--input: {said}"
+    return f"--input: {where}: {message}" if where else f"--input: {message}"
 
 
 def _fields(model: "type[BaseModel]") -> list[str]:
     return [name if field.is_required() else f"[{name}]" for name, field in model.model_fields.items()]
 
 
-def _tell_all(chains: "Mapping[str, Any]", *, as_json: bool) -> None:
+def _show_chains(chains: "Mapping[str, Any]", *, as_json: bool) -> None:
     if as_json:
-        told = [
-            {
-                "name": one.name,
-                "description": one.description,
-                "input": one.input_model.model_json_schema(),
-                "output": one.output_model.model_json_schema(),
-            }
-            for one in chains.values()
-        ]
-        say_json({"chains": told})
+        print_json(import_module("chains.views").plain_chains(chains.values()))
         return
-    made = table("chain", "what it does", "input, [optional]", folded=("what it does", "input, [optional]"))
-    for one in chains.values():
-        made.add_row(one.name, one.description, ", ".join(_fields(one.input_model)).replace("[", r"\["))
-    out().print(made)
+    listing = table(
+        "chain", "what it does", "input, [optional]", folded=("what it does", "input, [optional]")
+    )
+    for spec in chains.values():
+        listing.add_row(spec.name, spec.description, ", ".join(_fields(spec.input_model)).replace("[", r"\["))
+    out().print(listing)
 
 
-def _tell(spec: Any, result: Any, *, as_json: bool) -> None:
+def _show_result(spec: Any, result: Any, *, as_json: bool) -> None:
     from orchestrator.core.money import format_usd
 
-    value = result.value.model_dump(mode="json")
     if as_json:
-        say_json(
-            {
-                "chain": spec.name,
-                "value": value,
-                "model": result.model,
-                "stage": str(result.stage),
-                "degraded": result.degraded,
-                **money("cost", result.cost_nusd),
-                "tries": [_plain_try(one) for one in result.tries],
-            }
-        )
+        print_json(import_module("chains.views").plain_result(spec, result))
         return
-    for name, part in value.items():
+    for name, part in result.value.model_dump(mode="json").items():
         write(f"{name}: {_one_line(part)}\n")
     parts = [
         result.tries[-1].deployment,
@@ -153,16 +134,3 @@ def _one_line(part: Any) -> str:
     import orjson
 
     return part if isinstance(part, str) else orjson.dumps(part).decode()
-
-
-def _plain_try(one: Any) -> dict[str, Any]:
-    return {
-        "stage": str(one.stage),
-        "deployment": one.deployment,
-        "model": one.model,
-        **money("cost", one.cost_nusd),
-        "cached": str(one.cached),
-        "degraded": one.degraded,
-        "request_id": one.request_id,
-        "mistakes": list(one.mistakes),
-    }

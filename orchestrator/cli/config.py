@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, err, out, say_json, write
+from orchestrator.cli.output import CommandError, err, out, print_json, write
 from orchestrator.cli.session import session_of
 from orchestrator.core.errors import ConfigError
 
@@ -25,20 +25,21 @@ def check(
     except ConfigError as error:
         mistakes = str(error).splitlines()
         if as_json:
-            say_json({"ok": False, "mistakes": mistakes, "notices": []})
+            print_json({"ok": False, "mistakes": mistakes, "notices": []})
         for line in mistakes:
             err().print(f"error: {line}", markup=False, soft_wrap=True)
         if len(mistakes) > 1:
             err().print(f"{len(mistakes)} mistakes", style="dim")
         raise typer.Exit(error.exit_code) from None
     if as_json:
-        say_json({"ok": True, "path": str(config.path), "mistakes": [], "notices": list(config.notices)})
+        print_json({"ok": True, "path": str(config.path), "mistakes": [], "notices": list(config.notices)})
         return
     settings = config.settings
     out().print(f"ok: {config.path}", markup=False, soft_wrap=True)
     out().print(
-        f"{len(settings.models)} models, {len(config.catalog.deployments)} of {len(settings.deployments)} deployments "
-        f"usable, {len(settings.use_cases)} use cases, {len(settings.aliases)} aliases",
+        f"{len(settings.models)} models, "
+        f"{len(config.catalog.deployments)} of {len(settings.deployments)} deployments usable, "
+        f"{len(settings.use_cases)} use cases, {len(settings.aliases)} aliases",
         style="dim",
         markup=False,
         soft_wrap=True,
@@ -53,13 +54,13 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of YAML.")] = False,
 ) -> None:
     """Print the configuration in force: variables and defaults filled in, secrets masked."""
-    from orchestrator.cli.effective import effective
+    from orchestrator.config.effective import effective
     from orchestrator.config.yaml_file import written
 
     config = session_of(context).config()
     data = effective(config)
     if as_json:
-        say_json(data)
+        print_json(data)
         return
     write(
         f"# In force: {config.path}\n# Keys are masked: a real file names them as ${{NAME}}.\n{written(data)}"
@@ -75,11 +76,11 @@ def schema(
     """Print the JSON schema of config.yaml, for editors."""
     from orchestrator.config.loader import json_schema
 
-    made = json_schema()
+    schema_of_config = json_schema()
     if output is None:
-        say_json(made)
+        print_json(schema_of_config)
         return
-    _write_file(output, made)
+    _write_file(output, schema_of_config)
     err().print(
         f"wrote {output}; editors find it by this first line of config.yaml:\n"
         f"# yaml-language-server: $schema={output}",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, errors_as_json, out, say_json
+from orchestrator.cli.output import CommandError, errors_as_json, out, print_json
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
 
@@ -41,8 +41,8 @@ def demo(
     with errors_as_json(as_json):
         if session_of(context).config_path is not None:
             raise CommandError("the demo always uses the shipped configuration; leave --config out")
-        told = _as_json(fast, keep) if as_json else _as_text(fast, keep)
-    if not all(one.act.held for one in told):
+        played = _as_json(fast, keep) if as_json else _as_text(fast, keep)
+    if not all(scene.act.held for scene in played):
         raise typer.Exit(1)
 
 
@@ -69,14 +69,18 @@ def _as_json(fast: bool, keep: Path | None) -> list[_Played]:
     with open_stage(fast=fast, keep=keep, say=_silent) as stage:
         voice = stage.voice
         played = list(_play(stage, _silent))
-    told = [
-        {"title": one.act.title, "took_s": round(one.took_s, 3), "claims": [claim.as_json() for claim in one.act.claims],
-         "facts": dict(one.act.facts)}
-        for one in played
-    ]  # fmt: skip
-    held = all(one.act.held for one in played)
-    say_json(
-        {"held": held, "answers_by": voice, "took_s": round(clock.monotonic_s() - began_s, 3), "acts": told}
+    acts = [
+        {
+            "title": scene.act.title,
+            "took_s": round(scene.took_s, 3),
+            "claims": [claim.as_json() for claim in scene.act.claims],
+            "facts": dict(scene.act.facts),
+        }
+        for scene in played
+    ]
+    held = all(scene.act.held for scene in played)
+    print_json(
+        {"held": held, "answers_by": voice, "took_s": round(clock.monotonic_s() - began_s, 3), "acts": acts}
     )
     return played
 
@@ -91,11 +95,11 @@ def _as_text(fast: bool, keep: Path | None) -> list[_Played]:
     played: list[_Played] = []
     with _progress(console) as (say, step), open_stage(fast=fast, keep=keep, say=say) as stage:
         _greet(console, stage)
-        for one in _play(stage, say):
-            played.append(one)
+        for scene in _play(stage, say):
+            played.append(scene)
             step()
             ascii_only = not can_mark(console)
-            console.print(shown(one.act, number=len(played), took_s=one.took_s, ascii_only=ascii_only))
+            console.print(shown(scene.act, number=len(played), took_s=scene.took_s, ascii_only=ascii_only))
     _part(console, played, took_s=clock.monotonic_s() - began_s, keep=keep)
     return played
 
@@ -109,12 +113,12 @@ def _play(stage: "DemoStage", say: Callable[[str], None]) -> Iterator[_Played]:
 
 
 def _silent(_: str) -> None:
-    """Say nothing: a program reads."""
+    """Print nothing: a program reads the output."""
 
 
 @contextmanager
 def _progress(console: "Console") -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
-    """Show what is being waited for under what was printed; on a terminal only."""
+    """Show below the printed text what is being waited for; on a terminal only."""
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns: tuple[Any, ...] = (
@@ -144,7 +148,8 @@ def _greet(console: "Console", stage: "DemoStage") -> None:
     )
     if not stage.has_local_model:
         console.print(
-            "Answers are scripted. For real ones: pip install 'nextflow-orchestrator[local]' and its weights.",
+            "Answers are scripted. "
+            "For real ones: pip install 'nextflow-orchestrator[local]' and its weights.",
             style="yellow",
             markup=False,
         )
@@ -156,7 +161,7 @@ def _greet(console: "Console", stage: "DemoStage") -> None:
 
 
 def _part(console: "Console", played: list[_Played], *, took_s: float, keep: Path | None) -> None:
-    claims = [claim for one in played for claim in one.act.claims]
+    claims = [claim for scene in played for claim in scene.act.claims]
     broken = [claim for claim in claims if not claim.held]
     if broken:
         console.print(f"{len(broken)} of {len(claims)} claims did not hold:", style="bold red")

@@ -1,4 +1,4 @@
-"""`orchestrator drill`: break every level of your configuration, and see what a caller would have seen."""
+"""`orchestrator drill`: break every level of your configuration, and see what a caller would have got."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, err, errors_as_json, out, say_json, table
+from orchestrator.cli.output import CommandError, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
-from orchestrator.core.formatting import money, seconds
+from orchestrator.core.formatting import seconds
 
 if TYPE_CHECKING:
     from orchestrator.drill.drill import Drill, Result
@@ -21,14 +21,15 @@ _COLUMNS = {
     "right error": "error",
     "failed": "failed",
 }
-"""Each verdict as the head of a narrow column."""
+"""Each verdict as the title of a narrow column."""
 _STYLES = {"failed": "bold red", "rescued": "green", "last resort": "yellow"}
 
 
 def drill(
     context: typer.Context,
     use_case: Annotated[
-        list[str] | None, typer.Option("--use-case", help="Only this use case; may be repeated.", show_default=False)
+        list[str] | None,
+        typer.Option("--use-case", help="Only this use case; may be repeated.", show_default=False),
     ] = None,
     fault: Annotated[
         list[str] | None,
@@ -38,10 +39,14 @@ def drill(
         ),
     ] = None,
     speed: Annotated[
-        float, typer.Option(min=1, max=100, help="Make every wait of the configuration this many times shorter.")
+        float,
+        typer.Option(min=1, max=100, help="Make every wait of the configuration this many times shorter."),
     ] = 10.0,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also write the scorecard as a page.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Also write the scorecard as a page.", show_default=False
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
@@ -52,6 +57,7 @@ def drill(
     """
     from orchestrator.core.clock import SystemClock
     from orchestrator.drill.drill import drill as play
+    from orchestrator.drill.views import plain_drill
 
     with errors_as_json(as_json):
         config = session_of(context).config()
@@ -67,38 +73,11 @@ def drill(
         if html is not None:
             _write_page(html.expanduser(), done, str(config.path))
     if as_json:
-        say_json(plain(done))
+        print_json(plain_drill(done))
     else:
         _show(done)
     if done.exit_code:
         raise typer.Exit(EXIT_FAILED)
-
-
-def plain(done: "Drill") -> dict[str, Any]:
-    """Return a drill as plain data, every case in it."""
-    return {
-        "ok": not done.exit_code,
-        "cases": len(done.results),
-        "failed": len(done.failed),
-        "speed": done.speed,
-        **money("booked", done.booked_nusd),
-        **money("billed", done.billed_nusd),
-        "results": [
-            {
-                "use_case": one.case.use_case,
-                "broken": one.case.broken,
-                "class": one.case.kind,
-                "stream": one.case.stream,
-                "verdict": one.verdict.value,
-                "saw": one.saw,
-                "answered_by": one.answered_by,
-                "took_s": round(one.took_s, 4),
-                "sends": one.sends,
-                **money("cost", one.cost_nusd),
-            }
-            for one in done.results
-        ],
-    }
 
 
 def _write_page(path: Path, done: "Drill", config: str) -> None:
@@ -117,30 +96,34 @@ def _show(done: "Drill") -> None:
     from orchestrator.drill.drill import CaseResult
 
     numbers = ("cases", *_COLUMNS.values(), "slowest")
-    made = table("use case", *numbers, numbers=numbers)
-    for use_case in dict.fromkeys(one.case.use_case for one in done.results):
-        ours = [one for one in done.results if one.case.use_case == use_case]
-        counts = [sum(one.verdict is verdict for one in ours) for verdict in CaseResult]
-        told = [
+    scorecard = table("use case", *numbers, numbers=numbers)
+    for use_case in dict.fromkeys(result.case.use_case for result in done.results):
+        ours = [result for result in done.results if result.case.use_case == use_case]
+        counts = [sum(result.verdict is verdict for result in ours) for verdict in CaseResult]
+        cells = [
             Text(str(count), style=_STYLES.get(verdict.value, "") if count else "dim")
             for verdict, count in zip(CaseResult, counts, strict=True)
         ]
-        made.add_row(use_case, str(len(ours)), *told, seconds(max(one.took_s for one in ours)))
+        scorecard.add_row(use_case, str(len(ours)), *cells, seconds(max(result.took_s for result in ours)))
     console = out()
-    console.print(made)
+    console.print(scorecard)
     if done.failed:
         console.print(_failures(done.failed))
     else:
         console.print(f"all {len(done.results)} cases ended as they should")
     console.print(
-        f"booked {format_usd(done.booked_nusd)}, billed {format_usd(done.billed_nusd)} by practice providers; "
+        f"booked {format_usd(done.booked_nusd)}, billed {format_usd(done.billed_nusd)} "
+        "by practice providers; "
         f"waits {done.speed:g} times shorter than configured",
         style="dim",
     )
 
 
 def _failures(failed: "tuple[Result, ...]") -> Any:
-    made = table("failed in", "broken", "", "what the caller saw", folded=("broken", "what the caller saw"))
-    for one in failed:
-        made.add_row(one.case.use_case, one.case.broken, "stream" if one.case.stream else "whole", one.saw)
-    return made
+    failures = table(
+        "failed in", "broken", "", "what the caller saw", folded=("broken", "what the caller saw")
+    )
+    for result in failed:
+        case = result.case
+        failures.add_row(case.use_case, case.broken, "stream" if case.stream else "whole", result.saw)
+    return failures

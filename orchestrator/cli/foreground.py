@@ -1,4 +1,4 @@
-"""Practice providers in the foreground: what to export, what comes in, and the bill in the end."""
+"""Practice providers in the foreground: the variables to export, each request, and the bill at the end."""
 
 import asyncio
 import os
@@ -15,7 +15,15 @@ from orchestrator.config.loader import default_path
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.money import format_usd
 from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
-from orchestrator.practice import Answerer, Charge, Fault, Generated, PracticeError, PracticeServer, Scripted
+from orchestrator.practice import (
+    Answerer,
+    Fault,
+    Generated,
+    PracticeCharge,
+    PracticeError,
+    PracticeServer,
+    Scripted,
+)
 from orchestrator.practice.server import SeenRequest
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 
@@ -24,7 +32,7 @@ _LOOK_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """How practice providers are to run."""
+    """How practice providers shall run."""
 
     port: int
     faults: tuple[str, ...]
@@ -33,35 +41,36 @@ class Rehearsal:
     config_path: Path | None
 
 
-def rehearse(wanted: Rehearsal) -> None:
+def rehearse(rehearsal: Rehearsal) -> None:
     """Run practice providers until Ctrl-C or SIGTERM, then print their bill.
 
     Raises:
-        CommandError: a fault makes no sense, or the port cannot be had.
-        ConfigError: the configuration, which gives the prices, cannot be used.
-        LocalModelError: the model was asked for and cannot be started.
+        CommandError: a fault cannot be read, or the port is taken.
+        ConfigError: the configuration cannot be used; the prices come from it.
+        LocalModelError: the local model shall answer, and it cannot be started.
     """
     clock = SystemClock()
-    faults = [_fault(text) for text in wanted.faults]
-    path = wanted.config_path or default_path()
+    faults = [_fault(text) for text in rehearsal.faults]
+    path = rehearsal.config_path or default_path()
     prices = practice_prices(path, today=clock.now().date(), environment=os.environ)
     with ExitStack() as stack:
-        answerer = _answerer(stack) if wanted.generated else Scripted()
+        answerer = _answerer(stack) if rehearsal.generated else Scripted()
         server = PracticeServer(
             answerer=answerer,
             prices=prices,
             models=practice_models(prices),
-            api_keys={wanted.key},
-            port=wanted.port,
+            api_keys={rehearsal.key},
+            port=rehearsal.port,
         )
         server.faults.add(*faults)
         try:
             stack.enter_context(server)
         except PracticeError as exc:
             raise CommandError(
-                f"port {wanted.port} cannot be had (is something else on it?): choose another with --port, or 0 for any free one"
+                f"port {rehearsal.port} cannot be had (is something else on it?): "
+                "choose another with --port, or 0 for any free one"
             ) from exc
-        _tell_how(server, wanted)
+        _print_set_up(server, rehearsal)
         log = _Log(server, clock)
         with _stoppable():
             log.follow()
@@ -82,22 +91,22 @@ def _answerer(stack: ExitStack) -> Answerer:
     return Generated(asyncio.run(model.base_url()))
 
 
-def _tell_how(server: PracticeServer, wanted: Rehearsal) -> None:
-    by = "the model on this machine" if wanted.generated else "a script"
+def _print_set_up(server: PracticeServer, rehearsal: Rehearsal) -> None:
+    by = "the model on this machine" if rehearsal.generated else "a script"
     err().print(
         f"Practice providers at {server.url}, answers by {by}. Ctrl-C stops them and prints the bill.",
         style="dim",
         markup=False,
         soft_wrap=True,
     )
-    write("".join(f"export {name}={value}\n" for name, value in addresses(server, key=wanted.key).items()))
+    write("".join(f"export {name}={value}\n" for name, value in addresses(server, key=rehearsal.key).items()))
     for fault in server.faults.waiting:
         err().print(f"fault: {fault}", style="yellow", markup=False)
 
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """End the block in peace on Ctrl-C or SIGTERM."""
+    """End the block without an error on Ctrl-C or SIGTERM."""
 
     def stop(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -112,40 +121,43 @@ def _stoppable() -> Iterator[None]:
 
 
 class _Log:
-    """Prints a line for each request and each charge, once."""
+    """Prints one line for each request and each charge."""
 
     def __init__(self, server: PracticeServer, clock: Clock) -> None:
         self._server = server
         self._clock = clock
         self._last: SeenRequest | None = None
-        self._charges_told = 0
+        self._charges_printed = 0
 
     def follow(self) -> None:
-        """Print what comes, until interrupted."""
+        """Print what comes in, until interrupted."""
         while True:
             self._clock.pause(_LOOK_S)
             self.look()
 
     def look(self) -> None:
-        """Print what came since the last look."""
-        for one in _after(self._server.requests, self._last):
-            write(f"{self._clock.now():%H:%M:%S}  asked    {one.provider:<11} {one.method} {one.path}\n")
-            self._last = one
+        """Print what came in since the last look."""
+        for request in _after(self._server.requests, self._last):
+            self._print(f"asked    {request.provider:<11} {request.method} {request.path}")
+            self._last = request
         charges = self._server.bill.charges
-        for charge in charges[self._charges_told :]:
-            write(f"{self._clock.now():%H:%M:%S}  charged  {_told(charge)}\n")
-        self._charges_told = len(charges)
+        for charge in charges[self._charges_printed :]:
+            self._print(f"charged  {_charge_text(charge)}")
+        self._charges_printed = len(charges)
+
+    def _print(self, event: str) -> None:
+        write(f"{self._clock.now():%H:%M:%S}  {event}\n")
 
 
 def _after(requests: Sequence[SeenRequest], last: SeenRequest | None) -> Sequence[SeenRequest]:
-    """Return the requests behind `last`; all of them when it is forgotten already."""
+    """Return the requests after `last`; all of them when `last` is no longer kept."""
     for place in range(len(requests) - 1, -1, -1):
         if requests[place] is last:
             return requests[place + 1 :]
     return requests
 
 
-def _told(charge: Charge) -> str:
+def _charge_text(charge: PracticeCharge) -> str:
     return (
         f"{charge.provider:<11} {charge.model}  {charge.input_tokens} in, {charge.output_tokens} out, "
         f"{format_usd(charge.cost_nusd)}, {charge.delivered}"

@@ -3,23 +3,23 @@
 import re
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, busy, errors_as_json, out, say_json, write
+from orchestrator.cli.output import CommandError, busy, errors_as_json, out, print_json, write
 from orchestrator.cli.session import session_of
-from orchestrator.core.formatting import money
 
 if TYPE_CHECKING:
     from orchestrator.ledger.compact import Compaction
+    from orchestrator.ledger.reconcile import SettledOrphan
     from orchestrator.ledger.verify import Verification
     from orchestrator.reports.reconciliation import Reconciliation
 
 EXIT_LEDGER = 6
 _NAMED_MAX = 20
-"""Of each kind of finding people see this many; --json has more."""
+"""People see this many mistakes of each kind; --json has more."""
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 app = typer.Typer(
@@ -38,19 +38,20 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     from orchestrator.core.clock import SystemClock
     from orchestrator.ledger.sqlite.reader import LedgerReader
     from orchestrator.ledger.verify import verify as reckon
+    from orchestrator.reports.ledger_views import plain_verification
 
     with errors_as_json(as_json):
         reader = LedgerReader(Path(session_of(context).config().settings.ledger.path).expanduser())
         if not reader.exists:
-            _tell_none(reader.path, as_json=as_json)
+            _show_no_ledger(reader.path, as_json=as_json)
             return
         with busy("reckoning the ledger"), reader:
-            found = reckon(reader, now=SystemClock().now())
+            verification = reckon(reader, now=SystemClock().now())
     if as_json:
-        say_json(_plain_verification(found))
+        print_json(plain_verification(verification))
     else:
-        write("".join(f"{line}\n" for line in _verification_lines(found)))
-    if not found.counters_are_right:
+        write("".join(f"{line}\n" for line in _verification_lines(verification)))
+    if not verification.counters_are_right:
         raise typer.Exit(EXIT_LEDGER)
 
 
@@ -71,7 +72,9 @@ def reconcile(
             help="What to book for an orphan; ledger.orphans of config.yaml if left out.", show_default=False,
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be booked, and book nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be booked, and book nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Settle the holds of dead processes, and correct assumed costs by OpenRouter's own record.
@@ -81,6 +84,7 @@ def reconcile(
     with errors_as_json(as_json):
         from orchestrator.core.clock import SystemClock
         from orchestrator.ledger.reconcile import OrphanPolicy
+        from orchestrator.reports.ledger_views import plain_reconciliation
         from orchestrator.reports.reconciliation import ReconcileOptions
         from orchestrator.reports.reconciliation import reconcile as settle
 
@@ -90,11 +94,11 @@ def reconcile(
         policy = OrphanPolicy(book_as or config.settings.ledger.orphans.value)
         order = ReconcileOptions(older_than=timedelta(minutes=older_than), policy=policy, dry_run=dry_run)
         with busy("reconciling"):
-            done = settle(config, order, clock=SystemClock(), say=lambda _: None)
+            reconciliation = settle(config, order, clock=SystemClock(), say=lambda _: None)
     if as_json:
-        say_json({"dry_run": dry_run, "policy": policy.value, **_plain_reconciliation(done)})
+        print_json({"dry_run": dry_run, "policy": policy.value, **plain_reconciliation(reconciliation)})
     else:
-        write("".join(f"{line}\n" for line in _reconciliation_lines(done, dry_run=dry_run)))
+        write("".join(f"{line}\n" for line in _reconciliation_lines(reconciliation, dry_run=dry_run)))
 
 
 @app.command()
@@ -115,6 +119,7 @@ def export(
         from orchestrator.ledger.sqlite.reader import LedgerReader
         from orchestrator.reports.export import ExportFormat
         from orchestrator.reports.export import export as write_files
+        from orchestrator.reports.ledger_views import plain_files
 
         if as_format not in {*ExportFormat}:
             raise CommandError(f"--format '{as_format}': choose {' or '.join(ExportFormat)}")
@@ -122,15 +127,14 @@ def export(
             raise CommandError(f"--month '{month}': write it as YYYY-MM, for example 2026-11")
         reader = LedgerReader(Path(session_of(context).config().settings.ledger.path).expanduser())
         if not reader.exists:
-            _tell_none(reader.path, as_json=as_json)
+            _show_no_ledger(reader.path, as_json=as_json)
             return
         with busy("exporting"):
             files = write_files(reader, output.expanduser(), as_format=ExportFormat(as_format), month=month)
     if as_json:
-        told = [{"path": str(one.path), "table": one.table, "rows": one.rows} for one in files]
-        say_json({"files": told})
+        print_json(plain_files(files))
     else:
-        write("".join(f"{one.path}: {one.rows:,} rows\n" for one in files))
+        write("".join(f"{file.path}: {file.rows:,} rows\n" for file in files))
 
 
 @app.command()
@@ -144,176 +148,135 @@ def compact(context: typer.Context, as_json: AsJson = False) -> None:
         from orchestrator.ledger.budgets import Limits, period_of
         from orchestrator.ledger.compact import compact as roll_up
         from orchestrator.ledger.ledger import Ledger
+        from orchestrator.reports.ledger_views import plain_compaction
 
         settings = session_of(context).config().settings
         clock = SystemClock()
         today = date.fromisoformat(period_of(clock.now(), settings.budgets.time_zone).day)
         ledger = Ledger(settings.ledger, limits=Limits(settings.budgets), clock=clock)
         if not ledger.path.exists():
-            _tell_none(ledger.path, as_json=as_json)
+            _show_no_ledger(ledger.path, as_json=as_json)
             return
         try:
             ledger.check_writable()
             with busy("rolling up old months"):
-                done = roll_up(ledger, today=today, keep_days=settings.ledger.keep_days)
+                compaction = roll_up(ledger, today=today, keep_days=settings.ledger.keep_days)
         finally:
             ledger.close()
     if as_json:
-        say_json(_plain_compaction(done))
+        print_json(plain_compaction(compaction))
     else:
-        write("".join(f"{line}\n" for line in _compaction_lines(done, keep_days=settings.ledger.keep_days)))
+        write(
+            "".join(
+                f"{line}\n" for line in _compaction_lines(compaction, keep_days=settings.ledger.keep_days)
+            )
+        )
 
 
-def _tell_none(path: Path, *, as_json: bool) -> None:
+def _show_no_ledger(path: Path, *, as_json: bool) -> None:
     if as_json:
-        say_json({"ledger": str(path), "exists": False})
+        print_json({"ledger": str(path), "exists": False})
     else:
         out().print(f"There is no ledger yet at {path}.", markup=False, soft_wrap=True)
 
 
-def _verification_lines(found: "Verification") -> list[str]:
+def _verification_lines(verification: "Verification") -> list[str]:
     from orchestrator.core.money import format_usd
 
-    rows = found.rows
-    lines = [", ".join(f"{rows[name]:,} {name}" for name in rows)]
-    for name, one in found.sources.items():
-        lines.append(f"  {name}: {one.attempts:,} attempts, {format_usd(one.cost_nusd)}")
-    kinds = (
-        (
-            "counters that differ from their rows",
-            [
-                f"{one.scope} {one.period}: spent {one.counted_spent} counted, {one.booked_spent} in the rows; "
-                f"held {one.counted_held} counted, {one.booked_held} in the rows (nano-dollars)"
-                for one in found.differences
-            ],
-        ),
-        (
-            "requests whose cost is not the sum of their attempts",
-            [
-                f"{one.id}: {one.cost_nusd} told, {one.attempts_nusd} in its attempts, {one.corrections_nusd} corrected"
-                for one in found.unequal_operations
-            ],
-        ),
-        (
-            "attempts without a request",
-            [
-                f"{one.operation_id} attempt {one.number} on {one.deployment}, {one.started_at}: {format_usd(one.cost_nusd)}"
-                for one in found.unclaimed_attempts
-            ],
-        ),
-        (
-            "attempts that cost more than was held",
-            [
-                f"{one.operation_id} attempt {one.number} on {one.deployment}: "
-                f"{format_usd(one.cost_nusd)} booked, {format_usd(one.held_nusd)} held"
-                for one in found.excesses
-            ],
-        ),
+    lines = [", ".join(f"{count:,} {name}" for name, count in verification.rows.items())]
+    for name, source in verification.sources.items():
+        lines.append(f"  {name}: {source.attempts:,} attempts, {format_usd(source.cost_nusd)}")
+    lines += _mistake_lines("counters that differ from their rows", _counter_lines(verification))
+    lines += _mistake_lines(
+        "requests whose cost is not the sum of their attempts", _operation_lines(verification)
     )
-    for title, named in kinds:
-        if named:
-            lines.append(f"{len(named):,} {title}:")
-            lines += [f"  {one}" for one in named[:_NAMED_MAX]]
-            if len(named) > _NAMED_MAX:
-                lines.append(f"  and {len(named) - _NAMED_MAX:,} more; --json names them")
-    lines.append(
-        "every counter is the sum of its rows" if found.counters_are_right else "the counters are wrong"
-    )
+    lines += _mistake_lines("attempts without a request", _unclaimed_lines(verification))
+    lines += _mistake_lines("attempts that cost more than was held", _excess_lines(verification))
+    right = verification.counters_are_right
+    lines.append("every counter is the sum of its rows" if right else "the counters are wrong")
     return lines
 
 
-def _plain_verification(found: "Verification") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {
-        "counters_are_right": found.counters_are_right,
-        "rows": dict(found.rows),
-        "differences": [asdict(one) for one in found.differences],
-        "unequal_operations": [asdict(one) for one in found.unequal_operations],
-        "unclaimed_attempts": [asdict(one) for one in found.unclaimed_attempts],
-        "excesses": [asdict(one) for one in found.excesses],
-        "cost_by_source": {
-            name: {"attempts": one.attempts, **money("cost", one.cost_nusd)}
-            for name, one in found.sources.items()
-        },
-    }
+def _mistake_lines(title: str, mistakes: list[str]) -> list[str]:
+    """Return a heading with the first mistakes of one kind under it; nothing without a mistake."""
+    if not mistakes:
+        return []
+    lines = [f"{len(mistakes):,} {title}:", *(f"  {mistake}" for mistake in mistakes[:_NAMED_MAX])]
+    if len(mistakes) > _NAMED_MAX:
+        lines.append(f"  and {len(mistakes) - _NAMED_MAX:,} more; --json names them")
+    return lines
 
 
-def _reconciliation_lines(done: "Reconciliation", *, dry_run: bool) -> list[str]:
+def _counter_lines(verification: "Verification") -> list[str]:
+    return [
+        f"{counter.scope} {counter.period}: "
+        f"spent {counter.counted_spent} counted, {counter.booked_spent} in the rows; "
+        f"held {counter.counted_held} counted, {counter.booked_held} in the rows (nano-dollars)"
+        for counter in verification.differences
+    ]
+
+
+def _operation_lines(verification: "Verification") -> list[str]:
+    return [
+        f"{operation.id}: {operation.cost_nusd} told, {operation.attempts_nusd} in its attempts, "
+        f"{operation.corrections_nusd} corrected"
+        for operation in verification.unequal_operations
+    ]
+
+
+def _unclaimed_lines(verification: "Verification") -> list[str]:
+    from orchestrator.core.money import format_usd
+
+    return [
+        f"{attempt.operation_id} attempt {attempt.number} on {attempt.deployment}, {attempt.started_at}: "
+        f"{format_usd(attempt.cost_nusd)}"
+        for attempt in verification.unclaimed_attempts
+    ]
+
+
+def _excess_lines(verification: "Verification") -> list[str]:
+    from orchestrator.core.money import format_usd
+
+    return [
+        f"{attempt.operation_id} attempt {attempt.number} on {attempt.deployment}: "
+        f"{format_usd(attempt.cost_nusd)} booked, {format_usd(attempt.held_nusd)} held"
+        for attempt in verification.excesses
+    ]
+
+
+def _reconciliation_lines(reconciliation: "Reconciliation", *, dry_run: bool) -> list[str]:
     from orchestrator.core.money import format_usd
 
     would = "would be " if dry_run else ""
-    lines = [
-        f"orphan {one.orphan.hold.claim.operation_id} on {one.orphan.hold.claim.deployment} of "
-        f"{one.orphan.process} ({one.orphan.life.value}): {would}booked {format_usd(one.cost_nusd)} "
-        f"of {format_usd(one.orphan.hold.claim.bound_nusd)} held ({one.source.value})"
-        for one in done.orphans
-    ]
+    lines = [_orphan_line(settled, would) for settled in reconciliation.orphans]
     lines += [
-        f"{one.attempt.operation_id} on {one.attempt.deployment}: {would}corrected from "
-        f"{format_usd(one.attempt.cost_nusd)} to {format_usd(one.cost_nusd)}"
-        for one in done.corrections
+        f"{corrected.attempt.operation_id} on {corrected.attempt.deployment}: {would}corrected from "
+        f"{format_usd(corrected.attempt.cost_nusd)} to {format_usd(corrected.cost_nusd)}"
+        for corrected in reconciliation.corrections
     ]
-    reasons = [one.reason for one in done.unanswered]
+    reasons = [unanswered.reason for unanswered in reconciliation.unanswered]
     lines += [f"{reasons.count(reason):,} assumed costs stay: {reason}" for reason in sorted(set(reasons))]
     return lines or ["nothing to reconcile"]
 
 
-def _plain_reconciliation(done: "Reconciliation") -> dict[str, Any]:
-    return {
-        "orphans": [
-            {
-                "operation_id": one.orphan.hold.claim.operation_id,
-                "attempt": one.orphan.hold.claim.number,
-                "deployment": one.orphan.hold.claim.deployment,
-                "process": one.orphan.process,
-                "life": one.orphan.life.value,
-                "held_at": one.orphan.hold.held_at.isoformat(),
-                **money("held", one.orphan.hold.claim.bound_nusd),
-                **money("cost", one.cost_nusd),
-                "cost_source": one.source.value,
-            }
-            for one in done.orphans
-        ],
-        "corrections": [
-            {
-                "operation_id": one.attempt.operation_id,
-                "attempt": one.attempt.number,
-                "upstream_id": one.attempt.upstream_id,
-                **money("booked", one.attempt.cost_nusd),
-                **money("cost", one.cost_nusd),
-                "delta_nusd": one.delta_nusd,
-            }
-            for one in done.corrections
-        ],
-        "unanswered": [
-            {"operation_id": one.attempt.operation_id, "attempt": one.attempt.number, "reason": one.reason}
-            for one in done.unanswered
-        ],
-    }
+def _orphan_line(settled: "SettledOrphan", would: str) -> str:
+    from orchestrator.core.money import format_usd
+
+    orphan, claim = settled.orphan, settled.orphan.hold.claim
+    return (
+        f"orphan {claim.operation_id} on {claim.deployment} of {orphan.process} ({orphan.life.value}): "
+        f"{would}booked {format_usd(settled.cost_nusd)} of {format_usd(claim.bound_nusd)} held "
+        f"({settled.source.value})"
+    )
 
 
-def _compaction_lines(done: "Compaction", *, keep_days: int) -> list[str]:
+def _compaction_lines(compaction: "Compaction", *, keep_days: int) -> list[str]:
     from orchestrator.core.money import format_usd
 
     lines = [
-        f"{one.month}: {one.requests:,} requests and {one.attempts:,} attempts rolled up, {format_usd(one.cost_nusd)}"
-        for one in done.compacted
+        f"{rolled_up.month}: {rolled_up.requests:,} requests and {rolled_up.attempts:,} attempts rolled up, "
+        f"{format_usd(rolled_up.cost_nusd)}"
+        for rolled_up in compaction.compacted
     ]
-    lines += [f"{one.month}: kept, {one.reason}" for one in done.kept]
+    lines += [f"{kept.month}: kept, {kept.reason}" for kept in compaction.kept]
     return lines or [f"no month is older than {keep_days} days"]
-
-
-def _plain_compaction(done: "Compaction") -> dict[str, Any]:
-    return {
-        "compacted": [
-            {
-                "month": one.month,
-                "requests": one.requests,
-                "attempts": one.attempts,
-                **money("cost", one.cost_nusd),
-            }
-            for one in done.compacted
-        ],
-        "kept": [{"month": one.month, "reason": one.reason} for one in done.kept],
-    }

@@ -16,6 +16,6 @@ MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="The most ou
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def wanted_of(**given: object) -> dict[str, object]:
-    """Return the request fields that were given."""
-    return {name: value for name, value in given.items() if value is not None}
+def overrides_of(**options: object) -> dict[str, object]:
+    """Return the fields of a request that the options set."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What the command line says, and how: consoles, tables, JSON, money.
+"""How the command line prints: consoles, tables, JSON.
 
 People read text on standard output, with colours only on a terminal; programs ask for `--json`
 and read one object, which is `{"error": ...}` when the command failed.
@@ -30,7 +30,7 @@ def out() -> "Console":
 
 
 def err() -> "Console":
-    """Return the console of standard error, for what is not the result."""
+    """Return the console of standard error, for everything but the result."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, emoji=False)
@@ -42,31 +42,32 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def say_json(value: Mapping[str, Any]) -> None:
+def print_json(value: Mapping[str, Any]) -> None:
     """Write one JSON object to standard output."""
     import orjson
 
-    # JSON is UTF-8 whatever the terminal speaks.
+    # JSON is UTF-8, whatever the encoding of the terminal is.
     sys.stdout.flush()
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n")
     sys.stdout.flush()
 
 
 @contextmanager
-def errors_as_json(wanted: bool) -> Iterator[None]:
-    """Tell a failing command's error as JSON too, where JSON is `wanted`; it goes on to `main`."""
+def errors_as_json(as_json: bool) -> Iterator[None]:
+    """With `as_json`, print the error of a failing command as JSON too; `main` gets the error either way."""
     try:
         yield
     except OrchestratorError as error:
-        if wanted:
-            told = {"type": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
-            say_json({"error": {**told, "request_id": error.request_id}})
+        if as_json:
+            from orchestrator.reports.views import plain_error
+
+            print_json({"error": plain_error(error)})
         raise
 
 
 @contextmanager
 def busy(text: str) -> Iterator[None]:
-    """Turn a spinner on standard error while something takes time; on a terminal only."""
+    """Show a spinner on standard error while the block runs; on a terminal only."""
     console = err()
     if not console.is_terminal:
         yield
@@ -76,22 +77,22 @@ def busy(text: str) -> Iterator[None]:
 
 
 def table(*columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = ()) -> "Table":
-    """Return an empty table without lines, which stays readable in 80 columns and in a file.
+    """Return an empty table without lines, readable in 80 columns and in a file.
 
-    Columns in `numbers` are right-aligned and never broken; those in `folded` may wrap.
+    Columns in `numbers` are aligned to the right; only those in `folded` may wrap.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(
+    empty = Table(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim"
     )
     for name in columns:
-        made.add_column(
+        empty.add_column(
             Text(name),
             justify="right" if name in numbers else "left",
             no_wrap=name not in folded,
             overflow="fold",
         )
-    return made
+    return empty

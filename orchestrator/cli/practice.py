@@ -1,4 +1,4 @@
-"""`orchestrator practice`: providers to rehearse with, in the foreground, with faults on demand."""
+"""`orchestrator practice`: practice providers in the foreground, and the commands that steer them."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli.bill_table import show_bill
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, errors_as_json, out, say_json, write
+from orchestrator.cli.output import CommandError, errors_as_json, out, print_json, write
 from orchestrator.cli.session import session_of
 
 DEFAULT_PORT = 8399
@@ -73,46 +73,46 @@ def fault(
     stall_stream, malformed_chunk, odd_chunk, malformed_body, empty_content, error_in_200, drip, continues.
     """
     with errors_as_json(as_json):
-        told = _control("POST", "faults", port=port, body={"faults": [text]})
-    _tell_faults(told, as_json=as_json)
+        waiting = _control("POST", "faults", port=port, body={"faults": [text]})
+    _show_faults(waiting, as_json=as_json)
 
 
 @app.command()
 def faults(port: _RunningPort = DEFAULT_PORT, as_json: AsJson = False) -> None:
     """List the faults that wait for their requests."""
     with errors_as_json(as_json):
-        told = _control("GET", "faults", port=port)
-    _tell_faults(told, as_json=as_json)
+        waiting = _control("GET", "faults", port=port)
+    _show_faults(waiting, as_json=as_json)
 
 
 @app.command()
 def clear(port: _RunningPort = DEFAULT_PORT, as_json: AsJson = False) -> None:
     """Drop every fault."""
     with errors_as_json(as_json):
-        told = _control("DELETE", "faults", port=port)
+        cleared = _control("DELETE", "faults", port=port)
     if as_json:
-        say_json(told)
+        print_json(cleared)
         return
-    out().print(f"{told['dropped']} faults dropped")
+    out().print(f"{cleared['dropped']} faults dropped")
 
 
 @app.command()
 def bill(port: _RunningPort = DEFAULT_PORT, as_json: AsJson = False) -> None:
     """Print what the practice providers charged so far."""
     with errors_as_json(as_json):
-        told = _control("GET", "bill", port=port)
+        charged = _control("GET", "bill", port=port)
     if as_json:
-        say_json(told)
+        print_json(charged)
         return
-    show_bill(told)
+    show_bill(charged)
 
 
-def _tell_faults(told: dict[str, Any], *, as_json: bool) -> None:
+def _show_faults(answer: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        say_json(told)
+        print_json(answer)
         return
-    waiting = told["faults"]
-    write("".join(f"{one['text']}\n" for one in waiting) or "no faults: every request is answered\n")
+    waiting = answer["faults"]
+    write("".join(f"{fault['text']}\n" for fault in waiting) or "no faults: every request is answered\n")
 
 
 def _control(method: str, path: str, *, port: int, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -1,20 +1,20 @@
-"""`orchestrator prices`: what every deployment costs and who says so, the live list, and what differs."""
+"""`orchestrator prices`: what every deployment costs by which source, the live list, and what differs."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import busy, err, errors_as_json, out, say_json, table
+from orchestrator.cli.output import busy, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
-from orchestrator.core.formatting import usd_text
 from orchestrator.core.money import to_usd
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from orchestrator.catalog.price import Price, Rates
+    from orchestrator.catalog.price import Rates
     from orchestrator.catalog.price_book import Quote
+    from orchestrator.config.loader import Config
     from orchestrator.ops.prices import Comparison, PriceLine, RateChange, Refreshed
 
 EXIT_DIFFERENT = 1
@@ -43,13 +43,14 @@ def show(
         return
     from orchestrator.core.clock import SystemClock
     from orchestrator.ops.prices import price_lines
+    from orchestrator.ops.views import plain_prices
 
     with errors_as_json(as_json):
         config = session_of(context).config()
         today = SystemClock().now().date()
         lines = price_lines(config, today=today)
     if as_json:
-        say_json({"today": today.isoformat(), "prices": [_plain_line(one, today) for one in lines]})
+        print_json(plain_prices(lines, today=today))
         return
     _show_lines(lines, today=today, everything=everything)
     for notice in config.notices:
@@ -65,27 +66,25 @@ def refresh(context: typer.Context, as_json: AsJson = False) -> None:
     """
     import asyncio
 
+    from orchestrator.ops.views import plain_refresh
+
     with errors_as_json(as_json), busy("fetching the price list"):
         config = session_of(context).config()
-        found = asyncio.run(_refreshed(config))
+        refreshed = asyncio.run(_refreshed(config))
     if as_json:
-        say_json(
-            {
-                "path": str(found.path),
-                "fetched_at": found.kept.fetched_at.isoformat(),
-                "models": len(found.kept.models),
-                "skipped": [{"model": one.model, "reason": one.reason} for one in found.skipped],
-                "gone": list(found.gone),
-            }
-        )
+        print_json(plain_refresh(refreshed))
         return
-    out().print(f"{len(found.kept.models):,} prices kept in {found.path}", markup=False, soft_wrap=True)
-    if found.gone:
-        out().print(f"{len(found.gone):,} models are no longer listed", style="dim")
-    for one in found.skipped[:_SKIPPED_SHOWN]:
-        err().print(f"left out: {one.model}: {one.reason}", style="yellow", markup=False, soft_wrap=True)
-    if len(found.skipped) > _SKIPPED_SHOWN:
-        err().print(f"left out: {len(found.skipped) - _SKIPPED_SHOWN} more; --json names all", style="yellow")
+    out().print(
+        f"{len(refreshed.kept.models):,} prices kept in {refreshed.path}", markup=False, soft_wrap=True
+    )
+    if refreshed.gone:
+        out().print(f"{len(refreshed.gone):,} models are no longer listed", style="dim")
+    for entry in refreshed.skipped[:_SKIPPED_SHOWN]:
+        err().print(f"left out: {entry.model}: {entry.reason}", style="yellow", markup=False, soft_wrap=True)
+    if len(refreshed.skipped) > _SKIPPED_SHOWN:
+        err().print(
+            f"left out: {len(refreshed.skipped) - _SKIPPED_SHOWN} more; --json names all", style="yellow"
+        )
 
 
 @app.command()
@@ -96,20 +95,21 @@ def diff(context: typer.Context, as_json: AsJson = False) -> None:
     named, and is no difference.
     """
     from orchestrator.core.clock import SystemClock
-    from orchestrator.ops.prices import PriceDifference, compare
+    from orchestrator.ops.prices import compare
+    from orchestrator.ops.views import plain_comparisons
 
     with errors_as_json(as_json):
-        found = compare(session_of(context).config(), today=SystemClock().now().date())
-    different = [one for one in found if one.verdict in {PriceDifference.CHANGED, PriceDifference.ENDED}]
+        comparisons = compare(session_of(context).config(), today=SystemClock().now().date())
+    different = sum(comparison.is_different for comparison in comparisons)
     if as_json:
-        say_json({"equal": not different, "prices": [_plain_comparison(one) for one in found]})
+        print_json(plain_comparisons(comparisons))
     else:
-        _show_differences(found, different=len(different))
+        _show_differences(comparisons, different=different)
     if different:
         raise typer.Exit(EXIT_DIFFERENT)
 
 
-async def _refreshed(config: Any) -> "Refreshed":
+async def _refreshed(config: "Config") -> "Refreshed":
     from orchestrator.core.clock import SystemClock
     from orchestrator.ops.prices import refresh as fetch
     from orchestrator.providers.account_api import open_session
@@ -120,16 +120,16 @@ async def _refreshed(config: Any) -> "Refreshed":
 
 def _show_lines(lines: "tuple[PriceLine, ...]", *, today: "date", everything: bool) -> None:
     numbers = ("in", "out", "cached", "age")
-    made = table("deployment", *numbers[:3], "source", "date", "age", numbers=numbers)
+    listing = table("deployment", *numbers[:3], "source", "date", "age", numbers=numbers)
     for line in lines:
         if line.quote is None:
-            made.add_row(line.deployment, "-", "-", "-", "no source knows", "-", "-")
+            listing.add_row(line.deployment, "-", "-", "-", "no source knows", "-", "-")
             continue
-        made.add_row(line.deployment, *_cells(line.quote, today))
+        listing.add_row(line.deployment, *_cells(line.quote, today))
         for other in line.others if everything else ():
-            made.add_row("", *_cells(other, today), style="dim")
+            listing.add_row("", *_cells(other, today), style="dim")
     console = out()
-    console.print(made)
+    console.print(listing)
     console.print(
         "USD per million tokens: input / output / cached input. age: days since the source was read.",
         style="dim",
@@ -140,10 +140,12 @@ def _show_lines(lines: "tuple[PriceLine, ...]", *, today: "date", everything: bo
 
 
 def _cells(quote: "Quote", today: "date") -> tuple[str, ...]:
+    from orchestrator.ops.prices import age_days
+
     price = quote.price.on(today)
     cached = price.input if price.cached_input is None else price.cached_input
-    age_days = _age_days(quote, today)
-    aged = ("-", "-") if age_days is None else (price.date.isoformat(), str(age_days))
+    age = age_days(quote, today)
+    aged = ("-", "-") if age is None else (price.date.isoformat(), str(age))
     return (_usd(price.input), _usd(price.output), _usd(cached), quote.origin.value, *aged)
 
 
@@ -152,8 +154,10 @@ def _remarks(line: "PriceLine", today: "date") -> list[str]:
         return []
     price = line.quote.price
     now = price.on(today)
-    remarks = [f"above {one.above_input_tokens:,} tokens: {_rates_text(one)}" for one in now.tiers]
-    remarks += [f"from {one.begins}: {_rates_text(one)}" for one in price.changes if one.begins > today]
+    remarks = [f"above {tier.above_input_tokens:,} tokens: {_rates_text(tier)}" for tier in now.tiers]
+    remarks += [
+        f"from {change.begins}: {_rates_text(change)}" for change in price.changes if change.begins > today
+    ]
     if now.off_peak:
         window = now.off_peak
         hours = f"{window.begins:%H:%M}-{window.ends:%H:%M} {window.time_zone.key}"
@@ -161,34 +165,34 @@ def _remarks(line: "PriceLine", today: "date") -> list[str]:
     return [*remarks, *([line.warning] if line.warning else [])]
 
 
-def _show_differences(found: "tuple[Comparison, ...]", *, different: int) -> None:
+def _show_differences(comparisons: "tuple[Comparison, ...]", *, different: int) -> None:
     from rich.text import Text
 
-    made = table("deployment", "", "what differs", folded=("what differs",))
-    for one in found:
-        if one.verdict.value == "equal":
+    differences = table("deployment", "", "what differs", folded=("what differs",))
+    for comparison in comparisons:
+        if comparison.verdict.value == "equal":
             continue
-        said = [_change_text(change) for change in one.changes]
-        if one.verdict.value == "ended" and one.ends:
-            said.insert(0, f"switched off by its vendor on {one.ends}")
-        if one.against is not None:
-            said.append(f"says {one.against.price.version}")
+        remarks = [_change_text(change) for change in comparison.changes]
+        if comparison.verdict.value == "ended" and comparison.ends:
+            remarks.insert(0, f"switched off by its vendor on {comparison.ends}")
+        if comparison.against is not None:
+            remarks.append(f"says {comparison.against.price.version}")
         else:
-            said.append("no other source knows it")
-        style = "dim" if one.verdict.value == "unknown" else "yellow"
-        made.add_row(one.deployment, Text(one.verdict.value, style=style), "\n".join(said))
+            remarks.append("no other source knows it")
+        style = "dim" if comparison.verdict.value == "unknown" else "yellow"
+        differences.add_row(
+            comparison.deployment, Text(comparison.verdict.value, style=style), "\n".join(remarks)
+        )
     console = out()
-    if made.row_count:
-        console.print(made)
-    told = (
-        f"{different} of {len(found)} prices differ" if different else f"none of {len(found)} prices differs"
-    )
-    console.print(told)
+    if differences.row_count:
+        console.print(differences)
+    count = len(comparisons)
+    console.print(f"{different} of {count} prices differ" if different else f"none of {count} prices differs")
 
 
 def _change_text(change: "RateChange") -> str:
     how = "" if change.percent is None else f" ({change.percent:+.1f} %)"
-    return f"{change.name}: {_usd(change.stated)} → {_usd(change.found)}{how}"
+    return f"{change.name}: {_usd(change.stated)} → {_usd(change.listed)}{how}"
 
 
 def _rates_text(rates: "Rates") -> str:
@@ -199,73 +203,3 @@ def _rates_text(rates: "Rates") -> str:
 def _usd(amount: int) -> str:
     """Return dollars as short as they are exact: `0.25`, `15`."""
     return f"{to_usd(amount).normalize():f}"
-
-
-def _age_days(quote: "Quote", today: "date") -> int | None:
-    return max(0, (today - quote.price.date).days) if quote.origin.is_dated else None
-
-
-def _plain_line(line: "PriceLine", today: "date") -> dict[str, Any]:
-    return {
-        "deployment": line.deployment,
-        "model": line.model,
-        "price": None if line.quote is None else _plain_quote(line.quote, today),
-        "others": [_plain_quote(one, today) for one in line.others],
-        "ends": line.ends.isoformat() if line.ends else None,
-        "warning": line.warning,
-    }
-
-
-def _plain_quote(quote: "Quote", today: "date") -> dict[str, Any]:
-    price = quote.price.on(today)
-    return {
-        "origin": quote.origin.value,
-        "source": price.source,
-        "date": price.date.isoformat() if quote.origin.is_dated else None,
-        "age_days": _age_days(quote, today),
-        **_plain_rates(price),
-        "tiers": [{"above_input_tokens": one.above_input_tokens, **_plain_rates(one)} for one in price.tiers],
-        "off_peak": _plain_window(price),
-        "batch_percent": price.batch_percent / 100,
-        "changes": [
-            {"begins": one.begins.isoformat(), **_plain_rates(one)}
-            for one in quote.price.changes
-            if one.begins > today
-        ],
-    }
-
-
-def _plain_rates(rates: "Rates") -> dict[str, Any]:
-    named = {name: getattr(rates, name) for name in ("input", "output", "cached_input", "cache_write")}
-    return {f"{name}_usd_per_mtok": None if rate is None else usd_text(rate) for name, rate in named.items()}
-
-
-def _plain_window(price: "Price") -> dict[str, Any] | None:
-    window = price.off_peak
-    if window is None:
-        return None
-    return {
-        "begins": f"{window.begins:%H:%M}",
-        "ends": f"{window.ends:%H:%M}",
-        "time_zone": window.time_zone.key,
-        "input_usd_per_mtok": usd_text(window.input),
-        "output_usd_per_mtok": usd_text(window.output),
-    }
-
-
-def _plain_comparison(one: "Comparison") -> dict[str, Any]:
-    return {
-        "deployment": one.deployment,
-        "verdict": one.verdict.value,
-        "against": None if one.against is None else one.against.price.version,
-        "ends": one.ends.isoformat() if one.ends else None,
-        "changes": [
-            {
-                "rate": change.name,
-                "stated_usd_per_mtok": usd_text(change.stated),
-                "found_usd_per_mtok": usd_text(change.found),
-                "percent": None if change.percent is None else round(change.percent, 2),
-            }
-            for change in one.changes
-        ],
-    }

@@ -8,15 +8,15 @@ from orchestrator.cli.output import CommandError
 STDIN = "-"
 
 
-def read_prompt(given: str | None, *, what: str = "prompt") -> str:
-    """Return the text that was given, or standard input when it is `-` or nothing was given.
+def read_prompt(argument: str | None, *, what: str = "prompt") -> str:
+    """Return the argument, or standard input when the argument is `-` or missing.
 
     Raises:
         CommandError: there is no text, or it is not UTF-8.
     """
-    if given is not None and given != STDIN:
-        return given
-    if given is None and sys.stdin.isatty():
+    if argument is not None and argument != STDIN:
+        return argument
+    if argument is None and sys.stdin.isatty():
         raise CommandError(f"no {what}: give it as an argument, or pipe it in")
     text = _decoded(sys.stdin.buffer.read(), where="standard input")
     if not text.strip():
@@ -24,15 +24,15 @@ def read_prompt(given: str | None, *, what: str = "prompt") -> str:
     return text
 
 
-def read_argument(given: str, *, what: str) -> str:
+def read_argument(argument: str, *, what: str) -> str:
     """Return the text of an argument: itself, `@file` for a file's, `-` for standard input's.
 
     Raises:
         CommandError: the file cannot be read, or the text is not UTF-8.
     """
-    if not given.startswith("@"):
-        return read_prompt(given, what=what)
-    path = Path(given[1:]).expanduser()
+    if not argument.startswith("@"):
+        return read_prompt(argument, what=what)
+    path = Path(argument[1:]).expanduser()
     try:
         return _decoded(path.read_bytes(), where=str(path))
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""What the global options of the command line make: the configuration, the orchestrator, the log."""
+"""What the global options lead to: the configuration, the orchestrator, the log."""
 
 import logging
 import sys
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from orchestrator.client import Orchestrator
     from orchestrator.config.loader import Config
 
-ALWAYS_SAID = "orchestrator.cache"
-"""The log of which warnings are shown unasked: what it says, the user can mend."""
+ALWAYS_SHOWN = "orchestrator.cache"
+"""The logger whose warnings are always shown: the user can repair what it warns of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class CliSession:
 
     @contextmanager
     def orchestrator(self) -> Iterator["Orchestrator"]:
-        """Open an orchestrator; what runs is settled and everything closed on the way out."""
+        """Open an orchestrator; at the end what still runs is settled and everything is closed."""
         from orchestrator.client import Orchestrator
 
         with Orchestrator(self.config()) as opened:
@@ -48,29 +48,29 @@ class CliSession:
 
 def session_of(context: typer.Context) -> CliSession:
     """Return the session of a command."""
-    found = context.find_root().obj
-    return found if isinstance(found, CliSession) else CliSession()
+    session = context.find_root().obj
+    return session if isinstance(session, CliSession) else CliSession()
 
 
 def configure_log(*, verbose: bool) -> None:
-    """Show warnings on standard error, each in one line: all of ours with `verbose`, else the mendable ones."""
+    """Show warnings on standard error, one line each: with `verbose` all of ours, else those to repair."""
     shown = _OnStderr()
     shown.setFormatter(_OneLine("%(levelname)s %(name)s: %(message)s" if verbose else "warning: %(message)s"))
     # Without any handler the standard library would print the warnings of every library.
-    for name in ("", "orchestrator", ALWAYS_SAID):
+    for name in ("", "orchestrator", ALWAYS_SHOWN):
         logging.getLogger(name).handlers = [logging.NullHandler()]
-    logging.getLogger("orchestrator" if verbose else ALWAYS_SAID).handlers = [shown]
+    logging.getLogger("orchestrator" if verbose else ALWAYS_SHOWN).handlers = [shown]
 
 
 class _OnStderr(logging.Handler):
-    """Writes to whatever standard error is now."""
+    """Writes to what standard error is at that moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(self.format(record), file=sys.stderr)  # noqa: T201 -- this is a command line
 
 
 class _OneLine(logging.Formatter):
-    """A line a record; tracebacks are for ORCHESTRATOR_DEBUG and for bugs."""
+    """One line for each record, without a traceback: ORCHESTRATOR_DEBUG shows those."""
 
     def format(self, record: logging.LogRecord) -> str:
         record = logging.makeLogRecord(

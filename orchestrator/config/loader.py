@@ -57,10 +57,10 @@ class Config:
         Raises:
             UnknownNameError: config.yaml does not define it.
         """
-        found = self.settings.use_cases.get(request.use_case)
-        if found is None:
+        use_case = self.settings.use_cases.get(request.use_case)
+        if use_case is None:
             raise UnknownNameError(unknown("use case", request.use_case, self.settings.use_cases))
-        return found
+        return use_case
 
     def profile_of(self, request: ChatRequest) -> RetryProfile:
         """Return the retry profile of a request.
@@ -71,10 +71,10 @@ class Config:
         name = request.profile or self.use_case_of(request).profile
         if name == NAME and request.tenant == NAME:
             return PROFILE
-        found = self.settings.retry_profiles.get(name)
-        if found is None:
+        profile = self.settings.retry_profiles.get(name)
+        if profile is None:
             raise UnknownNameError(unknown("retry profile", name, self.settings.retry_profiles))
-        return found
+        return profile
 
     def deadline_s_of(self, request: ChatRequest) -> float:
         """Return the seconds of a whole request: its own, its use case's, or those of the profile.
@@ -155,19 +155,19 @@ def _explained(document: Document, error: Any) -> str:
         hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(known))}"
         return f"{where}: unknown key '{name}'; {hint}"
     if error["type"] == "missing":
-        return f"{where}: '{name}' is missing{_meaning(path)}"
+        return f"{where}: '{name}' is missing{_description_of(path)}"
     text = str(error["msg"]).removeprefix("Value error, ")
     return f"{where}: {name}: {text[0].lower()}{text[1:]}"
 
 
-def _meaning(path: Sequence[str | int]) -> str:
+def _description_of(path: Sequence[str | int]) -> str:
     """Return what the documentation says of a key, as the end of a sentence."""
     holder: Any = RootSettings
     for step in path[:-1]:
         holder = _inner(holder, step)
     known = holder.model_fields.get(str(path[-1])) if _is_model(holder) else None
-    said = known.description if known is not None else None
-    return f": {said[0].lower()}{said[1:].rstrip('.')}" if said else ""
+    description = known.description if known is not None else None
+    return f": {description[0].lower()}{description[1:].rstrip('.')}" if description else ""
 
 
 def _is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
@@ -184,8 +184,8 @@ def _keys_at(kind: Any, path: Sequence[str | int]) -> Iterator[str]:
 
 def _inner(kind: Any, step: str | int) -> Any:
     if _is_model(kind):
-        found = kind.model_fields.get(str(step))
-        return _without_none(found.annotation) if found else None
+        field = kind.model_fields.get(str(step))
+        return _without_none(field.annotation) if field else None
     arguments = typing.get_args(kind)
     return (
         _without_none(arguments[1] if isinstance(step, str) and len(arguments) > 1 else arguments[0])
@@ -196,7 +196,7 @@ def _inner(kind: Any, step: str | int) -> Any:
 
 def _without_none(kind: Any) -> Any:
     if typing.get_origin(kind) in {typing.Union, types.UnionType}:
-        return next((one for one in typing.get_args(kind) if one is not type(None)), None)
+        return next((argument for argument in typing.get_args(kind) if argument is not type(None)), None)
     return kind
 
 
@@ -208,37 +208,39 @@ def _build_catalog(
     mistakes: list[str] = []
     book = PriceBook(settings.prices, today=today)
     off_providers = {
-        name: reason for name, one in settings.providers.items() if (reason := _why_off(name, one, settings))
+        name: reason
+        for name, provider in settings.providers.items()
+        if (reason := _why_off(name, provider, settings))
     }
-    for name, one in settings.deployments.items():
-        provider, model = settings.providers.get(one.provider), settings.models.get(one.model)
+    for name, deployment in settings.deployments.items():
+        provider, model = settings.providers.get(deployment.provider), settings.models.get(deployment.model)
         if provider is None or model is None:
             continue
-        quote = book.quote(PriceQuery(provider.kind, one.upstream), one.price)
+        quote = book.quote(PriceQuery(provider.kind, deployment.upstream), deployment.price)
         if quote is None:
             mistakes.append(
                 f"{document.where(('deployments', name))}: '{name}' has no price, and neither OpenRouter's list, the "
-                f"genai-prices snapshot nor LiteLLM's map knows '{one.upstream}'; "
+                f"genai-prices snapshot nor LiteLLM's map knows '{deployment.upstream}'; "
                 "add 'price: {input: ..., output: ..., source: ..., date: ...}'"
             )
-        elif not one.enabled:
+        elif not deployment.enabled:
             off[name] = "'enabled: false' in config.yaml"
-        elif one.provider in off_providers:
-            off[name] = off_providers[one.provider]
+        elif deployment.provider in off_providers:
+            off[name] = off_providers[deployment.provider]
         else:
             usable[name] = Deployment(
-                name, one.model, model, one.provider, provider, one.upstream, quote.price
+                name, deployment.model, model, deployment.provider, provider, deployment.upstream, quote.price
             )
     notices = [f"provider {name} is off: {reason}" for name, reason in off_providers.items()]
     notices += [*_price_notices(usable), *book.notices(), *_end_notices(settings, book)]
-    served = {name: one.model for name, one in settings.deployments.items()}
+    served = {name: deployment.model for name, deployment in settings.deployments.items()}
     return Catalog(usable, off, served, settings.models, _flat(settings)), notices, mistakes
 
 
 def _price_notices(usable: Mapping[str, Deployment]) -> Iterator[str]:
-    for name, one in usable.items():
-        if one.price.source == ASSUMED:
-            rates = f"{format_usd(one.price.input)} and {format_usd(one.price.output)}"
+    for name, deployment in usable.items():
+        if deployment.price.source == ASSUMED:
+            rates = f"{format_usd(deployment.price.input)} and {format_usd(deployment.price.output)}"
             yield (
                 f"no source knows the price of {name}: it is booked at prices.assumed_maximum, "
                 f"{rates} per million tokens of input and output"
@@ -247,10 +249,10 @@ def _price_notices(usable: Mapping[str, Deployment]) -> Iterator[str]:
 
 def _end_notices(settings: RootSettings, book: PriceBook) -> Iterator[str]:
     listed: dict[str, list[date]] = {}
-    for one in settings.deployments.values():
-        if one.provider in settings.providers:
-            ends = book.end_of(PriceQuery(settings.providers[one.provider].kind, one.upstream))
-            listed.setdefault(one.model, []).extend([ends] if ends else [])
+    for deployment in settings.deployments.values():
+        if deployment.provider in settings.providers:
+            ends = book.end_of(PriceQuery(settings.providers[deployment.provider].kind, deployment.upstream))
+            listed.setdefault(deployment.model, []).extend([ends] if ends else [])
     for name, model in settings.models.items():
         notice = end_notice(name, model, listed=min(listed.get(name, ()), default=None), today=book.today)
         if notice:

@@ -15,9 +15,9 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
         if name not in known:
             yield f"{document.where(path)}: {unknown(what, name, known)}"
 
-    for key, one in settings.deployments.items():
-        yield from broken("provider", one.provider, settings.providers, "deployments", key, "provider")
-        yield from broken("model", one.model, settings.models, "deployments", key, "model")
+    for key, deployment in settings.deployments.items():
+        yield from broken("provider", deployment.provider, settings.providers, "deployments", key, "provider")
+        yield from broken("model", deployment.model, settings.models, "deployments", key, "model")
     for key, model in settings.models.items():
         for group in ("quality", "strengths"):
             for name in getattr(model, group):
@@ -45,8 +45,8 @@ def _broken_limits(document: Document, settings: RootSettings) -> Iterator[str]:
 def _broken_route(document: Document, settings: RootSettings, key: str) -> Iterator[str]:
     seen: set[str] = set()
     for place, step in enumerate(settings.use_cases[key].route):
-        way: tuple[str | int, ...] = ("fallbacks", place - 1) if place else ("primary",)
-        where = document.where(("use_cases", key, *way, "deployment"))
+        key_path: tuple[str | int, ...] = ("fallbacks", place - 1) if place else ("primary",)
+        where = document.where(("use_cases", key, *key_path, "deployment"))
         if step.deployment not in settings.deployments:
             what = f"use case '{key}' falls back to it" if place else f"the primary of use case '{key}'"
             yield f"{where}: {unknown('deployment', step.deployment, settings.deployments)} ({what})"
@@ -61,13 +61,13 @@ def _broken_aliases(document: Document, settings: RootSettings) -> Iterator[str]
         where = document.where(("aliases", name, "model"))
         if name in settings.models:
             yield f"{document.where(('aliases', name))}: '{name}' is a model already; an alias needs another name"
-        way = [name]
+        chain = [name]
         target = alias.model
-        while target in settings.aliases and target not in way:
-            way.append(target)
+        while target in settings.aliases and target not in chain:
+            chain.append(target)
             target = settings.aliases[target].model
-        if target in way:
-            yield f"{where}: a cycle of aliases: {' -> '.join([*way, target])}"
+        if target in chain:
+            yield f"{where}: a cycle of aliases: {' -> '.join([*chain, target])}"
         elif target not in settings.models:
             yield f"{where}: {unknown('model', target, known)}"
 

@@ -20,20 +20,18 @@ from orchestrator.resilience.retry_policy import RetryProfile
 from orchestrator.routing.ranking import RoutingSettings, UseCaseSettings
 
 
-def _dollars(given: Any) -> Any:
-    if given != "USD":
-        msg = (
-            f"prices and limits are in US dollars here: convert them and write 'currency: USD', not {given!r}"
-        )
+def _dollars(raw: Any) -> Any:
+    if raw != "USD":
+        msg = f"prices and limits are in US dollars here: convert them and write 'currency: USD', not {raw!r}"
         raise ValueError(msg)
-    return given
+    return raw
 
 
 Currency = Annotated[Literal["USD"], BeforeValidator(_dollars)]
 
 
 class LastResortSettings(Settings):
-    """The words for callers whom nobody answered."""
+    """The words for callers whose request no deployment answered."""
 
     language: Literal["vi", "en"] = "en"
     """The language of an apology where the prompt has no Vietnamese letters and the request names none."""
@@ -65,11 +63,11 @@ class RootSettings(Settings):
     overload: OverloadSettings = OverloadSettings()
     """How much this process takes on at once."""
     last_resort: LastResortSettings = LastResortSettings()
-    """What is said when nobody answers."""
+    """What is said when no deployment answers."""
     circuit_breaker: CircuitSettings = CircuitSettings()
     """When a failing deployment is left alone."""
     health_checks: HealthCheckSettings = HealthCheckSettings()
-    """How providers are looked at while nobody asks them."""
+    """How providers are looked at while no request goes to them."""
     budgets: BudgetSettings = BudgetSettings()
     """What may be spent, by whom, in which time."""
     ledger: LedgerSettings = LedgerSettings()

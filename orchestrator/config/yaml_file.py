@@ -132,7 +132,7 @@ class _Builder:
         return built
 
     def _scalar(self, node: yaml.Node) -> Any:
-        filled = _VARIABLE.sub(lambda found: self._variable(found, node), str(node.value))
+        filled = _VARIABLE.sub(lambda match: self._variable(match, node), str(node.value))
         if filled != node.value and isinstance(node, yaml.ScalarNode):
             # An unquoted ${PORT} may become a number; a quoted one stays a text, as in the file.
             implicit = (True, False) if node.style is None else (False, True)
@@ -143,8 +143,8 @@ class _Builder:
         except (yaml.YAMLError, ValueError) as exc:
             raise ConfigError(f"{self._at(node)}: cannot be read: {exc}") from exc
 
-    def _variable(self, found: "re.Match[str]", node: yaml.Node) -> str:
-        name, default = found["name"], found["default"]
+    def _variable(self, match: "re.Match[str]", node: yaml.Node) -> str:
+        name, default = match["name"], match["default"]
         # An empty variable counts as not set, as in a shell's ${NAME:-default}.
         value = self._environment.get(name) or default
         if value is None:

@@ -1,1 +1,1 @@
-"""The words that everybody uses: no decisions, and no way to a provider or a file."""
+"""The words that every part uses: no decisions, and no way to a provider or a file."""

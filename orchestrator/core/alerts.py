@@ -1,7 +1,7 @@
-"""Alerts: what somebody should look at now, in the log and to whoever listens.
+"""Alerts: what a person should look at now, in the log and to every listener.
 
 An alert is an error line of the logger `orchestrator.core.alerts`, so that every log collector can page
-somebody, and a call of every listener (`Orchestrator.on_alert`). None carries a prompt, a reply or a key.
+a person, and a call of every listener (`Orchestrator.on_alert`). None carries a prompt, a reply or a key.
 """
 
 import logging
@@ -24,7 +24,7 @@ class AlertKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing that somebody should look at."""
+    """One event that a person should look at."""
 
     kind: AlertKind
     message: str
@@ -34,14 +34,14 @@ class Alert:
 
 
 Listener = Callable[[Alert], None]
-"""Takes an alert at once, on whatever thread it arose; whoever has more to do hands it on."""
+"""Takes an alert at once, on whatever thread it arose; a listener with more to do hands it on."""
 
 
 class Alerts:
-    """Tells everybody who listens; thread-safe."""
+    """Tells every listener; thread-safe."""
 
     def __init__(self) -> None:
-        """Start with nobody but the log."""
+        """Start with the log alone."""
         self._listeners: tuple[Listener, ...] = ()
 
     def subscribe(self, listener: Listener) -> None:

@@ -25,14 +25,14 @@ class Job(Generic[T]):
     """Work on the background loop; its future is done only when the work has really ended."""
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:
-        """Keep `work`; it is not begun, so that whoever begins it has the job in hand before."""
+        """Keep `work`; it is not begun, so that its caller has the job in hand before it runs."""
         self.future: Future[T] = Future()
         # A running future ignores Future.cancel(), so that "cancelled" is said by the work alone.
         self.future.set_running_or_notify_cancel()
         self._work = work
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[T] | None = None
-        self._told_to_stop = False
+        self._stop_requested = False
         self._exit: KeyboardInterrupt | SystemExit | None = None
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -57,7 +57,7 @@ class Job(Generic[T]):
     async def ended(self) -> None:
         """Return when the work has ended, however it did, or when it takes too long to."""
         future = asyncio.wrap_future(self.future)
-        # asyncio complains in the log of errors that nobody has looked at.
+        # asyncio complains in the log of errors that were never looked at.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.wait({future}, timeout=_SETTLE_TIMEOUT_S)
 
@@ -77,14 +77,14 @@ class Job(Generic[T]):
 
     def _cancel(self) -> None:
         # A second cancel would hit the settling.
-        if self._task is not None and not self._told_to_stop:
-            self._told_to_stop = True
+        if self._task is not None and not self._stop_requested:
+            self._stop_requested = True
             self._task.cancel()
 
     def _finish(self, task: "asyncio.Task[T]") -> None:
         if self._exit is not None:
             self.future.set_exception(self._exit)
-        elif task.cancelled() and not self._told_to_stop:
+        elif task.cancelled() and not self._stop_requested:
             # Its caller did not ask for this, so it must not look as if the caller were cancelled.
             self.future.set_exception(ClosedError("the Orchestrator was closed while this request ran"))
         elif task.cancelled():
@@ -99,7 +99,7 @@ class BackgroundLoop:
     """An event loop in a daemon thread, started on first need and again after a fork."""
 
     def __init__(self, name: str, *, at_end: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """Name the thread; nothing is started yet. `at_end` runs last on each loop, when all work has ended."""
+        """Name the thread; nothing starts yet. `at_end` runs last on each loop, when all work has ended."""
         self._name = name
         self._at_end = at_end
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@
     │   └── RejectedByProviderError a provider refused the request itself (HTTP 400, 422)
     ├── BudgetExceededError         a limit would be passed: which, what is left, when it resets
     ├── PriceUnknownError           a model has no price, and nothing is booked at $0 by accident
-    ├── UnavailableError            nobody answered
+    ├── UnavailableError            no deployment answered
     │   ├── AllProvidersFailedError every deployment of the plan was tried or skipped; says why each
     │   ├── DeadlineExceededError   the request's time is over
     │   ├── OverloadedError         too many requests at once in this process; says when to ask again
@@ -114,7 +114,7 @@ class PriceUnknownError(OrchestratorError):
 
 
 class UnavailableError(OrchestratorError):
-    """Nobody answered."""
+    """No deployment answered."""
 
     exit_code = 4
     cost_nusd: NanoUsd = NanoUsd(0)
@@ -123,7 +123,7 @@ class UnavailableError(OrchestratorError):
 
 @dataclass(frozen=True, slots=True)
 class FailedStep:
-    """What became of one deployment of a plan that nobody answered."""
+    """What became of one deployment of a plan in which none answered."""
 
     deployment: str
     reason: str
@@ -135,8 +135,8 @@ class AllProvidersFailedError(UnavailableError):
     def __init__(self, message: str, *, steps: tuple[FailedStep, ...] = ()) -> None:
         """Keep each step, in order, beside the message."""
         self.steps = steps
-        told = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
-        super().__init__(f"{message} ({told})" if told else message)
+        reasons = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
+        super().__init__(f"{message} ({reasons})" if reasons else message)
 
 
 class DeadlineExceededError(UnavailableError):

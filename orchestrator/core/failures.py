@@ -1,4 +1,4 @@
-"""What a failure means: try again, try elsewhere, or stop; whom it speaks against; may it be billed?
+"""What a failure means: what to try next, whose health it counts against, and whether it may be billed.
 
 The gateway turns a provider's error into a `Failure`; everything that decides on failures reads
 `FAILURE_POLICIES`, and docs/reference/failures.md is written from it. A retry is on the same deployment, a
@@ -45,7 +45,7 @@ class Billing(StrEnum):
 class HealthScope(StrEnum):
     """Against whose health a failure counts."""
 
-    NOBODY = "nobody"
+    NONE = "none"
     DEPLOYMENT = "deployment"
     EITHER = "either"
     """The deployment's, and the provider's too once two of its deployments have it."""
@@ -54,12 +54,12 @@ class HealthScope(StrEnum):
 
 
 class FallbackScope(StrEnum):
-    """Who else may be asked after a failure."""
+    """Which other deployments may be asked after a failure."""
 
-    ANYBODY = "anybody"
+    ANY = "any"
     LARGER_CONTEXT = "a larger context"
     OTHER_MODEL = "another model"
-    NOBODY = "nobody"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +67,35 @@ class FailurePolicy:
     """What to do about a kind of failure."""
 
     fallback_scope: FallbackScope
-    """Who else is worth a try."""
+    """Which other deployments are worth a try."""
     health_scope: HealthScope
     """Whose health it counts against."""
     billing: Billing
-    says: str
-    """For people."""
-    seen: str
-    """How it shows itself."""
+    description: str
+    """What happened, in words for people."""
+    symptoms: str
+    """What a provider sends, or does not send, when it happens."""
     passes: bool = False
-    """It may be over within seconds, so that the same deployment is worth asking again when nobody else is left."""
+    """It may be over within seconds: the same deployment is worth asking again when no other is left."""
 
     @property
     def fall_back(self) -> bool:
-        """Return whether anybody else is worth a try."""
-        return self.fallback_scope is not FallbackScope.NOBODY
+        """Return whether another deployment is worth a try."""
+        return self.fallback_scope is not FallbackScope.NONE
 
     @property
     def unhealthy(self) -> bool:
-        """Return whether it counts against anybody's health."""
-        return self.health_scope is not HealthScope.NOBODY
+        """Return whether it counts against the health of a deployment or provider."""
+        return self.health_scope is not HealthScope.NONE
 
 
-_ANY, _NONE = FallbackScope.ANYBODY, FallbackScope.NOBODY
+_ANY, _NONE = FallbackScope.ANY, FallbackScope.NONE
 _NO, _MAYBE = Billing.NO, Billing.MAYBE
 
 FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
     FailureKind.RATE_LIMITED: FailurePolicy(
         _ANY,
-        HealthScope.NOBODY,
+        HealthScope.NONE,
         _NO,
         "rate limited (HTTP 429)",
         "429, with or without Retry-After",
@@ -152,20 +152,20 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
     ),
     FailureKind.CONTEXT_OVERFLOW: FailurePolicy(
         FallbackScope.LARGER_CONTEXT,
-        HealthScope.NOBODY,
+        HealthScope.NONE,
         _NO,
         "prompt too long for this model",
         "413; 400 that speaks of the context",
     ),
     FailureKind.CONTENT_FILTERED: FailurePolicy(
         FallbackScope.OTHER_MODEL,
-        HealthScope.NOBODY,
+        HealthScope.NONE,
         _MAYBE,
         "blocked by the provider's content filter",
         "400 that speaks of a filter; finish reason `content_filter` without text",
     ),
     FailureKind.BAD_REQUEST: FailurePolicy(
-        _NONE, HealthScope.NOBODY, _NO, "request refused (HTTP 400 or 422)", "400, 422, an unknown 4xx"
+        _NONE, HealthScope.NONE, _NO, "request refused (HTTP 400 or 422)", "400, 422, an unknown 4xx"
     ),
     FailureKind.MALFORMED: FailurePolicy(
         _ANY,
@@ -192,20 +192,20 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         passes=True,
     ),
     FailureKind.CONTINUATION_REFUSED: FailurePolicy(
-        _ANY, HealthScope.NOBODY, _NO, "would not go on with a begun answer", "400 or 422 to a rescue"
+        _ANY, HealthScope.NONE, _NO, "would not go on with a begun answer", "400 or 422 to a rescue"
     ),
     FailureKind.NOT_JOINABLE: FailurePolicy(
         _ANY,
-        HealthScope.NOBODY,
+        HealthScope.NONE,
         _MAYBE,
         "answered otherwise than the answer had begun",
         "a rescue in other words",
     ),
     FailureKind.CANCELLED: FailurePolicy(
-        _NONE, HealthScope.NOBODY, _MAYBE, "cancelled by the caller", "the caller left"
+        _NONE, HealthScope.NONE, _MAYBE, "cancelled by the caller", "the caller left"
     ),
     FailureKind.VETOED: FailurePolicy(
-        _ANY, HealthScope.NOBODY, _NO, "stopped before it was sent", "our own guard: no money was held"
+        _ANY, HealthScope.NONE, _NO, "stopped before it was sent", "our own guard: no money was held"
     ),
     FailureKind.UNKNOWN: FailurePolicy(
         _ANY, HealthScope.DEPLOYMENT, _MAYBE, "unexpected error", "anything else"
@@ -253,5 +253,7 @@ class Failure:
 
     def __str__(self) -> str:
         """Return the failure for people, with its HTTP status."""
-        says = self.policy.says
-        return f"{says}, HTTP {self.status}" if self.status and "HTTP" not in says else says
+        description = self.policy.description
+        return (
+            f"{description}, HTTP {self.status}" if self.status and "HTTP" not in description else description
+        )

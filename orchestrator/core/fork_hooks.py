@@ -1,11 +1,11 @@
-"""What happens when the process forks: files are closed first, and the child forgets what only its parent has under way.
+"""What happens at a fork: files are closed first, and the child forgets what only its parent has under way.
 
 An SQLite file must not be open across a fork. The child would inherit SQLite's belief in locks that only
 the parent holds; a parent that closes then, alone by its own count, deletes the write-ahead log under
 the child, and what the child has booked is lost.
 
 And what runs on the parent's event loop never ends in the child: places it has taken would never be free
-there, and whoever joined it would wait in vain.
+there, and a caller that joined it would wait in vain.
 """
 
 import os
@@ -17,11 +17,11 @@ class Forkable(Protocol):
     """Something that must hold still while the process forks."""
 
     def before_fork(self) -> None:
-        """Let nobody in, and close what must not be open twice."""
+        """Let no caller in, and close what must not be open twice."""
         ...
 
     def after_fork(self) -> None:
-        """Let everybody in again, in the parent as in the child."""
+        """Let callers in again, in the parent as in the child."""
         ...
 
 
@@ -38,20 +38,20 @@ _watched: "weakref.WeakSet[Forkable]" = weakref.WeakSet()
 _still: list[Forkable] = []
 
 
-def hold_still(thing: Forkable) -> None:
-    """Have `thing` hold still at every fork, for as long as it lives."""
-    _watched.add(thing)
+def hold_still(forkable: Forkable) -> None:
+    """Have `forkable` hold still at every fork, for as long as it lives."""
+    _watched.add(forkable)
 
 
-def forget_in_child(thing: Inherited) -> None:
-    """Have `thing` begin anew in every forked child, for as long as it lives."""
-    _inherited.add(thing)
+def forget_in_child(inherited: Inherited) -> None:
+    """Have `inherited` begin anew in every forked child, for as long as it lives."""
+    _inherited.add(inherited)
 
 
 def _before() -> None:
-    for thing in tuple(_watched):
-        thing.before_fork()
-        _still.append(thing)
+    for forkable in tuple(_watched):
+        forkable.before_fork()
+        _still.append(forkable)
 
 
 def _after() -> None:
@@ -61,8 +61,8 @@ def _after() -> None:
 
 def _after_in_child() -> None:
     _after()
-    for thing in tuple(_inherited):
-        thing.begin_anew()
+    for inherited in tuple(_inherited):
+        inherited.begin_anew()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

@@ -76,13 +76,13 @@ def check_tools(tools: Iterable[Any]) -> None:
             raise InvalidRequestError(msg)
 
 
-def check_format(wanted: Any) -> None:
-    """Check that a response format says its kind; None is none.
+def check_format(response_format: Any) -> None:
+    """Check that a response format says its kind; None is no format.
 
     Raises:
         InvalidRequestError: it does not.
     """
-    if wanted is not None and not isinstance(_read(wanted, "type"), str):
+    if response_format is not None and not isinstance(_read(response_format, "type"), str):
         msg = "'response_format' must be a mapping with a 'type': text, json_object or json_schema"
         raise InvalidRequestError(msg)
 

@@ -1,4 +1,4 @@
-"""What becomes of a stream that breaks off in the middle: what a caller may choose, and what a reader is told."""
+"""When a stream breaks off in the middle: what a caller may choose, and what a reader is told."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ class OnBreak(StrEnum):
     RESTART = "restart"
     """The next attempt answers afresh; a `Restarted` tells the reader that what came before is void."""
     ERROR = "error"
-    """Nobody else is asked: `StreamInterruptedError` carries what had arrived."""
+    """No other deployment is asked: `StreamInterruptedError` carries what had arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,6 @@ class Restarted:
     """Everything that was read so far is void, tool calls too: another answer begins here."""
 
     deployment: str
-    """Who answers now."""
+    """The deployment that answers now."""
     void_characters: int
     """How many characters of text no longer count."""

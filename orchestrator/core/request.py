@@ -31,7 +31,7 @@ _ChoiceT = TypeVar("_ChoiceT", bound=StrEnum)
 
 
 class CacheUse(StrEnum):
-    """What a request wants of the cache."""
+    """How a request uses the cache."""
 
     USE = "use"
     REFRESH = "refresh"
@@ -64,7 +64,7 @@ class ChatRequest:
     idempotency_key: str | None = None
     """A name of the caller's for this request; asked again, it gets the same reply and costs nothing."""
     graceful: bool | None = None
-    """When nobody answers: True is an apology as a reply, False an error, None what the use case says."""
+    """When no deployment answers: True replies with an apology, False raises, None follows the use case."""
     language: str | None = None
     """Of that apology, `vi` or `en`; seen from the prompt when None."""
     on_break: OnBreak = OnBreak.RESCUE
@@ -72,7 +72,7 @@ class ChatRequest:
     sampling: Sampling = field(default_factory=Sampling)
 
     @classmethod
-    def of(cls, prompt: "ChatRequest | str | Sequence[Message]", **wanted: Any) -> Self:
+    def of(cls, prompt: "ChatRequest | str | Sequence[Message]", **overrides: Any) -> Self:
         """Check and build a request from a text or messages, and any fields and sampling parameters.
 
         Raises:
@@ -80,22 +80,22 @@ class ChatRequest:
                 content that cannot be written as UTF-8, or a value out of range.
         """
         if isinstance(prompt, ChatRequest):
-            if wanted:
+            if overrides:
                 msg = "a finished ChatRequest takes no further fields; use dataclasses.replace on it"
                 raise InvalidRequestError(msg)
             _check(prompt)
             return prompt  # type: ignore[return-value]
-        sampling = {name: wanted.pop(name) for name in SAMPLING_NAMES if name in wanted}
-        _refuse_unknown(wanted, cls)
+        sampling = {name: overrides.pop(name) for name in SAMPLING_NAMES if name in overrides}
+        _refuse_unknown(overrides, cls)
         for name in ("stop", "tools"):
             if sampling.get(name) is not None:
                 sampling[name] = _several(name, sampling[name])
         for name, choices in (("cache", CacheUse), ("on_break", OnBreak)):
-            if name in wanted:
-                wanted[name] = _one_of(choices, wanted[name], name)
-        wanted["tags"] = _several("tags", wanted.get("tags") or ())
-        wanted.setdefault("use_case", None)
-        request = cls(messages=messages_of(prompt), sampling=Sampling(**sampling), **wanted)
+            if name in overrides:
+                overrides[name] = _choice_of(choices, overrides[name], name)
+        overrides["tags"] = _several("tags", overrides.get("tags") or ())
+        overrides.setdefault("use_case", None)
+        request = cls(messages=messages_of(prompt), sampling=Sampling(**sampling), **overrides)
         _check(request)
         return request
 
@@ -111,17 +111,17 @@ def _check(request: ChatRequest) -> None:
     _check_plain(request)
 
 
-def _one_of(choices: type[_ChoiceT], given: Any, name: str) -> _ChoiceT:
+def _choice_of(choices: type[_ChoiceT], raw: Any, name: str) -> _ChoiceT:
     try:
-        return choices(given)
+        return choices(raw)
     except ValueError:
-        msg = f"'{name}' must be one of {', '.join(choices)}, got {given!r}"
+        msg = f"'{name}' must be one of {', '.join(choices)}, got {raw!r}"
         raise InvalidRequestError(msg) from None
 
 
-def _refuse_unknown(wanted: Mapping[str, Any], kind: type) -> None:
+def _refuse_unknown(overrides: Mapping[str, Any], kind: type) -> None:
     known = [f.name for f in fields(kind) if f.name not in {"messages", "sampling"}]
-    for name in wanted:
+    for name in overrides:
         if name in known:
             continue
         if name in {"api_base", "base_url", "api_key", "headers", "extra_headers"}:
@@ -134,12 +134,12 @@ def _refuse_unknown(wanted: Mapping[str, Any], kind: type) -> None:
         raise InvalidRequestError(f"unknown request field '{name}'{hint}")
 
 
-def _several(name: str, given: Any) -> tuple[Any, ...]:
-    if isinstance(given, str | Mapping):
-        return (given,)
-    if isinstance(given, Iterable) and not isinstance(given, bytes):
-        return tuple(given)
-    raise InvalidRequestError(f"'{name}' must be a list, got {type(given).__name__}")
+def _several(name: str, raw: Any) -> tuple[Any, ...]:
+    if isinstance(raw, str | Mapping):
+        return (raw,)
+    if isinstance(raw, Iterable) and not isinstance(raw, bytes):
+        return tuple(raw)
+    raise InvalidRequestError(f"'{name}' must be a list, got {type(raw).__name__}")
 
 
 def _check_ranges(request: ChatRequest) -> None:
@@ -159,9 +159,9 @@ def _is_number(value: Any, kinds: Any) -> bool:
 
 
 def _check_names(request: ChatRequest) -> None:
-    given = {name: getattr(request, name) for name in ("tenant", "use_case", *_OPTIONAL_NAMES)}
-    given |= {f"tags[{place}]": tag for place, tag in enumerate(request.tags)}
-    for name, value in given.items():
+    names = {name: getattr(request, name) for name in ("tenant", "use_case", *_OPTIONAL_NAMES)}
+    names |= {f"tags[{place}]": tag for place, tag in enumerate(request.tags)}
+    for name, value in names.items():
         if value is None and name in _OPTIONAL_NAMES:
             continue
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
@@ -181,9 +181,9 @@ def _check_apology(request: ChatRequest) -> None:
 
 def _check_plain(request: ChatRequest) -> None:
     """Refuse what cannot be written as JSON, before it is priced, hashed and sent as such."""
-    told = ([dict(message) for message in request.messages], request.sampling.as_wire())
+    plain = ([dict(message) for message in request.messages], request.sampling.as_wire())
     try:
-        orjson.dumps(told, option=orjson.OPT_NON_STR_KEYS)
+        orjson.dumps(plain, option=orjson.OPT_NON_STR_KEYS)
     except TypeError as exc:
         msg = f"messages, tools and sampling parameters must be plain data that JSON can hold: {exc}"
         raise InvalidRequestError(msg) from None

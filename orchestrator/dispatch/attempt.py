@@ -159,12 +159,12 @@ def settle(ledger: Ledger, hold: Hold, attempt: Attempt, *, soon: bool = False) 
 def health_scope_of(attempt: InFlightAttempt, failure: Failure, *, latency_s: float) -> HealthScope:
     """Return whose health a failure speaks against; nobody's where only the caller was in a hurry."""
     if attempt.sent_at_s is None:
-        return HealthScope.NOBODY
+        return HealthScope.NONE
     provider = attempt.step.deployment.provider
     allowed_s = provider.stall_timeout_s if attempt.first_token_at_s is not None else provider.timeout_s
     hurried = latency_s < min(provider.first_token_timeout_s, allowed_s) * 0.99
     if failure.kind is FailureKind.TIMEOUT and failure.status is None and hurried:
-        return HealthScope.NOBODY
+        return HealthScope.NONE
     return failure.policy.health_scope
 
 

@@ -1,1 +1,1 @@
-"""The connection test: can every tier be used, and if not, what to do."""
+"""The connection test: can every provider be used, and if not, what to do."""

@@ -25,11 +25,11 @@ class Findings:
 
     @property
     def exit_code(self) -> int:
-        """Return 0 when nothing failed, 6 for ledger or cache, 4 for a provider that is on, 1 for the rest."""
-        failed = [one for one in self.checks if one.verdict is CheckResult.FAIL]
-        if any(one.tier == HERE and one.name in STATE_CHECKS for one in failed):
+        """Return 0 if nothing failed, 6 for ledger or cache, 4 for a provider that is on, 1 for the rest."""
+        failed = [check for check in self.checks if check.verdict is CheckResult.FAIL]
+        if any(check.tier == HERE and check.name in STATE_CHECKS for check in failed):
             return EXIT_STATE
-        if any(one.tier != HERE for one in failed):
+        if any(check.tier != HERE for check in failed):
             return EXIT_TIER
         return EXIT_HERE if failed else EXIT_OK
 
@@ -53,7 +53,7 @@ def run_checks(
     here = tuple(check_here(config, clock=clock))
     off = tuple(_off(config, provider))
     tiers = tuple(_tiers(config, provider))
-    ledger_works = all(one.verdict is not CheckResult.FAIL for one in here if one.name == "ledger")
+    ledger_works = all(check.verdict is not CheckResult.FAIL for check in here if check.name == "ledger")
     if not live or not ledger_works:
         why = "--no-live" if not live else "the ledger comes first: nothing is sent that cannot be booked"
         return Findings(
@@ -63,22 +63,26 @@ def run_checks(
         say("loading LiteLLM")
         orchestrator.warm_up()
         say(f"asking {', '.join(tier.name for tier in tiers)}")
-        found = asyncio.run(_check_all(tiers, orchestrator))
-    return Findings((*here, *found, *off))
+        checked = asyncio.run(_check_all(tiers, orchestrator))
+    return Findings((*here, *checked, *off))
 
 
 async def _check_all(tiers: Sequence[ProviderTier], orchestrator: Orchestrator) -> list[Check]:
     async with open_session() as session:
-        found = await asyncio.gather(
+        checked = await asyncio.gather(
             *(check_tier(tier, orchestrator=orchestrator, session=session) for tier in tiers)
         )
-    return [check for checks in found for check in checks]
+    return [check for checks in checked for check in checks]
 
 
 def _tiers(config: Config, provider: str | None) -> list[ProviderTier]:
     tiers = []
     for name, settings in sorted(config.settings.providers.items(), key=lambda item: item[1].priority):
-        deployments = tuple(one for one in config.catalog.deployments.values() if one.provider_name == name)
+        deployments = tuple(
+            deployment
+            for deployment in config.catalog.deployments.values()
+            if deployment.provider_name == name
+        )
         if deployments and provider in {None, name}:
             tiers.append(ProviderTier(name, settings, deployments, config.settings.local_model))
     return tiers
@@ -89,7 +93,7 @@ def _off(config: Config, provider: str | None) -> list[Check]:
     for name, deployment in config.settings.deployments.items():
         if name in config.catalog.off:
             reasons.setdefault(deployment.provider, config.catalog.off[name])
-    on = {one.provider_name for one in config.catalog.deployments.values()}
+    on = {deployment.provider_name for deployment in config.catalog.deployments.values()}
     return [
         skipped(name, "key", f"off: {reason}")
         for name, reason in reasons.items()

@@ -63,19 +63,21 @@ def _cache(config: Config) -> Check:
 
 
 def _litellm() -> Check:
-    found = version("litellm")
+    installed = version("litellm")
     try:
-        wanted = requires(_DISTRIBUTION) or []
+        requirements = requires(_DISTRIBUTION) or []
     except PackageNotFoundError:
         return skipped(
-            HERE, "LiteLLM", f"{found}; its pin is known only where {_DISTRIBUTION} is installed as a package"
+            HERE,
+            "LiteLLM",
+            f"{installed}; its pin is known only where {_DISTRIBUTION} is installed as a package",
         )
-    pins = [match["version"] for line in wanted if (match := _PIN.match(line))]
-    if not pins or pins[0] == found:
-        return passed(HERE, "LiteLLM", f"{found}, as pinned" if pins else found)
+    pins = [match["version"] for line in requirements if (match := _PIN.match(line))]
+    if not pins or pins[0] == installed:
+        return passed(HERE, "LiteLLM", f"{installed}, as pinned" if pins else installed)
     return failed(
         HERE,
         "LiteLLM",
-        f"{found} is installed, {pins[0]} is pinned",
+        f"{installed} is installed, {pins[0]} is pinned",
         todo="other releases were malicious or untested: install from requirements.lock",
     )

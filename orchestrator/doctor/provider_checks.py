@@ -1,4 +1,4 @@
-"""Checks of one tier: its key, its models, one small prompt through the orchestrator, its errors, its headroom."""
+"""Checks of one tier: key, models, one small prompt through the orchestrator, errors, headroom."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from orchestrator.providers.account_api import Account, AccountError, AccountSes
 from orchestrator.providers.local.model import LocalModelSettings, find_weights
 
 TENANT = "doctor"
-"""Whose budget the checks count against, and where the report shows them."""
+"""The tenant that the checks are booked for, in budgets and in the report."""
 NO_SUCH_MODEL = "doctor-no-such-model"
 
 _PROMPT = "Answer with one word: ready"
@@ -44,21 +44,21 @@ class ProviderTier:
     def cheapest(self) -> Deployment:
         """Return the deployment whose check costs least."""
         usage = Usage(input_tokens=len(_PROMPT), output_tokens=_MAX_TOKENS)
-        return min(self.deployments, key=lambda one: one.price.cost_of(usage))
+        return min(self.deployments, key=lambda deployment: deployment.price.cost_of(usage))
 
     @property
     def is_local(self) -> bool:
-        """Return whether it runs on this machine or near it, and asks for no key."""
+        """Return whether it runs on this machine or near it, and needs no key."""
         return self.provider.kind is ProviderKind.LOCAL
 
     @property
     def is_embedded(self) -> bool:
-        """Return whether it is the model on board and no other server."""
+        """Return whether it is the model that this process starts, and no other server."""
         return self.is_local and not self.local_model.base_url
 
 
 def with_unknown_models(config: Config, tiers: tuple[ProviderTier, ...]) -> Config:
-    """Return the configuration with one more deployment a tier, of a model that no provider has."""
+    """Return the configuration with one more deployment for each tier: of a model that does not exist."""
     deployments = dict(config.catalog.deployments)
     for tier in tiers:
         name = f"{tier.name}/{NO_SUCH_MODEL}"
@@ -69,18 +69,18 @@ def with_unknown_models(config: Config, tiers: tuple[ProviderTier, ...]) -> Conf
 async def check_tier(
     tier: ProviderTier, *, orchestrator: Orchestrator, session: AccountSession
 ) -> list[Check]:
-    """Return every check of a tier; what needs an accepted key is skipped without one."""
+    """Return every check of a tier; without an accepted key, what needs one is skipped."""
     if tier.is_local:
         checks = [await _local_model(tier, session)]
     else:
         checks = await _account(tier, Account(tier.provider, session=session))
-    if any(one.verdict is CheckResult.FAIL and (one.name == "key" or tier.is_local) for one in checks):
-        done = {one.name for one in checks} | ({"key", "headroom"} if tier.is_local else set())
+    if any(check.verdict is CheckResult.FAIL and (check.name == "key" or tier.is_local) for check in checks):
+        done = {check.name for check in checks} | ({"key", "headroom"} if tier.is_local else set())
         checks.extend(skipped(tier.name, name, "mend this first") for name in _LIVE if name not in done)
         return checks
     checks.extend(await _prompt(tier, orchestrator))
     checks.append(await _errors(tier, orchestrator))
-    return sorted(checks, key=lambda one: _LIVE.index(one.name))
+    return sorted(checks, key=lambda check: _LIVE.index(check.name))
 
 
 async def _account(tier: ProviderTier, account: Account) -> list[Check]:
@@ -120,7 +120,7 @@ async def _account(tier: ProviderTier, account: Account) -> list[Check]:
 
 
 async def _local_model(tier: ProviderTier, session: AccountSession) -> Check:
-    """Look for the weights on board, or for the models of the server in their place."""
+    """Look for the weights on this machine, or for the models of the server that replaces them."""
     settings = tier.local_model
     if not tier.is_embedded:
         server = tier.provider.model_copy(update={"base_url": settings.base_url})
@@ -140,9 +140,9 @@ async def _local_model(tier: ProviderTier, session: AccountSession) -> Check:
 
 def _models(tier: ProviderTier, offered: frozenset[str]) -> Check:
     missing = sorted(
-        one.name
-        for one in tier.deployments
-        if one.upstream.partition(":")[0] not in offered | _bases(offered)
+        deployment.name
+        for deployment in tier.deployments
+        if deployment.upstream.partition(":")[0] not in offered | _bases(offered)
     )
     if not missing:
         return passed(tier.name, "models", f"all {len(tier.deployments)} configured are offered")
@@ -161,7 +161,7 @@ def _bases(offered: frozenset[str]) -> frozenset[str]:
 
 
 async def _prompt(tier: ProviderTier, orchestrator: Orchestrator) -> list[Check]:
-    """Ask one small thing, budgeted and booked like any other request."""
+    """Send one small prompt, budgeted and booked like any other request."""
     try:
         reply = await orchestrator.acomplete(
             _PROMPT,
@@ -193,15 +193,16 @@ def _judged(tier: ProviderTier, reply: ChatReply) -> Iterator[Check]:
             todo="its costs are estimated; ask the provider, or use another deployment",
         )
     else:
-        told = f"text, {last.usage.input_tokens} tokens in, {last.usage.output_tokens} out, cost by {last.cost_source}"
-        yield passed(tier.name, "format", f"{told}, ended by {reply.finish_reason}")
+        counts = f"{last.usage.input_tokens} tokens in, {last.usage.output_tokens} out"
+        detail = f"text, {counts}, cost by {last.cost_source}, ended by {reply.finish_reason}"
+        yield passed(tier.name, "format", detail)
     yield passed(
         tier.name, "time", f"{last.latency_s:.2f} s of {tier.provider.timeout_s:g} s", took_s=last.latency_s
     )
 
 
 async def _errors(tier: ProviderTier, orchestrator: Orchestrator) -> Check:
-    """Ask for a model that does not exist; the right answer is one clear error, and no cost."""
+    """Ask for a model that does not exist; the right result is one clear error and no cost."""
     if tier.is_embedded:
         return skipped(tier.name, "errors", "it serves one model, whatever name it is asked for")
     try:

@@ -1,8 +1,7 @@
-"""What a check found: the nouns of `orchestrator doctor`."""
+"""One check of `orchestrator doctor`, and how it ended."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 
 class CheckResult(StrEnum):
@@ -16,7 +15,7 @@ class CheckResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """One check and its result."""
 
     tier: str
     """A provider of config.yaml, or `here` for this machine."""
@@ -28,25 +27,14 @@ class Check:
     """What to do about a failure."""
     took_s: float | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the check for programs."""
-        return {
-            "tier": self.tier,
-            "check": self.name,
-            "verdict": self.verdict.value,
-            "detail": self.detail,
-            "todo": self.todo,
-            "took_s": None if self.took_s is None else round(self.took_s, 3),
-        }
-
 
 def passed(tier: str, name: str, detail: str, *, took_s: float | None = None) -> Check:
-    """Return a check that found all well."""
+    """Return a check that found everything in order."""
     return Check(tier, name, CheckResult.PASS, detail, took_s=took_s)
 
 
 def failed(tier: str, name: str, detail: str, *, todo: str) -> Check:
-    """Return a check that found something wrong, with what to do."""
+    """Return a check that found a mistake, with what to do."""
     return Check(tier, name, CheckResult.FAIL, detail, todo)
 
 

@@ -1,1 +1,1 @@
-"""The drill: break every level of a configuration, and look at what a caller would have seen."""
+"""The drill: break every level of a configuration, and look at what a caller would have got."""

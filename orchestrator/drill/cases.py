@@ -1,4 +1,4 @@
-"""What a drill breaks: for each use case every class of fault at its first choice, then its chain level by level."""
+"""What a drill breaks: for each use case every class of fault at its first choice, then level after level."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,18 +33,18 @@ CLASSES: Mapping[str, str] = {
     "error in the stream": "error_in_200,after_chunks=3",
     "drip": "drip=5",
 }
-"""Each class of fault by its name for people, as the practice providers take it."""
+"""Each class of fault: its name for people, and its text for the practice providers."""
 
 OUTAGE = "status=503"
-"""What a level, or a provider, that is down answers."""
+"""The answer of a level or a provider that is down."""
 
 REJECTED = frozenset({"bad request"})
-"""Of these the right answer is an error: every provider would refuse the same request."""
+"""For these the right result is an error: every provider would refuse the same request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing that is broken for one use case, asked for in one way."""
+    """One fault or outage, for one use case, as a whole answer or as a stream."""
 
     use_case: str
     broken: str
@@ -52,7 +52,7 @@ class Case:
     kind: str
     """The class of fault; `level`, `levels` or `provider` for the others."""
     faults: tuple[tuple[str, Fault], ...]
-    """Each with the provider it is played by."""
+    """Each with the provider that plays it."""
     stream: bool
 
     @property
@@ -62,7 +62,7 @@ class Case:
 
 
 def cases_of(config: Config, use_case: str, *, kinds: Sequence[str] = ()) -> Iterator[Case]:
-    """Yield what is broken for a use case, each once for a whole answer and once for a stream."""
+    """Yield the cases of a use case: each once for a whole answer and once for a stream."""
     for stream in (False, True):
         for kind, broken, faults in _broken(config, use_case):
             if not kinds or kind in kinds:
@@ -70,7 +70,7 @@ def cases_of(config: Config, use_case: str, *, kinds: Sequence[str] = ()) -> Ite
 
 
 def levels_of(config: Config, use_case: str) -> tuple[str, ...]:
-    """Return the deployments of a use case's route that a drill can break: those that are usable and not local."""
+    """Return the deployments of a route that a drill can break: those that are usable and not local."""
     usable = config.catalog.deployments
     names = [step.deployment for step in config.settings.use_cases[use_case].route]
     return tuple(name for name in names if name in usable and not usable[name].is_local)
@@ -90,14 +90,18 @@ def _broken(config: Config, use_case: str) -> Iterator[tuple[str, str, list[tupl
     providers = sorted({config.catalog.deployments[level].provider_name for level in levels})
     for provider in providers:
         yield "provider", f"{provider} down", [(provider, Fault.parse(f"*:{OUTAGE}"))]
-    yield "providers", "every provider down", [(one, Fault.parse(f"*:{OUTAGE}")) for one in _remote(config)]
+    yield (
+        "providers",
+        "every provider down",
+        [(provider, Fault.parse(f"*:{OUTAGE}")) for provider in _remote(config)],
+    )
 
 
 def _at(config: Config, deployment: str, text: str) -> tuple[str, Fault]:
-    found = config.catalog.deployments[deployment]
-    return found.provider_name, Fault.parse(f"*:{text},model={found.upstream}")
+    target = config.catalog.deployments[deployment]
+    return target.provider_name, Fault.parse(f"*:{text},model={target.upstream}")
 
 
 def _remote(config: Config) -> list[str]:
     usable = config.catalog.deployments.values()
-    return sorted({one.provider_name for one in usable if not one.is_local})
+    return sorted({deployment.provider_name for deployment in usable if not deployment.is_local})

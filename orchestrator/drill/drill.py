@@ -1,7 +1,7 @@
-"""The drill: break what can break, through practice providers, and look at what a caller would have seen.
+"""The drill: break what can break, through practice providers, and look at what a caller would have got.
 
-Every case has an orchestrator of its own, so that no case profits from what an earlier one learnt.
-Nothing is taken on trust: an answer counts as whole when it is the one the practice providers gave.
+Every case has an orchestrator of its own, so that no case profits from what an earlier one learned.
+Nothing is assumed: an answer counts as whole only when it equals the answer of the practice providers.
 """
 
 import tempfile
@@ -22,35 +22,35 @@ from orchestrator.drill.cases import CLASSES, Case, cases_of, levels_of
 from orchestrator.drill.environment import ANSWER, DrillEnvironment, staged
 
 LATE_S = 0.1
-"""A request may outlive its deadline by this much."""
+"""A request may end this much after its deadline."""
 
 _MAX_TOKENS = 64
 _QUESTION: Message = {"role": "user", "content": "Đơn hàng DH1001 của tôi đang ở đâu?"}
 
 
 class CaseResult(StrEnum):
-    """What came of a case."""
+    """How a case ended."""
 
     ANSWERED = "answered"
-    """The first choice answered: the fault did not reach it."""
+    """The first choice answered at its first attempt: the fault did not reach it."""
     RESCUED = "rescued"
-    """A whole answer of another try or another deployment."""
+    """A whole answer, by another attempt or another deployment."""
     LAST_RESORT = "last resort"
-    """Something where no provider could answer: the local model, or an apology to those who want it."""
+    """No provider could answer: the local model did, or an apology where the request asks for one."""
     RIGHT_ERROR = "right error"
     """An error, where an answer would have been wrong."""
     FAILED = "failed"
-    """An error where somebody could have answered, an answer that is not whole, or one that came late."""
+    """An error where a provider could have answered, an answer that is not whole, or one that is late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One case and what came of it."""
+    """One case and how it ended."""
 
     case: Case
     verdict: CaseResult
     saw: str
-    """What the caller saw, for people; of a failure, why it is one."""
+    """What the caller got, for people; for a failure, why it is one."""
     answered_by: str | None
     took_s: float
     sends: int
@@ -71,7 +71,7 @@ class Drill:
     @property
     def failed(self) -> tuple[Result, ...]:
         """Return the cases that did not end as they should."""
-        return tuple(one for one in self.results if one.verdict is CaseResult.FAILED)
+        return tuple(result for result in self.results if result.verdict is CaseResult.FAILED)
 
     @property
     def exit_code(self) -> int:
@@ -88,10 +88,10 @@ def drill(
     speed: float = 10.0,
     say: Callable[[str], None] = lambda _: None,
 ) -> Drill:
-    """Play every case against a configuration; `say` is told what is under way.
+    """Play every case against a configuration; `say` gets the text of what is under way.
 
     Raises:
-        UnknownNameError: a use case or a class of fault that there is not.
+        UnknownNameError: there is no such use case or class of fault.
         ConfigError: the configuration cannot be used.
     """
     chosen = _chosen(config, use_cases, kinds)
@@ -100,7 +100,7 @@ def drill(
         staged(config.path, home=Path(home), clock=clock, speed=speed) as stage,
     ):
         results = tuple(_play(stage, chosen, kinds, say))
-        booked = NanoUsd(sum(one.cost_nusd for one in results))
+        booked = NanoUsd(sum(result.cost_nusd for result in results))
         return Drill(results, speed, booked, stage.billed_nusd())
 
 
@@ -123,10 +123,10 @@ def _play(
             continue
         for case in cases_of(stage.config, use_case, kinds=kinds):
             say(f"{use_case}: {case.broken}{', streamed' if case.stream else ''}")
-            yield _one(stage, case)
+            yield _play_case(stage, case)
 
 
-def _one(stage: DrillEnvironment, case: Case) -> Result:
+def _play_case(stage: DrillEnvironment, case: Case) -> Result:
     for server in stage.servers.values():
         server.faults.clear()
     for provider, fault in case.faults:
@@ -138,10 +138,10 @@ def _one(stage: DrillEnvironment, case: Case) -> Result:
         began_s = stage.clock.monotonic_s()
         try:
             end = _ask(orchestrator, case)
-        except Exception as exc:  # noqa: BLE001 -- whatever comes is what the caller would have seen
+        except Exception as exc:  # noqa: BLE001 -- every error is what the caller would have got
             end = exc
         took_s = stage.clock.monotonic_s() - began_s
-        spent = [one.spent for one in orchestrator.standings() if one.scope == f"tag:{_tag(case)}"]
+        spent = [budget.spent for budget in orchestrator.standings() if budget.scope == f"tag:{_tag(case)}"]
     late = took_s > _deadline_s(stage.config, case.use_case) + LATE_S
     verdict, saw = judge(case, end, late=late)
     return Result(
@@ -151,16 +151,21 @@ def _one(stage: DrillEnvironment, case: Case) -> Result:
         answered_by=end.deployment if isinstance(end, ChatReply) else None,
         took_s=took_s,
         sends=stage.sent() - sent,
-        # The day's and the month's counter say the same.
+        # The counters of the day and of the month are equal.
         cost_nusd=max(spent, default=ZERO_NUSD),
     )
 
 
 def _ask(orchestrator: Orchestrator, case: Case) -> ChatReply:
-    wanted = {"use_case": case.use_case, "tenant": "drill", "tags": (_tag(case),), "max_tokens": _MAX_TOKENS}
+    overrides = {
+        "use_case": case.use_case,
+        "tenant": "drill",
+        "tags": (_tag(case),),
+        "max_tokens": _MAX_TOKENS,
+    }
     if not case.stream:
-        return orchestrator.complete([_QUESTION], **wanted)
-    with orchestrator.stream([_QUESTION], **wanted) as stream:
+        return orchestrator.complete([_QUESTION], **overrides)
+    with orchestrator.stream([_QUESTION], **overrides) as stream:
         seen = "".join(delta.text for delta in stream)
         reply = stream.reply
     if seen != reply.text:
@@ -170,19 +175,19 @@ def _ask(orchestrator: Orchestrator, case: Case) -> ChatReply:
 
 
 def judge(case: Case, end: ChatReply | Exception, *, late: bool) -> tuple[CaseResult, str]:
-    """Return what came of a case, and what its caller saw."""
+    """Return how a case ended, and what its caller got."""
     if late:
         return CaseResult.FAILED, "it ended after its deadline"
     if isinstance(end, Exception):
         right = case.wants_error and isinstance(end, RequestError)
-        return (CaseResult.RIGHT_ERROR if right else CaseResult.FAILED), _told(end)
+        return (CaseResult.RIGHT_ERROR if right else CaseResult.FAILED), _error_text(end)
     return _judge_reply(case, end)
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, OrchestratorError):
         return f"{type(error).__name__}: {error}"
-    # Its text is another library's and may quote the request.
+    # Its text comes from another library and may quote the request.
     return f"an error of another library: {type(error).__name__}"
 
 
@@ -190,9 +195,11 @@ def _judge_reply(case: Case, reply: ChatReply) -> tuple[CaseResult, str]:
     if case.wants_error:
         return CaseResult.FAILED, "an answer, though the request itself was refused"
     if reply.apology:
-        nobody_could = case.kind == "providers"
-        told = "an apology" if nobody_could else "an apology, though somebody could have answered"
-        return (CaseResult.LAST_RESORT if nobody_could else CaseResult.FAILED), f"{told}: {reply.degraded}"
+        no_provider_could = case.kind == "providers"
+        apology = "an apology" if no_provider_could else "an apology, though somebody could have answered"
+        return (
+            CaseResult.LAST_RESORT if no_provider_could else CaseResult.FAILED
+        ), f"{apology}: {reply.degraded}"
     if "emergency model" in (reply.degraded or ""):
         return CaseResult.LAST_RESORT, f"the local model's answer, degraded: {reply.degraded}"
     if reply.text != ANSWER:
@@ -212,5 +219,5 @@ def _tag(case: Case) -> str:
 
 
 def _deadline_s(config: Config, use_case: str) -> float:
-    found = config.settings.use_cases[use_case]
-    return found.deadline_s or config.settings.retry_profiles[found.profile].deadline_s
+    settings = config.settings.use_cases[use_case]
+    return settings.deadline_s or config.settings.retry_profiles[settings.profile].deadline_s

@@ -1,4 +1,4 @@
-"""Practice providers in the place of every provider of a configuration, and the configuration that leads to them."""
+"""Practice providers in the place of the real ones, and the configuration that uses them."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ ANSWER = (
     "Đơn hàng của quý khách đã rời kho sáng nay và sẽ được giao trong ngày mai. "
     "Your order left the warehouse this morning and will be delivered tomorrow before noon."
 )
-"""What every practice provider answers, so that a whole answer is told from a part of one."""
+"""What every practice provider answers; a whole answer can so be distinguished from a part of it."""
 
 _REQUESTS_KEPT = 100_000
 """More than a drill makes, so that they can be counted."""
@@ -88,7 +88,7 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[Dr
 
 
 def _hasten(data: dict[str, Any], settings: RootSettings, speed: float) -> None:
-    """Write every duration that tells how patient a request is, defaults included, `speed` times shorter."""
+    """Write every duration that a request waits for, defaults included, `speed` times shorter."""
     for name, provider in settings.providers.items():
         if provider.kind is not ProviderKind.LOCAL:
             data["providers"][name].update(_shortened(provider, speed))
@@ -105,7 +105,7 @@ def _hasten(data: dict[str, Any], settings: RootSettings, speed: float) -> None:
 def _shortened(settings: Settings, speed: float) -> dict[str, Any]:
     durations = {name: value for name, value in settings.model_dump().items() if name.endswith("_s")}
     return {
-        name: [one / speed for one in value] if isinstance(value, tuple) else value / speed
+        name: [duration_s / speed for duration_s in value] if isinstance(value, tuple) else value / speed
         for name, value in durations.items()
     }
 

@@ -34,13 +34,13 @@ def page(done: "Drill", config: str) -> str:
     """Return the page; `config` is the path of the configuration that was drilled."""
     total, failed = len(done.results), len(done.failed)
     verdict = "every case ended as it should" if not failed else f"{failed} of {total} cases failed"
-    told = (
+    summary = (
         f"{config}: {total} cases, waits {done.speed:g} times shorter than configured; booked "
         f"{format_usd(done.booked_nusd)}, billed {format_usd(done.billed_nusd)} by practice providers."
     )
-    parts = [f"<h1>Drill: {escape(verdict)}</h1>", f"<p>{escape(told)}</p>"]
-    for use_case in dict.fromkeys(one.case.use_case for one in done.results):
-        rows = "".join(_row(one) for one in done.results if one.case.use_case == use_case)
+    parts = [f"<h1>Drill: {escape(verdict)}</h1>", f"<p>{escape(summary)}</p>"]
+    for use_case in dict.fromkeys(result.case.use_case for result in done.results):
+        rows = "".join(_row(result) for result in done.results if result.case.use_case == use_case)
         parts.append(f"<h2>{escape(use_case)}</h2><table>{_HEAD}{rows}</table>")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Drill</title>'
@@ -48,16 +48,16 @@ def page(done: "Drill", config: str) -> str:
     )
 
 
-def _row(one: "Result") -> str:
+def _row(result: "Result") -> str:
     cells = (
-        ("", one.case.broken),
-        ("", "stream" if one.case.stream else "whole"),
-        ("verdict", one.verdict.value),
-        ("", one.answered_by or "nobody"),
-        ("number", seconds(one.took_s)),
-        ("number", str(one.sends)),
-        ("number", format_usd(one.cost_nusd)),
-        ("", one.saw),
+        ("", result.case.broken),
+        ("", "stream" if result.case.stream else "whole"),
+        ("verdict", result.verdict.value),
+        ("", result.answered_by or "nobody"),
+        ("number", seconds(result.took_s)),
+        ("number", str(result.sends)),
+        ("number", format_usd(result.cost_nusd)),
+        ("", result.saw),
     )
-    told = "".join(f'<td class="{name}">{escape(text)}</td>' for name, text in cells)
-    return f'<tr class="{one.verdict.value.replace(" ", "-")}">{told}</tr>'
+    columns = "".join(f'<td class="{name}">{escape(text)}</td>' for name, text in cells)
+    return f'<tr class="{result.verdict.value.replace(" ", "-")}">{columns}</tr>'

@@ -1,6 +1,6 @@
-"""Practice providers that fit a configuration: its models at its prices, and the environment that leads to them.
+"""Practice providers for a configuration: its models at its prices, and the environment that leads to them.
 
-With the same prices on both sides a ledger can be compared with a bill to the last nano-dollar.
+Both sides have the same prices, so a ledger can be compared with a bill to the last nano-dollar.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from orchestrator.config.loader import Config, load_config
 from orchestrator.practice import PracticePrice, PracticeServer
 
 PRACTICE_KEY = "practice"
-"""Opens nothing but practice providers."""
+"""The key of practice providers; it is valid nowhere else."""
 
 _KEYS = ("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY")
 _ADDRESSES = {"OPENROUTER_BASE_URL": "openrouter", "GOOGLE_BASE_URL": "google", "OPENAI_BASE_URL": "openai"}
@@ -28,21 +28,21 @@ def practice_prices(
     with_keys = {**(environment or {}), **dict.fromkeys(_KEYS, PRACTICE_KEY)}
     config: Config = load_config(path, today=today, environment=with_keys)
     prices = {}
-    for one in config.catalog.deployments.values():
-        if not one.is_local:
-            price = one.price.on(today)
-            kind = one.provider.kind.value
-            prices[kind, one.upstream] = PracticePrice(price.input, price.output, price.cached_input)
+    for deployment in config.catalog.deployments.values():
+        if not deployment.is_local:
+            price = deployment.price.on(today)
+            kind = deployment.provider.kind.value
+            prices[kind, deployment.upstream] = PracticePrice(price.input, price.output, price.cached_input)
     return prices
 
 
 def practice_models(prices: Mapping[tuple[str, str], PracticePrice]) -> dict[str, tuple[str, ...]]:
     """Return the priced models of each provider; practice providers refuse all others, as real ones do."""
     providers = {provider for provider, _ in prices}
-    return {one: tuple(model for provider, model in prices if provider == one) for one in providers}
+    return {provider: tuple(model for owner, model in prices if owner == provider) for provider in providers}
 
 
 def addresses(server: PracticeServer, *, key: str = PRACTICE_KEY) -> dict[str, str]:
-    """Return the environment in which the shipped config.yaml asks a practice server."""
+    """Return the environment variables with which the shipped config.yaml leads to a practice server."""
     bases = {variable: server.base_url(provider) for variable, provider in _ADDRESSES.items()}
     return {**bases, **dict.fromkeys(_KEYS, key)}

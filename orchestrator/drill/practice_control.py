@@ -1,4 +1,4 @@
-"""Talks to practice providers that run in another process."""
+"""Sends commands to practice providers that run in another process."""
 
 import http.client
 from typing import Any
@@ -13,7 +13,7 @@ _ERROR_STATUS_MIN = 400
 
 
 class PracticeControlError(OrchestratorError):
-    """Practice providers do not answer, or refuse what was asked."""
+    """Practice providers do not answer, or refuse the command."""
 
     exit_code = 2
 
@@ -22,13 +22,13 @@ def ask_practice(method: str, path: str, *, port: int, body: dict[str, Any] | No
     """Send one request to the control API at a loopback port and return its answer.
 
     Raises:
-        PracticeControlError: nothing listens there, it is something else, or it says no.
+        PracticeControlError: nothing listens there, it is another program, or it refuses.
     """
     connection = http.client.HTTPConnection(_HOST, port, timeout=_TIMEOUT_S)
     try:
         connection.request(method, f"/practice/{path}", None if body is None else orjson.dumps(body))
         response = connection.getresponse()
-        told = orjson.loads(response.read())
+        answer = orjson.loads(response.read())
     except (OSError, http.client.HTTPException) as exc:
         raise PracticeControlError(
             f"no practice providers answer on port {port} ({type(exc).__name__}); "
@@ -40,16 +40,16 @@ def ask_practice(method: str, path: str, *, port: int, body: dict[str, Any] | No
         ) from exc
     finally:
         connection.close()
-    if not isinstance(told, dict):
+    if not isinstance(answer, dict):
         raise PracticeControlError(
             f"what listens on port {port} is no practice provider; name theirs with --port"
         )
     if response.status >= _ERROR_STATUS_MIN:
-        raise PracticeControlError(_reason(told, response.status))
-    return told
+        raise PracticeControlError(_reason(answer, response.status))
+    return answer
 
 
-def _reason(told: dict[str, Any], status: int) -> str:
-    error = told.get("error")
-    said = error.get("message") if isinstance(error, dict) else None
-    return str(said or f"the practice providers answered HTTP {status}")
+def _reason(answer: dict[str, Any], status: int) -> str:
+    error = answer.get("error")
+    message = error.get("message") if isinstance(error, dict) else None
+    return str(message or f"the practice providers answered HTTP {status}")

@@ -2,7 +2,8 @@
 
 `orchestrator.chat_model("customer_service", tenant="acme")` goes wherever LangChain takes a chat
 model: pipes, tools, structured output, streams, batches, agents. Its messages carry in
-`response_metadata` who answered, what it cost, the attempts, and whether it was cached or degraded.
+`response_metadata` the deployment that answered, the cost, the attempts, and whether the answer was
+cached or degraded.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -70,20 +71,20 @@ _LANGCHAIN_ONLY = frozenset({"api_key", "max_retries"})
 class ChatBackend(Protocol):
     """What the chat model needs of the orchestrator."""
 
-    def complete(self, prompt: Sequence[Message], **wanted: Any) -> ChatReply:
+    def complete(self, prompt: Sequence[Message], **overrides: Any) -> ChatReply:
         """Answer."""
         ...
 
-    async def acomplete(self, prompt: Sequence[Message], **wanted: Any) -> ChatReply:
+    async def acomplete(self, prompt: Sequence[Message], **overrides: Any) -> ChatReply:
         """Answer."""
         ...
 
-    def stream(self, prompt: Sequence[Message], **wanted: Any) -> ReplyStream:
+    def stream(self, prompt: Sequence[Message], **overrides: Any) -> ReplyStream:
         """Answer piece by piece."""
         ...
 
-    def explain(self, prompt: Sequence[Message], **wanted: Any) -> Plan:
-        """Tell whom it would ask."""
+    def explain(self, prompt: Sequence[Message], **overrides: Any) -> Plan:
+        """Return the plan: which deployments it would ask."""
         ...
 
     @property
@@ -117,7 +118,8 @@ class OrchestratorChat(BaseChatModel):
     idempotency_key: str | None = None
     """For one request: give it to a single call, `chat.invoke(messages, idempotency_key=...)`."""
     graceful: bool | None = None
-    """When nobody answers: True is an apology as a message, False an error, None what the use case says."""
+    """When no deployment answers: True gives an apology as a message, False an error, None follows the
+    use case."""
     language: str | None = None
     """Of that apology: vi or en."""
     on_break: OnBreak = OnBreak.RESCUE
@@ -136,8 +138,8 @@ class OrchestratorChat(BaseChatModel):
     """Stream from the provider even when the caller asks for a whole message."""
 
     @classmethod
-    def of(cls, orchestrator: ChatBackend, **wanted: Any) -> Self:
-        """Make a chat model whose requests have the fields `wanted`, named as in `Orchestrator.complete`.
+    def of(cls, orchestrator: ChatBackend, **overrides: Any) -> Self:
+        """Make a chat model whose requests have the fields `overrides`, named as in `Orchestrator.complete`.
 
         Raises:
             InvalidRequestError: a field that no request has, or a value of the wrong kind.
@@ -145,13 +147,14 @@ class OrchestratorChat(BaseChatModel):
         taken = {ours: here for here, ours in _OURS.items()}
         try:
             return cls(
-                orchestrator=orchestrator, **{taken.get(name, name): value for name, value in wanted.items()}
+                orchestrator=orchestrator,
+                **{taken.get(name, name): value for name, value in overrides.items()},
             )
         except ValidationError as exc:
-            told = "; ".join(
-                str(one["msg"]).removeprefix("Value error, ") for one in exc.errors(include_url=False)
+            mistakes = "; ".join(
+                str(detail["msg"]).removeprefix("Value error, ") for detail in exc.errors(include_url=False)
             )
-            msg = f"the chat model cannot be made: {told}"
+            msg = f"the chat model cannot be made: {mistakes}"
             raise InvalidRequestError(msg) from None
 
     @model_validator(mode="before")
@@ -254,7 +257,7 @@ class OrchestratorChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> ChatResult:
-        return _result(self.orchestrator.complete(to_wire(messages), **self._wanted(stop, kwargs)))
+        return _result(self.orchestrator.complete(to_wire(messages), **self._request_fields(stop, kwargs)))
 
     async def _agenerate(
         self,
@@ -263,7 +266,9 @@ class OrchestratorChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> ChatResult:
-        return _result(await self.orchestrator.acomplete(to_wire(messages), **self._wanted(stop, kwargs)))
+        return _result(
+            await self.orchestrator.acomplete(to_wire(messages), **self._request_fields(stop, kwargs))
+        )
 
     def _stream(
         self,
@@ -272,7 +277,7 @@ class OrchestratorChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        with self.orchestrator.stream(to_wire(messages), **self._wanted(stop, kwargs)) as stream:
+        with self.orchestrator.stream(to_wire(messages), **self._request_fields(stop, kwargs)) as stream:
             for delta in stream:
                 yield ChatGenerationChunk(message=to_chunk(delta))
             yield ChatGenerationChunk(message=to_last_chunk(stream.reply))
@@ -284,30 +289,32 @@ class OrchestratorChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async with self.orchestrator.stream(to_wire(messages), **self._wanted(stop, kwargs)) as stream:
+        async with self.orchestrator.stream(
+            to_wire(messages), **self._request_fields(stop, kwargs)
+        ) as stream:
             async for delta in stream:
                 yield ChatGenerationChunk(message=to_chunk(delta))
             yield ChatGenerationChunk(message=to_last_chunk(stream.reply))
 
     def _fields(self) -> dict[str, Any]:
         """Return the fields of every request of this model, named as a request names them."""
-        found = {
+        fields = {
             name: getattr(self, name)
             for name in (*_REQUEST_NAMES, *SAMPLING_NAMES)
             if name in type(self).model_fields
         }
-        return {_OURS.get(name, name): value for name, value in found.items() if value not in (None, (), [])}
+        return {_OURS.get(name, name): value for name, value in fields.items() if value not in (None, (), [])}
 
-    def _wanted(self, stop: list[str] | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def _request_fields(self, stop: list[str] | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request's fields: those of the model, then those of this call."""
         called = {_OURS.get(name, name): value for name, value in kwargs.items() if value is not None}
-        wanted = {**self._fields(), **called}
-        if wanted.get("on_break") == OnBreak.RESTART:
+        fields = {**self._fields(), **called}
+        if fields.get("on_break") == OnBreak.RESTART:
             raise InvalidRequestError(_NO_RESTART)
         if stop:
-            wanted["stop"] = stop
-        wanted.pop("stream", None)
-        return wanted
+            fields["stop"] = stop
+        fields.pop("stream", None)
+        return fields
 
 
 def _result(reply: ChatReply) -> ChatResult:
@@ -328,13 +335,13 @@ def _profile_of(orchestrator: Any, *, use_case: str | None, model: str | None) -
         name = catalog.aliases[name].model
     if name in settings.deployments:
         name = settings.deployments[name].model
-    found = catalog.models.get(name or "")
-    if found is None:
+    chosen_model = catalog.models.get(name or "")
+    if chosen_model is None:
         return None
-    can = found.capabilities
+    can = chosen_model.capabilities
     return ModelProfile(
-        max_input_tokens=found.context_tokens,
-        max_output_tokens=found.max_output_tokens,
+        max_input_tokens=chosen_model.context_tokens,
+        max_output_tokens=chosen_model.max_output_tokens,
         tool_calling=Capability.TOOLS in can,
         structured_output=Capability.STRUCTURED_OUTPUT in can,
         image_inputs=Capability.VISION in can,

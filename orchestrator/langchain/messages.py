@@ -122,12 +122,12 @@ def to_response_metadata(reply: ChatReply) -> dict[str, Any]:
         "cost_usd": str(to_usd(reply.cost_nusd)),
         "attempts": [
             {
-                "deployment": one.deployment,
-                "outcome": one.outcome.value,
-                "failure": one.failure,
-                "cost_nusd": one.cost_nusd,
+                "deployment": attempt.deployment,
+                "outcome": attempt.outcome.value,
+                "failure": attempt.failure,
+                "cost_nusd": attempt.cost_nusd,
             }
-            for one in reply.attempts
+            for attempt in reply.attempts
         ],
         "cached": reply.cached.value,
         "degraded": reply.degraded,

@@ -25,17 +25,17 @@ from orchestrator.metering.litellm_call import METADATA_KEY, MeteredCall
 from orchestrator.metering.litellm_guard import Guard, stand_guard
 from orchestrator.metering.meter import Meter, Offer, Payer
 
-_SAYS = tuple(one.name for one in fields(Payer))
+_PAYER_FIELDS = tuple(field.name for field in fields(Payer))
 
 
 class BudgetGuard(Guard):
-    """Stands in `litellm.callbacks` and pays for what LiteLLM sends. Thread-safe; one for the process."""
+    """Stands in `litellm.callbacks` and pays for what LiteLLM sends. Thread-safe; a process needs one."""
 
     def __init__(self, config: Config, *, clock: Clock | None = None, **payer: Any) -> None:
         """Make a guard; `payer` says who pays where a call does not: tenant, use_case, user, tags.
 
         Raises:
-            RequestError: a name is none, or config.yaml defines no such use case.
+            RequestError: a name is invalid, or config.yaml defines no such use case.
         """
         super().__init__()
         self._settings = config.settings
@@ -54,20 +54,20 @@ class BudgetGuard(Guard):
 
         Raises:
             ConfigError: the file cannot be used; it says where and what to do.
-            RequestError: a name of `payer` is none, or config.yaml defines no such use case.
+            RequestError: a name of `payer` is invalid, or config.yaml defines no such use case.
         """
         used = clock or SystemClock()
         return cls(load_config(path, today=used.now().date()), clock=used, **payer)
 
-    def meter(self, wanted: MeteredCall) -> Meter:
+    def meter(self, call: MeteredCall) -> Meter:
         """Return the meter of a call.
 
         Raises:
             PriceUnknownError: neither config.yaml nor the price book knows what it costs.
             RequestError: the call names its payer wrongly.
         """
-        offer = self._offer(wanted)
-        payer = self._payer if wanted.payer is None else self._payer_of(wanted.payer)
+        offer = self._offer(call)
+        payer = self._payer if call.payer is None else self._payer_of(call.payer)
         return Meter(offer, payer, ledger=self._ledger, clock=self._clock)
 
     def standings(self) -> tuple[BudgetStatus, ...]:
@@ -78,55 +78,61 @@ class BudgetGuard(Guard):
         """Write what is owed and close the ledger; a later call opens it again."""
         self._ledger.close()
 
-    def _payer_of(self, said: Any) -> Payer:
-        if not isinstance(said, Mapping) or not set(said) <= set(_SAYS):
+    def _payer_of(self, raw: Any) -> Payer:
+        if not isinstance(raw, Mapping) or not set(raw) <= set(_PAYER_FIELDS):
             raise InvalidRequestError(
-                f"who pays is said with {', '.join(_SAYS)}: metadata={{'{METADATA_KEY}': {{'tenant': ...}}}}"
+                f"who pays is said with {', '.join(_PAYER_FIELDS)}: metadata={{'{METADATA_KEY}': {{'tenant': ...}}}}"
             )
         # Checked as every request is; the text only has to be there.
-        checked = ChatRequest.of("-", **{name: getattr(self._payer, name) for name in _SAYS} | dict(said))
+        checked = ChatRequest.of(
+            "-", **{name: getattr(self._payer, name) for name in _PAYER_FIELDS} | dict(raw)
+        )
         if checked.use_case not in self._settings.use_cases:
             raise UnknownNameError(unknown("use case", checked.use_case, self._settings.use_cases))
-        return replace(self._payer, **{name: getattr(checked, name) for name in _SAYS})
+        return replace(self._payer, **{name: getattr(checked, name) for name in _PAYER_FIELDS})
 
-    def _offer(self, wanted: MeteredCall) -> Offer:
+    def _offer(self, call: MeteredCall) -> Offer:
         """Return what a call buys: a deployment of config.yaml, on or off, else a model of the price book."""
-        named = self._deployment(wanted)
+        named = self._deployment(call)
         stated = named[1].price if named else None
-        quote = self._todays_book().quote(PriceQuery(wanted.kind, wanted.upstream), stated)
+        quote = self._todays_book().quote(PriceQuery(call.kind, call.upstream), stated)
         if quote is None:
             raise PriceUnknownError(
-                f"no price for '{wanted.kind}/{wanted.upstream}', so nothing is sent: config.yaml names no such "
+                f"no price for '{call.kind}/{call.upstream}', so nothing is sent: config.yaml names no such "
                 "deployment and no price list knows it; add it under 'deployments' with a 'price'"
             )
         if named is None:
             return Offer(
-                f"{wanted.kind}/{wanted.upstream}", self._provider(wanted.kind), wanted.upstream, quote.price
+                f"{call.kind}/{call.upstream}", self._provider(call.kind), call.upstream, quote.price
             )
         name, settings = named
         discounts = self._settings.providers[settings.provider].volume_discounts
         return Offer(name, settings.provider, settings.model, quote.price, discounts)
 
-    def _deployment(self, wanted: MeteredCall) -> tuple[str, DeploymentSettings] | None:
-        """Return the deployment of this model: the one at the call's address, else that of the best provider."""
+    def _deployment(self, call: MeteredCall) -> tuple[str, DeploymentSettings] | None:
+        """Return the deployment of this model: that at the call's address, else that of the best provider."""
         providers = self._settings.providers
-        found = [
-            (name, one)
-            for name, one in self._settings.deployments.items()
-            if providers[one.provider].kind is wanted.kind and one.upstream == wanted.upstream
+        matches = [
+            (name, settings)
+            for name, settings in self._settings.deployments.items()
+            if providers[settings.provider].kind is call.kind and settings.upstream == call.upstream
         ]
 
         def rank(named: tuple[str, DeploymentSettings]) -> tuple[bool, int]:
             provider = providers[named[1].provider]
-            return (provider.base_url or "").rstrip("/") != (wanted.address or "").rstrip(
+            return (provider.base_url or "").rstrip("/") != (call.address or "").rstrip(
                 "/"
             ), provider.priority
 
-        return min(found, key=rank, default=None)
+        return min(matches, key=rank, default=None)
 
     def _provider(self, kind: ProviderKind) -> str:
-        """Return the name under which a kind of provider is limited: that of config.yaml, else the kind's own."""
-        named = [(one.priority, name) for name, one in self._settings.providers.items() if one.kind is kind]
+        """Return the name by which budgets limit a kind of provider: that of config.yaml, else its own."""
+        named = [
+            (settings.priority, name)
+            for name, settings in self._settings.providers.items()
+            if settings.kind is kind
+        ]
         return min(named)[1] if named else kind.value
 
     def _todays_book(self) -> PriceBook:

@@ -20,11 +20,8 @@ from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.reply import Usage
 from orchestrator.core.request import Message
-from orchestrator.metering.meter import Meter
+from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter
 from orchestrator.providers.openrouter import max_price
-
-DEFAULT_MAX_TOKENS = 1024
-"""The output limit of a client that was given none: without one there is no bound to hold."""
 
 _NOT_TAKEN = frozenset(
     {
@@ -63,7 +60,7 @@ class _Metered:
     ) -> ChatResult:
         with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
             result: ChatResult = super()._generate(messages, stop, run_manager, **kwargs)  # type: ignore[misc]
-            sending.usage = _usage_of([one.message for one in result.generations])
+            sending.usage = _usage_of([generation.message for generation in result.generations])
             return result
 
     async def _agenerate(
@@ -71,28 +68,28 @@ class _Metered:
     ) -> ChatResult:
         with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
             result: ChatResult = await super()._agenerate(messages, stop, run_manager, **kwargs)  # type: ignore[misc]
-            sending.usage = _usage_of([one.message for one in result.generations])
+            sending.usage = _usage_of([generation.message for generation in result.generations])
             return result
 
     def _stream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
-            seen: list[BaseMessage] = []
+            received: list[BaseMessage] = []
             for chunk in super()._stream(messages, stop, run_manager, **kwargs):  # type: ignore[misc]
-                seen.append(chunk.message)
+                received.append(chunk.message)
                 yield chunk
-            sending.usage = _usage_of(seen)
+            sending.usage = _usage_of(received)
 
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
-            seen: list[BaseMessage] = []
+            received: list[BaseMessage] = []
             async for chunk in super()._astream(messages, stop, run_manager, **kwargs):  # type: ignore[misc]
-                seen.append(chunk.message)
+                received.append(chunk.message)
                 yield chunk
-            sending.usage = _usage_of(seen)
+            sending.usage = _usage_of(received)
 
     def _size(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return how large a call may be; the clients name it differently.
@@ -102,13 +99,13 @@ class _Metered:
         """
         _refuse(kwargs)
         names = ("max_completion_tokens", "max_output_tokens", "max_tokens")
-        asked = [kwargs.get(name) for name in names] + [getattr(self, name, None) for name in names]
-        limit = next((int(value) for value in asked if value), DEFAULT_MAX_TOKENS)
+        limits = [kwargs.get(name) for name in names] + [getattr(self, name, None) for name in names]
+        limit = next((int(value) for value in limits if value), DEFAULT_MAX_TOKENS)
         declared = [kwargs.get(name) for name in ("tools", "functions", "response_format", "response_schema")]
         return {
             "max_tokens": limit,
             "answers": int(kwargs.get("n") or getattr(self, "n", None) or 1),
-            "declared": [one for one in declared if one],
+            "declared": [value for value in declared if value],
         }
 
 
@@ -121,21 +118,22 @@ class MeteredChatGoogle(_Metered, ChatGoogleGenerativeAI):
 
 
 def native_client(
-    deployment: Deployment, meter: Meter, address: str | None, wanted: Mapping[str, Any]
+    deployment: Deployment, meter: Meter, address: str | None, overrides: Mapping[str, Any]
 ) -> MeteredChatOpenAI | MeteredChatGoogle:
-    """Return the provider's own client for a deployment at `address`; `wanted` are the client's parameters.
+    """Return the provider's own client for a deployment at `address`; `overrides` are its parameters.
 
     Raises:
-        InvalidRequestError: `wanted` names what config.yaml decides: key, address, headers, model, retries.
+        InvalidRequestError: `overrides` names what config.yaml decides: key, address, headers, model,
+            retries.
     """
-    _refuse(wanted)
+    _refuse(overrides)
     provider = deployment.provider
     key = provider.api_key or SecretStr("none")
     common: dict[str, Any] = {
         "model": deployment.upstream,
         "max_retries": 0,
         "timeout": provider.timeout_s,
-        **wanted,
+        **overrides,
     }
     client: MeteredChatOpenAI | MeteredChatGoogle
     if provider.kind is ProviderKind.GOOGLE:
@@ -154,8 +152,8 @@ def native_client(
     return client
 
 
-def _refuse(wanted: Mapping[str, Any]) -> None:
-    for name in wanted:
+def _refuse(overrides: Mapping[str, Any]) -> None:
+    for name in overrides:
         if name in _NOT_TAKEN:
             msg = f"'{name}' is not taken by a metered client: it comes from config.yaml alone"
             raise InvalidRequestError(msg)
@@ -166,16 +164,24 @@ def _wire(messages: Sequence[BaseMessage]) -> list[Message]:
 
 
 def _usage_of(messages: Sequence[BaseMessage]) -> Usage | None:
-    """Return the tokens that LangChain's messages count together, None where none of them says."""
-    found = [one.usage_metadata for one in messages if isinstance(one, AIMessage) and one.usage_metadata]
-    if not found:
+    """Return the tokens that LangChain's messages count together, None where no message counts any."""
+    counts = [
+        message.usage_metadata
+        for message in messages
+        if isinstance(message, AIMessage) and message.usage_metadata
+    ]
+    if not counts:
         return None
     return Usage(
-        input_tokens=sum(one["input_tokens"] for one in found),
-        output_tokens=sum(one["output_tokens"] for one in found),
-        cached_input_tokens=sum((one.get("input_token_details") or {}).get("cache_read", 0) for one in found),
-        cache_write_tokens=sum(
-            (one.get("input_token_details") or {}).get("cache_creation", 0) for one in found
+        input_tokens=sum(count["input_tokens"] for count in counts),
+        output_tokens=sum(count["output_tokens"] for count in counts),
+        cached_input_tokens=sum(
+            (count.get("input_token_details") or {}).get("cache_read", 0) for count in counts
         ),
-        reasoning_tokens=sum((one.get("output_token_details") or {}).get("reasoning", 0) for one in found),
+        cache_write_tokens=sum(
+            (count.get("input_token_details") or {}).get("cache_creation", 0) for count in counts
+        ),
+        reasoning_tokens=sum(
+            (count.get("output_token_details") or {}).get("reasoning", 0) for count in counts
+        ),
     )

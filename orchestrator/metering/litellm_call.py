@@ -1,4 +1,4 @@
-"""A call of LiteLLM's `completion` as the guard reads it: what it buys, and how it is made to have a bound."""
+"""A call of LiteLLM's `completion` as the guard reads it: what it buys, and how it gets a bound."""
 
 import asyncio
 import atexit
@@ -15,10 +15,8 @@ from pydantic import BaseModel
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.core.request import Message
+from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.providers.litellm.http_client import SendOnceClient
-
-DEFAULT_MAX_TOKENS = 1024
-"""The output limit of a call that names none: without one there is no bound to hold."""
 
 METADATA_KEY = "orchestrator"
 """Where a call says who pays: `metadata={"orchestrator": {"tenant": ...}}`."""
@@ -78,7 +76,7 @@ def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
     """Return what a call buys.
 
     Raises:
-        PriceUnknownError: it is no model of a provider whose prices are known.
+        PriceUnknownError: its provider is not one whose prices are known.
     """
     address = kwargs.get("api_base") or kwargs.get("base_url")
     model = str(kwargs.get("model"))
@@ -91,8 +89,8 @@ def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
     if provider not in _KINDS:
         known = ", ".join(f"{name}/..." for name in _KINDS)
         raise PriceUnknownError(f"no price for '{model}' of {provider}; the guard lets {known} pass")
-    said = kwargs.get("metadata")
-    payer = said.get(METADATA_KEY) if isinstance(said, Mapping) else None
+    metadata = kwargs.get("metadata")
+    payer = metadata.get(METADATA_KEY) if isinstance(metadata, Mapping) else None
     return MeteredCall(_KINDS[provider], upstream, address, payer)
 
 
@@ -127,8 +125,8 @@ def sent_once(arguments: dict[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-def sync_client(kind: ProviderKind, given: Any) -> Any:
-    """Return the client of a synchronous call: LiteLLM's own sends once, unless it is told to retry everywhere.
+def sync_client(kind: ProviderKind, client: Any) -> Any:
+    """Return the client of a synchronous call: LiteLLM's own sends once, unless told to retry everywhere.
 
     Raises:
         InvalidRequestError: `litellm.num_retries` is set, which no argument of a call undoes.
@@ -137,18 +135,18 @@ def sync_client(kind: ProviderKind, given: Any) -> Any:
         raise InvalidRequestError(
             "litellm.num_retries makes LiteLLM send again unasked; set it to None and num_retries on the Router"
         )
-    return _without_retries(given) if kind is ProviderKind.OPENAI else given
+    return _without_retries(client) if kind is ProviderKind.OPENAI else client
 
 
-def async_client(kind: ProviderKind, given: Any) -> Any:
+def async_client(kind: ProviderKind, client: Any) -> Any:
     """Return the client of an asynchronous call.
 
     Raises:
         InvalidRequestError: the caller's own client would send again when a connection breaks.
     """
     if kind is ProviderKind.OPENAI:
-        return _without_retries(given)
-    if given is not None and not isinstance(given, SendOnceClient):
+        return _without_retries(client)
+    if client is not None and not isinstance(client, SendOnceClient):
         raise InvalidRequestError("'client' is not taken by a guarded call: LiteLLM's sends twice unasked")
     loop = asyncio.get_running_loop()
     if loop not in _CLIENTS:
@@ -161,13 +159,13 @@ def _without_retries(client: Any) -> Any:
 
 
 def size_of(arguments: Mapping[str, Any]) -> Size:
-    """Return what a call's bound is made of.
+    """Return what bounds the cost of a call.
 
     Raises:
-        InvalidRequestError: a number of tokens or answers is none.
+        InvalidRequestError: a number of tokens or answers is not a whole number.
     """
     return Size(
-        messages=[_plain(one) for one in arguments.get("messages") or ()],
+        messages=[_plain(message) for message in arguments.get("messages") or ()],
         max_tokens=max(_whole(arguments, name) for name in _LIMITS),
         answers=_whole(arguments, "n") or 1,
         declared=[_schema(arguments[name]) for name in _DECLARED if arguments.get(name)],

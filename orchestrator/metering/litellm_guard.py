@@ -44,7 +44,7 @@ _METERED: ContextVar[bool] = ContextVar("orchestrator_metered", default=False)
 class Guard(CustomLogger):
     """Stands in `litellm.callbacks`, says what each send costs, and stops what goes past it."""
 
-    def meter(self, wanted: MeteredCall) -> Meter:
+    def meter(self, call: MeteredCall) -> Meter:
         """Return the meter of a call.
 
         Raises:
@@ -76,8 +76,8 @@ class MeteredStream(CustomStreamWrapper):
     def around(cls, stream: CustomStreamWrapper, sending: MeteredSend) -> "MeteredStream":
         """Return the stream, metered."""
         metered = cls.__new__(cls)
-        # LiteLLM keeps the stream it made in a cycle of its own, so this is another object, which goes when its
-        # reader lets go of it. The attributes are one: the Router reads and changes them.
+        # LiteLLM keeps the stream it made in a cycle of its own, so this is another object, which goes when
+        # its reader lets go of it. Both share their attributes: the Router reads and changes them.
         metered.__dict__ = stream.__dict__
         metered._sending = sending  # noqa: SLF001 -- its own
         return metered
@@ -119,9 +119,9 @@ class MeteredStream(CustomStreamWrapper):
         if not isinstance(error, StopIteration | StopAsyncIteration):
             self._sending.end(failure_of(error))
             return
-        told = [one for one in self.chunks if getattr(one, "usage", None) is not None]
-        if told and (self.received_finish_reason or self.intermittent_finish_reason):
-            _tell(self._sending, told[-1])
+        counted = [chunk for chunk in self.chunks if getattr(chunk, "usage", None) is not None]
+        if counted and (self.received_finish_reason or self.intermittent_finish_reason):
+            _note_usage(self._sending, counted[-1])
             self._sending.end()
         else:
             # LiteLLM makes up an end and a usage for a connection that merely closed.
@@ -146,7 +146,7 @@ def _metered(original: Callable[..., Any]) -> Callable[..., Any]:
         if guard is None:
             return original(*args, **kwargs)
         with _held(guard, named(original, args, kwargs), client=sync_client) as (sending, arguments):
-            return _told(original(**arguments), sending)
+            return _settled(original(**arguments), sending)
 
     return completion
 
@@ -158,16 +158,16 @@ def _ametered(original: Callable[..., Any]) -> Callable[..., Any]:
         if guard is None:
             return await original(*args, **kwargs)
         with _held(guard, named(original, args, kwargs), client=async_client) as (sending, arguments):
-            return _told(await original(**arguments), sending)
+            return _settled(await original(**arguments), sending)
 
     return acompletion
 
 
 def _on_duty() -> Guard | None:
-    """Return the guard of this call; None without one, and for what an Orchestrator sends and pays for itself."""
+    """Return the guard of this call; None without a guard, and for what an Orchestrator sends and pays."""
     if CURRENT_TRIP.get() is not None:
         return None
-    return next((one for one in litellm.callbacks if isinstance(one, Guard)), None)
+    return next((callback for callback in litellm.callbacks if isinstance(callback, Guard)), None)
 
 
 @contextmanager
@@ -176,17 +176,17 @@ def _held(
 ) -> Iterator[tuple[MeteredSend, dict[str, Any]]]:
     """Hold the money of a call, hand out the arguments to send it with, and settle it when it fails."""
     try:
-        wanted = metered_call_of(kwargs)
+        call = metered_call_of(kwargs)
         arguments = sent_once(bounded(kwargs))
-        arguments["client"] = client(wanted.kind, arguments.get("client"))
+        arguments["client"] = client(call.kind, arguments.get("client"))
         size = size_of(arguments)
-        meter = guard.meter(wanted)
+        meter = guard.meter(call)
         sending = meter.open(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
         )
     except OrchestratorError as error:
         raise _final(error) from error.__cause__
-    if wanted.kind is ProviderKind.OPENROUTER:
+    if call.kind is ProviderKind.OPENROUTER:
         sending.reports_cost = True
         arguments["extra_body"] = max_price(meter.offer.price.dearest)
     token = _METERED.set(True)
@@ -199,7 +199,7 @@ def _held(
         _METERED.reset(token)
 
 
-def _told(answer: Any, sending: MeteredSend) -> Any:
+def _settled(answer: Any, sending: MeteredSend) -> Any:
     """Settle a whole answer, or have a stream settle itself; return it."""
     if isinstance(answer, CustomStreamWrapper):
         return MeteredStream.around(answer, sending)
@@ -207,17 +207,17 @@ def _told(answer: Any, sending: MeteredSend) -> Any:
         # LiteLLM answers OpenAI's second 422 with nothing.
         sending.end(Failure(FailureKind.BAD_REQUEST, 422))
         return None
-    _tell(sending, answer)
+    _note_usage(sending, answer)
     sending.end()
     return answer
 
 
-def _tell(sending: MeteredSend, answer: Any) -> None:
-    told = getattr(answer, "usage", None)
-    usage = read_usage(told)
+def _note_usage(sending: MeteredSend, answer: Any) -> None:
+    raw = getattr(answer, "usage", None)
+    usage = read_usage(raw)
     sending.usage = None if usage.estimated else usage
     # Into other providers' streams LiteLLM writes a cost of its own.
-    sending.reported_cost_nusd = read_cost(told) if sending.reports_cost else None
+    sending.reported_cost_nusd = read_cost(raw) if sending.reports_cost else None
     sending.upstream_id = getattr(answer, "id", None)
 
 

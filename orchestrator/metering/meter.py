@@ -1,8 +1,8 @@
 """Money for sends that go past the Router: held before, settled after, one operation each.
 
-`Meter.send` is a context manager around one send of somebody else's client; `Meter.open` is for a
-send that outlives the block it began in, such as a stream. Ending a send without having told what
-it cost books it by the same rules as a failed attempt of a walk.
+`Meter.send` is a context manager around one send of a client that is not ours; `Meter.open` is for a
+send that outlives the block it began in, such as a stream. A send that ends without a cost is
+booked by the same rules as a failed attempt of any other request.
 """
 
 import logging
@@ -28,6 +28,9 @@ from orchestrator.routing.estimate import measure
 
 logger = logging.getLogger("orchestrator.metering")
 
+DEFAULT_MAX_TOKENS = 1024
+"""The output limit of a call that names none: without a limit there is no bound to hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Payer:
@@ -41,7 +44,7 @@ class Payer:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What is bought with a send: from whom, under which names, at which price."""
+    """What a send buys: from which provider, under which names, at which price."""
 
     deployment: str
     provider: str
@@ -62,7 +65,7 @@ class Offer:
 
 
 class MeteredSend:
-    """One send under way, its money held; tell it what the provider said, and then `end` it."""
+    """One send under way, its money held; set what the provider said, then `end` it."""
 
     def __init__(self, meter: "Meter", hold: Hold, price: Price) -> None:
         """Start the clock of a send."""
@@ -71,7 +74,7 @@ class MeteredSend:
         self.reported_cost_nusd: NanoUsd | None = None
         """What the provider says it charges, where it is one that reports it."""
         self.reports_cost = False
-        """The provider reports its charge; set by whoever reads its answers."""
+        """The provider reports its charge; set by the code that reads its answers."""
         self.upstream_id: str | None = None
         self.began = False
         """A piece of the answer has arrived, so no failure after it is free."""
@@ -111,7 +114,7 @@ class MeteredSend:
             )
         if failure is not None and failure.policy.billing is Billing.NO and not self.began:
             return Charge(ZERO_NUSD, CostSource.NONE, Usage())
-        # Nobody can say what the provider will bill, so the safe side is all that was held.
+        # What the provider will bill is not known, so the safe side is all that was held.
         return Charge(self._hold.claim.bound_nusd, CostSource.BOUND, Usage(estimated=True))
 
 

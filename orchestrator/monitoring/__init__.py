@@ -1,1 +1,1 @@
-"""Looking at providers while nobody asks them."""
+"""Looks at providers while no request is sent to them."""

@@ -1,10 +1,11 @@
-"""Health checks: looks at providers while nobody asks them, within a sum a day.
+"""Health checks: looks at providers that get no requests; what this may cost a day is limited.
 
     with HealthChecks(orchestrator):
         serve()
 
-They run on the orchestrator's own loop, from `start` until `stop` or until it is closed. Whom to look
-at is decided in `resilience.health_check_policy`; what was seen goes to `resilience.health`, where routing reads it.
+They run on the orchestrator's own loop, from `start` until `stop` or until the orchestrator is closed.
+`resilience.health_check_policy` decides which providers are due; the results go to `resilience.health`,
+where routing reads them.
 """
 
 import logging
@@ -25,26 +26,26 @@ logger = logging.getLogger("orchestrator.monitoring")
 
 _PROMPT = "ok"
 _MAX_TOKENS = 16
-"""The least that every provider takes."""
+"""The smallest limit that every provider accepts."""
 
 
 class HealthChecks:
-    """Looks at quiet providers and at open circuits, over and over."""
+    """Looks at quiet providers and at open circuits, again and again."""
 
     def __init__(self, orchestrator: Orchestrator, *, clock: Clock | None = None) -> None:
-        """Remember whom to look after; nothing is sent before `start`."""
+        """Keep the orchestrator to look after; nothing is sent before `start`."""
         self._orchestrator = orchestrator
         self._clock = clock or SystemClock()
         self._job: Job[None] | None = None
 
     def start(self) -> Self:
-        """Begin; the orchestrator goes on to answer meanwhile."""
+        """Begin; the orchestrator answers requests meanwhile."""
         if self._job is None:
             self._job = self._orchestrator.begin(self._run())
         return self
 
     def stop(self) -> None:
-        """End; a probe under way is cancelled and booked."""
+        """End; a probe that is under way is cancelled and booked."""
         job, self._job = self._job, None
         if job is not None:
             job.cancel()
@@ -60,14 +61,14 @@ class HealthChecks:
         self.stop()
 
     async def look(self) -> tuple[Due, ...]:
-        """Look once at everybody who is due, and return who that was."""
+        """Look once at every provider and deployment that is due, and return what was looked at."""
         settings = self._orchestrator.config.settings.health_checks
-        found = tuple(due(self._seen(), settings))
-        if found:
+        looks = tuple(due(self._provider_views(), settings))
+        if looks:
             async with open_session() as session:
-                for one in found:
-                    await self._look_at(one, session)
-        return found
+                for look in looks:
+                    await self._look_at(look, session)
+        return looks
 
     async def _run(self) -> None:
         while True:
@@ -78,46 +79,50 @@ class HealthChecks:
             every_s = self._orchestrator.config.settings.health_checks.every_s
             await self._clock.sleep(min(every_s, TICK_MAX_S))
 
-    def _seen(self) -> list[ProviderView]:
-        """Return what is known of every provider that is asked over a network."""
+    def _provider_views(self) -> list[ProviderView]:
+        """Return what is known of every provider that is reached over a network."""
         health = self._orchestrator.health
         circuits = health.circuits()
-        found = []
+        views = []
         for provider, deployments in self._by_provider().items():
-            names = [one.name for one in deployments]
-            shut = [name for name in names if circuits.get(name, CircuitState.CLOSED) != CircuitState.CLOSED]
-            if not shut and health.provider_circuit(provider) is not CircuitState.CLOSED:
-                shut = names
-            ready = [name for name in shut if health.ready_in_s(name, provider=provider) <= 0]
-            found.append(ProviderView(provider, health.quiet_s(provider), tuple(shut), tuple(ready)))
-        return found
+            names = [deployment.name for deployment in deployments]
+            not_closed = [
+                name for name in names if circuits.get(name, CircuitState.CLOSED) != CircuitState.CLOSED
+            ]
+            if not not_closed and health.provider_circuit(provider) is not CircuitState.CLOSED:
+                not_closed = names
+            ready = [name for name in not_closed if health.ready_in_s(name, provider=provider) <= 0]
+            views.append(ProviderView(provider, health.quiet_s(provider), tuple(not_closed), tuple(ready)))
+        return views
 
     def _by_provider(self) -> dict[str, list[Deployment]]:
         """Return the deployments of each provider; those of routes first, in their order."""
         config = self._orchestrator.config
-        routes = [step.deployment for one in config.settings.use_cases.values() for step in one.route]
+        routes = [
+            step.deployment for use_case in config.settings.use_cases.values() for step in use_case.route
+        ]
         usable = config.catalog.deployments
-        found: dict[str, list[Deployment]] = {}
+        by_provider: dict[str, list[Deployment]] = {}
         for name in dict.fromkeys([*routes, *usable]):
-            # The model on this machine costs nothing to ask and much memory to start for a look.
+            # A probe would start the model on this machine, which takes much memory.
             if name in usable and usable[name].provider.kind is not ProviderKind.LOCAL:
-                found.setdefault(usable[name].provider_name, []).append(usable[name])
-        return found
+                by_provider.setdefault(usable[name].provider_name, []).append(usable[name])
+        return by_provider
 
-    async def _look_at(self, one: Due, session: AccountSession) -> None:
-        provider = self._orchestrator.config.settings.providers[one.provider]
+    async def _look_at(self, look: Due, session: AccountSession) -> None:
+        provider = self._orchestrator.config.settings.providers[look.provider]
         try:
             await Account(provider, session=session).models()
         except AccountError as error:
-            logger.info("health check: provider=%s says: %s", one.provider, error)
-            self._orchestrator.health.observe(one.provider, healthy=False)
+            logger.info("health check: provider=%s says: %s", look.provider, error)
+            self._orchestrator.health.observe(look.provider, healthy=False)
             return
-        self._orchestrator.health.observe(one.provider, healthy=True)
-        if one.look is Look.PAID and one.deployment is not None:
-            await self._ask(one.deployment)
+        self._orchestrator.health.observe(look.provider, healthy=True)
+        if look.look is Look.PAID and look.deployment is not None:
+            await self._ask(look.deployment)
 
     async def _ask(self, deployment: str) -> None:
-        """Send the cheapest completion, booked like any other; its circuit learns from it by itself."""
+        """Send the cheapest completion, booked like any other; the circuit counts its result as always."""
         try:
             await self._orchestrator.acomplete(
                 _PROMPT,

@@ -1,1 +1,1 @@
-"""What ops do with the orchestrator: check that every tier can be used, steer practice providers."""
+"""Price lists for operators: refresh the live list, show every price, compare it with other sources."""

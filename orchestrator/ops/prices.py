@@ -1,4 +1,4 @@
-"""The price book for people: fetch the live list, show every price, say where config.yaml differs."""
+"""Prices for operators: fetch the live list, list every price, find where config.yaml differs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ from orchestrator.providers.account_api import Account, AccountError, AccountSes
 
 
 class PriceFetchError(PriceListError):
-    """The list could not be fetched; the one kept before stays in use."""
+    """The list cannot be fetched; the list that was kept before stays in use."""
 
     exit_code = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh brought."""
+    """The result of a refresh."""
 
     kept: PriceList
     path: Path
     skipped: tuple[Skipped, ...]
-    """Entries that state no usable price."""
+    """Entries without a usable price."""
     gone: tuple[str, ...]
-    """Models of the list before that this one does not have."""
+    """Models that were in the last list and are not in this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class PriceLine:
     deployment: str
     model: str
     quote: Quote | None
-    """None: no source knows, and the configuration is refused."""
+    """None: no source knows a price, and the configuration is refused."""
     others: tuple[Quote, ...]
     """What the other sources say, in the order of their authority."""
     ends: date | None
@@ -52,7 +52,7 @@ class PriceLine:
 
 
 class PriceDifference(StrEnum):
-    """How a price of config.yaml stands to the first other source that knows the model."""
+    """A price of config.yaml compared with the first other source that knows the model."""
 
     EQUAL = "equal"
     CHANGED = "changed"
@@ -69,12 +69,12 @@ class RateChange:
     name: str
     """`input`, or `output above 272,000 tokens`."""
     stated: NanoUsdPerMtok
-    found: NanoUsdPerMtok
+    listed: NanoUsdPerMtok
 
     @property
     def percent(self) -> float | None:
-        """Return how much dearer (or cheaper, below 0) it is elsewhere; None when config.yaml says free."""
-        return (self.found - self.stated) / self.stated * 100 if self.stated else None
+        """Return how much dearer (or cheaper, below 0) it is listed; None when config.yaml says free."""
+        return (self.listed - self.stated) / self.stated * 100 if self.stated else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,11 @@ class Comparison:
     against: Quote | None
     changes: tuple[RateChange, ...]
     ends: date | None
+
+    @property
+    def is_different(self) -> bool:
+        """Return whether config.yaml should be changed: a rate differs, or the model has ended."""
+        return self.verdict in {PriceDifference.CHANGED, PriceDifference.ENDED}
 
 
 async def refresh(config: Config, *, session: AccountSession, clock: Clock) -> Refreshed:
@@ -121,33 +126,41 @@ def price_lines(config: Config, *, today: date) -> tuple[PriceLine, ...]:
     book = PriceBook(config.settings.prices, today=today)
     models = config.settings.models
     lines = []
-    for name, one in config.settings.deployments.items():
-        asked = PriceQuery(config.settings.providers[one.provider].kind, one.upstream)
-        quote, ends = book.quote(asked, one.price), _end(book, asked, models[one.model].ends)
-        others = tuple(other for other in book.known(asked) if quote is None or other.origin != quote.origin)
-        warning = end_notice(one.model, models[one.model], listed=ends, today=today)
-        lines.append(PriceLine(name, one.model, quote, others, ends, warning))
+    for name, deployment in config.settings.deployments.items():
+        query = PriceQuery(config.settings.providers[deployment.provider].kind, deployment.upstream)
+        quote, ends = book.quote(query, deployment.price), _end(book, query, models[deployment.model].ends)
+        others = tuple(other for other in book.known(query) if quote is None or other.origin != quote.origin)
+        warning = end_notice(deployment.model, models[deployment.model], listed=ends, today=today)
+        lines.append(PriceLine(name, deployment.model, quote, others, ends, warning))
     order = {model: place for place, model in enumerate(models)}
     return tuple(sorted(lines, key=lambda line: order[line.model]))
 
 
+def age_days(quote: Quote, today: date) -> int | None:
+    """Return how many days ago the source was read; None where it says no day."""
+    return max(0, (today - quote.price.date).days) if quote.origin.is_dated else None
+
+
 def compare(config: Config, *, today: date) -> tuple[Comparison, ...]:
-    """Return how each price that config.yaml states stands to the other sources; the local model is left out."""
+    """Return how each price of config.yaml stands to the first other source that knows the model.
+
+    The local model is left out.
+    """
     book = PriceBook(config.settings.prices, today=today)
-    found = []
-    for name, one in config.settings.deployments.items():
-        asked = PriceQuery(config.settings.providers[one.provider].kind, one.upstream)
-        if one.price is None or asked.kind is ProviderKind.LOCAL:
+    comparisons = []
+    for name, deployment in config.settings.deployments.items():
+        query = PriceQuery(config.settings.providers[deployment.provider].kind, deployment.upstream)
+        if deployment.price is None or query.kind is ProviderKind.LOCAL:
             continue
-        against = next(book.known(asked), None)
-        ends = _end(book, asked, config.settings.models[one.model].ends)
-        changes = tuple(_changes(one.price.on(today), against.price.on(today))) if against else ()
-        found.append(
+        against = next(book.known(query), None)
+        ends = _end(book, query, config.settings.models[deployment.model].ends)
+        changes = tuple(_changes(deployment.price.on(today), against.price.on(today))) if against else ()
+        comparisons.append(
             Comparison(
                 name, _verdict(against, changes, ended=bool(ends and ends < today)), against, changes, ends
             )
         )
-    return tuple(found)
+    return tuple(comparisons)
 
 
 def _verdict(against: Quote | None, changes: tuple[RateChange, ...], *, ended: bool) -> PriceDifference:
@@ -158,32 +171,37 @@ def _verdict(against: Quote | None, changes: tuple[RateChange, ...], *, ended: b
     return PriceDifference.CHANGED if changes else PriceDifference.EQUAL
 
 
-def _changes(stated: Price, found: Price) -> Iterator[RateChange]:
-    thresholds = sorted({0, *(tier.above_input_tokens for one in (stated, found) for tier in one.tiers)})
+def _changes(stated: Price, listed: Price) -> Iterator[RateChange]:
+    thresholds = sorted({0, *(tier.above_input_tokens for price in (stated, listed) for tier in price.tiers)})
     for above in thresholds:
-        here, there = stated.rates_at(above + 1), found.rates_at(above + 1)
+        here, there = stated.rates_at(above + 1), listed.rates_at(above + 1)
         for name in ("input", "output", "cached_input", "cache_write"):
-            said, rate = getattr(here, name), getattr(there, name)
-            booked = here.input if said is None else said
-            # What a source does not say is no difference, and storing may be left out where it costs no more.
-            covered = name == "cache_write" and said is None and rate is not None and rate <= booked
+            rate_here, rate = getattr(here, name), getattr(there, name)
+            booked = here.input if rate_here is None else rate_here
+            # What a source does not say is no difference. Where storing costs no more than plain input,
+            # config.yaml may leave its rate out.
+            covered = name == "cache_write" and rate_here is None and rate is not None and rate <= booked
             if rate is not None and rate != booked and not covered:
                 words = name.replace("_", " ") + (f" above {above:,} tokens" if above else "")
                 yield RateChange(words, booked, rate)
 
 
 def _openrouter(settings: RootSettings) -> tuple[str, ProviderSettings]:
-    named = [(name, one) for name, one in settings.providers.items() if one.kind is ProviderKind.OPENROUTER]
+    named = {
+        name: provider
+        for name, provider in settings.providers.items()
+        if provider.kind is ProviderKind.OPENROUTER
+    }
     if not named:
         raise ConfigError(
             "config.yaml has no provider of kind openrouter, and only OpenRouter publishes a price list; "
             "without it prices come from config.yaml, genai-prices and LiteLLM's map"
         )
-    return min(named, key=lambda one: one[1].priority)
+    return min(named.items(), key=lambda item: item[1].priority)
 
 
-def _end(book: PriceBook, asked: PriceQuery, stated: date | None) -> date | None:
-    return min((day for day in (stated, book.end_of(asked)) if day is not None), default=None)
+def _end(book: PriceBook, query: PriceQuery, stated: date | None) -> date | None:
+    return min((day for day in (stated, book.end_of(query)) if day is not None), default=None)
 
 
 def _still(live: PriceList | None) -> str:

@@ -4,11 +4,12 @@ Answers are scripted or generated, faults come on demand, and a bill says what e
 charged. It listens on the loopback interface only.
 """
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.practice.answers import Answerer, PracticeAnswer, PracticeRequest, ToolCall
+    from orchestrator.practice.answers import Answerer, PracticeAnswer, PracticeRequest, PracticeToolCall
     from orchestrator.practice.bill import Bill, Delivered, PracticeCharge, PracticePrice
     from orchestrator.practice.faults import Fault, FaultKind, FaultQueue
     from orchestrator.practice.generated import Generated
@@ -29,22 +30,31 @@ __all__ = [
     "PracticePrice",
     "PracticeRequest",
     "PracticeServer",
+    "PracticeToolCall",
     "Scripted",
-    "ToolCall",
 ]
 
 _HOME_OF = {
-    **dict.fromkeys(("Answerer", "PracticeAnswer", "PracticeRequest", "ToolCall"), "answers"),
+    **dict.fromkeys(("Answerer", "PracticeAnswer", "PracticeRequest", "PracticeToolCall"), "answers"),
     **dict.fromkeys(("Bill", "PracticeCharge", "Delivered", "PracticePrice"), "bill"),
     **dict.fromkeys(("Fault", "FaultKind", "FaultQueue"), "faults"),
     "Generated": "generated",
     "Scripted": "scripted",
     **dict.fromkeys(("PracticeError", "PracticeServer"), "server"),
 }
+_RENAMED = {"ToolCall": "PracticeToolCall"}
+"""Old names, which work for one release more."""
 
 
 def __getattr__(name: str) -> Any:
-    """Load the module of an exported name when the name is first used."""
+    """Load the module of an exported name when the name is first used; an old name warns."""
+    if name in _RENAMED:
+        warnings.warn(
+            f"{__name__}.{name} is {_RENAMED[name]} now; the old name goes with the next release",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        name = _RENAMED[name]
     home = _HOME_OF.get(name)
     if home is None:
         msg = f"module {__name__!r} has no attribute {name!r}"

@@ -1,7 +1,7 @@
 """What a practice provider is asked and what it answers.
 
 An answer is a stream of pieces: text, tool calls, and at its end, where it matters, a reason
-for finishing. Whoever wants it whole collects it.
+for finishing. A caller that needs it whole collects it.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -34,7 +34,7 @@ class PracticeRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
+class PracticeToolCall:
     """A tool call; `arguments` is JSON text as the model wrote it, so it may be broken."""
 
     name: str
@@ -50,7 +50,7 @@ class Finish:
     reason: str
 
 
-Piece = str | ToolCall | Finish
+Piece = str | PracticeToolCall | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class PracticeAnswer:
     """A whole answer; without a finish reason it is `tool_calls` if there are any, else `stop`."""
 
     text: str = ""
-    tool_calls: tuple[ToolCall, ...] = ()
+    tool_calls: tuple[PracticeToolCall, ...] = ()
     finish_reason: str | None = None
 
 
 class Answerer(Protocol):
-    """Whoever answers practice requests."""
+    """Answers practice requests."""
 
     def answer(self, request: PracticeRequest) -> AsyncIterator[Piece]:
         """Yield the answer in pieces; `Finish` is optional and comes last."""

@@ -42,25 +42,25 @@ class Control:
                 self._bill.clear()
                 return self._bill.as_json()
             case "GET", "faults":
-                return self._told()
+                return self._waiting_faults()
             case "POST", "faults":
                 self._add(decoded(body))
-                return self._told()
+                return self._waiting_faults()
             case "DELETE", "faults":
                 return {"dropped": self._faults.clear(query.get("provider"))}
         raise Refusal(404, message=f"no such control request: {method} {PREFIX}{path}")
 
-    def _told(self) -> dict[str, Any]:
+    def _waiting_faults(self) -> dict[str, Any]:
         waiting = self._faults.waiting
         return {"faults": [{**fault.as_json(), "text": str(fault)} for fault in waiting]}
 
     def _add(self, body: dict[str, Any]) -> None:
-        given = body.get("faults")
-        if not isinstance(given, list):
+        faults = body.get("faults")
+        if not isinstance(faults, list):
             raise Refusal(400, message='expected {"faults": [...]} with texts or objects')
         try:
             self._faults.add(
-                *(Fault.parse(each) if isinstance(each, str) else Fault.from_json(each) for each in given)
+                *(Fault.parse(each) if isinstance(each, str) else Fault.from_json(each) for each in faults)
             )
         except ValueError as exc:
             raise Refusal(400, message=str(exc)) from exc

@@ -11,7 +11,7 @@ from orchestrator.practice import wire_accounts, wire_gemini, wire_openai
 from orchestrator.practice.bill import Bill, PracticePrices
 from orchestrator.practice.json_types import JsonObject
 from orchestrator.practice.tokens import input_tokens
-from orchestrator.practice.wire import Envelope, StreamWriter, WireCall, WireOutcome
+from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, WireStream
 from orchestrator.practice.wire_errors import Refusal, unknown_model
 
 PREFIXES = {"openrouter": "/openrouter/api/v1/", "openai": "/openai/v1/", "google": "/google/v1beta/"}
@@ -28,7 +28,7 @@ class Chat:
 
     call: WireCall
     whole: Callable[[Envelope, WireOutcome], JsonObject]
-    stream: Callable[[Envelope], StreamWriter]
+    stream: Callable[[Envelope], WireStream]
     id_prefix: str
 
 
@@ -56,10 +56,10 @@ class Desk:
             self._check_model(provider, chat.call.request.model)
         if chat is not None:
             return chat
-        told = self._told(provider, path=path, query=query) if method == "GET" else None
-        if told is None:
+        listing = self._listing(provider, path=path, query=query) if method == "GET" else None
+        if listing is None:
             raise Refusal(404, message=f"Unknown request URL: {method} {PREFIXES[provider]}{path}")
-        return told
+        return listing
 
     def _chat(
         self, provider: str, *, path: str, query: Mapping[str, str], body: bytes
@@ -68,12 +68,12 @@ class Desk:
             return self._gemini(path, query=query, body=body)
         if path != "chat/completions":
             return None
-        given = decoded(body)
-        call = wire_openai.read_request(given, provider=provider)
+        fields = decoded(body)
+        call = wire_openai.read_openai_request(fields, provider=provider)
         if provider == "openrouter":
-            self._check_max_price(call.request.model, given)
+            self._check_max_price(call.request.model, fields)
         prefix = "gen-" if provider == "openrouter" else "chatcmpl-"
-        return Chat(call, wire_openai.whole_reply, wire_openai.ChatStream, prefix)
+        return Chat(call, wire_openai.openai_reply, wire_openai.ChatStream, prefix)
 
     def _gemini(self, path: str, *, query: Mapping[str, str], body: bytes) -> Chat | JsonObject | None:
         model, colon, verb = path.removeprefix("models/").rpartition(":")
@@ -81,27 +81,27 @@ class Desk:
             return None
         if verb == "streamGenerateContent" and query.get("alt") != "sse":
             raise Refusal(400, message="practice providers stream with alt=sse only")
-        given = decoded(body)
-        counted = given.get("generateContentRequest", given)
-        call = wire_gemini.read_request(counted, model=model, stream=verb == "streamGenerateContent")
+        fields = decoded(body)
+        counted = fields.get("generateContentRequest", fields)
+        call = wire_gemini.read_gemini_request(counted, model=model, stream=verb == "streamGenerateContent")
         if verb == "countTokens":
             self._check_model("google", model)
             return {"totalTokens": input_tokens(call.request)}
-        return Chat(call, wire_gemini.whole_reply, wire_gemini.GeminiStream, "")
+        return Chat(call, wire_gemini.gemini_reply, wire_gemini.GeminiStream, "")
 
     def _check_model(self, provider: str, model: str) -> None:
         if self.models is not None and model not in self.models.get(provider, ()):
             raise unknown_model(provider, model)
 
-    def _check_max_price(self, model: str, given: JsonObject) -> None:
-        preferences = given.get("provider")
+    def _check_max_price(self, model: str, fields: JsonObject) -> None:
+        preferences = fields.get("provider")
         most = preferences.get("max_price") if isinstance(preferences, dict) else None
         price = self.prices.price_of("openrouter", model)
         for name, listed in (("prompt", price.input), ("completion", price.output)):
             if isinstance(most, dict) and name in most and nano_usd(most[name]) < listed:
                 raise Refusal(404, message=f"No endpoints found for {model} within the requested max_price.")
 
-    def _told(self, provider: str, *, path: str, query: Mapping[str, str]) -> JsonObject | None:
+    def _listing(self, provider: str, *, path: str, query: Mapping[str, str]) -> JsonObject | None:
         if provider == "openrouter":
             return self._openrouter(path, query)
         names = self._names(provider)

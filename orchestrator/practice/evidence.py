@@ -47,13 +47,13 @@ class Evidence:
     def of_format(self, name: str) -> str | None:
         """Return the first text of a format: email, date, date-time, time, uri, uuid, phone or id."""
         pattern = _BY_FORMAT.get(name)
-        found = pattern.search(self.prompt) if pattern else None
-        return found[0] if found else None
+        match = pattern.search(self.prompt) if pattern else None
+        return match[0] if match else None
 
     def place(self) -> str | None:
         """Return the first capitalised name after a preposition: `in San Francisco, CA`."""
-        found = _PLACE.search(self.prompt)
-        return found[1] if found else None
+        match = _PLACE.search(self.prompt)
+        return match[1] if match else None
 
 
 def words(text: str) -> list[str]:

@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from orchestrator.core.clock import Clock
-from orchestrator.practice.answers import Answerer, Finish, Piece, ToolCall
+from orchestrator.practice.answers import Answerer, Finish, Piece, PracticeToolCall
 from orchestrator.practice.bill import Bill, Delivered, PracticeCharge, PracticePrices, PracticeUsage
 from orchestrator.practice.connections import broken_body, cut, drip, dripped_body, forever, reset
 from orchestrator.practice.continuing import begun_answer, continuation
@@ -19,7 +19,7 @@ from orchestrator.practice.odd_bodies import odd_body
 from orchestrator.practice.prompt_cache import PromptCache
 from orchestrator.practice.tokens import count_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
-from orchestrator.practice.wire import Envelope, StreamWriter, WireCall, WireOutcome
+from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, WireStream
 from orchestrator.practice.wire_errors import HTML_PAGE, Refusal, error_body
 
 Renderer = Callable[[Envelope, WireOutcome], JsonObject]
@@ -68,7 +68,7 @@ class Exchange:
         self._house = house
         self._fault = fault
         self._text: list[str] = []
-        self._tool_calls: list[ToolCall] = []
+        self._tool_calls: list[PracticeToolCall] = []
         self._size_bytes = 0
         self._pieces_sent = 0
         self._finish_reason = "stop"
@@ -136,7 +136,7 @@ class Exchange:
         finally:
             self._settle(Delivered.NOTHING)
 
-    async def stream(self, writer: StreamWriter) -> web.StreamResponse:
+    async def stream(self, writer: WireStream) -> web.StreamResponse:
         """Send the answer in pieces, charged for what was sent when it breaks off.
 
         Raises:
@@ -170,14 +170,14 @@ class Exchange:
             self._settle(Delivered.PARTIAL if self._pieces_sent else Delivered.NOTHING)
         return response
 
-    async def _pieces(self) -> AsyncIterator[str | ToolCall]:
+    async def _pieces(self) -> AsyncIterator[str | PracticeToolCall]:
         if self._kind is FaultKind.EMPTY_CONTENT:
             return
         async for piece in trimmed(self._answer(), request=self._call.request):
             if isinstance(piece, Finish):
                 self._finish_reason = piece.reason
-            elif isinstance(piece, ToolCall) and not piece.id:
-                yield ToolCall(
+            elif isinstance(piece, PracticeToolCall) and not piece.id:
+                yield PracticeToolCall(
                     piece.name, piece.arguments, f"call_{self._envelope.reply_id[-8:]}_{next(self._numbers)}"
                 )
             else:
@@ -190,14 +190,14 @@ class Exchange:
         manner = (self._fault.manner if self._fault is not None else None) or Manner.ANCHOR
         return continuation(self._house.answerer, request, begun=begun, manner=manner)
 
-    def _note(self, piece: str | ToolCall) -> None:
+    def _note(self, piece: str | PracticeToolCall) -> None:
         self._size_bytes += piece_bytes(piece)
         if isinstance(piece, str):
             self._text.append(piece)
         else:
             self._tool_calls.append(piece)
 
-    def _written(self, piece: str | ToolCall, writer: StreamWriter) -> bytes:
+    def _written(self, piece: str | PracticeToolCall, writer: WireStream) -> bytes:
         self._note(piece)
         if isinstance(piece, str):
             return writer.text(piece)
@@ -242,7 +242,7 @@ class Exchange:
         if wait_s:
             await self._house.clock.sleep(wait_s)
 
-    async def _wait_stream(self, response: web.StreamResponse, writer: StreamWriter) -> None:
+    async def _wait_stream(self, response: web.StreamResponse, writer: WireStream) -> None:
         if self._house.latency_s:
             await self._house.clock.sleep(self._house.latency_s)
         left_s = self._slowness_s
@@ -257,7 +257,7 @@ class Exchange:
     def _slowness_s(self) -> float:
         return (self._fault.delay_s or 0.0) if self._fault is not None else 0.0
 
-    async def _open(self, response: web.StreamResponse, writer: StreamWriter) -> None:
+    async def _open(self, response: web.StreamResponse, writer: WireStream) -> None:
         if self._opened:
             return
         self._opened = True
@@ -272,7 +272,7 @@ class Exchange:
             await response.write(data)
 
     async def _interrupt(
-        self, response: web.StreamResponse, writer: StreamWriter, *, at_end: bool = False
+        self, response: web.StreamResponse, writer: WireStream, *, at_end: bool = False
     ) -> bool:
         """Act out a fault of the stream when its piece has come; True when the stream is over."""
         fault = self._fault

@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong, for whom, and how often.
+"""Faults on demand: what goes wrong, for which requests, and how often.
 
 As text, for the command line: `<provider>:<kind>[=<value>][,<name>=<value>...]`
 
@@ -16,8 +16,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-JsonValue = Any
-"""What stood in JSON or in a text."""
+from orchestrator.practice.json_types import JsonValue
 
 PROVIDERS = ("openrouter", "openai", "google")
 ANY_PROVIDER = "*"
@@ -96,7 +95,7 @@ _VALUE_OF = {
 }
 """The main parameter of each kind that has one."""
 
-_MORE_OF = {
+_OTHER_PARAMETERS_OF = {
     FaultKind.STATUS: ("retry_after_s", "reason"),
     FaultKind.ERROR_IN_200: ("after_chunks", "retry_after_s"),
 }
@@ -121,7 +120,7 @@ _STATUS_MIN, _STATUS_MAX = 400, 599
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: its kind, whom it hits, how often, and the kind's parameters.
+    """One fault: its kind, the requests it hits, how often, and the kind's parameters.
 
     A parameter that the kind does not have is None; one that is left out gets the kind's default.
 
@@ -183,19 +182,19 @@ class Fault:
         first, *others = rest.split(",")
         name, equals, value = first.partition("=")
         kind = _kind_of(name.strip())
-        given: dict[str, str] = {}
+        parameters: dict[str, str] = {}
         if equals:
             if kind not in _VALUE_OF:
                 msg = f"{kind} takes no value; got {first!r}"
                 raise ValueError(msg)
-            given[_VALUE_OF[kind]] = value
+            parameters[_VALUE_OF[kind]] = value
         for pair in others:
             key, equals, value = pair.partition("=")
             if not equals:
                 msg = f"expected <name>=<value> in {text!r}, got {pair!r}"
                 raise ValueError(msg)
-            given[key.strip()] = value
-        return cls.from_json({"provider": provider.strip(), "kind": kind, **given})
+            parameters[key.strip()] = value
+        return cls.from_json({"provider": provider.strip(), "kind": kind, **parameters})
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Fault":
@@ -242,7 +241,7 @@ def _short(value: Any) -> str:
 
 def _parameters_of(kind: FaultKind) -> tuple[str, ...]:
     main = (_VALUE_OF[kind],) if kind in _VALUE_OF else ()
-    return (*main, *_MORE_OF.get(kind, ()), *_ALWAYS)
+    return (*main, *_OTHER_PARAMETERS_OF.get(kind, ()), *_ALWAYS)
 
 
 def _kind_of(name: str) -> FaultKind:

@@ -45,23 +45,23 @@ class Generated:
         elif request.response_format is not None:
             pieces = self._structured(request)
         else:
-            pieces = self._asked(request)
+            pieces = self._generate(request)
         async for piece in pieces:
             yield piece
 
     async def _structured(self, request: PracticeRequest) -> AsyncIterator[Piece]:
-        said = "".join([piece async for piece in self._asked(request) if isinstance(piece, str)])
+        text = "".join([piece async for piece in self._generate(request) if isinstance(piece, str)])
         try:
-            value = orjson.loads(said)
+            value = orjson.loads(text)
         except orjson.JSONDecodeError:
             value = None
         if isinstance(value, dict) and fits(value, schema_of(request) or {}):
-            yield said
+            yield text
             return
         async for piece in _by_rule(request):
             yield piece
 
-    async def _asked(self, request: PracticeRequest) -> AsyncIterator[Piece]:
+    async def _generate(self, request: PracticeRequest) -> AsyncIterator[Piece]:
         try:
             async with (
                 # A session a request: the answerer belongs to no event loop, and the model is next door.
@@ -74,19 +74,19 @@ class Generated:
                     for piece in _read(line):
                         yield piece
         except (aiohttp.ClientError, TimeoutError) as exc:
-            told = f"the practice model at {self._url} does not answer ({type(exc).__name__})"
-            raise Refusal(_UNREACHABLE, message=told) from exc
+            reason = f"the practice model at {self._url} does not answer ({type(exc).__name__})"
+            raise Refusal(_UNREACHABLE, message=reason) from exc
 
     def _body(self, request: PracticeRequest) -> dict[str, Any]:
         # Tool messages are left out: the chat templates of small models do not know them.
-        said = [
+        messages = [
             {"role": message["role"], "content": text_of(message)}
             for message in request.messages
             if message.get("role") in _ROLES and text_of(message)
         ]
         body: dict[str, Any] = {
             "model": self._model,
-            "messages": said,
+            "messages": messages,
             "stream": True,
             "max_tokens": request.max_tokens or _MAX_TOKENS,
         }

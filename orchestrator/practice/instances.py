@@ -64,18 +64,18 @@ class InstanceMaker:
     def _of_type(self, kind: str, plain: JsonObject, *, name: str, depth: int) -> JsonValue:
         match kind:
             case "object":
-                made: JsonValue = self._object(plain, depth=depth)
+                built: JsonValue = self._object(plain, depth=depth)
             case "array":
-                made = self._array(plain, name=name, depth=depth)
+                built = self._array(plain, name=name, depth=depth)
             case "integer" | "number":
-                made = self._number(plain, whole=kind == "integer")
+                built = self._number(plain, whole=kind == "integer")
             case "boolean":
-                made = any(map(self._evidence.mentions, _TRUE_WORDS)) or bool(plain.get("default", False))
+                built = any(map(self._evidence.mentions, _TRUE_WORDS)) or bool(plain.get("default", False))
             case "null":
-                made = None
+                built = None
             case _:
-                made = self._text(plain, name=name)
-        return made
+                built = self._text(plain, name=name)
+        return built
 
     def _resolved(self, schema: JsonValue) -> JsonObject:
         """Return the schema with references followed, allOf merged, and one branch chosen."""
@@ -109,44 +109,44 @@ class InstanceMaker:
 
     def _object(self, schema: JsonObject, *, depth: int) -> JsonObject:
         required = set(schema.get("required") or ())
-        made = {}
+        built = {}
         for name, part in (schema.get("properties") or {}).items():
             if (
                 name in required
                 or (self._fill_optional and depth < _DEPTH_MAX // 2)
-                or self._is_told(part, name)
+                or self._is_mentioned(part, name)
             ):
-                made[name] = self._value(part, name=name, depth=depth + 1)
-        return made
+                built[name] = self._value(part, name=name, depth=depth + 1)
+        return built
 
-    def _is_told(self, schema: JsonValue, name: str) -> bool:
+    def _is_mentioned(self, schema: JsonValue, name: str) -> bool:
         plain = self._resolved(schema)
         choices = plain.get("enum") or ()
         if any(isinstance(choice, str) and self._evidence.mentions(choice) for choice in choices):
             return True
-        return _type_of(plain) == "string" and self._told_text(plain, name) is not None
+        return _type_of(plain) == "string" and self._mentioned_text(plain, name) is not None
 
     def _array(self, schema: JsonObject, *, name: str, depth: int) -> list[Any]:
         if "prefixItems" in schema:
             return [self._value(part, name=name, depth=depth + 1) for part in schema["prefixItems"]]
         fewest = int(schema.get("minItems", 0))
         items = self._resolved(schema.get("items", {}))
-        told = [
+        mentioned = [
             choice
             for choice in items.get("enum") or ()
             if isinstance(choice, str) and self._evidence.mentions(choice)
         ]
-        if told and len(told) >= fewest:
-            return told[: schema.get("maxItems", len(told))]
-        wanted = fewest if depth >= _DEPTH_MAX else min(max(1, fewest), schema.get("maxItems", math.inf))
-        made = [self._value(items, name=name, depth=depth + 1) for _ in range(int(wanted))]
+        if mentioned and len(mentioned) >= fewest:
+            return mentioned[: schema.get("maxItems", len(mentioned))]
+        count = fewest if depth >= _DEPTH_MAX else min(max(1, fewest), schema.get("maxItems", math.inf))
+        items_built = [self._value(items, name=name, depth=depth + 1) for _ in range(int(count))]
         if schema.get("uniqueItems") and items.get("enum"):
-            return list(items["enum"][: len(made)])
-        return made
+            return list(items["enum"][: len(items_built)])
+        return items_built
 
     def _number(self, schema: JsonObject, *, whole: bool) -> float | int:
-        told = self._evidence.next_number()
-        value = told if told is not None else schema.get("default")
+        number = self._evidence.next_number()
+        value = number if number is not None else schema.get("default")
         low, high = _bounds(schema, whole=whole)
         if not isinstance(value, int | float) or isinstance(value, bool):
             value = low if low > -math.inf else min(1, high)
@@ -157,25 +157,25 @@ class InstanceMaker:
         return math.floor(value) if whole or float(value).is_integer() else value
 
     def _text(self, schema: JsonObject, *, name: str) -> str:
-        text = self._told_text(schema, name)
+        text = self._mentioned_text(schema, name)
         if text is None:
             text = self._evidence.next_quoted()
         if text is None:
-            text = self._made_up(schema, name)
+            text = self._invented_text(schema, name)
         fewest, most = int(schema.get("minLength", 0)), schema.get("maxLength")
         text = text + "." * (fewest - len(text))
         return text if most is None else text[: int(most)]
 
-    def _told_text(self, schema: JsonObject, name: str) -> str | None:
+    def _mentioned_text(self, schema: JsonObject, name: str) -> str | None:
         parts = words(name)
         if schema.get("format") in _FORMAT_EXAMPLES:
             return self._evidence.of_format(schema["format"])
         for part in parts:
-            if part in _FORMAT_OF_WORD and (told := self._evidence.of_format(_FORMAT_OF_WORD[part])):
-                return told
+            if part in _FORMAT_OF_WORD and (text := self._evidence.of_format(_FORMAT_OF_WORD[part])):
+                return text
         return self._evidence.place() if _PLACE_WORDS.intersection(parts) else None
 
-    def _made_up(self, schema: JsonObject, name: str) -> str:
+    def _invented_text(self, schema: JsonObject, name: str) -> str:
         if isinstance(schema.get("default"), str):
             return str(schema["default"])
         example = _FORMAT_EXAMPLES.get(str(schema.get("format")))
@@ -185,8 +185,8 @@ class InstanceMaker:
             )
         if example is not None:
             return example
-        asked = " ".join(self._evidence.prompt.split())[:_TEXT_CHARACTERS_MAX]
-        return f"{name}: {asked}" if name and asked else asked or name or "practice"
+        prompt = " ".join(self._evidence.prompt.split())[:_TEXT_CHARACTERS_MAX]
+        return f"{name}: {prompt}" if name and prompt else prompt or name or "practice"
 
 
 def _types(schema: JsonObject) -> list[str]:
@@ -195,9 +195,9 @@ def _types(schema: JsonObject) -> list[str]:
 
 
 def _type_of(schema: JsonObject) -> str:
-    given = next((kind for kind in _types(schema) if kind != "null"), None)
-    if given is not None:
-        return given
+    named = next((kind for kind in _types(schema) if kind != "null"), None)
+    if named is not None:
+        return named
     if _types(schema):
         return "null"
     if "properties" in schema:
@@ -205,13 +205,13 @@ def _type_of(schema: JsonObject) -> str:
     return "array" if "items" in schema or "prefixItems" in schema else "string"
 
 
-def _merged(one: JsonObject, other: JsonObject) -> JsonObject:
-    merged = {**other, **one}
+def _merged(schema: JsonObject, other: JsonObject) -> JsonObject:
+    merged = {**other, **schema}
     for key in ("properties",):
-        if key in one and key in other:
-            merged[key] = {**other[key], **one[key]}
-    if "required" in one and "required" in other:
-        merged["required"] = [*one["required"], *other["required"]]
+        if key in schema and key in other:
+            merged[key] = {**other[key], **schema[key]}
+    if "required" in schema and "required" in other:
+        merged["required"] = [*schema["required"], *other["required"]]
     return merged
 
 

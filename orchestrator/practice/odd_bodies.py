@@ -28,8 +28,8 @@ def _openai(answers: list[Any], model: str) -> dict[str, Any]:
         "created": 1_700_000_000,
         "model": model,
         "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": one}, "finish_reason": "stop"}
-            for one in answers
+            {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+            for text in answers
         ],
         "usage": {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6},
     }
@@ -38,8 +38,8 @@ def _openai(answers: list[Any], model: str) -> dict[str, Any]:
 def _gemini(answers: list[Any], model: str) -> dict[str, Any]:
     return {
         "candidates": [
-            {"content": {"role": "model", "parts": [{"text": one}]}, "finishReason": "STOP", "index": 0}
-            for one in answers
+            {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP", "index": 0}
+            for text in answers
         ],
         "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 1, "totalTokenCount": 6},
         "modelVersion": model,

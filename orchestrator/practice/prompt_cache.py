@@ -30,15 +30,15 @@ class PromptCache:
             return 0
         digest = hashlib.blake2b(f"{request.provider}\0{request.model}\0".encode(), digest_size=16)
         digest.update(orjson.dumps(request.tools))
-        tokens = found_tokens = 0
+        tokens = matched_tokens = 0
         for message in request.messages:
             digest.update(orjson.dumps(message))
             tokens += count_tokens(message_bytes(message)) + TOKENS_PER_MESSAGE
             if self._knew(digest.copy().digest()):
-                found_tokens = min(tokens, input_tokens)
-        if found_tokens < CACHED_TOKENS_MIN:
+                matched_tokens = min(tokens, input_tokens)
+        if matched_tokens < CACHED_TOKENS_MIN:
             return 0
-        return found_tokens - found_tokens % CACHED_TOKENS_STEP
+        return matched_tokens - matched_tokens % CACHED_TOKENS_STEP
 
     def _knew(self, key: bytes) -> bool:
         known = key in self._seen

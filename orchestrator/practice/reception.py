@@ -1,4 +1,4 @@
-"""Takes requests in: whose they are, whether the key is right, which fault they meet, who answers."""
+"""Takes requests in: finds the provider, checks the key, acts out a waiting fault, and has them answered."""
 
 import secrets
 from collections import deque
@@ -18,7 +18,7 @@ from orchestrator.practice.exchange import Exchange, House
 from orchestrator.practice.faults import FaultQueue
 from orchestrator.practice.tokens import input_tokens
 from orchestrator.practice.wire import Envelope
-from orchestrator.practice.wire_errors import Refusal, error_body, error_headers, no_key
+from orchestrator.practice.wire_errors import Refusal, error_body, error_headers, key_refusal
 
 _SECRET_HEADERS = frozenset(
     {"authorization", "x-goog-api-key", "api-key", "x-api-key", "cookie", "proxy-authorization"}
@@ -53,7 +53,7 @@ class Reception:
         api_keys: frozenset[str] | None,
         requests_kept: int,
     ) -> None:
-        """Take the server's parts; `api_keys` None lets everyone in."""
+        """Take the server's parts; `api_keys` None takes every key."""
         self._desk = desk
         self._house = house
         self._faults = faults
@@ -84,20 +84,20 @@ class Reception:
     async def _provider(
         self, http: web.BaseRequest, *, provider: str, path: str, body: bytes
     ) -> web.StreamResponse:
-        asked: Chat | dict[str, Any] | None = None
+        chat: Chat | dict[str, Any] | None = None
         model = ""
         try:
             self._check_key(http, provider)
-            asked = self._desk.read(provider, method=http.method, path=path, query=http.query, body=body)
-            if not isinstance(asked, Chat):
-                return _json(asked)
-            model = asked.call.request.model
+            chat = self._desk.read(provider, method=http.method, path=path, query=http.query, body=body)
+            if not isinstance(chat, Chat):
+                return _json(chat)
+            model = chat.call.request.model
         except Refusal as refusal:
             return _refused(provider, refusal)
         finally:
             self._remember(http, provider=provider, model=model or None, body=body)
         try:
-            return await self._chat(http, asked)
+            return await self._chat(http, chat)
         except Refusal as refusal:
             return _refused(provider, refusal)
 
@@ -126,11 +126,11 @@ class Reception:
         if self._api_keys is None:
             return
         if provider == "google":
-            given = http.headers.get("x-goog-api-key") or http.query.get("key") or ""
+            key = http.headers.get("x-goog-api-key") or http.query.get("key") or ""
         else:
-            given = http.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-        if given not in self._api_keys:
-            raise no_key(provider, given=bool(given))
+            key = http.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+        if key not in self._api_keys:
+            raise key_refusal(provider, has_key=bool(key))
 
     def _remember(self, http: web.BaseRequest, *, provider: str, model: str | None, body: bytes) -> None:
         headers = {name.lower(): value for name, value in http.headers.items()}

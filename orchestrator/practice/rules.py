@@ -11,7 +11,13 @@ import json
 
 import orjson
 
-from orchestrator.practice.answers import PracticeAnswer, PracticeRequest, ToolCall, last_text, text_of
+from orchestrator.practice.answers import (
+    PracticeAnswer,
+    PracticeRequest,
+    PracticeToolCall,
+    last_text,
+    text_of,
+)
 from orchestrator.practice.evidence import Evidence, words
 from orchestrator.practice.instances import InstanceMaker
 from orchestrator.practice.json_types import JsonObject, JsonValue
@@ -32,10 +38,10 @@ def rule_based_answer(request: PracticeRequest) -> PracticeAnswer:
     """Return the answer that the rules give."""
     tool = tool_to_call(request)
     if tool is not None:
-        return PracticeAnswer(tool_calls=(ToolCall(tool["name"], _arguments(tool, request)),))
+        return PracticeAnswer(tool_calls=(PracticeToolCall(tool["name"], _arguments(tool, request)),))
     if request.response_format is not None:
         return PracticeAnswer(text=_dumped(structured_value(request)))
-    return PracticeAnswer(text=_said(request))
+    return PracticeAnswer(text=_text_answer(request))
 
 
 def structured_value(request: PracticeRequest) -> JsonValue:
@@ -48,8 +54,8 @@ def structured_value(request: PracticeRequest) -> JsonValue:
     while (quoted := evidence.next_quoted()) is not None:
         if quoted.isidentifier():
             keys.append(quoted)
-    asked = evidence.prompt[:_QUOTE_CHARACTERS_MAX]
-    return {key: f"{key}: {asked}" for key in keys} or {"answer": asked}
+    question = evidence.prompt[:_QUOTE_CHARACTERS_MAX]
+    return {key: f"{key}: {question}" for key in keys} or {"answer": question}
 
 
 def schema_of(request: PracticeRequest) -> JsonObject | None:
@@ -65,40 +71,44 @@ def tool_to_call(request: PracticeRequest) -> JsonObject | None:
         return None
     if request.tool_choice == "named":
         return next((tool for tool in request.tools if tool["name"] == request.forced_tool), None)
-    asked = last_text(request.messages, role="user")
-    best = max(request.tools, key=lambda tool: _fit(tool, asked))
+    question = last_text(request.messages, role="user")
+    best = max(request.tools, key=lambda tool: _fit(tool, question))
     if request.tool_choice == "required":
         return best
     from_user = request.messages[-1].get("role") == "user"
-    return best if from_user and _fit(best, asked) >= _SCORE_MIN else None
+    return best if from_user and _fit(best, question) >= _SCORE_MIN else None
 
 
-def _said(request: PracticeRequest) -> str:
+def _text_answer(request: PracticeRequest) -> str:
     last = request.messages[-1] if request.messages else {}
     if last.get("role") == "tool":
         return f"The {_tool_name(request, last)} tool says: {text_of(last)}"
-    asked = " ".join(last_text(request.messages, role="user").split())
-    if len(asked) > _QUOTE_CHARACTERS_MAX:
-        asked = f"{asked[:_QUOTE_CHARACTERS_MAX]}…"
-    return f"This is a practice answer by {request.model}. The question was: {asked}"
+    question = " ".join(last_text(request.messages, role="user").split())
+    if len(question) > _QUOTE_CHARACTERS_MAX:
+        question = f"{question[:_QUOTE_CHARACTERS_MAX]}…"
+    return f"This is a practice answer by {request.model}. The question was: {question}"
 
 
 def _tool_name(request: PracticeRequest, result: JsonObject) -> str:
     if result.get("name"):
         return str(result["name"])
     calls = (call for message in request.messages for call in message.get("tool_calls") or ())
-    wanted = result.get("tool_call_id")
-    return next((str(call["function"]["name"]) for call in calls if call.get("id") == wanted), "called")
+    call_id = result.get("tool_call_id")
+    return next((str(call["function"]["name"]) for call in calls if call.get("id") == call_id), "called")
 
 
-def _fit(tool: JsonObject, asked: str) -> int:
+def _fit(tool: JsonObject, question: str) -> int:
     """Return how well a tool fits a message: shared words, those of the name counted more."""
-    told = set(map(_stem, words(asked)))
+    message_words = set(map(_stem, words(question)))
     name = tool["name"]
     parameters = (tool.get("parameters") or {}).get("properties") or {}
     others = _telling(f"{tool.get('description') or ''} {' '.join(parameters)}") - _telling(name)
-    named = _WEIGHT_NAMED * (name.casefold() in asked.casefold())
-    return named + _WEIGHT_NAME * len(told & _telling(name)) + _WEIGHT_OTHER * len(told & others)
+    named = _WEIGHT_NAMED * (name.casefold() in question.casefold())
+    return (
+        named
+        + _WEIGHT_NAME * len(message_words & _telling(name))
+        + _WEIGHT_OTHER * len(message_words & others)
+    )
 
 
 def _telling(text: str) -> set[str]:
@@ -124,9 +134,9 @@ def _schema_in_prompt(request: PracticeRequest) -> JsonObject | None:
         text = text_of(message)
         at = text.find("{")
         while at >= 0:
-            found = _object_at(text, at)
-            if found is not None and "properties" in found and ("type" in found or "required" in found):
-                return found
+            schema = _object_at(text, at)
+            if schema is not None and "properties" in schema and ("type" in schema or "required" in schema):
+                return schema
             at = text.find("{", at + 1)
     return None
 

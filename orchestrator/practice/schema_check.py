@@ -29,11 +29,11 @@ def fits(value: JsonValue, schema: JsonValue, *, root: JsonObject | None = None)
 
 def referenced(root: JsonObject, reference: str) -> JsonObject:
     """Return the part of a schema that `#/…` names, an empty schema if there is none."""
-    found: JsonValue = root
+    referred: JsonValue = root
     for part in reference.removeprefix("#").strip("/").split("/"):
         if part:
-            found = found.get(part.replace("~1", "/").replace("~0", "~"), {})
-    return dict(found)
+            referred = referred.get(part.replace("~1", "/").replace("~0", "~"), {})
+    return dict(referred)
 
 
 def _branches_fit(value: JsonValue, schema: JsonObject, *, root: JsonObject) -> bool:

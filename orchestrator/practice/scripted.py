@@ -4,13 +4,20 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 
-from orchestrator.practice.answers import Finish, Piece, PracticeAnswer, PracticeRequest, ToolCall, last_text
+from orchestrator.practice.answers import (
+    Finish,
+    Piece,
+    PracticeAnswer,
+    PracticeRequest,
+    PracticeToolCall,
+    last_text,
+)
 from orchestrator.practice.rules import rule_based_answer
 
 _PIECE = re.compile(r"\s*\S{1,24}|\s+")
 
 
-Reply = str | ToolCall | PracticeAnswer
+Reply = str | PracticeToolCall | PracticeAnswer
 """A scripted reply: text, one tool call, or a whole answer."""
 
 
@@ -26,7 +33,7 @@ class Scripted:
     def __init__(self, replies: Iterable[Reply] = (), *, matched: Mapping[str, Reply] | None = None) -> None:
         """Take the replies in order and those for matching messages."""
         self._replies = deque(replies)
-        self._told: PracticeAnswer | None = None
+        self._last_reply: PracticeAnswer | None = None
         """The last reply that was given in order."""
         self._matched = {key.casefold(): _whole(reply) for key, reply in (matched or {}).items()}
 
@@ -47,15 +54,16 @@ class Scripted:
     def reply_to(self, request: PracticeRequest) -> PracticeAnswer:
         """Return the whole answer; uses up an ordered reply."""
         if self._matched:
-            asked = last_text(request.messages, role="user").casefold()
+            message = last_text(request.messages, role="user").casefold()
             for key, reply in self._matched.items():
-                if key in asked:
+                if key in message:
                     return reply
-        if request.begun is not None and self._told is not None and self._told.text.startswith(request.begun):
-            return self._told
+        last = self._last_reply
+        if request.begun is not None and last is not None and last.text.startswith(request.begun):
+            return last
         try:
-            self._told = _whole(self._replies.popleft())
-            return self._told
+            self._last_reply = _whole(self._replies.popleft())
+            return self._last_reply
         except IndexError:
             return rule_based_answer(request)
 
@@ -63,6 +71,6 @@ class Scripted:
 def _whole(reply: Reply) -> PracticeAnswer:
     if isinstance(reply, PracticeAnswer):
         return reply
-    if isinstance(reply, ToolCall):
+    if isinstance(reply, PracticeToolCall):
         return PracticeAnswer(tool_calls=(reply,))
     return PracticeAnswer(text=reply)

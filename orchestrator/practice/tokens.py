@@ -8,7 +8,7 @@ and arguments together, so a stream's tokens do not depend on how it was cut int
 
 import orjson
 
-from orchestrator.practice.answers import PracticeRequest, ToolCall, text_of
+from orchestrator.practice.answers import PracticeRequest, PracticeToolCall, text_of
 from orchestrator.practice.json_types import JsonObject
 
 BYTES_PER_TOKEN = 4
@@ -41,7 +41,7 @@ def message_bytes(message: JsonObject) -> int:
     return size_bytes + len(orjson.dumps(calls)) if calls else size_bytes
 
 
-def piece_bytes(piece: str | ToolCall) -> int:
+def piece_bytes(piece: str | PracticeToolCall) -> int:
     """Return the bytes that a piece of an answer counts."""
     if isinstance(piece, str):
         return len(piece.encode())

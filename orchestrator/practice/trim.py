@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from orchestrator.practice.answers import Finish, Piece, PracticeRequest, ToolCall
+from orchestrator.practice.answers import Finish, Piece, PracticeRequest, PracticeToolCall
 from orchestrator.practice.tokens import BYTES_PER_TOKEN, piece_bytes
 
 
@@ -20,7 +20,7 @@ async def trimmed(pieces: AsyncIterator[Piece], *, request: PracticeRequest) -> 
         if isinstance(piece, Finish):
             yield piece
             return
-        called = called or isinstance(piece, ToolCall)
+        called = called or isinstance(piece, PracticeToolCall)
         if limit is not None:
             kept = _within(piece, limit)
             limit -= piece_bytes(piece)
@@ -45,10 +45,10 @@ async def _until_stop(pieces: AsyncIterator[Piece], stops: tuple[str, ...]) -> A
             yield piece
             continue
         text += piece
-        found = [at for stop in stops if (at := text.find(stop)) >= 0]
-        if found:
-            if text[: min(found)]:
-                yield text[: min(found)]
+        places = [at for stop in stops if (at := text.find(stop)) >= 0]
+        if places:
+            if text[: min(places)]:
+                yield text[: min(places)]
             yield Finish("stop")
             return
         ready = len(text) - held_back
@@ -59,8 +59,8 @@ async def _until_stop(pieces: AsyncIterator[Piece], stops: tuple[str, ...]) -> A
         yield text
 
 
-def _within(piece: str | ToolCall, limit_bytes: int) -> str | ToolCall:
+def _within(piece: str | PracticeToolCall, limit_bytes: int) -> str | PracticeToolCall:
     if isinstance(piece, str):
         return piece.encode()[:limit_bytes].decode(errors="ignore")
     left = max(0, limit_bytes - len(piece.name.encode()))
-    return ToolCall(piece.name, piece.arguments.encode()[:left].decode(errors="ignore"), piece.id)
+    return PracticeToolCall(piece.name, piece.arguments.encode()[:left].decode(errors="ignore"), piece.id)

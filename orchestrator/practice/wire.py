@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.core.money import NanoUsd
-from orchestrator.practice.answers import PracticeRequest, ToolCall
+from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.json_types import JsonObject
 
@@ -37,13 +37,13 @@ class WireOutcome:
     """A finished answer with its usage and cost."""
 
     text: str
-    tool_calls: tuple[ToolCall, ...]
+    tool_calls: tuple[PracticeToolCall, ...]
     finish_reason: str
     usage: PracticeUsage
     cost_nusd: NanoUsd
 
 
-class StreamWriter(Protocol):
+class WireStream(Protocol):
     """Writes one streamed reply; every method returns whole server-sent events."""
 
     def opening(self) -> bytes:
@@ -58,7 +58,7 @@ class StreamWriter(Protocol):
         """Return a piece of text."""
         ...
 
-    def tool_call(self, call: ToolCall, *, index: int) -> bytes:
+    def tool_call(self, call: PracticeToolCall, *, index: int) -> bytes:
         """Return a whole tool call, in as many events as the provider would use."""
         ...
 

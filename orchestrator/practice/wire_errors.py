@@ -156,11 +156,11 @@ def error_headers(provider: str, refusal: Refusal) -> dict[str, str]:
     return headers
 
 
-def no_key(provider: str, *, given: bool) -> Refusal:
+def key_refusal(provider: str, *, has_key: bool) -> Refusal:
     """Return the error for a missing or a wrong key; Google answers 403 and 400, the others 401."""
-    reason = "wrong_key" if given else "no_key"
+    reason = "wrong_key" if has_key else "no_key"
     if provider == "google":
-        return Refusal(400 if given else 403, reason=reason)
+        return Refusal(400 if has_key else 403, reason=reason)
     return Refusal(401, reason=reason)
 
 
@@ -172,8 +172,8 @@ def unknown_model(provider: str, model: str) -> Refusal:
 def _text(refusal: Refusal, texts: dict[int | str, str], fallback: str) -> str:
     if refusal.message is not None:
         return refusal.message
-    found = texts.get(refusal.reason or "") or texts.get(refusal.status) or fallback
-    return found.replace("{model}", refusal.model)
+    text = texts.get(refusal.reason or "") or texts.get(refusal.status) or fallback
+    return text.replace("{model}", refusal.model)
 
 
 def _phrase(status: int) -> str:

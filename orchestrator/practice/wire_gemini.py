@@ -6,7 +6,7 @@ Requests are read in both spellings, `systemInstruction` (Google's clients) and
 
 import orjson
 
-from orchestrator.practice.answers import PracticeRequest, ToolCall
+from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.tokens import count_tokens
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
@@ -17,7 +17,7 @@ _CHOICES = {"AUTO": "auto", "NONE": "none", "ANY": "required", "VALIDATED": "aut
 _ROLES = {"model": "assistant", "user": "user", "function": "user", "system": "system"}
 
 
-def read_request(body: JsonObject, *, model: str, stream: bool) -> WireCall:
+def read_gemini_request(body: JsonObject, *, model: str, stream: bool) -> WireCall:
     """Return the request in a decoded body.
 
     Raises:
@@ -45,29 +45,29 @@ def read_request(body: JsonObject, *, model: str, stream: bool) -> WireCall:
     return WireCall(request=request, stream=stream)
 
 
-def whole_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
+def gemini_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     """Return the body of an answer in one piece."""
     parts = [{"text": outcome.text}] if outcome.text else []
     parts += [_call_part(call) for call in outcome.tool_calls]
-    return _reply(envelope, parts=parts, finish=outcome.finish_reason, usage=usage_json(outcome))
+    return _reply(envelope, parts=parts, finish=outcome.finish_reason, usage=gemini_usage(outcome))
 
 
-def usage_json(outcome: WireOutcome) -> JsonObject:
+def gemini_usage(outcome: WireOutcome) -> JsonObject:
     """Return the usage metadata."""
     usage = outcome.usage
-    told: JsonObject = {
+    usage_fields: JsonObject = {
         "promptTokenCount": usage.input_tokens,
         "candidatesTokenCount": usage.output_tokens,
         "totalTokenCount": usage.input_tokens + usage.output_tokens,
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input_tokens}],
     }
     if usage.cached_input_tokens:
-        told["cachedContentTokenCount"] = usage.cached_input_tokens
-    return told
+        usage_fields["cachedContentTokenCount"] = usage.cached_input_tokens
+    return usage_fields
 
 
 class GeminiStream:
-    """Writes a streamed reply of Gemini, one `GenerateContentResponse` an event, each with the usage so far."""
+    """Writes a streamed reply of Gemini: each event is a `GenerateContentResponse` with the usage so far."""
 
     def __init__(self, envelope: Envelope) -> None:
         """Prepare the parts that are the same in every event."""
@@ -90,7 +90,7 @@ class GeminiStream:
         self._size_bytes += len(piece.encode())
         return self._event_of(orjson.dumps(piece))
 
-    def tool_call(self, call: ToolCall, *, index: int) -> bytes:  # noqa: ARG002 -- Gemini numbers no calls
+    def tool_call(self, call: PracticeToolCall, *, index: int) -> bytes:  # noqa: ARG002 -- Gemini numbers no calls
         """Return the call in one event."""
         return _event(_reply(self._envelope, parts=[_call_part(call)]))
 
@@ -98,7 +98,7 @@ class GeminiStream:
         """Return the event with the finish reason and the usage; there is no end mark."""
         parts = [{"text": ""}] if outcome.text or outcome.tool_calls else []
         return _event(
-            _reply(self._envelope, parts=parts, finish=outcome.finish_reason, usage=usage_json(outcome))
+            _reply(self._envelope, parts=parts, finish=outcome.finish_reason, usage=gemini_usage(outcome))
         )
 
     def error(self, status: int, *, body: JsonObject) -> bytes:  # noqa: ARG002 -- it is in the body
@@ -114,9 +114,10 @@ class GeminiStream:
         return self._event_of(b"7")
 
     def _event_of(self, text: bytes) -> bytes:
-        told, said = self._envelope.input_tokens, count_tokens(self._size_bytes)
+        input_tokens, output_tokens = self._envelope.input_tokens, count_tokens(self._size_bytes)
+        counts = (input_tokens, output_tokens, input_tokens + output_tokens)
         usage = b',"usageMetadata":{"promptTokenCount":%d,"candidatesTokenCount":%d,"totalTokenCount":%d}}'
-        return self._before + text + self._after + usage % (told, said, told + said) + b"\r\n\r\n"
+        return self._before + text + self._after + usage % counts + b"\r\n\r\n"
 
 
 def _event(reply: JsonObject) -> bytes:
@@ -140,7 +141,7 @@ def _reply(
     return reply
 
 
-def _call_part(call: ToolCall) -> JsonObject:
+def _call_part(call: PracticeToolCall) -> JsonObject:
     try:
         arguments = orjson.loads(call.arguments)
     except orjson.JSONDecodeError:
@@ -168,8 +169,8 @@ def _messages(system: JsonObject | None, contents: list[JsonObject]) -> list[Jso
 def _message(content: JsonObject) -> list[JsonObject]:
     parts = content.get("parts") or []
     role = _ROLES.get(content.get("role", "user"), "user")
-    results = [_result(found) for part in parts if (found := _either(part, "functionResponse"))]
-    calls = [_call(found) for part in parts if (found := _either(part, "functionCall"))]
+    results = [_result(response) for part in parts if (response := _either(part, "functionResponse"))]
+    calls = [_call(call) for part in parts if (call := _either(part, "functionCall"))]
     media = [{"type": "media"} for part in parts if _either(part, "inlineData") or _either(part, "fileData")]
     text = _texts(parts)
     message: JsonObject = {
@@ -188,37 +189,42 @@ def _texts(parts: list[JsonObject] | JsonObject | None) -> str:
     )
 
 
-def _result(found: JsonObject) -> JsonObject:
-    response = found.get("response")
+def _result(function_response: JsonObject) -> JsonObject:
+    response = function_response.get("response")
     value = response
     if isinstance(response, dict) and len(response) == 1:
         value = next(iter(response.values()))
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return {"role": "tool", "name": found.get("name"), "tool_call_id": found.get("id") or "", "content": text}
-
-
-def _call(found: JsonObject) -> JsonObject:
-    arguments = orjson.dumps(found.get("args") or {}).decode()
     return {
-        "id": found.get("id") or "",
+        "role": "tool",
+        "name": function_response.get("name"),
+        "tool_call_id": function_response.get("id") or "",
+        "content": text,
+    }
+
+
+def _call(call: JsonObject) -> JsonObject:
+    arguments = orjson.dumps(call.get("args") or {}).decode()
+    return {
+        "id": call.get("id") or "",
         "type": "function",
-        "function": {"name": found.get("name"), "arguments": arguments},
+        "function": {"name": call.get("name"), "arguments": arguments},
     }
 
 
 def _tools(body: JsonObject) -> list[JsonObject]:
-    found = []
+    tools = []
     for group in body.get("tools") or ():
         for tool in _either(group, "functionDeclarations") or ():
             parameters = _either(tool, "parametersJsonSchema") or tool.get("parameters") or {}
-            found.append(
+            tools.append(
                 {
                     "name": tool.get("name"),
                     "description": tool.get("description", ""),
-                    "parameters": json_schema(parameters),
+                    "parameters": plain_schema(parameters),
                 }
             )
-    return found
+    return tools
 
 
 def _tool_choice(body: JsonObject) -> tuple[str, str | None]:
@@ -233,24 +239,24 @@ def _tool_choice(body: JsonObject) -> tuple[str, str | None]:
 def _response_format(config: JsonObject) -> JsonObject | None:
     schema = _either(config, "responseJsonSchema") or _either(config, "responseSchema")
     if schema:
-        return {"type": "json_schema", "json_schema": {"name": "response", "schema": json_schema(schema)}}
+        return {"type": "json_schema", "json_schema": {"name": "response", "schema": plain_schema(schema)}}
     return {"type": "json_object"} if _either(config, "responseMimeType") == "application/json" else None
 
 
-def json_schema(schema: JsonValue) -> JsonValue:
+def plain_schema(schema: JsonValue) -> JsonValue:
     """Return Gemini's OpenAPI schema as JSON schema: type names in lower case, nullable as a type."""
     if isinstance(schema, list):
-        return [json_schema(each) for each in schema]
+        return [plain_schema(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     plain = {
-        key: json_schema(value) for key, value in schema.items() if key not in {"type", "nullable", "enum"}
+        key: plain_schema(value) for key, value in schema.items() if key not in {"type", "nullable", "enum"}
     }
     if "enum" in schema:
         plain["enum"] = schema["enum"]
     kind = schema.get("type")
     if isinstance(kind, dict):
-        plain["type"] = json_schema(kind)
+        plain["type"] = plain_schema(kind)
     elif isinstance(kind, str):
         plain["type"] = [kind.lower(), "null"] if schema.get("nullable") else kind.lower()
     elif kind is not None:

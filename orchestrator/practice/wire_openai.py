@@ -10,7 +10,7 @@ from typing import cast
 import orjson
 
 from orchestrator.core.money import to_usd
-from orchestrator.practice.answers import PracticeRequest, ToolCall
+from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
 from orchestrator.practice.wire_errors import Refusal
@@ -21,7 +21,7 @@ UPSTREAM = "Practice"
 _ARGUMENT_PIECE = 24
 
 
-def read_request(body: JsonObject, *, provider: str) -> WireCall:
+def read_openai_request(body: JsonObject, *, provider: str) -> WireCall:
     """Return the request in a decoded body.
 
     Raises:
@@ -53,7 +53,7 @@ def read_request(body: JsonObject, *, provider: str) -> WireCall:
     return WireCall(request=request, stream=bool(body.get("stream")), include_usage=include_usage)
 
 
-def whole_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
+def openai_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     """Return the body of an answer in one piece."""
     message: JsonObject = {"role": "assistant", "content": outcome.text, "refusal": None}
     if outcome.tool_calls:
@@ -73,14 +73,14 @@ def whole_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
         choice["native_finish_reason"] = outcome.finish_reason
         message["reasoning"] = None
     reply["choices"] = [choice]
-    reply["usage"] = usage_json(envelope, outcome)
+    reply["usage"] = openai_usage(envelope, outcome)
     return reply
 
 
-def usage_json(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
+def openai_usage(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     """Return the usage object; OpenRouter's has the cost in dollars."""
     usage = outcome.usage
-    told: JsonObject = {
+    usage_fields: JsonObject = {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
@@ -88,10 +88,10 @@ def usage_json(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
         "completion_tokens_details": {"reasoning_tokens": 0},
     }
     if envelope.provider == "openrouter":
-        told["cost"] = float(to_usd(outcome.cost_nusd))
-        told["is_byok"] = False
-        told["cost_details"] = {"upstream_inference_cost": None}
-    return told
+        usage_fields["cost"] = float(to_usd(outcome.cost_nusd))
+        usage_fields["is_byok"] = False
+        usage_fields["cost_details"] = {"upstream_inference_cost": None}
+    return usage_fields
 
 
 class ChatStream:
@@ -122,7 +122,7 @@ class ChatStream:
         """Return a piece of text."""
         return self._before + orjson.dumps(piece) + self._after
 
-    def tool_call(self, call: ToolCall, *, index: int) -> bytes:
+    def tool_call(self, call: PracticeToolCall, *, index: int) -> bytes:
         """Return the call's name, then its arguments in several deltas."""
         begun = {
             "index": index,
@@ -140,7 +140,7 @@ class ChatStream:
         """Return the finish reason, the usage if it is told, and `[DONE]`."""
         parts = [_event(self._chunk({}, finish_reason=outcome.finish_reason))]
         if self._envelope.include_usage:
-            usage = usage_json(self._envelope, outcome)
+            usage = openai_usage(self._envelope, outcome)
             # OpenRouter's last chunk has an empty delta, OpenAI's has no choices.
             last = (
                 self._chunk({"role": "assistant", "content": ""})
@@ -210,5 +210,5 @@ def _response_format(value: JsonValue) -> JsonObject | None:
 
 
 def _stops(value: JsonValue) -> tuple[str, ...]:
-    given = [value] if isinstance(value, str) else value or []
-    return tuple(stop for stop in given if stop)
+    stops = [value] if isinstance(value, str) else value or []
+    return tuple(stop for stop in stops if stop)

@@ -15,7 +15,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NanoUsd, nano_usd
 
 AccountSession = aiohttp.ClientSession
-"""Connections to providers' account addresses, to be closed by whoever opened them."""
+"""Connections to providers' account addresses, to be closed by the code that opened them."""
 
 _TIMEOUT_S = 15.0
 _REFUSED = frozenset({401, 403})
@@ -52,7 +52,7 @@ class Account:
     """One provider's own view of the configured key."""
 
     def __init__(self, provider: ProviderSettings, *, session: AccountSession) -> None:
-        """Remember whom to ask, and how."""
+        """Remember which provider to ask, and how."""
         self._kind = provider.kind
         self._base_url = (provider.base_url or "").rstrip("/")
         self._headers = {**provider.headers, **_key_header(provider)}
@@ -65,12 +65,12 @@ class Account:
             AccountError: the key is refused, or the provider does not answer.
         """
         if self._kind is ProviderKind.GOOGLE:
-            told = await self._get("models?pageSize=1000")
+            answer = await self._get("models?pageSize=1000")
             return frozenset(
-                str(one.get("name", "")).removeprefix("models/") for one in _items(told, "models")
+                str(item.get("name", "")).removeprefix("models/") for item in _items(answer, "models")
             )
-        told = await self._get("models")
-        return frozenset(str(one.get("id", "")) for one in _items(told, "data"))
+        answer = await self._get("models")
+        return frozenset(str(item.get("id", "")) for item in _items(answer, "data"))
 
     async def price_list(self) -> list[Any]:
         """Return the entries of OpenRouter's model list as they came; it needs no key.
@@ -78,10 +78,10 @@ class Account:
         Raises:
             AccountError: the provider does not answer, or not with a list.
         """
-        told = (await self._get("models")).get("data")
-        if not isinstance(told, list) or not told:
+        entries = (await self._get("models")).get("data")
+        if not isinstance(entries, list) or not entries:
             raise AccountError("what it answered is no list of models", key_refused=False)
-        return told
+        return entries
 
     async def headroom(self) -> Headroom | None:
         """Return what the key may still spend; None where the provider does not tell.
@@ -92,9 +92,9 @@ class Account:
         if self._kind is not ProviderKind.OPENROUTER:
             return None
         data = (await self._get("key")).get("data")
-        told: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
-        left = _money(told.get("limit_remaining"))
-        return Headroom(left, _money(told.get("usage")) or NanoUsd(0))
+        key_info: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+        left = _money(key_info.get("limit_remaining"))
+        return Headroom(left, _money(key_info.get("usage")) or NanoUsd(0))
 
     async def charged(self, upstream_id: str) -> NanoUsd | None:
         """Return what OpenRouter charged for a past reply; None where it has no record of it.
@@ -120,16 +120,16 @@ class Account:
             ) as response:
                 if response.status != _OK:
                     raise _refusal(response.status, self._kind)
-                told = await response.json(content_type=None)
+                answer = await response.json(content_type=None)
         except TimeoutError as exc:
             raise AccountError(f"no answer within {_TIMEOUT_S:g} s", key_refused=False) from exc
         except aiohttp.ClientError as exc:
             raise AccountError(f"cannot be reached ({type(exc).__name__})", key_refused=False) from exc
         except ValueError as exc:
             raise AccountError("what answers there is no such provider", key_refused=False) from exc
-        if not isinstance(told, dict):
+        if not isinstance(answer, dict):
             raise AccountError("what answers there is no such provider", key_refused=False)
-        return told
+        return answer
 
 
 def _key_header(provider: ProviderSettings) -> dict[str, str]:
@@ -149,9 +149,9 @@ def _refusal(status: int, kind: ProviderKind) -> AccountError:
     return AccountError(f"HTTP {status}", key_refused=refused, status=status)
 
 
-def _items(told: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    found = told.get(name)
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+def _items(answer: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    items = answer.get(name)
+    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
 
 
 def _money(usd: Any) -> NanoUsd | None:

@@ -1,8 +1,9 @@
-"""Replies and plans as plain data for `--json`: every field, money exact."""
+"""Replies, plans and errors as the plain data that `--json` prints: every field, money exact."""
 
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.formatting import money
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import Attempt, ChatReply
@@ -26,7 +27,7 @@ def plain_reply(reply: ChatReply) -> dict[str, Any]:
         "notices": list(reply.notices),
         "latency_s": round(reply.latency_s, 6),
         "created_at": reply.created_at.isoformat(),
-        "attempts": [plain_attempt(one) for one in reply.attempts],
+        "attempts": [plain_attempt(attempt) for attempt in reply.attempts],
         "plan": None if reply.plan is None else plain_plan(reply.plan),
     }
 
@@ -51,25 +52,37 @@ def plain_attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def plain_plan(plan: Plan) -> dict[str, Any]:
-    """Return a plan: who would be asked in which order, and who not."""
+    """Return a plan: the deployments in their order, the reserve, and those left out with the reason."""
     return {
         "use_case": plan.use_case,
-        "candidates": [_candidate(one) for one in plan.candidates],
-        "reserve": [_candidate(one) for one in plan.reserve],
-        "excluded": [{"deployment": one.deployment, "reason": one.reason} for one in plan.excluded],
+        "candidates": [_plain_candidate(candidate) for candidate in plan.candidates],
+        "reserve": [_plain_candidate(candidate) for candidate in plan.reserve],
+        "excluded": [
+            {"deployment": exclusion.deployment, "reason": exclusion.reason} for exclusion in plan.excluded
+        ],
         "notices": list(plan.notices),
     }
 
 
-def _candidate(one: Candidate) -> dict[str, Any]:
+def plain_error(error: OrchestratorError) -> dict[str, Any]:
+    """Return an error: its type, what to do, and the request that it ended."""
     return {
-        "deployment": one.deployment,
-        "score": one.score,
-        "parts": dict(one.parts),
-        **money("expected", one.expected_nusd),
-        **money("bound", one.bound_nusd),
-        "input_expected_tokens": one.input_expected_tokens,
-        "input_bound_tokens": one.input_bound_tokens,
-        "max_tokens": one.max_tokens,
-        "reasons": list(one.reasons),
+        "type": type(error).__name__,
+        "message": str(error),
+        "exit_code": error.exit_code,
+        "request_id": error.request_id,
+    }
+
+
+def _plain_candidate(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "deployment": candidate.deployment,
+        "score": candidate.score,
+        "parts": dict(candidate.parts),
+        **money("expected", candidate.expected_nusd),
+        **money("bound", candidate.bound_nusd),
+        "input_expected_tokens": candidate.input_expected_tokens,
+        "input_bound_tokens": candidate.input_bound_tokens,
+        "max_tokens": candidate.max_tokens,
+        "reasons": list(candidate.reasons),
     }

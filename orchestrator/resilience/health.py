@@ -138,7 +138,7 @@ class Health:
 
     def fail(self, leave: CircuitPermit, *, health_scope: HealthScope) -> None:
         """Remember a failure, against those whom `health_scope` names."""
-        if health_scope is HealthScope.NOBODY:
+        if health_scope is HealthScope.NONE:
             self.withdraw(leave)
             return
         now_s, by = self._clock.monotonic_s(), leave.deployment

@@ -13,20 +13,21 @@ from orchestrator.config.loader import embedded_path, load_config
 TODAY = date(2026, 11, 23)
 KEYS = {"OPENROUTER_API_KEY": "a", "GEMINI_API_KEY": "b", "OPENAI_API_KEY": "c"}
 DIRECT = [
-    one
-    for one in load_config(embedded_path(), today=TODAY, environment=KEYS).catalog.deployments.values()
-    if one.provider.kind in {ProviderKind.GOOGLE, ProviderKind.OPENAI}
+    deployment
+    for deployment in load_config(embedded_path(), today=TODAY, environment=KEYS).catalog.deployments.values()
+    if deployment.provider.kind in {ProviderKind.GOOGLE, ProviderKind.OPENAI}
 ]
 
 
-@pytest.mark.parametrize("one", DIRECT, ids=[one.name for one in DIRECT])
-def test_litellms_map_and_the_snapshot_agree_on_the_shipped_models(one):
+@pytest.mark.parametrize("deployment", DIRECT, ids=[deployment.name for deployment in DIRECT])
+def test_litellms_map_and_the_snapshot_agree_on_the_shipped_models(deployment):
     """Two sources that were collected by different people say the same of input, output and tiers."""
     mapped, taken = (
-        source(one.provider.kind, one.upstream, today=TODAY) for source in (map_price, snapshot_price)
+        source(deployment.provider.kind, deployment.upstream, today=TODAY)
+        for source in (map_price, snapshot_price)
     )
     if mapped is None:
-        assert one.upstream == "gpt-6.1-terra", "the map is older than this model"
+        assert deployment.upstream == "gpt-6.1-terra", "the map is older than this model"
         return
     assert (mapped.input, mapped.output, mapped.cached_input) == (
         taken.input,

@@ -131,8 +131,8 @@ def test_the_ledger_can_tell_which_price_it_was():
 
 
 def test_a_model_name_leads_to_its_places_best_provider_first(make_config):
-    found = make_config().catalog.named("gpt-6-luna")
-    assert [one.name for one in found] == ["openrouter/gpt-6-luna", "openai/gpt-6-luna"]
+    places = make_config().catalog.named("gpt-6-luna")
+    assert [place.name for place in places] == ["openrouter/gpt-6-luna", "openai/gpt-6-luna"]
 
 
 def test_an_alias_leads_to_its_successor(make_config):
@@ -146,8 +146,8 @@ def test_an_alias_of_an_alias_leads_to_the_model(make_config):
 
 
 def test_a_deployment_name_leads_to_that_place_alone(make_config):
-    found = make_config().catalog.named("openai/gpt-6-luna")
-    assert [(one.name, one.upstream) for one in found] == [("openai/gpt-6-luna", "gpt-6-luna")]
+    places = make_config().catalog.named("openai/gpt-6-luna")
+    assert [(place.name, place.upstream) for place in places] == [("openai/gpt-6-luna", "gpt-6-luna")]
 
 
 def test_an_unknown_name_says_which_was_likely_meant(make_config):
@@ -182,7 +182,7 @@ def test_a_deployment_that_is_off_says_why(make_config):
     off = make_config({"deployments": {"openai/gpt-6-luna": {"enabled": False}}}).catalog
     with pytest.raises(UnknownNameError, match="'openai/gpt-6-luna' is off: 'enabled: false' in config.yaml"):
         off.named("openai/gpt-6-luna")
-    assert [one.name for one in off.named("gpt-6-luna")] == ["openrouter/gpt-6-luna"]
+    assert [place.name for place in off.named("gpt-6-luna")] == ["openrouter/gpt-6-luna"]
 
 
 def test_the_local_model_needs_no_key_and_costs_nothing(make_config):

@@ -92,7 +92,7 @@ def test_a_malformed_entry_is_named_and_the_others_stay():
     entries = [entry(), 7, {"pricing": PRICING}, {**entry(prompt="-1"), "id": "acme/auto"}]
     kept, skipped = checked_list(entries, fetched_at=NOW, provider="openrouter")
     assert list(kept.models) == ["acme/m"]
-    assert [one.model for one in skipped] == ["entry 2", "entry 3", "acme/auto"]
+    assert [entry.model for entry in skipped] == ["entry 2", "entry 3", "acme/auto"]
 
 
 json_values = st.recursive(
@@ -113,7 +113,7 @@ json_values = st.recursive(
 @given(st.lists(json_values, max_size=4))
 def test_whatever_a_list_holds_every_entry_is_kept_or_named(entries):
     kept, skipped = checked_list(entries, fetched_at=NOW, provider="openrouter")
-    names = {one["id"] for one in entries if isinstance(one, dict) and isinstance(one.get("id"), str)}
+    names = {entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)}
     assert set(kept.models) <= names
     assert len(kept.models) + len(skipped) <= len(entries)
 
@@ -124,12 +124,12 @@ def test_a_kept_list_is_read_as_it_was(tmp_path):
     )
     path = tmp_path / "prices" / "list.json"
     keep_list(kept, path)
-    found = read_list(path)
-    assert found == kept
-    assert found.model("acme/m") == kept.model("acme/m")
-    assert found.model("acme/other") is None
-    assert found.age_days(date(2026, 11, 30)) == 7
-    assert [one.name for one in path.parent.iterdir()] == ["list.json"]
+    kept_list = read_list(path)
+    assert kept_list == kept
+    assert kept_list.model("acme/m") == kept.model("acme/m")
+    assert kept_list.model("acme/other") is None
+    assert kept_list.age_days(date(2026, 11, 30)) == 7
+    assert [file.name for file in path.parent.iterdir()] == ["list.json"]
 
 
 def test_no_list_is_none(tmp_path):
@@ -162,5 +162,5 @@ def test_a_list_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypat
     with pytest.raises(PriceListError, match="No space left"):
         keep_list(kept, path)
     assert path.read_bytes() == before
-    assert [one.name for one in tmp_path.iterdir()] == ["list.json"]
+    assert [file.name for file in tmp_path.iterdir()] == ["list.json"]
     assert orjson.loads(before)["provider"] == "or"

@@ -133,9 +133,9 @@ def test_a_volume_discount_comes_off_what_the_hour_costs_and_is_told():
 
 @given(st.integers(0, 10**15), st.integers(0, 10_000))
 def test_a_discount_is_rounded_against_us(amount, points):
-    found = less(NanoUsd(amount), BasisPoints(points))
-    assert 0 <= found <= amount
-    assert 0 <= found * 10_000 - amount * (10_000 - points) < 10_000
+    discounted = less(NanoUsd(amount), BasisPoints(points))
+    assert 0 <= discounted <= amount
+    assert 0 <= discounted * 10_000 - amount * (10_000 - points) < 10_000
 
 
 dollars = st.integers(0, 100)
@@ -156,7 +156,7 @@ windows = st.builds(
     input=dollars,
     output=dollars,
     cached_input=optional_dollars,
-).filter(lambda one: one["begins"] != one["ends"])
+).filter(lambda window: window["begins"] != window["ends"])
 percents = st.integers(0, 100)
 terms_of_a_price = {**rates, "tiers": tiers, "off_peak": st.none() | windows, "batch_percent": percents}
 changes = st.builds(dict, begins=st.dates(date(2026, 11, 20), date(2026, 11, 26)), **terms_of_a_price)

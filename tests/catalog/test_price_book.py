@@ -18,35 +18,37 @@ ALL_KEYS = {"OPENROUTER_API_KEY": "a", "GEMINI_API_KEY": "b", "OPENAI_API_KEY": 
 CATALOG = load_config(embedded_path(), today=TODAY, environment=ALL_KEYS).catalog
 
 
-@pytest.mark.parametrize("name", [name for name, one in CATALOG.deployments.items() if not one.is_local])
+@pytest.mark.parametrize(
+    "name", [name for name, deployment in CATALOG.deployments.items() if not deployment.is_local]
+)
 def test_the_shipped_prices_are_those_of_the_snapshot_they_cite(name):
-    one = CATALOG.deployments[name]
-    found = snapshot_price(one.provider.kind, one.upstream, today=TODAY)
-    assert found is not None
-    shipped = one.price.on(TODAY)
+    deployment = CATALOG.deployments[name]
+    listed = snapshot_price(deployment.provider.kind, deployment.upstream, today=TODAY)
+    assert listed is not None
+    shipped = deployment.price.on(TODAY)
     assert (shipped.input, shipped.output, shipped.cached_input) == (
-        found.input,
-        found.output,
-        found.cached_input,
+        listed.input,
+        listed.output,
+        listed.cached_input,
     )
-    assert shipped.tiers == found.tiers
+    assert shipped.tiers == listed.tiers
     # Where config.yaml leaves it out, storing costs the input price: never less than the vendor asks.
-    assert (shipped.cache_write or shipped.input) >= (found.cache_write or 0)
+    assert (shipped.cache_write or shipped.input) >= (listed.cache_write or 0)
 
 
 def test_a_tier_of_the_snapshot_begins_above_its_threshold():
-    found = snapshot_price(ProviderKind.OPENAI, "gpt-6.1-sol", today=TODAY)
-    assert found is not None
-    (tier,) = found.tiers
-    below, above = (found.cost_of(Usage(tier.above_input_tokens + more, 1000)) for more in (0, 1))
+    listed = snapshot_price(ProviderKind.OPENAI, "gpt-6.1-sol", today=TODAY)
+    assert listed is not None
+    (tier,) = listed.tiers
+    below, above = (listed.cost_of(Usage(tier.above_input_tokens + more, 1000)) for more in (0, 1))
     assert below == 272_000 * 2_000 + 1000 * 10_000
     assert above == 272_001 * 4_000 + 1000 * 15_000
 
 
 def test_a_snapshot_price_names_its_release_provider_and_day():
-    found = snapshot_price(ProviderKind.GOOGLE, "gemini-4-argon", today=TODAY)
-    assert found is not None
-    assert re.fullmatch(r"genai-prices \d+\.\d+\.\d+, google@2026-11-23", found.version)
+    listed = snapshot_price(ProviderKind.GOOGLE, "gemini-4-argon", today=TODAY)
+    assert listed is not None
+    assert re.fullmatch(r"genai-prices \d+\.\d+\.\d+, google@2026-11-23", listed.version)
 
 
 def test_a_snapshot_price_is_that_of_the_day():
@@ -104,11 +106,11 @@ def test_the_sources_are_asked_in_their_order(tmp_path):
     stated = book.quote(LUNA, None)
     assert stated.origin is Origin.LIVE
     assert book.quote(LUNA, stated.price).origin is Origin.CONFIG
-    assert [one.origin for one in book.known(LUNA)] == [Origin.LIVE, Origin.SNAPSHOT]
+    assert [quote.origin for quote in book.known(LUNA)] == [Origin.LIVE, Origin.SNAPSHOT]
     without = PriceBook(PricesSettings(path=str(tmp_path / "none.json")), today=TODAY)
     assert without.quote(LUNA, None).origin is Origin.SNAPSHOT
     direct = PriceQuery(ProviderKind.OPENAI, "gpt-6-luna")
-    assert [one.origin for one in book.known(direct)] == [Origin.SNAPSHOT, Origin.MAP]
+    assert [quote.origin for quote in book.known(direct)] == [Origin.SNAPSHOT, Origin.MAP]
     assert book.quote(PriceQuery(ProviderKind.OPENAI, "gpt-99-invented"), None) is None
 
 
@@ -122,7 +124,7 @@ def test_a_deployment_without_a_price_takes_the_one_of_the_live_list(make_config
 @pytest.mark.parametrize(("age_days", "noticed"), [(0, False), (7, False), (8, True), (-3, False)])
 def test_an_old_list_is_noticed_and_still_counts(tmp_path, age_days, noticed):
     book = book_with_list(tmp_path, fetched=TODAY - timedelta(days=age_days))
-    assert any("prices refresh" in one for one in book.notices()) is noticed
+    assert any("prices refresh" in notice for notice in book.notices()) is noticed
     assert book.quote(LUNA, None).origin is Origin.LIVE
 
 
@@ -130,7 +132,7 @@ def test_a_damaged_list_is_a_notice_and_the_next_source_decides(make_config, tmp
     book_with_list(tmp_path).path.write_bytes(b"{")
     config = make_config({"deployments": {"openrouter/gpt-6-luna": {"price": None}}})
     assert config.catalog.price_of("openrouter/gpt-6-luna").source.startswith("genai-prices ")
-    assert any("price list is left out" in one for one in config.notices)
+    assert any("price list is left out" in notice for notice in config.notices)
 
 
 def test_an_assumed_maximum_is_used_only_where_nobody_knows_and_always_told(make_config):
@@ -139,10 +141,10 @@ def test_an_assumed_maximum_is_used_only_where_nobody_knows_and_always_told(make
     price = config.catalog.price_of("openai/gpt-6-luna")
     assert (price.input, price.output) == (15_000_000_000, 75_000_000_000)
     assert price.version == "assumed maximum of config.yaml@2026-11-23"
-    (notice,) = [one for one in config.notices if "assumed_maximum" in one]
+    (notice,) = [text for text in config.notices if "assumed_maximum" in text]
     assert "openai/gpt-6-luna" in notice
     assert "$15.00 and $75.00 per million tokens" in notice
-    assert not [one for one in make_config(maximum).notices if "assumed_maximum" in one]
+    assert not [text for text in make_config(maximum).notices if "assumed_maximum" in text]
 
 
 @pytest.mark.parametrize(
@@ -152,13 +154,13 @@ def test_an_assumed_maximum_is_used_only_where_nobody_knows_and_always_told(make
 def test_the_end_of_a_model_is_told_thirty_days_before(make_config, left_days, says):
     ends = TODAY + timedelta(days=left_days)
     config = make_config({"models": {"gpt-6-luna": {"ends": ends}}})
-    told = [one for one in config.notices if one.startswith("model gpt-6-luna ")]
-    assert [says in one for one in told] == ([True] if says else [])
+    notices = [notice for notice in config.notices if notice.startswith("model gpt-6-luna ")]
+    assert [says in notice for notice in notices] == ([True] if says else [])
 
 
 def test_an_end_that_only_the_live_list_knows_is_told(make_config, tmp_path):
     book_with_list(tmp_path, expiration_date="2026-12-01")
-    told = [one for one in make_config().notices if one.startswith("model gpt-6-luna ")]
-    assert told == [
+    notices = [notice for notice in make_config().notices if notice.startswith("model gpt-6-luna ")]
+    assert notices == [
         "model gpt-6-luna is switched off by its vendor on 2026-12-01, in 8 days; replace it in config.yaml"
     ]

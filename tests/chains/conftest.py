@@ -29,7 +29,7 @@ def server(script: Scripted, listed_prices) -> Iterator[PracticeServer]:
 @pytest.fixture
 def make_orchestrator(server: PracticeServer, tmp_path: Path) -> Iterator[Callable[..., Orchestrator]]:
     """A maker of orchestrators on the shipped configuration, all of one test with one ledger and cache."""
-    made: list[Orchestrator] = []
+    orchestrators: list[Orchestrator] = []
 
     def make(config: Path = CONFIG, **more: str) -> Orchestrator:
         environment = {
@@ -44,14 +44,14 @@ def make_orchestrator(server: PracticeServer, tmp_path: Path) -> Iterator[Callab
             "LOCAL_MODEL_BASE_URL": "http://127.0.0.1:9/v1",
             **more,
         }
-        made.append(
+        orchestrators.append(
             Orchestrator(load_config(config, today=datetime.now(UTC).date(), environment=environment))
         )
-        return made[-1]
+        return orchestrators[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for orchestrator in orchestrators:
+        orchestrator.close()
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from tests.chains.samples import FINDING, TABLE, written
 def test_the_model_is_told_exact_figures(orchestrator, server, script):
     script.add(written(FINDING))
     data_analysis(orchestrator).invoke(TABLE)
-    told = json.loads(server.requests[0].body["messages"][1]["content"])
-    assert told["table_csv"] == TABLE.table_csv
-    assert told["computed"]["doanh_thu"] == {
+    data = json.loads(server.requests[0].body["messages"][1]["content"])
+    assert data["table_csv"] == TABLE.table_csv
+    assert data["computed"]["doanh_thu"] == {
         "count": 2,
         "sum": 350.5,
         "min": 100,

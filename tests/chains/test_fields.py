@@ -57,7 +57,7 @@ def test_inputs_and_outputs_are_frozen_and_know_their_fields(name):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"line": "x" * 201}, "has 201 characters, 200 are allowed"),
         ({"text": "x" * 12_001}, "has 12,001 characters, 12,000 are allowed"),
@@ -66,8 +66,8 @@ def test_inputs_and_outputs_are_frozen_and_know_their_fields(name):
         ({"percent": -1}, "greater than or equal to 0"),
     ],
 )
-def test_what_a_grammar_does_not_hold_is_checked(wrong, told):
-    with pytest.raises(ValidationError, match=told):
+def test_what_a_grammar_does_not_hold_is_checked(wrong, message):
+    with pytest.raises(ValidationError, match=message):
         Sample(**wrong)
 
 

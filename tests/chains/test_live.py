@@ -17,8 +17,8 @@ async def orchestrator(local_model, tmp_path):
     """An orchestrator with no key at all: the local model is the only one."""
     environment = {"ORCHESTRATOR_HOME": str(tmp_path), "LOCAL_MODEL_BASE_URL": await local_model.base_url()}
     config = load_config(CONFIG, today=datetime.now(UTC).date(), environment=environment)
-    with Orchestrator(config) as made:
-        yield made
+    with Orchestrator(config) as running:
+        yield running
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])

@@ -19,9 +19,9 @@ SECRET = "Nguyễn Thị Bí Mật"
 @pytest.mark.parametrize("name", CHAINS)
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_a_valid_answer_is_returned_after_one_request(orchestrator, server, script, name, language):
-    given, answer = GOOD[name]
+    question, answer = GOOD[name]
     script.add(written(answer, language=language) if "language" in answer else written(answer))
-    result = CHAINS[name].build(orchestrator, language=language).with_details().invoke(given)
+    result = CHAINS[name].build(orchestrator, language=language).with_details().invoke(question)
     assert result.stage is Stage.FIRST
     assert type(result.value) is CHAINS[name].output_model
     assert result.value.model_dump(mode="json") | {"language": None} == answer | {"language": None}
@@ -50,9 +50,9 @@ def test_an_invalid_answer_is_repaired_by_the_deployment_that_gave_it(
     script.add(wrong, written(ANSWER))
     result = customer_service(orchestrator).with_details().invoke(QUESTION)
     assert result.stage is Stage.REPAIR
-    assert [one.deployment for one in result.tries] == ["openrouter/gpt-6.1-sol"] * 2
+    assert [attempt.deployment for attempt in result.tries] == ["openrouter/gpt-6.1-sol"] * 2
     assert result.tries[0].mistakes[0].startswith(mistake)
-    first, repair = (one.body["messages"] for one in server.requests)
+    first, repair = (request.body["messages"] for request in server.requests)
     assert repair[:2] == first
     assert repair[2] == {"role": "assistant", "content": wrong.strip()[:2000]}
     assert repair[3]["content"].startswith("Câu trả lời vừa rồi không dùng được")
@@ -69,7 +69,7 @@ def test_an_answer_that_stays_invalid_is_asked_of_the_next_model(orchestrator, s
     script.add("no", "no again", written(ANSWER))
     result = customer_service(orchestrator).with_details().invoke(QUESTION)
     assert result.stage is Stage.NEXT_MODEL
-    assert [one.deployment for one in result.tries] == [
+    assert [attempt.deployment for attempt in result.tries] == [
         "openrouter/gpt-6.1-sol",
         "openrouter/gpt-6.1-sol",
         "openrouter/claude-sonnet-5.5",
@@ -84,8 +84,8 @@ def test_the_next_model_is_another_model_and_not_the_same_one_elsewhere(orchestr
     script.add("no", "no", "no")
     with pytest.raises(InvalidOutputError):
         customer_service(orchestrator).invoke(QUESTION)
-    answered = [one for one in server.requests if one.provider != "openrouter"]
-    assert [one.provider for one in answered] == ["google", "google", "openai"]
+    answered = [request for request in server.requests if request.provider != "openrouter"]
+    assert [request.provider for request in answered] == ["google", "google", "openai"]
 
 
 def test_a_next_model_that_is_down_is_passed_over(orchestrator, server, script):
@@ -99,11 +99,11 @@ def test_an_answer_that_is_invalid_everywhere_is_an_error_that_says_who_and_what
     script.add("no", written(ANSWER, urgency="now"), written(ANSWER, needs_human="perhaps"))
     with pytest.raises(InvalidOutputError) as caught:
         customer_service(orchestrator).invoke(QUESTION)
-    told = str(caught.value)
-    assert "chain customer_service" in told
-    assert "openrouter/gpt-6.1-sol (first): Invalid JSON" in told
-    assert "openrouter/gpt-6.1-sol (repair): urgency:" in told
-    assert "openrouter/claude-sonnet-5.5 (next_model): needs_human:" in told
+    message = str(caught.value)
+    assert "chain customer_service" in message
+    assert "openrouter/gpt-6.1-sol (first): Invalid JSON" in message
+    assert "openrouter/gpt-6.1-sol (repair): urgency:" in message
+    assert "openrouter/claude-sonnet-5.5 (next_model): needs_human:" in message
     assert caught.value.request_id
 
 
@@ -145,8 +145,14 @@ def test_every_try_is_paid_for_and_counted(orchestrator, server, script):
     script.add("no", "no", written(ANSWER))
     result = customer_service(orchestrator).with_details().invoke(QUESTION)
     server.wait_idle()
-    assert result.cost_nusd == server.bill.total_nusd() == sum(one.cost_nusd for one in result.tries) > 0
-    spent = {one.spent for one in orchestrator.standings() if one.scope == "use_case:customer_service"}
+    assert (
+        result.cost_nusd == server.bill.total_nusd() == sum(attempt.cost_nusd for attempt in result.tries) > 0
+    )
+    spent = {
+        standing.spent
+        for standing in orchestrator.standings()
+        if standing.scope == "use_case:customer_service"
+    }
     assert spent == {result.cost_nusd}
 
 
@@ -156,7 +162,7 @@ def test_a_repaired_answer_costs_nothing_the_second_time(orchestrator, server, s
     chain.invoke(QUESTION)
     again = chain.invoke(QUESTION)
     assert again.cost_nusd == 0
-    assert [one.cached for one in again.tries] == [CacheState.HIT, CacheState.HIT]
+    assert [attempt.cached for attempt in again.tries] == [CacheState.HIT, CacheState.HIT]
     assert len(server.requests) == 2
 
 
@@ -174,7 +180,7 @@ def test_a_pinned_model_has_no_next_model(orchestrator, server, script):
     script.add("no", "no", written(ANSWER))
     with pytest.raises(InvalidOutputError):
         customer_service(orchestrator, model="claude-sonnet-5.5").invoke(QUESTION)
-    assert {one.model for one in server.requests} == {"anthropic/claude-sonnet-5.5"}
+    assert {request.model for request in server.requests} == {"anthropic/claude-sonnet-5.5"}
 
 
 def test_a_first_choice_that_is_down_makes_the_result_degraded(orchestrator, server, script):

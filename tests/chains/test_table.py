@@ -25,10 +25,10 @@ def test_a_column_with_anything_else_is_left_out(cell):
 
 
 def test_empty_cells_do_not_count_and_short_or_long_rows_do_no_harm():
-    found = computed_from("a,b\n1,2\n3\n5,6,7\n,\n")
-    assert found["rows"] == 4
-    assert found["a"]["count"] == 3
-    assert found["b"]["sum"] == 8
+    computed = computed_from("a,b\n1,2\n3\n5,6,7\n,\n")
+    assert computed["rows"] == 4
+    assert computed["a"]["count"] == 3
+    assert computed["b"]["sum"] == 8
 
 
 @pytest.mark.parametrize("table", ["", "a,b\n", "\n"])

@@ -23,10 +23,10 @@ def test_every_use_case_has_its_prompts(name, language):
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_prompt_names_every_field_of_question_and_answer(name, language):
     wording = wording_of(name, language)
-    told = {"data_analysis": {"question", "table_csv", "computed"}}.get(
+    fields = {"data_analysis": {"question", "table_csv", "computed"}}.get(
         name, CHAINS[name].input_model.model_fields
     )
-    for field in (*told, *CHAINS[name].output_model.model_fields):
+    for field in (*fields, *CHAINS[name].output_model.model_fields):
         assert f"`{field}`" in wording.to_json
 
 

@@ -41,7 +41,7 @@ class Ran:
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty home for ledger and cache, no keys, the shipped configuration, and the log as it was."""
-    found = tmp_path / "home"
+    folder = tmp_path / "home"
     for name in ("OPENROUTER", "GEMINI", "OPENAI"):
         monkeypatch.delenv(f"{name}_API_KEY", raising=False)
     for name in (
@@ -52,11 +52,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "ORCHESTRATOR_DEBUG",
     ):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ORCHESTRATOR_HOME", str(found))
+    monkeypatch.setenv("ORCHESTRATOR_HOME", str(folder))
     monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(CONFIG))
     loggers = [logging.getLogger(name) for name in ("", "orchestrator", "orchestrator.cache")]
     before = [(logger, list(logger.handlers)) for logger in loggers]
-    yield found
+    yield folder
     for logger, handlers in before:
         logger.handlers = handlers
 
@@ -69,8 +69,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         capsys.readouterr()
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin or b""), encoding="utf-8"))
         code = main(arguments)
-        said = capsys.readouterr()
-        return Ran(code, said.out, said.err)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
 
     return ran
 

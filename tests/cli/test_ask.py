@@ -21,14 +21,14 @@ def test_the_answer_goes_to_stdout_and_its_price_to_stderr(run, practice):
 
 def test_json_tells_everything_with_exact_money(run, practice):
     """--json is one object; its cost is what the provider billed, in nano-dollars and as a decimal text."""
-    told = run("ask", "hello", "--json").json
+    reply = run("ask", "hello", "--json").json
     billed = practice.bill.total_nusd()
-    assert told["cost_nusd"] == billed > 0
-    assert Decimal(told["cost_usd"]) * 10**9 == billed
-    assert told["attempts"][0]["cost_source"] == "provider"
-    assert told["plan"]["candidates"][0]["deployment"] == told["deployment"]
-    assert told["cached"] == "miss"
-    assert {"text", "usage", "latency_s", "request_id", "degraded", "notices"} <= told.keys()
+    assert reply["cost_nusd"] == billed > 0
+    assert Decimal(reply["cost_usd"]) * 10**9 == billed
+    assert reply["attempts"][0]["cost_source"] == "provider"
+    assert reply["plan"]["candidates"][0]["deployment"] == reply["deployment"]
+    assert reply["cached"] == "miss"
+    assert {"text", "usage", "latency_s", "request_id", "degraded", "notices"} <= reply.keys()
 
 
 def test_a_second_ask_comes_from_the_cache_unless_told_otherwise(run, practice):
@@ -61,12 +61,12 @@ def test_stdin_that_is_not_utf8_is_refused_with_what_to_do(run, practice):
 
 def test_a_key_gets_the_same_answer_again_and_another_question_exits_2(run, practice):
     """--idempotency-key: the line about the second answer says that it was replayed, for nothing."""
-    wanted = ("--idempotency-key", "order-17", "--no-cache", "--no-stream")
-    first = run("ask", "hello", *wanted)
-    again = run("ask", "hello", *wanted)
+    options = ("--idempotency-key", "order-17", "--no-cache", "--no-stream")
+    first = run("ask", "hello", *options)
+    again = run("ask", "hello", *options)
     assert again.out == first.out
     assert "· $0.00 · replayed ·" in again.err
-    other = run("ask", "goodbye", *wanted)
+    other = run("ask", "goodbye", *options)
     assert other.code == 2
     assert "use a new key for a new request" in other.err
     assert len(practice.requests) == 1
@@ -107,9 +107,9 @@ def test_when_nobody_answers_a_person_reads_an_apology_and_a_program_an_exit_cod
     assert ran.code == 4
     assert ran.out.startswith("Xin lỗi, hệ thống đang bận")
     assert "error: nobody answered: no provider could answer" in ran.err
-    told = run("ask", "Where is my order?", "--json")
-    assert told.code == 4
-    assert told.json["error"]["type"] == "AllProvidersFailedError"
+    failed = run("ask", "Where is my order?", "--json")
+    assert failed.code == 4
+    assert failed.json["error"]["type"] == "AllProvidersFailedError"
 
 
 def test_a_short_deadline_is_the_providers_and_not_that_of_our_own_start(run, practice):

@@ -9,14 +9,14 @@ def test_the_list_names_every_chain_with_its_input(run):
     assert ran.code == 0
     assert "customer_service" in ran.out
     assert "[customer_name]" in ran.out
-    told = run("chain", "--list", "--json").json["chains"]
-    assert {"name", "description", "input", "output"} <= told[0].keys()
+    listed = run("chain", "--list", "--json").json["chains"]
+    assert {"name", "description", "input", "output"} <= listed[0].keys()
 
 
 def test_a_chain_answers_in_its_output_model(run, practice):
     """The JSON result holds the validated answer, every try, and the exact cost."""
-    given = orjson.dumps({"text": "Hàng bị vỡ!", "labels": ["complaint", "question"]}).decode()
-    ran = run("chain", "cost_sensitive", "--input", given, "--json")
+    chain_input = orjson.dumps({"text": "Hàng bị vỡ!", "labels": ["complaint", "question"]}).decode()
+    ran = run("chain", "cost_sensitive", "--input", chain_input, "--json")
     assert ran.code == 0, ran.err
     assert ran.json["value"]["label"] in {"complaint", "question"}
     assert ran.json["cost_nusd"] == practice.bill.total_nusd() > 0
@@ -25,12 +25,12 @@ def test_a_chain_answers_in_its_output_model(run, practice):
 
 def test_the_input_may_come_from_a_file_or_a_pipe(run, practice, tmp_path):
     """@file and - are read as UTF-8."""
-    given = orjson.dumps({"question": "Đơn DH1001 đâu rồi?"})
+    chain_input = orjson.dumps({"question": "Đơn DH1001 đâu rồi?"})
     path = tmp_path / "input.json"
-    path.write_bytes(given)
+    path.write_bytes(chain_input)
     for ran in (
         run("chain", "customer_service", "-i", f"@{path}"),
-        run("chain", "customer_service", stdin=given),
+        run("chain", "customer_service", stdin=chain_input),
     ):
         assert ran.code == 0, ran.err
         assert ran.out.startswith("answer: ")

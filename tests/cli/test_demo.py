@@ -21,16 +21,16 @@ def test_the_fast_demo_holds_all_its_claims_and_tells_them_as_json(run, home):
     """Every act plays, every claim is computed and holds; nothing is left in the user's home."""
     ran = run("demo", "--fast", "--json")
     assert ran.code == 0, ran.out
-    told = ran.json
-    assert told["held"] is True
-    assert len(told["acts"]) == 7
-    claims = [claim for act in told["acts"] for claim in act["claims"]]
+    story = ran.json
+    assert story["held"] is True
+    assert len(story["acts"]) == 7
+    claims = [claim for act in story["acts"] for claim in act["claims"]]
     assert len(claims) >= 18
     assert all(claim["held"] for claim in claims)
-    budget = told["acts"][2]["facts"]
+    budget = story["acts"][2]["facts"]
     assert 0 < budget["highest_nusd"] <= budget["limit_nusd"]
     assert budget["billed_nusd"] == budget["spent_nusd"]
-    for account in told["acts"][-1]["facts"]["accounts"]:
+    for account in story["acts"][-1]["facts"]["accounts"]:
         assert account["booked_nusd"] == account["billed_nusd"]
     assert not home.exists()
 

@@ -27,11 +27,11 @@ def test_a_failing_provider_exits_4_and_says_what_to_do(run, practice, monkeypat
     ran = run("doctor", "--provider", "openai")
     assert ran.code == 4
     assert "providers.openai.api_key" in " ".join(ran.out.split())
-    told = run("doctor", "--provider", "openai", "--json")
-    assert told.code == 4
-    assert (told.json["ok"], told.json["exit_code"]) == (False, 4)
-    assert {"tier", "check", "verdict", "detail", "todo", "took_s"} == told.json["checks"][0].keys()
-    assert "sk-wrong" not in told.out + told.err
+    ran = run("doctor", "--provider", "openai", "--json")
+    assert ran.code == 4
+    assert (ran.json["ok"], ran.json["exit_code"]) == (False, 4)
+    assert {"tier", "check", "verdict", "detail", "todo", "took_s"} == ran.json["checks"][0].keys()
+    assert "sk-wrong" not in ran.out + ran.err
 
 
 def test_an_unknown_provider_is_a_usage_error(run):

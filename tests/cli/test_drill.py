@@ -31,12 +31,16 @@ def test_a_drill_that_went_well_is_a_scorecard_and_exits_0(run, tmp_path):
 
 @pytest.mark.timeout(180)
 def test_programs_read_every_case(run):
-    told = run(*QUICK, "--json").json
-    assert (told["ok"], told["cases"], told["failed"]) == (True, 12, 0)
-    verdicts = {(one["class"], one["verdict"]) for one in told["results"]}
+    scorecard = run(*QUICK, "--json").json
+    assert (scorecard["ok"], scorecard["cases"], scorecard["failed"]) == (True, 12, 0)
+    verdicts = {(result["class"], result["verdict"]) for result in scorecard["results"]}
     assert verdicts == {("503", "rescued"), ("bad request", "right error"), ("level", "answered")}
-    assert sum(one["cost_nusd"] for one in told["results"]) == told["booked_nusd"] == told["billed_nusd"]
-    assert all(one["sends"] >= 1 for one in told["results"])
+    assert (
+        sum(result["cost_nusd"] for result in scorecard["results"])
+        == scorecard["booked_nusd"]
+        == scorecard["billed_nusd"]
+    )
+    assert all(result["sends"] >= 1 for result in scorecard["results"])
 
 
 def test_a_page_that_cannot_be_written_is_said_with_its_path(run, tmp_path):

@@ -33,10 +33,10 @@ def orphan(path):
     """Money held by a process that was killed."""
     with subprocess.Popen(
         [sys.executable, "-c", _HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as one:
-        assert one.stdout is not None
-        assert one.stdout.readline() == "held\n"
-        one.send_signal(signal.SIGKILL)
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGKILL)
 
 
 def change(path, sql):
@@ -57,10 +57,14 @@ def test_a_right_ledger_verifies(run, practice):
     ran = run("ledger", "verify")
     assert ran.code == 0
     assert "every counter is the sum of its rows" in ran.out
-    told = run("ledger", "verify", "--json").json
-    assert told["counters_are_right"]
-    assert (told["differences"], told["unequal_operations"], told["unclaimed_attempts"]) == ([], [], [])
-    assert told["cost_by_source"]["provider"]["cost_nusd"] == practice.bill.total_nusd()
+    verification = run("ledger", "verify", "--json").json
+    assert verification["counters_are_right"]
+    assert (
+        verification["differences"],
+        verification["unequal_operations"],
+        verification["unclaimed_attempts"],
+    ) == ([], [], [])
+    assert verification["cost_by_source"]["provider"]["cost_nusd"] == practice.bill.total_nusd()
 
 
 def test_a_wrong_counter_exits_6_and_is_named(run, practice, path):
@@ -70,9 +74,9 @@ def test_a_wrong_counter_exits_6_and_is_named(run, practice, path):
     assert ran.code == 6
     assert "2 counters that differ" in ran.out
     assert "tenant:default 20" in ran.out
-    told = run("ledger", "verify", "--json")
-    assert told.code == 6
-    first = told.json["differences"][0]
+    failed = run("ledger", "verify", "--json")
+    assert failed.code == 6
+    first = failed.json["differences"][0]
     assert (first["scope"], first["counted_spent"] - first["booked_spent"]) == ("tenant:default", 1)
 
 
@@ -80,18 +84,19 @@ def test_an_orphan_is_shown_then_settled_then_gone(run, path, orphan):
     shown = run("ledger", "reconcile", "--dry-run")
     assert "orphan orphan on p/m" in shown.out
     assert "would be booked $0.001 of $0.001 held (bound)" in shown.out
-    told = run("ledger", "reconcile", "--json").json
-    assert [(one["life"], one["cost_nusd"], one["cost_source"]) for one in told["orphans"]] == [
-        ("dead", 1_000_000, "bound")
-    ]
+    reconciliation = run("ledger", "reconcile", "--json").json
+    assert [
+        (settled["life"], settled["cost_nusd"], settled["cost_source"])
+        for settled in reconciliation["orphans"]
+    ] == [("dead", 1_000_000, "bound")]
     assert run("ledger", "reconcile").out == "nothing to reconcile\n"
     assert run("ledger", "verify").code == 0
     assert run("report", "--json").json["cost_nusd"] == 1_000_000
 
 
 def test_as_overrides_the_configured_policy(run, orphan):
-    told = run("ledger", "reconcile", "--as", "zero", "--json").json
-    assert (told["policy"], told["orphans"][0]["cost_nusd"]) == ("zero", 0)
+    reconciliation = run("ledger", "reconcile", "--as", "zero", "--json").json
+    assert (reconciliation["policy"], reconciliation["orphans"][0]["cost_nusd"]) == ("zero", 0)
 
 
 def test_the_policy_of_the_configuration_is_the_default(run, orphan, tmp_path, monkeypatch):
@@ -99,22 +104,22 @@ def test_the_policy_of_the_configuration_is_the_default(run, orphan, tmp_path, m
     changed = tmp_path / "config.yaml"
     changed.write_text(shipped.replace("orphans: bound", "orphans: zero"), encoding="utf-8")
     monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(changed))
-    told = run("ledger", "reconcile", "--json").json
-    assert (told["policy"], told["orphans"][0]["cost_source"]) == ("zero", "none")
+    reconciliation = run("ledger", "reconcile", "--json").json
+    assert (reconciliation["policy"], reconciliation["orphans"][0]["cost_source"]) == ("zero", "none")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("reconcile", "--as", "half"), "choose bound, zero, estimate"),
         (("export", "-o", "x", "--format", "xml"), "choose csv or parquet"),
         (("export", "-o", "x", "--month", "2026-13"), "YYYY-MM"),
     ],
 )
-def test_a_wrong_option_exits_2_and_says_what_to_write(run, arguments, said):
+def test_a_wrong_option_exits_2_and_says_what_to_write(run, arguments, message):
     ran = run("ledger", *arguments)
     assert ran.code == 2
-    assert said in ran.err
+    assert message in ran.err
 
 
 def test_export_writes_what_the_providers_billed(run, practice, tmp_path):
@@ -140,8 +145,12 @@ def test_compact_rolls_an_old_month_up(run, practice, path):
         connection.execute(
             "UPDATE counters SET period = CASE length(period) WHEN 7 THEN '2020-01' ELSE '2020-01-05' END"
         )
-    (one,) = run("ledger", "compact", "--json").json["compacted"]
-    assert (one["month"], one["requests"], one["cost_nusd"]) == ("2020-01", 1, practice.bill.total_nusd())
+    (rolled_up,) = run("ledger", "compact", "--json").json["compacted"]
+    assert (rolled_up["month"], rolled_up["requests"], rolled_up["cost_nusd"]) == (
+        "2020-01",
+        1,
+        practice.bill.total_nusd(),
+    )
     ran = run("ledger", "verify", "--json")
     assert ran.code == 0
     assert ran.json["rows"]["monthly"] == 1

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,10 @@ def test_help_loads_nothing_heavy():
         f"for command in {COMMANDS!r}:\n    assert main([*command, '--help']) == 0\n"
         f"print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])\n"
     )
-    said = subprocess.run(
+    listed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True, timeout=60
     )
-    assert said.stdout.splitlines()[-1] == "LOADED []"
+    assert listed.stdout.splitlines()[-1] == "LOADED []"
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -68,10 +69,10 @@ def test_every_help_names_the_exit_codes_or_its_group_does(run, command):
     """A script's author finds the exit codes in the help."""
     ran = run(*command, "--help")
     assert ran.code == 0
-    told = " ".join(ran.out.split())
-    assert "Usage: orchestrator" in told
+    help_text = " ".join(ran.out.split())
+    assert "Usage: orchestrator" in help_text
     if len(command) < 2:
-        assert " ".join(EXIT_CODES.split()[:6]) in told
+        assert " ".join(EXIT_CODES.split()[:6]) in help_text
 
 
 def test_the_version_is_printed(run):
@@ -161,11 +162,11 @@ def test_a_reader_that_leaves_early_is_no_crash():
     )
     process.stdout.readline()
     process.stdout.close()
-    said = process.stderr.read().decode()
+    error_text = process.stderr.read().decode()
     process.stderr.close()
     process.wait(timeout=60)
-    assert "Traceback" not in said
-    assert "Exception" not in said
+    assert "Traceback" not in error_text
+    assert "Exception" not in error_text
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
@@ -181,15 +182,16 @@ def test_ctrl_c_says_stopped_and_loses_no_booking(practice, home, run):
     )
     while not practice.requests:
         assert process.poll() is None, process.stderr.read().decode()
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _out, said = process.communicate(timeout=30)
+    _out, error_text = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert said.decode().splitlines()[-1] == "stopped"
-    assert "Traceback" not in said.decode()
+    assert error_text.decode().splitlines()[-1] == "stopped"
+    assert "Traceback" not in error_text.decode()
     report = run("report", "--json").json
     assert report["outcomes"]["cancelled"] == 1
     assert report["cost_by_source"]["bound"]["cost_nusd"] > 0
-    assert all(one["held_nusd"] == 0 for one in report["budgets"])
+    assert all(budget["held_nusd"] == 0 for budget in report["budgets"])
 
 
 def test_a_terminal_without_vietnamese_still_gets_an_answer(shell, monkeypatch):

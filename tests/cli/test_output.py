@@ -1,30 +1,8 @@
-"""How amounts and durations are told."""
+"""How tables and errors are written."""
 
 import pytest
 
 from orchestrator.cli.output import CommandError, errors_as_json, table
-from orchestrator.core.formatting import money, percent, seconds, usd_text
-
-
-def test_money_for_programs_is_exact():
-    """Nano-dollars as an integer, dollars as a decimal text without an exponent."""
-    assert money("cost", 20_550) == {"cost_nusd": 20_550, "cost_usd": "0.00002055"}
-    assert money("cost", 1) == {"cost_nusd": 1, "cost_usd": "0.000000001"}
-    assert money("left", None) == {"left_nusd": None, "left_usd": None}
-    assert usd_text(2_500 * 10**9) == "2500"
-
-
-@pytest.mark.parametrize(
-    ("duration_s", "told"), [(0.0002, "0.2 ms"), (0.042, "42 ms"), (1.5, "1.50 s"), (None, "-")]
-)
-def test_durations_are_short(duration_s, told):
-    """Milliseconds below a tenth of a second, a dash for what is not known."""
-    assert seconds(duration_s) == told
-
-
-def test_a_share_that_is_not_known_is_a_dash():
-    """Nothing asked is no success rate of 0 %."""
-    assert (percent(None), percent(0.985)) == ("-", "98.5 %")
 
 
 def test_brackets_in_a_column_title_are_text():

@@ -31,12 +31,12 @@ def test_the_table_names_every_deployment_in_80_columns(run, home):
 
 
 def test_programs_read_every_price_exactly(run, home):
-    told = {one["deployment"]: one for one in json.loads(run("prices", "--json").out)["prices"]}
-    luna = told["openrouter/gpt-6-luna"]
+    prices = {line["deployment"]: line for line in json.loads(run("prices", "--json").out)["prices"]}
+    luna = prices["openrouter/gpt-6-luna"]
     assert luna["price"]["output_usd_per_mtok"] == "0.5"
     assert luna["price"]["origin"] == "config"
     assert luna["price"]["tiers"][0]["above_input_tokens"] == 272_000
-    assert [one["origin"] for one in luna["others"]] == ["snapshot"]
+    assert [other["origin"] for other in luna["others"]] == ["snapshot"]
 
 
 def test_a_refresh_is_kept_and_then_compared(run, home, served):
@@ -48,9 +48,9 @@ def test_a_refresh_is_kept_and_then_compared(run, home, served):
     ran = run("prices", "diff")
     assert ran.code == 1
     assert "output: 0.5 → 1 (+100.0 %)" in ran.out
-    told = json.loads(run("prices", "diff", "--json").out)
-    assert told["equal"] is False
-    (changed,) = [one for one in told["prices"] if one["verdict"] == "changed"]
+    differences = json.loads(run("prices", "diff", "--json").out)
+    assert differences["equal"] is False
+    (changed,) = [comparison for comparison in differences["prices"] if comparison["verdict"] == "changed"]
     assert changed["deployment"] == "openrouter/gpt-6-luna"
     assert json.loads(run("prices", "refresh", "--json").out)["models"] == 1
 

@@ -19,14 +19,14 @@ def test_the_report_adds_up_to_the_providers_bill(run, practice):
     for number in range(3):
         run("ask", f"question {number}", "--tenant", f"t{number % 2}")
     run("ask", "question 0", "--tenant", "t0")
-    told = run("report", "--json").json
+    month = run("report", "--json").json
     billed = practice.bill.total_nusd()
-    assert told["cost_nusd"] == billed
+    assert month["cost_nusd"] == billed
     for group in ("models", "use_cases", "tenants"):
-        assert sum(one["cost_nusd"] for one in told[group]) == billed
-    assert (told["requests"], told["cache_hits"], told["success_rate"]) == (4, 1, 1.0)
-    assert told["average_cost_nusd"] == -(-billed // 4)
-    day = next(one for one in told["budgets"] if (one["scope"], one["window"]) == ("all", "day"))
+        assert sum(part["cost_nusd"] for part in month[group]) == billed
+    assert (month["requests"], month["cache_hits"], month["success_rate"]) == (4, 1, 1.0)
+    assert month["average_cost_nusd"] == -(-billed // 4)
+    day = next(budget for budget in month["budgets"] if (budget["scope"], budget["window"]) == ("all", "day"))
     assert day["spent_nusd"] == billed
 
 
@@ -54,9 +54,9 @@ def test_a_tenant_sees_only_its_own(run, practice):
     """--tenant leaves the others out, costs included."""
     run("ask", "hello", "--tenant", "acme")
     run("ask", "good morning to you all", "--tenant", "other")
-    told = run("report", "--tenant", "acme", "--json").json
-    assert [one["name"] for one in told["tenants"]] == ["acme"]
-    assert 0 < told["cost_nusd"] < practice.bill.total_nusd()
+    month = run("report", "--tenant", "acme", "--json").json
+    assert [tenant["name"] for tenant in month["tenants"]] == ["acme"]
+    assert 0 < month["cost_nusd"] < practice.bill.total_nusd()
 
 
 @pytest.mark.parametrize("month", ["2026-13", "november", "2026-1"])
@@ -70,9 +70,9 @@ def test_a_month_that_is_none_is_refused(run, month):
 def test_another_month_is_empty_and_has_no_standing(run, practice):
     """Budgets stand only for the month that runs."""
     run("ask", "hello")
-    told = run("report", "--month", "2020-01", "--json").json
-    assert told["requests"] == 0
-    assert told["budgets"] == []
+    month = run("report", "--month", "2020-01", "--json").json
+    assert month["requests"] == 0
+    assert month["budgets"] == []
 
 
 def test_a_damaged_ledger_exits_6(run, home):

@@ -13,12 +13,15 @@ def test_the_plan_is_shown_ranked_priced_and_reasoned(run, practice):
 
 def test_json_has_the_whole_plan_and_the_budgets(run, practice):
     """Programs get every candidate with exact money, who is left out and why, and how budgets stand."""
-    told = run("route", "hello", "--use-case", "cost_sensitive", "--tenant", "acme", "--json").json
-    first = told["candidates"][0]
+    plan = run("route", "hello", "--use-case", "cost_sensitive", "--tenant", "acme", "--json").json
+    first = plan["candidates"][0]
     assert first["expected_nusd"] <= first["bound_nusd"]
     assert set(first["parts"]) == {"quality", "cost", "speed", "specialisation"}
     assert first["reasons"]
-    assert {(one["scope"], one["window"]) for one in told["budgets"]} == {("all", "day"), ("all", "month")}
+    assert {(budget["scope"], budget["window"]) for budget in plan["budgets"]} == {
+        ("all", "day"),
+        ("all", "month"),
+    }
 
 
 def test_it_fits_80_columns_and_has_no_colours_in_a_pipe(run, practice):
@@ -45,6 +48,6 @@ def test_looking_creates_no_ledger(run, home):
 
 def test_a_cost_ceiling_steers_to_cheaper_models(run, practice):
     """--max-cost-usd leaves out what may cost more; a wrong amount is a usage error."""
-    told = run("route", "hello", "--max-cost-usd", "0.0005", "--max-tokens", "400", "--json").json
-    assert all(one["bound_nusd"] <= 500_000 for one in told["candidates"])
+    plan = run("route", "hello", "--max-cost-usd", "0.0005", "--max-tokens", "400", "--json").json
+    assert all(candidate["bound_nusd"] <= 500_000 for candidate in plan["candidates"])
     assert run("route", "hello", "--max-cost-usd", "cheap").code == 2

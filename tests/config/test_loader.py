@@ -80,7 +80,7 @@ def test_ten_models_and_more_are_configured_in_every_tier():
 
 def test_the_four_levels_of_providers_are_those_of_the_source():
     levels = sorted(SHIPPED.settings.providers.items(), key=lambda item: item[1].priority)
-    assert [(name, one.priority, one.kind) for name, one in levels] == [
+    assert [(name, provider.priority, provider.kind) for name, provider in levels] == [
         ("openrouter", 1, ProviderKind.OPENROUTER),
         ("google", 2, ProviderKind.GOOGLE),
         ("openai", 3, ProviderKind.OPENAI),
@@ -94,17 +94,17 @@ def test_the_numbers_of_the_source_are_the_shipped_ones():
     assert openrouter.base_url == "https://openrouter.ai/api/v1"
     assert (openrouter.timeout_s, openrouter.requests_per_min, openrouter.tokens_per_min) == (30, 60, 100_000)
     assert set(openrouter.headers) == {"HTTP-Referer", "X-Title"}
-    limit = next(one for one in SHIPPED.settings.budgets.limits if one.scope == "all")
+    limit = next(limit for limit in SHIPPED.settings.budgets.limits if limit.scope == "all")
     assert (limit.request, limit.day, limit.month) == (500_000_000, 100_000_000_000, 2_500_000_000_000)
 
 
 def test_every_model_is_served_and_every_place_has_a_price_with_source_and_date():
-    served = {one.model_name for one in SHIPPED.catalog.deployments.values()}
+    served = {deployment.model_name for deployment in SHIPPED.catalog.deployments.values()}
     assert served == set(SHIPPED.settings.models)
-    for one in SHIPPED.catalog.deployments.values():
-        assert one.price.source
-        assert date(2026, 1, 1) <= one.price.date <= TODAY
-        assert one.is_local or one.price.output > 0
+    for deployment in SHIPPED.catalog.deployments.values():
+        assert deployment.price.source
+        assert date(2026, 1, 1) <= deployment.price.date <= TODAY
+        assert deployment.is_local or deployment.price.output > 0
 
 
 def test_every_model_says_how_good_it_is_at_what_and_how_that_is_known():
@@ -198,9 +198,9 @@ def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place_and_what_was_likely_meant(mistakes, old, new, needle, says):
-    found = mistakes(old, new)
-    line = next((one for one in found if says in one), None)
-    assert line is not None, found
+    lines = mistakes(old, new)
+    line = next((line for line in lines if says in line), None)
+    assert line is not None, lines
     if needle is not None:
         assert line.startswith(f"config.yaml:{place_of(needle, TEXT.replace(old, new, 1))}: ")
     assert re.match(r"config\.yaml:\d+:\d+: ", line)
@@ -286,8 +286,8 @@ def test_a_variable_fills_a_text_a_number_and_a_part(load):
     )
     default, filled = load(text), load(text, WAIT="7.5", HOST="b.example")
     openrouter = [config.settings.providers["openrouter"] for config in (default, filled)]
-    assert [one.timeout_s for one in openrouter] == [30, 7.5]
-    assert [one.headers["HTTP-Referer"] for one in openrouter] == [
+    assert [provider.timeout_s for provider in openrouter] == [30, 7.5]
+    assert [provider.headers["HTTP-Referer"] for provider in openrouter] == [
         "https://a.example/crm",
         "https://b.example/crm",
     ]
@@ -405,11 +405,11 @@ def refusals(text: str) -> list[str]:
 
 def _as_json(value):
     if isinstance(value, dict):
-        return {key: _as_json(one) for key, one in value.items()}
+        return {key: _as_json(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_as_json(one) for one in value]
-    found = yaml.safe_load(value) if isinstance(value, str) and value else value
-    return found if isinstance(found, int | float | bool | None) else value
+        return [_as_json(part) for part in value]
+    read = yaml.safe_load(value) if isinstance(value, str) and value else value
+    return read if isinstance(read, int | float | bool | None) else value
 
 
 def test_the_schema_is_one_and_accepts_the_shipped_file():

@@ -145,11 +145,11 @@ def test_a_new_limit_counts_what_was_spent_under_the_old_one(watched, path, text
     spent = watched.complete("Xin chào", cache="off").cost_nusd
     assert spent > 0
     replace_file(path, text.replace("day: 100,", "day: 0.000001,"))
-    assert wait_until(lambda: any(one.limit == 1000 for one in watched.standings()))
+    assert wait_until(lambda: any(standing.limit == 1000 for standing in watched.standings()))
     with pytest.raises(BudgetExceededError) as caught:
         watched.complete("Xin chào", cache="off")
     assert (caught.value.limit, caught.value.left) == (1000, 0)
-    assert next(one.spent for one in watched.standings() if one.window == "day") == spent
+    assert next(standing.spent for standing in watched.standings() if standing.window == "day") == spent
 
 
 def test_a_file_that_says_the_same_is_not_taken_over(path, text):
@@ -164,7 +164,7 @@ def test_a_file_that_says_the_same_is_not_taken_over(path, text):
         assert wait_until(lambda: len(taken) > 0)
     finally:
         watch.close()
-    assert [one.settings.circuit_breaker.failures for one in taken] == [7]
+    assert [config.settings.circuit_breaker.failures for config in taken] == [7]
 
 
 def test_a_closed_watch_takes_nothing_over(path, text):

@@ -13,12 +13,12 @@ def alert(clock) -> Alert:
 
 
 def test_every_listener_and_the_log_are_told(clock, caplog):
-    told = []
+    received = []
     alerts = Alerts()
-    alerts.subscribe(told.append)
-    alerts.subscribe(told.append)
+    alerts.subscribe(received.append)
+    alerts.subscribe(received.append)
     alerts.tell(alert(clock))
-    assert told == [alert(clock)] * 2
+    assert received == [alert(clock)] * 2
     assert (
         "orchestrator.alerts",
         logging.ERROR,
@@ -27,12 +27,12 @@ def test_every_listener_and_the_log_are_told(clock, caplog):
 
 
 def test_a_listener_that_fails_stops_nobody(clock, caplog):
-    told = []
+    received = []
     alerts = Alerts()
     alerts.subscribe(lambda _: 1 / 0)
-    alerts.subscribe(told.append)
+    alerts.subscribe(received.append)
     alerts.tell(alert(clock))
-    assert told == [alert(clock)]
+    assert received == [alert(clock)]
     assert "a listener of alerts failed" in caplog.text
 
 
@@ -42,15 +42,15 @@ def test_a_charge_above_the_hold_is_booked_in_full_named_and_alerted(
     """OpenRouter may not choose a dearer host, but a list may be wrong: caching is charged at what it likes."""
     cached = {("openrouter", "openai/gpt-6-luna"): PracticePrice(0, 0, cached_input=nano_usd("1000"))}
     question = "Xin kiểm tra đơn hàng giúp tôi với. " * 400
-    told: list[Alert] = []
+    received: list[Alert] = []
     with PracticeServer(prices={**listed_prices, **cached}) as unexpected:
         orchestrator: Orchestrator = make_orchestrator(OPENROUTER_BASE_URL=unexpected.base_url("openrouter"))
-        orchestrator.on_alert(told.append)
+        orchestrator.on_alert(received.append)
         for _ in range(2):
             reply = orchestrator.complete(question, model="openrouter/gpt-6-luna", cache="off")
         assert reply.cost_nusd == unexpected.bill.total_nusd() > 0
-    assert [(one.kind, one.request_id) for one in told] == [(AlertKind.EXCESS, reply.request_id)]
-    assert "openrouter/gpt-6-luna charged more than was held" in told[0].message
+    assert [(alert.kind, alert.request_id) for alert in received] == [(AlertKind.EXCESS, reply.request_id)]
+    assert "openrouter/gpt-6-luna charged more than was held" in received[0].message
     assert "the excess is booked" in reply.notices[-1]
-    standing = next(one for one in orchestrator.standings() if one.scope == "all")
+    standing = next(standing for standing in orchestrator.standings() if standing.scope == "all")
     assert standing.spent == reply.cost_nusd

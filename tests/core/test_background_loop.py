@@ -172,12 +172,12 @@ def test_a_forked_child_gets_a_loop_of_its_own(loop):
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        told = "nothing"
+        answer = "nothing"
         try:
-            told = loop.run(where())[1]
+            answer = loop.run(where())[1]
             loop.close()
         finally:
-            os.write(writer, told.encode())
+            os.write(writer, answer.encode())
             os._exit(0)
     os.waitpid(child, 0)
     assert os.read(reader, 100) == b"test-core"

@@ -14,8 +14,8 @@ OLD_PATHS = [
 @pytest.mark.parametrize(("old", "new", "name"), OLD_PATHS)
 def test_a_name_of_an_old_path_is_the_moved_thing_and_warns(old, new, name):
     with pytest.warns(DeprecationWarning, match=f"{old} has moved to {new}"):
-        found = getattr(import_module(old), name)
-    assert found is getattr(import_module(new), name)
+        value = getattr(import_module(old), name)
+    assert value is getattr(import_module(new), name)
 
 
 def test_a_name_that_never_was_is_an_ordinary_error():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orchestrator.cache.response_cache import key_of
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.request import CacheUse, ChatRequest
-from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
+from orchestrator.core.sampling import SAMPLING_NAMES
 from orchestrator.routing.estimate import measure
 
 USER = {"role": "user", "content": "Xin chào"}
@@ -19,8 +19,8 @@ USER = {"role": "user", "content": "Xin chào"}
 TOOL = {"type": "function", "function": {"name": "find_order"}}
 
 
-def of(prompt="Xin chào", **wanted):
-    return ChatRequest.of(prompt, **{"use_case": "customer_service", **wanted})
+def of(prompt="Xin chào", **overrides):
+    return ChatRequest.of(prompt, **{"use_case": "customer_service", **overrides})
 
 
 def test_a_text_becomes_one_message_of_the_user():
@@ -84,7 +84,7 @@ def test_a_prompt_that_cannot_be_asked_is_refused_with_its_reason(prompt, says):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "says"),
+    ("overrides", "says"),
     [
         ({"temprature": 0.2}, "unknown request field 'temprature'. Did you mean 'temperature'?"),
         ({"max_token": 5}, "Did you mean 'max_tokens'?"),
@@ -128,9 +128,9 @@ def test_a_prompt_that_cannot_be_asked_is_refused_with_its_reason(prompt, says):
         ({"cache": None}, "'cache' must be one of use, refresh, off"),
     ],
 )
-def test_a_wrong_field_is_refused_with_what_would_be_right(wanted, says):
+def test_a_wrong_field_is_refused_with_what_would_be_right(overrides, says):
     with pytest.raises(InvalidRequestError, match=says.replace("?", r"\?")):
-        of(**wanted)
+        of(**overrides)
 
 
 def test_a_request_without_a_use_case_is_refused():
@@ -147,20 +147,6 @@ def test_addresses_keys_and_headers_are_not_taken_per_call(name):
     assert "secret" not in str(caught.value)
 
 
-def test_only_sampling_parameters_of_the_allow_list_reach_the_wire():
-    """A new name on this list is a decision: none may lead a configured key to another address."""
-    assert set(SAMPLING_NAMES) == {
-        "temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "reasoning_effort",
-        "response_format", "tools", "tool_choice", "parallel_tool_calls",
-    }  # fmt: skip
-    wire = of(temperature=0.2, stop="END", tools=[TOOL], max_tokens=5).sampling.as_wire()
-    assert wire == {"temperature": 0.2, "stop": ["END"], "tools": [TOOL]}
-
-
-def test_a_zero_is_a_value_and_not_left_out():
-    assert of(temperature=0, seed=0).sampling.as_wire() == {"temperature": 0, "seed": 0}
-
-
 def test_one_text_stands_for_a_list_of_one():
     request = of(stop="END", tags="trial", tools=TOOL)
     assert request.sampling.stop == ("END",)
@@ -168,9 +154,9 @@ def test_one_text_stands_for_a_list_of_one():
     assert request.sampling.tools == (TOOL,)
 
 
-@pytest.mark.parametrize("given", [CacheUse.REFRESH, "refresh"])
-def test_the_use_of_the_cache_is_a_word(given):
-    assert of(cache=given).cache is CacheUse.REFRESH
+@pytest.mark.parametrize("word", [CacheUse.REFRESH, "refresh"])
+def test_the_use_of_the_cache_is_a_word(word):
+    assert of(cache=word).cache is CacheUse.REFRESH
 
 
 def test_a_request_uses_the_cache_unless_told_otherwise():
@@ -224,7 +210,3 @@ def test_whatever_is_given_is_taken_or_refused_in_our_own_words(prompt, name, va
     # What was taken can be priced and hashed, so nothing fails later on.
     assert measure(request).input_bound_tokens > 0
     assert key_of(request)
-
-
-def test_sampling_has_no_value_of_its_own():
-    assert Sampling().as_wire() == {}

@@ -173,7 +173,7 @@ async def test_what_was_not_used_of_the_tokens_is_given_back(door) -> None:
     [
         (None, True, CAPACITY),
         (HealthScope.EITHER, True, CAPACITY - COST),
-        (HealthScope.NOBODY, False, CAPACITY),
+        (HealthScope.NONE, False, CAPACITY),
     ],
 )
 async def test_a_second_attempt_pays_unless_it_succeeds_or_was_never_sent(door, blame, sent, left) -> None:
@@ -184,7 +184,7 @@ async def test_a_second_attempt_pays_unless_it_succeeds_or_was_never_sent(door, 
 
 async def test_an_attempt_that_was_never_sent_leaves_its_place_in_the_minute(door) -> None:
     entries = [await door.admit() for _ in range(3)]
-    close(entries[-1], ended(), sent=False, health_scope=HealthScope.NOBODY, state=door.state)
+    close(entries[-1], ended(), sent=False, health_scope=HealthScope.NONE, state=door.state)
     assert isinstance(await door.admit(), AttemptPermit)
 
 

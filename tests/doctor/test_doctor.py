@@ -12,28 +12,28 @@ from orchestrator.doctor.results import CheckResult
 EVERY_CHECK = ["key", "models", "prompt", "format", "time", "errors", "headroom"]
 
 
-def _of(found, tier):
-    return {one.name: one for one in found.checks if one.tier == tier}
+def _of(findings, tier):
+    return {result.name: result for result in findings.checks if result.tier == tier}
 
 
 def test_a_healthy_provider_passes_every_check_of_the_source(configured, check, practice):
     """Key, models, prompt, format, time and error handling pass; headroom where the provider tells it."""
-    found = check(configured(), provider="openrouter")
-    assert found.exit_code == EXIT_OK
-    checks = _of(found, "openrouter")
+    findings = check(configured(), provider="openrouter")
+    assert findings.exit_code == EXIT_OK
+    checks = _of(findings, "openrouter")
     assert list(checks) == EVERY_CHECK
-    assert {one.verdict for one in checks.values()} == {CheckResult.PASS}
+    assert {result.verdict for result in checks.values()} == {CheckResult.PASS}
     assert checks["time"].took_s > 0
 
 
 @pytest.mark.parametrize("provider", ["google", "openai"])
 def test_a_provider_that_tells_no_headroom_is_not_blamed(configured, check, provider):
     """What cannot be known is skipped with the reason, and the rest passes."""
-    found = check(configured(), provider=provider)
-    assert found.exit_code == EXIT_OK
-    checks = _of(found, provider)
+    findings = check(configured(), provider=provider)
+    assert findings.exit_code == EXIT_OK
+    checks = _of(findings, provider)
     assert checks["headroom"].verdict is CheckResult.SKIPPED
-    assert {one.verdict for name, one in checks.items() if name != "headroom"} == {CheckResult.PASS}
+    assert {result.verdict for name, result in checks.items() if name != "headroom"} == {CheckResult.PASS}
 
 
 def test_its_prompt_is_budgeted_and_booked_for_the_tenant_doctor(configured, check, practice):
@@ -54,36 +54,36 @@ def test_a_refused_key_fails_once_and_skips_the_rest(configured, check, practice
     variable = {"openrouter": "OPENROUTER_API_KEY", "google": "GEMINI_API_KEY", "openai": "OPENAI_API_KEY"}[
         provider
     ]
-    found = check(configured(**{variable: "sk-wrong-secret"}), provider=provider)
-    assert found.exit_code == EXIT_TIER
-    checks = _of(found, provider)
+    findings = check(configured(**{variable: "sk-wrong-secret"}), provider=provider)
+    assert findings.exit_code == EXIT_TIER
+    checks = _of(findings, provider)
     assert checks["key"].verdict is CheckResult.FAIL
     assert f"providers.{provider}.api_key" in checks["key"].todo
-    assert {one.verdict for name, one in checks.items() if name != "key"} == {CheckResult.SKIPPED}
-    assert "sk-wrong-secret" not in repr(found)
+    assert {result.verdict for name, result in checks.items() if name != "key"} == {CheckResult.SKIPPED}
+    assert "sk-wrong-secret" not in repr(findings)
     assert practice.bill.count() == 0
 
 
 def test_an_address_where_nothing_listens_is_a_network_failure(configured, check):
     """A wrong base_url is told apart from a wrong key."""
-    found = check(configured(OPENAI_BASE_URL="http://127.0.0.1:9/v1"), provider="openai")
-    assert found.exit_code == EXIT_TIER
-    key = _of(found, "openai")["key"]
+    findings = check(configured(OPENAI_BASE_URL="http://127.0.0.1:9/v1"), provider="openai")
+    assert findings.exit_code == EXIT_TIER
+    key = _of(findings, "openai")["key"]
     assert "cannot be reached" in key.detail
     assert "providers.openai.base_url" in key.todo
 
 
 def test_an_address_of_something_else_is_noticed(configured, check, practice):
     """A web page where a provider should be is no provider."""
-    found = check(configured(OPENAI_BASE_URL=f"{practice.url}/practice/health"), provider="openai")
-    assert found.exit_code == EXIT_TIER
+    findings = check(configured(OPENAI_BASE_URL=f"{practice.url}/practice/health"), provider="openai")
+    assert findings.exit_code == EXIT_TIER
 
 
 def test_a_model_that_is_no_longer_offered_is_named(configured, check, practice):
     """A retired model fails the models check, by our name, with what to do."""
     practice._reception._desk.models["openai"] = ("gpt-6-luna",)
-    found = check(configured(), provider="openai")
-    models = _of(found, "openai")["models"]
+    findings = check(configured(), provider="openai")
+    models = _of(findings, "openai")["models"]
     assert models.verdict is CheckResult.FAIL
     assert "openai/gpt-6.1-sol" in models.detail
     assert "openai/gpt-6-luna" not in models.detail
@@ -93,9 +93,9 @@ def test_a_model_that_is_no_longer_offered_is_named(configured, check, practice)
 def test_a_provider_that_fails_the_prompt_fails_the_tier(configured, check, practice):
     """An outage during the check is told, with exit code 4."""
     practice.faults.add("openai:status=503")
-    found = check(configured(), provider="openai")
-    assert found.exit_code == EXIT_TIER
-    checks = _of(found, "openai")
+    findings = check(configured(), provider="openai")
+    assert findings.exit_code == EXIT_TIER
+    checks = _of(findings, "openai")
     assert checks["prompt"].verdict is CheckResult.FAIL
     assert checks["format"].verdict is CheckResult.SKIPPED
     assert checks["key"].verdict is CheckResult.PASS
@@ -113,21 +113,21 @@ def test_a_server_that_answers_for_any_model_is_noticed(configured, check, pract
 def test_without_keys_the_local_model_is_checked_and_the_others_are_off(configured, check):
     """No key at all is no failure: the local tier answers, the others say what they lack."""
     keys = dict.fromkeys(("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"), "")
-    found = check(configured(**keys))
-    assert found.exit_code == EXIT_OK
-    local = _of(found, "local")
+    findings = check(configured(**keys))
+    assert findings.exit_code == EXIT_OK
+    local = _of(findings, "local")
     assert local["prompt"].verdict is CheckResult.PASS
     assert local["models"].detail.endswith("is on board")
     for tier in ("openrouter", "google", "openai"):
-        assert _of(found, tier)["key"].verdict is CheckResult.SKIPPED
-        assert "it has no key" in _of(found, tier)["key"].detail
+        assert _of(findings, tier)["key"].verdict is CheckResult.SKIPPED
+        assert "it has no key" in _of(findings, tier)["key"].detail
 
 
 def test_a_server_in_place_of_the_local_model_is_asked_for_its_models(configured, check, practice):
     """LOCAL_MODEL_BASE_URL leads the local tier's checks to that server."""
-    found = check(configured(LOCAL_MODEL_BASE_URL="http://127.0.0.1:9/v1"), provider="local")
-    assert found.exit_code == EXIT_TIER
-    local = _of(found, "local")
+    findings = check(configured(LOCAL_MODEL_BASE_URL="http://127.0.0.1:9/v1"), provider="local")
+    assert findings.exit_code == EXIT_TIER
+    local = _of(findings, "local")
     assert "cannot be reached" in local["models"].detail
     assert "LOCAL_MODEL_BASE_URL" in local["models"].todo
     assert local["prompt"].verdict is CheckResult.SKIPPED
@@ -135,10 +135,10 @@ def test_a_server_in_place_of_the_local_model_is_asked_for_its_models(configured
 
 def test_without_live_nothing_is_asked(configured, check, practice):
     """--no-live looks at this machine alone."""
-    found = check(configured(), live=False)
-    assert found.exit_code == EXIT_OK
+    findings = check(configured(), live=False)
+    assert findings.exit_code == EXIT_OK
     assert not practice.requests
-    assert {one.name for one in found.checks if one.tier == "here"} == {
+    assert {result.name for result in findings.checks if result.tier == "here"} == {
         "configuration",
         "ledger",
         "cache",
@@ -150,9 +150,9 @@ def test_a_ledger_that_cannot_be_written_comes_first(configured, check, practice
     """Exit code 6, and nothing is sent that could not be booked."""
     config = configured()
     Path(config.settings.ledger.path).mkdir(parents=True)
-    found = check(config)
-    assert found.exit_code == EXIT_STATE
-    assert _of(found, "here")["ledger"].verdict is CheckResult.FAIL
+    findings = check(config)
+    assert findings.exit_code == EXIT_STATE
+    assert _of(findings, "here")["ledger"].verdict is CheckResult.FAIL
     assert not practice.requests
 
 
@@ -162,9 +162,9 @@ def test_a_cache_that_cannot_be_written_is_told(configured, check):
     path = Path(config.settings.cache.path)
     path.parent.mkdir(parents=True)
     path.write_text("not a folder")
-    found = check(config, live=False)
-    assert found.exit_code == EXIT_STATE
-    assert "cache.path" in _of(found, "here")["cache"].todo
+    findings = check(config, live=False)
+    assert findings.exit_code == EXIT_STATE
+    assert "cache.path" in _of(findings, "here")["cache"].todo
 
 
 def test_an_unknown_provider_is_refused(configured, check):

@@ -24,7 +24,7 @@ def test_every_class_and_every_level_is_broken_whole_and_streamed(make_config):
     levels = levels_of(config, "customer_service")
     assert len(levels) == 5
     for stream in (False, True):
-        kinds = [one.kind for one in cases if one.stream is stream]
+        kinds = [case.kind for case in cases if case.stream is stream]
         assert {*CLASSES} <= {*kinds}
         assert kinds.count("level") == len(levels) - 1
         assert kinds.count("levels") == len(levels) - 1
@@ -33,7 +33,7 @@ def test_every_class_and_every_level_is_broken_whole_and_streamed(make_config):
 
 def test_a_level_is_broken_at_its_own_provider_and_model(make_config):
     config = make_config()
-    case = next(one for one in cases_of(config, "customer_service") if one.broken.startswith("google/"))
+    case = next(case for case in cases_of(config, "customer_service") if case.broken.startswith("google/"))
     ((provider, fault),) = case.faults
     assert (provider, fault.model, fault.status) == ("google", "gemini-3.8-flash", 503)
 
@@ -55,8 +55,8 @@ def test_a_level_is_broken_at_its_own_provider_and_model(make_config):
     ],
 )  # fmt: skip
 def test_a_verdict_is_what_the_caller_saw(case, end, late, verdict):
-    found, saw = judge(case, end, late=late)
-    assert found is verdict
+    result, saw = judge(case, end, late=late)
+    assert result is verdict
     assert "a secret" not in saw
 
 
@@ -65,8 +65,8 @@ def test_a_verdict_is_what_the_caller_saw(case, end, late, verdict):
 )
 def test_an_apology_is_a_last_resort_only_where_nobody_could_answer(kind, verdict):
     end = replace(REPLY, text="Xin lỗi", apology=True, degraded="nobody answered: all down")
-    found, saw = judge(Case("bulk", "all down", kind, (), stream=False), end, late=False)
-    assert found is verdict
+    result, saw = judge(Case("bulk", "all down", kind, (), stream=False), end, late=False)
+    assert result is verdict
     assert saw.startswith("an apology")
     assert "not whole" not in saw
 
@@ -76,7 +76,7 @@ def test_practice_providers_stand_in_for_a_configuration_as_it_is(tmp_path):
     with staged(embedded_path(), home=tmp_path, clock=SystemClock(), speed=10) as stage:
         drilled, shipped = stage.config.settings, yaml.safe_load(embedded_path().read_text(encoding="utf-8"))
         assert set(stage.servers) == {"openrouter", "google", "openai"}
-        assert {one.provider_name for one in stage.config.catalog.deployments.values()} == {
+        assert {deployment.provider_name for deployment in stage.config.catalog.deployments.values()} == {
             *shipped["providers"]
         }
         assert (
@@ -94,8 +94,8 @@ def test_a_chain_without_a_second_level_fails_the_drill(tmp_path, make_config):
     lonely["local_model"] = {"enabled": False}
     done = drill(make_config(lonely), clock=SystemClock(), use_cases=["data_analysis"], kinds=["503"])
     assert done.exit_code == 1
-    assert {one.verdict for one in done.results} == {CaseResult.FAILED}
-    assert all("AllProvidersFailedError" in one.saw for one in done.failed)
+    assert {result.verdict for result in done.results} == {CaseResult.FAILED}
+    assert all("AllProvidersFailedError" in result.saw for result in done.failed)
 
 
 def test_what_there_is_not_to_drill_is_named(make_config):

@@ -20,15 +20,15 @@ class Order(BaseModel):
 
 def test_a_message_says_who_answered_and_what_it_cost(practised: Orchestrator) -> None:
     message = practised.chat_model("customer_service", tenant="acme").invoke("Xin chào")
-    told = message.response_metadata
-    assert told["model"] == "gpt-6.1-sol"
-    assert told["deployment"] == "openrouter/gpt-6.1-sol"
-    assert told["provider"] == "openrouter"
-    assert told["cost_nusd"] > 0
-    assert told["cached"] == "miss"
-    assert told["degraded"] is None
-    assert len(told["attempts"]) == 1
-    assert told["request_id"]
+    metadata = message.response_metadata
+    assert metadata["model"] == "gpt-6.1-sol"
+    assert metadata["deployment"] == "openrouter/gpt-6.1-sol"
+    assert metadata["provider"] == "openrouter"
+    assert metadata["cost_nusd"] > 0
+    assert metadata["cached"] == "miss"
+    assert metadata["degraded"] is None
+    assert len(metadata["attempts"]) == 1
+    assert metadata["request_id"]
 
 
 def test_the_last_chunk_of_a_stream_carries_usage_and_origin(practised: Orchestrator) -> None:
@@ -50,8 +50,8 @@ def test_a_cached_message_counts_no_tokens(practised: Orchestrator) -> None:
     paid = dict(counted.usage_metadata)
     again = model.invoke("Giờ mở cửa?", config={"callbacks": [counted]})
     assert again.response_metadata["cached"] == "hit"
-    assert {name: one["total_tokens"] for name, one in counted.usage_metadata.items()} == {
-        name: one["total_tokens"] for name, one in paid.items()
+    assert {name: usage["total_tokens"] for name, usage in counted.usage_metadata.items()} == {
+        name: usage["total_tokens"] for name, usage in paid.items()
     }
 
 
@@ -67,28 +67,34 @@ def test_a_call_overrides_what_the_model_was_made_with(
     )
     assert message.response_metadata["cached"] == "miss"
     assert practice.requests[-1].body["temperature"] == 0.9
-    scopes = {one.scope for one in practised.standings() if one.spent}
+    scopes = {standing.scope for standing in practised.standings() if standing.spent}
     assert {"tag:a", "tag:b", "tenant:acme", "tenant:globex"} <= scopes
 
 
 def test_every_sampling_parameter_of_complete_works_here(
     practised: Orchestrator, practice: PracticeServer
 ) -> None:
-    wanted = {"temperature": 0.2, "top_p": 0.9, "presence_penalty": 0.1, "frequency_penalty": 0.2, "seed": 7}
-    practised.chat_model("customer_service", stop=["XYZ"], **wanted).invoke("Xin chào")
+    parameters = {
+        "temperature": 0.2,
+        "top_p": 0.9,
+        "presence_penalty": 0.1,
+        "frequency_penalty": 0.2,
+        "seed": 7,
+    }
+    practised.chat_model("customer_service", stop=["XYZ"], **parameters).invoke("Xin chào")
     body = practice.requests[-1].body
-    assert {name: body[name] for name in wanted} == wanted
+    assert {name: body[name] for name in parameters} == parameters
     assert body["stop"] == ["XYZ"]
 
 
 @pytest.mark.parametrize(
-    "wanted", [{"tenannt": "acme"}, {"base_url": "http://127.0.0.1:9"}, {"temperature": "hot"}]
+    "parameters", [{"tenannt": "acme"}, {"base_url": "http://127.0.0.1:9"}, {"temperature": "hot"}]
 )
 def test_an_unknown_or_wrong_parameter_is_refused_when_the_model_is_made(
-    practised: Orchestrator, wanted: dict
+    practised: Orchestrator, parameters: dict
 ) -> None:
     with pytest.raises(InvalidRequestError):
-        practised.chat_model("customer_service", **wanted)
+        practised.chat_model("customer_service", **parameters)
 
 
 def test_an_address_or_key_in_a_call_is_refused(practised: Orchestrator, practice: PracticeServer) -> None:
@@ -101,14 +107,14 @@ def test_an_address_or_key_in_a_call_is_refused(practised: Orchestrator, practic
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
 def test_structured_output_comes_as_the_class_asked_for(practised: Orchestrator, method: str) -> None:
     prompt = "Trả lời bằng JSON với order_id và quantity: đơn 'DH1001', 3 cái"
-    found = (
+    answer = (
         practised.chat_model("customer_service")
         .with_structured_output(Order, method=method, include_raw=True)
         .invoke(prompt)
     )
-    assert found["raw"].response_metadata["cost_nusd"] > 0
+    assert answer["raw"].response_metadata["cost_nusd"] > 0
     if method != "json_mode":
-        assert isinstance(found["parsed"], Order)
+        assert isinstance(answer["parsed"], Order)
 
 
 async def test_it_pipes_batches_and_streams_like_any_runnable(practised: Orchestrator) -> None:
@@ -116,16 +122,16 @@ async def test_it_pipes_batches_and_streams_like_any_runnable(practised: Orchest
         "cost_sensitive"
     )
     answers = await chain.abatch([{"question": f"Câu {number}"} for number in range(3)])
-    assert [bool(one.content) for one in answers] == [True] * 3
+    assert [bool(answer.content) for answer in answers] == [True] * 3
     assert "".join([chunk.content async for chunk in chain.astream({"question": "Câu 9"})])
 
 
 def test_a_fallback_is_told_in_the_message(practised: Orchestrator, practice: PracticeServer) -> None:
     practice.faults.add(Fault.parse("openrouter:status=503"))
-    told = practised.chat_model("customer_service").invoke([HumanMessage("Xin chào")]).response_metadata
-    assert told["provider"] == "google"
-    assert "unavailable" in told["degraded"]
-    assert [one["failure"] for one in told["attempts"]] == ["unavailable"] * 3 + [None]
+    metadata = practised.chat_model("customer_service").invoke([HumanMessage("Xin chào")]).response_metadata
+    assert metadata["provider"] == "google"
+    assert "unavailable" in metadata["degraded"]
+    assert [attempt["failure"] for attempt in metadata["attempts"]] == ["unavailable"] * 3 + [None]
 
 
 def test_its_profile_is_that_of_the_first_choice(practised: Orchestrator) -> None:

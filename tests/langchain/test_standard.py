@@ -37,7 +37,7 @@ class _Ours:
     orchestrator: Orchestrator
 
     @pytest.fixture(autouse=True)
-    def _asked(self, practised: Orchestrator) -> None:
+    def _practised(self, practised: Orchestrator) -> None:
         type(self).orchestrator = practised
 
     @property

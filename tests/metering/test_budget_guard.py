@@ -25,6 +25,7 @@ from orchestrator.core.money import nano_usd
 from orchestrator.drill.practice_config import addresses, practice_prices
 from orchestrator.metering import litellm_call as guarded_call
 from orchestrator.metering import litellm_guard as guarded
+from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.practice import Fault, PracticeServer
 
 MODELS = ["openai/gpt-6-luna", "gemini/gemini-3.8-flash", "openrouter/openai/gpt-6-luna"]
@@ -43,16 +44,16 @@ def practice() -> Iterator[PracticeServer]:
 
 @pytest.fixture
 def make_guard(make_config) -> Iterator[MakeGuard]:
-    made: list[BudgetGuard] = []
+    guards: list[BudgetGuard] = []
 
     def make(changes: Any = None, **payer: Any) -> BudgetGuard:
         guard = BudgetGuard(make_config(changes), **{"tenant": "acme", **payer})
         litellm.callbacks.append(guard)
-        made.append(guard)
+        guards.append(guard)
         return guard
 
     yield make
-    for guard in made:
+    for guard in guards:
         if guard in litellm.callbacks:
             litellm.callbacks.remove(guard)
         guard.close()
@@ -82,8 +83,8 @@ def to(practice: PracticeServer) -> Callable[..., dict[str, Any]]:
 
 
 def standing(guard: BudgetGuard, scope: str = "tenant:acme") -> tuple[int, int]:
-    found = [one for one in guard.standings() if one.scope == scope and one.window == "day"]
-    return (found[0].spent, found[0].held) if found else (0, 0)
+    standings = [status for status in guard.standings() if status.scope == scope and status.window == "day"]
+    return (standings[0].spent, standings[0].held) if standings else (0, 0)
 
 
 def operations(guard: BudgetGuard) -> list[tuple[str, str, int]]:
@@ -94,7 +95,10 @@ def operations(guard: BudgetGuard) -> list[tuple[str, str, int]]:
 
 def sources(guard: BudgetGuard) -> list[str]:
     query = "SELECT cost_source FROM attempts ORDER BY operation_id"
-    return [one for (one,) in guard._ledger.transact(lambda connection: connection.execute(query).fetchall())]
+    return [
+        source
+        for (source,) in guard._ledger.transact(lambda connection: connection.execute(query).fetchall())
+    ]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -105,7 +109,7 @@ async def test_every_way_of_calling_is_booked_as_the_provider_bills_it(
     if how == "acompletion":
         await litellm.acompletion(**to(model))
     elif how == "astream":
-        assert [one async for one in await litellm.acompletion(**to(model, stream=True))]
+        assert [chunk async for chunk in await litellm.acompletion(**to(model, stream=True))]
     elif how == "completion":
         litellm.completion(**to(model))
     else:
@@ -162,11 +166,11 @@ async def test_200_calls_at_once_on_a_budget_for_ten_send_what_fits_and_no_more(
     while not all(call.done() for call in calls):
         highest = max(highest, sum(standing(guard)))
         await asyncio.sleep(0)
-    found = [call.result() for call in calls]
+    outcomes = [call.result() for call in calls]
     practice.wait_idle()
     spent, held = standing(guard)
-    assert set(found) == {"answered", "BudgetExceededError"}
-    assert found.count("answered") == len(practice.requests)
+    assert set(outcomes) == {"answered", "BudgetExceededError"}
+    assert outcomes.count("answered") == len(practice.requests)
     assert (spent, held) == (practice.bill.total_nusd(), 0)
     assert 0 < spent <= highest <= limit
 
@@ -176,9 +180,11 @@ async def test_while_200_calls_hang_only_those_are_sent_whose_bound_fits(
 ) -> None:
     """Nothing is settled while all wait, so exactly limit / bound calls go out."""
     practice.faults.add(Fault.parse("openai:silence"))
-    one = make_guard().meter(guarded_call.metered_call_of(to("openai/gpt-6-luna"))).open(HELLO, max_tokens=50)
-    bound = one._hold.claim.bound_nusd
-    one.end()
+    sample = (
+        make_guard().meter(guarded_call.metered_call_of(to("openai/gpt-6-luna"))).open(HELLO, max_tokens=50)
+    )
+    bound = sample._hold.claim.bound_nusd
+    sample.end()
     limits = [{"scope": "tenant:other", "day": (bound * 10 + bound // 2) / 1e9}]
     litellm.callbacks.pop()
     guard = make_guard({"budgets": {"limits": limits, "tiers": []}}, tenant="other")
@@ -263,7 +269,7 @@ async def test_a_stream_that_breaks_off_is_never_booked_below_the_bill(
     assert held == 0
     assert spent >= practice.bill.total_nusd() > 0
     assert sources(guard) == ["bound"]
-    assert [one[0] for one in operations(guard)] == ["failed"]
+    assert [row[0] for row in operations(guard)] == ["failed"]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -309,7 +315,7 @@ async def test_the_router_holds_for_each_of_its_attempts(
     answer = await router_to(num_retries=1).acompletion(model="first", messages=HELLO)
     assert answer.choices[0].message.content
     practice.wait_idle()
-    assert [one.provider for one in practice.requests] == ["openrouter", "openrouter", "openai"]
+    assert [request.provider for request in practice.requests] == ["openrouter", "openrouter", "openai"]
     assert sources(guard) == ["none", "none", "price_book"]
     assert standing(guard) == (practice.bill.total_nusd(), 0)
 
@@ -331,7 +337,7 @@ async def test_the_routers_stream_is_settled_when_it_is_read(
     guard: BudgetGuard, practice: PracticeServer, router_to
 ) -> None:
     stream = await router_to(num_retries=0).acompletion(model="first", messages=HELLO, stream=True)
-    assert [one async for one in stream]
+    assert [chunk async for chunk in stream]
     practice.wait_idle()
     assert sources(guard) == ["provider"]
     assert standing(guard) == (practice.bill.total_nusd(), 0)
@@ -369,8 +375,8 @@ async def test_the_refusal_itself_reaches_the_caller(
 
 
 async def test_a_call_names_who_pays(guard: BudgetGuard, to) -> None:
-    said = {"tenant": "globex", "use_case": "cost_sensitive", "user": "42", "tags": ["trial"]}
-    await litellm.acompletion(**to("openai/gpt-6-luna", metadata={"orchestrator": said, "other": 1}))
+    payer = {"tenant": "globex", "use_case": "cost_sensitive", "user": "42", "tags": ["trial"]}
+    await litellm.acompletion(**to("openai/gpt-6-luna", metadata={"orchestrator": payer, "other": 1}))
     paid = standing(guard, "tenant:globex")
     assert paid > (0, 0)
     for scope in ("use_case:cost_sensitive", "user:42", "tag:trial", "provider:openai", "all"):
@@ -379,7 +385,7 @@ async def test_a_call_names_who_pays(guard: BudgetGuard, to) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "error"),
+    ("payer", "error"),
     [
         ({"use_case": "sales"}, UnknownNameError),
         ({"tenent": "acme"}, InvalidRequestError),
@@ -388,11 +394,11 @@ async def test_a_call_names_who_pays(guard: BudgetGuard, to) -> None:
     ],
 )
 async def test_a_payer_that_is_none_is_refused(
-    guard: BudgetGuard, practice: PracticeServer, to, said: Any, error: type[Exception]
+    guard: BudgetGuard, practice: PracticeServer, to, payer: Any, error: type[Exception]
 ) -> None:
     """A misspelt name would pass by the limits of the one that was meant."""
     with pytest.raises(error):
-        await litellm.acompletion(**to("openai/gpt-6-luna", metadata={"orchestrator": said}))
+        await litellm.acompletion(**to("openai/gpt-6-luna", metadata={"orchestrator": payer}))
     assert practice.requests == ()
 
 
@@ -401,13 +407,13 @@ async def test_a_call_without_an_output_limit_is_given_one(
 ) -> None:
     await litellm.acompletion(**to("openai/gpt-6-luna", max_tokens=None))
     body = practice.requests[-1].body
-    assert body.get("max_tokens", body.get("max_completion_tokens")) == guarded_call.DEFAULT_MAX_TOKENS
+    assert body.get("max_tokens", body.get("max_completion_tokens")) == DEFAULT_MAX_TOKENS
 
 
 async def test_answers_tools_and_formats_count_in_what_is_held(
     guard: BudgetGuard, practice: PracticeServer, to
 ) -> None:
-    class Found(BaseModel):
+    class Label(BaseModel):
         """What was found."""
 
         text: str
@@ -421,7 +427,7 @@ async def test_answers_tools_and_formats_count_in_what_is_held(
     plain = await held_for()
     assert await held_for(n=3) > plain
     assert await held_for(tools=[tool]) > plain
-    assert await held_for(response_format=Found) > await held_for(response_format={"type": "json_object"})
+    assert await held_for(response_format=Label) > await held_for(response_format={"type": "json_object"})
 
 
 @pytest.mark.parametrize(

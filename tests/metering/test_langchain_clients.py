@@ -9,8 +9,10 @@ NAMES = ["openai/gpt-6-luna", "google/gemini-3.8-flash", "openrouter/gpt-6-luna"
 
 
 def standing(orchestrator, scope: str = "tenant:acme") -> tuple[int, int]:
-    found = [one for one in orchestrator.standings() if one.scope == scope and one.window == "day"]
-    return (found[0].spent, found[0].held) if found else (0, 0)
+    standings = [
+        status for status in orchestrator.standings() if status.scope == scope and status.window == "day"
+    ]
+    return (standings[0].spent, standings[0].held) if standings else (0, 0)
 
 
 @pytest.mark.parametrize("name", NAMES)

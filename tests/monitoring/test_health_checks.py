@@ -19,20 +19,20 @@ PROVIDERS = ("openrouter", "google", "openai")
 
 @pytest.fixture
 def make(configured: Callable[..., Config], clock) -> Iterator[Callable[..., Orchestrator]]:
-    made: list[Orchestrator] = []
+    opened: list[Orchestrator] = []
 
     def orchestrator(**health_checks: object) -> Orchestrator:
         config = configured()
         settings = config.settings.model_copy(
             update={"health_checks": HealthCheckSettings.model_validate(health_checks)}
         )
-        made.append(Orchestrator(replace(config, settings=settings), clock=clock))
-        made[-1].warm_up()
-        return made[-1]
+        opened.append(Orchestrator(replace(config, settings=settings), clock=clock))
+        opened[-1].warm_up()
+        return opened[-1]
 
     yield orchestrator
-    for one in made:
-        one.close()
+    for orchestrator in opened:
+        orchestrator.close()
 
 
 def look(orchestrator: Orchestrator) -> tuple[Due, ...]:
@@ -44,14 +44,14 @@ def ask(orchestrator: Orchestrator, model: str = PRIMARY) -> None:
 
 
 def completions(practice: PracticeServer) -> int:
-    return sum(one.method == "POST" for one in practice.requests)
+    return sum(request.method == "POST" for request in practice.requests)
 
 
 def spent(orchestrator: Orchestrator) -> int:
     return sum(
-        one.spent + one.held
-        for one in orchestrator.standings()
-        if one.scope == "tag:health_check" and one.window == "day"
+        budget.spent + budget.held
+        for budget in orchestrator.standings()
+        if budget.scope == "tag:health_check" and budget.window == "day"
     )
 
 
@@ -72,7 +72,7 @@ def test_a_probe_that_fails_is_one_completion_and_waits_for_nothing(make, practi
     practice.faults.add("openrouter:status=500,model=openai/gpt-6.1-sol")
     clock.advance(61)
     before, began_s = completions(practice), time.monotonic()
-    assert Look.PAID in {one.look for one in look(orchestrator)}
+    assert Look.PAID in {due.look for due in look(orchestrator)}
     assert completions(practice) == before + 1
     assert time.monotonic() - began_s < 5
 
@@ -93,7 +93,7 @@ def test_who_has_traffic_is_not_looked_at(make, clock) -> None:
     clock.advance(59)
     ask(orchestrator)
     clock.advance(1)
-    assert [one.provider for one in look(orchestrator)] == ["google", "openai"]
+    assert [due.provider for due in look(orchestrator)] == ["google", "openai"]
 
 
 def test_an_outage_is_noticed_before_a_customer_meets_it(make, practice, clock) -> None:

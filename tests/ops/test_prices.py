@@ -71,31 +71,31 @@ async def listed(tmp_path):
 
 async def test_the_list_of_a_provider_is_kept_with_its_date(configured, practice: PracticeServer):
     config = configured()
-    found = await refreshed(config)
-    assert found.skipped == ()
-    kept = read_list(found.path)
+    refresh_result = await refreshed(config)
+    assert refresh_result.skipped == ()
+    kept = read_list(refresh_result.path)
     assert kept.fetched_at.date() == TODAY
-    assert kept.models.keys() == found.kept.models.keys()
-    for name, one in config.catalog.deployments.items():
-        if one.provider_name == "openrouter":
-            price, stated = kept.model(one.upstream).price, one.price.on(TODAY)
+    assert kept.models.keys() == refresh_result.kept.models.keys()
+    for name, deployment in config.catalog.deployments.items():
+        if deployment.provider_name == "openrouter":
+            price, stated = kept.model(deployment.upstream).price, deployment.price.on(TODAY)
             assert (price.input, price.output) == (stated.input, stated.output), name
 
 
 async def test_it_needs_no_key(tmp_path):
     with PracticeServer() as server:
         home = {"ORCHESTRATOR_HOME": str(tmp_path), "OPENROUTER_BASE_URL": server.base_url("openrouter")}
-        found = await refreshed(load_config(CONFIG, today=TODAY, environment=home))
-    assert found.kept.models
+        refresh_result = await refreshed(load_config(CONFIG, today=TODAY, environment=home))
+    assert refresh_result.kept.models
 
 
 async def test_a_malformed_entry_is_named_and_the_rest_kept(listed):
     config = await listed(
         {"data": [{"id": "a/b", "pricing": PRICING}, {"id": "a/c", "pricing": {"prompt": "-1"}}]}
     )
-    found = await refreshed(config)
-    assert list(found.kept.models) == ["a/b"]
-    assert [one.model for one in found.skipped] == ["a/c"]
+    refresh_result = await refreshed(config)
+    assert list(refresh_result.kept.models) == ["a/b"]
+    assert [entry.model for entry in refresh_result.skipped] == ["a/c"]
 
 
 @pytest.mark.parametrize(
@@ -134,30 +134,38 @@ async def test_models_that_are_gone_are_told(listed):
     await refreshed(
         await listed({"data": [{"id": "a/b", "pricing": PRICING}, {"id": "a/c", "pricing": PRICING}]})
     )
-    found = await refreshed(await listed({"data": [{"id": "a/b", "pricing": PRICING}]}))
-    assert found.gone == ("a/c",)
+    refresh_result = await refreshed(await listed({"data": [{"id": "a/b", "pricing": PRICING}]}))
+    assert refresh_result.gone == ("a/c",)
 
 
 async def test_a_configuration_without_openrouter_has_no_list(listed):
     config = await listed({"data": []})
-    providers = {name: one for name, one in config.settings.providers.items() if name != "openrouter"}
+    providers = {
+        name: provider for name, provider in config.settings.providers.items() if name != "openrouter"
+    }
     object.__setattr__(config, "settings", config.settings.model_copy(update={"providers": providers}))
     with pytest.raises(ConfigError, match="no provider of kind openrouter"):
         await refreshed(config)
 
 
 async def test_the_shipped_prices_equal_the_other_sources(configured):
-    assert {one.verdict for one in compare(configured(), today=date(2026, 11, 23))} == {PriceDifference.EQUAL}
+    assert {comparison.verdict for comparison in compare(configured(), today=date(2026, 11, 23))} == {
+        PriceDifference.EQUAL
+    }
 
 
 async def test_a_price_that_moved_is_told_in_percent(listed):
     pricing = {"prompt": "0.0000001", "completion": "0.000001", "input_cache_read": "0.00000001"}
     config = await listed({"data": [{"id": "openai/gpt-6-luna", "pricing": pricing}]})
     await refreshed(config)
-    (luna,) = [one for one in compare(config, today=TODAY) if one.deployment == "openrouter/gpt-6-luna"]
+    (luna,) = [
+        comparison
+        for comparison in compare(config, today=TODAY)
+        if comparison.deployment == "openrouter/gpt-6-luna"
+    ]
     assert luna.verdict is PriceDifference.CHANGED
     assert luna.against.origin.value == "live list"
-    changes = {one.name: one.percent for one in luna.changes}
+    changes = {change.name: change.percent for change in luna.changes}
     assert changes["output"] == pytest.approx(100)
     assert changes["output above 272,000 tokens"] == pytest.approx(100 / 3)
     assert "input" not in changes
@@ -168,7 +176,7 @@ async def test_a_model_that_the_list_ends_is_ended(listed):
     ended = {"id": "openai/gpt-6-luna", "pricing": PRICING, "expiration_date": "2020-01-01"}
     config = await listed({"data": [ended]})
     await refreshed(config)
-    verdicts = {one.deployment: one.verdict for one in compare(config, today=TODAY)}
+    verdicts = {comparison.deployment: comparison.verdict for comparison in compare(config, today=TODAY)}
     assert verdicts["openrouter/gpt-6-luna"] is PriceDifference.ENDED
     again = load_config(config.path, today=TODAY, environment={"ORCHESTRATOR_HOME": str(_home(config))})
     assert any(

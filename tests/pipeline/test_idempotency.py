@@ -3,10 +3,7 @@
 import asyncio
 import json
 import logging
-import signal
 import sqlite3
-import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -15,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,7 +33,9 @@ from orchestrator.ledger.verify import verify
 from orchestrator.pipeline.idempotency import _hash_of
 from orchestrator.practice import Fault, PracticeServer
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from warm import Warm
+
 KEY = "order-17"
 TOOL = {
     "type": "function",
@@ -83,49 +82,26 @@ orchestrator.close()
 
 
 @pytest.fixture
-def run_child(make_config, environment: dict[str, str]):
+def run_child(make_config, environment: dict[str, str], warm) -> Callable[..., "Warm"]:
     """Start processes with the configuration of the test; they say `ready` and wait for a line."""
-    children: list[subprocess.Popen[str]] = []
 
-    def run(program: str, **given: object) -> subprocess.Popen[str]:
+    def run(program: str, **given: object) -> "Warm":
         text = textwrap.dedent(program).format(path=str(make_config().path), **given)
-        child = subprocess.Popen(
-            [sys.executable, "-c", text],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**_path(), **environment},
-        )
-        children.append(child)
-        return child
+        return warm(text, environment=environment)
 
-    yield run
-    for child in children:
-        child.kill()
-        child.communicate()
+    return run
 
 
 @pytest.fixture
-def start(run_child) -> Callable[[], subprocess.Popen[str]]:
+def start(run_child) -> Callable[[], "Warm"]:
     """Start processes that ask once under one key."""
     return lambda: run_child(CHILD, prompt="Xin chào")
 
 
 @pytest.fixture
-def start_many(run_child) -> Callable[[], subprocess.Popen[str]]:
+def start_many(run_child) -> Callable[[], "Warm"]:
     """Start a process that asks under one key after the other, several at a time."""
     return lambda: run_child(MANY, in_flight=IN_FLIGHT)
-
-
-def go(child: subprocess.Popen[str]) -> None:
-    assert child.stdin is not None
-    child.stdin.write("\n")
-    child.stdin.flush()
-
-
-def told(child: subprocess.Popen[str]) -> str:
-    assert child.stdout is not None
-    return child.stdout.readline().strip()
 
 
 def spent(orchestrator: Orchestrator) -> tuple[int, int]:
@@ -280,10 +256,10 @@ def test_four_processes_at_once_make_one_charge(
     """The others wait for the one that has the claim, and tell its reply."""
     practice.faults.add(Fault.parse("openrouter:slow_first_token=1,times=1"))
     children = [start() for _ in range(4)]
-    assert [told(child) for child in children] == ["ready"] * 4
+    assert [child.told() for child in children] == ["ready"] * 4
     for child in children:
-        go(child)
-    found = [json.loads(told(child)) for child in children]
+        child.go()
+    found = [json.loads(child.told()) for child in children]
     assert practice.bill.count() == 1
     assert len({(one[0], one[1]) for one in found}) == 1
     assert sorted(one[3] for one in found) == ["miss", "replayed", "replayed", "replayed"]
@@ -501,10 +477,10 @@ def test_a_process_killed_in_flight_is_taken_over_and_the_reply_says_so(
     """Kill -9 after the send: its hold stays counted in full, and one more send is made and booked."""
     practice.faults.add(Fault.parse("openrouter:silence,times=1"))
     child = start()
-    assert told(child) == "ready"
-    go(child)
+    assert child.told() == "ready"
+    child.go()
     _until(lambda: len(practice.requests) == 1)
-    child.send_signal(signal.SIGKILL)
+    child.kill()
     child.wait()
     bound = practised.estimate("Xin chào").bound_nusd
     assert spent(practised) == (0, bound)
@@ -524,15 +500,15 @@ def test_a_process_that_waits_takes_over_from_one_that_is_killed(
 ) -> None:
     practice.faults.add(Fault.parse("openrouter:silence,times=1"))
     child = start()
-    assert told(child) == "ready"
-    go(child)
+    assert child.told() == "ready"
+    child.go()
     _until(lambda: len(practice.requests) == 1)
     practised.warm_up()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(practised.complete, "Xin chào", idempotency_key=KEY, cache="off")
         threading.Event().wait(0.3)
         assert len(practice.requests) == 1
-        child.send_signal(signal.SIGKILL)
+        child.kill()
         child.wait()
         assert "may have been billed" in waiting.result(60).notices[0]
     assert len(practice.requests) == 2
@@ -543,9 +519,9 @@ def test_a_reply_that_was_stored_before_its_process_died_is_not_asked_for_again(
 ) -> None:
     """Killed between the stored reply and the finished claim: the reply is there, and it is the one."""
     child = start()
-    assert told(child) == "ready"
-    go(child)
-    first = json.loads(told(child))
+    assert child.told() == "ready"
+    child.go()
+    first = json.loads(child.told())
     child.wait()
     with closing(sqlite3.connect(practised.config.settings.ledger.path)) as connection, connection:
         connection.execute("UPDATE idempotency SET state = 'running'")
@@ -564,14 +540,13 @@ def test_a_process_killed_at_any_moment_of_many_leaves_no_wrong_reply_and_no_sec
 ) -> None:
     """Kill -9 among hundreds of keys at work: what was acknowledged is replayed, the rest is asked once more."""
     child = start_many()
-    assert told(child) == "ready"
-    go(child)
+    assert child.told() == "ready"
+    child.go()
     first = {}
     for _ in range(40):
-        key, request_id, text = json.loads(told(child))
+        key, request_id, text = json.loads(child.told())
         first[key] = (request_id, text)
-    child.send_signal(signal.SIGKILL)
-    assert child.stdout is not None
+    child.kill()
     for line in child.stdout.read().splitlines(keepends=True):
         if line.endswith("\n"):
             key, request_id, text = json.loads(line)
@@ -598,8 +573,8 @@ def test_whoever_waits_for_another_process_in_vain_is_told_before_its_deadline(
 ) -> None:
     practice.faults.add(Fault.parse("openrouter:silence,times=1"))
     child = start()
-    assert told(child) == "ready"
-    go(child)
+    assert child.told() == "ready"
+    child.go()
     _until(lambda: len(practice.requests) == 1)
     orchestrator = make_orchestrator()
     with pytest.raises(DeadlineExceededError, match="ask again with the same key"):
@@ -703,9 +678,3 @@ def _until(true: Callable[[], bool], *, patience_s: float = 60.0) -> None:
     while not true():
         assert time.monotonic() < give_up, "it did not come about"
         threading.Event().wait(0.02)
-
-
-def _path() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -53,13 +53,13 @@ class Caller:
         return [json.loads(line) for line in lines if line != "[DONE]"]
 
     @classmethod
-    def said(cls, text: str, provider: str) -> str:
+    def text_of(cls, text: str, provider: str) -> str:
         """Return the text that a stream's events make together."""
-        found = cls.events(text)
+        events = cls.events(text)
         if provider == "google":
-            parts = [part for event in found for part in event["candidates"][0]["content"].get("parts", ())]
+            parts = [part for event in events for part in event["candidates"][0]["content"].get("parts", ())]
             return "".join(part.get("text", "") for part in parts)
-        choices = [choice for event in found for choice in event.get("choices", ())]
+        choices = [choice for event in events for choice in event.get("choices", ())]
         return "".join(choice["delta"].get("content") or "" for choice in choices)
 
 

@@ -1,45 +1,20 @@
-"""Scripted answers."""
+"""What a practice provider reads of a message."""
 
-from orchestrator.practice.answers import Finish, PracticeAnswer, PracticeRequest, ToolCall, text_of
-from orchestrator.practice.scripted import Scripted
-
-
-def _request(text: str = "Hello") -> PracticeRequest:
-    return PracticeRequest("openai", "m", ({"role": "user", "content": text},))
-
-
-def test_replies_are_given_in_order_and_then_by_rule():
-    """Each once; more may be added."""
-    script = Scripted(["one", ToolCall("f")])
-    script.add(PracticeAnswer("three", finish_reason="content_filter"))
-    got = [script.reply_to(_request()) for _ in range(4)]
-    assert got[0] == PracticeAnswer("one")
-    assert got[1] == PracticeAnswer(tool_calls=(ToolCall("f"),))
-    assert got[2].finish_reason == "content_filter"
-    assert "Hello" in got[3].text
-
-
-def test_a_matching_reply_comes_first_and_is_not_used_up():
-    """Case does not matter; an empty key matches everything."""
-    script = Scripted(["ordered"], matched={"REFUND": "We refund."})
-    assert [script.reply_to(_request("a refund?")).text for _ in range(2)] == ["We refund."] * 2
-    assert script.reply_to(_request("else")).text == "ordered"
-    assert Scripted(matched={"": "always"}).reply_to(_request()).text == "always"
-
-
-async def test_the_pieces_of_an_answer_make_the_whole_text():
-    """White space and long words included."""
-    text = "Xin chào,  thế giới!\n" + "x" * 100
-    pieces = [
-        piece async for piece in Scripted([PracticeAnswer(text, finish_reason="stop")]).answer(_request())
-    ]
-    assert pieces[-1] == Finish("stop")
-    texts = [piece for piece in pieces if isinstance(piece, str)]
-    assert "".join(texts) == text
-    assert len(texts) > 5
+from orchestrator.practice.answers import last_text, text_of
 
 
 def test_text_is_found_in_strings_and_parts():
     """Parts that are not text count nothing."""
     parts = [{"type": "text", "text": "a"}, {"type": "image_url"}, "b"]
     assert [text_of({"content": content}) for content in ("x", parts, None)] == ["x", "a\nb", ""]
+
+
+def test_the_last_message_of_a_role_is_read():
+    """An answer is to the user's last words, whatever a tool or a model said since."""
+    messages = [
+        {"role": "user", "content": "first"},
+        {"role": "user", "content": "second"},
+        {"role": "assistant", "content": "answer"},
+    ]
+    assert last_text(messages, role="user") == "second"
+    assert last_text(messages, role="tool") == ""

@@ -50,9 +50,9 @@ def test_the_total_is_kept_per_provider_and_survives_forgotten_charges():
     assert (bill.total_nusd("openrouter"), bill.total_nusd("openai"), bill.total_nusd()) == (35, 100, 135)
     assert [charge.request_id for charge in bill.charges] == ["gen-4", "chat-1"]
     assert bill.count() == 6
-    found = bill.find("gen-4")
-    assert found is not None
-    assert found.cost_nusd == 7
+    charge = bill.find("gen-4")
+    assert charge is not None
+    assert charge.cost_nusd == 7
     assert bill.find("gen-0") is None
     assert bill.as_json()["providers"]["openrouter"] == {"count": 5, "total_nusd": 35}
 

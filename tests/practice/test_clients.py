@@ -112,8 +112,8 @@ async def test_litellm_does_a_round_of_tools(server, provider):
     assert reply.choices[0].finish_reason == "tool_calls"
     assert json.loads(call.function.arguments) == {"location": "Hà Nội"}
     result = {"role": "tool", "tool_call_id": call.id, "name": "get_weather", "content": "It's sunny."}
-    told = await _complete(server, provider, tools=[TOOL], messages=[ASK, message.model_dump(), result])
-    assert "It's sunny." in told.choices[0].message.content
+    answer = await _complete(server, provider, tools=[TOOL], messages=[ASK, message.model_dump(), result])
+    assert "It's sunny." in answer.choices[0].message.content
     stream = await _complete(server, provider, tools=[TOOL], stream=True)
     calls = [
         call async for chunk in stream if chunk.choices for call in chunk.choices[0].delta.tool_calls or ()

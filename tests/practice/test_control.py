@@ -4,9 +4,9 @@
 def test_faults_are_added_told_and_dropped(caller):
     """As texts or objects; what waits is told in both forms."""
     url = f"{caller.server.url}/practice/faults"
-    given = ["openai:status=500,times=2", {"provider": "google", "kind": "reset"}]
-    told = caller.http.post(url, json={"faults": given}).json()["faults"]
-    assert [fault["text"] for fault in told] == ["openai:status=500,times=2", "google:reset"]
+    faults = ["openai:status=500,times=2", {"provider": "google", "kind": "reset"}]
+    waiting = caller.http.post(url, json={"faults": faults}).json()["faults"]
+    assert [fault["text"] for fault in waiting] == ["openai:status=500,times=2", "google:reset"]
     assert caller.post("openai").status_code == 500
     assert caller.http.get(url).json()["faults"][0]["times"] == 1
     assert caller.http.delete(url, params={"provider": "google"}).json() == {"dropped": 1}

@@ -7,14 +7,14 @@ from orchestrator.practice.evidence import Evidence, words
 
 def test_quoted_texts_come_in_order_in_any_kind_of_quotes():
     """An apostrophe inside a word is no quote."""
-    found = Evidence("It's 'Acme Corp' or \"Bình An\", maybe “你好” but don't ask «Đông»")
-    assert [found.next_quoted() for _ in range(5)] == ["Acme Corp", "Bình An", "你好", "Đông", None]
+    evidence = Evidence("It's 'Acme Corp' or \"Bình An\", maybe “你好” but don't ask «Đông»")
+    assert [evidence.next_quoted() for _ in range(5)] == ["Acme Corp", "Bình An", "你好", "Đông", None]
 
 
 def test_numbers_come_in_order_and_parts_of_names_are_none():
     """`DH1001` holds no number, `magic(3)` does."""
-    found = Evidence("Order DH1001: magic(3), then -2.5 and 40.")
-    assert [found.next_number() for _ in range(4)] == [3, -2.5, 40, None]
+    evidence = Evidence("Order DH1001: magic(3), then -2.5 and 40.")
+    assert [evidence.next_number() for _ in range(4)] == [3, -2.5, 40, None]
 
 
 @pytest.mark.parametrize(

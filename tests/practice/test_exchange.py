@@ -32,14 +32,14 @@ def test_a_rate_limit_tells_its_delay(caller):
 def test_a_cut_stream_costs_its_input_and_what_was_sent(caller, provider):
     """Three pieces, then the connection closes without an end."""
     caller.server.faults.add(f"{provider}:cut_stream=3,times=1")
-    got: list[bytes] = []
+    received: list[bytes] = []
     with (
         caller.http.stream("POST", **caller.sent(provider, stream=True)) as response,
         pytest.raises(httpx.RemoteProtocolError),
     ):
-        got.extend(response.iter_raw())
-    text = b"".join(got).decode()
-    assert caller.said(text, provider) == "This is a"
+        received.extend(response.iter_raw())
+    text = b"".join(received).decode()
+    assert caller.text_of(text, provider) == "This is a"
     assert "[DONE]" not in text
     assert caller.server.bill.wait_for(1)
     (charge,) = caller.server.bill.charges
@@ -52,7 +52,7 @@ def test_an_ended_stream_is_complete_for_http_only(caller, provider):
     """No finish reason, no end mark, and no usage but Gemini's, which comes with every event."""
     caller.server.faults.add(f"{provider}:end_stream=2")
     text = caller.post(provider, stream=True).text
-    assert caller.said(text, provider) == "This is"
+    assert caller.text_of(text, provider) == "This is"
     assert "[DONE]" not in text
     assert "finishReason" not in text
     assert not any(event.get("usage") for event in caller.events(text))
@@ -106,7 +106,7 @@ def test_empty_content_finishes_as_if_all_were_well(caller, provider, stream):
     response = caller.post(provider, stream=stream)
     assert response.status_code == 200
     if stream:
-        assert caller.said(response.text, provider) == ""
+        assert caller.text_of(response.text, provider) == ""
     charge = caller.server.bill.charges[-1]
     assert (charge.output_tokens, charge.delivered) == (0, Delivered.WHOLE)
 
@@ -134,7 +134,7 @@ def test_openrouter_sends_comments_while_the_first_token_is_slow(caller):
         assert time.monotonic() - began_s < 0.25
         rest = "".join(parts)
     assert time.monotonic() - began_s >= 0.3
-    assert caller.said(rest, "openrouter").startswith("This is")
+    assert caller.text_of(rest, "openrouter").startswith("This is")
 
 
 def test_a_slow_answer_in_one_piece_comes_late(caller):
@@ -161,9 +161,9 @@ def test_an_abandoned_stream_costs_what_was_sent_until_then(provider, caller):
     with PracticeServer(piece_latency_s=0.03) as slow:
         caller.server = slow
         with caller.http.stream("POST", **caller.sent(provider, stream=True)) as response:
-            parts, got = response.iter_text(), ""
-            while not caller.said(got, provider):
-                got += next(parts)
+            parts, received = response.iter_text(), ""
+            while not caller.text_of(received, provider):
+                received += next(parts)
         assert slow.bill.wait_for(1)
         (charge,) = slow.bill.charges
         assert charge.delivered is Delivered.PARTIAL

@@ -37,7 +37,7 @@ def test_every_kind_can_be_named_without_parameters():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("openrouter", "<provider>:<kind>"),
         ("anthropic:reset", "choose one of openrouter, openai, google"),
@@ -53,9 +53,9 @@ def test_every_kind_can_be_named_without_parameters():
         ("openai:status=500,times", "<name>=<value>"),
     ],
 )
-def test_wrong_text_names_the_choices(text, told):
+def test_wrong_text_names_the_choices(text, message):
     """The message of the ValueError says what would have been right."""
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         Fault.parse(text)
 
 
@@ -109,5 +109,5 @@ def test_many_threads_use_a_fault_exactly_as_often_as_it_may_be_used():
 def test_faults_are_cheap_to_import():
     """A command line that only parses faults loads neither aiohttp nor litellm."""
     code = "import sys, orchestrator.practice.faults; print('aiohttp' in sys.modules or 'litellm' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "False"

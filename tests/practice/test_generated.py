@@ -28,13 +28,13 @@ def server(model):
         yield running
 
 
-def _said(response: httpx.Response) -> str:
+def _text_of(response: httpx.Response) -> str:
     return response.json()["choices"][0]["message"]["content"]
 
 
 def test_the_models_words_are_passed_on(caller, model):
     """Whole and streamed, with limit and stops forwarded."""
-    assert _said(caller.post("openrouter")).startswith("This is a practice answer by local")
+    assert _text_of(caller.post("openrouter")).startswith("This is a practice answer by local")
     assert "practice" in caller.post("google", stream=True).text
     caller.post("openai", body={"max_tokens": 5, "stop": ["x"], "temperature": 0})
     sent = model.requests[-1].body
@@ -63,9 +63,9 @@ def test_structured_answers_always_fit(caller, reply):
         PracticeServer(answerer=Generated(model.base_url("openai"))) as server,
     ):
         caller.server = server
-        told = json.loads(_said(caller.post("openai", body={"response_format": form})))
+        value = json.loads(_text_of(caller.post("openai", body={"response_format": form})))
         assert model.requests[-1].body["response_format"] == form
-    assert told == ({"n": 41} if "41" in reply else {"n": 1})
+    assert value == ({"n": 41} if "41" in reply else {"n": 1})
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -47,8 +47,8 @@ SCHEMAS = [
 @pytest.mark.parametrize("fill_optional", [True, False])
 def test_an_instance_fits_its_schema(schema, prompt, fill_optional):
     """Whatever the prompt says."""
-    made = InstanceMaker(schema, evidence=Evidence(prompt), fill_optional=fill_optional).make()
-    assert fits(made, schema)
+    instance = InstanceMaker(schema, evidence=Evidence(prompt), fill_optional=fill_optional).make()
+    assert fits(instance, schema)
 
 
 def test_an_instance_says_what_the_prompt_says():
@@ -65,8 +65,8 @@ def test_an_instance_says_what_the_prompt_says():
         },
     }
     prompt = "Ticket for '你好啊集团' an@acme.vn: order DH1001 late, refund 12.5 dollars, high priority"
-    made = InstanceMaker(schema, evidence=Evidence(prompt), fill_optional=True).make()
-    assert made == {
+    instance = InstanceMaker(schema, evidence=Evidence(prompt), fill_optional=True).make()
+    assert instance == {
         "customer_name": "你好啊集团",
         "priority": "high",
         "amount": 12.5,
@@ -87,5 +87,7 @@ def test_optional_arguments_are_left_out_unless_told():
         },
         "required": ["city"],
     }
-    made = InstanceMaker(schema, evidence=Evidence("Weather in Huế, in kelvin"), fill_optional=False).make()
-    assert made == {"city": "Huế", "unit": "kelvin"}
+    instance = InstanceMaker(
+        schema, evidence=Evidence("Weather in Huế, in kelvin"), fill_optional=False
+    ).make()
+    assert instance == {"city": "Huế", "unit": "kelvin"}

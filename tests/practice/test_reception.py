@@ -23,9 +23,9 @@ def test_requests_are_remembered_without_their_keys(caller):
     """Provider, model, path, headers and body; never a key."""
     caller.post("openai", key="sk-secret")
     caller.post("google", key="AIza-secret")
-    one, other = caller.server.requests
-    assert (one.provider, one.model, one.path) == ("openai", "m", "/openai/v1/chat/completions")
-    assert one.body is not None
-    assert one.body["messages"][0]["content"] == "Hello there"
-    assert other.path == "/google/v1beta/models/m:generateContent"
+    first, second = caller.server.requests
+    assert (first.provider, first.model, first.path) == ("openai", "m", "/openai/v1/chat/completions")
+    assert first.body is not None
+    assert first.body["messages"][0]["content"] == "Hello there"
+    assert second.path == "/google/v1beta/models/m:generateContent"
     assert "secret" not in repr(caller.server.requests)

@@ -79,8 +79,8 @@ def test_json_mode_takes_its_shape_from_the_prompt():
     """A schema that stands in the prompt, else its quoted keys, else an answer."""
     form = {"type": "json_object"}
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    told = f"Give me 7. Answer with JSON of this schema: {json.dumps(schema)}"
-    assert json.loads(_answer(told, response_format=form).text) == {"n": 7}
+    prompt = f"Give me 7. Answer with JSON of this schema: {json.dumps(schema)}"
+    assert json.loads(_answer(prompt, response_format=form).text) == {"n": 7}
     keys = "A joke as JSON with 'setup' and 'punchline' keys"
     assert json.loads(_answer(keys, response_format=form).text).keys() == {"setup", "punchline"}
     assert json.loads(_answer("JSON please", response_format=form).text).keys() == {"answer"}

@@ -98,5 +98,5 @@ def test_a_script_answers_in_order():
     """Through HTTP as well."""
     with PracticeServer(answerer=Scripted(["one", "two"])) as scripted:
         url = f"{scripted.base_url('openai')}/chat/completions"
-        told = [httpx.post(url, json=HELLO).json()["choices"][0]["message"]["content"] for _ in range(2)]
-    assert told == ["one", "two"]
+        texts = [httpx.post(url, json=HELLO).json()["choices"][0]["message"]["content"] for _ in range(2)]
+    assert texts == ["one", "two"]

@@ -1,6 +1,6 @@
 """Counting tokens."""
 
-from orchestrator.practice.answers import PracticeRequest, ToolCall
+from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.tokens import TOKENS_PER_MEDIA_PART, count_tokens, input_tokens, piece_bytes
 
 
@@ -24,5 +24,5 @@ def test_input_counts_text_messages_tools_and_media():
 
 def test_a_tool_call_counts_its_name_and_arguments():
     """In UTF-8 bytes, as text does."""
-    assert piece_bytes(ToolCall("f", '{"a":"ế"}')) == 1 + 8 + 3
+    assert piece_bytes(PracticeToolCall("f", '{"a":"ế"}')) == 1 + 8 + 3
     assert piece_bytes("ế") == 3

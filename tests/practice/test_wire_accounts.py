@@ -36,9 +36,9 @@ def test_openrouter_lists_prices_as_dollars_per_token(caller):
 def test_openrouter_tells_the_true_cost_of_a_past_reply(caller):
     """By its id; an unknown one is 404."""
     reply = caller.post("openrouter").json()
-    told = _get(caller, "openrouter", f"generation?id={reply['id']}").json()["data"]
-    assert told["total_cost"] == reply["usage"]["cost"]
-    assert told["native_tokens_prompt"] == reply["usage"]["prompt_tokens"]
+    generation = _get(caller, "openrouter", f"generation?id={reply['id']}").json()["data"]
+    assert generation["total_cost"] == reply["usage"]["cost"]
+    assert generation["native_tokens_prompt"] == reply["usage"]["prompt_tokens"]
     assert _get(caller, "openrouter", "generation?id=gen-no").status_code == 404
 
 

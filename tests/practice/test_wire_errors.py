@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.practice.wire_errors import Refusal, error_body, error_headers, no_key, unknown_model
+from orchestrator.practice.wire_errors import Refusal, error_body, error_headers, key_refusal, unknown_model
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 418, 429, 500, 502, 503, 504, 529, 599])
@@ -30,7 +30,7 @@ def test_particular_errors_carry_the_codes_that_clients_look_for():
     )
     assert error_body("openai", Refusal(401))["error"]["code"] == "invalid_api_key"
     assert error_body("openai", unknown_model("openai", "x"))["error"]["code"] == "model_not_found"
-    google = error_body("google", no_key("google", given=True))["error"]
+    google = error_body("google", key_refusal("google", has_key=True))["error"]
     assert (google["code"], google["details"][0]["reason"]) == (400, "API_KEY_INVALID")
     assert error_body("google", Refusal(429))["error"]["status"] == "RESOURCE_EXHAUSTED"
 

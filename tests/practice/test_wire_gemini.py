@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.practice.wire_errors import Refusal
-from orchestrator.practice.wire_gemini import json_schema, read_request
+from orchestrator.practice.wire_gemini import plain_schema, read_gemini_request
 
 TOOL = {
     "functionDeclarations": [
@@ -36,7 +36,7 @@ def test_a_request_becomes_openai_shaped_messages():
         },
     ]
     body = {"system_instruction": {"parts": [{"text": "Be brief."}]}, "contents": contents, "tools": [TOOL]}
-    request = read_request(body, model="g", stream=False).request
+    request = read_gemini_request(body, model="g", stream=False).request
     assert [message["role"] for message in request.messages] == [
         "system",
         "user",
@@ -58,14 +58,14 @@ def test_a_request_becomes_openai_shaped_messages():
 def test_a_request_without_contents_is_refused():
     """400."""
     with pytest.raises(Refusal):
-        read_request({}, model="g", stream=False)
+        read_gemini_request({}, model="g", stream=False)
 
 
 def test_settings_are_read():
     """Limits, stops, JSON and the choice of a tool."""
     config = {"maxOutputTokens": 9, "stopSequences": ["x"], "responseMimeType": "application/json"}
     choice = {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}}
-    request = read_request(
+    request = read_gemini_request(
         {"contents": [ASK], "generationConfig": config, "toolConfig": choice}, model="g", stream=False
     ).request
     assert (request.max_tokens, request.stop, request.response_format) == (9, ("x",), {"type": "json_object"})
@@ -74,9 +74,9 @@ def test_settings_are_read():
 
 def test_a_schema_becomes_json_schema():
     """A property that is called `type` stays a property."""
-    made = json_schema(TOOL["functionDeclarations"][0]["parameters"])
-    assert made["properties"]["type"] == {"type": ["string", "null"]}
-    assert made["type"] == "object"
+    schema = plain_schema(TOOL["functionDeclarations"][0]["parameters"])
+    assert schema["properties"]["type"] == {"type": ["string", "null"]}
+    assert schema["type"] == "object"
 
 
 def test_an_answer_in_one_piece_says_its_usage(caller):
@@ -93,7 +93,7 @@ def test_a_stream_says_the_same_and_its_usage_at_the_end(caller):
     """Every event has the usage so far, as Gemini's do; only the last one has the finish reason."""
     whole = caller.post("google").json()["candidates"][0]["content"]["parts"][0]["text"]
     text = caller.post("google", stream=True).text
-    assert caller.said(text, "google") == whole
+    assert caller.text_of(text, "google") == whole
     *before, last = caller.events(text)
     counted = [event["usageMetadata"]["candidatesTokenCount"] for event in before]
     assert counted == sorted(counted)
@@ -106,8 +106,8 @@ def test_a_stream_says_the_same_and_its_usage_at_the_end(caller):
 def test_a_tool_call_has_decoded_arguments(caller, stream):
     """In one part, whole or streamed."""
     response = caller.post("google", stream=stream, body={"contents": [ASK], "tools": [TOOL]})
-    found = caller.events(response.text) if stream else [response.json()]
-    parts = [part for event in found for part in event["candidates"][0]["content"].get("parts", ())]
+    events = caller.events(response.text) if stream else [response.json()]
+    parts = [part for event in events for part in event["candidates"][0]["content"].get("parts", ())]
     assert parts[0] == {"functionCall": {"name": "get_weather", "args": {"location": "Huế"}}}
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.core.money import nano_usd
 from orchestrator.practice.wire_errors import Refusal
-from orchestrator.practice.wire_openai import read_request
+from orchestrator.practice.wire_openai import read_openai_request
 
 USER = [{"role": "user", "content": "Hi"}]
 
@@ -21,11 +21,14 @@ def test_a_request_is_read_with_all_that_shapes_the_answer():
         "tool_choice": {"type": "function", "function": {"name": "f"}},
         "response_format": {"type": "json_object"},
     }
-    request = read_request(body, provider="openai").request
+    request = read_openai_request(body, provider="openai").request
     assert (request.max_tokens, request.stop, request.tools) == (7, ("x",), (tool["function"],))
     assert (request.tool_choice, request.forced_tool) == ("named", "f")
     assert request.response_format == {"type": "json_object"}
-    assert read_request({"models": ["a", "b"], "messages": USER}, provider="openrouter").request.model == "a"
+    assert (
+        read_openai_request({"models": ["a", "b"], "messages": USER}, provider="openrouter").request.model
+        == "a"
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,7 +37,7 @@ def test_a_request_is_read_with_all_that_shapes_the_answer():
 def test_a_request_that_makes_no_sense_is_refused(body):
     """400, and a message."""
     with pytest.raises(Refusal) as refused:
-        read_request(body, provider="openai")
+        read_openai_request(body, provider="openai")
     assert refused.value.status == 400
     assert refused.value.message
 
@@ -69,8 +72,8 @@ def test_openrouter_streams_comments_and_always_its_usage(caller):
 def test_openai_streams_its_usage_only_when_asked(caller):
     """In a last chunk without choices; all chunks before have usage null."""
     assert not any("usage" in event for event in caller.events(caller.post("openai", stream=True).text))
-    asked = caller.post("openai", stream=True, body={"stream_options": {"include_usage": True}}).text
-    *before, last = caller.events(asked)
+    with_usage = caller.post("openai", stream=True, body={"stream_options": {"include_usage": True}}).text
+    *before, last = caller.events(with_usage)
     assert all(event["usage"] is None for event in before)
     assert last["choices"] == []
     assert last["usage"]["completion_tokens"] == caller.server.bill.charges[-1].output_tokens
@@ -80,9 +83,9 @@ def test_openai_streams_its_usage_only_when_asked(caller):
 def test_a_stream_says_the_same_as_an_answer_in_one_piece(caller, provider):
     """And is billed the same."""
     whole = caller.post(provider).json()["choices"][0]["message"]["content"]
-    assert caller.said(caller.post(provider, stream=True).text, provider) == whole
-    one, other = caller.server.bill.charges
-    assert one.cost_nusd == other.cost_nusd
+    assert caller.text_of(caller.post(provider, stream=True).text, provider) == whole
+    whole_charge, stream_charge = caller.server.bill.charges
+    assert whole_charge.cost_nusd == stream_charge.cost_nusd
 
 
 def test_a_streamed_tool_call_comes_in_deltas(caller):
@@ -94,10 +97,10 @@ def test_a_streamed_tool_call_comes_in_deltas(caller):
         "messages": [{"role": "user", "content": "Cancel order DH1001 because 'it is much too late'"}],
         "tools": [tool],
     }
-    found = caller.events(caller.post("openai", stream=True, body=body).text)
+    events = caller.events(caller.post("openai", stream=True, body=body).text)
     deltas = [
         call
-        for event in found
+        for event in events
         for choice in event["choices"]
         for call in choice["delta"].get("tool_calls", ())
     ]
@@ -106,7 +109,7 @@ def test_a_streamed_tool_call_comes_in_deltas(caller):
     assert len(deltas) > 2
     arguments = "".join(delta["function"]["arguments"] for delta in deltas)
     assert arguments == '{"order_id":"DH1001","why":"it is much too late"}'
-    assert found[-1]["choices"][0]["finish_reason"] == "tool_calls"
+    assert events[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
 def test_the_limit_and_the_stop_are_honoured(caller):

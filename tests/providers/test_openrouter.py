@@ -15,7 +15,7 @@ def test_every_send_names_the_listed_price_as_the_most(practised, practice: Prac
     practised.complete("Xin chào", model="openrouter/gpt-6-luna")
     list(practised.stream("Xin chào", model="openrouter/gpt-6-luna", cache="off"))
     practised.native("openrouter/gpt-6-luna").invoke("Xin chào")
-    assert [one.body["provider"] for one in practice.requests] == [LUNA["provider"]] * 3
+    assert [request.body["provider"] for request in practice.requests] == [LUNA["provider"]] * 3
 
 
 @pytest.mark.parametrize("provider", ["openai", "google"])
@@ -45,5 +45,5 @@ def test_an_announced_rise_is_allowed_for(practised) -> None:
     """A request may run past midnight, and money is held for that."""
     price = practised.config.catalog.price_of("openrouter/gpt-6-luna")
     change = PriceChange(begins=price.date, input="0.2", output="0.4")
-    told = max_price(price.model_copy(update={"changes": (change,)}).dearest)
-    assert told == {"provider": {"max_price": {"prompt": 0.2, "completion": 0.5}}}
+    preference = max_price(price.model_copy(update={"changes": (change,)}).dearest)
+    assert preference == {"provider": {"max_price": {"prompt": 0.2, "completion": 0.5}}}

@@ -82,7 +82,7 @@ def test_a_burst_of_refused_keys_opens_the_whole_provider(health):
 
 
 def test_what_says_nothing_of_health_is_not_remembered(health):
-    fail(health, 9, health_scope=HealthScope.NOBODY)
+    fail(health, 9, health_scope=HealthScope.NONE)
     assert health.snapshot(ONE, window_s=600).samples == 0
     assert health.circuits() == {}
 

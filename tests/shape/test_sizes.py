@@ -1,5 +1,9 @@
-"""Files stay short and are named for what they are about."""
+"""Files, functions and lines of text stay short; files are named for what they are about."""
 
+import ast
+import io
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +12,47 @@ ROOT = Path(__file__).parents[2]
 LINES_MAX = 400
 LARGER = {"orchestrator/client.py": 500, "orchestrator/dispatch/dispatcher.py": 480}
 """Files that are longer for now, with the most they may have; a number here is only ever lowered."""
+BODY_LINES_MAX = 40
+LARGER_BODIES = {
+    "orchestrator/ledger/sqlite/statements.py: settle": 46,
+    "orchestrator/routing/ranking.py: rank": 43,
+}
+"""Functions whose body is longer for now, with the most lines it may have; a number is only ever lowered."""
+PROSE_COLUMNS_MAX = 110
+WIDE_PROSE = {
+    "orchestrator/cache/idempotent_replies.py": 1,
+    "orchestrator/cache/single_flight.py": 1,
+    "orchestrator/dispatch/admission.py": 1,
+    "orchestrator/dispatch/attempt.py": 1,
+    "orchestrator/dispatch/dispatcher.py": 1,
+    "orchestrator/dispatch/exclusions.py": 1,
+    "orchestrator/dispatch/recovery_wait.py": 1,
+    "orchestrator/dispatch/replan.py": 1,
+    "orchestrator/ledger/budgets.py": 3,
+    "orchestrator/ledger/idempotency_keys.py": 1,
+    "orchestrator/ledger/ledger.py": 4,
+    "orchestrator/ledger/process_identity.py": 1,
+    "orchestrator/ledger/reconcile.py": 3,
+    "orchestrator/ledger/sqlite/connection.py": 6,
+    "orchestrator/ledger/sqlite/statements.py": 1,
+    "orchestrator/pipeline/graceful.py": 1,
+    "orchestrator/pipeline/idempotency.py": 2,
+    "orchestrator/pipeline/planning.py": 1,
+    "orchestrator/pipeline/reply_building.py": 2,
+    "orchestrator/providers/litellm/error_mapping.py": 1,
+    "orchestrator/providers/litellm/http_client.py": 1,
+    "orchestrator/providers/litellm/responses.py": 1,
+    "orchestrator/providers/litellm/router.py": 1,
+    "orchestrator/reports/monthly.py": 1,
+    "orchestrator/resilience/circuit_breaker.py": 4,
+    "orchestrator/resilience/concurrency_limiter.py": 1,
+    "orchestrator/resilience/health.py": 1,
+    "orchestrator/resilience/health_check_policy.py": 1,
+    "orchestrator/resilience/retry_policy.py": 2,
+    "orchestrator/routing/ranking.py": 2,
+    "orchestrator/streaming/continuation.py": 1,
+}
+"""Files with lines of docstrings or comments that are longer for now, and how many; only ever lowered."""
 EMPTY_WORDS = {
     "utils",
     "util",
@@ -32,18 +77,76 @@ def too_long(path: Path, text: str) -> str | None:
     return f"{name} has {lines} lines, {most} at most" if lines > most else None
 
 
+def bodies(text: str) -> Iterator[tuple[str, int]]:
+    """Yield each function with the number of lines of its body, from behind its docstring to its end."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            yield node.name, body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def long_bodies() -> dict[str, int]:
+    return {
+        f"{path.relative_to(ROOT).as_posix()}: {name}": lines
+        for path in FILES
+        for name, lines in bodies(path.read_text(encoding="utf-8"))
+        if lines > BODY_LINES_MAX
+    }
+
+
+def wide_prose(text: str) -> list[int]:
+    """Return the lines of docstrings and comments that are too wide, by their numbers.
+
+    A string that stands alone is a docstring: of a module, class, function or attribute.
+    """
+    lines = text.splitlines()
+    prose = {
+        number
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        for number in range(node.lineno, node.end_lineno + 1)
+    }
+    # What follows code on its line is a directive with its reason, and cannot be wrapped.
+    prose |= {
+        token.start[0]
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT and not token.line[: token.start[1]].strip()
+    }
+    return sorted(number for number in prose if len(lines[number - 1]) > PROSE_COLUMNS_MAX)
+
+
 def says_nothing(path: Path) -> bool:
     return any(word in EMPTY_WORDS for part in (path.stem, *path.parts[-3:-1]) for word in part.split("_"))
 
 
 def test_no_file_is_too_long():
-    found = (too_long(path, path.read_text(encoding="utf-8")) for path in FILES)
-    assert [one for one in found if one] == []
+    complaints = (too_long(path, path.read_text(encoding="utf-8")) for path in FILES)
+    assert [complaint for complaint in complaints if complaint] == []
 
 
 def test_a_file_that_became_short_is_off_the_list():
     lengths = {name: len((ROOT / name).read_text(encoding="utf-8").splitlines()) for name in LARGER}
     assert [name for name, lines in lengths.items() if lines <= LINES_MAX] == []
+
+
+def test_no_function_is_too_long():
+    assert {name: lines for name, lines in long_bodies().items() if lines > LARGER_BODIES.get(name, 0)} == {}
+
+
+def test_a_function_that_became_short_is_off_the_list():
+    assert sorted(LARGER_BODIES.keys() - long_bodies().keys()) == []
+
+
+def test_no_docstring_and_no_comment_is_too_wide():
+    wide = {path.relative_to(ROOT).as_posix(): wide_prose(path.read_text(encoding="utf-8")) for path in FILES}
+    assert {name: lines for name, lines in wide.items() if len(lines) > WIDE_PROSE.get(name, 0)} == {}
+
+
+def test_a_file_whose_prose_became_narrow_is_off_the_list():
+    counts = {name: len(wide_prose((ROOT / name).read_text(encoding="utf-8"))) for name in WIDE_PROSE}
+    assert {name: count for name, count in counts.items() if count < WIDE_PROSE[name]} == {}
 
 
 def test_every_module_is_named_for_what_it_is_about():
@@ -65,6 +168,26 @@ def test_a_long_file_is_noticed():
         too_long(ROOT / "orchestrator" / "x.py", "a = 1\n" * 401)
         == "orchestrator/x.py has 401 lines, 400 at most"
     )
+
+
+def test_a_long_function_is_noticed_wherever_it_stands_and_its_docstring_is_not_counted():
+    statements = "        x = 1\n" * 41
+    text = f'class A:\n    async def long(self):\n        """One.\n\n        Two.\n        """\n{statements}'
+    assert list(bodies(text)) == [("long", 41)]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (f'"""{"a" * 107}"""\n', [1]),
+        (f'x = 1\n"""Two.\n\n{"a" * 111}\n"""\n', [4]),
+        (f"if x:\n    # {'a' * 110}\n    pass\n", [2]),
+        (f'"""{"a" * 104}"""\n# {"a" * 108}\n', []),
+        (f'x = "{"a" * 111}"\ny = 1  # noqa: S105 -- {"a" * 100}\n', []),
+    ],
+)
+def test_wide_prose_is_noticed_and_wide_code_is_not(text, lines):
+    assert wide_prose(text) == lines
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The demo's story: a stage with practice providers, and acts whose every claim is computed from what happened."""
+"""The story of the demo: a stage with practice providers, and acts that claim only what happened."""

@@ -1,4 +1,4 @@
-"""What an act of the demo tells: entries and grids for people, facts for programs, claims for both."""
+"""What an act of the demo consists of: entries and grids for people, facts for programs, claims for both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ class StoryEntry:
 
     heading: str
     lines: tuple[str, ...] = ()
-    said: str | None = None
-    """What a model answered, shown as a quotation."""
+    quotation: str | None = None
+    """What a model answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One step of the story, as it really went."""
+    """One step of the story, with what really happened."""
 
     title: str
     intro: str

@@ -27,7 +27,7 @@ class StoryQuestion:
 
     use_case: str
     language: str
-    asked: str
+    question: str
     """What the customer or the clerk wrote."""
     messages: Sequence[Mapping[str, Any]]
     max_tokens: int = 40
@@ -35,12 +35,12 @@ class StoryQuestion:
 
     def request(self) -> ChatRequest:
         """Return the request of this case."""
-        wanted: dict[str, Any] = {"temperature": 0.0}
+        overrides: dict[str, Any] = {"temperature": 0.0}
         if self.schema is not None:
             named = {"name": "answer", "strict": True, "schema": self.schema}
-            wanted["response_format"] = {"type": "json_schema", "json_schema": named}
+            overrides["response_format"] = {"type": "json_schema", "json_schema": named}
         return ChatRequest.of(
-            self.messages, use_case=self.use_case, tenant="nextflow", max_tokens=self.max_tokens, **wanted
+            self.messages, use_case=self.use_case, tenant="nextflow", max_tokens=self.max_tokens, **overrides
         )
 
 
@@ -72,7 +72,7 @@ CASES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Exchange:
     case: StoryQuestion
     plan: Plan
     reply: ChatReply
@@ -84,13 +84,13 @@ def play(stage: DemoStage) -> Act:
     cases = CASES[::2] if stage.fast else CASES
     done = [_ask(stage, case) for case in cases]
     billed = stage.billed_nusd() - before
-    cost = sum(one.reply.cost_nusd for one in done)
-    firsts = sum(one.reply.deployment == one.plan.candidates[0].deployment for one in done)
-    within = all(one.reply.cost_nusd <= one.plan.candidates[0].bound_nusd for one in done)
+    cost = sum(exchange.reply.cost_nusd for exchange in done)
+    firsts = sum(exchange.reply.deployment == exchange.plan.candidates[0].deployment for exchange in done)
+    within = all(exchange.reply.cost_nusd <= exchange.plan.candidates[0].bound_nusd for exchange in done)
     return Act(
         title="Four kinds of work, two languages, each to the model that suits it",
         intro="Planned before anything is sent: who is asked, who stands in, what it costs.",
-        parts=(_planned(done), *(_entry(one) for one in done)),
+        parts=(_planned(done), *(_entry(exchange) for exchange in done)),
         claims=(
             CheckedClaim(
                 f"{firsts} of {len(done)} were answered by the first choice of their plan",
@@ -102,28 +102,28 @@ def play(stage: DemoStage) -> Act:
             ),
         ),
         facts={
-            "replies": [plain_reply(one.reply) for one in done],
+            "replies": [plain_reply(exchange.reply) for exchange in done],
             **money("cost", cost),
             **money("billed", billed),
         },
     )
 
 
-def _ask(stage: DemoStage, case: StoryQuestion) -> _Asked:
+def _ask(stage: DemoStage, case: StoryQuestion) -> _Exchange:
     request = case.request()
-    return _Asked(case, stage.orchestrator.explain(request), stage.orchestrator.complete(request))
+    return _Exchange(case, stage.orchestrator.explain(request), stage.orchestrator.complete(request))
 
 
-def _planned(done: Sequence[_Asked]) -> Grid:
+def _planned(done: Sequence[_Exchange]) -> Grid:
     seen: dict[str, tuple[str, ...]] = {}
-    for one in done:
-        first = one.plan.candidates[0]
+    for exchange in done:
+        first = exchange.plan.candidates[0]
         seen.setdefault(
-            one.case.use_case,
+            exchange.case.use_case,
             (
-                one.case.use_case,
+                exchange.case.use_case,
                 first.deployment,
-                f"{len(one.plan.candidates) - 1}",
+                f"{len(exchange.plan.candidates) - 1}",
                 format_usd(first.expected_nusd),
                 format_usd(first.bound_nusd),
             ),
@@ -132,15 +132,15 @@ def _planned(done: Sequence[_Asked]) -> Grid:
     return Grid(columns, tuple(seen.values()), numbers=columns[2:])
 
 
-def _entry(one: _Asked) -> StoryEntry:
-    first, reply = one.plan.candidates[0], one.reply
+def _entry(exchange: _Exchange) -> StoryEntry:
+    first, reply = exchange.plan.candidates[0], exchange.reply
     how = (
         reply.deployment,
         f"expected {format_usd(first.expected_nusd)}",
         f"cost {format_usd(reply.cost_nusd)}",
     )
     return StoryEntry(
-        heading=f"{one.case.language}  {one.case.asked}",
-        said=reply.text,
+        heading=f"{exchange.case.language}  {exchange.case.question}",
+        quotation=reply.text,
         lines=(" · ".join((*how, seconds(reply.latency_s))),),
     )

@@ -1,4 +1,4 @@
-"""Act 4: a stream breaks off in the middle, twice; another model finishes it, and the reader sees one text."""
+"""Act 4: a stream breaks off twice; another model finishes it, and the reader sees one text."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,9 @@ def play(stage: DemoStage) -> Act:
     again = _read(stage)
     return Act(
         title="A stream that breaks off is rescued",
-        intro="OpenRouter closes the connection after six pieces of the answer, and again when asked to go on.",
+        intro=(
+            "OpenRouter closes the connection after six pieces of the answer, and again when asked to go on."
+        ),
         parts=(_entry("with the fault", broken), _entry("asked again, without it", again)),
         claims=(
             _one_text(broken),
@@ -49,8 +51,9 @@ def play(stage: DemoStage) -> Act:
                 again.reply is not None and again.text == again.reply.text and len(again.attempts) == 1,
             ),
             CheckedClaim(
-                f"all attempts are in the ledger at {format_usd(booked)} (the providers billed {format_usd(billed)})",
-                booked >= billed and booked == sum(one.cost_nusd for one in broken.attempts),
+                f"all attempts are in the ledger at {format_usd(booked)} "
+                f"(the providers billed {format_usd(billed)})",
+                booked >= billed and booked == sum(attempt.cost_nusd for attempt in broken.attempts),
             ),
         ),
         facts={
@@ -79,35 +82,40 @@ def _read(stage: DemoStage) -> _Read:
 
 def _entry(heading: str, read: _Read) -> StoryEntry:
     if read.error is not None:
-        return StoryEntry(heading, (f"{type(read.error).__name__}: {read.error}",), said=f"{read.text} …")
+        return StoryEntry(
+            heading, (f"{type(read.error).__name__}: {read.error}",), quotation=f"{read.text} …"
+        )
     reply = read.reply
     lines: tuple[str, ...] = ()
     if reply is not None:
         lines = (f"{reply.deployment} · {format_usd(reply.cost_nusd)} · {seconds(reply.latency_s)}",)
         lines += (reply.degraded,) if reply.degraded else ()
-    return StoryEntry(heading, lines, said=read.text)
+    return StoryEntry(heading, lines, quotation=read.text)
 
 
 def _one_text(broken: _Read) -> CheckedClaim:
-    failed = [one for one in broken.attempts if one.outcome is not Outcome.SUCCEEDED]
+    failed = [attempt for attempt in broken.attempts if attempt.outcome is not Outcome.SUCCEEDED]
     whole = broken.reply is not None and broken.reply.text == broken.text != ""
     return CheckedClaim(
-        f"{len(failed)} attempts broke off, the next one finished the answer: the reader saw one text and no error",
+        f"{len(failed)} attempts broke off, the next one finished the answer: "
+        "the reader saw one text and no error",
         whole and len(failed) > 1,
     )
 
 
 def _honest(broken: _Read) -> CheckedClaim:
     reply = broken.reply
-    named = {one.deployment for one in broken.attempts if one.first_token_s is not None}
-    told = "" if reply is None else reply.degraded or ""
+    named = {attempt.deployment for attempt in broken.attempts if attempt.first_token_s is not None}
+    story = "" if reply is None else reply.degraded or ""
     return CheckedClaim(
         "the reply says who broke off and who went on",
-        "broke off after" in told and len(named) > 1 and all(name in told for name in named),
+        "broke off after" in story and len(named) > 1 and all(name in story for name in named),
     )
 
 
 def _booked(stage: DemoStage) -> int:
     return sum(
-        one.spent for one in stage.orchestrator.standings() if one.scope == "all" and one.window == "day"
+        budget.spent
+        for budget in stage.orchestrator.standings()
+        if budget.scope == "all" and budget.window == "day"
     )

@@ -20,7 +20,7 @@ _LOOK_S = 0.002
 
 
 class _Watch:
-    """The highest that spent and held money came to, over many looks."""
+    """The highest sum of spent and held money, over many looks."""
 
     def __init__(self) -> None:
         self.highest_nusd = 0
@@ -29,7 +29,7 @@ class _Watch:
 
 @dataclass(frozen=True, slots=True)
 class _Rush:
-    """What became of many calls at once."""
+    """How many calls at once ended."""
 
     answered: int
     refused: int
@@ -38,7 +38,7 @@ class _Rush:
     billed_nusd: int
     spent_nusd: int
     highest_nusd: int
-    """The most that spent and held money came to, over all looks."""
+    """The highest sum of spent and held money, over all looks."""
     looks: int
     limit_nusd: int
 
@@ -51,7 +51,10 @@ def play(stage: DemoStage) -> Act:
     row = (str(rush.answered), str(rush.refused), *(format_usd(amount) for amount in amounts))
     return Act(
         title=f"A budget that holds: {format_usd(rush.limit_nusd)} a day, {_CALLS} calls at once",
-        intro=f"Tenant {SMALL_TENANT} wants {_MODEL} for all of them. The most each can cost is held before it is sent.",
+        intro=(
+            f"Tenant {SMALL_TENANT} wants {_MODEL} for all of them. "
+            "The most each can cost is held before it is sent."
+        ),
         parts=(Grid(numbers, (row,), numbers=numbers),),
         claims=_claims(rush),
         facts=asdict(rush),
@@ -64,8 +67,8 @@ def _rush(stage: DemoStage) -> _Rush:
         results = asyncio.run(_send_all(stage))
     standing = _standing(stage)
     return _Rush(
-        answered=sum(isinstance(one, ChatReply) for one in results),
-        refused=sum(isinstance(one, BudgetExceededError) for one in results),
+        answered=sum(isinstance(result, ChatReply) for result in results),
+        refused=sum(isinstance(result, BudgetExceededError) for result in results),
         upstream=stage.upstream_count() - upstream,
         billed_nusd=stage.billed_nusd() - billed,
         spent_nusd=standing.spent,
@@ -110,7 +113,7 @@ async def _send_all(stage: DemoStage) -> list[ChatReply | BudgetExceededError]:
 
 @contextmanager
 def _watched(stage: DemoStage) -> Iterator[_Watch]:
-    """Look at the tenant's standing all the time, from another thread."""
+    """Watch the tenant's budget from another thread while the block runs."""
     watch, stop = _Watch(), threading.Event()
 
     def look() -> None:
@@ -130,9 +133,13 @@ def _watched(stage: DemoStage) -> Iterator[_Watch]:
 
 def _standing(stage: DemoStage) -> BudgetStatus:
     scope = f"tenant:{SMALL_TENANT}"
-    found = [one for one in stage.orchestrator.standings() if one.scope == scope and one.window is Window.DAY]
-    if found:
-        return found[0]
-    day = next((one for one in stage.orchestrator.standings() if one.window is Window.DAY), None)
+    matches = [
+        budget
+        for budget in stage.orchestrator.standings()
+        if budget.scope == scope and budget.window is Window.DAY
+    ]
+    if matches:
+        return matches[0]
+    day = next((budget for budget in stage.orchestrator.standings() if budget.window is Window.DAY), None)
     resets_at = day.resets_at if day is not None else stage.clock.now()
     return BudgetStatus(scope, Window.DAY, "", None, ZERO_NUSD, ZERO_NUSD, resets_at)

@@ -1,4 +1,4 @@
-"""Acts 5 and 6: one provider down, two down, then all; somebody answers every time."""
+"""Acts 5 and 6: one provider down, two down, then all; each time there is an answer."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def play_one_down(stage: DemoStage) -> Act:
     second = _ask(stage)
     faults.clear()
     replies = (("OpenRouter down (503)", first), ("OpenRouter and Google down", second))
-    free = all(one.cost_nusd == 0 for _, reply in replies for one in _failed(reply))
+    free = all(attempt.cost_nusd == 0 for _, reply in replies for attempt in _failed(reply))
     return Act(
         title="A provider goes down",
         intro="The next one is asked at once, then after 100, 200, 400, 800 ms; the reply says so.",
@@ -57,8 +57,8 @@ def play_all_down(stage: DemoStage) -> Act:
     last = asyncio.run(_customers(stage, 1))[0]
     stage.providers.faults.clear()
     if not stage.has_local_model:
-        return _nobody([*results, last])
-    replies = [one for one in (*results, last) if isinstance(one, ChatReply)]
+        return _no_answer([*results, last])
+    replies = [result for result in (*results, last) if isinstance(result, ChatReply)]
     return Act(
         title="Everything is down: business goes on with the model on this machine",
         intro=f"All three providers answer 503. {_CUSTOMERS} customers ask at once, then one more.",
@@ -67,14 +67,14 @@ def play_all_down(stage: DemoStage) -> Act:
             StoryEntry(
                 "one more",
                 (_line(replies[-1]),) if replies else (),
-                said=replies[-1].text if replies else None,
+                quotation=replies[-1].text if replies else None,
             ),
         ),
         claims=(
             CheckedClaim(
                 f"{len(replies)} of {_CUSTOMERS + 1} were answered, by the local model, for $0",
                 len(replies) == _CUSTOMERS + 1
-                and all(one.provider == "local" and one.cost_nusd == 0 for one in replies),
+                and all(reply.provider == "local" and reply.cost_nusd == 0 for reply in replies),
             ),
             CheckedClaim(
                 "each says: answered by the emergency model",
@@ -88,24 +88,25 @@ def play_all_down(stage: DemoStage) -> Act:
 
 def _left_alone(opened: set[str], replies: Sequence[ChatReply]) -> CheckedClaim:
     """Claim that a deployment which failed too often is not asked by the next request."""
-    asked = {one.deployment for one in replies[-1].attempts} if replies else set()
+    tried = {attempt.deployment for attempt in replies[-1].attempts} if replies else set()
     return CheckedClaim(
-        f"circuits opened, of deployments or their providers: the next request left {len(opened)} deployments alone",
-        bool(opened) and not opened & asked,
+        "circuits opened, of deployments or their providers: "
+        f"the next request left {len(opened)} deployments alone",
+        bool(opened) and not opened & tried,
     )
 
 
-def _nobody(results: Sequence[ChatReply | AllProvidersFailedError]) -> Act:
-    errors = [one for one in results if isinstance(one, AllProvidersFailedError)]
-    said = str(errors[0]).partition(" (")[0] if errors else ""
+def _no_answer(results: Sequence[ChatReply | AllProvidersFailedError]) -> Act:
+    errors = [result for result in results if isinstance(result, AllProvidersFailedError)]
+    message = str(errors[0]).partition(" (")[0] if errors else ""
     return Act(
         title="Everything is down, and no local model is installed",
         intro="With the extra 'local' the model on this machine would answer; without it nobody can.",
         parts=(
-            StoryEntry("what the caller gets", (f"{type(errors[0]).__name__}: {said}",) if errors else ()),
+            StoryEntry("what the caller gets", (f"{type(errors[0]).__name__}: {message}",) if errors else ()),
         ),
         claims=(CheckedClaim("every request ends in one clear error", len(errors) == len(results)),),
-        facts={"errors": [type(one).__name__ for one in errors]},
+        facts={"errors": [type(error).__name__ for error in errors]},
     )
 
 
@@ -131,23 +132,25 @@ async def _customers(stage: DemoStage, count: int = _CUSTOMERS) -> list[ChatRepl
 
 
 def _failed(reply: ChatReply) -> list[Attempt]:
-    return [one for one in reply.attempts if one.outcome is not Outcome.SUCCEEDED]
+    return [attempt for attempt in reply.attempts if attempt.outcome is not Outcome.SUCCEEDED]
 
 
 def _attempts(heading: str, reply: ChatReply) -> tuple[StoryEntry | Grid, ...]:
     rows = tuple(
         (
-            str(one.number),
-            one.deployment,
-            "answered" if one.outcome is Outcome.SUCCEEDED else f"{one.failure} {one.status or ''}".strip(),
-            seconds(one.latency_s),
-            format_usd(one.cost_nusd),
+            str(attempt.number),
+            attempt.deployment,
+            "answered"
+            if attempt.outcome is Outcome.SUCCEEDED
+            else f"{attempt.failure} {attempt.status or ''}".strip(),
+            seconds(attempt.latency_s),
+            format_usd(attempt.cost_nusd),
         )
-        for one in reply.attempts
+        for attempt in reply.attempts
     )
-    last = reply.attempts[-1]
+    lost_s = reply.latency_s - reply.attempts[-1].latency_s
     lines = (
-        f"{seconds(reply.latency_s)} in all, {seconds(reply.latency_s - last.latency_s)} of it to find who answers",
+        f"{seconds(reply.latency_s)} in all, {seconds(lost_s)} of it to find who answers",
         f"degraded: {reply.degraded}",
     )
     return (

@@ -46,20 +46,22 @@ def can_mark(console: Console) -> bool:
 
 
 def _grid(grid: Grid) -> RenderableType:
-    made = table(*grid.columns, numbers=grid.numbers)
+    printed = table(*grid.columns, numbers=grid.numbers)
     for row in grid.rows:
-        made.add_row(*row)
-    return made
+        printed.add_row(*row)
+    return printed
 
 
 def _entry(entry: StoryEntry, *, ascii_only: bool) -> RenderableType:
     lines: list[RenderableType] = []
     if entry.heading:
         lines.append(Text(entry.heading))
-    if entry.said is not None:
+    if entry.quotation is not None:
         start, end = ('"', '"') if ascii_only else ("“", "”")
-        said = " ".join(entry.said.split()).strip('"')
-        lines.append(Padding(Text(f"{start}{said}{end}", style="italic cyan"), (0, 0, 0, 4), expand=False))
+        quotation = " ".join(entry.quotation.split()).strip('"')
+        lines.append(
+            Padding(Text(f"{start}{quotation}{end}", style="italic cyan"), (0, 0, 0, 4), expand=False)
+        )
     indent = 4 if entry.heading else 0
     lines.extend(
         Padding(Text(line, style="dim" if entry.heading else ""), (0, 0, 0, indent), expand=False)

@@ -1,4 +1,4 @@
-"""The demo's stage: practice providers on a loopback port, a fresh ledger and cache, an orchestrator between them."""
+"""The stage of the demo: practice providers on a loopback port, an orchestrator, a new ledger and cache."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ class DemoStage:
     home: Path
     clock: Clock
     voice: str
-    """Who writes the answers of the practice providers."""
+    """What writes the answers of the practice providers, for people."""
     has_local_model: bool
     fast: bool
 
@@ -50,7 +50,7 @@ class DemoStage:
 
     def upstream_count(self) -> int:
         """Return how often the practice providers were asked for an answer so far."""
-        return sum(1 for one in self.providers.requests if one.model is not None)
+        return sum(1 for request in self.providers.requests if request.model is not None)
 
     def billed_nusd(self) -> int:
         """Return what the practice providers have charged so far, once every answer is out."""
@@ -60,7 +60,7 @@ class DemoStage:
 
 @contextmanager
 def open_stage(*, fast: bool, keep: Path | None, say: Callable[[str], None]) -> Iterator[DemoStage]:
-    """Set the stage up, and clear it away; `say` is told what is being waited for.
+    """Set the stage up, and clear it away; `say` gets the text of what is being waited for.
 
     Raises:
         CommandError: `keep` is no empty folder.
@@ -91,7 +91,10 @@ def open_stage(*, fast: bool, keep: Path | None, say: Callable[[str], None]) -> 
 
 
 def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> tuple[Config, PracticeServer]:
-    """Return the shipped configuration, led to practice providers, with a small tenant's limit and patient circuits."""
+    """Return the shipped configuration and the practice providers that it leads to.
+
+    A small tenant gets its limit, and circuits stay open longer.
+    """
     today = clock.now().date()
     prices = practice_prices(embedded_path(), today=today, environment={})
     providers = stack.enter_context(
@@ -108,7 +111,7 @@ def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> t
     small = LimitSettings.model_validate({"scope": f"tenant:{SMALL_TENANT}", "day": SMALL_LIMIT_USD})
     budgets = shipped.settings.budgets
     limited = BudgetSettings(time_zone=budgets.time_zone, limits=(*budgets.limits, small))
-    # On a slow machine the answers of the local model outlast the five seconds after which a circuit half-opens.
+    # On a slow machine the local model answers later than the five seconds after which a circuit half-opens.
     patient = shipped.settings.circuit_breaker.model_copy(update={"open_s": 60.0, "max_open_s": 60.0})
     changed = {"budgets": limited, "circuit_breaker": patient}
     return replace(shipped, settings=shipped.settings.model_copy(update=changed)), providers
@@ -144,7 +147,7 @@ def _answerer(address: str | None, *, fast: bool) -> tuple[Answerer, str]:
 
 
 def _keep_off_proxies() -> None:
-    """Let no proxy of the environment come between this process and its own loopback ports."""
+    """Let no proxy of the environment stand between this process and its own loopback ports."""
     for name in ("NO_PROXY", "no_proxy"):
-        named = [one for one in os.environ.get(name, "").split(",") if one]
+        named = [host for host in os.environ.get(name, "").split(",") if host]
         os.environ[name] = ",".join(dict.fromkeys([*named, "127.0.0.1", "localhost"]))

@@ -247,7 +247,13 @@ def _model_entry(deployment: Deployment) -> dict[str, Any]:
         params["api_base"] = provider.base_url
     if provider.headers:
         params["extra_headers"] = dict(provider.headers)
-    return {"model_name": deployment.name, "litellm_params": params}
+    # An id that stays the same: LiteLLM would make one of all parameters, and keep an entry of its price map for
+    # each that it ever made. It is no name of that map, so that nothing there is mistaken for it.
+    return {
+        "model_name": deployment.name,
+        "litellm_params": params,
+        "model_info": {"id": f"deployment {deployment.name}"},
+    }
 
 
 def _arguments(request: ChatRequest, name: str, rest: list[str], *, stream: bool) -> dict[str, Any]:

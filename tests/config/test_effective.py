@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.cli.effective import MASK, masked
+from orchestrator.config.effective import MASK, masked
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""The configuration in force as plain data: the file's values and units, with defaults, secrets masked."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, SecretStr, TypeAdapter
+
+from orchestrator.config.loader import Config
+from orchestrator.config.yaml_file import read_document
+
+MASK = "********"
+"""Stands in the place of a secret that is set."""
+
+_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s]+@")
+_SECRET_QUERY = re.compile(
+    r"(?i)(?P<name>[?&](?:[\w-]*(?:key|token|secret|password|signature|sig))=)[^&#\s]+"
+)
+_SECRET_NAME = re.compile(r"(?i)auth|key|token|secret|password|cookie|credential")
+_PLAIN = TypeAdapter(Any)
+
+
+def effective(config: Config) -> dict[str, Any]:
+    """Return the whole configuration, ready to be written as YAML that loads again.
+
+    Values stand as in the file and the environment, so money is in dollars.
+
+    Raises:
+        ConfigError: the file can no longer be read.
+    """
+    raw = read_document(config.path).data
+    shown = _shown(config.settings, raw, name="")
+    return dict(shown)
+
+
+def masked(text: str) -> str:
+    """Return a text without user, password or key in the addresses it holds."""
+    return _SECRET_QUERY.sub(rf"\g<name>{MASK}", _CREDENTIALS.sub(rf"\g<scheme>{MASK}@", text))
+
+
+def _shown(value: Any, raw: Any, *, name: str) -> Any:
+    if isinstance(value, SecretStr):
+        return MASK if value.get_secret_value() else ""
+    if isinstance(value, BaseModel):
+        return _shown_model(value, raw if isinstance(raw, Mapping) else {})
+    if isinstance(value, Mapping):
+        inner = raw if isinstance(raw, Mapping) else {}
+        return {str(key): _shown(item, inner.get(key), name=str(key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        inner_items = raw if isinstance(raw, list) else [None] * len(value)
+        return [_shown(item, raw_item, name=name) for item, raw_item in zip(value, inner_items, strict=False)]
+    return _shown_leaf(value, raw, name=name)
+
+
+def _shown_model(value: BaseModel, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a settings object; a value that stands neither in the file nor as a default is left out."""
+    return {
+        name: _shown(getattr(value, name), raw.get(name), name=name)
+        for name in type(value).model_fields
+        if name in raw or getattr(value, name) is not None
+    }
+
+
+def _shown_leaf(value: Any, raw: Any, *, name: str) -> Any:
+    # No default is an amount of money, so its value in the program is also the one to write.
+    plain = raw if raw is not None else _PLAIN.dump_python(value, mode="json")
+    if isinstance(plain, list):
+        return sorted(plain) if isinstance(value, frozenset) and raw is None else plain
+    if not isinstance(plain, str):
+        return plain
+    return MASK if plain and _SECRET_NAME.search(name) else masked(plain)
