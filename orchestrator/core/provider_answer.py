@@ -23,13 +23,13 @@ class ProviderAnswer:
     reasoning: str = ""
     """What the model thought aloud, apart from its answer."""
     reasoning_details: tuple[Mapping[str, Any], ...] = ()
-    """Blocks of thought in OpenRouter's shape, signatures included; the next turn sends them back as they are."""
+    """Blocks of thought in OpenRouter's shape, with signatures; the next turn sends them back as they are."""
     served_model: str | None = None
     """The model that answered, by the provider's own name."""
     service_tier: str | None = None
     """The class of service that the provider says it charges for."""
     is_byok: bool = False
-    """OpenRouter used a key of the customer's own: its reported cost is the fee and what that key was charged."""
+    """OpenRouter used the customer's own key: its reported cost is the fee and what that key was charged."""
     audio_input_tokens: int = 0
     """Part of the usage's input tokens."""
     audio_output_tokens: int = 0
@@ -42,7 +42,7 @@ class UnreadableAnswerError(Exception):
     """The provider answered with something that is no answer; it may be billed all the same."""
 
     def __init__(self, failure: Failure, answer: ProviderAnswer | None = None, *, detail: str = "") -> None:
-        """Keep what it was, and the usage it came with; `detail` names the part that is wrong, never its value."""
+        """Keep what it was, and the usage it came with; `detail` names the wrong part, never its value."""
         self.failure = failure
         self.answer = answer
         self.detail = detail

@@ -1,1 +1,1 @@
-"""The wire of our own: OpenAI's and Gemini's formats over aiohttp, without a library of a vendor's in between."""
+"""The wire of our own: OpenAI's and Gemini's formats over aiohttp, without a vendor's library."""

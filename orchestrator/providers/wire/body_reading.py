@@ -1,7 +1,7 @@
 """The bytes of a response, unfolded, bounded, and never so many at once that the event loop waits for them.
 
-We ask for no compression, and some servers compress all the same: gzip and deflate are unfolded here, in steps,
-and what they unfold to is what counts.
+We ask for no compression, and some servers compress all the same: gzip and deflate are unfolded here, in
+steps, and what they unfold to is what counts.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import aiohttp
 
-WHOLE_BYTES_MAX = 4 * 1024 * 1024
+ANSWER_BYTES_MAX = 4 * 1024 * 1024
 """Of an answer in one piece: more than a million tokens of text."""
 STEP_BYTES = 64 * 1024
 """After so many bytes at once the others on the event loop have their turn."""
@@ -46,7 +46,7 @@ async def blocks_of(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, N
             yield unfolded
 
 
-async def read_body(response: aiohttp.ClientResponse, *, bytes_max: int = WHOLE_BYTES_MAX) -> bytes:
+async def read_body(response: aiohttp.ClientResponse, *, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:
     """Return a whole body.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What every format asks of a conversation: parts that a format knows, and tool results that answer a call."""
+"""What every format asks of a conversation: parts that it knows, and tool results that answer a call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,8 +16,8 @@ def check_conversation(messages: Sequence[Message]) -> None:
     """Check what would come back as an error of every provider.
 
     Raises:
-        UnsendableError: a part of a kind that no format has, a tool call whose arguments are no JSON object, or
-            a tool result without its call.
+        UnsendableError: a part of a kind that no format has, a tool call whose arguments are no JSON
+            object, or a tool result without its call.
     """
     called: set[str] = set()
     for place, message in enumerate(messages):

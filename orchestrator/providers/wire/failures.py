@@ -1,4 +1,4 @@
-"""What a provider's refusal means: by HTTP status, then `error.code`, `error.type`, and only then by its words.
+"""What a provider's refusal means: by HTTP status, then `error.code`, `error.type`, and only then words.
 
 No text of the provider's is kept: it may quote the prompt or the key.
 """
@@ -75,7 +75,7 @@ BY_CODE: Mapping[str, FailureKind] = {
     "aborted": FailureKind.UNAVAILABLE,
     "cancelled": FailureKind.UNAVAILABLE,
 }
-"""Values of `error.code`, `error.type`, `error.status` and of the reasons in `error.details`, in lower case."""
+"""Values of `error.code`, `error.type`, `error.status` and the reasons in `error.details`, in lower case."""
 
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 """A refusal of this parameter: the model writes less than was asked of it, a larger one may write as much."""
@@ -163,7 +163,7 @@ def failure_of_error(error: Any) -> Failure:
 
 
 def failure_of_late_error(error: Any, *, begun: bool) -> Failure:
-    """Return what an error in a stream means: after its first words the answer broke off, and may be billed."""
+    """Return what an error in a stream means: after its first words the answer broke off, maybe billed."""
     failure = failure_of_error(error)
     return Failure(FailureKind.INTERRUPTED, failure.status) if begun else failure
 
@@ -234,7 +234,7 @@ def _status_in(error: Mapping[str, Any]) -> int | None:
 
 
 def _retry_after_s(headers: Mapping[str, str], error: Mapping[str, Any], now: Now) -> float | None:
-    """Return what a refusal asks to wait; OpenAI says it in milliseconds too, where whole seconds are rounded up."""
+    """Return what a refusal asks to wait; OpenAI's milliseconds are exact, its seconds rounded up."""
     exact_ms = _number(headers.get("retry-after-ms"))
     if exact_ms is not None:
         return exact_ms / 1000

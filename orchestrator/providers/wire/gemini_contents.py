@@ -20,20 +20,20 @@ from orchestrator.providers.wire.thought_signatures import (
 )
 from orchestrator.providers.wire.wire_json import read_object_or_none
 
-Part = dict[str, Any]
+_Part = dict[str, Any]
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _FIRST_WITH_SIGNATURES = 3
 """From this generation on calls need their signature, take an id, and results may hold pictures."""
 
 
-def contents_of(messages: Sequence[Message], *, major: int) -> tuple[list[Part], list[dict[str, Any]]]:
+def contents_of(messages: Sequence[Message], *, major: int) -> tuple[list[_Part], list[dict[str, Any]]]:
     """Return the parts of the system instruction, and the contents; neighbours of one role are one content.
 
     Raises:
         UnsendableError: the format cannot carry a part of a message; the message of the error names it.
     """
     check_conversation(messages)
-    system: list[Part] = []
+    system: list[_Part] = []
     contents: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     for place, message in enumerate(messages):
@@ -53,7 +53,7 @@ def contents_of(messages: Sequence[Message], *, major: int) -> tuple[list[Part],
     return system, contents
 
 
-def _append(contents: list[dict[str, Any]], role: str, parts: list[Part]) -> None:
+def _append(contents: list[dict[str, Any]], role: str, parts: list[_Part]) -> None:
     if not parts:
         return
     if contents and contents[-1]["role"] == role:
@@ -62,7 +62,7 @@ def _append(contents: list[dict[str, Any]], role: str, parts: list[Part]) -> Non
         contents.append({"role": role, "parts": parts})
 
 
-def _plain_parts(message: Message, place: int) -> list[Part]:
+def _plain_parts(message: Message, place: int) -> list[_Part]:
     content = message.get("content")
     if isinstance(content, str):
         return [{"text": content}] if content else []
@@ -72,7 +72,7 @@ def _plain_parts(message: Message, place: int) -> list[Part]:
     return [part for part in parts if part != {"text": ""}]
 
 
-def _part(part: Any, where: str) -> Part:
+def _part(part: Any, where: str) -> _Part:
     if isinstance(part, str):
         return {"text": part}
     if part["type"] in {"text", "refusal"}:
@@ -80,7 +80,7 @@ def _part(part: Any, where: str) -> Part:
     return media_part(part, where)
 
 
-def _model_parts(message: Message, place: int, *, major: int) -> list[Part]:
+def _model_parts(message: Message, place: int, *, major: int) -> list[_Part]:
     parts = _plain_parts(message, place)
     signature = signature_of_text(message)
     if signature and parts:
@@ -91,7 +91,7 @@ def _model_parts(message: Message, place: int, *, major: int) -> list[Part]:
     return parts
 
 
-def _call_part(call: Mapping[str, Any], signature: str | None, *, is_first: bool, major: int) -> Part:
+def _call_part(call: Mapping[str, Any], signature: str | None, *, is_first: bool, major: int) -> _Part:
     function_call: dict[str, Any] = {"name": call["function"]["name"], "args": call_arguments(call)}
     is_signed = major >= _FIRST_WITH_SIGNATURES
     call_id = without_signature(str(call.get("id") or ""))
@@ -100,11 +100,11 @@ def _call_part(call: Mapping[str, Any], signature: str | None, *, is_first: bool
     if is_signed and is_first and signature is None:
         # Another model made this call. Of parallel calls only the first one is signed.
         signature = PLACEHOLDER_SIGNATURE
-    part: Part = {"functionCall": function_call}
+    part: _Part = {"functionCall": function_call}
     return {**part, "thoughtSignature": signature} if signature else part
 
 
-def _result_parts(message: Message, place: int, names: Mapping[str, str], *, major: int) -> list[Part]:
+def _result_parts(message: Message, place: int, names: Mapping[str, str], *, major: int) -> list[_Part]:
     call_id = str(message.get("tool_call_id") or "")
     parts = _plain_parts(message, place)
     texts = [part["text"] for part in parts if "text" in part]

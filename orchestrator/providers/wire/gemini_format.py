@@ -1,7 +1,7 @@
 """Answers in the format of Gemini's `generateContent`, whole and streamed: both are the same object.
 
 https://ai.google.dev/api/generate-content. A thought signature travels with the tool call that it belongs to:
-behind `SIGNATURE_MARK` in the call's id, as LiteLLM writes it too, because ids are what every caller sends back.
+behind `SIGNATURE_MARK` in the call's id, as LiteLLM writes it too, because ids are what callers send back.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from orchestrator.providers.wire.thought_signatures import signature_block, with
 from orchestrator.providers.wire.usage_reading import read_gemini_usage
 from orchestrator.providers.wire.wire_json import event_objects, read_object
 
-FINISH_REASONS: Mapping[str, str] = {
+GEMINI_FINISH_REASONS: Mapping[str, str] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
     "SAFETY": "content_filter",
@@ -31,25 +31,25 @@ FINISH_REASONS: Mapping[str, str] = {
     "IMAGE_PROHIBITED_CONTENT": "content_filter",
     "IMAGE_RECITATION": "content_filter",
 }
-"""Any other is a failure: `MALFORMED_FUNCTION_CALL`, `UNEXPECTED_TOOL_CALL`, `OTHER` and what may come yet."""
+"""Any other is a failure: `MALFORMED_FUNCTION_CALL`, `OTHER` and what may come yet."""
 
 
-def read_whole(body: bytes) -> ProviderAnswer:
+def read_gemini_answer(body: bytes) -> ProviderAnswer:
     """Return the answer in a whole body.
 
     Raises:
         UnreadableAnswerError: it is an error, or no whole answer; what it used comes along.
     """
-    return read_whole_object(read_object(body))
+    return _read_object(read_object(body))
 
 
-def read_whole_object(data: Mapping[str, Any]) -> ProviderAnswer:
+def _read_object(data: Mapping[str, Any]) -> ProviderAnswer:
     """Return the answer in a decoded body.
 
     Raises:
-        UnreadableAnswerError: as for `read_whole`.
+        UnreadableAnswerError: as for `read_gemini_answer`.
     """
-    stream = GeminiStream()
+    stream = GeminiReader()
     stream.take_response(data)
     if stream.draft.finish_reason is None:
         part = "finishReason" if data.get("candidates") else "candidates"
@@ -57,7 +57,7 @@ def read_whole_object(data: Mapping[str, Any]) -> ProviderAnswer:
     return stream.whole()
 
 
-class GeminiStream:
+class GeminiReader:
     """Reads one answer, response by response."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class GeminiStream:
 
     @property
     def is_complete(self) -> bool:
-        """Return whether nothing more is to come, though the connection may stay open: the format has no end mark."""
+        """Return whether nothing more is to come; there is no end mark, and the connection may stay open."""
         draft = self.draft
         return draft.finish_reason is not None and not read_gemini_usage(draft.raw_usage).usage.estimated
 
@@ -144,7 +144,7 @@ class GeminiStream:
         reason = candidate.get("finishReason")
         if reason is None or reason == "":
             return None
-        known = FINISH_REASONS.get(reason) if isinstance(reason, str) else None
+        known = GEMINI_FINISH_REASONS.get(reason) if isinstance(reason, str) else None
         if known is not None:
             return known
         detail = "it ended with a finish reason that stands for no whole answer"

@@ -13,7 +13,9 @@ from orchestrator.providers.wire.gemini_schema import gemini_schema
 from orchestrator.providers.wire.outbound import OutboundRequest, UnsendableError
 from orchestrator.providers.wire.parameter_rules import gemini_major
 
-CACHE_CONTROL_LEFT_OUT = "'cache_control' is not sent to Google, which caches by itself, and was left out"
+CACHE_CONTROL_NOT_FOR_GOOGLE = (
+    "'cache_control' is not sent to Google, which caches by itself, and was left out"
+)
 
 _CONFIG_NAMES: Mapping[str, str] = {
     "max_tokens": "maxOutputTokens",
@@ -54,7 +56,7 @@ def gemini_body(
     major = gemini_major(outbound.upstream)
     system, contents = contents_of(outbound.messages, major=major)
     if _has_cache_control(outbound.messages, parameters.get("tools")):
-        notices.append(CACHE_CONTROL_LEFT_OUT)
+        notices.append(CACHE_CONTROL_NOT_FOR_GOOGLE)
     body: dict[str, Any] = {"contents": contents}
     if system:
         body["systemInstruction"] = {"parts": system}

@@ -36,7 +36,7 @@ from orchestrator.providers.wire.sessions import AttemptFailedError, Sessions, h
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 
 LAST_WORD_S = 2.0
-"""How long a finished stream may keep its usage back, and a refusal its body: what matters is known without."""
+"""How long a finished stream may keep back its usage, and a refusal its body: both are clear without."""
 
 _OK = 200
 _ID_HEADER = "x-generation-id"
@@ -97,8 +97,9 @@ class WireClient:
         """Return the answer of one deployment to one question, sent once.
 
         `on_sent` is called once, right before the first byte of the request is handed to the socket: when it
-        was not called nothing was sent, whatever is raised. It must not raise. Of a stream, `on_delta` hears each piece, `on_alive`
-        each sign of life that brings none, and `on_id` the provider's id of the generation, once.
+        was not called nothing was sent, whatever is raised. It must not raise. Of a stream, `on_delta` hears
+        each piece, `on_alive` each sign of life that brings none, and `on_id` the provider's id of the
+        generation, once.
 
         Raises:
             UnsendableError: the request cannot be written in this provider's format.
@@ -128,7 +129,7 @@ class WireClient:
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> Failure:
         body = b""
-        # Its status speaks for a refusal whose body cannot be read, or does not come; a time-out is an OSError.
+        # The status speaks for a body that cannot be read or does not come (a time-out is an OSError).
         with contextlib.suppress(aiohttp.ClientError, OSError, BodyUnreadableError):
             async with asyncio.timeout(LAST_WORD_S):
                 body = await read_beginning(response, bytes_max=ERROR_BYTES_MAX)
@@ -160,8 +161,8 @@ async def _read_whole(response: aiohttp.ClientResponse, outbound: OutboundReques
     except (aiohttp.ClientError, OSError) as exc:
         raise hung_up(exc) from None
     if outbound.kind is ProviderKind.GOOGLE:
-        return gemini_format.read_whole(body)
-    return openai_format.read_whole(body, reports_cost=outbound.kind is ProviderKind.OPENROUTER)
+        return gemini_format.read_gemini_answer(body)
+    return openai_format.read_openai_answer(body, reports_cost=outbound.kind is ProviderKind.OPENROUTER)
 
 
 async def _read_stream(
@@ -218,8 +219,8 @@ def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) ->
 
 def _reader_for(outbound: OutboundRequest) -> StreamReader:
     if outbound.kind is ProviderKind.GOOGLE:
-        return gemini_format.GeminiStream()
-    return openai_format.OpenAiStream(reports_cost=outbound.kind is ProviderKind.OPENROUTER)
+        return gemini_format.GeminiReader()
+    return openai_format.OpenAiReader(reports_cost=outbound.kind is ProviderKind.OPENROUTER)
 
 
 def _as_delta(answer: ProviderAnswer) -> Delta:

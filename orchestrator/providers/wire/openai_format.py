@@ -17,7 +17,7 @@ from orchestrator.providers.wire.sse import SentEvent
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
 from orchestrator.providers.wire.wire_json import event_objects, read_object
 
-FINISH_REASONS: Mapping[str, str] = {
+OPENAI_FINISH_REASONS: Mapping[str, str] = {
     "stop": "stop",
     "length": "length",
     "tool_calls": "tool_calls",
@@ -37,20 +37,20 @@ FINISH_REASONS: Mapping[str, str] = {
 _END_MARK = b"[DONE]"
 
 
-def read_whole(body: bytes, *, reports_cost: bool) -> ProviderAnswer:
+def read_openai_answer(body: bytes, *, reports_cost: bool) -> ProviderAnswer:
     """Return the answer in a whole body; its cost where this provider reports one.
 
     Raises:
         UnreadableAnswerError: it is an error, or no whole answer; what it used comes along.
     """
-    return read_whole_object(read_object(body), reports_cost=reports_cost)
+    return _read_object(read_object(body), reports_cost=reports_cost)
 
 
-def read_whole_object(data: Mapping[str, Any], *, reports_cost: bool) -> ProviderAnswer:
+def _read_object(data: Mapping[str, Any], *, reports_cost: bool) -> ProviderAnswer:
     """Return the answer in a decoded body.
 
     Raises:
-        UnreadableAnswerError: as for `read_whole`.
+        UnreadableAnswerError: as for `read_openai_answer`.
     """
     draft = AnswerDraft(_usage_reader(reports_cost=reports_cost), data.get("usage"))
     _take_names(draft, data)
@@ -73,7 +73,7 @@ def read_whole_object(data: Mapping[str, Any], *, reports_cost: bool) -> Provide
     return draft.whole()
 
 
-class OpenAiStream:
+class OpenAiReader:
     """Reads one streamed answer, event by event."""
 
     def __init__(self, *, reports_cost: bool) -> None:
@@ -175,7 +175,7 @@ def _finish_reason(draft: AnswerDraft, choice: Mapping[str, Any]) -> str | None:
     reason = choice.get("finish_reason")
     if reason is None or reason == "":
         return None
-    known = FINISH_REASONS.get(reason) if isinstance(reason, str) else None
+    known = OPENAI_FINISH_REASONS.get(reason) if isinstance(reason, str) else None
     if known is not None:
         return known
     detail = "it ended with a finish reason that stands for no whole answer"

@@ -1,4 +1,4 @@
-"""The body of a request in OpenAI's chat-completions format, for OpenAI, OpenRouter and servers that speak it."""
+"""The body of a request in OpenAI's chat-completions format, for all servers that speak it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from orchestrator.providers.openrouter import max_price
 from orchestrator.providers.wire.conversation_checks import call_arguments, check_conversation, tool_calls_of
 from orchestrator.providers.wire.outbound import OutboundRequest, is_openai_itself
 from orchestrator.providers.wire.thought_signatures import without_signature
-from orchestrator.providers.wire.wire_json import compact
+from orchestrator.providers.wire.wire_json import json_text
 
 OPENAI_PATH = "chat/completions"
 CACHE_CONTROL_LEFT_OUT = "'cache_control' is not taken by this provider and was left out"
@@ -85,7 +85,7 @@ def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: value for name, value in call.items() if name not in _OTHERS_FIELDS}
     function = {name: value for name, value in call["function"].items() if name not in _OTHERS_FIELDS}
     # A text by the format, however the caller keeps them.
-    function["arguments"] = compact(call_arguments(call))
+    function["arguments"] = json_text(call_arguments(call))
     plain["function"] = function
     if isinstance(plain.get("id"), str):
         plain["id"] = without_signature(plain["id"])

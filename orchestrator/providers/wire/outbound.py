@@ -31,7 +31,7 @@ _USER_AGENT = "nextflow-orchestrator"
 
 
 class UnsendableError(Exception):
-    """The request cannot be written in the provider's format; nothing was sent, and no deployment is to blame."""
+    """The request cannot be written in the provider's format: nothing was sent, no deployment is to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class OutboundRequest:
         price_cap: Rates | None = None,
         base_url: str | None = None,
     ) -> "OutboundRequest":
-        """Return `request` as it goes to a deployment; `base_url` is where its provider is, if not where it says.
+        """Return `request` as it goes to a deployment; `base_url` is where its provider is, if elsewhere.
 
         Raises:
             UnsendableError: the provider has no address.

@@ -55,10 +55,10 @@ def documented_rules(kind: ProviderKind, upstream: str, parameters: Mapping[str,
 
 
 def needs_responses_api(upstream: str, parameters: Mapping[str, Any]) -> bool:
-    """Return whether OpenAI itself serves a request through its Responses API alone, which this wire does not speak.
+    """Return whether OpenAI itself serves a request through its Responses API alone.
 
-    From gpt-5.4 on it refuses function tools beside reasoning in chat completions, and these models reason
-    unless they are told not to. Other servers of the format do not.
+    This wire does not speak that API. From gpt-5.4 on OpenAI refuses function tools beside reasoning in chat
+    completions, and these models reason unless they are told not to. Other servers of the format do not.
     """
     version = _GPT_VERSION.match(upstream.rpartition("/")[2])
     if version is None or not parameters.get("tools") or parameters.get("reasoning_effort") == "none":

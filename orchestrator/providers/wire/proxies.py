@@ -11,7 +11,7 @@ import aiohttp
 
 
 class Proxy(NamedTuple):
-    """A proxy's address, and the headers that it alone gets: a name and a password, if the address holds them."""
+    """A proxy's address, and the headers that it alone gets: name and password, if the address holds them."""
 
     url: str
     headers: dict[str, str] | None

@@ -1,6 +1,6 @@
 """One aiohttp session for each event loop, and a request handed to its socket once.
 
-The session keeps no cookies, follows no redirects, reads no ~/.netrc, and connects within seconds or not at all.
+The session keeps no cookies, follows no redirects, reads no ~/.netrc, and connects within seconds or never.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class AttemptFailedError(Exception):
     """A provider refused a request, was not reached, or hung up before an answer."""
 
     def __init__(self, failure: Failure, *, was_sent: bool, detail: str = "") -> None:
-        """Keep what it was; what was not sent cannot be billed. `detail` names the error below, never its text."""
+        """Keep what it was; what was not sent cannot be billed. `detail` names the error below, no text."""
         self.failure = failure
         self.was_sent = was_sent
         self.detail = detail
@@ -73,11 +73,11 @@ class Sessions:
         except (aiohttp.ClientError, OSError) as exc:
             failure = _failure_of(exc, was_sent=body.was_sent)
             error = AttemptFailedError(failure, was_sent=body.was_sent, detail=type(exc).__name__)
-        # Outside of the handler: aiohttp's error holds the headers, and with them the key, and must not hang on.
+        # Outside of the handler: aiohttp's error holds the headers, and so the key; it must not hang on.
         raise error
 
     def let_end(self, response: aiohttp.ClientResponse) -> None:
-        """Let a response whose answer is whole come to its end in the background, so that its connection is kept."""
+        """Let a response whose answer is whole end in the background, so that its connection is kept."""
         session = self._by_loop.get(asyncio.get_running_loop())
         if session is None:
             response.close()
@@ -158,7 +158,7 @@ async def _ended(response: aiohttp.ClientResponse) -> None:
 
 
 class _Body(aiohttp.Payload):
-    """A body that says when it is handed to the socket; aiohttp writes headers together with its first bytes."""
+    """A body that says when it is handed to the socket; aiohttp writes the headers with its first bytes."""
 
     _autoclose = True
 

@@ -8,9 +8,9 @@ also take a last event that no blank line ends: a cut one is no JSON, so it is n
 import re
 from typing import NamedTuple
 
-LINE_BYTES_MAX = 512 * 1024
+EVENT_BYTES_MAX = 512 * 1024
 """Of one line, and of the data of one event."""
-STREAM_BYTES_MAX = 64 * 1024 * 1024
+EVENTS_BYTES_MAX = 64 * 1024 * 1024
 """Of a whole stream."""
 
 _BOM = b"\xef\xbb\xbf"
@@ -33,7 +33,7 @@ class EventReader:
     """Reads one stream; what it returns depends on the bytes alone, not on how they were cut."""
 
     def __init__(
-        self, *, line_bytes_max: int = LINE_BYTES_MAX, stream_bytes_max: int = STREAM_BYTES_MAX
+        self, *, line_bytes_max: int = EVENT_BYTES_MAX, stream_bytes_max: int = EVENTS_BYTES_MAX
     ) -> None:
         """Expect the first byte of a stream."""
         self._line_bytes_max = line_bytes_max

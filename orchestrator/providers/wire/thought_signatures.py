@@ -27,7 +27,7 @@ def without_signature(call_id: str) -> str:
 
 
 def signature_of_call(call: Mapping[str, Any], blocks: Any = ()) -> str | None:
-    """Return the signature of a tool call: in its id, in the fields that others put it into, or in `blocks`."""
+    """Return the signature of a tool call: in its id, in the fields where others put it, or in `blocks`."""
     call_id, _, signature = str(call.get("id") or "").partition(SIGNATURE_MARK)
     if signature:
         return signature

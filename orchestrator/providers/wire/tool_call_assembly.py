@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.reply import ToolCall, ToolCallDelta
 from orchestrator.providers.wire.answer_checks import unreadable
-from orchestrator.providers.wire.wire_json import arguments_text, compact
+from orchestrator.providers.wire.wire_json import arguments_text, json_text
 
 CUT_CALL = "a tool call was cut off by the limit of output tokens and is left out"
 
@@ -101,7 +101,7 @@ class ToolCallAssembly:
         return call
 
     def _grow(self, call: _GrowingCall, *, call_id: str, name: str, arguments: str | None) -> ToolCallDelta:
-        # Some servers repeat the id and the name with each piece; a reader that joins pieces must see them once.
+        # Some servers repeat id and name with each piece; what joins the pieces must see them once.
         new_id = call_id if not call.id else ""
         new_name = name if not call.name else ""
         call.id, call.name = call.id or call_id, call.name or name
@@ -122,5 +122,5 @@ def _arguments(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        return compact(value)
+        return json_text(value)
     raise unreadable(FailureKind.MALFORMED, "the arguments of a tool call are neither text nor an object")

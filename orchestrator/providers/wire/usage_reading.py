@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.core.money import NanoUsd, nano_usd
 from orchestrator.core.reply import Usage
 
-TOKENS_MAX = 1_000_000_000
+COUNTED_TOKENS_MAX = 1_000_000_000
 """More than any context; a larger count is a mistake of the provider's."""
 CONTRADICTION = "the provider's token counts contradict each other; the dearer reading is booked"
 
@@ -122,7 +122,7 @@ def _settled(counts: _Counts, audio_input_tokens: int, audio_output_tokens: int)
         tokens_out, contradicts = tokens_out + counts.reasoning_tokens, True
     if counts.total_tokens > tokens_in + tokens_out:
         tokens_out, contradicts = counts.total_tokens - tokens_in, True
-    if tokens_in + tokens_out <= 0 or max(tokens_in, tokens_out) > TOKENS_MAX:
+    if tokens_in + tokens_out <= 0 or max(tokens_in, tokens_out) > COUNTED_TOKENS_MAX:
         return UNKNOWN_USAGE
     usage = Usage(tokens_in, tokens_out, cached, counts.cache_write_tokens, counts.reasoning_tokens)
     return CountedUsage(
@@ -181,7 +181,7 @@ def _count(raw: Mapping[str, Any], name: str) -> int:
         return 0
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():
         value = int(value)
-    if type(value) is not int or not 0 <= value <= TOKENS_MAX:
+    if type(value) is not int or not 0 <= value <= COUNTED_TOKENS_MAX:
         raise _NonsenseError
     return value
 

@@ -34,7 +34,7 @@ def read_object_or_none(text: bytes) -> dict[str, Any] | None:
 
 
 def read_error_body(text: bytes) -> dict[str, Any] | None:
-    """Return the object in the body of a refusal, or the first of a list, as Google may wrap it; else None."""
+    """Return the object in a refusal's body, or the first of a list, as Google may wrap it; else None."""
     value = _decoded(text)
     value = value[0] if isinstance(value, list) and value else value
     return value if isinstance(value, dict) else None
@@ -57,7 +57,7 @@ def event_objects(data: bytes) -> list[dict[str, Any]]:
     return [read_object(data, place="an event")]
 
 
-def compact(value: Any) -> str:
+def json_text(value: Any) -> str:
     """Return a value that came out of JSON as JSON text."""
     try:
         return orjson.dumps(value).decode()
@@ -74,7 +74,7 @@ def arguments_text(text: str) -> str | None:
         return text if isinstance(orjson.loads(text), dict) else None
     except orjson.JSONDecodeError:
         value = _decoded(text.encode())
-    return compact(value) if isinstance(value, dict) else None
+    return json_text(value) if isinstance(value, dict) else None
 
 
 def valid_text(text: str) -> str:

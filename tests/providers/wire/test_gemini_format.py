@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta
-from orchestrator.providers.wire.gemini_format import GeminiStream, read_whole
+from orchestrator.providers.wire.gemini_format import GeminiReader, read_gemini_answer
 from orchestrator.providers.wire.sse import EventReader
 from orchestrator.providers.wire.usage_reading import CONTRADICTION
 from tests.providers.wire import gemini_exchanges as gemini
@@ -15,7 +15,7 @@ from tests.providers.wire.exchange import Exchange, json_bytes
 
 def read_stream(body: bytes) -> tuple[ProviderAnswer, list[Delta]]:
     """Return the answer in the bytes of a stream, and its pieces, as `http` reads them."""
-    events, stream = EventReader(), GeminiStream()
+    events, stream = EventReader(), GeminiReader()
     deltas: list[Delta] = []
     for event in (*events.feed(body), *events.close()):
         deltas += stream.take(event)
@@ -23,7 +23,7 @@ def read_stream(body: bytes) -> tuple[ProviderAnswer, list[Delta]]:
 
 
 def read(exchange: Exchange) -> ProviderAnswer:
-    return read_stream(exchange.body)[0] if exchange in gemini.STREAMED else read_whole(exchange.body)
+    return read_stream(exchange.body)[0] if exchange in gemini.STREAMED else read_gemini_answer(exchange.body)
 
 
 def by_meaning(*, good: bool) -> list[Any]:
@@ -70,13 +70,13 @@ def test_the_pieces_of_a_stream_make_up_its_answer(exchange: Exchange) -> None:
 
 
 def test_calls_without_an_id_get_one_of_their_answer_so_that_no_two_of_a_conversation_are_alike() -> None:
-    answer = read_whole(json_bytes(gemini.response(gemini.WEATHER, gemini.TIME, finish="STOP")))
+    answer = read_gemini_answer(json_bytes(gemini.response(gemini.WEATHER, gemini.TIME, finish="STOP")))
     assert [call.id for call in answer.tool_calls] == ["call_abc_0", "call_abc_1"]
 
 
 def test_a_thought_signature_travels_in_the_id_of_its_call() -> None:
     signed = {"functionCall": {"name": "time", "id": "fc_1"}, "thoughtSignature": "c2ln"}
-    answer = read_whole(json_bytes(gemini.response(signed, gemini.WEATHER, finish="STOP")))
+    answer = read_gemini_answer(json_bytes(gemini.response(signed, gemini.WEATHER, finish="STOP")))
     assert [call.id for call in answer.tool_calls] == ["fc_1__thought__c2ln", "call_abc_1"]
 
 
@@ -98,7 +98,9 @@ def test_an_answer_says_who_served_it_and_what_it_heard() -> None:
             {"modality": "AUDIO", "tokenCount": 7},
         ],
     }
-    answer = read_whole(json_bytes(gemini.response(gemini.text("Chào"), finish="STOP", counts=counts)))
+    answer = read_gemini_answer(
+        json_bytes(gemini.response(gemini.text("Chào"), finish="STOP", counts=counts))
+    )
     assert (answer.served_model, answer.upstream_id) == ("gemini-3.8-flash", "abc")
     assert (answer.audio_input_tokens, answer.audio_output_tokens) == (7, 0)
     assert answer.reported_cost_nusd is None
@@ -110,7 +112,7 @@ def test_counts_that_contradict_each_other_are_read_the_dearer_way_and_said() ->
 
 
 def test_a_stream_is_complete_with_its_finish_and_usage_for_the_format_has_no_end_mark() -> None:
-    stream, events = GeminiStream(), EventReader()
+    stream, events = GeminiReader(), EventReader()
     seen = []
     for data in (gemini.PIECE, gemini.LAST):
         for event in events.feed(b"data: " + json_bytes(data) + b"\r\n\r\n"):

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.providers.wire.gemini_request import CACHE_CONTROL_LEFT_OUT
+from orchestrator.providers.wire.gemini_request import CACHE_CONTROL_NOT_FOR_GOOGLE
 from orchestrator.providers.wire.outbound import UnsendableError
 from tests.providers.wire.outbound_requests import HELLO, WEATHER_TOOL, body_of, notices_of
 
@@ -126,4 +126,4 @@ def test_an_effort_that_google_does_not_know_is_refused() -> None:
 )
 def test_cache_marks_are_not_sent_to_google_and_that_is_said_once(marked) -> None:
     assert "cache_control" not in str(body_of(GOOGLE, marked, marked))
-    assert notices_of(GOOGLE, marked, marked) == (CACHE_CONTROL_LEFT_OUT,)
+    assert notices_of(GOOGLE, marked, marked) == (CACHE_CONTROL_NOT_FOR_GOOGLE,)

@@ -17,7 +17,7 @@ from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import UnreadableAnswerError
 from orchestrator.core.reply import Delta
 from orchestrator.providers.wire import http
-from orchestrator.providers.wire.body_reading import WHOLE_BYTES_MAX
+from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX
 from orchestrator.providers.wire.http import WireClient
 from orchestrator.providers.wire.outbound import UnsendableError
 from orchestrator.providers.wire.sessions import AttemptFailedError
@@ -269,7 +269,7 @@ async def _flooding(exchanged: Exchanged) -> None:
 async def _announcing(exchanged: Exchanged) -> None:
     await exchanged.send(
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-        % (WHOLE_BYTES_MAX + 1)
+        % (ANSWER_BYTES_MAX + 1)
     )
     await exchanged.closed_by_client()
 

@@ -8,7 +8,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta
 from orchestrator.providers.wire.answer_draft import CUT_BY_THOUGHT
-from orchestrator.providers.wire.openai_format import OpenAiStream, read_whole
+from orchestrator.providers.wire.openai_format import OpenAiReader, read_openai_answer
 from orchestrator.providers.wire.sse import EventReader
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL
 from orchestrator.providers.wire.usage_reading import CONTRADICTION
@@ -18,7 +18,7 @@ from tests.providers.wire.exchange import Exchange, json_bytes
 
 def read_stream(body: bytes, *, reports_cost: bool = False) -> tuple[ProviderAnswer, list[Delta]]:
     """Return the answer in the bytes of a stream, and its pieces, as `http` reads them."""
-    events, stream = EventReader(), OpenAiStream(reports_cost=reports_cost)
+    events, stream = EventReader(), OpenAiReader(reports_cost=reports_cost)
     deltas: list[Delta] = []
     for event in (*events.feed(body), *events.close()):
         deltas += stream.take(event)
@@ -27,7 +27,9 @@ def read_stream(body: bytes, *, reports_cost: bool = False) -> tuple[ProviderAns
 
 def read(exchange: Exchange) -> ProviderAnswer:
     streamed = exchange in openai.STREAMED
-    return read_stream(exchange.body)[0] if streamed else read_whole(exchange.body, reports_cost=False)
+    return (
+        read_stream(exchange.body)[0] if streamed else read_openai_answer(exchange.body, reports_cost=False)
+    )
 
 
 def by_meaning(*, good: bool) -> list[Any]:
@@ -69,7 +71,7 @@ def test_the_pieces_of_a_stream_make_up_its_answer(exchange: Exchange) -> None:
 def test_a_failed_answer_brings_along_what_it_used_and_said() -> None:
     body = openai.body(openai.said("Xin"), "stop", error={"code": 502})
     with pytest.raises(UnreadableAnswerError) as caught:
-        read_whole(body, reports_cost=False)
+        read_openai_answer(body, reports_cost=False)
     answer = caught.value.answer
     assert answer is not None
     assert (answer.text, answer.usage.output_tokens, answer.upstream_id) == ("Xin", 5, "gen-1")
@@ -78,13 +80,13 @@ def test_a_failed_answer_brings_along_what_it_used_and_said() -> None:
 def test_no_word_of_the_provider_stands_in_an_error() -> None:
     body = json_bytes({"error": {"message": "your prompt was: bí mật", "code": 500}})
     with pytest.raises(UnreadableAnswerError) as caught:
-        read_whole(body, reports_cost=False)
+        read_openai_answer(body, reports_cost=False)
     assert "bí mật" not in str(caught.value)
 
 
 def _cost_of(usage: dict[str, Any], *, reports_cost: bool = True) -> NanoUsd | None:
     body = openai.body(openai.said("Chào"), usage={**openai.USAGE, **usage})
-    return read_whole(body, reports_cost=reports_cost).reported_cost_nusd
+    return read_openai_answer(body, reports_cost=reports_cost).reported_cost_nusd
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_an_answer_says_who_served_it_and_what_it_heard_and_spoke() -> None:
     }
     data = {**openai.HEAD, "service_tier": "priority", "usage": usage}
     data["choices"] = [{"message": openai.said("Chào"), "finish_reason": "stop"}]
-    answer = read_whole(json_bytes(data), reports_cost=True)
+    answer = read_openai_answer(json_bytes(data), reports_cost=True)
     assert (answer.served_model, answer.service_tier, answer.upstream_id) == (
         "openai/gpt-6-luna",
         "priority",
@@ -171,7 +173,7 @@ def test_blocks_of_thought_go_back_as_they_came_pieces_joined() -> None:
 
 
 def test_a_stream_is_complete_with_its_usage_though_no_end_mark_comes() -> None:
-    events, stream = EventReader(), OpenAiStream(reports_cost=False)
+    events, stream = EventReader(), OpenAiReader(reports_cost=False)
     seen = []
     for data in (openai.piece("Chào"), openai.STOP, openai.COUNTED):
         for event in events.feed(b"data: " + json_bytes(data) + b"\n\n"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from orchestrator.core.reply import Usage
 from orchestrator.providers.wire.usage_reading import (
-    TOKENS_MAX,
+    COUNTED_TOKENS_MAX,
     UNKNOWN_USAGE,
     read_gemini_usage,
     read_openai_usage,
@@ -45,7 +45,7 @@ def test_no_usage_of_geminis_format_breaks_the_reader(raw) -> None:
 
 def _check(usage: Usage) -> None:
     counts = (usage.input_tokens, usage.output_tokens, usage.cached_input_tokens, usage.reasoning_tokens)
-    assert all(0 <= count <= TOKENS_MAX for count in counts)
+    assert all(0 <= count <= COUNTED_TOKENS_MAX for count in counts)
     assert usage.cached_input_tokens + usage.cache_write_tokens <= usage.input_tokens
     assert usage.reasoning_tokens <= usage.output_tokens
     assert usage.estimated is (usage.input_tokens + usage.output_tokens == 0)

@@ -5,8 +5,8 @@ import pytest
 from orchestrator.core.provider_answer import UnreadableAnswerError
 from orchestrator.providers.wire.wire_json import (
     arguments_text,
-    compact,
     event_objects,
+    json_text,
     read_error_body,
     read_object,
     read_object_or_none,
@@ -68,7 +68,7 @@ def test_arguments_are_a_json_object_or_none(text, arguments) -> None:
 
 
 def test_json_is_written_of_numbers_beyond_64_bits_too() -> None:
-    assert compact({"a": 2**70, "b": "ế"}) == f'{{"a":{2**70},"b":"ế"}}'
+    assert json_text({"a": 2**70, "b": "ế"}) == f'{{"a":{2**70},"b":"ế"}}'
 
 
 def test_half_an_emoji_is_no_character_and_a_whole_one_stays() -> None:
