@@ -102,8 +102,8 @@ class LiteLLMTransport:
         from litellm._internal_context import is_internal_call  # noqa: PLC0415
 
         sending.client = self._connections.client()
-        # LiteLLM marks with it the calls that it makes for another call's sake, which is what an attempt is. It
-        # then writes no traceback and no payload for log callbacks; the ledger has the record.
+        # LiteLLM marks with it the calls that it makes for another call's sake, which is what an attempt
+        # is. It then writes no traceback and no payload for log callbacks; the ledger has the record.
         unlogged = is_internal_call.set(True)
         try:
             with in_this_task(sending):
