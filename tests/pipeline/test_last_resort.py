@@ -23,6 +23,7 @@ from orchestrator.practice import Fault, PracticeServer
 QUESTION = "Cửa hàng mở cửa lúc mấy giờ?"
 NO_LOCAL = {"local_model": {"enabled": False}}
 HOUR_S = 3_600.0
+LATE_S = 3.0
 LOCAL = "local/smollm2-135m-instruct"
 
 
@@ -224,14 +225,18 @@ def test_a_late_answer_is_an_apology_too(make_orchestrator, practice: PracticeSe
     orchestrator = make_orchestrator(NO_LOCAL)
     orchestrator.warm_up()
     practice.faults.add(Fault.parse("*:silence"))
-    reply = orchestrator.complete(QUESTION, graceful=True, deadline_s=0.5)
+    reply = orchestrator.complete(QUESTION, graceful=True, deadline_s=LATE_S)
     assert reply.apology
-    assert "no answer within 0.5 s" in str(reply.degraded)
-    spent = next(one.spent for one in orchestrator.standings() if one.scope == "all")
+    assert f"no answer within {LATE_S:g} s" in str(reply.degraded)
+    spent = spent_by_all(orchestrator)
     assert reply.cost_nusd == spent > 0
     with pytest.raises(DeadlineExceededError) as caught:
-        orchestrator.complete(QUESTION, deadline_s=0.5)
-    assert caught.value.cost_nusd > 0
+        orchestrator.complete(QUESTION, deadline_s=LATE_S)
+    assert caught.value.cost_nusd == spent_by_all(orchestrator) - spent
+
+
+def spent_by_all(orchestrator: Orchestrator) -> int:
+    return next(one.spent for one in orchestrator.standings() if one.scope == "all")
 
 
 async def test_an_apology_to_who_joined_a_key_names_a_request(
