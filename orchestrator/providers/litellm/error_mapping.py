@@ -3,16 +3,14 @@
 Their texts may hold the prompt, the reply or the key.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.failures import Failure, FailureKind, kind_of_status
 from orchestrator.core.provider_answer import AttemptFailedError
+from orchestrator.providers.retry_after import asked_wait_s, wait_of
 
 TELLING: Mapping[str, FailureKind] = {
     "ContentPolicyViolationError": FailureKind.CONTENT_FILTERED,
@@ -215,24 +213,16 @@ def _retry_after_s(chain: tuple[BaseException, ...]) -> float | None:
     for cause in chain:
         response = getattr(cause, "response", None)
         for headers in (getattr(cause, "litellm_response_headers", None), getattr(response, "headers", None)):
-            asked_s = _asked_s(headers) if headers is not None and hasattr(headers, "get") else None
+            asked_s = (
+                asked_wait_s(headers, now=SystemClock().now)
+                if headers is not None and hasattr(headers, "get")
+                else None
+            )
             if asked_s is not None:
                 return asked_s
         if type(cause).__name__ in _ANSWERED and (match := _RETRY_DELAY.search(_body(response))):
-            return _seconds(match[1])
+            return wait_of(match[1])
     return None
-
-
-def _asked_s(headers: Any) -> float | None:
-    """Return what headers ask to wait.
-
-    OpenAI says it in milliseconds too, where whole seconds are rounded up.
-    """
-    exact_ms, seconds = headers.get("retry-after-ms"), headers.get("retry-after")
-    exact = _seconds(str(exact_ms)) if exact_ms else None
-    if exact is not None:
-        return exact / 1000
-    return _seconds(str(seconds)) if seconds else None
 
 
 def _body(response: Any) -> str:
@@ -240,23 +230,3 @@ def _body(response: Any) -> str:
         return str(response.text)
     except RuntimeError:  # httpx: a stream that nobody has read
         return ""
-
-
-def _seconds(value: str) -> float | None:
-    seconds: float | None
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = _seconds_until(value)
-    # A provider that says "inf" would rest forever.
-    return max(0.0, seconds) if seconds is not None and math.isfinite(seconds) else None
-
-
-def _seconds_until(value: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    # A date without a zone ("-0000") is one in UTC.
-    known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (known - SystemClock().now()).total_seconds()

@@ -45,6 +45,20 @@ class AnswerDraft:
         self.served_model = self.served_model or _name(served_model)
         self.service_tier = self.service_tier or _name(service_tier)
 
+    def known_finish(self, reason: Any, known: Mapping[str, str]) -> str | None:
+        """Return a finish reason in the wire's own words, None where there is none yet.
+
+        Raises:
+            UnreadableAnswerError: it is none of `known`, the reasons of this format that end an answer well.
+        """
+        if reason is None or reason == "":
+            return None
+        finish = known.get(reason) if isinstance(reason, str) else None
+        if finish is not None:
+            return finish
+        detail = "it ended with a finish reason that stands for no whole answer"
+        raise self.broken(detail) if self.has_content else self.malformed(detail)
+
     def think(self, text: str) -> None:
         """Add a piece of thought."""
         if text:

@@ -3,15 +3,13 @@
 No text of the provider's is kept: it may quote the prompt or the key.
 """
 
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind, kind_of_status
+from orchestrator.providers.retry_after import Now, asked_wait_s, wait_of
 from orchestrator.providers.wire.wire_json import read_error_body
 
 ERROR_BYTES_MAX = 64 * 1024
@@ -132,8 +130,6 @@ _WORDS_MAX = 20_000
 _FORBIDDEN = 403
 _RETRY_DELAY = re.compile(r"^([0-9.]+)s$")
 
-Now = Callable[[], datetime]
-
 
 def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes, *, now: Now) -> Failure:
     """Return what an answer of another status than 200 means, and how long it asks to wait.
@@ -149,7 +145,8 @@ def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes, *, no
     if not data and kind is FailureKind.BAD_REQUEST:
         # A page of HTML, or nothing: that is not the API's word on this request, but of something before it.
         kind = FailureKind.SERVER_ERROR
-    return Failure(kind, status, _retry_after_s(headers, error or {}, now))
+    wait_s = asked_wait_s(headers, now=now)
+    return Failure(kind, status, _retry_in(error or {}) if wait_s is None else wait_s)
 
 
 def failure_of_error(error: Any) -> Failure:
@@ -233,20 +230,6 @@ def _status_in(error: Mapping[str, Any]) -> int | None:
     return code if type(code) is int and 400 <= code < 600 else None  # noqa: PLR2004 -- HTTP
 
 
-def _retry_after_s(headers: Mapping[str, str], error: Mapping[str, Any], now: Now) -> float | None:
-    """Return what a refusal asks to wait; OpenAI's milliseconds are exact, its seconds rounded up."""
-    exact_ms = _number(headers.get("retry-after-ms"))
-    if exact_ms is not None:
-        return exact_ms / 1000
-    seconds = headers.get("retry-after")
-    if seconds:
-        wait_s = _number(seconds)
-        wait_s = _seconds_until(seconds, now) if wait_s is None else wait_s
-        if wait_s is not None:
-            return wait_s
-    return _retry_in(error)
-
-
 def _retry_in(error: Mapping[str, Any]) -> float | None:
     """Return the wait of Google's `google.rpc.RetryInfo`, None where there is none."""
     details = error.get("details")
@@ -254,24 +237,5 @@ def _retry_in(error: Mapping[str, Any]) -> float | None:
         delay = detail.get("retryDelay") if isinstance(detail, Mapping) else None
         match = _RETRY_DELAY.match(delay) if isinstance(delay, str) else None
         if match:
-            return _number(match[1])
+            return wait_of(match[1])
     return None
-
-
-def _number(value: str | None) -> float | None:
-    try:
-        number = float(value or "")
-    except ValueError:
-        return None
-    # A provider that says "inf" would rest forever.
-    return max(0.0, number) if math.isfinite(number) else None
-
-
-def _seconds_until(value: str, now: Now) -> float | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    # A date without a zone ("-0000") is one in UTC.
-    known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (known - now()).total_seconds())

@@ -110,7 +110,8 @@ class GeminiReader:
         if candidate is None:
             return None
         delta = self._take_content(candidate.get("content"))
-        draft.finish_reason = self._finish_reason(candidate) or draft.finish_reason
+        finish = draft.known_finish(candidate.get("finishReason"), GEMINI_FINISH_REASONS)
+        draft.finish_reason = finish or draft.finish_reason
         return delta
 
     def whole(self) -> ProviderAnswer:
@@ -139,16 +140,6 @@ class GeminiReader:
         if not isinstance(candidates, list) or not isinstance(candidates[0], Mapping):
             raise self.draft.malformed("'candidates' is no list of objects")
         return candidates[0]
-
-    def _finish_reason(self, candidate: Mapping[str, Any]) -> str | None:
-        reason = candidate.get("finishReason")
-        if reason is None or reason == "":
-            return None
-        known = GEMINI_FINISH_REASONS.get(reason) if isinstance(reason, str) else None
-        if known is not None:
-            return known
-        detail = "it ended with a finish reason that stands for no whole answer"
-        raise self.draft.broken(detail) if self.draft.has_content else self.draft.malformed(detail)
 
     def _take_content(self, content: Any) -> Delta | None:
         if content is None:

@@ -17,7 +17,7 @@ import aiohttp
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer
+from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire import gemini_format, openai_format
 from orchestrator.providers.wire.answer_checks import unreadable
@@ -32,7 +32,7 @@ from orchestrator.providers.wire.building import built_request
 from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, failure_of_reply
 from orchestrator.providers.wire.outbound import OutboundRequest
 from orchestrator.providers.wire.parameter_rules import ParameterRules, documented_rules
-from orchestrator.providers.wire.sessions import ExchangeFailedError, Sessions, hung_up
+from orchestrator.providers.wire.sessions import Sessions, hung_up
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 
 LAST_WORD_S = 2.0
@@ -103,7 +103,7 @@ class WireClient:
 
         Raises:
             UnsendableError: the request cannot be written in this provider's format.
-            ExchangeFailedError: the provider refused, was not reached, or hung up.
+            AttemptFailedError: the provider refused, was not reached, or hung up.
             UnreadableAnswerError: what it answered is no whole answer; it may be billed all the same.
         """
         request = built_request(outbound, self._rules)
@@ -112,7 +112,7 @@ class WireClient:
         is_whole = False
         try:
             if response.status != _OK:
-                raise ExchangeFailedError(await self._refusal(response), was_sent=True)
+                raise AttemptFailedError(await self._refusal(response), was_sent=True)
             answer = await _read(response, outbound, listener)
             is_whole = True
         finally:

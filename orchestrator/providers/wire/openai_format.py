@@ -67,7 +67,7 @@ def _read_object(data: Mapping[str, Any], *, reports_cost: bool) -> ProviderAnsw
         raise draft.failed(failure_of_error(error), "an error stands beside the answer")
     if not isinstance(message, Mapping):
         raise draft.malformed("'choices[0].message' is missing")
-    draft.finish_reason = _finish_reason(draft, choice)
+    draft.finish_reason = draft.known_finish(choice.get("finish_reason"), OPENAI_FINISH_REASONS)
     if draft.finish_reason is None:
         raise draft.malformed("'choices[0].finish_reason' is missing")
     return draft.whole()
@@ -129,7 +129,8 @@ class OpenAiReader:
         if error is not None:
             raise draft.failed(failure_of_late_error(error, begun=draft.has_content), "an error event")
         if choice is not None:
-            draft.finish_reason = _finish_reason(draft, choice) or draft.finish_reason
+            finish = draft.known_finish(choice.get("finish_reason"), OPENAI_FINISH_REASONS)
+            draft.finish_reason = finish or draft.finish_reason
         # Before the finish some servers count along with each piece: that is no last word.
         self._has_usage = self._has_usage or (isinstance(usage, Mapping) and draft.finish_reason is not None)
         return delta
@@ -169,17 +170,6 @@ def _error_in(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:
     if error:
         return error
     return data if data.get("object") == "error" else None
-
-
-def _finish_reason(draft: AnswerDraft, choice: Mapping[str, Any]) -> str | None:
-    reason = choice.get("finish_reason")
-    if reason is None or reason == "":
-        return None
-    known = OPENAI_FINISH_REASONS.get(reason) if isinstance(reason, str) else None
-    if known is not None:
-        return known
-    detail = "it ended with a finish reason that stands for no whole answer"
-    raise draft.broken(detail) if draft.has_content else draft.malformed(detail)
 
 
 def _take_message(

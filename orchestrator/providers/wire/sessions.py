@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
 from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.providers.wire.outbound import UnsendableError, WireRequest
 from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
@@ -34,20 +35,9 @@ _OF_THE_PARENT: list[object] = []
 _WRITE_BYTES = 256 * 1024
 
 
-class ExchangeFailedError(Exception):
-    """A provider refused a request, was not reached, or hung up before an answer."""
-
-    def __init__(self, failure: Failure, *, was_sent: bool, detail: str = "") -> None:
-        """Keep what it was; what was not sent cannot be billed. `detail` names the error below, no text."""
-        self.failure = failure
-        self.was_sent = was_sent
-        self.detail = detail
-        super().__init__(f"{failure}: {detail}" if detail else str(failure))
-
-
-def hung_up(error: Exception) -> ExchangeFailedError:
+def hung_up(error: Exception) -> AttemptFailedError:
     """Return the error for a connection that broke when the request had been sent."""
-    return ExchangeFailedError(Failure(FailureKind.DISCONNECTED), was_sent=True, detail=type(error).__name__)
+    return AttemptFailedError(Failure(FailureKind.DISCONNECTED), was_sent=True, detail=type(error).__name__)
 
 
 class Sessions:
@@ -63,7 +53,7 @@ class Sessions:
 
         Raises:
             UnsendableError: its address is none.
-            ExchangeFailedError: there is no connection, or it broke before an answer.
+            AttemptFailedError: there is no connection, or it broke before an answer.
         """
         body = _Body(request.body, on_sent)
         try:
@@ -72,7 +62,7 @@ class Sessions:
             error: Exception = UnsendableError("the provider's base_url is no address that can be called")
         except (aiohttp.ClientError, OSError) as exc:
             failure = _failure_of(exc, was_sent=body.was_sent)
-            error = ExchangeFailedError(failure, was_sent=body.was_sent, detail=type(exc).__name__)
+            error = AttemptFailedError(failure, was_sent=body.was_sent, detail=type(exc).__name__)
         # Outside of the handler: aiohttp's error holds the headers, and so the key; it must not hang on.
         raise error
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import pytest
 
 from orchestrator.core.failures import FailureKind
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Usage
 
 Call = tuple[str, str]
@@ -33,6 +35,22 @@ class Exchange:
 
     def __str__(self) -> str:
         return self.name
+
+
+def params(exchanges: Iterable[Exchange], *, good: bool) -> list[Any]:
+    """Return the exchanges that are whole answers, or those that are none."""
+    return [pytest.param(each, id=each.name) for each in exchanges if (each.failure is None) is good]
+
+
+def assert_as_meant(exchange: Exchange, answer: ProviderAnswer) -> None:
+    calls = tuple((call.name, call.arguments) for call in answer.tool_calls)
+    assert (answer.text, calls, answer.finish_reason) == (exchange.text, exchange.calls, exchange.finish)
+    assert (answer.usage, answer.reasoning) == (exchange.usage, exchange.reasoning)
+
+
+def assert_failure_as_meant(exchange: Exchange, error: UnreadableAnswerError) -> None:
+    assert (error.failure.kind, error.failure.status) == (exchange.failure, exchange.status)
+    assert error.detail
 
 
 def json_bytes(value: Any) -> bytes:

@@ -7,12 +7,11 @@ import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.failures import FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
 from orchestrator.core.reply import Delta
 from orchestrator.practice import PracticeServer
 from orchestrator.practice.fault_kinds import Fault
 from orchestrator.providers.wire.http import WireClient
-from orchestrator.providers.wire.sessions import ExchangeFailedError
 from tests.providers.wire.outbound_requests import WEATHER_TOOL, outbound
 
 PROVIDERS = {
@@ -141,7 +140,7 @@ async def expect_failure(
     practice: PracticeServer, provider: str, fault: str, kind: FailureKind, *, stream: bool
 ) -> None:
     practice.faults.add(Fault.parse(f"{provider}:{fault}"))
-    with pytest.raises((ExchangeFailedError, UnreadableAnswerError)) as caught:
+    with pytest.raises(AttemptFailedError) as caught:
         await ask(practice, provider, stream=stream)
     assert caught.value.failure.kind is kind
     if "retry_after_s" in fault:

@@ -1,7 +1,5 @@
 """Gemini's format is read strictly: an answer is whole, or it is a failure that says why."""
 
-from typing import Any
-
 import pytest
 
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
@@ -10,7 +8,13 @@ from orchestrator.providers.wire.gemini_format import GeminiReader, read_gemini_
 from orchestrator.providers.wire.sse import EventReader
 from orchestrator.providers.wire.usage_reading import CONTRADICTION
 from tests.providers.wire import gemini_exchanges as gemini
-from tests.providers.wire.exchange import Exchange, json_bytes
+from tests.providers.wire.exchange import (
+    Exchange,
+    assert_as_meant,
+    assert_failure_as_meant,
+    json_bytes,
+    params,
+)
 
 
 def read_stream(body: bytes) -> tuple[ProviderAnswer, list[Delta]]:
@@ -26,29 +30,21 @@ def read(exchange: Exchange) -> ProviderAnswer:
     return read_stream(exchange.body)[0] if exchange in gemini.STREAMED else read_gemini_answer(exchange.body)
 
 
-def by_meaning(*, good: bool) -> list[Any]:
-    return [pytest.param(each, id=each.name) for each in gemini.EXCHANGES if (each.failure is None) is good]
-
-
 def test_there_are_more_than_a_hundred_exchanges_and_no_two_of_a_name() -> None:
     assert len(gemini.EXCHANGES) >= 120
     assert len({each.name for each in gemini.EXCHANGES}) == len(gemini.EXCHANGES)
 
 
-@pytest.mark.parametrize("exchange", by_meaning(good=True))
+@pytest.mark.parametrize("exchange", params(gemini.EXCHANGES, good=True))
 def test_a_whole_answer_is_read_as_it_was_meant(exchange: Exchange) -> None:
-    answer = read(exchange)
-    calls = tuple((call.name, call.arguments) for call in answer.tool_calls)
-    assert (answer.text, calls, answer.finish_reason) == (exchange.text, exchange.calls, exchange.finish)
-    assert (answer.usage, answer.reasoning) == (exchange.usage, exchange.reasoning)
+    assert_as_meant(exchange, read(exchange))
 
 
-@pytest.mark.parametrize("exchange", by_meaning(good=False))
+@pytest.mark.parametrize("exchange", params(gemini.EXCHANGES, good=False))
 def test_what_is_no_whole_answer_is_a_failure(exchange: Exchange) -> None:
     with pytest.raises(UnreadableAnswerError) as caught:
         read(exchange)
-    assert (caught.value.failure.kind, caught.value.failure.status) == (exchange.failure, exchange.status)
-    assert caught.value.detail
+    assert_failure_as_meant(exchange, caught.value)
 
 
 @pytest.mark.parametrize("exchange", [each for each in gemini.STREAMED if each.failure is not None], ids=str)

@@ -13,7 +13,13 @@ from orchestrator.providers.wire.sse import EventReader
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL
 from orchestrator.providers.wire.usage_reading import CONTRADICTION
 from tests.providers.wire import openai_exchanges as openai
-from tests.providers.wire.exchange import Exchange, json_bytes
+from tests.providers.wire.exchange import (
+    Exchange,
+    assert_as_meant,
+    assert_failure_as_meant,
+    json_bytes,
+    params,
+)
 
 
 def read_stream(body: bytes, *, reports_cost: bool = False) -> tuple[ProviderAnswer, list[Delta]]:
@@ -32,29 +38,21 @@ def read(exchange: Exchange) -> ProviderAnswer:
     )
 
 
-def by_meaning(*, good: bool) -> list[Any]:
-    return [pytest.param(each, id=each.name) for each in openai.EXCHANGES if (each.failure is None) is good]
-
-
 def test_there_are_more_than_a_hundred_exchanges_and_no_two_of_a_name() -> None:
     assert len(openai.EXCHANGES) >= 150
     assert len({each.name for each in openai.EXCHANGES}) == len(openai.EXCHANGES)
 
 
-@pytest.mark.parametrize("exchange", by_meaning(good=True))
+@pytest.mark.parametrize("exchange", params(openai.EXCHANGES, good=True))
 def test_a_whole_answer_is_read_as_it_was_meant(exchange: Exchange) -> None:
-    answer = read(exchange)
-    calls = tuple((call.name, call.arguments) for call in answer.tool_calls)
-    assert (answer.text, calls, answer.finish_reason) == (exchange.text, exchange.calls, exchange.finish)
-    assert (answer.usage, answer.reasoning) == (exchange.usage, exchange.reasoning)
+    assert_as_meant(exchange, read(exchange))
 
 
-@pytest.mark.parametrize("exchange", by_meaning(good=False))
+@pytest.mark.parametrize("exchange", params(openai.EXCHANGES, good=False))
 def test_what_is_no_whole_answer_is_a_failure(exchange: Exchange) -> None:
     with pytest.raises(UnreadableAnswerError) as caught:
         read(exchange)
-    assert (caught.value.failure.kind, caught.value.failure.status) == (exchange.failure, exchange.status)
-    assert caught.value.detail
+    assert_failure_as_meant(exchange, caught.value)
 
 
 @pytest.mark.parametrize("exchange", [each for each in openai.STREAMED if each.failure is None], ids=str)
