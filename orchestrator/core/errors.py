@@ -27,6 +27,7 @@ Every message says what happened, where, and what to do. None carries a prompt, 
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from orchestrator.core.money import NanoUsd, format_usd
 
@@ -35,6 +36,11 @@ class OrchestratorError(Exception):
     """The base of every error of this package; `request_id` names the request where there is one."""
 
     request_id: str | None = None
+
+    def of_request(self, request_id: str) -> Self:
+        """Return the error, naming the request that it tells of."""
+        self.request_id = request_id
+        return self
 
     @property
     def exit_code(self) -> int:

@@ -1,5 +1,6 @@
 """What comes back of a request: the reply, its attempts, its tokens, and the pieces of a stream."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -82,6 +83,11 @@ class Attempt:
     """The provider's own id of the generation, to reconcile with its records."""
     price_version: str | None = None
     """The price its cost was computed with, discounts included; None: the one its money was held at."""
+
+
+def spent_on(attempts: Iterable[Attempt]) -> NanoUsd:
+    """Return what attempts cost together."""
+    return NanoUsd(sum(attempt.cost_nusd for attempt in attempts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from orchestrator.catalog.catalog import ModelClass
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.money import NanoUsd
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import AttemptRequest, Rejected, RejectReason, admit
 from orchestrator.dispatch.attempt import AttemptTerms, InFlightAttempt, TurnTimer
@@ -111,12 +112,11 @@ class Cursor:
         A target that cannot hold it, or would cost more than one request may, is left out.
         """
         self._continues = True
-        dispatch, limits, spent = self._dispatch, self.services.ledger.limits, self.history.spent_nusd
         plan = replan(
             (self._targets, self._position),
             request,
-            today=dispatch.started_at.date(),
-            left_nusd=lambda target: left_nusd(target, dispatch.request, spent_nusd=spent, limits=limits),
+            today=self._dispatch.started_at.date(),
+            left_nusd=self._left_nusd,
         )
         names = {step.deployment for step in plan.left_out}
         self._recovery.forget(names)
@@ -261,8 +261,7 @@ class Cursor:
         """Return whether nothing but time is in the way of a target."""
         if self.exclusions.unfit(target) or self._withheld(target):
             return False
-        limits, spent = self.services.ledger.limits, self.history.spent_nusd
-        left = left_nusd(target, self._dispatch.request, spent_nusd=spent, limits=limits)
+        left = self._left_nusd(target)
         return left is None or target.candidate.bound_nusd <= left
 
     def _withheld(self, target: Target) -> str | None:
@@ -301,6 +300,10 @@ class Cursor:
             ready_at_s = now_s + services.rate_limiter.rests_s(target.name)
             waiter = Waiter(target.name, target.deployment.provider_name, ready_at_s, None)
             self._recovery.note_failure(waiter, now_s=now_s)
+
+    def _left_nusd(self, target: Target) -> NanoUsd | None:
+        limits, spent = self.services.ledger.limits, self.history.spent_nusd
+        return left_nusd(target, self._dispatch.request, spent_nusd=spent, limits=limits)
 
     def _left_s(self) -> float:
         return self._dispatch.deadline.left_s()

@@ -17,7 +17,7 @@ from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.history import DispatchHistory
 from orchestrator.dispatch.outcome import DispatchResult, failure_error
 from orchestrator.dispatch.services import Services
-from orchestrator.dispatch.transport import Transport
+from orchestrator.dispatch.transport import Transport, in_flight
 from orchestrator.streaming.stream_writer import StreamWriter, TakeDelta
 
 logger = logging.getLogger("orchestrator.dispatch")
@@ -58,8 +58,9 @@ class Dispatcher:
             if self._writer is not None and self._writer.begun:
                 self._continue(self._writer)
         error = self._error()
-        begun = self._writer is not None and self._writer.begun
-        raise self._writer.interrupted(error) if begun and self._writer is not None else error
+        if self._writer is not None and self._writer.begun:
+            raise self._writer.interrupted(error)
+        raise error
 
     def close(self, reason: FailureKind = FailureKind.CANCELLED) -> None:
         """Book an attempt that is still in flight: the caller left, or the deadline is over."""
@@ -84,7 +85,7 @@ class Dispatcher:
             async with self._cursor.timer.running():
                 answer = await self._transport.send(self._cursor)
                 if answer is not None:
-                    return self._succeed(self._in_flight(), answer)
+                    return self._succeed(in_flight(self._cursor), answer)
         except TimeoutError:
             self._fail(Failure(FailureKind.TIMEOUT))
         except AttemptFailedError as exc:
@@ -96,13 +97,6 @@ class Dispatcher:
         # Has no effect but on an attempt of which the transport has told nothing.
         self._fail(Failure(FailureKind.UNKNOWN))
         return None
-
-    def _in_flight(self) -> InFlightAttempt:
-        attempt = self._cursor.current
-        if attempt is None:
-            # It was told to have failed: the answer that came after all belongs to no attempt.
-            raise AttemptFailedError(Failure(FailureKind.UNKNOWN))
-        return attempt
 
     def _succeed(self, attempt: InFlightAttempt, answer: ProviderAnswer) -> ProviderAnswer:
         if self._writer is not None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.core.errors import FailedStep
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.reply import Attempt
+from orchestrator.core.reply import Attempt, spent_on
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class DispatchHistory:
     @property
     def spent_nusd(self) -> NanoUsd:
         """Return what all attempts cost so far."""
-        return NanoUsd(sum(attempt.cost_nusd for attempt in self.attempts))
+        return spent_on(self.attempts)
 
     def skip(self, deployment: str, reason: str) -> None:
         """Note a deployment that is passed over; of several reasons the latest counts."""

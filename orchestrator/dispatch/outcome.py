@@ -13,7 +13,7 @@ from orchestrator.core.errors import (
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.provider_answer import ProviderAnswer
-from orchestrator.core.reply import Attempt
+from orchestrator.core.reply import Attempt, spent_on
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.history import DispatchHistory
 
@@ -38,7 +38,7 @@ class DispatchResult:
     @property
     def spent_nusd(self) -> NanoUsd:
         """Return what all attempts cost."""
-        return NanoUsd(sum(attempt.cost_nusd for attempt in self.attempts))
+        return spent_on(self.attempts)
 
 
 def failure_error(history: DispatchHistory, *, failure: Failure | None, advice: str) -> OrchestratorError:

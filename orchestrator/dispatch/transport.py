@@ -8,7 +8,8 @@ deployment may be asked. Which one that is, the source decides.
 from collections.abc import Sequence
 from typing import Protocol
 
-from orchestrator.core.provider_answer import ProviderAnswer
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
 from orchestrator.dispatch.attempt import InFlightAttempt
 
 
@@ -62,3 +63,14 @@ class Transport(Protocol):
             AttemptFailedError: the current attempt has failed, and it has not been told so.
         """
         ...
+
+
+def in_flight(source: AttemptSource) -> InFlightAttempt:
+    """Return the source's current attempt, to which what has just come belongs.
+
+    Raises:
+        AttemptFailedError: it was told to have failed, so what came after all belongs to no attempt.
+    """
+    if source.current is None:
+        raise AttemptFailedError(Failure(FailureKind.UNKNOWN))
+    return source.current

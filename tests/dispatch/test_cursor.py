@@ -1,11 +1,7 @@
 """A way along a plan admits, waits, books and gives up as its plan and profile say; no provider is needed for that."""
 
-from pathlib import Path
-
 import pytest
 
-from orchestrator import Orchestrator
-from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import (
     BudgetExceededError,
     DeadlineExceededError,
@@ -14,23 +10,14 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.payer import Payer
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import CostSource, Delta, Outcome, Usage
-from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.attempt import InFlightAttempt, NotAdmittedError
 from orchestrator.dispatch.cursor import Cursor
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.history import DispatchHistory
 from orchestrator.dispatch.outcome import failure_error
 from orchestrator.dispatch.services import Services
-from orchestrator.dispatch.target import targets_of
-from orchestrator.ledger.budgets import Limits
-from orchestrator.ledger.opening import open_ledger
-from orchestrator.resilience.health import Health
-from orchestrator.resilience.rate_limiter import RateLimiter
-from orchestrator.routing.estimate import measure
-from orchestrator.routing.token_ratios import TokenRatios
 
 FIRST, SECOND = "openrouter/gpt-6.1-sol", "openrouter/claude-sonnet-5.5"
 
@@ -57,45 +44,11 @@ def send(attempt: InFlightAttempt | None) -> InFlightAttempt:
 
 
 @pytest.fixture
-def way_of(make_orchestrator, clock, tmp_path: Path):
-    """Make ways along plans of the shipped configuration, on our clock and a real ledger."""
+def way_of(dispatch_of):
+    """Make ways along plans of the shipped configuration."""
 
-    def make(
-        changes=None,
-        *,
-        profile: str = "interactive",
-        stream: bool = False,
-        older_answer: bool = False,
-        **overrides,
-    ) -> Way:
-        orchestrator: Orchestrator = make_orchestrator(changes, clock=clock)
-        config = orchestrator.config
-        request = ChatRequest.of("Xin chào", use_case="customer_service", **overrides)
-        limits = Limits(config.settings.budgets)
-        ledger = open_ledger(config.settings.ledger, limits=limits, clock=clock)
-        settings = config.settings
-        plan = orchestrator.explain(request)
-        dispatch = DispatchRequest(
-            request_id="a-request",
-            request=request,
-            payer=Payer.of(request),
-            plan=plan,
-            targets=targets_of(plan, config.catalog.deployments, today=clock.now().date()),
-            size=measure(request),
-            profile=settings.retry_profiles[profile],
-            deadline=Deadline.after(60, clock=clock),
-            stream=stream,
-            started_at=clock.now(),
-            older_answer=older_answer,
-        )
-        services = Services(
-            ledger=ledger,
-            health=Health(settings.circuit_breaker, clock=clock),
-            rate_limiter=RateLimiter(clock=clock),
-            token_ratios=TokenRatios(ledger.token_samples),
-            clock=clock,
-        )
-        return Way(dispatch, services)
+    def make(changes=None, **wanted) -> Way:
+        return Way(*dispatch_of(changes, **wanted))
 
     return make
 

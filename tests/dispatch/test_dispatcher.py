@@ -6,24 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import AllProvidersFailedError
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.payer import Payer
 from orchestrator.core.reply import Delta
-from orchestrator.core.request import ChatRequest
-from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.dispatcher import Dispatcher
-from orchestrator.dispatch.services import Services
-from orchestrator.dispatch.target import targets_of
-from orchestrator.ledger.budgets import Limits
-from orchestrator.ledger.opening import open_ledger
 from orchestrator.practice import Scripted
 from orchestrator.providers.in_memory import InMemoryTransport
-from orchestrator.resilience.health import Health
-from orchestrator.resilience.rate_limiter import RateLimiter
-from orchestrator.routing.estimate import measure
-from orchestrator.routing.token_ratios import TokenRatios
 
 FIRST, SECOND = "openrouter/gpt-6.1-sol", "openrouter/claude-sonnet-5.5"
 ROOT = Path(__file__).parents[2]
@@ -37,35 +25,11 @@ def transport(clock, listed_prices) -> InMemoryTransport:
 
 
 @pytest.fixture
-def dispatcher_of(make_orchestrator, clock, transport):
+def dispatcher_of(dispatch_of, transport):
     """Make dispatchers over the shipped configuration, in front of the transport."""
 
     def make(*, take=None, **overrides) -> Dispatcher:
-        orchestrator = make_orchestrator(clock=clock)
-        config = orchestrator.config
-        request = ChatRequest.of("Xin chào", use_case="customer_service", **overrides)
-        plan = orchestrator.explain(request)
-        settings = config.settings
-        ledger = open_ledger(settings.ledger, limits=Limits(settings.budgets), clock=clock)
-        dispatch = DispatchRequest(
-            request_id="a-request",
-            request=request,
-            payer=Payer.of(request),
-            plan=plan,
-            targets=targets_of(plan, config.catalog.deployments, today=clock.now().date()),
-            size=measure(request),
-            profile=settings.retry_profiles["interactive"],
-            deadline=Deadline.after(60, clock=clock),
-            stream=take is not None,
-            started_at=clock.now(),
-        )
-        services = Services(
-            ledger=ledger,
-            health=Health(settings.circuit_breaker, clock=clock),
-            rate_limiter=RateLimiter(clock=clock),
-            token_ratios=TokenRatios(ledger.token_samples),
-            clock=clock,
-        )
+        dispatch, services = dispatch_of(stream=take is not None, **overrides)
         return Dispatcher(dispatch, transport=transport, services=services, take=take)
 
     return make

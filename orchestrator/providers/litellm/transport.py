@@ -17,7 +17,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
 from orchestrator.dispatch.attempt import InFlightAttempt
-from orchestrator.dispatch.transport import AttemptSource
+from orchestrator.dispatch.transport import AttemptSource, in_flight
 from orchestrator.providers.litellm.loading import LOADING, load_litellm
 from orchestrator.providers.litellm.responses import StreamedAnswer, check_answered, read_answer
 from orchestrator.providers.litellm.sending import CURRENT_SENDING, Sending, in_this_task
@@ -112,11 +112,11 @@ class LiteLLMTransport:
             is_internal_call.reset(unlogged)
 
     async def _answer(self, router: Any, sending: Sending) -> ProviderAnswer:
-        response = await router.acompletion(**_arguments(_in_flight(sending.source), sending.source))
+        response = await router.acompletion(**_arguments(in_flight(sending.source), sending.source))
         if sending.source.streams:
             return await _read_stream(response, sending.source)
         check_answered(response)
-        kind = _in_flight(sending.source).target.deployment.provider.kind
+        kind = in_flight(sending.source).target.deployment.provider.kind
         return read_answer(response, reports_cost=kind is ProviderKind.OPENROUTER)
 
     def _built(self) -> Any:
@@ -207,7 +207,7 @@ def _arguments(attempt: InFlightAttempt, source: AttemptSource) -> dict[str, Any
 
 async def _read_stream(response: Any, source: AttemptSource) -> ProviderAnswer:
     # Not before: the Router may have gone on to another deployment than it was called with.
-    attempt = _in_flight(source)
+    attempt = in_flight(source)
     check_answered(response)
     attempt.begin_stream()
     streamed = StreamedAnswer()
@@ -234,11 +234,3 @@ def _whole(response: Any, streamed: StreamedAnswer, kind: ProviderKind) -> Provi
     if not any(getattr(chunk, "usage", None) for chunk in response.chunks):
         streamed.usage = None
     return streamed.whole(reports_cost=kind is ProviderKind.OPENROUTER)
-
-
-def _in_flight(source: AttemptSource) -> InFlightAttempt:
-    attempt = source.current
-    if attempt is None:
-        # A late failure hook closed it: the answer that came after all belongs to no attempt.
-        raise UnreadableAnswerError(Failure(FailureKind.UNKNOWN))
-    return attempt
