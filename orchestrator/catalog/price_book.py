@@ -21,7 +21,13 @@ from pydantic import PositiveInt
 
 from orchestrator.catalog.bundled_prices import map_price, snapshot_price
 from orchestrator.catalog.catalog import ModelSettings, ProviderKind
-from orchestrator.catalog.openrouter_prices import MalformedEntryError, PriceList, PriceListError, read_list
+from orchestrator.catalog.openrouter_prices import (
+    ListedModel,
+    MalformedEntryError,
+    PriceList,
+    PriceListError,
+    read_list,
+)
 from orchestrator.catalog.price import Price
 from orchestrator.core.settings import Settings, UsdPerMtok
 
@@ -122,12 +128,7 @@ class PriceBook:
 
     def end_of(self, query: PriceQuery) -> date | None:
         """Return the day on which the live list says the model is switched off."""
-        if query.kind is not ProviderKind.OPENROUTER or self.live is None:
-            return None
-        try:
-            listed = self.live.model(query.upstream)
-        except MalformedEntryError:
-            return None
+        listed = self._live_model(query)
         return listed.ends if listed else None
 
     def notices(self) -> tuple[str, ...]:
@@ -142,14 +143,17 @@ class PriceBook:
         )
 
     def _listed(self, query: PriceQuery) -> Price | None:
+        listed = self._live_model(query)
+        return listed.price if listed else None
+
+    def _live_model(self, query: PriceQuery) -> ListedModel | None:
         if query.kind is not ProviderKind.OPENROUTER or self.live is None:
             return None
         try:
-            listed = self.live.model(query.upstream)
+            return self.live.model(query.upstream)
         except MalformedEntryError:
             # It was checked before it was kept, so the file was changed since: the next source decides.
             return None
-        return listed.price if listed else None
 
     def _snapshot(self, query: PriceQuery) -> Price | None:
         return snapshot_price(query.kind, query.upstream, today=self.today)

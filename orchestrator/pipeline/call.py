@@ -14,7 +14,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Plan
 from orchestrator.core.prompt_size import PromptSize
-from orchestrator.core.reply import Attempt, ChatReply
+from orchestrator.core.reply import Attempt, ChatReply, spent_on
 from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.pipeline.services import ConfigSnapshot
@@ -41,7 +41,7 @@ class Trace:
     @property
     def spent_nusd(self) -> NanoUsd:
         """Return what all attempts cost."""
-        return NanoUsd(sum(attempt.cost_nusd for attempt in self.attempts))
+        return spent_on(self.attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +116,11 @@ class Call:
     def too_late(self, delivered: str = "") -> DeadlineExceededError:
         """Return the error of a deadline that is over; `delivered` is what the reader of a stream has."""
         had = f"; {len(delivered)} characters had been delivered, see partial_text" if delivered else ""
-        error = DeadlineExceededError(
+        return DeadlineExceededError(
             f"no {'whole ' if delivered else ''}answer within {self.deadline.timeout_s:g} s{had}; "
             "allow more with deadline_s or the retry profile, or ask for less",
             partial_text=delivered,
-        )
-        error.request_id = self.id
-        return error
+        ).of_request(self.id)
 
 
 Step = Callable[[Call], Awaitable[ChatReply]]

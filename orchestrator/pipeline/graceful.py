@@ -20,7 +20,6 @@ _APOLOGIES = {
     Language.VI: "Xin lỗi, hệ thống đang bận nên chưa thể trả lời. Vui lòng thử lại sau ít phút (mã yêu cầu: {id}).",
     Language.EN: "Sorry, we cannot answer just now. Please try again in a few minutes (request id: {id}).",
 }
-_UNITS_S = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 class Graceful:
@@ -92,17 +91,3 @@ def apology_language(request: ChatRequest) -> Language | None:
     if request.language is not None:
         return Language(request.language)
     return language_of(last_user_text(request.messages))
-
-
-def why_stale(error: UnavailableError, *, age_s: float) -> Degradation:
-    """Return why a reply is an older answer, and how old it is."""
-    text = f"an answer from {_ago(age_s)}, because nobody answers now: {error}"
-    return Degradation((DegradationKind.OLDER_ANSWER,), text)
-
-
-def _ago(age_s: float) -> str:
-    for name, unit_s in _UNITS_S:
-        if age_s >= unit_s:
-            count = int(age_s // unit_s)
-            return f"{count} {name}{'s' if count > 1 else ''} ago"
-    return "less than a minute ago"

@@ -12,7 +12,6 @@ A repetition is the same request, so it leaves no row of its own in the ledger.
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -68,6 +67,7 @@ class Idempotency:
         self._kept = services.kept_replies
         self._keys: KeyStore = services.ledger.store
         self._clock = services.clock
+        self._chance = services.dispatch.chance
         self._following = following
         self._flights: SingleFlight[ChatReply] = SingleFlight()
         self._claims = 0
@@ -149,7 +149,7 @@ class Idempotency:
         left_s = call.deadline.left_s()
         if left_s <= 0:
             raise _still_running(call, holder.operation_id)
-        pause_s = random.uniform(_POLL_MIN_S, _POLL_MAX_S)  # noqa: S311 -- no secret
+        pause_s = _POLL_MIN_S + self._chance.up_to(_POLL_MAX_S - _POLL_MIN_S)
         await self._clock.sleep(min(pause_s, left_s))
 
     async def _ask_and_keep(self, call: Call, claim: KeyClaim, died: KeyHolder | None) -> ChatReply:
@@ -212,36 +212,28 @@ def _hash_of(request: ChatRequest) -> str:
 
 
 def _conflict(holder: KeyHolder) -> IdempotencyConflictError:
-    error = IdempotencyConflictError(
+    return IdempotencyConflictError(
         f"this idempotency key stands for another request ({holder.operation_id}): use a new key for a new "
         "request, or repeat the first one unchanged (use case, messages, model, limits, sampling, user and tags)"
-    )
-    error.request_id = holder.operation_id
-    return error
+    ).of_request(holder.operation_id)
 
 
 def _lost(holder: KeyHolder) -> ReplyLostError:
-    error = ReplyLostError(
+    return ReplyLostError(
         f"this idempotency key was answered by request {holder.operation_id}, whose stored reply is missing or "
         "damaged; nothing was sent. Use another key to ask anew, which is charged anew"
-    )
-    error.request_id = holder.operation_id
-    return error
+    ).of_request(holder.operation_id)
 
 
 def _too_busy(call: Call) -> DeadlineExceededError:
-    error = DeadlineExceededError(
+    return DeadlineExceededError(
         f"the ledger was busy for all of {call.deadline.timeout_s:g} s, so the idempotency key was not claimed and nothing "
         "was sent; ask again with the same key, or allow more with deadline_s"
-    )
-    error.request_id = call.id
-    return error
+    ).of_request(call.id)
 
 
 def _still_running(call: Call, operation_id: str) -> DeadlineExceededError:
-    error = DeadlineExceededError(
+    return DeadlineExceededError(
         f"the request of this idempotency key is still under way after {call.deadline.timeout_s:g} s; "
         "ask again with the same key, or allow more with deadline_s"
-    )
-    error.request_id = operation_id
-    return error
+    ).of_request(operation_id)

@@ -5,9 +5,10 @@ from dataclasses import replace
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.money import ZERO_NUSD
-from orchestrator.core.reply import CacheState, ChatReply, Usage
+from orchestrator.core.reply import CacheState, ChatReply, Degradation, DegradationKind, Usage
 from orchestrator.pipeline.call import Call
-from orchestrator.pipeline.graceful import why_stale
+
+_UNITS_S = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 def repeated(call: Call, reply: ChatReply, cached: CacheState) -> ChatReply:
@@ -54,3 +55,17 @@ def replayed(call: Call, reply: ChatReply) -> ChatReply:
 def age_s_of(reply: ChatReply, clock: Clock) -> float:
     """Return how long ago the request began that paid for a reply."""
     return (clock.now() - reply.created_at).total_seconds()
+
+
+def why_stale(error: UnavailableError, *, age_s: float) -> Degradation:
+    """Return why a reply is an older answer, and how old it is."""
+    text = f"an answer from {_ago(age_s)}, because nobody answers now: {error}"
+    return Degradation((DegradationKind.OLDER_ANSWER,), text)
+
+
+def _ago(age_s: float) -> str:
+    for name, unit_s in _UNITS_S:
+        if age_s >= unit_s:
+            count = int(age_s // unit_s)
+            return f"{count} {name}{'s' if count > 1 else ''} ago"
+    return "less than a minute ago"

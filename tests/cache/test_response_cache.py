@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from time import sleep
@@ -23,6 +23,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.request import CacheUse, ChatRequest
 from orchestrator.core.sampling import Sampling
+from tests.support.unprivileged import unprivileged
 
 KEY = "k" * 64
 
@@ -269,19 +270,6 @@ def test_an_entry_that_is_no_bytes_counts_as_none(make, tmp_path):
 
 
 # ---- trouble
-
-
-@contextmanager
-def unprivileged(folder: Path) -> Iterator[None]:
-    if os.geteuid() != 0:
-        yield
-        return
-    os.chown(folder, 65534, 65534)
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import textwrap
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +33,7 @@ from orchestrator.ledger.ledger import HoldRequest, RequestRecord
 from orchestrator.ledger.opening import LedgerSettings, open_ledger
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.ledger.sqlite import schema as ledger_schema
+from tests.support.unprivileged import unprivileged
 
 ROOT = Path(__file__).parents[2]
 BOUND = NanoUsd(1000)
@@ -591,21 +592,6 @@ def test_a_folder_that_is_a_file_is_refused(make, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LedgerError, match="make the file and its folder writable, or set ledger.path"):
         make(where=tmp_path / "file" / "ledger.sqlite3").hold(claim())
-
-
-@contextmanager
-def unprivileged(*paths: Path) -> Iterator[None]:
-    """Act as a user to whom file permissions apply."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for one in paths:
-        os.chown(one, 65534, 65534)
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from orchestrator.core.errors import AllProvidersFailedError, PromptTooLargeErro
 from orchestrator.core.language import Language
 from orchestrator.core.reply import Degradation, DegradationKind, Delta
 from orchestrator.core.request import ChatRequest
-from orchestrator.pipeline.graceful import Graceful, apologises, apology, apology_language, why_stale
+from orchestrator.pipeline.graceful import Graceful, apologises, apology, apology_language
 from orchestrator.routing.settings import RouteStep, UseCaseSettings
 from tests.support.step_bench import Following
 
@@ -100,17 +100,6 @@ def test_an_apology_has_the_request_id_the_cost_and_the_reason(wanted, settings,
     assert (reply.model, reply.deployment, reply.provider) == ("", "", "")
     text = "nobody answered: no provider could answer just now"
     assert reply.degraded == Degradation((DegradationKind.NO_ANSWER,), text)
-
-
-@pytest.mark.parametrize(
-    ("age_s", "told"),
-    [(5, "less than a minute"), (60, "1 minute ago"), (7_300, "2 hours ago"), (200_000, "2 days ago")],
-)
-def test_an_older_answer_says_how_old_it_is_and_why_it_is_given(age_s, told) -> None:
-    degraded = why_stale(UnavailableError("everything is down"), age_s=age_s)
-    assert degraded.kinds == (DegradationKind.OLDER_ANSWER,)
-    assert told in degraded.text
-    assert degraded.text.endswith("because nobody answers now: everything is down")
 
 
 # ---- the step

@@ -232,7 +232,7 @@ def test_a_late_answer_is_an_apology_too(make_orchestrator, practice: PracticeSe
     assert reply.cost_nusd == spent > 0
     with pytest.raises(DeadlineExceededError) as caught:
         orchestrator.complete(QUESTION, deadline_s=LATE_S)
-    assert caught.value.cost_nusd == spent_by_all(orchestrator) - spent
+    assert caught.value.cost_nusd == spent_by_all(orchestrator) - spent > 0
 
 
 def spent_by_all(orchestrator: Orchestrator) -> int:

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from orchestrator.core.errors import UnavailableError
-from orchestrator.core.reply import CacheState, Delta, Usage
-from orchestrator.pipeline.repeats import age_s_of, repeated, replayed, stale_reply
+from orchestrator.core.reply import CacheState, DegradationKind, Delta, Usage
+from orchestrator.pipeline.repeats import age_s_of, repeated, replayed, stale_reply, why_stale
 from tests.support.step_bench import ATTEMPT, COST, reply_of
 
 
@@ -53,3 +55,14 @@ def test_a_reply_is_as_old_as_the_request_that_paid_for_it(bench) -> None:
     reply = reply_of(bench.call())
     bench.clock.advance(90)
     assert age_s_of(reply, bench.clock) == 90
+
+
+@pytest.mark.parametrize(
+    ("age_s", "told"),
+    [(5, "less than a minute"), (60, "1 minute ago"), (7_300, "2 hours ago"), (200_000, "2 days ago")],
+)
+def test_an_older_answer_says_how_old_it_is_and_why_it_is_given(age_s, told) -> None:
+    degraded = why_stale(UnavailableError("everything is down"), age_s=age_s)
+    assert degraded.kinds == (DegradationKind.OLDER_ANSWER,)
+    assert told in degraded.text
+    assert degraded.text.endswith("because nobody answers now: everything is down")
