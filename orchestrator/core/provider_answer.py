@@ -1,6 +1,8 @@
 """One whole answer of one provider, whichever way it came."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.core.failures import Failure
 from orchestrator.core.money import NanoUsd
@@ -18,16 +20,44 @@ class ProviderAnswer:
     reported_cost_nusd: NanoUsd | None
     """What the provider says it charged; None when it does not say."""
     upstream_id: str | None
+    reasoning: str = ""
+    """What the model thought aloud, apart from its answer."""
+    reasoning_details: tuple[Mapping[str, Any], ...] = ()
+    """Blocks of thought in OpenRouter's shape, with signatures; the next turn sends them back as they are."""
+    served_model: str | None = None
+    """The model that answered, by the provider's own name."""
+    service_tier: str | None = None
+    """The class of service that the provider says it charges for."""
+    is_byok: bool = False
+    """OpenRouter used the customer's own key: its reported cost is the fee and what that key was charged."""
+    audio_input_tokens: int = 0
+    """Part of the usage's input tokens."""
+    audio_output_tokens: int = 0
+    """Part of the usage's output tokens."""
+    notices: tuple[str, ...] = ()
+    """What was changed or read otherwise than it was written, for people."""
 
 
 class AttemptFailedError(Exception):
     """One attempt has failed; carries no text of a provider."""
 
-    def __init__(self, failure: Failure, answer: ProviderAnswer | None = None) -> None:
-        """Keep what it was, and the usage it came with."""
+    def __init__(
+        self,
+        failure: Failure,
+        answer: ProviderAnswer | None = None,
+        *,
+        was_sent: bool = True,
+        detail: str = "",
+    ) -> None:
+        """Keep what it was, and the usage it came with; what was not sent cannot be billed.
+
+        `detail` names the wrong part or the error below, never a value.
+        """
         self.failure = failure
         self.answer = answer
-        super().__init__(str(failure))
+        self.was_sent = was_sent
+        self.detail = detail
+        super().__init__(f"{failure}: {detail}" if detail else str(failure))
 
 
 class UnreadableAnswerError(AttemptFailedError):

@@ -1,0 +1,25 @@
+"""What an answer must have before it is believed, whichever format it came in."""
+
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+
+
+def unreadable(
+    kind: FailureKind, detail: str, *, answer: ProviderAnswer | None = None, status: int | None = None
+) -> UnreadableAnswerError:
+    """Return the error for an answer that cannot be used; `detail` names the part and never its value."""
+    return UnreadableAnswerError(Failure(kind, status), answer, detail=detail)
+
+
+def check_says_something(answer: ProviderAnswer) -> None:
+    """Check that an answer has text or tool calls; one that `length` has cut may have neither.
+
+    Raises:
+        UnreadableAnswerError: it was filtered, or it is empty though nothing cut it short.
+    """
+    if answer.text.strip() or answer.tool_calls:
+        return
+    if answer.finish_reason == "content_filter":
+        raise unreadable(FailureKind.CONTENT_FILTERED, "filtered before its first word", answer=answer)
+    if answer.finish_reason != "length":
+        raise unreadable(FailureKind.EMPTY, "neither text nor tool calls", answer=answer)

@@ -1,0 +1,142 @@
+"""An answer while it is being read, whole or in pieces, and what is believed of it in the end."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.reply import ToolCall
+from orchestrator.providers.wire.answer_checks import check_says_something, unreadable
+from orchestrator.providers.wire.tool_call_assembly import CUT_CALL, ToolCallAssembly
+from orchestrator.providers.wire.usage_reading import CONTRADICTION, CountedUsage
+
+NAME_LETTERS_MAX = 256
+"""Of an id, a model or a tier that is believed and kept."""
+CUT_BY_THOUGHT = "the limit of output tokens was used up before the first word; raise max_tokens"
+
+
+@dataclass(slots=True)
+class AnswerDraft:
+    """What has been read of one answer so far."""
+
+    read_usage: Callable[[Any], CountedUsage]
+    """Reads the usage of this format; Gemini repeats it with each piece, and only the last one is read."""
+    raw_usage: Any = None
+    texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    thought_blocks: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    calls: ToolCallAssembly = field(default_factory=ToolCallAssembly)
+    finish_reason: str | None = None
+    """One of the wire's own: stop, length, tool_calls, content_filter."""
+    upstream_id: str | None = None
+    served_model: str | None = None
+    service_tier: str | None = None
+
+    @property
+    def has_content(self) -> bool:
+        """Return whether the provider has begun to answer, be it only in thought."""
+        return bool(self.texts or self.thoughts or self.thought_blocks or self.refusals or len(self.calls))
+
+    def name(self, *, upstream_id: Any, served_model: Any, service_tier: Any) -> None:
+        """Note what the provider calls this answer, its model and its tier; the first word counts."""
+        self.upstream_id = self.upstream_id or _name(upstream_id)
+        self.served_model = self.served_model or _name(served_model)
+        self.service_tier = self.service_tier or _name(service_tier)
+
+    def think(self, text: str) -> None:
+        """Add a piece of thought."""
+        if text:
+            self.thoughts.append(text)
+
+    def grow_thought_block(self, piece: Mapping[str, Any]) -> None:
+        """Add a piece of a block of thought to the last block, where both have the same type and index."""
+        last = self.thought_blocks[-1] if self.thought_blocks else None
+        if last is None or piece.get("index") is None or not _belong_together(last, piece):
+            self.thought_blocks.append(dict(piece))
+            return
+        joined = {**last, **{name: value for name, value in piece.items() if value is not None}}
+        for name in ("text", "summary"):
+            if isinstance(piece.get(name), str) and isinstance(last.get(name), str):
+                joined[name] = last[name] + piece[name]
+        self.thought_blocks[-1] = joined
+
+    def as_it_stands(self, calls: tuple[ToolCall, ...] = ()) -> ProviderAnswer:
+        """Return what has been read, unchecked: what a failed attempt may be billed for."""
+        counted = self.read_usage(self.raw_usage)
+        return ProviderAnswer(
+            text="".join(self.texts),
+            tool_calls=calls,
+            finish_reason=self.finish_reason or "",
+            usage=counted.usage,
+            reported_cost_nusd=counted.reported_cost_nusd,
+            upstream_id=self.upstream_id,
+            reasoning="".join(self.thoughts),
+            reasoning_details=tuple(self.thought_blocks),
+            served_model=self.served_model,
+            service_tier=self.service_tier,
+            is_byok=counted.is_byok,
+            audio_input_tokens=counted.audio_input_tokens,
+            audio_output_tokens=counted.audio_output_tokens,
+            notices=(CONTRADICTION,) if counted.contradicts else (),
+        )
+
+    def whole(self, *, id_suffix: str = "") -> ProviderAnswer:
+        """Return the finished answer; `id_suffix` goes into ids of tool calls that came without one.
+
+        Raises:
+            UnreadableAnswerError: it has no finish, says nothing, was filtered or refused, or its tool calls
+                cannot be read.
+        """
+        if self.finish_reason is None:
+            raise self.broken("it ended without a finish reason")
+        try:
+            calls, left_out = self.calls.finish(was_cut=self.finish_reason == "length", id_suffix=id_suffix)
+        except UnreadableAnswerError as exc:
+            raise self._with_answer(exc) from None
+        if calls and self.finish_reason == "stop":
+            # Gemini, and servers of OpenAI's format that are not OpenAI's, say so of tool calls too.
+            self.finish_reason = "tool_calls"
+        answer = self.as_it_stands(calls)
+        if self.refusals and not answer.text and not calls:
+            raise unreadable(FailureKind.CONTENT_FILTERED, "the model refused to answer", answer=answer)
+        check_says_something(answer)
+        return _with_notices(answer, left_out=left_out)
+
+    def broken(self, detail: str, *, status: int | None = None) -> UnreadableAnswerError:
+        """Return the error for an answer that breaks off here."""
+        return unreadable(FailureKind.INTERRUPTED, detail, answer=self.as_it_stands(), status=status)
+
+    def failed(self, failure: Failure, detail: str) -> UnreadableAnswerError:
+        """Return the error for an answer that the provider ends with an error."""
+        return UnreadableAnswerError(failure, self.as_it_stands(), detail=detail)
+
+    def malformed(self, detail: str) -> UnreadableAnswerError:
+        """Return the error for a part that has not the shape of the format."""
+        return unreadable(FailureKind.MALFORMED, detail, answer=self.as_it_stands())
+
+    def _with_answer(self, exc: UnreadableAnswerError) -> UnreadableAnswerError:
+        return UnreadableAnswerError(exc.failure, self.as_it_stands(), detail=exc.detail)
+
+
+def _with_notices(answer: ProviderAnswer, *, left_out: bool) -> ProviderAnswer:
+    notices = list(answer.notices)
+    if left_out:
+        notices.append(CUT_CALL)
+    if answer.finish_reason == "length" and not answer.text.strip() and not answer.tool_calls:
+        notices.append(CUT_BY_THOUGHT)
+    if len(notices) == len(answer.notices):
+        return answer
+    return replace(answer, notices=tuple(notices))
+
+
+def _belong_together(block: Mapping[str, Any], piece: Mapping[str, Any]) -> bool:
+    if piece.get("type") == "reasoning.encrypted":
+        return False
+    return all(block.get(name) == piece.get(name) for name in ("type", "index"))
+
+
+def _name(value: Any) -> str | None:
+    is_name = isinstance(value, str) and 0 < len(value) <= NAME_LETTERS_MAX and value.isprintable()
+    return value if is_name else None

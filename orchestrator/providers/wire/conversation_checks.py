@@ -1,0 +1,77 @@
+"""What every format asks of a conversation: parts that it knows, and tool results that answer a call."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from orchestrator.core.request import Message
+from orchestrator.providers.wire.outbound import UnsendableError
+from orchestrator.providers.wire.wire_json import read_object_or_none
+
+PART_KINDS = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
+"""Parts of a message that OpenAI's format has; `video_url` and `audio_url` are OpenRouter's and vLLM's."""
+_TOOL_ROLES = frozenset({"tool", "function"})
+
+
+def check_conversation(messages: Sequence[Message]) -> None:
+    """Check what would come back as an error of every provider.
+
+    Raises:
+        UnsendableError: a part of a kind that no format has, a tool call whose arguments are no JSON
+            object, or a tool result without its call.
+    """
+    called: set[str] = set()
+    for place, message in enumerate(messages):
+        for number, part in enumerate(parts_of(message)):
+            _check_part(part, place, number)
+        for call in tool_calls_of(message):
+            called.add(str(call.get("id") or ""))
+            _check_call(call, place)
+        if message.get("role") == "tool" and str(message.get("tool_call_id") or "") not in called:
+            raise UnsendableError(
+                f"message {place} is the result of a tool call that no message before it makes"
+            )
+
+
+def parts_of(message: Message) -> Iterator[Any]:
+    """Yield the parts of a message's content; a text is none."""
+    content = message.get("content")
+    if isinstance(content, list | tuple):
+        yield from content
+
+
+def tool_calls_of(message: Message) -> Iterator[Mapping[str, Any]]:
+    """Yield the tool calls of an assistant message."""
+    calls = message.get("tool_calls")
+    if isinstance(calls, list | tuple):
+        yield from (call for call in calls if isinstance(call, Mapping))
+
+
+def call_arguments(call: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the arguments of a tool call as an object, None when they are none."""
+    function = call.get("function")
+    raw = function.get("arguments") if isinstance(function, Mapping) else None
+    if isinstance(raw, Mapping):
+        return dict(raw)
+    if raw is None or (isinstance(raw, str) and not raw.strip()):
+        return {}
+    return read_object_or_none(raw.encode()) if isinstance(raw, str) else None
+
+
+def _check_part(part: Any, place: int, number: int) -> None:
+    if isinstance(part, str):
+        return
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if kind not in PART_KINDS:
+        raise UnsendableError(
+            f"part {number} of message {place} is of type '{kind}', which no provider's format has; "
+            f"known are: {', '.join(sorted(PART_KINDS))}"
+        )
+
+
+def _check_call(call: Mapping[str, Any], place: int) -> None:
+    function = call.get("function")
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(name, str) or not name:
+        raise UnsendableError(f"a tool call in message {place} has no function name")
+    if call_arguments(call) is None:
+        raise UnsendableError(f"the arguments of tool call '{name}' in message {place} are no JSON object")

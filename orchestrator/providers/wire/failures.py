@@ -1,0 +1,277 @@
+"""What a provider's refusal means: by HTTP status, then `error.code`, `error.type`, and only then words.
+
+No text of the provider's is kept: it may quote the prompt or the key.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from orchestrator.core.failures import Failure, FailureKind, kind_of_status
+from orchestrator.providers.wire.wire_json import read_error_body
+
+ERROR_BYTES_MAX = 64 * 1024
+"""Of the body of a refusal; what comes after it is not read."""
+
+_BY_STATUS: Mapping[int, FailureKind] = {
+    # Refusals that say more about the provider, or what stands before it, than about the request.
+    405: FailureKind.MODEL_NOT_FOUND,
+    406: FailureKind.MODEL_NOT_FOUND,
+    407: FailureKind.UNREACHABLE,
+    409: FailureKind.UNAVAILABLE,
+    421: FailureKind.UNAVAILABLE,
+    423: FailureKind.UNAVAILABLE,
+    425: FailureKind.UNAVAILABLE,
+    451: FailureKind.UNAUTHORIZED,
+    498: FailureKind.UNAVAILABLE,
+    499: FailureKind.UNAVAILABLE,
+}
+
+BY_CODE: Mapping[str, FailureKind] = {
+    "context_length_exceeded": FailureKind.CONTEXT_OVERFLOW,
+    "exceed_context_size_error": FailureKind.CONTEXT_OVERFLOW,
+    "string_above_max_length": FailureKind.CONTEXT_OVERFLOW,
+    "request_too_large": FailureKind.CONTEXT_OVERFLOW,
+    "content_filter": FailureKind.CONTENT_FILTERED,
+    "content_policy_violation": FailureKind.CONTENT_FILTERED,
+    "moderation_blocked": FailureKind.CONTENT_FILTERED,
+    "invalid_prompt": FailureKind.CONTENT_FILTERED,
+    "insufficient_quota": FailureKind.NO_CREDIT,
+    "billing_hard_limit_reached": FailureKind.NO_CREDIT,
+    "billing_not_active": FailureKind.NO_CREDIT,
+    "invalid_api_key": FailureKind.UNAUTHORIZED,
+    "api_key_invalid": FailureKind.UNAUTHORIZED,
+    "api_key_expired": FailureKind.UNAUTHORIZED,
+    "api_key_service_blocked": FailureKind.UNAUTHORIZED,
+    "account_deactivated": FailureKind.UNAUTHORIZED,
+    "authentication_error": FailureKind.UNAUTHORIZED,
+    "permission_error": FailureKind.UNAUTHORIZED,
+    "unsupported_country_region_territory": FailureKind.UNAUTHORIZED,
+    "model_not_found": FailureKind.MODEL_NOT_FOUND,
+    "model_not_available": FailureKind.MODEL_NOT_FOUND,
+    "model_decommissioned": FailureKind.MODEL_NOT_FOUND,
+    "model_deprecated": FailureKind.MODEL_NOT_FOUND,
+    "deprecated_model": FailureKind.MODEL_NOT_FOUND,
+    "not_found_error": FailureKind.MODEL_NOT_FOUND,
+    "rate_limit_exceeded": FailureKind.RATE_LIMITED,
+    "rate_limit_error": FailureKind.RATE_LIMITED,
+    "overloaded_error": FailureKind.UNAVAILABLE,
+    "unavailable_error": FailureKind.UNAVAILABLE,
+    "server_error": FailureKind.SERVER_ERROR,
+    "internal_error": FailureKind.SERVER_ERROR,
+    # Google's canonical codes, where the HTTP status does not say it already.
+    "unauthenticated": FailureKind.UNAUTHORIZED,
+    "permission_denied": FailureKind.UNAUTHORIZED,
+    "failed_precondition": FailureKind.UNAUTHORIZED,
+    "resource_exhausted": FailureKind.RATE_LIMITED,
+    "not_found": FailureKind.MODEL_NOT_FOUND,
+    "internal": FailureKind.SERVER_ERROR,
+    "unavailable": FailureKind.UNAVAILABLE,
+    "deadline_exceeded": FailureKind.UNAVAILABLE,
+    "aborted": FailureKind.UNAVAILABLE,
+    "cancelled": FailureKind.UNAVAILABLE,
+}
+"""Values of `error.code`, `error.type`, `error.status` and the reasons in `error.details`, in lower case."""
+
+_OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
+"""A refusal of this parameter: the model writes less than was asked of it, a larger one may write as much."""
+
+BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
+    (FailureKind.UNAUTHORIZED, ("api key not valid", "api key expired", "incorrect api key", "location is not supported")),
+    (FailureKind.NO_CREDIT, ("key limit exceeded", "insufficient credits", "credit balance is too low")),
+    (
+        FailureKind.CONTEXT_OVERFLOW,
+        (
+            "context length",
+            "context_length",
+            "context window",
+            "context size",
+            "maximum context",
+            "maximum number of tokens",
+            "prompt is too long",
+            "input is too long",
+            "max_tokens is too large",
+            "maximum output tokens",
+        ),
+    ),
+    (
+        FailureKind.CONTENT_FILTERED,
+        (
+            "content_filter",
+            "content filter",
+            "content management policy",
+            "safety settings",
+            "safety system",
+            "moderation",
+            "flagged",
+        ),
+    ),
+    (
+        FailureKind.MODEL_NOT_FOUND,
+        (
+            "model not found",
+            "is not a valid model",
+            "model is deprecated",
+            "model has been deprecated",
+            "model is no longer",
+            "model has been decommissioned",
+            "not supported for generatecontent",
+        ),
+    ),
+)  # fmt: skip
+"""Of messages; only read where neither the status nor a code says what is meant."""
+
+_VAGUE = frozenset({400, 403, 422})
+"""Statuses that stand for many things."""
+_UNSPECIFIC = frozenset({FailureKind.BAD_REQUEST})
+_WORDS_MAX = 20_000
+_FORBIDDEN = 403
+_RETRY_DELAY = re.compile(r"^([0-9.]+)s$")
+
+Now = Callable[[], datetime]
+
+
+def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes, *, now: Now) -> Failure:
+    """Return what an answer of another status than 200 means, and how long it asks to wait.
+
+    A redirect is followed nowhere and may have been billed where it points, so it is an answer that cannot
+    be read. `body` is what was read of it, at most `ERROR_BYTES_MAX`.
+    """
+    if status < 400:  # noqa: PLR2004 -- HTTP
+        return Failure(FailureKind.MALFORMED, status)
+    data = read_error_body(body[:ERROR_BYTES_MAX])
+    error = _error_object(data)
+    kind = _kind(status, error)
+    if not data and kind is FailureKind.BAD_REQUEST:
+        # A page of HTML, or nothing: that is not the API's word on this request, but of something before it.
+        kind = FailureKind.SERVER_ERROR
+    return Failure(kind, status, _retry_after_s(headers, error or {}, now))
+
+
+def failure_of_error(error: Any) -> Failure:
+    """Return what an error in the body of a 200 means; its `code` is the status that did not come."""
+    described = _error_object(error if isinstance(error, Mapping) else {"error": error}) or {}
+    status = _status_in(described)
+    if status is None:
+        named = _named_kind(described)
+        return Failure(named or FailureKind.MALFORMED)
+    return replace(Failure(_kind(status, described), status), retry_after_s=_retry_in(described))
+
+
+def failure_of_late_error(error: Any, *, begun: bool) -> Failure:
+    """Return what an error in a stream means: after its first words the answer broke off, maybe billed."""
+    failure = failure_of_error(error)
+    return Failure(FailureKind.INTERRUPTED, failure.status) if begun else failure
+
+
+def _kind(status: int, error: Mapping[str, Any] | None) -> FailureKind:
+    by_status = _BY_STATUS.get(status) or kind_of_status(status)
+    if error is None:
+        return by_status
+    is_vague = by_status in _UNSPECIFIC or status in _VAGUE
+    named = _named_kind(error)
+    if named is not None and (is_vague or named in _OVERRULING):
+        return named
+    if not is_vague:
+        return by_status
+    return _kind_by_words(error) or by_status
+
+
+_OVERRULING = frozenset({FailureKind.CONTEXT_OVERFLOW, FailureKind.CONTENT_FILTERED, FailureKind.NO_CREDIT})
+"""A code of these kinds says more than any status: OpenAI's 429 `insufficient_quota` is no rate limit."""
+
+
+def _named_kind(error: Mapping[str, Any]) -> FailureKind | None:
+    for name in _names_in(error):
+        if name in BY_CODE:
+            return BY_CODE[name]
+    return FailureKind.CONTEXT_OVERFLOW if error.get("param") in _OUTPUT_LIMITS else None
+
+
+def _names_in(error: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names that an error gives itself, the most telling first."""
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, Mapping) and isinstance(detail.get("reason"), str):
+            yield detail["reason"].lower()
+    metadata = error.get("metadata")
+    if isinstance(metadata, Mapping) and (metadata.get("flagged_input") or metadata.get("reasons")):
+        # OpenRouter's shape of a moderated prompt.
+        yield "content_filter"
+    for key in ("code", "type", "status"):
+        if isinstance(error.get(key), str):
+            yield error[key].lower()
+
+
+def _kind_by_words(error: Mapping[str, Any]) -> FailureKind | None:
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    message = f"{error.get('message') or ''} {raw if isinstance(raw, str) else ''}"[:_WORDS_MAX].lower()
+    return next((kind for kind, words in BY_WORDS if any(word in message for word in words)), None)
+
+
+def _error_object(data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return the error in a body: `error` as an object or a text, or the body itself where it is flat."""
+    if not data:
+        return None
+    error = data.get("error", data)
+    if isinstance(error, str):
+        return {**data, "message": error}
+    if isinstance(error, Mapping):
+        return error
+    return data if "message" in data or "code" in data else None
+
+
+def _status_in(error: Mapping[str, Any]) -> int | None:
+    code = error.get("code")
+    if isinstance(code, str) and code.isdigit():
+        code = int(code[:4])
+    return code if type(code) is int and 400 <= code < 600 else None  # noqa: PLR2004 -- HTTP
+
+
+def _retry_after_s(headers: Mapping[str, str], error: Mapping[str, Any], now: Now) -> float | None:
+    """Return what a refusal asks to wait; OpenAI's milliseconds are exact, its seconds rounded up."""
+    exact_ms = _number(headers.get("retry-after-ms"))
+    if exact_ms is not None:
+        return exact_ms / 1000
+    seconds = headers.get("retry-after")
+    if seconds:
+        wait_s = _number(seconds)
+        wait_s = _seconds_until(seconds, now) if wait_s is None else wait_s
+        if wait_s is not None:
+            return wait_s
+    return _retry_in(error)
+
+
+def _retry_in(error: Mapping[str, Any]) -> float | None:
+    """Return the wait of Google's `google.rpc.RetryInfo`, None where there is none."""
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, Mapping) else None
+        match = _RETRY_DELAY.match(delay) if isinstance(delay, str) else None
+        if match:
+            return _number(match[1])
+    return None
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    # A provider that says "inf" would rest forever.
+    return max(0.0, number) if math.isfinite(number) else None
+
+
+def _seconds_until(value: str, now: Now) -> float | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    # A date without a zone ("-0000") is one in UTC.
+    known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (known - now()).total_seconds())

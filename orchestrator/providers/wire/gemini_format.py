@@ -1,0 +1,193 @@
+"""Answers in the format of Gemini's `generateContent`, whole and streamed: both are the same object.
+
+https://ai.google.dev/api/generate-content. A thought signature travels with the tool call that it belongs to:
+behind `SIGNATURE_MARK` in the call's id, as LiteLLM writes it too, because ids are what callers send back.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.core.failures import FailureKind
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.reply import Delta, ToolCallDelta
+from orchestrator.providers.wire.answer_checks import unreadable
+from orchestrator.providers.wire.answer_draft import AnswerDraft
+from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
+from orchestrator.providers.wire.sse import SentEvent
+from orchestrator.providers.wire.thought_signatures import signature_block, with_signature
+from orchestrator.providers.wire.usage_reading import read_gemini_usage
+from orchestrator.providers.wire.wire_json import event_objects, read_object
+
+GEMINI_FINISH_REASONS: Mapping[str, str] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "LANGUAGE": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+}
+"""Any other is a failure: `MALFORMED_FUNCTION_CALL`, `OTHER` and what may come yet."""
+
+
+def read_gemini_answer(body: bytes) -> ProviderAnswer:
+    """Return the answer in a whole body.
+
+    Raises:
+        UnreadableAnswerError: it is an error, or no whole answer; what it used comes along.
+    """
+    return _read_object(read_object(body))
+
+
+def _read_object(data: Mapping[str, Any]) -> ProviderAnswer:
+    """Return the answer in a decoded body.
+
+    Raises:
+        UnreadableAnswerError: as for `read_gemini_answer`.
+    """
+    stream = GeminiReader()
+    stream.take_response(data)
+    if stream.draft.finish_reason is None:
+        part = "finishReason" if data.get("candidates") else "candidates"
+        raise stream.draft.malformed(f"'{part}' is missing")
+    return stream.whole()
+
+
+class GeminiReader:
+    """Reads one answer, response by response."""
+
+    def __init__(self) -> None:
+        """Expect the first response."""
+        self.draft = AnswerDraft(read_gemini_usage)
+        self._text_signature: str | None = None
+
+    @property
+    def has_finished(self) -> bool:
+        """Return whether the provider has said why its answer ends."""
+        return self.draft.finish_reason is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether nothing more is to come; there is no end mark, and the connection may stay open."""
+        draft = self.draft
+        return draft.finish_reason is not None and not read_gemini_usage(draft.raw_usage).usage.estimated
+
+    def take(self, event: SentEvent) -> list[Delta]:
+        """Return the pieces of the reply in one event; most have one, some have none.
+
+        Raises:
+            UnreadableAnswerError: it is no event of this format, or an error of the provider's.
+        """
+        try:
+            objects = event_objects(event.data)
+        except UnreadableAnswerError as exc:
+            raise self.draft.malformed(exc.detail) from None
+        deltas = (self.take_response(data) for data in objects)
+        return [delta for delta in deltas if delta is not None]
+
+    def take_response(self, data: Mapping[str, Any]) -> Delta | None:
+        """Take in one response of the answer; return its piece of the reply, None when it has none.
+
+        Raises:
+            UnreadableAnswerError: it has not the shape of the format, or is an error of the provider's.
+        """
+        draft = self.draft
+        draft.name(
+            upstream_id=data.get("responseId"), served_model=data.get("modelVersion"), service_tier=None
+        )
+        if "usageMetadata" in data:
+            draft.raw_usage = data["usageMetadata"]
+        if data.get("error"):
+            begun = draft.has_content
+            late = failure_of_late_error(data["error"], begun=begun)
+            raise draft.failed(late if begun else failure_of_error(data["error"]), "an error in its place")
+        self._check_feedback(data.get("promptFeedback"))
+        candidate = self._candidate(data)
+        if candidate is None:
+            return None
+        delta = self._take_content(candidate.get("content"))
+        draft.finish_reason = self._finish_reason(candidate) or draft.finish_reason
+        return delta
+
+    def whole(self) -> ProviderAnswer:
+        """Return the finished answer.
+
+        Raises:
+            UnreadableAnswerError: the stream ended too early, or said nothing that is an answer.
+        """
+        draft = self.draft
+        if self._text_signature is not None:
+            draft.thought_blocks.append(signature_block(self._text_signature))
+            self._text_signature = None
+        return draft.whole()
+
+    def _check_feedback(self, feedback: Any) -> None:
+        if isinstance(feedback, Mapping) and feedback.get("blockReason"):
+            self.draft.finish_reason = "content_filter"
+            raise unreadable(
+                FailureKind.CONTENT_FILTERED, "the prompt was blocked", answer=self.draft.as_it_stands()
+            )
+
+    def _candidate(self, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        candidates = data.get("candidates")
+        if not candidates:
+            return None
+        if not isinstance(candidates, list) or not isinstance(candidates[0], Mapping):
+            raise self.draft.malformed("'candidates' is no list of objects")
+        return candidates[0]
+
+    def _finish_reason(self, candidate: Mapping[str, Any]) -> str | None:
+        reason = candidate.get("finishReason")
+        if reason is None or reason == "":
+            return None
+        known = GEMINI_FINISH_REASONS.get(reason) if isinstance(reason, str) else None
+        if known is not None:
+            return known
+        detail = "it ended with a finish reason that stands for no whole answer"
+        raise self.draft.broken(detail) if self.draft.has_content else self.draft.malformed(detail)
+
+    def _take_content(self, content: Any) -> Delta | None:
+        if content is None:
+            return None
+        parts = content.get("parts") if isinstance(content, Mapping) else content
+        if parts is None:
+            return None
+        if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
+            raise self.draft.malformed("'content.parts' is no list of objects")
+        text = "".join(self._text_of(part) for part in parts)
+        calls = tuple(self._call_of(part) for part in parts if part.get("functionCall") is not None)
+        if text:
+            self.draft.texts.append(text)
+        return Delta(text, calls) if text or calls else None
+
+    def _text_of(self, part: Mapping[str, Any]) -> str:
+        text = part.get("text")
+        if text is not None and not isinstance(text, str):
+            raise self.draft.malformed("a part's 'text' is no text")
+        signature = part.get("thoughtSignature")
+        if isinstance(signature, str) and signature and part.get("functionCall") is None:
+            self._text_signature = signature
+        if part.get("thought") is True:
+            self.draft.think(text or "")
+            return ""
+        return text or ""
+
+    def _call_of(self, part: Mapping[str, Any]) -> ToolCallDelta:
+        call, signature = part["functionCall"], part.get("thoughtSignature")
+        arguments = call.get("args") if isinstance(call, Mapping) else None
+        named = isinstance(call, Mapping) and isinstance(call.get("name"), str) and bool(call["name"])
+        if not named or not isinstance(arguments or {}, Mapping):
+            raise self.draft.malformed("a 'functionCall' comes without a name, or its 'args' are no object")
+        own_id = call.get("id")
+        call_id = own_id if isinstance(own_id, str) and own_id else self._new_id()
+        signed_id = with_signature(call_id, signature if isinstance(signature, str) else None)
+        return self.draft.calls.add_whole(call_id=signed_id, name=call["name"], arguments=arguments or {})
+
+    def _new_id(self) -> str:
+        """Return an id for a call that has none, unlike those of the conversation's other answers."""
+        place = len(self.draft.calls)
+        return f"call_{self.draft.upstream_id}_{place}" if self.draft.upstream_id else f"call_{place}"

@@ -1,0 +1,235 @@
+"""The way onto the network: one question, sent once; its answer read, its failure named.
+
+It follows no redirect, keeps no cookie, sends nothing twice and knows nothing of budgets or plans. Apart from
+the time to connect, time is the caller's: a call that is cancelled closes its connection at once.
+
+    build → connect → on_sent() → status → the body, or event by event on_delta() → ProviderAnswer
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import aiohttp
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
+from orchestrator.core.reply import Delta, ToolCallDelta
+from orchestrator.providers.wire import gemini_format, openai_format
+from orchestrator.providers.wire.answer_checks import unreadable
+from orchestrator.providers.wire.answer_draft import AnswerDraft
+from orchestrator.providers.wire.body_reading import (
+    BodyUnreadableError,
+    blocks_of,
+    read_beginning,
+    read_body,
+)
+from orchestrator.providers.wire.building import build
+from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, failure_of_reply
+from orchestrator.providers.wire.outbound import OutboundRequest
+from orchestrator.providers.wire.parameter_rules import ParameterRules, documented_rules
+from orchestrator.providers.wire.sessions import Sessions, hung_up
+from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
+
+LAST_WORD_S = 2.0
+"""How long a finished stream may keep back its usage, and a refusal its body: both are clear without."""
+
+_OK = 200
+_ID_HEADER = "x-generation-id"
+"""OpenRouter's id of the generation, before its first event."""
+
+
+class StreamReader(Protocol):
+    """What reads the events of one format."""
+
+    draft: AnswerDraft
+
+    @property
+    def has_finished(self) -> bool:
+        """Return whether the answer has ended; its usage may still come."""
+        ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether nothing more is to come."""
+        ...
+
+    def take(self, event: SentEvent) -> list[Delta]:
+        """Return the pieces of the reply in one event."""
+        ...
+
+    def whole(self) -> ProviderAnswer:
+        """Return the finished answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """Who hears of an answer while it comes."""
+
+    on_delta: Callable[[Delta], None] | None
+    on_alive: Callable[[], None] | None
+    on_id: Callable[[str], None] | None
+
+
+class WireClient:
+    """The way to providers whose format we speak ourselves, from any event loop."""
+
+    def __init__(self, *, rules: ParameterRules = documented_rules, clock: Clock | None = None) -> None:
+        """Open nothing yet."""
+        self._rules = rules
+        self._clock = clock or SystemClock()
+        self._sessions = Sessions()
+
+    async def call(
+        self,
+        outbound: OutboundRequest,
+        *,
+        on_sent: Callable[[], None],
+        on_delta: Callable[[Delta], None] | None = None,
+        on_alive: Callable[[], None] | None = None,
+        on_id: Callable[[str], None] | None = None,
+    ) -> ProviderAnswer:
+        """Return the answer of one deployment to one question, sent once.
+
+        `on_sent` is called once, right before the first byte of the request is handed to the socket: when it
+        was not called nothing was sent, whatever is raised. It must not raise. Of a stream, `on_delta` hears
+        each piece, `on_alive` each sign of life that brings none, and `on_id` the provider's id of the
+        generation, once.
+
+        Raises:
+            UnsendableError: the request cannot be written in this provider's format.
+            AttemptFailedError: the provider refused, was not reached, or hung up.
+            UnreadableAnswerError: what it answered is no whole answer; it may be billed all the same.
+        """
+        request = build(outbound, self._rules)
+        listener = _Listener(on_delta, on_alive, on_id)
+        response = await self._sessions.send(request, on_sent)
+        is_whole = False
+        try:
+            if response.status != _OK:
+                raise AttemptFailedError(await self._refusal(response), was_sent=True)
+            answer = await _read(response, outbound, listener)
+            is_whole = True
+        finally:
+            if is_whole:
+                self._sessions.let_end(response)
+            else:
+                # Does nothing where the response has come to its end: its connection is in the pool again.
+                response.close()
+        return _with_notices(answer, request.notices)
+
+    async def close(self) -> None:
+        """Close the connections of the running loop."""
+        await self._sessions.close()
+
+    async def _refusal(self, response: aiohttp.ClientResponse) -> Failure:
+        body = b""
+        # The status speaks for a body that cannot be read or does not come (a time-out is an OSError).
+        with contextlib.suppress(aiohttp.ClientError, OSError, BodyUnreadableError):
+            async with asyncio.timeout(LAST_WORD_S):
+                body = await read_beginning(response, bytes_max=ERROR_BYTES_MAX)
+        return failure_of_reply(response.status, response.headers, body, now=self._clock.now)
+
+
+async def _read(
+    response: aiohttp.ClientResponse, outbound: OutboundRequest, listener: _Listener
+) -> ProviderAnswer:
+    reader = _reader_for(outbound)
+    reader.draft.name(upstream_id=response.headers.get(_ID_HEADER), served_model=None, service_tier=None)
+    if reader.draft.upstream_id is not None and listener.on_id is not None:
+        listener.on_id(reader.draft.upstream_id)
+    kind = response.content_type
+    if outbound.stream and "json" not in kind and "html" not in kind:
+        return await _read_stream(response, reader, listener)
+    answer = await _read_whole(response, outbound)
+    if outbound.stream and listener.on_delta is not None:
+        # A server that cannot stream this answer has sent it in one piece.
+        listener.on_delta(_as_delta(answer))
+    return answer
+
+
+async def _read_whole(response: aiohttp.ClientResponse, outbound: OutboundRequest) -> ProviderAnswer:
+    try:
+        body = await read_body(response)
+    except BodyUnreadableError as exc:
+        raise unreadable(FailureKind.MALFORMED, str(exc)) from None
+    except (aiohttp.ClientError, OSError) as exc:
+        raise hung_up(exc) from None
+    if outbound.kind is ProviderKind.GOOGLE:
+        return gemini_format.read_gemini_answer(body)
+    return openai_format.read_openai_answer(body, reports_cost=outbound.kind is ProviderKind.OPENROUTER)
+
+
+async def _read_stream(
+    response: aiohttp.ClientResponse, reader: StreamReader, listener: _Listener
+) -> ProviderAnswer:
+    events = EventReader()
+    async with contextlib.aclosing(blocks_of(response)) as blocks:
+        while not reader.is_complete:
+            block = await _next_block(blocks, reader)
+            _hear(reader, _events_in(events, block, reader), listener)
+            if block is None:
+                break
+    return reader.whole()
+
+
+async def _next_block(blocks: AsyncGenerator[bytes, None], reader: StreamReader) -> bytes | None:
+    """Return the next bytes, None at their end, or when a finished answer has no more to say."""
+    try:
+        if not reader.has_finished:
+            return await anext(blocks, None)
+        async with asyncio.timeout(LAST_WORD_S):
+            return await anext(blocks, None)
+    except BodyUnreadableError as exc:
+        raise reader.draft.malformed(str(exc)) from None
+    except (aiohttp.ClientError, OSError) as exc:
+        if reader.has_finished:
+            return None
+        if reader.draft.has_content:
+            raise reader.draft.broken("the connection broke") from None
+        raise hung_up(exc) from None
+
+
+def _events_in(events: EventReader, block: bytes | None, reader: StreamReader) -> list[SentEvent]:
+    try:
+        return events.close() if block is None else events.feed(block)
+    except StreamTooLargeError:
+        raise reader.draft.malformed("the stream is larger than any answer") from None
+
+
+def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) -> None:
+    had_id, has_spoken = reader.draft.upstream_id is not None, False
+    try:
+        for event in events:
+            for delta in reader.take(event):
+                has_spoken = True
+                if listener.on_delta is not None:
+                    listener.on_delta(delta)
+    finally:
+        if not had_id and reader.draft.upstream_id is not None and listener.on_id is not None:
+            listener.on_id(reader.draft.upstream_id)
+    if not has_spoken and listener.on_alive is not None:
+        listener.on_alive()
+
+
+def _reader_for(outbound: OutboundRequest) -> StreamReader:
+    if outbound.kind is ProviderKind.GOOGLE:
+        return gemini_format.GeminiReader()
+    return openai_format.OpenAiReader(reports_cost=outbound.kind is ProviderKind.OPENROUTER)
+
+
+def _as_delta(answer: ProviderAnswer) -> Delta:
+    calls = (
+        ToolCallDelta(place, call.id, call.name, call.arguments)
+        for place, call in enumerate(answer.tool_calls)
+    )
+    return Delta(answer.text, tuple(calls))
+
+
+def _with_notices(answer: ProviderAnswer, notices: tuple[str, ...]) -> ProviderAnswer:
+    return replace(answer, notices=(*notices, *answer.notices)) if notices else answer

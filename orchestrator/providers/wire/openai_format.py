@@ -1,0 +1,252 @@
+"""Answers in OpenAI's chat-completions format, whole and streamed.
+
+As OpenAI, OpenRouter, llama.cpp, Ollama and vLLM write it:
+https://platform.openai.com/docs/api-reference/chat, https://openrouter.ai/docs/api-reference/overview.
+Unknown fields are skipped; a part that is missing or of the wrong type is named.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.reply import Delta, ToolCallDelta
+from orchestrator.providers.wire.answer_draft import AnswerDraft
+from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
+from orchestrator.providers.wire.sse import SentEvent
+from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
+from orchestrator.providers.wire.wire_json import event_objects, read_object
+
+OPENAI_FINISH_REASONS: Mapping[str, str] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+    # What servers of this format write in their place.
+    "function_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_length": "length",
+}
+"""Any other is a failure: `error`, `abort`, `insufficient_system_resource` and what may come yet."""
+
+_END_MARK = b"[DONE]"
+
+
+def read_openai_answer(body: bytes, *, reports_cost: bool) -> ProviderAnswer:
+    """Return the answer in a whole body; its cost where this provider reports one.
+
+    Raises:
+        UnreadableAnswerError: it is an error, or no whole answer; what it used comes along.
+    """
+    return _read_object(read_object(body), reports_cost=reports_cost)
+
+
+def _read_object(data: Mapping[str, Any], *, reports_cost: bool) -> ProviderAnswer:
+    """Return the answer in a decoded body.
+
+    Raises:
+        UnreadableAnswerError: as for `read_openai_answer`.
+    """
+    draft = AnswerDraft(_usage_reader(reports_cost=reports_cost), data.get("usage"))
+    _take_names(draft, data)
+    choice = _choice(draft, data)
+    error = _error_in(data, choice)
+    if choice is None:
+        if error is None:
+            raise draft.malformed("'choices' is missing or empty")
+        raise draft.failed(failure_of_error(error), "the body is an error")
+    message = choice.get("message")
+    if isinstance(message, Mapping):
+        _take_message(draft, message)
+    if error is not None:
+        raise draft.failed(failure_of_error(error), "an error stands beside the answer")
+    if not isinstance(message, Mapping):
+        raise draft.malformed("'choices[0].message' is missing")
+    draft.finish_reason = _finish_reason(draft, choice)
+    if draft.finish_reason is None:
+        raise draft.malformed("'choices[0].finish_reason' is missing")
+    return draft.whole()
+
+
+class OpenAiReader:
+    """Reads one streamed answer, event by event."""
+
+    def __init__(self, *, reports_cost: bool) -> None:
+        """Expect the first event."""
+        self.draft = AnswerDraft(_usage_reader(reports_cost=reports_cost))
+        self._is_done = False
+        self._has_usage = False
+
+    @property
+    def has_finished(self) -> bool:
+        """Return whether the provider has said why its answer ends; its usage may still come."""
+        return self._is_done or self.draft.finish_reason is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether nothing more is to come, though the connection may stay open."""
+        return self._is_done or (self.draft.finish_reason is not None and self._has_usage)
+
+    def take(self, event: SentEvent) -> list[Delta]:
+        """Return the pieces of the reply in one event; most have one, some have none.
+
+        Raises:
+            UnreadableAnswerError: it is no event of this format, or an error of the provider's.
+        """
+        if self._is_done or event.data.strip() == _END_MARK:
+            self._is_done = True
+            return []
+        try:
+            objects = event_objects(event.data)
+        except UnreadableAnswerError as exc:
+            raise self.draft.malformed(exc.detail) from None
+        is_error = event.name == b"error"
+        deltas = (self._take_chunk(data, is_error=is_error) for data in objects)
+        return [delta for delta in deltas if delta is not None]
+
+    def whole(self) -> ProviderAnswer:
+        """Return the finished answer.
+
+        Raises:
+            UnreadableAnswerError: the stream ended too early, or said nothing that is an answer.
+        """
+        return self.draft.whole()
+
+    def _take_chunk(self, data: Mapping[str, Any], *, is_error: bool) -> Delta | None:
+        draft = self.draft
+        _take_names(draft, data)
+        usage = data.get("usage")
+        if isinstance(usage, Mapping):
+            draft.raw_usage = usage
+        choice = _choice(draft, data)
+        error = data if is_error and data.get("error") is None else _error_in(data, choice)
+        delta = self._take_delta(choice.get("delta")) if choice is not None else None
+        if error is not None:
+            raise draft.failed(failure_of_late_error(error, begun=draft.has_content), "an error event")
+        if choice is not None:
+            draft.finish_reason = _finish_reason(draft, choice) or draft.finish_reason
+        # Before the finish some servers count along with each piece: that is no last word.
+        self._has_usage = self._has_usage or (isinstance(usage, Mapping) and draft.finish_reason is not None)
+        return delta
+
+    def _take_delta(self, raw: Any) -> Delta | None:
+        if raw is None:
+            return None
+        if not isinstance(raw, Mapping):
+            raise self.draft.malformed("'choices[0].delta' is no object")
+        text, calls = _take_message(self.draft, raw, in_pieces=True)
+        return Delta(text, calls) if text or calls else None
+
+
+def _usage_reader(*, reports_cost: bool) -> Callable[[Any], CountedUsage]:
+    return partial(read_openai_usage, reports_cost=reports_cost)
+
+
+def _take_names(draft: AnswerDraft, data: Mapping[str, Any]) -> None:
+    if draft.upstream_id is None or draft.served_model is None:
+        draft.name(
+            upstream_id=data.get("id"), served_model=data.get("model"), service_tier=data.get("service_tier")
+        )
+
+
+def _choice(draft: AnswerDraft, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    choices = data.get("choices")
+    if not choices:
+        return None
+    if not isinstance(choices, list) or not isinstance(choices[0], Mapping):
+        raise draft.malformed("'choices' is no list of objects")
+    return choices[0]
+
+
+def _error_in(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:
+    """Return the error that stands in a body or an event, None when there is none."""
+    error = data.get("error") or (choice or {}).get("error")
+    if error:
+        return error
+    return data if data.get("object") == "error" else None
+
+
+def _finish_reason(draft: AnswerDraft, choice: Mapping[str, Any]) -> str | None:
+    reason = choice.get("finish_reason")
+    if reason is None or reason == "":
+        return None
+    known = OPENAI_FINISH_REASONS.get(reason) if isinstance(reason, str) else None
+    if known is not None:
+        return known
+    detail = "it ended with a finish reason that stands for no whole answer"
+    raise draft.broken(detail) if draft.has_content else draft.malformed(detail)
+
+
+def _take_message(
+    draft: AnswerDraft, message: Mapping[str, Any], *, in_pieces: bool = False
+) -> tuple[str, tuple[ToolCallDelta, ...]]:
+    """Take in a message or a piece of one; return its text and tool calls."""
+    text = _take_content(draft, message.get("content"))
+    _take_thoughts(draft, message, in_pieces=in_pieces)
+    refusal = message.get("refusal")
+    if refusal and isinstance(refusal, str):
+        draft.refusals.append(refusal)
+    raw_calls = message.get("tool_calls")
+    if not raw_calls:
+        return text, ()
+    if not isinstance(raw_calls, list):
+        raise draft.malformed("'tool_calls' is no list")
+    try:
+        return text, tuple(draft.calls.add(call) for call in raw_calls)
+    except UnreadableAnswerError as exc:
+        raise draft.malformed(exc.detail) from None
+
+
+def _take_content(draft: AnswerDraft, content: Any) -> str:
+    if content is None or content == "":
+        return ""
+    if isinstance(content, str):
+        draft.texts.append(content)
+        return content
+    if not isinstance(content, list):
+        raise draft.malformed("'content' is neither text nor a list of parts")
+    text = "".join(_text_of_part(draft, part) for part in content)
+    if text:
+        draft.texts.append(text)
+    return text
+
+
+def _text_of_part(draft: AnswerDraft, part: Any) -> str:
+    """Return the text of a part of a content list; Mistral's thinking goes to the thoughts."""
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, Mapping):
+        raise draft.malformed("a part of 'content' is no object")
+    if part.get("type") == "thinking":
+        thoughts = part.get("thinking")
+        listed = thoughts if isinstance(thoughts, list) else [{"text": thoughts}]
+        draft.think("".join(_plain_text(each.get("text")) for each in listed if isinstance(each, Mapping)))
+        return ""
+    text = part.get("text")
+    if part.get("type") in {"text", "output_text"} and not isinstance(text, str):
+        raise draft.malformed("a text part of 'content' has no text")
+    return _plain_text(text)
+
+
+def _take_thoughts(draft: AnswerDraft, message: Mapping[str, Any], *, in_pieces: bool) -> None:
+    text = message.get("reasoning_content") or message.get("reasoning")
+    draft.think(_plain_text(text))
+    blocks = message.get("reasoning_details")
+    for block in blocks if isinstance(blocks, list) else ():
+        if not isinstance(block, Mapping):
+            continue
+        if in_pieces:
+            draft.grow_thought_block(block)
+        else:
+            draft.thought_blocks.append(dict(block))
+        if not text:
+            draft.think(_plain_text(block.get("text") or block.get("summary")))
+
+
+def _plain_text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,164 @@
+"""What goes out: a request in our own words, and the HTTP request that it becomes.
+
+Nothing here sends anything. What a format cannot carry raises `UnsendableError` before there is a connection.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from orchestrator.catalog.catalog import Deployment, ProviderKind
+from orchestrator.catalog.price import Rates
+from orchestrator.core.request import ChatRequest, Message
+from orchestrator.core.sampling import Sampling
+from orchestrator.providers.wire.parameter_rules import needs_responses_api
+
+OPENAI_URL = "https://api.openai.com/v1"
+GOOGLE_URL = "https://generativelanguage.googleapis.com/v1beta"
+OPENROUTER_URL = "https://openrouter.ai/api/v1"
+
+_DEFAULT_URLS: Mapping[ProviderKind, str] = {
+    ProviderKind.OPENAI: OPENAI_URL,
+    ProviderKind.GOOGLE: GOOGLE_URL,
+    ProviderKind.OPENROUTER: OPENROUTER_URL,
+}
+_PINNED_TIER = "default"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_USER_AGENT = "nextflow-orchestrator"
+
+
+class UnsendableError(Exception):
+    """The request cannot be written in the provider's format: nothing was sent, no deployment is to blame."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundRequest:
+    """One question to one deployment."""
+
+    kind: ProviderKind
+    """Which format is spoken."""
+    upstream: str
+    """The provider's own name of the model."""
+    messages: tuple[Message, ...]
+    """In OpenAI's shape; they are read and never changed."""
+    max_tokens: int
+    base_url: str
+    api_key: str = field(default="", repr=False)
+    """Without one no key is sent."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Those of the provider's configuration; they win over ours."""
+    sampling: Sampling = field(default_factory=Sampling)
+    stream: bool = False
+    price_cap: Rates | None = None
+    """The most that OpenRouter's hosts may charge; the others are not told."""
+    service_tier: str | None = None
+    """OpenAI's class of service; None leaves it to the settings of the project that the key belongs to."""
+
+    @classmethod
+    def to(
+        cls,
+        deployment: Deployment,
+        request: ChatRequest,
+        *,
+        max_tokens: int,
+        stream: bool = False,
+        price_cap: Rates | None = None,
+        base_url: str | None = None,
+    ) -> "OutboundRequest":
+        """Return `request` as it goes to a deployment; `base_url` is where its provider is, if elsewhere.
+
+        Raises:
+            UnsendableError: the provider has no address.
+        """
+        provider = deployment.provider
+        address = base_url or provider.base_url or _DEFAULT_URLS.get(provider.kind)
+        if address is None:
+            raise UnsendableError(f"provider '{deployment.provider_name}' has no base_url")
+        return cls(
+            kind=provider.kind,
+            upstream=deployment.upstream,
+            messages=request.messages,
+            max_tokens=max_tokens,
+            base_url=address,
+            api_key=provider.api_key.get_secret_value() if provider.api_key else "",
+            headers=provider.headers,
+            sampling=request.sampling,
+            stream=stream,
+            price_cap=price_cap,
+            # Else the project's settings may choose a dearer tier than the one that money is held for.
+            service_tier=_PINNED_TIER if is_openai_itself(provider.kind, address) else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """An HTTP request, ready to be sent."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    notices: tuple[str, ...] = ()
+    """What was left out on the way, for people."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Parameters that this model knows under another name."""
+    method: str = "POST"
+
+
+def is_openai_itself(kind: ProviderKind, address: str) -> bool:
+    """Return whether an address is OpenAI's own, and not that of another server which speaks its format."""
+    return kind is ProviderKind.OPENAI and urlsplit(address).hostname == urlsplit(OPENAI_URL).hostname
+
+
+def is_carried(outbound: OutboundRequest) -> bool:
+    """Return whether this wire speaks the API that a request needs; LiteLLM's bridge carries the others."""
+    if not is_openai_itself(outbound.kind, outbound.base_url):
+        return True
+    return not needs_responses_api(outbound.upstream, outbound.sampling.as_wire())
+
+
+def headers_of(outbound: OutboundRequest) -> dict[str, str]:
+    """Return the headers of a request, with the key in one of them at most.
+
+    Raises:
+        UnsendableError: a header cannot stand in HTTP; the message names it and not its value.
+    """
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if outbound.stream else "application/json",
+        # A compressed answer of a few kilobytes saves nothing and costs the loop its unfolding.
+        "accept-encoding": "identity",
+        "user-agent": _USER_AGENT,
+    }
+    if outbound.api_key:
+        is_google = outbound.kind is ProviderKind.GOOGLE
+        name, prefix = ("x-goog-api-key", "") if is_google else ("authorization", "Bearer ")
+        headers[name] = prefix + outbound.api_key
+    for name, value in outbound.headers.items():
+        headers[name.lower()] = value
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            part = (
+                "the API key" if outbound.api_key and value.endswith(outbound.api_key) else f"header '{name}'"
+            )
+            raise UnsendableError(f"{part} holds a character that cannot stand in an HTTP header")
+    return headers
+
+
+def address_of(outbound: OutboundRequest, path: str) -> str:
+    """Return where `path` of the provider's API is.
+
+    Raises:
+        UnsendableError: the address is none of HTTP.
+    """
+    address = urlsplit(outbound.base_url)
+    if address.scheme not in {"http", "https"} or not address.hostname:
+        raise UnsendableError("the provider's base_url is no address that begins with http:// or https://")
+    return f"{outbound.base_url.rstrip('/')}/{path}"
+
+
+def parameters_of(outbound: OutboundRequest) -> dict[str, Any]:
+    """Return the parameters of a request by OpenAI's names."""
+    return {"max_tokens": outbound.max_tokens, **outbound.sampling.as_wire()}

@@ -1,0 +1,113 @@
+"""Server-sent events: bytes in, events out, however the bytes were cut on their way.
+
+By https://html.spec.whatwg.org/multipage/server-sent-events.html: a line ends at CR, LF or CRLF and nowhere
+else (U+2028 is text), a blank line ends an event, several `data:` lines are one text. Unlike a browser we
+also take a last event that no blank line ends: a cut one is no JSON, so it is not believed anyway.
+"""
+
+import re
+from typing import NamedTuple
+
+EVENT_BYTES_MAX = 512 * 1024
+"""Of one line, and of the data of one event."""
+EVENTS_BYTES_MAX = 64 * 1024 * 1024
+"""Of a whole stream."""
+
+_BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_CR, _LF = 13, 10
+
+
+class SentEvent(NamedTuple):
+    """One event; `name` is its `event:` field, empty when it has none."""
+
+    data: bytes
+    name: bytes = b""
+
+
+class StreamTooLargeError(Exception):
+    """A line, an event or the stream is longer than any answer."""
+
+
+class EventReader:
+    """Reads one stream; what it returns depends on the bytes alone, not on how they were cut."""
+
+    def __init__(
+        self, *, line_bytes_max: int = EVENT_BYTES_MAX, stream_bytes_max: int = EVENTS_BYTES_MAX
+    ) -> None:
+        """Expect the first byte of a stream."""
+        self._line_bytes_max = line_bytes_max
+        self._bytes_left = stream_bytes_max
+        self._tail: list[bytes] = []
+        self._tail_bytes = 0
+        self._after_cr = False
+        self._is_first_line = True
+        self._data: list[bytes] = []
+        self._data_bytes = 0
+        self._name = b""
+
+    def feed(self, block: bytes) -> list[SentEvent]:
+        """Return the events that end in `block`.
+
+        Raises:
+            StreamTooLargeError: more has come than a line, an event or the stream may have.
+        """
+        self._bytes_left -= len(block)
+        if self._bytes_left < 0:
+            raise StreamTooLargeError
+        if self._after_cr and block:
+            self._after_cr = False
+            block = block[1:] if block[0] == _LF else block
+        if not block:
+            return []
+        if b"\r" in block:
+            self._after_cr = block[-1] == _CR
+            lines = _LINE_END.split(block)
+        else:
+            lines = block.split(b"\n")
+        tail = lines.pop()
+        if lines and self._tail:
+            # Joined once for a line: a long one that comes in small pieces must not be copied with each.
+            lines[0] = b"".join((*self._tail, lines[0]))
+            self._tail, self._tail_bytes = [], 0
+        if tail:
+            self._tail.append(tail)
+            self._tail_bytes += len(tail)
+        if self._tail_bytes > self._line_bytes_max:
+            raise StreamTooLargeError
+        return self._events(lines)
+
+    def close(self) -> list[SentEvent]:
+        """Return the event that the end of the stream has cut off from its blank line, if there is one."""
+        rest, self._tail, self._tail_bytes = b"".join(self._tail), [], 0
+        return self._events([rest, b""] if rest else [b""])
+
+    def _events(self, lines: list[bytes]) -> list[SentEvent]:
+        events: list[SentEvent] = []
+        if self._is_first_line and lines:
+            self._is_first_line = False
+            lines[0] = lines[0].removeprefix(_BOM)
+        for line in lines:
+            if line:
+                self._take(line)
+                continue
+            if self._data_bytes:
+                data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+                events.append(SentEvent(data, self._name))
+            if self._data or self._name:
+                self._data, self._data_bytes, self._name = [], 0, b""
+        return events
+
+    def _take(self, line: bytes) -> None:
+        field, _, value = line.partition(b":")
+        if len(line) > self._line_bytes_max:
+            raise StreamTooLargeError
+        if field == b"data":
+            value = value.removeprefix(b" ")
+            self._data.append(value)
+            self._data_bytes += len(value)
+            if self._data_bytes > self._line_bytes_max:
+                raise StreamTooLargeError
+        elif field == b"event":
+            self._name = value.removeprefix(b" ")
+        # The rest, `id:`, `retry:`, comments and what no standard knows, says nothing about an answer.

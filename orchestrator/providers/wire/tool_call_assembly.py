@@ -1,0 +1,126 @@
+"""Tool calls, put together from whole ones or from the pieces of a stream.
+
+The pieces of OpenAI's format belong together by their `index`. Servers that leave it out, or write 0 into
+each, are told apart by the calls' ids, and without ids by a new name after whole arguments.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.core.failures import FailureKind
+from orchestrator.core.reply import ToolCall, ToolCallDelta
+from orchestrator.providers.wire.answer_checks import unreadable
+from orchestrator.providers.wire.wire_json import arguments_text, json_text
+
+CUT_CALL = "a tool call was cut off by the limit of output tokens and is left out"
+
+
+@dataclass(slots=True)
+class _GrowingCall:
+    place: int
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.arguments)
+
+
+class ToolCallAssembly:
+    """The tool calls of one answer."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._calls: list[_GrowingCall] = []
+        self._by_index: dict[int, _GrowingCall] = {}
+
+    def __len__(self) -> int:
+        """Return how many have begun."""
+        return len(self._calls)
+
+    def add(self, piece: Any) -> ToolCallDelta:
+        """Take in a call, or a piece of one, in OpenAI's shape; return it with the place of its call.
+
+        Raises:
+            UnreadableAnswerError: it is no object, or its name or arguments are of the wrong type.
+        """
+        function = piece.get("function") if isinstance(piece, Mapping) else None
+        if not isinstance(piece, Mapping) or not isinstance(function or {}, Mapping):
+            raise unreadable(FailureKind.MALFORMED, "a tool call is no object")
+        call_id, name = _text(piece.get("id")), _text((function or {}).get("name"))
+        index = piece.get("index")
+        call = self._call_of(index if type(index) is int else None, call_id, name)
+        arguments = _arguments((function or {}).get("arguments"))
+        return self._grow(call, call_id=call_id, name=name, arguments=arguments)
+
+    def add_whole(self, *, call_id: str, name: str, arguments: Any) -> ToolCallDelta:
+        """Take in a call that came in one piece, with decoded arguments."""
+        call = self._begin(None)
+        return self._grow(call, call_id=call_id, name=name, arguments=_arguments(arguments) or "{}")
+
+    def finish(self, *, was_cut: bool, id_suffix: str = "") -> tuple[tuple[ToolCall, ...], bool]:
+        """Return the calls, and whether one is left out because `was_cut` explains why it is not whole.
+
+        Raises:
+            UnreadableAnswerError: a call has no name, or arguments that are no JSON object.
+        """
+        whole: list[ToolCall] = []
+        for call in self._calls:
+            arguments = arguments_text(call.text) if call.name else None
+            if arguments is None:
+                if was_cut and call is self._calls[-1]:
+                    return tuple(whole), True
+                part = "arguments that are a JSON object" if call.name else "a name"
+                raise unreadable(FailureKind.MALFORMED, f"tool call {call.place} comes without {part}")
+            whole.append(ToolCall(call.id or f"call_{id_suffix}{call.place}", call.name, arguments))
+        return tuple(whole), False
+
+    def _call_of(self, index: int | None, call_id: str, name: str) -> _GrowingCall:
+        call = self._by_index.get(index) if index is not None else (self._calls[-1] if self._calls else None)
+        if call is None:
+            return self._begin(index)
+        if call_id and call.id and call_id != call.id:
+            known = next((each for each in self._calls if each.id == call_id), None)
+            if known is None:
+                return self._begin(index)
+            if index is not None:
+                self._by_index[index] = known
+            return known
+        is_next = name and not call_id and call.name and call.arguments
+        if is_next and arguments_text(call.text) is not None:
+            return self._begin(index)
+        return call
+
+    def _begin(self, index: int | None) -> _GrowingCall:
+        call = _GrowingCall(place=len(self._calls))
+        self._calls.append(call)
+        if index is not None:
+            self._by_index[index] = call
+        return call
+
+    def _grow(self, call: _GrowingCall, *, call_id: str, name: str, arguments: str | None) -> ToolCallDelta:
+        # Some servers repeat id and name with each piece; what joins the pieces must see them once.
+        new_id = call_id if not call.id else ""
+        new_name = name if not call.name else ""
+        call.id, call.name = call.id or call_id, call.name or name
+        if arguments:
+            call.arguments.append(arguments)
+        return ToolCallDelta(call.place, new_id or None, new_name or None, arguments)
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, int):
+        return str(value)
+    raise unreadable(FailureKind.MALFORMED, "the id or the name of a tool call is no text")
+
+
+def _arguments(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return json_text(value)
+    raise unreadable(FailureKind.MALFORMED, "the arguments of a tool call are neither text nor an object")

@@ -1,0 +1,48 @@
+"""An answer says something, or says why it does not."""
+
+import pytest
+
+from orchestrator.core.failures import FailureKind
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.reply import ToolCall, Usage
+from orchestrator.providers.wire.answer_checks import check_says_something, unreadable
+
+
+def answer(text: str = "", *, finish: str = "stop", calls: tuple[ToolCall, ...] = ()) -> ProviderAnswer:
+    return ProviderAnswer(text, calls, finish, Usage(1, 1), None, None)
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        answer("Chào"),
+        answer("Chào", finish="content_filter"),
+        answer(finish="length"),
+        answer(calls=(ToolCall("a", "f", "{}"),), finish="tool_calls"),
+    ],
+)
+def test_words_tool_calls_and_a_limit_that_was_reached_are_answers(whole) -> None:
+    check_says_something(whole)
+
+
+@pytest.mark.parametrize(
+    ("nothing", "kind"),
+    [
+        (answer(), FailureKind.EMPTY),
+        (answer(" \n"), FailureKind.EMPTY),
+        (answer(finish="tool_calls"), FailureKind.EMPTY),
+        (answer(finish="content_filter"), FailureKind.CONTENT_FILTERED),
+    ],
+)
+def test_nothing_is_a_failure_that_brings_its_usage_along(nothing, kind) -> None:
+    with pytest.raises(UnreadableAnswerError) as caught:
+        check_says_something(nothing)
+    assert (caught.value.failure.kind, caught.value.answer) == (kind, nothing)
+
+
+def test_an_error_says_what_is_wrong_and_where() -> None:
+    error = unreadable(FailureKind.MALFORMED, "'choices' is missing")
+    assert (str(error), error.detail) == (
+        "answer could not be read: 'choices' is missing",
+        "'choices' is missing",
+    )

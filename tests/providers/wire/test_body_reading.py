@@ -1,0 +1,65 @@
+"""A body is read up to its bound, whatever it is packed in, in steps that leave the loop to others."""
+
+import gzip
+from typing import Any
+
+import pytest
+
+from orchestrator.providers.wire.body_reading import (
+    STEP_BYTES,
+    BodyUnreadableError,
+    blocks_of,
+    read_beginning,
+    read_body,
+)
+
+
+class _Content:
+    def __init__(self, blocks: list[bytes]) -> None:
+        self._blocks = blocks
+
+    async def iter_any(self):
+        for block in self._blocks:
+            yield block
+
+
+class _Response:
+    """As much of aiohttp's response as is read; `test_http` meets real ones."""
+
+    def __init__(self, *blocks: bytes, encoding: str = "", length: int | None = None) -> None:
+        self.content = _Content(list(blocks))
+        self.headers = {"content-encoding": encoding} if encoding else {}
+        self.content_length = length
+
+
+def response(*blocks: bytes, **fields: Any) -> Any:
+    return _Response(*blocks, **fields)
+
+
+async def test_blocks_come_as_they_arrive_and_large_ones_in_steps() -> None:
+    blocks = [block async for block in blocks_of(response(b"a", b"b" * (STEP_BYTES * 2 + 1)))]
+    assert [len(block) for block in blocks] == [1, STEP_BYTES, STEP_BYTES, 1]
+
+
+async def test_what_unfolds_to_much_comes_in_steps_too() -> None:
+    packed = gzip.compress(b"a" * (STEP_BYTES * 3))
+    blocks = [block async for block in blocks_of(response(packed[:20], packed[20:], encoding="gzip"))]
+    assert (sum(map(len, blocks)), max(map(len, blocks))) == (STEP_BYTES * 3, STEP_BYTES)
+
+
+async def test_a_body_has_its_bound_by_its_header_and_by_its_bytes() -> None:
+    assert await read_body(response(b"ab", b"cd"), bytes_max=4) == b"abcd"
+    for body in (response(b"abcd", length=5), response(b"ab", b"cde")):
+        with pytest.raises(BodyUnreadableError, match="larger than any answer"):
+            await read_body(body, bytes_max=4)
+
+
+async def test_the_beginning_of_a_body_is_no_more_than_was_asked_for() -> None:
+    assert await read_beginning(response(b"ab", b"cd", b"ef"), bytes_max=3) == b"abc"
+    assert await read_beginning(response(), bytes_max=3) == b""
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
+async def test_a_packing_that_was_not_asked_for_and_is_not_known_is_unreadable(encoding) -> None:
+    with pytest.raises(BodyUnreadableError, match="not asked for"):
+        await read_body(response(b"a", encoding=encoding))

@@ -1,0 +1,186 @@
+"""What a refusal means, by status, code, type and only then words; how long it asks to wait."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from orchestrator.core.failures import FailureKind
+from orchestrator.practice.wire_errors import Refusal, error_body
+from orchestrator.providers.wire.failures import (
+    BY_CODE,
+    ERROR_BYTES_MAX,
+    failure_of_error,
+    failure_of_late_error,
+    failure_of_reply,
+)
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+K = FailureKind
+
+
+def failure(
+    status: int, error: Any = None, headers: dict[str, str] | None = None, *, raw: bytes | None = None
+):
+    body = raw if raw is not None else orjson.dumps({"error": error})
+    return failure_of_reply(status, headers or {}, body, now=lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (400, {"message": "bad", "type": "invalid_request_error", "code": None}, K.BAD_REQUEST),
+        (400, {"message": "x", "code": "context_length_exceeded"}, K.CONTEXT_OVERFLOW),
+        (400, {"message": "x", "type": "exceed_context_size_error", "code": 400}, K.CONTEXT_OVERFLOW),
+        (400, {"message": "This endpoint's maximum context length is 8192 tokens.", "code": 400}, K.CONTEXT_OVERFLOW),
+        (400, {"message": "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).", "status": "INVALID_ARGUMENT"}, K.CONTEXT_OVERFLOW),
+        (400, {"message": "max_tokens is too large: 90000. This model supports at most 16384 completion tokens.", "param": "max_tokens"}, K.CONTEXT_OVERFLOW),
+        (400, {"message": "too large", "param": "max_completion_tokens"}, K.CONTEXT_OVERFLOW),
+        (400, {"message": "x", "code": "content_policy_violation"}, K.CONTENT_FILTERED),
+        (400, {"message": "x", "code": "invalid_prompt"}, K.CONTENT_FILTERED),
+        (400, {"message": "Your request was rejected as a result of our safety system."}, K.CONTENT_FILTERED),
+        (400, {"message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}, K.UNAUTHORIZED),
+        (400, {"message": "x", "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}, K.UNAUTHORIZED),
+        (400, {"message": "User location is not supported for the API use.", "status": "FAILED_PRECONDITION"}, K.UNAUTHORIZED),
+        (400, {"message": "The model has been deprecated"}, K.MODEL_NOT_FOUND),
+        (400, {"message": "gone", "code": "model_decommissioned"}, K.MODEL_NOT_FOUND),
+        (400, {"message": "x is not a valid model ID", "code": 400}, K.MODEL_NOT_FOUND),
+        (400, {"message": "Provider returned error", "code": 400, "metadata": {"raw": '{"error":"prompt is too long"}'}}, K.CONTEXT_OVERFLOW),
+        (401, {"message": "no", "code": "invalid_api_key"}, K.UNAUTHORIZED),
+        (402, {"message": "Insufficient credits", "code": 402}, K.NO_CREDIT),
+        (403, {"message": "no"}, K.UNAUTHORIZED),
+        (403, {"message": "x", "code": 403, "metadata": {"reasons": ["violence"], "flagged_input": "..."}}, K.CONTENT_FILTERED),
+        (403, {"message": "Your input was flagged by moderation.", "code": 403}, K.CONTENT_FILTERED),
+        (403, {"message": "Key limit exceeded (total limit)", "code": 403}, K.NO_CREDIT),
+        (403, {"message": "Country not supported", "code": "unsupported_country_region_territory"}, K.UNAUTHORIZED),
+        (404, {"message": "No endpoints found", "code": 404}, K.MODEL_NOT_FOUND),
+        (404, {"message": "x", "status": "NOT_FOUND"}, K.MODEL_NOT_FOUND),
+        (405, {"message": "x"}, K.MODEL_NOT_FOUND),
+        (408, {"message": "x"}, K.TIMEOUT),
+        (409, {"message": "conflict"}, K.UNAVAILABLE),
+        (410, {"message": "x"}, K.MODEL_NOT_FOUND),
+        (413, {"message": "x"}, K.CONTEXT_OVERFLOW),
+        (422, {"message": "bad"}, K.BAD_REQUEST),
+        (422, {"message": "x", "code": "content_filter"}, K.CONTENT_FILTERED),
+        (429, {"message": "x", "code": "rate_limit_exceeded"}, K.RATE_LIMITED),
+        (429, {"message": "x", "type": "insufficient_quota", "code": "insufficient_quota"}, K.NO_CREDIT),
+        (429, {"message": "x", "status": "RESOURCE_EXHAUSTED"}, K.RATE_LIMITED),
+        (429, {"message": "this model's context length and moderation", "code": 429}, K.RATE_LIMITED),
+        (451, {"message": "x"}, K.UNAUTHORIZED),
+        (499, {"message": "x", "status": "CANCELLED"}, K.UNAVAILABLE),
+        (500, {"message": "x"}, K.SERVER_ERROR),
+        (500, {"message": "the request exceeds", "type": "exceed_context_size_error"}, K.CONTEXT_OVERFLOW),
+        (500, {"message": "context length moderation api key not valid"}, K.SERVER_ERROR),
+        (501, {"message": "x"}, K.SERVER_ERROR),
+        (502, {"message": "x", "code": 502}, K.SERVER_ERROR),
+        (503, {"message": "x", "type": "unavailable_error"}, K.UNAVAILABLE),
+        (504, {"message": "x", "status": "DEADLINE_EXCEEDED"}, K.UNAVAILABLE),
+        (529, {"message": "x", "type": "overloaded_error"}, K.UNAVAILABLE),
+        (418, {"message": "x"}, K.BAD_REQUEST),
+        (400, "a text", K.BAD_REQUEST),
+        (400, "maximum context length is 8192", K.CONTEXT_OVERFLOW),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_told_by_status_code_type_and_only_then_by_words(status, error, kind) -> None:
+    reason = failure(status, error)
+    assert (reason.kind, reason.status) == (kind, status)
+
+
+@pytest.mark.parametrize("raw", [b"", b"<html><h1>400 Bad Request</h1></html>", b"{}", b"null", b"[]"])
+def test_a_400_that_the_api_did_not_write_is_no_word_on_the_request(raw) -> None:
+    assert failure(400, raw=raw).kind is K.SERVER_ERROR
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"detail":[{"loc":["body"]}]}',
+        b'{"message":"bad","code":400}',
+        b'{"object":"error","message":"bad"}',
+        b'[{"error":{"code":400}}]',
+    ],
+)
+def test_other_shapes_of_a_400_are_refusals_all_the_same(raw) -> None:
+    assert failure(400, raw=raw).kind is K.BAD_REQUEST
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 308])
+def test_a_redirect_and_other_statuses_are_no_answer_and_may_have_been_billed(status) -> None:
+    reason = failure(status, raw=b"")
+    assert (reason.kind, reason.status, reason.policy.billing) == (K.MALFORMED, status, "maybe")
+
+
+def test_of_a_huge_error_no_more_is_read_than_its_bound() -> None:
+    raw = b'{"error":{"message":"' + b"a" * ERROR_BYTES_MAX + b' maximum context length"}}'
+    assert failure(500, raw=raw).kind is K.SERVER_ERROR
+
+
+@pytest.mark.parametrize(
+    ("headers", "error", "wait_s"),
+    [
+        ({"retry-after": "17"}, {}, 17),
+        ({"retry-after": "0.5"}, {}, 0.5),
+        ({"retry-after-ms": "1500", "retry-after": "2"}, {}, 1.5),
+        ({"retry-after": "Mon, 23 Nov 2026 09:00:30 GMT"}, {}, 30),
+        ({"retry-after": "Mon, 23 Nov 2026 09:00:30 -0000"}, {}, 30),
+        ({"retry-after": "Mon, 23 Nov 2026 08:00:00 GMT"}, {}, 0),
+        ({"retry-after": "-4"}, {}, 0),
+        ({"retry-after": "inf"}, {}, None),
+        ({"retry-after": "soon"}, {}, None),
+        ({"retry-after-ms": "soon", "retry-after": "3"}, {}, 3),
+        ({}, {"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "17.5s"}]}, 17.5),
+        ({}, {"details": [{"retryDelay": "soon"}, {"retryDelay": 4}, 7]}, None),
+        ({}, {}, None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_wait_comes_from_the_headers_or_from_googles_body(status, headers, error, wait_s) -> None:
+    assert failure(status, {"message": "x", **error}, headers).retry_after_s == wait_s
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "status"),
+    [
+        ({"code": 429}, K.RATE_LIMITED, 429),
+        ({"code": "503"}, K.UNAVAILABLE, 503),
+        ({"code": "context_length_exceeded"}, K.CONTEXT_OVERFLOW, None),
+        ({"status": "INTERNAL"}, K.SERVER_ERROR, None),
+        ({"code": 200}, K.MALFORMED, None),
+        ({"code": 400, "message": "flagged"}, K.CONTENT_FILTERED, 400),
+        ("text", K.MALFORMED, None),
+        (True, K.MALFORMED, None),
+        ([], K.MALFORMED, None),
+    ],
+)
+def test_an_error_in_a_200_has_its_status_in_itself(error, kind, status) -> None:
+    reason = failure_of_error(error)
+    assert (reason.kind, reason.status) == (kind, status)
+
+
+def test_an_error_after_the_first_words_is_a_broken_answer_that_may_be_billed() -> None:
+    reason = failure_of_late_error({"code": 429}, begun=True)
+    assert (reason.kind, reason.status, reason.policy.billing) == (K.INTERRUPTED, 429, "maybe")
+    assert failure_of_late_error({"code": 429}, begun=False).kind is K.RATE_LIMITED
+
+
+def test_every_code_of_the_table_is_written_as_it_is_looked_up() -> None:
+    assert [code for code in BY_CODE if code != code.lower()] == []
+
+
+@pytest.mark.parametrize("provider", ["openrouter", "openai", "google"])
+@pytest.mark.parametrize(
+    ("status", "reason", "kind"),
+    [
+        (400, "context_length", K.CONTEXT_OVERFLOW),
+        (400, "content_filter", K.CONTENT_FILTERED),
+        (401, "wrong_key", K.UNAUTHORIZED),
+        (404, "unknown_model", K.MODEL_NOT_FOUND),
+        (429, None, K.RATE_LIMITED),
+        (500, None, K.SERVER_ERROR),
+        (503, None, K.UNAVAILABLE),
+    ],
+)
+def test_the_practice_providers_errors_mean_what_they_practise(provider, status, reason, kind) -> None:
+    body = error_body(provider, Refusal(status, reason=reason, model="m"))
+    assert failure(status, raw=orjson.dumps(body)).kind is kind

@@ -1,0 +1,182 @@
+"""OpenAI's format is read strictly: an answer is whole, or it is a failure that says why."""
+
+from typing import Any
+
+import pytest
+
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.reply import Delta
+from orchestrator.providers.wire.answer_draft import CUT_BY_THOUGHT
+from orchestrator.providers.wire.openai_format import OpenAiReader, read_openai_answer
+from orchestrator.providers.wire.sse import EventReader
+from orchestrator.providers.wire.tool_call_assembly import CUT_CALL
+from orchestrator.providers.wire.usage_reading import CONTRADICTION
+from tests.providers.wire import openai_exchanges as openai
+from tests.providers.wire.exchange import Exchange, json_bytes
+
+
+def read_stream(body: bytes, *, reports_cost: bool = False) -> tuple[ProviderAnswer, list[Delta]]:
+    """Return the answer in the bytes of a stream, and its pieces, as `http` reads them."""
+    events, stream = EventReader(), OpenAiReader(reports_cost=reports_cost)
+    deltas: list[Delta] = []
+    for event in (*events.feed(body), *events.close()):
+        deltas += stream.take(event)
+    return stream.whole(), deltas
+
+
+def read(exchange: Exchange) -> ProviderAnswer:
+    streamed = exchange in openai.STREAMED
+    return (
+        read_stream(exchange.body)[0] if streamed else read_openai_answer(exchange.body, reports_cost=False)
+    )
+
+
+def by_meaning(*, good: bool) -> list[Any]:
+    return [pytest.param(each, id=each.name) for each in openai.EXCHANGES if (each.failure is None) is good]
+
+
+def test_there_are_more_than_a_hundred_exchanges_and_no_two_of_a_name() -> None:
+    assert len(openai.EXCHANGES) >= 150
+    assert len({each.name for each in openai.EXCHANGES}) == len(openai.EXCHANGES)
+
+
+@pytest.mark.parametrize("exchange", by_meaning(good=True))
+def test_a_whole_answer_is_read_as_it_was_meant(exchange: Exchange) -> None:
+    answer = read(exchange)
+    calls = tuple((call.name, call.arguments) for call in answer.tool_calls)
+    assert (answer.text, calls, answer.finish_reason) == (exchange.text, exchange.calls, exchange.finish)
+    assert (answer.usage, answer.reasoning) == (exchange.usage, exchange.reasoning)
+
+
+@pytest.mark.parametrize("exchange", by_meaning(good=False))
+def test_what_is_no_whole_answer_is_a_failure(exchange: Exchange) -> None:
+    with pytest.raises(UnreadableAnswerError) as caught:
+        read(exchange)
+    assert (caught.value.failure.kind, caught.value.failure.status) == (exchange.failure, exchange.status)
+    assert caught.value.detail
+
+
+@pytest.mark.parametrize("exchange", [each for each in openai.STREAMED if each.failure is None], ids=str)
+def test_the_pieces_of_a_stream_make_up_its_answer(exchange: Exchange) -> None:
+    answer, deltas = read_stream(exchange.body)
+    assert "".join(delta.text for delta in deltas) == answer.text
+    pieces = [piece for delta in deltas for piece in delta.tool_calls]
+    for place, call in enumerate(answer.tool_calls):
+        own = [piece for piece in pieces if piece.index == place]
+        assert [piece.name for piece in own if piece.name] == [call.name]
+        assert "".join(piece.arguments or "" for piece in own) in {call.arguments, ""}
+
+
+def test_a_failed_answer_brings_along_what_it_used_and_said() -> None:
+    body = openai.body(openai.said("Xin"), "stop", error={"code": 502})
+    with pytest.raises(UnreadableAnswerError) as caught:
+        read_openai_answer(body, reports_cost=False)
+    answer = caught.value.answer
+    assert answer is not None
+    assert (answer.text, answer.usage.output_tokens, answer.upstream_id) == ("Xin", 5, "gen-1")
+
+
+def test_no_word_of_the_provider_stands_in_an_error() -> None:
+    body = json_bytes({"error": {"message": "your prompt was: bí mật", "code": 500}})
+    with pytest.raises(UnreadableAnswerError) as caught:
+        read_openai_answer(body, reports_cost=False)
+    assert "bí mật" not in str(caught.value)
+
+
+def _cost_of(usage: dict[str, Any], *, reports_cost: bool = True) -> NanoUsd | None:
+    body = openai.body(openai.said("Chào"), usage={**openai.USAGE, **usage})
+    return read_openai_answer(body, reports_cost=reports_cost).reported_cost_nusd
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost_nusd"),
+    [
+        ({"cost": 0.0001}, 100_000),
+        ({"cost": "0.0001"}, 100_000),
+        ({"cost": 0.1}, 100_000_000),
+        ({"cost": 1e-10}, 1),
+        ({"cost": 0}, 0),
+        ({"cost": 0.95, "cost_details": {"upstream_inference_cost": 0.95}}, 950_000_000),
+        ({"cost": 0.95, "is_byok": False, "cost_details": {"upstream_inference_cost": 19}}, 950_000_000),
+        ({"cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.036}}, 36_000_000),
+        ({"cost": 0.002, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.036}}, 38_000_000),
+        ({"cost": 0.002, "is_byok": True}, None),
+        ({"cost": 0.002, "is_byok": True, "cost_details": {"upstream_inference_cost": None}}, None),
+        ({"cost": -0.1}, None),
+        ({"cost": True}, None),
+        ({"cost": "free"}, None),
+        ({"cost": None}, None),
+        ({"cost": 1e300}, None),
+    ],
+)
+def test_the_reported_cost_is_what_is_charged_in_whole_nano_dollars(usage, cost_nusd) -> None:
+    assert _cost_of(usage) == cost_nusd
+
+
+def test_a_cost_is_believed_of_the_provider_alone_that_reports_one() -> None:
+    assert _cost_of({"cost": 0.1}, reports_cost=False) is None
+
+
+def test_an_answer_says_who_served_it_and_what_it_heard_and_spoke() -> None:
+    usage = {
+        **openai.USAGE,
+        "prompt_tokens_details": {"audio_tokens": 7},
+        "completion_tokens_details": {"audio_tokens": 3},
+        "is_byok": True,
+    }
+    data = {**openai.HEAD, "service_tier": "priority", "usage": usage}
+    data["choices"] = [{"message": openai.said("Chào"), "finish_reason": "stop"}]
+    answer = read_openai_answer(json_bytes(data), reports_cost=True)
+    assert (answer.served_model, answer.service_tier, answer.upstream_id) == (
+        "openai/gpt-6-luna",
+        "priority",
+        "gen-1",
+    )
+    assert (answer.audio_input_tokens, answer.audio_output_tokens, answer.is_byok) == (7, 3, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "notice"),
+    [
+        ("whole-usage-total-above-parts", CONTRADICTION),
+        ("whole-length-without-text", CUT_BY_THOUGHT),
+        ("stream-second-call-cut-by-length", CUT_CALL),
+    ],
+)
+def test_what_is_read_otherwise_than_written_is_said(name: str, notice: str) -> None:
+    exchange = next(each for each in openai.EXCHANGES if each.name == name)
+    assert notice in read(exchange).notices
+
+
+def test_blocks_of_thought_go_back_as_they_came_pieces_joined() -> None:
+    blocks = [
+        {"type": "reasoning.text", "text": "h", "index": 0, "format": "anthropic-claude-v1"},
+        {"type": "reasoning.text", "text": "m", "index": 0},
+        {"type": "reasoning.text", "signature": "sig", "index": 0},
+        {"type": "reasoning.encrypted", "data": "AA==", "id": "call_1", "index": 1},
+    ]
+    chunks = (openai.chunk({"reasoning_details": [block]}) for block in blocks)
+    exchange = openai.streamed("blocks", *chunks, openai.piece("Chào"), openai.STOP, openai.COUNTED)
+    answer, _ = read_stream(exchange.body)
+    assert answer.reasoning == "hm"
+    assert [dict(block) for block in answer.reasoning_details] == [
+        {
+            "type": "reasoning.text",
+            "text": "hm",
+            "index": 0,
+            "format": "anthropic-claude-v1",
+            "signature": "sig",
+        },
+        blocks[3],
+    ]
+
+
+def test_a_stream_is_complete_with_its_usage_though_no_end_mark_comes() -> None:
+    events, stream = EventReader(), OpenAiReader(reports_cost=False)
+    seen = []
+    for data in (openai.piece("Chào"), openai.STOP, openai.COUNTED):
+        for event in events.feed(b"data: " + json_bytes(data) + b"\n\n"):
+            stream.take(event)
+        seen.append((stream.has_finished, stream.is_complete))
+    assert seen == [(False, False), (True, False), (True, True)]

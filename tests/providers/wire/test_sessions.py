@@ -1,0 +1,111 @@
+"""A session for each loop: no cookies, no ~/.netrc, no request that is written twice, whatever its size."""
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.providers.wire.http import WireClient
+from tests.providers.wire import openai_exchanges as openai
+from tests.providers.wire.misbehaving import Exchanged, serving
+from tests.providers.wire.outbound_requests import outbound
+
+WHOLE = openai.body(openai.said("Xin chào"))
+
+
+async def answer(exchanged: Exchanged) -> None:
+    await exchanged.answer(WHOLE, headers="set-cookie: session=secret; path=/\r\n")
+
+
+async def ask(client: WireClient, base_url: str, *messages, **changes):
+    return await client.call(
+        outbound(ProviderKind.OPENAI, *messages, base_url=base_url, **changes), on_sent=lambda: None
+    )
+
+
+async def test_no_cookie_is_kept() -> None:
+    client = WireClient()
+    async with serving(answer) as server:
+        for _ in range(2):
+            await ask(client, server.base_url)
+        await client.close()
+    assert ["cookie:" in each.head.lower() for each in server.requests] == [False, False]
+
+
+async def test_a_netrc_does_not_replace_the_key(tmp_path, monkeypatch) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login other password other\n", encoding="utf-8")
+    monkeypatch.setenv("NETRC", str(netrc))
+    client = WireClient()
+    async with serving(answer) as server:
+        await ask(client, server.base_url)
+        await client.close()
+    assert "authorization: Bearer sk-secret" in server.requests[0].head.replace(
+        "Authorization", "authorization"
+    )
+
+
+async def test_a_large_request_arrives_whole_and_without_a_warning(recwarn) -> None:
+    client, text = WireClient(), "chào " * 700_000
+    async with serving(answer) as server:
+        await ask(client, server.base_url, {"role": "user", "content": text})
+        await client.close()
+    assert text.encode() in server.requests[0].body
+    assert [each for each in recwarn if issubclass(each.category, ResourceWarning)] == []
+
+
+async def test_each_loop_has_its_own_connections() -> None:
+    client = WireClient()
+    texts: list[str] = []
+
+    async def ask_once(base_url: str) -> None:
+        texts.append((await ask(client, base_url)).text)
+        await client.close()
+
+    async with serving(answer) as server:
+        threads = [threading.Thread(target=lambda: asyncio.run(ask_once(server.base_url))) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        await ask_once(server.base_url)
+        for thread in threads:
+            await asyncio.to_thread(thread.join)
+    assert (texts, server.connections) == (["Xin chào"] * 4, 4)
+
+
+async def test_a_forked_child_does_not_write_into_its_parents_connections(monkeypatch) -> None:
+    client = WireClient()
+    async with serving(answer) as server:
+        await ask(client, server.base_url)
+        parent = client._sessions._session()
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        await ask(client, server.base_url)
+        assert client._sessions._session() is not parent
+        await client.close()
+        await parent.close()
+    assert server.connections == 2
+
+
+async def test_a_client_that_was_closed_opens_anew() -> None:
+    client = WireClient()
+    async with serving(answer) as server:
+        await ask(client, server.base_url)
+        await client.close()
+        await client.close()
+        assert (await ask(client, server.base_url)).text == "Xin chào"
+        await client.close()
+
+
+@pytest.mark.parametrize("bypass", [False, True])
+async def test_a_proxy_of_the_environment_is_used_but_where_it_shall_not(monkeypatch, bypass) -> None:
+    client = WireClient()
+    async with serving(answer) as proxy, serving(answer) as server:
+        monkeypatch.setenv("http_proxy", proxy.base_url.removesuffix("/v1").replace("://", "://user:word@"))
+        monkeypatch.setenv("no_proxy", "127.0.0.1" if bypass else "other.vn")
+        await ask(client, server.base_url)
+        await client.close()
+        assert (len(proxy.requests), len(server.requests)) == ((0, 1) if bypass else (1, 0))
+        if not bypass:
+            assert proxy.requests[0].head.startswith(f"POST {server.base_url}/chat/completions")
+            assert "proxy-authorization: basic" in proxy.requests[0].head.lower()

@@ -1,0 +1,73 @@
+"""Pieces of tool calls find their own call, whatever a server writes for an index."""
+
+import pytest
+
+from orchestrator.core.provider_answer import UnreadableAnswerError
+from orchestrator.core.reply import ToolCall
+from orchestrator.providers.wire.tool_call_assembly import ToolCallAssembly
+
+
+def assembled(*pieces, was_cut: bool = False):
+    assembly = ToolCallAssembly()
+    deltas = [assembly.add(piece) for piece in pieces]
+    calls, left_out = assembly.finish(was_cut=was_cut)
+    return calls, left_out, [delta.index for delta in deltas]
+
+
+def piece(arguments=None, *, name=None, **place):
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    return {**place, "function": function}
+
+
+def test_ids_tell_apart_what_the_index_does_not_even_when_they_take_turns() -> None:
+    calls, _, places = assembled(
+        piece('{"x"', name="f", index=0, id="a"),
+        piece('{"y"', name="g", index=0, id="b"),
+        piece(":1}", index=0, id="a"),
+        piece(":2}", index=0, id="b"),
+    )
+    assert calls == (ToolCall("a", "f", '{"x":1}'), ToolCall("b", "g", '{"y":2}'))
+    assert places == [0, 1, 0, 1]
+
+
+def test_an_index_that_does_not_begin_at_0_makes_no_gap() -> None:
+    calls, _, places = assembled(
+        piece("{}", name="f", index=3, id="a"), piece("{}", name="g", index=7, id="b")
+    )
+    assert ([call.name for call in calls], places) == (["f", "g"], [0, 1])
+
+
+def test_a_name_repeated_while_arguments_still_come_is_no_new_call() -> None:
+    calls, _, _ = assembled(piece('{"x":', name="f"), piece("1}", name="f"))
+    assert [call.arguments for call in calls] == ['{"x":1}']
+
+
+def test_a_call_without_an_id_gets_one() -> None:
+    calls, _, _ = assembled(piece("{}", name="f"), piece("{}", name="g"))
+    assert [call.id for call in calls] == ["call_0", "call_1"]
+
+
+def test_the_call_that_a_limit_has_cut_is_left_out_and_said() -> None:
+    calls, left_out, _ = assembled(
+        piece("{}", name="f", index=0), piece('{"x', name="g", index=1), was_cut=True
+    )
+    assert ([call.name for call in calls], left_out) == (["f"], True)
+
+
+@pytest.mark.parametrize(
+    "broken", [piece('{"x', name="f", index=0), piece("{}", index=0), piece("7", name="f", index=0)]
+)
+def test_a_call_that_nothing_excuses_is_no_call(broken) -> None:
+    with pytest.raises(UnreadableAnswerError, match="tool call 0 comes without"):
+        assembled(broken)
+    with pytest.raises(UnreadableAnswerError):
+        assembled(broken, piece("{}", name="g", index=1), was_cut=True)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["text", None, 7, {"function": "f"}, {"function": {"name": ["f"]}}, {"id": [1], "function": {"name": "f"}}, {"function": {"name": "f", "arguments": 7}}],
+)  # fmt: skip
+def test_what_has_not_the_shape_of_a_call_is_refused(odd) -> None:
+    with pytest.raises(UnreadableAnswerError):
+        ToolCallAssembly().add(odd)

@@ -1,0 +1,62 @@
+"""Counts are believed as a whole, read the dearer way where they contradict each other, and else estimated."""
+
+import math
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.core.reply import Usage
+from orchestrator.providers.wire.usage_reading import (
+    COUNTED_TOKENS_MAX,
+    UNKNOWN_USAGE,
+    read_gemini_usage,
+    read_openai_usage,
+)
+
+_AT_EASE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""On a busy machine inputs are slow to come."""
+_ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=3),
+    st.lists(st.integers(), max_size=2),
+    st.integers(min_value=0, max_value=1000),
+)
+
+
+@_AT_EASE
+@given(st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens", "total_tokens", "cost", "is_byok",
+                                        "prompt_tokens_details", "completion_tokens_details"]), _ANYTHING))  # fmt: skip
+def test_no_usage_of_openais_format_breaks_the_reader(raw) -> None:
+    counted = read_openai_usage(raw, reports_cost=True)
+    _check(counted.usage)
+    assert counted.reported_cost_nusd is None or counted.reported_cost_nusd >= 0
+
+
+@_AT_EASE
+@given(st.dictionaries(st.sampled_from(["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount",
+                                        "cachedContentTokenCount", "promptTokensDetails"]), _ANYTHING))  # fmt: skip
+def test_no_usage_of_geminis_format_breaks_the_reader(raw) -> None:
+    _check(read_gemini_usage(raw).usage)
+
+
+def _check(usage: Usage) -> None:
+    counts = (usage.input_tokens, usage.output_tokens, usage.cached_input_tokens, usage.reasoning_tokens)
+    assert all(0 <= count <= COUNTED_TOKENS_MAX for count in counts)
+    assert usage.cached_input_tokens + usage.cache_write_tokens <= usage.input_tokens
+    assert usage.reasoning_tokens <= usage.output_tokens
+    assert usage.estimated is (usage.input_tokens + usage.output_tokens == 0)
+
+
+@pytest.mark.parametrize("raw", [None, "", [], 7, {}, {"prompt_tokens": math.nan, "completion_tokens": 1}])
+def test_what_is_no_usage_is_an_estimate(raw) -> None:
+    assert read_openai_usage(raw, reports_cost=True) == UNKNOWN_USAGE
+    assert read_gemini_usage(raw) == UNKNOWN_USAGE
+
+
+def test_a_cost_is_kept_though_the_counts_beside_it_are_nonsense() -> None:
+    counted = read_openai_usage({"prompt_tokens": -1, "cost": 0.5}, reports_cost=True)
+    assert (counted.usage.estimated, counted.reported_cost_nusd) == (True, 500_000_000)
