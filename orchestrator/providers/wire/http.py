@@ -98,7 +98,7 @@ class WireClient:
 
         `on_sent` is called once, right before the first byte of the request is handed to the socket: when it
         was not called nothing was sent, whatever is raised. It must not raise. Of a stream, `on_delta` hears
-        each piece, `on_alive` each sign of life that brings none, and `on_id` the provider's id of the
+        each piece, `on_alive` each event that brings none, and `on_id` the provider's id of the
         generation, once.
 
         Raises:
@@ -213,7 +213,8 @@ def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) ->
     finally:
         if not had_id and reader.draft.upstream_id is not None and listener.on_id is not None:
             listener.on_id(reader.draft.upstream_id)
-    if not has_spoken and listener.on_alive is not None:
+    # A comment comes from what stands before the model, and keeps no answer alive that never begins.
+    if events and not has_spoken and listener.on_alive is not None:
         listener.on_alive()
 
 
