@@ -71,7 +71,7 @@ class CatalogRouter:
 
         async def original_function(*, model: str, **_: Any) -> None:
             # LiteLLM passes None on untouched; into any other answer it writes headers of its own.
-            if not await ask(model):
+            if not await ask(model) and source.upcoming():
                 raise HopFailedError
 
         with in_this_task(Sending(source)):
