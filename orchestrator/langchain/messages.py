@@ -34,7 +34,7 @@ _NOTES = frozenset(
         "non_standard",
     }
 )
-"""Blocks of a model's own message that the OpenAI wire shape holds elsewhere, as it does calls, or not at all."""
+"""Blocks of a model's own message that the OpenAI wire shape holds elsewhere, as calls, or not at all."""
 
 
 def to_wire(messages: Sequence[BaseMessage]) -> list[Message]:

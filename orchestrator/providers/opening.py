@@ -1,4 +1,4 @@
-"""Opens the way out to the providers of a configuration: our own wire, and LiteLLM where that alone can serve."""
+"""Opens the way out for a configuration: our own wire, and LiteLLM where that alone can serve."""
 
 from orchestrator.catalog.catalog import Catalog
 from orchestrator.dispatch.transport import Transport

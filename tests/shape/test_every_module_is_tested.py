@@ -13,6 +13,7 @@ TESTED_BY = {
     "orchestrator/dispatch/transport.py": "tests/dispatch/test_dispatcher.py",
     "orchestrator/providers/in_memory.py": "tests/dispatch/test_dispatcher.py",
     "orchestrator/providers/litellm/loading.py": "tests/providers/litellm/test_hooks.py",
+    "orchestrator/providers/litellm/transport.py": "tests/providers/test_transport.py",
     "orchestrator/providers/litellm/sending.py": "tests/providers/test_one_attempt.py",
     "orchestrator/cache/single_flight.py": "tests/cache/test_response_cache.py",
     "orchestrator/cli/bill_table.py": "tests/cli/test_practice.py",

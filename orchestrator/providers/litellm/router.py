@@ -61,7 +61,7 @@ class CatalogRouter:
         return self._router
 
     async def walk(self, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
-        """Go from the source's current attempt on through its fallbacks, until one is answered or none is left.
+        """Go from the source's current attempt on through its fallbacks, until one is answered.
 
         `ask` makes the attempt of a deployment, tells it of its failure, and returns whether it was answered.
         """

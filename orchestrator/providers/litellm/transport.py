@@ -1,7 +1,7 @@
 """The way out through LiteLLM alone: it writes the request, sends it and reads the answer.
 
-Its Router walks the fallbacks over these attempts, and the guard in its hooks lets nothing leave that holds no
-money (docs/why/litellm.md). What our own wire speaks does not come this way.
+Its Router walks the fallbacks over these attempts, and the guard in its hooks lets nothing leave that holds
+no money (docs/why/litellm.md). What our own wire speaks does not come this way.
 """
 
 import os

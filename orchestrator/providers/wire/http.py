@@ -28,7 +28,7 @@ from orchestrator.providers.wire.body_reading import (
     read_beginning,
     read_body,
 )
-from orchestrator.providers.wire.building import build
+from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, failure_of_reply
 from orchestrator.providers.wire.outbound import OutboundRequest
 from orchestrator.providers.wire.parameter_rules import ParameterRules, documented_rules
@@ -106,7 +106,7 @@ class WireClient:
             AttemptFailedError: the provider refused, was not reached, or hung up.
             UnreadableAnswerError: what it answered is no whole answer; it may be billed all the same.
         """
-        request = build(outbound, self._rules)
+        request = wire_request_of(outbound, self._rules)
         listener = _Listener(on_delta, on_alive, on_id)
         response = await self._sessions.send(request, on_sent)
         is_whole = False

@@ -1,6 +1,6 @@
 """The way out over our own wire: each attempt is written, sent once and read here.
 
-What walks along the fallbacks is handed in, and so is what carries the requests that this wire does not speak.
+What walks along the fallbacks is handed in, and so is what carries what this wire does not speak.
 """
 
 import logging
