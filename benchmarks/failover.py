@@ -33,7 +33,7 @@ TEXT = (
 USD_PER_MTOK = (0.1, 0.5)
 """Not above the configured prices: OpenRouter is told the most that may be charged."""
 GRACE_S = 0.1
-AIM_CPU = 2.5
+AIM_CPU = 1.6
 AIM_ATTEMPTS = 1.45
 HANDLED = frozenset({"whole", "right error"})
 REFUSED_AS_IT_IS = r"Rejected|BadRequest| 400"

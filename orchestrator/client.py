@@ -24,8 +24,8 @@ from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.planning import planned_for
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build
-from orchestrator.providers.litellm.transport import Connections, LiteLLMTransport
 from orchestrator.providers.local.model import LocalModel
+from orchestrator.providers.opening import Connections, open_transport
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.concurrency_limiter import Load
 from orchestrator.resilience.health import Health
@@ -226,8 +226,8 @@ class Orchestrator:
         self.close()
 
     def _snapshot_of(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
-        usual = LiteLLMTransport(config.catalog, local_model=self._local_model, connections=self._connections)
-        return ConfigSnapshot(config, self._transport or usual, cache)
+        transport = self._transport or open_transport(config.catalog, self._local_model, self._connections)
+        return ConfigSnapshot(config, transport, cache)
 
     def _request(
         self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]

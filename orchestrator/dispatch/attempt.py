@@ -138,6 +138,21 @@ class InFlightAttempt:
         return self.target.name
 
     @property
+    def request(self) -> ChatRequest:
+        """Return what its deployment is asked; it is read and never changed."""
+        return self._terms.request
+
+    @property
+    def max_tokens(self) -> int:
+        """Return the most output that money is held for."""
+        return self.target.candidate.max_tokens
+
+    @property
+    def rates(self) -> Rates:
+        """Return the most that a token may cost."""
+        return self.target.price.dearest
+
+    @property
     def limit_s(self) -> float:
         """Return the most it may take until its first words."""
         return self._terms.limit_s
@@ -169,8 +184,8 @@ class InFlightAttempt:
         return Outbound(
             messages=[_sendable(message) for message in request.messages],
             parameters=_copy(request.sampling.as_wire()),
-            max_tokens=self.target.candidate.max_tokens,
-            rates=self.target.price.dearest,
+            max_tokens=self.max_tokens,
+            rates=self.rates,
         )
 
     def mark_sent(self) -> None:
@@ -213,7 +228,10 @@ class InFlightAttempt:
             self._lane.writer.take(delta)
 
     def succeed(self, answer: ProviderAnswer) -> None:
-        """Book it with what the provider charged; once it has ended nothing happens."""
+        """Book it with what the provider charged, and keep what its answer says of itself.
+
+        Once it has ended nothing happens.
+        """
         if self._ended:
             return
         services, hold = self._lane.services, self._permit.hold
@@ -222,6 +240,7 @@ class InFlightAttempt:
             self._lane.history.notices.append(
                 "the provider charged more than was reserved; the excess is booked"
             )
+        self._lane.history.notices.extend(answer.notices)
         self._end(charge, failure=None, upstream_id=answer.upstream_id)
         size = hold.request.size
         if not answer.usage.estimated and size is not None:

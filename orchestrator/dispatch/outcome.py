@@ -66,9 +66,11 @@ def failure_error(history: DispatchHistory, *, failure: Failure | None, advice: 
             "say it in other words"
         )
     if failures == {FailureKind.NOT_SENT}:
+        why = "; ".join(dict.fromkeys(history.remarks.values()))
         return RejectedByProviderError(
-            f"the request cannot be written for any provider of its plan ({names}), and nothing was sent; look at "
-            "the parts of its messages and its tools, and at the headers and keys of these providers"
+            f"the request cannot be written for any provider of its plan ({names}), and nothing was sent"
+            + (f": {why}" if why else "")
+            + "; look at the parts of its messages and its tools, and at the headers and keys of these providers"
         )
     steps = [
         FailedStep(

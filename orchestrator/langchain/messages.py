@@ -19,6 +19,23 @@ from orchestrator.core.request import Message
 
 Tool = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 
+_NOTES = frozenset(
+    {
+        "tool_call",
+        "tool_call_chunk",
+        "invalid_tool_call",
+        "server_tool_call",
+        "server_tool_call_chunk",
+        "server_tool_result",
+        "thinking",
+        "redacted_thinking",
+        "reasoning",
+        "reasoning_content",
+        "non_standard",
+    }
+)
+"""Blocks of a model's own message that the OpenAI wire shape holds elsewhere, as calls, or not at all."""
+
 
 def to_wire(messages: Sequence[BaseMessage]) -> list[Message]:
     """Return LangChain messages in the OpenAI wire shape.
@@ -32,7 +49,15 @@ def to_wire(messages: Sequence[BaseMessage]) -> list[Message]:
         # LangChain's text quotes the message.
         msg = f"a message has content that cannot be sent to a chat model ({type(exc).__name__})"
         raise InvalidRequestError(msg) from None
-    return list(converted)
+    return [_without_notes(message) for message in converted]
+
+
+def _without_notes(message: Message) -> Message:
+    content = message.get("content")
+    if message.get("role") != "assistant" or not isinstance(content, list):
+        return message
+    kept = [part for part in content if not isinstance(part, Mapping) or part.get("type") not in _NOTES]
+    return {**message, "content": kept or ""}
 
 
 def to_wire_tools(tools: Sequence[Tool], *, strict: bool | None) -> list[dict[str, Any]]:

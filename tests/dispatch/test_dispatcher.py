@@ -64,7 +64,7 @@ SAME_FAULTS = [
     ("empty_content", "empty"),
     ("error_in_200", "server_error"),
 ]
-"""As `tests/providers/litellm/test_transport.py` sees them over a real connection."""
+"""As `tests/providers/test_transport.py` sees them over a real connection."""
 
 
 @pytest.mark.parametrize(("fault", "kind"), SAME_FAULTS)

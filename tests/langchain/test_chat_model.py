@@ -2,7 +2,7 @@
 
 import pytest
 from langchain_core.callbacks import UsageMetadataCallbackHandler
-from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.prompts import ChatPromptTemplate
 from pydantic import BaseModel
 
@@ -182,3 +182,25 @@ def sum_of(chunks) -> AIMessageChunk:
     for chunk in more:
         first += chunk
     return first
+
+
+def test_a_models_notes_to_itself_do_not_go_out_again(
+    practised: Orchestrator, practice: PracticeServer
+) -> None:
+    """Thoughts and calls of other libraries' messages are no parts of the wire; the words and calls stay."""
+    call = {"id": "call_1", "name": "find_order", "args": {"number": "DH1"}, "type": "tool_call"}
+    thought = {"type": "thinking", "thinking": "Nguyễn Thị Bí Mật", "signature": "s"}
+    history = [
+        HumanMessage("Đơn DH1 đâu?"),
+        AIMessage([thought, {"type": "text", "text": "Để em xem."}, call], tool_calls=[call]),
+        ToolMessage("đang giao", tool_call_id="call_1"),
+        AIMessage([{"type": "reasoning", "reasoning": "Nguyễn Thị Bí Mật"}]),
+        HumanMessage("Cảm ơn"),
+    ]
+    assert practised.chat_model("customer_service").invoke(history, cache_use=CacheUse.OFF).text
+    sent = practice.requests[-1].body
+    assert sent is not None
+    assert "Bí Mật" not in str(sent)
+    assert sent["messages"][1]["content"] == [{"type": "text", "text": "Để em xem."}]
+    assert sent["messages"][1]["tool_calls"][0]["function"]["name"] == "find_order"
+    assert sent["messages"][3]["content"] == ""

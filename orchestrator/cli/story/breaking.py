@@ -11,7 +11,8 @@ from orchestrator.core.reply import Attempt, ChatReply, DegradationKind, Outcome
 from orchestrator.core.request import CacheUse
 
 _PROMPT = "Tell a customer in one sentence how to return a parcel."
-_FAULT = "openrouter:cut_stream=6,times=2"
+_FAULTS = ("openrouter:cut_stream=6,times=1", "openrouter:cut_stream=9,times=1")
+"""The second comes later: what goes on says the last words again, and then some of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def play(stage: DemoStage) -> Act:
     """Cut one stream twice, then ask again without a fault."""
     billed_before = stage.billed_nusd()
     booked_before = _booked(stage)
-    stage.providers.faults.add(_FAULT)
+    stage.providers.faults.add(*_FAULTS)
     broken = _read(stage)
     stage.providers.faults.clear()
     billed, booked = stage.billed_nusd() - billed_before, _booked(stage) - booked_before

@@ -13,7 +13,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import LocalModelError
 from orchestrator.core.failures import FailureKind
 from orchestrator.dispatch.attempt import InFlightAttempt, NotAdmittedError
-from orchestrator.providers.litellm.sending import CURRENT_SENDING, Sending
+from orchestrator.providers.litellm.sending import CURRENT_SENDING, Means
 from orchestrator.providers.openrouter import NOT_OFFERED, max_price
 
 _OWN_CLIENT_KINDS = frozenset({ProviderKind.OPENROUTER, ProviderKind.GOOGLE})
@@ -47,21 +47,23 @@ class AttemptGuard(CustomLogger):
         sending = CURRENT_SENDING.get()
         if sending is None:
             return None
+        group = str((kwargs.get("metadata") or {}).get("model_group"))
+        if sending.means is None:
+            raise AttemptVetoedError(f"'{group}' is not sent by LiteLLM")
         attempt = sending.source.current
         is_bridge = attempt is not None and attempt.has_started and call_type in _BRIDGES
         if attempt is not None and is_bridge and sending.bridged != attempt.number:
             sending.bridged = attempt.number
             # The same attempt on its way to another API of its provider: its hold and its limits are over
             # both.
-            return {**kwargs, "client": sending.client}
-        group = str((kwargs.get("metadata") or {}).get("model_group"))
+            return {**kwargs, "client": sending.means.client}
         if attempt is None or attempt.name != group:
             raise AttemptVetoedError(f"'{group}' was not admitted")
         try:
             attempt.start()
         except NotAdmittedError as exc:
             raise AttemptVetoedError(str(exc)) from exc
-        return await _changed(kwargs, attempt, sending)
+        return await _changed(kwargs, attempt, sending.means)
 
     async def async_post_call_failure_deployment_hook(
         self,
@@ -82,7 +84,7 @@ class AttemptGuard(CustomLogger):
         attempt.fail(failure)
 
 
-async def _changed(kwargs: dict[str, Any], attempt: InFlightAttempt, sending: Sending) -> dict[str, Any]:
+async def _changed(kwargs: dict[str, Any], attempt: InFlightAttempt, means: Means) -> dict[str, Any]:
     outbound, kind = attempt.outbound(), attempt.target.deployment.provider.kind
     # The timeout stays that of the deployment: LiteLLM keeps a client for each value it has seen, and the
     # attempt's own timer ends it.
@@ -95,19 +97,19 @@ async def _changed(kwargs: dict[str, Any], attempt: InFlightAttempt, sending: Se
     if kind is ProviderKind.OPENROUTER:
         changed["extra_body"] = max_price(outbound.rates)
     if kind is ProviderKind.LOCAL:
-        changed["api_base"] = await _local_address(attempt, sending)
+        changed["api_base"] = await _local_address(attempt, means)
     if kind in _OWN_CLIENT_KINDS:
-        changed["client"] = sending.client
+        changed["client"] = means.client
     else:
-        changed["client"] = sending.client.sdk(
+        changed["client"] = means.client.sdk(
             base_url=changed.get("api_base"), api_key=str(changed.get("api_key") or "none")
         )
     return changed
 
 
-async def _local_address(attempt: InFlightAttempt, sending: Sending) -> str:
+async def _local_address(attempt: InFlightAttempt, means: Means) -> str:
     try:
-        return await sending.local_model.base_url()
+        return await means.local_model.base_url()
     except LocalModelError as exc:
         attempt.remark(str(exc))
         raise AttemptVetoedError(str(exc)) from exc

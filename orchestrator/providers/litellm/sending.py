@@ -1,4 +1,4 @@
-"""The send that LiteLLM is making for us in this task: what its hooks and its HTTP client report to."""
+"""The walk that LiteLLM's Router makes for us in this task: what its hooks and its HTTP client report to."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +13,22 @@ from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.local.model import LocalModel
 
 
-@dataclass(slots=True)
-class Sending:
-    """One call of LiteLLM's Router: a source of attempts, and what they are sent with."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What LiteLLM sends with."""
 
-    source: AttemptSource
     local_model: LocalModel
     client: Any = None
     """The `SendOnceClient` of this event loop."""
+
+
+@dataclass(slots=True)
+class Sending:
+    """One call of LiteLLM's Router: a source of attempts, and what LiteLLM sends them with."""
+
+    source: AttemptSource
+    means: Means | None = None
+    """None where the attempts are sent by a wire of ours: LiteLLM itself may send nothing then."""
     outer_error: BaseException | None = None
     """What was being handled when the current attempt began: the failure of the attempt before it.
 

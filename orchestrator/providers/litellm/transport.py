@@ -1,40 +1,25 @@
-"""The way out through LiteLLM: its Router, built from the catalogue, walks the fallbacks over our attempts.
+"""The way out through LiteLLM alone: it writes the request, sends it and reads the answer.
 
-Of the Router we use what was measured to work: its provider transforms and its walk over per-request
-fallbacks. Between the hops it asks whether the next deployment may be tried, and the guard in its hooks lets
-nothing leave that holds no money. Its own retries, cooldowns, budgets, caches and money are switched off
-(docs/why/litellm.md).
+Its Router walks the fallbacks over these attempts, and the guard in its hooks lets nothing leave that holds
+no money (docs/why/litellm.md). What our own wire speaks does not come this way.
 """
 
-import asyncio
 import os
-import sys
-from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.catalog.catalog import Catalog, Deployment, ProviderKind
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
 from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.dispatch.transport import AttemptSource, in_flight
-from orchestrator.providers.litellm.loading import LOADING, load_litellm
 from orchestrator.providers.litellm.responses import StreamedAnswer, check_answered, read_answer
-from orchestrator.providers.litellm.sending import CURRENT_SENDING, Sending, in_this_task
+from orchestrator.providers.litellm.router import CatalogRouter
+from orchestrator.providers.litellm.sending import Means, Sending, in_this_task
 from orchestrator.providers.local.model import LocalModel
 
-_PREFIX: Mapping[ProviderKind, str] = {
-    ProviderKind.OPENROUTER: "openrouter",
-    ProviderKind.GOOGLE: "gemini",
-    ProviderKind.OPENAI: "openai",
-    ProviderKind.LOCAL: "openai",
-}
-_HOPS_MAX = 1_000
-"""Above any plan's length: the plan and the deadline limit the hops, not LiteLLM's count."""
 
-
-class Connections:
-    """The HTTP client of one event loop, shared by the transports of all configurations."""
+class LiteLLMConnections:
+    """LiteLLM's HTTP client of one event loop, shared by the transports of all configurations."""
 
     def __init__(self) -> None:
         """Open nothing yet."""
@@ -60,21 +45,22 @@ class Connections:
 class LiteLLMTransport:
     """The way to every provider, for one configuration, on one event loop."""
 
-    def __init__(self, catalog: Catalog, *, local_model: LocalModel, connections: Connections) -> None:
-        """Remember what to build the Router from; LiteLLM is loaded with the first call."""
-        self._catalog = catalog
+    def __init__(
+        self, router: CatalogRouter, *, local_model: LocalModel, connections: LiteLLMConnections
+    ) -> None:
+        """Open nothing yet; LiteLLM is loaded with the first call."""
+        self._router = router
         self._local_model = local_model
         self._connections = connections
-        self._router: Any = None
 
     @property
     def is_ready(self) -> bool:
         """Return whether LiteLLM is loaded and the Router built."""
-        return self._router is not None
+        return self._router.is_ready
 
     async def get_ready(self) -> None:
         """Load LiteLLM and build the Router, in a thread."""
-        await asyncio.get_running_loop().run_in_executor(None, self._built)
+        await self._router.get_ready()
 
     async def send(self, source: AttemptSource) -> ProviderAnswer | None:
         """Let the Router go from the source's current attempt on; None when the source has to choose again.
@@ -82,7 +68,7 @@ class LiteLLMTransport:
         Raises:
             AttemptFailedError: what came is no answer.
         """
-        sending = Sending(source, self._local_model)
+        sending = Sending(source)
         try:
             return await self._ask(sending)
         except AttemptFailedError:
@@ -97,13 +83,13 @@ class LiteLLMTransport:
             sending.outer_error = None
 
     async def _ask(self, sending: Sending) -> ProviderAnswer:
-        router = self._built()
+        router = self._router.built()
         # LiteLLM's own context variable, which takes seconds to import, hence not at the head.
         from litellm._internal_context import is_internal_call  # noqa: PLC0415
 
-        sending.client = self._connections.client()
-        # LiteLLM marks with it the calls that it makes for another call's sake, which is what an attempt
-        # is. It then writes no traceback and no payload for log callbacks; the ledger has the record.
+        sending.means = Means(self._local_model, self._connections.client())
+        # LiteLLM marks with it the calls that it makes for another call's sake, which is what an attempt is.
+        # It then writes no traceback and no payload for log callbacks; the ledger has the record.
         unlogged = is_internal_call.set(True)
         try:
             with in_this_task(sending):
@@ -118,73 +104,6 @@ class LiteLLMTransport:
         check_answered(response)
         kind = in_flight(sending.source).target.deployment.provider.kind
         return read_answer(response, reports_cost=kind is ProviderKind.OPENROUTER)
-
-    def _built(self) -> Any:
-        if self._router is not None:
-            return self._router
-        with LOADING:
-            if self._router is None:
-                self._router = self._build(load_litellm())
-        return self._router
-
-    def _build(self, litellm: Any) -> Any:
-        router = litellm.Router(
-            model_list=[_model_entry(deployment) for deployment in self._catalog.deployments.values()],
-            num_retries=0,
-            max_fallbacks=_HOPS_MAX,
-            disable_cooldowns=True,
-            fallback_budget_check=_may_fall_back,
-            set_verbose=False,
-        )
-        # Takes the Router's own callbacks out of LiteLLM's lists: they count usage and cooldowns that
-        # are not read here, cost a tenth of a call, and would outlive this configuration.
-        router.discard()
-        return router
-
-
-async def _may_fall_back(*, model: str, request_kwargs: Mapping[str, Any], **_: Any) -> bool:  # noqa: ARG001 -- LiteLLM's names
-    """Return whether the Router may go on to a deployment: its hook before each hop."""
-    sending = CURRENT_SENDING.get()
-    if sending is None:
-        return True
-    error = sys.exception()
-    if error is not None:
-        # LiteLLM tells no hook of a stream that breaks before its first words.
-        sending.fail(error)
-    if sending.error is not None:
-        return False
-    try:
-        admitted = await sending.source.admit(model)
-    except OrchestratorError as exc:
-        # LiteLLM would swallow it and go on to the next; `send` raises it once LiteLLM has given up.
-        sending.error = exc
-        return False
-    if admitted:
-        sending.outer_error = error
-    return admitted
-
-
-def _model_entry(deployment: Deployment) -> dict[str, Any]:
-    provider = deployment.provider
-    key = provider.api_key.get_secret_value() if provider.api_key else "none"
-    params: dict[str, Any] = {
-        "model": f"{_PREFIX[provider.kind]}/{deployment.upstream}",
-        "api_key": key or "none",
-        "max_retries": 0,
-        "num_retries": 0,
-        "timeout": provider.timeout_s,
-    }
-    if provider.base_url:
-        params["api_base"] = provider.base_url
-    if provider.headers:
-        params["extra_headers"] = dict(provider.headers)
-    # An id that stays the same: LiteLLM would make one of all parameters, and keep an entry of its price map
-    # for each that it ever made. It is no name of that map, so that nothing there is mistaken for it.
-    return {
-        "model_name": deployment.name,
-        "litellm_params": params,
-        "model_info": {"id": f"deployment {deployment.name}"},
-    }
 
 
 def _arguments(attempt: InFlightAttempt, source: AttemptSource) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from orchestrator.providers.wire.outbound import (
 from orchestrator.providers.wire.parameter_rules import ModelRules, ParameterRules, documented_rules
 
 
-def built_request(outbound: OutboundRequest, rules: ParameterRules = documented_rules) -> WireRequest:
+def wire_request_of(outbound: OutboundRequest, rules: ParameterRules = documented_rules) -> WireRequest:
     """Return the HTTP request; neither the messages nor the tools of the caller are changed.
 
     Raises:

@@ -28,7 +28,7 @@ from orchestrator.providers.wire.body_reading import (
     read_beginning,
     read_body,
 )
-from orchestrator.providers.wire.building import built_request
+from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, failure_of_reply
 from orchestrator.providers.wire.outbound import OutboundRequest
 from orchestrator.providers.wire.parameter_rules import ParameterRules, documented_rules
@@ -98,7 +98,7 @@ class WireClient:
 
         `on_sent` is called once, right before the first byte of the request is handed to the socket: when it
         was not called nothing was sent, whatever is raised. It must not raise. Of a stream, `on_delta` hears
-        each piece, `on_alive` each sign of life that brings none, and `on_id` the provider's id of the
+        each piece, `on_alive` each event that brings none, and `on_id` the provider's id of the
         generation, once.
 
         Raises:
@@ -106,7 +106,7 @@ class WireClient:
             AttemptFailedError: the provider refused, was not reached, or hung up.
             UnreadableAnswerError: what it answered is no whole answer; it may be billed all the same.
         """
-        request = built_request(outbound, self._rules)
+        request = wire_request_of(outbound, self._rules)
         listener = _Listener(on_delta, on_alive, on_id)
         response = await self._sessions.send(request, on_sent)
         is_whole = False
@@ -213,7 +213,8 @@ def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) ->
     finally:
         if not had_id and reader.draft.upstream_id is not None and listener.on_id is not None:
             listener.on_id(reader.draft.upstream_id)
-    if not has_spoken and listener.on_alive is not None:
+    # A comment comes from what stands before the model, and keeps no answer alive that never begins.
+    if events and not has_spoken and listener.on_alive is not None:
         listener.on_alive()
 
 

@@ -1,11 +1,13 @@
 """What takes long is loaded before the first request, and not while requests are under way."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 from orchestrator.practice import PracticeServer
+from orchestrator.providers.litellm import loading
 
 FIRST_CALLS = """
 import sys
@@ -39,3 +41,9 @@ def test_the_first_failure_and_the_first_fallback_load_next_to_nothing(
     )
     assert found.returncode == 0, found.stderr[-2000:]
     assert len(found.stdout.split()) < 40, found.stdout
+
+
+def test_what_is_loaded_ahead_is_what_litellm_would_load_on_the_loop() -> None:
+    """A name that a new version has moved would bring back a loop that stands still for a second."""
+    for name in loading.LOADED_LATE:
+        assert importlib.util.find_spec(name) is not None

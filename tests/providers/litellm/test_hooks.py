@@ -11,7 +11,7 @@ from orchestrator.practice import PracticeServer
 from orchestrator.providers.litellm.hooks import GUARD, AttemptGuard, AttemptVetoedError
 from orchestrator.providers.litellm.http_client import SendOnceClient
 from orchestrator.providers.litellm.loading import load_litellm
-from orchestrator.providers.litellm.sending import Sending, in_this_task
+from orchestrator.providers.litellm.sending import Means, Sending, in_this_task
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 
 
@@ -45,12 +45,20 @@ class NoAttempts:
 
 async def test_a_send_that_was_not_admitted_is_vetoed() -> None:
     """No money held, no send; the veto's status makes LiteLLM go on at once."""
-    sending = Sending(NoAttempts(), LocalModel(LocalModelSettings()), SendOnceClient())  # type: ignore[arg-type]
+    sending = Sending(NoAttempts(), Means(LocalModel(LocalModelSettings()), SendOnceClient()))  # type: ignore[arg-type]
     with in_this_task(sending), pytest.raises(AttemptVetoedError, match="not admitted") as caught:
         await GUARD.async_pre_call_deployment_hook(
             {"metadata": {"model_group": "a/b"}}, CallTypes.acompletion
         )
     assert caught.value.status_code == 400
+
+
+async def test_where_a_wire_of_ours_sends_litellm_may_send_nothing() -> None:
+    """The Router only walks: whatever it would send by itself has no money held for it."""
+    with in_this_task(Sending(NoAttempts())), pytest.raises(AttemptVetoedError, match="not sent by LiteLLM"):  # type: ignore[arg-type]
+        await GUARD.async_pre_call_deployment_hook(
+            {"metadata": {"model_group": "a/b"}}, CallTypes.acompletion
+        )
 
 
 def test_the_guard_sets_the_output_limit_that_was_paid_for(

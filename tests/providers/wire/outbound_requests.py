@@ -6,7 +6,7 @@ import orjson
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.sampling import Sampling
-from orchestrator.providers.wire.building import built_request
+from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.outbound import OutboundRequest
 
 UPSTREAMS = {
@@ -42,9 +42,9 @@ def outbound(kind: ProviderKind, *messages: Any, **changes: Any) -> OutboundRequ
 
 
 def body_of(kind: ProviderKind, *messages: Any, **changes: Any) -> dict[str, Any]:
-    body: dict[str, Any] = orjson.loads(built_request(outbound(kind, *messages, **changes)).body)
+    body: dict[str, Any] = orjson.loads(wire_request_of(outbound(kind, *messages, **changes)).body)
     return body
 
 
 def notices_of(kind: ProviderKind, *messages: Any, **changes: Any) -> tuple[str, ...]:
-    return built_request(outbound(kind, *messages, **changes)).notices
+    return wire_request_of(outbound(kind, *messages, **changes)).notices

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.sampling import Sampling
-from orchestrator.providers.wire.building import built_request
+from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.outbound import OutboundRequest
 from orchestrator.providers.wire.thought_signatures import PLACEHOLDER_SIGNATURE
 from tests.providers.wire import gemini_exchanges as gemini
@@ -288,7 +288,7 @@ async def test_requests_to_gemini_say_the_same_but_for_what_is_listed(name: str)
         base_url="http://127.0.0.1:9",
         sampling=Sampling(**sampling),
     )
-    ours = orjson.loads(built_request(sending).body)
+    ours = orjson.loads(wire_request_of(sending).body)
     assert (camel(ours) != camel(bodies[0])) is (name in REQUESTS_DIFFER), (camel(ours), camel(bodies[0]))
 
 

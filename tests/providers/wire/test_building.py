@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.providers.wire.building import built_request
+from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.outbound import UnsendableError
 from orchestrator.providers.wire.parameter_rules import ModelRules
 from tests.providers.wire.outbound_requests import CALLED, HELLO, RESULT, WEATHER_TOOL, body_of, outbound
@@ -33,9 +33,9 @@ def test_neither_messages_nor_tools_of_the_caller_are_changed(kind) -> None:
     response_format = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA, "strict": True}}
     request = outbound(kind, *messages, tools=(tool,), response_format=response_format, tool_choice="auto")
     before = copy.deepcopy((request.messages, request.sampling))
-    first = built_request(request).body
+    first = wire_request_of(request).body
     assert (request.messages, request.sampling) == before
-    assert built_request(request).body == first
+    assert wire_request_of(request).body == first
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_neither_messages_nor_tools_of_the_caller_are_changed(kind) -> None:
     ],
 )
 def test_a_request_is_posted_to_the_method_of_its_format(kind, stream, url) -> None:
-    request = built_request(outbound(kind, stream=stream))
+    request = wire_request_of(outbound(kind, stream=stream))
     assert (request.method, request.url) == ("POST", url)
 
 
 def test_a_name_cannot_lead_to_another_method_of_google() -> None:
-    request = built_request(outbound(ProviderKind.GOOGLE, upstream="tuned/x?key=1#y z"))
+    request = wire_request_of(outbound(ProviderKind.GOOGLE, upstream="tuned/x?key=1#y z"))
     assert request.url == "http://127.0.0.1:9/v1/tuned/x%3Fkey%3D1%23y%20z:generateContent"
 
 
@@ -69,7 +69,7 @@ def rules(kind, upstream, parameters):
 
 def test_rules_of_the_callers_own_drop_and_rename_parameters_and_what_is_dropped_is_said() -> None:
     sending = outbound(ProviderKind.OPENAI, tools=(WEATHER_TOOL,), tool_choice="auto", stop=("a",), seed=7)
-    request = built_request(sending, rules)
+    request = wire_request_of(sending, rules)
     body = orjson.loads(request.body)
     assert (body["max_new_tokens"], body["seed"]) == (100, 7)
     assert {"max_tokens", "tool_choice", "stop"} & body.keys() == set()

@@ -519,13 +519,13 @@ async def test_a_cancelled_call_closes_its_connection_at_once(client, stream) ->
         await closed.wait()
 
 
-async def test_signs_of_life_are_told_apart_from_words(client) -> None:
+async def test_events_without_words_are_told_apart_from_words(client) -> None:
     go_on = asyncio.Event()
     heard = Heard()
 
     async def answer(exchanged: Exchanged) -> None:
         await exchanged.begin_stream("x-generation-id: gen-7\r\n")
-        await exchanged.chunk(b": OPENROUTER PROCESSING\n\n")
+        await exchanged.chunk(sse([openai.ROLE], end=b""))
         await go_on.wait()
         await exchanged.chunk(EVENTS)
         await exchanged.end_stream()
@@ -537,6 +537,36 @@ async def test_signs_of_life_are_told_apart_from_words(client) -> None:
         go_on.set()
         assert (await calling).upstream_id == "gen-7"
     assert (heard.ids, heard.text) == (["gen-7"], "Xin chào")
+
+
+async def test_a_comment_keeps_no_answer_alive_that_never_begins(client) -> None:
+    go_on = asyncio.Event()
+    heard = Heard()
+    heard.ids = _Told(go_on)
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.begin_stream("x-generation-id: gen-7\r\n")
+        await go_on.wait()
+        for _ in range(20):
+            await exchanged.chunk(b": OPENROUTER PROCESSING\n\n")
+        await exchanged.chunk(EVENTS)
+        await exchanged.end_stream()
+
+    async with serving(answer) as server, asyncio.timeout(UNTIL_NOTICED_S):
+        await call(client, server, OPENROUTER, heard, stream=True)
+    assert heard.text == "Xin chào"
+    assert not heard.alive.is_set()
+
+
+class _Told(list[str]):
+    """Sets an event when the first id comes."""
+
+    def __init__(self, event: asyncio.Event) -> None:
+        self._event = event
+
+    def append(self, upstream_id: str) -> None:
+        super().append(upstream_id)
+        self._event.set()
 
 
 async def test_a_stream_in_drops_of_one_byte_is_the_same_stream(client) -> None:

@@ -1,7 +1,5 @@
 """Every provider fault ends in a whole answer or a clear error, and every attempt is booked once."""
 
-import importlib.util
-
 import pytest
 
 from orchestrator import CacheUse, Orchestrator
@@ -14,7 +12,9 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.reply import CostSource, Outcome
 from orchestrator.practice import Fault, PracticeServer, Scripted
-from orchestrator.providers.litellm import loading
+from tests.support.ways import BOTH_WAYS
+
+pytestmark = BOTH_WAYS
 
 BEFORE_THE_ANSWER = [
     ("status=429", "rate_limited"),
@@ -61,13 +61,15 @@ def test_a_fault_before_the_answer_is_answered_by_the_next_provider(
 
 @pytest.mark.parametrize(
     ("fault", "kind"),
-    [one for one in BEFORE_THE_ANSWER if one[0] != "malformed_body"]
-    + [("cut_stream=0", "disconnected"), ("malformed_body", "interrupted")],
+    [*BEFORE_THE_ANSWER, ("cut_stream=0", "disconnected")],
 )
 def test_a_stream_that_fails_before_its_first_words_is_answered_by_the_next_provider(
-    practised: Orchestrator, practice: PracticeServer, fault: str, kind: str
+    practised: Orchestrator, practice: PracticeServer, fault: str, kind: str, way: str
 ) -> None:
     """The reader sees one whole answer and nothing of the fault."""
+    if (fault, way) == ("malformed_body", "litellm"):
+        # LiteLLM tells no event that is none from an end.
+        kind = "interrupted"
     practice.faults.add(Fault.parse(f"openrouter:{fault}"))
     stream = practised.stream("Xin chào", cache=CacheUse.OFF, max_tokens=50)
     text = "".join(delta.text for delta in stream)
@@ -307,9 +309,3 @@ def test_an_attempt_is_sent_exactly_once(
         else:
             orchestrator.complete("Xin chào", cache=CacheUse.OFF, model=deployment)
     assert len(practice.requests) == 1
-
-
-def test_what_is_loaded_ahead_is_what_litellm_would_load_on_the_loop() -> None:
-    """A name that a new version has moved would bring back a loop that stands still for a second."""
-    for name in loading.LOADED_LATE:
-        assert importlib.util.find_spec(name) is not None

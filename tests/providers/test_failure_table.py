@@ -11,7 +11,7 @@ from orchestrator.core.failures import FAILURE_POLICIES, Billing, FailureKind, F
 from orchestrator.core.reply import ChatReply, CostSource
 from orchestrator.practice import PracticeServer
 
-PAGE = Path(__file__).parents[3] / "docs/reference/failures.md"
+PAGE = Path(__file__).parents[2] / "docs/reference/failures.md"
 PRIMARY, MODEL = "openrouter/gpt-6.1-sol", "openai/gpt-6.1-sol"
 HURRY = {
     "timeout_s": 2,

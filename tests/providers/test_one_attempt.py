@@ -14,6 +14,9 @@ from orchestrator.core.errors import LedgerError, RejectedByProviderError
 from orchestrator.core.reply import CostSource
 from orchestrator.practice import PracticeServer
 from orchestrator.resilience.circuit_breaker import CircuitState
+from tests.support.ways import BOTH_WAYS
+
+pytestmark = BOTH_WAYS
 
 GOOGLE, OPENAI = "google/gemini-3.8-flash", "openai/gpt-6.1-sol"
 TOOL = {

@@ -1,0 +1,173 @@
+"""The way out over our own wire: each attempt is written, sent once and read here.
+
+What walks along the fallbacks is handed in, and so is what carries what this wire does not speak.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.errors import LocalModelError
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
+from orchestrator.core.reply import Delta
+from orchestrator.dispatch.attempt import InFlightAttempt
+from orchestrator.dispatch.transport import AttemptSource, Transport
+from orchestrator.providers.local.model import LocalModel
+from orchestrator.providers.openrouter import NOT_OFFERED
+from orchestrator.providers.wire.http import WireClient
+from orchestrator.providers.wire.outbound import OutboundRequest, UnsendableError, is_carried
+
+logger = logging.getLogger("orchestrator.providers")
+
+
+class FallbackWalker(Protocol):
+    """What goes from a failed attempt to the next deployment that its source admits."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether everything is loaded that a walk needs."""
+        ...
+
+    async def get_ready(self) -> None:
+        """Load what a walk needs, without holding up the event loop."""
+        ...
+
+    async def walk(self, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
+        """Ask the source's current deployment, and others that it admits, until one answers."""
+        ...
+
+
+class WireTransport:
+    """The way to providers whose format we speak, for one configuration, on one event loop."""
+
+    def __init__(
+        self, walker: FallbackWalker, *, client: WireClient, local_model: LocalModel, bridge: Transport
+    ) -> None:
+        """Open nothing yet; `bridge` carries what `is_carried` denies, one attempt at a time."""
+        self._walker = walker
+        self._client = client
+        self._local_model = local_model
+        self._bridge = bridge
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether the walker is loaded; the wire itself needs nothing."""
+        return self._walker.is_ready
+
+    async def get_ready(self) -> None:
+        """Load the walker."""
+        await self._walker.get_ready()
+
+    async def send(self, source: AttemptSource) -> ProviderAnswer | None:
+        """Send the source's current attempt, and others that it admits; None when it has to choose again."""
+        answer: ProviderAnswer | None = None
+
+        async def ask(deployment: str) -> bool:
+            nonlocal answer
+            attempt = source.current
+            # Of another one no money is held; it is not sent.
+            if attempt is not None and attempt.name == deployment:
+                answer = await self._answer(source, attempt)
+            return answer is not None
+
+        await self._walker.walk(source, ask)
+        return answer
+
+    async def _answer(self, source: AttemptSource, attempt: InFlightAttempt) -> ProviderAnswer | None:
+        """Return the answer to one attempt; None when it has failed, which it has been told."""
+        try:
+            return await self._send(source, attempt)
+        except AttemptFailedError as exc:
+            if exc.failure.kind is FailureKind.MODEL_NOT_FOUND and _is_at_openrouter(attempt):
+                attempt.remark(NOT_OFFERED)
+            attempt.fail(exc.failure, billed=exc.answer)
+        except UnsendableError as exc:
+            attempt.remark(str(exc))
+            attempt.fail(Failure(FailureKind.NOT_SENT))
+        except LocalModelError as exc:
+            attempt.remark(str(exc))
+            attempt.fail(Failure(FailureKind.UNREACHABLE))
+        except Exception as exc:  # noqa: BLE001 -- a fault of ours at one provider's answer; the next may do
+            # The type alone: its words may hold the prompt or the key.
+            logger.error("unexpected %s while asking %s", type(exc).__qualname__, attempt.name)  # noqa: TRY400
+            attempt.fail(Failure(FailureKind.UNKNOWN))
+        return None
+
+    async def _send(self, source: AttemptSource, attempt: InFlightAttempt) -> ProviderAnswer | None:
+        stream, is_local = source.streams, attempt.target.deployment.is_local
+        outbound = None if is_local else _outbound(attempt, stream=stream)
+        if outbound is not None and not is_carried(outbound):
+            return await self._bridge.send(_OneAttempt(source))
+        attempt.start()
+        if outbound is None:
+            # Starting the model is a part of the attempt's time.
+            outbound = _outbound(attempt, stream=stream, base_url=await self._local_model.base_url())
+        if not stream:
+            return await self._client.call(outbound, on_sent=attempt.mark_sent)
+        return await _streamed(self._client, outbound, attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class _OneAttempt:
+    """The current attempt of a source and none behind it: the walk goes on where it began."""
+
+    source: AttemptSource
+
+    @property
+    def streams(self) -> bool:
+        return self.source.streams
+
+    @property
+    def current(self) -> InFlightAttempt | None:
+        return self.source.current
+
+    def upcoming(self) -> Sequence[str]:
+        return ()
+
+    async def admit(self, deployment: str) -> bool:  # noqa: ARG002 -- the protocol's name
+        return False
+
+
+def _outbound(attempt: InFlightAttempt, *, stream: bool, base_url: str | None = None) -> OutboundRequest:
+    return OutboundRequest.to(
+        attempt.target.deployment,
+        attempt.request,
+        max_tokens=attempt.max_tokens,
+        stream=stream,
+        price_cap=attempt.rates,
+        base_url=base_url,
+    )
+
+
+async def _streamed(
+    client: WireClient, outbound: OutboundRequest, attempt: InFlightAttempt
+) -> ProviderAnswer:
+    begun = False
+
+    def begin() -> None:
+        nonlocal begun
+        if not begun:
+            begun = True
+            attempt.begin_stream()
+
+    def receive(delta: Delta) -> None:
+        begin()
+        attempt.receive(delta)
+
+    answer = await client.call(
+        outbound,
+        on_sent=attempt.mark_sent,
+        on_delta=receive,
+        # No begin: until its first words the attempt fails like any other, and the walk goes on.
+        on_alive=lambda: attempt.receive(None),
+        on_id=attempt.identify,
+    )
+    begin()
+    return answer
+
+
+def _is_at_openrouter(attempt: InFlightAttempt) -> bool:
+    return attempt.target.deployment.provider.kind is ProviderKind.OPENROUTER

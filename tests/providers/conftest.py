@@ -1,0 +1,17 @@
+"""Which way an orchestrator of a test takes to its providers."""
+
+import pytest
+
+from tests.support.ways import open_litellm_transport
+
+
+@pytest.fixture
+def way() -> str:
+    """The usual one: our own wire."""
+    return "wire"
+
+
+@pytest.fixture(autouse=True)
+def _sent_that_way(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if way == "litellm":
+        monkeypatch.setattr("orchestrator.client.open_transport", open_litellm_transport)

@@ -1,0 +1,171 @@
+"""An attempt over our wire: told of everything that happens to it, in order, and of no other one's fate."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from orchestrator import CacheUse, Orchestrator
+from orchestrator.core.errors import AllProvidersFailedError, LocalModelError, RejectedByProviderError
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.reply import CostSource
+from orchestrator.dispatch.transport import AttemptSource
+from orchestrator.practice import PracticeServer
+from orchestrator.providers.local.model import LocalModel
+from orchestrator.providers.openrouter import NOT_OFFERED
+from orchestrator.providers.wire.http import WireClient
+from orchestrator.providers.wire.transport import WireTransport
+
+ONCE = {"retry_profiles": {"interactive": {"attempts_per_deployment": 1, "max_recovery_wait_s": 0}}}
+GOOGLE, OPENAI = "google/gemini-3.8-flash", "openai/gpt-6-luna"
+
+
+class PlainWalker:
+    """Asks one deployment after the other, as LiteLLM's Router does, without it."""
+
+    is_ready = True
+
+    async def get_ready(self) -> None:
+        """Do nothing."""
+
+    async def walk(self, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
+        assert source.current is not None
+        names = [source.current.name, *source.upcoming()]
+        for place, name in enumerate(names):
+            if (place == 0 or await source.admit(name)) and await ask(name):
+                return
+
+
+class Bridge:
+    """Answers nothing, and notes what it was handed."""
+
+    is_ready = True
+
+    def __init__(self) -> None:
+        self.sources: list[AttemptSource] = []
+
+    async def get_ready(self) -> None:
+        """Do nothing."""
+
+    async def send(self, source: AttemptSource) -> None:
+        self.sources.append(source)
+
+
+@pytest.fixture
+def walk(make_orchestrator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Orchestrator]:
+    """Make orchestrators whose wire is walked without LiteLLM."""
+
+    def make(bridge: Bridge | None = None, **environment: str) -> Orchestrator:
+        def opened(_catalog: Any, local_model: LocalModel, connections: Any) -> WireTransport:
+            client: WireClient = connections.wire
+            return WireTransport(
+                PlainWalker(), client=client, local_model=local_model, bridge=bridge or Bridge()
+            )
+
+        monkeypatch.setattr("orchestrator.client.open_transport", opened)
+        return make_orchestrator(ONCE, **environment)
+
+    return make
+
+
+def ask(orchestrator: Orchestrator, prompt: Any = "Xin chào", **overrides: Any):
+    return orchestrator.complete(prompt, cache=CacheUse.OFF, max_tokens=50, **overrides)
+
+
+def test_it_needs_no_litellm_to_walk(walk, practice: PracticeServer) -> None:
+    practice.faults.add("openrouter:status=503")
+    reply = ask(walk())
+    assert reply.attempts[0].failure == "unavailable"
+    assert reply.provider == "google"
+
+
+def test_what_an_answer_says_of_itself_is_a_notice_of_the_reply(walk) -> None:
+    reply = ask(walk(), model="openai/gpt-6.1-sol", stop=["."])
+    assert any("'stop'" in notice and "left out" in notice for notice in reply.notices), reply.notices
+
+
+def test_a_model_that_no_host_of_openrouter_offers_is_told_with_its_price(
+    walk, practice: PracticeServer
+) -> None:
+    practice.faults.add("openrouter:status=404")
+    with pytest.raises(AllProvidersFailedError) as caught:
+        ask(walk(), model="openrouter/gpt-6-luna")
+    assert NOT_OFFERED in {step.reason for step in caught.value.steps}
+
+
+def test_a_404_of_another_provider_is_told_as_it_is(walk, practice: PracticeServer) -> None:
+    practice.faults.add("openai:status=404")
+    with pytest.raises(AllProvidersFailedError) as caught:
+        ask(walk(), model=OPENAI)
+    assert NOT_OFFERED not in {step.reason for step in caught.value.steps}
+
+
+def test_what_cannot_be_written_was_not_sent_and_costs_nothing(walk, practice: PracticeServer) -> None:
+    orphan = [{"role": "tool", "tool_call_id": "call_1", "content": "nothing asked for this"}]
+    with pytest.raises(
+        RejectedByProviderError, match="cannot be written .* message 0 is the result of a tool"
+    ):
+        ask(walk(), orphan, model=GOOGLE)
+    assert practice.requests == ()
+
+
+async def test_a_local_model_that_does_not_start_is_unreachable_and_says_why(
+    walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_address(_: LocalModel) -> str:
+        raise LocalModelError("no model here: run orchestrator setup")
+
+    monkeypatch.setattr(LocalModel, "base_url", no_address)
+    orchestrator = walk()
+    local = next(d.name for d in orchestrator.config.catalog.deployments.values() if d.is_local)
+    with pytest.raises(AllProvidersFailedError) as caught:
+        await orchestrator.acomplete("Xin chào", model=local, cache=CacheUse.OFF)
+    (step,) = caught.value.steps
+    assert (step.failure, step.reason) == ("unreachable", "no model here: run orchestrator setup")
+
+
+def test_a_fault_of_our_own_at_one_answer_goes_on_to_the_next(
+    walk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged by its type alone, booked as what may have been billed, and no reason to give up."""
+    call = WireClient.call
+
+    async def faulty(self: WireClient, outbound: Any, **listeners: Any) -> Any:
+        if "openrouter" in outbound.base_url:
+            listeners["on_sent"]()
+            raise ZeroDivisionError("Nguyễn Thị Bí Mật")
+        return await call(self, outbound, **listeners)
+
+    monkeypatch.setattr(WireClient, "call", faulty)
+    reply = ask(walk())
+    first = reply.attempts[0]
+    assert (reply.provider, first.failure) == ("google", FailureKind.UNKNOWN)
+    assert first.cost_source is CostSource.BOUND
+    assert "ZeroDivisionError" in caplog.text
+    assert "Bí Mật" not in caplog.text
+
+
+def test_a_stream_of_no_words_fails_like_a_whole_answer(walk, practice: PracticeServer) -> None:
+    """Until the first words the walk itself goes on, without a new choice."""
+    practice.faults.add("openrouter:error_in_200")
+    stream = walk().stream("Xin chào", cache=CacheUse.OFF, max_tokens=50)
+    assert "".join(delta.text for delta in stream) == stream.reply.text != ""
+    assert stream.reply.provider == "google"
+
+
+def test_what_the_wire_does_not_speak_crosses_the_bridge_alone(walk, practice: PracticeServer) -> None:
+    """The bridge gets the one attempt: behind it nothing, so that it chooses no fallback of its own."""
+    bridge = Bridge()
+    orchestrator = walk(bridge, OPENAI_BASE_URL="https://api.openai.com/v1")
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    seen: list[Any] = []
+
+    async def send(source: AttemptSource) -> None:
+        seen.append((source.current.name, source.upcoming(), await source.admit(GOOGLE), source.streams))
+        source.current.fail(Failure(FailureKind.UNAVAILABLE, 503))
+
+    bridge.send = send  # type: ignore[method-assign]
+    with pytest.raises(AllProvidersFailedError):
+        ask(orchestrator, model="openai/gpt-6.1-sol", tools=[tool])
+    assert seen == [("openai/gpt-6.1-sol", (), False, False)]
+    assert practice.requests == ()
