@@ -21,8 +21,6 @@ from orchestrator.practice import PracticeServer
 from orchestrator.providers.litellm import error_mapping as translate
 from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.loading import load_litellm
-from orchestrator.providers.local.model import LocalModel, LocalModelSettings
-from orchestrator.providers.opening import Connections
 from tests.support.ways import open_litellm_transport
 
 MODELS = {
@@ -59,8 +57,9 @@ def configured(folder, server: PracticeServer, *, timeout_s: float = 5.0) -> Orc
     for variable in ("OPENROUTER", "GEMINI", "OPENAI"):
         environment[f"{variable}_API_KEY"] = f"practice-key-{variable}"
     config = load_config(path, today=date(2026, 11, 23), environment=environment)
-    by_litellm = open_litellm_transport(config.catalog, LocalModel(LocalModelSettings()), Connections())
-    return Orchestrator(config, transport=by_litellm)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("orchestrator.client.open_transport", open_litellm_transport)
+        return Orchestrator(config)
 
 
 @pytest.fixture(scope="module")
