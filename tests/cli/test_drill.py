@@ -1,7 +1,5 @@
 """`orchestrator drill`: its scorecard, its JSON, its page, its exit codes."""
 
-import pytest
-
 QUICK = (
     "drill",
     "--use-case",
@@ -15,7 +13,6 @@ QUICK = (
 )
 
 
-@pytest.mark.timeout(180)
 def test_a_drill_that_went_well_is_a_scorecard_and_exits_0(run, tmp_path):
     """No key, no provider: 80 columns for people, a page for the wall."""
     page = tmp_path / "drill.html"
@@ -29,7 +26,6 @@ def test_a_drill_that_went_well_is_a_scorecard_and_exits_0(run, tmp_path):
     assert "<script" not in text
 
 
-@pytest.mark.timeout(180)
 def test_programs_read_every_case(run):
     scorecard = run(*QUICK, "--json").json
     assert (scorecard["ok"], scorecard["cases"], scorecard["failed"]) == (True, 12, 0)

@@ -38,7 +38,7 @@ class Foreground:
         )
         try:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-                request, timeout=10
+                request, timeout=300
             ) as response:
                 return response.status
         except urllib.error.HTTPError as error:
@@ -47,7 +47,7 @@ class Foreground:
     def stop(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
         """Stop it as Ctrl-C does; return exit code, output and errors."""
         self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=300)
         return self.process.returncode, out, err
 
 

@@ -126,7 +126,7 @@ def test_ctrl_c_in_a_synchronous_call_comes_back_after_the_work_has_settled(loop
     work = Work()
 
     def press_ctrl_c() -> None:
-        work.started.wait(5)
+        work.started.wait(300)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press_ctrl_c).start()
@@ -199,14 +199,14 @@ def test_closing_lets_what_runs_settle_and_tells_its_callers(loop):
     with ThreadPoolExecutor(2) as pool:
         sync = pool.submit(loop.run, work())
         asynchronous = pool.submit(lambda: asyncio.run(loop.join(other())))
-        assert work.started.wait(5)
-        assert other.started.wait(5)
+        assert work.started.wait(300)
+        assert other.started.wait(300)
         loop.close()
         assert work.settled.is_set()
         assert other.settled.is_set()
         for caller in (sync, asynchronous):
             with pytest.raises(ClosedError, match="closed while this request ran"):
-                caller.result(5)
+                caller.result(300)
 
 
 def test_the_thread_ends_when_the_loop_is_closed(loop):
@@ -233,7 +233,7 @@ def test_nobody_waits_forever_when_the_loop_is_closed_under_them():
             callers = [pool.submit(call) for _ in range(4)]
             time.sleep(0.002)
             background.close()
-            assert {caller.result(5) for caller in callers} == {"ClosedError"}
+            assert {caller.result(300) for caller in callers} == {"ClosedError"}
 
 
 def test_the_threads_of_the_loop_end_with_it():

@@ -176,6 +176,6 @@ from orchestrator.providers.in_memory import InMemoryTransport
 print(sorted(name for name in ("litellm", "openai", "httpx", "langchain_core") if name in sys.modules))
 """
     ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=100
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
     )
     assert ended.stdout.strip() == "[]"

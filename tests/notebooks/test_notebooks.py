@@ -33,7 +33,7 @@ def test_a_notebook_runs_and_draws(path, tmp_path, offline):
     notebook = jupytext.read(path)
     # The kernel's own loop runs while the cells call the orchestrator synchronously.
     NotebookClient(
-        notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     nbformat.write(notebook, tmp_path / f"{path.stem}.ipynb")
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

@@ -216,7 +216,7 @@ def test_another_request_is_refused_also_while_the_first_is_under_way(
         _until(lambda: len(practice.requests) == 1)
         with pytest.raises(IdempotencyConflictError):
             practised.complete("Tạm biệt", idempotency_key=KEY)
-        assert first.result(60).text
+        assert first.result(300).text
     assert len(practice.requests) == 1
 
 
@@ -249,7 +249,6 @@ def test_fifty_callers_at_once_make_one_charge(practised: Orchestrator, practice
     assert booked(practised) == (1, 1)
 
 
-@pytest.mark.timeout(300)
 def test_four_processes_at_once_make_one_charge(
     start, practised: Orchestrator, practice: PracticeServer
 ) -> None:
@@ -510,7 +509,7 @@ def test_a_process_that_waits_takes_over_from_one_that_is_killed(
         assert len(practice.requests) == 1
         child.kill()
         child.wait()
-        assert "may have been billed" in waiting.result(60).notices[0]
+        assert "may have been billed" in waiting.result(300).notices[0]
     assert len(practice.requests) == 2
 
 

@@ -22,7 +22,7 @@ class Caller:
 
     def __init__(self, server: PracticeServer) -> None:
         self.server = server
-        self.http = httpx.Client(timeout=10, trust_env=False)
+        self.http = httpx.Client(timeout=300, trust_env=False)
 
     def post(
         self, provider: str, *, stream: bool = False, body: dict[str, Any] | None = None, key: str = "k"

@@ -44,7 +44,7 @@ async def _complete(server: PracticeServer, provider: str, **settings):
         messages=settings.pop("messages", [ASK]),
         num_retries=0,
         max_retries=0,
-        timeout=10,
+        timeout=300,
         **settings,
     )
 

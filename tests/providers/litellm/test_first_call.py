@@ -37,7 +37,7 @@ def test_the_first_failure_and_the_first_fallback_load_next_to_nothing(
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=300,
     )
     assert found.returncode == 0, found.stderr[-2000:]
     assert len(found.stdout.split()) < 40, found.stdout

@@ -60,7 +60,7 @@ def run_program(text: str, *, stop_with: signal.Signals | None = None) -> Ended:
         started_s = time.monotonic()
         if stop_with is not None:
             program.send_signal(stop_with)
-        program.wait(timeout=20)
+        program.wait(timeout=300)
         took_s = time.monotonic() - started_s
         return Ended(program.returncode, int(server), took_s, program.stdout.read())
 
