@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("overhead", "peers", "budgets", "bookings", "ledger", "failover", "soak")
+BENCHMARKS = ("overhead", "peers", "growth", "budgets", "bookings", "ledger", "failover", "soak")
 
 
 def main() -> int:
