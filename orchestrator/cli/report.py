@@ -25,6 +25,7 @@ _SOURCES = {
     "price_book": "its tokens times our price",
     "estimate": "our count of what arrived",
     "bound": "the most it can have cost: nobody can say whether it is billed",
+    "operator": "a person corrected it, see 'orchestrator ledger export'",
 }
 
 

@@ -252,6 +252,7 @@ def _build_catalog(
             )
     notices = [f"provider {name} is off: {reason}" for name, reason in off_providers.items()]
     notices += [*_price_notices(usable), *book.notices(), *_end_notices(settings, book)]
+    notices += _limit_notices(settings)
     served = {name: deployment.model for name, deployment in settings.deployments.items()}
     return Catalog(usable, off, served, settings.models, _flat(settings)), notices, mistakes
 
@@ -264,6 +265,14 @@ def _price_notices(usable: Mapping[str, Deployment]) -> Iterator[str]:
                 f"no source knows the price of {name}: it is booked at prices.assumed_maximum, "
                 f"{rates} per million tokens of input and output"
             )
+
+
+def _limit_notices(settings: RootSettings) -> Iterator[str]:
+    for scope, shorter, limit, longer, ceiling in Limits(settings.budgets).overlong():
+        yield (
+            f"the limit of {scope} for a {shorter}, {format_usd(limit)}, is above that for a {longer}, "
+            f"{format_usd(ceiling)}, which ends it first: is a digit too many in budgets.limits?"
+        )
 
 
 def _end_notices(settings: RootSettings, book: PriceBook) -> Iterator[str]:

@@ -19,6 +19,10 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
+_NUMBER_TAGS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
+_NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]*|(?=\.[0-9]))(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+"""A number that everybody reads alike: no octal, hexadecimal, binary, base 60, underscores or infinity."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -132,12 +136,19 @@ class _Builder:
         return built
 
     def _scalar(self, node: yaml.Node) -> Any:
+        written = node.value
         filled = _VARIABLE.sub(lambda match: self._variable(match, node), str(node.value))
         if filled != node.value and isinstance(node, yaml.ScalarNode):
             # An unquoted ${PORT} may become a number; a quoted one stays a text, as in the file.
             implicit = (True, False) if node.style is None else (False, True)
             tag = self._loader.resolve(yaml.ScalarNode, filled, implicit)
             node = yaml.ScalarNode(tag, filled, node.start_mark)
+        if node.tag in _NUMBER_TAGS and not _NUMBER.fullmatch(str(node.value)):
+            # As it stands in the file: what a variable holds may be a secret.
+            raise ConfigError(
+                f"{self._at(node)}: '{written}' is no plain number (YAML takes 0100 for 64 and 1:30 for 90): "
+                "write digits such as 100 or 0.5, or put a text in quotes"
+            )
         try:
             return self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError) as exc:
