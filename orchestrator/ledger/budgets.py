@@ -18,7 +18,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from orchestrator.catalog.catalog import ModelClass
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.names import name_of
 from orchestrator.core.payer import SCOPE_KINDS
 from orchestrator.core.prompt_size import InputBound
 from orchestrator.core.settings import Settings, Share, Usd, UsdLimit
@@ -46,6 +48,13 @@ def known_zone(name: str) -> str:
     return name
 
 
+def _counted(name: str) -> str:
+    try:
+        return name_of(name, "scope")
+    except InvalidRequestError as exc:
+        raise ValueError(str(exc)) from exc
+
+
 class LimitSettings(Settings):
     """The limits of one scope, in dollars; a window that is left out has none."""
 
@@ -65,7 +74,8 @@ class LimitSettings(Settings):
         if kind not in SCOPE_KINDS or (kind == "all") == bool(name):
             msg = f"'{scope}' is no scope; write all, or one of {', '.join(SCOPE_KINDS[1:])} with a name: tenant:acme"
             raise ValueError(msg)
-        return scope
+        # As it is counted: a limit for another spelling of a name would limit nothing.
+        return f"{kind}:{_counted(name)}" if name not in {"", "*"} else scope
 
     @model_validator(mode="after")
     def _limits_something(self) -> "LimitSettings":
