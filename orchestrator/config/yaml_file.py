@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from orchestrator.core.errors import ConfigError
+from orchestrator.core.settings import PLAIN_NUMBER
 
 Path_ = tuple[str | int, ...]
 """The way to a value: `("providers", "openrouter", "kind")`."""
@@ -20,8 +21,6 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
 _NUMBER_TAGS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
-_NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]*|(?=\.[0-9]))(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
-"""A number that everybody reads alike: no octal, hexadecimal, binary, base 60, underscores or infinity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ class _Builder:
             implicit = (True, False) if node.style is None else (False, True)
             tag = self._loader.resolve(yaml.ScalarNode, filled, implicit)
             node = yaml.ScalarNode(tag, filled, node.start_mark)
-        if node.tag in _NUMBER_TAGS and not _NUMBER.fullmatch(str(node.value)):
+        if node.tag in _NUMBER_TAGS and not PLAIN_NUMBER.fullmatch(str(node.value)):
             # As it stands in the file: what a variable holds may be a secret.
             raise ConfigError(
                 f"{self._at(node)}: '{written}' is no plain number (YAML takes 0100 for 64 and 1:30 for 90): "

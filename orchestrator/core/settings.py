@@ -63,7 +63,8 @@ def _may_hold_boolean(kind: Any) -> bool:
     return kind is Any or any(_may_hold_boolean(argument) for argument in get_args(kind))
 
 
-_DOLLARS = re.compile(r"[+-]?(?:0|[1-9][0-9]*|(?=\.[0-9]))(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+PLAIN_NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]*|(?=\.[0-9]))(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+"""A number that everybody reads alike: no octal, hexadecimal, binary, base 60, underscores or infinity."""
 
 
 def dollars(value: Any) -> NanoUsd:
@@ -78,7 +79,7 @@ def dollars(value: Any) -> NanoUsd:
     if isinstance(value, str) and value.strip().startswith("$"):
         msg = "write dollars as a plain number such as 0.50, without the sign"
         raise ValueError(msg)
-    if isinstance(value, str) and not _DOLLARS.fullmatch(value.strip()):
+    if isinstance(value, str) and not PLAIN_NUMBER.fullmatch(value.strip()):
         msg = "not an amount of dollars; write plain digits such as 100 or 0.50"
         raise ValueError(msg)
     return nano_usd(value)
