@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
+from orchestrator.config.references import unknown
 from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts, Listener
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.errors import UnknownNameError
 from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
@@ -145,16 +147,20 @@ class Orchestrator:
         For parameters that only that client knows (`overrides`). It has no fallbacks and no cache.
 
         Raises:
-            UnknownNameError: the deployment is not defined, or is off.
-            InvalidRequestError: `overrides` names a key, an address or headers.
+            UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
+            InvalidRequestError: the tenant is no name, or `overrides` names a key, an address or headers.
         """
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
         config = self.config
         target = config.catalog.named(deployment)[0]
+        payer = Payer(tenant, use_case or config.settings.default_use_case)
+        if payer.use_case not in config.settings.use_cases:
+            # A limit for the use case that was meant would not count.
+            raise UnknownNameError(unknown("use case", payer.use_case, config.settings.use_cases))
         return native_client(
             target,
-            Payer(tenant, use_case or config.settings.default_use_case),
+            payer,
             ledger=self._services.ledger,
             clock=self._services.clock,
             address=self._loop.run(self._local_model.base_url()) if target.is_local else None,

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -144,6 +145,25 @@ def test_a_budget_is_never_overspent(make_orchestrator, practice: PracticeServer
     assert told.count("answered") > 0
     if in_flight == 50:
         assert told.count("refused") > 0
+
+
+def test_a_limit_holds_for_a_tenant_in_every_spelling_of_its_name(
+    make_orchestrator, practice: PracticeServer
+) -> None:
+    """Vietnamese keyboards compose the same name in several ways."""
+    spellings = [unicodedata.normalize(form, "Hà Nội") for form in ("NFC", "NFD")] + [
+        " Hà Nội",
+        "Ha\u0300 Nội",
+    ]
+    with make_orchestrator(
+        {"budgets": {"limits": [{"scope": f"tenant:{spellings[1]}", "day": 0.0005}]}}
+    ) as orchestrator:
+        with pytest.raises(BudgetExceededError):
+            for number in range(99):
+                orchestrator.complete("Giờ?", tenant=spellings[number % 4], model="gpt-6-luna", cache="off")
+        spent = {status.scope for status in orchestrator.standings() if status.scope.startswith("tenant:")}
+    assert spent == {"tenant:Hà Nội"}
+    assert 0 < practice.bill.total_nusd() <= nano_usd("0.0005")
 
 
 def test_a_dear_model_over_the_budget_gives_way_to_a_cheaper_one_of_the_plan(make_orchestrator) -> None:

@@ -6,7 +6,7 @@ Both are data. LiteLLM is never imported for it: its map is a JSON file inside t
 import importlib.util
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price, PriceTier
+from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price, PriceChange, PriceTier
+from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.core.money import TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
 
-_PROVIDER_IDS = {
-    ProviderKind.OPENROUTER: "openrouter",
-    ProviderKind.GOOGLE: "google",
-    ProviderKind.OPENAI: "openai",
+_SNAPSHOT_RATES = {
+    "input": "input_mtok",
+    "output": "output_mtok",
+    "cached_input": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
 }
 _MAP_PREFIXES = {
     ProviderKind.OPENROUTER: "openrouter/",
@@ -43,29 +45,28 @@ _MAP_RATES = {
 _MAP_THRESHOLD = re.compile(r"^input_cost_per_token_above_(?P<thousands>\d+)k_tokens$")
 
 
-def snapshot_price(kind: ProviderKind, upstream: str, *, today: date) -> Price | None:
-    """Return today's price of a provider's model by the offline snapshot, None when it does not know."""
-    model = _models(_PROVIDER_IDS.get(kind, "")).get(upstream)
-    if model is None:
-        return None
+def snapshot_price(
+    kind: ProviderKind, upstream: str, *, today: date, address: str | None = None
+) -> Price | None:
+    """Return today's price of a model by the offline snapshot, with the changes that it announces.
 
-    listed = model.get_prices(datetime.combine(today, time(12), UTC))
-    if listed.input_mtok is None or listed.output_mtok is None:
-        return None
-    return Price(
-        input=_base(listed.input_mtok),
-        output=_base(listed.output_mtok),
-        cached_input=_base(listed.cache_read_mtok),
-        cache_write=_base(listed.cache_write_mtok),
-        tiers=_tiers(listed),
-        source=f"genai-prices {version('genai-prices')}, {_PROVIDER_IDS[kind]}",
-        date=today,
-    )
+    It is the price of the vendor who bills at the address; None when that is not known.
+    """
+    for vendor in vendors_at(kind, address):
+        model = _models(vendor).get(upstream)
+        terms = None if model is None else _terms_on(model, today)
+        if terms is not None:
+            source = f"genai-prices {version('genai-prices')}, {vendor}"
+            return Price(**terms, changes=tuple(_changes(model, after=today)), source=source, date=today)
+    return None
 
 
-def map_price(kind: ProviderKind, upstream: str, *, today: date) -> Price | None:
-    """Return a provider's price by LiteLLM's map, None when it does not know or has no price in tokens."""
-    if kind not in _MAP_PREFIXES:
+def map_price(kind: ProviderKind, upstream: str, *, today: date, address: str | None = None) -> Price | None:
+    """Return a provider's price by LiteLLM's map, None when it does not know or has no price in tokens.
+
+    At the address of another vendor it is not asked.
+    """
+    if kind not in _MAP_PREFIXES or VENDORS[kind] not in vendors_at(kind, address):
         return None
     entry = _map().get(_MAP_PREFIXES[kind] + upstream)
     # The same name may be another provider's.
@@ -99,28 +100,63 @@ def _models(provider_id: str) -> dict[str, Any]:
     return {}
 
 
+def _terms_on(model: Any, day: date) -> dict[str, Any] | None:
+    """Return what a model of the snapshot costs on a day; where that hangs on the hour, its dearest rates."""
+    moments = [datetime.combine(day, hour, UTC) for hour in _hours(model)]
+    listed = [price for moment in moments if _is_priced(price := model.get_prices(moment))]
+    if not listed:
+        return None
+    starts = sorted({start for price in listed for start in _starts(price)})
+    tiers = tuple(PriceTier(above_input_tokens=start, **_rates(listed, start)) for start in starts)
+    return {**_rates(listed, 0), "tiers": tiers}
+
+
+def _changes(model: Any, *, after: date) -> Iterator[PriceChange]:
+    """Yield the prices that the snapshot announces for later days: a process may live until then."""
+    for day in sorted({start for start in _constraints(model, "start_date") if start > after}):
+        terms = _terms_on(model, day)
+        if terms is not None:
+            yield PriceChange(begins=day, **terms)
+
+
+def _hours(model: Any) -> set[time]:
+    """Return an hour of each part of the day that has a price of its own."""
+    begins = {*_constraints(model, "start_time"), *_constraints(model, "end_time")}
+    # None of the snapshot's hours is in another zone than UTC.
+    return {time(12), *(hour.replace(tzinfo=None) for hour in begins)}
+
+
+def _constraints(model: Any, name: str) -> list[Any]:
+    prices = model.prices if isinstance(model.prices, list) else []
+    values = (getattr(price.constraint, name, None) for price in prices)
+    return [value for value in values if value is not None]
+
+
+def _is_priced(listed: Any) -> bool:
+    return listed.input_mtok is not None and listed.output_mtok is not None
+
+
+def _rates(listed: Sequence[Any], start: int) -> dict[str, Any]:
+    """Return the dearest of several prices for requests with more input than `start`."""
+    return {
+        name: max(
+            (rate for price in listed if (rate := _at(getattr(price, key), start)) is not None), default=None
+        )
+        for name, key in _SNAPSHOT_RATES.items()
+    }
+
+
 def _base(price: Any) -> Any:
     return getattr(price, "base", price)
 
 
-def _tiers(listed: Any) -> tuple[PriceTier, ...]:
-    starts = sorted(
-        {
-            tier.start
-            for price in (listed.input_mtok, listed.output_mtok)
-            for tier in getattr(price, "tiers", ())
-        }
-    )
-    return tuple(
-        PriceTier(
-            above_input_tokens=start,
-            input=_at(listed.input_mtok, start),
-            output=_at(listed.output_mtok, start),
-            cached_input=_at(listed.cache_read_mtok, start),
-            cache_write=_at(listed.cache_write_mtok, start),
-        )
-        for start in starts
-    )
+def _starts(listed: Any) -> set[int]:
+    """Return the numbers of input tokens above which other prices begin."""
+    return {
+        tier.start
+        for price in (listed.input_mtok, listed.output_mtok)
+        for tier in getattr(price, "tiers", ())
+    }
 
 
 def _at(price: Any, start: int) -> Any:

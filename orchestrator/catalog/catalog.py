@@ -116,7 +116,8 @@ class DeploymentSettings(Settings):
     upstream: Annotated[str, Field(min_length=1)]
     """The provider's own id of the model."""
     price: Price | None = None
-    """None takes the first price that another source knows (see `prices`); no price anywhere is an error."""
+    """None takes the first price that another source knows of the vendor whose address the provider has (see
+    `prices`); no price anywhere is an error."""
     enabled: bool = True
     """false takes it out of every route."""
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from datetime import date as Day  # noqa: N812 -- `date` is a field's name below
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, NewType
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, WithJsonSchema, model_
 
 from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, cost_nusd, share_nusd
 from orchestrator.core.reply import Usage
-from orchestrator.core.settings import Settings, Usd, UsdPerMtok
+from orchestrator.core.settings import PLAIN_NUMBER, Settings, Usd, UsdPerMtok
 
 BasisPoints = NewType("BasisPoints", int)
 """A hundredth of a percent; 10,000 are the whole."""
@@ -33,11 +33,9 @@ NOTHING_OFF = BasisPoints(0)
 
 
 def _basis_points(value: Any) -> int:
-    try:
-        # True and False are numbers to Python, and no percentage.
-        percent = Decimal("NaN") if isinstance(value, bool) else Decimal(str(value))
-    except InvalidOperation:
-        percent = Decimal("NaN")
+    # True and False are numbers to Python, and no percentage.
+    is_plain = not isinstance(value, bool) and PLAIN_NUMBER.fullmatch(str(value).strip())
+    percent = Decimal(str(value)) if is_plain else Decimal("NaN")
     points = percent * 100
     if not points.is_finite() or not 0 <= points <= WHOLE or points != points.to_integral_value():
         msg = f"expected a percentage from 0 to 100 with at most two decimals, such as 12.5, got {value!r}"

@@ -8,6 +8,8 @@ In this order, the first that knows decides:
     4. LiteLLM's map            the file inside the installed package
     5. the assumed maximum      `prices.assumed_maximum`, if config.yaml gives one
     6. none                     the configuration is refused: nothing is booked at $0 by accident
+
+What 2 to 4 know counts at the address of the vendor whose prices they are (`catalog.vendors`).
 """
 
 from collections.abc import Iterator
@@ -16,11 +18,12 @@ from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from pydantic import PositiveInt
 
 from orchestrator.catalog.bundled_prices import map_price, snapshot_price
-from orchestrator.catalog.catalog import ModelSettings, ProviderKind
+from orchestrator.catalog.catalog import ModelSettings, ProviderKind, ProviderSettings
 from orchestrator.catalog.openrouter_prices import (
     ListedModel,
     MalformedEntryError,
@@ -29,6 +32,7 @@ from orchestrator.catalog.openrouter_prices import (
     read_list,
 )
 from orchestrator.catalog.price import Price
+from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.core.settings import Settings, UsdPerMtok
 
 ENDS_SOON_DAYS = 30
@@ -64,6 +68,13 @@ class PriceQuery:
 
     kind: ProviderKind
     upstream: str
+    address: str | None = None
+    """Where it is asked for; None is the address of the vendor whose format the kind is."""
+
+    @classmethod
+    def at(cls, provider: ProviderSettings, upstream: str) -> Self:
+        """Return the query for a model at a provider of config.yaml."""
+        return cls(provider.kind, upstream, provider.base_url)
 
 
 class Origin(StrEnum):
@@ -149,6 +160,8 @@ class PriceBook:
     def _live_model(self, query: PriceQuery) -> ListedModel | None:
         if query.kind is not ProviderKind.OPENROUTER or self.live is None:
             return None
+        if VENDORS[query.kind] not in vendors_at(query.kind, query.address):
+            return None
         try:
             return self.live.model(query.upstream)
         except MalformedEntryError:
@@ -156,10 +169,10 @@ class PriceBook:
             return None
 
     def _snapshot(self, query: PriceQuery) -> Price | None:
-        return snapshot_price(query.kind, query.upstream, today=self.today)
+        return snapshot_price(query.kind, query.upstream, today=self.today, address=query.address)
 
     def _mapped(self, query: PriceQuery) -> Price | None:
-        return map_price(query.kind, query.upstream, today=self.today)
+        return map_price(query.kind, query.upstream, today=self.today, address=query.address)
 
     def _assumed(self, kind: ProviderKind) -> Quote | None:
         most = self.settings.assumed_maximum

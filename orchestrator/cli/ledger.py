@@ -1,8 +1,11 @@
-"""`orchestrator ledger`: check the books, settle what a dead process left, export, roll up old months."""
+"""`orchestrator ledger`: check and correct the books, settle what a dead process left, export, roll up."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +16,7 @@ from orchestrator.cli.session import session_of
 
 if TYPE_CHECKING:
     from orchestrator.ledger.compact import Compaction
+    from orchestrator.ledger.ledger import Ledger
     from orchestrator.ledger.reconcile import SettledOrphan
     from orchestrator.ledger.verify import Verification
     from orchestrator.reports.reconciliation import Reconciliation
@@ -20,10 +24,11 @@ if TYPE_CHECKING:
 EXIT_LEDGER = 6
 _NAMED_MAX = 20
 """People see this many mistakes of each kind; --json has more."""
+_COLUMNS = 60
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 app = typer.Typer(
-    help="Check the ledger, settle what a dead process left, export it, roll up old months.",
+    help="Check and correct the ledger, settle what a dead process left, export it, roll up old months.",
     no_args_is_help=True,
 )
 
@@ -50,7 +55,7 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json(plain_verification(verification))
     else:
-        write("".join(f"{line}\n" for line in _verification_lines(verification)))
+        write("".join(f"{line}\n" for line in _wrapped(_verification_lines(verification))))
     if not verification.counters_are_right:
         raise typer.Exit(EXIT_LEDGER)
 
@@ -99,6 +104,62 @@ def reconcile(
         print_json({"dry_run": dry_run, "policy": policy.value, **plain_reconciliation(reconciliation)})
     else:
         write("".join(f"{line}\n" for line in _reconciliation_lines(reconciliation, dry_run=dry_run)))
+
+
+@app.command("correct")
+def correct_attempt(
+    context: typer.Context,
+    request_id: Annotated[str, typer.Argument(metavar="REQUEST", help="The id of the request.")],
+    cost: Annotated[str, typer.Option(metavar="DOLLARS", help="What the attempt did cost.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever audits the books.")],
+    attempt: Annotated[int, typer.Option(min=1, help="Which of its attempts.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Book what an attempt did cost, where a provider reported nonsense: a row of its own, with the reason.
+
+    The attempt's row stays. Budgets count the difference in the day and month of the attempt.
+    """
+    with errors_as_json(as_json):
+        from orchestrator.core.formatting import money
+        from orchestrator.core.money import format_usd
+        from orchestrator.core.settings import dollars
+
+        try:
+            cost_nusd = dollars(cost)
+        except ValueError as exc:
+            raise CommandError(f"--cost '{cost}': {exc}") from exc
+        with _open_ledger(context) as ledger:
+            delta_nusd = ledger.correct(request_id, attempt, cost_nusd=cost_nusd, reason=reason)
+    if as_json:
+        booked = {"operation_id": request_id, "attempt": attempt, "delta_nusd": delta_nusd}
+        print_json({**booked, **money("cost", cost_nusd)})
+    elif delta_nusd:
+        write(
+            f"attempt {attempt} of {request_id}: {format_usd(delta_nusd)} booked, now {format_usd(cost_nusd)}\n"
+        )
+    else:
+        write(f"attempt {attempt} of {request_id} is booked at {format_usd(cost_nusd)} already\n")
+
+
+@app.command("time-zone")
+def change_time_zone(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="ZONE", help="An IANA name: Asia/Ho_Chi_Minh.")],
+) -> None:
+    """Count days and months of another zone from now on; no hold may be open.
+
+    What was booked stays in its day. Write the zone into config.yaml too, as budgets.time_zone.
+    """
+    with errors_as_json(False):
+        from orchestrator.ledger.budgets import known_zone
+
+        try:
+            zone = known_zone(name)
+        except ValueError as exc:
+            raise CommandError(str(exc)) from exc
+        with _open_ledger(context) as ledger:
+            before = ledger.store.change_time_zone(zone)
+    write(f"the ledger counts days of {zone} from now on, until now {before or 'of none'}\n")
 
 
 @app.command()
@@ -173,6 +234,23 @@ def compact(context: typer.Context, as_json: AsJson = False) -> None:
         )
 
 
+@contextmanager
+def _open_ledger(context: typer.Context) -> "Iterator[Ledger]":
+    """Open the ledger of the configuration, which must be there, and close it."""
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.ledger.budgets import Limits
+    from orchestrator.ledger.opening import open_ledger
+
+    settings = session_of(context).config().settings
+    ledger = open_ledger(settings.ledger, limits=Limits(settings.budgets), clock=SystemClock())
+    if not ledger.exists:
+        raise CommandError(f"there is no ledger yet at {ledger.location}")
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
 def _show_no_ledger(location: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"ledger": location, "exists": False})
@@ -195,6 +273,15 @@ def _verification_lines(verification: "Verification") -> list[str]:
     right = verification.counters_are_right
     lines.append("every counter is the sum of its rows" if right else "the counters are wrong")
     return lines
+
+
+def _wrapped(lines: list[str]) -> Iterator[str]:
+    """Yield lines that fit into a narrow terminal, what goes on a little further in; words stay whole."""
+    for line in lines:
+        indent = line[: len(line) - len(line.lstrip())] + "  "
+        yield from wrap(
+            line, _COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
 
 
 def _mistake_lines(title: str, mistakes: list[str]) -> list[str]:

@@ -25,6 +25,7 @@ _SOURCES = {
     "price_book": "its tokens times our price",
     "estimate": "our count of what arrived",
     "bound": "the most it can have cost: nobody can say whether it is billed",
+    "operator": "a person corrected it, see 'orchestrator ledger export'",
 }
 
 
@@ -73,7 +74,7 @@ def month_of(
     report = month_report(open_view(config.settings.ledger), month=month or this_month, tenant=tenant)
     if report.month != this_month:
         return report, ()
-    scopes = None if tenant is None else ("all", f"tenant:{tenant}")
+    scopes = None if report.tenant is None else ("all", f"tenant:{report.tenant}")
     return report, budget_status(open_view(config.settings.ledger), settings, moment=now, scopes=scopes)
 
 

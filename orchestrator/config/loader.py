@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from orchestrator.catalog.catalog import AliasSettings, Catalog, Deployment, ProviderKind, ProviderSettings
 from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
+from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.config.references import broken_references, unknown
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document, read_document
@@ -235,11 +236,11 @@ def _build_catalog(
         provider, model = settings.providers.get(deployment.provider), settings.models.get(deployment.model)
         if provider is None or model is None:
             continue
-        quote = book.quote(PriceQuery(provider.kind, deployment.upstream), deployment.price)
+        quote = book.quote(PriceQuery.at(provider, deployment.upstream), deployment.price)
         if quote is None:
             mistakes.append(
                 f"{document.where(('deployments', name))}: '{name}' has no price, and neither OpenRouter's list, the "
-                f"genai-prices snapshot nor LiteLLM's map knows '{deployment.upstream}'; "
+                f"genai-prices snapshot nor LiteLLM's map knows '{deployment.upstream}'{_whose(provider)}; "
                 "add 'price: {input: ..., output: ..., source: ..., date: ...}'"
             )
         elif not deployment.enabled:
@@ -252,8 +253,16 @@ def _build_catalog(
             )
     notices = [f"provider {name} is off: {reason}" for name, reason in off_providers.items()]
     notices += [*_price_notices(usable), *book.notices(), *_end_notices(settings, book)]
+    notices += _limit_notices(settings)
     served = {name: deployment.model for name, deployment in settings.deployments.items()}
     return Catalog(usable, off, served, settings.models, _flat(settings)), notices, mistakes
+
+
+def _whose(provider: ProviderSettings) -> str:
+    vendors = vendors_at(provider.kind, provider.base_url)
+    if provider.kind is ProviderKind.LOCAL or VENDORS[provider.kind] in vendors:
+        return ""
+    return f" of {vendors[0]}, whose address it is" if vendors else " at an address that is no known vendor's"
 
 
 def _price_notices(usable: Mapping[str, Deployment]) -> Iterator[str]:
@@ -266,11 +275,19 @@ def _price_notices(usable: Mapping[str, Deployment]) -> Iterator[str]:
             )
 
 
+def _limit_notices(settings: RootSettings) -> Iterator[str]:
+    for scope, shorter, limit, longer, ceiling in Limits(settings.budgets).overlong():
+        yield (
+            f"the limit of {scope} for a {shorter}, {format_usd(limit)}, is above that for a {longer}, "
+            f"{format_usd(ceiling)}, which ends it first: is a digit too many in budgets.limits?"
+        )
+
+
 def _end_notices(settings: RootSettings, book: PriceBook) -> Iterator[str]:
     listed: dict[str, list[date]] = {}
     for deployment in settings.deployments.values():
         if deployment.provider in settings.providers:
-            ends = book.end_of(PriceQuery(settings.providers[deployment.provider].kind, deployment.upstream))
+            ends = book.end_of(PriceQuery.at(settings.providers[deployment.provider], deployment.upstream))
             listed.setdefault(deployment.model, []).extend([ends] if ends else [])
     for name, model in settings.models.items():
         notice = end_notice(name, model, listed=min(listed.get(name, ()), default=None), today=book.today)

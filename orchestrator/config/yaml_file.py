@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from orchestrator.core.errors import ConfigError
+from orchestrator.core.settings import PLAIN_NUMBER
 
 Path_ = tuple[str | int, ...]
 """The way to a value: `("providers", "openrouter", "kind")`."""
@@ -18,6 +19,8 @@ Path_ = tuple[str | int, ...]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+
+_NUMBER_TAGS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +135,19 @@ class _Builder:
         return built
 
     def _scalar(self, node: yaml.Node) -> Any:
+        written = node.value
         filled = _VARIABLE.sub(lambda match: self._variable(match, node), str(node.value))
         if filled != node.value and isinstance(node, yaml.ScalarNode):
             # An unquoted ${PORT} may become a number; a quoted one stays a text, as in the file.
             implicit = (True, False) if node.style is None else (False, True)
             tag = self._loader.resolve(yaml.ScalarNode, filled, implicit)
             node = yaml.ScalarNode(tag, filled, node.start_mark)
+        if node.tag in _NUMBER_TAGS and not PLAIN_NUMBER.fullmatch(str(node.value)):
+            # As it stands in the file: what a variable holds may be a secret.
+            raise ConfigError(
+                f"{self._at(node)}: '{written}' is no plain number (YAML takes 0100 for 64 and 1:30 for 90): "
+                "write digits such as 100 or 0.5, or put a text in quotes"
+            )
         try:
             return self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError) as exc:

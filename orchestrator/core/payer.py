@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.request import ChatRequest
 
 SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "tag")
@@ -16,6 +17,17 @@ class Payer:
     use_case: str
     user: str | None = None
     tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take every name as the ledger counts it, whoever names the payer.
+
+        Raises:
+            InvalidRequestError: one of them is no name.
+        """
+        object.__setattr__(self, "tenant", name_of(self.tenant, "tenant"))
+        object.__setattr__(self, "use_case", name_of(self.use_case, "use_case"))
+        object.__setattr__(self, "user", None if self.user is None else name_of(self.user, "user"))
+        object.__setattr__(self, "tags", tags_of(self.tags))
 
     @classmethod
     def of(cls, request: ChatRequest) -> Self:

@@ -51,6 +51,8 @@ class CostSource(StrEnum):
     """It may have been billed, and how much is unknown: the whole reservation is booked."""
     NONE = "none"
     """Nothing was billed."""
+    OPERATOR = "operator"
+    """A person corrected it, with a reason."""
 
 
 class Outcome(StrEnum):

@@ -17,6 +17,7 @@ from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.language import Language
 from orchestrator.core.message_checks import check_format, check_parts, check_tools, messages_of
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
 
@@ -24,7 +25,7 @@ Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape."""
 
 IDEMPOTENCY_KEY_MAX = 255
-_OPTIONAL_NAMES = ("user", "model", "profile", "idempotency_key")
+_OPTIONAL_NAMES = ("model", "profile", "idempotency_key")
 LANGUAGES = tuple(Language)
 """Of what is said to people."""
 
@@ -72,6 +73,17 @@ class ChatRequest:
     """What a stream does when it breaks off after its first words."""
     sampling: Sampling = field(default_factory=Sampling)
 
+    def __post_init__(self) -> None:
+        """Name its payer as the ledger counts it, also where `dataclasses.replace` made it.
+
+        Raises:
+            InvalidRequestError: a tenant, use case, user or tag is no name.
+        """
+        object.__setattr__(self, "tenant", name_of(self.tenant, "tenant"))
+        object.__setattr__(self, "use_case", name_of(self.use_case, "use_case"))
+        object.__setattr__(self, "user", None if self.user is None else name_of(self.user, "user"))
+        object.__setattr__(self, "tags", tags_of(self.tags))
+
     @classmethod
     def of(cls, prompt: "ChatRequest | str | Sequence[Message]", **overrides: Any) -> Self:
         """Check and build a request from a text or messages, and any fields and sampling parameters.
@@ -94,7 +106,6 @@ class ChatRequest:
         for name, choices in (("cache", CacheUse), ("on_break", OnBreak)):
             if name in overrides:
                 overrides[name] = _choice_of(choices, overrides[name], name)
-        overrides["tags"] = _several("tags", overrides.get("tags") or ())
         overrides.setdefault("use_case", None)
         request = cls(messages=messages_of(prompt), sampling=Sampling(**sampling), **overrides)
         _check(request)
@@ -160,10 +171,9 @@ def _is_number(value: Any, kinds: Any) -> bool:
 
 
 def _check_names(request: ChatRequest) -> None:
-    names = {name: getattr(request, name) for name in ("tenant", "use_case", *_OPTIONAL_NAMES)}
-    names |= {f"tags[{place}]": tag for place, tag in enumerate(request.tags)}
-    for name, value in names.items():
-        if value is None and name in _OPTIONAL_NAMES:
+    for name in _OPTIONAL_NAMES:
+        value = getattr(request, name)
+        if value is None:
             continue
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
             raise InvalidRequestError(f"'{name}' must be a name, got {value!r}")

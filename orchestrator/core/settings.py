@@ -4,10 +4,21 @@ A settings type lives beside the code that uses it; `config` fills them all in f
 They are frozen, and an unknown key is an error.
 """
 
+import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, nano_usd
 
@@ -20,23 +31,63 @@ class Settings(BaseModel):
         extra="forbid",
         arbitrary_types_allowed=True,
         hide_input_in_errors=True,
+        allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_is_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # To Python, and so to pydantic, True is 1.
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if _holds_boolean(value) and not _may_hold_boolean(kind):
+            msg = (
+                "true and false (yes, no, on, off) are no value here; write a number, or put a text in quotes"
+            )
+            raise ValueError(msg)
+        return value
 
-def _nano_usd(value: Any) -> int:
+
+def _holds_boolean(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_boolean(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(_holds_boolean(item) for item in value)
+    return isinstance(value, bool)
+
+
+def _may_hold_boolean(kind: Any) -> bool:
+    """Return whether a type holds booleans, or parts of the configuration, which look for themselves."""
+    if isinstance(kind, type) and not get_args(kind):
+        return kind is bool or issubclass(kind, BaseModel)
+    return kind is Any or any(_may_hold_boolean(argument) for argument in get_args(kind))
+
+
+PLAIN_NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]*|(?=\.[0-9]))(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+"""A number that everybody reads alike: no octal, hexadecimal, binary, base 60, underscores or infinity."""
+
+
+def dollars(value: Any) -> NanoUsd:
+    """Return dollars as they are written, a number or a text of plain digits, in nano-dollars.
+
+    Raises:
+        ValueError: no such number (a boolean, `0100`, `1_000`, `$5`), negative, or more than a billion.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        msg = f"expected dollars as a number such as 0.50, got {value!r}"
+        msg = f"expected dollars as a number such as 0.50, got {type(value).__name__}"
         raise ValueError(msg)  # noqa: TRY004 -- pydantic turns only ValueError into a located error
     if isinstance(value, str) and value.strip().startswith("$"):
-        msg = f"write dollars as a plain number, without the sign: {value.strip().lstrip('$')}"
+        msg = "write dollars as a plain number such as 0.50, without the sign"
+        raise ValueError(msg)
+    if isinstance(value, str) and not PLAIN_NUMBER.fullmatch(value.strip()):
+        msg = "not an amount of dollars; write plain digits such as 100 or 0.50"
         raise ValueError(msg)
     return nano_usd(value)
 
 
 _USD_SCHEMA = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
 
-Usd = Annotated[NanoUsd, BeforeValidator(_nano_usd), WithJsonSchema(_USD_SCHEMA)]
+Usd = Annotated[NanoUsd, BeforeValidator(dollars), WithJsonSchema(_USD_SCHEMA)]
 """Dollars in the file, nano-dollars in the program."""
 
 
@@ -53,7 +104,7 @@ def _not_zero(limit: int) -> int:
 UsdLimit = Annotated[Usd, AfterValidator(_not_zero)]
 """The most that may be spent: dollars in the file, more than none."""
 
-UsdPerMtok = Annotated[NanoUsdPerMtok, BeforeValidator(_nano_usd), WithJsonSchema(_USD_SCHEMA)]
+UsdPerMtok = Annotated[NanoUsdPerMtok, BeforeValidator(dollars), WithJsonSchema(_USD_SCHEMA)]
 """Dollars per million tokens in the file, nano-dollars per million tokens in the program."""
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

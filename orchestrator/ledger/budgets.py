@@ -6,18 +6,21 @@ tenant the same limit, each its own; a limit written for one name replaces it. D
 are calendar windows in the configured time zone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from orchestrator.catalog.catalog import ModelClass
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.names import name_of
 from orchestrator.core.payer import SCOPE_KINDS
 from orchestrator.core.prompt_size import InputBound
 from orchestrator.core.settings import Settings, Share, Usd, UsdLimit
@@ -31,13 +34,25 @@ class Window(StrEnum):
     MONTH = "month"
 
 
-def _known_zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """Return the name of a time zone as it was written.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as exc:
         msg = f"unknown time zone '{name}'; use a name such as Asia/Ho_Chi_Minh or UTC"
         raise ValueError(msg) from exc
     return name
+
+
+def _counted(name: str) -> str:
+    try:
+        return name_of(name, "scope")
+    except InvalidRequestError as exc:
+        raise ValueError(str(exc)) from exc
 
 
 class LimitSettings(Settings):
@@ -59,7 +74,8 @@ class LimitSettings(Settings):
         if kind not in SCOPE_KINDS or (kind == "all") == bool(name):
             msg = f"'{scope}' is no scope; write all, or one of {', '.join(SCOPE_KINDS[1:])} with a name: tenant:acme"
             raise ValueError(msg)
-        return scope
+        # As it is counted: a limit for another spelling of a name would limit nothing.
+        return f"{kind}:{_counted(name)}" if name not in {"", "*"} else scope
 
     @model_validator(mode="after")
     def _limits_something(self) -> "LimitSettings":
@@ -83,8 +99,8 @@ class BudgetTier(Settings):
 class BudgetSettings(Settings):
     """What may be spent."""
 
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
-    """Days and months begin at midnight of this zone."""
+    time_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
+    """Days and months begin at midnight of this zone; all processes on one ledger have the same."""
     limits: tuple[LimitSettings, ...] = ()
     """All of them hold at once."""
     input_bound: InputBound = InputBound.BYTES
@@ -114,6 +130,8 @@ class Period:
     """`2026-11`"""
     day_ends_at: datetime
     month_ends_at: datetime
+    time_zone: str
+    """Whose day and month they are."""
 
     def key(self, window: Window) -> str:
         """Return the key of a window."""
@@ -135,7 +153,7 @@ def _period_of_day(day: date, time_zone: str) -> Period:
     zone = ZoneInfo(time_zone)
     next_day = datetime.combine(day + timedelta(days=1), time.min, zone)
     next_month = datetime.combine((day.replace(day=1) + timedelta(days=32)).replace(day=1), time.min, zone)
-    return Period(f"{day:%Y-%m-%d}", f"{day:%Y-%m}", next_day, next_month)
+    return Period(f"{day:%Y-%m-%d}", f"{day:%Y-%m}", next_day, next_month, time_zone)
 
 
 def tier_for(tiers: tuple[BudgetTier, ...], left: NanoUsd | None) -> BudgetTier | None:
@@ -193,6 +211,14 @@ class Limits:
             for window in (Window.DAY, Window.MONTH)
             if not scope.endswith(":*") and self.of(scope, window) is not None
         )
+
+    def overlong(self) -> Iterator[tuple[str, Window, NanoUsd, Window, NanoUsd]]:
+        """Yield each limit of a scope that is above the limit of its next longer window, and that limit."""
+        for scope in self._written:
+            windows = [(window, limit) for window in Window if (limit := self.of(scope, window)) is not None]
+            for (shorter, limit), (longer, ceiling) in pairwise(windows):
+                if limit > ceiling:
+                    yield scope, shorter, limit, longer, ceiling
 
     def tightest_for_request(self, scopes: tuple[str, ...]) -> tuple[str, NanoUsd] | None:
         """Return the scope with the smallest limit for a single request, and that limit."""

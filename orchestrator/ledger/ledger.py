@@ -25,11 +25,12 @@ from orchestrator.core.alerts import Alert, AlertKind, Alerts
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import BudgetExceededError, LedgerError
 from orchestrator.core.money import NanoUsd, format_usd
-from orchestrator.core.reply import Attempt
+from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.ledger.budgets import Limits, Period, Window, period_of
 from orchestrator.ledger.facts import Counter
 from orchestrator.ledger.records import (
     BudgetStatus,
+    CostCorrection,
     CounterLimit,
     Hold,
     HoldRequest,
@@ -44,6 +45,7 @@ __all__ = ["BudgetStatus", "Hold", "HoldRequest", "Ledger", "RequestRecord", "la
 
 _SAMPLED_ATTEMPTS = 5000
 """Of so many attempts it is learned how a model counts tokens."""
+_REASON_MAX = 500
 
 
 class Ledger:
@@ -136,6 +138,28 @@ class Ledger:
         """
         self.store.record_request_deferred(record, period_of(record.started_at, self.limits.time_zone))
 
+    def correct(self, operation_id: str, number: int, *, cost_nusd: NanoUsd, reason: str) -> int:
+        """Book what a person says that an attempt did cost; return the difference in nano-dollars.
+
+        The attempt's row stays, and the difference counts in the windows of its hold. It may be done again;
+        `reason` is kept with it.
+
+        Raises:
+            LedgerError: there is no such attempt, no reason, or no writing the ledger; nothing was booked.
+        """
+        note = " ".join(reason.split())
+        if not note.isprintable() or not 0 < len(note) <= _REASON_MAX:
+            raise LedgerError(f"a correction needs its reason in 1 to {_REASON_MAX} printable characters")
+        delta_nusd = self.store.correct(
+            CostCorrection(operation_id, number, cost_nusd, CostSource.OPERATOR, self._clock.now(), note)
+        )
+        if delta_nusd is None:
+            raise LedgerError(
+                f"the ledger {self.location} has no attempt {number} of request '{operation_id}': 'orchestrator ledger "
+                "verify' and 'ledger export' name requests; one that is under way or was compacted has none"
+            )
+        return delta_nusd
+
     async def aopen(self) -> None:
         """Open the ledger if it is not open yet; while others hold it, the event loop does other work.
 
@@ -175,12 +199,13 @@ class Ledger:
         return self.store.token_samples(_SAMPLED_ATTEMPTS) if self.store.exists else ()
 
     def check_writable(self) -> None:
-        """Open the ledger and write to it.
+        """Open the ledger and write to it; a new one counts days of the configured time zone from now on.
 
         Raises:
-            LedgerError: it cannot be opened or written; says why and what to do.
+            LedgerError: it cannot be opened or written, or counts days of another zone; says what to do.
         """
         self.store.check_writable()
+        self.store.take_time_zone(self.limits.time_zone)
 
     def close(self) -> None:
         """Write what is deferred and close the ledger."""
@@ -223,7 +248,8 @@ class Ledger:
         if attempt.cost_nusd > request.bound_nusd:
             message = (
                 f"{request.deployment} charged more than was held: {format_usd(attempt.cost_nusd)} instead of at most "
-                f"{format_usd(request.bound_nusd)}; it is booked in full. See 'orchestrator prices diff'"
+                f"{format_usd(request.bound_nusd)}; it is booked in full. See 'orchestrator prices diff'; if the "
+                f"provider erred, 'orchestrator ledger correct {request.operation_id}' books what is right"
             )
             self._alert(AlertKind.EXCESS, message, request.operation_id)
 

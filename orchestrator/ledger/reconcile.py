@@ -19,6 +19,7 @@ from orchestrator.ledger.process_identity import Life, life_of
 from orchestrator.ledger.records import (
     ORPHANED,
     AttemptTotals,
+    CostCorrection,
     Hold,
     HoldRequest,
     OrphanBooking,
@@ -137,7 +138,7 @@ def correct_cost(ledger: Ledger, attempt: AssumedCost, *, cost_nusd: NanoUsd, no
         LedgerError: it cannot be written.
     """
     return ledger.store.correct(
-        attempt.operation_id, attempt.number, cost_nusd=cost_nusd, source=CostSource.PROVIDER, at=now
+        CostCorrection(attempt.operation_id, attempt.number, cost_nusd, CostSource.PROVIDER, now)
     )
 
 

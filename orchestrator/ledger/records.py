@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import PromptSize, Script
-from orchestrator.core.reply import Attempt, CacheState, Outcome, Usage
+from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import Period, Window
 
 ORPHANED = "orphaned"
@@ -119,6 +119,20 @@ class RequestRecord:
     usage: Usage
     cost_nusd: NanoUsd
     latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CostCorrection:
+    """What an attempt did cost, by somebody who knows better than its row."""
+
+    operation_id: str
+    number: int
+    cost_nusd: NanoUsd
+    source: CostSource
+    """Whose word it is: the provider's record, the attempt's own process, or a person's."""
+    at: datetime
+    note: str = ""
+    """Why; a person says so."""
 
 
 @dataclass(frozen=True, slots=True)

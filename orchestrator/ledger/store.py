@@ -23,8 +23,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from orchestrator.core.errors import LedgerError
-from orchestrator.core.money import NanoUsd
-from orchestrator.core.reply import Attempt, CostSource
+from orchestrator.core.reply import Attempt
 from orchestrator.ledger.budgets import Period
 from orchestrator.ledger.facts import (
     AssumedCost,
@@ -43,6 +42,7 @@ from orchestrator.ledger.facts import (
 from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyHolder
 from orchestrator.ledger.records import (
     AttemptTotals,
+    CostCorrection,
     Hold,
     NewHold,
     OrphanBooking,
@@ -125,6 +125,20 @@ class LedgerStore(KeyStore, Protocol):
             LedgerError: it cannot be opened or written; says why and what to do.
         """
 
+    def take_time_zone(self, time_zone: str) -> None:
+        """Let days be those of a zone, if the ledger counts none yet; `hold` does so too.
+
+        Raises:
+            LedgerError: it counts days of another zone, or cannot be written; says what to do.
+        """
+
+    def change_time_zone(self, time_zone: str) -> str | None:
+        """Count days of another zone from now on; return whose were counted before, None for none.
+
+        Raises:
+            LedgerError: holds are open, or it cannot be written; nothing was changed.
+        """
+
     async def aopen(self) -> None:
         """Open the ledger if it is not open yet; while others hold it, the event loop does other work.
 
@@ -139,7 +153,8 @@ class LedgerStore(KeyStore, Protocol):
         """Raise `held` in every scope and window of a claim, or in none and return the limit that refused.
 
         Raises:
-            LedgerError: it cannot be written; nothing was held.
+            LedgerError: it cannot be written, is no longer there, or counts days of another time zone;
+                nothing was held.
         """
 
     async def ahold(self, new: NewHold) -> Hold | Shortage:
@@ -167,12 +182,12 @@ class LedgerStore(KeyStore, Protocol):
     def record_request_deferred(self, record: RequestRecord, period: Period) -> None:
         """Write the row as `record_request` does, on an event loop, which is not held up."""
 
-    def correct(
-        self, operation_id: str, number: int, *, cost_nusd: NanoUsd, source: CostSource, at: datetime
-    ) -> int | None:
-        """Book what an attempt did cost by its provider's record; the first correction stands.
+    def correct(self, correction: CostCorrection) -> int | None:
+        """Book what an attempt did cost, by its provider's record or by the word of a person.
 
-        Return the difference, None when there is no such attempt or it was corrected before.
+        Of records the first correction stands; a person (`CostSource.OPERATOR`) has the last word, and what
+        is right already is not booked again. Return the difference, None when there is no such attempt or
+        a record comes after another correction.
 
         Raises:
             LedgerError: it cannot be written; nothing was booked.
@@ -223,6 +238,10 @@ class LedgerView(Protocol):
     @property
     def exists(self) -> bool:
         """Return whether there is a ledger: looking makes none."""
+
+    @property
+    def time_zone(self) -> str | None:
+        """Return the zone whose days the ledger counts, None before the first hold."""
 
     def __enter__(self) -> Self:
         """Begin to look.

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from orchestrator.catalog.catalog import DeploymentSettings, ProviderKind
 from orchestrator.catalog.price_book import PriceBook, PriceQuery
+from orchestrator.catalog.vendors import same_vendor
 from orchestrator.config.loader import Config, load_config
 from orchestrator.config.references import unknown
 from orchestrator.core.clock import Clock, SystemClock
@@ -97,7 +98,7 @@ class BudgetGuard(Guard):
         """Return what a call buys: a deployment of config.yaml, on or off, else a model of the price book."""
         named = self._deployment(call)
         stated = named[1].price if named else None
-        quote = self._todays_book().quote(PriceQuery(call.kind, call.upstream), stated)
+        quote = self._todays_book().quote(PriceQuery(call.kind, call.upstream, call.address), stated)
         if quote is None:
             raise PriceUnknownError(
                 f"no price for '{call.kind}/{call.upstream}', so nothing is sent: config.yaml names no such "
@@ -112,12 +113,14 @@ class BudgetGuard(Guard):
         return Offer(name, settings.provider, settings.model, quote.price, discounts)
 
     def _deployment(self, call: MeteredCall) -> tuple[str, DeploymentSettings] | None:
-        """Return the deployment of this model: that at the call's address, else that of the best provider."""
+        """Return the deployment of this model: that at the call's address, else the vendor's best."""
         providers = self._settings.providers
         matches = [
             (name, settings)
             for name, settings in self._settings.deployments.items()
-            if providers[settings.provider].kind is call.kind and settings.upstream == call.upstream
+            if providers[settings.provider].kind is call.kind
+            and settings.upstream == call.upstream
+            and same_vendor(call.kind, providers[settings.provider].base_url, call.address)
         ]
 
         def rank(named: tuple[str, DeploymentSettings]) -> tuple[bool, int]:

@@ -127,7 +127,7 @@ def price_lines(config: Config, *, today: date) -> tuple[PriceLine, ...]:
     models = config.settings.models
     lines = []
     for name, deployment in config.settings.deployments.items():
-        query = PriceQuery(config.settings.providers[deployment.provider].kind, deployment.upstream)
+        query = PriceQuery.at(config.settings.providers[deployment.provider], deployment.upstream)
         quote, ends = book.quote(query, deployment.price), _end(book, query, models[deployment.model].ends)
         others = tuple(other for other in book.known(query) if quote is None or other.origin != quote.origin)
         warning = end_notice(deployment.model, models[deployment.model], listed=ends, today=today)
@@ -149,7 +149,7 @@ def compare(config: Config, *, today: date) -> tuple[Comparison, ...]:
     book = PriceBook(config.settings.prices, today=today)
     comparisons = []
     for name, deployment in config.settings.deployments.items():
-        query = PriceQuery(config.settings.providers[deployment.provider].kind, deployment.upstream)
+        query = PriceQuery.at(config.settings.providers[deployment.provider], deployment.upstream)
         if deployment.price is None or query.kind is ProviderKind.LOCAL:
             continue
         against = next(book.known(query), None)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from orchestrator.core.money import ZERO_NUSD
-from orchestrator.ledger.budgets import BudgetSettings, Limits, Window, period_of
+from orchestrator.ledger.budgets import BudgetSettings, Limits, Period, Window, period_of
 from orchestrator.ledger.facts import Counter
 from orchestrator.ledger.records import BudgetStatus
 from orchestrator.ledger.store import LedgerView
@@ -24,16 +24,17 @@ def budget_status(
     counters: tuple[Counter, ...] = ()
     if view.exists:
         with view:
+            # What counts is the ledger's own zone, whatever config.yaml says by now.
+            period = period_of(moment, view.time_zone or settings.time_zone)
             counters = view.counters(period.day, period.month)
-    return tuple(_statuses(counters, settings, moment=moment, scopes=scopes))
+    return tuple(_statuses(counters, Limits(settings), period=period, scopes=scopes))
 
 
 def _statuses(
-    counters: Iterable[Counter], settings: BudgetSettings, *, moment: datetime, scopes: Collection[str] | None
+    counters: Iterable[Counter], limits: Limits, *, period: Period, scopes: Collection[str] | None
 ) -> Iterator[BudgetStatus]:
-    limits, period = Limits(settings), period_of(moment, settings.time_zone)
     counted = {(counter.scope, counter.period): counter for counter in counters}
-    named = {limit.scope for limit in settings.limits if not limit.scope.endswith(":*")}
+    named = {scope for scope, _ in limits.named()}
     known = scopes if scopes is not None else named | {scope for scope, _ in counted}
     for scope in sorted(known, key=lambda scope: (scope != "all", scope)):
         for window in (Window.DAY, Window.MONTH):

@@ -11,6 +11,7 @@ int64 holds nine billion dollars in nano-dollars, so sums are exact; no column o
 
 import pandas as pd
 
+from orchestrator.core.names import name_of
 from orchestrator.ledger.facts import Rows
 from orchestrator.ledger.store import LedgerView
 
@@ -25,8 +26,9 @@ def operations(view: LedgerView, *, month: str, tenant: str | None = None) -> pd
 
     Raises:
         LedgerError: the ledger cannot be read.
+        InvalidRequestError: the tenant is no name.
     """
-    return _framed(view.operations(month=month, tenant=tenant))
+    return _framed(view.operations(month=month, tenant=_counted(tenant)))
 
 
 def attempts(view: LedgerView, *, month: str, tenant: str | None = None) -> pd.DataFrame:
@@ -34,10 +36,15 @@ def attempts(view: LedgerView, *, month: str, tenant: str | None = None) -> pd.D
 
     Raises:
         LedgerError: the ledger cannot be read.
+        InvalidRequestError: the tenant is no name.
     """
-    frame = _framed(view.attempts(month=month, tenant=tenant))
+    frame = _framed(view.attempts(month=month, tenant=_counted(tenant)))
     frame["tokens_estimated"] = frame["tokens_estimated"].astype("bool")
     return frame
+
+
+def _counted(tenant: str | None) -> str | None:
+    return None if tenant is None else name_of(tenant, "tenant")
 
 
 def _framed(rows: Rows) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
+from orchestrator.core.names import name_of
 from orchestrator.core.reply import CacheState, CostSource, Outcome
 from orchestrator.ledger.facts import Rows
 from orchestrator.ledger.store import LedgerView
@@ -75,7 +76,9 @@ def month_report(view: LedgerView, *, month: str, tenant: str | None = None) -> 
 
     Raises:
         LedgerError: the ledger cannot be read.
+        InvalidRequestError: the tenant is no name.
     """
+    tenant = None if tenant is None else name_of(tenant, "tenant")
     if not view.exists:
         return _empty(month, tenant)
     with view:

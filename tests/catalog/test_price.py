@@ -206,7 +206,9 @@ def test_no_less_is_booked_than_any_moment_of_the_request_costs(
         ({"batch_percent": -1}, "percentage from 0 to 100"),
         ({"batch_percent": "0.001"}, "percentage from 0 to 100"),
         ({"batch_percent": "half"}, "percentage from 0 to 100"),
-        ({"batch_percent": True}, "percentage from 0 to 100"),
+        ({"batch_percent": True}, "true and false .* are no value here"),
+        ({"batch_percent": "1_0"}, "percentage from 0 to 100"),
+        ({"batch_percent": "010"}, "percentage from 0 to 100"),
         ({"batch_percent": float("nan")}, "percentage from 0 to 100"),
     ],
 )

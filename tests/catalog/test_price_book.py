@@ -62,6 +62,37 @@ def test_a_snapshot_price_is_that_of_the_day():
     assert (before.input, after.input) == (2_000_000_000, 4_000_000_000)
 
 
+def test_an_announced_price_of_the_snapshot_holds_from_its_day_on_in_a_process_that_started_before():
+    listed = snapshot_price(ProviderKind.GOOGLE, "gemini-4-argon", today=TODAY)
+    usage = Usage(1_000_000, 0)
+    for day, cost in ((TODAY, 2), (date(2026, 11, 30), 2), (date(2026, 12, 1), 4), (date(2027, 6, 1), 4)):
+        assert listed.on(day).cost_of(usage) == cost * 10**9
+        fresh = snapshot_price(ProviderKind.GOOGLE, "gemini-4-argon", today=day)
+        in_force, at_start = listed.on(day), fresh.on(day)
+        assert (in_force.input, in_force.output, in_force.cached_input, in_force.tiers) == (
+            at_start.input, at_start.output, at_start.cached_input, at_start.tiers,
+        )  # fmt: skip
+    # A request that runs past midnight of the day before may cost what begins then.
+    assert listed.on(date(2026, 11, 30)).bound_of(input_tokens=1_000_000, output_tokens=0) == 4 * 10**9
+    assert listed.on(date(2026, 11, 29)).bound_of(input_tokens=1_000_000, output_tokens=0) == 2 * 10**9
+
+
+def test_a_running_process_plans_and_holds_at_the_announced_price_from_its_day_on(make_orchestrator, clock):
+    unpriced = {"deployments": {"google/gemini-4-argon": {"price": None}}}
+    orchestrator = make_orchestrator(unpriced, clock=clock)
+    asked = {"use_case": "data_analysis", "model": "google/gemini-4-argon", "cache": "off"}
+    booked = []
+    for day in (date(2026, 11, 28), date(2026, 12, 1)):
+        clock.set(datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=9))
+        plan = orchestrator.explain("Doanh thu tháng này?", **asked)
+        reply = orchestrator.complete("Doanh thu tháng này?", **asked)
+        booked.append((plan.candidates[0].bound_nusd, reply.cost_nusd, reply.usage))
+    (bound, cost, usage), (later_bound, later_cost, later_usage) = booked
+    assert usage == later_usage
+    assert later_bound > bound
+    assert later_cost == 2 * cost
+
+
 @pytest.mark.parametrize(
     ("kind", "upstream"),
     [

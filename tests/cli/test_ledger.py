@@ -155,3 +155,102 @@ def test_compact_rolls_an_old_month_up(run, practice, path):
     ran = run("ledger", "verify", "--json")
     assert ran.code == 0
     assert ran.json["rows"]["monthly"] == 1
+
+
+# ---- what a provider got wrong
+
+
+@pytest.fixture
+def nonsense(run, practice, path):
+    """A request that its provider says did cost a billion dollars; return its id."""
+    ran = run("ask", "hello", "--json")
+    booked = "UPDATE {} SET {} = {} + 1000000000000000000 - (SELECT SUM(cost_nusd) FROM operations)"
+    for table, column in (("attempts", "cost_nusd"), ("counters", "spent_nusd"), ("operations", "cost_nusd")):
+        change(path, booked.format(table, column, column))
+    return ran.json["request_id"]
+
+
+def test_a_cost_that_a_provider_got_wrong_closes_the_budgets_until_it_is_corrected(
+    run, practice, path, nonsense
+):
+    assert run("ask", "closed").code == 3
+    ran = run("ledger", "correct", nonsense, "--cost", "0.0005", "--reason", "their unit was wrong")
+    assert (ran.code, ran.out) == (
+        0, f"attempt 1 of {nonsense}: -$1,000,000,000.00 booked, now $0.0005\n"
+    )  # fmt: skip
+    assert run("ask", "open again").code == 0
+    verification = run("ledger", "verify", "--json")
+    assert (verification.code, verification.json["excesses"], verification.json["unequal_operations"]) == (
+        0,
+        [],
+        [],
+    )
+    assert run("ledger", "verify").out.count("\n") == 4
+
+
+def test_a_correction_is_a_booking_that_an_auditor_finds(run, nonsense, tmp_path):
+    run("ledger", "correct", nonsense, "--cost", "0.0005", "--reason", "their unit  was\nwrong")
+    again = run("ledger", "correct", nonsense, "--cost", "0.0005", "--reason", "once more")
+    assert again.out == f"attempt 1 of {nonsense} is booked at $0.0005 already\n"
+    corrected = run(
+        "ledger", "correct", nonsense, "--cost", "0.0004", "--reason", "the invoice", "--json"
+    ).json
+    assert (corrected["delta_nusd"], corrected["cost_nusd"]) == (-100_000, 400_000)
+    run("ledger", "export", "--output", str(tmp_path / "out"))
+    with (tmp_path / "out" / "corrections.csv").open(encoding="utf-8", newline="") as file:
+        rows = [
+            (row["source"], row["step"], int(row["cost_nusd"]), row["note"]) for row in csv.DictReader(file)
+        ]
+    assert rows == [
+        ("operator", "1", 500_000 - 10**18, "their unit was wrong"),
+        ("operator", "2", -100_000, "the invoice"),
+    ]
+    assert run("report", "--json").json["cost_nusd"] == 400_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--cost", "-1", "--reason", "x"), "--cost '-1'"),
+        (("--cost", "0_5", "--reason", "x"), "plain digits"),
+        (("--cost", "1", "--reason", " "), "needs its reason"),
+        (("--cost", "1", "--reason", "x", "--attempt", "7"), "no attempt 7 of request"),
+    ],
+)
+def test_a_correction_that_makes_no_sense_books_nothing(run, nonsense, path, arguments, message):
+    ran = run("ledger", "correct", nonsense, *arguments)
+    assert ran.code != 0
+    assert message in " ".join(ran.err.split())
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM corrections").fetchone() == (0,)
+
+
+def test_the_ledgers_zone_is_changed_by_its_command(run, practice, path, monkeypatch):
+    run("ask", "hello")
+    monkeypatch.setenv("ORCHESTRATOR_TIME_ZONE", "UTC")
+    refused = run("ask", "hello", "--no-cache")
+    assert refused.code != 0
+    assert "counts days of Asia/Ho_Chi_Minh, config.yaml says UTC" in " ".join(refused.err.split())
+    assert run("ledger", "time-zone", "Mars/Base").code == 2
+    ran = run("ledger", "time-zone", "UTC")
+    assert ran.out == "the ledger counts days of UTC from now on, until now Asia/Ho_Chi_Minh\n"
+    assert run("ask", "hello", "--no-cache").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [("correct", "x", "--cost", "1", "--reason", "x"), ("time-zone", "UTC")]
+)
+def test_what_changes_a_ledger_makes_none(run, home, arguments):
+    ran = run("ledger", *arguments)
+    assert (ran.code, "there is no ledger yet" in ran.err) == (2, True)
+    assert not home.exists()
+
+
+def test_no_line_of_verify_is_wider_than_60_columns(run, practice, path):
+    run("ask", "hello")
+    change(path, "UPDATE counters SET spent_nusd = spent_nusd + 1000000000000")
+    change(path, "UPDATE operations SET cost_nusd = cost_nusd + 1000000000000")
+    change(path, "UPDATE attempts SET held_nusd = 1")
+    lines = run("ledger", "verify").out.splitlines()
+    assert [line for line in lines if len(line) > 60] == []
+    assert len(lines) > 20

@@ -13,6 +13,7 @@ from orchestrator.catalog.catalog import Capability, ModelClass, ProviderKind, P
 from orchestrator.config import loader as config_module
 from orchestrator.config.loader import default_path, embedded_path, json_schema, load_config
 from orchestrator.config.schema import RootSettings
+from orchestrator.config.yaml_file import parse_document
 from orchestrator.core.errors import ConfigError
 
 TODAY = date(2026, 11, 23)
@@ -160,10 +161,10 @@ def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
         ("    kind: google\n", "    kind: gogle\n", "kind: gogle", "providers.google.kind: input should be 'openrouter', 'google', 'openai' or 'local'"),
         ("    timeout_s: 30\n", '    timeout_s: "30s"\n', 'timeout_s: "30s"', "providers.openrouter.timeout_s: input should be a valid number"),
         ("    timeout_s: 30\n", "    timeout_s: -1\n", "timeout_s: -1", "providers.openrouter.timeout_s: input should be greater than or equal to 0"),
-        ("    timeout_s: 30\n", "    timeout_s: .inf\n", "timeout_s: .inf", "providers.openrouter.timeout_s: input should be a finite number"),
-        ("request: 0.50, day", 'request: "$0.5", day', 'request: "$0.5"', "budgets.limits.0.request: write dollars as a plain number, without the sign: 0.5"),
+        ("    timeout_s: 30\n", "    timeout_s: 'inf'\n", "timeout_s: 'inf'", "providers.openrouter.timeout_s: input should be a finite number"),
+        ("request: 0.50, day", 'request: "$0.5", day', 'request: "$0.5"', "budgets.limits.0.request: write dollars as a plain number such as 0.50, without the sign"),
         ("request: 0.50, day", "request: -1, day", "request: -1", "an amount of dollars must be finite and not negative"),
-        ("request: 0.50, day", "request: yes, day", "request: yes", "expected dollars as a number such as 0.50, got True"),
+        ("request: 0.50, day", "request: yes, day", "request: yes", "budgets.limits.0.request: true and false (yes, no, on, off) are no value here; write a number"),
         ("request: 0.50, day", "request: 1e300, day", "request: 1e300", "an amount of dollars must be at most 1,000,000,000"),
         ("request: 0.50, day", "request: 0, day", "request: 0,", "a limit of 0 would refuse everything that costs"),
         ("request: 0.50, day", "request: 0.50, dya", None, "unknown key 'budgets.limits.0.dya'; did you mean 'day'?"),
@@ -172,7 +173,7 @@ def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
         ("use_case:cost_sensitive", "provider:gogle", "scope: \"provider:gogle\"", "unknown provider 'gogle'. Did you mean 'google'?"),
         ("currency: USD", "currency: VND", "currency: VND", "convert them and write 'currency: USD', not 'VND'"),
         ("currency: USD  ", "# ", None, "'currency' is missing: the currency of every price and every limit in this file: USD"),
-        ("      input: 2\n", "      input: 2 EUR\n", "input: 2 EUR", "not an amount of dollars: '2 EUR'"),
+        ("      input: 2\n", "      input: 2 EUR\n", "input: 2 EUR", "not an amount of dollars; write plain digits such as 100 or 0.50"),
         ("scope: all, request", "scope: al, request", "scope: al,", "'al' is no scope; write all, or one of tenant"),
         ("{scope: \"use_case:cost_sensitive\"", "{scope: all", "limits:", "scope 'all' is limited twice"),
         ("Asia/Ho_Chi_Minh}", "Asia/Hanoi}", "time_zone:", "unknown time zone 'Asia/Hanoi'; use a name such as Asia/Ho_Chi_Minh"),
@@ -296,6 +297,94 @@ def test_a_variable_fills_a_text_a_number_and_a_part(load):
 def test_an_empty_variable_takes_the_default(load):
     config = load(TEXT, OPENROUTER_BASE_URL="")
     assert config.settings.providers["openrouter"].base_url == "https://openrouter.ai/api/v1"
+
+
+@pytest.mark.parametrize(
+    "written", ["0100", "1_000", "0x64", "0b11", "1:30", "1:30.5", "190:20:30", ".inf", "-.inf", ".nan", "007", "0_1"]
+)  # fmt: skip
+@pytest.mark.parametrize("line", ["day: {}", "- {}", "a: {{b: {}}}", "!!int {}"])
+def test_a_number_that_yaml_reads_otherwise_than_people_is_refused_where_it_stands(line, written):
+    text = f"# a line\n{line.format(written)}\n"
+    with pytest.raises(
+        ConfigError, match=r"^c.yaml:2:\d+: .* is no plain number .*: write digits such as 100"
+    ):
+        parse_document(text.encode(), name="c.yaml", environment={})
+
+
+def test_a_limit_with_a_leading_zero_is_refused_by_its_line(load):
+    with pytest.raises(ConfigError, match=r"config.yaml:790:\d+: '0100' is no plain number"):
+        load(TEXT.replace("day: 100,", "day: 0100,", 1))
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("value", ["0x64", "1:30", "inf", "nan", "1_0_", "yes"])
+def test_a_variable_that_is_no_number_is_refused_and_not_echoed(load, value, quote):
+    with pytest.raises(ConfigError, match="timeout_s|no plain number") as caught:
+        load(TEXT.replace("    timeout_s: 30\n", f"    timeout_s: {quote}${{WAIT}}{quote}\n", 1), WAIT=value)
+    assert value not in str(caught.value).partition(": ")[2]
+
+
+def test_no_number_of_the_configuration_may_be_infinite(load):
+    assert "    speed_tokens_per_s: 70 " in TEXT
+    with pytest.raises(ConfigError, match="finite number"):
+        load(TEXT.replace("    speed_tokens_per_s: 70 ", "    speed_tokens_per_s: 'inf' ", 1))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '"0100"', '"1_000"', '"１００"', '"٣"', '"Infinity"', '"nan"', '"1:30"', '"$5"', '"5 USD"', '"0,5"', '"1 000"',
+        "yes", "on", "True", "[5]", "{five: 5}", '"-1"', "-1", "1e99", '"0x10"', '"1e"', '"."', '""',
+    ],
+)  # fmt: skip
+def test_money_that_is_no_plain_number_is_refused(load, written):
+    with pytest.raises(ConfigError, match=r"config.yaml:\d+:\d+: budgets.limits.0.day: "):
+        load(TEXT.replace("day: 100,", f"day: {written},", 1))
+
+
+@pytest.mark.parametrize(
+    ("written", "nano_usd"),
+    [
+        ("100", 10**11), ('"100"', 10**11), ("100.50", 100_500_000_000), ("1e2", 10**11), ("1.5e+1", 15 * 10**9),
+        (".5", 5 * 10**8), ("5.", 5 * 10**9), ("0.000000001", 1), ("1e-9", 1), ("+7", 7 * 10**9), ('" 7 "', 7 * 10**9),
+    ],
+)  # fmt: skip
+def test_money_is_read_as_it_is_written(load, written, nano_usd):
+    config = load(TEXT.replace("day: 100,", f"day: {written},", 1))
+    assert config.settings.budgets.limits[0].day == nano_usd
+
+
+@pytest.mark.parametrize(
+    ("old", "key"),
+    [
+        ("    timeout_s: 30\n", "timeout_s"),
+        ("    priority: 1\n", "priority"),
+        ("      customer_service: 0.92\n", "customer_service"),
+        ("  failures: 3\n", "failures"),
+    ],
+)
+def test_a_boolean_is_no_number(load, old, key):
+    assert old in TEXT
+    with pytest.raises(ConfigError, match="true and false .* are no value here; write a number"):
+        load(TEXT.replace(old, f"{old.partition(key)[0]}{key}: yes\n", 1))
+
+
+def test_a_limit_above_that_of_a_longer_window_is_a_notice(load):
+    config = load(TEXT.replace("day: 100,", "day: 9999,", 1))
+    (notice,) = [notice for notice in config.notices if "limit" in notice]
+    assert notice == (
+        "the limit of all for a day, $9,999.00, is above that for a month, $2,500.00, which ends it first: "
+        "is a digit too many in budgets.limits?"
+    )
+    assert not [notice for notice in load(TEXT).notices if "limit" in notice]
+
+
+def test_a_wildcards_limit_counts_where_a_scopes_own_windows_are_compared(load):
+    own = "limits:\n    - {scope: 'tenant:acme', day: 80}\n    - {scope: 'tenant:*', request: 1, day: 5, month: 70}\n"
+    notices = [notice for notice in load(TEXT.replace("limits:\n", own, 1)).notices if "limit" in notice]
+    assert [notice.partition(", which")[0] for notice in notices] == [
+        "the limit of tenant:acme for a day, $80.00, is above that for a month, $70.00"
+    ]
 
 
 def test_a_variable_of_the_wrong_kind_is_told_by_the_key_it_fills(load):

@@ -1,5 +1,11 @@
 """Every send counts against the budgets of all that it belongs to."""
 
+import unicodedata
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.payer import Payer
 from orchestrator.core.request import ChatRequest
 
@@ -24,3 +30,34 @@ def test_before_a_provider_is_chosen_a_send_counts_against_no_providers_own_limi
 def test_a_request_names_its_payer() -> None:
     request = ChatRequest.of("Xin chào", use_case="bulk", tenant="acme", user="42", tags=["trial"])
     assert Payer.of(request) == Payer("acme", "bulk", "42", ("trial",))
+
+
+def test_whoever_names_a_payer_names_the_same_scopes() -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Hà Nội") for form in ("NFC", "NFD"))
+    request = ChatRequest.of(
+        "Xin chào", use_case=" bulk", tenant=decomposed, user=f"{decomposed} ", tags=decomposed
+    )
+    scopes = (f"tenant:{composed}", f"user:{composed}", f"tag:{composed}", "use_case:bulk")
+    for payer in (
+        Payer.of(request),
+        Payer(decomposed, "bulk", decomposed, (decomposed, composed)),
+        Payer.of(replace(request, tenant=composed, user=decomposed, tags=[f" {decomposed}"])),
+    ):
+        assert set(scopes) <= set(payer.scopes())
+        assert len(payer.scopes()) == len(scopes) + 2
+
+
+def test_a_text_in_the_place_of_tags_is_one_tag() -> None:
+    assert Payer("acme", "bulk", tags="abc").scopes()[-1] == "tag:abc"
+
+
+def test_a_payer_that_is_no_name_is_refused() -> None:
+    for wrong in (
+        {"tenant": 7},
+        {"tenant": "a\u200bb"},
+        {"user": ""},
+        {"tags": {"a": 1}},
+        {"use_case": None},
+    ):
+        with pytest.raises(InvalidRequestError):
+            Payer(**{"tenant": "acme", "use_case": "bulk", **wrong})

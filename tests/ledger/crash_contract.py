@@ -21,7 +21,7 @@ import pytest
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CostSource
 from orchestrator.ledger.idempotency_keys import ExpiredKey
-from orchestrator.ledger.records import Hold, Shortage
+from orchestrator.ledger.records import CostCorrection, Hold, Shortage
 from orchestrator.ledger.store import LedgerStore
 from tests.ledger.store_contract import (
     NOON,
@@ -94,7 +94,16 @@ VERBS = {
     ),
     "correct": Verb(
         _settled,
-        lambda store, _: store.correct("op", 1, cost_nusd=NanoUsd(70), source=CostSource.PROVIDER, at=NOON),
+        lambda store, _: store.correct(CostCorrection("op", 1, NanoUsd(70), CostSource.PROVIDER, NOON)),
+    ),
+    "correct_by_hand": Verb(
+        _settled,
+        lambda store, _: store.correct(
+            CostCorrection("op", 1, NanoUsd(70), CostSource.OPERATOR, NOON, "the invoice")
+        ),
+    ),
+    "take_time_zone": Verb(
+        lambda store: store.check_writable(), lambda store, _: store.take_time_zone("UTC")
     ),
     "roll_up_day": Verb(_recorded, lambda store, _: store.roll_up_day(PERIOD.day)),
     "claim_key": Verb(

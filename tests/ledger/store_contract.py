@@ -32,6 +32,7 @@ from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyState
 from orchestrator.ledger.process_identity import Life, life_of, own_process
 from orchestrator.ledger.records import (
     ORPHANED,
+    CostCorrection,
     CounterLimit,
     Hold,
     HoldRequest,
@@ -150,7 +151,8 @@ def content(store: LedgerStore) -> dict[str, object]:
     with store.view() as view:
         tables: dict[str, object] = {name: sorted(map(repr, view.table(name)[1])) for name in TABLES}
         holds = [(hold.request, hold.day, hold.held_at) for hold in view.holds()]
-        return {**tables, "holds": holds, "counters": view.counters(), "done": expired, "running": running}
+        about = {"counters": view.counters(), "time_zone": view.time_zone}
+        return {**tables, **about, "holds": holds, "done": expired, "running": running}
 
 
 def in_processes(work: Callable[[int], object], count: int) -> list:
@@ -311,13 +313,65 @@ class StoreContract:
         assert (assumed.operation_id, assumed.upstream_id) == ("op", "gen-1")
 
         def correct(operation, cost):
-            return store.correct(operation, 1, cost_nusd=NanoUsd(cost), source=CostSource.PROVIDER, at=NOON)
+            return store.correct(CostCorrection(operation, 1, NanoUsd(cost), CostSource.PROVIDER, NOON))
 
         assert [correct("op", 250), correct("op", 7), correct("unknown", 7)] == [-750, None, None]
         assert counted(store, "tag:trial", PERIOD.month) == (250, 0)
         with store.view() as view:
             assert view.assumed_costs(since=PERIOD.day) == ()
         assert_balanced(store)
+
+    def test_a_person_has_the_last_word_as_often_as_needed_and_gives_the_reason(self, store):
+        store.settle(held(store), attempt(10**18, source=CostSource.PROVIDER))
+        store.record_request(record(cost=10**18), PERIOD)
+
+        def correct(cost, *, source=CostSource.OPERATOR, note=""):
+            return store.correct(CostCorrection("op", 1, NanoUsd(cost), source, NOON, note))
+
+        assert correct(5, source=CostSource.PROVIDER) == 5 - 10**18
+        assert [correct(300, note="the invoice"), correct(300, note="once more")] == [295, 0]
+        assert [correct(7, source=CostSource.PROVIDER), correct(250, note="credited")] == [None, -50]
+        assert counted(store) == (250, 0)
+        assert [row["cost_nusd"] for row in table(store, "attempts")] == [10**18], "never changed"
+        assert [
+            (row["step"], row["source"], row["cost_nusd"], row["note"]) for row in table(store, "corrections")
+        ] == [
+            (1, "provider", 5 - 10**18, ""),
+            (2, "operator", 295, "the invoice"),
+            (3, "operator", -50, "credited"),
+        ]
+        with store.view() as view:
+            sends = view.attempts(month=PERIOD.month)
+            (send,) = (dict(zip(sends.columns, row, strict=True)) for row in sends.rows)
+            assert (send["cost_nusd"], send["cost_source"]) == (250, "operator")
+            found = verify(view, now=LATER)
+        assert (found.differences, found.unequal_operations, found.excesses) == ((), (), ())
+        assert store.roll_up_day(PERIOD.day) == RolledDay(1, 1, NanoUsd(250))
+        assert_balanced(store)
+
+    # ---- whose days they are
+
+    def test_days_are_those_of_the_first_zone_and_another_holds_nothing(self, store):
+        held(store)
+        hanoi = NewHold(claim("two"), period_of(NOON, "Asia/Ho_Chi_Minh"), NOON, ())
+        with pytest.raises(LedgerError, match="counts days of UTC, config.yaml says Asia/Ho_Chi_Minh"):
+            store.hold(hanoi)
+        with pytest.raises(LedgerError, match="counts days of UTC"):
+            store.take_time_zone("Asia/Ho_Chi_Minh")
+        store.take_time_zone("UTC")
+        assert counted(store) == (0, 1000)
+        with store.view() as view:
+            assert view.time_zone == "UTC"
+
+    def test_the_zone_changes_on_purpose_and_never_under_a_hold(self, store):
+        hold = held(store)
+        with pytest.raises(LedgerError, match="open holds"):
+            store.change_time_zone("Asia/Ho_Chi_Minh")
+        store.settle(hold, attempt(300))
+        assert store.change_time_zone("Asia/Ho_Chi_Minh") == "UTC"
+        with pytest.raises(LedgerError, match="counts days of Asia/Ho_Chi_Minh"):
+            store.hold(new_hold("two"))
+        assert counted(store) == (300, 0)
 
     # ---- rolling up
 

@@ -1,5 +1,6 @@
 """Which limits count for a request, and that calendar windows are whole, without gap or overlap, in every zone."""
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.core.money import nano_usd
+from orchestrator.core.payer import Payer
 from orchestrator.ledger.budgets import BudgetSettings, Limits, LimitSettings, Window, period_of
 
 HANOI = "Asia/Ho_Chi_Minh"
@@ -39,6 +41,24 @@ def test_what_is_no_scope_is_refused_with_what_would_be(scope):
 def test_a_scope_is_limited_once():
     with pytest.raises(ValidationError, match="scope 'all' is limited twice; put its limits into one entry"):
         limits({"scope": "all", "day": 1}, {"scope": "all", "month": 2})
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_limit_holds_for_a_name_however_it_is_spelt_in_the_file(form):
+    written = limits({"scope": f"tenant:{unicodedata.normalize(form, 'Hà Nội')} ", "day": 1})
+    (scope,) = Payer(unicodedata.normalize("NFD", "Hà Nội"), "bulk").scopes()[1:2]
+    assert written.of(scope, Window.DAY) == nano_usd(1)
+
+
+def test_a_scope_is_limited_once_however_it_is_spelt():
+    with pytest.raises(ValidationError, match="is limited twice"):
+        limits({"scope": "tag:Huế", "day": 1}, {"scope": unicodedata.normalize("NFD", "tag:Huế"), "month": 2})
+
+
+@pytest.mark.parametrize("name", ["a\u200bb", " ", "x" * 129])
+def test_a_limit_for_what_is_no_name_is_refused(name):
+    with pytest.raises(ValidationError, match="'scope' (must be a name|has at most 128)"):
+        LimitSettings(scope=f"tenant:{name}", day=1)
 
 
 # ---- which limit

@@ -301,6 +301,17 @@ async def test_a_model_without_a_price_is_refused_before_it_is_sent(
     assert operations(guard) == []
 
 
+@pytest.mark.parametrize("model", ["openai/gpt-6-luna", "openai/gpt-4o-mini"])
+async def test_a_model_at_another_vendors_address_has_no_price_by_its_name(
+    guard: BudgetGuard, practice: PracticeServer, to, model: str
+) -> None:
+    """The first is a deployment of config.yaml at OpenAI, the second only in OpenAI's list."""
+    for address in ("https://llm.example.net/v1", "https://api.deepseek.com/v1"):
+        with pytest.raises(PriceUnknownError, match="no price"):
+            await litellm.acompletion(**to(model) | {"api_base": address})
+    assert operations(guard) == []
+
+
 async def test_a_model_that_only_the_price_book_knows_is_sent_and_booked(
     guard: BudgetGuard, practice: PracticeServer, to
 ) -> None:

@@ -1,5 +1,7 @@
 """The vendors' own clients on our ledger: every send is held, booked, and refused over a budget."""
 
+import unicodedata
+
 import pytest
 
 from orchestrator.core.errors import BudgetExceededError, InvalidRequestError, UnknownNameError
@@ -82,3 +84,17 @@ def _joined(chunks):
     for chunk in chunks[1:]:
         whole = whole + chunk
     return whole
+
+
+def test_a_native_client_pays_for_a_tenant_however_its_name_is_typed(practised):
+    practised.native("openai/gpt-6-luna", tenant=unicodedata.normalize("NFD", "Hà Nội")).invoke("Xin chào")
+    assert {one.scope for one in practised.standings() if one.scope.startswith("tenant:")} == {
+        "tenant:Hà Nội"
+    }
+
+
+def test_a_native_client_of_no_known_use_case_is_refused(practised):
+    with pytest.raises(
+        UnknownNameError, match="unknown use case 'custmer_service'. Did you mean 'customer_service'"
+    ):
+        practised.native("openai/gpt-6-luna", use_case="custmer_service")

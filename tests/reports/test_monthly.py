@@ -1,17 +1,21 @@
 """The month's report: every number has one definition."""
 
+import unicodedata
 from datetime import date
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.core.names import name_of
 from orchestrator.core.reply import CacheState, CostSource, Outcome
 from orchestrator.ledger.compact import compact
 from orchestrator.ledger.reader import LedgerReader
+from orchestrator.reports import frames
 from orchestrator.reports.monthly import month_report
 
 OK, BAD = Outcome.SUCCEEDED, Outcome.FAILED
 MONTH = "2026-11"
+DECOMPOSED = unicodedata.normalize("NFD", "Hà Nội")
 
 
 def _report(book, **wanted):
@@ -70,6 +74,14 @@ def test_models_are_ranked_by_cost_and_their_shares_add_up(book):
     assert [one.name for one in models] == ["dear", "middle", "cheap"]
     assert sum(one.share for one in models) == 1.0
     assert models[0].average_latency_s == 0.5
+
+
+def test_a_report_finds_a_tenant_however_its_name_is_typed(book):
+    book.request(("m", Outcome.SUCCEEDED, 7), tenant=name_of("Hà Nội", "tenant"))
+    with LedgerReader(book.path) as view:
+        assert len(frames.attempts(view, month="2026-11", tenant=DECOMPOSED)) == 1
+    report = _report(book, tenant=f" {DECOMPOSED}")
+    assert (report.tenant, report.cost_nusd) == ("Hà Nội", 7)
 
 
 def test_a_tenant_sees_its_own_money_alone(book):

@@ -1,8 +1,9 @@
 """The ledger's file: transactions that wait for other processes, and bookings that are deferred.
 
-Nothing is lost because the file cannot be written now: what could not be booked is kept in memory and
-written before the next transaction. An event loop never waits for another process: a try that finds
-the file busy leaves the loop to others, and what is deferred is written by a task of its own.
+Nothing is lost because the file cannot be written now, or is another by now: what could not be booked
+is kept in memory and written before the next transaction. An event loop never waits for another process:
+a try that finds the file busy leaves the loop to others, and what is deferred is written by a task of its
+own.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from orchestrator.core.fork_hooks import hold_still
 from orchestrator.ledger.process_identity import own_process
 from orchestrator.ledger.sqlite.busy_retry import BusyRetry
 from orchestrator.ledger.sqlite.errors import explained
+from orchestrator.ledger.sqlite.file_identity import FileIdentity, make_file, take_rights_of_others
 from orchestrator.ledger.sqlite.schema import migrate
 from orchestrator.ledger.store import LedgerBusyError
 
@@ -47,6 +49,7 @@ class LedgerFile:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._connected_in = 0
+        self._identity = FileIdentity(path)
         hold_still(self)
 
     @property
@@ -130,6 +133,7 @@ class LedgerFile:
         if self._connection is not None and self._connected_in == os.getpid():
             self._connection.close()
         self._connection = None
+        self._identity.forget_log()
 
     def _write_deferred_aside(self) -> None:
         loop = asyncio.get_running_loop()
@@ -180,21 +184,28 @@ class LedgerFile:
                 raise explained(exc, path=self.path, waited_s=self._busy_retry.limit_s) from exc
 
     def _connect(self) -> sqlite3.Connection:
-        if self._connection is not None and self._connected_in == os.getpid():
-            return self._connection
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
-            try:
-                _prepare(connection, path=str(self.path))
-            except BaseException:
-                connection.close()
-                raise
+            # Before every transaction, and before a file that is gone would be made anew.
+            self._identity.check()
+            if self._connection is None or self._connected_in != os.getpid():
+                self._connection = self._open()
+                self._connected_in = os.getpid()
+                self.process = own_process()
         except (sqlite3.Error, OSError) as exc:
             raise explained(exc, path=self.path, waited_s=self._busy_retry.limit_s) from exc
-        self._connection = connection
-        self._connected_in = os.getpid()
-        self.process = own_process()
+        return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_file(self.path)
+        connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            take_rights_of_others(self.path)
+            _prepare(connection, path=str(self.path))
+            self._identity.remember()
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 

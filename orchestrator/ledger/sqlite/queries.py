@@ -8,7 +8,9 @@ def scoped(kind: str) -> str:
     )
 
 
-_CORRECTION = "FROM corrections c WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number"
+_CORRECTIONS = (
+    "FROM corrections c WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number"
+)
 
 # ---- for reports
 
@@ -21,8 +23,8 @@ OPERATIONS = (
 ATTEMPTS = (
     "SELECT operation_id, number, day, deployment, provider, model, outcome, failure, status, started_at,"  # noqa: S608 -- fixed words
     " latency_ms, first_token_ms, input_tokens, output_tokens, cached_input_tokens, tokens_estimated,"
-    f" cost_nusd + COALESCE((SELECT c.cost_nusd {_CORRECTION}), 0) AS cost_nusd,"
-    f" COALESCE((SELECT c.source {_CORRECTION}), cost_source) AS cost_source,"
+    f" cost_nusd + COALESCE((SELECT SUM(c.cost_nusd) {_CORRECTIONS}), 0) AS cost_nusd,"
+    f" COALESCE((SELECT c.source {_CORRECTIONS} ORDER BY c.step DESC LIMIT 1), cost_source) AS cost_source,"
     f" upstream_id, {scoped('tenant')} AS tenant, {scoped('use_case')} AS use_case FROM attempts"
     f" WHERE month = :month AND (:tenant IS NULL OR {scoped('tenant')} = :tenant)"
     " ORDER BY started_at, operation_id, number"
@@ -41,6 +43,7 @@ TABLE_OF_MONTH_BY_DAYS = "SELECT * FROM {name} WHERE day BETWEEN :month AND :mon
 
 # ---- for budgets
 
+TIME_ZONE = "SELECT value FROM about WHERE key = 'time_zone'"
 COUNTER = "SELECT spent_nusd, held_nusd FROM counters WHERE period = ? AND scope = ?"
 # By the key, whose ids sort by time: the newest rows are at the end of the file, however long it is.
 COUNTED_INPUTS = (
@@ -112,8 +115,8 @@ UNCLAIMED_ATTEMPTS = (
     " LIMIT :limit"
 )
 EXCESSES = (
-    "SELECT operation_id, number, deployment, held_nusd, cost_nusd FROM attempts WHERE cost_nusd > held_nusd"
-    " LIMIT :limit"
+    "SELECT operation_id, number, deployment, held_nusd, cost_nusd FROM attempts WHERE cost_nusd > held_nusd"  # noqa: S608 -- fixed words
+    f" AND cost_nusd + COALESCE((SELECT SUM(c.cost_nusd) {_CORRECTIONS}), 0) > held_nusd LIMIT :limit"
 )
 SOURCE_SUMS = (
     "SELECT cost_source, COUNT(*), SUM(cost_nusd) FROM attempts GROUP BY cost_source ORDER BY cost_source"

@@ -64,6 +64,11 @@ class LedgerReader:
         """Return the path of the file."""
         return str(self.path)
 
+    @property
+    def time_zone(self) -> str | None:
+        """Return the zone whose days the ledger counts, None before the first hold."""
+        return next((str(zone) for (zone,) in self._each(queries.TIME_ZONE)), None)
+
     def operations(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the requests that began in a month, one row each, oldest first."""
         return self._rows(queries.OPERATIONS, {"month": month, "tenant": tenant})

@@ -19,7 +19,7 @@ _REQUESTS = (
 )
 _ATTEMPTS = (
     f"SELECT month, COALESCE({scoped('tenant')}, ''), COALESCE({scoped('use_case')}, ''), provider, model,"  # noqa: S608 -- fixed words
-    " 0, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cost_nusd + COALESCE((SELECT c.cost_nusd"
+    " 0, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cost_nusd + COALESCE((SELECT SUM(c.cost_nusd)"
     " FROM corrections c WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number), 0))"
     " FROM attempts WHERE day = :day GROUP BY 1, 2, 3, 4, 5"
 )

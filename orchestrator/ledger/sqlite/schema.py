@@ -5,23 +5,24 @@
                 an orphan and stays counted until it is reconciled
     attempts    one row for each send, written when it ends, never changed
     operations  one row for each logical request, written when it ends, never changed
-    corrections what a provider's record says an attempt cost more or less than was booked; at most
-                one for an attempt, never changed
+    corrections what an attempt cost more or less than was booked: by the provider's record, at most once,
+                or by a person, as often as needed and with the reason; never changed
     monthly     what is left of months that were compacted: sums of their requests and attempts
     idempotency which request has an idempotency key of a tenant, until when; no text, only a hash of it
+    about       what belongs to the file as a whole: the time zone whose days and months it counts
 
 Keys begin with what is new (the ids of requests sort by time, counters by period), so that a booking
 touches the same few pages of the file, whatever its size.
 
 All money is whole nano-dollars. Times are ISO 8601 in UTC; day and month are calendar windows
-of the configured time zone at the moment of the reservation.
+of the file's time zone at the moment of the reservation.
 """
 
 import sqlite3
 
 from orchestrator.core.errors import LedgerError
 
-VERSION = 3
+VERSION = 4
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -84,6 +85,18 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
             process TEXT NOT NULL, state TEXT NOT NULL, until TEXT NOT NULL,
             PRIMARY KEY (tenant, key)) WITHOUT ROWID""",
         "CREATE INDEX idempotency_by_until ON idempotency (state, until)",
+    ),
+    4: (
+        "CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        # A person may have to correct what a provider's record said.
+        """CREATE TABLE corrections_in_steps (
+            operation_id TEXT NOT NULL, number INTEGER NOT NULL, day TEXT NOT NULL, month TEXT NOT NULL,
+            scopes TEXT NOT NULL, cost_nusd INTEGER NOT NULL, source TEXT NOT NULL, corrected_at TEXT NOT NULL,
+            step INTEGER NOT NULL, note TEXT NOT NULL,
+            PRIMARY KEY (operation_id, number, step)) WITHOUT ROWID""",
+        "INSERT INTO corrections_in_steps SELECT *, 1, '' FROM corrections",
+        "DROP TABLE corrections",
+        "ALTER TABLE corrections_in_steps RENAME TO corrections",
     ),
 }
 

@@ -7,7 +7,7 @@ whose signed amount counts beside the attempt's.
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from functools import lru_cache
 
 import orjson
@@ -17,6 +17,7 @@ from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.ledger.budgets import Period
 from orchestrator.ledger.records import (
     ORPHANED,
+    CostCorrection,
     CounterLimit,
     Hold,
     NewHold,
@@ -36,6 +37,11 @@ _INSERT_OPERATION = (
     " model = excluded.model, attempts = excluded.attempts, input_tokens = excluded.input_tokens,"
     " output_tokens = excluded.output_tokens, cost_nusd = excluded.cost_nusd, latency_ms = excluded.latency_ms"
     f" WHERE operations.error = '{ORPHANED}'"
+)
+_BOOKED = (
+    "SELECT a.day, a.month, a.scopes, a.cost_nusd + COALESCE(SUM(c.cost_nusd), 0), COUNT(c.step) FROM attempts a"
+    " LEFT JOIN corrections c ON c.operation_id = a.operation_id AND c.number = a.number"
+    " WHERE a.operation_id = ? AND a.number = ? GROUP BY a.operation_id, a.number"
 )
 
 
@@ -96,33 +102,32 @@ def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool
     return True
 
 
-def correct(
-    connection: sqlite3.Connection,
-    operation_id: str,
-    number: int,
-    *,
-    cost_nusd: NanoUsd,
-    source: CostSource,
-    at: datetime,
-) -> int | None:
-    """Book what an attempt cost by the provider's record; return the difference.
+def correct(connection: sqlite3.Connection, correction: CostCorrection) -> int | None:
+    """Book what an attempt cost by the provider's record, or by a person's word; return the difference.
 
-    None when there is no such attempt. Of the corrections of one attempt the first stands.
+    None when there is no such attempt, or the provider's record comes after another correction. A person has
+    the last word, as often as needed; what is right already is not booked again.
     """
-    row = connection.execute(
-        "SELECT day, month, scopes, cost_nusd FROM attempts WHERE operation_id = ? AND number = ?",
-        (operation_id, number),
-    ).fetchone()
+    key = (correction.operation_id, correction.number)
+    row = connection.execute(_BOOKED, key).fetchone()
     if row is None:
         return None
-    day, month, scopes, booked_nusd = row
-    delta_nusd = cost_nusd - int(booked_nusd)
-    inserted = connection.execute(
-        "INSERT OR IGNORE INTO corrections VALUES (?,?,?,?,?,?,?,?)",
-        (operation_id, number, day, month, scopes, delta_nusd, source.value, at.astimezone(UTC).isoformat()),
-    )
-    if inserted.rowcount == 0:
+    day, month, scopes, booked_nusd, steps = row
+    if steps and correction.source is not CostSource.OPERATOR:
         return None
+    delta_nusd = correction.cost_nusd - int(booked_nusd)
+    if delta_nusd == 0 and correction.source is CostSource.OPERATOR:
+        return 0
+    evidence = (
+        correction.source.value,
+        correction.at.astimezone(UTC).isoformat(),
+        steps + 1,
+        correction.note,
+    )
+    connection.execute(
+        "INSERT INTO corrections VALUES (?,?,?,?,?,?,?,?,?,?)",
+        (*key, day, month, scopes, delta_nusd, *evidence),
+    )
     named = orjson.loads(scopes)
     connection.execute(
         f"UPDATE counters SET spent_nusd = spent_nusd + ? WHERE period IN (?,?) AND scope IN ({','.join('?' * len(named))})",  # noqa: S608 -- only question marks
@@ -219,14 +224,9 @@ def _settle_late(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -
         (request.operation_id, request.number),
     ).fetchone()
     if row is not None and row[0] == ORPHANED:
-        correct(
-            connection,
-            request.operation_id,
-            request.number,
-            cost_nusd=attempt.cost_nusd,
-            source=attempt.cost_source,
-            at=hold.held_at + timedelta(seconds=attempt.latency_s),
-        )
+        ended_at = hold.held_at + timedelta(seconds=attempt.latency_s)
+        key = (request.operation_id, request.number)
+        correct(connection, CostCorrection(*key, attempt.cost_nusd, attempt.cost_source, ended_at))
 
 
 @lru_cache(maxsize=64)

@@ -8,11 +8,12 @@ from pathlib import Path
 from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import Script
-from orchestrator.core.reply import Attempt, CostSource
+from orchestrator.core.reply import Attempt
 from orchestrator.ledger.budgets import Period
 from orchestrator.ledger.facts import Counter, RolledDay, UnequalCounter
 from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyHolder
 from orchestrator.ledger.records import (
+    CostCorrection,
     Hold,
     NewHold,
     OrphanBooking,
@@ -26,6 +27,7 @@ from orchestrator.ledger.sqlite.connection import LedgerFile, OnLate
 from orchestrator.ledger.sqlite.orphans import settle_orphan
 from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.sqlite.roll_up import roll_up_day
+from orchestrator.ledger.sqlite.time_zone import change_zone, take_zone
 from orchestrator.ledger.store import RequestOf
 
 
@@ -50,6 +52,14 @@ class SqliteStore:
     def check_writable(self) -> None:
         """Open the file, bring it up to date, and write to it."""
         self.file.write(lambda connection: connection.execute("SELECT 1").fetchone())
+
+    def take_time_zone(self, time_zone: str) -> None:
+        """Let the file count days of a zone, or refuse another than it counts."""
+        self.file.write(lambda connection: take_zone(connection, time_zone, path=self.path))
+
+    def change_time_zone(self, time_zone: str) -> str | None:
+        """Let the file count days of another zone; return the one before."""
+        return self.file.write(lambda connection: change_zone(connection, time_zone, path=self.path))
 
     async def aopen(self) -> None:
         """Open the file if it is not open yet; the event loop is not held up."""
@@ -93,15 +103,9 @@ class SqliteStore:
             lambda connection: statements.record_request(connection, record, period), on_loop=True
         )
 
-    def correct(
-        self, operation_id: str, number: int, *, cost_nusd: NanoUsd, source: CostSource, at: datetime
-    ) -> int | None:
-        """Book what an attempt did cost by its provider's record; return the difference."""
-        return self.file.write(
-            lambda connection: statements.correct(
-                connection, operation_id, number, cost_nusd=cost_nusd, source=source, at=at
-            )
-        )
+    def correct(self, correction: CostCorrection) -> int | None:
+        """Book what an attempt did cost by a record or a person's word; return the difference."""
+        return self.file.write(lambda connection: statements.correct(connection, correction))
 
     def settle_orphans(self, orphans: Sequence[OrphanBooking], request_of: RequestOf) -> tuple[bool, ...]:
         """Settle holds that were left and record their requests, in one transaction."""
@@ -178,5 +182,6 @@ class SqliteStore:
         await self.file.awrite(lambda connection: key_rows.forget(connection, keys))
 
     def _hold(self, connection: sqlite3.Connection, new: NewHold) -> Hold:
+        take_zone(connection, new.period.time_zone, path=self.path)
         # Which process this is, is known once the file is open.
         return statements.hold(connection, new, process=self.file.process)

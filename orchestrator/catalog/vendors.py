@@ -1,0 +1,67 @@
+"""Whose prices count at an address: a model's name says nothing of who bills it.
+
+Many vendors speak OpenAI's format, and some serve models under the same names at prices of their own.
+"""
+
+import ipaddress
+import re
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from orchestrator.catalog.catalog import ProviderKind
+
+VENDORS = {
+    ProviderKind.OPENROUTER: "openrouter",
+    ProviderKind.GOOGLE: "google",
+    ProviderKind.OPENAI: "openai",
+}
+"""The vendor whose format a kind is, as genai-prices names it."""
+
+
+def vendors_at(kind: ProviderKind, address: str | None) -> tuple[str, ...]:
+    """Return who may bill at an address, as genai-prices names them; nobody where that is not known.
+
+    Without an address, or at one of this machine (practice providers, a proxy of one's own), it is the vendor
+    whose format the kind is.
+    """
+    own = VENDORS.get(kind)
+    if own is None:
+        return ()
+    return (own,) if not address or is_of_this_machine(address) else _vendors_of(address.strip().lower())
+
+
+def is_of_this_machine(address: str | None) -> bool:
+    """Return whether an address leads to this machine."""
+    host = (urlsplit(address or "").hostname or "").removesuffix(".")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def same_vendor(kind: ProviderKind, one: str | None, other: str | None) -> bool:
+    """Return whether the same vendor is known to bill at two addresses."""
+    return one == other or bool(set(vendors_at(kind, one)) & set(vendors_at(kind, other)))
+
+
+@lru_cache(maxsize=64)
+def _vendors_of(address: str) -> tuple[str, ...]:
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 -- takes 0.1 s and is rarely needed
+
+    return tuple(
+        provider.id for provider in get_snapshot().providers if _begins_with(provider.api_pattern, address)
+    )
+
+
+def _begins_with(pattern: str, address: str) -> bool:
+    """Return whether an address is one that the pattern describes, and not one that only begins like it."""
+    match = re.match(pattern, address)
+    if match is None:
+        return False
+    host, _, path = match.group().partition("://")[2].partition("/")
+    if path and "/" not in pattern.partition("://")[2]:
+        # A wildcard for a part of the host reached into the path.
+        return False
+    rest = address[match.end() :]
+    # Some patterns end with a slash, one with the dot before a top-level domain.
+    return not rest or rest[0] in "/:" or (path == "" and host.endswith(".")) or match.group().endswith("/")

@@ -1,0 +1,62 @@
+"""Names by which money is counted: of tenants, users, tags and use cases.
+
+What looks the same is the same name, or it is refused: one account has one counter and one limit. So names
+are in composed form (NFC) and trimmed, and hold nothing that cannot be seen.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from orchestrator.core.errors import InvalidRequestError
+
+NAME_MAX = 128
+"""Characters of a name, in composed form."""
+TAGS_MAX = 16
+"""Each tag is a counter of a day and one of a month, in every booking."""
+_SHOWN_MAX = 60
+# Printable to Python, and not to be seen: fillers, joiners, and selectors of a variant of the sign before.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
+def name_of(raw: Any, field: str) -> str:
+    """Return a name as it is counted.
+
+    Raises:
+        InvalidRequestError: no text, nothing in it, too long, or a character in it that is not seen.
+    """
+    name = raw.strip(" ") if isinstance(raw, str) and raw.isprintable() else ""
+    if not name.isascii():
+        # Most names have nothing to compose.
+        name = "" if _INVISIBLE.search(name) else unicodedata.normalize("NFC", name)
+    if not name:
+        raise InvalidRequestError(f"'{field}' must be a name, got {_shown(raw)}")
+    if len(name) > NAME_MAX:
+        raise InvalidRequestError(f"'{field}' has at most {NAME_MAX} characters, got {len(name)}")
+    return name
+
+
+def tags_of(raw: Any) -> tuple[str, ...]:
+    """Return tags as they are counted; one text is one tag.
+
+    Raises:
+        InvalidRequestError: no list, too many, or one of them is no name.
+    """
+    if raw is None:
+        return ()
+    if not isinstance(raw, Iterable) or isinstance(raw, bytes | bytearray | memoryview | Mapping):
+        raise InvalidRequestError(f"'tags' must be a list, got {type(raw).__name__}")
+    tags = (raw,) if isinstance(raw, str) else tuple(islice(raw, TAGS_MAX + 1))
+    if len(tags) > TAGS_MAX:
+        raise InvalidRequestError(f"'tags' has at most {TAGS_MAX} names")
+    return tuple(name_of(tag, f"tags[{place}]") for place, tag in enumerate(tags))
+
+
+def _shown(raw: Any) -> str:
+    # Escaped where repr would show a character as it is, and nobody would see it.
+    text = raw[:_SHOWN_MAX] if isinstance(raw, str) else raw
+    return (ascii(text) if isinstance(raw, str) and _INVISIBLE.search(text) else repr(text))[:_SHOWN_MAX]

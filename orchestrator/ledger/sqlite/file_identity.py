@@ -1,0 +1,97 @@
+"""Whether a ledger's files are still those that were opened: what goes into a deleted one is lost.
+
+SQLite goes on with a file that was deleted, moved or replaced under it, and says nothing. So before each
+transaction the names are looked up again. A file that was put back is the same file and is used again.
+"""
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from orchestrator.core.errors import LedgerError
+
+_Node = tuple[int, int]
+"""Device and inode: one file, whatever its name is."""
+_OTHERS = 0o077
+"""What a group and everybody else may do with a file."""
+
+
+class FileIdentity:
+    """Which file a ledger is, from the first time that it was opened in this process."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember the name; `remember` says which file it is."""
+        self._path = path
+        self._log = path.with_name(f"{path.name}-wal")
+        self._file_node: _Node | None = None
+        self._log_node: _Node | None = None
+
+    def remember(self) -> None:
+        """Take the files that stand there now for the ledger's, right after they were opened."""
+        self._file_node = self._file_node or _node_of(self._path)
+        self._log_node = _node_of(self._log)
+
+    def forget_log(self) -> None:
+        """Expect a new log: SQLite deletes it when the last connection is closed."""
+        self._log_node = None
+
+    def check(self) -> None:
+        """Return if the files are still those of the ledger, or none was opened yet.
+
+        Raises:
+            LedgerError: one is gone or another stands in its place; says what to do.
+        """
+        if self._file_node is not None:
+            self._check(self._path, self._file_node)
+        if self._log_node is not None:
+            self._check(self._log, self._log_node)
+
+    def _check(self, path: Path, node: _Node) -> None:
+        now = _node_of(path)
+        if now == node:
+            return
+        fate = "was deleted or moved away" if now is None else "was replaced by another file"
+        raise LedgerError(
+            f"cannot use the ledger {self._path}: {path.name} {fate} while this process had it open, and what is "
+            "written now would be lost. Put the same file back, by moving it and not by copying; or stop every "
+            "process that uses it, restore the last good copy, and start again. Nothing is sent that cannot be booked."
+        )
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file that only its owner may read, unless there is one."""
+    if not path.exists():
+        _make_empty(path)
+
+
+def take_rights_of_others(path: Path) -> None:
+    """Let only the owner read and write a ledger, whatever its folder allows; others' files stay."""
+    # SQLite gives its log and its shared memory the rights of the file.
+    for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            mode = stat.S_IMODE(name.stat().st_mode)
+            if mode & _OTHERS:
+                name.chmod(mode & ~_OTHERS)
+
+
+def _make_empty(path: Path) -> None:
+    """Make a file under another name first: to close a file drops the locks that SQLite has on it."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(descriptor)
+    try:
+        # It is there by now, or this disk has no links: then SQLite makes it.
+        with contextlib.suppress(OSError):
+            # Unlike a renaming it puts nothing in the place of a file that another process made meanwhile.
+            path.hardlink_to(name)
+    finally:
+        Path(name).unlink()
+
+
+def _node_of(path: Path) -> _Node | None:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,116 @@
+"""A model costs what the vendor at its address asks, never what another vendor asks for the same name."""
+
+from datetime import date
+
+import pytest
+
+from orchestrator.catalog.bundled_prices import map_price, snapshot_price
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.price_book import Origin, PriceBook, PriceQuery, PricesSettings
+from orchestrator.catalog.vendors import is_of_this_machine, same_vendor, vendors_at
+from orchestrator.core.errors import ConfigError
+
+TODAY = date(2026, 11, 23)
+OPENAI = ProviderKind.OPENAI
+
+
+@pytest.mark.parametrize(
+    ("address", "vendor"),
+    [
+        (None, "openai"),
+        ("", "openai"),
+        ("https://api.openai.com/v1", "openai"),
+        ("https://api.openai.com", "openai"),
+        ("https://API.OpenAI.com/v1/", "openai"),
+        ("https://api.openai.com:443/v1", "openai"),
+        ("http://127.0.0.1:8080/v1", "openai"),
+        ("http://localhost:4000", "openai"),
+        ("http://[::1]:4000/v1", "openai"),
+        ("https://api.deepseek.com/v1", "deepseek"),
+        ("https://api.groq.com/openai/v1", "groq"),
+        ("https://api.moonshot.ai/v1", "moonshotai"),
+        ("https://router.huggingface.co/groq/v1", "huggingface_groq"),
+        ("https://crm.openai.azure.com/openai/v1", "azure"),
+        ("https://openrouter.ai/api/v1", "openrouter"),
+        ("https://api.openai.com.example.net/v1", None),
+        ("https://example.net/https://api.openai.com/v1", None),
+        ("https://example.net/a.googleapis.com", None),
+        ("https://localhost.example.net/v1", None),
+        ("https://llm.example.net/v1", None),
+        ("http://10.0.0.7:8000/v1", None),
+        ("no address", None),
+    ],
+)
+def test_an_address_says_who_bills(address, vendor):
+    assert (vendors_at(OPENAI, address) or (None,))[0] == vendor
+
+
+def test_every_kind_is_asked_by_its_address():
+    assert vendors_at(ProviderKind.GOOGLE, "https://generativelanguage.googleapis.com/v1beta") == ("google",)
+    assert vendors_at(ProviderKind.GOOGLE, "https://gateway.example.net/v1beta") == ()
+    assert vendors_at(ProviderKind.OPENROUTER, "https://openrouter.ai/api/v1") == ("openrouter",)
+    assert vendors_at(ProviderKind.LOCAL, "http://127.0.0.1:1") == ()
+
+
+def test_this_machine_is_told_by_its_address_alone():
+    assert is_of_this_machine("http://127.9.9.9/v1")
+    assert not is_of_this_machine("http://0.0.0.0/v1")
+    assert not is_of_this_machine(None)
+
+
+def test_two_addresses_may_be_of_one_vendor():
+    assert same_vendor(OPENAI, None, "https://api.openai.com/v1")
+    assert same_vendor(OPENAI, "https://llm.example.net/v1", "https://llm.example.net/v1")
+    assert not same_vendor(OPENAI, "https://api.openai.com/v1", "https://api.deepseek.com/v1")
+    assert not same_vendor(OPENAI, "https://llm.example.net/v1", "https://other.example.net/v1")
+
+
+def test_no_source_gives_openais_price_at_another_address(tmp_path):
+    book = PriceBook(PricesSettings(path=str(tmp_path / "none.json")), today=TODAY)
+    for address in ("https://llm.example.net/v1", "https://api.deepseek.com/v1"):
+        assert snapshot_price(OPENAI, "gpt-6.1-sol", today=TODAY, address=address) is None
+        assert map_price(OPENAI, "gpt-6.1-sol", today=TODAY, address=address) is None
+        assert book.quote(PriceQuery(OPENAI, "gpt-6.1-sol", address), None) is None
+    assert book.quote(PriceQuery(OPENAI, "gpt-6.1-sol"), None).origin is Origin.SNAPSHOT
+
+
+def test_the_vendors_own_price_counts_and_at_the_dearest_hour():
+    """DeepSeek has other prices in the night; noon is among the cheap hours of this model."""
+    address = "https://api.deepseek.com/v1"
+    price = snapshot_price(OPENAI, "deepseek-v4-pro", today=TODAY, address=address)
+    assert price.source.endswith(", deepseek")
+    assert (price.input, price.output, price.cached_input) == (1_320_000_000, 3_960_000_000, 44_000_000)
+
+
+@pytest.mark.parametrize(
+    ("address", "upstream", "says"),
+    [
+        (
+            "https://llm.example.net/v1",
+            "gpt-6-luna",
+            "knows 'gpt-6-luna' at an address that is no known vendor's",
+        ),
+        ("https://api.deepseek.com/v1", "gpt-6-luna", "knows 'gpt-6-luna' of deepseek, whose address it is"),
+    ],
+)
+def test_a_deployment_at_another_vendors_address_needs_that_vendors_price(
+    make_config, address, upstream, says
+):
+    changes = {
+        "providers": {"openai": {"base_url": address}},
+        "deployments": {"openai/gpt-6-luna": {"price": None, "upstream": upstream}},
+    }
+    with pytest.raises(ConfigError, match=f"'openai/gpt-6-luna' has no price, .* {says}; add 'price:"):
+        make_config(changes)
+    changes["deployments"]["openai/gpt-6-luna"]["price"] = {
+        "input": 1, "output": 2, "source": "their page", "date": "2026-11-23",
+    }  # fmt: skip
+    assert make_config(changes).catalog.price_of("openai/gpt-6-luna").output == 2_000_000_000
+
+
+def test_a_deployment_without_a_price_takes_that_of_the_vendor_at_its_address(make_config):
+    changes = {
+        "providers": {"openai": {"base_url": "https://api.deepseek.com/v1"}},
+        "deployments": {"openai/gpt-6-luna": {"price": None, "upstream": "deepseek-v4-pro"}},
+    }
+    assert make_config(changes).catalog.price_of("openai/gpt-6-luna").source.endswith(", deepseek")
