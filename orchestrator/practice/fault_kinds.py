@@ -36,6 +36,8 @@ class Manner(StrEnum):
     """It begins again with the same words."""
     OTHER = "other"
     """It begins again in other words."""
+    AFRESH = "afresh"
+    """It answers the question as if nothing had begun, in the words it has for that."""
     REFUSE = "refuse"
     """It answers 400: it takes no conversation with a begun answer in it."""
 

@@ -17,8 +17,6 @@ class WordBuffer:
     def __init__(self) -> None:
         """Keep nothing back yet."""
         self._kept = ""
-        self.ended = True
-        """What was let through ends where a word ends."""
 
     def feed(self, piece: str) -> str:
         """Return what may be read now; it never ends in white space."""
@@ -28,9 +26,6 @@ class WordBuffer:
         if len(text) - cut > _KEPT_MAX and text[cut:].strip():
             # One character stays back: an accent that belongs to it may still come.
             cut = len(text) - 1
-            self.ended = False
-        elif cut:
-            self.ended = True
         self._kept = text[cut:]
         return text[:cut]
 
