@@ -4,7 +4,7 @@ As text, for the command line: `<provider>:<kind>[=<value>][,<name>=<value>...]`
 
     openrouter:status=503                       every request fails, until cleared
     openrouter:status=429,retry_after_s=2,times=3
-    openai:status=400,reason=context_length
+    openai:status=400,reason=context_length     or another of `REASONS`
     google:cut_stream=5,model=gemini-2.5-flash  the connection closes after 5 pieces
     google:continues=restart                    asked to go on, it begins again (see `Manner`)
     *:reset,times=1                             whichever provider is asked next
@@ -20,7 +20,17 @@ from orchestrator.practice.json_types import JsonValue
 
 PROVIDERS = ("openrouter", "openai", "google")
 ANY_PROVIDER = "*"
-REASONS = ("context_length", "content_filter", "insufficient_quota")
+REASONS = (
+    "context_length",
+    "content_filter",
+    "insufficient_quota",
+    "output_limit",
+    "location",
+    "deprecated_model",
+    "html",
+    "empty",
+    "huge",
+)
 
 
 class Manner(StrEnum):
@@ -138,7 +148,7 @@ class Fault:
     """None: until cleared."""
     status: int | None = None
     reason: str | None = None
-    """A particular error of that status: context_length, content_filter or insufficient_quota."""
+    """A particular error of that status, or a body that is no error of the provider's: see `REASONS`."""
     retry_after_s: float | None = None
     delay_s: float | None = None
     after_chunks: int | None = None
