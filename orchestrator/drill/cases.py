@@ -21,6 +21,12 @@ CLASSES: Mapping[str, str] = {
     "context overflow": "status=400,reason=context_length",
     "content filter": "status=400,reason=content_filter",
     "bad request": "status=400",
+    "400 that is HTML": "status=400,reason=html",
+    "409": "status=409",
+    "output limit": "status=400,reason=output_limit",
+    "location": "status=400,reason=location",
+    "deprecated model": "status=400,reason=deprecated_model",
+    "error of 4 MB": "status=500,reason=huge",
     "connection reset": "reset",
     "silence": "silence",
     "slow first token": "slow_first_token,delay_s=60",
@@ -32,6 +38,9 @@ CLASSES: Mapping[str, str] = {
     "empty answer": "empty_content",
     "error with 200": "error_in_200",
     "error in the stream": "error_in_200,after_chunks=3",
+    "tool call without a name": "odd_answer=nameless_call",
+    "tool call cut in its arguments": "odd_answer=cut_call",
+    "packed body of 30 MB": "odd_answer=gzip_bomb",
     "drip": "drip=5",
 }
 """Each class of fault: its name for people, and its text for the practice providers."""

@@ -52,6 +52,43 @@ class Manner(StrEnum):
     """It answers 400: it takes no conversation with a begun answer in it."""
 
 
+class OddShape(StrEnum):
+    """What is odd about an answer."""
+
+    UNKNOWN_FINISH = "unknown_finish"
+    """Half a text, and a finish reason that ends no answer: `error`, `MALFORMED_FUNCTION_CALL`."""
+    ABORTED = "aborted"
+    """The same with `abort` and `OTHER`."""
+    ERROR_BESIDE_TEXT = "error_beside_text"
+    """Half a text with an ordinary finish, and an error beside it."""
+    CUT_CALL = "cut_call"
+    """A tool call whose arguments break off, with an ordinary finish."""
+    NAMELESS_CALL = "nameless_call"
+    """A tool call without a name."""
+    THOUGHT_ONLY = "thought_only"
+    """The limit of output was used up by reasoning: `length`, and no text."""
+    CALLS_WITH_INDEX_0 = "calls_with_index_0"
+    """Two tool calls whose index is 0 in every piece."""
+    CALLS_WITHOUT_INDEX = "calls_without_index"
+    """Two tool calls without an index."""
+    OBJECT_ARGUMENTS = "object_arguments"
+    """Tool calls with arguments that are objects, where the format has them as text."""
+    NO_ARGUMENTS = "no_arguments"
+    """A tool call without arguments."""
+    STRAY_CHUNKS = "stray_chunks"
+    """A whole answer, between its pieces chunks without choices, with none, and with `delta: null`."""
+    OPEN_END = "open_end"
+    """A whole stream whose connection stays open behind its end."""
+    ODD_LINES = "odd_lines"
+    """A whole stream with a BOM, CR line ends, `data:` over several lines, `id:`, `retry:` and comments."""
+    NO_USAGE = "no_usage"
+    """A whole answer that does not say what it used."""
+    BURST = "burst"
+    """A whole answer of 20,000 pieces, all at once."""
+    GZIP_BOMB = "gzip_bomb"
+    """A packed body of 30 kB that unfolds to 30 MB."""
+
+
 class FaultKind(StrEnum):
     """What goes wrong."""
 
@@ -83,6 +120,8 @@ class FaultKind(StrEnum):
     """200 with no content and an ordinary finish."""
     ERROR_IN_200 = "error_in_200"
     """200 with an error in the body, or as an event of the stream."""
+    ODD_ANSWER = "odd_answer"
+    """200 with an answer that is odd in one way, and none or whole all the same (see `OddShape`)."""
     ODD_CHUNK = "odd_chunk"
     """An event whose text is a number, then the stream goes on."""
     DRIP = "drip"
@@ -104,6 +143,7 @@ _VALUE_OF = {
     FaultKind.DRIP: "bytes_per_s",
     FaultKind.HUGE_BODY: "size_mb",
     FaultKind.CONTINUES: "manner",
+    FaultKind.ODD_ANSWER: "shape",
 }
 """The main parameter of each kind that has one."""
 
@@ -124,6 +164,7 @@ _DEFAULTS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.DRIP: {"bytes_per_s": 100},
     FaultKind.HUGE_BODY: {"size_mb": 20},
     FaultKind.CONTINUES: {"manner": Manner.ANCHOR},
+    FaultKind.ODD_ANSWER: {"shape": OddShape.UNKNOWN_FINISH},
 }
 _INTEGERS = frozenset({"times", "status", "after_chunks", "bytes_per_s", "size_mb"})
 _NUMBERS = frozenset({"retry_after_s", "delay_s"})
@@ -157,6 +198,8 @@ class Fault:
     size_mb: int | None = None
     manner: Manner | None = None
     """How `continues` goes on."""
+    shape: OddShape | None = None
+    """What is odd about an `odd_answer`."""
 
     def __post_init__(self) -> None:
         """Fill in the kind's defaults, then refuse what makes no sense."""
@@ -172,6 +215,8 @@ class Fault:
             _check(self.kind, name=name, value=value, allowed=allowed)
         if self.manner is not None:
             object.__setattr__(self, "manner", Manner(self.manner))
+        if self.shape is not None:
+            object.__setattr__(self, "shape", OddShape(self.shape))
 
     def hits(self, provider: str, model: str, *, goes_on: bool = False) -> bool:
         """Tell whether a request to this provider and model meets the fault; `goes_on` asks for a rest."""
@@ -285,6 +330,8 @@ def _check(kind: FaultKind, *, name: str, value: JsonValue, allowed: tuple[str, 
         msg = f"unknown reason {value!r}; choose one of {', '.join(REASONS)}"
     elif name == "manner" and value not in tuple(Manner):
         msg = f"unknown manner {value!r}; choose one of {', '.join(Manner)}"
+    elif name == "shape" and value not in tuple(OddShape):
+        msg = f"unknown shape {value!r}; choose one of {', '.join(OddShape)}"
     elif name in {"times", "bytes_per_s", "size_mb"} and value < 1:
         msg = f"{name} must be at least 1, got {value}"
     elif name in _INTEGERS | _NUMBERS and not 0 <= value < float("inf"):

@@ -10,6 +10,8 @@ _WORDS = 8
 _CHARS_MAX = 400
 _CHARS_WITHOUT_WORDS = 40
 """Of a script that writes no spaces."""
+_SPACES_MAX = 8
+"""Between two words of a clause."""
 
 
 def anchor_of(delivered: str) -> str:
@@ -36,7 +38,7 @@ def is_within_clause(text: str, at: int) -> bool:
 
     A word in capitals does not: it may be a name, and answers begin with names and numbers.
     """
-    before = text[:at].rstrip(" ")
+    before = text[max(0, at - _SPACES_MAX) : at].rstrip(" ")
     return before[-1:].isalnum() and text[at].isalpha() and text[at] == text[at].lower()
 
 
