@@ -98,7 +98,9 @@ def _filtered_error(history: DispatchHistory, on_filtered: OnFiltered) -> Reject
             f"every model that was asked blocked the request by its content filter ({names}); "
             "say it in other words"
         )
+    last = filtered[-1]
+    remark = history.remarks.get(last.number)
     return RejectedByProviderError(
-        f"the content filter of {filtered[-1].deployment} blocked the request; say it in other words, or let "
-        "its use case ask another model with 'on_filtered: next_model'"
+        f"the content filter of {last.deployment} blocked the request{f' ({remark})' if remark else ''}; say it "
+        "in other words, or let its use case ask another model with 'on_filtered: next_model'"
     )

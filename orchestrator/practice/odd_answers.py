@@ -39,6 +39,8 @@ _ODD_ANSWERS = {
     OddShape.ERROR_BESIDE_TEXT: _Odd(HALF_TEXT, error=True),
     OddShape.CUT_CALL: _Odd("", (("find_order", '{"id":'),), finish="tool_calls"),
     OddShape.NAMELESS_CALL: _Odd("", (("", {"id": 1001}),), finish="tool_calls"),
+    OddShape.FILTERED: _Odd("", finish="content_filter"),
+    OddShape.FILTER_CUT: _Odd(HALF_TEXT, finish="content_filter"),
     OddShape.THOUGHT_ONLY: _Odd("", finish="length", reasoning_tokens=50),
     OddShape.CALLS_WITH_INDEX_0: _Odd("", CALLS, finish="tool_calls"),
     OddShape.CALLS_WITHOUT_INDEX: _Odd("", CALLS, finish="tool_calls"),
@@ -51,6 +53,7 @@ _FINISH_AT_GOOGLE = {
     "stop": "STOP",
     "tool_calls": "STOP",
     "length": "MAX_TOKENS",
+    "content_filter": "PROHIBITED_CONTENT",
     "error": "MALFORMED_FUNCTION_CALL",
     "abort": "OTHER",
 }

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from orchestrator import CacheUse, ChatReply, Orchestrator
+from orchestrator.core.errors import RejectedByProviderError
 from orchestrator.practice import PracticeServer
 from orchestrator.practice.fault_kinds import OddShape
-from orchestrator.practice.odd_answers import BURST_PIECES, CALLS, GOOD_TEXT
+from orchestrator.practice.odd_answers import BURST_PIECES, CALLS, GOOD_TEXT, HALF_TEXT
 from orchestrator.resilience.circuit_breaker import CircuitState
 
 FIRST_OF = {
@@ -123,6 +124,21 @@ def test_every_tool_call_comes_whole(
     assert calls == TOOL_CALLS[shape]
     assert len({call.id for call in reply.tool_calls}) == len(calls)
     assert (reply.finish_reason, reply.provider, len(reply.attempts)) == ("tool_calls", provider, 1)
+
+
+def test_a_filter_says_what_it_was_for_where_the_format_does(
+    orchestrator: Orchestrator, practice: PracticeServer, provider: str, stream: bool
+) -> None:
+    """Before the first word it is an error with its reason, behind it a reply that says so."""
+    reason = "PROHIBITED_CONTENT" if provider == "google" else "content_filter"
+    practice.faults.add(f"{provider}:odd_answer=filtered,times=1")
+    with pytest.raises(RejectedByProviderError, match=f"filtered before its first word: {reason}"):
+        ask(orchestrator, stream=stream)
+    practice.faults.add(f"{provider}:odd_answer=filter_cut,times=1")
+    reply = ask(orchestrator, stream=stream)
+    assert (reply.text, reply.finish_reason) == (HALF_TEXT, "content_filter")
+    assert f"the provider's content filter cut the answer off: {reason}" in reply.notices
+    assert ask(orchestrator, stream=stream, cache=CacheUse.USE).cached == "miss"
 
 
 def test_a_limit_that_reasoning_used_up_is_said(
