@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("overhead", "peers", "growth", "budgets", "bookings", "ledger", "failover", "soak")
+BENCHMARKS = ("overhead", "peers", "growth", "budgets", "bookings", "ledger", "failover", "joins", "soak")
 
 
 def main() -> int:

@@ -59,7 +59,7 @@ CASES = (
     *(Case(str(status), f"status={status}") for status in (500, 502, 503, 504, 529, 401, 402, 403, 404)),
     Case("400, the caller's fault", "*:status=400", right_error=REFUSED_AS_IT_IS),
     Case("context overflow", "status=400,reason=context_length,model=openai/gpt-6-luna"),
-    Case("content filter", "status=400,reason=content_filter", right_error="Content|Filter"),
+    Case("content filter", "status=400,reason=content_filter", right_error="Content|Filter|Rejected"),
     Case("connection refused", address="refused"),
     Case("TLS broken", address="tls"),
     Case("reset", "reset"),

@@ -23,6 +23,7 @@ class FailureKind(StrEnum):
     NO_CREDIT = "no_credit"
     MODEL_NOT_FOUND = "model_not_found"
     CONTEXT_OVERFLOW = "context_overflow"
+    OUTPUT_LIMIT = "output_limit"
     CONTENT_FILTERED = "content_filtered"
     BAD_REQUEST = "bad_request"
     MALFORMED = "malformed"
@@ -107,7 +108,7 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         HealthScope.EITHER,
         _NO,
         "server error",
-        "500, 502, an unknown 5xx; an error of that status in a 200",
+        "500, 502, an unknown 4xx or 5xx; an error of that status in a 200; 400 that is HTML or empty",
         passes=True,
     ),
     FailureKind.UNAVAILABLE: FailurePolicy(
@@ -158,15 +159,22 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         "prompt too long for this model",
         "413; 400 that speaks of the context",
     ),
+    FailureKind.OUTPUT_LIMIT: FailurePolicy(
+        _ANY,
+        HealthScope.NONE,
+        _NO,
+        "more output asked for than this model writes",
+        "400 about `max_tokens`",
+    ),
     FailureKind.CONTENT_FILTERED: FailurePolicy(
         FallbackScope.OTHER_MODEL,
         HealthScope.NONE,
         _MAYBE,
         "blocked by the provider's content filter",
-        "400 that speaks of a filter; finish reason `content_filter` without text",
+        "400 or 403 that speaks of a filter; finish reason `content_filter` without text",
     ),
     FailureKind.BAD_REQUEST: FailurePolicy(
-        _NONE, HealthScope.NONE, _NO, "request refused (HTTP 400 or 422)", "400, 422, an unknown 4xx"
+        _NONE, HealthScope.NONE, _NO, "request refused (HTTP 400 or 422)", "400, 422, and nothing else"
     ),
     FailureKind.MALFORMED: FailurePolicy(
         _ANY,
@@ -240,10 +248,8 @@ _BY_STATUS: Mapping[int, FailureKind] = {
 
 
 def kind_of_status(status: int) -> FailureKind:
-    """Return what an HTTP status means; an unknown one by its hundred."""
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    return FailureKind.SERVER_ERROR if status >= 500 else FailureKind.BAD_REQUEST  # noqa: PLR2004 -- HTTP
+    """Return what an HTTP status means; of an unknown one nothing says that the request is wrong."""
+    return _BY_STATUS.get(status, FailureKind.SERVER_ERROR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,14 @@ Whatever is checked here is read later by the policies, the cache and every prov
 take as it comes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.core.errors import InvalidRequestError
 
+PART_KINDS = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
+"""Parts of a message that OpenAI's format has; `video_url` and `audio_url` are OpenRouter's and vLLM's."""
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -101,6 +104,71 @@ def check_parts(messages: Sequence[Mapping[str, Any]]) -> None:
             if not isinstance(kind, str) or (kind == "image_url" and not address):
                 msg = f"a part of message {place} needs a 'type', and an image its 'image_url'"
                 raise InvalidRequestError(msg)
+
+
+def check_conversation(messages: Sequence[Mapping[str, Any]]) -> None:
+    """Check what would come back as an error of every provider, in whichever format it was sent.
+
+    Raises:
+        InvalidRequestError: a part of a kind that no format has, a tool call without a name or with arguments
+            that are no JSON object, or a tool result without its call.
+    """
+    called: set[str] = set()
+    for place, message in enumerate(messages):
+        content = message.get("content")
+        for number, part in enumerate(content if isinstance(content, list | tuple) else ()):
+            _check_part(part, place, number)
+        for call in _tool_calls(message):
+            called.add(str(_read(call, "id") or ""))
+            _check_call(call, place)
+        if message.get("role") == "tool" and str(message.get("tool_call_id") or "") not in called:
+            raise InvalidRequestError(
+                f"message {place} is the result of a tool call that no message before it makes"
+            )
+
+
+def _tool_calls(message: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the tool calls of an assistant message, whatever they are.
+
+    Raises:
+        InvalidRequestError: they are no list.
+    """
+    calls = message.get("tool_calls") or ()
+    if not isinstance(calls, list | tuple):
+        raise InvalidRequestError(f"'tool_calls' must be a list, got {type(calls).__name__}")
+    yield from calls
+
+
+def _check_part(part: Any, place: int, number: int) -> None:
+    if isinstance(part, str):
+        return
+    kind = _read(part, "type")
+    if not isinstance(kind, str) or kind not in PART_KINDS:
+        raise InvalidRequestError(
+            f"part {number} of message {place} is of type '{str(kind)[:40]}', which no provider's format has; "
+            f"known are: {', '.join(sorted(PART_KINDS))}"
+        )
+
+
+def _check_call(call: Any, place: int) -> None:
+    name = _read(_read(call, "function"), "name")
+    if not isinstance(name, str) or not name:
+        raise InvalidRequestError(f"a tool call in message {place} has no function name")
+    if not _is_object(_read(_read(call, "function"), "arguments")):
+        raise InvalidRequestError(
+            f"the arguments of tool call '{name[:64]}' in message {place} are no JSON object"
+        )
+
+
+def _is_object(arguments: Any) -> bool:
+    if arguments is None or isinstance(arguments, Mapping):
+        return True
+    if not isinstance(arguments, str):
+        return False
+    try:
+        return not arguments.strip() or isinstance(json.loads(arguments, strict=False), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _read(holder: Any, key: str) -> Any:

@@ -23,6 +23,7 @@ from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import Target
 from orchestrator.ledger.ledger import HoldRequest
 from orchestrator.resilience.retry_policy import fallback_delay_s, retry_delay_s
+from orchestrator.routing.settings import OnFiltered
 from orchestrator.streaming.stream_writer import StreamWriter
 
 REST_MAX_S = 300.0
@@ -138,7 +139,7 @@ class Cursor:
             return self._skip(target, unfit)
         if self.failure is None:
             return await self._admit(target, delay_s=0.0)
-        if not self.failure.policy.fall_back:
+        if not self._asks_others_after(self.failure):
             return False
         delay_s = fallback_delay_s(self._dispatch.profile, fallbacks_so_far=self._fallbacks)
         if not await self._admit(target, delay_s=delay_s):
@@ -230,7 +231,7 @@ class Cursor:
 
     async def _wait_for_the_first(self) -> InFlightAttempt | None:
         """Wait for the deployment that can serve first, once no other is left to try."""
-        while self.failure is None or self.failure.policy.fall_back:
+        while self.failure is None or self._asks_others_after(self.failure):
             fit = [target.name for target in self._targets if self._may_come_back(target)]
             first = self._recovery.take_first(fit, self._wait_budget())
             if first is None:
@@ -244,6 +245,13 @@ class Cursor:
                 self._recovery.come_back(waiter)
                 return self.current
         return None
+
+    def _asks_others_after(self, failure: Failure) -> bool:
+        """Return whether another deployment may answer what failed."""
+        is_filtered = failure.kind is FailureKind.CONTENT_FILTERED
+        if is_filtered and self._dispatch.on_filtered is OnFiltered.STOP:
+            return False
+        return failure.policy.fall_back
 
     def _wait_budget(self) -> WaitBudget:
         health = self.services.health

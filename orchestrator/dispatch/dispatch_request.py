@@ -10,6 +10,7 @@ from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.target import Target
 from orchestrator.resilience.retry_policy import RetryProfile
+from orchestrator.routing.settings import OnFiltered
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +29,6 @@ class DispatchRequest:
     deadline: Deadline
     stream: bool
     started_at: datetime
+    on_filtered: OnFiltered = OnFiltered.STOP
     older_answer: bool = False
     """There is one to give should no deployment answer."""

@@ -16,6 +16,7 @@ from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt, spent_on
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.history import DispatchHistory
+from orchestrator.routing.settings import OnFiltered
 
 NO_TIME = "no time left"
 """Why a step was skipped for which the deadline left nothing."""
@@ -41,10 +42,17 @@ class DispatchResult:
         return spent_on(self.attempts)
 
 
-def failure_error(history: DispatchHistory, *, failure: Failure | None, advice: str) -> OrchestratorError:
+def failure_error(
+    history: DispatchHistory,
+    *,
+    failure: Failure | None,
+    advice: str,
+    on_filtered: OnFiltered = OnFiltered.STOP,
+) -> OrchestratorError:
     """Return what to tell the caller of a dispatch that no deployment answered.
 
     `failure` is the last one, and `advice` is what the failures together ask for, empty when nothing.
+    `on_filtered` is what a filter's refusal meant for the dispatch.
     """
     attempts, skipped = history.attempts, history.skipped
     if failure is not None and failure.kind is FailureKind.BAD_REQUEST:
@@ -60,11 +68,9 @@ def failure_error(history: DispatchHistory, *, failure: Failure | None, advice: 
     names = ", ".join(attempt.deployment for attempt in attempts)
     if failures == {FailureKind.CONTEXT_OVERFLOW}:
         return PromptTooLargeError("the prompt is longer than every model of the plan takes; shorten it")
-    if failures == {FailureKind.CONTENT_FILTERED}:
-        return RejectedByProviderError(
-            f"every model that was asked blocked the request by its content filter ({names}); "
-            "say it in other words"
-        )
+    is_filtered = failure is not None and failure.kind is FailureKind.CONTENT_FILTERED
+    if failures == {FailureKind.CONTENT_FILTERED} or (is_filtered and on_filtered is OnFiltered.STOP):
+        return _filtered_error(history, on_filtered)
     if failures == {FailureKind.NOT_SENT}:
         why = "; ".join(dict.fromkeys(history.remarks.values()))
         return RejectedByProviderError(
@@ -82,3 +88,19 @@ def failure_error(history: DispatchHistory, *, failure: Failure | None, advice: 
     ]
     what_to_do = advice or "; please try again in a moment"
     return AllProvidersFailedError(f"no provider could answer just now{what_to_do}", steps=(*steps, *skipped))
+
+
+def _filtered_error(history: DispatchHistory, on_filtered: OnFiltered) -> RejectedByProviderError:
+    filtered = [each for each in history.attempts if each.failure == FailureKind.CONTENT_FILTERED]
+    if on_filtered is OnFiltered.NEXT_MODEL:
+        names = ", ".join(attempt.deployment for attempt in filtered)
+        return RejectedByProviderError(
+            f"every model that was asked blocked the request by its content filter ({names}); "
+            "say it in other words"
+        )
+    last = filtered[-1]
+    remark = history.remarks.get(last.number)
+    return RejectedByProviderError(
+        f"the content filter of {last.deployment} blocked the request{f' ({remark})' if remark else ''}; say it "
+        "in other words, or let its use case ask another model with 'on_filtered: next_model'"
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.config.loader import Config
 from orchestrator.practice import Fault
+from orchestrator.routing.settings import OnFiltered
 
 CLASSES: Mapping[str, str] = {
     "429": "status=429",
@@ -20,6 +21,12 @@ CLASSES: Mapping[str, str] = {
     "context overflow": "status=400,reason=context_length",
     "content filter": "status=400,reason=content_filter",
     "bad request": "status=400",
+    "400 that is HTML": "status=400,reason=html",
+    "409": "status=409",
+    "output limit": "status=400,reason=output_limit",
+    "location": "status=400,reason=location",
+    "deprecated model": "status=400,reason=deprecated_model",
+    "error of 4 MB": "status=500,reason=huge",
     "connection reset": "reset",
     "silence": "silence",
     "slow first token": "slow_first_token,delay_s=60",
@@ -31,9 +38,15 @@ CLASSES: Mapping[str, str] = {
     "empty answer": "empty_content",
     "error with 200": "error_in_200",
     "error in the stream": "error_in_200,after_chunks=3",
+    "tool call without a name": "odd_answer=nameless_call",
+    "tool call cut in its arguments": "odd_answer=cut_call",
+    "packed body of 30 MB": "odd_answer=gzip_bomb",
     "drip": "drip=5",
 }
 """Each class of fault: its name for people, and its text for the practice providers."""
+
+FILTERED = "content filter"
+"""An error where the use case stops at it, and another model's answer elsewhere."""
 
 OUTAGE = "status=503"
 """The answer of a level or a provider that is down."""
@@ -54,11 +67,8 @@ class Case:
     faults: tuple[tuple[str, Fault], ...]
     """Each with the provider that plays it."""
     stream: bool
-
-    @property
-    def wants_error(self) -> bool:
-        """Return whether an error is the right end."""
-        return self.kind in REJECTED
+    wants_error: bool = False
+    """An error is the right end."""
 
 
 def cases_of(config: Config, use_case: str, *, kinds: Sequence[str] = ()) -> Iterator[Case]:
@@ -66,7 +76,14 @@ def cases_of(config: Config, use_case: str, *, kinds: Sequence[str] = ()) -> Ite
     for stream in (False, True):
         for kind, broken, faults in _broken(config, use_case):
             if not kinds or kind in kinds:
-                yield Case(use_case, broken, kind, tuple(faults), stream)
+                yield Case(
+                    use_case, broken, kind, tuple(faults), stream, _wants_error(config, use_case, kind)
+                )
+
+
+def _wants_error(config: Config, use_case: str, kind: str) -> bool:
+    stops = config.settings.use_cases[use_case].on_filtered is OnFiltered.STOP
+    return kind in REJECTED or (kind == FILTERED and stops)
 
 
 def levels_of(config: Config, use_case: str) -> tuple[str, ...]:

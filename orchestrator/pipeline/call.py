@@ -10,6 +10,7 @@ from typing import Self
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DeadlineExceededError
+from orchestrator.core.message_checks import check_conversation
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Plan
@@ -71,9 +72,12 @@ class Call:
         """Look up, once, what a configuration says of a request that begins now.
 
         Raises:
+            InvalidRequestError: its messages hold what no provider's format has.
             UnknownNameError: config.yaml does not define its use case, profile or model.
         """
         config = snapshot.config
+        # Before money is held or anybody asked: what never leaves is nobody's illness.
+        check_conversation(request.messages)
         if request.model is not None:
             # Planning looks it up too; a misspelt name is told before anything is loaded or waited for.
             config.catalog.named(request.model)

@@ -63,6 +63,7 @@ def _dispatch_request_of(call: Call) -> DispatchRequest:
         deadline=call.deadline,
         stream=call.sink is not None,
         started_at=call.started_at,
+        on_filtered=call.use_case.on_filtered,
         older_answer=call.stale is not None,
     )
 

@@ -50,6 +50,8 @@ async def continuation(
 def _continued_text(text: str, begun: str, *, quoted_in: str, manner: Manner) -> str:
     if manner is Manner.OTHER:
         return f"Certainly! Here it is in other words: {text}"
+    if manner is Manner.AFRESH:
+        return text
     rest = _rest(text, begun)
     if manner is Manner.RESTART:
         return begun + rest

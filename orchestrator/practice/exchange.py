@@ -15,6 +15,7 @@ from orchestrator.practice.connections import broken_body, cut, drip, dripped_bo
 from orchestrator.practice.continuing import begun_answer, continuation
 from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner
 from orchestrator.practice.json_types import JsonObject
+from orchestrator.practice.odd_answers import send_odd_answer
 from orchestrator.practice.odd_bodies import odd_body
 from orchestrator.practice.prompt_cache import PromptCache
 from orchestrator.practice.tokens import count_tokens, piece_bytes
@@ -97,13 +98,22 @@ class Exchange:
             await reset(self._http)
         if fault.kind is FaultKind.SILENCE:
             await forever()
+        return await self._odd_answer(fault)
+
+    async def _odd_answer(self, fault: Fault) -> web.StreamResponse | None:
+        """Send what comes in the place of an answer, with status 200; None when one is to come."""
+        provider = self._envelope.provider
         if fault.kind is FaultKind.MALFORMED_BODY:
             return web.Response(body=HTML_PAGE, content_type="text/html")
+        if fault.shape is not None:
+            return await send_odd_answer(
+                self._http, provider=provider, shape=fault.shape, stream=self._call.stream
+            )
         if fault.kind in _ODD_BODIES:
-            body = odd_body(self._envelope.provider, self._envelope.model, fault)
+            body = odd_body(provider, self._envelope.model, fault)
             return web.Response(body=body, content_type="application/json")
         if fault.kind is FaultKind.ERROR_IN_200 and not self._call.stream:
-            body = orjson.dumps(error_body(self._envelope.provider, self._refusal(fault)))
+            body = orjson.dumps(error_body(provider, self._refusal(fault)))
             return web.Response(body=body, content_type="application/json")
         return None
 

@@ -4,7 +4,7 @@ As text, for the command line: `<provider>:<kind>[=<value>][,<name>=<value>...]`
 
     openrouter:status=503                       every request fails, until cleared
     openrouter:status=429,retry_after_s=2,times=3
-    openai:status=400,reason=context_length
+    openai:status=400,reason=context_length     or another of `REASONS`
     google:cut_stream=5,model=gemini-2.5-flash  the connection closes after 5 pieces
     google:continues=restart                    asked to go on, it begins again (see `Manner`)
     *:reset,times=1                             whichever provider is asked next
@@ -20,7 +20,17 @@ from orchestrator.practice.json_types import JsonValue
 
 PROVIDERS = ("openrouter", "openai", "google")
 ANY_PROVIDER = "*"
-REASONS = ("context_length", "content_filter", "insufficient_quota")
+REASONS = (
+    "context_length",
+    "content_filter",
+    "insufficient_quota",
+    "output_limit",
+    "location",
+    "deprecated_model",
+    "html",
+    "empty",
+    "huge",
+)
 
 
 class Manner(StrEnum):
@@ -36,8 +46,51 @@ class Manner(StrEnum):
     """It begins again with the same words."""
     OTHER = "other"
     """It begins again in other words."""
+    AFRESH = "afresh"
+    """It answers the question as if nothing had begun, in the words it has for that."""
     REFUSE = "refuse"
     """It answers 400: it takes no conversation with a begun answer in it."""
+
+
+class OddShape(StrEnum):
+    """What is odd about an answer."""
+
+    UNKNOWN_FINISH = "unknown_finish"
+    """Half a text, and a finish reason that ends no answer: `error`, `MALFORMED_FUNCTION_CALL`."""
+    ABORTED = "aborted"
+    """The same with `abort` and `OTHER`."""
+    ERROR_BESIDE_TEXT = "error_beside_text"
+    """Half a text with an ordinary finish, and an error beside it."""
+    CUT_CALL = "cut_call"
+    """A tool call whose arguments break off, with an ordinary finish."""
+    NAMELESS_CALL = "nameless_call"
+    """A tool call without a name."""
+    FILTERED = "filtered"
+    """No text, and a finish by the content filter."""
+    FILTER_CUT = "filter_cut"
+    """Half a text, and a finish by the content filter."""
+    THOUGHT_ONLY = "thought_only"
+    """The limit of output was used up by reasoning: `length`, and no text."""
+    CALLS_WITH_INDEX_0 = "calls_with_index_0"
+    """Two tool calls whose index is 0 in every piece."""
+    CALLS_WITHOUT_INDEX = "calls_without_index"
+    """Two tool calls without an index."""
+    OBJECT_ARGUMENTS = "object_arguments"
+    """Tool calls with arguments that are objects, where the format has them as text."""
+    NO_ARGUMENTS = "no_arguments"
+    """A tool call without arguments."""
+    STRAY_CHUNKS = "stray_chunks"
+    """A whole answer, between its pieces chunks without choices, with none, and with `delta: null`."""
+    OPEN_END = "open_end"
+    """A whole stream whose connection stays open behind its end."""
+    ODD_LINES = "odd_lines"
+    """A whole stream with a BOM, CR line ends, `data:` over several lines, `id:`, `retry:` and comments."""
+    NO_USAGE = "no_usage"
+    """A whole answer that does not say what it used."""
+    BURST = "burst"
+    """A whole answer of 20,000 pieces, all at once."""
+    GZIP_BOMB = "gzip_bomb"
+    """A packed body of 30 kB that unfolds to 30 MB."""
 
 
 class FaultKind(StrEnum):
@@ -71,6 +124,8 @@ class FaultKind(StrEnum):
     """200 with no content and an ordinary finish."""
     ERROR_IN_200 = "error_in_200"
     """200 with an error in the body, or as an event of the stream."""
+    ODD_ANSWER = "odd_answer"
+    """200 with an answer that is odd in one way, and none or whole all the same (see `OddShape`)."""
     ODD_CHUNK = "odd_chunk"
     """An event whose text is a number, then the stream goes on."""
     DRIP = "drip"
@@ -92,6 +147,7 @@ _VALUE_OF = {
     FaultKind.DRIP: "bytes_per_s",
     FaultKind.HUGE_BODY: "size_mb",
     FaultKind.CONTINUES: "manner",
+    FaultKind.ODD_ANSWER: "shape",
 }
 """The main parameter of each kind that has one."""
 
@@ -112,6 +168,7 @@ _DEFAULTS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.DRIP: {"bytes_per_s": 100},
     FaultKind.HUGE_BODY: {"size_mb": 20},
     FaultKind.CONTINUES: {"manner": Manner.ANCHOR},
+    FaultKind.ODD_ANSWER: {"shape": OddShape.UNKNOWN_FINISH},
 }
 _INTEGERS = frozenset({"times", "status", "after_chunks", "bytes_per_s", "size_mb"})
 _NUMBERS = frozenset({"retry_after_s", "delay_s"})
@@ -136,7 +193,7 @@ class Fault:
     """None: until cleared."""
     status: int | None = None
     reason: str | None = None
-    """A particular error of that status: context_length, content_filter or insufficient_quota."""
+    """A particular error of that status, or a body that is no error of the provider's: see `REASONS`."""
     retry_after_s: float | None = None
     delay_s: float | None = None
     after_chunks: int | None = None
@@ -145,6 +202,8 @@ class Fault:
     size_mb: int | None = None
     manner: Manner | None = None
     """How `continues` goes on."""
+    shape: OddShape | None = None
+    """What is odd about an `odd_answer`."""
 
     def __post_init__(self) -> None:
         """Fill in the kind's defaults, then refuse what makes no sense."""
@@ -160,6 +219,8 @@ class Fault:
             _check(self.kind, name=name, value=value, allowed=allowed)
         if self.manner is not None:
             object.__setattr__(self, "manner", Manner(self.manner))
+        if self.shape is not None:
+            object.__setattr__(self, "shape", OddShape(self.shape))
 
     def hits(self, provider: str, model: str, *, goes_on: bool = False) -> bool:
         """Tell whether a request to this provider and model meets the fault; `goes_on` asks for a rest."""
@@ -273,6 +334,8 @@ def _check(kind: FaultKind, *, name: str, value: JsonValue, allowed: tuple[str, 
         msg = f"unknown reason {value!r}; choose one of {', '.join(REASONS)}"
     elif name == "manner" and value not in tuple(Manner):
         msg = f"unknown manner {value!r}; choose one of {', '.join(Manner)}"
+    elif name == "shape" and value not in tuple(OddShape):
+        msg = f"unknown shape {value!r}; choose one of {', '.join(OddShape)}"
     elif name in {"times", "bytes_per_s", "size_mb"} and value < 1:
         msg = f"{name} must be at least 1, got {value}"
     elif name in _INTEGERS | _NUMBERS and not 0 <= value < float("inf"):

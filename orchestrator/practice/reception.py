@@ -18,7 +18,7 @@ from orchestrator.practice.exchange import Exchange, House
 from orchestrator.practice.faults import FaultQueue
 from orchestrator.practice.tokens import input_tokens
 from orchestrator.practice.wire import Envelope
-from orchestrator.practice.wire_errors import Refusal, error_body, error_headers, key_refusal
+from orchestrator.practice.wire_errors import Refusal, error_body, error_headers, key_refusal, odd_error
 
 _SECRET_HEADERS = frozenset(
     {"authorization", "x-goog-api-key", "api-key", "x-api-key", "cookie", "proxy-authorization"}
@@ -158,6 +158,8 @@ def _json(
 
 
 def _refused(provider: str, refusal: Refusal) -> web.Response:
-    return _json(
-        error_body(provider, refusal), status=refusal.status, headers=error_headers(provider, refusal)
-    )
+    headers, odd = error_headers(provider, refusal), odd_error(refusal)
+    if odd is None:
+        return _json(error_body(provider, refusal), status=refusal.status, headers=headers)
+    kind = "application/json" if odd.startswith(b"{") else "text/html"
+    return web.Response(body=odd, status=refusal.status, headers=headers, content_type=kind)

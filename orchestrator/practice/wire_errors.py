@@ -8,6 +8,7 @@ from orchestrator.practice.json_types import JsonObject
 HTML_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 _RATE_LIMITED = 429
+_HUGE_BYTES = 4_000_000
 
 
 @dataclass(eq=False)
@@ -18,7 +19,7 @@ class Refusal(Exception):  # noqa: N818 -- what the provider says, not a failure
     message: str | None = None
     """None: what the provider says for this status and reason."""
     reason: str | None = None
-    """context_length, content_filter, insufficient_quota, unknown_model, no_key or wrong_key."""
+    """One of `fault_kinds.REASONS`, or unknown_model, no_key or wrong_key."""
     model: str = ""
     retry_after_s: float | None = None
 
@@ -42,6 +43,9 @@ _OPENROUTER_TEXTS: dict[int | str, str] = {
         "This request requires more credits, or fewer max_tokens. To increase, visit "
         "https://openrouter.ai/settings/credits and add more credits"
     ),
+    "output_limit": "max_tokens: 90000 > 16384, which is the maximum allowed number of output tokens for {model}",
+    "location": "The request is prohibited: this model's location is not supported.",
+    "deprecated_model": "{model} is no longer available, the model has been deprecated.",
     "unknown_model": "{model} is not a valid model ID",
     404: "No endpoints found for {model}.",
     "no_key": "No auth credentials found",
@@ -63,6 +67,21 @@ _OPENAI_TEXTS: dict[int | str, tuple[str, str, str | None]] = {
         "Your request was rejected as a result of our safety system.",
         "invalid_request_error",
         "content_policy_violation",
+    ),
+    "output_limit": (
+        "max_tokens is too large: 90000. This model supports at most 16384 completion tokens.",
+        "invalid_request_error",
+        "invalid_value",
+    ),
+    "location": (
+        "Country, region, or territory not supported",
+        "request_forbidden",
+        "unsupported_country_region_territory",
+    ),
+    "deprecated_model": (
+        "The model `{model}` has been deprecated, learn more here: https://platform.openai.com/docs/deprecations",
+        "invalid_request_error",
+        "model_not_found",
     ),
     "insufficient_quota": (
         (
@@ -120,6 +139,12 @@ _GOOGLE_TEXTS: dict[int | str, str] = {
     ),
     "content_filter": "The request was blocked by safety settings.",
     "insufficient_quota": "You exceeded your current quota, please check your plan and billing details.",
+    "output_limit": (
+        "Unable to submit request because it has a maxOutputTokens value of 90000 but the supported range is "
+        "from 1 (inclusive) to 65537 (exclusive). Update the value and try again."
+    ),
+    "location": "User location is not supported for the API use.",
+    "deprecated_model": "models/{model} is no longer available: the model is deprecated.",
     "unknown_model": (
         "models/{model} is not found for API version v1beta, or is not supported for generateContent. "
         "Call ListModels to see the list of available models and their supported methods."
@@ -144,6 +169,15 @@ def error_body(provider: str, refusal: Refusal) -> JsonObject:
     if provider == "openrouter":
         return _openrouter(refusal)
     return _google(refusal) if provider == "google" else _openai(refusal)
+
+
+def odd_error(refusal: Refusal) -> bytes | None:
+    """Return the body of an error that is not the provider's own, None where it is."""
+    if refusal.reason == "html":
+        return HTML_PAGE
+    if refusal.reason == "huge":
+        return b'{"error":{"message":"' + b"a" * _HUGE_BYTES + b'"}}'
+    return b"" if refusal.reason == "empty" else None
 
 
 def error_headers(provider: str, refusal: Refusal) -> dict[str, str]:
@@ -213,6 +247,8 @@ def _openai(refusal: Refusal) -> JsonObject:
 
 def _google(refusal: Refusal) -> JsonObject:
     status = _GOOGLE_STATUS.get(refusal.status, "UNKNOWN")
+    if refusal.reason == "location":
+        status = "FAILED_PRECONDITION"
     text = _text(refusal, _GOOGLE_TEXTS, _phrase(refusal.status))
     error: JsonObject = {"code": refusal.status, "message": text, "status": status}
     details = _google_details(refusal)

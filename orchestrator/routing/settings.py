@@ -27,6 +27,15 @@ class OnLimit(StrEnum):
     """The request is refused: neither a shorter answer nor another model will do."""
 
 
+class OnFiltered(StrEnum):
+    """What is done when a provider's content filter has blocked a request."""
+
+    STOP = "stop"
+    """The caller is told; no other model is asked to write what one would not."""
+    NEXT_MODEL = "next_model"
+    """Another model is asked, for its filter may see it otherwise."""
+
+
 class Weights(Settings):
     """What counts how much in a score; the four add up to 1."""
 
@@ -95,6 +104,8 @@ class UseCaseSettings(Settings):
     """Replaces routing.weights for this use case."""
     on_limit: OnLimit = OnLimit.CHEAPER
     """When an answer of max_tokens could cost more than one request may: cheaper, clamp or refuse."""
+    on_filtered: OnFiltered = OnFiltered.STOP
+    """When a content filter blocks a request: stop tells the caller, next_model asks another model."""
     never_degrade: bool = False
     """No budget tier and no last resort: its own models or an error; its limits hold all the same."""
     graceful: bool = False

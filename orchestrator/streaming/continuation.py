@@ -1,11 +1,10 @@
 """An answer that broke off is asked for again: in which words, and what that may cost.
 
 The conversation that is sent ends with a turn of the user and not with the begun answer: models
-that refuse a prefilled turn of theirs take it too. Its anchor, the last words that were delivered,
-shows where the next answer is to begin (`orchestrator.streaming.splice`).
+that refuse a prefilled turn of theirs take it too. It asks for the anchor first
+(`orchestrator.streaming.anchor`): that the next answer begins with it is the evidence that it goes on.
 """
 
-import re
 from dataclasses import replace
 from datetime import date
 
@@ -16,10 +15,8 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate
 from orchestrator.core.request import ChatRequest
 from orchestrator.routing.estimate import estimate, measure
+from orchestrator.streaming.anchor import anchor_of
 
-_ANCHOR_WORDS = 8
-_ANCHOR_CHARS = 40
-_ANCHOR_CHARS_MAX = 400
 _INSTRUCTION_IN_VIETNAMESE = """\
 Câu trả lời trên bị ngắt giữa chừng. Hãy viết tiếp cho đến hết.
 Bắt đầu bằng đúng những chữ cuối cùng sau đây, rồi viết tiếp ngay sau đó:
@@ -34,26 +31,6 @@ Begin with exactly these last words of it, then write on right behind them:
 {anchor}
 
 Do not greet, do not comment, do not start again."""
-
-
-def anchor_of(delivered: str) -> str:
-    """Return the end of a text by which its continuation is recognised.
-
-    It is found nowhere else in the text, if possible.
-    """
-    text = delivered.rstrip()
-    words = [match.start() for match in re.finditer(r"\S+", text)]
-    count = _ANCHOR_WORDS
-    while True:
-        start = words[-count] if count < len(words) else 0
-        if len(text) - start > _ANCHOR_CHARS_MAX:
-            # A script without spaces, or a text that repeats itself over and over.
-            return delivered[
-                -min(len(delivered), _ANCHOR_CHARS_MAX if count > _ANCHOR_WORDS else _ANCHOR_CHARS) :
-            ]
-        if start == 0 or text.find(text[start:]) == start:
-            return delivered[start:]
-        count *= 2
 
 
 def continuation_request(request: ChatRequest, delivered: str) -> ChatRequest:

@@ -1,13 +1,11 @@
 """One text of two: what a reader already has, and the words of an attempt that goes on with it.
 
-The second attempt was asked to begin with an anchor, the last words that were delivered. It may
-do that, or begin further back, or with the very beginning: then its words are swallowed until
-they have come as far as the reader. Or it goes straight on. What it may not do is answer in other
-words: then the two cannot be one text.
+The second attempt was asked to begin with the anchor, the last words that were delivered. It may do
+that, or begin further back, or with the very beginning: then its words are swallowed until they have
+come as far as the reader. Whatever shows no such seam is taken for another answer, however well it
+would fit: two models' words in one text are worse than asking a third one.
 
-Compared are letters: characters with their accents, in Unicode's composed form, without white
-space. A repetition of a word or two proves nothing, for `từ từ` and `had had` are good language:
-where only that is to be seen, nothing is joined.
+Compared are letters: characters with their accents, in Unicode's composed form, without white space.
 """
 
 import re
@@ -15,30 +13,26 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_PROOF_WORDS = 3
-_PROOF_LETTERS = 10
+from orchestrator.streaming.anchor import is_within_clause
+
+_PROOF_WORDS = 4
+_PROOF_LETTERS = 12
 _PROOF_LETTERS_WITHOUT_WORDS = 24
 """For scripts without spaces."""
-_ALIKE_LETTERS = 12
-"""A text that begins like the delivered one for so long, and then differs, is another answer."""
-_LOOK_WORDS = 8
-_LOOK_CHARS_MAX = 200
-"""How much of a text that goes straight on is looked at before it is believed."""
-_RUN_WORDS = 4
-"""So many words in a row that the reader has already seen are a repetition."""
+_PROOF_WORDS_OF_A_BEGINNING = 12
+"""Two models that say the same thing may begin a sentence alike."""
+_PREAMBLE_CHARS_MAX = 160
+"""How far a remark like "Certainly, here is the rest:" may go before the anchor."""
 _BUFFER_SPARE_CHARS = 2_000
-_SENTENCE_ENDS = ".!?…:;)]}\"'”’»*`|>"
-_NO_SPACE_BEFORE = ".,;:!?…)]}”’»%"
-_AFRESH = re.compile(
-    r"(sure|certainly|of course|absolutely|sorry|apolog|i apolog|i'm sorry|here is|here's|hello|hi|dear|"
-    r"dạ|vâng|xin chào|chào|xin lỗi|tất nhiên|dưới đây|rất tiếc)\b",
-    re.IGNORECASE,
+_BEHIND_PREAMBLE = re.compile(r"(?:\A|:\s|\n\s*\n)(?P<opening>[^\w\s]*)\s*\Z")
+"""Before an anchor may stand a remark that ends in a colon or a blank line, a quote, or an ellipsis."""
+_CLOSED_BY = str.maketrans(
+    {"“": "”", "«": "»", "‘": "’", "(": ")", "[": "]", "…": None, ".": None, ">": None}
 )
-_WORD = re.compile(r"\w+")
 
 
 class NotJoinableError(Exception):
-    """The second text is another answer: the two cannot be one."""
+    """Nothing shows that the second text goes on with the first: the two cannot be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,137 +41,161 @@ class _Letter:
 
     text: str
     begins_word: bool
+    begin: int
     end: int
-    """Where it ends in the text it was read from."""
+    """Where it stands in the text it was read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seam:
+    """Where in the second text the reader's words end, and what else is left out there."""
+
+    end: int
+    closing: str = ""
+    """The end of a quotation that the second text has put the reader's words in."""
+
+
+class _Alignment:
+    """The second text, read from one place of it on, beside every place of the first where it may begin."""
+
+    def __init__(
+        self, letters: tuple[_Letter, ...], starts: list[int], *, enough_at: int, closing: str
+    ) -> None:
+        """Compare nothing yet; a match from `enough_at` or before needs no longer one."""
+        self._letters = letters
+        self._starts = starts
+        self._enough_at = enough_at
+        self._closing = closing
+        self._count = 0
+        self._longest: _Seam | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether more of the text may still show a seam, or a longer one."""
+        return bool(self._starts)
+
+    @property
+    def seam(self) -> _Seam | None:
+        """Return the seam of the longest match so far."""
+        return self._longest
+
+    def take(self, letter: _Letter) -> None:
+        """Read the next letter of the second text."""
+        alive: list[int] = []
+        for start in self._starts:
+            at = start + self._count
+            if self._letters[at].text != letter.text:
+                continue
+            if at + 1 < len(self._letters):
+                alive.append(start)
+                continue
+            self._longest = _Seam(letter.end, self._closing)
+            if start <= self._enough_at:
+                alive = []
+                break
+        self._starts = alive
+        self._count += 1
 
 
 class Splice:
     """Takes the second text in pieces and returns what is new in it.
 
-    `anchor` is the end of `delivered` that was asked for; `word_ended` says that `delivered` ends
-    where a word ends, so that what follows needs a space.
+    `anchor` is the end of `delivered` that was asked for.
     """
 
-    def __init__(self, delivered: str, *, anchor: str, word_ended: bool) -> None:
+    def __init__(self, delivered: str, *, anchor: str) -> None:
         """Compare nothing yet."""
-        self._delivered = delivered
-        self._word_ended = word_ended
-        self._delivered_letters = tuple(_letters(delivered))
-        self._anchor_at = len(self._delivered_letters) - sum(1 for _ in _letters(anchor))
+        self._chars_max = 2 * len(delivered) + _BUFFER_SPARE_CHARS
+        self._letters = tuple(_letters(delivered))
+        self._anchor_at = len(self._letters) - sum(1 for _ in _letters(anchor))
         self._gap = delivered[len(delivered.rstrip()) :]
+        starts = _proving_starts(delivered, self._letters, anchor_at=self._anchor_at)
+        self._alignments = [self._alignment(starts)]
         self._text = ""
         """What has come and is not decided."""
         self._read = 0
-        self._count = 0
-        self._alike = 0
-        """How many letters it begins like the delivered text."""
-        self._starts = list(range(len(self._delivered_letters)))
-        """Where in the delivered text the second may have begun."""
-        self._overlaps: list[tuple[int, int]] = []
-        """Starts from which it has come as far as the reader, and where in it that was."""
-        self._joined = False
+        self._seam: _Seam | None = None
 
     def feed(self, piece: str) -> str:
         """Return what the reader has not seen yet; empty while that is undecided.
 
         Raises:
-            NotJoinableError: it is another answer.
+            NotJoinableError: nothing shows that it goes on.
         """
-        if self._joined and not self._gap:
+        if self._seam is not None and not self._gap and not self._seam.closing:
             return piece
         self._text += piece
-        if len(self._text) > 2 * len(self._delivered) + _BUFFER_SPARE_CHARS:
+        if len(self._text) > self._chars_max:
             raise NotJoinableError
         return self._new(at_end=False)
 
     def finish(self) -> str:
-        """Return what is left when the second text is whole.
+        """Return what is left when the second text is whole; one without words adds nothing.
 
         Raises:
-            NotJoinableError: it is another answer, or a shorter one.
+            NotJoinableError: nothing shows that it goes on, or it is shorter than what the reader has.
         """
-        return self._new(at_end=True) if self._text or not self._joined else ""
+        return self._new(at_end=True) if self._text.strip() else ""
 
     def _new(self, *, at_end: bool) -> str:
-        if self._joined:
-            return self._after_gap(at_end=at_end)
-        end = self._compare(at_end=at_end)
-        if end is None and (not self._starts or at_end) and self._text.strip():
-            end = self._proven_end()
-            if end is None:
-                return self._straight_on(at_end=at_end)
-        if end is None:
-            return ""
-        self._joined, self._text = True, self._text[end:]
-        return self._after_gap(at_end=at_end)
+        if self._seam is None:
+            self._seam = self._found_seam(at_end=at_end)
+            if self._seam is None:
+                return ""
+            self._text = self._text[self._seam.end :]
+        return self._behind_seam(self._seam, at_end=at_end)
 
-    def _compare(self, *, at_end: bool) -> int | None:
-        """Read the letters that have come; return where the anchor ended, None if it has not."""
-        for letter in _letters(self._text, start=self._read, at_end=at_end):
-            going: list[int] = []
-            for start in self._starts:
-                at = start + self._count
-                if self._delivered_letters[at].text != letter.text:
-                    continue
-                if at + 1 < len(self._delivered_letters):
-                    going.append(start)
-                    continue
-                self._overlaps.append((start, letter.end))
-            self._alike += bool(self._starts) and self._starts[0] == 0 and bool(going) and going[0] == 0
-            self._starts = going
-            self._count += 1
-            self._read = letter.end
-            if self._overlaps and self._overlaps[-1][0] <= self._anchor_at:
-                return self._overlaps[-1][1]
-            if not self._starts:
-                break
-        return None
-
-    def _proven_end(self) -> int | None:
-        """Return where the longest overlap ended, None when there is none.
+    def _found_seam(self, *, at_end: bool) -> _Seam | None:
+        """Read the letters that have come; return the seam, None while it may still come.
 
         Raises:
-            NotJoinableError: it is too short to prove anything, and too long to be chance.
+            NotJoinableError: it cannot come any more.
         """
-        for start, end in reversed(self._overlaps):
-            tail = self._delivered_letters[start:]
-            words = sum(1 for letter in tail if letter.begins_word)
-            enough = words >= _PROOF_WORDS and len(tail) >= _PROOF_LETTERS
-            if enough or len(tail) >= _PROOF_LETTERS_WITHOUT_WORDS:
-                return end
-            in_a_word = self._word_ended and self._text[end : end + 1].isalnum()
-            if tail[0].begins_word and not in_a_word:
-                raise NotJoinableError
+        for letter in _letters(self._text, start=self._read, at_end=at_end):
+            self._read = letter.end
+            self._open_behind_preamble(letter)
+            for alignment in self._alignments:
+                alignment.take(letter)
+                if alignment.seam is not None and not alignment.is_alive:
+                    return alignment.seam
+            self._alignments = [each for each in self._alignments if each.is_alive]
+        if at_end:
+            seams = [each.seam for each in self._alignments if each.seam is not None]
+            if seams:
+                return seams[0]
+        if at_end or (not self._alignments and self._read > _PREAMBLE_CHARS_MAX):
+            raise NotJoinableError
         return None
 
-    def _straight_on(self, *, at_end: bool) -> str:
-        shorter = at_end and self._starts[:1] == [0]
-        if self._alike >= _ALIKE_LETTERS or shorter:
-            raise NotJoinableError
-        looked = self._text[:_LOOK_CHARS_MAX]
-        if len(looked.split()) <= _LOOK_WORDS and len(looked) < _LOOK_CHARS_MAX and not at_end:
-            return ""
-        if self._is_afresh(looked.lstrip()):
-            raise NotJoinableError
-        text, self._text = self._text, ""
-        self._joined, self._gap = True, ""
-        needs_space = self._word_ended and not text[0].isspace() and text[0] not in _NO_SPACE_BEFORE
-        return f" {text}" if needs_space else text
+    def _open_behind_preamble(self, letter: _Letter) -> None:
+        """Let the anchor begin at a letter that stands behind a remark, a quotation mark or an ellipsis.
 
-    def _is_afresh(self, looked: str) -> bool:
-        """Return whether a text that shares no seam with the delivered one answers anew."""
-        within_sentence = self._word_ended and not self._delivered.rstrip().endswith(tuple(_SENTENCE_ENDS))
-        begins_sentence = looked[0].isupper() and looked[1:2].islower()
-        if _AFRESH.match(looked) or (within_sentence and begins_sentence):
-            return True
-        begun = [word.casefold() for word in _WORD.findall(self._delivered)]
-        arrived = [word.casefold() for word in _WORD.findall(looked)]
-        known = {tuple(begun[at : at + _RUN_WORDS]) for at in range(len(begun) - _RUN_WORDS + 1)}
-        runs = (tuple(arrived[at : at + _RUN_WORDS]) for at in range(len(arrived) - _RUN_WORDS + 1))
-        return any(run in known for run in runs)
+        There no other words prove anything: a whole answer may stand there too.
+        """
+        before = self._text[: letter.begin]
+        if (
+            not before
+            or before[-1].isalnum()
+            or not letter.text.isalnum()
+            or len(before) > _PREAMBLE_CHARS_MAX
+        ):
+            return
+        preamble = _BEHIND_PREAMBLE.search(before)
+        if preamble is None or (self._anchor_at == 0 and before.strip(" .…")):
+            return
+        closing = preamble["opening"][::-1].translate(_CLOSED_BY)
+        self._alignments.append(self._alignment([self._anchor_at], closing=closing))
 
-    def _after_gap(self, *, at_end: bool) -> str:
-        """Return the text behind the seam, without the white space that the reader already has."""
+    def _alignment(self, starts: list[int], *, closing: str = "") -> _Alignment:
+        return _Alignment(self._letters, starts, enough_at=self._anchor_at, closing=closing)
+
+    def _behind_seam(self, seam: _Seam, *, at_end: bool) -> str:
+        """Return the text behind the seam, without the quotation mark and the space that belong before it."""
+        if seam.closing:
+            if len(self._text) < len(seam.closing) and not at_end:
+                return ""
+            self._text = self._text.removeprefix(seam.closing)
+            self._seam = _Seam(seam.end)
         space = len(self._text) - len(self._text.lstrip())
         if self._gap and space == len(self._text) and not at_end:
             return ""
@@ -186,6 +204,27 @@ class Splice:
             text = text[len(self._gap) :] if text.startswith(self._gap) else text[space:]
             self._gap = ""
         return text
+
+
+def _proving_starts(delivered: str, letters: tuple[_Letter, ...], *, anchor_at: int) -> list[int]:
+    """Return the letters from which a repetition up to the end proves something, the first one first.
+
+    From the beginning on it is the same text. From within a clause, where no answer begins, it is soon
+    too long for chance, but not with a word or two: `từ từ` and `had had` are good language. From where
+    an answer may begin it must be long.
+    """
+    starts: list[int] = []
+    words = 0
+    for at in range(len(letters) - 1, 0, -1):
+        letter, size = letters[at], len(letters) - at
+        words += letter.begins_word
+        is_long = letter.begins_word and words >= _PROOF_WORDS and size >= _PROOF_LETTERS
+        is_long = is_long or size >= _PROOF_LETTERS_WITHOUT_WORDS
+        is_within = is_within_clause(delivered, letter.begin)
+        is_beginning = letter.begins_word and words >= _PROOF_WORDS_OF_A_BEGINNING
+        if at == anchor_at or is_beginning or (is_long and is_within):
+            starts.append(at)
+    return [0, *reversed(starts)]
 
 
 def _letters(text: str, *, start: int = 0, at_end: bool = True) -> Iterator[_Letter]:
@@ -199,5 +238,5 @@ def _letters(text: str, *, start: int = 0, at_end: bool = True) -> Iterator[_Let
             return
         if not text[at].isspace():
             begins_word = at == 0 or text[at - 1].isspace()
-            yield _Letter(unicodedata.normalize("NFC", text[at:end]), begins_word, end)
+            yield _Letter(unicodedata.normalize("NFC", text[at:end]), begins_word, at, end)
         at = end

@@ -14,7 +14,8 @@ from orchestrator.core.on_break import OnBreak, Restarted
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.core.request import ChatRequest
-from orchestrator.streaming.continuation import anchor_of, continuation_request
+from orchestrator.streaming.anchor import anchor_of
+from orchestrator.streaming.continuation import continuation_request
 from orchestrator.streaming.splice import NotJoinableError, Splice
 from orchestrator.streaming.word_buffer import WordBuffer
 
@@ -33,7 +34,6 @@ class StreamWriter:
         """The reader has a piece that counts."""
         self._request = request
         self._emit = emit
-        self._word_ended = True
         self._words = WordBuffer()
         self._splice: Splice | None = None
         self._deployment = ""
@@ -55,7 +55,7 @@ class StreamWriter:
         self._words = WordBuffer()
         self._splice = None
         if self._goes_on:
-            self._splice = Splice(self.text, anchor=anchor_of(self.text), word_ended=self._word_ended)
+            self._splice = Splice(self.text, anchor=anchor_of(self.text))
 
     def take(self, delta: Delta) -> None:
         """Hand over what a piece brings that the reader may have now.
@@ -135,7 +135,6 @@ class StreamWriter:
     def _give_text(self, text: str) -> None:
         ready = self._words.feed(text)
         if ready:
-            self._word_ended = self._words.ended
             self._give(Delta(ready))
 
     def _give(self, delta: Delta) -> None:

@@ -4,9 +4,6 @@ A text that ends within a word cannot be gone on with: nobody can tell whether `
 the beginning of one. So the word that is still coming is kept back, with the space before it.
 """
 
-import re
-
-_LAST_WORD = re.compile(r"\s+\S*\Z")
 _KEPT_MAX = 40
 """Longer than any word that is waited for: addresses, and scripts that write no spaces."""
 
@@ -17,20 +14,14 @@ class WordBuffer:
     def __init__(self) -> None:
         """Keep nothing back yet."""
         self._kept = ""
-        self.ended = True
-        """What was let through ends where a word ends."""
 
     def feed(self, piece: str) -> str:
         """Return what may be read now; it never ends in white space."""
         text = self._kept + piece
-        match = _LAST_WORD.search(text)
-        cut = match.start() if match is not None else 0
+        cut = _last_space(text)
         if len(text) - cut > _KEPT_MAX and text[cut:].strip():
             # One character stays back: an accent that belongs to it may still come.
             cut = len(text) - 1
-            self.ended = False
-        elif cut:
-            self.ended = True
         self._kept = text[cut:]
         return text[:cut]
 
@@ -38,3 +29,13 @@ class WordBuffer:
         """Return what was kept back: the text is whole."""
         kept, self._kept = self._kept, ""
         return kept
+
+
+def _last_space(text: str) -> int:
+    """Return where the last white space begins, 0 where there is none; in one look at the text.
+
+    A pattern would try every space of a long row of them as the first one.
+    """
+    last_word = text.rsplit(None, 1)[-1] if text and not text[-1].isspace() else ""
+    before = text[: len(text) - len(last_word)]
+    return len(before.rstrip()) if before else 0

@@ -169,13 +169,48 @@ def test_a_key_that_worked_before_is_an_outage(practised, practice) -> None:
 
 def test_a_filtered_request_is_not_put_to_the_same_model_again(make_orchestrator, practice) -> None:
     """And when every model blocks it, the caller is told why."""
-    orchestrator = make_orchestrator({"local_model": {"enabled": False}})
+    others = {"use_cases": {"customer_service": {"on_filtered": "next_model"}}}
+    orchestrator = make_orchestrator({"local_model": {"enabled": False}} | others)
     practice.faults.add("*:status=400,reason=content_filter")
     with pytest.raises(RejectedByProviderError, match="content filter"):
         ask(orchestrator)
     models = [one.model.rpartition("/")[2] for one in practice.requests]
     assert len(models) == len(set(models))
     assert models.count("gpt-6.1-sol") == 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_filter_ends_the_search_unless_the_use_case_says_otherwise(
+    make_orchestrator, practice, status: int, stream: bool
+) -> None:
+    """The caller is told whose filter it was and what to do, also after another failure."""
+    orchestrator = make_orchestrator()
+    practice.faults.add(
+        "openrouter:status=503,model=openai/gpt-6.1-sol",
+        f"openrouter:status={status},reason=content_filter,model=anthropic/claude-sonnet-5.5",
+    )
+    with pytest.raises(
+        RejectedByProviderError, match="content filter of openrouter/claude-sonnet-5.5 blocked"
+    ):
+        if stream:
+            list(orchestrator.stream("Xin chào", cache=CacheUse.OFF))
+        else:
+            ask(orchestrator)
+    asked = [one.model for one in practice.requests]
+    assert set(asked) == {"openai/gpt-6.1-sol", "anthropic/claude-sonnet-5.5"}
+    assert orchestrator.health.provider_circuit("openrouter") is CircuitState.CLOSED
+
+
+def test_where_another_model_may_answer_the_reply_says_why_it_did(make_orchestrator, practice) -> None:
+    orchestrator = make_orchestrator({"use_cases": {"customer_service": {"on_filtered": "next_model"}}})
+    practice.faults.add("openrouter:status=403,reason=content_filter,model=openai/gpt-6.1-sol")
+    reply = ask(orchestrator)
+    assert (reply.deployment, reply.attempts[0].failure) == (
+        "openrouter/claude-sonnet-5.5",
+        "content_filtered",
+    )
+    assert str(reply.degraded) == "openrouter/gpt-6.1-sol content_filtered"
 
 
 def test_what_is_seldom_available_is_asked_when_all_others_failed(make_orchestrator, practice, clock) -> None:

@@ -53,9 +53,9 @@ def test_a_level_is_broken_at_its_own_provider_and_model(make_config):
         (CASE, replace(REPLY, attempts=(1,)), True, CaseResult.FAILED),
         (CASE, AllProvidersFailedError("nobody"), False, CaseResult.FAILED),
         (CASE, ZeroDivisionError("a secret"), False, CaseResult.FAILED),
-        (replace(CASE, kind="bad request"), RejectedByProviderError("no"), False, CaseResult.RIGHT_ERROR),
-        (replace(CASE, kind="bad request"), AllProvidersFailedError("nobody"), False, CaseResult.FAILED),
-        (replace(CASE, kind="bad request"), replace(REPLY, attempts=(1,)), False, CaseResult.FAILED),
+        (replace(CASE, kind="bad request", wants_error=True), RejectedByProviderError("no"), False, CaseResult.RIGHT_ERROR),
+        (replace(CASE, kind="bad request", wants_error=True), AllProvidersFailedError("nobody"), False, CaseResult.FAILED),
+        (replace(CASE, kind="bad request", wants_error=True), replace(REPLY, attempts=(1,)), False, CaseResult.FAILED),
     ],
 )  # fmt: skip
 def test_a_verdict_is_what_the_caller_saw(case, end, late, verdict):

@@ -32,6 +32,7 @@ def body_of(provider: str, quoted: str = "fifteen sixteen") -> dict:
         ("tail", " ".join(ANSWER.split()[2:])),
         ("straight", REST.strip()),
         ("restart", ANSWER),
+        ("afresh", ANSWER),
         ("other", f"Certainly! Here it is in other words: {ANSWER}"),
     ],
 )

@@ -31,6 +31,7 @@ PROVOKED = {
     FailureKind.MODEL_NOT_FOUND: "status=404",
     FailureKind.CONTEXT_OVERFLOW: "status=413",
     FailureKind.CONTENT_FILTERED: "status=400,reason=content_filter",
+    FailureKind.OUTPUT_LIMIT: "status=400,reason=output_limit",
     FailureKind.BAD_REQUEST: "status=422",
     FailureKind.MALFORMED: "wrong_types",
     FailureKind.EMPTY: "empty_content",
@@ -68,7 +69,10 @@ def outcome(
 
     def ask(kind: FailureKind) -> tuple[Orchestrator, ChatReply | OrchestratorError]:
         hurry = HURRY if kind is FailureKind.TIMEOUT else {}
-        orchestrator = make_orchestrator({"providers": {"openrouter": hurry}})
+        others = {"on_filtered": "next_model"}
+        orchestrator = make_orchestrator(
+            {"providers": {"openrouter": hurry}, "use_cases": {"customer_service": others}}
+        )
         orchestrator.warm_up()
         # LiteLLM loads each provider's part with its first request, which takes longer than we wait.
         orchestrator.complete("Xin chào", model="google/gemini-3.8-flash", cache=CacheUse.OFF)

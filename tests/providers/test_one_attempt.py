@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from orchestrator import CacheUse, Orchestrator
-from orchestrator.core.errors import LedgerError, RejectedByProviderError
+from orchestrator.core.errors import InvalidRequestError, LedgerError
 from orchestrator.core.reply import CostSource
 from orchestrator.practice import PracticeServer
 from orchestrator.resilience.circuit_breaker import CircuitState
@@ -39,6 +39,16 @@ def ask(orchestrator: Orchestrator, prompt: object = "Xin chào", **overrides: o
     return orchestrator.complete(prompt, cache=CacheUse.OFF, max_tokens=50, **overrides)
 
 
+def ask_either_way(orchestrator: Orchestrator, *, stream: bool):
+    """Return the reply to one question, read whole or in pieces."""
+    if not stream:
+        return ask(orchestrator)
+    pieces = orchestrator.stream("Xin chào", cache=CacheUse.OFF, max_tokens=50)
+    for _ in pieces:
+        pass
+    return pieces.reply
+
+
 def two_step(make_orchestrator, first: str, second: str, **environment: str) -> Orchestrator:
     """An orchestrator whose customer service asks `first`, then `second`."""
     steps = {
@@ -48,28 +58,40 @@ def two_step(make_orchestrator, first: str, second: str, **environment: str) -> 
     return make_orchestrator({"use_cases": {"customer_service": steps}}, **environment)
 
 
-def test_a_failure_is_read_from_its_own_exception_alone(make_orchestrator, practice: PracticeServer) -> None:
-    """Google's 503 comes inside the `except` of OpenRouter's 429, and is no rate limit of Google's."""
-    orchestrator = two_step(make_orchestrator, "openrouter/gpt-6-luna", GOOGLE)
-    practice.faults.add("openrouter:status=429,retry_after_s=59", "google:status=503,times=1")
-    reply = ask(orchestrator)
+FIRST_OF = {"openrouter": "openrouter/gpt-6-luna", "google": GOOGLE, "openai": "openai/gpt-6-luna"}
+PAIRS = [(first, second) for first in FIRST_OF for second in FIRST_OF if first != second]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_a_failure_is_read_from_its_own_exception_alone(
+    make_orchestrator, practice: PracticeServer, first: str, second: str, stream: bool
+) -> None:
+    """The second one's 503 comes inside the `except` of the first one's 429, and is no rate limit of its own."""
+    orchestrator = two_step(make_orchestrator, FIRST_OF[first], FIRST_OF[second])
+    practice.faults.add(f"{first}:status=429,retry_after_s=59", f"{second}:status=503,times=1")
+    reply = ask_either_way(orchestrator, stream=stream)
     failures = {row.deployment: (row.failure, row.status) for row in reply.attempts if row.failure}
-    assert failures["openrouter/gpt-6-luna"] == ("rate_limited", 429)
-    assert failures[GOOGLE] == ("unavailable", 503)
+    assert failures[FIRST_OF[first]] == ("rate_limited", 429)
+    assert failures[FIRST_OF[second]] == ("unavailable", 503)
     practice.faults.clear()
     # It asked for no rest, so it is there for the next request.
-    assert ask(orchestrator, model="gemini-3.8-flash").deployment == GOOGLE
+    assert ask(orchestrator, model=FIRST_OF[second]).deployment == FIRST_OF[second]
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_a_broken_answer_after_another_providers_402_may_be_billed(
-    make_orchestrator, practice: PracticeServer
+    make_orchestrator, practice: PracticeServer, first: str, second: str, stream: bool, way: str
 ) -> None:
-    orchestrator = two_step(make_orchestrator, "openrouter/gpt-6-luna", GOOGLE)
-    practice.faults.add("openrouter:status=402", "google:malformed_body,times=1")
-    reply = ask(orchestrator)
-    google = next(row for row in reply.attempts if row.deployment == GOOGLE)
-    assert (google.failure, google.status) == ("malformed", None)
-    assert google.cost_source is CostSource.BOUND
+    orchestrator = two_step(make_orchestrator, FIRST_OF[first], FIRST_OF[second])
+    practice.faults.add(f"{first}:status=402", f"{second}:malformed_body,times=1")
+    reply = ask_either_way(orchestrator, stream=stream)
+    broken = next(row for row in reply.attempts if row.deployment == FIRST_OF[second])
+    # LiteLLM tells no event that is none from an end.
+    kinds = {"malformed"} if way == "wire" or not stream else {"malformed", "interrupted", "empty"}
+    assert (broken.failure in kinds, broken.status) == (True, None)
+    assert broken.cost_source is CostSource.BOUND
 
 
 def test_a_ledger_that_cannot_be_written_at_a_hop_is_told_to_the_caller(
@@ -131,14 +153,16 @@ def test_what_cannot_be_sent_is_no_illness_of_the_provider(
     assert orchestrator.health.provider_circuit("openrouter") is CircuitState.CLOSED
 
 
+@pytest.mark.parametrize("name", [GOOGLE, OPENAI, "openrouter/gpt-6-luna"])
 def test_a_request_that_no_wire_can_carry_says_so_and_opens_no_circuit(
-    make_orchestrator, practice: PracticeServer
+    make_orchestrator, practice: PracticeServer, name: str
 ) -> None:
     orchestrator = make_orchestrator({"local_model": {"enabled": False}})
     orphan = [{"role": "tool", "tool_call_id": "call_1", "content": "nothing asked for this"}]
-    for _ in range(4):
-        with pytest.raises(RejectedByProviderError, match="cannot be written"):
-            ask(orchestrator, orphan, model=GOOGLE)
+    image = [{"role": "user", "content": [{"type": "image", "source": {"type": "base64", "data": "AA=="}}]}]
+    for messages in (orphan, image) * 3:
+        with pytest.raises(InvalidRequestError, match="message 0"):
+            ask(orchestrator, messages, model=name)
     assert set(orchestrator.circuits().values()) <= {CircuitState.CLOSED}
     assert practice.requests == ()
 

@@ -7,23 +7,11 @@ import pytest
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.request import ChatRequest
 from orchestrator.routing.estimate import measure
-from orchestrator.streaming.continuation import anchor_of, continuation_request, fit_to_continuation
+from orchestrator.streaming.anchor import anchor_of
+from orchestrator.streaming.continuation import continuation_request, fit_to_continuation
 
 TODAY = date(2026, 11, 23)
 LONG = " ".join(f"word{number}" for number in range(200))
-
-
-def test_the_anchor_is_the_last_words_and_stands_nowhere_else():
-    assert anchor_of(LONG) == " ".join(f"word{number}" for number in range(192, 200))
-    assert anchor_of("Xin chào") == "Xin chào"
-    refrain = "một hai ba bốn năm sáu bảy tám chín mười " * 2
-    anchor = anchor_of(refrain.rstrip())
-    assert refrain.rstrip().endswith(anchor)
-    assert refrain.find(anchor) == len(refrain.rstrip()) - len(anchor)
-
-
-def test_the_anchor_of_a_text_without_spaces_is_short():
-    assert anchor_of("你好" * 500) == "你好" * 20
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_a_stream_that_only_lacks_its_end_is_no_success(
     assert error.partial_text == text == TEXT
 
 
-@pytest.mark.parametrize("manner", ["anchor", "tail", "straight", "restart"])
+@pytest.mark.parametrize("manner", ["anchor", "tail", "restart"])
 @pytest.mark.parametrize("after", [1, 2, 9, 30])
 def test_whether_the_next_model_goes_on_or_begins_again_the_text_is_the_same(
     orchestrator: Orchestrator, practice: PracticeServer, manner: str, after: int
@@ -117,6 +117,32 @@ def test_whether_the_next_model_goes_on_or_begins_again_the_text_is_the_same(
     assert read(stream) == (TEXT, None)
     assert stream.reply.provider == "google"
     assert stream.reply.usage == stream.reply.attempts[-1].usage
+
+
+@pytest.mark.parametrize("after", [2, 9, 30])
+def test_a_model_that_shows_no_seam_is_not_believed_and_the_next_one_goes_on(
+    orchestrator: Orchestrator, practice: PracticeServer, after: int
+) -> None:
+    """Its words would fit, and so would those of another answer."""
+    practice.faults.add(f"openrouter:end_stream={after},times=1", "google:continues=straight,times=1")
+    stream = ask(orchestrator)
+    assert read(stream) == (TEXT, None)
+    assert [one.failure for one in stream.reply.attempts][:2] == ["interrupted", "not_joinable"]
+    assert stream.reply.attempts[-1].failure is None
+
+
+@pytest.mark.parametrize("beginning", ["I ", "A ", "**Đơn** ", "1. ", "- ", "DH1001 ", "dạ "])
+def test_an_answer_that_begins_afresh_is_never_joined(
+    make_orchestrator, practice: PracticeServer, beginning: str
+) -> None:
+    """The second provider answers the whole conversation in its own words, whatever it was asked."""
+    with PracticeServer(answerer=Scripted(matched={"": f"{beginning}và bưu tá đang trên đường."})) as other:
+        orchestrator = make_orchestrator(changes(), GOOGLE_BASE_URL=other.base_url("google"))
+        other.faults.add("google:continues=afresh")
+        practice.faults.add("openrouter:end_stream=20,times=1")
+        stream = ask(orchestrator)
+        assert read(stream) == (TEXT, None)
+        assert "not_joinable" in [one.failure for one in stream.reply.attempts]
 
 
 def test_a_model_that_refuses_to_go_on_is_asked_afresh_and_nobody_sees_it(

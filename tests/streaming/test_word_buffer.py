@@ -1,5 +1,6 @@
 """What a reader has always ends with a whole word, and in the end nothing is missing."""
 
+import re
 import unicodedata
 
 from hypothesis import given
@@ -11,7 +12,6 @@ from orchestrator.streaming.word_buffer import WordBuffer
 def test_a_word_comes_when_the_next_one_begins():
     words = WordBuffer()
     assert [words.feed(piece) for piece in ("Xin", " ch", "ào", " anh", ".")] == ["", "Xin", "", " chào", ""]
-    assert words.ended
     assert words.flush() == " anh."
 
 
@@ -19,7 +19,6 @@ def test_a_script_without_spaces_is_not_waited_for():
     words = WordBuffer()
     given_out = words.feed("你" * 60)
     assert len(given_out) == 59
-    assert not words.ended
 
 
 def test_an_accent_stays_with_its_letter():
@@ -37,7 +36,25 @@ def test_nothing_is_lost_and_no_word_is_cut(pieces):
         text += words.feed(piece)
         assert whole.startswith(text)
         assert text == text.rstrip()
-        if words.ended and text:
-            assert whole[len(text)].isspace()
-        assert not text or not unicodedata.combining(whole[len(text)]) or words.ended
+        cut_at = whole[len(text) : len(text) + 1]
+        # Only a script without spaces is cut anywhere else.
+        assert not text or cut_at.isspace() or (not unicodedata.combining(cut_at) and len(text) >= 40)
     assert text + words.flush() == whole
+
+
+def test_a_long_row_of_spaces_is_looked_at_once(stopwatch):
+    """A model in a loop writes spaces; the event loop must not wait for them."""
+    words = WordBuffer()
+    watch = stopwatch()
+    assert words.feed("từ" + " " * 400_000 + "khác x") == "từ" + " " * 400_000 + "khác"
+    assert words.feed(" " * 400_000) == " x"
+    assert watch.took_s() < 1
+
+
+@given(st.text(alphabet="aă \n\t\u3000\u0085你", max_size=60))
+def test_the_last_word_is_kept_with_the_space_before_it(text):
+    """As a pattern says it that is too slow for long rows of spaces."""
+    match = re.search(r"\s+\S*\Z", text)
+    cut = match.start() if match else 0
+    if len(text) - cut <= 40 or not text[cut:].strip():
+        assert WordBuffer().feed(text) == text[:cut]

@@ -11,8 +11,10 @@ def unreadable(
     return UnreadableAnswerError(Failure(kind, status), answer, detail=detail)
 
 
-def check_says_something(answer: ProviderAnswer) -> None:
+def check_says_something(answer: ProviderAnswer, *, filtered_for: str | None = None) -> None:
     """Check that an answer has text or tool calls; one that `length` has cut may have neither.
+
+    `filtered_for` is the provider's own word for why it was filtered.
 
     Raises:
         UnreadableAnswerError: it was filtered, or it is empty though nothing cut it short.
@@ -20,6 +22,9 @@ def check_says_something(answer: ProviderAnswer) -> None:
     if answer.text.strip() or answer.tool_calls:
         return
     if answer.finish_reason == "content_filter":
-        raise unreadable(FailureKind.CONTENT_FILTERED, "filtered before its first word", answer=answer)
+        reason = f": {filtered_for}" if filtered_for else ""
+        raise unreadable(
+            FailureKind.CONTENT_FILTERED, f"filtered before its first word{reason}", answer=answer
+        )
     if answer.finish_reason != "length":
         raise unreadable(FailureKind.EMPTY, "neither text nor tool calls", answer=answer)

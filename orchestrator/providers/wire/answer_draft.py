@@ -30,6 +30,8 @@ class AnswerDraft:
     calls: ToolCallAssembly = field(default_factory=ToolCallAssembly)
     finish_reason: str | None = None
     """One of the wire's own: stop, length, tool_calls, content_filter."""
+    filtered_for: str | None = None
+    """The format's own word for a finish by a filter, such as `RECITATION`."""
     upstream_id: str | None = None
     served_model: str | None = None
     service_tier: str | None = None
@@ -55,6 +57,7 @@ class AnswerDraft:
             return None
         finish = known.get(reason) if isinstance(reason, str) else None
         if finish is not None:
+            self.filtered_for = reason if finish == "content_filter" else self.filtered_for
             return finish
         detail = "it ended with a finish reason that stands for no whole answer"
         raise self.broken(detail) if self.has_content else self.malformed(detail)
@@ -115,8 +118,8 @@ class AnswerDraft:
         answer = self.as_it_stands(calls)
         if self.refusals and not answer.text and not calls:
             raise unreadable(FailureKind.CONTENT_FILTERED, "the model refused to answer", answer=answer)
-        check_says_something(answer)
-        return _with_notices(answer, left_out=left_out)
+        check_says_something(answer, filtered_for=self.filtered_for)
+        return _with_notices(answer, left_out=left_out, filtered_for=self.filtered_for)
 
     def broken(self, detail: str, *, status: int | None = None) -> UnreadableAnswerError:
         """Return the error for an answer that breaks off here."""
@@ -134,8 +137,12 @@ class AnswerDraft:
         return UnreadableAnswerError(exc.failure, self.as_it_stands(), detail=exc.detail)
 
 
-def _with_notices(answer: ProviderAnswer, *, left_out: bool) -> ProviderAnswer:
+def _with_notices(
+    answer: ProviderAnswer, *, left_out: bool, filtered_for: str | None = None
+) -> ProviderAnswer:
     notices = list(answer.notices)
+    if filtered_for is not None:
+        notices.append(f"the provider's content filter cut the answer off: {filtered_for}")
     if left_out:
         notices.append(CUT_CALL)
     if answer.finish_reason == "length" and not answer.text.strip() and not answer.tool_calls:

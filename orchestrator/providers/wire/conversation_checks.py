@@ -3,33 +3,23 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from orchestrator.core import message_checks
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.request import Message
 from orchestrator.providers.wire.outbound import UnsendableError
 from orchestrator.providers.wire.wire_json import read_object_or_none
 
-PART_KINDS = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
-"""Parts of a message that OpenAI's format has; `video_url` and `audio_url` are OpenRouter's and vLLM's."""
-_TOOL_ROLES = frozenset({"tool", "function"})
-
 
 def check_conversation(messages: Sequence[Message]) -> None:
-    """Check what would come back as an error of every provider.
+    """Check what would come back as an error of every provider; a request of ours was checked when it was made.
 
     Raises:
-        UnsendableError: a part of a kind that no format has, a tool call whose arguments are no JSON
-            object, or a tool result without its call.
+        UnsendableError: what `core.message_checks.check_conversation` refuses.
     """
-    called: set[str] = set()
-    for place, message in enumerate(messages):
-        for number, part in enumerate(parts_of(message)):
-            _check_part(part, place, number)
-        for call in tool_calls_of(message):
-            called.add(str(call.get("id") or ""))
-            _check_call(call, place)
-        if message.get("role") == "tool" and str(message.get("tool_call_id") or "") not in called:
-            raise UnsendableError(
-                f"message {place} is the result of a tool call that no message before it makes"
-            )
+    try:
+        message_checks.check_conversation(messages)
+    except InvalidRequestError as exc:
+        raise UnsendableError(str(exc)) from None
 
 
 def parts_of(message: Message) -> Iterator[Any]:
@@ -55,23 +45,3 @@ def call_arguments(call: Mapping[str, Any]) -> dict[str, Any] | None:
     if raw is None or (isinstance(raw, str) and not raw.strip()):
         return {}
     return read_object_or_none(raw.encode()) if isinstance(raw, str) else None
-
-
-def _check_part(part: Any, place: int, number: int) -> None:
-    if isinstance(part, str):
-        return
-    kind = part.get("type") if isinstance(part, Mapping) else None
-    if kind not in PART_KINDS:
-        raise UnsendableError(
-            f"part {number} of message {place} is of type '{kind}', which no provider's format has; "
-            f"known are: {', '.join(sorted(PART_KINDS))}"
-        )
-
-
-def _check_call(call: Mapping[str, Any], place: int) -> None:
-    function = call.get("function")
-    name = function.get("name") if isinstance(function, Mapping) else None
-    if not isinstance(name, str) or not name:
-        raise UnsendableError(f"a tool call in message {place} has no function name")
-    if call_arguments(call) is None:
-        raise UnsendableError(f"the arguments of tool call '{name}' in message {place} are no JSON object")

@@ -33,6 +33,7 @@ BY_CODE: Mapping[str, FailureKind] = {
     "context_length_exceeded": FailureKind.CONTEXT_OVERFLOW,
     "exceed_context_size_error": FailureKind.CONTEXT_OVERFLOW,
     "string_above_max_length": FailureKind.CONTEXT_OVERFLOW,
+    "integer_above_max_value": FailureKind.OUTPUT_LIMIT,
     "request_too_large": FailureKind.CONTEXT_OVERFLOW,
     "content_filter": FailureKind.CONTENT_FILTERED,
     "content_policy_violation": FailureKind.CONTENT_FILTERED,
@@ -76,7 +77,7 @@ BY_CODE: Mapping[str, FailureKind] = {
 """Values of `error.code`, `error.type`, `error.status` and the reasons in `error.details`, in lower case."""
 
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
-"""A refusal of this parameter: the model writes less than was asked of it, a larger one may write as much."""
+"""A refusal of this parameter: the model writes less than was asked of it, another one may write as much."""
 
 BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
     (FailureKind.UNAUTHORIZED, ("api key not valid", "api key expired", "incorrect api key", "location is not supported")),
@@ -92,9 +93,11 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             "maximum number of tokens",
             "prompt is too long",
             "input is too long",
-            "max_tokens is too large",
-            "maximum output tokens",
         ),
+    ),
+    (
+        FailureKind.OUTPUT_LIMIT,
+        ("max_tokens", "max_completion_tokens", "maximum output tokens", "maxoutputtokens", "completion tokens"),
     ),
     (
         FailureKind.CONTENT_FILTERED,
@@ -186,7 +189,7 @@ def _named_kind(error: Mapping[str, Any]) -> FailureKind | None:
     for name in _names_in(error):
         if name in BY_CODE:
             return BY_CODE[name]
-    return FailureKind.CONTEXT_OVERFLOW if error.get("param") in _OUTPUT_LIMITS else None
+    return FailureKind.OUTPUT_LIMIT if error.get("param") in _OUTPUT_LIMITS else None
 
 
 def _names_in(error: Mapping[str, Any]) -> Iterator[str]:

@@ -33,6 +33,9 @@ GEMINI_FINISH_REASONS: Mapping[str, str] = {
 }
 """Any other is a failure: `MALFORMED_FUNCTION_CALL`, `OTHER` and what may come yet."""
 
+BLOCK_REASONS = ("SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK")
+"""Why a prompt may be blocked; another word than these is not repeated."""
+
 
 def read_gemini_answer(body: bytes) -> ProviderAnswer:
     """Return the answer in a whole body.
@@ -127,10 +130,14 @@ class GeminiReader:
         return draft.whole()
 
     def _check_feedback(self, feedback: Any) -> None:
-        if isinstance(feedback, Mapping) and feedback.get("blockReason"):
+        reason = feedback.get("blockReason") if isinstance(feedback, Mapping) else None
+        if reason:
             self.draft.finish_reason = "content_filter"
+            named = f": {reason}" if reason in BLOCK_REASONS else ""
             raise unreadable(
-                FailureKind.CONTENT_FILTERED, "the prompt was blocked", answer=self.draft.as_it_stands()
+                FailureKind.CONTENT_FILTERED,
+                f"the prompt was blocked{named}",
+                answer=self.draft.as_it_stands(),
             )
 
     def _candidate(self, data: Mapping[str, Any]) -> Mapping[str, Any] | None:

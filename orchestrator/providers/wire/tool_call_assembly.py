@@ -27,6 +27,11 @@ class _GrowingCall:
     def text(self) -> str:
         return "".join(self.arguments)
 
+    @property
+    def may_be_whole(self) -> bool:
+        """Return whether it ends as an object does: a server may repeat the name with each of many pieces."""
+        return self.arguments[-1].rstrip().endswith("}")
+
 
 class ToolCallAssembly:
     """The tool calls of one answer."""
@@ -89,7 +94,7 @@ class ToolCallAssembly:
                 self._by_index[index] = known
             return known
         is_next = name and not call_id and call.name and call.arguments
-        if is_next and arguments_text(call.text) is not None:
+        if is_next and call.may_be_whole and arguments_text(call.text) is not None:
             return self._begin(index)
         return call
 

@@ -83,6 +83,8 @@ class WireTransport:
         except AttemptFailedError as exc:
             if exc.failure.kind is FailureKind.MODEL_NOT_FOUND and _is_at_openrouter(attempt):
                 attempt.remark(NOT_OFFERED)
+            if exc.failure.kind is FailureKind.CONTENT_FILTERED and exc.detail:
+                attempt.remark(exc.detail)
             attempt.fail(exc.failure, billed=exc.answer)
         except UnsendableError as exc:
             attempt.remark(str(exc))

@@ -3,7 +3,8 @@
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.providers.wire.conversation_checks import PART_KINDS, check_conversation
+from orchestrator.core.message_checks import PART_KINDS
+from orchestrator.providers.wire.conversation_checks import check_conversation
 from orchestrator.providers.wire.outbound import UnsendableError
 from tests.providers.wire.outbound_requests import CALL, CALLED, HELLO, RESULT, body_of
 

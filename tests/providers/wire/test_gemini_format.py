@@ -115,3 +115,12 @@ def test_a_stream_is_complete_with_its_finish_and_usage_for_the_format_has_no_en
             stream.take(event)
         seen.append((stream.has_finished, stream.is_complete))
     assert seen == [(False, False), (True, True)]
+
+
+@pytest.mark.parametrize(
+    ("word", "named"), [("SAFETY", True), ("JAILBREAK", True), ("khách hàng Ánh", False)]
+)
+def test_a_blocked_prompt_says_why_in_words_that_are_known(word: str, named: bool) -> None:
+    with pytest.raises(UnreadableAnswerError) as caught:
+        read_gemini_answer(json_bytes({"promptFeedback": {"blockReason": word}}))
+    assert caught.value.detail == ("the prompt was blocked" + (f": {word}" if named else ""))

@@ -19,6 +19,20 @@ def piece(arguments=None, *, name=None, **place):
     return {**place, "function": function}
 
 
+def test_a_name_that_is_repeated_with_each_of_many_pieces_costs_no_more_than_its_pieces(stopwatch) -> None:
+    """Whether the arguments are whole by then is looked at where they may be."""
+    assembly = ToolCallAssembly()
+    watch = stopwatch()
+    assembly.add(piece('{"x":"', name="f"))
+    for _ in range(20_000):
+        assembly.add(piece("word word word ", name="f"))
+    assembly.add(piece('"}', name="f"))
+    assembly.add(piece('{"y":1}', name="f"))
+    assert watch.took_s() < 2
+    calls, _ = assembly.finish(was_cut=False)
+    assert [len(call.arguments) for call in calls] == [20_000 * 15 + 8, 7]
+
+
 def test_ids_tell_apart_what_the_index_does_not_even_when_they_take_turns() -> None:
     calls, _, places = assembled(
         piece('{"x"', name="f", index=0, id="a"),

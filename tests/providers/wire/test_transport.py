@@ -101,11 +101,9 @@ def test_a_404_of_another_provider_is_told_as_it_is(walk, practice: PracticeServ
 
 
 def test_what_cannot_be_written_was_not_sent_and_costs_nothing(walk, practice: PracticeServer) -> None:
-    orphan = [{"role": "tool", "tool_call_id": "call_1", "content": "nothing asked for this"}]
-    with pytest.raises(
-        RejectedByProviderError, match="cannot be written .* message 0 is the result of a tool"
-    ):
-        ask(walk(), orphan, model=GOOGLE)
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    with pytest.raises(RejectedByProviderError, match="cannot be written .* 'tool_choice' must be auto"):
+        ask(walk(), model=GOOGLE, tools=[tool], tool_choice={"type": "allowed_tools"})
     assert practice.requests == ()
 
 

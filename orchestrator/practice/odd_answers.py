@@ -1,0 +1,181 @@
+"""Answers with status 200 that are odd in one way each: some are none, and some are whole all the same.
+
+Each is written by hand, as bytes in the provider's own format, whole or as a stream, and is not on the bill.
+"""
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from orchestrator.practice.connections import forever
+from orchestrator.practice.fault_kinds import OddShape
+
+GOOD_TEXT = "A whole answer, with a line separator\u2028in it."
+HALF_TEXT = "Half an answer, and then"
+CALLS = (("find_order", {"id": 1001}), ("find_order", {"id": 1002}))
+BURST_PIECES = 20_000
+_UNFOLDED_BYTES = 30_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Odd:
+    """An answer in no format yet."""
+
+    text: str = GOOD_TEXT
+    calls: tuple[tuple[str, Any], ...] = ()
+    finish: str = "stop"
+    error: bool = False
+    usage: bool = True
+    reasoning_tokens: int = 0
+
+
+_ODD_ANSWERS = {
+    OddShape.UNKNOWN_FINISH: _Odd(HALF_TEXT, finish="error"),
+    OddShape.ABORTED: _Odd(HALF_TEXT, finish="abort"),
+    OddShape.ERROR_BESIDE_TEXT: _Odd(HALF_TEXT, error=True),
+    OddShape.CUT_CALL: _Odd("", (("find_order", '{"id":'),), finish="tool_calls"),
+    OddShape.NAMELESS_CALL: _Odd("", (("", {"id": 1001}),), finish="tool_calls"),
+    OddShape.FILTERED: _Odd("", finish="content_filter"),
+    OddShape.FILTER_CUT: _Odd(HALF_TEXT, finish="content_filter"),
+    OddShape.THOUGHT_ONLY: _Odd("", finish="length", reasoning_tokens=50),
+    OddShape.CALLS_WITH_INDEX_0: _Odd("", CALLS, finish="tool_calls"),
+    OddShape.CALLS_WITHOUT_INDEX: _Odd("", CALLS, finish="tool_calls"),
+    OddShape.OBJECT_ARGUMENTS: _Odd("", CALLS, finish="tool_calls"),
+    OddShape.NO_ARGUMENTS: _Odd("", (("list_orders", None),), finish="tool_calls"),
+    OddShape.NO_USAGE: _Odd(usage=False),
+    OddShape.BURST: _Odd("word " * BURST_PIECES),
+}
+_FINISH_AT_GOOGLE = {
+    "stop": "STOP",
+    "tool_calls": "STOP",
+    "length": "MAX_TOKENS",
+    "content_filter": "PROHIBITED_CONTENT",
+    "error": "MALFORMED_FUNCTION_CALL",
+    "abort": "OTHER",
+}
+_PARTS_AS_OBJECTS = frozenset({OddShape.OBJECT_ARGUMENTS, OddShape.NO_ARGUMENTS})
+
+
+async def send_odd_answer(
+    http: web.BaseRequest, *, provider: str, shape: OddShape, stream: bool
+) -> web.StreamResponse:
+    """Send an answer of a shape, whole or as a stream."""
+    if shape is OddShape.GZIP_BOMB:
+        return _gzip_bomb(stream=stream)
+    odd = _ODD_ANSWERS.get(shape, _Odd())
+    if not stream:
+        body = _google(odd) if provider == "google" else _openai(odd, shape)
+        return web.Response(body=orjson.dumps(body), content_type="application/json")
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(http)
+    await response.write(odd_stream(provider, shape))
+    if shape is OddShape.OPEN_END:
+        await forever()
+    return response
+
+
+def odd_stream(provider: str, shape: OddShape) -> bytes:
+    """Return a stream of a shape as bytes."""
+    odd = _ODD_ANSWERS.get(shape, _Odd())
+    chunks = list(_google_chunks(odd) if provider == "google" else _openai_chunks(odd, shape))
+    if shape is OddShape.STRAY_CHUNKS:
+        nothing: list[Any] = [{"id": "odd"}, {"choices": []}, {"choices": [{"index": 0, "delta": None}]}]
+        if provider == "google":
+            nothing = [{"modelVersion": "odd"}, {"candidates": []}, {"candidates": [{"content": {}}]}]
+        chunks = [each for chunk in chunks for each in (*nothing, chunk)]
+    events = [orjson.dumps(chunk) for chunk in chunks]
+    if provider != "google":
+        events.append(b"[DONE]")
+    if shape is OddShape.ODD_LINES:
+        return b"\xef\xbb\xbf: hello\r\rretry: 10\rid: 7\r" + b"".join(map(_over_several_lines, events))
+    return b"".join(b"data: " + event + b"\n\n" for event in events)
+
+
+def _over_several_lines(event: bytes) -> bytes:
+    # Between two fields of an object JSON allows a line end, which is an event's own in several `data:`.
+    return b"".join(b"data:" + line + b"\r" for line in event.replace(b',"', b',\n"', 1).split(b"\n")) + b"\r"
+
+
+def _gzip_bomb(*, stream: bool) -> web.Response:
+    body = b": " + b" " * _UNFOLDED_BYTES + b"\n\n" if stream else b"{" + b" " * _UNFOLDED_BYTES + b"}"
+    kind = "text/event-stream" if stream else "application/json"
+    headers = {"Content-Encoding": "gzip", "Content-Type": kind}
+    return web.Response(body=gzip.compress(body), headers=headers)
+
+
+def _openai(odd: _Odd, shape: OddShape) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": odd.text or None}
+    if odd.calls:
+        message["tool_calls"] = list(_openai_calls(odd, shape))
+    choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": odd.finish}
+    if odd.error:
+        choice["error"] = {"code": 502, "message": "the host hung up"}
+    return {"id": "chatcmpl-odd", "model": "odd", "choices": [choice]} | _openai_usage(odd)
+
+
+def _openai_chunks(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
+    pieces = odd.text.split(" ")
+    for place, piece in enumerate(pieces if odd.text else ()):
+        yield _chunk({"content": piece if place == len(pieces) - 1 else f"{piece} "})
+    for call in _openai_calls(odd, shape):
+        yield _chunk({"tool_calls": [call]})
+    last = _chunk({}, odd.finish)
+    if odd.error:
+        last["choices"][0]["error"] = {"code": 502, "message": "the host hung up"}
+    yield last | _openai_usage(odd)
+
+
+def _chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+    return {"id": "chatcmpl-odd", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+def _openai_calls(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
+    for place, (name, arguments) in enumerate(odd.calls):
+        function: dict[str, Any] = {"name": name} if name else {}
+        if arguments is not None:
+            is_text = isinstance(arguments, str) or shape in _PARTS_AS_OBJECTS
+            function["arguments"] = arguments if is_text else orjson.dumps(arguments).decode()
+        call = {"id": f"call_{place}", "type": "function", "index": place, "function": function}
+        if shape is OddShape.CALLS_WITH_INDEX_0:
+            call["index"] = 0
+        elif shape is OddShape.CALLS_WITHOUT_INDEX:
+            del call["index"]
+        yield call
+
+
+def _openai_usage(odd: _Odd) -> dict[str, Any]:
+    if not odd.usage:
+        return {}
+    details = {"reasoning_tokens": odd.reasoning_tokens}
+    counts = {"prompt_tokens": 5, "completion_tokens": 50, "total_tokens": 55}
+    return {"usage": counts | {"completion_tokens_details": details}}
+
+
+def _google(odd: _Odd) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = [{"text": odd.text}] if odd.text else []
+    for name, arguments in odd.calls:
+        call = {"name": name} if name else {}
+        parts.append({"functionCall": call if arguments is None else call | {"args": arguments}})
+    candidate = {"content": {"role": "model", "parts": parts}, "finishReason": _FINISH_AT_GOOGLE[odd.finish]}
+    body: dict[str, Any] = {"candidates": [candidate], "modelVersion": "odd", "responseId": "odd"}
+    if odd.error:
+        body["error"] = {"code": 500, "status": "INTERNAL", "message": "the host hung up"}
+    if odd.usage:
+        body["usageMetadata"] = {
+            "promptTokenCount": 5,
+            "candidatesTokenCount": 50 - odd.reasoning_tokens,
+            "thoughtsTokenCount": odd.reasoning_tokens,
+            "totalTokenCount": 55,
+        }
+    return body
+
+
+def _google_chunks(odd: _Odd) -> Iterator[dict[str, Any]]:
+    pieces = odd.text.split(" ")
+    for piece in pieces[:-1]:
+        yield {"candidates": [{"content": {"role": "model", "parts": [{"text": f"{piece} "}]}}]}
+    yield _google(replace(odd, text=pieces[-1]))

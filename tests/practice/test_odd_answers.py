@@ -1,0 +1,59 @@
+"""Each odd answer is odd in the way that it says, in each provider's own format."""
+
+import json
+
+import pytest
+
+from orchestrator.practice.fault_kinds import Fault, OddShape
+from orchestrator.practice.odd_answers import GOOD_TEXT, odd_stream
+
+STREAMED = [shape for shape in OddShape if shape is not OddShape.GZIP_BOMB]
+
+
+def objects(stream: bytes) -> list:
+    """Read a stream as the standard says: line by line, several `data:` lines are one text."""
+    text = stream.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n")
+    events = [
+        b"\n".join(line.removeprefix(b"data:") for line in event.split(b"\n") if line.startswith(b"data:"))
+        for event in text.split(b"\n\n")
+    ]
+    return [json.loads(event) for event in events if event.strip() not in {b"", b"[DONE]"}]
+
+
+@pytest.mark.parametrize("provider", ["openrouter", "google", "openai"])
+@pytest.mark.parametrize("shape", STREAMED)
+def test_every_event_is_an_object_of_the_providers_format(provider: str, shape: OddShape) -> None:
+    chunks = objects(odd_stream(provider, shape))
+    key = "candidates" if provider == "google" else "choices"
+    assert any(key in chunk for chunk in chunks)
+    assert odd_stream(provider, shape).rstrip().endswith(b"[DONE]") is (provider != "google")
+
+
+def test_odd_lines_use_what_the_standard_allows() -> None:
+    stream = odd_stream("openai", OddShape.ODD_LINES)
+    assert stream.startswith(b"\xef\xbb\xbf")
+    assert b"\n" not in stream
+    assert b"retry: 10\r" in stream
+    assert max(event.count(b"data:") for event in stream.split(b"\r\r")) > 1
+
+
+@pytest.mark.parametrize("provider", ["openrouter", "google", "openai"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_fault_of_that_name_sends_it(caller, provider: str, stream: bool) -> None:
+    caller.server.faults.add(f"{provider}:odd_answer=no_usage")
+    response = caller.post(provider, stream=stream)
+    assert response.status_code == 200
+    assert GOOD_TEXT.rpartition(" ")[2].encode() in response.content
+    assert b"sage" not in response.content.replace(b'"message"', b"")
+
+
+def test_a_packed_answer_unfolds_to_thirty_megabytes(caller) -> None:
+    caller.server.faults.add("openai:odd_answer=gzip_bomb")
+    response = caller.post("openai")
+    assert int(response.headers["content-length"]) < 100_000
+    assert len(response.content) > 30_000_000
+
+
+def test_an_unknown_shape_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="unknown shape 'odd'; choose one of unknown_finish, aborted"):
+        Fault.parse("openai:odd_answer=odd")
