@@ -25,6 +25,7 @@ from orchestrator.core.request import Message
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter, Offer
 from orchestrator.providers.openrouter import max_price
+from orchestrator.providers.wire.usage_reading import UNKNOWN_USAGE, CountedUsage
 
 _NOT_TAKEN = frozenset(
     {
@@ -63,7 +64,7 @@ class _Metered:
     ) -> ChatResult:
         with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
             result: ChatResult = super()._generate(messages, stop, run_manager, **kwargs)  # type: ignore[misc]
-            sending.usage = _usage_of([generation.message for generation in result.generations])
+            sending.counted = _counted([generation.message for generation in result.generations])
             return result
 
     async def _agenerate(
@@ -71,7 +72,7 @@ class _Metered:
     ) -> ChatResult:
         with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
             result: ChatResult = await super()._agenerate(messages, stop, run_manager, **kwargs)  # type: ignore[misc]
-            sending.usage = _usage_of([generation.message for generation in result.generations])
+            sending.counted = _counted([generation.message for generation in result.generations])
             return result
 
     def _stream(
@@ -82,7 +83,7 @@ class _Metered:
             for chunk in super()._stream(messages, stop, run_manager, **kwargs):  # type: ignore[misc]
                 received.append(chunk.message)
                 yield chunk
-            sending.usage = _usage_of(received)
+            sending.counted = _counted(received)
 
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
@@ -92,7 +93,7 @@ class _Metered:
             async for chunk in super()._astream(messages, stop, run_manager, **kwargs):  # type: ignore[misc]
                 received.append(chunk.message)
                 yield chunk
-            sending.usage = _usage_of(received)
+            sending.counted = _counted(received)
 
     def _size(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return how large a call may be; the clients name it differently.
@@ -175,25 +176,27 @@ def _wire(messages: Sequence[BaseMessage]) -> list[Message]:
     return list(convert_to_openai_messages(list(messages)))
 
 
-def _usage_of(messages: Sequence[BaseMessage]) -> Usage | None:
-    """Return the tokens that LangChain's messages count together, None where no message counts any."""
+def _counted(messages: Sequence[BaseMessage]) -> CountedUsage:
+    """Return the tokens that LangChain's messages count together."""
     counts = [
         message.usage_metadata
         for message in messages
         if isinstance(message, AIMessage) and message.usage_metadata
     ]
     if not counts:
-        return None
-    return Usage(
-        input_tokens=sum(count["input_tokens"] for count in counts),
-        output_tokens=sum(count["output_tokens"] for count in counts),
-        cached_input_tokens=sum(
-            (count.get("input_token_details") or {}).get("cache_read", 0) for count in counts
-        ),
-        cache_write_tokens=sum(
-            (count.get("input_token_details") or {}).get("cache_creation", 0) for count in counts
-        ),
-        reasoning_tokens=sum(
-            (count.get("output_token_details") or {}).get("reasoning", 0) for count in counts
-        ),
+        return UNKNOWN_USAGE
+    return CountedUsage(
+        Usage(
+            input_tokens=sum(count["input_tokens"] for count in counts),
+            output_tokens=sum(count["output_tokens"] for count in counts),
+            cached_input_tokens=sum(
+                (count.get("input_token_details") or {}).get("cache_read", 0) for count in counts
+            ),
+            cache_write_tokens=sum(
+                (count.get("input_token_details") or {}).get("cache_creation", 0) for count in counts
+            ),
+            reasoning_tokens=sum(
+                (count.get("output_token_details") or {}).get("reasoning", 0) for count in counts
+            ),
+        )
     )

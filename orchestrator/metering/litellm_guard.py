@@ -33,7 +33,7 @@ from orchestrator.metering.litellm_call import (
 )
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.providers.litellm.error_mapping import failure_of
-from orchestrator.providers.litellm.responses import read_cost, read_usage
+from orchestrator.providers.litellm.responses import counted_usage
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.openrouter import max_price
 
@@ -213,11 +213,7 @@ def _settled(answer: Any, sending: MeteredSend) -> Any:
 
 
 def _note_usage(sending: MeteredSend, answer: Any) -> None:
-    raw = getattr(answer, "usage", None)
-    usage = read_usage(raw)
-    sending.usage = None if usage.estimated else usage
-    # Into other providers' streams LiteLLM writes a cost of its own.
-    sending.reported_cost_nusd = read_cost(raw) if sending.reports_cost else None
+    sending.counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost)
     sending.upstream_id = getattr(answer, "id", None)
 
 

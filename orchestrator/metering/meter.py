@@ -15,15 +15,22 @@ from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.price import Price, VolumeDiscount
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
-from orchestrator.core.failures import Billing, Failure
-from orchestrator.core.money import ZERO_NUSD, NanoUsd
+from orchestrator.core.failures import Failure
 from orchestrator.core.payer import Payer
-from orchestrator.core.reply import Attempt, CacheState, CostSource, Usage
+from orchestrator.core.reply import Attempt, CacheState
 from orchestrator.core.request import ChatRequest, Message
-from orchestrator.dispatch.charges import Charge, attempt_row, book_charge, settle_attempt
+from orchestrator.dispatch.charges import (
+    Charge,
+    PricedSend,
+    attempt_row,
+    charge_of,
+    charge_of_failure,
+    settle_attempt,
+)
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.providers.litellm.error_mapping import failure_of
+from orchestrator.providers.wire.usage_reading import UNKNOWN_USAGE
 from orchestrator.routing.estimate import measure
 
 logger = logging.getLogger("orchestrator.metering")
@@ -59,13 +66,13 @@ class MeteredSend:
 
     def __init__(self, meter: "Meter", hold: Hold, price: Price) -> None:
         """Start the clock of a send."""
-        self.usage: Usage | None = None
-        """What the provider counted, once it has said so."""
-        self.reported_cost_nusd: NanoUsd | None = None
-        """What the provider says it charges, where it is one that reports it."""
+        self.counted = UNKNOWN_USAGE
+        """What the provider says that it used and charges, once it has said so."""
         self.reports_cost = False
         """The provider reports its charge; set by the code that reads its answers."""
         self.upstream_id: str | None = None
+        self.was_sent = True
+        """A byte may have left; the code that sends says so where it knows that none has."""
         self.began = False
         """A piece of the answer has arrived, so no failure after it is free."""
         self._meter = meter
@@ -91,21 +98,14 @@ class MeteredSend:
         self._meter.close(self._hold, attempt)
 
     def _charge(self, failure: Failure | None) -> Charge:
-        if self.reported_cost_nusd is not None:
-            return Charge(self.reported_cost_nusd, CostSource.PROVIDER, self.usage or Usage(estimated=True))
-        if self.usage is not None:
-            return book_charge(
-                self.usage,
-                self._price,
-                discounts=self._meter.offer.volume_discounts,
-                hold=self._hold,
-                ledger=self._meter.ledger,
-                clock=self._meter.clock,
-            )
-        if failure is not None and failure.policy.billing is Billing.NO and not self.began:
-            return Charge(ZERO_NUSD, CostSource.NONE, Usage())
-        # What the provider will bill is not known, so the safe side is all that was held.
-        return Charge(self._hold.request.bound_nusd, CostSource.BOUND, Usage(estimated=True))
+        meter = self._meter
+        send = PricedSend(
+            self._price, self._hold, meter.offer.volume_discounts, ledger=meter.ledger, clock=meter.clock
+        )
+        counted = self.counted
+        if failure is None:
+            return charge_of(send, counted.usage, counted.reported_cost_nusd)
+        return charge_of_failure(send, failure, sent=self.was_sent, begun=self.began)
 
 
 class Meter:
