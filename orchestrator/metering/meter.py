@@ -1,13 +1,11 @@
 """Money for sends that go past the Router: held before, settled after, one operation each.
 
-`Meter.send` is a context manager around one send of a client that is not ours; `Meter.open` is for a
-send that outlives the block it began in, such as a stream. A send that ends without a cost is
-booked by the same rules as a failed attempt of any other request.
+`Meter.open` holds for one send of a client that is not ours, and whoever sends it ends it. A send that ends
+without a cost is booked by the same rules as a failed attempt of any other request.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,6 +15,7 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.failures import Failure
 from orchestrator.core.payer import Payer
+from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt, CacheState
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.charges import (
@@ -29,8 +28,7 @@ from orchestrator.dispatch.charges import (
 )
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.records import new_operation_id
-from orchestrator.providers.litellm.error_mapping import failure_of
-from orchestrator.providers.wire.usage_reading import UNKNOWN_USAGE
+from orchestrator.providers.wire.usage_reading import UNKNOWN_USAGE, CountedUsage
 from orchestrator.routing.estimate import measure
 
 logger = logging.getLogger("orchestrator.metering")
@@ -81,6 +79,12 @@ class MeteredSend:
         self._started_s = meter.clock.monotonic_s()
         self._ended = False
 
+    def take(self, answer: ProviderAnswer) -> None:
+        """Keep what an answer says that it used, whole or not."""
+        self.counted = CountedUsage(answer.usage, answer.reported_cost_nusd)
+        self.upstream_id = answer.upstream_id
+        self.began = self.began or answer.has_content
+
     def end(self, failure: Failure | None = None) -> None:
         """Settle the send and write its operation; a second call does nothing."""
         if self._ended:
@@ -103,7 +107,7 @@ class MeteredSend:
             self._price, self._hold, meter.offer.volume_discounts, ledger=meter.ledger, clock=meter.clock
         )
         counted = self.counted
-        if failure is None:
+        if failure is None or not counted.usage.estimated or counted.reported_cost_nusd is not None:
             return charge_of(send, counted.usage, counted.reported_cost_nusd)
         return charge_of_failure(send, failure, sent=self.was_sent, begun=self.began)
 
@@ -111,35 +115,21 @@ class MeteredSend:
 class Meter:
     """Holds and settles the money of the sends of one payer for one offer."""
 
-    def __init__(self, offer: Offer, payer: Payer, *, ledger: Ledger, clock: Clock) -> None:
-        """Remember who pays for what; nothing is held yet."""
+    def __init__(
+        self,
+        offer: Offer,
+        payer: Payer,
+        *,
+        ledger: Ledger,
+        clock: Clock,
+        check_open: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Remember who pays for what; nothing is held yet. `check_open` raises once nothing may be sent."""
+        self._check_open = check_open
         self.offer = offer
         self.payer = payer
         self.ledger = ledger
         self.clock = clock
-
-    @contextmanager
-    def send(
-        self,
-        messages: Sequence[Message],
-        *,
-        max_tokens: int,
-        answers: int = 1,
-        declared: Sequence[Any] = (),
-    ) -> Iterator[MeteredSend]:
-        """Hold money as `open` does, and settle on leaving.
-
-        Raises:
-            BudgetExceededError: a limit would be passed; nothing may be sent.
-            LedgerError: it could not be booked, so nothing may be sent.
-        """
-        sending = self.open(messages, max_tokens=max_tokens, answers=answers, declared=declared)
-        try:
-            yield sending
-        except BaseException as exc:
-            sending.end(failure_of(exc))
-            raise
-        sending.end()
 
     def open(
         self,
@@ -155,10 +145,12 @@ class Meter:
         client's own and is not lowered: what does not fit a limit is refused.
 
         Raises:
+            ClosedError: what it sends for was closed.
             InvalidRequestError: the messages or the payer's names are malformed.
             BudgetExceededError: a limit would be passed; nothing may be sent.
             LedgerError: it could not be booked, so nothing may be sent.
         """
+        self._check_open()
         payer = self.payer
         request = ChatRequest.of(
             messages, use_case=payer.use_case, tenant=payer.tenant, user=payer.user, tags=payer.tags
