@@ -68,6 +68,8 @@ class MeteredSend:
         """What the provider says that it used and charges, once it has said so."""
         self.reports_cost = False
         """The provider reports its charge; set by the code that reads its answers."""
+        self.host = ""
+        """Where it goes, for code that has to tell a connection there from one elsewhere."""
         self.upstream_id: str | None = None
         self.was_sent = True
         """A byte may have left; the code that sends says so where it knows that none has."""

@@ -19,7 +19,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 GOOGLE_URL = "https://generativelanguage.googleapis.com/v1beta"
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 
-_DEFAULT_URLS: Mapping[ProviderKind, str] = {
+DEFAULT_URLS: Mapping[ProviderKind, str] = {
     ProviderKind.OPENAI: OPENAI_URL,
     ProviderKind.GOOGLE: GOOGLE_URL,
     ProviderKind.OPENROUTER: OPENROUTER_URL,
@@ -118,7 +118,7 @@ def address_of_provider(deployment: Deployment, base_url: str | None = None) -> 
         UnsendableError: nobody knows.
     """
     provider = deployment.provider
-    address = base_url or provider.base_url or _DEFAULT_URLS.get(provider.kind)
+    address = base_url or provider.base_url or DEFAULT_URLS.get(provider.kind)
     if address is None:
         raise UnsendableError(f"provider '{deployment.provider_name}' has no base_url")
     return address
