@@ -12,9 +12,10 @@ from typing import Any, Self
 from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.price import Price, VolumeDiscount
 from orchestrator.core.clock import Clock
-from orchestrator.core.errors import LedgerError
+from orchestrator.core.errors import InvalidRequestError, LedgerError
 from orchestrator.core.failures import Failure
 from orchestrator.core.payer import Payer
+from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt, CacheState
 from orchestrator.core.request import ChatRequest, Message
@@ -29,7 +30,7 @@ from orchestrator.dispatch.charges import (
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.providers.wire.usage_reading import UNKNOWN_USAGE, CountedUsage
-from orchestrator.routing.estimate import measure
+from orchestrator.routing.estimate import bounded_for, measure
 
 logger = logging.getLogger("orchestrator.metering")
 
@@ -46,6 +47,8 @@ class Offer:
     model: str
     price: Price
     volume_discounts: tuple[VolumeDiscount, ...] = ()
+    context_tokens: int | None = None
+    """What the model holds; None where nobody knows."""
 
     @classmethod
     def of(cls, deployment: Deployment) -> Self:
@@ -56,6 +59,7 @@ class Offer:
             deployment.model_name,
             deployment.price,
             deployment.provider.volume_discounts,
+            deployment.model.context_tokens,
         )
 
 
@@ -159,7 +163,7 @@ class Meter:
         )
         now = self.clock.now()
         price = self.offer.price.on(now.date())
-        size = measure(request, declared=declared)
+        size = self._bounded(measure(request, declared=declared))
         claim = HoldRequest(
             operation_id=new_operation_id(now),
             number=1,
@@ -171,9 +175,19 @@ class Meter:
                 input_tokens=size.input_bound_tokens, output_tokens=max_tokens * answers
             ),
             price_version=price.version,
-            size=size,
+            size=None if size.has_files else size,
         )
         return MeteredSend(self, self.ledger.hold(claim), price)
+
+    def _bounded(self, size: PromptSize) -> PromptSize:
+        if self.offer.context_tokens is not None:
+            return bounded_for(size, self.offer.context_tokens)
+        if size.file_bound_tokens is None:
+            raise InvalidRequestError(
+                f"a file in the prompt does not tell its tokens, and nobody knows what '{self.offer.deployment}' "
+                "holds at most: name the model under 'models' in config.yaml, with its context_tokens"
+            )
+        return size
 
     def close(self, hold: Hold, attempt: Attempt) -> None:
         """Write the operation of a send that has ended."""

@@ -654,3 +654,16 @@ async def test_what_a_customers_own_key_is_charged_is_booked(guard: BudgetGuard,
         if stream:
             assert [chunk async for chunk in answered]
     assert (sources(guard), standing(guard)) == (["provider"], (36_000_000, 0))
+
+
+async def test_a_file_is_held_for_as_a_whole_context_and_refused_where_none_is_known(
+    make_guard: MakeGuard, practice: PracticeServer, to
+) -> None:
+    content = [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
+    messages = [{"role": "user", "content": content}]
+    guard = make_guard({"budgets": {"limits": [{"scope": "all", "request": 0.001}]}})
+    with pytest.raises(BudgetExceededError):
+        await litellm.acompletion(**to("openai/gpt-6-luna", messages=messages))
+    with pytest.raises(InvalidRequestError, match="context_tokens"):
+        await litellm.acompletion(**to("openai/gpt-4o-mini", messages=messages))
+    assert (practice.requests, standing(guard)) == ((), (0, 0))

@@ -1,9 +1,11 @@
 """The vendors' own clients on our ledger: every send is held, booked, and refused over a budget."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from orchestrator.core.errors import BudgetExceededError, ClosedError, InvalidRequestError, UnknownNameError
 from orchestrator.ledger.reader import LedgerReader
@@ -257,3 +259,17 @@ def sources(orchestrator) -> list[str]:
         (month,) = reader.months()
         table = reader.attempts(month=month)
     return [row[table.columns.index("cost_source")] for row in table.rows]
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-6-luna", "google/gemini-3.8-flash"])
+def test_a_file_that_does_not_tell_its_tokens_is_held_for_as_a_whole_context(
+    make_orchestrator, practice: PracticeServer, name: str
+) -> None:
+    pdf = {"type": "file", "base64": "JVBERi0xLjc=", "mime_type": "application/pdf", "filename": "a.pdf"}
+    message = HumanMessage(content=[{"type": "text", "text": "Tóm tắt"}, pdf])
+    context = make_orchestrator().config.catalog.deployments[name].model.context_tokens
+    with pytest.raises(BudgetExceededError) as caught:
+        make_orchestrator(TIGHT).native(name, max_tokens=10).invoke([message])
+    price = make_orchestrator().config.catalog.price_of(name).on(datetime.now(UTC).date())
+    assert caught.value.needed == price.bound_of(input_tokens=context, output_tokens=10)
+    assert practice.requests == ()
