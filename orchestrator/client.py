@@ -148,21 +148,30 @@ class Orchestrator:
 
         Raises:
             UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
-            InvalidRequestError: the tenant is no name, or `overrides` names a key, an address or headers.
+            InvalidRequestError: the tenant is no name, or `overrides` names what config.yaml decides, or what
+                has no bound.
+            ClosedError: the orchestrator was closed; so does every call of a client that it made before.
         """
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
+        from orchestrator.metering.meter import Meter, Offer  # noqa: PLC0415 -- needed with them alone
 
+        self._loop.check_open()
         config = self.config
         target = config.catalog.named(deployment)[0]
         payer = Payer(tenant, use_case or config.settings.default_use_case)
         if payer.use_case not in config.settings.use_cases:
             # A limit for the use case that was meant would not count.
             raise UnknownNameError(unknown("use case", payer.use_case, config.settings.use_cases))
-        return native_client(
-            target,
+        meter = Meter(
+            Offer.of(target),
             payer,
             ledger=self._services.ledger,
             clock=self._services.clock,
+            check_open=self._loop.check_open,
+        )
+        return native_client(
+            target,
+            meter,
             address=self._loop.run(self._local_model.base_url()) if target.is_local else None,
             overrides=overrides,
         )

@@ -23,7 +23,7 @@ _MODELS_SHOWN = 10
 _SOURCES = {
     "provider": "the provider said so",
     "price_book": "its tokens times our price",
-    "estimate": "our count of what arrived",
+    "estimate": "an estimate",
     "bound": "the most it can have cost: nobody can say whether it is billed",
     "operator": "a person corrected it, see 'orchestrator ledger export'",
 }

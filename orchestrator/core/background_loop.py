@@ -177,10 +177,18 @@ class BackgroundLoop:
         if thread is not threading.current_thread():
             thread.join(_SETTLE_TIMEOUT_S)
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
+    def check_open(self) -> None:
+        """Check that work may still begin.
+
+        Raises:
+            ClosedError: the loop was closed.
+        """
         if self._closed:
             msg = "this Orchestrator was closed; make a new one with Orchestrator.from_config()"
             raise ClosedError(msg)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        self.check_open()
         if self._loop is None or self._process_id != os.getpid():
             self._loop = asyncio.new_event_loop()
             self._process_id = os.getpid()

@@ -23,6 +23,13 @@ class PromptSize:
     input_bound_tokens: int
     input_expected_tokens: int
     script: Script = Script.PLAIN
+    file_bound_tokens: int | None = 0
+    """Of the bound: what its files take at most; None where a file does not tell, and may fill a context."""
+
+    @property
+    def has_files(self) -> bool:
+        """Return whether it is more than text."""
+        return self.file_bound_tokens != 0
 
 
 class InputBound(StrEnum):

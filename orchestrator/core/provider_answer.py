@@ -37,6 +37,11 @@ class ProviderAnswer:
     notices: tuple[str, ...] = ()
     """What was changed or read otherwise than it was written, for people."""
 
+    @property
+    def has_content(self) -> bool:
+        """Return whether the provider has begun to answer, be it only in thought."""
+        return bool(self.text or self.tool_calls or self.reasoning or self.reasoning_details)
+
 
 class AttemptFailedError(Exception):
     """One attempt has failed; carries no text of a provider."""

@@ -46,7 +46,7 @@ class CostSource(StrEnum):
     PRICE_BOOK = "price_book"
     """Reported tokens times our price."""
     ESTIMATE = "estimate"
-    """Our count of the tokens that arrived, times our price."""
+    """The share of their holds that other sends did cost, for a send whose process died."""
     BOUND = "bound"
     """It may have been billed, and how much is unknown: the whole reservation is booked."""
     NONE = "none"

@@ -15,10 +15,17 @@ from typing import Any, Protocol
 from orchestrator.catalog.price import Rates
 from orchestrator.core.failures import Failure, FailureKind, HealthScope
 from orchestrator.core.provider_answer import ProviderAnswer
-from orchestrator.core.reply import Attempt, Delta
+from orchestrator.core.reply import Attempt, Delta, Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import AttemptPermit, close
-from orchestrator.dispatch.charges import Charge, attempt_row, charge_of, charge_of_failure, settle_attempt
+from orchestrator.dispatch.charges import (
+    Charge,
+    PricedSend,
+    attempt_row,
+    charge_of,
+    charge_of_failure,
+    settle_attempt,
+)
 from orchestrator.dispatch.history import DispatchHistory
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import Target
@@ -120,8 +127,6 @@ class InFlightAttempt:
         """Begin at the admission; nothing is sent yet."""
         self.target = target
         self.number = terms.number
-        self.text = ""
-        """What has arrived of a stream."""
         self._terms = terms
         self._permit = permit
         self._lane = lane
@@ -219,10 +224,8 @@ class InFlightAttempt:
         if self._ended:
             # Late: the next attempt may be in flight, whose time and reader these are.
             return
-        if delta is not None:
-            if self._first_token_at_s is None:
-                self._first_token_at_s = self._lane.services.clock.monotonic_s()
-            self.text += delta.text
+        if delta is not None and self._first_token_at_s is None:
+            self._first_token_at_s = self._lane.services.clock.monotonic_s()
         self._lane.timer.allow(self.target.deployment.provider.stall_timeout_s)
         if delta is not None and self._lane.writer is not None:
             self._lane.writer.take(delta)
@@ -235,13 +238,14 @@ class InFlightAttempt:
         if self._ended:
             return
         services, hold = self._lane.services, self._permit.hold
-        charge = charge_of(self.target, hold, answer, ledger=services.ledger, clock=services.clock)
+        usage = self._seen(answer.text) if answer.usage.estimated else answer.usage
+        charge = charge_of(self._priced(), usage, answer.reported_cost_nusd)
         if charge.cost_nusd > hold.request.bound_nusd:
             self._lane.history.notices.append(
                 "the provider charged more than was reserved; the excess is booked"
             )
         self._lane.history.notices.extend(answer.notices)
-        self._end(charge, failure=None, upstream_id=answer.upstream_id)
+        self._end(charge, failure=None, upstream_id=answer.upstream_id or self._upstream_id)
         size = hold.request.size
         if not answer.usage.estimated and size is not None:
             services.token_ratios.learn(
@@ -261,22 +265,31 @@ class InFlightAttempt:
         if self._terms.continues and failure.kind is FailureKind.BAD_REQUEST:
             # The caller's own messages were taken before: what is refused is the begun answer.
             failure = replace(failure, kind=FailureKind.CONTINUATION_REFUSED)
-        services, hold = self._lane.services, self._permit.hold
-        if billed is not None and not billed.usage.estimated:
-            charge = charge_of(self.target, hold, billed, ledger=services.ledger, clock=services.clock)
-        else:
-            charge = charge_of_failure(
-                self.target, failure, bound_nusd=hold.request.bound_nusd, sent=self._sent, text=self.text
-            )
-        upstream_id = billed.upstream_id if billed else self._upstream_id
+        begun = self._first_token_at_s is not None
+        charge = charge_of_failure(self._priced(), failure, billed=billed, sent=self._sent, begun=begun)
+        upstream_id = (billed.upstream_id if billed else None) or self._upstream_id
         self._lane.note_failure(self, failure)
         self._end(charge, failure=failure, upstream_id=upstream_id)
         logger.warning(
             "attempt failed: request=%s attempt=%d deployment=%s failure=%s",
-            hold.request.operation_id,
+            self._permit.hold.request.operation_id,
             self.number,
             self.name,
             failure,
+        )
+
+    def _seen(self, text: str) -> Usage:
+        """Return how many tokens what was seen can be: a token is at least a byte."""
+        return Usage(self.target.candidate.input_bound_tokens, len(text.encode()), estimated=True)
+
+    def _priced(self) -> PricedSend:
+        services, provider = self._lane.services, self.target.deployment.provider
+        return PricedSend(
+            self.target.price,
+            self._permit.hold,
+            provider.volume_discounts,
+            ledger=services.ledger,
+            clock=services.clock,
         )
 
     def _end(self, charge: Charge, *, failure: Failure | None, upstream_id: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What an attempt cost, and what says so: the provider, the price book, our own count, or the bound."""
+"""What an attempt cost, and what says so: the provider, the price book, or the bound."""
 
 import logging
 from collections.abc import Sequence
@@ -11,14 +11,10 @@ from orchestrator.core.failures import Billing, Failure, FailureKind
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
-from orchestrator.dispatch.target import Target
 from orchestrator.ledger.budgets import Window
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger
 
 logger = logging.getLogger("orchestrator.dispatch")
-
-_LEFT_BY_US = frozenset({FailureKind.CANCELLED, FailureKind.TIMEOUT, FailureKind.NOT_JOINABLE})
-"""The provider may go on after these, and bill all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,61 +28,72 @@ class Charge:
     """The price that was applied, where it is another than the one money was held at."""
 
 
-def charge_of(target: Target, hold: Hold, answer: ProviderAnswer, *, ledger: Ledger, clock: Clock) -> Charge:
-    """Return what an answer cost: what the provider says before what our price book says."""
-    usage = _estimated_usage(target, answer.text) if answer.usage.estimated else answer.usage
-    if answer.reported_cost_nusd is not None:
-        return Charge(answer.reported_cost_nusd, CostSource.PROVIDER, usage)
+@dataclass(frozen=True, slots=True)
+class PricedSend:
+    """A send that may have to be paid: at which price, held as what, with which discounts."""
+
+    price: Price
+    hold: Hold
+    discounts: Sequence[VolumeDiscount]
+    ledger: Ledger
+    clock: Clock
+
+
+def charge_of(send: PricedSend, usage: Usage, reported_nusd: NanoUsd | None) -> Charge:
+    """Return what an answer cost: what its provider says before what our price book says.
+
+    Without either it is all that was held: a model may have thought more than it wrote.
+    """
+    if reported_nusd is not None and (reported_nusd > 0 or _is_free(send, usage)):
+        return Charge(reported_nusd, CostSource.PROVIDER, usage)
     if usage.estimated:
-        return Charge(target.price.cost_of(usage), CostSource.ESTIMATE, usage)
-    discounts = target.deployment.provider.volume_discounts
-    return book_charge(usage, target.price, discounts=discounts, hold=hold, ledger=ledger, clock=clock)
+        return _bound(send, usage)
+    return _by_price_book(send, usage)
 
 
-def book_charge(
-    usage: Usage,
-    price: Price,
-    *,
-    discounts: Sequence[VolumeDiscount],
-    hold: Hold,
-    ledger: Ledger,
-    clock: Clock,
+def charge_of_failure(
+    send: PricedSend, failure: Failure, *, billed: ProviderAnswer | None = None, sent: bool, begun: bool
 ) -> Charge:
+    """Return what a failed attempt is booked at: what was billed, or all that was held where nobody knows.
+
+    `sent` says whether a byte may have left, `begun` whether a part of an answer has arrived: nothing that
+    fails after it is free. What has arrived is no measure, since thoughts and whatever comes after a
+    broken connection are billed unseen.
+    """
+    if billed is not None and (not billed.usage.estimated or billed.reported_cost_nusd is not None):
+        return charge_of(send, billed.usage, billed.reported_cost_nusd)
+    begun = begun or (billed is not None and billed.has_content)
+    if not sent or (failure.policy.billing is Billing.NO and not begun):
+        return Charge(ZERO_NUSD, CostSource.NONE, Usage())
+    return _bound(send, Usage(estimated=True))
+
+
+def _is_free(send: PricedSend, usage: Usage) -> bool:
+    """Return whether the price agrees that a send costs nothing; else a reported 0 is not believed."""
+    return (send.hold.request.bound_nusd if usage.estimated else send.price.cost_of(usage)) == 0
+
+
+def _by_price_book(send: PricedSend, usage: Usage) -> Charge:
     """Return what the price book says of a usage that just ended.
 
     Its hours count, and its provider's discount, which goes by what the ledger has booked for the provider
     this month, before this send.
     """
-    off = NOTHING_OFF
-    if discounts:
+    off, request = NOTHING_OFF, send.hold.request
+    if send.discounts:
         try:
-            spent = ledger.spent(f"provider:{hold.request.provider}", Window.MONTH)
-            off = volume_discount(discounts, spent=spent)
+            spent = send.ledger.spent(f"provider:{request.provider}", Window.MONTH)
+            off = volume_discount(send.discounts, spent=spent)
         except LedgerError:
             # Without a discount no less is booked than is charged, and the answer is not lost.
-            logger.warning("no discount: the ledger cannot be read: deployment=%s", hold.request.deployment)
-    booked = price.settled(usage, BillingContext(hold.held_at, clock.now(), off))
+            logger.warning("no discount: the ledger cannot be read: deployment=%s", request.deployment)
+    booked = send.price.settled(usage, BillingContext(send.hold.held_at, send.clock.now(), off))
     return Charge(booked.cost_nusd, CostSource.PRICE_BOOK, usage, booked.version)
 
 
-def charge_of_failure(
-    target: Target, failure: Failure, *, bound_nusd: NanoUsd, sent: bool, text: str
-) -> Charge:
-    """Return what a failed attempt is booked at: what arrived, or all that was held where that is not known.
-
-    `sent` says whether a byte may have left, `text` is what has arrived of a stream.
-    """
-    if not sent:
-        return Charge(ZERO_NUSD, CostSource.NONE, Usage())
-    if text and failure.kind not in _LEFT_BY_US:
-        # The provider broke off: at most this was made.
-        usage = _estimated_usage(target, text)
-        cost = NanoUsd(min(target.price.cost_of(usage), bound_nusd))
-        return Charge(cost, CostSource.ESTIMATE, usage)
-    if failure.policy.billing is Billing.NO or bound_nusd == 0:
-        return Charge(ZERO_NUSD, CostSource.NONE, Usage())
-    # It is not known whether the provider will bill this, so the safe side is all that was held.
-    return Charge(bound_nusd, CostSource.BOUND, Usage(estimated=True))
+def _bound(send: PricedSend, usage: Usage) -> Charge:
+    bound = send.hold.request.bound_nusd
+    return Charge(bound, CostSource.BOUND if bound else CostSource.NONE, usage)
 
 
 def attempt_row(
@@ -136,8 +143,3 @@ def _outcome(failure: Failure | None) -> Outcome:
     if failure is None:
         return Outcome.SUCCEEDED
     return Outcome.CANCELLED if failure.kind is FailureKind.CANCELLED else Outcome.FAILED
-
-
-def _estimated_usage(target: Target, text: str) -> Usage:
-    """Return the most tokens that what was seen can be: a token is at least a byte."""
-    return Usage(target.candidate.input_bound_tokens, len(text.encode()), estimated=True)

@@ -219,8 +219,8 @@ class Cursor:
             scopes=self._dispatch.payer.scopes(target.deployment.provider_name),
             bound_nusd=target.candidate.bound_nusd,
             price_version=target.price.version,
-            # Of a continuation, whose prompt is another, nothing is learnt.
-            size=None if self._continues else self._dispatch.size,
+            # Of a continuation, whose prompt is another, nothing is learnt, and of files neither.
+            size=None if self._continues or self._dispatch.size.has_files else self._dispatch.size,
         )
 
     def _skip(self, target: Target, reason: str) -> bool:

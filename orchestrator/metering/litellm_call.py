@@ -3,9 +3,12 @@
 import asyncio
 import atexit
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import litellm
@@ -17,6 +20,10 @@ from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.core.request import Message
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.providers.litellm.http_client import SendOnceClient
+from orchestrator.providers.wire.gemini_request import CACHE_CONTROL_NOT_FOR_GOOGLE
+from orchestrator.providers.wire.outbound import DEFAULT_URLS, OPENAI_URL, PINNED_TIER, is_openai_itself
+
+logger = logging.getLogger("orchestrator.metering")
 
 METADATA_KEY = "orchestrator"
 """Where a call says who pays: `metadata={"orchestrator": {"tenant": ...}}`."""
@@ -28,17 +35,44 @@ _KINDS: Mapping[str, ProviderKind] = {
 }
 """LiteLLM's names of the providers whose prices are known here."""
 
-_NOT_TAKEN = frozenset(
+_SENT = frozenset(
     {
-        # A second model behind the same hold.
-        *("fallbacks", "context_window_fallback_dict", "model_list", "models", "route", "deployment_id"),
-        # Whatever is in it goes to the provider unread.
-        "extra_body",
-        # Billed by other things than tokens, or at other prices.
-        *("audio", "modalities", "plugins", "prediction", "service_tier", "web_search_options"),
+        *("model", "messages", "temperature", "top_p", "n", "stream", "stream_options", "stop", "seed"),
+        *("max_tokens", "max_completion_tokens", "presence_penalty", "frequency_penalty", "logit_bias"),
+        *("user", "logprobs", "top_logprobs", "response_format", "tools", "tool_choice", "functions"),
+        *("function_call", "parallel_tool_calls", "reasoning_effort", "verbosity", "thinking", "store"),
+        *("safety_identifier", "prompt_cache_key", "safety_settings", "extra_headers", "headers"),
     }
 )
-"""Arguments with which no bound can be given: they change the model, the price or the number of sends."""
+"""Arguments that go to the provider, and of which a bound is known."""
+_KEPT_HERE = frozenset(
+    {
+        *("api_key", "api_base", "base_url", "api_version", "organization", "custom_llm_provider", "client"),
+        *("timeout", "request_timeout", "stream_timeout", "num_retries", "max_retries", "retry_policy"),
+        *("metadata", "model_info", "caching", "cache", "no-log", "drop_params", "verbose", "logger_fn"),
+        *("shared_session", "merge_reasoning_content_in_choices", "allow_client_keepalive_override"),
+        *("use_in_pass_through", "use_litellm_proxy", "use_xai_oauth", "_context_compaction_state"),
+        *("fallback_depth", "max_fallbacks", "litellm_trace_id", "litellm_call_id", "litellm_metadata"),
+        *(
+            "attempted_targets",
+            "include_fallback_errors",
+            "_retry_skipped_deployment_ids",
+            "original_function",
+        ),
+        *("weight", "order", "cooldown_time", "max_parallel_requests", "input_cost_per_token"),
+        *(
+            "output_cost_per_token",
+            "litellm_logging_obj",
+            "litellm_session_id",
+            "id",
+            "rpm",
+            "tpm",
+            "tags",
+            "acompletion",
+        ),
+    }
+)
+"""Arguments that LiteLLM, or its Router, reads and does not pass on."""
 
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _DECLARED = ("tools", "functions", "response_format")
@@ -100,18 +134,81 @@ def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidRequestError: an argument takes the bound away.
     """
-    taken = next((name for name in _NOT_TAKEN if kwargs.get(name)), None)
+    known = _SENT | _KEPT_HERE
+    taken = next((name for name, value in kwargs.items() if name not in known and value), None)
     if taken is not None:
         raise InvalidRequestError(
             f"'{taken}' is not taken by a guarded call: it may change the model, the price or the number "
-            "of sends, so nothing could be held for it. Fallbacks belong to litellm.Router."
+            "of sends, so nothing could be held for it. A limit is called max_tokens; fallbacks belong to "
+            "litellm.Router."
         )
+    for tool in kwargs.get("tools") or ():
+        if not _is_function(tool):
+            raise InvalidRequestError(
+                "'tools' of another type than function are not taken by a guarded call: they are billed by use"
+            )
     whole = dict(kwargs)
     if not any(kwargs.get(name) for name in _LIMITS):
         whole["max_tokens"] = DEFAULT_MAX_TOKENS
     if kwargs.get("stream"):
         whole["stream_options"] = {**(kwargs.get("stream_options") or {}), "include_usage": True}
     return whole
+
+
+def _is_function(tool: Any) -> bool:
+    return (
+        isinstance(tool, Mapping)
+        and tool.get("type") == "function"
+        and isinstance(tool.get("function"), Mapping)
+    )
+
+
+def for_provider(arguments: dict[str, Any], call: MeteredCall) -> dict[str, Any]:
+    """Return the arguments with what this provider must be told, and without what it must not."""
+    if call.kind is ProviderKind.GOOGLE:
+        return _without_cache_control(arguments)
+    if is_openai_itself(call.kind, call.address or OPENAI_URL):
+        # Else the project's settings may choose a dearer one than money is held for.
+        arguments["service_tier"] = PINNED_TIER
+    return arguments
+
+
+def host_of(call: MeteredCall) -> str:
+    """Return the host, and its port where it has one, that a call is sent to."""
+    return urlsplit(call.address or DEFAULT_URLS[call.kind]).netloc
+
+
+def _without_cache_control(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call to Google without marks of `cache_control`, which is said once.
+
+    For each mark LiteLLM makes a cache at Google: two more requests, and storage that nobody books.
+    """
+    marked = {name: arguments[name] for name in ("messages", "tools") if _is_marked(arguments.get(name))}
+    if not marked:
+        return arguments
+    _tell_once()
+    return {**arguments, **{name: _unmarked(value) for name, value in marked.items()}}
+
+
+@cache
+def _tell_once() -> None:
+    logger.warning("%s", CACHE_CONTROL_NOT_FOR_GOOGLE)
+
+
+def _is_marked(value: Any) -> bool:
+    if isinstance(value, BaseModel):
+        return _is_marked(value.model_dump(exclude_none=True))
+    if isinstance(value, Mapping):
+        return "cache_control" in value or any(_is_marked(item) for item in value.values())
+    return isinstance(value, list | tuple) and any(_is_marked(item) for item in value)
+
+
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _unmarked(value.model_dump(exclude_none=True))
+    if isinstance(value, Mapping):
+        return {name: _unmarked(item) for name, item in value.items() if name != "cache_control"}
+    return [_unmarked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def sent_once(arguments: dict[str, Any]) -> dict[str, Any]:

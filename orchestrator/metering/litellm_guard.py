@@ -14,7 +14,10 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
+import aiohttp
+import httpx
 import litellm
+import openai
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 
@@ -25,6 +28,8 @@ from orchestrator.metering.litellm_call import (
     MeteredCall,
     async_client,
     bounded,
+    for_provider,
+    host_of,
     metered_call_of,
     named,
     sent_once,
@@ -33,7 +38,7 @@ from orchestrator.metering.litellm_call import (
 )
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.providers.litellm.error_mapping import failure_of
-from orchestrator.providers.litellm.responses import read_cost, read_usage
+from orchestrator.providers.litellm.responses import counted_usage
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.openrouter import max_price
 
@@ -117,7 +122,7 @@ class MeteredStream(CustomStreamWrapper):
 
     def _end(self, error: BaseException) -> None:
         if not isinstance(error, StopIteration | StopAsyncIteration):
-            self._sending.end(failure_of(error))
+            _fail(self._sending, error)
             return
         counted = [chunk for chunk in self.chunks if getattr(chunk, "usage", None) is not None]
         if counted and (self.received_finish_reason or self.intermittent_finish_reason):
@@ -177,7 +182,7 @@ def _held(
     """Hold the money of a call, hand out the arguments to send it with, and settle it when it fails."""
     try:
         call = metered_call_of(kwargs)
-        arguments = sent_once(bounded(kwargs))
+        arguments = for_provider(sent_once(bounded(kwargs)), call)
         arguments["client"] = client(call.kind, arguments.get("client"))
         size = size_of(arguments)
         meter = guard.meter(call)
@@ -186,6 +191,7 @@ def _held(
         )
     except OrchestratorError as error:
         raise _final(error) from error.__cause__
+    sending.host = host_of(call)
     if call.kind is ProviderKind.OPENROUTER:
         sending.reports_cost = True
         arguments["extra_body"] = max_price(meter.offer.price.dearest)
@@ -193,7 +199,7 @@ def _held(
     try:
         yield sending, arguments
     except BaseException as error:
-        sending.end(failure_of(error))
+        _fail(sending, error)
         raise
     finally:
         _METERED.reset(token)
@@ -212,12 +218,51 @@ def _settled(answer: Any, sending: MeteredSend) -> Any:
     return answer
 
 
+def _fail(sending: MeteredSend, error: BaseException) -> None:
+    """Settle a send that failed; only a refusal of the provider's own, or no connection to it, is free.
+
+    LiteLLM makes up a status for whatever it cannot read, and follows redirects; both may have been billed.
+    """
+    failure = failure_of(error)
+    sending.was_sent = not (
+        failure.kind in _NOT_BEGUN or any(_is_unconnected(below, sending.host) for below in _chain(error))
+    )
+    sending.began = sending.began or not any(map(_is_refusal, _chain(error)))
+    sending.end(failure)
+
+
+_NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})
+_REFUSED_FROM = 400
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    below: BaseException | None = error
+    while below is not None:
+        yield below
+        below = below.__cause__ or below.__context__
+
+
+def _is_refusal(error: BaseException) -> bool:
+    # LiteLLM's own classes are children of the SDK's, with a response that they make up.
+    made_up = type(error).__module__.startswith("litellm.exceptions")
+    is_answered = isinstance(error, httpx.HTTPStatusError | openai.APIStatusError) and not made_up
+    return is_answered and error.response.status_code >= _REFUSED_FROM  # type: ignore[attr-defined]
+
+
+def _is_unconnected(error: BaseException, host: str) -> bool:
+    """Return whether an error is that of a connection to `host`, and not to where it redirected."""
+    if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return False
+    # LiteLLM's way over aiohttp also calls a connection so that broke in the middle.
+    broke = any(
+        isinstance(below, aiohttp.ClientOSError) and not isinstance(below, aiohttp.ClientConnectorError)
+        for below in _chain(error)
+    )
+    return not broke and error.request.url.netloc.decode() == host
+
+
 def _note_usage(sending: MeteredSend, answer: Any) -> None:
-    raw = getattr(answer, "usage", None)
-    usage = read_usage(raw)
-    sending.usage = None if usage.estimated else usage
-    # Into other providers' streams LiteLLM writes a cost of its own.
-    sending.reported_cost_nusd = read_cost(raw) if sending.reports_cost else None
+    sending.counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost)
     sending.upstream_id = getattr(answer, "id", None)
 
 

@@ -1,30 +1,36 @@
 """Money for sends that go past the Router: held before, settled after, one operation each.
 
-`Meter.send` is a context manager around one send of a client that is not ours; `Meter.open` is for a
-send that outlives the block it began in, such as a stream. A send that ends without a cost is
-booked by the same rules as a failed attempt of any other request.
+`Meter.open` holds for one send of a client that is not ours, and whoever sends it ends it. A send that ends
+without a cost is booked by the same rules as a failed attempt of any other request.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.price import Price, VolumeDiscount
 from orchestrator.core.clock import Clock
-from orchestrator.core.errors import LedgerError
-from orchestrator.core.failures import Billing, Failure
-from orchestrator.core.money import ZERO_NUSD, NanoUsd
+from orchestrator.core.errors import InvalidRequestError, LedgerError
+from orchestrator.core.failures import Failure
 from orchestrator.core.payer import Payer
-from orchestrator.core.reply import Attempt, CacheState, CostSource, Usage
+from orchestrator.core.prompt_size import PromptSize
+from orchestrator.core.provider_answer import ProviderAnswer
+from orchestrator.core.reply import Attempt, CacheState
 from orchestrator.core.request import ChatRequest, Message
-from orchestrator.dispatch.charges import Charge, attempt_row, book_charge, settle_attempt
+from orchestrator.dispatch.charges import (
+    Charge,
+    PricedSend,
+    attempt_row,
+    charge_of,
+    charge_of_failure,
+    settle_attempt,
+)
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.records import new_operation_id
-from orchestrator.providers.litellm.error_mapping import failure_of
-from orchestrator.routing.estimate import measure
+from orchestrator.providers.wire.usage_reading import UNKNOWN_USAGE, CountedUsage
+from orchestrator.routing.estimate import bounded_for, measure
 
 logger = logging.getLogger("orchestrator.metering")
 
@@ -41,6 +47,8 @@ class Offer:
     model: str
     price: Price
     volume_discounts: tuple[VolumeDiscount, ...] = ()
+    context_tokens: int | None = None
+    """What the model holds; None where nobody knows."""
 
     @classmethod
     def of(cls, deployment: Deployment) -> Self:
@@ -51,6 +59,7 @@ class Offer:
             deployment.model_name,
             deployment.price,
             deployment.provider.volume_discounts,
+            deployment.model.context_tokens,
         )
 
 
@@ -59,13 +68,15 @@ class MeteredSend:
 
     def __init__(self, meter: "Meter", hold: Hold, price: Price) -> None:
         """Start the clock of a send."""
-        self.usage: Usage | None = None
-        """What the provider counted, once it has said so."""
-        self.reported_cost_nusd: NanoUsd | None = None
-        """What the provider says it charges, where it is one that reports it."""
+        self.counted = UNKNOWN_USAGE
+        """What the provider says that it used and charges, once it has said so."""
         self.reports_cost = False
         """The provider reports its charge; set by the code that reads its answers."""
+        self.host = ""
+        """Where it goes, for code that has to tell a connection there from one elsewhere."""
         self.upstream_id: str | None = None
+        self.was_sent = True
+        """A byte may have left; the code that sends says so where it knows that none has."""
         self.began = False
         """A piece of the answer has arrived, so no failure after it is free."""
         self._meter = meter
@@ -73,6 +84,12 @@ class MeteredSend:
         self._price = price
         self._started_s = meter.clock.monotonic_s()
         self._ended = False
+
+    def take(self, answer: ProviderAnswer) -> None:
+        """Keep what an answer says that it used, whole or not."""
+        self.counted = CountedUsage(answer.usage, answer.reported_cost_nusd)
+        self.upstream_id = answer.upstream_id
+        self.began = self.began or answer.has_content
 
     def end(self, failure: Failure | None = None) -> None:
         """Settle the send and write its operation; a second call does nothing."""
@@ -91,55 +108,34 @@ class MeteredSend:
         self._meter.close(self._hold, attempt)
 
     def _charge(self, failure: Failure | None) -> Charge:
-        if self.reported_cost_nusd is not None:
-            return Charge(self.reported_cost_nusd, CostSource.PROVIDER, self.usage or Usage(estimated=True))
-        if self.usage is not None:
-            return book_charge(
-                self.usage,
-                self._price,
-                discounts=self._meter.offer.volume_discounts,
-                hold=self._hold,
-                ledger=self._meter.ledger,
-                clock=self._meter.clock,
-            )
-        if failure is not None and failure.policy.billing is Billing.NO and not self.began:
-            return Charge(ZERO_NUSD, CostSource.NONE, Usage())
-        # What the provider will bill is not known, so the safe side is all that was held.
-        return Charge(self._hold.request.bound_nusd, CostSource.BOUND, Usage(estimated=True))
+        meter = self._meter
+        send = PricedSend(
+            self._price, self._hold, meter.offer.volume_discounts, ledger=meter.ledger, clock=meter.clock
+        )
+        counted = self.counted
+        if failure is None or not counted.usage.estimated or counted.reported_cost_nusd is not None:
+            return charge_of(send, counted.usage, counted.reported_cost_nusd)
+        return charge_of_failure(send, failure, sent=self.was_sent, begun=self.began)
 
 
 class Meter:
     """Holds and settles the money of the sends of one payer for one offer."""
 
-    def __init__(self, offer: Offer, payer: Payer, *, ledger: Ledger, clock: Clock) -> None:
-        """Remember who pays for what; nothing is held yet."""
+    def __init__(
+        self,
+        offer: Offer,
+        payer: Payer,
+        *,
+        ledger: Ledger,
+        clock: Clock,
+        check_open: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Remember who pays for what; nothing is held yet. `check_open` raises once nothing may be sent."""
+        self._check_open = check_open
         self.offer = offer
         self.payer = payer
         self.ledger = ledger
         self.clock = clock
-
-    @contextmanager
-    def send(
-        self,
-        messages: Sequence[Message],
-        *,
-        max_tokens: int,
-        answers: int = 1,
-        declared: Sequence[Any] = (),
-    ) -> Iterator[MeteredSend]:
-        """Hold money as `open` does, and settle on leaving.
-
-        Raises:
-            BudgetExceededError: a limit would be passed; nothing may be sent.
-            LedgerError: it could not be booked, so nothing may be sent.
-        """
-        sending = self.open(messages, max_tokens=max_tokens, answers=answers, declared=declared)
-        try:
-            yield sending
-        except BaseException as exc:
-            sending.end(failure_of(exc))
-            raise
-        sending.end()
 
     def open(
         self,
@@ -155,17 +151,19 @@ class Meter:
         client's own and is not lowered: what does not fit a limit is refused.
 
         Raises:
+            ClosedError: what it sends for was closed.
             InvalidRequestError: the messages or the payer's names are malformed.
             BudgetExceededError: a limit would be passed; nothing may be sent.
             LedgerError: it could not be booked, so nothing may be sent.
         """
+        self._check_open()
         payer = self.payer
         request = ChatRequest.of(
             messages, use_case=payer.use_case, tenant=payer.tenant, user=payer.user, tags=payer.tags
         )
         now = self.clock.now()
         price = self.offer.price.on(now.date())
-        size = measure(request, declared=declared)
+        size = self._bounded(measure(request, declared=declared))
         claim = HoldRequest(
             operation_id=new_operation_id(now),
             number=1,
@@ -177,9 +175,19 @@ class Meter:
                 input_tokens=size.input_bound_tokens, output_tokens=max_tokens * answers
             ),
             price_version=price.version,
-            size=size,
+            size=None if size.has_files else size,
         )
         return MeteredSend(self, self.ledger.hold(claim), price)
+
+    def _bounded(self, size: PromptSize) -> PromptSize:
+        if self.offer.context_tokens is not None:
+            return bounded_for(size, self.offer.context_tokens)
+        if size.file_bound_tokens is None:
+            raise InvalidRequestError(
+                f"a file in the prompt does not tell its tokens, and nobody knows what '{self.offer.deployment}' "
+                "holds at most: name the model under 'models' in config.yaml, with its context_tokens"
+            )
+        return size
 
     def close(self, hold: Hold, attempt: Attempt) -> None:
         """Write the operation of a send that has ended."""

@@ -13,6 +13,7 @@ import aiohttp
 from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NanoUsd, nano_usd
+from orchestrator.providers.wire.usage_reading import openrouter_cost
 
 AccountSession = aiohttp.ClientSession
 """Connections to providers' account addresses, to be closed by the code that opened them."""
@@ -22,6 +23,7 @@ _REFUSED = frozenset({401, 403})
 _BAD_REQUEST = 400
 _OK = 200
 _NOT_FOUND = 404
+_RECORDED_TOKENS = ("tokens_prompt", "tokens_completion", "native_tokens_prompt", "native_tokens_completion")
 
 
 class AccountError(OrchestratorError):
@@ -97,7 +99,10 @@ class Account:
         return Headroom(left, _money(key_info.get("usage")) or NanoUsd(0))
 
     async def charged(self, upstream_id: str) -> NanoUsd | None:
-        """Return what OpenRouter charged for a past reply; None where it has no record of it.
+        """Return what a past reply cost by OpenRouter's record, on a key of the customer's own too.
+
+        None where it has no record, or one that says 0 of a reply with tokens: a model that is priced is
+        not free.
 
         Raises:
             AccountError: the key is refused, or the provider does not answer.
@@ -110,7 +115,7 @@ class Account:
             if error.status == _NOT_FOUND:
                 return None
             raise
-        return _money(data.get("total_cost")) if isinstance(data, Mapping) else None
+        return _recorded_cost(data) if isinstance(data, Mapping) else None
 
     async def _get(self, path: str) -> dict[str, Any]:
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
@@ -152,6 +157,12 @@ def _refusal(status: int, kind: ProviderKind) -> AccountError:
 def _items(answer: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     items = answer.get(name)
     return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+
+
+def _recorded_cost(record: Mapping[str, Any]) -> NanoUsd | None:
+    upstream = record.get("upstream_inference_cost")
+    cost = openrouter_cost(record.get("total_cost"), upstream, is_byok=record.get("is_byok"))
+    return None if cost == 0 and any(record.get(name) for name in _RECORDED_TOKENS) else cost
 
 
 def _money(usd: Any) -> NanoUsd | None:

@@ -1,7 +1,7 @@
 """Makes the ledger say what the providers charged: settles orphans, asks OpenRouter about assumed costs.
 
 Orphans are settled as the policy says, for their processes left nothing to ask with. An attempt
-that was booked at its bound or by our own count, and that OpenRouter gave an id, is looked up in
+that was booked at its bound or by an estimate, and that OpenRouter gave an id, is looked up in
 OpenRouter's own record; the difference is booked as a correction, once.
 """
 

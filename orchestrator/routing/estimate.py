@@ -7,7 +7,7 @@ so input is bounded by its UTF-8 length plus what each message and tool adds, an
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from orchestrator.catalog.price_table import PriceTable
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import WIDE_SHARE, PromptSize, Script
 from orchestrator.core.request import ChatRequest, Message
+from orchestrator.routing.file_bounds import bound_of_file
 
 BOUND_TOKENS_PER_MESSAGE = 16
 """Role markers and separators; the dearest chat template known takes 12."""
@@ -27,11 +28,9 @@ BOUND_TOKENS_PER_REQUEST = 256
 BOUND_TOKENS_FOR_TOOLS = 1_024
 """What a provider adds to a request that declares tools or a format; Anthropic adds about 350."""
 
-BOUND_TOKENS_PER_IMAGE = 8_000
-"""More than any provider of config.yaml bills for one image."""
-
-BOUND_TOKENS_PER_FILE = 100_000
-"""Audio and documents: their tokens cannot be counted here, so a large part of a context is held."""
+EXPECTED_TOKENS_PER_PICTURE = 2_000
+EXPECTED_TOKENS_PER_FILE = 25_000
+"""Sound and documents."""
 
 MIN_OUTPUT_TOKENS = 16
 """With room for fewer tokens than this a reply is not worth asking for."""
@@ -62,12 +61,14 @@ def measure(request: ChatRequest, *, declared: Sequence[Any] = ()) -> PromptSize
     `declared` are schemas that are sent along besides the request's own tools and format.
     """
     bound, expected, characters, wide = BOUND_TOKENS_PER_REQUEST, 0, 0, 0
+    files: int | None = 0
     for message in request.messages:
         measured = _measure_message(message)
         bound += measured.bound_tokens + BOUND_TOKENS_PER_MESSAGE
         expected += measured.expected_tokens + 4
         characters += measured.characters
         wide += measured.non_ascii
+        files = None if files is None or measured.file_tokens is None else files + measured.file_tokens
     schemas = [*(request.sampling.tools or ()), request.sampling.response_format, *declared]
     if any(schemas):
         bound += BOUND_TOKENS_FOR_TOOLS
@@ -78,7 +79,17 @@ def measure(request: ChatRequest, *, declared: Sequence[Any] = ()) -> PromptSize
             bound += 2 * measured.bound_tokens + BOUND_TOKENS_PER_MESSAGE
             expected += measured.expected_tokens
     script = Script.WIDE if wide > WIDE_SHARE * characters else Script.PLAIN
-    return PromptSize(bound, max(expected, 1), script)
+    return PromptSize(bound, max(expected, 1), script, files)
+
+
+def bounded_for(size: PromptSize, context_tokens: int) -> PromptSize:
+    """Return a prompt's size for a model: no file takes more than its context, and one that does not tell all."""
+    if not size.has_files:
+        return size
+    if size.file_bound_tokens is None:
+        return replace(size, input_bound_tokens=context_tokens)
+    text_tokens = size.input_bound_tokens - size.file_bound_tokens
+    return replace(size, input_bound_tokens=min(size.input_bound_tokens, max(text_tokens, context_tokens)))
 
 
 def expected_tokens(text: str) -> int:
@@ -135,6 +146,7 @@ class _Measured:
     expected_tokens: int
     characters: int = 0
     non_ascii: int = 0
+    file_tokens: int | None = 0
 
 
 def _measure_message(message: Message) -> _Measured:
@@ -147,8 +159,13 @@ def _measure_message(message: Message) -> _Measured:
             extra = _measure_data(value)
             bound += extra.bound_tokens + BOUND_TOKENS_PER_MESSAGE
             expected += extra.expected_tokens
+    told = [part.file_tokens for part in measured if part.file_tokens is not None]
     return _Measured(
-        bound, expected, sum(part.characters for part in measured), sum(part.non_ascii for part in measured)
+        bound,
+        expected,
+        sum(part.characters for part in measured),
+        sum(part.non_ascii for part in measured),
+        sum(told) if len(told) == len(measured) else None,
     )
 
 
@@ -157,8 +174,11 @@ def _measure_part(part: Mapping[str, Any]) -> _Measured:
     characters, non_ascii = len(text), _non_ascii(text)
     if kind == "text":
         return _Measured(len(text.encode()), _expected_tokens(characters, non_ascii), characters, non_ascii)
-    tokens = BOUND_TOKENS_PER_IMAGE if kind in {"image_url", "image"} else BOUND_TOKENS_PER_FILE
-    return _Measured(tokens, tokens // 4, characters, non_ascii)
+    bound = bound_of_file(part)
+    is_picture = kind in {"image_url", "image"}
+    expected = EXPECTED_TOKENS_PER_PICTURE if is_picture else EXPECTED_TOKENS_PER_FILE
+    bound_tokens = (expected if bound is None else bound) + len(text.encode())
+    return _Measured(bound_tokens, min(expected, bound_tokens), characters, non_ascii, bound)
 
 
 def _measure_data(value: Any) -> _Measured:

@@ -34,7 +34,7 @@ from orchestrator.routing.eligibility import (
     why_not,
     why_unhealthy,
 )
-from orchestrator.routing.estimate import EXPECTED_OUTPUT_SHARE, Estimate, estimate
+from orchestrator.routing.estimate import EXPECTED_OUTPUT_SHARE, Estimate, bounded_for, estimate
 from orchestrator.routing.facts import DeploymentFacts
 from orchestrator.routing.settings import OnLimit, RoutingSettings, UseCaseSettings, Weights
 from orchestrator.routing.token_calibration import TokenRatio, calibrated
@@ -161,7 +161,10 @@ def _scored(
     excluded: list[Excluded] = []
     for facts in deployments:
         deployment = facts.deployment
-        own_size = calibrated(size, rules.seen.get(deployment.model_name), input_bound=rules.input_bound)
+        own_size = bounded_for(
+            calibrated(size, rules.seen.get(deployment.model_name), input_bound=rules.input_bound),
+            deployment.model.context_tokens,
+        )
         refusal = why_not(facts, own_size, required)
         if refusal is not None:
             excluded.append(refusal)

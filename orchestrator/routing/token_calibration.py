@@ -50,6 +50,9 @@ def calibrated(size: PromptSize, seen: TokenRatio | None, *, input_bound: InputB
     """Return a prompt's size as one model will count it; unchanged where too little was seen of it."""
     if seen is None or seen.samples < SAMPLES_MIN or seen.expected_tokens == 0:
         return size
+    if size.has_files:
+        # What was seen are texts.
+        return size
     expected = max(1, round(size.input_expected_tokens * seen.counted_tokens / seen.expected_tokens))
     bound = size.input_bound_tokens
     known = seen.samples >= BOUND_SAMPLES_MIN and size.input_expected_tokens >= RATIO_TOKENS_MIN

@@ -14,7 +14,7 @@ from orchestrator.core.language import Language, language_of, last_user_text
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate
 from orchestrator.core.request import ChatRequest
-from orchestrator.routing.estimate import estimate, measure
+from orchestrator.routing.estimate import bounded_for, estimate, measure
 from orchestrator.streaming.anchor import anchor_of
 
 _INSTRUCTION_IN_VIETNAMESE = """\
@@ -54,7 +54,7 @@ def fit_to_continuation(
     ceiling_nusd: NanoUsd | None,
 ) -> Candidate | str:
     """Return a candidate with the bounds of another request, or the reason why it cannot serve that."""
-    size = measure(request)
+    size = bounded_for(measure(request), deployment.model.context_tokens)
     needed = size.input_expected_tokens + candidate.max_tokens
     if needed > deployment.model.context_tokens:
         return (

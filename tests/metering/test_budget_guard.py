@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from orchestrator.metering import litellm_call as guarded_call
 from orchestrator.metering import litellm_guard as guarded
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.practice import Fault, PracticeServer
+from tests.providers.wire.misbehaving import Exchanged, serving
 
 MODELS = ["openai/gpt-6-luna", "gemini/gemini-3.8-flash", "openrouter/openai/gpt-6-luna"]
 HELLO = [{"role": "user", "content": "Xin chào"}]
@@ -444,7 +446,17 @@ async def test_answers_tools_and_formats_count_in_what_is_held(
 
 
 @pytest.mark.parametrize(
-    "more", [{"extra_body": {"n": 50}}, {"fallbacks": ["openai/gpt-4o-mini"]}, {"service_tier": "priority"}]
+    "more",
+    [
+        {"extra_body": {"n": 50}},
+        {"fallbacks": ["openai/gpt-4o-mini"]},
+        {"service_tier": "priority"},
+        {"web_search_options": {"search_context_size": "low"}},
+        {"plugins": [{"id": "web"}]},
+        {"modalities": ["text", "audio"]},
+        {"max_output_tokens": 8_000},
+        {"not_yet_invented": 1},
+    ],
 )
 async def test_what_takes_the_bound_away_is_refused(
     guard: BudgetGuard, practice: PracticeServer, to, more: dict[str, Any]
@@ -546,3 +558,123 @@ asyncio.run(main())
     assert len(practice.requests) == 50
     assert standing(looker) == (practice.bill.total_nusd(), 0)
     looker.close()
+
+
+GOOGLE = "gemini/gemini-3.8-flash"
+FUNCTION = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"max_output_tokens": 8_000},
+        {"maxOutputTokens": 8_000},
+        {"generation_config": {"max_output_tokens": 8_000}},
+        {"cached_content": "cachedContents/1"},
+        {"tools": [{"googleSearch": {}}]},
+        {"tools": [FUNCTION, {"urlContext": {}}]},
+        {"tools": [{"type": "web_search"}]},
+    ],
+)
+async def test_what_has_no_bound_at_google_is_refused(
+    guard: BudgetGuard, practice: PracticeServer, to, more: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidRequestError, match="not taken by a guarded call"):
+        await litellm.acompletion(**to(GOOGLE, **more))
+    with pytest.raises(InvalidRequestError, match="not taken by a guarded call"):
+        litellm.completion(**to(GOOGLE, **more))
+    assert practice.requests == ()
+
+
+async def test_a_cache_mark_is_not_sent_to_google_and_said_once(
+    guard: BudgetGuard, practice: PracticeServer, to, caplog: pytest.LogCaptureFixture
+) -> None:
+    guarded_call._tell_once.cache_clear()
+    mark = {"cache_control": {"type": "ephemeral"}}
+    marked = [{"role": "user", "content": [{"type": "text", "text": "Xin chào " * 2_000, **mark}]}]
+    for _ in range(2):
+        await litellm.acompletion(**to(GOOGLE, messages=marked, tools=[{**FUNCTION, **mark}]))
+    assert len(practice.requests) == 2
+    assert sum("'cache_control' is not sent to Google" in record.message for record in caplog.records) == 1
+    assert standing(guard) == (practice.bill.total_nusd(), 0)
+    assert marked[0]["content"][0]["cache_control"] == mark["cache_control"]
+
+
+UNREADABLE = {
+    "empty object": b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+    "wrong length": b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"id":',
+    "bad chunks": b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nxy\r\n",
+    "a page": b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>",
+    "a redirect": b"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+@pytest.mark.parametrize("model", MODELS)
+async def test_what_cannot_be_read_may_have_been_billed(
+    guard: BudgetGuard, to, model: str, what: str
+) -> None:
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.send(UNREADABLE[what])
+        exchanged.writer.close()
+
+    async with serving(answer) as server:
+        with contextlib.suppress(Exception):
+            await litellm.acompletion(**to(model, api_base=server.base_url))
+        assert len(server.requests) == 1
+    assert sources(guard) == ["bound"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_without_a_connection_nothing_is_booked(guard: BudgetGuard, to, model: str) -> None:
+    with contextlib.suppress(Exception):
+        await litellm.acompletion(**to(model, api_base="http://127.0.0.1:9/v1"))
+    with contextlib.suppress(Exception):
+        await asyncio.to_thread(litellm.completion, **to(model, api_base="http://127.0.0.1:9/v1"))
+    assert (sources(guard), standing(guard)) == (["none", "none"], (0, 0))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_a_customers_own_key_is_charged_is_booked(guard: BudgetGuard, to, stream: bool) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11, "cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.036}}  # fmt: skip
+    head = {"id": "gen-1", "created": 1, "model": "openai/gpt-6-luna"}
+
+    async def answer(exchanged: Exchanged) -> None:
+        if not stream:
+            choice = {
+                "index": 0,
+                "message": {"role": "assistant", "content": "Chào"},
+                "finish_reason": "stop",
+            }
+            told = {**head, "object": "chat.completion", "choices": [choice], "usage": usage}
+            await exchanged.answer(json.dumps(told).encode())
+            return
+        chunk = {**head, "object": "chat.completion.chunk"}
+        events = [
+            {**chunk, "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Chào"}}]},
+            {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+            {**chunk, "choices": [], "usage": usage},
+        ]
+        body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+        await exchanged.answer(body + b"data: [DONE]\n\n", json=False)
+
+    async with serving(answer) as server:
+        answered = await litellm.acompletion(
+            **to("openrouter/openai/gpt-6-luna", api_base=server.base_url, stream=stream)
+        )
+        if stream:
+            assert [chunk async for chunk in answered]
+    assert (sources(guard), standing(guard)) == (["provider"], (36_000_000, 0))
+
+
+async def test_a_file_is_held_for_as_a_whole_context_and_refused_where_none_is_known(
+    make_guard: MakeGuard, practice: PracticeServer, to
+) -> None:
+    content = [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
+    messages = [{"role": "user", "content": content}]
+    guard = make_guard({"budgets": {"limits": [{"scope": "all", "request": 0.001}]}})
+    with pytest.raises(BudgetExceededError):
+        await litellm.acompletion(**to("openai/gpt-6-luna", messages=messages))
+    with pytest.raises(InvalidRequestError, match="context_tokens"):
+        await litellm.acompletion(**to("openai/gpt-4o-mini", messages=messages))
+    assert (practice.requests, standing(guard)) == ((), (0, 0))

@@ -1,11 +1,17 @@
 """The vendors' own clients on our ledger: every send is held, booked, and refused over a budget."""
 
+import json
 import unicodedata
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from langchain_core.messages import HumanMessage
 
-from orchestrator.core.errors import BudgetExceededError, InvalidRequestError, UnknownNameError
+from orchestrator.core.errors import BudgetExceededError, ClosedError, InvalidRequestError, UnknownNameError
+from orchestrator.ledger.reader import LedgerReader
 from orchestrator.practice import Fault, PracticeServer
+from tests.providers.wire.misbehaving import Exchanged, serving
 
 NAMES = ["openai/gpt-6-luna", "google/gemini-3.8-flash", "openrouter/gpt-6-luna"]
 
@@ -98,3 +104,187 @@ def test_a_native_client_of_no_known_use_case_is_refused(practised):
         UnknownNameError, match="unknown use case 'custmer_service'. Did you mean 'customer_service'"
     ):
         practised.native("openai/gpt-6-luna", use_case="custmer_service")
+
+
+TIGHT = {"budgets": {"limits": [{"scope": "all", "request": 0.001}]}}
+"""Enough for a thousand tokens of gpt-6-luna or gemini-3.8-flash, and not for ten thousand."""
+
+
+@pytest.mark.parametrize(
+    ("name", "made_with", "called_with"),
+    [
+        ("google/gemini-3.8-flash", {}, {"generation_config": {"max_output_tokens": 64_000}}),
+        ("google/gemini-3.8-flash", {}, {"max_output_tokens": 64_000}),
+        ("google/gemini-3.8-flash", {"n": 8, "max_output_tokens": 8_000}, {}),
+        ("openai/gpt-6-luna", {"max_tokens": 100}, {"max_completion_tokens": 80_000}),
+        ("openai/gpt-6-luna", {"max_tokens": 8_000}, {"n": 10}),
+    ],
+)
+def test_whichever_way_a_limit_is_named_the_money_for_it_is_held(
+    make_orchestrator, practice: PracticeServer, name: str, made_with, called_with
+) -> None:
+    client = make_orchestrator(TIGHT).native(name, **made_with)
+    with pytest.raises(BudgetExceededError):
+        client.invoke("Xin chào", **called_with)
+    assert practice.requests == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "called_with"),
+    [
+        ("openai/gpt-6-luna", {"web_search_options": {}}),
+        ("openai/gpt-6-luna", {"extra_body": {"max_tokens": 9}}),
+        ("openai/gpt-6-luna", {"extra_headers": {"a": "b"}}),
+        ("openai/gpt-6-luna", {"extra_query": {"a": "b"}}),
+        ("openai/gpt-6-luna", {"service_tier": "priority"}),
+        ("openai/gpt-6-luna", {"tools": [{"type": "web_search"}]}),
+        ("google/gemini-3.8-flash", {"tools": [{"google_search": {}}]}),
+        ("google/gemini-3.8-flash", {"cached_content": "cachedContents/1"}),
+        ("google/gemini-3.8-flash", {"generation_config": {"response_modalities": ["IMAGE"]}}),
+        ("google/gemini-3.8-flash", {"http_options": {"base_url": "http://127.0.0.1:9"}}),
+    ],
+)
+@pytest.mark.parametrize("how", ["invoke", "stream"])
+def test_a_call_with_what_has_no_bound_is_refused(
+    practised, practice: PracticeServer, name: str, called_with, how: str
+) -> None:
+    client = practised.native(name)
+    with pytest.raises(InvalidRequestError):
+        client.invoke("Xin chào", **called_with) if how == "invoke" else list(
+            client.stream("Xin chào", **called_with)
+        )
+    assert practice.requests == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "made_with"),
+    [
+        ("openai/gpt-6-luna", {"http_client": object()}),
+        ("openai/gpt-6-luna", {"model_kwargs": {"n": 9}}),
+        ("openai/gpt-6-luna", {"openai_proxy": "http://127.0.0.1:9"}),
+        ("openai/gpt-6-luna", {"service_tier": "flex"}),
+        ("openai/gpt-6-luna", {"use_previous_response_id": True}),
+        ("google/gemini-3.8-flash", {"client_args": {}}),
+        ("google/gemini-3.8-flash", {"vertexai": True}),
+        ("google/gemini-3.8-flash", {"response_modalities": ["AUDIO"]}),
+        ("google/gemini-3.8-flash", {"model_kwargs": {"max_output_tokens": 9}}),
+        ("google/gemini-3.8-flash", {"not_yet_invented": 1}),
+    ],
+)
+def test_a_client_is_made_with_named_parameters_alone(practised, name: str, made_with) -> None:
+    with pytest.raises(InvalidRequestError, match="config.yaml alone"):
+        practised.native(name, **made_with)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": -5, "completion_tokens": -7, "total_tokens": -12},
+        {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None},
+        {"prompt_tokens": 2**63, "completion_tokens": 2**63, "total_tokens": 2**64},
+        None,
+    ],
+)
+async def test_a_count_that_is_none_is_booked_at_the_bound_and_loses_no_answer(
+    make_orchestrator, usage
+) -> None:
+    message = {"role": "assistant", "content": "Chào chị"}
+    body = {"id": "a", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.answer(json.dumps(body).encode())
+
+    async with serving(answer) as server:
+        orchestrator = make_orchestrator(OPENAI_BASE_URL=server.base_url)
+        client = orchestrator.native("openai/gpt-6-luna", tenant="acme")
+        assert (await client.ainvoke("Xin chào")).text == "Chào chị"
+    assert sources(orchestrator) == ["bound"]
+    assert standing(orchestrator)[0] > 0
+
+
+async def test_the_charge_to_a_customers_own_key_is_booked_and_a_dearer_count_too(make_orchestrator) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 1, "total_tokens": 101, "cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.036}}  # fmt: skip
+    chunk = {"id": "a", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    events = [
+        {**chunk, "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Chào"}}]},
+        {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {**chunk, "choices": [], "usage": usage},
+    ]
+    stream = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.answer(stream + b"data: [DONE]\n\n", json=False)
+
+    async with serving(answer) as server:
+        orchestrator = make_orchestrator(OPENROUTER_BASE_URL=server.base_url)
+        client = orchestrator.native("openrouter/gpt-6-luna", tenant="acme")
+        assert [chunk async for chunk in client.astream("Xin chào")]
+    assert standing(orchestrator) == (36_000_000, 0)
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-6-luna", "google/gemini-3.8-flash"])
+async def test_a_redirect_is_not_followed_and_may_have_been_billed(make_orchestrator, name: str) -> None:
+    async def answer(exchanged: Exchanged) -> None:
+        headers = "location: http://127.0.0.1:9/elsewhere\r\n"
+        await exchanged.answer(b"", status="307 Temporary Redirect", headers=headers)
+
+    async with serving(answer) as server:
+        google = server.base_url.replace("/v1", "/v1beta")
+        orchestrator = make_orchestrator(OPENAI_BASE_URL=server.base_url, GOOGLE_BASE_URL=google)
+        with pytest.raises(Exception, match="307|Redirect"):
+            await orchestrator.native(name, tenant="acme").ainvoke("Xin chào")
+        assert len(server.requests) == 1
+    assert sources(orchestrator) == ["bound"]
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-6-luna", "google/gemini-3.8-flash"])
+@pytest.mark.parametrize("how", ["invoke", "ainvoke"])
+async def test_without_a_connection_nothing_is_booked(make_orchestrator, name: str, how: str) -> None:
+    nowhere = "http://127.0.0.1:9"
+    orchestrator = make_orchestrator(OPENAI_BASE_URL=f"{nowhere}/v1", GOOGLE_BASE_URL=f"{nowhere}/v1beta")
+    client = orchestrator.native(name, tenant="acme")
+    with pytest.raises(Exception, match="[Cc]onnect"):
+        client.invoke("Xin chào") if how == "invoke" else await client.ainvoke("Xin chào")
+    assert (standing(orchestrator), sources(orchestrator)) == ((0, 0), ["none"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_broken_stream_is_booked_at_its_bound(practised, practice: PracticeServer, name: str) -> None:
+    practice.faults.add("*:cut_stream=2")
+    with pytest.raises(Exception, match=r".*"):
+        list(practised.native(name, tenant="acme").stream("Xin chào"))
+    spent, held = standing(practised)
+    assert (held, sources(practised)) == (0, ["bound"])
+    assert spent > practice.bill.total_nusd()
+
+
+def test_a_closed_orchestrator_sends_nothing(make_orchestrator, practice: PracticeServer) -> None:
+    orchestrator = make_orchestrator()
+    client = orchestrator.native("openai/gpt-6-luna")
+    orchestrator.close()
+    with pytest.raises(ClosedError, match="was closed"):
+        client.invoke("Xin chào")
+    with pytest.raises(ClosedError, match="was closed"):
+        orchestrator.native("openai/gpt-6-luna")
+    assert practice.requests == ()
+
+
+def sources(orchestrator) -> list[str]:
+    with LedgerReader(Path(orchestrator.config.settings.ledger.path)) as reader:
+        (month,) = reader.months()
+        table = reader.attempts(month=month)
+    return [row[table.columns.index("cost_source")] for row in table.rows]
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-6-luna", "google/gemini-3.8-flash"])
+def test_a_file_that_does_not_tell_its_tokens_is_held_for_as_a_whole_context(
+    make_orchestrator, practice: PracticeServer, name: str
+) -> None:
+    pdf = {"type": "file", "base64": "JVBERi0xLjc=", "mime_type": "application/pdf", "filename": "a.pdf"}
+    message = HumanMessage(content=[{"type": "text", "text": "Tóm tắt"}, pdf])
+    context = make_orchestrator().config.catalog.deployments[name].model.context_tokens
+    with pytest.raises(BudgetExceededError) as caught:
+        make_orchestrator(TIGHT).native(name, max_tokens=10).invoke([message])
+    price = make_orchestrator().config.catalog.price_of(name).on(datetime.now(UTC).date())
+    assert caught.value.needed == price.bound_of(input_tokens=context, output_tokens=10)
+    assert practice.requests == ()

@@ -1,5 +1,7 @@
 """A call goes on with a plan, or ends with the error that says why no deployment may serve it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from orchestrator.core.errors import (
@@ -55,3 +57,16 @@ async def test_a_plan_without_any_deployment_says_why_of_each(make_config, clock
     ):
         await Planning(bench.services, Following())(bench.call())
     bench.close()
+
+
+def test_a_file_that_does_not_tell_its_tokens_is_planned_for_as_a_whole_context(make_orchestrator) -> None:
+    orchestrator = make_orchestrator({"budgets": {"limits": [{"scope": "all", "request": 90}]}})
+    pdf = {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0xLjc=", "filename": "a"}}
+    plan = orchestrator.explain([{"role": "user", "content": [pdf]}], max_tokens=10)
+    catalog = orchestrator.config.catalog
+    assert plan.asked
+    for candidate in plan.asked:
+        context = catalog.deployments[candidate.deployment].model.context_tokens
+        price = catalog.price_of(candidate.deployment).on(datetime.now(UTC).date())
+        bound = price.bound_of(input_tokens=context, output_tokens=10)
+        assert (candidate.input_bound_tokens, candidate.bound_nusd) == (context, bound)

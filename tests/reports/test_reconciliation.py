@@ -29,7 +29,7 @@ def run():
 
 
 def break_streams(config, practice, *, times):
-    """Let OpenRouter cut streams in the middle; each is booked by our own count."""
+    """Let OpenRouter cut streams in the middle; each is booked at its bound."""
     practice.faults.add(f"openrouter:cut_stream=4,times={times}")
     with Orchestrator(config) as orchestrator:
         for number in range(times):
@@ -56,7 +56,7 @@ def test_a_broken_stream_keeps_the_providers_id_and_is_corrected_by_its_record(c
     break_streams(config, practice, times=3)
     billed = practice.bill.total_nusd("openrouter")
     before = booked(config)
-    assert before[3] == ["estimate"] * 3
+    assert before[3] == ["bound"] * 3
     foreseen = run(config, dry_run=True)
     assert booked(config) == before, "a dry run books nothing"
     done = run(config)

@@ -173,7 +173,7 @@ def test_an_answer_without_usage_is_not_free(make_orchestrator) -> None:
         orchestrator = make_orchestrator(OPENAI_BASE_URL=f"{address}/v1")
         reply = orchestrator.complete("Xin chào", model="openai/gpt-6.1-sol", cache=CacheUse.OFF)
     assert reply.cost_nusd > 0
-    assert reply.attempts[0].cost_source is CostSource.ESTIMATE
+    assert reply.attempts[0].cost_source is CostSource.BOUND
     assert reply.usage.estimated or reply.attempts[0].usage.estimated
 
 

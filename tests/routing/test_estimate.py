@@ -19,14 +19,14 @@ from orchestrator.core.prompt_size import PromptSize, Script
 from orchestrator.core.reply import Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.routing.estimate import (
-    BOUND_TOKENS_PER_FILE,
-    BOUND_TOKENS_PER_IMAGE,
     BOUND_TOKENS_PER_MESSAGE,
     BOUND_TOKENS_PER_REQUEST,
+    bounded_for,
     estimate,
     expected_tokens,
     measure,
 )
+from orchestrator.routing.file_bounds import picture_tokens
 
 TEMPLATE_TOKENS_PER_MESSAGE = 4
 """What OpenAI's own template adds to a message, so that a count is a real one."""
@@ -106,18 +106,34 @@ def test_the_bound_holds_for_all_else_that_a_message_carries(vocabulary, paramet
     assert counted <= measure(request).input_bound_tokens
 
 
+GIF = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+PICTURE = {"type": "image_url", "image_url": {"url": f"data:image/gif;base64,{GIF}"}}
+PDF = {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0xLjc="}}
+
+
 def test_each_message_part_and_file_is_counted():
-    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
-    audio = {"type": "input_audio", "input_audio": {"data": "AAAA"}}
     assert measure(of("ab")).input_bound_tokens == BOUND_TOKENS_PER_REQUEST + 2 + BOUND_TOKENS_PER_MESSAGE
-    parts = [{"type": "text", "text": "ab"}, "cd", image, image, audio]
-    assert measure(of([{"role": "user", "content": parts}])).input_bound_tokens == (
-        BOUND_TOKENS_PER_REQUEST
-        + 4
-        + 2 * BOUND_TOKENS_PER_IMAGE
-        + BOUND_TOKENS_PER_FILE
-        + BOUND_TOKENS_PER_MESSAGE
+    parts = [{"type": "text", "text": "ab"}, "cd", PICTURE, PICTURE]
+    size = measure(of([{"role": "user", "content": parts}]))
+    assert size.input_bound_tokens == (
+        BOUND_TOKENS_PER_REQUEST + 4 + 2 * picture_tokens(1, 1) + BOUND_TOKENS_PER_MESSAGE
     )
+    assert size.file_bound_tokens == 2 * picture_tokens(1, 1)
+    assert bounded_for(size, 1_000_000) == size
+
+
+@pytest.mark.parametrize("parts", [[PDF], [PICTURE, PDF], [PDF, "a text beside it"]])
+def test_a_file_that_does_not_tell_its_tokens_may_fill_the_context_and_no_more(parts):
+    size = measure(of([{"role": "user", "content": parts}, user("and this")]))
+    assert size.file_bound_tokens is None
+    assert bounded_for(size, 900_000).input_bound_tokens == 900_000
+
+
+def test_files_take_no_more_than_the_context_and_text_its_bytes():
+    size = measure(of([{"role": "user", "content": [PICTURE] * 9}]))
+    assert bounded_for(size, 20_000).input_bound_tokens == 20_000
+    text = measure(of("x" * 30_000))
+    assert bounded_for(text, 20_000) == text
 
 
 def test_a_response_format_counts_as_a_tool_does():

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator import CacheUse, Orchestrator
 from orchestrator.core.errors import DeadlineExceededError, StreamInterruptedError
+from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CostSource, Delta
 from orchestrator.practice import Delivered, Fault, PracticeServer, Scripted
 
@@ -331,12 +332,12 @@ def test_the_deadlines_error_says_what_was_delivered(make_orchestrator, practice
 def test_the_ledger_covers_what_the_providers_billed(
     orchestrator: Orchestrator, practice: PracticeServer
 ) -> None:
-    """The rescue's larger input is held and booked, and the broken attempt is not booked as a whole one."""
+    """The rescue's larger input is held and booked, and the broken attempt at all that it may have cost."""
     practice.faults.add("openrouter:end_stream=20,times=1")
     stream = ask(orchestrator)
     read(stream)
     broken, whole = stream.reply.attempts
-    assert broken.cost_source is CostSource.ESTIMATE
+    assert broken.cost_source is CostSource.BOUND
     billed_broken, billed_whole = practice.bill.charges
     assert broken.cost_nusd >= billed_broken.cost_nusd > 0
     assert whole.usage.input_tokens == billed_whole.input_tokens > billed_broken.input_tokens
@@ -347,10 +348,11 @@ def test_the_ledger_covers_what_the_providers_billed(
 def test_what_one_request_may_cost_holds_over_the_rescue_too(
     make_orchestrator, practice: PracticeServer
 ) -> None:
-    """The broken attempt has used some of it, so the next may say less, and the reply says so."""
+    """The broken attempt may have cost all that was held, so the next may say less, and the reply says so."""
     retry = {"retry_profiles": {"interactive": {"retry_on": ["interrupted"]}}}
     orchestrator = make_orchestrator(changes() | retry)
-    most = orchestrator.estimate("Đơn hàng của tôi đâu?", max_tokens=500, model=FIRST).bound_nusd
+    once = orchestrator.estimate("Đơn hàng của tôi đâu?", max_tokens=500, model=FIRST).bound_nusd
+    most = NanoUsd(once * 19 // 10)
     practice.faults.add("openrouter:end_stream=20,times=1")
     stream = ask(orchestrator, max_cost_nusd=most, model=FIRST)
     assert read(stream) == (TEXT, None)

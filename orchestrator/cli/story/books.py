@@ -28,7 +28,7 @@ class _Account:
     billed: int
     """Answers that were delivered whole."""
     booked_unsure: int
-    """Sends that broke off: booked by our count or at their upper bound."""
+    """Sends that broke off: booked at their upper bound."""
     billed_unsure: int
     """Answers that were delivered in part or not at all."""
 
@@ -120,9 +120,9 @@ def _both_books(accounts: tuple[_Account, ...]) -> Grid:
 
 def _broken_answers(account: _Account) -> str:
     return (
-        f"Broken answers of {account.provider}: booked {format_usd(account.booked_unsure)} by our own count, "
+        f"Broken answers of {account.provider}: booked {format_usd(account.booked_unsure)} at the bound, "
         f"billed {format_usd(account.billed_unsure)}. "
-        "Nobody tells the price of half an answer, so the two may differ."
+        "Nobody tells the price of half an answer; until somebody does, all that was held is booked."
     )
 
 

@@ -4,18 +4,15 @@ LiteLLM says `finish_reason="stop"` of cut, empty and HTML answers, and provider
 with an error in it. So the shape is checked here: an answer has text or tool calls, or it is none.
 """
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.money import NanoUsd, nano_usd
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
-from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta, Usage
+from pydantic import BaseModel
 
-TOKENS_MAX = 1_000_000_000
-"""More than any context; a larger count is a mistake of the provider's."""
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta
+from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
 
 
 def check_answered(response: Any) -> None:
@@ -44,14 +41,15 @@ def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
     if message is None:
         raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
     finish_reason = str(getattr(choices[0], "finish_reason", None) or "stop")
+    counted = counted_usage(getattr(response, "usage", None), reports_cost=reports_cost)
     answer = ProviderAnswer(
         text=_text(getattr(message, "content", None)),
         tool_calls=tuple(
             _tool_call(call, place) for place, call in enumerate(getattr(message, "tool_calls", None) or ())
         ),
         finish_reason=finish_reason,
-        usage=read_usage(getattr(response, "usage", None)),
-        reported_cost_nusd=read_cost(getattr(response, "usage", None)) if reports_cost else None,
+        usage=counted.usage,
+        reported_cost_nusd=counted.reported_cost_nusd,
         upstream_id=_text(getattr(response, "id", None)) or None,
     )
     check_whole(answer)
@@ -72,44 +70,12 @@ def check_whole(answer: ProviderAnswer) -> None:
         raise UnreadableAnswerError(Failure(FailureKind.EMPTY), answer)
 
 
-def read_usage(usage: Any) -> Usage:
-    """Return the tokens a provider counted; an estimated, empty usage where it did not say."""
-    prompt_details = getattr(usage, "prompt_tokens_details", None)
-    completion_details = getattr(usage, "completion_tokens_details", None)
-    counted = Usage(
-        input_tokens=_count(usage, "prompt_tokens"),
-        output_tokens=_count(usage, "completion_tokens"),
-        cached_input_tokens=_count(prompt_details, "cached_tokens"),
-        cache_write_tokens=_count(usage, "cache_creation_input_tokens"),
-        reasoning_tokens=_count(completion_details, "reasoning_tokens"),
-    )
-    counts = (
-        counted.input_tokens,
-        counted.output_tokens,
-        counted.cached_input_tokens,
-        counted.cache_write_tokens,
-        counted.reasoning_tokens,
-    )
-    # LiteLLM writes zeros for a provider that said nothing, and a count may be nonsense, which no ledger can
-    # hold.
-    nothing = counted.input_tokens + counted.output_tokens <= 0
-    if usage is None or nothing or min(counts) < 0 or max(counts) > TOKENS_MAX:
-        return Usage(estimated=True)
-    return counted
+def counted_usage(usage: Any, *, reports_cost: bool) -> CountedUsage:
+    """Return what LiteLLM passes on of a provider's counts, read as our own wire reads them.
 
-
-def read_cost(usage: Any) -> NanoUsd | None:
-    """Return the cost that OpenRouter reports as `usage.cost` in dollars, None where it is not given.
-
-    Only for providers that report one: into other streams LiteLLM writes a cost of its own there.
+    A cost only of providers that report one: into other streams LiteLLM writes a cost of its own there.
     """
-    cost = getattr(usage, "cost", None)
-    if isinstance(cost, bool) or not isinstance(cost, int | float | str):
-        return None
-    try:
-        return nano_usd(cost)
-    except ValueError:
-        return None
+    return read_openai_usage(_plain(usage), reports_cost=reports_cost)
 
 
 @dataclass(slots=True)
@@ -164,6 +130,7 @@ class StreamedAnswer:
         """
         if self.finish_reason is None:
             raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
+        counted = counted_usage(self.usage, reports_cost=reports_cost)
         answer = ProviderAnswer(
             text=self.text,
             tool_calls=tuple(
@@ -171,8 +138,8 @@ class StreamedAnswer:
                 for place, call in self._calls.items()
             ),
             finish_reason=self.finish_reason,
-            usage=read_usage(self.usage),
-            reported_cost_nusd=read_cost(self.usage) if reports_cost else None,
+            usage=counted.usage,
+            reported_cost_nusd=counted.reported_cost_nusd,
             upstream_id=self.upstream_id,
         )
         check_whole(answer)
@@ -203,11 +170,12 @@ def _tool_call(call: Any, place: int) -> ToolCall:
     )
 
 
-def _count(holder: Any, name: str) -> int:
-    value = holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
-    if isinstance(value, float) and not math.isfinite(value):
-        return 0
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
+def _plain(holder: Any) -> Any:
+    """Return one of LiteLLM's objects as the mapping that it stands for."""
+    if isinstance(holder, BaseModel):
+        return holder.model_dump()
+    attributes = getattr(holder, "__dict__", None)
+    return holder if attributes is None else {name: _plain(value) for name, value in attributes.items()}
 
 
 def _text(value: Any) -> str:

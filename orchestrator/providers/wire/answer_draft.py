@@ -9,7 +9,7 @@ from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerEr
 from orchestrator.core.reply import ToolCall
 from orchestrator.providers.wire.answer_checks import check_says_something, unreadable
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL, ToolCallAssembly
-from orchestrator.providers.wire.usage_reading import CONTRADICTION, CountedUsage
+from orchestrator.providers.wire.usage_reading import CONTRADICTION, UNKNOWN_USAGE, CountedUsage
 
 NAME_LETTERS_MAX = 256
 """Of an id, a model or a tier that is believed and kept."""
@@ -21,8 +21,10 @@ class AnswerDraft:
     """What has been read of one answer so far."""
 
     read_usage: Callable[[Any], CountedUsage]
-    """Reads the usage of this format; Gemini repeats it with each piece, and only the last one is read."""
+    """Reads the usage of this format."""
     raw_usage: Any = None
+    has_last_count: bool = True
+    """The usage is that of the whole answer: of a stream none is before the end, though pieces may count."""
     texts: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
     thought_blocks: list[dict[str, Any]] = field(default_factory=list)
@@ -41,11 +43,24 @@ class AnswerDraft:
         """Return whether the provider has begun to answer, be it only in thought."""
         return bool(self.texts or self.thoughts or self.thought_blocks or self.refusals or len(self.calls))
 
+    @property
+    def counted(self) -> CountedUsage:
+        """Return what the provider says that the whole answer used."""
+        return self.read_usage(self.raw_usage) if self.has_last_count else UNKNOWN_USAGE
+
+    def count(self, raw_usage: Any, *, ends: bool) -> None:
+        """Note what a piece of a stream counts; `ends` says that it ends the answer, well or badly."""
+        self.raw_usage = raw_usage
+        self.has_last_count = ends or self.finish_reason is not None
+
     def name(self, *, upstream_id: Any, served_model: Any, service_tier: Any) -> None:
-        """Note what the provider calls this answer, its model and its tier; the first word counts."""
+        """Note what the provider calls this answer, its model and its tier; the first word counts.
+
+        Of the tier it is the last one, which a stream may say in any of its pieces.
+        """
         self.upstream_id = self.upstream_id or _name(upstream_id)
         self.served_model = self.served_model or _name(served_model)
-        self.service_tier = self.service_tier or _name(service_tier)
+        self.service_tier = _name(service_tier) or self.service_tier
 
     def known_finish(self, reason: Any, known: Mapping[str, str]) -> str | None:
         """Return a finish reason in the wire's own words, None where there is none yet.
@@ -81,7 +96,7 @@ class AnswerDraft:
 
     def as_it_stands(self, calls: tuple[ToolCall, ...] = ()) -> ProviderAnswer:
         """Return what has been read, unchecked: what a failed attempt may be billed for."""
-        counted = self.read_usage(self.raw_usage)
+        counted = self.counted
         return ProviderAnswer(
             text="".join(self.texts),
             tool_calls=calls,

@@ -52,7 +52,7 @@ def _read_object(data: Mapping[str, Any]) -> ProviderAnswer:
     Raises:
         UnreadableAnswerError: as for `read_gemini_answer`.
     """
-    stream = GeminiReader()
+    stream = GeminiReader(in_pieces=False)
     stream.take_response(data)
     if stream.draft.finish_reason is None:
         part = "finishReason" if data.get("candidates") else "candidates"
@@ -63,9 +63,10 @@ def _read_object(data: Mapping[str, Any]) -> ProviderAnswer:
 class GeminiReader:
     """Reads one answer, response by response."""
 
-    def __init__(self) -> None:
-        """Expect the first response."""
-        self.draft = AnswerDraft(read_gemini_usage)
+    def __init__(self, *, in_pieces: bool = True) -> None:
+        """Expect the first response, or the only one where it does not come in pieces."""
+        self.draft = AnswerDraft(read_gemini_usage, has_last_count=not in_pieces)
+        self._in_pieces = in_pieces
         self._text_signature: str | None = None
 
     @property
@@ -77,7 +78,7 @@ class GeminiReader:
     def is_complete(self) -> bool:
         """Return whether nothing more is to come; there is no end mark, and the connection may stay open."""
         draft = self.draft
-        return draft.finish_reason is not None and not read_gemini_usage(draft.raw_usage).usage.estimated
+        return draft.finish_reason is not None and not draft.counted.usage.estimated
 
     def take(self, event: SentEvent) -> list[Delta]:
         """Return the pieces of the reply in one event; most have one, some have none.
@@ -103,7 +104,7 @@ class GeminiReader:
             upstream_id=data.get("responseId"), served_model=data.get("modelVersion"), service_tier=None
         )
         if "usageMetadata" in data:
-            draft.raw_usage = data["usageMetadata"]
+            draft.count(data["usageMetadata"], ends=not self._in_pieces or _ends(data))
         if data.get("error"):
             begun = draft.has_content
             late = failure_of_late_error(data["error"], begun=begun)
@@ -189,3 +190,14 @@ class GeminiReader:
         """Return an id for a call that has none, unlike those of the conversation's other answers."""
         place = len(self.draft.calls)
         return f"call_{self.draft.upstream_id}_{place}" if self.draft.upstream_id else f"call_{place}"
+
+
+def _ends(data: Mapping[str, Any]) -> bool:
+    """Return whether a response is the last one; a count before it is that of the answer so far."""
+    feedback, candidates = data.get("promptFeedback"), data.get("candidates")
+    first = candidates[0] if isinstance(candidates, list) and candidates else None
+    return bool(
+        data.get("error")
+        or (isinstance(feedback, Mapping) and feedback.get("blockReason"))
+        or (isinstance(first, Mapping) and first.get("finishReason"))
+    )

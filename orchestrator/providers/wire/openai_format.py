@@ -78,9 +78,8 @@ class OpenAiReader:
 
     def __init__(self, *, reports_cost: bool) -> None:
         """Expect the first event."""
-        self.draft = AnswerDraft(_usage_reader(reports_cost=reports_cost))
+        self.draft = AnswerDraft(_usage_reader(reports_cost=reports_cost), has_last_count=False)
         self._is_done = False
-        self._has_usage = False
 
     @property
     def has_finished(self) -> bool:
@@ -90,7 +89,7 @@ class OpenAiReader:
     @property
     def is_complete(self) -> bool:
         """Return whether nothing more is to come, though the connection may stay open."""
-        return self._is_done or (self.draft.finish_reason is not None and self._has_usage)
+        return self._is_done or (self.draft.finish_reason is not None and self.draft.has_last_count)
 
     def take(self, event: SentEvent) -> list[Delta]:
         """Return the pieces of the reply in one event; most have one, some have none.
@@ -120,19 +119,17 @@ class OpenAiReader:
     def _take_chunk(self, data: Mapping[str, Any], *, is_error: bool) -> Delta | None:
         draft = self.draft
         _take_names(draft, data)
-        usage = data.get("usage")
-        if isinstance(usage, Mapping):
-            draft.raw_usage = usage
         choice = _choice(draft, data)
         error = data if is_error and data.get("error") is None else _error_in(data, choice)
+        usage = data.get("usage")
+        if isinstance(usage, Mapping):
+            draft.count(usage, ends=error is not None or bool((choice or {}).get("finish_reason")))
         delta = self._take_delta(choice.get("delta")) if choice is not None else None
         if error is not None:
             raise draft.failed(failure_of_late_error(error, begun=draft.has_content), "an error event")
         if choice is not None:
             finish = draft.known_finish(choice.get("finish_reason"), OPENAI_FINISH_REASONS)
             draft.finish_reason = finish or draft.finish_reason
-        # Before the finish some servers count along with each piece: that is no last word.
-        self._has_usage = self._has_usage or (isinstance(usage, Mapping) and draft.finish_reason is not None)
         return delta
 
     def _take_delta(self, raw: Any) -> Delta | None:
@@ -149,10 +146,9 @@ def _usage_reader(*, reports_cost: bool) -> Callable[[Any], CountedUsage]:
 
 
 def _take_names(draft: AnswerDraft, data: Mapping[str, Any]) -> None:
-    if draft.upstream_id is None or draft.served_model is None:
-        draft.name(
-            upstream_id=data.get("id"), served_model=data.get("model"), service_tier=data.get("service_tier")
-        )
+    tier = data.get("service_tier")
+    if draft.upstream_id is None or draft.served_model is None or tier is not None:
+        draft.name(upstream_id=data.get("id"), served_model=data.get("model"), service_tier=tier)
 
 
 def _choice(draft: AnswerDraft, data: Mapping[str, Any]) -> Mapping[str, Any] | None:

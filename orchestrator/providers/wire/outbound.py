@@ -19,12 +19,13 @@ OPENAI_URL = "https://api.openai.com/v1"
 GOOGLE_URL = "https://generativelanguage.googleapis.com/v1beta"
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 
-_DEFAULT_URLS: Mapping[ProviderKind, str] = {
+DEFAULT_URLS: Mapping[ProviderKind, str] = {
     ProviderKind.OPENAI: OPENAI_URL,
     ProviderKind.GOOGLE: GOOGLE_URL,
     ProviderKind.OPENROUTER: OPENROUTER_URL,
 }
-_PINNED_TIER = "default"
+PINNED_TIER = "default"
+"""OpenAI's class of service that the price book knows; the settings of a project may choose another."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _USER_AGENT = "nextflow-orchestrator"
@@ -74,9 +75,7 @@ class OutboundRequest:
             UnsendableError: the provider has no address.
         """
         provider = deployment.provider
-        address = base_url or provider.base_url or _DEFAULT_URLS.get(provider.kind)
-        if address is None:
-            raise UnsendableError(f"provider '{deployment.provider_name}' has no base_url")
+        address = address_of_provider(deployment, base_url)
         return cls(
             kind=provider.kind,
             upstream=deployment.upstream,
@@ -89,7 +88,7 @@ class OutboundRequest:
             stream=stream,
             price_cap=price_cap,
             # Else the project's settings may choose a dearer tier than the one that money is held for.
-            service_tier=_PINNED_TIER if is_openai_itself(provider.kind, address) else None,
+            service_tier=PINNED_TIER if is_openai_itself(provider.kind, address) else None,
         )
 
 
@@ -110,6 +109,19 @@ class WireRequest:
 def is_openai_itself(kind: ProviderKind, address: str) -> bool:
     """Return whether an address is OpenAI's own, and not that of another server which speaks its format."""
     return kind is ProviderKind.OPENAI and urlsplit(address).hostname == urlsplit(OPENAI_URL).hostname
+
+
+def address_of_provider(deployment: Deployment, base_url: str | None = None) -> str:
+    """Return where a deployment's provider is: at `base_url`, by its configuration, or at its vendor's.
+
+    Raises:
+        UnsendableError: nobody knows.
+    """
+    provider = deployment.provider
+    address = base_url or provider.base_url or DEFAULT_URLS.get(provider.kind)
+    if address is None:
+        raise UnsendableError(f"provider '{deployment.provider_name}' has no base_url")
+    return address
 
 
 def is_carried(outbound: OutboundRequest) -> bool:

@@ -108,7 +108,7 @@ class WireTransport:
             # Starting the model is a part of the attempt's time.
             outbound = _outbound(attempt, stream=stream, base_url=await self._local_model.base_url())
         if not stream:
-            return await self._client.call(outbound, on_sent=attempt.mark_sent)
+            return await self._client.call(outbound, on_sent=attempt.mark_sent, on_id=attempt.identify)
         return await _streamed(self._client, outbound, attempt)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.core.money import NanoUsd, nano_usd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd, nano_usd
 from orchestrator.core.reply import Usage
 
 COUNTED_TOKENS_MAX = 1_000_000_000
@@ -43,7 +43,8 @@ def read_openai_usage(raw: Any, *, reports_cost: bool) -> CountedUsage:
     if not isinstance(raw, Mapping):
         return UNKNOWN_USAGE
     is_byok = raw.get("is_byok") is True
-    cost = _cost_nusd(raw, is_byok=is_byok) if reports_cost else None
+    upstream = _mapping(raw.get("cost_details")).get("upstream_inference_cost")
+    cost = openrouter_cost(raw.get("cost"), upstream, is_byok=raw.get("is_byok")) if reports_cost else None
     try:
         counted = _openai_counts(raw)
     except _NonsenseError:
@@ -122,7 +123,8 @@ def _settled(counts: _Counts, audio_input_tokens: int, audio_output_tokens: int)
         tokens_out, contradicts = tokens_out + counts.reasoning_tokens, True
     if counts.total_tokens > tokens_in + tokens_out:
         tokens_out, contradicts = counts.total_tokens - tokens_in, True
-    if tokens_in + tokens_out <= 0 or max(tokens_in, tokens_out) > COUNTED_TOKENS_MAX:
+    # No prompt is without tokens: a 0 there stands for a count that got lost.
+    if tokens_in <= 0 or max(tokens_in, tokens_out) > COUNTED_TOKENS_MAX:
         return UNKNOWN_USAGE
     usage = Usage(tokens_in, tokens_out, cached, counts.cache_write_tokens, counts.reasoning_tokens)
     return CountedUsage(
@@ -133,18 +135,20 @@ def _settled(counts: _Counts, audio_input_tokens: int, audio_output_tokens: int)
     )
 
 
-def _cost_nusd(raw: Mapping[str, Any], *, is_byok: bool) -> NanoUsd | None:
-    """Return what OpenRouter charged: with a key of the customer's own its fee and what that key was charged.
+def openrouter_cost(fee: Any, upstream: Any, *, is_byok: Any) -> NanoUsd | None:
+    """Return what OpenRouter says that it cost, from dollars as it writes them; None where it does not say.
 
-    https://openrouter.ai/docs/use-cases/usage-accounting: without such a key `upstream_inference_cost` says
-    the same money once more.
+    With a key of the customer's own its fee and what that key was charged come together. Without one
+    `upstream_inference_cost` says the same money once more; where it is not said which, the dearer counts:
+    https://openrouter.ai/docs/use-cases/usage-accounting.
     """
-    fee = _dollars(raw.get("cost"))
-    if fee is None or not is_byok:
-        return fee
-    upstream = _dollars(_mapping(raw.get("cost_details")).get("upstream_inference_cost"))
+    fee_nusd, upstream_nusd = _dollars(fee), _dollars(upstream)
+    if fee_nusd is None:
+        return None
+    if is_byok is not True:
+        return fee_nusd if is_byok is False else max(fee_nusd, upstream_nusd or ZERO_NUSD)
     # A fee without the rest is no cost: better none than one that is too low.
-    return None if upstream is None else NanoUsd(fee + upstream)
+    return None if upstream_nusd is None else NanoUsd(fee_nusd + upstream_nusd)
 
 
 def _dollars(value: Any) -> NanoUsd | None:

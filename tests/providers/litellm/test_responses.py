@@ -3,12 +3,13 @@
 from types import SimpleNamespace
 from typing import Any
 
+import litellm
 import pytest
 
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import UnreadableAnswerError
 from orchestrator.core.reply import Usage
-from orchestrator.providers.litellm.responses import StreamedAnswer, read_answer, read_cost, read_usage
+from orchestrator.providers.litellm.responses import StreamedAnswer, counted_usage, read_answer
 
 
 def response(content: str | None = "Chào chị", finish: str = "stop", **more: Any) -> SimpleNamespace:
@@ -49,7 +50,8 @@ def test_a_cost_is_read_only_from_a_provider_that_reports_one() -> None:
 
 @pytest.mark.parametrize("cost", [None, True, "many", -1.0, float("nan"), float("inf"), [1]])
 def test_a_cost_that_is_none_is_not_booked_as_one(cost: Any) -> None:
-    assert read_cost(SimpleNamespace(cost=cost)) is None
+    told = SimpleNamespace(cost=cost, prompt_tokens=10, completion_tokens=5)
+    assert counted_usage(told, reports_cost=True).reported_cost_nusd is None
 
 
 @pytest.mark.parametrize(
@@ -61,22 +63,22 @@ def test_a_cost_that_is_none_is_not_booked_as_one(cost: Any) -> None:
         (None, "completion_tokens"),
     ],
 )
-@pytest.mark.parametrize("count", [10**30, -1])
+@pytest.mark.parametrize("count", [10**30, -1, float("inf")])
 def test_a_count_that_no_ledger_can_hold_is_none(where: str | None, name: str, count: int) -> None:
     """One of 10**30 cached tokens would undo the transaction that books it, and every later one."""
     told = SimpleNamespace(prompt_tokens=10, completion_tokens=5)
     setattr(told, where or name, {name: count} if where else count)
-    assert read_usage(told) == Usage(estimated=True)
-
-
-def test_an_endless_count_is_none_that_was_given() -> None:
-    details = {"cached_tokens": float("inf")}
-    told = SimpleNamespace(prompt_tokens=10, completion_tokens=5, prompt_tokens_details=details)
-    assert read_usage(told) == Usage(10, 5)
+    assert counted_usage(told, reports_cost=False).usage == Usage(estimated=True)
 
 
 def test_a_missing_usage_is_marked_as_an_estimate() -> None:
-    assert read_usage(None).estimated
+    assert counted_usage(None, reports_cost=False).usage.estimated
+
+
+def test_what_a_customers_own_key_is_charged_comes_through_litellm() -> None:
+    told = {"cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.036}}
+    usage = litellm.Usage(prompt_tokens=10, completion_tokens=5, total_tokens=15, **told)
+    assert counted_usage(usage, reports_cost=True).reported_cost_nusd == 36_000_000
 
 
 @pytest.mark.parametrize(

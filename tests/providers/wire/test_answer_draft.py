@@ -16,13 +16,22 @@ def test_an_answer_has_begun_with_its_first_thought() -> None:
     assert draft.has_content
 
 
-def test_the_first_name_counts_and_nonsense_is_none() -> None:
+def test_the_first_name_counts_of_the_tier_the_last_and_nonsense_is_none() -> None:
     draft = AnswerDraft(read_gemini_usage)
     draft.name(upstream_id=7, served_model="", service_tier=None)
     draft.name(upstream_id="a" * 257, served_model="a\nb", service_tier=None)
     draft.name(upstream_id="a", served_model="m", service_tier="default")
     draft.name(upstream_id="b", served_model="n", service_tier="flex")
-    assert (draft.upstream_id, draft.served_model, draft.service_tier) == ("a", "m", "default")
+    assert (draft.upstream_id, draft.served_model, draft.service_tier) == ("a", "m", "flex")
+
+
+def test_what_a_stream_counts_before_its_end_is_no_count_of_the_answer() -> None:
+    draft = AnswerDraft(read_gemini_usage, has_last_count=False)
+    counts = {"promptTokenCount": 10, "candidatesTokenCount": 5}
+    draft.count(counts, ends=False)
+    assert draft.as_it_stands().usage.estimated
+    draft.count(counts, ends=True)
+    assert draft.as_it_stands().usage.output_tokens == 5
 
 
 def test_without_a_finish_reason_it_broke_off_and_keeps_its_words() -> None:

@@ -48,7 +48,7 @@ def test_what_is_no_whole_answer_is_a_failure(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize("exchange", [each for each in gemini.STREAMED if each.failure is not None], ids=str)
-def test_a_stream_that_fails_brings_along_the_last_usage_it_said(exchange: Exchange) -> None:
+def test_a_stream_that_fails_brings_along_its_usage_where_it_had_come_to_its_end(exchange: Exchange) -> None:
     with pytest.raises(UnreadableAnswerError) as caught:
         read(exchange)
     assert caught.value.answer is not None

@@ -97,6 +97,7 @@ def _cost_of(usage: dict[str, Any], *, reports_cost: bool = True) -> NanoUsd | N
         ({"cost": 0}, 0),
         ({"cost": 0.95, "cost_details": {"upstream_inference_cost": 0.95}}, 950_000_000),
         ({"cost": 0.95, "is_byok": False, "cost_details": {"upstream_inference_cost": 19}}, 950_000_000),
+        ({"cost": 0, "cost_details": {"upstream_inference_cost": 0.036}}, 36_000_000),
         ({"cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.036}}, 36_000_000),
         ({"cost": 0.002, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.036}}, 38_000_000),
         ({"cost": 0.002, "is_byok": True}, None),

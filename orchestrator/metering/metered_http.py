@@ -1,0 +1,253 @@
+"""The HTTP of a vendor's own client: what leaves is held for, what comes back is read as our wire reads it.
+
+    body → bound → hold → the first byte → every byte of the answer → settle
+
+It sends to one address, follows no redirect, and holds money of its own for every send, a client's retry
+included. It is given to the client in the place of httpx's transport, for threads and event loops alike.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import httpx
+import orjson
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.provider_answer import AttemptFailedError
+from orchestrator.metering.meter import Meter, MeteredSend
+from orchestrator.metering.vendor_answers import VendorAnswer
+from orchestrator.metering.vendor_bodies import bounded_body
+from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
+
+_FREE_METHOD = ":countTokens"
+_FIRST_BYTE = "send_request_headers.started"
+
+
+@dataclass(frozen=True, slots=True)
+class VendorAddress:
+    """To whom a client sends."""
+
+    kind: ProviderKind
+    upstream: str
+    url: str
+
+
+class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """httpx's way to one vendor, metered."""
+
+    def __init__(self, address: VendorAddress, meter: Meter) -> None:
+        """Open nothing yet."""
+        self._address = address
+        self._meter = meter
+        proxy = ProxiesOfEnvironment().for_url(address.url)
+        self._proxy = httpx.Proxy(proxy.url, headers=proxy.headers) if proxy else None
+        self._sync: httpx.HTTPTransport | None = None
+        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncHTTPTransport] = (
+            WeakKeyDictionary()
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request from a thread.
+
+        Raises:
+            OrchestratorError: it may not be sent; nothing was.
+        """
+        self._sync = self._sync or httpx.HTTPTransport(proxy=self._proxy)
+        tap = self._begun(request)
+        if tap is None:
+            return self._sync.handle_request(request)
+
+        def note(event: str, _: Any) -> None:
+            tap.note(event)
+
+        request.extensions = {**request.extensions, "trace": note}
+        try:
+            response = self._sync.handle_request(request)
+        except BaseException as exc:
+            tap.fail(exc)
+            raise
+        tap.answer.begin(response.status_code, response.headers)
+        response.stream = _SyncTapped(response.stream, tap)  # type: ignore[arg-type]
+        return response
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request on the running event loop.
+
+        Raises:
+            OrchestratorError: it may not be sent; nothing was.
+        """
+        loop = asyncio.get_running_loop()
+        if loop not in self._by_loop:
+            self._by_loop[loop] = httpx.AsyncHTTPTransport(proxy=self._proxy)
+        tap = self._begun(request)
+        if tap is None:
+            return await self._by_loop[loop].handle_async_request(request)
+
+        async def note(event: str, _: Any) -> None:
+            tap.note(event)
+
+        request.extensions = {**request.extensions, "trace": note}
+        try:
+            response = await self._by_loop[loop].handle_async_request(request)
+        except BaseException as exc:
+            tap.fail(exc)
+            raise
+        tap.answer.begin(response.status_code, response.headers)
+        response.stream = _AsyncTapped(response.stream, tap)  # type: ignore[arg-type]
+        return response
+
+    def close(self) -> None:
+        """Close the connections of threads."""
+        if self._sync is not None:
+            self._sync.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop."""
+        transport = self._by_loop.pop(asyncio.get_running_loop(), None)
+        if transport is not None:
+            await transport.aclose()
+
+    def _begun(self, request: httpx.Request) -> "_Tap | None":
+        """Hold the money of a request; None for one that is free."""
+        if request.url.netloc.decode() != urlsplit(self._address.url).netloc:
+            raise InvalidRequestError("a metered client sends to the address of config.yaml alone")
+        if self._address.kind is ProviderKind.GOOGLE and request.url.path.endswith(_FREE_METHOD):
+            return None
+        size = bounded_body(
+            self._address.kind,
+            self._address.upstream,
+            path=request.url.path,
+            body=_object(request.content),
+        )
+        # What comes packed cannot be read on its way.
+        request.headers["accept-encoding"] = "identity"
+        sending = self._meter.open(
+            size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
+        )
+        sending.was_sent = False
+        answer = VendorAnswer(
+            self._address.kind,
+            path=request.url.path,
+            in_pieces=size.in_pieces,
+            answers=size.answers,
+            clock=self._meter.clock,
+        )
+        return _Tap(sending, answer)
+
+
+class _Tap:
+    """One send, its answer read as it passes by."""
+
+    def __init__(self, sending: MeteredSend, answer: VendorAnswer) -> None:
+        self.answer = answer
+        self._sending = sending
+
+    def note(self, event: str) -> None:
+        if event.endswith(_FIRST_BYTE):
+            self._sending.was_sent = True
+
+    def feed(self, block: bytes) -> None:
+        self.answer.feed(block)
+        self._sending.began = self._sending.began or self.answer.has_content
+
+    def fail(self, error: BaseException) -> None:
+        self._sending.end(_failure_of(error, was_sent=self._sending.was_sent))
+
+    def finish(self) -> None:
+        """Settle an answer that has come to its end."""
+        try:
+            answer = self.answer.whole()
+        except AttemptFailedError as exc:
+            if exc.answer is not None:
+                self._sending.take(exc.answer)
+            self._sending.end(exc.failure)
+        else:
+            self._sending.take(answer)
+            self._sending.end()
+
+    def leave(self) -> None:
+        """Settle an answer of which no more is read."""
+        if self.answer.is_complete:
+            self.finish()
+        else:
+            self._sending.end(Failure(FailureKind.CANCELLED))
+
+
+class _SyncTapped(httpx.SyncByteStream):
+    """The bytes of an answer on their way to a client in a thread."""
+
+    def __init__(self, stream: httpx.SyncByteStream, tap: _Tap) -> None:
+        self._stream = stream
+        self._tap = tap
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for block in self._stream:
+                self._tap.feed(block)
+                yield block
+        except GeneratorExit:
+            raise
+        except BaseException as exc:
+            self._tap.fail(exc)
+            raise
+        self._tap.finish()
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        finally:
+            self._tap.leave()
+
+
+class _AsyncTapped(httpx.AsyncByteStream):
+    """The bytes of an answer on their way to a client on an event loop."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, tap: _Tap) -> None:
+        self._stream = stream
+        self._tap = tap
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for block in self._stream:
+                self._tap.feed(block)
+                yield block
+        except GeneratorExit:
+            raise
+        except BaseException as exc:
+            self._tap.fail(exc)
+            raise
+        self._tap.finish()
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            self._tap.leave()
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):
+        raise InvalidRequestError("a metered client sends JSON objects alone")
+    return body
+
+
+def _failure_of(error: BaseException, *, was_sent: bool) -> Failure:
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
+        return Failure(FailureKind.CANCELLED)
+    if not was_sent:
+        return Failure(FailureKind.UNREACHABLE)
+    if isinstance(error, httpx.TimeoutException):
+        return Failure(FailureKind.TIMEOUT)
+    if isinstance(error, httpx.ProtocolError):
+        return Failure(FailureKind.MALFORMED)
+    return Failure(FailureKind.DISCONNECTED if isinstance(error, httpx.HTTPError) else FailureKind.UNKNOWN)

@@ -1,0 +1,207 @@
+"""An answer on its way to a vendor's own client, read for its bill as our wire would read it."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import httpx
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.clock import Clock
+from orchestrator.core.failures import FailureKind
+from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
+from orchestrator.providers.wire import gemini_format, openai_format
+from orchestrator.providers.wire.answer_checks import unreadable
+from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX
+from orchestrator.providers.wire.failures import failure_of_error, failure_of_reply
+from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
+from orchestrator.providers.wire.usage_reading import read_openai_usage
+from orchestrator.providers.wire.wire_json import event_objects, read_object
+
+_OK = 200
+
+
+class _Reader(Protocol):
+    """What reads the answer of one API."""
+
+    @property
+    def has_content(self) -> bool:
+        """Return whether the provider has begun to answer."""
+        ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether nothing more is to come."""
+        ...
+
+    def take(self, event: SentEvent) -> object:
+        """Take in an event of a stream."""
+        ...
+
+    def read(self, body: bytes) -> ProviderAnswer:
+        """Return the answer in a whole body."""
+        ...
+
+    def whole(self) -> ProviderAnswer:
+        """Return the finished answer of a stream."""
+        ...
+
+
+class VendorAnswer:
+    """One answer as its bytes come."""
+
+    def __init__(self, kind: ProviderKind, *, path: str, in_pieces: bool, answers: int, clock: Clock) -> None:
+        """Expect its status."""
+        self._reader: _Reader = _ResponsesReader() if path.endswith("/responses") else _WireReader(kind)
+        self._in_pieces = in_pieces
+        self._answers = answers
+        self._clock = clock
+        self._status = 0
+        self._headers: Mapping[str, str] = {}
+        self._events = EventReader()
+        self._body: list[bytes] = []
+        self._bytes_left = ANSWER_BYTES_MAX
+        self._failed: UnreadableAnswerError | None = None
+
+    @property
+    def has_content(self) -> bool:
+        """Return whether a part of an answer has come."""
+        return self._reader.has_content
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether nothing more is to come, though its connection may stay open."""
+        return self._in_pieces and self._answers == 1 and self._reader.is_complete and self._failed is None
+
+    def begin(self, status: int, headers: httpx.Headers) -> None:
+        """Note the status and the headers."""
+        self._status, self._headers = status, headers
+        kind = headers.get("content-type", "")
+        self._in_pieces = self._in_pieces and status == _OK and "json" not in kind and "html" not in kind
+
+    def feed(self, block: bytes) -> None:
+        """Take in the next bytes."""
+        if not self._in_pieces:
+            self._bytes_left -= len(block)
+            if self._bytes_left >= 0:
+                self._body.append(block)
+        elif self._failed is None:
+            self._take(block)
+
+    def whole(self) -> ProviderAnswer:
+        """Return the answer, all of whose bytes have come.
+
+        Raises:
+            AttemptFailedError: it is a refusal, or none that can be read; what it used comes along.
+        """
+        if self._in_pieces:
+            self._take(None)
+            if self._failed is not None:
+                raise self._failed
+            return self._reader.whole()
+        if self._bytes_left < 0:
+            raise unreadable(FailureKind.MALFORMED, "the body is larger than any answer")
+        body = b"".join(self._body)
+        if self._status != _OK:
+            raise AttemptFailedError(failure_of_reply(self._status, self._headers, body, now=self._clock.now))
+        return self._reader.read(body)
+
+    def _take(self, block: bytes | None) -> None:
+        try:
+            for event in self._events.close() if block is None else self._events.feed(block):
+                self._reader.take(event)
+        except StreamTooLargeError:
+            self._failed = unreadable(FailureKind.MALFORMED, "the stream is larger than any answer")
+        except UnreadableAnswerError as exc:
+            self._failed = exc
+
+
+class _WireReader:
+    """Chat completions and Gemini's answers, by the readers of our wire."""
+
+    def __init__(self, kind: ProviderKind) -> None:
+        self._is_google = kind is ProviderKind.GOOGLE
+        self._reports_cost = kind is ProviderKind.OPENROUTER
+        self._stream: gemini_format.GeminiReader | openai_format.OpenAiReader = (
+            gemini_format.GeminiReader()
+            if self._is_google
+            else openai_format.OpenAiReader(reports_cost=self._reports_cost)
+        )
+
+    @property
+    def has_content(self) -> bool:
+        return self._stream.draft.has_content
+
+    @property
+    def is_complete(self) -> bool:
+        return self._stream.is_complete
+
+    def take(self, event: SentEvent) -> object:
+        return self._stream.take(event)
+
+    def read(self, body: bytes) -> ProviderAnswer:
+        if self._is_google:
+            return gemini_format.read_gemini_answer(body)
+        return openai_format.read_openai_answer(body, reports_cost=self._reports_cost)
+
+    def whole(self) -> ProviderAnswer:
+        return self._stream.whole()
+
+
+class _ResponsesReader:
+    """OpenAI's Responses API (https://platform.openai.com/docs/api-reference/responses), for a bill alone."""
+
+    _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+    def __init__(self) -> None:
+        self._last: Mapping[str, Any] | None = None
+        self.has_content = False
+
+    @property
+    def is_complete(self) -> bool:
+        return self._last is not None
+
+    def take(self, event: SentEvent) -> object:
+        for data in event_objects(event.data):
+            kind = data.get("type")
+            self.has_content = self.has_content or str(kind).endswith(".delta")
+            if kind in self._ENDS and isinstance(data.get("response"), Mapping):
+                self._last = data["response"]
+        return None
+
+    def read(self, body: bytes) -> ProviderAnswer:
+        return _answer_of_response(read_object(body))
+
+    def whole(self) -> ProviderAnswer:
+        if self._last is None:
+            raise unreadable(FailureKind.INTERRUPTED, "it ended without its last event")
+        return _answer_of_response(self._last)
+
+
+def _answer_of_response(response: Mapping[str, Any]) -> ProviderAnswer:
+    counted = read_openai_usage(_chat_usage(response.get("usage")), reports_cost=False)
+    upstream_id, tier = response.get("id"), response.get("service_tier")
+    answer = ProviderAnswer(
+        text="",
+        tool_calls=(),
+        finish_reason=str(response.get("status") or ""),
+        usage=counted.usage,
+        reported_cost_nusd=None,
+        upstream_id=upstream_id if isinstance(upstream_id, str) else None,
+        service_tier=tier if isinstance(tier, str) else None,
+    )
+    if response.get("error"):
+        raise UnreadableAnswerError(failure_of_error(response["error"]), answer)
+    return answer
+
+
+def _chat_usage(usage: Any) -> Any:
+    """Return a usage of the Responses API by the names of chat completions."""
+    if not isinstance(usage, Mapping):
+        return usage
+    return {
+        "prompt_tokens": usage.get("input_tokens"),
+        "completion_tokens": usage.get("output_tokens"),
+        "total_tokens": usage.get("total_tokens"),
+        "prompt_tokens_details": usage.get("input_tokens_details"),
+        "completion_tokens_details": usage.get("output_tokens_details"),
+    }

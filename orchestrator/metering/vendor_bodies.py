@@ -1,0 +1,199 @@
+"""What the body of a vendor's own client may hold, and the most that its answers can be.
+
+The body is read as it is about to leave, so it does not matter by which of a client's many doors a parameter
+came in. What is not named here is refused: it may change the price, the size or the number of answers.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.request import Message
+from orchestrator.providers.wire.wire_json import json_text
+
+
+@dataclass(frozen=True, slots=True)
+class BoundedBody:
+    """How large a prompt and its answers can be."""
+
+    messages: list[Message]
+    """The prompt in OpenAI's shape, as far as its size goes."""
+    declared: list[Any]
+    """Tools and formats that are sent along."""
+    max_tokens: int
+    """Of one answer: the largest of the limits that the body names."""
+    answers: int
+    in_pieces: bool
+
+
+def bounded_body(kind: ProviderKind, upstream: str, *, path: str, body: Mapping[str, Any]) -> BoundedBody:
+    """Return what bounds the cost of a body that is sent to `path`.
+
+    Raises:
+        InvalidRequestError: it is for another model or API, has no limit, or names what no bound is known of.
+    """
+    if kind is ProviderKind.GOOGLE:
+        for method in ("generateContent", "streamGenerateContent"):
+            if path.endswith(f"/models/{upstream.removeprefix('models/')}:{method}"):
+                return _google(body, in_pieces=method.startswith("stream"))
+    elif body.get("model") == upstream:
+        for suffix, read in _OPENAI_READERS.items():
+            if path.endswith(suffix):
+                return read(body)
+    raise InvalidRequestError(f"a metered client of '{upstream}' asks this model for chat answers alone")
+
+
+def _chat_completions(body: Mapping[str, Any]) -> BoundedBody:
+    _check_names(body, _CHAT_NAMES)
+    _check_tier(body)
+    tools = _functions(body.get("tools"))
+    return BoundedBody(
+        messages=list(body.get("messages") or ()),
+        declared=[*tools, *_given(body, "functions", "response_format")],
+        max_tokens=_limit(body, "max_tokens", "max_completion_tokens"),
+        answers=_whole(body, "n") or 1,
+        in_pieces=body.get("stream") is True,
+    )
+
+
+def _responses(body: Mapping[str, Any]) -> BoundedBody:
+    _check_names(body, _RESPONSES_NAMES)
+    _check_tier(body)
+    tools = _functions(body.get("tools"))
+    asked = body.get("input")
+    items = [asked] if isinstance(asked, str) else list(asked or ())
+    return BoundedBody(
+        messages=[_message(item) for item in [*_given(body, "instructions"), *items]],
+        declared=[*tools, *_given(body, "text")],
+        max_tokens=_limit(body, "max_output_tokens"),
+        answers=1,
+        in_pieces=body.get("stream") is True,
+    )
+
+
+def _google(body: Mapping[str, Any], *, in_pieces: bool) -> BoundedBody:
+    config = body.get("generationConfig") or {}
+    _check_names(body, _GOOGLE_NAMES)
+    _check_names(config, _GOOGLE_CONFIG_NAMES)
+    _check_names(body.get("toolConfig") or {}, frozenset({"functionCallingConfig"}))
+    for tool in body.get("tools") or ():
+        _check_names(tool, frozenset({"functionDeclarations"}))
+    contents = [*_given(body, "systemInstruction"), *(body.get("contents") or ())]
+    return BoundedBody(
+        messages=[{"role": "user", "content": _google_parts(content)} for content in contents],
+        declared=[*(body.get("tools") or ()), *_given(config, "responseSchema", "responseJsonSchema")],
+        max_tokens=_limit(config, "maxOutputTokens"),
+        answers=_whole(config, "candidateCount") or 1,
+        in_pieces=in_pieces,
+    )
+
+
+_OPENAI_READERS: Mapping[str, Callable[[Mapping[str, Any]], BoundedBody]] = {
+    "/chat/completions": _chat_completions,
+    "/responses": _responses,
+}
+_COMMON_NAMES = frozenset(
+    {
+        *("model", "temperature", "top_p", "tools", "tool_choice", "parallel_tool_calls", "stream"),
+        *("user", "safety_identifier", "metadata", "store", "service_tier", "prompt_cache_key"),
+    }
+)
+_CHAT_NAMES = _COMMON_NAMES | {
+    *("messages", "max_tokens", "max_completion_tokens", "n", "stop", "seed", "presence_penalty"),
+    *("frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "response_format", "functions"),
+    *("function_call", "reasoning_effort", "verbosity", "stream_options", "provider"),
+}
+_RESPONSES_NAMES = _COMMON_NAMES | {
+    *("input", "instructions", "max_output_tokens", "text", "reasoning", "include", "truncation"),
+}
+_GOOGLE_NAMES = frozenset(
+    {"contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "safetySettings"}
+)
+_GOOGLE_CONFIG_NAMES = frozenset(
+    {
+        *("temperature", "topP", "topK", "candidateCount", "maxOutputTokens", "stopSequences", "seed"),
+        *("presencePenalty", "frequencyPenalty", "responseMimeType", "responseSchema"),
+        *("responseJsonSchema", "thinkingConfig", "mediaResolution", "responseLogprobs", "logprobs"),
+    }
+)
+
+
+def _check_names(holder: Any, known: frozenset[str]) -> None:
+    if not isinstance(holder, Mapping):
+        raise InvalidRequestError("a part of the request is no object")
+    for name, value in holder.items():
+        if name not in known and value is not None:
+            raise InvalidRequestError(
+                f"'{name}' is not taken by a metered client: no bound is known of what it may cost"
+            )
+
+
+def _check_tier(body: Mapping[str, Any]) -> None:
+    if body.get("service_tier") not in (None, "default"):
+        raise InvalidRequestError(
+            "'service_tier' is not taken by a metered client: money is held for 'default'"
+        )
+
+
+def _functions(tools: Any) -> list[Any]:
+    for tool in tools or ():
+        if not isinstance(tool, Mapping) or tool.get("type") != "function":
+            raise InvalidRequestError("a metered client takes function tools alone: others are billed by use")
+    return list(tools or ())
+
+
+def _given(holder: Mapping[str, Any], *names: str) -> list[Any]:
+    return [holder[name] for name in names if holder.get(name)]
+
+
+def _limit(holder: Mapping[str, Any], *names: str) -> int:
+    limit = max(_whole(holder, name) for name in names)
+    if not limit:
+        raise InvalidRequestError(f"'{names[0]}' must be given: without a limit there is nothing to hold")
+    return limit
+
+
+def _whole(holder: Mapping[str, Any], name: str) -> int:
+    value = holder.get(name)
+    if value is None:
+        return 0
+    if type(value) is not int or value <= 0:
+        raise InvalidRequestError(f"'{name}' must be a whole number greater than 0, got {value!r}")
+    return value
+
+
+def _message(item: Any) -> Message:
+    """Return an item of OpenAI's Responses API as a message of its size."""
+    content = item.get("content") if isinstance(item, Mapping) else None
+    kinds = (
+        {part.get("type") for part in content if isinstance(part, Mapping)}
+        if isinstance(content, list)
+        else set()
+    )
+    if kinds - {"input_text", "output_text", "refusal"}:
+        return {"role": "user", "content": [{"type": "file", "file": {}}]}
+    return {"role": "user", "content": item if isinstance(item, str) else json_text(item)}
+
+
+def _google_parts(content: Any) -> list[dict[str, Any]]:
+    """Return the parts of one of Gemini's contents as parts of a message of their size."""
+    parts = content.get("parts") if isinstance(content, Mapping) else None
+    return [_google_part(part) for part in parts or ()]
+
+
+def _google_part(part: Mapping[str, Any]) -> dict[str, Any]:
+    inline = part.get("inlineData")
+    if isinstance(inline, Mapping):
+        address = f"data:{inline.get('mimeType')};base64,{inline.get('data')}"
+        kind = "image_url" if str(inline.get("mimeType")).startswith("image/") else "file"
+        holder = {"url": address} if kind == "image_url" else {"file_data": address}
+        return {"type": kind, kind: holder}
+    if part.get("fileData"):
+        return {"type": "file", "file": {}}
+    text = part.get("text")
+    return {
+        "type": "text",
+        "text": text if isinstance(text, str) and set(part) == {"text"} else json_text(part),
+    }

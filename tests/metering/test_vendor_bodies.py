@@ -1,0 +1,95 @@
+"""What a vendor's own client may send, and how large its answers can be, whichever door a parameter came in by."""
+
+import pytest
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.metering.vendor_bodies import bounded_body
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 10}
+RESPONSES = {"model": "m", "input": [{"role": "user", "content": "Hi"}], "max_output_tokens": 10}
+GOOGLE = {"contents": [{"parts": [{"text": "Hi"}]}], "generationConfig": {"maxOutputTokens": 10}}
+SEARCH = {"type": "web_search_preview"}
+
+
+def bounds(body, path="/v1/chat/completions"):
+    size = bounded_body(ProviderKind.OPENAI, "m", path=path, body=body)
+    return size.max_tokens, size.answers
+
+
+def google_bounds(body, method="generateContent"):
+    path = f"/v1beta/models/m:{method}"
+    size = bounded_body(ProviderKind.GOOGLE, "m", path=path, body=body)
+    return size.max_tokens, size.answers
+
+
+def test_the_largest_of_all_limits_counts_and_every_answer() -> None:
+    assert bounds({**CHAT, "max_completion_tokens": 800, "n": 4}) == (800, 4)
+    assert bounds({**CHAT, "max_tokens": 800, "max_completion_tokens": 10}) == (800, 1)
+    assert bounds(RESPONSES, "/v1/responses") == (10, 1)
+    config = {"maxOutputTokens": 640, "candidateCount": 3}
+    assert google_bounds({**GOOGLE, "generationConfig": config}) == (640, 3)
+    assert google_bounds(GOOGLE, "streamGenerateContent") == (10, 1)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"web_search_options": {}},
+        {"service_tier": "priority"},
+        {"modalities": ["text", "audio"]},
+        {"audio": {"voice": "alloy"}},
+        {"prediction": {"type": "content", "content": "x"}},
+        {"plugins": [{"id": "web"}]},
+        {"models": ["a", "b"]},
+        {"not_yet_invented": 1},
+        {"tools": [SEARCH]},
+        {"max_tokens": None},
+        {"max_tokens": -5},
+        {"max_tokens": True},
+        {"max_tokens": 10.5},
+        {"n": 0},
+        {"n": "4"},
+        {"model": "another"},
+    ],
+)
+def test_what_has_no_bound_is_refused_for_openai(more) -> None:
+    with pytest.raises(InvalidRequestError):
+        bounds({**CHAT, **more})
+
+
+@pytest.mark.parametrize(
+    "more", [{"tools": [SEARCH]}, {"tools": [{"type": "code_interpreter"}]}, {"previous_response_id": "a"}, {"background": True}, {"prompt": {"id": "p"}}]
+)  # fmt: skip
+def test_what_has_no_bound_is_refused_for_the_responses_api(more) -> None:
+    with pytest.raises(InvalidRequestError):
+        bounds({**RESPONSES, **more}, "/v1/responses")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tools": [{"googleSearch": {}}]},
+        {"tools": [{"functionDeclarations": []}, {"urlContext": {}}]},
+        {"tools": [{"codeExecution": {}}]},
+        {"cachedContent": "cachedContents/1"},
+        {"toolConfig": {"retrievalConfig": {}}},
+        {"generationConfig": {"maxOutputTokens": 10, "responseModalities": ["IMAGE"]}},
+        {"generationConfig": {"maxOutputTokens": 10, "speechConfig": {}}},
+        {"generationConfig": {"maxOutputTokens": 10, "imageConfig": {}}},
+        {"generationConfig": {}},
+    ],
+)
+def test_what_has_no_bound_is_refused_for_google(more) -> None:
+    with pytest.raises(InvalidRequestError):
+        google_bounds({**GOOGLE, **more})
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/images/generations", "/v1/embeddings", "/v1/audio/speech", "/v1/batches"]
+)
+def test_nothing_but_chat_is_sent(path) -> None:
+    with pytest.raises(InvalidRequestError):
+        bounds(CHAT, path)
+    with pytest.raises(InvalidRequestError):
+        bounded_body(ProviderKind.GOOGLE, "m", path="/v1beta/models/other:generateContent", body=GOOGLE)
