@@ -3,7 +3,8 @@
 The key is a hash of everything that shapes an answer (tenant, use case, model, messages,
 sampling), so that no tenant ever reads another's answers. Only text is stored: diskcache would
 unpickle what it reads, and whoever can write a pickle into the folder could run code, so its
-`Disk` is replaced by one that refuses pickles, in a folder that only its owner may enter.
+`Disk` is replaced by one that refuses pickles and other files than its own, in a folder that only its
+owner may enter.
 
 A cache that cannot be read or written never fails a request: it says so once in the log and
 the request goes on to a model.
@@ -12,6 +13,7 @@ the request goes on to a model.
 import errno
 import logging
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -23,6 +25,7 @@ import diskcache
 import orjson
 from pydantic import PositiveInt
 
+from orchestrator.core.private_folder import make_private_folder
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Seconds, Settings
 
@@ -32,6 +35,9 @@ T = TypeVar("T")
 
 _FORMAT = 1
 _PUTS_BETWEEN_CULLS = 100
+_OTHERS, _OTHERS_WRITE = 0o077, 0o022
+_FILE_NAME = re.compile(r"[0-9a-f]{2}[/\\][0-9a-f]{2}[/\\][0-9a-f]{28}\.val")
+"""What diskcache calls the files of large entries: no other name is opened or removed."""
 
 
 class CacheSettings(Settings):
@@ -71,7 +77,22 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
         if mode not in {diskcache.core.MODE_RAW, diskcache.core.MODE_BINARY}:
             msg = f"refused a cache entry of mode {mode}: only raw bytes are read"
             raise ValueError(msg)
+        if mode == diskcache.core.MODE_BINARY and not self._is_own_file(filename):
+            msg = "refused a cache entry whose file is not one of the cache"
+            raise ValueError(msg)
         return super().fetch(mode, filename, value, read)
+
+    def remove(self, file_path: str) -> None:
+        """Remove an entry's file; one that is not the cache's own stays, and only its entry goes."""
+        if self._is_own_file(file_path):
+            super().remove(file_path)
+
+    def _is_own_file(self, name: str | None) -> bool:
+        if not isinstance(name, str) or not _FILE_NAME.fullmatch(name):
+            return False
+        # No link leads out of the folder.
+        folder = Path(self._directory).resolve()
+        return (folder / name).resolve() == folder / name
 
 
 def key_of(request: ChatRequest) -> str:
@@ -185,10 +206,17 @@ def make_private(folder: Path) -> None:
     """Make a folder that only its owner may enter.
 
     Raises:
-        OSError: it cannot be made, or it is a folder for other things, which stay as they are.
+        OSError: it cannot be made, others may write it, or it is for other things, which stay as they are.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_mode & 0o077:
+    make_private_folder(folder)
+    status = folder.stat()
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        msg = "it is another user's; name a folder of its own"
+        raise PermissionError(errno.EACCES, msg)
+    if status.st_mode & _OTHERS_WRITE:
+        msg = "others may write it, so what it holds may be theirs; remove it, or name a folder of its own"
+        raise PermissionError(errno.EACCES, msg)
+    if status.st_mode & _OTHERS:
         names = {path.name for path in folder.iterdir()}
         if names and "cache.db" not in names:
             msg = "others may enter it and it holds other files; name a folder of its own"

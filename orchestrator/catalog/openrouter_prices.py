@@ -20,6 +20,7 @@ import orjson
 from orchestrator.catalog.price import Price, PriceTier
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NANO_PER_USD, TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
+from orchestrator.core.private_folder import make_private_folder
 
 SOURCE = "OpenRouter's list"
 _FORMAT = 1
@@ -168,7 +169,7 @@ def keep_list(kept: PriceList, path: Path) -> None:
         "models": kept.models,
     }
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:

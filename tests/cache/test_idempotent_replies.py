@@ -70,6 +70,14 @@ def test_only_its_owner_may_enter_the_folder(kept):
     assert stat.S_IMODE(kept.path.stat().st_mode) == 0o700
 
 
+def test_a_folder_that_others_may_write_is_an_error(kept):
+    kept.put("op", BODY)
+    kept.close()
+    kept.path.chmod(0o777)
+    with pytest.raises(StateError, match="others may write it"):
+        kept.get("op")
+
+
 def test_a_folder_that_cannot_be_made_is_an_error_with_what_to_do(tmp_path):
     (tmp_path / "file").write_text("")
     kept = KeptReplies(IdempotencySettings(path=str(tmp_path / "file" / "replies")))

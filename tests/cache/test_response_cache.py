@@ -222,6 +222,85 @@ def test_a_folder_of_other_things_keeps_its_rights_and_the_cache_stays_out(make,
     assert "name a folder of its own" in caplog.text
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o775, 0o722])
+def test_a_folder_that_others_may_write_is_refused_and_the_call_goes_on(make, tmp_path, caplog, mode):
+    """What is in it may be theirs: an answer of their own under the key of a question that is often asked."""
+    make().put(KEY, b"theirs", ttl_s=60)
+    (tmp_path / "cache").chmod(mode)
+    cache = make()
+    cache.put(KEY, b"a", ttl_s=60)
+    assert cache.get(KEY) is None
+    assert mode_of(tmp_path / "cache") == mode
+    assert "others may write it" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives a folder to another user")
+def test_a_folder_of_another_user_is_refused(make, tmp_path, caplog):
+    (tmp_path / "cache").mkdir(mode=0o700)
+    os.chown(tmp_path / "cache", 65534, 65534)
+    assert make().get(KEY) is None
+    assert "another user's" in caplog.text
+
+
+def plant(folder: Path, name: str) -> None:
+    """Lead the one entry of a cache to a file of a name."""
+    with closing(sqlite3.connect(folder / "cache.db")) as connection, connection:
+        connection.execute(
+            "UPDATE Cache SET mode = ?, value = NULL, filename = ?", (diskcache.core.MODE_BINARY, name)
+        )
+
+
+OWN_NAME = "ab/cd/" + "0" * 28 + ".val"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret",
+        "{outside}",
+        "ab/../../secret",
+        "ab/cd/../../../secret",
+        "secret",
+        "cache.db",
+        "",
+        f"../{OWN_NAME}",
+    ],
+)
+def test_a_row_whose_file_leaves_the_folder_is_neither_read_nor_removed(make, tmp_path, caplog, name):
+    cache = make()
+    cache.put(KEY, b"reply", ttl_s=60)
+    outside = tmp_path / "secret"
+    outside.write_bytes(b"not for you")
+    plant(tmp_path / "cache", name.format(outside=outside))
+    assert cache.get(KEY) is None
+    assert "refused a cache entry whose file is not one of the cache" in caplog.text
+    assert cache.clear() == 1, "the entry goes"
+    assert outside.read_bytes() == b"not for you"
+    assert (tmp_path / "cache" / "cache.db").exists()
+    cache.put(KEY, b"reply", ttl_s=60)
+    assert cache.get(KEY) == b"reply"
+
+
+@pytest.mark.parametrize("linked", ["file", "folder"])
+def test_a_link_out_of_the_folder_is_not_followed(make, tmp_path, linked):
+    cache = make()
+    cache.put(KEY, b"reply", ttl_s=60)
+    outside = tmp_path / "outside" / Path(OWN_NAME).name
+    outside.parent.mkdir()
+    outside.write_bytes(b"not for you")
+    inside = tmp_path / "cache" / OWN_NAME
+    inside.parent.parent.mkdir()
+    if linked == "file":
+        inside.parent.mkdir()
+        inside.symlink_to(outside)
+    else:
+        inside.parent.symlink_to(outside.parent)
+    plant(tmp_path / "cache", OWN_NAME)
+    assert cache.get(KEY) is None
+    cache.clear()
+    assert outside.read_bytes() == b"not for you"
+
+
 class Bomb:
     """Leaves a trace when it is unpickled."""
 
