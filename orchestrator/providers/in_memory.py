@@ -26,7 +26,7 @@ from orchestrator.practice.bill import (
     PracticeUsage,
 )
 from orchestrator.practice.continuing import begun_answer, continuation
-from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner
+from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner, OddShape
 from orchestrator.practice.faults import FaultQueue
 from orchestrator.practice.scripted import Scripted
 from orchestrator.practice.tokens import count_tokens, input_tokens, piece_bytes
@@ -43,7 +43,23 @@ _REASONS: Mapping[str, FailureKind] = {
     "context_length": FailureKind.CONTEXT_OVERFLOW,
     "content_filter": FailureKind.CONTENT_FILTERED,
     "insufficient_quota": FailureKind.RATE_LIMITED,
+    "output_limit": FailureKind.OUTPUT_LIMIT,
+    "location": FailureKind.UNAUTHORIZED,
+    "deprecated_model": FailureKind.MODEL_NOT_FOUND,
+    "html": FailureKind.SERVER_ERROR,
+    "empty": FailureKind.SERVER_ERROR,
+    "huge": FailureKind.SERVER_ERROR,
 }
+_ODD_ANSWERS: Mapping[OddShape, FailureKind] = {
+    OddShape.UNKNOWN_FINISH: FailureKind.INTERRUPTED,
+    OddShape.ABORTED: FailureKind.INTERRUPTED,
+    OddShape.ERROR_BESIDE_TEXT: FailureKind.SERVER_ERROR,
+    OddShape.CUT_CALL: FailureKind.MALFORMED,
+    OddShape.NAMELESS_CALL: FailureKind.MALFORMED,
+    OddShape.GZIP_BOMB: FailureKind.MALFORMED,
+    OddShape.FILTERED: FailureKind.CONTENT_FILTERED,
+}
+"""Shapes that are no answers; of the others only a wire can be odd."""
 _BEFORE_THE_ANSWER: Mapping[FaultKind, FailureKind] = {
     FaultKind.RESET: FailureKind.DISCONNECTED,
     FaultKind.MALFORMED_BODY: FailureKind.MALFORMED,
@@ -169,6 +185,8 @@ class InMemoryTransport:
         await self._clock.sleep(delay_s)
         if fault.kind in _BEFORE_THE_ANSWER:
             raise UnreadableAnswerError(Failure(_BEFORE_THE_ANSWER[fault.kind]))
+        if fault.shape is not None and fault.shape in _ODD_ANSWERS:
+            raise UnreadableAnswerError(Failure(_ODD_ANSWERS[fault.shape]))
 
     async def _tell(
         self,

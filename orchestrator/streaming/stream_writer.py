@@ -76,6 +76,9 @@ class StreamWriter:
         """
         if self._request.on_break is not OnBreak.RESCUE:
             return
+        if self._splice is not None and not answer.text.strip() and not answer.tool_calls:
+            # The limit of output was spent on thoughts: the begun answer is no more whole than before.
+            raise UnreadableAnswerError(Failure(FailureKind.NOT_JOINABLE), answer)
         if self._asks_for_json:
             self._give(Delta(answer.text))
         else:

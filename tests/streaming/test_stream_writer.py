@@ -146,6 +146,16 @@ def test_an_answer_that_begins_afresh_is_never_joined(
         assert "not_joinable" in [one.failure for one in stream.reply.attempts]
 
 
+def test_a_rescue_that_spends_its_limit_on_thoughts_has_finished_nothing(
+    orchestrator: Orchestrator, practice: PracticeServer
+) -> None:
+    practice.faults.add("openrouter:end_stream=20,times=1", "google:odd_answer=thought_only,times=1")
+    stream = ask(orchestrator)
+    assert read(stream) == (TEXT, None)
+    assert [one.failure for one in stream.reply.attempts] == ["interrupted", "not_joinable", None]
+    assert stream.reply.finish_reason == "stop"
+
+
 def test_a_model_that_refuses_to_go_on_is_asked_afresh_and_nobody_sees_it(
     orchestrator: Orchestrator, practice: PracticeServer
 ) -> None:

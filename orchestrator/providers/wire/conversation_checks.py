@@ -10,8 +10,8 @@ from orchestrator.providers.wire.outbound import UnsendableError
 from orchestrator.providers.wire.wire_json import read_object_or_none
 
 
-def check_conversation(messages: Sequence[Message]) -> None:
-    """Check what would come back as an error of every provider; a request of ours was checked when it was made.
+def check_sendable(messages: Sequence[Message]) -> None:
+    """Check what would come back as an error of every provider; a call of ours was checked when it began.
 
     Raises:
         UnsendableError: what `core.message_checks.check_conversation` refuses.

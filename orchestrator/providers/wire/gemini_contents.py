@@ -6,7 +6,7 @@ from typing import Any
 from orchestrator.core.request import Message
 from orchestrator.providers.wire.conversation_checks import (
     call_arguments,
-    check_conversation,
+    check_sendable,
     parts_of,
     tool_calls_of,
 )
@@ -32,7 +32,7 @@ def contents_of(messages: Sequence[Message], *, major: int) -> tuple[list[_Part]
     Raises:
         UnsendableError: the format cannot carry a part of a message; the message of the error names it.
     """
-    check_conversation(messages)
+    check_sendable(messages)
     system: list[_Part] = []
     contents: list[dict[str, Any]] = []
     names: dict[str, str] = {}

@@ -6,7 +6,7 @@ from typing import Any
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.request import Message
 from orchestrator.providers.openrouter import max_price
-from orchestrator.providers.wire.conversation_checks import call_arguments, check_conversation, tool_calls_of
+from orchestrator.providers.wire.conversation_checks import call_arguments, check_sendable, tool_calls_of
 from orchestrator.providers.wire.outbound import OutboundRequest, is_openai_itself
 from orchestrator.providers.wire.thought_signatures import without_signature
 from orchestrator.providers.wire.wire_json import json_text
@@ -27,7 +27,7 @@ def openai_body(
     Raises:
         UnsendableError: the format cannot carry a part of the request; the message names it.
     """
-    check_conversation(outbound.messages)
+    check_sendable(outbound.messages)
     is_openrouter = outbound.kind is ProviderKind.OPENROUTER
     body: dict[str, Any] = {"model": outbound.upstream}
     hidden = _hidden_fields(outbound)

@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.message_checks import PART_KINDS
-from orchestrator.providers.wire.conversation_checks import check_conversation
+from orchestrator.providers.wire.conversation_checks import check_sendable
 from orchestrator.providers.wire.outbound import UnsendableError
 from tests.providers.wire.outbound_requests import CALL, CALLED, HELLO, RESULT, body_of
 
@@ -46,7 +46,7 @@ def test_a_conversation_that_no_format_carries_names_its_place(kind, messages, w
 
 def test_a_whole_conversation_passes() -> None:
     twice = {**CALLED, "tool_calls": [CALL, {**CALL, "id": "call_2"}]}
-    check_conversation(
+    check_sendable(
         (
             HELLO,
             twice,
@@ -56,7 +56,7 @@ def test_a_whole_conversation_passes() -> None:
             parts("text", {"type": "text", "text": "a"}),
         )
     )
-    check_conversation(
+    check_sendable(
         (calling(name="time"), calling(name="time", arguments={"a": 1}), calling(name="time", arguments=""))
     )
 
