@@ -264,6 +264,8 @@ def _is_unconnected(error: BaseException, host: str) -> bool:
 def _note_usage(sending: MeteredSend, answer: Any) -> None:
     sending.counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost)
     sending.upstream_id = getattr(answer, "id", None)
+    tier = getattr(answer, "service_tier", None)
+    sending.service_tier = tier if isinstance(tier, str) else None
 
 
 def _goes_past() -> bool:
