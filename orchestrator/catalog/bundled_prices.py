@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price, PriceTier
+from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price
+from orchestrator.catalog.rates import PriceTier
 from orchestrator.core.money import TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
 
 _PROVIDER_IDS = {
@@ -39,7 +40,12 @@ _MAP_RATES = {
     "output": "output_cost_per_token",
     "cached_input": "cache_read_input_token_cost",
     "cache_write": "cache_creation_input_token_cost",
+    "audio_input": "input_cost_per_audio_token",
+    "image_input": "input_cost_per_image_token",
+    "audio_output": "output_cost_per_audio_token",
+    "image_output": "output_cost_per_image_token",
 }
+_DRAWS = frozenset({"image_generation", "image_edit"})
 _MAP_THRESHOLD = re.compile(r"^input_cost_per_token_above_(?P<thousands>\d+)k_tokens$")
 
 
@@ -57,6 +63,8 @@ def snapshot_price(kind: ProviderKind, upstream: str, *, today: date) -> Price |
         output=_base(listed.output_mtok),
         cached_input=_base(listed.cache_read_mtok),
         cache_write=_base(listed.cache_write_mtok),
+        audio_input=_base(getattr(listed, "input_audio_mtok", None)),
+        audio_output=_base(getattr(listed, "output_audio_mtok", None)),
         tiers=_tiers(listed),
         source=f"genai-prices {version('genai-prices')}, {_PROVIDER_IDS[kind]}",
         date=today,
@@ -73,6 +81,9 @@ def map_price(kind: ProviderKind, upstream: str, *, today: date) -> Price | None
         return None
     rates = _map_rates(entry, "")
     if rates["input"] is None or rates["output"] is None:
+        return None
+    if entry.get("mode") in _DRAWS and rates["image_output"] is None:
+        # It charges for each picture, which no price of tokens can state.
         return None
     thresholds = sorted(int(match["thousands"]) for key in entry if (match := _MAP_THRESHOLD.match(key)))
     tiers = []
@@ -118,6 +129,8 @@ def _tiers(listed: Any) -> tuple[PriceTier, ...]:
             output=_at(listed.output_mtok, start),
             cached_input=_at(listed.cache_read_mtok, start),
             cache_write=_at(listed.cache_write_mtok, start),
+            audio_input=_at(getattr(listed, "input_audio_mtok", None), start),
+            audio_output=_at(getattr(listed, "output_audio_mtok", None), start),
         )
         for start in starts
     )

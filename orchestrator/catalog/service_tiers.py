@@ -6,7 +6,7 @@ We ask OpenAI for `default` by name. A server that answers in another class may 
 LIST_PERCENT = 100
 _AT_MOST_THE_LIST = frozenset({"default", "standard", "auto", "on_demand", "scale", "flex", "batch"})
 _PRIORITY_PERCENT = 250
-"""OpenAI's models take 1.67 to 2.5 times the list for it: https://openai.com/api/pricing/, read 2026-11-28."""
+"""OpenAI's models take 1.67 to 2.5 times the list for it, by LiteLLM's map of 2026-11."""
 _DEAREST_PERCENT = 600
 """What the dearest class takes, `ultrafast`; one that nobody has named yet is booked as that."""
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from orchestrator.catalog.price import Rates
+from orchestrator.catalog.rates import Rates
 from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
 from orchestrator.core.failures import Failure, FailureKind, HealthScope
 from orchestrator.core.provider_answer import ProviderAnswer

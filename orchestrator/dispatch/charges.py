@@ -45,7 +45,8 @@ def charge_of(
 ) -> Charge:
     """Return what an answer cost: what its provider says before what our price book says.
 
-    `service_tier` is the class of service that the provider says it answered in. Without either it is all that was held: a model may have thought more than it wrote.
+    `service_tier` is the class of service that it was answered in, as the provider says. Without a cost and a
+    count it is all that was held: a model may have thought more than it wrote.
     """
     if reported_nusd is not None and (reported_nusd > 0 or _is_free(send, usage)):
         return Charge(reported_nusd, CostSource.PROVIDER, usage)

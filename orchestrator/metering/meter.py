@@ -178,7 +178,9 @@ class Meter:
             model=self.offer.model,
             scopes=payer.scopes(self.offer.provider),
             bound_nusd=price.bound_of(
-                input_tokens=size.input_bound_tokens, output_tokens=max_tokens * answers
+                input_tokens=size.input_bound_tokens,
+                output_tokens=max_tokens * answers,
+                file_tokens=size.file_bound_tokens or 0,
             ),
             price_version=price.version,
             size=None if size.has_files else size,
