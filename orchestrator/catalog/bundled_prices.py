@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price, PriceChange, PriceTier
+from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price, PriceChange
+from orchestrator.catalog.rates import PriceTier
 from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.core.money import TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
 
@@ -24,6 +25,8 @@ _SNAPSHOT_RATES = {
     "output": "output_mtok",
     "cached_input": "cache_read_mtok",
     "cache_write": "cache_write_mtok",
+    "audio_input": "input_audio_mtok",
+    "audio_output": "output_audio_mtok",
 }
 _MAP_PREFIXES = {
     ProviderKind.OPENROUTER: "openrouter/",
@@ -41,7 +44,12 @@ _MAP_RATES = {
     "output": "output_cost_per_token",
     "cached_input": "cache_read_input_token_cost",
     "cache_write": "cache_creation_input_token_cost",
+    "audio_input": "input_cost_per_audio_token",
+    "image_input": "input_cost_per_image_token",
+    "audio_output": "output_cost_per_audio_token",
+    "image_output": "output_cost_per_image_token",
 }
+_DRAWS = frozenset({"image_generation", "image_edit"})
 _MAP_THRESHOLD = re.compile(r"^input_cost_per_token_above_(?P<thousands>\d+)k_tokens$")
 
 
@@ -74,6 +82,9 @@ def map_price(kind: ProviderKind, upstream: str, *, today: date, address: str | 
         return None
     rates = _map_rates(entry, "")
     if rates["input"] is None or rates["output"] is None:
+        return None
+    if entry.get("mode") in _DRAWS and rates["image_output"] is None:
+        # It charges for each picture, which no price of tokens can state.
         return None
     thresholds = sorted(int(match["thousands"]) for key in entry if (match := _MAP_THRESHOLD.match(key)))
     tiers = []
@@ -140,7 +151,8 @@ def _rates(listed: Sequence[Any], start: int) -> dict[str, Any]:
     """Return the dearest of several prices for requests with more input than `start`."""
     return {
         name: max(
-            (rate for price in listed if (rate := _at(getattr(price, key), start)) is not None), default=None
+            (rate for price in listed if (rate := _at(getattr(price, key, None), start)) is not None),
+            default=None,
         )
         for name, key in _SNAPSHOT_RATES.items()
     }

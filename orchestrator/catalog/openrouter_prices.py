@@ -17,7 +17,8 @@ from typing import Any
 
 import orjson
 
-from orchestrator.catalog.price import Price, PriceTier
+from orchestrator.catalog.price import Price
+from orchestrator.catalog.rates import PriceTier
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NANO_PER_USD, TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
 from orchestrator.core.private_folder import make_private_folder
@@ -35,6 +36,9 @@ _RATES = {
     "completion": "output",
     "input_cache_read": "cached_input",
     "input_cache_write": "cache_write",
+    "audio": "audio_input",
+    "audio_output": "audio_output",
+    "image_output": "image_output",
 }
 _THRESHOLD = "min_prompt_tokens"
 _TIMES = frozenset({"utc_start", "utc_end"})

@@ -19,8 +19,9 @@ from decimal import Decimal
 from typing import Annotated, Any, NewType
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, PositiveInt, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from orchestrator.catalog.rates import PriceTier, Rates
 from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, cost_nusd, share_nusd
 from orchestrator.core.reply import Usage
 from orchestrator.core.settings import PLAIN_NUMBER, Settings, Usd, UsdPerMtok
@@ -78,31 +79,6 @@ ClockTime = Annotated[
 
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone), WithJsonSchema({"type": "string"})]
 """A time zone by its IANA name."""
-
-
-class Rates(Settings):
-    """What each kind of token costs."""
-
-    input: UsdPerMtok
-    """Dollars per million input tokens."""
-    output: UsdPerMtok
-    """Dollars per million output tokens, reasoning included."""
-    cached_input: UsdPerMtok | None = None
-    """The price of input tokens the provider had cached; the input price when None."""
-    cache_write: UsdPerMtok | None = None
-    """The price of input tokens the provider stores in its cache; the input price when None."""
-
-    @property
-    def dearest_input(self) -> NanoUsdPerMtok:
-        """Return the most that an input token costs, whatever the provider does with it."""
-        return NanoUsdPerMtok(max(self.input, self.cached_input or 0, self.cache_write or 0))
-
-
-class PriceTier(Rates):
-    """What tokens cost when a request has more input than a threshold."""
-
-    above_input_tokens: PositiveInt
-    """With more input tokens than this, every token of the request costs this tier's price."""
 
 
 class OffPeak(Settings):
@@ -221,17 +197,7 @@ class Price(_Terms):
 
     def cost_of(self, usage: Usage) -> NanoUsd:
         """Return what these tokens cost by the list: peak hours, no discount; rounded up."""
-        at = self.rates_at(usage.input_tokens)
-        cached = min(usage.cached_input_tokens, usage.input_tokens)
-        written = min(usage.cache_write_tokens, usage.input_tokens - cached)
-        return cost_nusd(
-            (
-                (usage.input_tokens - cached - written, at.input),
-                (cached, at.input if at.cached_input is None else at.cached_input),
-                (written, at.input if at.cache_write is None else at.cache_write),
-                (usage.output_tokens, at.output),
-            )
-        )
+        return self.rates_at(usage.input_tokens).paid_for(usage)
 
     def settled(self, usage: Usage, context: BillingContext) -> BookedCost:
         """Return what is booked for a usage, never less than the provider can charge.
@@ -253,16 +219,29 @@ class Price(_Terms):
             version += f", volume -{percent_text(context.off)}"
         return BookedCost(cost, version)
 
-    def bound_of(self, *, input_tokens: int, output_tokens: int) -> NanoUsd:
-        """Return the most these tokens, or fewer, can cost: the dearest tier, hour and announced change."""
-        dearest_input, dearest_output = self.bound_rates_at(input_tokens)
-        return cost_nusd(((input_tokens, dearest_input), (output_tokens, dearest_output)))
+    def bound_of(self, *, input_tokens: int, output_tokens: int, file_tokens: int = 0) -> NanoUsd:
+        """Return the most these tokens, or fewer, can cost: the dearest tier, hour and announced change.
 
-    def bound_rates_at(self, input_tokens: int) -> tuple[NanoUsdPerMtok, NanoUsdPerMtok]:
-        """Return the most that a token of input, and one of output, can cost beside so much input."""
+        `file_tokens` of the input may be of files.
+        """
+        dearest_input, dearest_output, dearest_file = self.bound_rates_at(input_tokens)
+        text_tokens = max(0, input_tokens - file_tokens)
+        return cost_nusd(
+            (
+                (text_tokens, dearest_input),
+                (input_tokens - text_tokens, dearest_file),
+                (output_tokens, dearest_output),
+            )
+        )
+
+    def bound_rates_at(self, input_tokens: int) -> tuple[NanoUsdPerMtok, NanoUsdPerMtok, NanoUsdPerMtok]:
+        """Return the most that a token of text, of output, and of a file can cost beside so much input."""
         reached = [rates for terms in (self, *self.changes) for rates in _reachable(terms, input_tokens)]
-        dearest_input = max(rates.dearest_input for rates in reached)
-        return dearest_input, max(rates.output for rates in reached)
+        return (
+            max(rates.dearest_input for rates in reached),
+            max(rates.dearest_output for rates in reached),
+            max(rates.dearest_file for rates in reached),
+        )
 
     @property
     def dearest(self) -> Rates:
@@ -322,6 +301,10 @@ class Price(_Terms):
             output=terms.output,
             cached_input=terms.cached_input,
             cache_write=terms.cache_write,
+            audio_input=terms.audio_input,
+            image_input=terms.image_input,
+            audio_output=terms.audio_output,
+            image_output=terms.image_output,
             tiers=terms.tiers,
             off_peak=terms.off_peak,
             batch_percent=terms.batch_percent,

@@ -24,6 +24,7 @@ from pydantic import PositiveInt
 
 from orchestrator.catalog.bundled_prices import map_price, snapshot_price
 from orchestrator.catalog.catalog import ModelSettings, ProviderKind, ProviderSettings
+from orchestrator.catalog.media_rates import states_its_media
 from orchestrator.catalog.openrouter_prices import (
     ListedModel,
     MalformedEntryError,
@@ -127,7 +128,8 @@ class PriceBook:
         """Return the price in force: as stated, or of the first source that knows; None to refuse."""
         if stated is not None:
             return Quote(Origin.CONFIG, stated)
-        return next(self.known(query), None) or self._assumed(query.kind)
+        whole = (quote for quote in self.known(query) if states_its_media(query.upstream, quote.price))
+        return next(whole, None) or self._assumed(query.kind)
 
     def known(self, query: PriceQuery) -> Iterator[Quote]:
         """Yield what the sources below config.yaml say, in their order; one is opened when it is asked."""

@@ -19,6 +19,8 @@ class _Step:
     above_input_tokens: int
     input: NanoUsdPerMtok
     output: NanoUsdPerMtok
+    file: NanoUsdPerMtok
+    """Of input tokens that may be of files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +43,23 @@ class PriceTable:
             listed=tuple(_listed(price, above) for above in thresholds),
         )
 
-    def bound_of(self, *, input_tokens: int, output_tokens: int) -> NanoUsd:
+    def bound_of(self, *, input_tokens: int, output_tokens: int, file_tokens: int = 0) -> NanoUsd:
         """Return the most these tokens, or fewer, can cost; see `Price.bound_of`."""
-        return _cost_of(self.bounds, input_tokens, output_tokens)
+        return _cost_of(self.bounds, input_tokens, output_tokens, min(file_tokens, input_tokens))
 
     def cost_of(self, *, input_tokens: int, output_tokens: int) -> NanoUsd:
         """Return what these tokens cost by the list, none of them cached; see `Price.cost_of`."""
-        return _cost_of(self.listed, input_tokens, output_tokens)
+        return _cost_of(self.listed, input_tokens, output_tokens, 0)
 
 
 def _listed(price: Price, above: int) -> _Step:
     rates = price.rates_at(above + 1)
-    return _Step(above, rates.input, rates.output)
+    return _Step(above, rates.input, rates.output, rates.input)
 
 
-def _cost_of(steps: tuple[_Step, ...], input_tokens: int, output_tokens: int) -> NanoUsd:
+def _cost_of(steps: tuple[_Step, ...], input_tokens: int, output_tokens: int, file_tokens: int) -> NanoUsd:
     step = steps[-1]
     if len(steps) > 1:
         step = next(step for step in steps if input_tokens > step.above_input_tokens)
-    return NanoUsd(-(-(input_tokens * step.input + output_tokens * step.output) // TOKENS_PER_MTOK))
+    cost = (input_tokens - file_tokens) * step.input + file_tokens * step.file + output_tokens * step.output
+    return NanoUsd(-(-cost // TOKENS_PER_MTOK))

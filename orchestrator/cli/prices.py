@@ -12,8 +12,8 @@ from orchestrator.core.money import to_usd
 if TYPE_CHECKING:
     from datetime import date
 
-    from orchestrator.catalog.price import Rates
     from orchestrator.catalog.price_book import Quote
+    from orchestrator.catalog.rates import Rates
     from orchestrator.config.loader import Config
     from orchestrator.ops.prices import Comparison, PriceLine, RateChange, Refreshed
 

@@ -30,10 +30,6 @@ class ProviderAnswer:
     """The class of service that the provider says it charges for."""
     is_byok: bool = False
     """OpenRouter used the customer's own key: its reported cost is the fee and what that key was charged."""
-    audio_input_tokens: int = 0
-    """Part of the usage's input tokens."""
-    audio_output_tokens: int = 0
-    """Part of the usage's output tokens."""
     notices: tuple[str, ...] = ()
     """What was changed or read otherwise than it was written, for people."""
 

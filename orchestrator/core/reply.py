@@ -36,6 +36,12 @@ class Usage:
     """Input tokens the provider stored in its own cache, where it charges for that."""
     reasoning_tokens: int = 0
     estimated: bool = False
+    audio_input_tokens: int = 0
+    """Part of the input tokens, and likewise below."""
+    image_input_tokens: int = 0
+    audio_output_tokens: int = 0
+    """Part of the output tokens, and likewise below."""
+    image_output_tokens: int = 0
 
 
 class CostSource(StrEnum):

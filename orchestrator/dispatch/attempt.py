@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from orchestrator.catalog.price import Rates
+from orchestrator.catalog.rates import Rates
+from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
 from orchestrator.core.failures import Failure, FailureKind, HealthScope
 from orchestrator.core.provider_answer import ProviderAnswer
-from orchestrator.core.reply import Attempt, Delta, Usage
+from orchestrator.core.reply import Attempt, CostSource, Delta, Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import AttemptPermit, close
 from orchestrator.dispatch.charges import (
@@ -239,7 +240,12 @@ class InFlightAttempt:
             return
         services, hold = self._lane.services, self._permit.hold
         usage = self._seen(answer.text) if answer.usage.estimated else answer.usage
-        charge = charge_of(self._priced(), usage, answer.reported_cost_nusd)
+        charge = charge_of(self._priced(), usage, answer.reported_cost_nusd, service_tier=answer.service_tier)
+        if charge.source is CostSource.PRICE_BOOK and tier_percent(answer.service_tier) != LIST_PERCENT:
+            self._lane.history.notices.append(
+                f"answered in service tier '{answer.service_tier}', which nobody asked for; "
+                f"{tier_percent(answer.service_tier)}% of the list price is booked"
+            )
         if charge.cost_nusd > hold.request.bound_nusd:
             self._lane.history.notices.append(
                 "the provider charged more than was reserved; the excess is booked"

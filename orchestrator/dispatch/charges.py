@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.catalog.price import NOTHING_OFF, BillingContext, Price, VolumeDiscount, volume_discount
+from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.failures import Billing, Failure, FailureKind
-from orchestrator.core.money import ZERO_NUSD, NanoUsd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd, share_nusd
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import Window
@@ -39,16 +40,19 @@ class PricedSend:
     clock: Clock
 
 
-def charge_of(send: PricedSend, usage: Usage, reported_nusd: NanoUsd | None) -> Charge:
+def charge_of(
+    send: PricedSend, usage: Usage, reported_nusd: NanoUsd | None, *, service_tier: str | None = None
+) -> Charge:
     """Return what an answer cost: what its provider says before what our price book says.
 
-    Without either it is all that was held: a model may have thought more than it wrote.
+    `service_tier` is the class of service that it was answered in, as the provider says. Without a cost and a
+    count it is all that was held: a model may have thought more than it wrote.
     """
     if reported_nusd is not None and (reported_nusd > 0 or _is_free(send, usage)):
         return Charge(reported_nusd, CostSource.PROVIDER, usage)
     if usage.estimated:
         return _bound(send, usage)
-    return _by_price_book(send, usage)
+    return _by_price_book(send, usage, service_tier)
 
 
 def charge_of_failure(
@@ -61,7 +65,7 @@ def charge_of_failure(
     broken connection are billed unseen.
     """
     if billed is not None and (not billed.usage.estimated or billed.reported_cost_nusd is not None):
-        return charge_of(send, billed.usage, billed.reported_cost_nusd)
+        return charge_of(send, billed.usage, billed.reported_cost_nusd, service_tier=billed.service_tier)
     begun = begun or (billed is not None and billed.has_content)
     if not sent or (failure.policy.billing is Billing.NO and not begun):
         return Charge(ZERO_NUSD, CostSource.NONE, Usage())
@@ -73,7 +77,7 @@ def _is_free(send: PricedSend, usage: Usage) -> bool:
     return (send.hold.request.bound_nusd if usage.estimated else send.price.cost_of(usage)) == 0
 
 
-def _by_price_book(send: PricedSend, usage: Usage) -> Charge:
+def _by_price_book(send: PricedSend, usage: Usage, service_tier: str | None) -> Charge:
     """Return what the price book says of a usage that just ended.
 
     Its hours count, and its provider's discount, which goes by what the ledger has booked for the provider
@@ -88,7 +92,12 @@ def _by_price_book(send: PricedSend, usage: Usage) -> Charge:
             # Without a discount no less is booked than is charged, and the answer is not lost.
             logger.warning("no discount: the ledger cannot be read: deployment=%s", request.deployment)
     booked = send.price.settled(usage, BillingContext(send.hold.held_at, send.clock.now(), off))
-    return Charge(booked.cost_nusd, CostSource.PRICE_BOOK, usage, booked.version)
+    percent = tier_percent(service_tier)
+    if percent == LIST_PERCENT:
+        return Charge(booked.cost_nusd, CostSource.PRICE_BOOK, usage, booked.version)
+    cost = share_nusd(booked.cost_nusd, numerator=percent, denominator=LIST_PERCENT)
+    version = f"{booked.version}, service tier {service_tier} at {percent}%"
+    return Charge(cost, CostSource.PRICE_BOOK, usage, version)
 
 
 def _bound(send: PricedSend, usage: Usage) -> Charge:

@@ -14,10 +14,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
-import aiohttp
-import httpx
 import litellm
-import openai
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 
@@ -38,6 +35,7 @@ from orchestrator.metering.litellm_call import (
 )
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.providers.litellm.error_mapping import failure_of
+from orchestrator.providers.litellm.free_errors import was_refused, was_unconnected
 from orchestrator.providers.litellm.responses import counted_usage
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.openrouter import max_price
@@ -224,46 +222,19 @@ def _fail(sending: MeteredSend, error: BaseException) -> None:
     LiteLLM makes up a status for whatever it cannot read, and follows redirects; both may have been billed.
     """
     failure = failure_of(error)
-    sending.was_sent = not (
-        failure.kind in _NOT_BEGUN or any(_is_unconnected(below, sending.host) for below in _chain(error))
-    )
-    sending.began = sending.began or not any(map(_is_refusal, _chain(error)))
+    sending.was_sent = not (failure.kind in _NOT_BEGUN or was_unconnected(error, host=sending.host))
+    sending.began = sending.began or not was_refused(error)
     sending.end(failure)
 
 
 _NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})
-_REFUSED_FROM = 400
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    below: BaseException | None = error
-    while below is not None:
-        yield below
-        below = below.__cause__ or below.__context__
-
-
-def _is_refusal(error: BaseException) -> bool:
-    # LiteLLM's own classes are children of the SDK's, with a response that they make up.
-    made_up = type(error).__module__.startswith("litellm.exceptions")
-    is_answered = isinstance(error, httpx.HTTPStatusError | openai.APIStatusError) and not made_up
-    return is_answered and error.response.status_code >= _REFUSED_FROM  # type: ignore[attr-defined]
-
-
-def _is_unconnected(error: BaseException, host: str) -> bool:
-    """Return whether an error is that of a connection to `host`, and not to where it redirected."""
-    if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return False
-    # LiteLLM's way over aiohttp also calls a connection so that broke in the middle.
-    broke = any(
-        isinstance(below, aiohttp.ClientOSError) and not isinstance(below, aiohttp.ClientConnectorError)
-        for below in _chain(error)
-    )
-    return not broke and error.request.url.netloc.decode() == host
 
 
 def _note_usage(sending: MeteredSend, answer: Any) -> None:
     sending.counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost)
     sending.upstream_id = getattr(answer, "id", None)
+    tier = getattr(answer, "service_tier", None)
+    sending.service_tier = tier if isinstance(tier, str) else None
 
 
 def _goes_past() -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.price import Price, VolumeDiscount
+from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError, LedgerError
 from orchestrator.core.failures import Failure
@@ -74,6 +75,8 @@ class MeteredSend:
         """The provider reports its charge; set by the code that reads its answers."""
         self.host = ""
         """Where it goes, for code that has to tell a connection there from one elsewhere."""
+        self.service_tier: str | None = None
+        """The class of service that the provider says it answered in."""
         self.upstream_id: str | None = None
         self.was_sent = True
         """A byte may have left; the code that sends says so where it knows that none has."""
@@ -88,6 +91,7 @@ class MeteredSend:
     def take(self, answer: ProviderAnswer) -> None:
         """Keep what an answer says that it used, whole or not."""
         self.counted = CountedUsage(answer.usage, answer.reported_cost_nusd)
+        self.service_tier = answer.service_tier
         self.upstream_id = answer.upstream_id
         self.began = self.began or answer.has_content
 
@@ -114,7 +118,9 @@ class MeteredSend:
         )
         counted = self.counted
         if failure is None or not counted.usage.estimated or counted.reported_cost_nusd is not None:
-            return charge_of(send, counted.usage, counted.reported_cost_nusd)
+            if tier_percent(self.service_tier) != LIST_PERCENT:
+                logger.warning("answered in service tier '%s', which nobody asked for", self.service_tier)
+            return charge_of(send, counted.usage, counted.reported_cost_nusd, service_tier=self.service_tier)
         return charge_of_failure(send, failure, sent=self.was_sent, begun=self.began)
 
 
@@ -172,7 +178,9 @@ class Meter:
             model=self.offer.model,
             scopes=payer.scopes(self.offer.provider),
             bound_nusd=price.bound_of(
-                input_tokens=size.input_bound_tokens, output_tokens=max_tokens * answers
+                input_tokens=size.input_bound_tokens,
+                output_tokens=max_tokens * answers,
+                file_tokens=size.file_bound_tokens or 0,
             ),
             price_version=price.version,
             size=None if size.has_files else size,

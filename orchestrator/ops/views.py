@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from orchestrator.catalog.price import Price, Rates
+from orchestrator.catalog.price import Price
 from orchestrator.catalog.price_book import Quote
+from orchestrator.catalog.rates import Rates
 from orchestrator.core.formatting import usd_text
 from orchestrator.ops.prices import Comparison, PriceLine, Refreshed, age_days
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator.catalog.price import Rates
+from orchestrator.catalog.rates import Rates
 from orchestrator.core.money import to_usd
 
 NOT_OFFERED = "model_not_found, or by no host at its listed price; 'orchestrator prices diff' tells"

@@ -6,7 +6,7 @@ from orchestrator.catalog.catalog import Capability
 from orchestrator.core.plan import Excluded, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.ledger.budgets import BudgetTier
-from orchestrator.routing.estimate import MIN_OUTPUT_TOKENS
+from orchestrator.routing.estimate import MIN_OUTPUT_TOKENS, bound_nusd
 from orchestrator.routing.facts import CLASS_RANKS, DeploymentFacts
 from orchestrator.routing.settings import RoutingSettings
 
@@ -55,9 +55,7 @@ def why_not(facts: DeploymentFacts, size: PromptSize, required: Requirements) ->
 
 def too_dear(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> Excluded:
     """Return that even the shortest answer costs more than one request may, with what it can cost."""
-    least = facts.price.bound_of(
-        input_tokens=size.input_bound_tokens, output_tokens=min(required.max_tokens, MIN_OUTPUT_TOKENS)
-    )
+    least = bound_nusd(size, facts.price, output_tokens=min(required.max_tokens, MIN_OUTPUT_TOKENS))
     return Excluded(facts.deployment.name, TOO_DEAR, needed_nusd=least)
 
 

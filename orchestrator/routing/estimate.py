@@ -83,13 +83,23 @@ def measure(request: ChatRequest, *, declared: Sequence[Any] = ()) -> PromptSize
 
 
 def bounded_for(size: PromptSize, context_tokens: int) -> PromptSize:
-    """Return a prompt's size for a model: no file takes more than its context, and one that does not tell all."""
+    """Return a prompt's size for a model: a file takes its context at most, one that does not tell all of it."""
     if not size.has_files:
         return size
     if size.file_bound_tokens is None:
-        return replace(size, input_bound_tokens=context_tokens)
+        return replace(size, input_bound_tokens=context_tokens, file_bound_tokens=context_tokens)
     text_tokens = size.input_bound_tokens - size.file_bound_tokens
-    return replace(size, input_bound_tokens=min(size.input_bound_tokens, max(text_tokens, context_tokens)))
+    bound = min(size.input_bound_tokens, max(text_tokens, context_tokens))
+    return replace(size, input_bound_tokens=bound, file_bound_tokens=min(size.file_bound_tokens, bound))
+
+
+def bound_nusd(size: PromptSize, price: PriceTable, *, output_tokens: int) -> NanoUsd:
+    """Return the most that a prompt and so much output can cost."""
+    return price.bound_of(
+        input_tokens=size.input_bound_tokens,
+        output_tokens=output_tokens,
+        file_tokens=size.input_bound_tokens if size.file_bound_tokens is None else size.file_bound_tokens,
+    )
 
 
 def expected_tokens(text: str) -> int:
@@ -111,16 +121,16 @@ def estimate(
     """
     full_tokens = min(max_tokens, model.max_output_tokens)
     allowed_tokens = full_tokens
-    bound_nusd = price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=full_tokens)
-    if ceiling_nusd is not None and bound_nusd > ceiling_nusd:
+    most_nusd = bound_nusd(size, price, output_tokens=full_tokens)
+    if ceiling_nusd is not None and most_nusd > ceiling_nusd:
         allowed_tokens = _largest_output(size, price, full_tokens=full_tokens, ceiling_nusd=ceiling_nusd)
         if allowed_tokens < min(full_tokens, MIN_OUTPUT_TOKENS):
             return None
-        bound_nusd = price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=allowed_tokens)
+        most_nusd = bound_nusd(size, price, output_tokens=allowed_tokens)
     return Estimate(
         size=size,
         max_tokens=allowed_tokens,
-        bound_nusd=bound_nusd,
+        bound_nusd=most_nusd,
         expected_nusd=price.cost_of(
             input_tokens=size.input_expected_tokens,
             output_tokens=max(1, round(allowed_tokens * EXPECTED_OUTPUT_SHARE)),
@@ -133,8 +143,8 @@ def _largest_output(size: PromptSize, price: PriceTable, *, full_tokens: int, ce
     low, high = 0, full_tokens
     while low < high:
         middle = (low + high + 1) // 2
-        bound_nusd = price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=middle)
-        low, high = (middle, high) if bound_nusd <= ceiling_nusd else (low, middle - 1)
+        fits = bound_nusd(size, price, output_tokens=middle) <= ceiling_nusd
+        low, high = (middle, high) if fits else (low, middle - 1)
     return low
 
 

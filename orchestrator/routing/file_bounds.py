@@ -1,7 +1,7 @@
 """The most tokens that a file in a prompt can take: told by the file itself, or not at all.
 
-A picture is bounded by its size in pixels, sound by its seconds, a text by its bytes. What must be opened to be
-known, such as a PDF, and what only has an address, may take all that a model's context holds.
+A picture is bounded by its size in pixels, sound by its seconds, a text by its bytes. What must be opened to
+be known, such as a PDF, and what only has an address, may take all that a model's context holds.
 """
 
 import base64

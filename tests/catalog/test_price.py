@@ -15,6 +15,7 @@ from orchestrator.catalog.price import (
     less,
     volume_discount,
 )
+from orchestrator.catalog.price_table import PriceTable
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Usage
 
@@ -227,3 +228,33 @@ def test_a_window_dearer_than_the_rest_of_the_day_counts_when_a_request_ends_in_
     assert book.settled(usage, BillingContext(before, after)).cost_nusd == 1_000_000
     assert book.settled(usage, BillingContext(after, after)).cost_nusd == 1_000_000
     assert book.settled(usage, BillingContext(before, before)).cost_nusd == 0
+
+
+MEDIA = Price(input=1, output=2, cached_input=0.1, audio_input=10, image_input=4, image_output=30, audio_output=80, source="a test", date="2026-11-09")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost_nusd"),
+    [
+        (Usage(1_000, 100), 1_000_000 + 200_000),
+        (Usage(1_000, 100, audio_input_tokens=600), 400_000 + 6_000_000 + 200_000),
+        (Usage(1_000, 100, image_input_tokens=600), 400_000 + 2_400_000 + 200_000),
+        (Usage(1_000, 100, cached_input_tokens=900, audio_input_tokens=600), 40_000 + 6_000_000 + 200_000),
+        (Usage(1_000, 1_500, image_output_tokens=1_290), 1_000_000 + 420_000 + 38_700_000),
+        (Usage(1_000, 100, audio_output_tokens=100), 1_000_000 + 8_000_000),
+    ],
+)
+def test_sound_and_pictures_cost_their_own_rates(usage, cost_nusd):
+    assert MEDIA.cost_of(usage) == cost_nusd
+    text = Price(input=1, output=2, cached_input=0.1, source="a test", date="2026-11-09")
+    bare = Usage(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens)
+    assert text.cost_of(usage) == text.cost_of(bare)
+
+
+def test_the_bound_holds_whatever_the_files_are_and_is_no_dearer_for_text():
+    most = MEDIA.bound_of(input_tokens=1_000, output_tokens=100, file_tokens=600)
+    for part in ("audio_input_tokens", "image_input_tokens"):
+        usage = Usage(1_000, 100, **{part: 600}, image_output_tokens=100)
+        assert MEDIA.cost_of(usage) <= most
+    assert MEDIA.bound_of(input_tokens=1_000, output_tokens=0) == 1_000_000
+    assert PriceTable.of(MEDIA).bound_of(input_tokens=1_000, output_tokens=100, file_tokens=600) == most

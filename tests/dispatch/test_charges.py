@@ -10,7 +10,7 @@ import pytest
 from orchestrator import Orchestrator
 from orchestrator.catalog.price import Price
 from orchestrator.core.errors import AllProvidersFailedError, OrchestratorError, StreamInterruptedError
-from orchestrator.core.reply import CostSource
+from orchestrator.core.reply import CostSource, Usage
 from orchestrator.core.request import CacheUse
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.providers.wire.usage_reading import read_openai_usage
@@ -240,3 +240,46 @@ def test_cache_writes_are_paid_at_their_own_rate() -> None:
     counts = read_openai_usage(raw, reports_cost=False)
     assert counts.usage.cache_write_tokens == 9_000
     assert price.cost_of(counts.usage) == 25_500_000
+
+
+OPENAI = "openai/gpt-6-luna"
+
+
+@pytest.mark.parametrize(
+    ("tier", "percent"), [("default", 100), ("flex", 100), ("priority", 250), ("new", 600)]
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_in_a_dearer_service_tier_is_priced_and_told(
+    make_orchestrator, tier: str, percent: int, stream: bool
+) -> None:
+    counts = {**COUNTS, "prompt_tokens_details": {"cached_tokens": 600}}
+
+    async def answer(exchanged: Exchanged) -> None:
+        late = orjson.dumps({"id": "a", "choices": [], "usage": counts, "service_tier": tier})
+        if stream:
+            head = piece(content="Chào") + piece("stop")
+            await exchanged.answer(head + b"data: " + late + b"\n\ndata: [DONE]\n\n", json=False)
+        else:
+            await exchanged.answer(whole(counts, service_tier=tier))
+
+    async with serving(answer) as server:
+        orchestrator = make_orchestrator(ONCE, OPENAI_BASE_URL=server.base_url)
+        wanted = {"cache": CacheUse.OFF, "model": OPENAI, "tenant": "acme"}
+        if stream:
+            streamed = orchestrator.stream("Xin chào", **wanted)
+            [_ async for _ in streamed]
+            reply = streamed.reply
+        else:
+            reply = await orchestrator.acomplete("Xin chào", **wanted)
+        native = orchestrator.native(OPENAI, tenant="native")
+        if stream:
+            [_ async for _ in native.astream("Xin chào")]
+        else:
+            await native.ainvoke("Xin chào")
+    price = orchestrator.config.catalog.price_of(OPENAI).on(datetime.now(UTC).date())
+    listed = price.cost_of(Usage(1_000, 10, 600))
+    assert listed < price.cost_of(Usage(1_000, 10))
+    assert reply.cost_nusd == -(-listed * percent // 100)
+    assert any("service tier" in notice for notice in reply.notices) is (percent != 100)
+    spent = {one.scope: one.spent for one in orchestrator.standings()}
+    assert spent["tenant:native"] == spent["tenant:acme"] == reply.cost_nusd

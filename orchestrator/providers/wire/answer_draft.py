@@ -109,8 +109,6 @@ class AnswerDraft:
             served_model=self.served_model,
             service_tier=self.service_tier,
             is_byok=counted.is_byok,
-            audio_input_tokens=counted.audio_input_tokens,
-            audio_output_tokens=counted.audio_output_tokens,
             notices=(CONTRADICTION,) if counted.contradicts else (),
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind
-from orchestrator.catalog.price import Rates
+from orchestrator.catalog.rates import Rates
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.sampling import Sampling
 from orchestrator.providers.wire.parameter_rules import needs_responses_api

@@ -25,8 +25,6 @@ class CountedUsage:
     usage: Usage
     reported_cost_nusd: NanoUsd | None = None
     is_byok: bool = False
-    audio_input_tokens: int = 0
-    audio_output_tokens: int = 0
     contradicts: bool = False
 
 
@@ -49,14 +47,7 @@ def read_openai_usage(raw: Any, *, reports_cost: bool) -> CountedUsage:
         counted = _openai_counts(raw)
     except _NonsenseError:
         return CountedUsage(Usage(estimated=True), cost, is_byok)
-    return CountedUsage(
-        counted.usage,
-        cost,
-        is_byok,
-        counted.audio_input_tokens,
-        counted.audio_output_tokens,
-        counted.contradicts,
-    )
+    return CountedUsage(counted.usage, cost, is_byok, counted.contradicts)
 
 
 def read_gemini_usage(raw: Any) -> CountedUsage:
@@ -76,11 +67,14 @@ def read_gemini_usage(raw: Any) -> CountedUsage:
             cached_tokens=_count(raw, "cachedContentTokenCount"),
             reasoning_tokens=thoughts,
             total_tokens=total,
+            audio_input_tokens=_modality(raw.get("promptTokensDetails"), "AUDIO"),
+            image_input_tokens=_modality(raw.get("promptTokensDetails"), "IMAGE"),
+            audio_output_tokens=_modality(raw.get("candidatesTokensDetails"), "AUDIO"),
+            image_output_tokens=_modality(raw.get("candidatesTokensDetails"), "IMAGE"),
         )
-        audio = _audio(raw.get("promptTokensDetails")), _audio(raw.get("candidatesTokensDetails"))
     except _NonsenseError:
         return UNKNOWN_USAGE
-    return _settled(counts, *audio)
+    return _settled(counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +85,10 @@ class _Counts:
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     total_tokens: int = 0
+    audio_input_tokens: int = 0
+    image_input_tokens: int = 0
+    audio_output_tokens: int = 0
+    image_output_tokens: int = 0
 
 
 def _openai_counts(raw: Mapping[str, Any]) -> CountedUsage:
@@ -106,19 +104,25 @@ def _openai_counts(raw: Mapping[str, Any]) -> CountedUsage:
         cache_write_tokens=written,
         reasoning_tokens=_count(completion_details, "reasoning_tokens"),
         total_tokens=_count(raw, "total_tokens"),
+        audio_input_tokens=_count(prompt_details, "audio_tokens"),
+        image_input_tokens=_count(prompt_details, "image_tokens"),
+        audio_output_tokens=_count(completion_details, "audio_tokens"),
+        image_output_tokens=_count(completion_details, "image_tokens"),
     )
-    return _settled(
-        counts, _count(prompt_details, "audio_tokens"), _count(completion_details, "audio_tokens")
-    )
+    return _settled(counts)
 
 
-def _settled(counts: _Counts, audio_input_tokens: int, audio_output_tokens: int) -> CountedUsage:
+def _settled(counts: _Counts) -> CountedUsage:
     """Return counts as a usage; where they contradict each other, the dearer reading."""
     tokens_in, tokens_out = counts.input_tokens, counts.output_tokens
     cached = counts.cached_tokens
     contradicts = False
     if cached + counts.cache_write_tokens > tokens_in:
         tokens_in, cached, contradicts = max(tokens_in, cached + counts.cache_write_tokens), 0, True
+    media_in = counts.audio_input_tokens + counts.image_input_tokens
+    media_out = counts.audio_output_tokens + counts.image_output_tokens
+    if media_in > tokens_in or media_out > tokens_out:
+        tokens_in, tokens_out, contradicts = max(tokens_in, media_in), max(tokens_out, media_out), True
     if counts.reasoning_tokens > tokens_out:
         tokens_out, contradicts = tokens_out + counts.reasoning_tokens, True
     if counts.total_tokens > tokens_in + tokens_out:
@@ -126,13 +130,18 @@ def _settled(counts: _Counts, audio_input_tokens: int, audio_output_tokens: int)
     # No prompt is without tokens: a 0 there stands for a count that got lost.
     if tokens_in <= 0 or max(tokens_in, tokens_out) > COUNTED_TOKENS_MAX:
         return UNKNOWN_USAGE
-    usage = Usage(tokens_in, tokens_out, cached, counts.cache_write_tokens, counts.reasoning_tokens)
-    return CountedUsage(
-        usage,
-        audio_input_tokens=audio_input_tokens,
-        audio_output_tokens=audio_output_tokens,
-        contradicts=contradicts,
+    usage = Usage(
+        tokens_in,
+        tokens_out,
+        cached,
+        counts.cache_write_tokens,
+        counts.reasoning_tokens,
+        audio_input_tokens=counts.audio_input_tokens,
+        image_input_tokens=counts.image_input_tokens,
+        audio_output_tokens=counts.audio_output_tokens,
+        image_output_tokens=counts.image_output_tokens,
     )
+    return CountedUsage(usage, contradicts=contradicts)
 
 
 def openrouter_cost(fee: Any, upstream: Any, *, is_byok: Any) -> NanoUsd | None:
@@ -190,10 +199,10 @@ def _count(raw: Mapping[str, Any], name: str) -> int:
     return value
 
 
-def _audio(details: Any) -> int:
+def _modality(details: Any, modality: str) -> int:
     listed = details if isinstance(details, list) else []
     return sum(
         _count(each, "tokenCount")
         for each in listed
-        if isinstance(each, Mapping) and each.get("modality") == "AUDIO"
+        if isinstance(each, Mapping) and each.get("modality") == modality
     )

@@ -98,7 +98,7 @@ def test_an_answer_says_who_served_it_and_what_it_heard() -> None:
         json_bytes(gemini.response(gemini.text("Chào"), finish="STOP", counts=counts))
     )
     assert (answer.served_model, answer.upstream_id) == ("gemini-3.8-flash", "abc")
-    assert (answer.audio_input_tokens, answer.audio_output_tokens) == (7, 0)
+    assert (answer.usage.audio_input_tokens, answer.usage.audio_output_tokens) == (7, 0)
     assert answer.reported_cost_nusd is None
 
 

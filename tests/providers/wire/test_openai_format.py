@@ -132,7 +132,7 @@ def test_an_answer_says_who_served_it_and_what_it_heard_and_spoke() -> None:
         "priority",
         "gen-1",
     )
-    assert (answer.audio_input_tokens, answer.audio_output_tokens, answer.is_byok) == (7, 3, True)
+    assert (answer.usage.audio_input_tokens, answer.usage.audio_output_tokens, answer.is_byok) == (7, 3, True)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.catalog.price import Rates
+from orchestrator.catalog.rates import Rates
 from tests.providers.wire.outbound_requests import (
     CALL,
     CALLED,

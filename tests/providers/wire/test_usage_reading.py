@@ -60,3 +60,13 @@ def test_what_is_no_usage_is_an_estimate(raw) -> None:
 def test_a_cost_is_kept_though_the_counts_beside_it_are_nonsense() -> None:
     counted = read_openai_usage({"prompt_tokens": -1, "cost": 0.5}, reports_cost=True)
     assert (counted.usage.estimated, counted.reported_cost_nusd) == (True, 500_000_000)
+
+
+def test_sound_and_pictures_are_counted_apart_and_never_more_than_the_whole() -> None:
+    told = {"prompt_tokens": 100, "completion_tokens": 50, "prompt_tokens_details": {"audio_tokens": 60, "image_tokens": 20}, "completion_tokens_details": {"image_tokens": 40}}  # fmt: skip
+    usage = read_openai_usage(told, reports_cost=False).usage
+    assert (usage.audio_input_tokens, usage.image_input_tokens, usage.image_output_tokens) == (60, 20, 40)
+    drawn = {"promptTokenCount": 9, "candidatesTokenCount": 1_290, "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1_290}]}  # fmt: skip
+    assert read_gemini_usage(drawn).usage.image_output_tokens == 1_290
+    more = read_openai_usage({**told, "prompt_tokens_details": {"audio_tokens": 600}}, reports_cost=False)
+    assert (more.usage.input_tokens, more.contradicts) == (600, True)
