@@ -7,8 +7,10 @@ attempt in the ledger.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
+import httpx
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import convert_to_openai_messages
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
@@ -23,45 +25,30 @@ from orchestrator.core.payer import Payer
 from orchestrator.core.reply import Usage
 from orchestrator.core.request import Message
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter, Offer
+from orchestrator.metering.native_parameters import check_called_with, check_made_with
 from orchestrator.providers.openrouter import max_price
+from orchestrator.providers.wire.outbound import DEFAULT_URLS
 
-_NOT_TAKEN = frozenset(
-    {
-        *(
-            "api_key",
-            "openai_api_key",
-            "google_api_key",
-            "credentials",
-            "organization",
-            "openai_organization",
-        ),
-        *(
-            "base_url",
-            "openai_api_base",
-            "openai_proxy",
-            "proxies",
-            "client_options",
-            "transport",
-            "location",
-        ),
-        *("default_headers", "default_query", "additional_headers", "extra_headers", "http_client"),
-        *("http_async_client", "client", "async_client", "root_client", "root_async_client"),
-        *("model", "model_name", "model_kwargs", "extra_body", "max_retries", "use_responses_api"),
-    }
-)
-"""What config.yaml decides, and what would change the model, the amount or the number of sends in secret."""
+_FETCHING = frozenset({ProviderKind.GOOGLE, ProviderKind.LOCAL})
+"""Whose client, or server on this machine, opens the address of a picture itself."""
+_UNOPENED = frozenset({"file_uri", "file_id"})
+"""What LangChain hands to Google as it is."""
+_NO_REDIRECTS = {"follow_redirects": False, "allow_redirects": False}
+"""For httpx, which Google's client uses in synchronous calls, and for aiohttp, which it uses in others."""
 
 
 class _Metered:
     """Puts a meter around the four ways a LangChain chat model sends."""
 
     _meter: Meter = PrivateAttr()
+    _kind: ProviderKind = PrivateAttr()
 
     def _generate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
-        with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
+        with self._meter.send(self._wire(messages), **self._size(kwargs)) as sending:
             result: ChatResult = super()._generate(messages, stop, run_manager, **kwargs)  # type: ignore[misc]
             sending.usage = _usage_of([generation.message for generation in result.generations])
             return result
@@ -69,7 +56,7 @@ class _Metered:
     async def _agenerate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
-        with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
+        with self._meter.send(self._wire(messages), **self._size(kwargs)) as sending:
             result: ChatResult = await super()._agenerate(messages, stop, run_manager, **kwargs)  # type: ignore[misc]
             sending.usage = _usage_of([generation.message for generation in result.generations])
             return result
@@ -77,7 +64,7 @@ class _Metered:
     def _stream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
-        with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
+        with self._meter.send(self._wire(messages), **self._size(kwargs)) as sending:
             received: list[BaseMessage] = []
             for chunk in super()._stream(messages, stop, run_manager, **kwargs):  # type: ignore[misc]
                 received.append(chunk.message)
@@ -87,7 +74,7 @@ class _Metered:
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        with self._meter.send(_wire(messages), **self._size(kwargs)) as sending:
+        with self._meter.send(self._wire(messages), **self._size(kwargs)) as sending:
             received: list[BaseMessage] = []
             async for chunk in super()._astream(messages, stop, run_manager, **kwargs):  # type: ignore[misc]
                 received.append(chunk.message)
@@ -100,7 +87,7 @@ class _Metered:
         Raises:
             InvalidRequestError: the call names what a client may not change.
         """
-        _refuse(kwargs)
+        check_called_with(self._kind, kwargs)
         names = ("max_completion_tokens", "max_output_tokens", "max_tokens")
         limits = [kwargs.get(name) for name in names] + [getattr(self, name, None) for name in names]
         limit = next((int(value) for value in limits if value), DEFAULT_MAX_TOKENS)
@@ -110,6 +97,16 @@ class _Metered:
             "answers": int(kwargs.get("n") or getattr(self, "n", None) or 1),
             "declared": [value for value in declared if value],
         }
+
+    def _wire(self, messages: Sequence[BaseMessage]) -> list[Message]:
+        """Return messages in OpenAI's shape.
+
+        Raises:
+            InvalidRequestError: a picture's address would be opened from this machine.
+        """
+        if self._kind in _FETCHING:
+            check_addresses((message.content for message in messages), unopened=_UNOPENED)
+        return list(convert_to_openai_messages(list(messages)))
 
 
 class MeteredChatOpenAI(_Metered, ChatOpenAI):
@@ -134,45 +131,61 @@ def native_client(
     It sends to `address`, without one to its provider's own.
 
     Raises:
-        InvalidRequestError: `overrides` names what config.yaml decides: key, address, headers, model,
-            retries.
+        InvalidRequestError: `overrides` names what config.yaml decides, such as key, address, headers,
+            model or retries, or the environment leads Google's client elsewhere.
     """
-    _refuse(overrides)
     provider = deployment.provider
-    address = address or provider.base_url
-    key = provider.api_key or SecretStr("none")
+    check_made_with(provider.kind, overrides)
+    # Never None: the vendors' clients would take an address from the environment.
+    address = address or provider.base_url or DEFAULT_URLS.get(provider.kind, "")
     common: dict[str, Any] = {
         "model": deployment.upstream,
+        "api_key": provider.api_key or SecretStr("none"),
         "max_retries": 0,
         "timeout": provider.timeout_s,
         **overrides,
     }
-    client: MeteredChatOpenAI | MeteredChatGoogle
-    if provider.kind is ProviderKind.GOOGLE:
-        common.setdefault("max_output_tokens", DEFAULT_MAX_TOKENS)
-        # Google's client adds the version itself.
-        host = (address or "").removesuffix("/").removesuffix("/v1beta")
-        client = MeteredChatGoogle(google_api_key=key, base_url=host or None, **common)
-    else:
-        if "max_tokens" not in common:
-            common.setdefault("max_completion_tokens", DEFAULT_MAX_TOKENS)
-        common.update(api_key=key, base_url=address, default_headers=dict(provider.headers) or None)
-        if provider.kind is ProviderKind.OPENROUTER:
-            common["extra_body"] = max_price(deployment.price.dearest)
-        client = MeteredChatOpenAI(stream_usage=True, **common)
-    client._meter = Meter(Offer.of(deployment), payer, ledger=ledger, clock=clock)  # noqa: SLF001 -- a private attribute of pydantic, set by its own module
+    of_kind = _google_client if provider.kind is ProviderKind.GOOGLE else _openai_client
+    client = of_kind(deployment, address, common)
+    client._meter = Meter(Offer.of(deployment), payer, ledger=ledger, clock=clock)  # noqa: SLF001 -- private attributes of pydantic, set by their own module
+    client._kind = provider.kind  # noqa: SLF001
     return client
 
 
-def _refuse(overrides: Mapping[str, Any]) -> None:
-    for name in overrides:
-        if name in _NOT_TAKEN:
-            msg = f"'{name}' is not taken by a metered client: it comes from config.yaml alone"
-            raise InvalidRequestError(msg)
+def _google_client(deployment: Deployment, address: str, common: dict[str, Any]) -> MeteredChatGoogle:
+    common.setdefault("max_output_tokens", DEFAULT_MAX_TOKENS)
+    # Google's client adds the version itself.
+    host = address.removesuffix("/").removesuffix("/v1beta")
+    client = MeteredChatGoogle(base_url=host, vertexai=False, client_args=_NO_REDIRECTS, **common)
+    if client.client is None or client.client.vertexai:
+        raise InvalidRequestError(
+            f"GOOGLE_GENAI_USE_VERTEXAI or GOOGLE_GENAI_USE_ENTERPRISE in the environment sends what is meant for "
+            f"'{deployment.name}' to another service of Google's; unset it"
+        )
+    return client
 
 
-def _wire(messages: Sequence[BaseMessage]) -> list[Message]:
-    return list(convert_to_openai_messages(list(messages)))
+def _openai_client(deployment: Deployment, address: str, common: dict[str, Any]) -> MeteredChatOpenAI:
+    provider = deployment.provider
+    if "max_tokens" not in common:
+        common.setdefault("max_completion_tokens", DEFAULT_MAX_TOKENS)
+    if provider.kind is ProviderKind.OPENROUTER:
+        common["extra_body"] = max_price(deployment.price.dearest)
+    common |= {
+        "base_url": address,
+        "default_headers": dict(provider.headers) or None,
+        # That of the environment is not meant for this provider.
+        "openai_proxy": None,
+        "http_client": _sync_http(),
+        # One for each client: its connections belong to the event loop that opened them.
+        "http_async_client": httpx.AsyncClient(follow_redirects=False),
+    }
+    return MeteredChatOpenAI(stream_usage=True, **common)
+
+
+@cache
+def _sync_http() -> httpx.Client:
+    return httpx.Client(follow_redirects=False)
 
 
 def _usage_of(messages: Sequence[BaseMessage]) -> Usage | None:

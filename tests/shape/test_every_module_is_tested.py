@@ -67,7 +67,6 @@ TESTED_BY = {
     "orchestrator/drill/practice_config.py": "tests/cli/test_practice.py",
     "orchestrator/cli/session.py": "tests/cli/test_main.py",
     "orchestrator/cli/story/": "tests/cli/test_demo.py",
-    "orchestrator/providers/account_api.py": "tests/doctor/test_doctor.py",
     "orchestrator/doctor/results.py": "tests/doctor/test_doctor.py",
     "orchestrator/drill/practice_control.py": "tests/cli/test_practice.py",
     "orchestrator/drill/cases.py": "tests/drill/test_drill.py",

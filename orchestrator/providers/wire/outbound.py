@@ -19,11 +19,13 @@ OPENAI_URL = "https://api.openai.com/v1"
 GOOGLE_URL = "https://generativelanguage.googleapis.com/v1beta"
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 
-_DEFAULT_URLS: Mapping[ProviderKind, str] = {
+DEFAULT_URLS: Mapping[ProviderKind, str] = {
     ProviderKind.OPENAI: OPENAI_URL,
     ProviderKind.GOOGLE: GOOGLE_URL,
     ProviderKind.OPENROUTER: OPENROUTER_URL,
 }
+"""Where a provider is whose configuration names no address: never what a library finds in the environment."""
+
 _PINNED_TIER = "default"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -74,7 +76,7 @@ class OutboundRequest:
             UnsendableError: the provider has no address.
         """
         provider = deployment.provider
-        address = base_url or provider.base_url or _DEFAULT_URLS.get(provider.kind)
+        address = base_url or provider.base_url or DEFAULT_URLS.get(provider.kind)
         if address is None:
             raise UnsendableError(f"provider '{deployment.provider_name}' has no base_url")
         return cls(
