@@ -25,7 +25,7 @@ from typing import IO, Annotated
 from pydantic import Field
 
 from orchestrator.core.errors import ClosedError, LocalModelError
-from orchestrator.core.settings import Seconds, Settings
+from orchestrator.core.settings import Address, Seconds, Settings
 from orchestrator.providers.local.server import ServerOptions
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class LocalModelSettings(Settings):
     parallel: Annotated[int, Field(ge=1, le=64)] = 2
     """Requests computed at once; the others wait in line."""
 
-    base_url: str | None = None
+    base_url: Address | None = None
     """Any other OpenAI-compatible server (Ollama, vLLM) in its place; nothing is started then."""
 
     start_timeout_s: Seconds = 60.0
