@@ -148,9 +148,11 @@ class Orchestrator:
             UnknownNameError: the deployment is not defined, or is off.
             InvalidRequestError: `overrides` names a key, an address or headers.
         """
+        from orchestrator.langchain.tracing import follow_config  # noqa: PLC0415 -- knows LangSmith
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
         config = self.config
+        follow_config(config.settings.langchain)
         target = config.catalog.named(deployment)[0]
         return native_client(
             target,

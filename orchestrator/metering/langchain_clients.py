@@ -22,6 +22,7 @@ from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.payer import Payer
+from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.core.reply import Usage
 from orchestrator.core.request import Message
 from orchestrator.ledger.ledger import Ledger
@@ -136,6 +137,7 @@ def native_client(
     """
     provider = deployment.provider
     check_made_with(provider.kind, overrides)
+    quiet_libraries()
     # Never None: the vendors' clients would take an address from the environment.
     address = address or provider.base_url or DEFAULT_URLS.get(provider.kind, "")
     common: dict[str, Any] = {

@@ -23,6 +23,7 @@ from litellm.llms.openai.common_utils import BaseOpenAILLM
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError, OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.metering.litellm_call import (
     MeteredCall,
     async_client,
@@ -136,6 +137,7 @@ def stand_guard() -> None:
     with _STANDING:
         if _rule in litellm.pre_call_rules:
             return
+        quiet_libraries()
         for name, metered in (("completion", _metered), ("acompletion", _ametered)):
             setattr(litellm, name, metered(getattr(litellm, name)))
         for name in ("_get_sync_http_client", "_get_async_http_client"):

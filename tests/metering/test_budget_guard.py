@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -509,6 +510,19 @@ async def test_no_picture_is_opened_from_this_machine(
             litellm.completion(**arguments)
     assert practice.requests == ()
     assert standing(guard) == (0, 0)
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_no_prompt_stands_in_any_log(
+    guard: BudgetGuard, practice: PracticeServer, to, caplog: pytest.LogCaptureFixture, model: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for library in ("openai", "httpx", "httpcore", "LiteLLM"):
+        caplog.set_level(logging.DEBUG, logger=library)
+    await litellm.acompletion(**to(model))
+    litellm.completion(**to(model))
+    assert len(practice.requests) == 2
+    assert "Xin ch" not in caplog.text
 
 
 def test_our_hook_has_the_parameters_that_litellm_passes() -> None:

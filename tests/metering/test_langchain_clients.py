@@ -1,5 +1,6 @@
 """The vendors' own clients on our ledger: every send is held, booked, and refused over a budget."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -216,6 +217,25 @@ def test_a_variable_that_leads_google_to_another_service_is_refused(
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     with pytest.raises(InvalidRequestError, match="GOOGLE_GENAI_USE_VERTEXAI"):
         practised.native("google/gemini-3.8-flash")
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_prompt_stands_in_any_log(
+    practised, practice: PracticeServer, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """The SDKs write whole requests at DEBUG."""
+    client = practised.native(name)
+    caplog.set_level(logging.DEBUG)
+    for library in ("openai", "httpx", "httpcore", "google_genai", "langchain_core"):
+        caplog.set_level(logging.DEBUG, logger=library)
+    for how in ("invoke", "astream"):
+        await _asked(client, how)
+    practice.faults.add(Fault.parse(f"{name.partition('/')[0]}:status=400"))
+    with pytest.raises(Exception, match="400"):
+        await _asked(client, "ainvoke")
+    assert len(practice.requests) == 3
+    assert "Xin ch" not in caplog.text
+    assert "Bearer" not in caplog.text
 
 
 async def _asked(client, how: str, **parameters: Any):
