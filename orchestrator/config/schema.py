@@ -83,4 +83,4 @@ class RootSettings(Settings):
     local_model: LocalModelSettings = LocalModelSettings()
     """The model on this machine, the last level."""
     langchain: LangChainSettings = LangChainSettings()
-    """What LangChain may do beside a request."""
+    """What LangChain may tell others of a request."""

@@ -1,9 +1,9 @@
-r"""Text from models, tenants and files as text: what would act on a terminal is shown and does nothing.
+"""Text from models, tenants and files as text: what would act on a terminal is shown and does nothing.
 
 An escape sequence changes a window's title, clears the screen, writes into the clipboard or hides a line;
 marks of direction make `invoice_fdp.exe` look like `invoice_exe.pdf`; other characters cannot be seen at all.
-Each is written as Python writes it, `\x1b`. A new line and a tab stay, and so do the joiners of emoji and of
-Indic and Arabic letters.
+Each is written as Python writes it, ESC as a backslash and x1b. A new line and a tab stay, and so do the
+joiners of emoji and of Indic and Arabic letters.
 """
 
 import json

@@ -10,7 +10,7 @@ from orchestrator.core.settings import Settings
 
 
 class LangChainSettings(Settings):
-    """What LangChain may do beside a request."""
+    """What LangChain may send beside a request."""
 
     langsmith: bool = False
     """Whether the LANGSMITH_* and LANGCHAIN_* variables may have prompts and replies sent to LangSmith."""
