@@ -148,11 +148,9 @@ class Orchestrator:
             UnknownNameError: the deployment is not defined, or is off.
             InvalidRequestError: `overrides` names a key, an address or headers.
         """
-        from orchestrator.langchain.tracing import follow_config  # noqa: PLC0415 -- knows LangSmith
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
         config = self.config
-        follow_config(config.settings.langchain)
         target = config.catalog.named(deployment)[0]
         return native_client(
             target,
@@ -160,7 +158,9 @@ class Orchestrator:
             ledger=self._services.ledger,
             clock=self._services.clock,
             address=self._loop.run(self._local_model.base_url()) if target.is_local else None,
+            local_key=self._local_model.api_key if target.is_local else "",
             overrides=overrides,
+            tracing=config.settings.langchain,
         )
 
     def standings(self) -> tuple[BudgetStatus, ...]:

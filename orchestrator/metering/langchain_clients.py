@@ -25,6 +25,7 @@ from orchestrator.core.payer import Payer
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.core.reply import Usage
 from orchestrator.core.request import Message
+from orchestrator.langchain.tracing import LangChainSettings, follow_config
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter, Offer
@@ -118,7 +119,7 @@ class MeteredChatGoogle(_Metered, ChatGoogleGenerativeAI):
     """`ChatGoogleGenerativeAI` on the orchestrator's ledger."""
 
 
-def native_client(
+def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
     deployment: Deployment,
     payer: Payer,
     *,
@@ -126,10 +127,12 @@ def native_client(
     clock: Clock,
     overrides: Mapping[str, Any],
     address: str | None = None,
+    local_key: str = "",
+    tracing: LangChainSettings | None = None,
 ) -> MeteredChatOpenAI | MeteredChatGoogle:
     """Return the provider's own client for a deployment, metered for `payer`; `overrides` are its parameters.
 
-    It sends to `address`, without one to its provider's own.
+    It sends to `address`, without one to its provider's own; `local_key` is the key of a server of ours there.
 
     Raises:
         InvalidRequestError: `overrides` names what config.yaml decides, such as key, address, headers,
@@ -138,11 +141,12 @@ def native_client(
     provider = deployment.provider
     check_made_with(provider.kind, overrides)
     quiet_libraries()
+    follow_config(tracing or LangChainSettings())
     # Never None: the vendors' clients would take an address from the environment.
     address = address or provider.base_url or DEFAULT_URLS.get(provider.kind, "")
     common: dict[str, Any] = {
         "model": deployment.upstream,
-        "api_key": provider.api_key or SecretStr("none"),
+        "api_key": SecretStr(local_key) if local_key else provider.api_key or SecretStr("none"),
         "max_retries": 0,
         "timeout": provider.timeout_s,
         **overrides,
