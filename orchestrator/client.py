@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
-from orchestrator.config.references import unknown
 from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts, Listener
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
-from orchestrator.core.errors import UnknownNameError
-from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
@@ -158,13 +155,9 @@ class Orchestrator:
         self._loop.check_open()
         config = self.config
         target = config.catalog.named(deployment)[0]
-        payer = Payer(tenant, use_case or config.settings.default_use_case)
-        if payer.use_case not in config.settings.use_cases:
-            # A limit for the use case that was meant would not count.
-            raise UnknownNameError(unknown("use case", payer.use_case, config.settings.use_cases))
         meter = Meter(
             Offer.of(target),
-            payer,
+            config.payer_of(tenant, use_case),
             ledger=self._services.ledger,
             clock=self._services.clock,
             check_open=self._loop.check_open,
@@ -173,7 +166,9 @@ class Orchestrator:
             target,
             meter,
             address=self._loop.run(self._local_model.base_url()) if target.is_local else None,
+            local_key=self._local_model.api_key if target.is_local else "",
             overrides=overrides,
+            tracing=config.settings.langchain,
         )
 
     def standings(self) -> tuple[BudgetStatus, ...]:

@@ -12,11 +12,20 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, SecretStr
+from pydantic import Field, PositiveInt
 
 from orchestrator.catalog.price import Price, VolumeDiscount
 from orchestrator.core.errors import PriceUnknownError, UnknownNameError
-from orchestrator.core.settings import Name, Seconds, Settings, Share
+from orchestrator.core.settings import (
+    ApiKey,
+    HeaderName,
+    HeaderValue,
+    Name,
+    OpenAddress,
+    Seconds,
+    Settings,
+    Share,
+)
 
 
 class ModelClass(StrEnum):
@@ -57,11 +66,11 @@ class ProviderSettings(Settings):
     """The wire format: openrouter, google, openai (or any server that speaks it), local."""
     priority: PositiveInt
     """1 is asked first; the levels of the fallback hierarchy."""
-    base_url: str | None = None
+    base_url: OpenAddress | None = None
     """The address of the API; None for the embedded local model."""
-    api_key: SecretStr | None = None
+    api_key: ApiKey | None = None
     """The key, best as `${NAME}`; a provider without one is off. Not needed for kind local."""
-    headers: Mapping[str, str] = Field({}, repr=False)
+    headers: Mapping[HeaderName, HeaderValue] = Field({}, repr=False)
     """Headers sent with every request; they may hold a key."""
     timeout_s: Seconds = 30.0
     """The longest one attempt may take."""

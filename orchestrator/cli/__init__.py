@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.visible_text import visible
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -106,7 +107,7 @@ def _print_unexpected(error: Exception) -> int:
 
 def _print_line(line: str) -> None:
     try:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 -- this is a command line
+        print(visible(line), file=sys.stderr, flush=True)  # noqa: T201 -- this is a command line
     except BrokenPipeError:
         return  # the reader of the pipe is gone
 

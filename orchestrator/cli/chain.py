@@ -108,7 +108,7 @@ def _show_chains(chains: "Mapping[str, Any]", *, as_json: bool) -> None:
         "chain", "what it does", "input, [optional]", folded=("what it does", "input, [optional]")
     )
     for spec in chains.values():
-        listing.add_row(spec.name, spec.description, ", ".join(_fields(spec.input_model)).replace("[", r"\["))
+        listing.add_row(spec.name, spec.description, ", ".join(_fields(spec.input_model)))
     out().print(listing)
 
 

@@ -123,7 +123,7 @@ def _progress(console: "Console") -> Iterator[tuple[Callable[[str], None], Calla
 
     columns: tuple[Any, ...] = (
         SpinnerColumn(),
-        TextColumn("[dim]{task.description}[/dim]"),
+        TextColumn("{task.description}", style="dim", markup=False),
         BarColumn(bar_width=16),
         TimeElapsedColumn(),
     )

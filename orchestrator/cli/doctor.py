@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import err, errors_as_json, out, print_json, table
+from orchestrator.cli.output import dim, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
 
@@ -36,13 +36,13 @@ def doctor(
     with errors_as_json(as_json):
         config = session_of(context).config()
         console = err()
-        with console.status("[dim]checking[/dim]") as status:
+        with console.status(dim("checking")) as status:
             findings = run_checks(
                 config,
                 clock=SystemClock(),
                 provider=provider,
                 live=live,
-                say=lambda text: status.update(f"[dim]{text}[/dim]"),
+                say=lambda text: status.update(dim(text)),
             )
     if as_json:
         print_json(plain_findings(findings))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, err, errors_as_json, out, print_json, table
+from orchestrator.cli.output import CommandError, dim, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
 
@@ -61,14 +61,14 @@ def drill(
 
     with errors_as_json(as_json):
         config = session_of(context).config()
-        with err().status("[dim]setting up practice providers[/dim]") as status:
+        with err().status(dim("setting up practice providers")) as status:
             done = play(
                 config,
                 clock=SystemClock(),
                 use_cases=tuple(use_case or ()),
                 kinds=tuple(fault or ()),
                 speed=speed,
-                say=lambda text: status.update(f"[dim]{text}[/dim]"),
+                say=lambda text: status.update(dim(text)),
             )
         if html is not None:
             _write_page(html.expanduser(), done, str(config.path))

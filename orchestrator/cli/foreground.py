@@ -88,7 +88,7 @@ def _fault(text: str) -> Fault:
 def _answerer(stack: ExitStack) -> Answerer:
     model = LocalModel(LocalModelSettings())
     stack.callback(model.close)
-    return Generated(asyncio.run(model.base_url()))
+    return Generated(asyncio.run(model.base_url()), api_key=model.api_key)
 
 
 def _print_set_up(server: PracticeServer, rehearsal: Rehearsal) -> None:

@@ -1,19 +1,24 @@
 """How the command line prints: consoles, tables, JSON.
 
 People read text on standard output, with colours only on a terminal; programs ask for `--json`
-and read one object, which is `{"error": ...}` when the command failed.
+and read one object, which is `{"error": ...}` when the command failed. Whatever is printed is text: nothing
+in it is markup, and what would act on a terminal is shown.
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.visible_text import visible, visible_json
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.segment import Segment
     from rich.table import Table
+    from rich.text import Text
 
 
 class CommandError(OrchestratorError):
@@ -24,21 +29,41 @@ class CommandError(OrchestratorError):
 
 def out() -> "Console":
     """Return the console of standard output."""
-    from rich.console import Console
-
-    return Console(highlight=False, emoji=False)
+    return _console_class()()
 
 
 def err() -> "Console":
     """Return the console of standard error, for everything but the result."""
-    from rich.console import Console
+    return _console_class()(stderr=True)
 
-    return Console(stderr=True, highlight=False, emoji=False)
+
+@cache
+def _console_class() -> "type[Console]":
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class PlainConsole(Console):
+        """Prints texts as they are: no markup, no emoji by name, no escape sequence but Rich's own."""
+
+        def __init__(self, *, stderr: bool = False) -> None:
+            super().__init__(stderr=stderr, highlight=False, emoji=False, markup=False)
+
+        def render_str(self, text: str, **options: Any) -> "Text":
+            # Here, before the columns of a table are measured.
+            return super().render_str(visible(text), **options)
+
+        def _render_buffer(self, buffer: "Iterable[Segment]") -> str:
+            # And here, through which everything passes; what is control was made by Rich itself.
+            return super()._render_buffer(
+                part if part.control else Segment(visible(part.text), part.style) for part in buffer
+            )
+
+    return PlainConsole
 
 
 def write(text: str) -> None:
-    """Write plain text to standard output as it is, line breaks and brackets included."""
-    sys.stdout.write(text)
+    """Write text to standard output, line breaks and brackets included; what would act is shown."""
+    sys.stdout.write(visible(text))
     sys.stdout.flush()
 
 
@@ -46,9 +71,10 @@ def print_json(value: Mapping[str, Any]) -> None:
     """Write one JSON object to standard output."""
     import orjson
 
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
     # JSON is UTF-8, whatever the encoding of the terminal is.
     sys.stdout.flush()
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n")
+    sys.stdout.buffer.write(visible_json(text).encode() + b"\n")
     sys.stdout.flush()
 
 
@@ -72,8 +98,15 @@ def busy(text: str) -> Iterator[None]:
     if not console.is_terminal:
         yield
         return
-    with console.status(f"[dim]{text}[/dim]", spinner="dots"):
+    with console.status(dim(text), spinner="dots"):
         yield
+
+
+def dim(text: str) -> "Text":
+    """Return a text for a status line."""
+    from rich.text import Text
+
+    return Text(visible(text), style="dim")
 
 
 def table(*columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = ()) -> "Table":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from orchestrator.core.clock import SystemClock
+from orchestrator.core.visible_text import visible
 
 if TYPE_CHECKING:
     from orchestrator.client import Orchestrator
@@ -66,7 +67,7 @@ class _OnStderr(logging.Handler):
     """Writes to what standard error is at that moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)  # noqa: T201 -- this is a command line
+        print(visible(self.format(record)), file=sys.stderr)  # noqa: T201 -- this is a command line
 
 
 class _OneLine(logging.Formatter):

@@ -17,6 +17,7 @@ _SECRET_QUERY = re.compile(
     r"(?i)(?P<name>[?&](?:[\w-]*(?:key|token|secret|password|signature|sig))=)[^&#\s]+"
 )
 _SECRET_NAME = re.compile(r"(?i)auth|key|token|secret|password|cookie|credential")
+_HEADERS = "headers"
 _PLAIN = TypeAdapter(Any)
 
 
@@ -43,6 +44,9 @@ def _shown(value: Any, raw: Any, *, name: str) -> Any:
         return MASK if value.get_secret_value() else ""
     if isinstance(value, BaseModel):
         return _shown_model(value, raw if isinstance(raw, Mapping) else {})
+    if isinstance(value, Mapping) and name == _HEADERS:
+        # Whatever its name: nobody knows which header of a gateway is a key.
+        return {str(key): MASK if item else "" for key, item in value.items()}
     if isinstance(value, Mapping):
         inner = raw if isinstance(raw, Mapping) else {}
         return {str(key): _shown(item, inner.get(key), name=str(key)) for key, item in value.items()}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -25,7 +26,9 @@ from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document, read_document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.money import format_usd
+from orchestrator.core.payer import Payer
 from orchestrator.core.request import ChatRequest
+from orchestrator.core.settings import UnquotedError
 from orchestrator.ledger.budgets import Limits
 from orchestrator.resilience.health_check_policy import NAME, PROFILE, limit_of
 from orchestrator.resilience.retry_policy import RetryProfile
@@ -34,6 +37,9 @@ from orchestrator.routing.settings import UseCaseSettings
 
 PATH_VARIABLE = "ORCHESTRATOR_CONFIG"
 FILE_NAME = "config.yaml"
+
+_MISTAKES_MAX = 50
+"""More are not read, and finding the likely word for each takes its time."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,19 @@ class Config:
     def limits(self) -> Limits:
         """Return every limit in force: those written down, and that of the health checks."""
         return Limits(self.settings.budgets, own=(limit_of(self.settings.health_checks),))
+
+    def payer_of(self, tenant: str, use_case: str | None) -> Payer:
+        """Return who pays for what is sent past the pipeline; without a use case, for the default one.
+
+        Raises:
+            UnknownNameError: config.yaml does not define the use case: a limit for the one that was meant would
+                not count.
+            InvalidRequestError: the tenant is no name.
+        """
+        payer = Payer(tenant, use_case or self.settings.default_use_case)
+        if payer.use_case not in self.settings.use_cases:
+            raise UnknownNameError(unknown("use case", payer.use_case, self.settings.use_cases))
+        return payer
 
     def use_case_of(self, request: ChatRequest) -> UseCaseSettings:
         """Return the settings of a request's use case.
@@ -135,11 +154,11 @@ def load_config(
     chosen = Path(path).expanduser() if path is not None else default_path()
     document = read_document(chosen, environment=environment)
     settings = _validated(document)
-    mistakes = list(broken_references(document, settings))
+    mistakes = list(islice(broken_references(document, settings), _MISTAKES_MAX + 1))
     catalog, notices, unpriced = _build_catalog(document, settings, today=today)
     mistakes.extend(unpriced)
     if mistakes:
-        raise ConfigError("\n".join(mistakes))
+        raise _refusal(document, mistakes)
     fingerprint = sha256(repr(document.data).encode()).hexdigest()
     return Config(chosen, settings, catalog, tuple(notices), fingerprint)
 
@@ -161,8 +180,16 @@ def _validated(document: Document) -> RootSettings:
     try:
         return RootSettings.model_validate(document.data)
     except ValidationError as exc:
-        lines = [_explained(document, error) for error in exc.errors(include_url=False, include_input=False)]
-        raise ConfigError("\n".join(lines)) from None
+        errors = exc.errors(include_url=False, include_input=False)[: _MISTAKES_MAX + 1]
+        raise _refusal(document, [_explained(document, error) for error in errors]) from None
+
+
+def _refusal(document: Document, mistakes: Sequence[str]) -> ConfigError:
+    """Return the error that tells every mistake, up to a number that people read; it quotes no variable."""
+    lines = [document.without_values(mistake) for mistake in mistakes[:_MISTAKES_MAX]]
+    if len(mistakes) > _MISTAKES_MAX:
+        lines.append(f"{document.name}: and more; mend these first")
+    return ConfigError("\n".join(lines))
 
 
 def _explained(document: Document, error: Any) -> str:
@@ -176,6 +203,11 @@ def _explained(document: Document, error: Any) -> str:
         return f"{where}: unknown key '{name}'; {hint}"
     if error["type"] == "missing":
         return f"{where}: '{name}' is missing{_description_of(path)}"
+    variables = document.variables_at(path)
+    is_unquoted = isinstance(error.get("ctx", {}).get("error"), UnquotedError)
+    if variables and error["type"] == "value_error" and not is_unquoted:
+        # The words of a check of ours may quote what it refused, or a part of it.
+        return f"{where}: {name}: what {variables} holds in the environment cannot stand here"
     text = str(error["msg"]).removeprefix("Value error, ")
     return f"{where}: {name}: {text[0].lower()}{text[1:]}"
 

@@ -11,6 +11,7 @@ from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, Mode
 from orchestrator.catalog.price_book import PricesSettings
 from orchestrator.core.language import Language
 from orchestrator.core.settings import Name, Settings
+from orchestrator.langchain.tracing import LangChainSettings
 from orchestrator.ledger.budgets import BudgetSettings
 from orchestrator.ledger.opening import LedgerSettings
 from orchestrator.providers.local.model import LocalModelSettings
@@ -81,3 +82,5 @@ class RootSettings(Settings):
     """How long an idempotency key stands for its request."""
     local_model: LocalModelSettings = LocalModelSettings()
     """The model on this machine, the last level."""
+    langchain: LangChainSettings = LangChainSettings()
+    """What LangChain may tell others of a request."""

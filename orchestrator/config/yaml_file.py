@@ -3,12 +3,21 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from orchestrator.config.yaml_bounds import (
+    DEPTH_MAX,
+    FILE_BYTES_MAX,
+    UNFOLDED_MAX,
+    check_size,
+    place_of,
+    too_deep,
+    values_of,
+)
 from orchestrator.core.errors import ConfigError
 from orchestrator.core.settings import PLAIN_NUMBER
 
@@ -18,7 +27,8 @@ Path_ = tuple[str | int, ...]
 # libyaml reads the shipped file in a tenth of the time; every PyYAML wheel has it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}")
+_PLACE = re.compile(r"\A.*?:\d+:\d+: ")
 
 _NUMBER_TAGS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
@@ -31,6 +41,10 @@ class Document:
     data: Any
     places: Mapping[Path_, tuple[int, int]]
     """Line and column, both from 1, of each key or item."""
+    variables: Mapping[Path_, frozenset[str]] = field(default_factory=dict)
+    """The variables of the environment that a value was made of."""
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """For each value with something of the environment in it, how it stands in the file."""
 
     def where(self, path: Sequence[str | int]) -> str:
         """Return `config.yaml:41:7` for the part at `path`, or for the nearest part around it."""
@@ -40,16 +54,34 @@ class Document:
                 return f"{self.name}:{place[0]}:{place[1]}"
         return self.name
 
+    def variables_at(self, path: Sequence[str | int]) -> str:
+        """Return the names of the variables in the part at `path`, or in what is inside it."""
+        length = len(path)
+        names = {
+            name for place, named in self.variables.items() if place[:length] == tuple(path) for name in named
+        }
+        return ", ".join(sorted(names))
+
+    def without_values(self, mistake: str) -> str:
+        """Return a mistake that quotes no value from the environment, but how it stands in the file."""
+        match = _PLACE.match(mistake)
+        start = match.end() if match else 0
+        words = mistake[start:]
+        for value, written in self.values.items():
+            words = words.replace(f"'{value}'", f"'{written}'").replace(repr(value), f"'{written}'")
+        return mistake[:start] + words
+
 
 def read_document(path: Path, *, environment: Mapping[str, str] | None = None) -> Document:
     """Return the data of a YAML file, variables filled in.
 
     Raises:
-        ConfigError: the file cannot be read, is no UTF-8, is no YAML, repeats a key, or names a
-            variable that is not set and has no default.
+        ConfigError: the file cannot be read, is no UTF-8, is no YAML, is larger or deeper than any
+            configuration, repeats a key, or names a variable that is not set and has no default.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(FILE_BYTES_MAX + 1)
     except OSError as exc:
         msg = (
             f"{path}: cannot be read: {exc.strerror}; name another file with --config or ORCHESTRATOR_CONFIG"
@@ -60,6 +92,7 @@ def read_document(path: Path, *, environment: Mapping[str, str] | None = None) -
 
 def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> Document:
     """Return the data of YAML text; see `read_document`."""
+    check_size(len(raw), name)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as exc:
@@ -67,6 +100,7 @@ def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> 
         msg = f"{name}:{line}: byte {exc.start} is not UTF-8; save the file as UTF-8"
         raise ConfigError(msg) from exc
     try:
+        count = values_of(text, name, loader=_Loader)
         loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as exc:
@@ -85,8 +119,9 @@ def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> 
     if node is None:
         msg = f"{name}: the file is empty; 'orchestrator config show' prints a whole one to start from"
         raise ConfigError(msg)
-    builder = _Builder(loader, name, environment)
-    return Document(name, builder.build(node, ()), builder.places)
+    builder = _Builder(loader, name, environment, values_max=count + UNFOLDED_MAX)
+    data = builder.build(node, ())
+    return Document(name, data, builder.places, builder.variables, builder.values)
 
 
 def written(data: Mapping[str, Any]) -> str:
@@ -97,8 +132,11 @@ def written(data: Mapping[str, Any]) -> str:
 class _Builder:
     """Turns YAML nodes into plain data."""
 
-    def __init__(self, loader: Any, name: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, loader: Any, name: str, environment: Mapping[str, str], *, values_max: int) -> None:
         self.places: dict[Path_, tuple[int, int]] = {}
+        self.variables: dict[Path_, frozenset[str]] = {}
+        self.values: dict[str, str] = {}
+        self._values_left = values_max
         self._loader = loader
         self._name = name
         self._environment = environment
@@ -107,6 +145,13 @@ class _Builder:
     def build(self, node: yaml.Node, path: Path_) -> Any:
         if any(node is outer for outer in self._under_way):
             raise ConfigError(f"{self._at(node)}: this part is used inside itself; write it out instead")
+        if len(self._under_way) > DEPTH_MAX:
+            raise ConfigError(too_deep(node, self._name))
+        self._values_left -= 1
+        if self._values_left < 0:
+            raise ConfigError(
+                f"{self._at(node)}: aliases unfold to more than {UNFOLDED_MAX:,} values; write them out instead"
+            )
         self._under_way.append(node)
         built = self._build(node, path)
         self._under_way.pop()
@@ -118,7 +163,7 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, place)) for place, item in enumerate(node.value)]
-        return self._scalar(node)
+        return self._scalar(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
         built: dict[str, Any] = {}
@@ -134,10 +179,14 @@ class _Builder:
             built[key] = self.build(value_node, here)
         return built
 
-    def _scalar(self, node: yaml.Node) -> Any:
-        written = node.value
-        filled = _VARIABLE.sub(lambda match: self._variable(match, node), str(node.value))
-        if filled != node.value and isinstance(node, yaml.ScalarNode):
+    def _scalar(self, node: yaml.Node, path: Path_) -> Any:
+        names: set[str] = set()
+        written = str(node.value)
+        filled = _VARIABLE.sub(lambda match: self._variable(match, node, names), written)
+        if names:
+            self.variables[path] = frozenset(names)
+            self.values[filled] = written
+        if filled != written and isinstance(node, yaml.ScalarNode):
             # An unquoted ${PORT} may become a number; a quoted one stays a text, as in the file.
             implicit = (True, False) if node.style is None else (False, True)
             tag = self._loader.resolve(yaml.ScalarNode, filled, implicit)
@@ -151,12 +200,15 @@ class _Builder:
         try:
             return self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError) as exc:
-            raise ConfigError(f"{self._at(node)}: cannot be read: {exc}") from exc
+            reason = f"what {', '.join(sorted(names))} holds makes no value" if names else exc
+            raise ConfigError(f"{self._at(node)}: cannot be read: {reason}") from None
 
-    def _variable(self, match: "re.Match[str]", node: yaml.Node) -> str:
+    def _variable(self, match: "re.Match[str]", node: yaml.Node, names: set[str]) -> str:
         name, default = match["name"], match["default"]
         # An empty variable counts as not set, as in a shell's ${NAME:-default}.
         value = self._environment.get(name) or default
+        if self._environment.get(name):
+            names.add(name)
         if value is None:
             raise ConfigError(
                 f"{self._at(node)}: the environment variable {name} is not set; "
@@ -165,4 +217,4 @@ class _Builder:
         return value
 
     def _at(self, node: yaml.Node) -> str:
-        return f"{self._name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+        return place_of(node, self._name)

@@ -5,7 +5,7 @@ They are frozen, and an unknown key is an error.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, get_args
 
@@ -15,11 +15,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
 )
 
+from orchestrator.core.http_text import (
+    fault_of_address,
+    fault_of_header,
+    fault_of_header_name,
+    fault_of_key,
+    has_credentials,
+)
 from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, nano_usd
 
 
@@ -106,6 +114,44 @@ UsdLimit = Annotated[Usd, AfterValidator(_not_zero)]
 
 UsdPerMtok = Annotated[NanoUsdPerMtok, BeforeValidator(dollars), WithJsonSchema(_USD_SCHEMA)]
 """Dollars per million tokens in the file, nano-dollars per million tokens in the program."""
+
+
+class UnquotedError(ValueError):
+    """A value is refused in words that quote nothing of it, so that they may be told of a secret too."""
+
+
+def _carried(fault_of: Callable[[str], str | None]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        # Empty is what `${NAME:-}` becomes when the variable is not set.
+        fault = fault_of(value) if value else None
+        if fault is not None:
+            raise UnquotedError(fault)
+        return value
+
+    return check
+
+
+def _carried_key(key: SecretStr) -> SecretStr:
+    if key.get_secret_value().strip():
+        _carried(fault_of_key)(key.get_secret_value())
+    return key
+
+
+def _fault_of_open_address(address: str) -> str | None:
+    fault = fault_of_address(address)
+    if fault is None and has_credentials(address):
+        return "holds a user or a password, which belong into 'headers' as an 'Authorization'"
+    return fault
+
+
+HeaderName = Annotated[str, AfterValidator(_carried(fault_of_header_name))]
+HeaderValue = Annotated[str, AfterValidator(_carried(fault_of_header))]
+ApiKey = Annotated[SecretStr, AfterValidator(_carried_key)]
+"""A key that can stand in a header; an empty or blank one is none."""
+Address = Annotated[str, AfterValidator(_carried(fault_of_address))]
+"""The address of an API; an empty one is none."""
+OpenAddress = Annotated[str, AfterValidator(_carried(_fault_of_open_address))]
+"""The address of an API, without user or password."""
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A duration; the key's name ends in `_s`."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind, ProviderSettings
 from orchestrator.client import Orchestrator
+from orchestrator.config.effective import masked
 from orchestrator.config.loader import Config
 from orchestrator.core.errors import (
     AllProvidersFailedError,
@@ -127,7 +128,7 @@ async def _local_model(tier: ProviderTier, session: AccountSession) -> Check:
         try:
             return _models(tier, await Account(server, session=session).models())
         except AccountError as error:
-            todo = f"start the server at {settings.base_url}, or unset LOCAL_MODEL_BASE_URL"
+            todo = f"start the server at {masked(settings.base_url or '')}, or unset LOCAL_MODEL_BASE_URL"
             return failed(tier.name, "models", str(error), todo=todo)
     try:
         weights = find_weights(settings)

@@ -119,5 +119,8 @@ def _with_local_model(config: Config, data: dict[str, Any], today: date, stack: 
     stack.callback(model.close)
     address = asyncio.run(model.base_url())
     data["local_model"] = {**data.get("local_model", {}), "base_url": address}
+    for provider in data["providers"].values():
+        if provider["kind"] == ProviderKind.LOCAL:
+            provider["api_key"] = model.api_key
     config.path.write_text(written(data), encoding="utf-8")
     return load_config(config.path, today=today)

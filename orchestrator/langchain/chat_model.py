@@ -27,6 +27,7 @@ from orchestrator.catalog.catalog import Capability, Catalog
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.plan import Plan
+from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import CacheUse, Message
 from orchestrator.core.sampling import SAMPLING_NAMES
@@ -39,6 +40,7 @@ from orchestrator.langchain.messages import (
     to_wire_choice,
     to_wire_tools,
 )
+from orchestrator.langchain.tracing import follow_config
 from orchestrator.streaming.reply_stream import ReplyStream
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
@@ -144,6 +146,8 @@ class OrchestratorChat(BaseChatModel):
         Raises:
             InvalidRequestError: a field that no request has, or a value of the wrong kind.
         """
+        follow_config(orchestrator.config.settings.langchain)
+        quiet_libraries()
         taken = {ours: here for here, ours in _OURS.items()}
         try:
             return cls(

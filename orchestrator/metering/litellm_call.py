@@ -6,18 +6,20 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import litellm
 from litellm.exceptions import BadRequestError
+from litellm.llms.custom_httpx.http_handler import HTTPHandler
 from pydantic import BaseModel
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.core.request import Message
+from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.providers.litellm.http_client import SendOnceClient
 from orchestrator.providers.wire.gemini_request import CACHE_CONTROL_NOT_FOR_GOOGLE
@@ -223,26 +225,31 @@ def sent_once(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def sync_client(kind: ProviderKind, client: Any) -> Any:
-    """Return the client of a synchronous call: LiteLLM's own sends once, unless told to retry everywhere.
+    """Return the client of a synchronous call: one that sends once, and follows no redirect.
 
     Raises:
-        InvalidRequestError: `litellm.num_retries` is set, which no argument of a call undoes.
+        InvalidRequestError: `litellm.num_retries` is set, which no argument of a call undoes, or the client
+            is the caller's own where LiteLLM's would follow redirects.
     """
     if litellm.num_retries:
         raise InvalidRequestError(
             "litellm.num_retries makes LiteLLM send again unasked; set it to None and num_retries on the Router"
         )
-    return _without_retries(client) if kind is ProviderKind.OPENAI else client
+    if kind is ProviderKind.OPENAI:
+        return _sends_once(client)
+    if client is not None:
+        raise InvalidRequestError("'client' is not taken by a guarded call: it may follow redirects")
+    return _sync_client()
 
 
 def async_client(kind: ProviderKind, client: Any) -> Any:
-    """Return the client of an asynchronous call.
+    """Return the client of an asynchronous call: one that sends once, and follows no redirect.
 
     Raises:
         InvalidRequestError: the caller's own client would send again when a connection breaks.
     """
     if kind is ProviderKind.OPENAI:
-        return _without_retries(client)
+        return _sends_once(client)
     if client is not None and not isinstance(client, SendOnceClient):
         raise InvalidRequestError("'client' is not taken by a guarded call: LiteLLM's sends twice unasked")
     loop = asyncio.get_running_loop()
@@ -251,18 +258,44 @@ def async_client(kind: ProviderKind, client: Any) -> Any:
     return _CLIENTS[loop]
 
 
-def _without_retries(client: Any) -> Any:
-    return client.with_options(max_retries=0) if hasattr(client, "with_options") else client
+def to_one_address(open_client: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that opens httpx clients as `open_client` does, which follow no redirect."""
+
+    @wraps(open_client)
+    def opened(*args: Any, **kwargs: Any) -> Any:
+        client = open_client(*args, **kwargs)
+        client.follow_redirects = False
+        return client
+
+    return opened
 
 
-def size_of(arguments: Mapping[str, Any]) -> Size:
+def _sends_once(client: Any) -> Any:
+    """Return the openai SDK's client of a call without retries and redirects; None leaves it to LiteLLM."""
+    if not hasattr(client, "with_options"):
+        return client
+    # The copy shares its connections with the caller's own client.
+    client._client.follow_redirects = False  # noqa: SLF001 -- the SDK takes it from its HTTP client alone
+    return client.with_options(max_retries=0)
+
+
+@cache
+def _sync_client() -> HTTPHandler:
+    return HTTPHandler(follow_redirects=False)
+
+
+def size_of(kind: ProviderKind, arguments: Mapping[str, Any]) -> Size:
     """Return what bounds the cost of a call.
 
     Raises:
-        InvalidRequestError: a number of tokens or answers is not a whole number.
+        InvalidRequestError: a number of tokens or answers is not a whole number, or LiteLLM would open the
+            address of a picture itself.
     """
+    messages = [_plain(message) for message in arguments.get("messages") or ()]
+    if kind is ProviderKind.GOOGLE:
+        check_addresses(message.get("content") for message in messages)
     return Size(
-        messages=[_plain(message) for message in arguments.get("messages") or ()],
+        messages=messages,
         max_tokens=max(_whole(arguments, name) for name in _LIMITS),
         answers=_whole(arguments, "n") or 1,
         declared=[_schema(arguments[name]) for name in _DECLARED if arguments.get(name)],

@@ -2,8 +2,9 @@
 
 LiteLLM tells its hooks neither of synchronous calls nor of a cancelled call, a stream's end or a
 stream that is given up, and it retries without asking. So `stand_guard` puts two functions around
-its own ones, once per process. They do nothing while no `Guard` is in `litellm.callbacks`. Its
-Router calls the same two, so each of its attempts holds money of its own (docs/why/budget-guard.md).
+its own ones, once per process. They do nothing while no `Guard` is in `litellm.callbacks`; its clients
+follow no redirect from then on. Its Router calls the same two, so each of its attempts holds money of its
+own (docs/why/budget-guard.md).
 """
 
 import sys
@@ -17,10 +18,12 @@ from typing import Any
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
+from litellm.llms.openai.common_utils import BaseOpenAILLM
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError, OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.metering.litellm_call import (
     MeteredCall,
     async_client,
@@ -32,6 +35,7 @@ from orchestrator.metering.litellm_call import (
     sent_once,
     size_of,
     sync_client,
+    to_one_address,
 )
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.providers.litellm.error_mapping import failure_of
@@ -136,8 +140,13 @@ def stand_guard() -> None:
     with _STANDING:
         if _rule in litellm.pre_call_rules:
             return
+        quiet_libraries()
         for name, metered in (("completion", _metered), ("acompletion", _ametered)):
             setattr(litellm, name, metered(getattr(litellm, name)))
+        for name in ("_get_sync_http_client", "_get_async_http_client"):
+            # Where LiteLLM opens the connections of the openai SDK, which would follow redirects.
+            setattr(BaseOpenAILLM, name, staticmethod(to_one_address(getattr(BaseOpenAILLM, name))))
+        litellm.in_memory_llm_clients_cache.flush_cache()  # type: ignore[no-untyped-call]
         # LiteLLM asks them before synchronous calls too, where it calls no hook that may say no.
         litellm.pre_call_rules.append(_rule)
 
@@ -182,7 +191,7 @@ def _held(
         call = metered_call_of(kwargs)
         arguments = for_provider(sent_once(bounded(kwargs)), call)
         arguments["client"] = client(call.kind, arguments.get("client"))
-        size = size_of(arguments)
+        size = size_of(call.kind, arguments)
         meter = guard.meter(call)
         sending = meter.open(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared

@@ -6,10 +6,15 @@ DELETE /practice/bill                    forget them
 GET    /practice/faults                  the faults that wait
 POST   /practice/faults                  {"faults": ["openrouter:status=503", {...}]}
 DELETE /practice/faults[?provider=...]   drop them
+
+A page in a browser on this machine reaches a loopback port as well, by a name of its own that it leads here,
+or with a form that it posts here. So only requests to a loopback address, and from no other page, are answered.
 """
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from orchestrator.practice.bill import Bill
 from orchestrator.practice.desks import decoded
@@ -17,6 +22,29 @@ from orchestrator.practice.faults import PROVIDERS, Fault, FaultQueue
 from orchestrator.practice.wire_errors import Refusal
 
 PREFIX = "/practice/"
+_FORBIDDEN = 403
+
+
+def check_origin(headers: Mapping[str, str]) -> None:
+    """Check that a request is meant for this machine and comes from no page of another place.
+
+    Raises:
+        Refusal: 403, for a foreign Host, Origin or Sec-Fetch-Site.
+    """
+    host = headers.get("Host", "")
+    if not _is_loopback(f"http://{host}"):
+        raise Refusal(_FORBIDDEN, message="practice providers answer to 127.0.0.1 and localhost alone")
+    origin = headers.get("Origin", f"http://{host}")
+    if origin != f"http://{host}" or headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+        raise Refusal(_FORBIDDEN, message="practice providers answer no page of another place")
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        name = urlsplit(address).hostname or ""
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 class Control:

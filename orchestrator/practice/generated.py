@@ -18,6 +18,7 @@ from orchestrator.practice.wire_errors import Refusal
 
 _MAX_TOKENS = 256
 _ROLES = frozenset({"system", "user", "assistant"})
+_OK = 200
 _UNREACHABLE = 503
 
 
@@ -66,9 +67,9 @@ class Generated:
             async with (
                 # A session a request: the answerer belongs to no event loop, and the model is next door.
                 aiohttp.ClientSession(timeout=self._timeout, headers=self._headers) as session,
-                session.post(self._url, json=self._body(request)) as response,
+                session.post(self._url, json=self._body(request), allow_redirects=False) as response,
             ):
-                if not response.ok:
+                if response.status != _OK:
                     raise Refusal(_UNREACHABLE, message=f"the practice model answered HTTP {response.status}")
                 async for line in response.content:
                     for piece in _read(line):

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from orchestrator.practice.continuing import begun_answer
 from orchestrator.practice.control import PREFIX as CONTROL_PREFIX
-from orchestrator.practice.control import Control
+from orchestrator.practice.control import Control, check_origin
 from orchestrator.practice.desks import PREFIXES, Chat, Desk
 from orchestrator.practice.exchange import Exchange, House
 from orchestrator.practice.faults import FaultQueue
@@ -74,6 +74,7 @@ class Reception:
                     http, provider=provider, path=path.removeprefix(prefix), body=body
                 )
         try:
+            check_origin(http.headers)
             control_path = path.removeprefix(CONTROL_PREFIX) if path.startswith(CONTROL_PREFIX) else path
             return _json(self._control.answer(http.method, path=control_path, query=http.query, body=body))
         except Refusal as refusal:

@@ -1,11 +1,13 @@
 """What a provider tells of a key: whether it is accepted, which models it may use, what is left of it.
 
-Free requests that no LiteLLM knows of; nothing is generated, so nothing is booked.
+Free requests that no LiteLLM knows of; nothing is generated, so nothing is booked. They go over the sessions
+of our own wire: no redirect is followed, so the key and the configured headers go to no other address.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
@@ -13,17 +15,22 @@ import aiohttp
 from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NanoUsd, nano_usd
+from orchestrator.core.provider_answer import AttemptFailedError
+from orchestrator.providers.wire.body_reading import BodyUnreadableError, read_body
+from orchestrator.providers.wire.outbound import UnsendableError, WireRequest
+from orchestrator.providers.wire.sessions import Sessions
 from orchestrator.providers.wire.usage_reading import openrouter_cost
-
-AccountSession = aiohttp.ClientSession
-"""Connections to providers' account addresses, to be closed by the code that opened them."""
+from orchestrator.providers.wire.wire_json import read_object_or_none
 
 _TIMEOUT_S = 15.0
+_BODY_BYTES_MAX = 32 * 1024 * 1024
+"""Of a list of models; OpenRouter's has more than a megabyte."""
 _REFUSED = frozenset({401, 403})
 _BAD_REQUEST = 400
 _OK = 200
 _NOT_FOUND = 404
 _RECORDED_TOKENS = ("tokens_prompt", "tokens_completion", "native_tokens_prompt", "native_tokens_completion")
+_REDIRECTS = range(300, 400)
 
 
 class AccountError(OrchestratorError):
@@ -45,9 +52,43 @@ class Headroom:
     used_nusd: NanoUsd
 
 
+class AccountSession:
+    """Connections to providers' account addresses, for `async with` by the code that opens them."""
+
+    def __init__(self) -> None:
+        """Open nothing yet; proxies of the environment apply as they do to requests."""
+        self._sessions = Sessions()
+
+    async def __aenter__(self) -> Self:
+        """Return the session."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close every connection."""
+        await self._sessions.close()
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Return the status of the response, and its body where the status is 200.
+
+        Raises:
+            UnsendableError: the address or a header is none that HTTP can carry.
+            AttemptFailedError: there is no connection, or it broke.
+            BodyUnreadableError: the body is larger than any list, or packed in an unknown way.
+            aiohttp.ClientError: the connection broke in the body.
+        """
+        request = WireRequest(url, headers, b"", method="GET")
+        response = await self._sessions.send(request, lambda: None)
+        try:
+            if response.status != _OK:
+                return response.status, b""
+            return _OK, await read_body(response, bytes_max=_BODY_BYTES_MAX)
+        finally:
+            response.close()
+
+
 def open_session() -> AccountSession:
-    """Return new connections, for `async with`; proxies of the environment apply as they do to requests."""
-    return aiohttp.ClientSession(trust_env=True)
+    """Return new connections, for `async with`."""
+    return AccountSession()
 
 
 class Account:
@@ -118,21 +159,21 @@ class Account:
         return _recorded_cost(data) if isinstance(data, Mapping) else None
 
     async def _get(self, path: str) -> dict[str, Any]:
-        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
         try:
-            async with self._session.get(
-                f"{self._base_url}/{path}", headers=self._headers, timeout=timeout
-            ) as response:
-                if response.status != _OK:
-                    raise _refusal(response.status, self._kind)
-                answer = await response.json(content_type=None)
+            async with asyncio.timeout(_TIMEOUT_S):
+                status, body = await self._session.get(f"{self._base_url}/{path}", self._headers)
         except TimeoutError as exc:
             raise AccountError(f"no answer within {_TIMEOUT_S:g} s", key_refused=False) from exc
-        except aiohttp.ClientError as exc:
+        except AttemptFailedError as exc:
+            raise AccountError(f"cannot be reached ({exc.detail})", key_refused=False) from None
+        except (aiohttp.ClientError, OSError) as exc:
             raise AccountError(f"cannot be reached ({type(exc).__name__})", key_refused=False) from exc
-        except ValueError as exc:
-            raise AccountError("what answers there is no such provider", key_refused=False) from exc
-        if not isinstance(answer, dict):
+        except (UnsendableError, BodyUnreadableError) as exc:
+            raise AccountError(str(exc), key_refused=False) from None
+        if status != _OK:
+            raise _refusal(status, self._kind)
+        answer = read_object_or_none(body)
+        if answer is None:
             raise AccountError("what answers there is no such provider", key_refused=False)
         return answer
 
@@ -149,6 +190,12 @@ def _key_header(provider: ProviderSettings) -> dict[str, str]:
 
 
 def _refusal(status: int, kind: ProviderKind) -> AccountError:
+    if status in _REDIRECTS:
+        return AccountError(
+            f"HTTP {status}: it points to another address, which is not followed",
+            key_refused=False,
+            status=status,
+        )
     # Google says 400 of a key it does not know.
     refused = status in _REFUSED or (kind is ProviderKind.GOOGLE and status == _BAD_REQUEST)
     return AccountError(f"HTTP {status}", key_refused=refused, status=status)

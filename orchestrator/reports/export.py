@@ -1,11 +1,11 @@
 """The ledger as files: CSV or Parquet, every row as it is stored, money in whole nano-dollars.
 
-CSV is one file a table, written row by row. Parquet is one file a table and month, so that never
+CSV is one file a table, written row by row; a text that a spreadsheet would run gets an apostrophe before it
+(`csv_text`). Parquet is one file a table and month, so that never
 more than a month is in memory; it needs pyarrow, the extra `parquet`. A file
 appears under its name only when it is whole.
 """
 
-import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ import pandas as pd
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.ledger.facts import TABLES
 from orchestrator.ledger.store import LedgerView
+from orchestrator.reports.csv_text import csv_row
 
 _NO_MONTHS = frozenset({"monthly"})
 """Tables that are small enough for one file."""
@@ -99,10 +100,9 @@ def _whole(path: Path) -> Iterator[Path]:
 def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> int:
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(columns)
+        file.write(csv_row(columns))
         for row in rows:
-            lines.writerow(row)
+            file.write(csv_row(row))
             count += 1
     return count
 

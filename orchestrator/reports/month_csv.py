@@ -1,10 +1,9 @@
 """The report of a month as CSV: one row for the total, then one for each model, use case and tenant."""
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 from orchestrator.core.formatting import usd_text
+from orchestrator.reports.csv_text import csv_row
 
 if TYPE_CHECKING:
     from orchestrator.reports.monthly import MonthReport, Part
@@ -17,19 +16,16 @@ _COLUMNS = (
 
 def month_csv(report: "MonthReport") -> str:
     """Return the report as CSV text with a header; what is not known is an empty cell."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(_COLUMNS)
+    rows = [csv_row(_COLUMNS)]
     total_name, total_share = report.tenant or "all", float(report.requests > 0)
-    rows.writerow((report.month, "total", total_name, *_cells(report, share=total_share)))
+    rows.append(csv_row((report.month, "total", total_name, *_cells(report, share=total_share))))
     for group, parts in (
         ("model", report.models),
         ("use_case", report.use_cases),
         ("tenant", report.tenants),
     ):
-        for part in parts:
-            rows.writerow((report.month, group, part.name, *_cells(part, share=part.share)))
-    return text.getvalue()
+        rows += [csv_row((report.month, group, part.name, *_cells(part, share=part.share))) for part in parts]
+    return "".join(rows)
 
 
 def _cells(sums: "MonthReport | Part", *, share: float) -> tuple[str | int, ...]:

@@ -15,7 +15,11 @@ pytestmark = pytest.mark.live
 @pytest.fixture
 async def orchestrator(local_model, tmp_path):
     """An orchestrator with no key at all: the local model is the only one."""
-    environment = {"ORCHESTRATOR_HOME": str(tmp_path), "LOCAL_MODEL_BASE_URL": await local_model.base_url()}
+    environment = {
+        "ORCHESTRATOR_HOME": str(tmp_path),
+        "LOCAL_MODEL_BASE_URL": await local_model.base_url(),
+        "LOCAL_MODEL_API_KEY": local_model.api_key,
+    }
     config = load_config(CONFIG, today=datetime.now(UTC).date(), environment=environment)
     with Orchestrator(config) as running:
         yield running

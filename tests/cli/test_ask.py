@@ -212,3 +212,23 @@ def _with_day_limit(folder: Path, usd: str) -> Path:
     path = folder / "config.yaml"
     path.write_text(changed, "utf-8")
     return path
+
+
+@pytest.mark.parametrize("how", ["--stream", "--no-stream", "--json"])
+def test_what_a_model_and_a_tenant_write_does_not_act_on_the_terminal(run, practice, how) -> None:
+    """Neither in the answer nor in the tables and errors that name the tenant."""
+    acting = "\x1b]0;owned\x07\x1b[2J[/oops] \u202eabc"
+    practice._reception._house.answerer.add(f"Xin {acting} chào")
+    tenant = "[/oops]"
+    answered = run("ask", "hello", how, "--tenant", tenant, "--no-cache")
+    told = [answered, run("report"), run("report", "--csv"), run("report", "--tenant", tenant)]
+    told += [
+        run("route", "hello", "--tenant", tenant),
+        run("ledger", "verify"),
+        run("ask", "x", "--model", tenant),
+    ]
+    assert [ran.code for ran in told] == [0, 0, 0, 0, 0, 0, 2]
+    assert "\\x1b]0;owned" in answered.out or "\\u001b]0;owned" in answered.out
+    for ran in told:
+        assert "\x1b" not in ran.out + ran.err
+        assert "\u202e" not in ran.out + ran.err

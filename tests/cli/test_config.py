@@ -48,12 +48,16 @@ def test_a_missing_file_is_named(run, tmp_path):
 def test_show_never_shows_a_secret(run, monkeypatch):
     """Keys are masked, and so are credentials inside addresses."""
     monkeypatch.setenv("OPENROUTER_API_KEY", SECRET)
-    monkeypatch.setenv("OPENROUTER_BASE_URL", f"https://user:{SECRET}@proxy.example/api/v1?token={SECRET}")
+    monkeypatch.setenv("LOCAL_MODEL_BASE_URL", f"https://user:{SECRET}@proxy.example/api/v1")
     for arguments in ((), ("--json",)):
         ran = run("config", "show", *arguments)
         assert ran.code == 0
         assert SECRET not in ran.out
         assert "proxy.example" in ran.out
+    monkeypatch.setenv("OPENROUTER_BASE_URL", f"https://proxy.example/api/v1?token={SECRET}")
+    refused = run("config", "show")
+    assert refused.code == 2
+    assert SECRET not in refused.out + refused.err
 
 
 def test_what_show_prints_is_a_configuration_that_loads(run, tmp_path, monkeypatch):

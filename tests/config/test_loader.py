@@ -140,8 +140,10 @@ def test_default_and_fallback_model_come_from_the_environment(load):
     config = load(TEXT, OPENROUTER_DEFAULT_MODEL="claude-sonnet-5.5", OPENROUTER_FALLBACK_MODEL="gpt-4")
     assert config.catalog.named("default") == config.catalog.named("claude-sonnet-5.5")
     assert config.catalog.named("fallback") == config.catalog.named("gpt-6.1-sol")
-    with pytest.raises(ConfigError, match="unknown model 'gpt-6-lunar'. Did you mean 'gpt-6-luna'"):
+    with pytest.raises(ConfigError, match=r"unknown model '\$\{OPENROUTER_DEFAULT_MODEL") as caught:
         load(TEXT, OPENROUTER_DEFAULT_MODEL="gpt-6-lunar")
+    assert "Did you mean 'gpt-6-luna'" in str(caught.value)
+    assert "lunar" not in str(caught.value)
 
 
 def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
@@ -312,7 +314,8 @@ def test_a_number_that_yaml_reads_otherwise_than_people_is_refused_where_it_stan
 
 
 def test_a_limit_with_a_leading_zero_is_refused_by_its_line(load):
-    with pytest.raises(ConfigError, match=r"config.yaml:790:\d+: '0100' is no plain number"):
+    line = TEXT[: TEXT.index("day: 100,")].count("\n") + 1
+    with pytest.raises(ConfigError, match=rf"config.yaml:{line}:\d+: '0100' is no plain number"):
         load(TEXT.replace("day: 100,", "day: 0100,", 1))
 
 

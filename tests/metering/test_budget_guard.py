@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import inspect
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from orchestrator.metering import litellm_guard as guarded
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.practice import Fault, PracticeServer
 from tests.providers.wire.misbehaving import Exchanged, serving
+from tests.support.redirecting import redirecting
 
 MODELS = ["openai/gpt-6-luna", "gemini/gemini-3.8-flash", "openrouter/openai/gpt-6-luna"]
 HELLO = [{"role": "user", "content": "Xin chào"}]
@@ -484,6 +486,66 @@ async def test_the_callers_own_openai_client_is_used_without_its_retries(
     own = AsyncOpenAI(api_key="practice", base_url=practice.base_url("openai"), max_retries=3)
     assert await ask(to("openai/gpt-6-luna", client=own)) != "answered"
     assert len(practice.requests) == 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("how", ["acompletion", "astream", "completion", "stream"])
+async def test_a_redirect_is_a_failure_and_followed_nowhere(
+    guard: BudgetGuard, to, model: str, how: str
+) -> None:
+    """The key, the prompt and the headers go to the address of the call alone; what it did may be billed."""
+    with redirecting() as elsewhere:
+        arguments = to(model, api_base=elsewhere.url, stream=how.endswith("stream"))
+        if how == "acompletion":
+            with pytest.raises(Exception, match="litellm"):
+                await litellm.acompletion(**arguments)
+        elif how == "astream":
+            with pytest.raises(Exception, match="litellm"):
+                assert [chunk async for chunk in await litellm.acompletion(**arguments)] == "answered"
+        else:
+            with pytest.raises(Exception, match="litellm"):
+                assert list(litellm.completion(**arguments)) == "answered"
+    assert len(elsewhere.asked) == 1
+    assert elsewhere.reached == []
+    assert operations(guard) == [("failed", "malformed", 1)]
+    assert standing(guard)[0] > 0
+
+
+async def test_the_callers_own_openai_client_follows_no_redirect_either(guard: BudgetGuard, to) -> None:
+    with redirecting() as elsewhere:
+        own = AsyncOpenAI(api_key="practice", base_url=elsewhere.url)
+        assert await ask(to("openai/gpt-6-luna", client=own)) != "answered"
+    assert elsewhere.reached == []
+
+
+@pytest.mark.parametrize("how", ["acompletion", "completion"])
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.png", "https://example.com/a", "//host/a.png"])
+async def test_no_picture_is_opened_from_this_machine(
+    guard: BudgetGuard, practice: PracticeServer, to, how: str, address: str
+) -> None:
+    """LiteLLM opens the addresses of pictures for Google's models itself."""
+    parts = [{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": {"url": address}}]
+    arguments = to("gemini/gemini-3.8-flash", messages=[{"role": "user", "content": parts}])
+    with pytest.raises(InvalidRequestError, match="would be opened from this machine"):
+        if how == "acompletion":
+            await litellm.acompletion(**arguments)
+        else:
+            litellm.completion(**arguments)
+    assert practice.requests == ()
+    assert standing(guard) == (0, 0)
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_no_prompt_stands_in_any_log(
+    guard: BudgetGuard, practice: PracticeServer, to, caplog: pytest.LogCaptureFixture, model: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for library in ("openai", "httpx", "httpcore", "LiteLLM"):
+        caplog.set_level(logging.DEBUG, logger=library)
+    await litellm.acompletion(**to(model))
+    litellm.completion(**to(model))
+    assert len(practice.requests) == 2
+    assert "Xin ch" not in caplog.text
 
 
 def test_our_hook_has_the_parameters_that_litellm_passes() -> None:

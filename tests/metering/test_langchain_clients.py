@@ -1,9 +1,11 @@
 """The vendors' own clients on our ledger: every send is held, booked, and refused over a budget."""
 
 import json
+import logging
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -12,6 +14,7 @@ from orchestrator.core.errors import BudgetExceededError, ClosedError, InvalidRe
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.practice import Fault, PracticeServer
 from tests.providers.wire.misbehaving import Exchanged, serving
+from tests.support.redirecting import redirecting
 
 NAMES = ["openai/gpt-6-luna", "google/gemini-3.8-flash", "openrouter/gpt-6-luna"]
 
@@ -28,15 +31,7 @@ def standing(orchestrator, scope: str = "tenant:acme") -> tuple[int, int]:
 async def test_every_way_of_asking_is_booked_at_our_price(
     practised, practice: PracticeServer, name: str, how: str
 ) -> None:
-    client = practised.native(name, tenant="acme", temperature=0.1)
-    if how == "invoke":
-        message = client.invoke("Xin chào")
-    elif how == "ainvoke":
-        message = await client.ainvoke("Xin chào")
-    elif how == "stream":
-        message = _joined(list(client.stream("Xin chào")))
-    else:
-        message = _joined([chunk async for chunk in client.astream("Xin chào")])
+    message = await _asked(practised.native(name, tenant="acme", temperature=0.1), how)
     usage = message.usage_metadata
     price = practised.config.catalog.price_of(name)
     paid = price.input * usage["input_tokens"] + price.output * usage["output_tokens"]
@@ -83,6 +78,181 @@ def test_names_keys_and_addresses_come_from_the_configuration(practised) -> None
         practised.native("openai/gpt-6-lunar")
     with pytest.raises(InvalidRequestError, match="config.yaml alone"):
         practised.native("openai/gpt-6-luna", base_url="http://127.0.0.1:9")
+
+
+OF_CONFIG_ALONE: dict[str, Any] = {
+    "base_url": "http://127.0.0.1:9",
+    "openai_api_base": "http://127.0.0.1:9",
+    "google_api_base": "http://127.0.0.1:9",
+    "openai_proxy": "http://127.0.0.1:9",
+    "client_args": {"proxy": "http://127.0.0.1:9"},
+    "http_client": object(),
+    "http_async_client": object(),
+    "http_socket_options": [],
+    "client": object(),
+    "root_async_client": object(),
+    "default_headers": {"x-a": "b"},
+    "additional_headers": {"x-a": "b"},
+    "default_query": {"a": "b"},
+    "api_key": "other",
+    "google_api_key": "other",
+    "credentials": object(),
+    "vertexai": True,
+    "project": "other",
+    "api_version": "v1",
+    "max_retries": 3,
+    "model_kwargs": {"extra_headers": {"x-a": "b"}},
+    "extra_body": {"models": ["other"]},
+    "of_next_year": 1,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("parameter", OF_CONFIG_ALONE)
+def test_no_client_is_made_with_an_address_a_proxy_or_a_client_of_the_callers(
+    practised, name: str, parameter: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=f"'{parameter}' is not taken"):
+        practised.native(name, **{parameter: OF_CONFIG_ALONE[parameter]})
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "parameter",
+    ["http_options", "extra_headers", "extra_query", "extra_body", "model", "timeout", "base_url"],
+)
+@pytest.mark.parametrize("how", ["invoke", "astream"])
+async def test_no_call_leads_a_client_elsewhere(
+    practised, practice: PracticeServer, name: str, parameter: str, how: str
+) -> None:
+    """Google's client takes `http_options={"base_url": ...}` with every call."""
+    client = practised.native(name)
+    with pytest.raises(InvalidRequestError, match=f"'{parameter}' is not taken"):
+        await _asked(
+            client, how, **{parameter: "other" if parameter == "model" else {"base_url": "http://a"}}
+        )
+    assert practice.requests == ()
+
+
+@pytest.mark.parametrize("name", ["google/gemini-3.8-flash", "openrouter/gpt-6-luna"])
+async def test_tools_and_structured_output_are_taken(practised, practice: PracticeServer, name: str) -> None:
+    schema = {"title": "Answer", "type": "object", "properties": {"text": {"type": "string"}}}
+    client = practised.native(name, max_tokens=50, temperature=0.5, callbacks=[], tags=["a"])
+    await client.with_structured_output(schema).ainvoke("Xin chào")
+    client.bind_tools([schema], tool_choice="auto").invoke("Xin chào")
+    assert len(practice.requests) == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("how", ["invoke", "ainvoke", "stream", "astream"])
+async def test_a_redirect_is_a_failure_and_followed_nowhere(make_orchestrator, name: str, how: str) -> None:
+    with redirecting() as elsewhere:
+        providers = {
+            provider: {"base_url": elsewhere.url, "headers": {"x-team": "secret"}}
+            for provider in ("openai", "google", "openrouter")
+        }
+        client = make_orchestrator({"providers": providers}).native(name, tenant="acme")
+        with pytest.raises(Exception, match=r"307|Temporary Redirect"):
+            await _asked(client, how)
+    assert len(elsewhere.asked) == 1
+    assert elsewhere.reached == []
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/a.png"}},
+        {"type": "image_url", "image_url": "https://example.com/a.png"},
+        {"type": "image_url", "image_url": "  HTTP://10.0.0.1/a.png"},
+        {"type": "image_url", "image_url": "file:///etc/passwd"},
+        {"type": "image", "url": "http://169.254.169.254/latest"},
+        {"type": "image", "source_type": "url", "url": "http://[::1]/"},
+        {"type": "file", "url": "http://localhost/a.pdf", "mime_type": "application/pdf"},
+        {"type": "audio", "url": "http://localhost/a.mp3"},
+    ],
+)
+async def test_no_picture_is_opened_from_this_machine(
+    practised, practice: PracticeServer, part: dict[str, Any]
+) -> None:
+    message = HumanMessage(content=[{"type": "text", "text": "http://this.is/text"}, part])
+    client = practised.native("google/gemini-3.8-flash", tenant="acme")
+    with pytest.raises(InvalidRequestError, match="would be opened from this machine") as caught:
+        await client.ainvoke([message])
+    assert "://" not in str(caught.value)
+    assert practice.requests == ()
+    assert standing(practised) == (0, 0)
+
+
+def test_a_picture_in_the_message_is_taken(practised, practice: PracticeServer) -> None:
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    parts = [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{pixel}"}},
+        {"type": "image", "base64": pixel, "mime_type": "image/png"},
+    ]
+    practised.native("google/gemini-3.8-flash").invoke([HumanMessage(content=parts)])
+    assert len(practice.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        ("openai/gpt-6-luna", ("OPENAI_API_BASE", "OPENAI_BASE_URL", "OPENAI_PROXY")),
+        ("google/gemini-3.8-flash", ("GOOGLE_GEMINI_BASE_URL",)),
+    ],
+)
+def test_no_address_is_taken_from_the_vendors_own_variables(
+    make_orchestrator, monkeypatch: pytest.MonkeyPatch, name: str, variables: tuple[str, ...]
+) -> None:
+    """Also where config.yaml leaves the address out."""
+    for variable in variables:
+        monkeypatch.setenv(variable, "http://127.0.0.1:9/trap")
+    provider = name.partition("/")[0]
+    client = make_orchestrator({"providers": {provider: {"base_url": None}}}).native(name)
+    if provider == "openai":
+        assert str(client.root_client.base_url).startswith("https://api.openai.com/v1")
+        assert client.openai_proxy is None
+    else:
+        address = client.client._api_client._http_options.base_url
+        assert address == "https://generativelanguage.googleapis.com"
+
+
+def test_a_variable_that_leads_google_to_another_service_is_refused(
+    practised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    with pytest.raises(InvalidRequestError, match="GOOGLE_GENAI_USE_VERTEXAI"):
+        practised.native("google/gemini-3.8-flash")
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_prompt_stands_in_any_log(
+    practised, practice: PracticeServer, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """The SDKs write whole requests at DEBUG."""
+    client = practised.native(name)
+    caplog.set_level(logging.DEBUG)
+    for library in ("openai", "httpx", "httpcore", "google_genai", "langchain_core"):
+        caplog.set_level(logging.DEBUG, logger=library)
+    for how in ("invoke", "astream"):
+        await _asked(client, how)
+    practice.faults.add(Fault.parse(f"{name.partition('/')[0]}:status=400"))
+    with pytest.raises(Exception, match="400"):
+        await _asked(client, "ainvoke")
+    assert len(practice.requests) == 3
+    assert "Xin ch" not in caplog.text
+    assert "Bearer" not in caplog.text
+
+
+async def _asked(client, how: str, **parameters: Any):
+    """Ask in one of LangChain's four ways; return the whole message."""
+    if how == "invoke":
+        return client.invoke("Xin chào", **parameters)
+    if how == "ainvoke":
+        return await client.ainvoke("Xin chào", **parameters)
+    if how == "stream":
+        return _joined(list(client.stream("Xin chào", **parameters)))
+    return _joined([chunk async for chunk in client.astream("Xin chào", **parameters)])
 
 
 def _joined(chunks):

@@ -1,6 +1,7 @@
 """What is exported is every row as it is stored; a file is whole or not there."""
 
 import csv
+import sqlite3
 
 import pytest
 
@@ -40,6 +41,21 @@ def test_csv_is_one_file_a_table_with_every_row_and_exact_money(two_months, tmp_
     assert {row["tokens_estimated"] for row in attempts} == {"0"}
 
 
+def test_a_name_that_a_spreadsheet_would_run_gets_an_apostrophe(two_months, tmp_path):
+    """Names and references come from outside: of tenants, models, and what providers call their answers."""
+    formula = '=HYPERLINK("http://a";"b")'
+    connection = sqlite3.connect(two_months.path)
+    with connection:
+        connection.execute("UPDATE operations SET tenant = ?, user = ?", (formula, "-5"))
+        connection.execute("UPDATE attempts SET upstream_id = ?", ("@SUM(A1)",))
+    connection.close()
+    export(LedgerReader(two_months.path), tmp_path, as_format=ExportFormat.CSV)
+    operations, attempts = read(tmp_path / "operations.csv"), read(tmp_path / "attempts.csv")
+    assert {(row["tenant"], row["user"]) for row in operations} == {(f"'{formula}", "-5")}
+    assert {row["upstream_id"] for row in attempts} == {"'@SUM(A1)"}
+    assert sum(int(row["cost_nusd"]) for row in attempts) == LARGE + 7
+
+
 def test_a_month_alone(two_months, tmp_path):
     files = export(LedgerReader(two_months.path), tmp_path, as_format=ExportFormat.CSV, month="2026-10")
     assert [(one.path.name, one.rows) for one in files][:2] == [
@@ -57,14 +73,11 @@ def test_rows_are_written_one_after_the_other(two_months, tmp_path, monkeypatch)
             seen.append(f"read {number}")
             yield (number,)
 
-    class Lines:
-        def __init__(self, file, **_):
-            self.file = file
+    def noted(row):
+        seen.append(f"wrote {row[0]}")
+        return ""
 
-        def writerow(self, row):
-            seen.append(f"wrote {row[0]}")
-
-    monkeypatch.setattr(exporting.csv, "writer", Lines)
+    monkeypatch.setattr(exporting, "csv_row", noted)
     assert exporting._write_csv(tmp_path / "x.csv", ("n",), rows()) == 3
     assert seen == ["wrote n", "read 0", "wrote 0", "read 1", "wrote 1", "read 2", "wrote 2"]
     with LedgerReader(two_months.path) as reader:

@@ -235,7 +235,9 @@ def test_the_same_deployment_may_go_on_where_it_broke(
 @pytest.mark.live
 async def test_a_model_that_samples_does_not_say_the_same_again(make_orchestrator, local_model) -> None:
     """So a retry that sent the first request again would bring another answer, which cannot be joined."""
-    orchestrator = make_orchestrator(LOCAL_MODEL_BASE_URL=await local_model.base_url())
+    orchestrator = make_orchestrator(
+        LOCAL_MODEL_BASE_URL=await local_model.base_url(), LOCAL_MODEL_API_KEY=local_model.api_key
+    )
     things = (
         "a shirt",
         "an order",

@@ -74,7 +74,7 @@ def open_stage(*, fast: bool, keep: Path | None, say: Callable[[str], None]) -> 
         model = LocalModel(LocalModelSettings(context_tokens=_CONTEXT_TOKENS, parallel=_PARALLEL))
         stack.callback(model.close)
         address = _address_of(model)
-        answerer, voice = _answerer(address, fast=fast)
+        answerer, voice = _answerer(address, model.api_key, fast=fast)
         config, providers = _opened(home, answerer, clock, stack)
         orchestrator = stack.enter_context(Orchestrator(config, clock=clock))
         say("loading LiteLLM, which takes a few seconds once a process")
@@ -139,12 +139,12 @@ def _address_of(model: LocalModel) -> str | None:
         return None
 
 
-def _answerer(address: str | None, *, fast: bool) -> tuple[Answerer, str]:
+def _answerer(address: str | None, api_key: str, *, fast: bool) -> tuple[Answerer, str]:
     if address is None:
         return Scripted(), "a script, because the local model is not installed"
     if fast:
         return Scripted(), "a script, because of --fast"
-    return Generated(address), "SmolLM2-135M on this machine"
+    return Generated(address, api_key=api_key), "SmolLM2-135M on this machine"
 
 
 def _keep_off_proxies() -> None:

@@ -152,7 +152,7 @@ def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
     if telling is not None:
         return telling
     if status is not None:
-        return _kind_of_refusal(chain[0]) if status == _BAD_REQUEST else kind_of_status(status)
+        return _kind_of_answer(chain[0], status)
     # The deepest cause that is known: httpx says ConnectError of a connection that was reset.
     cause = next((_CAUSES[name] for name in reversed(names) if name in _CAUSES), None)
     if cause is not None:
@@ -164,6 +164,13 @@ def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
         return kind_of_status(claimed)
     # A status under 500 that no HTTP answer carried is LiteLLM's word for an answer it could not read.
     return FailureKind.MALFORMED if names[0] in BY_STATUS_OR_CAUSE else FailureKind.UNKNOWN
+
+
+def _kind_of_answer(error: BaseException, status: int) -> FailureKind:
+    if status < _BAD_REQUEST:
+        # A redirect, which is followed nowhere and may have been billed where it points.
+        return FailureKind.MALFORMED
+    return _kind_of_refusal(error) if status == _BAD_REQUEST else kind_of_status(status)
 
 
 def _kind_of_refusal(error: BaseException) -> FailureKind:
@@ -183,7 +190,7 @@ def _http_status(chain: tuple[BaseException, ...]) -> int | None:
     for link in reversed(chain):
         if type(link).__name__ in _ANSWERED:
             match = getattr(getattr(link, "response", None), "status_code", None)
-            if isinstance(match, int) and match >= 400:  # noqa: PLR2004 -- HTTP
+            if isinstance(match, int) and match >= 300:  # noqa: PLR2004 -- HTTP
                 return match
     return None
 

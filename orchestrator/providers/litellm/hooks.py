@@ -98,6 +98,7 @@ async def _changed(kwargs: dict[str, Any], attempt: InFlightAttempt, means: Mean
         changed["extra_body"] = max_price(outbound.rates)
     if kind is ProviderKind.LOCAL:
         changed["api_base"] = await _local_address(attempt, means)
+        changed["api_key"] = means.local_model.api_key or changed.get("api_key")
     if kind in _OWN_CLIENT_KINDS:
         changed["client"] = means.client
     else:

@@ -1,7 +1,9 @@
-"""An HTTP client for LiteLLM that sends a request once, and lets no broken stream pass for a whole one.
+"""An HTTP client for LiteLLM that sends a request once, to its own address, and lets no broken stream pass.
 
 LiteLLM's own client sends a request again when the connection breaks, without telling anyone: an
 attempt could be billed twice and would be booked once. Whether to try again is the dispatcher's decision.
+It also follows redirects, which take the prompt and every header but one, Google's key among them, to a host
+that nobody configured; here a redirect is a failure.
 """
 
 from typing import Any
@@ -27,7 +29,9 @@ class SendOnceClient(AsyncHTTPHandler):
 
     def __init__(self) -> None:
         """Open nothing yet."""
-        super().__init__(event_hooks={"request": [_mark_sent], "response": [limit_body]})
+        super().__init__(
+            event_hooks={"request": [_mark_sent], "response": [limit_body]}, follow_redirects=False
+        )
         self._sdks: dict[tuple[str, str], AsyncOpenAI] = {}
 
     def sdk(self, *, base_url: str | None, api_key: str) -> AsyncOpenAI:

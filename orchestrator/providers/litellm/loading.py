@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from orchestrator.core.quiet_logs import quiet_libraries
+
 LOADED_LATE = (
     "litellm.litellm_core_utils.default_encoding",
     "litellm.litellm_core_utils.streaming_chunk_builder_utils",
@@ -63,6 +65,7 @@ def _load() -> Any:
     from orchestrator.providers.litellm.hooks import GUARD  # noqa: PLC0415 -- needs LiteLLM's base class
 
     litellm.callbacks.append(GUARD)
+    quiet_libraries()
     for name in _LOGGERS:
         # Their lines quote prompts, replies and providers' error bodies; ours say what happened.
         logging.getLogger(name).setLevel(logging.CRITICAL)

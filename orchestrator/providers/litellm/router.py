@@ -15,6 +15,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.dispatch.transport import AttemptSource
 from orchestrator.providers.litellm.loading import LOADING, load_litellm
 from orchestrator.providers.litellm.sending import CURRENT_SENDING, Sending, in_this_task
+from orchestrator.providers.wire.outbound import DEFAULT_URLS
 
 _PREFIX: Mapping[ProviderKind, str] = {
     ProviderKind.OPENROUTER: "openrouter",
@@ -138,8 +139,10 @@ def _model_entry(deployment: Deployment) -> dict[str, Any]:
         "num_retries": 0,
         "timeout": provider.timeout_s,
     }
-    if provider.base_url:
-        params["api_base"] = provider.base_url
+    address = provider.base_url or DEFAULT_URLS.get(provider.kind)
+    if address:
+        # Without one LiteLLM takes what OPENAI_BASE_URL and others of its own variables name.
+        params["api_base"] = address
     if provider.headers:
         params["extra_headers"] = dict(provider.headers)
     # An id that stays the same: LiteLLM would make one of all parameters, and keep an entry of its price map

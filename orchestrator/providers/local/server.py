@@ -27,6 +27,8 @@ class ServerOptions(TypedDict):
     threads: int
     port: int
     """0 means any free one."""
+    api_key: str
+    """Asked of every request but those for its health."""
 
 
 def main() -> None:
@@ -64,6 +66,8 @@ def start(options: ServerOptions) -> tuple[object, int]:
         cpu.poll = 0
     params.hostnames = ["127.0.0.1"]
     params.port = options["port"]
+    # Other users of this machine reach its loopback ports too.
+    params.api_keys = [options["api_key"]]
     # Errors only.
     params.verbosity = 1
     # Its prompt cache would grow to 8 GiB; ours is in `cache.response_cache`.

@@ -3,7 +3,6 @@
 Nothing here sends anything. What a format cannot carry raises `UnsendableError` before there is a connection.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.catalog.rates import Rates
+from orchestrator.core.http_text import fault_of_header, fault_of_header_name
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.sampling import Sampling
 from orchestrator.providers.wire.parameter_rules import needs_responses_api
@@ -24,10 +24,9 @@ DEFAULT_URLS: Mapping[ProviderKind, str] = {
     ProviderKind.GOOGLE: GOOGLE_URL,
     ProviderKind.OPENROUTER: OPENROUTER_URL,
 }
+"""Where a provider is whose configuration names no address: never what a library finds in the environment."""
 PINNED_TIER = "default"
 """OpenAI's class of service that the price book knows; the settings of a project may choose another."""
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _USER_AGENT = "nextflow-orchestrator"
 
 
@@ -151,7 +150,7 @@ def headers_of(outbound: OutboundRequest) -> dict[str, str]:
     for name, value in outbound.headers.items():
         headers[name.lower()] = value
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+        if fault_of_header_name(name) or fault_of_header(value):
             part = (
                 "the API key" if outbound.api_key and value.endswith(outbound.api_key) else f"header '{name}'"
             )

@@ -57,7 +57,7 @@ class Sessions:
         """
         body = _Body(request.body, on_sent)
         try:
-            return await self._session().post(request, body)
+            return await self._session().send(request, body)
         except aiohttp.InvalidURL:
             error: Exception = UnsendableError("the provider's base_url is no address that can be called")
         except (aiohttp.ClientError, OSError) as exc:
@@ -112,11 +112,12 @@ class _LoopSession:
         self._proxies = ProxiesOfEnvironment()
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def post(self, request: WireRequest, body: "_Body") -> aiohttp.ClientResponse:
+    async def send(self, request: WireRequest, body: "_Body") -> aiohttp.ClientResponse:
         proxy = self._proxies.for_url(request.url)
-        return await self._http.post(
+        return await self._http.request(
+            request.method,
             request.url,
-            data=body,
+            data=body if request.body else None,
             headers=request.headers,
             allow_redirects=False,
             ssl=_tls() if request.url.startswith("https:") else True,

@@ -5,7 +5,7 @@ What walks along the fallbacks is handed in, and so is what carries what this wi
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from orchestrator.catalog.catalog import ProviderKind
@@ -107,6 +107,8 @@ class WireTransport:
         if outbound is None:
             # Starting the model is a part of the attempt's time.
             outbound = _outbound(attempt, stream=stream, base_url=await self._local_model.base_url())
+            if self._local_model.api_key:
+                outbound = replace(outbound, api_key=self._local_model.api_key)
         if not stream:
             return await self._client.call(outbound, on_sent=attempt.mark_sent, on_id=attempt.identify)
         return await _streamed(self._client, outbound, attempt)

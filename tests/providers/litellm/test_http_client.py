@@ -1,9 +1,14 @@
 """Our HTTP client takes LiteLLM's second send away; `test_router` shows it at a real provider."""
 
+import httpx
 import pytest
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+from openai import APIStatusError
 
+from orchestrator.core.failures import FailureKind
+from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.http_client import SendOnceClient
+from tests.support.redirecting import STATUSES, redirecting
 
 
 async def test_the_second_send_is_the_first_ones_error() -> None:
@@ -19,3 +24,28 @@ async def test_the_second_send_is_the_first_ones_error() -> None:
 async def test_litellm_still_sends_again_through_the_method_we_replace() -> None:
     """The day it does otherwise, this client no longer does what its name says."""
     assert "single_connection_post_request" in AsyncHTTPHandler.post.__wrapped__.__code__.co_names
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_redirect_is_a_failure_that_may_be_billed(status: int, stream: bool) -> None:
+    client = SendOnceClient()
+    with redirecting() as elsewhere:
+        elsewhere.status = status
+        with pytest.raises(httpx.HTTPStatusError) as caught:
+            await client.post(url=elsewhere.url, json={}, stream=stream)
+    await client.close()
+    failure = failure_of(caught.value)
+    assert (failure.kind, failure.status) == (FailureKind.MALFORMED, status)
+    assert failure.policy.billing == "maybe"
+    assert elsewhere.reached == []
+
+
+async def test_the_sdk_on_the_same_connections_follows_none_either() -> None:
+    client = SendOnceClient()
+    with redirecting() as elsewhere:
+        sdk = client.sdk(base_url=elsewhere.url, api_key="sk-secret")
+        with pytest.raises(APIStatusError):
+            await sdk.chat.completions.create(model="m", messages=[])
+    await client.close()
+    assert (len(elsewhere.asked), elsewhere.reached) == (1, [])

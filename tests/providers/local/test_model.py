@@ -1,6 +1,7 @@
 """The local model's server: a real one, started, stopped, crashed, forked and interrupted."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -29,9 +30,13 @@ async def post(model: LocalModel, body: dict[str, Any]) -> tuple[int, str]:
     url = await model.base_url()
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"{url}/chat/completions", json=body) as response,
+        session.post(f"{url}/chat/completions", json=body, headers=bearer(model.api_key)) as response,
     ):
         return response.status, await response.text()
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
 
 
 async def chat(local_model: LocalModel, **body: Any) -> dict[str, Any]:
@@ -70,10 +75,11 @@ import asyncio, json, os, sys, threading, time, urllib.error, urllib.request
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 model = LocalModel(LocalModelSettings())
 url = asyncio.run(model.base_url())
+bearer = {"Authorization": f"Bearer {model.api_key}"}
 print(model._server._process.pid, flush=True)
 def generate():
     body = {"messages": [{"role": "user", "content": "Count"}], "max_tokens": 3000, "ignore_eos": True}
-    request = urllib.request.Request(url + "/chat/completions", json.dumps(body).encode())
+    request = urllib.request.Request(url + "/chat/completions", json.dumps(body).encode(), bearer)
     try:
         urllib.request.urlopen(request).read()
     except OSError:
@@ -173,10 +179,51 @@ async def test_more_requests_than_slots_are_all_answered(local_model: LocalModel
 async def test_nobody_can_read_the_prompts_of_others(local_model: LocalModel) -> None:
     url = (await local_model.base_url()).removesuffix("/v1")
     async with aiohttp.ClientSession() as session:
-        async with session.get(f"{url}/slots") as response:
+        async with session.get(f"{url}/slots", headers=bearer(local_model.api_key)) as response:
             assert response.status == 501
         async with session.get(f"{url}/health", headers={"Origin": "http://elsewhere.example"}) as response:
             assert response.headers.get("Access-Control-Allow-Origin", "") == ""
+
+
+@pytest.mark.parametrize(
+    "path", ["v1/chat/completions", "completion", "tokenize", "slots", "props", "infill"]
+)
+@pytest.mark.parametrize("key", ["", "none", "local"])
+async def test_who_does_not_know_the_key_of_this_process_is_refused(
+    local_model: LocalModel, path: str, key: str
+) -> None:
+    """Every user of the machine reaches a loopback port, and so does a page in a browser."""
+    url = (await local_model.base_url()).removesuffix("v1")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url + path, json={"messages": GREETING}, headers=bearer(key) if key else {}) as response,
+    ):
+        assert response.status == 401
+
+
+def test_each_has_a_key_of_its_own_and_shows_it_nowhere() -> None:
+    models = [LocalModel(LocalModelSettings()) for _ in range(2)]
+    assert len({model.api_key for model in models}) == 2
+    assert all(len(model.api_key) >= 32 and model.api_key not in repr(model) for model in models)
+    assert LocalModel(LocalModelSettings(base_url="http://127.0.0.1:11434/v1")).api_key == ""
+
+
+def test_its_process_inherits_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what Python and llama.cpp need is handed on, so a variable of next year stays behind as well."""
+    kept = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH")
+    for name in ("OPENROUTER_API_KEY", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "OF_NEXT_YEAR", "LLAMA_API_KEY"):
+        monkeypatch.setenv(name, "sk-secret")
+    for name in kept:
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    with contextlib.closing(LocalModel(LocalModelSettings())) as model:
+        asyncio.run(model.base_url())
+        pid = model._server._process.pid
+        inherited = Path(f"/proc/{pid}/environ").read_bytes().decode()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    names = {variable.partition("=")[0] for variable in inherited.split("\0") if variable}
+    assert "sk-secret" not in inherited
+    assert set(kept) <= names
+    assert model.api_key not in inherited + command
 
 
 # When it starts
@@ -365,7 +412,7 @@ def test_the_server_ends_with_its_program_in_the_middle_of_a_generation(
 def test_it_writes_nothing_on_the_programs_output() -> None:
     prompt_too_large = """
 body = {"messages": [{"role": "user", "content": "word " * 6000}]}
-request = urllib.request.Request(url + "/chat/completions", json.dumps(body).encode())
+request = urllib.request.Request(url + "/chat/completions", json.dumps(body).encode(), bearer)
 try:
     urllib.request.urlopen(request)
 except urllib.error.HTTPError as exc:
@@ -386,7 +433,7 @@ if child == 0:
     sys.exit(7)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 assert asyncio.run(model.base_url()) == url
-urllib.request.urlopen(url + "/models").read()
+urllib.request.urlopen(urllib.request.Request(url + "/models", headers=bearer)).read()
 print("ready", flush=True)
 """
     )

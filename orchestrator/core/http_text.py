@@ -1,0 +1,56 @@
+"""What HTTP can carry in a header, a key or an address; what is wrong is said without a quote."""
+
+import re
+from urllib.parse import urlsplit
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e]")
+_NOT_IN_KEY = re.compile(r"[^\x21-\x7e]")
+_NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
+
+
+def fault_of_header_name(name: str) -> str | None:
+    """Return what is wrong with a header's name, None where nothing is."""
+    if _HEADER_NAME.fullmatch(name):
+        return None
+    return "a header's name consists of letters, digits and hyphens"
+
+
+def fault_of_header(value: str) -> str | None:
+    """Return what is wrong with a header's value, None where nothing is."""
+    return _fault(value, _NOT_IN_HEADER, "cannot stand in an HTTP header; write it in plain ASCII")
+
+
+def fault_of_key(key: str) -> str | None:
+    """Return what is wrong with an API key, None where nothing is."""
+    return _fault(key, _NOT_IN_KEY, "cannot stand in a key; was it copied with something around it?")
+
+
+def fault_of_address(address: str) -> str | None:
+    """Return what is wrong with the address of an API, None where nothing is."""
+    if _NOT_IN_ADDRESS.search(address):
+        return "holds a space, a line break or a backslash, which no address has"
+    try:
+        parts = urlsplit(address)
+        has_host, _ = bool(parts.hostname), parts.port
+    except ValueError:
+        return "is no address: its host or port cannot be read"
+    if parts.scheme not in {"http", "https"} or not has_host:
+        return "is no address that begins with http:// or https://"
+    if parts.query or parts.fragment:
+        return "ends in a query or a fragment, and a path is put behind it"
+    return None
+
+
+def has_credentials(address: str) -> bool:
+    """Return whether an address holds a user or a password."""
+    return "@" in urlsplit(address).netloc
+
+
+def _fault(text: str, wrong: re.Pattern[str], consequence: str) -> str | None:
+    match = wrong.search(text)
+    if match is None:
+        return None
+    kinds = {"\n": "a line break", "\r": "a line break", " ": "a space", "\0": "a NUL"}
+    kind = kinds.get(match[0], "a letter that is not ASCII" if match[0] > "\x7f" else "a control character")
+    return f"character {match.start() + 1} is {kind}, which {consequence}"

@@ -1,0 +1,42 @@
+"""Keeps prompts, replies and headers out of the log lines of the libraries that we send with.
+
+    openai       DEBUG: the whole request, messages included
+    httpx        INFO: addresses, with whatever key stands in a query
+    httpcore     DEBUG: requests and the headers of responses
+    google_genai, langchain_*, LiteLLM: messages and what providers answered, at several levels
+
+A level alone is undone by the library's own switch (`OPENAI_LOG=debug`) or by a program that sets every
+logger to DEBUG, so each logger also gets a filter.
+"""
+
+import logging
+
+LIBRARIES = (
+    *("openai", "httpx", "httpx2", "httpcore", "httpcore2", "google_genai", "google.genai", "google.auth"),
+    *("langchain", "langchain_core", "langchain_openai", "langchain_google_genai", "langsmith"),
+    *("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "requests", "urllib3"),
+)
+"""By the names of their loggers; each with all that are named below it."""
+
+_BELOW = tuple(f"{name}." for name in LIBRARIES)
+
+
+class _Warnings(logging.Filter):
+    """Lets warnings pass, and what is graver."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING
+
+
+_WARNINGS = _Warnings()
+
+
+def quiet_libraries() -> None:
+    """Let the libraries that are loaded by now say warnings and no less; a second call changes nothing."""
+    for name in LIBRARIES:
+        top = logging.getLogger(name)
+        top.setLevel(max(top.level, logging.WARNING))
+    for name, known in list(logging.root.manager.loggerDict.items()):
+        if isinstance(known, logging.Logger) and (name in LIBRARIES or name.startswith(_BELOW)):
+            # addFilter keeps a filter once, however often it is added.
+            known.addFilter(_WARNINGS)

@@ -1,0 +1,34 @@
+"""Text from models, tenants and files as text: what would act on a terminal is shown and does nothing.
+
+An escape sequence changes a window's title, clears the screen, writes into the clipboard or hides a line;
+marks of direction make `invoice_fdp.exe` look like `invoice_exe.pdf`; other characters cannot be seen at all.
+Each is written as Python writes it, ESC as a backslash and x1b. A new line and a tab stay, and so do the
+joiners of emoji and of Indic and Arabic letters.
+"""
+
+import json
+import re
+
+_ACTING = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, those of eight bits too
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u3164\uffa0"  # invisible ones
+    "\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb"  # marks of direction, ends of lines
+    "\ud800-\udfff"  # half a character
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff"  # and tags, which spell words unseen
+    "]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Return a text in which nothing acts on a terminal; `\r\n` is a new line as elsewhere."""
+    return _ACTING.sub(_as_escape, text.replace("\r\n", "\n"))
+
+
+def visible_json(text: str) -> str:
+    r"""Return JSON text that says the same, with such characters in its strings as `\u001b`."""
+    return _ACTING.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+def _as_escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")

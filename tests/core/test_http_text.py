@@ -1,0 +1,54 @@
+"""What HTTP can carry; `tests/config/test_environment.py` shows it in a configuration."""
+
+import pytest
+
+from orchestrator.core.http_text import (
+    fault_of_address,
+    fault_of_header,
+    fault_of_header_name,
+    fault_of_key,
+    has_credentials,
+)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:", "Tên", "a\r\nb", "a\0"])
+def test_a_name_that_is_none_is_told(name: str) -> None:
+    assert fault_of_header_name(name)
+    assert fault_of_header_name("x-Goog_api.1") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("plain ~!", None),
+        ("a\tb", None),
+        ("a\nb", "character 2 is a line break"),
+        ("a\x1bb", "character 2 is a control character"),
+        ("Cửa hàng", "character 2 is a letter that is not ASCII"),
+        ("a\x85", "character 2 is a letter that is not ASCII"),
+    ],
+)
+def test_a_header_is_what_ascii_can_say(value: str, fault: str | None) -> None:
+    told = fault_of_header(value)
+    assert told is None if fault is None else str(told).startswith(fault)
+    assert value not in str(told)
+
+
+def test_a_key_has_no_space_anywhere() -> None:
+    assert fault_of_key("sk-or-v1-0123") is None
+    assert "character 3 is a space" in str(fault_of_key("sk "))
+
+
+@pytest.mark.parametrize(
+    "address", ["http://a", "https://a.b:1/v1/", "http://[::1]:8/v1", "https://münchen.de"]
+)
+def test_addresses(address: str) -> None:
+    assert fault_of_address(address) is None
+    assert not has_credentials(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["//a", "a.b/v1", "file:///a", "http://", "http://a:b", "http://a\\b", "http://a?b"]
+)
+def test_no_addresses(address: str) -> None:
+    assert fault_of_address(address)

@@ -1,0 +1,22 @@
+"""What a caller may set on a vendor's own client; `test_langchain_clients` shows it on real ones."""
+
+import pytest
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.metering.native_parameters import check_called_with, check_made_with
+
+
+@pytest.mark.parametrize("kind", ProviderKind)
+def test_what_shapes_an_answer_is_taken_and_what_leads_elsewhere_is_not(kind: ProviderKind) -> None:
+    for check in (check_made_with, check_called_with):
+        check(kind, {"temperature": 0, "max_tokens": 5, "tools": [], "stop": ["."]})
+        with pytest.raises(InvalidRequestError, match="'base_url' is not taken"):
+            check(kind, {"temperature": 0, "base_url": "http://a"})
+
+
+def test_a_parameter_of_the_other_vendor_is_not_taken() -> None:
+    with pytest.raises(InvalidRequestError, match="'top_k'"):
+        check_made_with(ProviderKind.OPENAI, {"top_k": 3})
+    with pytest.raises(InvalidRequestError, match="'logit_bias'"):
+        check_called_with(ProviderKind.GOOGLE, {"logit_bias": {}})
