@@ -132,7 +132,7 @@ def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
 ) -> MeteredChatOpenAI | MeteredChatGoogle:
     """Return the provider's own client for a deployment, metered for `payer`; `overrides` are its parameters.
 
-    It sends to `address`, without one to its provider's own; `local_key` is the key of a server of ours there.
+    It sends to `address`, without one to its provider's own; `local_key` is the key of our own server there.
 
     Raises:
         InvalidRequestError: `overrides` names what config.yaml decides, such as key, address, headers,
