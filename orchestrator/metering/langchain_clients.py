@@ -106,7 +106,7 @@ def native_client(
 ) -> MeteredChatOpenAI | MeteredChatGoogle:
     """Return the provider's own client for a deployment, metered; `overrides` are its parameters.
 
-    It sends to `address`, without one to its provider's own; `local_key` is the key of a server of ours there.
+    It sends to `address`, without one to its provider's own; `local_key` is the key of our own server there.
 
     Raises:
         InvalidRequestError: `overrides` names what config.yaml decides, or what no bound is known for, or the

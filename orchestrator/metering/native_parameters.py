@@ -13,7 +13,7 @@ from orchestrator.core.errors import InvalidRequestError
 _SAMPLING = frozenset(
     {
         *("temperature", "top_p", "seed", "stop", "n", "max_tokens", "response_format", "response_schema"),
-        *("tools", "tool_choice", "functions", "strict", "stop_sequences"),
+        *("tools", "tool_choice", "functions", "strict", "stop_sequences", "timeout"),
     }
 )
 _OF_OPENAI = frozenset(
@@ -34,7 +34,7 @@ _OF_GOOGLE = frozenset(
 _OF_LANGCHAIN = frozenset(
     {
         *("callbacks", "tags", "metadata", "name", "verbose", "cache", "rate_limiter", "output_version"),
-        *("profile", "disable_streaming", "streaming", "custom_get_token_ids", "disabled_params", "timeout"),
+        *("profile", "disable_streaming", "streaming", "custom_get_token_ids", "disabled_params"),
         *("request_timeout", "stream_chunk_timeout", "include_response_headers"),
         "convert_system_message_to_human",
     }

@@ -8,7 +8,8 @@ POST   /practice/faults                  {"faults": ["openrouter:status=503", {.
 DELETE /practice/faults[?provider=...]   drop them
 
 A page in a browser on this machine reaches a loopback port as well, by a name of its own that it leads here,
-or with a form that it posts here. So only requests to a loopback address, and from no other page, are answered.
+or with a form that it posts here. So only requests to a loopback address, and from no other page, are
+answered.
 """
 
 from collections.abc import Mapping

@@ -22,6 +22,32 @@ def check_sendable(messages: Sequence[Message]) -> None:
         raise UnsendableError(str(exc)) from None
 
 
+def check_unopened(messages: Sequence[Message]) -> None:
+    """Check that no part holds an address, for a server on this machine would open it from here.
+
+    Raises:
+        UnsendableError: one does; the message names its place and not the address.
+    """
+    for place, message in enumerate(messages):
+        for number, part in enumerate(parts_of(message)):
+            if any(not value.startswith("data:") for value in _addresses_in(part)):
+                raise UnsendableError(
+                    f"part {number} of message {place} is an address that the server on this machine would open; "
+                    "put the picture or file itself there, as data:image/png;base64,..."
+                )
+
+
+def _addresses_in(part: Any) -> Iterator[str]:
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    holder = part.get(kind) if isinstance(kind, str) and kind not in {"text", "refusal"} else None
+    if isinstance(holder, str):
+        yield holder
+    elif isinstance(holder, Mapping):
+        for name, value in holder.items():
+            if isinstance(value, str) and (name == "url" or "://" in value):
+                yield value
+
+
 def parts_of(message: Message) -> Iterator[Any]:
     """Yield the parts of a message's content; a text is none."""
     content = message.get("content")

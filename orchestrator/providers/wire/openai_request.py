@@ -6,7 +6,12 @@ from typing import Any
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.request import Message
 from orchestrator.providers.openrouter import max_price
-from orchestrator.providers.wire.conversation_checks import call_arguments, check_sendable, tool_calls_of
+from orchestrator.providers.wire.conversation_checks import (
+    call_arguments,
+    check_sendable,
+    check_unopened,
+    tool_calls_of,
+)
 from orchestrator.providers.wire.outbound import OutboundRequest, is_openai_itself
 from orchestrator.providers.wire.thought_signatures import without_signature
 from orchestrator.providers.wire.wire_json import json_text
@@ -28,6 +33,8 @@ def openai_body(
         UnsendableError: the format cannot carry a part of the request; the message names it.
     """
     check_sendable(outbound.messages)
+    if outbound.kind is ProviderKind.LOCAL:
+        check_unopened(outbound.messages)
     is_openrouter = outbound.kind is ProviderKind.OPENROUTER
     body: dict[str, Any] = {"model": outbound.upstream}
     hidden = _hidden_fields(outbound)

@@ -63,3 +63,27 @@ def test_a_whole_conversation_passes() -> None:
 
 def test_every_kind_of_part_that_the_format_has_is_known() -> None:
     assert {"text", "image_url", "input_audio", "file", "refusal"} <= PART_KINDS
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": "http://127.0.0.1/a.png"}},
+        {"type": "image_url", "image_url": "https://example.com/a.png"},
+        {"type": "image_url", "image_url": {"url": "/etc/passwd"}},
+        {"type": "video_url", "video_url": {"url": " file:///a"}},
+        {"type": "file", "file": {"file_data": "HTTP://10.0.0.1/a"}},
+    ],
+)
+def test_a_server_on_this_machine_is_sent_no_address(part) -> None:
+    """It would open the address from here, and a model with eyes tell what stands there."""
+    message = {"role": "user", "content": [{"type": "text", "text": "http://in.text"}, part]}
+    with pytest.raises(UnsendableError, match="part 1 of message 0 is an address") as caught:
+        body_of(ProviderKind.LOCAL, message)
+    assert "http" not in str(caught.value)
+    body_of(ProviderKind.OPENROUTER, message)
+
+
+def test_a_server_on_this_machine_is_sent_a_picture_itself() -> None:
+    part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}
+    body_of(ProviderKind.LOCAL, parts(part))
