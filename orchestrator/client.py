@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
-from orchestrator.config.references import unknown
 from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts, Listener
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
-from orchestrator.core.errors import UnknownNameError
 from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
@@ -154,13 +152,9 @@ class Orchestrator:
 
         config = self.config
         target = config.catalog.named(deployment)[0]
-        payer = Payer(tenant, use_case or config.settings.default_use_case)
-        if payer.use_case not in config.settings.use_cases:
-            # A limit for the use case that was meant would not count.
-            raise UnknownNameError(unknown("use case", payer.use_case, config.settings.use_cases))
         return native_client(
             target,
-            payer,
+            Payer(tenant, config.use_case_named(use_case)),
             ledger=self._services.ledger,
             clock=self._services.clock,
             address=self._loop.run(self._local_model.base_url()) if target.is_local else None,

@@ -63,10 +63,18 @@ class Config:
         Raises:
             UnknownNameError: config.yaml does not define it.
         """
-        use_case = self.settings.use_cases.get(request.use_case)
-        if use_case is None:
-            raise UnknownNameError(unknown("use case", request.use_case, self.settings.use_cases))
-        return use_case
+        return self.settings.use_cases[self.use_case_named(request.use_case)]
+
+    def use_case_named(self, name: str | None) -> str:
+        """Return the name of a use case, the default one for None: its limit counts under no other.
+
+        Raises:
+            UnknownNameError: config.yaml does not define it.
+        """
+        name = self.settings.default_use_case if name is None else name
+        if name not in self.settings.use_cases:
+            raise UnknownNameError(unknown("use case", name, self.settings.use_cases))
+        return name
 
     def facts_of(self, use_case_name: str, *, today: date) -> Mapping[str, DeploymentFacts]:
         """Return what counts of each usable deployment in a use case that is defined, whatever the request.
