@@ -14,6 +14,7 @@ from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts, Listener
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
@@ -145,28 +146,19 @@ class Orchestrator:
 
         Raises:
             UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
-            InvalidRequestError: the tenant is no name, or `overrides` names what config.yaml decides, or what
-                has no bound.
+            InvalidRequestError: the tenant is no name; `overrides` names what config.yaml decides or has no bound.
             ClosedError: the orchestrator was closed; so does every call of a client that it made before.
         """
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
-        from orchestrator.metering.meter import Meter, Offer  # noqa: PLC0415 -- needed with them alone
 
-        self._loop.check_open()
         config = self.config
-        target = config.catalog.named(deployment)[0]
-        meter = Meter(
-            Offer.of(target),
-            config.payer_of(tenant, use_case),
+        return native_client(
+            config.catalog.named(deployment)[0],
+            Payer(tenant, config.use_case_named(use_case)),
             ledger=self._services.ledger,
             clock=self._services.clock,
-            check_open=self._loop.check_open,
-        )
-        return native_client(
-            target,
-            meter,
-            address=self._loop.run(self._local_model.base_url()) if target.is_local else None,
-            local_key=self._local_model.api_key if target.is_local else "",
+            loop=self._loop,
+            local_model=self._local_model,
             overrides=overrides,
             tracing=config.settings.langchain,
         )

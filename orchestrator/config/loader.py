@@ -26,7 +26,6 @@ from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document, read_document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.money import format_usd
-from orchestrator.core.payer import Payer
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import UnquotedError
 from orchestrator.ledger.budgets import Limits
@@ -63,29 +62,24 @@ class Config:
         """Return every limit in force: those written down, and that of the health checks."""
         return Limits(self.settings.budgets, own=(limit_of(self.settings.health_checks),))
 
-    def payer_of(self, tenant: str, use_case: str | None) -> Payer:
-        """Return who pays for what is sent past the pipeline; without a use case, for the default one.
-
-        Raises:
-            UnknownNameError: config.yaml does not define the use case: a limit for the one that was meant would
-                not count.
-            InvalidRequestError: the tenant is no name.
-        """
-        payer = Payer(tenant, use_case or self.settings.default_use_case)
-        if payer.use_case not in self.settings.use_cases:
-            raise UnknownNameError(unknown("use case", payer.use_case, self.settings.use_cases))
-        return payer
-
     def use_case_of(self, request: ChatRequest) -> UseCaseSettings:
         """Return the settings of a request's use case.
 
         Raises:
             UnknownNameError: config.yaml does not define it.
         """
-        use_case = self.settings.use_cases.get(request.use_case)
-        if use_case is None:
-            raise UnknownNameError(unknown("use case", request.use_case, self.settings.use_cases))
-        return use_case
+        return self.settings.use_cases[self.use_case_named(request.use_case)]
+
+    def use_case_named(self, name: str | None) -> str:
+        """Return the name of a use case, the default one for None: its limit counts under no other.
+
+        Raises:
+            UnknownNameError: config.yaml does not define it.
+        """
+        name = self.settings.default_use_case if name is None else name
+        if name not in self.settings.use_cases:
+            raise UnknownNameError(unknown("use case", name, self.settings.use_cases))
+        return name
 
     def facts_of(self, use_case_name: str, *, today: date) -> Mapping[str, DeploymentFacts]:
         """Return what counts of each usable deployment in a use case that is defined, whatever the request.

@@ -17,13 +17,18 @@ from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr, SecretStr
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind
+from orchestrator.core.background_loop import BackgroundLoop
+from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError, OrchestratorError
+from orchestrator.core.payer import Payer
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.langchain.tracing import LangChainSettings, follow_config
+from orchestrator.ledger.ledger import Ledger
 from orchestrator.metering.media_addresses import check_addresses
-from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter
+from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter, Offer
 from orchestrator.metering.metered_http import MeteredHttp, VendorAddress
 from orchestrator.metering.native_parameters import check_called_with, check_made_with
+from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.openrouter import max_price
 from orchestrator.providers.wire.outbound import PINNED_TIER, address_of_provider, is_openai_itself
 
@@ -97,12 +102,14 @@ class MeteredChatGoogle(_Metered, ChatGoogleGenerativeAI):
 
 def native_client(
     deployment: Deployment,
-    meter: Meter,
+    payer: Payer,
     *,
+    ledger: Ledger,
+    clock: Clock,
+    loop: BackgroundLoop,
+    local_model: LocalModel,
     overrides: Mapping[str, Any],
-    address: str | None = None,
-    local_key: str = "",
-    tracing: LangChainSettings | None = None,
+    tracing: LangChainSettings,
 ) -> MeteredChatOpenAI | MeteredChatGoogle:
     """Return the provider's own client for a deployment, metered; `overrides` are its parameters.
 
@@ -113,15 +120,18 @@ def native_client(
             environment leads Google's client elsewhere.
     """
     provider = deployment.provider
+    loop.check_open()
     check_made_with(provider.kind, overrides)
     quiet_libraries()
-    follow_config(tracing or LangChainSettings())
+    follow_config(tracing)
+    local_url = loop.run(local_model.base_url()) if deployment.is_local else None
     # Never None: the vendors' clients would take an address from the environment.
-    url = address_of_provider(deployment, address)
+    url = address_of_provider(deployment, local_url)
+    meter = Meter(Offer.of(deployment), payer, ledger=ledger, clock=clock, check_open=loop.check_open)
     transport = MeteredHttp(VendorAddress(provider.kind, deployment.upstream, url), meter)
     common: dict[str, Any] = {
         "model": deployment.upstream,
-        "api_key": SecretStr(local_key) if local_key else provider.api_key or SecretStr("none"),
+        "api_key": _key_of(deployment, local_model),
         "max_retries": 0,
         "timeout": provider.timeout_s,
         **overrides,
@@ -130,6 +140,11 @@ def native_client(
     client = build(deployment, url, transport, common)
     client._kind = provider.kind  # noqa: SLF001 -- a private attribute of pydantic, set by its own module
     return client
+
+
+def _key_of(deployment: Deployment, local_model: LocalModel) -> SecretStr:
+    own = local_model.api_key if deployment.is_local else ""
+    return SecretStr(own) if own else deployment.provider.api_key or SecretStr("none")
 
 
 def _google_client(

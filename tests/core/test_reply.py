@@ -48,7 +48,7 @@ def test_an_attempt_is_booked_at_nothing_until_its_cost_is_known():
     ("words", "stored"),
     [
         (CacheState, {"miss", "hit", "joined", "replayed", "stale"}),
-        (CostSource, {"provider", "price_book", "estimate", "bound", "none"}),
+        (CostSource, {"provider", "price_book", "estimate", "bound", "none", "operator"}),
         (Outcome, {"succeeded", "failed", "cancelled", "refused"}),
     ],
 )
