@@ -155,19 +155,11 @@ class Orchestrator:
         self._loop.check_open()
         config = self.config
         target = config.catalog.named(deployment)[0]
-        meter = Meter(
-            Offer.of(target),
-            Payer(tenant, use_case or config.settings.default_use_case),
-            ledger=self._services.ledger,
-            clock=self._services.clock,
-            check_open=self._loop.check_open,
-        )
-        return native_client(
-            target,
-            meter,
-            address=self._loop.run(self._local_model.base_url()) if target.is_local else None,
-            overrides=overrides,
-        )
+        payer = Payer(tenant, use_case or config.settings.default_use_case)
+        books, check_open = self._services, self._loop.check_open
+        meter = Meter(Offer.of(target), payer, ledger=books.ledger, clock=books.clock, check_open=check_open)
+        address = self._loop.run(self._local_model.base_url()) if target.is_local else None
+        return native_client(target, meter, address=address, overrides=overrides)
 
     def standings(self) -> tuple[BudgetStatus, ...]:
         """Return how every scope stands today and this month: limit, spent, held, left."""

@@ -184,7 +184,7 @@ def test_the_same_deployment_may_go_on_where_it_broke(
     make_orchestrator, practice: PracticeServer, fault: str
 ) -> None:
     """Named by the caller it is the only one; its retry is asked for the rest, for it would not say the same again."""
-    retry = {"retry_profiles": {"interactive": {"retry_on": ["disconnected", "timeout"]}}}
+    retry = {"retry_profiles": {"interactive": {"retry_on": ["interrupted", "timeout"]}}}
     orchestrator = make_orchestrator(changes() | retry)
     practice.faults.add(f"openrouter:{fault},times=1")
     stream = ask(orchestrator, model=FIRST)
