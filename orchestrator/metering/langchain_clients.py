@@ -100,7 +100,7 @@ class MeteredChatGoogle(_Metered, ChatGoogleGenerativeAI):
     """`ChatGoogleGenerativeAI` on the orchestrator's ledger."""
 
 
-def native_client(
+def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
     deployment: Deployment,
     payer: Payer,
     *,

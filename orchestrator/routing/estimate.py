@@ -83,7 +83,7 @@ def measure(request: ChatRequest, *, declared: Sequence[Any] = ()) -> PromptSize
 
 
 def bounded_for(size: PromptSize, context_tokens: int) -> PromptSize:
-    """Return a prompt's size for a model: a file takes its context at most, one that does not tell all of it."""
+    """Return a prompt's size for a model: a file takes its context at most, all of it if it does not tell."""
     if not size.has_files:
         return size
     if size.file_bound_tokens is None:

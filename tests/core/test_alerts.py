@@ -40,17 +40,17 @@ def test_a_charge_above_the_hold_is_booked_in_full_named_and_alerted(
     make_orchestrator, listed_prices
 ) -> None:
     """OpenRouter may not choose a dearer host, but a list may be wrong: caching is charged at what it likes."""
-    cached = {("openrouter", "openai/gpt-6-luna"): PracticePrice(0, 0, cached_input=nano_usd("1000"))}
+    cached = {("openrouter", "openai/gpt-6-luna"): PracticePrice(1, 1, cached_input=nano_usd("1000"))}
     question = "Xin kiểm tra đơn hàng giúp tôi với. " * 400
     received: list[Alert] = []
     with PracticeServer(prices={**listed_prices, **cached}) as unexpected:
         orchestrator: Orchestrator = make_orchestrator(OPENROUTER_BASE_URL=unexpected.base_url("openrouter"))
         orchestrator.on_alert(received.append)
-        for _ in range(2):
-            reply = orchestrator.complete(question, model="openrouter/gpt-6-luna", cache="off")
-        assert reply.cost_nusd == unexpected.bill.total_nusd() > 0
+        wanted = {"model": "openrouter/gpt-6-luna", "cache": "off"}
+        first, reply = (orchestrator.complete(question, **wanted) for _ in range(2))
+        assert first.cost_nusd + reply.cost_nusd == unexpected.bill.total_nusd() > 0
     assert [(alert.kind, alert.request_id) for alert in received] == [(AlertKind.EXCESS, reply.request_id)]
     assert "openrouter/gpt-6-luna charged more than was held" in received[0].message
     assert "the excess is booked" in reply.notices[-1]
     standing = next(standing for standing in orchestrator.standings() if standing.scope == "all")
-    assert standing.spent == reply.cost_nusd
+    assert standing.spent == first.cost_nusd + reply.cost_nusd
