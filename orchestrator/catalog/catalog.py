@@ -93,7 +93,7 @@ class ModelSettings(Settings):
     capabilities: frozenset[Capability] = frozenset()
     """What it can take or give beyond text."""
     languages: tuple[str, ...] = ("en",)
-    """Languages it writes well."""
+    """Languages it writes well; an emergency model is asked for replies in these alone."""
     quality: Mapping[str, Share]
     """0 to 1 for each use case."""
     quality_source: Annotated[str, Field(min_length=1)]

@@ -125,6 +125,26 @@ def test_a_short_deadline_is_the_providers_and_not_that_of_our_own_start(run, pr
     assert run("ask", "hello", "--deadline-s", "5").code == 0
 
 
+def test_without_a_key_a_vietnamese_question_gets_its_apology_at_once(run):
+    """No tiny model writes words that are none; what to do stands below, in one line."""
+    ran = run("ask", "Đơn DH1001 của tôi ở đâu?")
+    assert ran.code == 4
+    assert ran.out.startswith("Xin lỗi")
+    assert "the emergency model writes en alone" in ran.err
+    assert "openrouter/gpt-6.1-sol and 2 more: it has no key" in ran.err
+    assert ran.err.splitlines()[-1].startswith("hint: no provider has a key; 'orchestrator ask --practice'")
+
+
+def test_practice_answers_a_question_without_a_key_and_leaves_nothing_behind(run, home):
+    """The first command of a newcomer: a whole answer of the first choice, that says what it is."""
+    ran = run("ask", "--practice", "Đơn DH1001 của tôi ở đâu?")
+    assert ran.code == 0
+    assert ran.out.startswith("This is a practice answer by openai/gpt-6.1-sol")
+    assert "openrouter/gpt-6.1-sol · $0.0" in ran.err
+    assert "hint" not in ran.err
+    assert not home.exists()
+
+
 def test_unknown_names_are_met_with_the_likely_one(run, practice):
     """A misspelt use case or model exits 2, and the message knows what was meant."""
     ran = run("ask", "hi", "--use-case", "customer_servce")

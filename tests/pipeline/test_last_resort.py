@@ -21,6 +21,8 @@ from orchestrator.core.reply import DegradationKind
 from orchestrator.practice import Fault, PracticeServer
 
 QUESTION = "Cửa hàng mở cửa lúc mấy giờ?"
+IN_ENGLISH = "When does the shop open?"
+"""The emergency model is asked in English alone."""
 NO_LOCAL = {"local_model": {"enabled": False}}
 HOUR_S = 3_600.0
 LATE_S = 3.0
@@ -136,15 +138,15 @@ def test_the_older_answer_comes_before_the_emergency_model(
         },
         clock=clock,
     )
-    orchestrator.complete(QUESTION)
+    orchestrator.complete(IN_ENGLISH)
     clock.advance(2 * HOUR_S)
     all_down(practice)
-    reply = orchestrator.complete(QUESTION)
+    reply = orchestrator.complete(IN_ENGLISH)
     assert reply.cached is CacheState.STALE
     assert LOCAL not in {one.deployment for one in reply.attempts}
     assert f"{LOCAL}: an older answer in the cache comes before" in str(reply.degraded)
     with pytest.raises(AllProvidersFailedError, match=LOCAL):
-        orchestrator.complete("Câu khác")
+        orchestrator.complete("Another question, please")
 
 
 def test_the_emergency_model_finishes_a_stream_that_no_older_answer_can_replace(
@@ -158,12 +160,12 @@ def test_the_emergency_model_finishes_a_stream_that_no_older_answer_can_replace(
         },
         clock=clock,
     )
-    orchestrator.complete(QUESTION)
+    orchestrator.complete(IN_ENGLISH)
     clock.advance(2 * HOUR_S)
     practice.faults.add(Fault.parse("openrouter:cut_stream=12,times=1"))
     for others in ("openrouter:status=503", "google:status=503", "openai:status=503,model=gpt-6.1-sol"):
         practice.faults.add(Fault.parse(others))
-    stream = orchestrator.stream(QUESTION)
+    stream = orchestrator.stream(IN_ENGLISH)
     assert "".join(delta.text for delta in stream) == stream.reply.text
     assert stream.reply.deployment == LOCAL
 

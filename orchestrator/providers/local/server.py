@@ -64,6 +64,8 @@ def start(options: ServerOptions) -> tuple[object, int]:
         cpu.poll = 0
     params.hostnames = ["127.0.0.1"]
     params.port = options["port"]
+    # The likeliest words, where a request asks for no others: a tiny model that draws lots tells tales.
+    params.sampling.temp = 0.0
     # Errors only.
     params.verbosity = 1
     # Its prompt cache would grow to 8 GiB; ours is in `cache.response_cache`.
