@@ -18,6 +18,10 @@ _BREAKS = frozenset(b"\r\n\0")
 _OPENAI_URL = "https://api.openai.com/v1"
 
 
+CONNECT_TIMEOUT_S = 5.0
+"""As on our own wire: LiteLLM hands a connection that never comes as long as a whole answer."""
+
+
 class UnsendableHeaderError(Exception):
     """A header, which may be the key, holds a line break or a NUL; carries its name and not its value."""
 
@@ -27,7 +31,7 @@ class SendOnceClient(AsyncHTTPHandler):
 
     def __init__(self) -> None:
         """Open nothing yet."""
-        super().__init__(event_hooks={"request": [_mark_sent], "response": [limit_body]})
+        super().__init__(event_hooks={"request": [_limit_connect, _mark_sent], "response": [limit_body]})
         self._sdks: dict[tuple[str, str], AsyncOpenAI] = {}
 
     def sdk(self, *, base_url: str | None, api_key: str) -> AsyncOpenAI:
@@ -53,6 +57,13 @@ class SendOnceClient(AsyncHTTPHandler):
         LiteLLM calls this inside its `except`, so the error is the one being handled.
         """
         raise  # noqa: PLE0704 -- the error being handled by the caller
+
+
+async def _limit_connect(request: httpx.Request) -> None:
+    """Let a connection come within seconds or never, whatever time LiteLLM or the SDK has set."""
+    timeouts = request.extensions.setdefault("timeout", {})
+    set_s = timeouts.get("connect")
+    timeouts["connect"] = CONNECT_TIMEOUT_S if set_s is None else min(set_s, CONNECT_TIMEOUT_S)
 
 
 async def _mark_sent(request: httpx.Request) -> None:
