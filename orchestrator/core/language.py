@@ -92,7 +92,7 @@ def language_of(text: str) -> Language | None:
 def reply_language(
     messages: Sequence[Mapping[str, Any]], *, named: str | None = None, otherwise: Language
 ) -> Language | None:
-    """Return the language in which a user expects the reply: the one that is named, else the one of his words.
+    """Return the language in which a user expects the reply: the named one, else that of his words.
 
     Where the last words are too few to tell, those before them do; `otherwise` is for words that look like
     neither. None is a language that nobody here knows: its letters are not those of English.

@@ -146,4 +146,9 @@ class Dispatcher:
         cursor, history = self._cursor, self._history
         if cursor.refusal is not None and not history.attempts:
             return cursor.refusal
-        return failure_error(history, failure=cursor.failure, advice=cursor.exclusions.advice())
+        return failure_error(
+            history,
+            failure=cursor.failure,
+            advice=cursor.exclusions.advice(),
+            room_in_s=cursor.room_in_s(),
+        )

@@ -1,5 +1,6 @@
 """What has come of a dispatch: its result, or the error that says what went wrong where and what to do."""
 
+import math
 from dataclasses import dataclass
 
 from orchestrator.core.errors import (
@@ -41,10 +42,13 @@ class DispatchResult:
         return spent_on(self.attempts)
 
 
-def failure_error(history: DispatchHistory, *, failure: Failure | None, advice: str) -> OrchestratorError:
+def failure_error(
+    history: DispatchHistory, *, failure: Failure | None, advice: str, room_in_s: float | None = None
+) -> OrchestratorError:
     """Return what to tell the caller of a dispatch that no deployment answered.
 
-    `failure` is the last one, and `advice` is what the failures together ask for, empty when nothing.
+    `failure` is the last one, and `advice` is what the failures together ask for, empty when nothing;
+    `room_in_s` is when a provider's minute has room again that was in the way.
     """
     attempts, skipped = history.attempts, history.skipped
     if failure is not None and failure.kind is FailureKind.BAD_REQUEST:
@@ -80,5 +84,15 @@ def failure_error(history: DispatchHistory, *, failure: Failure | None, advice: 
         )
         for attempt in attempts
     ]
-    what_to_do = advice or "; please try again in a moment"
-    return AllProvidersFailedError(f"no provider could answer just now{what_to_do}", steps=(*steps, *skipped))
+    return AllProvidersFailedError(
+        f"no provider could answer just now{advice or _when_to_ask_again(room_in_s)}",
+        steps=(*steps, *skipped),
+        retry_after_s=room_in_s,
+    )
+
+
+def _when_to_ask_again(room_in_s: float | None) -> str:
+    if room_in_s is None:
+        return "; please try again in a moment"
+    raised = "raise requests_per_min or tokens_per_min under 'providers' in config.yaml if they allow more"
+    return f"; ask again in {math.ceil(room_in_s)} s, or {raised}"

@@ -90,7 +90,7 @@ def _why_not_allowed(facts: DeploymentFacts, required: Requirements) -> Reason |
 
 
 def _why_not_spoken(facts: DeploymentFacts, language: Language | None) -> Reason | None:
-    """Return that the emergency model would answer in words that are none; other models write most languages."""
+    """Return that the emergency model would answer in words that are none; others write most languages."""
     languages = facts.deployment.model.languages
     if language in languages:
         return None

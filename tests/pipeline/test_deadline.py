@@ -108,7 +108,7 @@ def test_a_wait_for_a_rate_limit_ends_with_the_deadline(
     orchestrator.warm_up()
     for number in range(3):
         orchestrator.complete(f"Câu {number}", cache=CacheUse.OFF)
-    with in_time(), pytest.raises(UnavailableError, match="rate limit"):
+    with in_time(), pytest.raises(UnavailableError, match="1 requests a minute of openrouter used up"):
         orchestrator.complete("Một câu nữa", deadline_s=DEADLINE_S, cache=CacheUse.OFF)
 
 

@@ -57,7 +57,7 @@ class WireTransport:
 
     @property
     def is_ready(self) -> bool:
-        """Return True: the wire needs nothing, and until the walker is loaded its source chooses by itself."""
+        """Return True: the wire needs nothing, and until the walker is loaded the source itself chooses."""
         return True
 
     async def get_ready(self) -> None:
