@@ -18,6 +18,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 
@@ -174,16 +175,24 @@ class _Weights:
 
 
 def _weighed(words: Sequence[str]) -> _Weights:
-    marked = proofs = foreign = 0
-    for word in words:
-        decomposed = unicodedata.normalize("NFD", word)
-        bare = unicodedata.normalize("NFC", _TONE.sub("", decomposed))
-        if not _is_syllable(bare, _TONE.findall(decomposed)):
-            foreign += 1
-        elif not word.isascii():
-            marked += 1
-            proofs += _is_proof(bare, decomposed)
-    return _Weights(marked, proofs, foreign)
+    weights = [_weight(word) for word in words]
+    return _Weights(
+        marked=sum(one.marked for one in weights),
+        proofs=sum(one.proofs for one in weights),
+        foreign=sum(one.foreign for one in weights),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _weight(word: str) -> _Weights:
+    """Weigh one word; few syllables make most of a text, and every request is read for its language."""
+    decomposed = unicodedata.normalize("NFD", word)
+    bare = unicodedata.normalize("NFC", _TONE.sub("", decomposed))
+    if not _is_syllable(bare, _TONE.findall(decomposed)):
+        return _Weights(marked=0, proofs=0, foreign=1)
+    if word.isascii():
+        return _Weights(marked=0, proofs=0, foreign=0)
+    return _Weights(marked=1, proofs=int(_is_proof(bare, decomposed)), foreign=0)
 
 
 def _is_syllable(bare: str, tones: Sequence[str]) -> bool:

@@ -17,8 +17,15 @@ from orchestrator.routing.settings import UseCaseSettings
 FINISH_REASON = "unavailable"
 
 _APOLOGIES = {
-    Language.VI: "Xin lỗi, hệ thống đang bận nên chưa thể trả lời. Vui lòng thử lại sau ít phút (mã yêu cầu: {id}).",
-    Language.EN: "Sorry, we cannot answer just now. Please try again in a few minutes (request id: {id}).",
+    # What is the matter is not said: it may be an outage, a full minute or a missing key.
+    Language.VI: (
+        "Xin lỗi, lúc này chúng tôi chưa thể trả lời. "
+        "Vui lòng thử lại sau ít phút, hoặc liên hệ nhân viên kèm mã yêu cầu {id}."
+    ),
+    Language.EN: (
+        "Sorry, we cannot answer just now. "
+        "Please try again in a few minutes, or contact our staff with the request id {id}."
+    ),
 }
 
 

@@ -113,7 +113,7 @@ def test_when_nobody_answers_a_person_reads_an_apology_and_a_program_an_exit_cod
     practice.faults.add("*:status=503")
     ran = run("ask", "Đơn hàng của tôi ở đâu?", streamed)
     assert ran.code == 4
-    assert ran.out.startswith("Xin lỗi, hệ thống đang bận")
+    assert ran.out.startswith("Xin lỗi, lúc này chúng tôi chưa thể trả lời")
     assert "error: nobody answered: no provider could answer" in ran.err
     failed = run("ask", "Where is my order?", "--json")
     assert failed.code == 4

@@ -13,13 +13,10 @@ from openai import AsyncOpenAI
 from orchestrator.providers.litellm.body_limit import limit_body
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
+from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
 
 _BREAKS = frozenset(b"\r\n\0")
 _OPENAI_URL = "https://api.openai.com/v1"
-
-
-CONNECT_TIMEOUT_S = 5.0
-"""As on our own wire: LiteLLM hands a connection that never comes as long as a whole answer."""
 
 
 class UnsendableHeaderError(Exception):
@@ -60,7 +57,7 @@ class SendOnceClient(AsyncHTTPHandler):
 
 
 async def _limit_connect(request: httpx.Request) -> None:
-    """Let a connection come within seconds or never, whatever time LiteLLM or the SDK has set."""
+    """Let a connection come within seconds or never: LiteLLM and the SDK wait as long as for an answer."""
     timeouts = request.extensions.setdefault("timeout", {})
     set_s = timeouts.get("connect")
     timeouts["connect"] = CONNECT_TIMEOUT_S if set_s is None else min(set_s, CONNECT_TIMEOUT_S)

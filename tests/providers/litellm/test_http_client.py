@@ -4,7 +4,8 @@ import httpx
 import pytest
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
-from orchestrator.providers.litellm.http_client import CONNECT_TIMEOUT_S, SendOnceClient
+from orchestrator.providers.litellm.http_client import SendOnceClient
+from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
 
 
 async def test_the_second_send_is_the_first_ones_error() -> None:
