@@ -199,7 +199,7 @@ class Orchestrator:
                 logger.warning("a changed '%s' in config.yaml takes effect after a restart", name)
 
     def warm_up(self) -> None:
-        """Load and open what requests will need, LiteLLM above all, which takes seconds."""
+        """Load and open what requests will need: call it while a service starts; LiteLLM takes seconds."""
         self._loop.run(self._snapshot.transport.get_ready())
         self._loop.run(self._services.ledger.aopen())
 

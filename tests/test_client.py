@@ -471,7 +471,7 @@ def test_a_local_model_that_cannot_start_says_what_to_do(make_orchestrator, tmp_
         OPENAI_API_KEY="",
     )
     with pytest.raises(AllProvidersFailedError, match=r"missing\.gguf"):
-        orchestrator.complete("Xin chào")
+        orchestrator.complete("When do you open?")
 
 
 @pytest.mark.live
@@ -484,7 +484,7 @@ def test_when_every_provider_is_down_the_local_model_answers_a_stream(
     text = "".join(delta.text for delta in stream)
     assert text == stream.reply.text != ""
     assert stream.reply.provider == "local"
-    assert len(stream.reply.attempts) == 6
+    assert len({one.deployment for one in stream.reply.attempts}) == 6
 
 
 def _until(true: "object", *, patience_s: float = 60.0) -> None:

@@ -79,7 +79,7 @@ class ProviderSettings(Settings):
     stall_timeout_s: Seconds = 10.0
     """The longest a stream may pause between words."""
     requests_per_min: PositiveInt = 60
-    """Requests it takes in any sixty seconds."""
+    """Requests it takes in any sixty seconds; from 30 on half of them at once, the others spread."""
     tokens_per_min: PositiveInt = 100_000
     """Tokens it takes in any sixty seconds, input and output."""
     volume_discounts: tuple[VolumeDiscount, ...] = ()
@@ -102,7 +102,7 @@ class ModelSettings(Settings):
     capabilities: frozenset[Capability] = frozenset()
     """What it can take or give beyond text."""
     languages: tuple[str, ...] = ("en",)
-    """Languages it writes well."""
+    """Languages it writes well; an emergency model is asked for replies in these alone."""
     quality: Mapping[str, Share]
     """0 to 1 for each use case."""
     quality_source: Annotated[str, Field(min_length=1)]

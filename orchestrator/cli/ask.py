@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from orchestrator.core.reply import ChatReply
     from orchestrator.streaming.reply_stream import ReplyStream
 
+WITHOUT_KEYS = (
+    "hint: no provider has a key; 'orchestrator ask --practice' shows a whole answer without one, "
+    "and 'orchestrator doctor' says what to set"
+)
+
 
 def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
     context: typer.Context,
@@ -50,6 +55,10 @@ def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
         ),
     ] = None,
     deadline_s: Annotated[float | None, typer.Option(help="Seconds for all attempts together.")] = None,
+    practice: Annotated[
+        bool,
+        typer.Option("--practice", help="Ask practice providers: no key, nothing to pay, made-up answers."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask one question; the answer goes to standard output, what it cost to standard error."""
@@ -62,10 +71,7 @@ def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
     )  # fmt: skip
     with errors_as_json(as_json):
         text = read_prompt(prompt)
-        with session_of(context).orchestrator() as orchestrator:
-            if deadline_s is not None:
-                # A deadline counts for the providers: our own start must not use it up.
-                orchestrator.warm_up()
+        with session_of(context).orchestrator(practice=practice) as orchestrator:
             if as_json:
                 print_json(_answer_as_json(orchestrator, text, overrides))
             else:
@@ -95,8 +101,12 @@ def _answer(orchestrator: "Orchestrator", prompt: str, overrides: dict[str, Any]
         err().print(f"notice: {notice}", style="yellow", markup=False, soft_wrap=True)
     if reply.apology:
         err().print(f"error: {reply.degraded}", markup=False, soft_wrap=True)
+    else:
+        err().print(summary(reply), style="dim", markup=False, soft_wrap=True)
+    if all(deployment.is_local for deployment in orchestrator.config.catalog.deployments.values()):
+        err().print(WITHOUT_KEYS, markup=False, soft_wrap=True)
+    if reply.apology:
         raise typer.Exit(UnavailableError.exit_code)
-    err().print(summary(reply), style="dim", markup=False, soft_wrap=True)
 
 
 def _shown(stream: "ReplyStream") -> "ChatReply":

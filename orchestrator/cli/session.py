@@ -39,8 +39,17 @@ class CliSession:
         return load_config(self.config_path, today=SystemClock().now().date())
 
     @contextmanager
-    def orchestrator(self) -> Iterator["Orchestrator"]:
-        """Open an orchestrator; at the end what still runs is settled and everything is closed."""
+    def orchestrator(self, *, practice: bool = False) -> Iterator["Orchestrator"]:
+        """Open an orchestrator; at the end what still runs is settled and everything is closed.
+
+        With `practice` its providers are practice ones, and its ledger and its cache are new.
+        """
+        if practice:
+            from orchestrator.drill.rehearsal import rehearsal
+
+            with rehearsal(self.config().path) as rehearsed:
+                yield rehearsed
+            return
         from orchestrator.client import Orchestrator
 
         with Orchestrator(self.config()) as opened:

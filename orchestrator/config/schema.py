@@ -36,7 +36,7 @@ class LastResortSettings(Settings):
     """The words for callers whose request no deployment answered."""
 
     language: Language = Language.EN
-    """The language of an apology where the prompt is not Vietnamese and the request names none."""
+    """What a reply is to be written in where the prompt is not Vietnamese and the request names none."""
 
 
 class RootSettings(Settings):

@@ -140,9 +140,13 @@ class FailedStep:
 class AllProvidersFailedError(UnavailableError):
     """Every deployment of the plan was tried or skipped."""
 
-    def __init__(self, message: str, *, steps: tuple[FailedStep, ...] = ()) -> None:
+    def __init__(
+        self, message: str, *, steps: tuple[FailedStep, ...] = (), retry_after_s: float | None = None
+    ) -> None:
         """Keep each step, in order, beside the message."""
         self.steps = steps
+        self.retry_after_s = retry_after_s
+        """When a limit of our own has room again that was in the way; None where none was."""
         reasons = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
         super().__init__(f"{message} ({reasons})" if reasons else message)
 

@@ -18,6 +18,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 
@@ -73,6 +74,10 @@ _UNMARKED = frozenset(
     ]
 )
 """Common words without their marks; each is rare in other languages, and two of them rarer."""
+_TELLING_WORDS = 3
+"""Fewer tell no language: an order number, `ok`, a name."""
+_FOREIGN_SHARE = 0.3
+"""A French sentence has at most 20 letters of a hundred beyond ASCII, Thai and Russian have all."""
 _UNMARKED_MIN = 2
 _UNMARKED_SHARE = 1 / 3
 
@@ -85,13 +90,40 @@ def language_of(text: str) -> Language | None:
     return Language.VI if any(_is_vietnamese(sample) for sample in _samples(text)) else None
 
 
+def reply_language(
+    messages: Sequence[Mapping[str, Any]], *, named: str | None = None, otherwise: Language
+) -> Language | None:
+    """Return the language in which a user expects the reply: the named one, else that of his words.
+
+    Where the last words are too few to tell, those before them do; `otherwise` is for words that look like
+    neither. None is a language that nobody here knows: its letters are not those of English.
+    """
+    if named is not None:
+        return Language(named)
+    for text in reversed(_user_texts(messages)):
+        if language_of(text) is not None:
+            return Language.VI
+        words = _WORD.findall(text[:_SAMPLE_CHARS])
+        if len(words) >= _TELLING_WORDS:
+            letters = "".join(words)
+            foreign = sum(not letter.isascii() for letter in letters)
+            return None if foreign > _FOREIGN_SHARE * len(letters) else otherwise
+    return otherwise
+
+
 def last_user_text(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return what the user wrote last, empty where that is no text.
 
     What stood before it, instructions above all, may be in another language.
     """
-    written = [message.get("content") for message in messages if message.get("role") == "user"]
-    content = written[-1] if written else ""
+    return next(reversed(_user_texts(messages)), "")
+
+
+def _user_texts(messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [_text_of(message.get("content")) for message in messages if message.get("role") == "user"]
+
+
+def _text_of(content: Any) -> str:
     if isinstance(content, str):
         return content
     parts = (part if isinstance(part, str) else part.get("text") for part in content or ())
@@ -143,16 +175,24 @@ class _Weights:
 
 
 def _weighed(words: Sequence[str]) -> _Weights:
-    marked = proofs = foreign = 0
-    for word in words:
-        decomposed = unicodedata.normalize("NFD", word)
-        bare = unicodedata.normalize("NFC", _TONE.sub("", decomposed))
-        if not _is_syllable(bare, _TONE.findall(decomposed)):
-            foreign += 1
-        elif not word.isascii():
-            marked += 1
-            proofs += _is_proof(bare, decomposed)
-    return _Weights(marked, proofs, foreign)
+    weights = [_weight(word) for word in words]
+    return _Weights(
+        marked=sum(one.marked for one in weights),
+        proofs=sum(one.proofs for one in weights),
+        foreign=sum(one.foreign for one in weights),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _weight(word: str) -> _Weights:
+    """Weigh one word; few syllables make most of a text, and every request is read for its language."""
+    decomposed = unicodedata.normalize("NFD", word)
+    bare = unicodedata.normalize("NFC", _TONE.sub("", decomposed))
+    if not _is_syllable(bare, _TONE.findall(decomposed)):
+        return _Weights(marked=0, proofs=0, foreign=1)
+    if word.isascii():
+        return _Weights(marked=0, proofs=0, foreign=0)
+    return _Weights(marked=1, proofs=int(_is_proof(bare, decomposed)), foreign=0)
 
 
 def _is_syllable(bare: str, tones: Sequence[str]) -> bool:

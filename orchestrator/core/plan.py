@@ -31,6 +31,8 @@ class ReasonKind(StrEnum):
     """The emergency model, in a use case that never degrades."""
     BUDGET_TIER = "budget_tier"
     """Kept for a fuller budget."""
+    LANGUAGE = "language"
+    """The emergency model does not write the language of the request."""
     CAPABILITY = "capability"
     CONTEXT = "context"
     """Its context does not hold the request."""

@@ -3,6 +3,7 @@
 An attempt that is let in has an `AttemptPermit`, which is closed exactly once: with what became of it.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -89,7 +90,7 @@ async def admit(attempt: AttemptRequest, services: Services) -> AttemptPermit | 
     wait_s = services.rate_limiter.wait_s(reservation)
     if wait_s > attempt.patience_s:
         services.rate_limiter.cancel(reservation)
-        return _full(deployment.provider_name, wait_s, RejectReason.LINE)
+        return Rejected(_used_up(attempt.target, reservation, wait_s), wait_s, RejectReason.LINE)
     try:
         if wait_s:
             await services.clock.sleep(wait_s)
@@ -130,7 +131,10 @@ def _shut(attempt: AttemptRequest, services: Services, *, within_s: float = 0.0)
         alone_in_s = services.health.ready_in_s(deployment.name, provider=provider, alone=True)
         return Rejected(_circuit_reason(attempt.target, services), alone_in_s, RejectReason.CIRCUIT)
     rests_s = services.rate_limiter.rests_s(deployment.name)
-    return _full(deployment.provider_name, rests_s, RejectReason.REST) if rests_s > within_s else None
+    if rests_s <= within_s:
+        return None
+    asked = f"{deployment.provider_name} asked for no more of it for {rests_s:.1f} s (rate limit)"
+    return Rejected(asked, rests_s, RejectReason.REST)
 
 
 def _circuit_reason(target: Target, services: Services) -> str:
@@ -141,8 +145,15 @@ def _circuit_reason(target: Target, services: Services) -> str:
     return "circuit open" if is_open else "circuit half-open, a probe is under way"
 
 
-def _full(provider: str, wait_s: float, wait: RejectReason) -> Rejected:
-    return Rejected(f"{provider} is at its rate limit for {wait_s:.1f} s", wait_s, wait)
+def _used_up(target: Target, reservation: RateReservation, wait_s: float) -> str:
+    """Return which limit of ours is used up, and when it has room again."""
+    provider = target.deployment.provider
+    limit = (
+        f"{provider.tokens_per_min:,} tokens"
+        if reservation.waits_for_tokens
+        else f"{provider.requests_per_min:,} requests"
+    )
+    return f"{limit} a minute of {target.deployment.provider_name} used up, free in {math.ceil(wait_s)} s"
 
 
 async def _enter(

@@ -7,6 +7,7 @@ in flight at a time; any number of lanes may be.
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from orchestrator.dispatch.charges import (
     settle_attempt,
 )
 from orchestrator.dispatch.history import DispatchHistory
+from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import Target
 from orchestrator.streaming.stream_writer import StreamWriter
@@ -93,6 +95,8 @@ class AttemptTerms:
     """The most it may take until the first words; later the provider's stall limit counts."""
     continues: bool
     """It asks for the rest of an answer that broke off."""
+    turn_s: float = math.inf
+    """How long it may be alive and of no use, while there is another to ask: no words, or hardly any."""
 
 
 class Lane(Protocol):
@@ -134,6 +138,8 @@ class InFlightAttempt:
         self._admitted_at_s = lane.services.clock.monotonic_s()
         self._started_at_s: float | None = None
         self._first_token_at_s: float | None = None
+        self._pace: Pace | None = None
+        """How fast the words come; None before the first."""
         self._sent = False
         self._ended = False
         self._upstream_id: str | None = None
@@ -215,7 +221,7 @@ class InFlightAttempt:
             self._lane.writer.begin(self.name)
 
     def receive(self, delta: Delta | None) -> None:
-        """Take a piece of a stream in, so that the stall limit starts anew.
+        """Take a piece of a stream in, so that the stall limit starts anew; its turn ends nevertheless.
 
         None is a piece without words: the model works, but shows nothing yet.
 
@@ -227,9 +233,22 @@ class InFlightAttempt:
             return
         if delta is not None and self._first_token_at_s is None:
             self._first_token_at_s = self._lane.services.clock.monotonic_s()
-        self._lane.timer.allow(self.target.deployment.provider.stall_timeout_s)
+        self._lane.timer.allow(self._patience_s(delta))
         if delta is not None and self._lane.writer is not None:
             self._lane.writer.take(delta)
+
+    def _patience_s(self, delta: Delta | None) -> float:
+        """Return how long the next piece may take, and no longer than the turn of what brings too little."""
+        now_s = self._lane.services.clock.monotonic_s()
+        stall_s = self.target.deployment.provider.stall_timeout_s
+        if self._pace is None:
+            self._pace = Pace.begun_by(delta, now_s=now_s)
+        elif delta is not None:
+            self._pace.count(delta, now_s=now_s)
+        if self._pace is not None and not self._pace.is_slow:
+            return stall_s
+        started_s = now_s if self._started_at_s is None else self._started_at_s
+        return max(0.0, min(stall_s, started_s + self._terms.turn_s - now_s))
 
     def succeed(self, answer: ProviderAnswer) -> None:
         """Book it with what the provider charged, and keep what its answer says of itself.

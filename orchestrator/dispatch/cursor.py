@@ -4,6 +4,7 @@ A failure is retried on the same deployment, or the way goes on to the next one:
 deployment is left, the way waits for the one that recovers first. What is refused is noted with its reason.
 """
 
+import math
 from collections.abc import Sequence
 
 from orchestrator.catalog.catalog import ModelClass
@@ -67,6 +68,8 @@ class Cursor:
         self._tried: set[str] = set()
         self._recovery = RecoveryQueue()
         self._continues = False
+        self._room_at_s: dict[str, float] = {}
+        """When the minute of a provider has room again that a target was passed over for."""
 
     @property
     def streams(self) -> bool:
@@ -89,6 +92,10 @@ class Cursor:
         if retry_delay is not None and await self._admit(self._targets[self._position], delay_s=retry_delay):
             return self.current
         while self._position + 1 < len(self._targets):
+            if self._comes_back_before(self._targets[self._position + 1]):
+                comeback = await self._wait_for_the_first()
+                if comeback is not None:
+                    return comeback
             if await self._go_to(self._position + 1):
                 return self.current
         return await self._wait_for_the_first()
@@ -105,7 +112,9 @@ class Cursor:
             return False
         behind = range(self._position + 1, len(self._targets))
         position = next((at for at in behind if self._targets[at].name == deployment), None)
-        return position is not None and await self._go_to(position)
+        if position is None or self._comes_back_before(self._targets[position]):
+            return False
+        return await self._go_to(position)
 
     def continue_with(self, request: ChatRequest) -> None:
         """Ask the coming targets for the rest of an answer that broke off, at the bounds of `request`.
@@ -179,7 +188,9 @@ class Cursor:
         if isinstance(permit, Rejected):
             return self._note_rejection(target, permit, alone=alone)
         self.history.admitted = number
-        terms = AttemptTerms(self._asked_of(target), number, self._limit_s(target), self._continues)
+        terms = AttemptTerms(
+            self._asked_of(target), number, self._limit_s(target), self._continues, self._turn_s()
+        )
         self.current = InFlightAttempt(target, terms, permit, lane=self)
         self._tries_here += 1
         self._tried.add(target.name)
@@ -188,6 +199,9 @@ class Cursor:
 
     def _note_rejection(self, target: Target, rejected: Rejected, *, alone: bool) -> bool:
         self.refusal = rejected.over_budget or self.refusal
+        if rejected.wait is RejectReason.LINE and rejected.ready_in_s is not None:
+            provider = target.deployment.provider_name
+            self._room_at_s[provider] = self.services.clock.monotonic_s() + rejected.ready_in_s
         failed = target.name in self._tried
         # What failed is waited for as such: noted when it did, and anew when it comes back in vain.
         if rejected.wait is not None and rejected.ready_in_s is not None and (alone or not failed):
@@ -204,10 +218,14 @@ class Cursor:
         """Return how long an attempt may be silent."""
         provider = target.deployment.provider
         limit_s = provider.first_token_timeout_s if self._dispatch.stream else provider.timeout_s
-        if self._position + 1 < len(self._targets):
-            # A silent provider must leave time for the next one; a caller in a hurry asks no other one.
-            limit_s = min(limit_s, max(self._dispatch.profile.min_turn_s, self._left_s() / 2))
-        return limit_s
+        # A silent provider must leave time for the next one; a caller in a hurry asks no other one.
+        return min(limit_s, self._turn_s())
+
+    def _turn_s(self) -> float:
+        """Return how long an attempt may bring nothing: half of what is left while others remain."""
+        if self._position + 1 == len(self._targets):
+            return math.inf
+        return max(self._dispatch.profile.min_turn_s, self._left_s() / 2)
 
     def _hold_request(self, target: Target, number: int) -> HoldRequest:
         return HoldRequest(
@@ -232,8 +250,7 @@ class Cursor:
     async def _wait_for_the_first(self) -> InFlightAttempt | None:
         """Wait for the deployment that can serve first, once no other is left to try."""
         while self.failure is None or self._asks_others_after(self.failure):
-            fit = [target.name for target in self._targets if self._may_come_back(target)]
-            first = self._recovery.take_first(fit, self._wait_budget())
+            first = self._recovery.take_first(self._fit(), self._wait_budget())
             if first is None:
                 return None
             waiter, wait_s = first
@@ -265,6 +282,21 @@ class Cursor:
             ),
         )
 
+    def _comes_back_before(self, target: Target) -> bool:
+        """Return whether a better model is asked once more before the emergency model is.
+
+        With every circuit closed nothing is known to be down: what failed has most likely failed in passing.
+        """
+        if target.deployment.model.tier is not ModelClass.EMERGENCY:
+            return False
+        if self.failure is None or not self._asks_others_after(self.failure):
+            return False
+        room = self._wait_budget()
+        return not room.outage and self._recovery.is_worth_waiting(self._fit(), room)
+
+    def _fit(self) -> list[str]:
+        return [target.name for target in self._targets if self._may_come_back(target)]
+
     def _may_come_back(self, target: Target) -> bool:
         """Return whether nothing but time is in the way of a target."""
         if self.exclusions.unfit(target) or self._withheld(target):
@@ -279,9 +311,16 @@ class Cursor:
         if self.refusal is not None:
             # A poor answer is better than none in an outage; a spent budget is no outage.
             return "kept for outages, and this is a spent budget"
+        if self._room_at_s and self.failure is None and not self._wait_budget().outage:
+            return "kept for outages, and this is a limit of our own"
         if self._has_older_answer and self._dispatch.request.model is None:
             return "an older answer in the cache comes before the emergency model"
         return None
+
+    def room_in_s(self) -> float | None:
+        """Return how long it is until a provider's minute has room; None when none was in the way."""
+        now_s = self.services.clock.monotonic_s()
+        return min((max(0.0, at_s - now_s) for at_s in self._room_at_s.values()), default=None)
 
     @property
     def _has_older_answer(self) -> bool:

@@ -151,4 +151,5 @@ class Dispatcher:
             failure=cursor.failure,
             advice=cursor.exclusions.advice(),
             on_filtered=self.dispatch.on_filtered,
+            room_in_s=cursor.room_in_s(),
         )

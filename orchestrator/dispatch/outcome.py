@@ -1,5 +1,6 @@
 """What has come of a dispatch: its result, or the error that says what went wrong where and what to do."""
 
+import math
 from dataclasses import dataclass
 
 from orchestrator.core.errors import (
@@ -48,11 +49,13 @@ def failure_error(
     failure: Failure | None,
     advice: str,
     on_filtered: OnFiltered = OnFiltered.STOP,
+    room_in_s: float | None = None,
 ) -> OrchestratorError:
     """Return what to tell the caller of a dispatch that no deployment answered.
 
-    `failure` is the last one, and `advice` is what the failures together ask for, empty when nothing.
-    `on_filtered` is what a filter's refusal meant for the dispatch.
+    `failure` is the last one, and `advice` is what the failures together ask for, empty when nothing;
+    `on_filtered` is what a filter's refusal meant for the dispatch, and `room_in_s` is when a provider's minute
+    has room again that was in the way.
     """
     attempts, skipped = history.attempts, history.skipped
     if failure is not None and failure.kind is FailureKind.BAD_REQUEST:
@@ -86,8 +89,18 @@ def failure_error(
         )
         for attempt in attempts
     ]
-    what_to_do = advice or "; please try again in a moment"
-    return AllProvidersFailedError(f"no provider could answer just now{what_to_do}", steps=(*steps, *skipped))
+    return AllProvidersFailedError(
+        f"no provider could answer just now{advice or _when_to_ask_again(room_in_s)}",
+        steps=(*steps, *skipped),
+        retry_after_s=room_in_s,
+    )
+
+
+def _when_to_ask_again(room_in_s: float | None) -> str:
+    if room_in_s is None:
+        return "; please try again in a moment"
+    raised = "raise requests_per_min or tokens_per_min under 'providers' in config.yaml if they allow more"
+    return f"; ask again in {math.ceil(room_in_s)} s, or {raised}"
 
 
 def _filtered_error(history: DispatchHistory, on_filtered: OnFiltered) -> RejectedByProviderError:

@@ -1,9 +1,8 @@
 """What may yet answer once a plan is through: circuits that open, minutes with room, failures that pass.
 
 A cursor notes here what it passed over or saw fail. When no other target is left to ask, it waits for the
-first of them. A failure alone is nothing to wait for: that all failed once, with every circuit closed, is
-told at once. But while a circuit keeps an outage in sight, what failed in passing is asked again too:
-each provider a second after it failed, and after each failure more for twice as long.
+first of them. What failed in passing is asked again: each provider a moment after it failed, and after each
+failure more for twice as long. The moment is a second while a circuit keeps an outage in sight, else shorter.
 """
 
 from collections import Counter
@@ -14,6 +13,8 @@ from orchestrator.dispatch.admission import RejectReason
 
 _TOGETHER_S = 0.25
 _RECOVERY_S = 1.0
+_BLIP_S = 0.25
+"""While every circuit is closed: what failed once is most likely well again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Waiter:
     name: str
     provider: str
     ready_at_s: float
-    """On the monotonic clock."""
+    """On the monotonic clock; of a failure when it failed, or when its rest is over."""
     wait: RejectReason | None
     """What it was passed over for; None: it failed, in a way that may pass."""
 
@@ -49,7 +50,8 @@ class RecoveryQueue:
         self._later: dict[str, Waiter] = {}
         self._waited_s = 0.0
         self._comebacks: Counter[str] = Counter()
-        self._spared_until_s: dict[str, float] = {}
+        self._failed_at_s: dict[str, float] = {}
+        """When each provider failed last."""
 
     def note(self, later: Waiter) -> None:
         """Remember a target that was passed over."""
@@ -57,7 +59,7 @@ class RecoveryQueue:
 
     def note_failure(self, later: Waiter, *, now_s: float) -> None:
         """Remember a target that failed, and spare its provider for a while."""
-        self._spared_until_s[later.provider] = now_s + _RECOVERY_S * 2 ** self._comebacks[later.provider]
+        self._failed_at_s[later.provider] = now_s
         self.note(later)
 
     def come_back(self, later: Waiter) -> None:
@@ -68,6 +70,10 @@ class RecoveryQueue:
         """Wait no longer for these."""
         self._later = {name: later for name, later in self._later.items() if name not in names}
 
+    def is_worth_waiting(self, fit: Sequence[str], room: WaitBudget) -> bool:
+        """Return whether `take_first` has a target to return."""
+        return bool(self._waits_s(fit, room))
+
     def take_first(self, fit: Sequence[str], room: WaitBudget) -> tuple[Waiter, float] | None:
         """Return the first target to be ready, and in how many seconds; it is forgotten.
 
@@ -76,11 +82,7 @@ class RecoveryQueue:
         `fit` names the targets that may be asked, in the order of the plan: of those that are ready together
         it is the first.
         """
-        waits_s = {
-            name: wait_s
-            for name in fit
-            if name in self._later and (wait_s := self._worth_s(self._later[name], room)) is not None
-        }
+        waits_s = self._waits_s(fit, room)
         if not waits_s:
             return None
         soonest_s = min(waits_s.values())
@@ -90,12 +92,25 @@ class RecoveryQueue:
             self._waited_s += waits_s[name]
         return later, waits_s[name]
 
+    def _waits_s(self, fit: Sequence[str], room: WaitBudget) -> dict[str, float]:
+        return {
+            name: wait_s
+            for name in fit
+            if name in self._later and (wait_s := self._worth_s(self._later[name], room)) is not None
+        }
+
     def _worth_s(self, later: Waiter, room: WaitBudget) -> float | None:
         """Return how long to wait for a target, None when that is too long or in vain."""
-        ready_at_s = max(later.ready_at_s, self._spared_until_s.get(later.provider, 0.0))
+        ready_at_s = max(later.ready_at_s, self._spared_until_s(later.provider, room))
         wait_s = max(0.0, ready_at_s - room.now_s)
-        if wait_s > room.left_s or (later.wait is None and not room.outage):
+        if wait_s > room.left_s:
             return None
         if later.wait in {RejectReason.CIRCUIT, None} and wait_s > room.patience_s - self._waited_s:
             return None
         return wait_s
+
+    def _spared_until_s(self, provider: str, room: WaitBudget) -> float:
+        if provider not in self._failed_at_s:
+            return 0.0
+        first_s = _RECOVERY_S if room.outage else _BLIP_S
+        return self._failed_at_s[provider] + first_s * 2.0 ** self._comebacks[provider]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from orchestrator.config.schema import LastResortSettings
 from orchestrator.core.errors import UnavailableError
-from orchestrator.core.language import Language, language_of, last_user_text
+from orchestrator.core.language import Language, reply_language
 from orchestrator.core.reply import ChatReply, Degradation, DegradationKind, Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.pipeline.call import Call, Step
@@ -17,8 +17,15 @@ from orchestrator.routing.settings import UseCaseSettings
 FINISH_REASON = "unavailable"
 
 _APOLOGIES = {
-    Language.VI: "Xin lỗi, hệ thống đang bận nên chưa thể trả lời. Vui lòng thử lại sau ít phút (mã yêu cầu: {id}).",
-    Language.EN: "Sorry, we cannot answer just now. Please try again in a few minutes (request id: {id}).",
+    # What is the matter is not said: it may be an outage, a full minute or a missing key.
+    Language.VI: (
+        "Xin lỗi, lúc này chúng tôi chưa thể trả lời. "
+        "Vui lòng thử lại sau ít phút, hoặc liên hệ nhân viên kèm mã yêu cầu {id}."
+    ),
+    Language.EN: (
+        "Sorry, we cannot answer just now. "
+        "Please try again in a few minutes, or contact our staff with the request id {id}."
+    ),
 }
 
 
@@ -72,7 +79,7 @@ def apology(
     """Return the reply that says in the caller's language that no model answered."""
     return ChatReply(
         request_id=error.request_id or "",
-        text=_APOLOGIES[apology_language(request) or settings.language].format(id=error.request_id),
+        text=_APOLOGIES[_language(request, settings)].format(id=error.request_id),
         model="",
         deployment="",
         provider="",
@@ -86,8 +93,6 @@ def apology(
     )
 
 
-def apology_language(request: ChatRequest) -> Language | None:
-    """Return the language a request names or its user wrote last, None where that does not tell."""
-    if request.language is not None:
-        return Language(request.language)
-    return language_of(last_user_text(request.messages))
+def _language(request: ChatRequest, settings: LastResortSettings) -> Language:
+    language = reply_language(request.messages, named=request.language, otherwise=settings.language)
+    return language or settings.language

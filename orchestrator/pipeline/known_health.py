@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 
 from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.health import Health
+from orchestrator.resilience.health import Health, HealthSnapshot
 from orchestrator.routing.eligibility import DeploymentHealth
 from orchestrator.routing.facts import DeploymentFacts
 from orchestrator.routing.settings import RoutingSettings
+
+LOOK_AGAIN_S = 1.5
+"""A deployment that is left out for its availability gets one request after so long."""
+WELL_AGAIN = 5
+"""So many healthy answers in a row are newer than any share: it is left out no longer."""
 
 
 def known_health(
@@ -25,9 +30,21 @@ def known_health(
     for name in known:
         snapshot = health.snapshot(name, window_s=routing.availability_window_s)
         healths[name] = DeploymentHealth(
-            availability=snapshot.availability if snapshot.samples >= routing.min_samples else None,
+            availability=snapshot.availability if _still_tells(snapshot, routing) else None,
             latency_s=snapshot.median_latency_s,
             circuit_open=snapshot.circuit is CircuitState.OPEN,
             provider_open=deployments[name].deployment.provider_name in open_providers,
         )
     return healths
+
+
+def _still_tells(snapshot: HealthSnapshot, routing: RoutingSettings) -> bool:
+    """Return whether its recent availability says how a deployment is now.
+
+    What is left out for it is asked once in a while, or nobody would learn that it is well again.
+    """
+    return (
+        snapshot.samples >= routing.min_samples
+        and snapshot.healthy_in_a_row < WELL_AGAIN
+        and snapshot.asked_s_ago < LOOK_AGAIN_S
+    )

@@ -1,5 +1,6 @@
 """Plans: the facts of the moment for the policy that ranks, and the refusal where none may serve."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from orchestrator.config.loader import Config
@@ -9,6 +10,7 @@ from orchestrator.core.errors import (
     PromptTooLargeError,
     UnavailableError,
 )
+from orchestrator.core.language import reply_language
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Excluded, Plan, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
@@ -70,6 +72,9 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
         today=call.started_at.date(),
         pinned=pinned,
         seen=state.token_ratios.of(size.script),
+        language=reply_language(
+            request.messages, named=request.language, otherwise=config.settings.last_resort.language
+        ),
         input_bound=config.settings.budgets.input_bound,
         budget_tier=_budget_tier(config, state.ledger),
     )
@@ -115,5 +120,15 @@ def _no_candidates(
         return BudgetExceededError(
             scope=scope, window="request", limit=limit, left=limit, needed=needed, resets_at=None
         )
-    reasons = "; ".join(f"{excluded.deployment}: {excluded.reason}" for excluded in relevant or plan.excluded)
+    off = [excluded for excluded in plan.excluded if excluded.reason.kind is ReasonKind.OFF]
+    reasons = "; ".join(_told_once([*relevant, *off] or plan.excluded))
     return UnavailableError(f"no deployment may serve this request ({reasons or 'none is configured'})")
+
+
+def _told_once(left_out: Sequence[Excluded]) -> Iterator[str]:
+    """Yield each reason once, with the first deployment that it is for, and how many more there are."""
+    names: dict[str, list[str]] = {}
+    for excluded in left_out:
+        names.setdefault(excluded.reason.text, []).append(excluded.deployment)
+    for reason, (first, *others) in names.items():
+        yield f"{first}{f' and {len(others)} more' if others else ''}: {reason}"

@@ -26,7 +26,7 @@ class Connections:
 
 
 def open_transport(catalog: Catalog, local_model: LocalModel, connections: Connections) -> Transport:
-    """Return the way out for a configuration; LiteLLM is loaded with the first call."""
+    """Return the way out for a configuration; no request waits for LiteLLM to load."""
     router = CatalogRouter(catalog)
     bridge = LiteLLMTransport(router, local_model=local_model, connections=connections.litellm)
     return WireTransport(router, client=connections.wire, local_model=local_model, bridge=bridge)

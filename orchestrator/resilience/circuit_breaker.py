@@ -38,7 +38,7 @@ class CircuitSettings(Settings):
     """Outcomes longer ago than this do not count."""
     open_s: Seconds = 5.0
     """How long it stays open before one probe may pass; doubled after each failed probe."""
-    max_open_s: Seconds = 30.0
+    max_open_s: Seconds = 8.0
     """It never stays open for longer than this at a time."""
     alone_open_s: Seconds = 1.0
     """For a request that no other can serve it stays open no longer than this; then one probe may pass."""

@@ -15,6 +15,7 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.failures import HealthScope
 from orchestrator.core.fork_hooks import forget_in_child
 from orchestrator.resilience.circuit_breaker import Circuit, CircuitSettings, CircuitState
+from orchestrator.resilience.latest_sends import LatestSends, Send
 from orchestrator.resilience.outcome_window import OutcomeWindow
 
 _REMEMBERED_LATENCIES = 32
@@ -31,6 +32,8 @@ class CircuitPermit:
     provider: str
     probes_deployment: bool
     probes_provider: bool
+    send: Send = field(default_factory=lambda: Send(math.inf))
+    """When it was given, and what became of it."""
 
     @property
     def probes(self) -> bool:
@@ -49,6 +52,10 @@ class HealthSnapshot:
     """The part that was healthy; None without any sample."""
     median_latency_s: float | None
     """Of the last healthy ones; None without any."""
+    healthy_in_a_row: int = 0
+    """Since the last failure."""
+    asked_s_ago: float = math.inf
+    """Since it was asked last."""
 
 
 @dataclass(slots=True)
@@ -60,6 +67,10 @@ class _Record:
     """Of the last healthy outcomes."""
     median_latency_s: float | None = None
     """Of these."""
+    healthy_in_a_row: int = 0
+    asked_at_s: float = -math.inf
+    recovered_at_s: float = -math.inf
+    """When the request was sent that closed its circuit."""
 
 
 @dataclass(slots=True)
@@ -68,6 +79,8 @@ class _ProviderRecord:
     heard_at_s: float | None = None
     """When it last told anything of its health, good or bad."""
     has_worked: bool = False
+    recovered_at_s: float = -math.inf
+    """When the request was sent that closed its circuit."""
 
 
 class Health:
@@ -79,6 +92,7 @@ class Health:
         self._clock = clock
         self._records: dict[str, _Record] = {}
         self._providers: dict[str, _ProviderRecord] = {}
+        self._sends: dict[str, LatestSends] = {}
         forget_in_child(self)
 
     def begin_anew(self) -> None:
@@ -87,6 +101,7 @@ class Health:
             record.circuit.leave()
         for host in self._providers.values():
             host.circuit.leave()
+        self._sends = {}
 
     def adopt(self, settings: CircuitSettings) -> None:
         """Use changed settings from now on; what was seen stays."""
@@ -110,15 +125,22 @@ class Health:
             return None
         now_s = self._clock.monotonic_s()
         record, host = self._records.get(deployment), self._providers.get(provider)
+        if record is not None:
+            record.asked_at_s = now_s
         return CircuitPermit(
             deployment,
             provider,
             probes_deployment=record is not None and record.circuit.enter(now_s),
             probes_provider=host is not None and host.circuit.enter(now_s),
+            send=self._sends.setdefault(deployment, LatestSends()).add(now_s),
         )
 
     def withdraw(self, leave: CircuitPermit) -> None:
         """Take back a pass whose request was not sent or says nothing about health."""
+        leave.send.is_withdrawn = True
+        self._leave_circuits(leave)
+
+    def _leave_circuits(self, leave: CircuitPermit) -> None:
         if leave.probes_deployment:
             self._records[leave.deployment].circuit.leave()
         if leave.probes_provider:
@@ -127,16 +149,20 @@ class Health:
     def succeed(self, leave: CircuitPermit, *, latency_s: float) -> None:
         """Remember a healthy answer; it closes both circuits."""
         now_s = self._clock.monotonic_s()
+        leave.send.is_answered = True
         record = self._records.setdefault(leave.deployment, _Record(leave.provider))
         if record.circuit.heal(now_s):
             # The outage is over; held against its availability it would keep it out for minutes more.
             record.outcomes.clear()
+            record.recovered_at_s = leave.send.at_s
         record.outcomes.add(now_s, healthy=True)
+        record.healthy_in_a_row += 1
         record.latencies_s.append(latency_s)
         record.median_latency_s = statistics.median(record.latencies_s)
         host = self._providers.setdefault(leave.provider, _ProviderRecord())
         host.heard_at_s, host.has_worked = now_s, True
-        host.circuit.heal(now_s)
+        if host.circuit.heal(now_s):
+            host.recovered_at_s = leave.send.at_s
 
     def fail(self, leave: CircuitPermit, *, health_scope: HealthScope) -> None:
         """Remember a failure, against what `health_scope` names."""
@@ -145,9 +171,19 @@ class Health:
             return
         now_s, by = self._clock.monotonic_s(), leave.deployment
         record = self._records.setdefault(by, _Record(leave.provider))
-        record.outcomes.add(now_s, healthy=False)
-        record.circuit.fail(now_s, self._settings, by=by, probe=leave.probes_deployment)
         host = self._providers.setdefault(leave.provider, _ProviderRecord())
+        if leave.send.at_s < max(record.recovered_at_s, host.recovered_at_s):
+            # Sent in an outage that is over: what was sent later has been answered.
+            self.withdraw(leave)
+            return
+        record.outcomes.add(now_s, healthy=False)
+        sends = self._sends.get(by, LatestSends())
+        if leave.send.at_s < sends.well_since_s(now_s, usual_s=record.median_latency_s):
+            # It lowers the availability, and is no reason to take the deployment for ill now.
+            self._leave_circuits(leave)
+            return
+        record.healthy_in_a_row = 0
+        record.circuit.fail(now_s, self._settings, by=by, probe=leave.probes_deployment)
         host.heard_at_s = now_s
         if health_scope is not HealthScope.DEPLOYMENT:
             certain = health_scope is HealthScope.PROVIDER
@@ -196,6 +232,8 @@ class Health:
             samples=samples,
             availability=healthy / samples if samples else None,
             median_latency_s=record.median_latency_s,
+            healthy_in_a_row=record.healthy_in_a_row,
+            asked_s_ago=now_s - record.asked_at_s,
         )
 
     def is_closed(self, deployment: str, *, provider: str) -> bool:

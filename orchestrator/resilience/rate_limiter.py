@@ -2,8 +2,9 @@
 
 A sliding window of sixty seconds for each provider, kept by this process. A request books the
 earliest moment that no minute around it forbids and no earlier booking has, so it knows at once how
-long it would wait: what waits is first come, first served, and what will not wait cancels. A provider
-that sent a Retry-After rests until it is over.
+long it would wait: what waits is first come, first served, and what will not wait cancels. Half of a
+minute may go at once; the other half is spread, one request after the other, so that a crowd does not
+leave a minute behind in which nobody is served. A provider that sent a Retry-After rests until it is over.
 """
 
 from collections import deque
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from orchestrator.core.clock import Clock
 
 WINDOW_S = 60.0
+_SPREAD_MIN = 30
+"""A limit of fewer requests a minute is not spread: each would wait for many seconds, with room left."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +27,8 @@ class RateReservation:
     tokens: int
     counts: bool = True
     """Whether it is still in the window, or ahead of it."""
+    waits_for_tokens: bool = False
+    """It is the tokens of the minute that are used up, and not its requests."""
 
 
 @dataclass(slots=True)
@@ -53,9 +58,15 @@ class RateLimiter:
         now_s = self._clock.monotonic_s()
         while taken.slots and taken.slots[0].at_s <= now_s - WINDOW_S:
             taken.tokens -= _over(taken.slots.popleft())
-        last_s = taken.slots[-1].at_s if taken.slots else now_s
-        free_s = _free_at_s(taken, tokens, requests_per_min, tokens_per_min)
-        slot = RateReservation(provider, max(now_s, last_s, taken.rests_until_s, free_s), tokens)
+        line_s = _end_of_line_s(taken, requests_per_min)
+        place_s = _free_at_s(taken, len(taken.slots) - requests_per_min + 1, excess_tokens=0)
+        room_s = _free_at_s(taken, 0, excess_tokens=taken.tokens + tokens - tokens_per_min)
+        slot = RateReservation(
+            provider,
+            max(now_s, line_s, taken.rests_until_s, place_s, room_s),
+            tokens,
+            waits_for_tokens=room_s > max(now_s, place_s),
+        )
         taken.slots.append(slot)
         taken.tokens += tokens
         return slot
@@ -98,14 +109,20 @@ def _over(slot: RateReservation) -> int:
     return slot.tokens
 
 
-def _free_at_s(taken: _Taken, tokens: int, requests_per_min: int, tokens_per_min: int) -> float:
+def _end_of_line_s(taken: _Taken, requests_per_min: int) -> float:
+    """Return when the next in line may go; with half of the minute taken not at once behind the last."""
+    if not taken.slots:
+        return 0.0
+    is_spread = 2 * len(taken.slots) >= requests_per_min >= _SPREAD_MIN
+    return taken.slots[-1].at_s + (WINDOW_S / requests_per_min if is_spread else 0.0)
+
+
+def _free_at_s(taken: _Taken, too_many: int, *, excess_tokens: int) -> float:
     """Return when enough of what is booked has left the window."""
-    too_many = len(taken.slots) - requests_per_min + 1
-    excess = taken.tokens + tokens - tokens_per_min
     free_s = 0.0
     for place, slot in enumerate(taken.slots):
-        if place >= too_many and excess <= 0:
+        if place >= too_many and excess_tokens <= 0:
             break
-        excess -= slot.tokens
+        excess_tokens -= slot.tokens
         free_s = slot.at_s + WINDOW_S
     return free_s

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from orchestrator.catalog.catalog import Capability
+from orchestrator.core.language import Language
 from orchestrator.core.plan import Excluded, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.ledger.budgets import BudgetTier
@@ -41,6 +42,8 @@ class Requirements:
     """The only deployments that may serve, when the caller named a model."""
     never_degrade: bool
     budget_tier: BudgetTier | None
+    language: Language | None
+    """What the reply is to be written in; None is a language that nobody here knows."""
 
 
 def why_not(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> Excluded | None:
@@ -76,10 +79,24 @@ def why_unhealthy(health: DeploymentHealth, routing: RoutingSettings) -> Reason 
 def _why_not_allowed(facts: DeploymentFacts, required: Requirements) -> Reason | None:
     if required.pinned is not None:
         return None if facts.deployment.name in required.pinned else _OTHER_MODEL
+    if facts.is_emergency:
+        return _NEVER_DEGRADES if required.never_degrade else _why_not_spoken(facts, required.language)
     if required.never_degrade:
-        return _NEVER_DEGRADES if facts.is_emergency else None
+        return None
     tier = required.budget_tier
     return _BUDGET_TIER if tier is not None and facts.class_rank < CLASS_RANKS[tier.best] else None
+
+
+def _why_not_spoken(facts: DeploymentFacts, language: Language | None) -> Reason | None:
+    """Return that the emergency model would answer in words that are none; others write most languages."""
+    languages = facts.deployment.model.languages
+    if language in languages:
+        return None
+    wanted = "a language that is not known here" if language is None else f"'{language}'"
+    return Reason(
+        ReasonKind.LANGUAGE,
+        f"the reply is to be in {wanted}, and the emergency model writes {', '.join(languages)} alone",
+    )
 
 
 def _needed_tokens(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> int:

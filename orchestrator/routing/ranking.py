@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from orchestrator.catalog.catalog import Capability, Deployment
+from orchestrator.core.language import Language
 from orchestrator.core.money import NANO_PER_USD, NanoUsd
 from orchestrator.core.plan import Candidate, Excluded, Plan, Reason, ReasonKind
 from orchestrator.core.prompt_size import InputBound, PromptSize
@@ -68,6 +69,8 @@ class RankingContext:
     seen: Mapping[str, TokenRatio] = field(default_factory=dict)
     """What each model was seen to count in prompts of this script."""
     input_bound: InputBound = InputBound.BYTES
+    language: Language | None = Language.EN
+    """What the reply is to be written in; None is a language that nobody here knows."""
     budget_tier: BudgetTier | None = None
     """The tier of what is left of the day's budget; None leaves the choice alone."""
 
@@ -135,6 +138,7 @@ def _requirements(request: ChatRequest, rules: RankingContext) -> Requirements:
         pinned=None if rules.pinned is None else frozenset(rules.pinned),
         never_degrade=use_case.never_degrade,
         budget_tier=rules.budget_tier,
+        language=rules.language,
     )
 
 

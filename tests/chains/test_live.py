@@ -25,10 +25,9 @@ async def orchestrator(local_model, tmp_path):
         yield running
 
 
-@pytest.mark.parametrize("language", ["vi", "en"])
-async def test_a_135_million_parameter_model_gives_one_of_the_labels(orchestrator, language):
-    item = BulkItem(text="Giao hàng chậm quá, tôi rất thất vọng!", labels=("khen", "khiếu nại"))
-    result = await cost_sensitive(orchestrator, language=language).with_details().ainvoke(item)
+async def test_a_135_million_parameter_model_gives_one_of_the_labels(orchestrator):
+    item = BulkItem(text="The delivery was far too slow, I am disappointed!", labels=("praise", "complaint"))
+    result = await cost_sensitive(orchestrator, language="en").with_details().ainvoke(item)
     assert result.value.label in item.labels
     assert result.model == "smollm2-135m-instruct"
     assert result.cost_nusd == 0

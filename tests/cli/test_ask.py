@@ -113,7 +113,7 @@ def test_when_nobody_answers_a_person_reads_an_apology_and_a_program_an_exit_cod
     practice.faults.add("*:status=503")
     ran = run("ask", "Đơn hàng của tôi ở đâu?", streamed)
     assert ran.code == 4
-    assert ran.out.startswith("Xin lỗi, hệ thống đang bận")
+    assert ran.out.startswith("Xin lỗi, lúc này chúng tôi chưa thể trả lời")
     assert "error: nobody answered: no provider could answer" in ran.err
     failed = run("ask", "Where is my order?", "--json")
     assert failed.code == 4
@@ -123,6 +123,26 @@ def test_when_nobody_answers_a_person_reads_an_apology_and_a_program_an_exit_cod
 def test_a_short_deadline_is_the_providers_and_not_that_of_our_own_start(run, practice):
     """Loading LiteLLM takes seconds, which nobody means who gives a question five."""
     assert run("ask", "hello", "--deadline-s", "5").code == 0
+
+
+def test_without_a_key_a_vietnamese_question_gets_its_apology_at_once(run):
+    """No tiny model writes words that are none; what to do stands below, in one line."""
+    ran = run("ask", "Đơn DH1001 của tôi ở đâu?")
+    assert ran.code == 4
+    assert ran.out.startswith("Xin lỗi")
+    assert "the emergency model writes en alone" in ran.err
+    assert "openrouter/gpt-6.1-sol and 2 more: it has no key" in ran.err
+    assert ran.err.splitlines()[-1].startswith("hint: no provider has a key; 'orchestrator ask --practice'")
+
+
+def test_practice_answers_a_question_without_a_key_and_leaves_nothing_behind(run, home):
+    """The first command of a newcomer: a whole answer of the first choice, that says what it is."""
+    ran = run("ask", "--practice", "Đơn DH1001 của tôi ở đâu?")
+    assert ran.code == 0
+    assert ran.out.startswith("This is a practice answer by openai/gpt-6.1-sol")
+    assert "openrouter/gpt-6.1-sol · $0.0" in ran.err
+    assert "hint" not in ran.err
+    assert not home.exists()
 
 
 def test_unknown_names_are_met_with_the_likely_one(run, practice):

@@ -66,7 +66,7 @@ def test_what_show_prints_is_a_configuration_that_loads(run, tmp_path, monkeypat
     shown = run("config", "show").out
     data = yaml.safe_load(shown)
     assert data["budgets"]["limits"][0] == {"scope": "all", "request": 0.5, "day": 100, "month": 2500}
-    assert data["circuit_breaker"]["max_open_s"] == 15
+    assert data["circuit_breaker"]["max_open_s"] == 8
     path = tmp_path / "shown.yaml"
     path.write_text(shown, "utf-8")
     assert run("--config", str(path), "config", "check").code == 0

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from orchestrator.core.language import Language, language_of
+from orchestrator.core.language import Language, language_of, reply_language
 
 VIETNAMESE = [
     "Bạn ơi",
@@ -110,3 +110,42 @@ def test_a_long_text_costs_no_more_than_its_ends():
     began_s = time.perf_counter()
     assert language_of("Where is my café? " * 600_000) is None
     assert time.perf_counter() - began_s < 0.5
+
+
+def said(*texts):
+    """A conversation in which the user says these, one after the other."""
+    return [{"role": "user", "content": text} for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        (said("Đơn hàng của tôi ở đâu?"), Language.VI),
+        (said("o\N{COMBINING HORN}i"), Language.VI),
+        (said("don hang cua toi o dau"), Language.VI),
+        (said("Where is my order?"), Language.EN),
+        (said("Où est ma commande déjà payée?"), Language.EN),
+        (said("สินค้า ของ ฉัน อยู่ ที่ไหน"), None),
+        (said("Где мой заказ сейчас?"), None),
+        (said("Đơn hàng của tôi ở đâu?", "DH1001"), Language.VI),
+        (said("Đơn hàng của tôi ở đâu?", "ok", "DH1001, 2"), Language.VI),
+        (said("Chào bạn, cảm ơn", "In English please"), Language.EN),
+        (said("DH1001"), Language.EN),
+        ([{"role": "system", "content": "Trả lời lịch sự."}, *said("Where is my order?")], Language.EN),
+        (said([{"type": "text", "text": "Cảm ơn"}, {"type": "image_url", "image_url": {}}]), Language.VI),
+        (said([{"type": "image_url", "image_url": {}}]), Language.EN),
+        ([], Language.EN),
+    ],
+)
+def test_a_reply_is_expected_in_the_language_of_the_users_last_telling_words(messages, expected) -> None:
+    """An order number or `ok` tells none, so the words before it do."""
+    assert reply_language(messages, otherwise=Language.EN) is expected
+
+
+def test_the_language_that_a_request_names_counts_before_its_words() -> None:
+    assert reply_language(said("Where is my order?"), named="vi", otherwise=Language.EN) is Language.VI
+
+
+def test_words_that_tell_nothing_are_in_the_configured_language() -> None:
+    assert reply_language(said("DH1001"), otherwise=Language.VI) is Language.VI
+    assert reply_language(said("Где мой заказ сейчас?"), otherwise=Language.VI) is None

@@ -254,7 +254,44 @@ async def test_a_provider_at_its_rate_limit_is_passed_over(way_of) -> None:
     way.current.fail(Failure(FailureKind.UNAVAILABLE, 503))
     attempt = await way.next()
     assert attempt.target.deployment.provider_name == "google"
-    assert any("rate limit" in one.reason for one in way.history.skipped)
+    (skipped,) = way.history.skipped[:1]
+    assert skipped.reason == "1 requests a minute of openrouter used up, free in 60 s"
+
+
+async def test_what_a_minute_holds_of_tokens_is_told_as_such(way_of) -> None:
+    way = way_of({"providers": {"openrouter": {"tokens_per_min": 1_000}}})
+    send(await way.next())
+    way.current.fail(Failure(FailureKind.DISCONNECTED))
+    while (attempt := await way.next()) is not None and attempt.name == FIRST:
+        send(attempt).fail(Failure(FailureKind.DISCONNECTED))
+    assert "1,000 tokens a minute of openrouter used up, free in" in way.history.skipped[0].reason
+
+
+async def test_the_emergency_model_is_kept_for_outages_and_not_for_limits_of_our_own(way_of) -> None:
+    """The request waits for its place in line, and where that is too late it is told when to come back."""
+    way = way_of(
+        {"providers": {name: {"requests_per_min": 1} for name in ("openrouter", "google", "openai")}},
+        language="en",
+    )
+    for name in ("openrouter", "google", "openai"):
+        for _ in range(2):
+            way.services.rate_limiter.book(name, tokens=1, requests_per_min=1, tokens_per_min=1_000)
+    assert await way.next() is None
+    reasons = {one.deployment: one.reason for one in way.history.skipped}
+    assert reasons["local/smollm2-135m-instruct"] == "kept for outages, and this is a limit of our own"
+    assert way.room_in_s() == pytest.approx(120, abs=3)
+
+
+async def test_with_every_circuit_closed_a_good_model_comes_back_before_the_emergency_model(way_of) -> None:
+    """What failed once is most likely well again, and any of its answers is better."""
+    way = way_of(language="en")
+    names = []
+    while (attempt := await way.next()) is not None and attempt.target.deployment.provider_name != "local":
+        names.append(attempt.name)
+        send(attempt).fail(Failure(FailureKind.UNAVAILABLE, 503))
+    assert names.count(FIRST) > 1
+    assert attempt is not None, "in an outage, which circuits tell by now, it is asked after all"
+    assert not way.services.health.is_closed(FIRST, provider="openrouter")
 
 
 async def test_when_only_a_rate_limit_stands_in_the_way_it_is_waited_for(way_of, clock) -> None:

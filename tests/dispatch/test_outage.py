@@ -216,12 +216,13 @@ def test_where_another_model_may_answer_the_reply_says_why_it_did(make_orchestra
 def test_what_is_seldom_available_is_asked_when_all_others_failed(make_orchestrator, practice, clock) -> None:
     """Before the emergency model: an answer of a deployment at 80 % is better than one of a tiny model."""
     orchestrator = make_orchestrator({"routing": {"min_samples": 5}}, clock=clock)
-    leave = orchestrator.health.admit(PRIMARY, provider="openrouter")
     for number in range(30):
         clock.advance(5)
-        orchestrator.health.succeed(leave, latency_s=0.1)
+        leave = orchestrator.health.admit(PRIMARY, provider="openrouter")
         if number % 5 == 0:
             orchestrator.health.fail(leave, health_scope=HealthScope.DEPLOYMENT)
+        else:
+            orchestrator.health.succeed(leave, latency_s=0.1)
     plan = orchestrator.explain("Xin chào")
     assert PRIMARY in {one.deployment for one in plan.excluded}
     assert [one.deployment for one in plan.reserve] == [PRIMARY]

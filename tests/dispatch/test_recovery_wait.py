@@ -24,11 +24,21 @@ def taken(waiting: RecoveryQueue, fit=PLAN, **room: float) -> tuple[str, float] 
     return None if found is None else (found[0].name, found[1])
 
 
-def test_whoever_failed_is_asked_again_in_an_outage_and_else_not():
+def test_whoever_failed_is_asked_again_in_an_outage_after_a_second_and_else_sooner():
     waiting = RecoveryQueue()
     for name in PLAN:
         fail(waiting, name)
-    assert taken(waiting, outage=False) is None
+    assert taken(waiting, outage=False) == (ONE, 0.25)
+    assert taken(waiting) == (TWO, 1)
+
+
+def test_whether_anybody_is_worth_a_wait_is_told_without_taking_one():
+    waiting = RecoveryQueue()
+    assert not waiting.is_worth_waiting(PLAN, ROOM)
+    fail(waiting, ONE)
+    assert waiting.is_worth_waiting(PLAN, ROOM)
+    assert not waiting.is_worth_waiting([TWO], ROOM)
+    assert not waiting.is_worth_waiting(PLAN, replace(ROOM, patience_s=0.5))
     assert taken(waiting) == (ONE, 1)
 
 

@@ -10,7 +10,7 @@ TODAY = date(2026, 11, 23)
 
 
 def plan_and_targets(orchestrator):
-    plan = orchestrator.explain(ChatRequest.of("Xin chào", use_case="customer_service"))
+    plan = orchestrator.explain(ChatRequest.of("When do you open?", use_case="customer_service"))
     return plan, targets_of(plan, orchestrator.config.catalog.deployments, today=TODAY)
 
 

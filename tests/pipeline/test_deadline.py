@@ -108,7 +108,7 @@ def test_a_wait_for_a_rate_limit_ends_with_the_deadline(
     orchestrator.warm_up()
     for number in range(3):
         orchestrator.complete(f"Câu {number}", cache=CacheUse.OFF)
-    with in_time(), pytest.raises(UnavailableError, match="rate limit"):
+    with in_time(), pytest.raises(UnavailableError, match="1 requests a minute of openrouter used up"):
         orchestrator.complete("Một câu nữa", deadline_s=DEADLINE_S, cache=CacheUse.OFF)
 
 
@@ -265,8 +265,8 @@ def test_closing_over_a_locked_ledger_says_so_and_leaves_no_process_behind(make_
     orchestrator.close()
 
 
-def test_loading_counts_too(make_orchestrator, in_time) -> None:
-    """A request that comes before the process is ready is told so in time; the next one finds it ready."""
+def test_opening_counts_too(make_orchestrator, in_time) -> None:
+    """A request that comes before the books are open is told so in time; the next one finds them open."""
     orchestrator = make_orchestrator(NO_LOCAL)
     with in_time(0.001), pytest.raises(DeadlineExceededError):
         orchestrator.complete("Xin chào", deadline_s=0.001)

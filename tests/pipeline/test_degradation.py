@@ -18,7 +18,7 @@ from orchestrator.drill.environment import ANSWER
 from orchestrator.pipeline.reply_building import pack_whole, unpack_whole
 from orchestrator.practice import Fault, PracticeServer
 
-PROMPT = "Giờ mở cửa?"
+PROMPT = "When do you open?"
 PRIMARY, SECOND, LOCAL = "openrouter/gpt-6.1-sol", "openrouter/gpt-6-luna", "local/smollm2-135m-instruct"
 CASE = Case("customer_service", "503 at the primary", "503", (), stream=False)
 PLAIN = "It is good at it."

@@ -6,6 +6,7 @@ from orchestrator import Orchestrator
 from orchestrator.core.errors import PromptTooLargeError
 from orchestrator.core.failures import HealthScope
 from orchestrator.core.plan import ReasonKind
+from orchestrator.pipeline.known_health import LOOK_AGAIN_S, WELL_AGAIN
 
 PRIMARY = "openrouter/gpt-6.1-sol"
 
@@ -53,3 +54,38 @@ def test_a_prompt_that_is_too_long_for_all_is_told_by_a_context_and_not_by_a_too
     tool = {"type": "function", "function": {"name": "find_order"}}
     with pytest.raises(PromptTooLargeError, match="its context holds"):
         orchestrator.explain("word " * 5_000_000, tools=[tool])
+
+
+def left_out(orchestrator: Orchestrator) -> dict[str, ReasonKind]:
+    return {one.deployment: one.reason.kind for one in orchestrator.explain("Xin chào").excluded}
+
+
+def outcomes(orchestrator: Orchestrator, *healthy: bool) -> None:
+    for one in healthy:
+        permit = orchestrator.health.admit(PRIMARY, provider="openrouter")
+        assert permit is not None
+        if one:
+            orchestrator.health.succeed(permit, latency_s=1.0)
+        else:
+            orchestrator.health.fail(permit, health_scope=HealthScope.DEPLOYMENT)
+
+
+def test_a_poor_availability_counts_until_something_newer_may_be_known(make_orchestrator, clock) -> None:
+    """One request a moment finds out; else nobody would ask it for ten minutes."""
+    orchestrator = make_orchestrator(clock=clock)
+    outcomes(orchestrator, *[True, True, True, False] * 10)
+    assert left_out(orchestrator)[PRIMARY] is ReasonKind.LOW_AVAILABILITY
+    clock.advance(LOOK_AGAIN_S)
+    assert PRIMARY not in left_out(orchestrator)
+    outcomes(orchestrator, True)
+    assert left_out(orchestrator)[PRIMARY] is ReasonKind.LOW_AVAILABILITY
+
+
+def test_healthy_answers_in_a_row_are_newer_than_any_share(make_orchestrator, clock) -> None:
+    orchestrator = make_orchestrator(clock=clock)
+    outcomes(orchestrator, *[True, True, True, False] * 10, *[True] * (WELL_AGAIN - 1))
+    assert left_out(orchestrator)[PRIMARY] is ReasonKind.LOW_AVAILABILITY
+    outcomes(orchestrator, True)
+    assert PRIMARY not in left_out(orchestrator)
+    outcomes(orchestrator, False)
+    assert left_out(orchestrator)[PRIMARY] is ReasonKind.LOW_AVAILABILITY

@@ -53,7 +53,7 @@ async def test_a_plan_without_any_deployment_says_why_of_each(make_config, clock
     keys = {"OPENROUTER_API_KEY": "", "GEMINI_API_KEY": "", "OPENAI_API_KEY": ""}
     bench = StepBench(make_config({"local_model": {"enabled": False}}, **keys), clock)
     with pytest.raises(
-        UnavailableError, match=r"openrouter/gpt-6\.1-sol: it has no key.*local_model\.enabled"
+        UnavailableError, match=r"openrouter/gpt-6\.1-sol and 2 more: it has no key.*local_model\.enabled"
     ):
         await Planning(bench.services, Following())(bench.call())
     bench.close()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.providers.litellm.loading import load_litellm
 from tests.support.ways import open_litellm_transport
 
 
@@ -14,4 +15,6 @@ def way() -> str:
 @pytest.fixture(autouse=True)
 def _sent_that_way(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if way == "litellm":
+        # Its first call would load it, within the deadline of a request.
+        load_litellm()
         monkeypatch.setattr("orchestrator.client.open_transport", open_litellm_transport)

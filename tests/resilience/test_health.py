@@ -288,3 +288,29 @@ def test_whatever_happens_a_deployment_is_asked_again_in_the_end(told):
         callers.withdraw("")
     callers.clock.at_s += SETTINGS.max_open_s
     assert admit(callers.health)
+
+
+def test_what_was_sent_in_an_outage_that_is_over_is_no_news(health, clock):
+    """A hundred that hung when it was down fail one after the other, long after it answers again."""
+    hung = [health.admit("a/one", provider="a") for _ in range(100)]
+    for leave in hung[:3]:
+        health.fail(leave, health_scope=HealthScope.PROVIDER)
+    clock.advance(SETTINGS.open_s)
+    probe = health.admit("a/one", provider="a")
+    health.succeed(probe, latency_s=1)
+    clock.advance(1)
+    for leave in hung[3:]:
+        health.fail(leave, health_scope=HealthScope.PROVIDER)
+    assert health.is_closed("a/one", provider="a")
+    seen = health.snapshot("a/one", window_s=600)
+    assert (seen.samples, seen.availability, seen.healthy_in_a_row) == (1, 1.0, 1)
+    late = health.admit("a/one", provider="a")
+    health.fail(late, health_scope=HealthScope.PROVIDER)
+    assert health.snapshot("a/one", window_s=600).availability == 0.5, "what was sent later is news"
+
+
+def test_it_is_known_when_a_deployment_was_asked_last(health, clock):
+    health.succeed(health.admit("a/one", provider="a"), latency_s=1)
+    health.admit("a/one", provider="a")
+    clock.advance(4)
+    assert health.snapshot("a/one", window_s=600).asked_s_ago == 4

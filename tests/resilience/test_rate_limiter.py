@@ -1,5 +1,7 @@
 """No provider gets more than it takes in any minute, nobody waits longer than needed, first come first served."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,10 +144,25 @@ def test_after_the_wait_it_said_a_request_is_taken_and_not_a_moment_before(waits
 
 
 def test_two_hundred_at_once_go_out_at_sixty_a_minute_in_their_order(limits):
+    """Half of the first minute at once; from then on one a second, and nobody stands before a shut minute."""
     slots = [book(limits, 100, requests=60, per_min=100_000) for _ in range(200)]
     waits_s = [limits.wait_s(slot) for slot in slots]
     assert waits_s == sorted(waits_s)
-    assert [waits_s.count(wait_s) for wait_s in (0, 60, 120, 180)] == [60, 60, 60, 20]
+    assert waits_s.count(0) == 30
+    gaps_s = [later - sooner for sooner, later in pairwise(waits_s[29:])]
+    assert gaps_s.count(1) == len(gaps_s) - 1
+    assert max(gaps_s) == 30, "the first thirty went at once, and their minute has to pass"
+
+
+def test_a_small_limit_is_not_spread(limits):
+    """Each would wait for many seconds, with room left."""
+    assert [take(limits, requests=20) for _ in range(20)] == [0] * 20
+
+
+def test_a_request_knows_which_of_the_two_limits_it_waits_for(limits):
+    book(limits, 900, requests=2)
+    assert book(limits, 200, requests=2).waits_for_tokens
+    assert not book(limits, 1, requests=2).waits_for_tokens
 
 
 def test_who_comes_later_does_not_overtake_who_waits(limits, clock):
@@ -184,7 +201,7 @@ def test_what_ends_after_its_minute_changes_nothing(limits, clock):
 
 @given(
     st.lists(st.tuples(st.integers(0, 20), st.integers(1, 900), st.booleans()), max_size=60),
-    st.integers(1, 5),
+    st.integers(1, 5) | st.integers(28, 40),
 )
 def test_with_waiting_and_cancelling_no_sixty_seconds_see_more_than_the_limits(asked, requests):
     clock = Seconds()

@@ -142,6 +142,12 @@ def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: RankingCo
             rules.use_case.never_degrade and rules.pinned is None and model.tier is ModelClass.EMERGENCY,
             "this use case never degrades, and this is the emergency model",
         ),
+        (
+            rules.pinned is None
+            and model.tier is ModelClass.EMERGENCY
+            and rules.language not in model.languages,
+            _not_spoken(one, rules),
+        ),
         (_too_good(one, rules), "kept for a fuller budget: little is left of the day's"),
         (bool(missing), f"cannot: {', '.join(sorted(missing))}"),
         (too_small, f"needs about {needed:,} tokens, its context holds {model.context_tokens:,}"),
@@ -149,6 +155,12 @@ def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: RankingCo
     )
     reason = next((reason for applies, reason in reasons if applies), None)
     return None if reason is None else Excluded(one.name, reason, too_small=too_small)
+
+
+def _not_spoken(one: Deployment, rules: RankingContext) -> str:
+    wanted = "a language that is not known here" if rules.language is None else f"'{rules.language}'"
+    written = ", ".join(one.model.languages)
+    return f"the reply is to be in {wanted}, and the emergency model writes {written} alone"
 
 
 def _too_dear(one: Deployment, size: PromptSize, *, wanted: int, rules: RankingContext) -> Excluded:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from orchestrator.catalog.catalog import Capability
 from orchestrator.config.loader import embedded_path, load_config
+from orchestrator.core.language import Language
 from orchestrator.core.money import NanoUsd, nano_usd
 from orchestrator.core.plan import Reason, ReasonKind
 from orchestrator.core.prompt_size import InputBound
@@ -139,6 +140,27 @@ def test_a_named_model_is_asked_alone_at_its_best_provider_first():
     assert all(one.pinned for one in plan.candidates)
     assert not any(one.pinned for one in plan_of().candidates)
     assert reasons_of(plan)[SOL] == "another model was asked for by name"
+
+
+@pytest.mark.parametrize("language", [Language.VI, None])
+@pytest.mark.parametrize("use_case", USE_CASES)
+def test_the_emergency_model_is_asked_for_no_language_that_it_does_not_write(use_case, language):
+    """Words that are none would be worse than an apology; all others write most languages."""
+    plan = plan_of(use_case=use_case, rules={"language": language})
+    assert order_of(plan) == [name for name in order_of(plan_of(use_case=use_case)) if name != LOCAL]
+    left_out = {one.deployment: one.reason for one in plan.excluded}
+    assert left_out[LOCAL].kind is ReasonKind.LANGUAGE
+    assert left_out[LOCAL].text.endswith("the emergency model writes en alone")
+
+
+def test_the_emergency_model_that_is_asked_for_by_name_answers_in_any_language():
+    assert order_of(plan_of(rules={"pinned": (LOCAL,), "language": Language.VI})) == [LOCAL]
+
+
+def test_the_emergency_model_writes_a_short_answer_whatever_is_asked_for():
+    """On one thread of a busy machine a long one would pass the deadline."""
+    local = plan_of(max_tokens=4_000).candidates[-1]
+    assert (local.deployment, local.max_tokens) == (LOCAL, 120)
 
 
 def test_the_emergency_model_is_served_when_it_is_asked_for_by_name():
@@ -279,7 +301,7 @@ def test_a_model_that_cannot_do_it_is_left_out_with_the_reason():
 def test_a_prompt_longer_than_a_context_leaves_that_model_out():
     plan = plan_of("word " * 100_000)
     left_out = reasons_of(plan)
-    assert left_out[LOCAL].startswith("needs about 125,8")
+    assert left_out[LOCAL].startswith("needs about 125,1")
     assert left_out[LOCAL].endswith("its context holds 4,096")
     assert "openrouter/claude-haiku-5.5" in left_out
     assert SOL in order_of(plan)
@@ -389,7 +411,7 @@ def test_on_limit_refuse_asks_as_usual_where_the_money_reaches():
     enough = plan_of(max_cost_nusd=plan_of().candidates[0].bound_nusd, settings=settings)
     assert order_of(enough)[0] == SOL
     assert "openrouter/claude-opus-5.5" not in order_of(enough)
-    assert all(one.max_tokens == 800 for one in enough.candidates)
+    assert all(one.max_tokens == 800 for one in enough.candidates if one.deployment != LOCAL)
 
 
 def test_a_place_that_costs_more_than_a_request_may_is_left_out():
@@ -475,6 +497,7 @@ applied_rules = st.fixed_dictionaries(
         "seen": st.dictionaries(st.sampled_from(sorted(CONFIG.catalog.models)), ratios),
         "input_bound": st.sampled_from(InputBound),
         "budget_tier": st.none() | tiers,
+        "language": st.none() | st.sampled_from(Language),
         "routing": st.integers(1, 25).map(
             lambda most: CONFIG.settings.routing.model_copy(update={"max_candidates": most})
         ),

@@ -65,7 +65,7 @@ import json, sys, tempfile, os
 os.environ["ORCHESTRATOR_HOME"] = tempfile.mkdtemp()
 from orchestrator import Orchestrator
 with Orchestrator.from_config("config.yaml", watch=False) as one:
-    one.explain("Xin chao")
+    one.explain("When do you open?")
 print(json.dumps(sorted(sys.modules)))
 """
     loaded = json.loads(run(program))

@@ -71,7 +71,7 @@ def test_a_context_that_does_not_hold_it_is_left_out(candidate_of):
     request, candidate, deployment = candidate_of("local/smollm2-135m-instruct")
     found = fit_to_continuation(
         candidate,
-        continuation_request(request, LONG * 10),
+        continuation_request(request, LONG * 20),
         deployment=deployment,
         today=TODAY,
         ceiling_nusd=None,

@@ -248,7 +248,12 @@ async def test_a_model_that_samples_does_not_say_the_same_again(make_orchestrato
         "shoes",
         "a shop",
     )
-    wanted = {"model": "local/smollm2-135m-instruct", "cache": CacheUse.OFF, "max_tokens": 16}
+    wanted = {
+        "model": "local/smollm2-135m-instruct",
+        "cache": CacheUse.OFF,
+        "max_tokens": 16,
+        "temperature": 0.8,
+    }
     alike = 0
     for thing in things:
         once, again = [

@@ -15,6 +15,7 @@ from openai import AsyncOpenAI
 from orchestrator.providers.litellm.body_limit import limit_body
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
+from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
 
 _BREAKS = frozenset(b"\r\n\0")
 _OPENAI_URL = "https://api.openai.com/v1"
@@ -30,7 +31,8 @@ class SendOnceClient(AsyncHTTPHandler):
     def __init__(self) -> None:
         """Open nothing yet."""
         super().__init__(
-            event_hooks={"request": [_mark_sent], "response": [limit_body]}, follow_redirects=False
+            event_hooks={"request": [_limit_connect, _mark_sent], "response": [limit_body]},
+            follow_redirects=False,
         )
         self._sdks: dict[tuple[str, str], AsyncOpenAI] = {}
 
@@ -57,6 +59,13 @@ class SendOnceClient(AsyncHTTPHandler):
         LiteLLM calls this inside its `except`, so the error is the one being handled.
         """
         raise  # noqa: PLE0704 -- the error being handled by the caller
+
+
+async def _limit_connect(request: httpx.Request) -> None:
+    """Let a connection come within seconds or never: LiteLLM and the SDK wait as long as for an answer."""
+    timeouts = request.extensions.setdefault("timeout", {})
+    set_s = timeouts.get("connect")
+    timeouts["connect"] = CONNECT_TIMEOUT_S if set_s is None else min(set_s, CONNECT_TIMEOUT_S)
 
 
 async def _mark_sent(request: httpx.Request) -> None:

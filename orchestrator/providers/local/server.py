@@ -68,6 +68,8 @@ def start(options: ServerOptions) -> tuple[object, int]:
     params.port = options["port"]
     # Other users of this machine reach its loopback ports too.
     params.api_keys = [options["api_key"]]
+    # The likeliest words, where a request asks for no others: a tiny model that draws lots tells tales.
+    params.sampling.temp = 0.0
     # Errors only.
     params.verbosity = 1
     # Its prompt cache would grow to 8 GiB; ours is in `cache.response_cache`.

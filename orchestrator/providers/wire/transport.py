@@ -3,6 +3,7 @@
 What walks along the fallbacks is handed in, and so is what carries what this wire does not speak.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -51,14 +52,16 @@ class WireTransport:
         self._client = client
         self._local_model = local_model
         self._bridge = bridge
+        self._requests = 0
+        self._loading: asyncio.Task[None] | None = None
 
     @property
     def is_ready(self) -> bool:
-        """Return whether the walker is loaded; the wire itself needs nothing."""
-        return self._walker.is_ready
+        """Return True: the wire needs nothing, and until the walker is loaded the source itself chooses."""
+        return True
 
     async def get_ready(self) -> None:
-        """Load the walker."""
+        """Load the walker, which takes seconds: no request waits for it."""
         await self._walker.get_ready()
 
     async def send(self, source: AttemptSource) -> ProviderAnswer | None:
@@ -73,8 +76,25 @@ class WireTransport:
                 answer = await self._answer(source, attempt)
             return answer is not None
 
-        await self._walker.walk(source, ask)
+        if self._walker.is_ready:
+            await self._walker.walk(source, ask)
+        elif source.current is not None:
+            if source.current.number == 1:
+                self._load_beside()
+            await ask(source.current.name)
         return answer
+
+    def _load_beside(self) -> None:
+        """Begin to load the walker with the second request: a program that asks once has no use for it."""
+        self._requests += 1
+        if self._requests > 1 and self._loading is None:
+            self._loading = asyncio.get_running_loop().create_task(self._load())
+
+    async def _load(self) -> None:
+        try:
+            await self._walker.get_ready()
+        except Exception as exc:  # noqa: BLE001 -- an import may raise anything; the source goes on choosing
+            logger.error("what walks the fallbacks cannot be loaded: %s", type(exc).__qualname__)  # noqa: TRY400
 
     async def _answer(self, source: AttemptSource, attempt: InFlightAttempt) -> ProviderAnswer | None:
         """Return the answer to one attempt; None when it has failed, which it has been told."""
@@ -102,6 +122,8 @@ class WireTransport:
         stream, is_local = source.streams, attempt.target.deployment.is_local
         outbound = None if is_local else _outbound(attempt, stream=stream)
         if outbound is not None and not is_carried(outbound):
+            if not self._bridge.is_ready:
+                await self._bridge.get_ready()
             return await self._bridge.send(_OneAttempt(source))
         attempt.start()
         if outbound is None:

@@ -8,6 +8,7 @@ from openai import APIStatusError
 from orchestrator.core.failures import FailureKind
 from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.http_client import SendOnceClient
+from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
 from tests.support.redirecting import STATUSES, redirecting
 
 
@@ -49,3 +50,28 @@ async def test_the_sdk_on_the_same_connections_follows_none_either() -> None:
             await sdk.chat.completions.create(model="m", messages=[])
     await client.close()
     assert (len(elsewhere.asked), elsewhere.reached) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("set_s", "expected_s"),
+    [
+        (httpx.Timeout(30), CONNECT_TIMEOUT_S),
+        (httpx.Timeout(None), CONNECT_TIMEOUT_S),
+        (httpx.Timeout(0.2), 0.2),
+    ],
+)
+async def test_a_connection_comes_within_seconds_or_never(set_s, expected_s) -> None:
+    """LiteLLM and the SDK send over this one client, each with a time of its own."""
+    seen: list[dict[str, float | None]] = []
+
+    def answered(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx.Response(200, json={})
+
+    client = SendOnceClient()
+    client.client._transport = httpx.MockTransport(answered)
+    client.client._mounts = {}
+    await client.client.post("http://127.0.0.1:9/", timeout=set_s)
+    assert seen[0]["connect"] == expected_s
+    assert seen[0]["read"] == set_s.read
+    await client.close()

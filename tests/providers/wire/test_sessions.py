@@ -1,12 +1,17 @@
 """A session for each loop: no cookies, no ~/.netrc, no request that is written twice, whatever its size."""
 
 import asyncio
+import contextlib
 import os
+import socket
 import threading
 
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.failures import FailureKind
+from orchestrator.core.provider_answer import AttemptFailedError
+from orchestrator.providers.wire import sessions
 from orchestrator.providers.wire.http import WireClient
 from tests.providers.wire import openai_exchanges as openai
 from tests.providers.wire.misbehaving import Exchanged, serving
@@ -109,3 +114,43 @@ async def test_a_proxy_of_the_environment_is_used_but_where_it_shall_not(monkeyp
         if not bypass:
             assert proxy.requests[0].head.startswith(f"POST {server.base_url}/chat/completions")
             assert "proxy-authorization: basic" in proxy.requests[0].head.lower()
+
+
+@pytest.fixture
+def unaccepted():
+    """A port whose queue is full: a connection to it neither comes nor is refused."""
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
+async def test_a_connection_that_never_comes_is_given_up_within_seconds(unaccepted, monkeypatch) -> None:
+    """Not with the time of a whole answer; and nothing was sent, so nothing is booked."""
+    assert sessions.CONNECT_TIMEOUT_S <= 5
+    monkeypatch.setattr(sessions, "CONNECT_TIMEOUT_S", 0.2)
+    await not_connected(f"http://127.0.0.1:{unaccepted}/v1")
+
+
+async def test_a_handshake_that_never_ends_is_given_up_too(monkeypatch) -> None:
+    """The port takes the connection and says no word of TLS."""
+    monkeypatch.setattr(sessions, "CONNECT_TIMEOUT_S", 0.2)
+    silent = await asyncio.start_server(lambda reader, _: reader.read(), "127.0.0.1", 0)
+    async with silent:
+        await not_connected(f"https://127.0.0.1:{silent.sockets[0].getsockname()[1]}/v1")
+
+
+async def not_connected(base_url: str) -> None:
+    client, sent = WireClient(), []
+    request = outbound(ProviderKind.OPENAI, base_url=base_url)
+    with pytest.raises(AttemptFailedError) as caught:
+        # Far beyond the limit: it is the session that gives up, and not the test.
+        await asyncio.wait_for(client.call(request, on_sent=lambda: sent.append(1)), 30)
+    assert caught.value.failure.kind is FailureKind.UNREACHABLE
+    assert sent == []
+    await client.close()

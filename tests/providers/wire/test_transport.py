@@ -1,5 +1,6 @@
 """An attempt over our wire: told of everything that happens to it, in order, and of no other one's fate."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -51,15 +52,36 @@ class Bridge:
         self.sources.append(source)
 
 
+class SlowWalker(PlainWalker):
+    """Loads for as long as the test wants, and counts."""
+
+    is_ready = False
+
+    def __init__(self) -> None:
+        self.loads = self.walks = 0
+        self.may_be_loaded = asyncio.Event()
+
+    async def get_ready(self) -> None:
+        self.loads += 1
+        await self.may_be_loaded.wait()
+        self.is_ready = True
+
+    async def walk(self, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
+        self.walks += 1
+        await super().walk(source, ask)
+
+
 @pytest.fixture
 def walk(make_orchestrator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Orchestrator]:
     """Make orchestrators whose wire is walked without LiteLLM."""
 
-    def make(bridge: Bridge | None = None, **environment: str) -> Orchestrator:
+    def make(
+        bridge: Bridge | None = None, walker: PlainWalker | None = None, **environment: str
+    ) -> Orchestrator:
         def opened(_catalog: Any, local_model: LocalModel, connections: Any) -> WireTransport:
             client: WireClient = connections.wire
             return WireTransport(
-                PlainWalker(), client=client, local_model=local_model, bridge=bridge or Bridge()
+                walker or PlainWalker(), client=client, local_model=local_model, bridge=bridge or Bridge()
             )
 
         monkeypatch.setattr("orchestrator.client.open_transport", opened)
@@ -77,6 +99,42 @@ def test_it_needs_no_litellm_to_walk(walk, practice: PracticeServer) -> None:
     reply = ask(walk())
     assert reply.attempts[0].failure == "unavailable"
     assert reply.provider == "google"
+
+
+async def test_no_request_waits_for_what_walks_to_be_loaded(walk, practice: PracticeServer) -> None:
+    """LiteLLM takes seconds: until it is there the way goes on by itself, past a provider that is down."""
+    walker = SlowWalker()
+    orchestrator = walk(walker=walker)
+    practice.faults.add("openrouter:status=503")
+    for number in range(3):
+        reply = await orchestrator.acomplete(f"Câu {number}", cache=CacheUse.OFF, max_tokens=50)
+        assert reply.provider == "google"
+        assert walker.loads == (number > 0), "with the second request, and once"
+    assert walker.walks == 0
+    loaded = orchestrator._loop.submit(_set(walker.may_be_loaded))
+    await asyncio.wrap_future(loaded.future)
+    await orchestrator.acomplete("Câu cuối", cache=CacheUse.OFF, max_tokens=50)
+    assert walker.walks == 1
+
+
+async def test_what_cannot_be_loaded_is_told_and_done_without(
+    walk, practice: PracticeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    walker = SlowWalker()
+    walker.get_ready = _broken  # type: ignore[method-assign]
+    orchestrator = walk(walker=walker)
+    for number in range(3):
+        assert (await orchestrator.acomplete(f"Câu {number}", cache=CacheUse.OFF, max_tokens=50)).text
+    assert "what walks the fallbacks cannot be loaded: ImportError" in caplog.text
+
+
+async def _set(event: asyncio.Event) -> None:
+    event.set()
+    await asyncio.sleep(0)
+
+
+async def _broken() -> None:
+    raise ImportError("no such module")
 
 
 def test_what_an_answer_says_of_itself_is_a_notice_of_the_reply(walk) -> None:

@@ -1,0 +1,40 @@
+"""A rehearsal: an orchestrator in front of practice providers of its own. No key, no network, nothing to pay.
+
+    with rehearsal() as orchestrator:
+        print(orchestrator.complete("Đơn DH1001 của tôi ở đâu?").text)
+
+Every answer says that it is a practice answer. Routes, prices, budgets and fallbacks are those of a
+configuration; its ledger and its cache are new, and gone at the end.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestrator.client import Orchestrator
+from orchestrator.config.loader import embedded_path, load_config
+from orchestrator.core.clock import SystemClock
+from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
+from orchestrator.practice import PracticeServer
+
+
+@contextmanager
+def rehearsal(path: Path | str | None = None) -> Iterator[Orchestrator]:
+    """Open an orchestrator whose providers are practice ones; all is closed and deleted at the end.
+
+    `path` is a config.yaml that takes keys and addresses from the variables of the shipped one; None is that.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    config_path = embedded_path() if path is None else Path(path)
+    today = SystemClock().now().date()
+    prices = practice_prices(config_path, today=today, environment={})
+    with (
+        tempfile.TemporaryDirectory(prefix="orchestrator-rehearsal-", ignore_cleanup_errors=True) as home,
+        PracticeServer(prices=prices, models=practice_models(prices)) as server,
+    ):
+        environment = {"ORCHESTRATOR_HOME": home, **addresses(server)}
+        with Orchestrator(load_config(config_path, today=today, environment=environment)) as opened:
+            yield opened

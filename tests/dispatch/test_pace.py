@@ -1,0 +1,38 @@
+"""The pace of a stream: who writes is told from who merely stays alive."""
+
+import pytest
+
+from orchestrator.core.reply import Delta, ToolCallDelta
+from orchestrator.dispatch.pace import Pace
+
+
+@pytest.mark.parametrize("nothing", [None, Delta(), Delta(" \n\t")])
+def test_a_stream_begins_with_its_first_words(nothing) -> None:
+    assert Pace.begun_by(nothing, now_s=0) is None
+    assert Pace.begun_by(Delta(" Dạ"), now_s=0) is not None
+
+
+@pytest.mark.parametrize(
+    ("piece", "every_s", "is_slow"),
+    [
+        (Delta("từng chữ một "), 0.3, False),
+        (Delta("Dạ "), 3.0, True),
+        (Delta(" " * 100), 0.1, True),
+        (Delta("", (ToolCallDelta(0, None, None, '{"order": "DH1001"}'),)), 1.0, False),
+        (Delta("", (ToolCallDelta(0, "call_1", None, None),)), 1.0, True),
+    ],
+)
+def test_words_and_arguments_count_and_spaces_do_not(piece, every_s, is_slow) -> None:
+    pace = Pace.begun_by(Delta("Dạ"), now_s=0)
+    assert pace is not None
+    for number in range(1, int(12 / every_s) + 1):
+        pace.count(piece, now_s=number * every_s)
+    assert pace.is_slow is is_slow
+
+
+def test_who_gets_slow_is_found_slow_however_much_there_was_before() -> None:
+    pace = Pace.begun_by(Delta("x" * 100_000), now_s=0)
+    assert pace is not None
+    for now_s in (3, 6, 9, 12):
+        pace.count(Delta("Dạ"), now_s=now_s)
+    assert pace.is_slow
