@@ -5,7 +5,6 @@ import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cache.response_cache import ReplyCache
@@ -82,8 +81,8 @@ class Orchestrator:
         Raises:
             ConfigError: the file cannot be used; it says where and what to do.
         """
-        used = clock or SystemClock()
-        return cls(load_config(path, today=used.now().date()), clock=used, watch=watch)
+        clock = clock or SystemClock()
+        return cls(load_config(path, today=clock.now().date()), clock=clock, watch=watch)
 
     @property
     def config(self) -> Config:
@@ -146,8 +145,8 @@ class Orchestrator:
 
         Raises:
             UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
-            InvalidRequestError: the tenant is no name; `overrides` names what config.yaml decides or has no bound.
-            ClosedError: the orchestrator was closed; so does every call of a client that it made before.
+            InvalidRequestError: no tenant's name, or `overrides` of what config.yaml decides or has no bound.
+            ClosedError: the orchestrator was closed; so does every call of its clients.
         """
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
@@ -221,9 +220,7 @@ class Orchestrator:
         """Return the orchestrator."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the orchestrator."""
         self.close()
 

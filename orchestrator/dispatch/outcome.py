@@ -54,8 +54,8 @@ def failure_error(
     """Return what to tell the caller of a dispatch that no deployment answered.
 
     `failure` is the last one, and `advice` is what the failures together ask for, empty when nothing;
-    `on_filtered` is what a filter's refusal meant for the dispatch, and `room_in_s` is when a provider's minute
-    has room again that was in the way.
+    `on_filtered` is what a filter's refusal meant for the dispatch, and `room_in_s` is when a provider's
+    minute has room again that was in the way.
     """
     attempts, skipped = history.attempts, history.skipped
     if failure is not None and failure.kind is FailureKind.BAD_REQUEST:
