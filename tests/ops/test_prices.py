@@ -3,7 +3,6 @@
 import asyncio
 from datetime import UTC, date, datetime
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -12,6 +11,7 @@ from orchestrator.config.loader import Config, embedded_path, load_config
 from orchestrator.core.errors import ConfigError
 from orchestrator.ops.prices import PriceDifference, PriceFetchError, Refreshed, compare, price_lines, refresh
 from orchestrator.practice import PracticeServer
+from orchestrator.providers.account_api import open_session
 
 CONFIG = embedded_path()
 TODAY = datetime.now(UTC).date()
@@ -35,7 +35,7 @@ class Clock:
 
 
 async def refreshed(config: Config) -> Refreshed:
-    async with aiohttp.ClientSession() as session:
+    async with open_session() as session:
         return await refresh(config, session=session, clock=Clock())
 
 
