@@ -28,7 +28,7 @@ import yaml
 
 SUBJECTS = ("bare Router", "orchestrator", "cache hit")
 AIM_OVERHEAD = 0.35
-AIM_CACHE_HIT = 1 / 20
+AIM_CACHE_HIT = 1 / 50
 
 _SERVER = """
 import sys
