@@ -12,7 +12,6 @@ import argparse
 import logging
 import os
 import random
-import re
 import socket
 import statistics
 import sys
@@ -20,61 +19,16 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
+from benchmarks.failover_cases import CASES, HANDLED, HARMFUL, TEXT, Case, judged
 from benchmarks.failover_subjects import DEADLINE_S, SUBJECTS, serve
 from benchmarks.stage import Child, Providers
 
-TEXT = (
-    "Dạ, đơn hàng của anh chị đã rời kho Thủ Đức lúc chín giờ sáng nay, hiện đang trên xe giao hàng và sẽ"
-    " đến nơi trước năm giờ chiều. Tài xế sẽ gọi trước mười phút; nếu cần đổi giờ nhận, xin nhắn lại cho"
-    " chúng tôi trước hai giờ. Cảm ơn anh chị đã mua hàng."
-)
 USD_PER_MTOK = (0.1, 0.5)
 """Not above the configured prices: OpenRouter is told the most that may be charged."""
-GRACE_S = 0.1
 AIM_CPU = 1.6
 AIM_ATTEMPTS = 1.45
-HANDLED = frozenset({"whole", "right error"})
-REFUSED_AS_IT_IS = r"Rejected|BadRequest| 400"
 
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One class of fault."""
-
-    name: str
-    fault: str = ""
-    """At the first provider; `*:` at all of them."""
-    right_error: str = ""
-    """The error that is right, as a pattern of its class and status; empty when the answer must come."""
-    address: str = ""
-    """What stands in place of the first provider's address: refused or tls."""
-
-
-CASES = (
-    Case("429", "status=429"),
-    Case("429, Retry-After 1 s", "status=429,retry_after_s=1"),
-    Case("429, Retry-After 60 s", "status=429,retry_after_s=60"),
-    *(Case(str(status), f"status={status}") for status in (500, 502, 503, 504, 529, 401, 402, 403, 404)),
-    Case("400, the caller's fault", "*:status=400", right_error=REFUSED_AS_IT_IS),
-    Case("context overflow", "status=400,reason=context_length,model=openai/gpt-6-luna"),
-    Case("content filter", "status=400,reason=content_filter", right_error="Content|Filter|Rejected"),
-    Case("connection refused", address="refused"),
-    Case("TLS broken", address="tls"),
-    Case("reset", "reset"),
-    Case("silence", "silence"),
-    Case("slow first token", "slow_first_token=4"),
-    Case("dripping bytes", "drip=100"),
-    Case("cut after 8 pieces", "cut_stream=8"),
-    Case("no end marker", "end_stream=8"),
-    Case("stalled after 8 pieces", "stall_stream=8"),
-    Case("malformed piece", "malformed_chunk=8"),
-    Case("HTML body", "malformed_body"),
-    Case("200 with an error", "error_in_200=502"),
-    Case("error after 8 pieces", "error_in_200=502,after_chunks=8"),
-    Case("empty content", "empty_content"),
-)
 FAULTS_OF_MANY = (
     "status=500",
     "status=502",
@@ -119,8 +73,13 @@ class Stage:
 
     def meet(self, case: Case, *, stream: bool) -> Seen:
         """Let the subject meet one fault, once."""
-        self._providers.break_with(_addressed([case.fault]) if case.fault else ())
-        order = {"do": "once", "stream": stream, "addresses": self._addresses(case.address)}
+        self._providers.break_with(_addressed(case.faults))
+        order = {
+            "do": "once",
+            "stream": stream,
+            "tools": case.tools,
+            "addresses": self._addresses(case.address),
+        }
         told = self._child.ask(order)
         requests, cost_nusd = self._providers.seen()
         return Seen(judged(told, case), told["elapsed_s"], requests, cost_nusd, told["error"])
@@ -145,20 +104,6 @@ class Stage:
         elif first == "tls":
             addresses["openrouter"] = addresses["openrouter"].replace("http:", "https:")
         return addresses
-
-
-def judged(told: dict[str, Any], case: Case) -> str:
-    """Return what an answer, or its lack, is worth."""
-    if told["hung"]:
-        return "hung"
-    if told["elapsed_s"] > DEADLINE_S + GRACE_S:
-        return "late"
-    if told["error"] is not None:
-        right = case.right_error and re.search(case.right_error, told["error"])
-        return "right error" if right else "error"
-    if told["text"] == TEXT:
-        return "whole"
-    return "truncated" if TEXT.startswith(told["text"]) else "wrong text"
 
 
 def _addressed(faults: Iterable[str]) -> list[str]:
@@ -191,14 +136,14 @@ def score(stages: list[Stage], cases: list[Case], modes: list[str]) -> None:
     with ThreadPoolExecutor(len(stages)) as pool:
         for mode in modes:
             print(f"\n{mode:26}" + "".join(f"{stage.name:30}" for stage in stages))
-            for case in cases:
+            for case in (case for case in cases if case.mode in {"", mode}):
                 met = pool.map(lambda stage: stage.meet(case, stream=mode == "stream"), stages)  # noqa: B023 -- drained here
                 seen = dict(zip(total, met, strict=True))
                 print(f"  {case.name:24}" + "".join(f"{each!s:30}" for each in seen.values()), flush=True)
                 for name, each in seen.items():
                     total[name] += each.outcome in HANDLED
-                    harm[name] += each.outcome in {"truncated", "wrong text"}
-    asked = len(cases) * len(modes)
+                    harm[name] += each.outcome in HARMFUL
+    asked = sum(case.mode in {"", mode} for case in cases for mode in modes)
     print(f"\nscorecard: classes handled of {asked}, and wrong answers handed over as good ones")
     for name, handled in total.items():
         print(f"  {name:16} {handled:3} of {asked}   {harm[name]:3}")

@@ -6,10 +6,12 @@ of their own are off: they would only use up the deadline, for these faults do n
 """
 
 import asyncio
+import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,19 +31,49 @@ CHAIN = (
 MAX_TOKENS = 400
 QUESTION = "Đơn hàng DH{} của tôi đang ở đâu?"
 
+TOOLS = [
+    {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
+    for name in ("find_order", "list_orders")
+]
+
 Addresses = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a caller was handed."""
+
+    text: str
+    """The words, or the tool calls as JSON."""
+    finish: str | None
+    """Why it ended, as the subject says."""
 
 
 class Subject(Protocol):
     """Somebody who can be asked; raises when there is no answer."""
 
-    async def ask(self, number: int, *, stream: bool) -> str:
-        """Return the text of the answer."""
+    async def ask(self, number: int, *, stream: bool, tools: bool = False) -> Answer:
+        """Return the answer, to a question that may offer tools."""
         ...
 
     def close(self) -> None:
         """Let go of everything."""
         ...
+
+
+def answer_of(text: str, calls: Iterable[tuple[Any, Any]]) -> str:
+    """Return an answer as one text, its tool calls as name and arguments, however these are written."""
+    read = [(name, _read(arguments)) for name, arguments in calls]
+    return json.dumps(read) if read else text
+
+
+def _read(arguments: Any) -> Any:
+    if not isinstance(arguments, str):
+        return arguments or {}
+    try:
+        return json.loads(arguments or "{}")
+    except ValueError:
+        return arguments
 
 
 class Ours:
@@ -54,13 +86,21 @@ class Ours:
         self._stack.callback(self._orchestrator.close)
         self._orchestrator.warm_up()
 
-    async def ask(self, number: int, *, stream: bool) -> str:
+    async def ask(self, number: int, *, stream: bool, tools: bool = False) -> Answer:
         """Ask as a caller with five seconds would."""
         wanted: dict[str, Any] = {"max_tokens": MAX_TOKENS, "deadline_s": DEADLINE_S, "cache": "off"}
+        if tools:
+            wanted["tools"] = TOOLS
         prompt = QUESTION.format(number)
-        if not stream:
-            return (await self._orchestrator.acomplete(prompt, **wanted)).text
-        return "".join([delta.text async for delta in self._orchestrator.stream(prompt, **wanted)])
+        if stream:
+            pieces = self._orchestrator.stream(prompt, **wanted)
+            text = "".join([delta.text async for delta in pieces])
+            reply = pieces.reply
+        else:
+            reply = await self._orchestrator.acomplete(prompt, **wanted)
+            text = reply.text
+        calls = ((call.name, call.arguments) for call in reply.tool_calls)
+        return Answer(answer_of(text, calls), reply.finish_reason)
 
     def close(self) -> None:
         """Close the orchestrator."""
@@ -89,6 +129,7 @@ class Router:
 
         litellm = load_litellm()
         litellm.callbacks.clear()
+        self._join = litellm.stream_chunk_builder
         chain = [{"a": ["b", "c", "d"]}]
         self._router = litellm.Router(
             model_list=[
@@ -114,21 +155,35 @@ class Router:
             disable_cooldowns=not cooldowns,
         )
 
-    async def ask(self, number: int, *, stream: bool) -> str:
+    async def ask(self, number: int, *, stream: bool, tools: bool = False) -> Answer:
         """Ask its first model group."""
         answer = await self._router.acompletion(
             model="a",
             messages=[{"role": "user", "content": QUESTION.format(number)}],
             max_tokens=MAX_TOKENS,
             stream=stream,
+            **({"tools": TOOLS} if tools else {}),
         )
         if not stream:
-            return str(answer.choices[0].message.content or "")
-        return "".join([str(c.choices[0].delta.content or "") async for c in answer if c.choices])
+            return _read_by_litellm(answer)
+        pieces = [piece async for piece in answer]
+        if tools:
+            return _read_by_litellm(self._join(pieces))
+        choices = [piece.choices[0] for piece in pieces if piece.choices]
+        finishes = [choice.finish_reason for choice in choices if choice.finish_reason]
+        return Answer(
+            "".join(str(choice.delta.content or "") for choice in choices), finishes[-1] if finishes else None
+        )
 
     def close(self) -> None:
         """Take its callbacks out of LiteLLM's lists."""
         self._router.discard()
+
+
+def _read_by_litellm(answer: Any) -> Answer:
+    choice = answer.choices[0]
+    calls = ((call.function.name, call.function.arguments) for call in choice.message.tool_calls or ())
+    return Answer(answer_of(str(choice.message.content or ""), calls), choice.finish_reason)
 
 
 class LangChain:
@@ -152,15 +207,24 @@ class LangChain:
         )
         self._model = first.with_fallbacks(others)
 
-    async def ask(self, number: int, *, stream: bool) -> str:
+    async def ask(self, number: int, *, stream: bool, tools: bool = False) -> Answer:
         """Ask its runnable."""
-        prompt = QUESTION.format(number)
+        prompt, offered = QUESTION.format(number), {"tools": TOOLS} if tools else {}
         if not stream:
-            return str((await self._model.ainvoke(prompt)).content)
-        return "".join([str(chunk.content) async for chunk in self._model.astream(prompt)])
+            return _read_by_langchain(await self._model.ainvoke(prompt, **offered))
+        chunks = [chunk async for chunk in self._model.astream(prompt, **offered)]
+        if tools:
+            return _read_by_langchain(sum(chunks[1:], chunks[0]))
+        finishes = [finish for chunk in chunks if (finish := chunk.response_metadata.get("finish_reason"))]
+        return Answer("".join(str(chunk.content) for chunk in chunks), finishes[-1] if finishes else None)
 
     def close(self) -> None:
         """Keep nothing open that the next one would meet."""
+
+
+def _read_by_langchain(message: Any) -> Answer:
+    calls = ((call["name"], call["args"]) for call in message.tool_calls)
+    return Answer(answer_of(str(message.content), calls), message.response_metadata.get("finish_reason"))
 
 
 SUBJECTS: Mapping[str, Callable[..., Subject]] = {
@@ -182,14 +246,17 @@ def serve(name: str) -> None:
         answer_orders(answer)
 
 
-async def _once(name: str, _: dict[str, Subject], *, addresses: Addresses, stream: bool) -> dict[str, Any]:
+async def _once(
+    name: str, _: dict[str, Subject], *, addresses: Addresses, stream: bool, tools: bool
+) -> dict[str, Any]:
     """Ask a fresh subject once and tell what came, in which time."""
     subject = SUBJECTS[name](addresses)
     began_s = time.perf_counter()
-    told: dict[str, Any] = {"text": "", "error": None, "hung": False}
+    told: dict[str, Any] = {"text": "", "finish": None, "error": None, "hung": False}
     try:
         async with asyncio.timeout(CAP_S) as cap:
-            told["text"] = await subject.ask(1, stream=stream)
+            answer = await subject.ask(1, stream=stream, tools=tools)
+        told.update(text=answer.text, finish=answer.finish)
     except Exception as exc:  # noqa: BLE001 -- each subject fails with errors of its own
         told["error"] = f"{type(exc).__name__} {getattr(exc, 'status_code', '')}".strip()
         told["hung"] = cap.expired()
@@ -210,11 +277,11 @@ async def _many(
         for number in numbers:
             try:
                 async with asyncio.timeout(CAP_S):
-                    text = await subject.ask(number, stream=False)
+                    answer = await subject.ask(number, stream=False)
             except Exception:  # noqa: BLE001, S112 -- each subject fails with errors of its own
                 continue
             # Not in one line with the `await`, which would add to what was before it.
-            whole += text == expected
+            whole += answer.text == expected
 
     await asyncio.gather(*(worker() for _ in range(in_flight)))
     subject.close()

@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from orchestrator.practice.odd_answers import GOOD_TEXT, gone_on_from_half
+
 if TYPE_CHECKING:
     from orchestrator import Orchestrator
 
@@ -47,6 +49,9 @@ ANSWER = (
     "Your order left the warehouse this morning and will be delivered tomorrow before noon."
 )
 
+WHOLE = frozenset({ANSWER, GOOD_TEXT, gone_on_from_half(ANSWER)})
+"""What was said, by an odd answer too; or half an odd answer, gone on with."""
+
 _SERVER = """
 import json, random, sys, threading, time
 from datetime import date
@@ -56,7 +61,14 @@ from orchestrator.practice import Fault, PracticeServer, Scripted
 
 FAULTS = ("status=500", "status=502", "status=503", "status=529", "status=429", "reset", "cut_stream=4",
           "end_stream=4", "malformed_chunk=4", "malformed_body", "empty_content", "error_in_200",
-          "error_in_200,after_chunks=4", "slow_first_token,delay_s=0.2")
+          "error_in_200,after_chunks=4", "slow_first_token,delay_s=0.2", "status=409",
+          *(f"status=400,reason={reason}"
+            for reason in ("output_limit", "location", "deprecated_model", "html", "empty")),
+          "status=500,reason=huge",
+          *(f"odd_answer={shape}"
+            for shape in ("unknown_finish", "aborted", "error_beside_text", "cut_call", "nameless_call")))
+HARMLESS = tuple(f"odd_answer={shape}" for shape in ("stray_chunks", "open_end", "odd_lines", "no_usage"))
+ASKED_TO_GO_ON = ("continues=afresh", "continues=other")
 PROVIDERS = ("openrouter", "google", "openai")
 answer, share, today = sys.argv[1], float(sys.argv[2]), date.fromisoformat(sys.argv[3])
 chance = random.Random(7)
@@ -65,7 +77,7 @@ state = dict.fromkeys(PROVIDERS, "healthy")
 seen, faulty = {one: 0 for one in PROVIDERS}, {one: 0 for one in PROVIDERS}
 
 
-def take(provider, model, **_):
+def take(provider, model, *, goes_on=False):
     with lock:
         seen[provider] += 1
         # Faults make up for the answers of the healthy, so that the whole comes near the share.
@@ -73,8 +85,9 @@ def take(provider, model, **_):
         bad = state[provider] == "down" or (state[provider] == "flaky" and short)
         if not bad:
             return None
-        faulty[provider] += 1
-        text = "status=503" if state[provider] == "down" else chance.choice(FAULTS)
+        kinds = FAULTS + HARMLESS + ASKED_TO_GO_ON * goes_on
+        text = "status=503" if state[provider] == "down" else chance.choice(kinds)
+        faulty[provider] += text not in HARMLESS
     return Fault.parse(f"{provider}:{text}")
 
 
@@ -166,7 +179,7 @@ async def _one(orchestrator: "Orchestrator", seen: Seen, number: int, *, deadlin
         else:
             reply = await orchestrator.acomplete(f"Câu hỏi {number}", **wanted)
             text = reply.text
-        outcome = "whole" if text == ANSWER and reply.text == ANSWER else "truncated or mixed"
+        outcome = "whole" if text in WHOLE and reply.text == text else "truncated or mixed"
         seen.attempts += len(reply.attempts)
     except OrchestratorError as exc:
         outcome = type(exc).__name__

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from orchestrator.catalog.price import Price, VolumeDiscount
 from orchestrator.core.errors import PriceUnknownError, UnknownNameError
@@ -99,6 +99,9 @@ class ModelSettings(Settings):
     """Input and output together."""
     max_output_tokens: PositiveInt
     """The most it writes in one answer."""
+    reasoning_tokens: NonNegativeInt = 0
+    """Room for its reasoning on top of the max_tokens of a request or use case, which are for the words of the
+    reply; held and limited as output is. Only for a model with the capability reasoning."""
     capabilities: frozenset[Capability] = frozenset()
     """What it can take or give beyond text."""
     languages: tuple[str, ...] = ("en",)
@@ -113,6 +116,16 @@ class ModelSettings(Settings):
     """For each use case it is strong in, why in one sentence."""
     ends: date | None = None
     """The day its vendor switches it off, when known."""
+
+    @model_validator(mode="after")
+    def _leaves_room_for_words(self) -> Self:
+        if self.reasoning_tokens and Capability.REASONING not in self.capabilities:
+            msg = "reasoning_tokens is for a model with the capability 'reasoning'"
+            raise ValueError(msg)
+        if self.reasoning_tokens >= self.max_output_tokens:
+            msg = "reasoning_tokens must leave room for words: less than max_output_tokens"
+            raise ValueError(msg)
+        return self
 
 
 class DeploymentSettings(Settings):

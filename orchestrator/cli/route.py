@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.client import Orchestrator
-    from orchestrator.core.plan import Plan
+    from orchestrator.core.plan import Candidate, Plan
     from orchestrator.core.request import ChatRequest
     from orchestrator.ledger.ledger import BudgetStatus
 
@@ -118,6 +118,10 @@ def budget_table(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":
     return listing
 
 
+def _of_them_reasoning(candidate: "Candidate") -> str:
+    return f" ({candidate.reasoning_tokens:,} of them for reasoning)" if candidate.reasoning_tokens else ""
+
+
 def _show(plan: "Plan", budgets: "tuple[BudgetStatus, ...]") -> None:
     from orchestrator.core.money import format_usd
 
@@ -125,7 +129,7 @@ def _show(plan: "Plan", budgets: "tuple[BudgetStatus, ...]") -> None:
     first, count = plan.asked[0], len(plan.asked)
     console.print(
         f"{plan.use_case}: about {first.input_expected_tokens:,} tokens in, "
-        f"at most {first.max_tokens:,} out, "
+        f"at most {first.max_tokens:,} out{_of_them_reasoning(first)}, "
         f"{count} deployment{'s' if count != 1 else ''}, best first\n"
     )
     numbers = ("score", "qual cost speed spec", "expected", "at most")

@@ -76,11 +76,19 @@ class Candidate:
     input_expected_tokens: int
     input_bound_tokens: int
     max_tokens: int
+    """The most output that is asked for and held, reasoning included."""
     reasons: tuple[Reason, ...]
     pinned: bool = False
     """The request named this model or deployment."""
     clamped_from: int | None = None
     """What max_tokens was before it was lowered to fit the limit of a request; None when it was not."""
+    reasoning_tokens: int = 0
+    """How many of max_tokens are room for reasoning, on top of the words that the request asks for."""
+
+    @property
+    def words_tokens(self) -> int:
+        """Return how many of max_tokens are left for the words of the reply."""
+        return self.max_tokens - self.reasoning_tokens
 
 
 @dataclass(frozen=True, slots=True)

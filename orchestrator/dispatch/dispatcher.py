@@ -131,9 +131,9 @@ class Dispatcher:
     def _tell_how(self, attempt: InFlightAttempt, writer: StreamWriter) -> None:
         """Let the reply say how the answer came about, where more than one attempt brought a part of it."""
         self._story = writer.story(attempt.name)
-        most = attempt.target.candidate.max_tokens
+        most = attempt.target.candidate.words_tokens
         planned = next(
-            (step.max_tokens for step in self.dispatch.plan.candidates if step.deployment == attempt.name),
+            (step.words_tokens for step in self.dispatch.plan.asked if step.deployment == attempt.name),
             most,
         )
         if most < planned:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.catalog.catalog import ModelClass
 from orchestrator.config.loader import Config
+from orchestrator.core.language import language_of
 from orchestrator.practice import Fault
 from orchestrator.routing.settings import OnFiltered
 
@@ -17,12 +19,15 @@ CLASSES: Mapping[str, str] = {
     "529": "status=529",
     "401": "status=401",
     "402": "status=402",
+    "403": "status=403",
     "404": "status=404",
     "context overflow": "status=400,reason=context_length",
     "content filter": "status=400,reason=content_filter",
     "bad request": "status=400",
     "400 that is HTML": "status=400,reason=html",
+    "400 that is empty": "status=400,reason=empty",
     "409": "status=409",
+    "quota used up": "status=429,reason=insufficient_quota",
     "output limit": "status=400,reason=output_limit",
     "location": "status=400,reason=location",
     "deprecated model": "status=400,reason=deprecated_model",
@@ -34,10 +39,15 @@ CLASSES: Mapping[str, str] = {
     "end mark missing": "end_stream=3",
     "stall": "stall_stream=3",
     "malformed chunk": "malformed_chunk=3",
+    "odd chunk": "odd_chunk=3",
     "HTML with 200": "malformed_body",
+    "text that is no text": "wrong_types",
+    "no choices": "no_choices",
     "empty answer": "empty_content",
     "error with 200": "error_in_200",
     "error in the stream": "error_in_200,after_chunks=3",
+    "finish that is no end": "odd_answer=unknown_finish",
+    "error beside text": "odd_answer=error_beside_text",
     "tool call without a name": "odd_answer=nameless_call",
     "tool call cut in its arguments": "odd_answer=cut_call",
     "packed body of 30 MB": "odd_answer=gzip_bomb",
@@ -47,6 +57,12 @@ CLASSES: Mapping[str, str] = {
 
 FILTERED = "content filter"
 """An error where the use case stops at it, and another model's answer elsewhere."""
+
+QUESTION = "Đơn hàng DH1001 của tôi đang ở đâu?"
+"""What every case asks."""
+
+NOBODY_LEFT = "providers"
+"""No provider can answer: the last resort does, and where there is none for the question, an error."""
 
 OUTAGE = "status=503"
 """The answer of a level or a provider that is down."""
@@ -83,7 +99,18 @@ def cases_of(config: Config, use_case: str, *, kinds: Sequence[str] = ()) -> Ite
 
 def _wants_error(config: Config, use_case: str, kind: str) -> bool:
     stops = config.settings.use_cases[use_case].on_filtered is OnFiltered.STOP
-    return kind in REJECTED or (kind == FILTERED and stops)
+    without_end = kind == NOBODY_LEFT and not _has_last_resort(config, use_case)
+    return kind in REJECTED or (kind == FILTERED and stops) or without_end
+
+
+def _has_last_resort(config: Config, use_case: str) -> bool:
+    """Return whether an apology is wanted, or an emergency model writes the language of the question."""
+    settings = config.settings.use_cases[use_case]
+    models = (deployment.model for deployment in config.catalog.deployments.values())
+    speaks = any(
+        model.tier is ModelClass.EMERGENCY and language_of(QUESTION) in model.languages for model in models
+    )
+    return settings.graceful or (speaks and not settings.never_degrade)
 
 
 def levels_of(config: Config, use_case: str) -> tuple[str, ...]:
@@ -108,7 +135,7 @@ def _broken(config: Config, use_case: str) -> Iterator[tuple[str, str, list[tupl
     for provider in providers:
         yield "provider", f"{provider} down", [(provider, Fault.parse(f"*:{OUTAGE}"))]
     yield (
-        "providers",
+        NOBODY_LEFT,
         "every provider down",
         [(provider, Fault.parse(f"*:{OUTAGE}")) for provider in _remote(config)],
     )

@@ -14,18 +14,23 @@ from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
 from orchestrator.config.references import unknown
 from orchestrator.core.clock import Clock
-from orchestrator.core.errors import OrchestratorError, RequestError, UnknownNameError
+from orchestrator.core.errors import (
+    AllProvidersFailedError,
+    OrchestratorError,
+    RequestError,
+    UnknownNameError,
+)
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import ChatReply, DegradationKind
 from orchestrator.core.request import Message
-from orchestrator.drill.cases import CLASSES, Case, cases_of, levels_of
-from orchestrator.drill.environment import ANSWER, DrillEnvironment, staged
+from orchestrator.drill.cases import CLASSES, NOBODY_LEFT, QUESTION, Case, cases_of, levels_of
+from orchestrator.drill.environment import ANSWER, RESCUED_ANSWER, DrillEnvironment, staged
 
 LATE_S = 0.1
 """A request may end this much after its deadline."""
 
 _MAX_TOKENS = 64
-_QUESTION: Message = {"role": "user", "content": "Đơn hàng DH1001 của tôi đang ở đâu?"}
+_QUESTION: Message = {"role": "user", "content": QUESTION}
 
 
 class CaseResult(StrEnum):
@@ -38,7 +43,7 @@ class CaseResult(StrEnum):
     LAST_RESORT = "last resort"
     """No provider could answer: the local model did, or an apology where the request asks for one."""
     RIGHT_ERROR = "right error"
-    """An error, where an answer would have been wrong."""
+    """An error, where an answer would have been wrong, or where nobody was left who could give one."""
     FAILED = "failed"
     """An error where a provider could have answered, an answer that is not whole, or one that is late."""
 
@@ -179,7 +184,9 @@ def judge(case: Case, end: ChatReply | Exception, *, late: bool) -> tuple[CaseRe
     if late:
         return CaseResult.FAILED, "it ended after its deadline"
     if isinstance(end, Exception):
-        right = case.wants_error and isinstance(end, RequestError)
+        right = case.wants_error and isinstance(
+            end, AllProvidersFailedError if case.kind == NOBODY_LEFT else RequestError
+        )
         return (CaseResult.RIGHT_ERROR if right else CaseResult.FAILED), _error_text(end)
     return _judge_reply(case, end)
 
@@ -193,16 +200,16 @@ def _error_text(error: Exception) -> str:
 
 def _judge_reply(case: Case, reply: ChatReply) -> tuple[CaseResult, str]:
     if case.wants_error:
-        return CaseResult.FAILED, "an answer, though the request itself was refused"
+        return CaseResult.FAILED, "an answer, where an error is the right end"
     if reply.apology:
-        no_provider_could = case.kind == "providers"
+        no_provider_could = case.kind == NOBODY_LEFT
         apology = "an apology" if no_provider_could else "an apology, though somebody could have answered"
         return (
             CaseResult.LAST_RESORT if no_provider_could else CaseResult.FAILED
         ), f"{apology}: {reply.degraded}"
     if reply.degraded is not None and DegradationKind.EMERGENCY_MODEL in reply.degraded.kinds:
         return CaseResult.LAST_RESORT, f"the local model's answer, degraded: {reply.degraded}"
-    if reply.text != ANSWER:
+    if reply.text != ANSWER and not (case.stream and reply.text == RESCUED_ANSWER):
         return (
             CaseResult.FAILED,
             f"an answer that is not whole: {len(reply.text)} of {len(ANSWER)} characters",

@@ -17,6 +17,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.settings import Settings
 from orchestrator.drill.practice_config import PRACTICE_KEY, practice_prices
 from orchestrator.practice import PracticeServer, Scripted
+from orchestrator.practice.odd_answers import gone_on_from_half
 from orchestrator.providers.local.model import LocalModel
 
 ANSWER = (
@@ -24,6 +25,9 @@ ANSWER = (
     "Your order left the warehouse this morning and will be delivered tomorrow before noon."
 )
 """What every practice provider answers; a whole answer can so be distinguished from a part of it."""
+
+RESCUED_ANSWER = gone_on_from_half(ANSWER)
+"""Half an odd answer that was gone on with."""
 
 _REQUESTS_KEPT = 100_000
 """More than a drill makes, so that they can be counted."""

@@ -60,6 +60,15 @@ _FINISH_AT_GOOGLE = {
 _PARTS_AS_OBJECTS = frozenset({OddShape.OBJECT_ARGUMENTS, OddShape.NO_ARGUMENTS})
 
 
+def gone_on_from_half(text: str) -> str:
+    """Return what a reader has whose stream broke off behind `HALF_TEXT`, and was gone on with to `text`.
+
+    Its last word was still coming when it broke off; who goes on counts the words.
+    """
+    read = HALF_TEXT.split(" ")[:-1]
+    return " ".join([*read, *text.split(" ")[len(read) :]])
+
+
 async def send_odd_answer(
     http: web.BaseRequest, *, provider: str, shape: OddShape, stream: bool
 ) -> web.StreamResponse:

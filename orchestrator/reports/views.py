@@ -83,6 +83,7 @@ def _plain_candidate(candidate: Candidate) -> dict[str, Any]:
         "input_expected_tokens": candidate.input_expected_tokens,
         "input_bound_tokens": candidate.input_bound_tokens,
         "max_tokens": candidate.max_tokens,
+        "reasoning_tokens": candidate.reasoning_tokens,
         "pinned": candidate.pinned,
         "clamped_from": candidate.clamped_from,
         "reasons": [reason.text for reason in candidate.reasons],

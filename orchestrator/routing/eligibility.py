@@ -7,7 +7,7 @@ from orchestrator.core.language import Language
 from orchestrator.core.plan import Excluded, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.ledger.budgets import BudgetTier
-from orchestrator.routing.estimate import MIN_OUTPUT_TOKENS, bound_nusd
+from orchestrator.routing.estimate import OutputLimit, bound_nusd, output_limit
 from orchestrator.routing.facts import CLASS_RANKS, DeploymentFacts
 from orchestrator.routing.settings import RoutingSettings
 
@@ -37,13 +37,20 @@ class Requirements:
     """What a request asks of every deployment that is to serve it."""
 
     needs: frozenset[Capability]
-    max_tokens: int
+    words_tokens: int
+    """The most that the words of the reply may take."""
+    reasons: bool
+    """Whether it lets a model reason."""
     pinned: frozenset[str] | None
     """The only deployments that may serve, when the caller named a model."""
     never_degrade: bool
     budget_tier: BudgetTier | None
     language: Language | None
     """What the reply is to be written in; None is a language that nobody here knows."""
+
+    def output_of(self, facts: DeploymentFacts) -> OutputLimit:
+        """Return the most output that a deployment is asked for."""
+        return output_limit(facts.deployment.model, words_tokens=self.words_tokens, reasons=self.reasons)
 
 
 def why_not(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> Excluded | None:
@@ -58,7 +65,7 @@ def why_not(facts: DeploymentFacts, size: PromptSize, required: Requirements) ->
 
 def too_dear(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> Excluded:
     """Return that even the shortest answer costs more than one request may, with what it can cost."""
-    least = bound_nusd(size, facts.price, output_tokens=min(required.max_tokens, MIN_OUTPUT_TOKENS))
+    least = bound_nusd(size, facts.price, output_tokens=required.output_of(facts).least_tokens)
     return Excluded(facts.deployment.name, TOO_DEAR, needed_nusd=least)
 
 
@@ -100,7 +107,7 @@ def _why_not_spoken(facts: DeploymentFacts, language: Language | None) -> Reason
 
 
 def _needed_tokens(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> int:
-    return size.input_expected_tokens + min(required.max_tokens, facts.deployment.model.max_output_tokens)
+    return size.input_expected_tokens + required.output_of(facts).max_tokens
 
 
 def _why_not_able(

@@ -1,14 +1,15 @@
 """What a request can cost at most, and what it will probably cost, before anything is sent.
 
 The bound is hard: a tokenizer that works on bytes never makes more tokens than there are bytes,
-so input is bounded by its UTF-8 length plus what each message and tool adds, and output by
-`max_tokens`. The expectation uses the usual characters per token of the language, until
-`routing.token_calibration` knows how a model counts.
+so input is bounded by its UTF-8 length plus what each message and tool adds, and output by the
+`max_tokens` that is sent: those of the request, with the model's room for reasoning on top. The
+expectation uses the usual characters per token of the language, until `routing.token_calibration`
+knows how a model counts.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -35,11 +36,34 @@ EXPECTED_TOKENS_PER_FILE = 25_000
 MIN_OUTPUT_TOKENS = 16
 """With room for fewer tokens than this a reply is not worth asking for."""
 
-EXPECTED_OUTPUT_SHARE = 0.4
+_EXPECTED_OUTPUT_SHARE = 0.4
 """How much of max_tokens a reply uses on average, until the ledger knows better."""
+
+_EXPECTED_REASONING_SHARE = 0.25
+"""How much of its room for reasoning a model uses on average."""
 
 _ASCII_CHARS_PER_TOKEN = 4.0
 _NON_ASCII_CHARS_PER_TOKEN = 1.2
+
+
+class OutputLimit(NamedTuple):
+    """The most output that a model is asked for."""
+
+    max_tokens: int
+    """Words and reasoning together, as it is sent."""
+    reasoning_tokens: int = 0
+    """How many of them are room for reasoning."""
+
+    @property
+    def least_tokens(self) -> int:
+        """Return the fewest tokens worth asking for: a short reply, behind the reasoning."""
+        return min(self.max_tokens, self.reasoning_tokens + MIN_OUTPUT_TOKENS)
+
+    @property
+    def expected_tokens(self) -> float:
+        """Return how much output there will probably be."""
+        words = self.max_tokens - self.reasoning_tokens
+        return words * _EXPECTED_OUTPUT_SHARE + self.reasoning_tokens * _EXPECTED_REASONING_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +71,12 @@ class Estimate:
     """What a request costs on one deployment."""
 
     size: PromptSize
-    max_tokens: int
-    """The output tokens that will be asked for at most."""
+    output: OutputLimit
+    """What will be asked for at most."""
     bound_nusd: NanoUsd
     expected_nusd: NanoUsd
     clamped_from: int | None = None
-    """What max_tokens was before a limit lowered it."""
+    """What `output.max_tokens` was before a limit lowered it."""
 
 
 def measure(request: ChatRequest, *, declared: Sequence[Any] = ()) -> PromptSize:
@@ -93,6 +117,16 @@ def bounded_for(size: PromptSize, context_tokens: int) -> PromptSize:
     return replace(size, input_bound_tokens=bound, file_bound_tokens=min(size.file_bound_tokens, bound))
 
 
+def output_limit(model: ModelSettings, *, words_tokens: int, reasons: bool = True) -> OutputLimit:
+    """Return the most output that a model is asked for, so that `words_tokens` are left for the reply.
+
+    Never more than the model writes; `reasons` says whether the request lets it reason.
+    """
+    words_tokens = min(words_tokens, model.max_output_tokens)
+    room_tokens = min(model.reasoning_tokens, model.max_output_tokens - words_tokens) if reasons else 0
+    return OutputLimit(words_tokens + room_tokens, room_tokens)
+
+
 def bound_nusd(size: PromptSize, price: PriceTable, *, output_tokens: int) -> NanoUsd:
     """Return the most that a prompt and so much output can cost."""
     return price.bound_of(
@@ -110,30 +144,31 @@ def expected_tokens(text: str) -> int:
 def estimate(
     size: PromptSize,
     *,
-    model: ModelSettings,
     price: PriceTable,
-    max_tokens: int,
+    output: OutputLimit,
     ceiling_nusd: NanoUsd | None,
 ) -> Estimate | None:
-    """Return the estimate on one deployment, `max_tokens` lowered until it fits `ceiling_nusd`.
+    """Return the estimate on one deployment, its words lowered until the whole output fits `ceiling_nusd`.
 
-    None when not even `min(max_tokens, MIN_OUTPUT_TOKENS)` fit under the ceiling.
+    The room for reasoning stays: without it what is left of the words would not be written. None when not
+    even `output.least_tokens` fit under the ceiling.
     """
-    full_tokens = min(max_tokens, model.max_output_tokens)
+    full_tokens = output.max_tokens
     allowed_tokens = full_tokens
     most_nusd = bound_nusd(size, price, output_tokens=full_tokens)
     if ceiling_nusd is not None and most_nusd > ceiling_nusd:
         allowed_tokens = _largest_output(size, price, full_tokens=full_tokens, ceiling_nusd=ceiling_nusd)
-        if allowed_tokens < min(full_tokens, MIN_OUTPUT_TOKENS):
+        if allowed_tokens < output.least_tokens:
             return None
         most_nusd = bound_nusd(size, price, output_tokens=allowed_tokens)
+    allowed = output._replace(max_tokens=allowed_tokens)
     return Estimate(
         size=size,
-        max_tokens=allowed_tokens,
+        output=allowed,
         bound_nusd=most_nusd,
         expected_nusd=price.cost_of(
             input_tokens=size.input_expected_tokens,
-            output_tokens=max(1, round(allowed_tokens * EXPECTED_OUTPUT_SHARE)),
+            output_tokens=max(1, round(allowed.expected_tokens)),
         ),
         clamped_from=full_tokens if allowed_tokens < full_tokens else None,
     )

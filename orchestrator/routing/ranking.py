@@ -35,7 +35,7 @@ from orchestrator.routing.eligibility import (
     why_not,
     why_unhealthy,
 )
-from orchestrator.routing.estimate import EXPECTED_OUTPUT_SHARE, Estimate, bounded_for, estimate
+from orchestrator.routing.estimate import Estimate, bounded_for, estimate
 from orchestrator.routing.facts import DeploymentFacts
 from orchestrator.routing.settings import OnLimit, RoutingSettings, UseCaseSettings, Weights
 from orchestrator.routing.token_calibration import TokenRatio, calibrated
@@ -134,7 +134,8 @@ def _requirements(request: ChatRequest, rules: RankingContext) -> Requirements:
     use_case = rules.use_case
     return Requirements(
         needs=rules.needs,
-        max_tokens=request.max_tokens or _usual_max_tokens(rules),
+        words_tokens=request.max_tokens or _usual_max_tokens(rules),
+        reasons=request.sampling.reasoning_effort != "none",
         pinned=None if rules.pinned is None else frozenset(rules.pinned),
         never_degrade=use_case.never_degrade,
         budget_tier=rules.budget_tier,
@@ -175,9 +176,8 @@ def _scored(
             continue
         estimated = estimate(
             own_size,
-            model=deployment.model,
             price=facts.price,
-            max_tokens=required.max_tokens,
+            output=required.output_of(facts),
             ceiling_nusd=shortened_to_nusd,
         )
         if estimated is None:
@@ -273,7 +273,8 @@ def _candidate(scored: _Scored, rules: RankingContext, *, reserved_for: Reason |
         bound_nusd=estimated.bound_nusd,
         input_expected_tokens=estimated.size.input_expected_tokens,
         input_bound_tokens=estimated.size.input_bound_tokens,
-        max_tokens=estimated.max_tokens,
+        max_tokens=estimated.output.max_tokens,
+        reasoning_tokens=estimated.output.reasoning_tokens,
         reasons=reasons,
         pinned=rules.pinned is not None,
         clamped_from=estimated.clamped_from,
@@ -284,7 +285,9 @@ def _reasons(facts: DeploymentFacts, estimated: Estimate, *, is_pinned: bool) ->
     own = (_PINNED, *facts.route_reasons) if is_pinned else facts.route_reasons or (facts.other_reason,)
     if estimated.clamped_from is None:
         return (*own, *facts.floor_reasons)
-    lowered = f"max_tokens lowered from {estimated.clamped_from} to {estimated.max_tokens} to fit the limit of a request"
+    # The room for reasoning stays as it is; people are told of the words, which they asked for.
+    room, most = estimated.output.reasoning_tokens, estimated.output.max_tokens
+    lowered = f"max_tokens lowered from {estimated.clamped_from - room} to {most - room} to fit the limit of a request"
     return (*own, *facts.floor_reasons, Reason(ReasonKind.CLAMPED, lowered))
 
 
@@ -298,7 +301,6 @@ def _speed_score(deployment: Deployment, estimated: Estimate, health: Deployment
     latency_s = health.latency_s
     if latency_s is None:
         latency_s = (
-            _DEFAULT_LATENCY_S
-            + estimated.max_tokens * EXPECTED_OUTPUT_SHARE / deployment.model.speed_tokens_per_s
+            _DEFAULT_LATENCY_S + estimated.output.expected_tokens / deployment.model.speed_tokens_per_s
         )
     return 1.0 / (1.0 + latency_s / _SPEED_HALF_S)

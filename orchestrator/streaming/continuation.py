@@ -14,7 +14,7 @@ from orchestrator.core.language import Language, language_of, last_user_text
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate
 from orchestrator.core.request import ChatRequest
-from orchestrator.routing.estimate import bounded_for, estimate, measure
+from orchestrator.routing.estimate import OutputLimit, bounded_for, estimate, measure
 from orchestrator.streaming.anchor import anchor_of
 
 _INSTRUCTION_IN_VIETNAMESE = """\
@@ -62,16 +62,15 @@ def fit_to_continuation(
         )
     estimated = estimate(
         size,
-        model=deployment.model,
         price=PriceTable.of(deployment.price.on(today)),
-        max_tokens=candidate.max_tokens,
+        output=OutputLimit(candidate.max_tokens, candidate.reasoning_tokens),
         ceiling_nusd=ceiling_nusd,
     )
     if estimated is None:
         return "going on would cost more than is left of what one request may"
     return replace(
         candidate,
-        max_tokens=estimated.max_tokens,
+        max_tokens=estimated.output.max_tokens,
         expected_nusd=estimated.expected_nusd,
         bound_nusd=estimated.bound_nusd,
         input_expected_tokens=size.input_expected_tokens,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.catalog.price import Price
-from orchestrator.core.errors import PriceUnknownError, UnknownNameError
+from orchestrator.core.errors import ConfigError, PriceUnknownError, UnknownNameError
 from orchestrator.core.reply import Usage
 
 PROVENANCE = {"source": "the vendor's page", "date": date(2026, 11, 9)}
@@ -197,3 +197,22 @@ def test_a_place_that_is_not_in_force_has_no_price(make_config):
     assert catalog.price_of("openrouter/gpt-6-luna").output == 500_000_000
     with pytest.raises(PriceUnknownError, match="no price for 'openai/gpt-6-luna'"):
         catalog.price_of("openai/gpt-6-luna")
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("llama-4-maverick", "for a model with the capability 'reasoning'"),
+        ("gpt-6-luna", "less than max_output_tokens"),
+    ],
+)
+def test_room_for_reasoning_is_for_models_that_reason_and_leaves_some_for_words(make_config, model, words):
+    room = 1000 if model.startswith("llama") else 128_000
+    with pytest.raises(ConfigError, match=words):
+        make_config({"models": {model: {"reasoning_tokens": room}}})
+
+
+def test_no_model_has_room_for_reasoning_unless_the_configuration_says_so(make_config):
+    catalog = make_config({"models": {"gpt-6-luna": {"reasoning_tokens": 2048}}}).catalog
+    with_room = {name for name, model in catalog.models.items() if model.reasoning_tokens}
+    assert with_room == {"gpt-6-luna"}

@@ -12,7 +12,8 @@ from orchestrator.core.money import ZERO_NUSD
 from orchestrator.core.reply import ChatReply, Degradation, DegradationKind, Usage
 from orchestrator.drill.cases import CLASSES, Case, cases_of, levels_of
 from orchestrator.drill.drill import CaseResult, drill, judge
-from orchestrator.drill.environment import ANSWER, staged
+from orchestrator.drill.environment import ANSWER, RESCUED_ANSWER, staged
+from orchestrator.practice.odd_answers import HALF_TEXT
 
 CASE = Case("customer_service", "503 at openrouter/gpt-6.1-sol", "503", (), stream=False)
 FALLBACK = Degradation((DegradationKind.FALLBACK,), "p/x unavailable")
@@ -49,6 +50,9 @@ def test_a_level_is_broken_at_its_own_provider_and_model(make_config):
         (CASE, replace(REPLY, attempts=(1, 2)), False, CaseResult.RESCUED),
         (CASE, replace(REPLY, attempts=(1, 2), degraded=MISLEADING), False, CaseResult.RESCUED),
         (CASE, replace(REPLY, text=ANSWER[:-1], attempts=(1,)), False, CaseResult.FAILED),
+        (CASE, replace(REPLY, text=RESCUED_ANSWER, attempts=(1, 2), degraded=FALLBACK), False, CaseResult.FAILED),
+        (replace(CASE, stream=True), replace(REPLY, text=RESCUED_ANSWER, attempts=(1, 2), degraded=FALLBACK), False, CaseResult.RESCUED),
+        (replace(CASE, stream=True), replace(REPLY, text=HALF_TEXT, attempts=(1,)), False, CaseResult.FAILED),
         (CASE, replace(REPLY, text="hm", degraded=EMERGENCY), False, CaseResult.LAST_RESORT),
         (CASE, replace(REPLY, attempts=(1,)), True, CaseResult.FAILED),
         (CASE, AllProvidersFailedError("nobody"), False, CaseResult.FAILED),
@@ -74,6 +78,34 @@ def test_an_apology_is_a_last_resort_only_where_nobody_could_answer(kind, verdic
     assert result is verdict
     assert saw.startswith("an apology")
     assert "not whole" not in saw
+
+
+@pytest.mark.parametrize(
+    ("changes", "wants_error"),
+    [
+        ({}, True),
+        ({"use_cases": {"customer_service": {"graceful": True}}}, False),
+        ({"models": {"smollm2-135m-instruct": {"languages": ["vi", "en"]}}}, False),
+        (
+            {
+                "models": {"smollm2-135m-instruct": {"languages": ["vi", "en"]}},
+                "use_cases": {"customer_service": {"never_degrade": True}},
+            },
+            True,
+        ),
+    ],
+)
+def test_where_nobody_is_left_an_error_is_right_unless_a_last_resort_speaks_the_language(
+    make_config, changes, wants_error
+):
+    cases = list(cases_of(make_config(changes), "customer_service", kinds=["providers"]))
+    assert {case.wants_error for case in cases} == {wants_error}
+    end = AllProvidersFailedError("all are down")
+    verdict = CaseResult.RIGHT_ERROR if wants_error else CaseResult.FAILED
+    assert {judge(case, end, late=False)[0] for case in cases} == {verdict}
+    # The request is no worse than others: that it was refused for itself would be wrong.
+    refused = RejectedByProviderError("no")
+    assert {judge(case, refused, late=False)[0] for case in cases} == {CaseResult.FAILED}
 
 
 def test_practice_providers_stand_in_for_a_configuration_as_it_is(tmp_path):

@@ -5,13 +5,16 @@ import pytest
 from orchestrator import CacheUse, Orchestrator
 from orchestrator.core.errors import (
     AllProvidersFailedError,
+    BudgetExceededError,
     DeadlineExceededError,
     PromptTooLargeError,
     RejectedByProviderError,
     StreamInterruptedError,
 )
 from orchestrator.core.reply import CostSource, Outcome
+from orchestrator.core.request import ChatRequest
 from orchestrator.practice import Fault, PracticeServer, Scripted
+from tests.conftest import TODAY
 from tests.support.ways import BOTH_WAYS
 
 pytestmark = BOTH_WAYS
@@ -35,6 +38,11 @@ BEFORE_THE_ANSWER = [
 
 def ask(orchestrator: Orchestrator, prompt: str = "Xin chào", **wanted: object) -> object:
     return orchestrator.complete(prompt, cache=CacheUse.OFF, max_tokens=50, **wanted)
+
+
+def _google_limit(config: dict) -> int:
+    # LiteLLM writes the other name, which Google takes too.
+    return config.get("maxOutputTokens") or config["max_output_tokens"]
 
 
 def booked(orchestrator: Orchestrator) -> tuple[int, int]:
@@ -265,6 +273,39 @@ def test_only_what_the_configuration_says_leaves_the_process(
     assert seen.model == "openai/gpt-6.1-sol"
     assert seen.body["temperature"] == 0.3
     assert seen.body["max_tokens"] == 77
+
+
+@pytest.mark.parametrize(
+    ("deployment", "limit_of"),
+    [
+        ("openrouter/gpt-6.1-sol", lambda body: body["max_tokens"]),
+        ("google/gemini-3.8-flash", lambda body: _google_limit(body["generationConfig"])),
+        ("openai/gpt-6-luna", lambda body: body["max_completion_tokens"]),
+    ],
+)
+def test_a_model_that_reasons_is_sent_room_for_it_and_the_room_is_held(
+    make_orchestrator, practice: PracticeServer, deployment: str, limit_of
+) -> None:
+    """On each wire the provider's limit is words and room together, and so is what may be charged."""
+    rooms = {model: {"reasoning_tokens": 1000} for model in ("gpt-6.1-sol", "gemini-3.8-flash", "gpt-6-luna")}
+    wanted = {"model": deployment, "max_tokens": 77}
+    request = ChatRequest.of("Xin chào", use_case="customer_service", **wanted)
+    orchestrator = make_orchestrator({"models": rooms})
+    planned = orchestrator.explain(request).candidates[0]
+    price = orchestrator.config.catalog.price_of(deployment).on(TODAY)
+    assert planned.bound_nusd == price.bound_of(input_tokens=planned.input_bound_tokens, output_tokens=1077)
+
+    def within(day_nusd: int) -> Orchestrator:
+        limit = {"scope": "all", "day": format(day_nusd / 1e9, ".9f")}
+        return make_orchestrator({"models": rooms, "budgets": {"limits": [limit]}})
+
+    tight = within(planned.bound_nusd - 1)
+    with pytest.raises(BudgetExceededError):
+        tight.complete("Xin chào", cache=CacheUse.OFF, **wanted)
+    assert booked(tight) == (0, 0)
+    assert not practice.requests
+    within(planned.bound_nusd).complete("Xin chào", cache=CacheUse.OFF, **wanted)
+    assert [limit_of(sent.body) for sent in practice.requests] == [1077]
 
 
 def test_tool_calls_come_through_whole_and_streamed(make_orchestrator, practice: PracticeServer) -> None:

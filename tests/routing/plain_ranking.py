@@ -15,7 +15,7 @@ from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.reply import Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.routing.eligibility import DeploymentHealth
-from orchestrator.routing.estimate import MIN_OUTPUT_TOKENS, Estimate
+from orchestrator.routing.estimate import MIN_OUTPUT_TOKENS, Estimate, OutputLimit
 from orchestrator.routing.ranking import RankingContext
 from orchestrator.routing.settings import OnLimit, RouteOrder, Weights
 from orchestrator.routing.token_calibration import calibrated
@@ -32,7 +32,8 @@ def plain_rank(
     vitals: Mapping[str, DeploymentHealth],
 ) -> Plan:
     """Return the plan for a request; its candidates are empty when nothing may serve it."""
-    wanted = request.max_tokens or _usual_max_tokens(rules)
+    words = request.max_tokens or _usual_max_tokens(rules)
+    reasons = request.sampling.reasoning_effort != "none"
     ceilings = [
         limit for limit in (request.max_cost_nusd, rules.ceiling and rules.ceiling[1]) if limit is not None
     ]
@@ -44,6 +45,7 @@ def plain_rank(
     ill: dict[str, str] = {}
     for one in deployments:
         own = calibrated(size, rules.seen.get(one.model_name), input_bound=rules.input_bound)
+        wanted = plain_output(one.model, words, reasons=reasons)
         refused = _why_not(one, own, wanted=wanted, rules=rules)
         if refused is None:
             found = _estimate(one, own, wanted=wanted, ceiling=shortened_to, today=rules.today)
@@ -124,17 +126,17 @@ def _shortened(
 
 
 def _estimate(
-    one: Deployment, size: PromptSize, *, wanted: int, ceiling: NanoUsd | None, today: date
+    one: Deployment, size: PromptSize, *, wanted: OutputLimit, ceiling: NanoUsd | None, today: date
 ) -> Estimate | None:
-    return plain_estimate(
-        size, model=one.model, price=one.price.on(today), max_tokens=wanted, ceiling_nusd=ceiling
-    )
+    return plain_estimate(size, price=one.price.on(today), wanted=wanted, ceiling_nusd=ceiling)
 
 
-def _why_not(one: Deployment, size: PromptSize, *, wanted: int, rules: RankingContext) -> Excluded | None:
+def _why_not(
+    one: Deployment, size: PromptSize, *, wanted: OutputLimit, rules: RankingContext
+) -> Excluded | None:
     model = one.model
     missing = rules.needs - model.capabilities
-    needed = size.input_expected_tokens + min(wanted, model.max_output_tokens)
+    needed = size.input_expected_tokens + wanted.max_tokens
     too_small = needed > model.context_tokens
     reasons = (
         (rules.pinned is not None and one.name not in rules.pinned, "another model was asked for by name"),
@@ -163,9 +165,9 @@ def _not_spoken(one: Deployment, rules: RankingContext) -> str:
     return f"the reply is to be in {wanted}, and the emergency model writes {written} alone"
 
 
-def _too_dear(one: Deployment, size: PromptSize, *, wanted: int, rules: RankingContext) -> Excluded:
+def _too_dear(one: Deployment, size: PromptSize, *, wanted: OutputLimit, rules: RankingContext) -> Excluded:
     least = one.price.on(rules.today).bound_of(
-        input_tokens=size.input_bound_tokens, output_tokens=min(wanted, MIN_OUTPUT_TOKENS)
+        input_tokens=size.input_bound_tokens, output_tokens=_least(wanted)
     )
     return Excluded(one.name, TOO_DEAR, needed_nusd=least)
 
@@ -208,7 +210,8 @@ def _candidate(
         bound_nusd=found.bound_nusd,
         input_expected_tokens=found.size.input_expected_tokens,
         input_bound_tokens=found.size.input_bound_tokens,
-        max_tokens=found.max_tokens,
+        max_tokens=found.output.max_tokens,
+        reasoning_tokens=found.output.reasoning_tokens,
         reasons=_reasons(one, found, rules),
     )
 
@@ -225,7 +228,7 @@ def _cost_score(cost: NanoUsd) -> float:
 
 
 def _speed_score(one: Deployment, found: Estimate, vitals: DeploymentHealth) -> float:
-    planned_s = 0.8 + found.max_tokens * 0.4 / one.model.speed_tokens_per_s
+    planned_s = 0.8 + _expected_output(found.output) / one.model.speed_tokens_per_s
     latency_s = vitals.latency_s if vitals.latency_s is not None else planned_s
     return 1.0 / (1.0 + latency_s / 10.0)
 
@@ -248,14 +251,31 @@ def _reasons(one: Deployment, found: Estimate, rules: RankingContext) -> tuple[s
         reasons.append(f"below the quality floor {rules.use_case.quality_floor:g} of the use case")
     if found.clamped_from is not None:
         reasons.append(
-            f"max_tokens lowered from {found.clamped_from} to {found.max_tokens} to fit the limit of a request"
+            f"max_tokens lowered from {found.clamped_from - found.output.reasoning_tokens} to "
+            f"{found.output.max_tokens - found.output.reasoning_tokens} to fit the limit of a request"
         )
     return tuple(reasons)
 
 
-def plain_estimate(size, *, model, price, max_tokens, ceiling_nusd):
+def plain_output(model, words, *, reasons=True):
+    """Return what is asked for: the words, and as much of the room for reasoning as the model writes."""
+    words = min(words, model.max_output_tokens)
+    total = min(words + (model.reasoning_tokens if reasons else 0), model.max_output_tokens)
+    return OutputLimit(total, total - words)
+
+
+def _least(wanted):
+    # Without the whole room for reasoning, and some words behind it, nothing is worth asking for.
+    return min(wanted.max_tokens, wanted.reasoning_tokens + MIN_OUTPUT_TOKENS)
+
+
+def _expected_output(output):
+    return (output.max_tokens - output.reasoning_tokens) * 0.4 + output.reasoning_tokens * 0.25
+
+
+def plain_estimate(size, *, price, wanted, ceiling_nusd):
     """Return the estimate on one deployment, by the price itself."""
-    full = min(max_tokens, model.max_output_tokens)
+    full = wanted.max_tokens
 
     def bound(output_tokens):
         return price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=output_tokens)
@@ -265,12 +285,13 @@ def plain_estimate(size, *, model, price, max_tokens, ceiling_nusd):
         middle = (low + high + 1) // 2
         low, high = (middle, high) if bound(middle) <= ceiling_nusd else (low, middle - 1)
     allowed = low
-    if allowed < min(full, MIN_OUTPUT_TOKENS):
+    if allowed < _least(wanted):
         return None
-    usage = Usage(size.input_expected_tokens, max(1, round(allowed * 0.4)))
+    output = OutputLimit(allowed, wanted.reasoning_tokens)
+    usage = Usage(size.input_expected_tokens, max(1, round(_expected_output(output))))
     return Estimate(
         size=size,
-        max_tokens=allowed,
+        output=output,
         bound_nusd=bound(allowed),
         expected_nusd=price.cost_of(usage),
         clamped_from=full if allowed < full else None,

@@ -21,10 +21,12 @@ from orchestrator.core.request import ChatRequest
 from orchestrator.routing.estimate import (
     BOUND_TOKENS_PER_MESSAGE,
     BOUND_TOKENS_PER_REQUEST,
+    OutputLimit,
     bounded_for,
     estimate,
     expected_tokens,
     measure,
+    output_limit,
 )
 from orchestrator.routing.file_bounds import picture_tokens
 
@@ -188,12 +190,15 @@ def test_no_more_tokens_are_expected_than_are_possible(text):
 # ---- max_tokens under a ceiling
 
 
-def model(max_output_tokens):
+def model(max_output_tokens, *, reasoning_tokens=0):
     return ModelSettings(
         vendor="v",
         tier="cheap",
         context_tokens=10**6,
         max_output_tokens=max_output_tokens,
+        capabilities=["reasoning"],
+        # No more than the configuration may say.
+        reasoning_tokens=min(reasoning_tokens, max_output_tokens - 1),
         quality={},
         quality_source="s",
         speed_tokens_per_s=1,
@@ -211,32 +216,33 @@ books = st.builds(book, st.integers(0, 20), st.integers(0, 100))
 ceilings = st.none() | st.integers(0, 10**8)
 
 
-@given(sizes, books, st.integers(1, 3000), st.integers(1, 3000), ceilings)
-def test_max_tokens_is_lowered_until_it_fits_and_no_further(size, price, max_tokens, most, ceiling):
-    found = estimate(
-        size, model=model(most), price=PriceTable.of(price), max_tokens=max_tokens, ceiling_nusd=ceiling
-    )
-    wanted = min(max_tokens, most)
+@given(sizes, books, st.integers(1, 3000), st.integers(1, 3000), st.integers(0, 3000), ceilings)
+def test_max_tokens_is_lowered_until_it_fits_and_no_further(size, price, max_tokens, most, room, ceiling):
+    output = output_limit(model(most, reasoning_tokens=room), words_tokens=max_tokens)
+    assert output.max_tokens <= most
+    assert output.max_tokens - output.reasoning_tokens == min(max_tokens, most)
+    found = estimate(size, price=PriceTable.of(price), output=output, ceiling_nusd=ceiling)
+    wanted = output.max_tokens
 
     def bound(output_tokens):
         return price.bound_of(input_tokens=size.input_bound_tokens, output_tokens=output_tokens)
 
     if found is None:
-        assert bound(min(wanted, 16)) > ceiling, "what fits is not refused"
+        assert bound(min(wanted, 16 + output.reasoning_tokens)) > ceiling, "what fits is not refused"
         return
-    assert found.bound_nusd == bound(found.max_tokens)
+    assert found.output.reasoning_tokens == output.reasoning_tokens, "the words are lowered, not the room"
+    assert found.bound_nusd == bound(found.output.max_tokens)
     assert ceiling is None or found.bound_nusd <= ceiling
     if found.clamped_from is None:
-        assert found.max_tokens == wanted
+        assert found.output.max_tokens == wanted
     else:
-        assert (found.clamped_from, bound(found.max_tokens + 1) > ceiling) == (wanted, True)
+        assert (found.clamped_from, bound(found.output.max_tokens + 1) > ceiling) == (wanted, True)
 
 
-@given(sizes, books, st.integers(1, 3000), ceilings)
-def test_what_is_expected_is_never_more_than_the_bound(size, price, max_tokens, ceiling):
-    found = estimate(
-        size, model=model(3000), price=PriceTable.of(price), max_tokens=max_tokens, ceiling_nusd=ceiling
-    )
+@given(sizes, books, st.integers(1, 3000), st.integers(0, 2999), ceilings)
+def test_what_is_expected_is_never_more_than_the_bound(size, price, max_tokens, room, ceiling):
+    output = output_limit(model(3000, reasoning_tokens=room), words_tokens=max_tokens)
+    found = estimate(size, price=PriceTable.of(price), output=output, ceiling_nusd=ceiling)
     assert found is None or 0 <= found.expected_nusd <= found.bound_nusd
 
 
@@ -244,19 +250,16 @@ def test_a_ceiling_below_a_useful_answer_is_none():
     """With 16 output tokens an answer may still say something; with fewer it is not asked for."""
     size, price = PromptSize(1000, 300), book(1, 10)
     sixteen = price.cost_of(Usage(1000, 16))
-    fits = estimate(size, model=model(500), price=PriceTable.of(price), max_tokens=400, ceiling_nusd=sixteen)
+    output = OutputLimit(400)
+    fits = estimate(size, price=PriceTable.of(price), output=output, ceiling_nusd=sixteen)
     assert fits is not None
-    assert (fits.max_tokens, fits.clamped_from) == (16, 400)
+    assert (fits.output.max_tokens, fits.clamped_from) == (16, 400)
     too_low = type(sixteen)(sixteen - 1)
-    assert (
-        estimate(size, model=model(500), price=PriceTable.of(price), max_tokens=400, ceiling_nusd=too_low)
-        is None
-    )
+    assert estimate(size, price=PriceTable.of(price), output=output, ceiling_nusd=too_low) is None
 
 
 def test_a_request_for_less_than_a_useful_answer_is_served():
-    found = estimate(
-        PromptSize(10, 5), model=model(500), price=PriceTable.of(book(1, 1)), max_tokens=1, ceiling_nusd=None
-    )
+    output = output_limit(model(500), words_tokens=1)
+    found = estimate(PromptSize(10, 5), price=PriceTable.of(book(1, 1)), output=output, ceiling_nusd=None)
     assert found is not None
-    assert found.max_tokens == 1
+    assert found.output.max_tokens == 1

@@ -449,6 +449,88 @@ def test_no_deployment_left_is_an_empty_plan_with_a_reason_for_each():
     assert set(reasons_of(plan)) == set(NAMES)
 
 
+# ---- room for reasoning
+
+
+def with_room(room):
+    """Return the deployments with room for reasoning where their model reasons."""
+    return tuple(
+        replace(one, model=one.model.model_copy(update={"reasoning_tokens": room}))
+        if Capability.REASONING in one.model.capabilities
+        else one
+        for one in DEPLOYMENTS
+    )
+
+
+def named(plan, deployment):
+    return next(one for one in plan.candidates if one.deployment == deployment)
+
+
+def test_a_model_that_reasons_gets_room_for_it_on_top_of_the_words():
+    """And the bound, which is what is held, counts all of it."""
+    plan, roomy = plan_of(max_tokens=100), plan_of(max_tokens=100, deployments=with_room(1_000))
+    for one in roomy.candidates:
+        deployment, before = CONFIG.catalog.deployments[one.deployment], named(plan, one.deployment)
+        room = 1_000 if Capability.REASONING in deployment.model.capabilities else 0
+        assert (one.max_tokens, one.reasoning_tokens, one.words_tokens) == (100 + room, room, 100)
+        assert one.bound_nusd == deployment.price.on(TODAY).bound_of(
+            input_tokens=one.input_bound_tokens, output_tokens=100 + room
+        )
+        assert (one.expected_nusd > before.expected_nusd) is (room > 0)
+        assert one.expected_nusd <= one.bound_nusd
+
+
+def test_the_room_is_on_top_of_what_a_low_budget_leaves_of_the_words():
+    tier = BudgetTier(above=0.5, best="premium", max_tokens_share=0.25)
+    plan = plan_of(deployments=with_room(1_000), rules={"budget_tier": tier})
+    assert (named(plan, SOL).words_tokens, named(plan, SOL).max_tokens) == (200, 1_200)
+
+
+def test_no_more_is_asked_for_than_a_model_writes():
+    most = CONFIG.catalog.models["gpt-6.1-sol"].max_output_tokens
+    for words, room in ((most - 10, 10), (most, 0), (most + 10, 0)):
+        found = named(plan_of(max_tokens=words, deployments=with_room(1_000)), SOL)
+        assert (found.max_tokens, found.reasoning_tokens) == (most, room)
+
+
+def test_a_request_that_switches_reasoning_off_has_no_room_for_it():
+    plan = plan_of(max_tokens=100, deployments=with_room(1_000), reasoning_effort="none")
+    assert (named(plan, SOL).max_tokens, named(plan, SOL).reasoning_tokens) == (100, 0)
+
+
+def test_a_limit_shortens_the_words_and_leaves_the_room():
+    """What is told is what the caller asked for: words."""
+    deployments = with_room(1_000)
+    price = CONFIG.catalog.deployments[SOL].price.on(TODAY)
+    whole = named(plan_of(deployments=deployments), SOL)
+    ceiling = price.bound_of(input_tokens=whole.input_bound_tokens, output_tokens=1_300)
+    short = named(
+        plan_of(deployments=deployments, max_cost_nusd=ceiling, settings={"on_limit": OnLimit.CLAMP}), SOL
+    )
+    assert (short.max_tokens, short.reasoning_tokens, short.clamped_from) == (1_300, 1_000, 1_800)
+    assert short.bound_nusd == ceiling
+    assert "max_tokens lowered from 800 to 300 to fit the limit of a request" in texts_of(short)
+
+
+def test_a_limit_that_leaves_no_word_behind_the_reasoning_is_too_low():
+    """An answer that is thought alone would be paid for and say nothing."""
+    deployments = with_room(1_000)
+    price = CONFIG.catalog.deployments[SOL].price.on(TODAY)
+    size = named(plan_of(deployments=deployments), SOL).input_bound_tokens
+    least = price.bound_of(input_tokens=size, output_tokens=1_016)
+    assert named(plan_of(deployments=deployments, max_cost_nusd=least), SOL).words_tokens == 16
+    plan = plan_of(deployments=deployments, max_cost_nusd=NanoUsd(least - 1))
+    refused = next(one for one in plan.excluded if one.deployment == SOL)
+    assert (refused.reason.kind, refused.needed_nusd) == (ReasonKind.TOO_DEAR, least)
+
+
+def test_a_context_must_hold_the_room_too():
+    context = CONFIG.catalog.models["gpt-6.1-sol"].context_tokens
+    prompt = "word " * round((context - 1_500) * 4 / 5)
+    assert SOL in order_of(plan_of(prompt))
+    assert "its context holds 272,000" in reasons_of(plan_of(prompt, deployments=with_room(4_000)))[SOL]
+
+
 # ---- what is computed once makes no difference
 
 
@@ -519,16 +601,25 @@ use_case_settings = st.fixed_dictionaries(
     health=st.dictionaries(st.sampled_from(NAMES), healths),
     rules=applied_rules,
     settings=use_case_settings,
-    more=st.fixed_dictionaries({"max_tokens": st.none() | st.integers(1, 5_000), "max_cost_nusd": money}),
+    more=st.fixed_dictionaries(
+        {
+            "max_tokens": st.none() | st.integers(1, 5_000) | st.just(65_000),
+            "max_cost_nusd": money,
+            "reasoning_effort": st.sampled_from([None, "none", "low"]),
+        }
+    ),
+    room=st.sampled_from([0, 1_024, 8_000]),
     tools=st.booleans(),
 )
-def test_a_plan_is_the_one_of_the_plain_way(prompt, use_case, health, rules, settings, more, tools):
+def test_a_plan_is_the_one_of_the_plain_way(prompt, use_case, health, rules, settings, more, room, tools):
     """Word for word, its order and its prices included, whatever the request, the health and the money."""
+    more = {name: value for name, value in more.items() if value is not None}
+    deployments = with_room(room)
     wanted = {"use_case": use_case, "health": health, "rules": rules, "settings": settings, **more}
     if tools:
         wanted["tools"] = [{"type": "function", "function": {"name": "find_order"}}]
-    plan = plan_of(prompt, **wanted)
-    assert in_words(plan) == plan_of(prompt, plain=True, **wanted)
+    plan = plan_of(prompt, deployments=deployments, **wanted)
+    assert in_words(plan) == plan_of(prompt, deployments=deployments, plain=True, **wanted)
     pinned, shown = rules["pinned"] is not None, plan.asked
     assert {one.pinned for one in shown} <= {pinned}
     clamped = {one.deployment for one in shown if one.clamped_from is not None}

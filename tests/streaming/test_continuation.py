@@ -1,5 +1,6 @@
 """The rest of an answer is asked for in the reader's language, at a bound that holds it."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -65,6 +66,24 @@ def test_the_output_is_lowered_to_what_is_left_and_then_refused(candidate_of):
         candidate, longer, deployment=deployment, today=TODAY, ceiling_nusd=NanoUsd(0)
     )
     assert "cost more than is left" in nothing
+
+
+def test_the_room_for_reasoning_is_not_added_twice(candidate_of):
+    request, candidate, deployment = candidate_of("openrouter/gpt-6.1-sol")
+    roomy = replace(candidate, max_tokens=3_000, reasoning_tokens=2_000)
+    model = deployment.model.model_copy(update={"reasoning_tokens": 2_000})
+    deployment, longer = replace(deployment, model=model), continuation_request(request, LONG)
+    price, size = deployment.price.on(TODAY), measure(longer).input_bound_tokens
+
+    def fitted(output_tokens):
+        ceiling = price.bound_of(input_tokens=size, output_tokens=output_tokens)
+        return fit_to_continuation(
+            roomy, longer, deployment=deployment, today=TODAY, ceiling_nusd=NanoUsd(ceiling)
+        )
+
+    assert (fitted(3_000).max_tokens, fitted(9_000).max_tokens) == (3_000, 3_000)
+    assert (fitted(2_100).words_tokens, fitted(2_100).reasoning_tokens) == (100, 2_000)
+    assert "cost more than is left" in fitted(2_015), "no word would be left behind the reasoning"
 
 
 def test_a_context_that_does_not_hold_it_is_left_out(candidate_of):

@@ -13,7 +13,7 @@ from orchestrator.providers.wire.usage_reading import CONTRADICTION, UNKNOWN_USA
 
 NAME_LETTERS_MAX = 256
 """Of an id, a model or a tier that is believed and kept."""
-CUT_BY_THOUGHT = "the limit of output tokens was used up before the first word; raise max_tokens"
+CUT_BY_THOUGHT = "the limit of output tokens was used up before the first word; raise max_tokens, or the model's reasoning_tokens"
 
 
 @dataclass(slots=True)
