@@ -97,6 +97,9 @@ class ModelSettings(Settings):
     """Its class: premium, balanced, cheap or emergency."""
     context_tokens: PositiveInt
     """Input and output together."""
+    window_tokens: PositiveInt | None = None
+    """What its vendor takes, where `context_tokens` is a lower number of your own; so much is held at most
+    for a file that does not tell its tokens."""
     max_output_tokens: PositiveInt
     """The most it writes in one answer."""
     reasoning_tokens: NonNegativeInt = 0
@@ -126,6 +129,11 @@ class ModelSettings(Settings):
             msg = "reasoning_tokens must leave room for words: less than max_output_tokens"
             raise ValueError(msg)
         return self
+
+    @property
+    def most_tokens(self) -> int:
+        """Return the most tokens that its vendor can read of a prompt."""
+        return max(self.context_tokens, self.window_tokens or 0)
 
 
 class DeploymentSettings(Settings):

@@ -19,6 +19,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.catalog.catalog import AliasSettings, Catalog, Deployment, ProviderKind, ProviderSettings
+from orchestrator.catalog.openrouter_names import fault_of_name
 from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
 from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.config.references import broken_references, unknown
@@ -263,7 +264,11 @@ def _build_catalog(
         if provider is None or model is None:
             continue
         quote = book.quote(PriceQuery.at(provider, deployment.upstream), deployment.price)
-        if quote is None:
+        is_openrouter = provider.kind is ProviderKind.OPENROUTER
+        fault = fault_of_name(deployment.upstream) if is_openrouter else None
+        if fault is not None:
+            mistakes.append(f"{document.where(('deployments', name, 'upstream'))}: {fault}")
+        elif quote is None:
             mistakes.append(
                 f"{document.where(('deployments', name))}: '{name}' has no price, and neither OpenRouter's list, the "
                 f"genai-prices snapshot nor LiteLLM's map knows '{deployment.upstream}'{_whose(provider)}; "

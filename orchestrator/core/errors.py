@@ -80,6 +80,10 @@ class RejectedByProviderError(RequestError):
     """A provider refused the request itself, and every other would too."""
 
 
+OWN_LIMIT = "max_cost_nusd of this request"
+"""The scope of a limit that a request sets itself."""
+
+
 class BudgetExceededError(OrchestratorError):
     """A limit would be passed, so nothing was sent."""
 
@@ -95,9 +99,10 @@ class BudgetExceededError(OrchestratorError):
         needed: NanoUsd,
         resets_at: datetime | None,
     ) -> None:
-        """Say which limit, what is left of it, what was needed and when it resets."""
+        """Say which limit, what is left of it, what was needed, when it resets, and what to do."""
         self.scope = scope
-        """Whose limit: `all`, `tenant:acme`, `use_case:bulk`, `user:42`, `provider:google`, `tag:trial`."""
+        """Whose limit: `all`, `tenant:acme`, `use_case:bulk`, `user:42`, `provider:google`, `tag:trial`, or
+        `OWN_LIMIT`."""
         self.window = window
         """`request`, `day` or `month`."""
         self.limit = limit
@@ -109,7 +114,9 @@ class BudgetExceededError(OrchestratorError):
         super().__init__(
             f"the {window} budget of {scope} allows {format_usd(limit)} and has {format_usd(left)} left, "
             f"but this request may cost {format_usd(needed)}{reset}. "
-            "Lower max_tokens, choose a cheaper model, or raise the limit under 'budgets' in config.yaml."
+            "Lower max_tokens, send less (a PDF, or a picture by its address, counts for all that a model may "
+            "read), choose a cheaper model, or raise "
+            + ("max_cost_nusd." if scope == OWN_LIMIT else "the limit under 'budgets' in config.yaml.")
         )
 
 

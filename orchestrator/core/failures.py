@@ -108,7 +108,7 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         HealthScope.EITHER,
         _NO,
         "server error",
-        "500, 502, an unknown 4xx or 5xx; an error of that status in a 200; 400 that is HTML or empty",
+        "500, 502, an unknown 4xx or 5xx; 400 that is HTML or empty; an error of that status in a 200, which may be billed",
         passes=True,
     ),
     FailureKind.UNAVAILABLE: FailurePolicy(
@@ -116,7 +116,7 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         HealthScope.EITHER,
         _NO,
         "service unavailable",
-        "503, 504, 529; an error of that status in a 200",
+        "503, 504, 529; an error of that status in a 200, which may be billed",
         passes=True,
     ),
     FailureKind.UNREACHABLE: FailurePolicy(

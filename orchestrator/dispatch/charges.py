@@ -60,14 +60,15 @@ def charge_of_failure(
 ) -> Charge:
     """Return what a failed attempt is booked at: what was billed, or all that was held where nobody knows.
 
-    `sent` says whether a byte may have left, `begun` whether a part of an answer has arrived: nothing that
-    fails after it is free. What has arrived is no measure, since thoughts and whatever comes after a
-    broken connection are billed unseen.
+    `sent` says whether a byte may have left, `begun` whether a part of an answer has arrived, `billed` is
+    what came in its place with status 200: that request was accepted, and nothing that fails after it is
+    free. What has arrived is no measure, since thoughts and whatever comes after a broken connection are
+    billed unseen.
     """
     if billed is not None and (not billed.usage.estimated or billed.reported_cost_nusd is not None):
         return charge_of(send, billed.usage, billed.reported_cost_nusd, service_tier=billed.service_tier)
-    begun = begun or (billed is not None and billed.has_content)
-    if not sent or (failure.policy.billing is Billing.NO and not begun):
+    accepted = begun or billed is not None
+    if not sent or (failure.policy.billing is Billing.NO and not accepted):
         return Charge(ZERO_NUSD, CostSource.NONE, Usage())
     return _bound(send, Usage(estimated=True))
 

@@ -110,8 +110,8 @@ class BudgetGuard(Guard):
             )
         name, settings = named
         discounts = self._settings.providers[settings.provider].volume_discounts
-        context_tokens = self._settings.models[settings.model].context_tokens
-        return Offer(name, settings.provider, settings.model, quote.price, discounts, context_tokens)
+        most_tokens = self._settings.models[settings.model].most_tokens
+        return Offer(name, settings.provider, settings.model, quote.price, discounts, most_tokens)
 
     def _deployment(self, call: MeteredCall) -> tuple[str, DeploymentSettings] | None:
         """Return the deployment of this model: that at the call's address, else the vendor's best."""

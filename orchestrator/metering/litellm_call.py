@@ -17,6 +17,7 @@ from litellm.llms.custom_httpx.http_handler import HTTPHandler
 from pydantic import BaseModel
 
 from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.openrouter_names import fault_of_name
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.core.request import Message
 from orchestrator.metering.media_addresses import check_addresses
@@ -112,7 +113,7 @@ def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
     """Return what a call buys.
 
     Raises:
-        PriceUnknownError: its provider is not one whose prices are known.
+        PriceUnknownError: its provider is not one whose prices are known, or it buys more than tokens.
     """
     address = kwargs.get("api_base") or kwargs.get("base_url")
     model = str(kwargs.get("model"))
@@ -125,6 +126,9 @@ def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
     if provider not in _KINDS:
         known = ", ".join(f"{name}/..." for name in _KINDS)
         raise PriceUnknownError(f"no price for '{model}' of {provider}; the guard lets {known} pass")
+    fault = fault_of_name(upstream) if _KINDS[provider] is ProviderKind.OPENROUTER else None
+    if fault is not None:
+        raise PriceUnknownError(fault)
     metadata = kwargs.get("metadata")
     payer = metadata.get(METADATA_KEY) if isinstance(metadata, Mapping) else None
     return MeteredCall(_KINDS[provider], upstream, address, payer)

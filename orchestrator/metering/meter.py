@@ -48,8 +48,8 @@ class Offer:
     model: str
     price: Price
     volume_discounts: tuple[VolumeDiscount, ...] = ()
-    context_tokens: int | None = None
-    """What the model holds; None where nobody knows."""
+    most_tokens: int | None = None
+    """What the model reads of a prompt at most; None where nobody knows."""
 
     @classmethod
     def of(cls, deployment: Deployment) -> Self:
@@ -60,7 +60,7 @@ class Offer:
             deployment.model_name,
             deployment.price,
             deployment.provider.volume_discounts,
-            deployment.model.context_tokens,
+            deployment.model.most_tokens,
         )
 
 
@@ -81,7 +81,7 @@ class MeteredSend:
         self.was_sent = True
         """A byte may have left; the code that sends says so where it knows that none has."""
         self.began = False
-        """A piece of the answer has arrived, so no failure after it is free."""
+        """An answer, a piece of one, or an error in its place with status 200 came: no failure is free."""
         self._meter = meter
         self._hold = hold
         self._price = price
@@ -89,11 +89,11 @@ class MeteredSend:
         self._ended = False
 
     def take(self, answer: ProviderAnswer) -> None:
-        """Keep what an answer says that it used, whole or not."""
+        """Keep what an answer says that it used, whole or not, or an error in its place."""
         self.counted = CountedUsage(answer.usage, answer.reported_cost_nusd)
         self.service_tier = answer.service_tier
         self.upstream_id = answer.upstream_id
-        self.began = self.began or answer.has_content
+        self.began = True
 
     def end(self, failure: Failure | None = None) -> None:
         """Settle the send and write its operation; a second call does nothing."""
@@ -188,8 +188,8 @@ class Meter:
         return MeteredSend(self, self.ledger.hold(claim), price)
 
     def _bounded(self, size: PromptSize) -> PromptSize:
-        if self.offer.context_tokens is not None:
-            return bounded_for(size, self.offer.context_tokens)
+        if self.offer.most_tokens is not None:
+            return bounded_for(size, self.offer.most_tokens)
         if size.file_bound_tokens is None:
             raise InvalidRequestError(
                 f"a file in the prompt does not tell its tokens, and nobody knows what '{self.offer.deployment}' "

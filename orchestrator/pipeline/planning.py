@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from orchestrator.config.loader import Config
 from orchestrator.core.errors import (
+    OWN_LIMIT,
     BudgetExceededError,
     OrchestratorError,
     PromptTooLargeError,
@@ -116,7 +117,7 @@ def _no_candidates(
         own = request.max_cost_nusd
         scope, limit = rules.ceiling or ("max_cost_nusd", NanoUsd(0))
         if own is not None and (rules.ceiling is None or own < limit):
-            scope, limit = "max_cost_nusd of this request", own
+            scope, limit = OWN_LIMIT, own
         return BudgetExceededError(
             scope=scope, window="request", limit=limit, left=limit, needed=needed, resets_at=None
         )

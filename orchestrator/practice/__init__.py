@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orchestrator.practice.answers import Answerer, PracticeAnswer, PracticeRequest, PracticeToolCall
-    from orchestrator.practice.bill import Bill, Delivered, PracticeCharge, PracticePrice
+    from orchestrator.practice.bill import Bill, BilledWhen, Delivered, PracticeCharge, PracticePrice
     from orchestrator.practice.faults import Fault, FaultKind, FaultQueue
     from orchestrator.practice.generated import Generated
     from orchestrator.practice.scripted import Scripted
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answerer",
     "Bill",
+    "BilledWhen",
     "Delivered",
     "Fault",
     "FaultKind",
@@ -36,7 +37,7 @@ __all__ = [
 
 _HOME_OF = {
     **dict.fromkeys(("Answerer", "PracticeAnswer", "PracticeRequest", "PracticeToolCall"), "answers"),
-    **dict.fromkeys(("Bill", "PracticeCharge", "Delivered", "PracticePrice"), "bill"),
+    **dict.fromkeys(("Bill", "BilledWhen", "PracticeCharge", "Delivered", "PracticePrice"), "bill"),
     **dict.fromkeys(("Fault", "FaultKind", "FaultQueue"), "faults"),
     "Generated": "generated",
     "Scripted": "scripted",

@@ -44,13 +44,23 @@ class PracticeToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """Reasoning that nobody sees: so many tokens of output, of which only the usage tells."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The last piece of an answer: `stop`, `length`, `tool_calls` or `content_filter`."""
 
     reason: str
 
 
-Piece = str | PracticeToolCall | Finish
+Content = str | PracticeToolCall | Thought
+"""What an answer is made of, and billed by."""
+
+Piece = Content | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,8 @@ class PracticeAnswer:
     text: str = ""
     tool_calls: tuple[PracticeToolCall, ...] = ()
     finish_reason: str | None = None
+    reasoning_tokens: int = 0
+    """What the model thinks before it answers, unseen."""
 
 
 class Answerer(Protocol):

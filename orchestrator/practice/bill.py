@@ -1,7 +1,8 @@
 """What the practice providers charged: prices, charges, and their exact sum.
 
 A failed request costs nothing. A stream that was cut or abandoned costs its input and the tokens
-sent until then. An answer in one piece costs all of it even if the client had gone.
+sent until then. An answer in one piece costs all of it even if the client had gone. A provider that bills
+when it accepts charges the whole answer, whatever becomes of it (`BilledWhen`).
 """
 
 import threading
@@ -49,11 +50,12 @@ DEFAULT_PRICE = PracticePrice(
 
 @dataclass(frozen=True, slots=True)
 class PracticeUsage:
-    """Tokens of one answer; the cached ones are part of the input."""
+    """Tokens of one answer; the cached ones are part of the input, the reasoning of the output."""
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,18 @@ class PracticePrices:
         return self.prices.get((provider, model), self.default)
 
 
+class BilledWhen(StrEnum):
+    """When a provider writes an answer on its bill."""
+
+    SENT = "sent"
+    """When it is over, with the tokens that were sent until then."""
+    ACCEPTED = "accepted"
+    """When the request is taken, with all tokens of the answer that would come: also if it is then cut, an
+    error, unreadable, or never comes. A body that counts tokens itself is billed as it says."""
+
+
 class Delivered(StrEnum):
-    """How much of an answer reached the connection."""
+    """How much of an answer had reached the connection when it was charged."""
 
     WHOLE = "whole"
     PARTIAL = "partial"

@@ -1,6 +1,6 @@
 """One answer on its way out: latency, faults, and a charge for exactly what was generated."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -9,14 +9,22 @@ import orjson
 from aiohttp import web
 
 from orchestrator.core.clock import Clock
-from orchestrator.practice.answers import Answerer, Finish, Piece, PracticeToolCall
-from orchestrator.practice.bill import Bill, Delivered, PracticeCharge, PracticePrices, PracticeUsage
+from orchestrator.core.money import NanoUsd
+from orchestrator.practice.answers import Answerer, Content, Finish, Piece, PracticeToolCall, Thought
+from orchestrator.practice.bill import (
+    Bill,
+    BilledWhen,
+    Delivered,
+    PracticeCharge,
+    PracticePrices,
+    PracticeUsage,
+)
 from orchestrator.practice.connections import broken_body, cut, drip, dripped_body, forever, reset
 from orchestrator.practice.continuing import begun_answer, continuation
 from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner
 from orchestrator.practice.json_types import JsonObject
-from orchestrator.practice.odd_answers import send_odd_answer
-from orchestrator.practice.odd_bodies import odd_body
+from orchestrator.practice.odd_answers import odd_usage, send_odd_answer
+from orchestrator.practice.odd_bodies import ODD_BODIES, ODD_USAGE, odd_body
 from orchestrator.practice.prompt_cache import PromptCache
 from orchestrator.practice.tokens import count_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
@@ -37,7 +45,6 @@ _AT_A_PIECE = frozenset(
         FaultKind.ERROR_IN_200,
     }
 )
-_ODD_BODIES = frozenset({FaultKind.WRONG_TYPES, FaultKind.NO_CHOICES, FaultKind.HUGE_BODY})
 _SSE = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 
 
@@ -54,6 +61,7 @@ class House:
     """Before the first byte of every answer."""
     piece_latency_s: float
     """Before every piece of a stream."""
+    billed_when: BilledWhen = BilledWhen.SENT
 
 
 class Exchange:
@@ -70,7 +78,10 @@ class Exchange:
         self._fault = fault
         self._text: list[str] = []
         self._tool_calls: list[PracticeToolCall] = []
+        self._billed_pieces: list[Content] | None = None
+        """The whole answer, where it was billed before any of it is sent."""
         self._size_bytes = 0
+        self._reasoning_tokens = 0
         self._pieces_sent = 0
         self._finish_reason = "stop"
         self._opened = False
@@ -85,15 +96,17 @@ class Exchange:
         """Act out a fault that comes before any answer; None when there is an answer to come.
 
         Raises:
-            Refusal: the fault is an HTTP error.
+            Refusal: the fault is an HTTP error, or the answerer cannot answer.
         """
         fault = self._fault
+        if fault is not None and fault.kind is FaultKind.STATUS:
+            raise self._refusal(fault)
+        if fault is not None and fault.manner is Manner.REFUSE:
+            raise Refusal(400, message="This model takes no conversation with a begun answer in it.")
+        if self._house.billed_when is BilledWhen.ACCEPTED:
+            await self._bill_ahead()
         if fault is None:
             return None
-        if fault.kind is FaultKind.STATUS:
-            raise self._refusal(fault)
-        if fault.manner is Manner.REFUSE:
-            raise Refusal(400, message="This model takes no conversation with a begun answer in it.")
         if fault.kind is FaultKind.RESET:
             await reset(self._http)
         if fault.kind is FaultKind.SILENCE:
@@ -106,10 +119,15 @@ class Exchange:
         if fault.kind is FaultKind.MALFORMED_BODY:
             return web.Response(body=HTML_PAGE, content_type="text/html")
         if fault.shape is not None:
+            max_tokens = self._call.request.max_tokens
             return await send_odd_answer(
-                self._http, provider=provider, shape=fault.shape, stream=self._call.stream
+                self._http,
+                provider=provider,
+                shape=fault.shape,
+                stream=self._call.stream,
+                max_tokens=max_tokens,
             )
-        if fault.kind in _ODD_BODIES:
+        if fault.kind in ODD_BODIES:
             body = odd_body(provider, self._envelope.model, fault)
             return web.Response(body=body, content_type="application/json")
         if fault.kind is FaultKind.ERROR_IN_200 and not self._call.stream:
@@ -180,7 +198,26 @@ class Exchange:
             self._settle(Delivered.PARTIAL if self._pieces_sent else Delivered.NOTHING)
         return response
 
-    async def _pieces(self) -> AsyncIterator[str | PracticeToolCall]:
+    async def _bill_ahead(self) -> None:
+        """Put the whole answer on the bill before any of it is sent."""
+        self._billed_pieces = [piece async for piece in self._pieces()]
+        usage = self._stated_usage() or self._usage_of(self._billed_pieces)
+        self._add_charge(usage, Delivered.NOTHING)
+        self._settled = True
+
+    def _stated_usage(self) -> PracticeUsage | None:
+        """Return what the body of an odd answer will say that it used, None where it will say nothing."""
+        if self._fault is None:
+            return None
+        if self._fault.shape is not None:
+            return odd_usage(self._fault.shape, max_tokens=self._call.request.max_tokens)
+        return ODD_USAGE if self._kind in ODD_BODIES else None
+
+    async def _pieces(self) -> AsyncIterator[Content]:
+        if self._billed_pieces is not None:
+            for content in self._billed_pieces:
+                yield content
+            return
         if self._kind is FaultKind.EMPTY_CONTENT:
             return
         async for piece in trimmed(self._answer(), request=self._call.request):
@@ -200,17 +237,21 @@ class Exchange:
         manner = (self._fault.manner if self._fault is not None else None) or Manner.ANCHOR
         return continuation(self._house.answerer, request, begun=begun, manner=manner)
 
-    def _note(self, piece: str | PracticeToolCall) -> None:
+    def _note(self, piece: Content) -> None:
         self._size_bytes += piece_bytes(piece)
         if isinstance(piece, str):
             self._text.append(piece)
+        elif isinstance(piece, Thought):
+            self._reasoning_tokens += piece.tokens
         else:
             self._tool_calls.append(piece)
 
-    def _written(self, piece: str | PracticeToolCall, writer: WireStream) -> bytes:
+    def _written(self, piece: Content, writer: WireStream) -> bytes:
         self._note(piece)
         if isinstance(piece, str):
             return writer.text(piece)
+        if isinstance(piece, Thought):
+            return writer.waiting()
         return writer.tool_call(piece, index=len(self._tool_calls) - 1)
 
     @cached_property
@@ -220,28 +261,38 @@ class Exchange:
         return tokens, self._house.prompts.cached_tokens(self._call.request, input_tokens=tokens)
 
     def _outcome(self) -> WireOutcome:
+        usage = self._usage(self._size_bytes, self._reasoning_tokens)
+        cost = self._cost_of(usage)
+        return WireOutcome("".join(self._text), tuple(self._tool_calls), self._finish_reason, usage, cost)
+
+    def _usage_of(self, pieces: Sequence[Content]) -> PracticeUsage:
+        thoughts = sum(piece.tokens for piece in pieces if isinstance(piece, Thought))
+        return self._usage(sum(map(piece_bytes, pieces)), thoughts)
+
+    def _usage(self, size_bytes: int, reasoning_tokens: int) -> PracticeUsage:
         tokens, cached_tokens = self._input
-        usage = PracticeUsage(tokens, count_tokens(self._size_bytes), cached_tokens)
-        price = self._house.prices.price_of(self._envelope.provider, self._envelope.model)
-        return WireOutcome(
-            "".join(self._text), tuple(self._tool_calls), self._finish_reason, usage, price.cost_of(usage)
-        )
+        return PracticeUsage(tokens, count_tokens(size_bytes), cached_tokens, reasoning_tokens)
+
+    def _cost_of(self, usage: PracticeUsage) -> NanoUsd:
+        return self._house.prices.price_of(self._envelope.provider, self._envelope.model).cost_of(usage)
 
     def _settle(self, delivered: Delivered) -> None:
         """Put what was generated so far on the bill, once."""
         if self._settled:
             return
         self._settled = True
-        outcome = self._outcome()
+        self._add_charge(self._usage(self._size_bytes, self._reasoning_tokens), delivered)
+
+    def _add_charge(self, usage: PracticeUsage, delivered: Delivered) -> None:
         self._house.bill.add(
             PracticeCharge(
                 request_id=self._envelope.reply_id,
                 provider=self._envelope.provider,
                 model=self._envelope.model,
-                input_tokens=outcome.usage.input_tokens,
-                cached_input_tokens=outcome.usage.cached_input_tokens,
-                output_tokens=outcome.usage.output_tokens,
-                cost_nusd=outcome.cost_nusd,
+                input_tokens=usage.input_tokens,
+                cached_input_tokens=usage.cached_input_tokens,
+                output_tokens=usage.output_tokens,
+                cost_nusd=self._cost_of(usage),
                 streamed=self._call.stream,
                 delivered=delivered,
             )
@@ -299,7 +350,7 @@ class Exchange:
             return False
         if fault.kind is FaultKind.ERROR_IN_200:
             # An error before the first piece is a failed request, and those are free.
-            self._settled = self._pieces_sent == 0
+            self._settled = self._settled or self._pieces_sent == 0
             body = error_body(self._envelope.provider, self._refusal(fault))
             await self._send(response, writer.error(fault.status or 0, body=body))
             return True

@@ -1,6 +1,7 @@
 """Answers with status 200 that are odd in one way each: some are none, and some are whole all the same.
 
-Each is written by hand, as bytes in the provider's own format, whole or as a stream, and is not on the bill.
+Each is written by hand, as bytes in the provider's own format, whole or as a stream. It is on the bill only
+of a provider that bills when it accepts.
 """
 
 import gzip
@@ -11,6 +12,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.connections import forever
 from orchestrator.practice.fault_kinds import OddShape
 
@@ -18,6 +20,8 @@ GOOD_TEXT = "A whole answer, with a line separator\u2028in it."
 HALF_TEXT = "Half an answer, and then"
 CALLS = (("find_order", {"id": 1001}), ("find_order", {"id": 1002}))
 BURST_PIECES = 20_000
+_INPUT_TOKENS = 5
+"""What each counts of its prompt."""
 _UNFOLDED_BYTES = 30_000_000
 
 
@@ -30,7 +34,9 @@ class _Odd:
     finish: str = "stop"
     error: bool = False
     usage: bool = True
-    reasoning_tokens: int = 0
+    output_tokens: int = 50
+    is_thought: bool = False
+    """All of its output is reasoning."""
 
 
 _ODD_ANSWERS = {
@@ -41,7 +47,7 @@ _ODD_ANSWERS = {
     OddShape.NAMELESS_CALL: _Odd("", (("", {"id": 1001}),), finish="tool_calls"),
     OddShape.FILTERED: _Odd("", finish="content_filter"),
     OddShape.FILTER_CUT: _Odd(HALF_TEXT, finish="content_filter"),
-    OddShape.THOUGHT_ONLY: _Odd("", finish="length", reasoning_tokens=50),
+    OddShape.THOUGHT_ONLY: _Odd("", finish="length", is_thought=True),
     OddShape.CALLS_WITH_INDEX_0: _Odd("", CALLS, finish="tool_calls"),
     OddShape.CALLS_WITHOUT_INDEX: _Odd("", CALLS, finish="tool_calls"),
     OddShape.OBJECT_ARGUMENTS: _Odd("", CALLS, finish="tool_calls"),
@@ -70,26 +76,44 @@ def gone_on_from_half(text: str) -> str:
 
 
 async def send_odd_answer(
-    http: web.BaseRequest, *, provider: str, shape: OddShape, stream: bool
+    http: web.BaseRequest,
+    *,
+    provider: str,
+    shape: OddShape,
+    stream: bool,
+    max_tokens: int | None = None,
 ) -> web.StreamResponse:
-    """Send an answer of a shape, whole or as a stream."""
+    """Send an answer of a shape, whole or as a stream; it counts no more than `max_tokens`."""
     if shape is OddShape.GZIP_BOMB:
         return _gzip_bomb(stream=stream)
-    odd = _ODD_ANSWERS.get(shape, _Odd())
+    odd = _odd_of(shape, max_tokens)
     if not stream:
         body = _google(odd) if provider == "google" else _openai(odd, shape)
         return web.Response(body=orjson.dumps(body), content_type="application/json")
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(http)
-    await response.write(odd_stream(provider, shape))
+    await response.write(odd_stream(provider, shape, max_tokens=max_tokens))
     if shape is OddShape.OPEN_END:
         await forever()
     return response
 
 
-def odd_stream(provider: str, shape: OddShape) -> bytes:
-    """Return a stream of a shape as bytes."""
+def odd_usage(shape: OddShape, *, max_tokens: int | None) -> PracticeUsage | None:
+    """Return what an answer of a shape says that it used, None where it says nothing."""
+    odd = _odd_of(shape, max_tokens)
+    if not odd.usage or shape is OddShape.GZIP_BOMB:
+        return None
+    return PracticeUsage(_INPUT_TOKENS, odd.output_tokens)
+
+
+def _odd_of(shape: OddShape, max_tokens: int | None) -> _Odd:
     odd = _ODD_ANSWERS.get(shape, _Odd())
+    return replace(odd, output_tokens=min(odd.output_tokens, max_tokens or odd.output_tokens))
+
+
+def odd_stream(provider: str, shape: OddShape, *, max_tokens: int | None = None) -> bytes:
+    """Return a stream of a shape as bytes."""
+    odd = _odd_of(shape, max_tokens)
     chunks = list(_google_chunks(odd) if provider == "google" else _openai_chunks(odd, shape))
     if shape is OddShape.STRAY_CHUNKS:
         nothing: list[Any] = [{"id": "odd"}, {"choices": []}, {"choices": [{"index": 0, "delta": None}]}]
@@ -159,9 +183,10 @@ def _openai_calls(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
 def _openai_usage(odd: _Odd) -> dict[str, Any]:
     if not odd.usage:
         return {}
-    details = {"reasoning_tokens": odd.reasoning_tokens}
-    counts = {"prompt_tokens": 5, "completion_tokens": 50, "total_tokens": 55}
-    return {"usage": counts | {"completion_tokens_details": details}}
+    counts = {"prompt_tokens": _INPUT_TOKENS, "completion_tokens": odd.output_tokens}
+    total = {"total_tokens": _INPUT_TOKENS + odd.output_tokens}
+    details = {"reasoning_tokens": odd.output_tokens if odd.is_thought else 0}
+    return {"usage": counts | total | {"completion_tokens_details": details}}
 
 
 def _google(odd: _Odd) -> dict[str, Any]:
@@ -175,10 +200,10 @@ def _google(odd: _Odd) -> dict[str, Any]:
         body["error"] = {"code": 500, "status": "INTERNAL", "message": "the host hung up"}
     if odd.usage:
         body["usageMetadata"] = {
-            "promptTokenCount": 5,
-            "candidatesTokenCount": 50 - odd.reasoning_tokens,
-            "thoughtsTokenCount": odd.reasoning_tokens,
-            "totalTokenCount": 55,
+            "promptTokenCount": _INPUT_TOKENS,
+            "candidatesTokenCount": 0 if odd.is_thought else odd.output_tokens,
+            "thoughtsTokenCount": odd.output_tokens if odd.is_thought else 0,
+            "totalTokenCount": _INPUT_TOKENS + odd.output_tokens,
         }
     return body
 

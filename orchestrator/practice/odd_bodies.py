@@ -4,7 +4,12 @@ from typing import Any
 
 import orjson
 
+from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.fault_kinds import Fault, FaultKind
+
+ODD_BODIES = frozenset({FaultKind.WRONG_TYPES, FaultKind.NO_CHOICES, FaultKind.HUGE_BODY})
+ODD_USAGE = PracticeUsage(input_tokens=5, output_tokens=1)
+"""What each of them says that it used."""
 
 _BYTES_PER_MB = 1_000_000
 

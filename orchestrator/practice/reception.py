@@ -115,10 +115,9 @@ class Reception:
         goes_on = begun_answer(request) is not None
         fault = self._faults.take(request.provider, request.model, goes_on=goes_on)
         exchange = Exchange(http, call=chat.call, envelope=envelope, house=self._house, fault=fault)
-        if fault is not None:
-            refused = await exchange.refuse()
-            if refused is not None:
-                return refused
+        refused = await exchange.refuse()
+        if refused is not None:
+            return refused
         if chat.call.stream:
             return await exchange.stream(chat.stream(envelope))
         return await exchange.whole(chat.whole)

@@ -10,6 +10,7 @@ from orchestrator.practice.answers import (
     PracticeAnswer,
     PracticeRequest,
     PracticeToolCall,
+    Thought,
     last_text,
 )
 from orchestrator.practice.rules import rule_based_answer
@@ -44,6 +45,8 @@ class Scripted:
     async def answer(self, request: PracticeRequest) -> AsyncIterator[Piece]:
         """Yield the scripted or rule-based answer in pieces of about a word."""
         answer = self.reply_to(request)
+        if answer.reasoning_tokens:
+            yield Thought(answer.reasoning_tokens)
         for text in _PIECE.findall(answer.text):
             yield text
         for call in answer.tool_calls:

@@ -17,7 +17,7 @@ from aiohttp import web
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.practice.answers import Answerer
-from orchestrator.practice.bill import DEFAULT_PRICE, Bill, PracticePrice, PracticePrices
+from orchestrator.practice.bill import DEFAULT_PRICE, Bill, BilledWhen, PracticePrice, PracticePrices
 from orchestrator.practice.connections import forever
 from orchestrator.practice.desks import PREFIXES, Desk
 from orchestrator.practice.exchange import House
@@ -75,6 +75,7 @@ class PracticeServer:
         port: int = 0,
         seed_latency_s: float = 0.0,
         piece_latency_s: float = 0.0,
+        billed_when: BilledWhen = BilledWhen.SENT,
         requests_kept: int = 1000,
         clock: Clock | None = None,
     ) -> None:
@@ -96,6 +97,7 @@ class PracticeServer:
                 clock=self._clock,
                 latency_s=seed_latency_s,
                 piece_latency_s=piece_latency_s,
+                billed_when=billed_when,
             ),
             faults=self.faults,
             api_keys=None if api_keys is None else frozenset(api_keys),

@@ -3,12 +3,13 @@
 A token is four UTF-8 bytes, and a begun token counts whole. Input is the bytes of all texts,
 tool calls, tool definitions and the response schema together, plus 4 tokens for each message and
 258 for each part that is not text. Output is the bytes of the text and of the tool calls' names
-and arguments together, so a stream's tokens do not depend on how it was cut into pieces.
+and arguments together, so a stream's tokens do not depend on how it was cut into pieces, and the tokens of
+thoughts beside them.
 """
 
 import orjson
 
-from orchestrator.practice.answers import PracticeRequest, PracticeToolCall, text_of
+from orchestrator.practice.answers import Content, PracticeRequest, Thought, text_of
 from orchestrator.practice.json_types import JsonObject
 
 BYTES_PER_TOKEN = 4
@@ -41,10 +42,12 @@ def message_bytes(message: JsonObject) -> int:
     return size_bytes + len(orjson.dumps(calls)) if calls else size_bytes
 
 
-def piece_bytes(piece: str | PracticeToolCall) -> int:
-    """Return the bytes that a piece of an answer counts."""
+def piece_bytes(piece: Content) -> int:
+    """Return the bytes that a piece of an answer counts; a thought has as many as its tokens stand for."""
     if isinstance(piece, str):
         return len(piece.encode())
+    if isinstance(piece, Thought):
+        return piece.tokens * BYTES_PER_TOKEN
     return len(piece.name.encode()) + len(piece.arguments.encode())
 
 

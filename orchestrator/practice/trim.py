@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from orchestrator.practice.answers import Finish, Piece, PracticeRequest, PracticeToolCall
+from orchestrator.practice.answers import Content, Finish, Piece, PracticeRequest, PracticeToolCall, Thought
 from orchestrator.practice.tokens import BYTES_PER_TOKEN, piece_bytes
 
 
@@ -25,7 +25,7 @@ async def trimmed(pieces: AsyncIterator[Piece], *, request: PracticeRequest) -> 
             kept = _within(piece, limit)
             limit -= piece_bytes(piece)
             if limit < 0:
-                if kept:
+                if piece_bytes(kept):
                     yield kept
                 yield Finish("length")
                 return
@@ -59,8 +59,10 @@ async def _until_stop(pieces: AsyncIterator[Piece], stops: tuple[str, ...]) -> A
         yield text
 
 
-def _within(piece: str | PracticeToolCall, limit_bytes: int) -> str | PracticeToolCall:
+def _within(piece: Content, limit_bytes: int) -> Content:
     if isinstance(piece, str):
         return piece.encode()[:limit_bytes].decode(errors="ignore")
+    if isinstance(piece, Thought):
+        return Thought(limit_bytes // BYTES_PER_TOKEN)
     left = max(0, limit_bytes - len(piece.name.encode()))
     return PracticeToolCall(piece.name, piece.arguments.encode()[:left].decode(errors="ignore"), piece.id)

@@ -57,12 +57,14 @@ def gemini_usage(outcome: WireOutcome) -> JsonObject:
     usage = outcome.usage
     usage_fields: JsonObject = {
         "promptTokenCount": usage.input_tokens,
-        "candidatesTokenCount": usage.output_tokens,
+        "candidatesTokenCount": usage.output_tokens - usage.reasoning_tokens,
         "totalTokenCount": usage.input_tokens + usage.output_tokens,
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input_tokens}],
     }
     if usage.cached_input_tokens:
         usage_fields["cachedContentTokenCount"] = usage.cached_input_tokens
+    if usage.reasoning_tokens:
+        usage_fields["thoughtsTokenCount"] = usage.reasoning_tokens
     return usage_fields
 
 

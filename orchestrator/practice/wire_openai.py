@@ -85,7 +85,7 @@ def openai_usage(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     }
     if envelope.provider == "openrouter":
         usage_fields["cost"] = float(to_usd(outcome.cost_nusd))

@@ -16,7 +16,7 @@ from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta, Usage
 from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.dispatch.transport import AttemptSource
-from orchestrator.practice.answers import Answerer, Finish, PracticeRequest, PracticeToolCall
+from orchestrator.practice.answers import Answerer, Content, Finish, PracticeRequest, Thought
 from orchestrator.practice.bill import (
     Bill,
     Delivered,
@@ -269,7 +269,9 @@ def _break_here(fault: Fault | None, spoken: _Spoken, *, at_end: bool = False) -
         raise AttemptFailedError(Failure(failure))
 
 
-def _delta_of(piece: str | PracticeToolCall, spoken: _Spoken) -> Delta:
+def _delta_of(piece: Content, spoken: _Spoken) -> Delta | None:
+    if isinstance(piece, Thought):
+        return None
     if isinstance(piece, str):
         spoken.text += piece
         return Delta(piece)

@@ -106,14 +106,14 @@ def measure(request: ChatRequest, *, declared: Sequence[Any] = ()) -> PromptSize
     return PromptSize(bound, max(expected, 1), script, files)
 
 
-def bounded_for(size: PromptSize, context_tokens: int) -> PromptSize:
-    """Return a prompt's size for a model: a file takes its context at most, all of it if it does not tell."""
+def bounded_for(size: PromptSize, most_tokens: int) -> PromptSize:
+    """Return a prompt's size for a model: a file takes what that reads at most, all if it does not tell."""
     if not size.has_files:
         return size
     if size.file_bound_tokens is None:
-        return replace(size, input_bound_tokens=context_tokens, file_bound_tokens=context_tokens)
+        return replace(size, input_bound_tokens=most_tokens, file_bound_tokens=most_tokens)
     text_tokens = size.input_bound_tokens - size.file_bound_tokens
-    bound = min(size.input_bound_tokens, max(text_tokens, context_tokens))
+    bound = min(size.input_bound_tokens, max(text_tokens, most_tokens))
     return replace(size, input_bound_tokens=bound, file_bound_tokens=min(size.file_bound_tokens, bound))
 
 

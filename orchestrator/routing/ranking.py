@@ -168,7 +168,7 @@ def _scored(
         deployment = facts.deployment
         own_size = bounded_for(
             calibrated(size, rules.seen.get(deployment.model_name), input_bound=rules.input_bound),
-            deployment.model.context_tokens,
+            deployment.model.most_tokens,
         )
         refusal = why_not(facts, own_size, required)
         if refusal is not None:

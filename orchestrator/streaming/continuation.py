@@ -54,7 +54,7 @@ def fit_to_continuation(
     ceiling_nusd: NanoUsd | None,
 ) -> Candidate | str:
     """Return a candidate with the bounds of another request, or the reason why it cannot serve that."""
-    size = bounded_for(measure(request), deployment.model.context_tokens)
+    size = bounded_for(measure(request), deployment.model.most_tokens)
     needed = size.input_expected_tokens + candidate.max_tokens
     if needed > deployment.model.context_tokens:
         return (

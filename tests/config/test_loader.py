@@ -237,6 +237,16 @@ def test_a_place_without_any_price_is_told_with_what_to_write(load):
         load(text)
 
 
+@pytest.mark.parametrize("name", ["openai/gpt-6-luna:online", "@preset/search"])
+def test_what_is_billed_beside_tokens_is_refused_where_it_stands(mistakes, name):
+    """A price of its own does not help: it states no price of a search."""
+    line = "    upstream: openai/gpt-6-luna\n"
+    (mistake,) = mistakes(line, f'    upstream: "{name}"\n')
+    assert mistake.startswith(f"config.yaml:{place_of(line.strip())}: ")
+    assert name in mistake
+    assert "name " in mistake
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -305,6 +305,15 @@ async def test_a_model_without_a_price_is_refused_before_it_is_sent(
     assert operations(guard) == []
 
 
+async def test_a_search_that_is_billed_beside_tokens_is_not_sent(
+    guard: BudgetGuard, practice: PracticeServer, to
+) -> None:
+    with pytest.raises(PriceUnknownError, match="':online'"):
+        await litellm.acompletion(**to("openrouter/openai/gpt-6-luna:online"))
+    assert practice.requests == ()
+    assert operations(guard) == []
+
+
 @pytest.mark.parametrize("model", ["openai/gpt-6-luna", "openai/gpt-4o-mini"])
 async def test_a_model_at_another_vendors_address_has_no_price_by_its_name(
     guard: BudgetGuard, practice: PracticeServer, to, model: str

@@ -453,7 +453,7 @@ def test_a_file_that_does_not_tell_its_tokens_is_held_for_as_a_whole_context(
 ) -> None:
     pdf = {"type": "file", "base64": "JVBERi0xLjc=", "mime_type": "application/pdf", "filename": "a.pdf"}
     message = HumanMessage(content=[{"type": "text", "text": "Tóm tắt"}, pdf])
-    context = make_orchestrator().config.catalog.deployments[name].model.context_tokens
+    context = make_orchestrator().config.catalog.deployments[name].model.most_tokens
     with pytest.raises(BudgetExceededError) as caught:
         make_orchestrator(TIGHT).native(name, max_tokens=10).invoke([message])
     price = make_orchestrator().config.catalog.price_of(name).on(datetime.now(UTC).date())

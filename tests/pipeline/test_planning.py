@@ -10,7 +10,7 @@ from orchestrator.core.errors import (
     UnavailableError,
     UnknownNameError,
 )
-from orchestrator.core.money import NanoUsd
+from orchestrator.core.money import NanoUsd, nano_usd
 from orchestrator.pipeline.planning import Planning
 from tests.support.step_bench import Following, StepBench
 
@@ -59,6 +59,27 @@ async def test_a_plan_without_any_deployment_says_why_of_each(make_config, clock
     bench.close()
 
 
+PICTURE_BY_ADDRESS = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+
+
+def test_a_picture_by_its_address_is_held_for_as_all_that_a_model_reads_and_the_error_says_so(
+    make_orchestrator,
+) -> None:
+    """Our own limit of the context may be lower than what its vendor reads, and bills at a dearer rate."""
+    orchestrator = make_orchestrator()
+    model = orchestrator.config.catalog.deployments["openai/gpt-6-luna"].model
+    assert model.most_tokens > model.context_tokens
+    ask = {"model": "gpt-6-luna", "max_tokens": 10}
+    plan = orchestrator.explain([{"role": "user", "content": [PICTURE_BY_ADDRESS]}], **ask)
+    assert {candidate.input_bound_tokens for candidate in plan.asked} == {model.most_tokens}
+    with pytest.raises(
+        BudgetExceededError, match=r"a picture by its address, counts for all .* max_cost_nusd\."
+    ):
+        orchestrator.complete(
+            [{"role": "user", "content": [PICTURE_BY_ADDRESS]}], max_cost_nusd=nano_usd("0.01"), **ask
+        )
+
+
 def test_a_file_that_does_not_tell_its_tokens_is_planned_for_as_a_whole_context(make_orchestrator) -> None:
     orchestrator = make_orchestrator({"budgets": {"limits": [{"scope": "all", "request": 90}]}})
     pdf = {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0xLjc=", "filename": "a"}}
@@ -66,7 +87,7 @@ def test_a_file_that_does_not_tell_its_tokens_is_planned_for_as_a_whole_context(
     catalog = orchestrator.config.catalog
     assert plan.asked
     for candidate in plan.asked:
-        context = catalog.deployments[candidate.deployment].model.context_tokens
+        context = catalog.deployments[candidate.deployment].model.most_tokens
         price = catalog.price_of(candidate.deployment).on(datetime.now(UTC).date())
         bound = price.bound_of(input_tokens=context, output_tokens=10)
         assert (candidate.input_bound_tokens, candidate.bound_nusd) == (context, bound)

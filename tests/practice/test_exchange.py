@@ -1,11 +1,13 @@
 """Faults and charges, over real HTTP."""
 
+import contextlib
+import re
 import time
 
 import httpx
 import pytest
 
-from orchestrator.practice import Delivered, PracticeServer
+from orchestrator.practice import BilledWhen, Delivered, PracticeAnswer, PracticeServer, Scripted
 
 PROVIDERS = ["openrouter", "openai", "google"]
 
@@ -181,3 +183,80 @@ def test_an_abandoned_answer_in_one_piece_is_charged_in_full(caller):
         (charge,) = slow.bill.charges
         assert charge.delivered is Delivered.NOTHING
         assert charge.output_tokens > 10
+
+
+ACCEPTED_FAULTS = [
+    "reset",
+    "cut_stream=1",
+    "end_stream=1",
+    "malformed_chunk=1",
+    "malformed_body",
+    "error_in_200=502",
+    "error_in_200=502,after_chunks=1",
+    "odd_answer=no_usage",
+]
+
+
+@pytest.fixture
+def billing_on_acceptance(caller):
+    """The caller of a server that bills when it accepts."""
+    with PracticeServer(billed_when=BilledWhen.ACCEPTED) as server:
+        caller.server = server
+        yield caller
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_whoever_bills_when_it_accepts_bills_the_whole_answer_whatever_comes_of_it(
+    billing_on_acceptance, provider, stream
+):
+    billing_on_acceptance.post(provider, stream=stream)
+    for fault in ACCEPTED_FAULTS:
+        billing_on_acceptance.server.faults.add(f"{provider}:{fault},times=1")
+        with contextlib.suppress(httpx.TransportError):
+            billing_on_acceptance.post(provider, stream=stream)
+    charges = billing_on_acceptance.server.bill.charges
+    assert len(charges) == len(ACCEPTED_FAULTS) + 1
+    assert {charge.cost_nusd for charge in charges} == {charges[0].cost_nusd}
+    assert charges[0].output_tokens > 5
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_whoever_bills_when_it_accepts_bills_what_never_comes_and_no_refusal(billing_on_acceptance, provider):
+    server = billing_on_acceptance.server
+    server.faults.add(f"{provider}:status=503,times=1", f"{provider}:silence,times=1")
+    assert billing_on_acceptance.post(provider).status_code == 503
+    with pytest.raises(httpx.ReadTimeout):
+        billing_on_acceptance.http.request(
+            "POST", **billing_on_acceptance.sent(provider), timeout=httpx.Timeout(300, read=0.05)
+        )
+    assert server.bill.wait_for(1)
+    assert server.bill.count() == 1
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "fault", ["wrong_types", "no_choices", "odd_answer=unknown_finish", "odd_answer=thought_only"]
+)
+def test_a_body_that_counts_its_tokens_is_billed_as_it_says(billing_on_acceptance, provider, stream, fault):
+    billing_on_acceptance.server.faults.add(f"{provider}:{fault}")
+    text = billing_on_acceptance.post(provider, stream=stream).text
+    (charge,) = billing_on_acceptance.server.bill.charges
+    assert charge.input_tokens == 5
+    assert re.search(
+        rf'"(completion_tokens|candidatesTokenCount|thoughtsTokenCount)":{charge.output_tokens}\b', text
+    )
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_unseen_thoughts_are_output_of_which_the_usage_alone_tells(caller, provider, stream):
+    answer = PracticeAnswer("Hi there", reasoning_tokens=30)
+    with PracticeServer(answerer=Scripted(matched={"": answer})) as server:
+        caller.server = server
+        body = None if provider == "google" else {"stream_options": {"include_usage": True}}
+        text = caller.post(provider, stream=stream, body=body).text
+        (charge,) = server.bill.charges
+    assert charge.output_tokens == 32
+    assert re.search(r'"(reasoning_tokens|thoughtsTokenCount)":30\b', text)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from orchestrator.practice.answers import Finish, Piece, PracticeRequest, PracticeToolCall
+from orchestrator.practice.answers import Finish, Piece, PracticeRequest, PracticeToolCall, Thought
 from orchestrator.practice.trim import trimmed
 
 
@@ -56,3 +56,11 @@ async def test_a_tool_call_beyond_the_limit_loses_the_end_of_its_arguments():
     """As with the real providers, the JSON is then broken."""
     _, kept = await _trimmed(PracticeToolCall("abcd", '{"a": 1234}'), max_tokens=2)
     assert kept == [PracticeToolCall("abcd", '{"a"'), Finish("length")]
+
+
+async def test_thoughts_use_the_limit_up_before_any_word():
+    """What is left of the limit is for words; a thought that passes it is cut like everything else."""
+    _, kept = await _trimmed(Thought(3), "abcdefgh", max_tokens=4)
+    assert kept == [Thought(3), "abcd", Finish("length")]
+    _, kept = await _trimmed(Thought(9), "abcd", max_tokens=4)
+    assert kept == [Thought(4), Finish("length")]

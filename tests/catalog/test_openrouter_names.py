@@ -1,0 +1,27 @@
+"""What is bought under a name at OpenRouter: tokens, or more than a price of tokens can state."""
+
+import pytest
+
+from orchestrator.catalog.openrouter_names import TOKEN_VARIANTS, fault_of_name
+
+
+@pytest.mark.parametrize(
+    "name", ["openai/gpt-6-luna", *(f"openai/gpt-6-luna:{each}" for each in TOKEN_VARIANTS)]
+)
+def test_a_model_and_its_variants_of_tokens_are_taken(name):
+    assert fault_of_name(name) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["openai/gpt-6-luna:online", "openai/gpt-6-luna:free:online", "a/b:of_next_year"]
+)
+def test_a_variant_that_may_buy_more_is_named_with_what_to_write(name):
+    fault = fault_of_name(name)
+    assert fault is not None
+    assert f"':{name.partition(':')[2]}'" in fault
+    assert f"name '{name.partition(':')[0]}'" in fault
+
+
+@pytest.mark.parametrize("name", ["@preset/search", "openai/gpt-6-luna@preset/search"])
+def test_a_preset_may_add_anything(name):
+    assert "name a model" in (fault_of_name(name) or "")
