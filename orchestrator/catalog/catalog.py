@@ -103,8 +103,8 @@ class ModelSettings(Settings):
     max_output_tokens: PositiveInt
     """The most it writes in one answer."""
     reasoning_tokens: NonNegativeInt = 0
-    """Room for its reasoning on top of the max_tokens of a request or use case, which are for the words of the
-    reply; held and limited as output is. Only for a model with the capability reasoning."""
+    """Room for its reasoning on top of the max_tokens of a request or use case, which are for the words
+    of the reply; held and limited as output is. Only for a model with the capability reasoning."""
     capabilities: frozenset[Capability] = frozenset()
     """What it can take or give beyond text."""
     languages: tuple[str, ...] = ("en",)

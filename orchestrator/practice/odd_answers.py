@@ -22,6 +22,7 @@ CALLS = (("find_order", {"id": 1001}), ("find_order", {"id": 1002}))
 BURST_PIECES = 20_000
 _INPUT_TOKENS = 5
 """What each counts of its prompt."""
+_CREATED = 1_700_000_000
 _UNFOLDED_BYTES = 30_000_000
 
 
@@ -147,7 +148,8 @@ def _openai(odd: _Odd, shape: OddShape) -> dict[str, Any]:
     choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": odd.finish}
     if odd.error:
         choice["error"] = {"code": 502, "message": "the host hung up"}
-    return {"id": "chatcmpl-odd", "model": "odd", "choices": [choice]} | _openai_usage(odd)
+    body = {"id": "chatcmpl-odd", "created": _CREATED, "model": "odd", "choices": [choice]}
+    return body | _openai_usage(odd)
 
 
 def _openai_chunks(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
@@ -163,7 +165,8 @@ def _openai_chunks(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
 
 
 def _chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
-    return {"id": "chatcmpl-odd", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {"id": "chatcmpl-odd", "created": _CREATED, "model": "odd", "choices": [choice]}
 
 
 def _openai_calls(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
