@@ -155,6 +155,9 @@ class _Tap:
     def feed(self, block: bytes) -> None:
         self.answer.feed(block)
         self._sending.began = self._sending.began or self.answer.has_content
+        if self.answer.is_broken:
+            # The client may trip over it too, and leave the connection to the garbage collector.
+            self.finish()
 
     def fail(self, error: BaseException) -> None:
         self._sending.end(_failure_of(error, was_sent=self._sending.was_sent))

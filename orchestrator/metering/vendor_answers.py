@@ -72,6 +72,11 @@ class VendorAnswer:
         """Return whether nothing more is to come, though its connection may stay open."""
         return self._in_pieces and self._answers == 1 and self._reader.is_complete and self._failed is None
 
+    @property
+    def is_broken(self) -> bool:
+        """Return whether a stream has brought what is no answer, so that nothing behind it counts."""
+        return self._failed is not None
+
     def begin(self, status: int, headers: httpx.Headers) -> None:
         """Note the status and the headers."""
         self._status, self._headers = status, headers
@@ -94,7 +99,8 @@ class VendorAnswer:
             AttemptFailedError: it is a refusal, or none that can be read; what it used comes along.
         """
         if self._in_pieces:
-            self._take(None)
+            if self._failed is None:
+                self._take(None)
             if self._failed is not None:
                 raise self._failed
             return self._reader.whole()

@@ -83,3 +83,19 @@ def test_what_is_no_answer_may_have_been_billed(body) -> None:
     with pytest.raises(AttemptFailedError) as caught:
         heard(body, path="/v1/chat/completions").whole()
     assert caught.value.failure.policy.billing == "maybe"
+
+
+@pytest.mark.parametrize(
+    "stream", [b'data: {"bro\n\n', b'data: {"error": {"code": 502, "message": "no"}}\n\n']
+)
+def test_a_stream_that_breaks_is_known_to_be_broken_before_it_ends(stream):
+    """A client may leave it open, and what is held for it is settled all the same."""
+    answer = VendorAnswer(
+        ProviderKind.OPENAI, path="/chat/completions", in_pieces=True, answers=1, clock=SystemClock()
+    )
+    answer.begin(200, httpx.Headers({"content-type": "text/event-stream"}))
+    assert not answer.is_broken
+    answer.feed(stream)
+    assert answer.is_broken
+    with pytest.raises(AttemptFailedError):
+        answer.whole()

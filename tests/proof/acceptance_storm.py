@@ -8,6 +8,7 @@ answers each with the number of calls that a budget refused.
 
 import asyncio
 import base64
+import gc
 import json
 import struct
 import sys
@@ -89,6 +90,11 @@ class Doors:
         """Ask until budgets refuse, at most `calls` times; return how many calls they refused."""
         numbers = iter(range(storm.calls))
         refusals = await asyncio.gather(*(self._work(storm, numbers) for _ in range(storm.in_flight)))
+        if storm.kind.startswith("native") and not storm.clear:
+            # A vendor's client that trips over a stream leaves it open; collecting it settles it.
+            gc.collect()
+            for _ in range(100):
+                await asyncio.sleep(0)
         return sum(refusals)
 
     async def _work(self, storm: Storm, numbers: Any) -> int:
