@@ -159,7 +159,10 @@ def change_time_zone(
             raise CommandError(str(exc)) from exc
         with _open_ledger(context) as ledger:
             before = ledger.store.change_time_zone(zone)
-    write(f"the ledger counts days of {zone} from now on, until now {before or 'of none'}\n")
+    write(
+        f"the ledger counts days of {zone} from now on, until now {before or 'of none'};\n"
+        f"write 'time_zone: {zone}' under budgets in config.yaml too, or nothing more is sent\n"
+    )
 
 
 @app.command()

@@ -112,7 +112,8 @@ def dim(text: str) -> "Text":
 def table(*columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = ()) -> "Table":
     """Return an empty table without lines, readable in 80 columns and in a file.
 
-    Columns in `numbers` are aligned to the right; only those in `folded` may wrap.
+    Columns in `numbers` are aligned to the right. Those in `folded` may wrap, all of them where none is
+    named; and numbers where nothing else is left to: a number that is cut off would be another number.
     """
     from rich import box
     from rich.table import Table
@@ -125,7 +126,7 @@ def table(*columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = ()
         empty.add_column(
             Text(name),
             justify="right" if name in numbers else "left",
-            no_wrap=name not in folded,
+            no_wrap=bool(folded) and name not in folded and name not in numbers,
             overflow="fold",
         )
     return empty

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import PromptSize, Script
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
@@ -43,6 +44,10 @@ def new_operation_id(moment: datetime) -> str:
     return f"{bits:032x}"
 
 
+_BOUND_MAX_NUSD = 2**60
+"""A billion dollars: some of them fit into a counter of 64 bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class HoldRequest:
     """What is to be held for one send."""
@@ -57,6 +62,17 @@ class HoldRequest:
     price_version: str
     size: PromptSize | None = None
     """What was asked, uncorrected, to learn from what the provider counts."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no counter can hold.
+
+        Raises:
+            InvalidRequestError: it may cost billions of dollars, which is a mistake of its limit.
+        """
+        if self.bound_nusd > _BOUND_MAX_NUSD:
+            raise InvalidRequestError(
+                f"on {self.deployment} this request may cost more than any ledger counts; lower max_tokens"
+            )
 
 
 @dataclass(frozen=True, slots=True)

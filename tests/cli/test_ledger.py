@@ -233,7 +233,10 @@ def test_the_ledgers_zone_is_changed_by_its_command(run, practice, path, monkeyp
     assert "counts days of Asia/Ho_Chi_Minh, config.yaml says UTC" in " ".join(refused.err.split())
     assert run("ledger", "time-zone", "Mars/Base").code == 2
     ran = run("ledger", "time-zone", "UTC")
-    assert ran.out == "the ledger counts days of UTC from now on, until now Asia/Ho_Chi_Minh\n"
+    assert ran.out == (
+        "the ledger counts days of UTC from now on, until now Asia/Ho_Chi_Minh;\n"
+        "write 'time_zone: UTC' under budgets in config.yaml too, or nothing more is sent\n"
+    )
     assert run("ask", "hello", "--no-cache").code == 0
 
 

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from orchestrator.core.clock import SystemClock
-from orchestrator.core.errors import BudgetExceededError, LedgerError
+from orchestrator.core.errors import BudgetExceededError, InvalidRequestError, LedgerError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits, Window
@@ -879,3 +879,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
 TestLedgerInAnyOrder = LedgerMachine.TestCase
 TestLedgerInAnyOrder.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+
+
+def test_what_no_counter_holds_is_refused_before_it_is_written(make):
+    """A limit of 2**63 tokens, say; SQLite's own error would tell nobody what to do."""
+    with pytest.raises(InvalidRequestError, match="more than any ledger counts; lower max_tokens"):
+        make().hold(claim(bound=2**63))

@@ -35,8 +35,8 @@ async def blocks_of(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, N
         async for block in response.content.iter_any():
             for step in range(0, len(block), STEP_BYTES):
                 yield block[step : step + STEP_BYTES] if len(block) > STEP_BYTES else block
-            if len(block) >= STEP_BYTES:
-                await asyncio.sleep(0)
+                if len(block) >= STEP_BYTES:
+                    await asyncio.sleep(0)
         return
     if encoding not in _WINDOW_BITS:
         raise BodyUnreadableError("the body is packed in a way that was not asked for")
