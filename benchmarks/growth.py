@@ -20,12 +20,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.stage import Child, Providers, answer_orders, orchestrator_at
+from benchmarks.peer_subjects import MODEL, light_litellm_router
+from benchmarks.stage import Child, Providers, answer_orders, orchestrator_at, rounds_of
 
 REFERENCE = "light Router"
 DEPLOYMENTS = (16, 100, 1_000)
 AIM_GROWTH = 1.3
-MODEL = "gpt-6-luna"
 MAX_TOKENS = 200
 SENTENCE = "Đơn hàng của tôi đang ở đâu? "
 
@@ -57,12 +57,7 @@ def _tool(number: int) -> dict[str, Any]:
 
 def router(base_url: str) -> Ask:
     """Return a call of a Router without callbacks and logging; it knows one deployment and is always pinned."""
-    from orchestrator.providers.litellm.loading import load_litellm
-
-    litellm = load_litellm()
-    litellm.callbacks.clear()
-    params = {"model": f"openai/{MODEL}", "api_key": "practice", "api_base": base_url, "max_retries": 0}
-    routed = litellm.Router(model_list=[{"model_name": MODEL, "litellm_params": params}], num_retries=0)
+    routed = light_litellm_router(base_url)
 
     async def ask(*, pinned: bool, **request: Any) -> object:
         del pinned
@@ -113,17 +108,6 @@ def serve(subject: str, base_url: str) -> None:
         answer_orders(lambda order: runner.run(measure(ask, **order)))
 
 
-def compare(children: dict[str, Child], order: dict[str, Any], *, rounds: int) -> dict[str, list[float]]:
-    """Return each subject's CPU ms a call, round by round; the first round warms up and is not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in children}
-    for number in range(rounds + 1):
-        for name, child in children.items():
-            cpu_ms = child.ask(order)
-            if number:
-                taken[name].append(cpu_ms)
-    return taken
-
-
 def ratio(taken: dict[str, list[float]], name: str, beside: str) -> float:
     """Return the median of the rounds' ratios."""
     return statistics.median(ours / other for ours, other in zip(taken[name], taken[beside], strict=True))
@@ -159,7 +143,7 @@ def tell(children: dict[str, Child], *, calls: int, rounds: int) -> None:
     print("deployments            CPU ms   ratio to Router   ratio to 16 deployments")
     for pinned in (False, True):
         order = {"calls": calls, "pinned": pinned, "size": "30 bytes"}
-        taken = compare(children, order, rounds=rounds)
+        taken = rounds_of(children, order, rounds=rounds)
         for name in map(str, DEPLOYMENTS):
             print(
                 f"  {name:>5} {'pinned' if pinned else 'routed':8} {statistics.median(taken[name]):12.2f}"
@@ -168,7 +152,7 @@ def tell(children: dict[str, Child], *, calls: int, rounds: int) -> None:
     two = {name: children[name] for name in (REFERENCE, smallest)}
     print("\nrequest                CPU ms   Router CPU ms   ratio")
     for size in SIZES:
-        taken = compare(two, {"calls": calls, "pinned": True, "size": size}, rounds=rounds)
+        taken = rounds_of(two, {"calls": calls, "pinned": True, "size": size}, rounds=rounds)
         print(
             f"  {size:16} {statistics.median(taken[smallest]):10.2f} {statistics.median(taken[REFERENCE]):15.2f}"
             f" {ratio(taken, smallest, REFERENCE):7.2f}"

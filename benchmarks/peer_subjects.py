@@ -25,6 +25,7 @@ from benchmarks.stage import answer_orders, orchestrator_at
 
 MODEL = "gpt-6-luna"
 MAX_TOKENS = 400
+CACHE_HIT = "cache hit"
 _IN_FLIGHT_OF_MEMORY = 150
 """Below the places that the shipped configuration has."""
 
@@ -48,12 +49,17 @@ def router(base_url: str, stack: ExitStack) -> Subject:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"  # no network
     import litellm
 
-    return _router(litellm, base_url)
+    return _subject(_router(litellm, base_url))
 
 
 def light_router(base_url: str, stack: ExitStack) -> Subject:
     """Return a Router without the callbacks and the logging that LiteLLM brings."""
     del stack
+    return _subject(light_litellm_router(base_url))
+
+
+def light_litellm_router(base_url: str) -> Any:
+    """Return LiteLLM's Router without the callbacks and the logging that LiteLLM brings."""
     from orchestrator.providers.litellm.loading import load_litellm
 
     litellm = load_litellm()
@@ -61,10 +67,12 @@ def light_router(base_url: str, stack: ExitStack) -> Subject:
     return _router(litellm, base_url, num_retries=0)
 
 
-def _router(litellm: Any, base_url: str, **setting: Any) -> Subject:
+def _router(litellm: Any, base_url: str, **setting: Any) -> Any:
     params = {"model": f"openai/{MODEL}", "api_key": "practice", "api_base": base_url, "max_retries": 0}
-    routed = litellm.Router(model_list=[{"model_name": MODEL, "litellm_params": params}], **setting)
+    return litellm.Router(model_list=[{"model_name": MODEL, "litellm_params": params}], **setting)
 
+
+def _subject(routed: Any) -> Subject:
     async def ask(number: int) -> object:
         return await routed.acompletion(model=MODEL, messages=messages(number), max_tokens=MAX_TOKENS)
 
@@ -80,8 +88,17 @@ def _router(litellm: Any, base_url: str, **setting: Any) -> Subject:
 
 def orchestrator(base_url: str, stack: ExitStack) -> Subject:
     """Return the whole of ours: budgets, ledger, plan and cache, which keeps what it has not seen."""
+    return _ours(base_url, stack, cache="refresh")
+
+
+def cache_hit(base_url: str, stack: ExitStack) -> Subject:
+    """Return ours where every question was asked before: in the round that warms up."""
+    return _ours(base_url, stack, cache="use")
+
+
+def _ours(base_url: str, stack: ExitStack, *, cache: str) -> Subject:
     ours = _opened(base_url, stack)
-    asked: dict[str, Any] = {"model": f"openai/{MODEL}", "max_tokens": MAX_TOKENS, "cache": "refresh"}
+    asked: dict[str, Any] = {"model": f"openai/{MODEL}", "max_tokens": MAX_TOKENS, "cache": cache}
 
     async def pieces(number: int) -> AsyncIterator[object]:
         async for delta in ours.stream(messages(number), **asked):
@@ -197,6 +214,7 @@ SUBJECTS: Mapping[str, Callable[[str, ExitStack], Subject]] = {
     "Router": router,
     "light Router": light_router,
     "orchestrator": orchestrator,
+    CACHE_HIT: cache_hit,
     "our chat model": chat_model,
     "ChatOpenAI": chat_openai,
     "openai SDK": openai_sdk,

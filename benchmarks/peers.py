@@ -16,12 +16,13 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
-from benchmarks.peer_subjects import SUBJECTS
-from benchmarks.stage import Child, Providers
+from benchmarks.peer_subjects import CACHE_HIT, SUBJECTS
+from benchmarks.stage import Child, Providers, rounds_of
 
 REFERENCE = "Router"
 TEXT = "Dạ, đơn hàng của anh đã rời kho hôm qua lúc 9 giờ sáng và sẽ đến trong ngày mai. " * 6
-USD_PER_MTOK = (0.1, 0.5)
+SERVING: dict[str, Any] = {"text": TEXT, "usd_per_mtok": (0.1, 0.5)}
+"""What the practice providers say, and for how many dollars a million tokens."""
 WAITING_S = 0.3
 WAITING_IN_FLIGHT = 100
 PIECE_S = 0.001
@@ -36,28 +37,17 @@ AIMS = {
 Taken = dict[str, list[dict[str, float]]]
 
 
-def rounds_of(children: dict[str, Child], order: dict[str, Any], *, rounds: int) -> Taken:
-    """Return the figures of every subject, taken in turn; the first round warms up and is not counted."""
-    taken: Taken = {name: [] for name in children}
-    for number in range(rounds + 1):
-        for name, child in children.items():
-            figures = child.ask(order)
-            if number:
-                taken[name].append(figures)
-    return taken
-
-
 def median_of(rounds: Iterable[dict[str, float]], figure: str) -> float:
     """Return the median of one figure."""
     return statistics.median(measured[figure] for measured in rounds)
 
 
-def tell_cpu(title: str, taken: Taken, *, beside: str, unit: str) -> None:
-    """Print the CPU of a call or stream, its ratio to the Router's, and one figure beside it."""
-    print(f"\n{title:24} CPU ms   ratio to Router (min..max)   {unit}")
+def tell_cpu(title: str, taken: Taken, *, beside: str, unit: str, reference: str = REFERENCE) -> None:
+    """Print the CPU of a call or stream, its ratio to the reference's, and one figure beside it."""
+    print(f"\n{title:24} CPU ms   ratio to {reference} (min..max)   {unit}")
     for name, rounds in taken.items():
-        pairs = zip(rounds, taken[REFERENCE], strict=True)
-        ratios = sorted(measured["cpu_ms"] / reference["cpu_ms"] for measured, reference in pairs)
+        pairs = zip(rounds, taken[reference], strict=True)
+        ratios = sorted(measured["cpu_ms"] / other["cpu_ms"] for measured, other in pairs)
         print(
             f"  {name:20} {median_of(rounds, 'cpu_ms'):8.3f}   "
             f"{statistics.median(ratios):6.3f} ({ratios[0]:.3f}..{ratios[-1]:.3f})   "
@@ -80,11 +70,10 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    serving = {"text": TEXT, "usd_per_mtok": USD_PER_MTOK}
     with ExitStack() as running:
-        quick = running.enter_context(Providers(**serving))
-        slow = running.enter_context(Providers(**serving, latency_s=WAITING_S))
-        dripping = running.enter_context(Providers(**serving, piece_latency_s=PIECE_S))
+        quick = running.enter_context(Providers(**SERVING))
+        slow = running.enter_context(Providers(**SERVING, latency_s=WAITING_S))
+        dripping = running.enter_context(Providers(**SERVING, piece_latency_s=PIECE_S))
         addresses = json.dumps(
             {
                 "quick": quick.address("openai"),
@@ -95,6 +84,7 @@ def main() -> int:
         children = {
             name: running.enter_context(Child("benchmarks.peer_subjects", name, addresses))
             for name in SUBJECTS
+            if name != CACHE_HIT
         }
         for child in children.values():
             child.wait_ready()

@@ -99,6 +99,20 @@ class Providers(Child):
         return requests, cost_nusd
 
 
+def rounds_of(children: Mapping[str, Child], order: Any, *, rounds: int) -> dict[str, list[Any]]:
+    """Return what every child answers to an order, round by round, the children taken in turn.
+
+    So a busy machine is busy for all of them. The first round warms up and is not counted.
+    """
+    taken: dict[str, list[Any]] = {name: [] for name in children}
+    for number in range(rounds + 1):
+        for name, child in children.items():
+            answer = child.ask(order)
+            if number:
+                taken[name].append(answer)
+    return taken
+
+
 def answer_orders(answer: Callable[[Any], Any]) -> None:
     """Be a child: say ready, then answer each order of standard input."""
     print(json.dumps("ready"), flush=True)

@@ -41,7 +41,6 @@ _RATES = {
     "image_output": "image_output",
 }
 _THRESHOLD = "min_prompt_tokens"
-_TIMES = frozenset({"utc_start", "utc_end"})
 
 
 class PriceListError(OrchestratorError):

@@ -62,7 +62,7 @@ _FINISHES = {
     "max_tokens": "length",
     "model_length": "length",
 }
-_BAD_FINISHES = (
+BAD_FINISHES = (
     "error",
     "abort",
     "insufficient_system_resource",
@@ -133,7 +133,7 @@ WHOLE: tuple[Exchange, ...] = (
     whole("usage-more-reasoning-than-output", _with_usage(_details(None, {"reasoning_tokens": 50})), text="Chào", usage=Usage(10, 55, 0, 0, 50)),
     whole("usage-total-above-parts", _with_usage({**USAGE, "total_tokens": 40}), text="Chào", usage=Usage(10, 30)),
     # what is no whole answer
-    *(_malformed(f"finish-{raw}-with-text", body(said("Chào"), raw)) if not raw else whole(f"finish-{raw}-with-text", body(said("Chào"), raw), failure=FailureKind.INTERRUPTED) for raw in _BAD_FINISHES),
+    *(_malformed(f"finish-{raw}-with-text", body(said("Chào"), raw)) if not raw else whole(f"finish-{raw}-with-text", body(said("Chào"), raw), failure=FailureKind.INTERRUPTED) for raw in BAD_FINISHES),
     _malformed("finish-null", body(said("Chào"), None)),
     _malformed("finish-error-without-text", body(said(None), "error")),
     _malformed("finish-number", body(said(None), 7)),

@@ -23,19 +23,10 @@ from tests.providers.wire.misbehaving import Exchanged, serving
 from tests.providers.wire.outbound_requests import CALL, CALLED, HELLO, RESULT, WEATHER_TOOL
 
 _BAD_GEMINI = ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "FINISH_REASON_UNSPECIFIED", "OTHER", "MISSING_THOUGHT_SIGNATURE", "NOT_YET_INVENTED")  # fmt: skip
-_BAD_OPENAI = (
-    "error",
-    "abort",
-    "insufficient_system_resource",
-    "unknown",
-    "network_error",
-    "STOP",
-    "cancelled",
-)
 
 OURS_IS_RIGHT: Mapping[str, tuple[str, ...]] = {
     "an unknown finish is no `stop`": (
-        *(f"openai whole-finish-{reason}-with-text" for reason in _BAD_OPENAI),
+        *(f"openai whole-finish-{reason}-with-text" for reason in openai.BAD_FINISHES),
         *(f"openai stream-finish-{reason}" for reason in ("error", "abort", "insufficient_system_resource", "wat")),
         *(f"gemini whole-{reason}-with-text" for reason in _BAD_GEMINI),
         *(f"gemini whole-{reason}-without-text" for reason in _BAD_GEMINI),
