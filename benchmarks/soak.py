@@ -1,7 +1,7 @@
 """A long day in minutes: 20,000 requests while providers flap, and what became of each of them.
 
 Three practice providers in a process of their own go from healthy to flaky to down and back, each for a
-second or two, and one of them is healthy at any time. Half of the requests are streams. In the end every
+second or two or a hundred attempts, and one of them is healthy at any time. Half of the requests are streams. In the end every
 answer is compared with what was said, the ledger is reckoned again, and the process is looked at: memory,
 tasks, sockets, threads.
 
@@ -53,7 +53,7 @@ WHOLE = frozenset({ANSWER, GOOD_TEXT, gone_on_from_half(ANSWER)})
 """What was said, by an odd answer too; or half an odd answer, gone on with."""
 
 _SERVER = """
-import json, random, sys, threading, time
+import json, random, sys, threading
 from datetime import date
 from orchestrator.config.loader import embedded_path
 from orchestrator.drill.practice_config import practice_prices
@@ -75,11 +75,16 @@ chance = random.Random(7)
 lock = threading.Lock()
 state = dict.fromkeys(PROVIDERS, "healthy")
 seen, faulty = {one: 0 for one in PROVIDERS}, {one: 0 for one in PROVIDERS}
+# A turn ends by time or by attempts, so that faults are played however quick the machine is.
+TURN_ATTEMPTS = 100
+turn_over = threading.Event()
 
 
 def take(provider, model, *, goes_on=False):
     with lock:
         seen[provider] += 1
+        if sum(seen.values()) % TURN_ATTEMPTS == 0:
+            turn_over.set()
         # Faults make up for the answers of the healthy, so that the whole comes near the share.
         short = sum(faulty.values()) < share * sum(seen.values())
         bad = state[provider] == "down" or (state[provider] == "flaky" and short)
@@ -92,12 +97,14 @@ def take(provider, model, *, goes_on=False):
 
 
 def flap():
+    healthy = "openrouter"
     while True:
-        healthy = chance.choice(PROVIDERS)
+        healthy = chance.choice([one for one in PROVIDERS if one != healthy])
         with lock:
             for one in PROVIDERS:
                 state[one] = "healthy" if one == healthy else chance.choice(("healthy", "flaky", "flaky", "down"))
-        time.sleep(chance.uniform(0.5, 2.0))
+        turn_over.wait(chance.uniform(0.5, 2.0))
+        turn_over.clear()
 
 
 prices = practice_prices(embedded_path(), today=today)
