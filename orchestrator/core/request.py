@@ -98,6 +98,7 @@ class ChatRequest:
             if overrides:
                 msg = "a finished ChatRequest takes no further fields; use dataclasses.replace on it"
                 raise InvalidRequestError(msg)
+            messages_of(prompt.messages)
             _check(prompt)
             return prompt  # type: ignore[return-value]
         sampling = {name: overrides.pop(name) for name in SAMPLING_NAMES if name in overrides}
