@@ -77,7 +77,8 @@ def _tool_calls(message: Mapping[str, Any]) -> Iterator[Any]:
 
 def _check_call(call: Any, place: int) -> str:
     function = call.get("function") if isinstance(call, Mapping) else None
-    name = function.get("name") if isinstance(function, Mapping) else None
+    function = function if isinstance(function, Mapping) else {}
+    name = function.get("name")
     if not isinstance(name, str) or not name:
         raise InvalidRequestError(f"a tool call in message {place} has no function name")
     if not _is_object(function.get("arguments")):
