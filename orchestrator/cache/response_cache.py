@@ -25,7 +25,7 @@ import diskcache
 import orjson
 from pydantic import PositiveInt
 
-from orchestrator.core.private_folder import make_private_folder
+from orchestrator.core.private_folder import make_private_file, make_private_folder
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Seconds, Settings
 
@@ -70,7 +70,10 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
         if not isinstance(value, bytes):
             msg = "cache values are bytes"
             raise TypeError(msg)
-        return super().store(value, read, key)
+        stored = super().store(value, read, key)
+        if (filename := stored[2]) is not None:
+            make_private_file(Path(self._directory) / filename)
+        return stored
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:  # noqa: FBT001 -- as above
         """Return a value as it was given."""
@@ -203,7 +206,7 @@ class ReplyCache:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only its owner may enter.
+    """Make a folder that only its owner may enter, and its database, which only its owner may read.
 
     Raises:
         OSError: it cannot be made, others may write it, or it is for other things, which stay as they are.
@@ -222,3 +225,7 @@ def make_private(folder: Path) -> None:
             msg = "others may enter it and it holds other files; name a folder of its own"
             raise PermissionError(errno.EACCES, msg)
         folder.chmod(0o700)
+    # SQLite gives its log and its shared memory the rights of the file.
+    for name in ("cache.db", "cache.db-wal", "cache.db-shm"):
+        if name == "cache.db" or (folder / name).exists():
+            make_private_file(folder / name)

@@ -1,18 +1,30 @@
-"""The OpenAI wire shape of messages, tools and response formats: what of it a request insists on.
+"""The OpenAI wire shape of messages, tools and response formats: what of it a request takes.
 
-Whatever is checked here is read later by the policies, the cache and every provider; what is not, they
-take as it comes.
+What is not of this shape would be left out by one provider and refused by the next, so it is told here.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.message_parts import check_part
+from orchestrator.core.tool_turns import check_tool_turns
 
-PART_KINDS = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
-"""Parts of a message that OpenAI's format has; `video_url` and `audio_url` are OpenRouter's and vLLM's."""
-ROLES = ("system", "developer", "user", "assistant", "tool")
+_KEYS = ("role", "content", "name", "cache_control")
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "system": _KEYS,
+    "developer": _KEYS,
+    "user": _KEYS,
+    "assistant": (
+        *(*_KEYS, "tool_calls", "refusal", "reasoning", "reasoning_content", "reasoning_details"),
+        *("thinking_blocks", "annotations", "images", "extra_content", "provider_specific_fields"),
+    ),
+    "tool": (*_KEYS, "tool_call_id"),
+}
+"""Each role with the keys of its messages. An assistant's are those of OpenAI's and OpenRouter's answers, and
+the notes of LiteLLM, so that an answer can be handed back as it came."""
+_EMPTY_KEYS = frozenset({"audio", "function_call", *ROLES["assistant"], *ROLES["tool"]})
+"""Libraries write every key that they know; one with nothing in it says nothing."""
 
 
 def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
@@ -33,17 +45,32 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
         role = message.get("role") if isinstance(message, Mapping) else None  # type: ignore[redundant-expr]
         if role not in ROLES:
             raise InvalidRequestError(f"message {place} needs a 'role', one of: {', '.join(ROLES)}")
+        _check_keys(message, place)
         _check_content(message.get("content"), place)
     if not any(_has_content(message) for message in messages):
         raise InvalidRequestError("every message is empty: write something to answer")
     return messages
 
 
+def _check_keys(message: Mapping[str, Any], place: int) -> None:
+    role = message["role"]
+    for key, value in message.items():
+        if key in ROLES[role] or (key in _EMPTY_KEYS and not value):
+            continue
+        hint = "; the text of a message is its 'content'" if key in {"parts", "text"} else ""
+        raise InvalidRequestError(
+            f"message {place} has '{str(key)[:40]}', which a message of role '{role}' does not have{hint}; "
+            f"it has: {', '.join(ROLES[role])}"
+        )
+
+
 def _has_content(message: Mapping[str, Any]) -> bool:
     content = message.get("content") or ()
     parts = [content] if isinstance(content, str) else content
     texts = [part.get("text", "file") if isinstance(part, Mapping) else part for part in parts]
-    return any(text and text.strip() for text in texts) or bool(message.get("tool_calls"))
+    return any(text and text.strip() for text in texts) or bool(
+        message.get("tool_calls") or message.get("refusal")
+    )
 
 
 def _check_content(content: Any, place: int) -> None:
@@ -110,65 +137,13 @@ def check_conversation(messages: Sequence[Mapping[str, Any]]) -> None:
     """Check what would come back as an error of every provider, in whichever format it was sent.
 
     Raises:
-        InvalidRequestError: a part of a kind that no format has, a tool call without a name or with arguments
-            that are no JSON object, or a tool result without its call.
+        InvalidRequestError: what `check_part` refuses of a part, and `check_tool_turns` of tool calls.
     """
-    called: set[str] = set()
     for place, message in enumerate(messages):
         content = message.get("content")
         for number, part in enumerate(content if isinstance(content, list | tuple) else ()):
-            _check_part(part, place, number)
-        for call in _tool_calls(message):
-            called.add(str(_read(call, "id") or ""))
-            _check_call(call, place)
-        if message.get("role") == "tool" and str(message.get("tool_call_id") or "") not in called:
-            raise InvalidRequestError(
-                f"message {place} is the result of a tool call that no message before it makes"
-            )
-
-
-def _tool_calls(message: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the tool calls of an assistant message, whatever they are.
-
-    Raises:
-        InvalidRequestError: they are no list.
-    """
-    calls = message.get("tool_calls") or ()
-    if not isinstance(calls, list | tuple):
-        raise InvalidRequestError(f"'tool_calls' must be a list, got {type(calls).__name__}")
-    yield from calls
-
-
-def _check_part(part: Any, place: int, number: int) -> None:
-    if isinstance(part, str):
-        return
-    kind = _read(part, "type")
-    if not isinstance(kind, str) or kind not in PART_KINDS:
-        raise InvalidRequestError(
-            f"part {number} of message {place} is of type '{str(kind)[:40]}', which no provider's format has; "
-            f"known are: {', '.join(sorted(PART_KINDS))}"
-        )
-
-
-def _check_call(call: Any, place: int) -> None:
-    name = _read(_read(call, "function"), "name")
-    if not isinstance(name, str) or not name:
-        raise InvalidRequestError(f"a tool call in message {place} has no function name")
-    if not _is_object(_read(_read(call, "function"), "arguments")):
-        raise InvalidRequestError(
-            f"the arguments of tool call '{name[:64]}' in message {place} are no JSON object"
-        )
-
-
-def _is_object(arguments: Any) -> bool:
-    if arguments is None or isinstance(arguments, Mapping):
-        return True
-    if not isinstance(arguments, str):
-        return False
-    try:
-        return not arguments.strip() or isinstance(json.loads(arguments, strict=False), dict)
-    except (ValueError, RecursionError):
-        return False
+            check_part(part, place, number)
+    check_tool_turns(messages)
 
 
 def _read(holder: Any, key: str) -> Any:

@@ -16,6 +16,8 @@ NAME_MAX = 128
 """Characters of a name, in composed form."""
 TAGS_MAX = 16
 """Each tag is a counter of a day and one of a month, in every booking."""
+EVERY_NAME = "*"
+"""In the scope of a limit: a tenant that is called so would have the limit that is meant for all of them."""
 _SHOWN_MAX = 60
 # Printable to Python, and not to be seen: fillers, joiners, and selectors of a variant of the sign before.
 _INVISIBLE = re.compile(
@@ -27,7 +29,7 @@ def name_of(raw: Any, field: str) -> str:
     """Return a name as it is counted.
 
     Raises:
-        InvalidRequestError: no text, nothing in it, too long, or a character in it that is not seen.
+        InvalidRequestError: no text, nothing in it, too long, a `*`, or a character in it that is not seen.
     """
     name = raw.strip(" ") if isinstance(raw, str) and raw.isprintable() else ""
     if not name.isascii():
@@ -35,6 +37,11 @@ def name_of(raw: Any, field: str) -> str:
         name = "" if _INVISIBLE.search(name) else unicodedata.normalize("NFC", name)
     if not name:
         raise InvalidRequestError(f"'{field}' must be a name, got {_shown(raw)}")
+    if EVERY_NAME in name:
+        raise InvalidRequestError(
+            f"'{field}' has '{EVERY_NAME}' in it, which stands for every name in the limits of config.yaml, "
+            f"so no name has it; got {_shown(raw)}"
+        )
     if len(name) > NAME_MAX:
         raise InvalidRequestError(f"'{field}' has at most {NAME_MAX} characters, got {len(name)}")
     return name

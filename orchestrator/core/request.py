@@ -4,7 +4,6 @@ All of them are frozen. Messages keep the OpenAI wire shape (`{"role": ..., "con
 which every door of the system speaks.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -19,14 +18,13 @@ from orchestrator.core.message_checks import check_format, check_parts, check_to
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.on_break import OnBreak
+from orchestrator.core.parameter_ranges import check_parameters, check_size, is_number
 from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
 
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape."""
 
 IDEMPOTENCY_KEY_MAX = 255
-_NUMBER_MAX = 2**63 - 1
-"""What SQLite and every wire hold."""
 _OPTIONAL_NAMES = ("model", "profile", "idempotency_key")
 LANGUAGES = tuple(Language)
 """Of what is said to people."""
@@ -98,6 +96,7 @@ class ChatRequest:
             if overrides:
                 msg = "a finished ChatRequest takes no further fields; use dataclasses.replace on it"
                 raise InvalidRequestError(msg)
+            messages_of(prompt.messages)
             _check(prompt)
             return prompt  # type: ignore[return-value]
         sampling = {name: overrides.pop(name) for name in SAMPLING_NAMES if name in overrides}
@@ -157,27 +156,13 @@ def _several(name: str, raw: Any) -> tuple[Any, ...]:
 
 
 def _check_ranges(request: ChatRequest) -> None:
-    for name, kinds in (("max_tokens", int), ("max_cost_nusd", int), ("deadline_s", int | float)):
+    for name, kind in (("max_tokens", int), ("max_cost_nusd", int), ("deadline_s", float)):
         value = getattr(request, name)
-        _check_size(name, value)
-        if value is not None and not (_is_number(value, kinds) and value > 0):
-            whole = "whole number" if kinds is int else "number"
+        check_size(name, value)
+        if value is not None and not (is_number(value, kind) and value > 0):
+            whole = "whole number" if kind is int else "number"
             raise InvalidRequestError(f"'{name}' must be a {whole} greater than 0, got {value!r}")
-    for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed"):
-        value = getattr(request.sampling, name)
-        _check_size(name, value)
-        if value is not None and not _is_number(value, int if name == "seed" else int | float):
-            raise InvalidRequestError(f"'{name}' must be a number, got {value!r}")
-
-
-def _is_number(value: Any, kinds: Any) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _check_size(name: str, value: Any) -> None:
-    # Not quoted: Python writes no number of thousands of digits.
-    if isinstance(value, int) and abs(value) > _NUMBER_MAX:
-        raise InvalidRequestError(f"'{name}' is larger than any number that is kept: at most 2**63 - 1")
+    check_parameters(request.sampling.as_set())
 
 
 def _check_names(request: ChatRequest) -> None:

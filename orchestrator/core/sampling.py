@@ -25,13 +25,15 @@ class Sampling:
     tool_choice: str | Mapping[str, Any] | None = None
     parallel_tool_calls: bool | None = None
 
+    def as_set(self) -> dict[str, Any]:
+        """Return the parameters that were set."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
     def as_wire(self) -> dict[str, Any]:
         """Return the parameters that were set, as a provider takes them."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in values.items()
-            if value is not None
+            name: list(value) if isinstance(value, tuple) else value for name, value in self.as_set().items()
         }
 
 

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from orchestrator.catalog.catalog import ModelClass
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.names import name_of
+from orchestrator.core.names import EVERY_NAME, name_of
 from orchestrator.core.payer import SCOPE_KINDS
 from orchestrator.core.prompt_size import InputBound
 from orchestrator.core.settings import Settings, Share, Usd, UsdLimit
@@ -75,7 +75,7 @@ class LimitSettings(Settings):
             msg = f"'{scope}' is no scope; write all, or one of {', '.join(SCOPE_KINDS[1:])} with a name: tenant:acme"
             raise ValueError(msg)
         # As it is counted: a limit for another spelling of a name would limit nothing.
-        return f"{kind}:{_counted(name)}" if name not in {"", "*"} else scope
+        return f"{kind}:{_counted(name)}" if name not in {"", EVERY_NAME} else scope
 
     @model_validator(mode="after")
     def _limits_something(self) -> "LimitSettings":

@@ -261,7 +261,7 @@ def late_alert(alerts: Alerts, clock: Clock) -> Callable[[int, LedgerError], Non
     """Return what a store calls when deferred bookings could not be written aside either."""
 
     def alert(waiting: int, error: LedgerError) -> None:
-        message = f"{waiting} bookings wait for the next transaction: {error}"
+        message = f"{waiting} bookings are not written: {error}"
         alerts.tell(Alert(AlertKind.BOOKED_LATE, message, None, clock.now()))
 
     return alert

@@ -46,25 +46,25 @@ class _Metered:
     def _generate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
-        with _Told(self._kind, messages, kwargs):
+        with _Told(self._kind, messages, {**kwargs, "stop": stop}):
             return super()._generate(messages, stop, run_manager, **kwargs)  # type: ignore[misc, no-any-return]
 
     async def _agenerate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
-        with _Told(self._kind, messages, kwargs):
+        with _Told(self._kind, messages, {**kwargs, "stop": stop}):
             return await super()._agenerate(messages, stop, run_manager, **kwargs)  # type: ignore[misc, no-any-return]
 
     def _stream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
-        with _Told(self._kind, messages, kwargs):
+        with _Told(self._kind, messages, {**kwargs, "stop": stop}):
             yield from super()._stream(messages, stop, run_manager, **kwargs)  # type: ignore[misc]
 
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        with _Told(self._kind, messages, kwargs):
+        with _Told(self._kind, messages, {**kwargs, "stop": stop}):
             async for chunk in super()._astream(messages, stop, run_manager, **kwargs):  # type: ignore[misc]
                 yield chunk
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.parameter_ranges import check_parameters
 
 _SAMPLING = frozenset(
     {
@@ -48,7 +49,7 @@ def check_made_with(kind: ProviderKind, overrides: Mapping[str, Any]) -> None:
     """Check the parameters that a client is made with.
 
     Raises:
-        InvalidRequestError: one is not taken; the message names it.
+        InvalidRequestError: one is not taken, or outside its range; the message names it.
     """
     _check(overrides, _parameters(kind) | _OF_LANGCHAIN)
 
@@ -57,7 +58,7 @@ def check_called_with(kind: ProviderKind, arguments: Mapping[str, Any]) -> None:
     """Check the parameters of one call of a client.
 
     Raises:
-        InvalidRequestError: one is not taken; the message names it.
+        InvalidRequestError: one is not taken, or outside its range; the message names it.
     """
     _check(arguments, _parameters(kind) | _BY_LANGCHAIN)
 
@@ -74,3 +75,7 @@ def _check(arguments: Mapping[str, Any], taken: frozenset[str]) -> None:
                 f"price come from config.yaml alone, and what no bound is known for is not sent; known: "
                 f"{', '.join(sorted(taken))}"
             )
+    check_parameters(arguments)
+    nested = arguments.get("generation_config")
+    if isinstance(nested, Mapping):
+        check_parameters(nested)

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.private_folder import make_private_file
 from orchestrator.ledger.facts import TABLES
 from orchestrator.ledger.store import LedgerView
 from orchestrator.reports.csv_text import csv_row
@@ -91,6 +92,8 @@ def _parts(
 def _whole(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f"{path.name}.part")
     try:
+        # It holds the names of tenants and users, and money.
+        make_private_file(unfinished)
         yield unfinished
         unfinished.replace(path)
     finally:

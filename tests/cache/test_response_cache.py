@@ -201,6 +201,17 @@ def test_only_its_owner_may_enter_the_folder(make, tmp_path):
     assert mode_of(tmp_path / "cache") == 0o700
 
 
+def test_only_its_owner_may_read_a_file_of_it(make, tmp_path):
+    """Also where a folder is opened to others later, or an older version made the files."""
+    folder = tmp_path / "cache"
+    make().put(KEY, b"x" * 1_000_000, ttl_s=60)
+    folder.joinpath("cache.db").chmod(0o644)
+    make().put("second", b"a", ttl_s=60)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".db", ".val"}
+    assert {oct(mode_of(path)) for path in files} == {"0o600"}
+
+
 def test_an_open_folder_of_ours_is_closed_to_others(make, tmp_path):
     (tmp_path / "cache").mkdir(mode=0o755)
     make().put(KEY, b"a", ttl_s=60)

@@ -78,3 +78,10 @@ def test_a_name_that_was_taken_is_taken_again_as_it_is(text):
         return
     assert name_of(name, "tenant") == name
     assert name_of(unicodedata.normalize("NFD", name), "tenant") == name
+
+
+@pytest.mark.parametrize("name", ["*", " * ", "x:*", "acme*"])
+def test_no_name_is_that_of_every_name(name):
+    """In a scope of config.yaml `tenant:*` means each tenant, and its limit is not one tenant's."""
+    with pytest.raises(InvalidRequestError, match=r"'tenant' has '\*' in it, which stands for every name"):
+        name_of(name, "tenant")

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from orchestrator.core.private_folder import make_private_folder
+from orchestrator.core.private_folder import make_private_file, make_private_folder
 
 
 @pytest.fixture(params=[0o000, 0o002, 0o022])
@@ -22,6 +22,15 @@ def test_every_level_that_is_made_is_private_and_what_was_there_stays(tmp_path, 
     make_private_folder(tmp_path / "there" / "a" / "b")
     modes = [stat.S_IMODE(path.stat().st_mode) for path in sorted(tmp_path.rglob("*"))]
     assert modes == [0o755, 0o700, 0o700]
+
+
+def test_a_file_is_for_its_owner_whether_it_is_made_or_was_there(tmp_path, umask):
+    (tmp_path / "b").write_text("kept")
+    (tmp_path / "b").chmod(0o644)
+    for name in ("a", "b"):
+        make_private_file(tmp_path / name)
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    assert (tmp_path / "b").read_text() == "kept"
 
 
 def test_a_file_in_the_way_is_told(tmp_path):

@@ -20,3 +20,26 @@ def test_a_parameter_of_the_other_vendor_is_not_taken() -> None:
         check_made_with(ProviderKind.OPENAI, {"top_k": 3})
     with pytest.raises(InvalidRequestError, match="'logit_bias'"):
         check_called_with(ProviderKind.GOOGLE, {"logit_bias": {}})
+
+
+@pytest.mark.parametrize("kind", [ProviderKind.OPENAI, ProviderKind.GOOGLE])
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("temperature", float("nan"), "'temperature' must be a number from 0 to 2"),
+        ("timeout", -1, "'timeout' must be seconds"),
+        ("top_p", 2, "'top_p' must be a number from 0 to 1"),
+        ("max_tokens", 0, "'max_tokens' must be a whole number from 1"),
+        ("stop", [""], "'stop' must be a text or a list of texts"),
+        ("n", 0, "'n' must be a whole number from 1"),
+    ],
+)
+def test_a_value_outside_its_range_is_told_in_our_words(kind, name, value, says) -> None:
+    for check in (check_made_with, check_called_with):
+        with pytest.raises(InvalidRequestError, match=says):
+            check(kind, {name: value})
+
+
+def test_a_value_inside_of_googles_configuration_has_its_range_too() -> None:
+    with pytest.raises(InvalidRequestError, match="'top_k' must be"):
+        check_called_with(ProviderKind.GOOGLE, {"generation_config": {"top_k": -1}})

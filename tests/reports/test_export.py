@@ -56,6 +56,11 @@ def test_a_name_that_a_spreadsheet_would_run_gets_an_apostrophe(two_months, tmp_
     assert sum(int(row["cost_nusd"]) for row in attempts) == LARGE + 7
 
 
+def test_only_its_owner_may_read_what_is_exported(two_months, tmp_path):
+    exported = export(LedgerReader(two_months.path), tmp_path / "out", as_format=ExportFormat.CSV)
+    assert {file.path.stat().st_mode & 0o777 for file in exported} == {0o600}
+
+
 def test_a_month_alone(two_months, tmp_path):
     files = export(LedgerReader(two_months.path), tmp_path, as_format=ExportFormat.CSV, month="2026-10")
     assert [(one.path.name, one.rows) for one in files][:2] == [

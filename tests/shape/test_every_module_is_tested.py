@@ -32,7 +32,6 @@ TESTED_BY = {
     "orchestrator/core/settings.py": "tests/config/test_loader.py",
     "orchestrator/metering/litellm_guard.py": "tests/metering/test_budget_guard.py",
     "orchestrator/metering/litellm_call.py": "tests/metering/test_budget_guard.py",
-    "orchestrator/core/message_checks.py": "tests/core/test_request.py",
     "orchestrator/providers/local/server.py": "tests/providers/local/test_model.py",
     "orchestrator/metering/meter.py": "tests/metering/test_langchain_clients.py",
     "orchestrator/routing/eligibility.py": "tests/routing/test_ranking.py",

@@ -21,7 +21,12 @@ from orchestrator.core.private_folder import make_private_folder
 from orchestrator.ledger.process_identity import own_process
 from orchestrator.ledger.sqlite.busy_retry import BusyRetry
 from orchestrator.ledger.sqlite.errors import explained
-from orchestrator.ledger.sqlite.file_identity import FileIdentity, make_file, take_rights_of_others
+from orchestrator.ledger.sqlite.file_identity import (
+    FileIdentity,
+    LedgerLostError,
+    make_file,
+    take_rights_of_others,
+)
 from orchestrator.ledger.sqlite.schema import migrate
 from orchestrator.ledger.store import LedgerBusyError
 
@@ -111,13 +116,20 @@ class LedgerFile:
             await self._busy_retry.wait_aside(lambda: self._read_once(lambda _: None))
 
     def close(self) -> None:
-        """Write what is deferred and close the file."""
+        """Write what is deferred and close the file; of a lost one, say how much is not booked.
+
+        Raises:
+            LedgerError: the file is there, and what is deferred cannot be written; it is closed.
+        """
         with self._lock:
             if self._connection is None or self._connected_in != os.getpid():
                 return
             try:
                 if self.deferred:
                     self.write(lambda _: None)
+            except LedgerLostError as exc:
+                # Nobody who closes can bring it back.
+                self._on_late(len(self.deferred), exc)
             finally:
                 self._disconnect()
 

@@ -18,6 +18,10 @@ _OTHERS = 0o077
 """What a group and everybody else may do with a file."""
 
 
+class LedgerLostError(LedgerError):
+    """The ledger's file is gone, or another stands in its place: what is owed has nowhere to be booked."""
+
+
 class FileIdentity:
     """Which file a ledger is, from the first time that it was opened in this process."""
 
@@ -41,7 +45,7 @@ class FileIdentity:
         """Return if the files are still those of the ledger, or none was opened yet.
 
         Raises:
-            LedgerError: one is gone or another stands in its place; says what to do.
+            LedgerLostError: one is gone or another stands in its place; says what to do.
         """
         if self._file_node is not None:
             self._check(self._path, self._file_node)
@@ -53,7 +57,7 @@ class FileIdentity:
         if now == node:
             return
         fate = "was deleted or moved away" if now is None else "was replaced by another file"
-        raise LedgerError(
+        raise LedgerLostError(
             f"cannot use the ledger {self._path}: {path.name} {fate} while this process had it open, and what is "
             "written now would be lost. Put the same file back, by moving it and not by copying; or stop every "
             "process that uses it, restore the last good copy, and start again. Nothing is sent that cannot be booked."

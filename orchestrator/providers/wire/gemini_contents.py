@@ -82,6 +82,8 @@ def _part(part: Any, where: str) -> _Part:
 
 def _model_parts(message: Message, place: int, *, major: int) -> list[_Part]:
     parts = _plain_parts(message, place)
+    if isinstance(refusal := message.get("refusal"), str) and refusal:
+        parts.append({"text": refusal})
     signature = signature_of_text(message)
     if signature and parts:
         parts[-1] = {**parts[-1], "thoughtSignature": signature}

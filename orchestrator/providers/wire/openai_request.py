@@ -19,7 +19,9 @@ from orchestrator.providers.wire.wire_json import json_text
 OPENAI_PATH = "chat/completions"
 CACHE_CONTROL_LEFT_OUT = "'cache_control' is not taken by this provider and was left out"
 
-_OTHERS_FIELDS = frozenset({"provider_specific_fields", "thinking_blocks", "extra_content", "images"})
+_OTHERS_FIELDS = frozenset(
+    {"provider_specific_fields", "thinking_blocks", "extra_content", "images", "annotations", "index"}
+)
 """Of messages and tool calls: notes of other libraries, which no server of this format takes."""
 _OPENROUTER_FIELDS = frozenset({"reasoning", "reasoning_details"})
 
@@ -93,7 +95,7 @@ def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
     function = {name: value for name, value in call["function"].items() if name not in _OTHERS_FIELDS}
     # A text by the format, however the caller keeps them.
     function["arguments"] = json_text(call_arguments(call))
-    plain["function"] = function
+    plain |= {"type": "function", "function": function}
     if isinstance(plain.get("id"), str):
         plain["id"] = without_signature(plain["id"])
     return plain

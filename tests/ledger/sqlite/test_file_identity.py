@@ -101,6 +101,23 @@ def test_what_was_under_way_is_booked_late_and_written_when_the_file_is_back(use
     assert used.verified().counters_are_right
 
 
+@pytest.mark.parametrize("loss", [delete, replace_by_an_empty_one, replace_by_its_copy, delete_its_folder])
+def test_closing_after_a_loss_says_what_is_not_booked_and_raises_nothing(tmp_path, clock, loss):
+    alerts, messages = Alerts(), []
+    alerts.subscribe(lambda alert: messages.append(alert.message))
+    path = tmp_path / "folder" / "ledger.sqlite3"
+    ledger = open_ledger(
+        LedgerSettings(path=str(path)), limits=Limits(BudgetSettings()), clock=clock, alerts=alerts
+    )
+    ledger.check_writable()
+    loss(path)
+    ledger.store.file.deferred.append(lambda connection: connection.execute("SELECT 1"))
+    ledger.close()
+    assert [message.partition(": ")[0] for message in messages] == ["1 bookings are not written"]
+    ledger.close()
+    assert len(messages) == 1
+
+
 def test_a_file_that_is_lost_while_it_is_closed_for_a_fork_is_not_made_anew(used):
     store = used.ledger.store.file
     store.before_fork()

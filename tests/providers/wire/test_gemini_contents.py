@@ -83,26 +83,32 @@ def test_a_result_is_an_object_and_a_text_its_output(text, response) -> None:
 def test_newer_models_get_ids_and_signatures_older_ones_do_not() -> None:
     signed = "call_1__thought__c2ln"
     call = {**CALLED, "tool_calls": [{**CALL, "id": signed}, {**CALL, "id": "call_2"}]}
-    model, result = contents(HELLO, call, {**RESULT, "tool_call_id": signed}, major=3)[1:]
+    results = ({**RESULT, "tool_call_id": signed}, {**RESULT, "tool_call_id": "call_2"})
+    model, result = contents(HELLO, call, *results, major=3)[1:]
     assert model["parts"] == [
         {"functionCall": {**FUNCTION_CALL, "id": "call_1"}, "thoughtSignature": "c2ln"},
         {"functionCall": {**FUNCTION_CALL, "id": "call_2"}},
     ]
     assert result["parts"][0]["functionResponse"]["id"] == "call_1"
-    older = contents(HELLO, call, {**RESULT, "tool_call_id": signed}, major=2)
+    older = contents(HELLO, call, *results, major=2)
     assert older[1]["parts"][0] == {"functionCall": FUNCTION_CALL, "thoughtSignature": "c2ln"}
     assert "id" not in older[2]["parts"][0]["functionResponse"]
 
 
 def test_the_first_call_that_another_model_made_gets_googles_placeholder() -> None:
     calls = {**CALLED, "tool_calls": [CALL, {**CALL, "id": "call_2"}]}
-    parts = contents(HELLO, calls, major=3)[1]["parts"]
+    parts = contents(HELLO, calls, RESULT, {**RESULT, "tool_call_id": "call_2"}, major=3)[1]["parts"]
     assert [part.get("thoughtSignature") for part in parts] == [PLACEHOLDER_SIGNATURE, None]
 
 
 def test_the_signature_of_a_text_goes_back_on_its_last_part() -> None:
     message = {"role": "assistant", "content": "Chào", "reasoning_details": [signature_block("c2ln")]}
     assert contents(HELLO, message, major=3)[1]["parts"] == [{"text": "Chào", "thoughtSignature": "c2ln"}]
+
+
+def test_a_refusal_of_another_model_goes_back_as_its_words() -> None:
+    message = {"role": "assistant", "content": None, "refusal": "Không được ạ."}
+    assert contents(HELLO, message)[1]["parts"] == [{"text": "Không được ạ."}]
 
 
 def test_thoughts_are_not_sent_back_as_words() -> None:
@@ -115,7 +121,7 @@ def test_a_picture_in_a_result_stands_in_it_or_beside_it_for_older_models() -> N
     newer = contents(HELLO, CALLED, result, major=3)[-1]["parts"]
     assert newer[0]["functionResponse"]["parts"] == [INLINE]
     assert contents(HELLO, CALLED, result, major=2)[-1]["parts"][1] == INLINE
-    far = {**RESULT, "content": [{"type": "image_url", "image_url": "https://a/b.png"}]}
+    far = {**RESULT, "content": [{"type": "image_url", "image_url": "https://a.example/b.png"}]}
     with pytest.raises(UnsendableError, match="the tool result in message 2 names a file"):
         contents(HELLO, CALLED, far, major=3)
 

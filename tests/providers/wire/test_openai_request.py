@@ -89,7 +89,7 @@ def test_signatures_of_google_stay_out_of_ids_that_others_bound_to_40_letters() 
 @pytest.mark.parametrize("arguments", [{"city": "Huế"}, '{"city": "Huế"}'])
 def test_arguments_in_a_history_are_text(arguments) -> None:
     call = {**CALL, "function": {"name": "weather", "arguments": arguments}}
-    message = body_of(LOCAL, {**CALLED, "tool_calls": [call]})["messages"][0]
+    message = body_of(LOCAL, {**CALLED, "tool_calls": [call]}, RESULT)["messages"][0]
     assert message["tool_calls"][0]["function"]["arguments"] == '{"city":"Huế"}'
 
 
@@ -122,7 +122,7 @@ def test_local_templates_know_no_developer() -> None:
 
 def test_pictures_sound_and_files_go_out_as_they_came() -> None:
     parts = [
-        {"type": "image_url", "image_url": {"url": "https://a/b.png", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "low"}},
         {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}},
     ]

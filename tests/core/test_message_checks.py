@@ -1,0 +1,60 @@
+"""A message has the keys of its role and no others: nothing that was written is left out unsaid."""
+
+import pytest
+
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.message_checks import messages_of
+from orchestrator.core.request import ChatRequest
+
+USER = {"role": "user", "content": "Xin chào"}
+EMPTY_KEYS = {"refusal": None, "annotations": [], "audio": None, "function_call": None, "tool_calls": None}
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        ({"role": "user", "parts": [{"text": "a"}]}, "message 1 has 'parts', .* the text of a message is its 'content'"),
+        ({"role": "user", "text": "a"}, "message 1 has 'text', .* its 'content'"),
+        ({**USER, "timestamp": 7}, "message 1 has 'timestamp', which a message of role 'user' does not have; it has"),
+        ({**USER, "tool_calls": [{"id": "1"}]}, "message 1 has 'tool_calls', which a message of role 'user'"),
+        ({**USER, "tool_call_id": "1"}, "message 1 has 'tool_call_id'"),
+        ({"role": "assistant", "content": "a", "function_call": {"name": "f"}}, "has 'function_call'"),
+        ({"role": "assistant", "content": "a", "audio": {"id": "1"}}, "message 1 has 'audio'"),
+        ({"role": "tool", "content": "a", "tool_call_id": "1", "artifact": 1}, "message 1 has 'artifact'"),
+        ({**USER, 7: "a"}, "message 1 has '7'"),
+    ],
+)  # fmt: skip
+def test_what_no_message_of_a_role_has_is_named(message, says):
+    with pytest.raises(InvalidRequestError, match=says):
+        messages_of([USER, message])
+
+
+def test_a_foreign_shape_alone_is_told_as_such_and_not_as_empty():
+    with pytest.raises(InvalidRequestError, match="has 'parts'"):
+        messages_of([{"role": "user", "parts": [{"text": "a"}]}])
+
+
+def test_a_message_that_was_put_into_a_finished_request_is_checked_too():
+    request = ChatRequest(messages=({"role": "user", "parts": []},), use_case="customer_service")
+    with pytest.raises(InvalidRequestError, match="has 'parts'"):
+        ChatRequest.of(request)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {**USER, "name": "An", "cache_control": {"type": "ephemeral"}},
+        {**USER, **EMPTY_KEYS},
+        {
+            "role": "assistant",
+            "content": "a",
+            **EMPTY_KEYS,
+            "reasoning_content": "b",
+            "reasoning_details": [],
+        },
+        {"role": "assistant", "content": None, "refusal": "no"},
+        {"role": "assistant", "content": "a", "provider_specific_fields": {}, "thinking_blocks": []},
+    ],
+)
+def test_an_answer_can_be_handed_back_as_it_came(message):
+    assert messages_of([message]) == (message,)
