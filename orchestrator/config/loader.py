@@ -19,7 +19,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.catalog.catalog import AliasSettings, Catalog, Deployment, ProviderKind, ProviderSettings
-from orchestrator.catalog.openrouter_names import fault_of_name
+from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
 from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.config.references import broken_references, unknown
@@ -265,7 +265,9 @@ def _build_catalog(
             continue
         quote = book.quote(PriceQuery.at(provider, deployment.upstream), deployment.price)
         is_openrouter = provider.kind is ProviderKind.OPENROUTER
-        fault = fault_of_name(deployment.upstream) if is_openrouter else None
+        fault = (fault_of_name(deployment.upstream) if is_openrouter else None) or fault_of_search(
+            deployment.upstream
+        )
         if fault is not None:
             mistakes.append(f"{document.where(('deployments', name, 'upstream'))}: {fault}")
         elif quote is None:

@@ -29,7 +29,7 @@ from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter, Offer
 from orchestrator.metering.metered_http import MeteredHttp, VendorAddress
 from orchestrator.metering.native_parameters import check_called_with, check_made_with
 from orchestrator.providers.local.model import LocalModel
-from orchestrator.providers.openrouter import max_price
+from orchestrator.providers.openrouter import token_costs_only
 from orchestrator.providers.wire.outbound import PINNED_TIER, address_of_provider, is_openai_itself
 
 _FETCHING = frozenset({ProviderKind.GOOGLE, ProviderKind.LOCAL})
@@ -176,7 +176,7 @@ def _openai_client(
     if "max_tokens" not in common:
         common.setdefault("max_completion_tokens", DEFAULT_MAX_TOKENS)
     if provider.kind is ProviderKind.OPENROUTER:
-        common["extra_body"] = max_price(deployment.price.dearest)
+        common["extra_body"] = token_costs_only(deployment.price.dearest)
     common["stream_usage"] = True
     if is_openai_itself(provider.kind, url):
         common["service_tier"] = PINNED_TIER

@@ -17,7 +17,7 @@ from litellm.llms.custom_httpx.http_handler import HTTPHandler
 from pydantic import BaseModel
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.catalog.openrouter_names import fault_of_name
+from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.core.request import Message
 from orchestrator.metering.media_addresses import check_addresses
@@ -126,7 +126,8 @@ def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
     if provider not in _KINDS:
         known = ", ".join(f"{name}/..." for name in _KINDS)
         raise PriceUnknownError(f"no price for '{model}' of {provider}; the guard lets {known} pass")
-    fault = fault_of_name(upstream) if _KINDS[provider] is ProviderKind.OPENROUTER else None
+    is_openrouter = _KINDS[provider] is ProviderKind.OPENROUTER
+    fault = (fault_of_name(upstream) if is_openrouter else None) or fault_of_search(upstream)
     if fault is not None:
         raise PriceUnknownError(fault)
     metadata = kwargs.get("metadata")

@@ -42,7 +42,7 @@ from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.free_errors import was_refused, was_unconnected
 from orchestrator.providers.litellm.responses import counted_usage
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
-from orchestrator.providers.openrouter import max_price
+from orchestrator.providers.openrouter import token_costs_only
 
 _METERED: ContextVar[bool] = ContextVar("orchestrator_metered", default=False)
 """This task is inside a send for which money is held."""
@@ -201,7 +201,7 @@ def _held(
     sending.host = host_of(call)
     if call.kind is ProviderKind.OPENROUTER:
         sending.reports_cost = True
-        arguments["extra_body"] = max_price(meter.offer.price.dearest)
+        arguments["extra_body"] = token_costs_only(meter.offer.price.dearest)
     token = _METERED.set(True)
     try:
         yield sending, arguments

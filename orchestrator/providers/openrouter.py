@@ -9,11 +9,20 @@ NOT_OFFERED = "model_not_found, or by no host at its listed price; 'orchestrator
 """What a 404 there means."""
 
 
-def max_price(rates: Rates) -> dict[str, Any]:
-    """Return the preference that keeps OpenRouter from hosts that charge more than `rates`, for the body.
+_TOKENS_ONLY = (
+    {"id": "web", "enabled": False},
+    {"id": "file-parser", "pdf": {"engine": "native"}},
+)
+"""No search, and a PDF is read by the model itself: the account's defaults may say otherwise, and without
+an engine a model that reads none gets it from an OCR that is billed by the page. A default with "Prevent
+overrides" is stronger than a request: https://openrouter.ai/docs/guides/features/plugins/overview."""
+
+
+def token_costs_only(rates: Rates) -> dict[str, Any]:
+    """Return, for the body, what keeps OpenRouter from charging more than `rates`, or for more than tokens.
 
     A model has many hosts there, at prices of their own, and money is held at the listed one. In dollars
     per million tokens: https://openrouter.ai/docs/features/provider-routing.
     """
     dollars = {"prompt": float(to_usd(rates.input)), "completion": float(to_usd(rates.output))}
-    return {"provider": {"max_price": dollars}}
+    return {"provider": {"max_price": dollars}, "plugins": [dict(plugin) for plugin in _TOKENS_ONLY]}

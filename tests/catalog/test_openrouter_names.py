@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.catalog.openrouter_names import TOKEN_VARIANTS, fault_of_name
+from orchestrator.catalog.openrouter_names import TOKEN_VARIANTS, fault_of_name, fault_of_search
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,24 @@ def test_a_variant_that_may_buy_more_is_named_with_what_to_write(name):
 @pytest.mark.parametrize("name", ["@preset/search", "openai/gpt-6-luna@preset/search"])
 def test_a_preset_may_add_anything(name):
     assert "name a model" in (fault_of_name(name) or "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt-4o-search-preview",
+        "openai/gpt-4o-mini-search-preview",
+        "gpt-5-search-api",
+        "openai/o3-deep-research",
+        "perplexity/sonar",
+        "perplexity/sonar-pro",
+        "sonar-reasoning:free",
+    ],
+)
+def test_a_model_that_searches_by_itself_is_refused_whoever_hosts_it(name):
+    assert "billed beside its tokens" in (fault_of_search(name) or "")
+
+
+@pytest.mark.parametrize("name", ["gpt-6-luna", "openai/gpt-6-luna", "acme/sonara-7b", "acme/research-1"])
+def test_a_model_that_answers_is_no_search(name):
+    assert fault_of_search(name) is None

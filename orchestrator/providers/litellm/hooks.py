@@ -14,7 +14,7 @@ from orchestrator.core.errors import LocalModelError
 from orchestrator.core.failures import FailureKind
 from orchestrator.dispatch.attempt import InFlightAttempt, NotAdmittedError
 from orchestrator.providers.litellm.sending import CURRENT_SENDING, Means
-from orchestrator.providers.openrouter import NOT_OFFERED, max_price
+from orchestrator.providers.openrouter import NOT_OFFERED, token_costs_only
 
 _OWN_CLIENT_KINDS = frozenset({ProviderKind.OPENROUTER, ProviderKind.GOOGLE})
 """The others go through the openai SDK, which keeps to `max_retries`."""
@@ -95,7 +95,7 @@ async def _changed(kwargs: dict[str, Any], attempt: InFlightAttempt, means: Mean
         "max_tokens": outbound.max_tokens,
     }
     if kind is ProviderKind.OPENROUTER:
-        changed["extra_body"] = max_price(outbound.rates)
+        changed["extra_body"] = token_costs_only(outbound.rates)
     if kind is ProviderKind.LOCAL:
         changed["api_base"] = await _local_address(attempt, means)
         changed["api_key"] = means.local_model.api_key or changed.get("api_key")

@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.request import Message
-from orchestrator.providers.openrouter import max_price
+from orchestrator.providers.openrouter import token_costs_only
 from orchestrator.providers.wire.conversation_checks import (
     call_arguments,
     check_sendable,
@@ -52,7 +52,7 @@ def openai_body(
             # https://openrouter.ai/docs/use-cases/reasoning-tokens
             body["reasoning"] = {"effort": effort}
         if outbound.price_cap is not None:
-            body |= max_price(outbound.price_cap)
+            body |= token_costs_only(outbound.price_cap)
     elif outbound.service_tier is not None:
         body["service_tier"] = outbound.service_tier
     return body
