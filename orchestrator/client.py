@@ -19,12 +19,15 @@ from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.transport import Transport
 from orchestrator.ledger.ledger import BudgetStatus, Ledger
+from orchestrator.ledger.requests import RequestDetail, RequestRow, query_of
+from orchestrator.ledger.store import LedgerView
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.planning import planned_for
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.opening import Connections, open_transport
+from orchestrator.requests.lookup import find_request, find_requests
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.concurrency_limiter import Load
 from orchestrator.resilience.health import Health
@@ -166,6 +169,27 @@ class Orchestrator:
         """Return how every scope stands today and this month: limit, spent, held, left."""
         return self._services.ledger.budget_status()
 
+    def requests(self, **query: Any) -> tuple[RequestRow, ...]:
+        """Return requests that have ended, the newest first; `query` are fields of `RequestQuery`.
+
+        Raises:
+            InvalidRequestError: that cannot be looked for.
+            LedgerError: the ledger cannot be read.
+        """
+        return find_requests(self._view(), query_of(**query))
+
+    def request(self, request_id: str, *, tenant: str | None = None) -> RequestDetail:
+        """Return a request that has ended by its id or the beginning of it: plan, attempts, costs, feedback.
+
+        With `tenant` there are only the requests of that tenant.
+
+        Raises:
+            InvalidRequestError: that is no id.
+            RequestNotFoundError: no request has it, or several begin so.
+            LedgerError: the ledger cannot be read.
+        """
+        return find_request(self._view(), request_id, tenant=tenant)
+
     def on_alert(self, listener: Listener) -> None:
         """Call `listener` with every alert: a charge above what was held, a booking that has to wait."""
         self._alerts.subscribe(listener)
@@ -223,6 +247,9 @@ class Orchestrator:
     def __exit__(self, *_: object) -> None:
         """Close the orchestrator."""
         self.close()
+
+    def _view(self) -> LedgerView:
+        return self._services.ledger.store.view()
 
     def _snapshot_of(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
         transport = self._transport or open_transport(config.catalog, self._local_model, self._connections)

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import ask, chain, config, demo, doctor, drill, ledger, practice, prices, report, route
+from orchestrator.cli import (
+    ask,
+    chain,
+    config,
+    demo,
+    doctor,
+    drill,
+    ledger,
+    practice,
+    prices,
+    report,
+    requests,
+    route,
+)
 from orchestrator.cli.session import CliSession, configure_log
 
 EXIT_CODES = (
@@ -62,4 +75,5 @@ app.command("drill", epilog=EXIT_CODES)(drill.drill)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)
 app.add_typer(ledger.app, name="ledger", epilog=EXIT_CODES)
 app.add_typer(practice.app, name="practice", epilog=EXIT_CODES)
+app.add_typer(requests.app, name="requests", epilog=EXIT_CODES)
 app.add_typer(prices.app, name="prices", epilog=EXIT_CODES)

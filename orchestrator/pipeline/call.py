@@ -9,7 +9,7 @@ from typing import Self
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
-from orchestrator.core.errors import DeadlineExceededError
+from orchestrator.core.errors import DeadlineExceededError, FailedStep
 from orchestrator.core.message_checks import check_conversation
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
@@ -38,6 +38,7 @@ class Trace:
 
     plan: Plan | None = None
     attempts: tuple[Attempt, ...] = ()
+    passed_over: tuple[FailedStep, ...] = ()
 
     @property
     def spent_nusd(self) -> NanoUsd:

@@ -11,6 +11,7 @@ from orchestrator.core.errors import (
     UnavailableError,
 )
 from orchestrator.core.reply import CacheState, ChatReply, Outcome, Usage
+from orchestrator.ledger.kept_plan import packed_plan
 from orchestrator.ledger.ledger import Ledger, RequestRecord
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.repeats import stale_reply
@@ -88,6 +89,7 @@ def _record_of(call: Call, reply: ChatReply | None, error: BaseException | None)
         ),
         cost_nusd=call.trace.spent_nusd,
         latency_s=call.deadline.elapsed_s(),
+        plan=packed_plan(call.trace.plan, call.trace.passed_over) if call.trace.plan is not None else None,
     )
 
 

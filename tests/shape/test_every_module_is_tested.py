@@ -61,6 +61,7 @@ TESTED_BY = {
     "orchestrator/reports/month_csv.py": "tests/cli/test_report.py",
     "orchestrator/doctor/views.py": "tests/cli/test_doctor.py",
     "orchestrator/drill/views.py": "tests/cli/test_drill.py",
+    "orchestrator/requests/views.py": "tests/cli/test_requests.py",
     "orchestrator/ops/views.py": "tests/cli/test_prices.py",
     "chains/views.py": "tests/cli/test_chain.py",
     "orchestrator/cli/prompts.py": "tests/cli/test_ask.py",
