@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cache.response_cache import ReplyCache
+from orchestrator.config.effective import secrets_of
 from orchestrator.config.loader import Config, load_config
 from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts, Listener
@@ -18,7 +19,8 @@ from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.transport import Transport
-from orchestrator.ledger.ledger import BudgetStatus, Ledger
+from orchestrator.ledger.contents import Content
+from orchestrator.ledger.ledger import BudgetStatus
 from orchestrator.ledger.requests import RequestDetail, RequestRow, query_of
 from orchestrator.ledger.store import LedgerView
 from orchestrator.pipeline.call import Call
@@ -27,7 +29,8 @@ from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.opening import Connections, open_transport
-from orchestrator.requests.lookup import find_request, find_requests
+from orchestrator.requests.feedback import TakenFeedback, give_feedback
+from orchestrator.requests.lookup import find_content, find_request, find_requests
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.concurrency_limiter import Load
 from orchestrator.resilience.health import Health
@@ -71,7 +74,7 @@ class Orchestrator:
         self._answer = build(self._services)
         self._snapshot = self._snapshot_of(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=clock) if watch else None
-        self._finalizer = weakref.finalize(self, _close, self._loop, self._services.ledger, self._local_model)
+        self._finalizer = weakref.finalize(self, _close, self._loop, self._services, self._local_model)
 
     @classmethod
     def from_config(
@@ -190,6 +193,28 @@ class Orchestrator:
         """
         return find_request(self._view(), request_id, tenant=tenant)
 
+    def content(self, request_id: str, *, tenant: str | None = None) -> Content | None:
+        """Return the prompt and the reply of a request, None where config.yaml has not kept them (`record`).
+
+        Raises as `request` does.
+        """
+        now = self._services.clock.now()
+        return find_content(self._view(), self._services.contents, request_id, tenant=tenant, now=now)
+
+    def feedback(self, request_id: str, **feedback: Any) -> TakenFeedback:
+        """Keep `score` (1 to 5) and `corrected` (a better answer) of a `source`, `user` if none is named.
+
+        Raises:
+            InvalidRequestError: it says nothing, or no score from 1 to 5.
+            RequestNotFoundError: no request (of `tenant`, where that is named) has this id.
+            LedgerError: it cannot be written; nothing was kept.
+        """
+        services, secrets = self._services, secrets_of(self.config.settings)
+        return give_feedback(
+            services.ledger.store, services.contents, request_id,
+            now=services.clock.now(), secrets=secrets, **feedback,
+        )  # fmt: skip
+
     def on_alert(self, listener: Listener) -> None:
         """Call `listener` with every alert: a charge above what was held, a booking that has to wait."""
         self._alerts.subscribe(listener)
@@ -270,7 +295,7 @@ class Orchestrator:
         return planned_for(call, self._services).plan
 
 
-def _close(loop: BackgroundLoop, ledger: Ledger, local_model: LocalModel) -> None:
+def _close(loop: BackgroundLoop, services: PipelineServices, local_model: LocalModel) -> None:
     loop.close()
-    with closing(local_model):
-        ledger.close()
+    with closing(local_model), closing(services.contents):
+        services.ledger.close()

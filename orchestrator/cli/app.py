@@ -12,6 +12,7 @@ from orchestrator.cli import (
     demo,
     doctor,
     drill,
+    feedback,
     ledger,
     practice,
     prices,
@@ -69,6 +70,7 @@ app.command("demo", epilog=EXIT_CODES)(demo.demo)
 app.command("ask", epilog=EXIT_CODES)(ask.ask)
 app.command("chain", epilog=EXIT_CODES)(chain.chain)
 app.command("route", epilog=EXIT_CODES)(route.route)
+app.command("feedback", epilog=EXIT_CODES)(feedback.feedback)
 app.command("report", epilog=EXIT_CODES)(report.report)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)

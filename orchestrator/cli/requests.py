@@ -1,5 +1,6 @@
 """`orchestrator requests`: which requests there were, and what became of one of them."""
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.config.loader import Config
+    from orchestrator.ledger.contents import Content
     from orchestrator.ledger.kept_plan import KeptCandidate, KeptPlan
     from orchestrator.ledger.requests import AttemptRow, CorrectionRow, FeedbackRow, RequestQuery, RequestRow
     from orchestrator.ledger.requests import RequestDetail as Detail
@@ -83,21 +85,61 @@ def show(
     context: typer.Context,
     request_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a request, or its beginning.")],
     tenant: Annotated[str | None, typer.Option(help="Only if it is this tenant's.")] = None,
+    with_content: Annotated[
+        bool, typer.Option("--content", help="Also prompt and reply, where config.yaml has them kept.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show one request: the plan with its reasons, every attempt, costs, corrections, feedback."""
     with errors_as_json(as_json):
-        from orchestrator.ledger.opening import open_view
+        from orchestrator.core.clock import SystemClock
+        from orchestrator.ledger.opening import open_contents, open_view
         from orchestrator.requests.lookup import find_request
+        from orchestrator.requests.views import plain_content, plain_detail
 
-        config = session_of(context).config()
+        config, clock = session_of(context).config(), SystemClock()
         detail = find_request(open_view(config.settings.ledger), request_id, tenant=tenant)
+        content = None
+        if with_content:
+            with closing(open_contents(config.settings.ledger, clock=clock)) as contents:
+                content = contents.find(detail.request.id, now=clock.now())
     if as_json:
-        from orchestrator.requests.views import plain_detail
+        print_json({**plain_detail(detail), **({"content": plain_content(content)} if with_content else {})})
+        return
+    _show_detail(detail, ZoneInfo(config.settings.budgets.time_zone))
+    if with_content:
+        _show_content(content)
 
-        print_json(plain_detail(detail))
+
+@app.command()
+def forget(
+    context: typer.Context,
+    tenant: Annotated[str | None, typer.Option(help="Everything that is kept of this tenant.")] = None,
+    expired: Annotated[bool, typer.Option("--expired", help="What was to be kept until now.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete prompts and replies that were kept, of a tenant or those whose time is over.
+
+    The ledger's rows stay: they are money. None of them holds a prompt or a reply.
+    """
+    with errors_as_json(as_json):
+        from orchestrator.core.clock import SystemClock
+        from orchestrator.core.names import name_of
+        from orchestrator.ledger.opening import open_contents
+
+        if (tenant is None) == (not expired):
+            raise CommandError("choose one of --tenant and --expired")
+        clock = SystemClock()
+        with closing(open_contents(session_of(context).config().settings.ledger, clock=clock)) as contents:
+            count = (
+                contents.delete_expired(now=clock.now())
+                if tenant is None
+                else contents.delete_tenant(name_of(tenant, "tenant"))
+            )
+    if as_json:
+        print_json({"deleted": count})
     else:
-        _show_detail(detail, ZoneInfo(config.settings.budgets.time_zone))
+        write(f"prompt and reply of {count:,} request{'' if count == 1 else 's'} deleted\n")
 
 
 def _query_of(config: "Config", *, since: str | None, until: str | None, **parts: Any) -> "RequestQuery":
@@ -182,6 +224,21 @@ def _show_detail(detail: "Detail", zone: ZoneInfo) -> None:
     for part in parts:
         console.print()
         console.print(part)
+
+
+def _show_content(content: "Content | None") -> None:
+    from orchestrator.requests.views import plain_content
+
+    plain = plain_content(content)
+    if plain is None:
+        out().print(
+            "\nNeither prompt nor reply is kept: 'record' in config.yaml says what is.", soft_wrap=True
+        )
+        return
+    texts = [(str(message.get("role")), str(message.get("content"))) for message in plain["messages"]]
+    texts += [(name, plain[name]) for name in ("reply", "corrected") if plain[name] is not None]
+    out().print()
+    out().print(listed("content", texts))
 
 
 def _headlines(row: "RequestRow", zone: ZoneInfo) -> "Iterator[str]":

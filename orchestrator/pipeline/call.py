@@ -17,6 +17,7 @@ from orchestrator.core.plan import Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.reply import Attempt, ChatReply, spent_on
 from orchestrator.core.request import ChatRequest
+from orchestrator.ledger.record_settings import Recorded
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.pipeline.services import ConfigSnapshot
 from orchestrator.resilience.retry_policy import RetryProfile
@@ -93,6 +94,12 @@ class Call:
             deadline=Deadline.after(config.deadline_s_of(request), clock=clock),
             sink=sink,
         )
+
+    @property
+    def recorded(self) -> Recorded:
+        """Return how much is kept of it."""
+        settings = self.snapshot.config.settings.record
+        return settings.of(tenant=self.payer.tenant, use_case=self.payer.use_case)
 
     @property
     def has_delivered(self) -> bool:

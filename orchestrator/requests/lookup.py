@@ -1,6 +1,9 @@
 """Looks requests up in the ledger; a tenant's reader sees that tenant's requests and no trace of others."""
 
+from datetime import datetime
+
 from orchestrator.core.errors import RequestNotFoundError
+from orchestrator.ledger.contents import Content, ContentStore
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow, request_id_of
 from orchestrator.ledger.store import LedgerView
 
@@ -38,6 +41,17 @@ def find_request(view: LedgerView, request_id: str, *, tenant: str | None = None
     if detail is None:
         raise _unknown(request_id)
     return detail
+
+
+def find_content(
+    view: LedgerView, contents: ContentStore, request_id: str, *, tenant: str | None = None, now: datetime
+) -> Content | None:
+    """Return the prompt and the reply of a request, None where config.yaml has not kept them (any more).
+
+    Raises:
+        InvalidRequestError, RequestNotFoundError, LedgerError: as `find_request`.
+    """
+    return contents.find(find_request(view, request_id, tenant=tenant).request.id, now=now)
 
 
 def _whole_id(view: LedgerView, prefix: str, tenant: str | None) -> str:

@@ -3,7 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
+import orjson
+
 from orchestrator.core.formatting import money, usd_text
+from orchestrator.ledger.contents import Content
 from orchestrator.ledger.feedback import FeedbackSum
 from orchestrator.ledger.kept_plan import KeptPlan
 from orchestrator.ledger.requests import AttemptRow, RequestDetail, RequestRow
@@ -52,6 +55,18 @@ def plain_detail(detail: RequestDetail) -> dict[str, Any]:
         "feedback": [
             {**asdict(feedback), "given_at": feedback.given_at.isoformat()} for feedback in detail.feedback
         ],
+    }
+
+
+def plain_content(content: Content | None) -> dict[str, Any] | None:
+    """Return a prompt and its reply, None where none is kept."""
+    if content is None:
+        return None
+    return {
+        "messages": orjson.loads(content.messages),
+        "reply": content.reply,
+        "corrected": content.corrected,
+        "until": content.until.isoformat(),
     }
 
 

@@ -50,6 +50,7 @@ TESTED_BY = {
     "orchestrator/ledger/facts.py": "tests/ledger/test_verify.py",
     "orchestrator/ledger/opening.py": "tests/ledger/test_ledger.py",
     "orchestrator/ledger/reader.py": "tests/core/test_moved.py",
+    "orchestrator/ledger/contents.py": "tests/ledger/sqlite/test_contents.py",
     "orchestrator/ledger/store.py": "tests/ledger/store_contract.py",
     "orchestrator/ledger/records.py": "tests/ledger/test_ledger.py",
     "orchestrator/cli/app.py": "tests/cli/test_main.py",
