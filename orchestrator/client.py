@@ -14,6 +14,7 @@ from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts, Listener
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.json_log import LoggedRequest, name_request
 from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
@@ -288,7 +289,9 @@ class Orchestrator:
         return ChatRequest.of(prompt, **overrides)
 
     async def _serve(self, request: ChatRequest, sink: StreamSink | None = None) -> ChatReply:
-        return await self._answer(Call.of(request, self._snapshot, clock=self._services.clock, sink=sink))
+        call = Call.of(request, self._snapshot, clock=self._services.clock, sink=sink)
+        name_request(LoggedRequest(call.id, call.payer.tenant, call.payer.use_case))
+        return await self._answer(call)
 
     async def _explain(self, request: ChatRequest) -> Plan:
         call = Call.of(request, self._snapshot, clock=self._services.clock)

@@ -58,12 +58,15 @@ def _options(
         typer.Option("--config", "-c", metavar="PATH", help="The config.yaml to use.", show_default=False),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show warnings of the log.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Write the log, errors too, as JSON lines on standard error.")
+    ] = False,
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     context.obj = CliSession(config_path=config_path, verbose=verbose)
-    configure_log(verbose=verbose)
+    configure_log(verbose=verbose, as_json=log_json)
 
 
 app.command("demo", epilog=EXIT_CODES)(demo.demo)

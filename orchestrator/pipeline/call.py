@@ -40,6 +40,8 @@ class Trace:
     plan: Plan | None = None
     attempts: tuple[Attempt, ...] = ()
     passed_over: tuple[FailedStep, ...] = ()
+    is_logged: bool = False
+    """The line of its end is written."""
 
     @property
     def spent_nusd(self) -> NanoUsd:

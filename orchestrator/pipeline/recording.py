@@ -14,6 +14,7 @@ from orchestrator.core.reply import CacheState, ChatReply, Degradation, Outcome,
 from orchestrator.ledger.kept_plan import packed_plan
 from orchestrator.ledger.record_settings import RecordMode
 from orchestrator.ledger.records import RequestRecord
+from orchestrator.ledger.request_log import log_ended
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.content_keeping import keep_content
 from orchestrator.pipeline.repeats import stale_reply
@@ -62,8 +63,13 @@ def record(
 ) -> None:
     """Write the row of a call that has ended; one that cannot be written yet is logged, and follows."""
     recorded = call.recorded
+    row = _record_of(call, reply, error, recorded.mode)
+    if not call.trace.is_logged:
+        # The deadline of a call that joins may end it beside the one of its own work.
+        call.trace.is_logged = True
+        log_ended(row)
     try:
-        services.ledger.record_request_deferred(_record_of(call, reply, error, recorded.mode))
+        services.ledger.record_request_deferred(row)
     except LedgerError as exc:
         # The money is in the attempts' rows; this row follows with the next transaction.
         # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
