@@ -20,7 +20,7 @@ from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.transport import Transport
-from orchestrator.ledger.contents import Content
+from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.ledger import BudgetStatus
 from orchestrator.ledger.requests import RequestDetail, RequestRow, query_of
 from orchestrator.ledger.store import LedgerView
@@ -194,7 +194,7 @@ class Orchestrator:
         """
         return find_request(self._view(), request_id, tenant=tenant)
 
-    def content(self, request_id: str, *, tenant: str | None = None) -> Content | None:
+    def content(self, request_id: str, *, tenant: str | None = None) -> KeptContent | None:
         """Return the prompt and the reply of a request, None where config.yaml has not kept them (`record`).
 
         Raises as `request` does.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.config.loader import Config
-    from orchestrator.ledger.contents import Content
+    from orchestrator.ledger.contents import KeptContent
     from orchestrator.ledger.kept_plan import KeptCandidate, KeptPlan
     from orchestrator.ledger.requests import AttemptRow, CorrectionRow, FeedbackRow, RequestQuery, RequestRow
     from orchestrator.ledger.requests import RequestDetail as Detail
@@ -80,8 +80,8 @@ def list_requests(  # noqa: PLR0913, PLR0917 -- an argument for each option
     _show_rows(rows, query, config, as_json=as_json, as_csv=as_csv)
 
 
-@app.command()
-def show(
+@app.command("show")
+def show_request(
     context: typer.Context,
     request_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a request, or its beginning.")],
     tenant: Annotated[str | None, typer.Option(help="Only if it is this tenant's.")] = None,
@@ -111,8 +111,8 @@ def show(
         _show_content(content)
 
 
-@app.command()
-def forget(
+@app.command("forget")
+def forget_content(
     context: typer.Context,
     tenant: Annotated[str | None, typer.Option(help="Everything that is kept of this tenant.")] = None,
     expired: Annotated[bool, typer.Option("--expired", help="What was to be kept until now.")] = False,
@@ -226,7 +226,7 @@ def _show_detail(detail: "Detail", zone: ZoneInfo) -> None:
         console.print(part)
 
 
-def _show_content(content: "Content | None") -> None:
+def _show_content(content: "KeptContent | None") -> None:
     from orchestrator.requests.views import plain_content
 
     plain = plain_content(content)

@@ -1,4 +1,4 @@
-"""Prompts and replies that config.yaml says are kept: in a file of their own, for a time, never in the ledger.
+"""Prompts and replies that config.yaml has kept: in a file of their own, for a time, never in the ledger.
 
 What is kept is bounded, and holds none of the keys of this configuration, wherever a prompt had them from.
 """
@@ -15,13 +15,13 @@ from orchestrator.core.request import Message
 TEXT_MAX = 65_536
 """Characters of one text; pictures and files that stand in a prompt as text are mostly longer."""
 CONTENT_MAX_BYTES = 1_048_576
-MASK = "********"
+_MASK = "********"
 _SECRET_MIN = 12
 """Characters: a shorter text is no key, and would stand in any prompt."""
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class KeptContent:
     """The prompt and the reply of one request."""
 
     operation_id: str
@@ -48,7 +48,7 @@ class ContentStore(Protocol):
     def exists(self) -> bool:
         """Return whether anything was kept ever: looking makes no file."""
 
-    def keep(self, content: Content) -> None:
+    def keep(self, content: KeptContent) -> None:
         """Keep a prompt and its reply, on an event loop, which is not held up.
 
         Raises:
@@ -62,7 +62,7 @@ class ContentStore(Protocol):
             LedgerError: it cannot be written.
         """
 
-    def find(self, operation_id: str, *, now: datetime) -> Content | None:
+    def find(self, operation_id: str, *, now: datetime) -> KeptContent | None:
         """Return the prompt and the reply of a request, None where none is kept (any more).
 
         Raises:
@@ -96,7 +96,7 @@ def kept_text(text: str, *, secrets: Iterable[str]) -> str:
     """Return a text that is bounded and holds no secret."""
     for secret in secrets:
         if len(secret) >= _SECRET_MIN:
-            text = text.replace(secret, MASK)
+            text = text.replace(secret, _MASK)
     whole = text.encode(errors="replace")
     if len(whole) <= CONTENT_MAX_BYTES:
         return text

@@ -1,4 +1,4 @@
-"""Keeps the prompt and the reply of a call whose use case and tenant have them kept; never in a call's way."""
+"""Keeps the prompt and the reply of a call that config.yaml has kept; never in the call's way."""
 
 import logging
 from dataclasses import asdict
@@ -9,7 +9,7 @@ import orjson
 from orchestrator.config.effective import secrets_of
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.reply import ChatReply
-from orchestrator.ledger.contents import Content, ContentStore, kept_messages, kept_text
+from orchestrator.ledger.contents import ContentStore, KeptContent, kept_messages, kept_text
 from orchestrator.ledger.record_settings import Recorded
 from orchestrator.pipeline.call import Call
 
@@ -21,7 +21,7 @@ def keep_content(call: Call, reply: ChatReply | None, recorded: Recorded, conten
     secrets = secrets_of(call.snapshot.config.settings)
     try:
         contents.keep(
-            Content(
+            KeptContent(
                 operation_id=call.id,
                 tenant=call.payer.tenant,
                 kept_at=call.started_at,

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from orchestrator.core.errors import RequestNotFoundError
-from orchestrator.ledger.contents import Content, ContentStore
+from orchestrator.ledger.contents import ContentStore, KeptContent
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow, request_id_of
 from orchestrator.ledger.store import LedgerView
 
@@ -45,7 +45,7 @@ def find_request(view: LedgerView, request_id: str, *, tenant: str | None = None
 
 def find_content(
     view: LedgerView, contents: ContentStore, request_id: str, *, tenant: str | None = None, now: datetime
-) -> Content | None:
+) -> KeptContent | None:
     """Return the prompt and the reply of a request, None where config.yaml has not kept them (any more).
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from orchestrator.core.formatting import money, usd_text
-from orchestrator.ledger.contents import Content
+from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.feedback import FeedbackSum
 from orchestrator.ledger.kept_plan import KeptPlan
 from orchestrator.ledger.requests import AttemptRow, RequestDetail, RequestRow
@@ -58,7 +58,7 @@ def plain_detail(detail: RequestDetail) -> dict[str, Any]:
     }
 
 
-def plain_content(content: Content | None) -> dict[str, Any] | None:
+def plain_content(content: KeptContent | None) -> dict[str, Any] | None:
     """Return a prompt and its reply, None where none is kept."""
     if content is None:
         return None

@@ -49,7 +49,7 @@ class LedgerFile:
         on_late: OnLate,
         migrate: Migrate = migrate,
     ) -> None:
-        """Remember where the file is; it is opened with the first use. `migrate` brings it up to date then."""
+        """Remember where the file is; the first use opens it, and `migrate` brings it up to date."""
         self._migrate = migrate
         self.path = path
         self.process = ""

@@ -1,4 +1,4 @@
-"""Prompts and replies in a SQLite file beside the ledger: for its owner alone, and what is deleted is overwritten."""
+"""Prompts and replies in a file beside the ledger: its owner's alone; what is deleted is overwritten."""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
-from orchestrator.ledger.contents import Content
+from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.sqlite.connection import LedgerFile
 
 _DEFERRED_MAX = 64
@@ -50,7 +50,7 @@ class SqliteContents:
         """Return whether there is a file."""
         return self.file.is_there
 
-    def keep(self, content: Content) -> None:
+    def keep(self, content: KeptContent) -> None:
         """Keep a prompt and its reply; what cannot be written is deferred, up to a bound."""
         if len(self.file.deferred) >= _DEFERRED_MAX:
             raise LedgerError(f"{_DEFERRED_MAX} contents wait for {self.path} already; this one is not kept")
@@ -81,7 +81,7 @@ class SqliteContents:
             self.file.write(lambda connection: connection.execute(_CORRECT, (text, operation_id)).rowcount)
         )
 
-    def find(self, operation_id: str, *, now: datetime) -> Content | None:
+    def find(self, operation_id: str, *, now: datetime) -> KeptContent | None:
         """Return the prompt and the reply of a request, None where none is kept."""
         if not self.exists:
             return None
@@ -91,7 +91,7 @@ class SqliteContents:
         if row is None:
             return None
         identity, tenant, kept_at, until, *texts = row
-        return Content(
+        return KeptContent(
             identity, tenant, datetime.fromisoformat(kept_at), datetime.fromisoformat(until), *texts
         )
 

@@ -127,7 +127,7 @@ class LedgerReader:
         shape, numbers = next(self._each(request_queries.PLAN_OF, key), (None, None))
         return RequestDetail(
             request=rows[0],
-            attempts=self._read_as(request_queries.attempt_row, request_queries.ATTEMPTS_OF, key),
+            attempts=self._read_as(request_queries.stored_attempt, request_queries.ATTEMPTS_OF, key),
             corrections=self._read_as(request_queries.correction_row, request_queries.CORRECTIONS_OF, key),
             plan=unpacked_plan(shape, numbers),
             feedback=self._read_as(request_queries.feedback_row, request_queries.FEEDBACK_OF, key),

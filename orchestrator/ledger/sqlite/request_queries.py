@@ -132,7 +132,7 @@ def request_row(*row: Any) -> RequestRow:
     )
 
 
-def attempt_row(*row: Any) -> AttemptRow:
+def stored_attempt(*row: Any) -> AttemptRow:
     """Return an attempt as its columns say it."""
     number, deployment, provider, model, outcome, failure, status, started_at, latency_ms, *rest = row
     first_token_ms, given, returned, cached, reasoning, estimated, held, cost, source, price, upstream = rest

@@ -172,7 +172,7 @@ def record_request(connection: sqlite3.Connection, record: RequestRecord, period
         connection.execute(_INSERT_PLAN, (record.id, record.plan.shape_key, record.plan.numbers))
 
 
-def give_feedback(connection: sqlite3.Connection, feedback: Feedback, *, tenant: str | None) -> bool:
+def keep_feedback(connection: sqlite3.Connection, feedback: Feedback, *, tenant: str | None) -> bool:
     """Keep what a source thinks of an answer; False when there is no such request of this tenant."""
     values = {
         "id": feedback.operation_id,

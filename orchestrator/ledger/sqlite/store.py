@@ -111,7 +111,7 @@ class SqliteStore:
     def give_feedback(self, feedback: Feedback, *, tenant: str | None = None) -> bool:
         """Keep what a source thinks of an answer; False without such a request."""
         return self.file.write(
-            lambda connection: statements.give_feedback(connection, feedback, tenant=tenant)
+            lambda connection: statements.keep_feedback(connection, feedback, tenant=tenant)
         )
 
     def settle_orphans(self, orphans: Sequence[OrphanBooking], request_of: RequestOf) -> tuple[bool, ...]:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from orchestrator.core.errors import LedgerError
-from orchestrator.ledger.contents import CONTENT_MAX_BYTES, TEXT_MAX, Content, kept_messages, kept_text
+from orchestrator.ledger.contents import CONTENT_MAX_BYTES, TEXT_MAX, KeptContent, kept_messages, kept_text
 from orchestrator.ledger.opening import LedgerSettings, open_contents
 
 SECRET_WORDS = "mã khách hàng 4711"
@@ -25,7 +25,7 @@ def contents(tmp_path, clock):
 def keep(contents, clock):
     def kept(name="op", *, tenant="acme", days=30, messages="[]"):
         now = clock.now()
-        contents.keep(Content(name, tenant, now, now + timedelta(days=days), messages, SECRET_WORDS))
+        contents.keep(KeptContent(name, tenant, now, now + timedelta(days=days), messages, SECRET_WORDS))
 
     return kept
 
