@@ -8,23 +8,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cache.response_cache import ReplyCache
+from orchestrator.config.effective import secrets_of
 from orchestrator.config.loader import Config, load_config
 from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts, Listener
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.json_log import LoggedRequest, name_request
 from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.transport import Transport
-from orchestrator.ledger.ledger import BudgetStatus, Ledger
+from orchestrator.ledger.contents import KeptContent
+from orchestrator.ledger.ledger import BudgetStatus
+from orchestrator.ledger.requests import RequestDetail, RequestRow, query_of
+from orchestrator.ledger.store import LedgerView
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.planning import planned_for
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.opening import Connections, open_transport
+from orchestrator.requests.feedback import TakenFeedback, give_feedback
+from orchestrator.requests.lookup import find_content, find_request, find_requests
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.concurrency_limiter import Load
 from orchestrator.resilience.health import Health
@@ -68,7 +75,7 @@ class Orchestrator:
         self._answer = build(self._services)
         self._snapshot = self._snapshot_of(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=clock) if watch else None
-        self._finalizer = weakref.finalize(self, _close, self._loop, self._services.ledger, self._local_model)
+        self._finalizer = weakref.finalize(self, _close, self._loop, self._services, self._local_model)
 
     @classmethod
     def from_config(
@@ -166,6 +173,49 @@ class Orchestrator:
         """Return how every scope stands today and this month: limit, spent, held, left."""
         return self._services.ledger.budget_status()
 
+    def requests(self, **query: Any) -> tuple[RequestRow, ...]:
+        """Return requests that have ended, the newest first; `query` are fields of `RequestQuery`.
+
+        Raises:
+            InvalidRequestError: that cannot be looked for.
+            LedgerError: the ledger cannot be read.
+        """
+        return find_requests(self._view(), query_of(**query))
+
+    def request(self, request_id: str, *, tenant: str | None = None) -> RequestDetail:
+        """Return a request that has ended by its id or the beginning of it: plan, attempts, costs, feedback.
+
+        With `tenant` there are only the requests of that tenant.
+
+        Raises:
+            InvalidRequestError: that is no id.
+            RequestNotFoundError: no request has it, or several begin so.
+            LedgerError: the ledger cannot be read.
+        """
+        return find_request(self._view(), request_id, tenant=tenant)
+
+    def content(self, request_id: str, *, tenant: str | None = None) -> KeptContent | None:
+        """Return the prompt and the reply of a request, None where config.yaml has not kept them (`record`).
+
+        Raises as `request` does.
+        """
+        now = self._services.clock.now()
+        return find_content(self._view(), self._services.contents, request_id, tenant=tenant, now=now)
+
+    def feedback(self, request_id: str, **feedback: Any) -> TakenFeedback:
+        """Keep `score` (1 to 5) and `corrected` (a better answer) of a `source`, `user` if none is named.
+
+        Raises:
+            InvalidRequestError: it says nothing, or no score from 1 to 5.
+            RequestNotFoundError: no request (of `tenant`, where that is named) has this id.
+            LedgerError: it cannot be written; nothing was kept.
+        """
+        services, secrets = self._services, secrets_of(self.config.settings)
+        return give_feedback(
+            services.ledger.store, services.contents, request_id,
+            now=services.clock.now(), secrets=secrets, **feedback,
+        )  # fmt: skip
+
     def on_alert(self, listener: Listener) -> None:
         """Call `listener` with every alert: a charge above what was held, a booking that has to wait."""
         self._alerts.subscribe(listener)
@@ -224,6 +274,9 @@ class Orchestrator:
         """Close the orchestrator."""
         self.close()
 
+    def _view(self) -> LedgerView:
+        return self._services.ledger.store.view()
+
     def _snapshot_of(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
         transport = self._transport or open_transport(config.catalog, self._local_model, self._connections)
         return ConfigSnapshot(config, transport, cache)
@@ -236,14 +289,16 @@ class Orchestrator:
         return ChatRequest.of(prompt, **overrides)
 
     async def _serve(self, request: ChatRequest, sink: StreamSink | None = None) -> ChatReply:
-        return await self._answer(Call.of(request, self._snapshot, clock=self._services.clock, sink=sink))
+        call = Call.of(request, self._snapshot, clock=self._services.clock, sink=sink)
+        name_request(LoggedRequest(call.id, call.payer.tenant, call.payer.use_case))
+        return await self._answer(call)
 
     async def _explain(self, request: ChatRequest) -> Plan:
         call = Call.of(request, self._snapshot, clock=self._services.clock)
         return planned_for(call, self._services).plan
 
 
-def _close(loop: BackgroundLoop, ledger: Ledger, local_model: LocalModel) -> None:
+def _close(loop: BackgroundLoop, services: PipelineServices, local_model: LocalModel) -> None:
     loop.close()
-    with closing(local_model):
-        ledger.close()
+    with closing(local_model), closing(services.contents):
+        services.ledger.close()

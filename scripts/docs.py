@@ -494,7 +494,7 @@ def _mistakes(line: str) -> Iterator[str]:
             word.startswith("-") and word != "-" and word.partition("=")[0] not in {*options, "--help", "-h"}
         ):
             yield f"no option {word}"
-    if hasattr(known[way], "commands") and way != ("orchestrator", "practice"):
+    if hasattr(known[way], "commands") and not known[way].invoke_without_command:
         yield "no such command"
 
 

@@ -85,10 +85,24 @@ def _check_text(arguments: list[str]) -> None:
 
 
 def _print_error(error: OrchestratorError) -> None:
+    from orchestrator.cli.session import log_is_json
+
+    if log_is_json():
+        _log_error(error)
+        return
     for line in str(error).splitlines() or [type(error).__name__]:
         _print_line(f"error: {line}")
     if error.request_id is not None:
         _print_line(f"request: {error.request_id}")
+
+
+def _log_error(error: OrchestratorError) -> None:
+    """Write an error as a line of the JSON log."""
+    import logging
+
+    fields = {"error": type(error).__name__, "exit_code": error.exit_code}
+    fields |= {} if error.request_id is None else {"request_id": error.request_id}
+    logging.getLogger("orchestrator.cli").error("%s", error, extra={"request_fields": fields})
 
 
 def _print_unexpected(error: Exception) -> int:

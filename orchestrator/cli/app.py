@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import ask, chain, config, demo, doctor, drill, ledger, practice, prices, report, route
+from orchestrator.cli import (
+    ask,
+    chain,
+    config,
+    demo,
+    doctor,
+    drill,
+    feedback,
+    ledger,
+    practice,
+    prices,
+    report,
+    requests,
+    route,
+)
 from orchestrator.cli.session import CliSession, configure_log
 
 EXIT_CODES = (
@@ -44,22 +58,27 @@ def _options(
         typer.Option("--config", "-c", metavar="PATH", help="The config.yaml to use.", show_default=False),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show warnings of the log.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Write the log, errors too, as JSON lines on standard error.")
+    ] = False,
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     context.obj = CliSession(config_path=config_path, verbose=verbose)
-    configure_log(verbose=verbose)
+    configure_log(verbose=verbose, as_json=log_json)
 
 
 app.command("demo", epilog=EXIT_CODES)(demo.demo)
 app.command("ask", epilog=EXIT_CODES)(ask.ask)
 app.command("chain", epilog=EXIT_CODES)(chain.chain)
 app.command("route", epilog=EXIT_CODES)(route.route)
+app.command("feedback", epilog=EXIT_CODES)(feedback.feedback)
 app.command("report", epilog=EXIT_CODES)(report.report)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)
 app.add_typer(ledger.app, name="ledger", epilog=EXIT_CODES)
 app.add_typer(practice.app, name="practice", epilog=EXIT_CODES)
+app.add_typer(requests.app, name="requests", epilog=EXIT_CODES)
 app.add_typer(prices.app, name="prices", epilog=EXIT_CODES)

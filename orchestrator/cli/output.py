@@ -15,7 +15,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.visible_text import visible, visible_json
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.segment import Segment
     from rich.table import Table
     from rich.text import Text
@@ -130,3 +130,17 @@ def table(*columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = ()
             overflow="fold",
         )
     return empty
+
+
+def listed(title: str, lines: Iterable[tuple[str, str]]) -> "RenderableType":
+    """Return a list whose lines wrap under themselves."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("", Text(title, style="dim"))
+    for mark, line in lines:
+        grid.add_row(Text(mark, style="dim"), Text(line))
+    return grid

@@ -15,7 +15,7 @@ from orchestrator.cli.options import (
     User,
     overrides_of,
 )
-from orchestrator.cli.output import errors_as_json, out, print_json, table
+from orchestrator.cli.output import errors_as_json, listed, out, print_json, table
 from orchestrator.cli.prompts import read_prompt
 from orchestrator.cli.session import session_of
 
@@ -143,7 +143,7 @@ def _show(plan: "Plan", budgets: "tuple[BudgetStatus, ...]") -> None:
         ranked.add_row(candidate.deployment, f"{candidate.score:.3f}", parts, *prices)
     console.print(ranked)
     console.print()
-    console.print(_listed("why", [(str(place), f"{candidate.deployment}: {'; '.join(map(str, candidate.reasons))}")
+    console.print(listed("why", [(str(place), f"{candidate.deployment}: {'; '.join(map(str, candidate.reasons))}")
                                   for place, candidate in enumerate(plan.asked, start=1)]))  # fmt: skip
     _show_excluded(plan)
     for notice in plan.notices:
@@ -161,18 +161,4 @@ def _show_excluded(plan: "Plan") -> None:
     if by_reason:
         lines = [("-", f"{', '.join(names)}: {reason}") for reason, names in by_reason.items()]
         out().print()
-        out().print(_listed("left out", lines))
-
-
-def _listed(title: str, lines: "list[tuple[str, str]]") -> "RenderableType":
-    """Return a list whose lines wrap under themselves."""
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(justify="right", no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row("", Text(title, style="dim"))
-    for mark, line in lines:
-        grid.add_row(Text(mark, style="dim"), Text(line))
-    return grid
+        out().print(listed("left out", lines))

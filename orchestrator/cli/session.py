@@ -62,14 +62,27 @@ def session_of(context: typer.Context) -> CliSession:
     return session if isinstance(session, CliSession) else CliSession()
 
 
-def configure_log(*, verbose: bool) -> None:
-    """Show warnings on standard error, one line each: with `verbose` all of ours, else those to repair."""
+def configure_log(*, verbose: bool, as_json: bool = False) -> None:
+    """Show warnings on standard error, one line each: with `verbose` all of ours, else those to repair.
+
+    With `as_json` all of ours are JSON, and so is a line for each request that has ended.
+    """
     shown = _OnStderr()
     shown.setFormatter(_OneLine("%(levelname)s %(name)s: %(message)s" if verbose else "warning: %(message)s"))
     # Without any handler the standard library would print the warnings of every library.
     for name in ("", "orchestrator", ALWAYS_SHOWN):
         logging.getLogger(name).handlers = [logging.NullHandler()]
-    logging.getLogger("orchestrator" if verbose else ALWAYS_SHOWN).handlers = [shown]
+    logging.getLogger("orchestrator.requests").setLevel(logging.INFO if as_json else logging.NOTSET)
+    if as_json:
+        from orchestrator.core.json_log import JsonLogFormatter
+
+        shown.setFormatter(JsonLogFormatter())
+    logging.getLogger("orchestrator" if verbose or as_json else ALWAYS_SHOWN).handlers = [shown]
+
+
+def log_is_json() -> bool:
+    """Return whether the log was configured to be JSON."""
+    return logging.getLogger("orchestrator.requests").level == logging.INFO
 
 
 class _OnStderr(logging.Handler):

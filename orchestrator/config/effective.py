@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from orchestrator.config.loader import Config
+from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import read_document
 
 MASK = "********"
@@ -37,6 +38,23 @@ def effective(config: Config) -> dict[str, Any]:
 def masked(text: str) -> str:
     """Return a text without user, password or key in the addresses it holds."""
     return _SECRET_QUERY.sub(rf"\g<name>{MASK}", _CREDENTIALS.sub(rf"\g<scheme>{MASK}@", text))
+
+
+def secrets_of(settings: RootSettings) -> tuple[str, ...]:
+    """Return every key of a configuration's providers, and what their secret headers hold."""
+    keys = [
+        provider.api_key.get_secret_value()
+        for provider in settings.providers.values()
+        if provider.api_key is not None
+    ]
+    headers = [
+        value
+        for provider in settings.providers.values()
+        for name, value in provider.headers.items()
+        if _SECRET_NAME.search(name)
+    ]
+    # Of `Bearer ...` the key alone, too.
+    return (*keys, *headers, *(value.rpartition(" ")[2] for value in headers))
 
 
 def _shown(value: Any, raw: Any, *, name: str) -> Any:

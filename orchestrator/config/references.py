@@ -27,6 +27,8 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
             "retry profile", use_case.profile, settings.retry_profiles, "use_cases", key, "profile"
         )
         yield from _broken_route(document, settings, key)
+    for key in settings.record.use_cases:
+        yield from broken("use case", key, settings.use_cases, "record", "use_cases", key)
     yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
     yield from _broken_limits(document, settings)
     yield from _broken_aliases(document, settings)

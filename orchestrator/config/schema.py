@@ -14,6 +14,7 @@ from orchestrator.core.settings import Name, Settings
 from orchestrator.langchain.tracing import LangChainSettings
 from orchestrator.ledger.budgets import BudgetSettings
 from orchestrator.ledger.opening import LedgerSettings
+from orchestrator.ledger.record_settings import RecordSettings
 from orchestrator.providers.local.model import LocalModelSettings
 from orchestrator.resilience.circuit_breaker import CircuitSettings
 from orchestrator.resilience.concurrency_limiter import OverloadSettings
@@ -74,6 +75,8 @@ class RootSettings(Settings):
     """What may be spent, by whom, in which time."""
     ledger: LedgerSettings = LedgerSettings()
     """Where spending is kept."""
+    record: RecordSettings = RecordSettings()
+    """How much is kept of requests: off, metadata or content."""
     prices: PricesSettings = PricesSettings()
     """Where prices come from that no deployment states."""
     cache: CacheSettings = CacheSettings()

@@ -5,6 +5,7 @@
     ├── RequestError                the caller's request cannot be served as it is
     │   ├── InvalidRequestError     empty messages, an unknown parameter, text that is not text
     │   ├── UnknownNameError        a use case or a model that config.yaml does not define
+    │   ├── RequestNotFoundError    no request of this id is recorded, or several begin so
     │   ├── PromptTooLargeError     larger than any context that may serve it
     │   ├── IdempotencyConflictError  the key was used with another request
     │   └── RejectedByProviderError a provider refused the request itself (HTTP 400, 422)
@@ -66,6 +67,10 @@ class InvalidRequestError(RequestError):
 
 class UnknownNameError(RequestError):
     """The request names a use case, model or provider that the configuration does not define."""
+
+
+class RequestNotFoundError(RequestError):
+    """The ledger has no request of this id, or none that the reader may see."""
 
 
 class PromptTooLargeError(RequestError):

@@ -76,6 +76,7 @@ class Dispatcher:
             notices=tuple(self._history.notices),
             story=self._story,
             delivered="" if self._writer is None else self._writer.text,
+            passed_over=tuple(self._history.skipped),
         )
 
     async def _send(self) -> ProviderAnswer | None:

@@ -36,6 +36,8 @@ class DispatchResult:
     """How an answer came about that broke off and was finished by another attempt."""
     delivered: str = ""
     """What the reader of a stream has."""
+    passed_over: tuple[FailedStep, ...] = ()
+    """Deployments of the plan that were not asked when it was their turn."""
 
     @property
     def spent_nusd(self) -> NanoUsd:

@@ -10,9 +10,11 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.settings import Seconds, Settings
 from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.compact import KEEP_DAYS_MIN
+from orchestrator.ledger.contents import ContentStore
 from orchestrator.ledger.ledger import Ledger, late_alert
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.records import OrphanCost
+from orchestrator.ledger.sqlite.contents import SqliteContents
 from orchestrator.ledger.sqlite.store import SqliteStore
 from orchestrator.ledger.store import LedgerView
 
@@ -47,3 +49,10 @@ def open_ledger(
 def open_view(settings: LedgerSettings) -> LedgerView:
     """Return a read-only look at the ledger of the settings, to be entered with `with`; it makes no file."""
     return LedgerReader(Path(settings.path).expanduser())
+
+
+def open_contents(settings: LedgerSettings, *, clock: Clock) -> ContentStore:
+    """Return what keeps prompts and replies beside the ledger; its file is made when something is kept."""
+    ledger = Path(settings.path).expanduser()
+    path = ledger.with_name(f"{ledger.stem}.content{ledger.suffix}")
+    return SqliteContents(path, lock_timeout_s=settings.lock_timeout_s, clock=clock)

@@ -10,6 +10,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import PromptSize, Script
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import Period, Window
+from orchestrator.ledger.kept_plan import PackedPlan
 
 ORPHANED = "orphaned"
 """The failure of a send whose process died before it could say what came of it."""
@@ -135,6 +136,8 @@ class RequestRecord:
     usage: Usage
     cost_nusd: NanoUsd
     latency_s: float
+    plan: PackedPlan | None = None
+    """None where there was none, or none is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from orchestrator.ledger.facts import (
     UnequalCounter,
     UnequalOperation,
 )
+from orchestrator.ledger.feedback import Feedback, FeedbackSum
 from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyHolder
 from orchestrator.ledger.records import (
     AttemptTotals,
@@ -50,6 +51,7 @@ from orchestrator.ledger.records import (
     Shortage,
     TokenSample,
 )
+from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
 
 RequestOf = Callable[[Hold, AttemptTotals], tuple[RequestRecord, Period]]
 """Says how the request of an orphan is recorded; it looks at nothing but what it is handed."""
@@ -193,6 +195,15 @@ class LedgerStore(KeyStore, Protocol):
             LedgerError: it cannot be written; nothing was booked.
         """
 
+    def give_feedback(self, feedback: Feedback, *, tenant: str | None = None) -> bool:
+        """Keep what a source thinks of an answer; False when there is no such request (of this tenant).
+
+        Once for each request and source: the last score stands, and what was corrected stays so.
+
+        Raises:
+            LedgerError: it cannot be written; nothing was kept.
+        """
+
     def settle_orphans(self, orphans: Sequence[OrphanBooking], request_of: RequestOf) -> tuple[bool, ...]:
         """Settle holds that were left, and record their requests, all in one transaction.
 
@@ -276,6 +287,22 @@ class LedgerView(Protocol):
         self, name: str, *, month: str | None = None
     ) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         """Return the columns of one of `TABLES`, and its rows as they are stored, one after the other."""
+
+    # ---- for looking requests up
+
+    def requests(self, query: RequestQuery) -> tuple[RequestRow, ...]:
+        """Return the requests that a query asks for, in its order."""
+
+    def request_ids(self, prefix: str, *, tenant: str | None, limit: int) -> tuple[str, ...]:
+        """Return the first ids, `limit` at most, that begin so; those of one tenant, or of all."""
+
+    def request(self, request_id: str) -> RequestDetail | None:
+        """Return all that is kept of a request that has ended."""
+
+    def feedback_sums(
+        self, *, first_day: str, last_day: str, tenant: str | None = None
+    ) -> tuple[FeedbackSum, ...]:
+        """Return the feedback on requests of these days, by tenant, use case and model."""
 
     # ---- for reconciling and rolling up
 

@@ -30,6 +30,7 @@ from orchestrator.dispatch.charges import (
 )
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.records import new_operation_id
+from orchestrator.ledger.request_log import log_ended
 from orchestrator.providers.wire.usage_reading import UNKNOWN_USAGE, CountedUsage
 from orchestrator.routing.estimate import bounded_for, measure
 
@@ -218,6 +219,7 @@ class Meter:
             cost_nusd=attempt.cost_nusd,
             latency_s=attempt.latency_s,
         )
+        log_ended(operation)
         try:
             self.ledger.record_request(operation)
         except LedgerError as exc:

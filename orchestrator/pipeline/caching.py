@@ -31,7 +31,7 @@ class Caching:
 
     def __init__(self, services: PipelineServices, following: Step) -> None:
         """Stand around `following`."""
-        self._ledger = services.ledger
+        self._services = services
         self._clock = services.clock
         self._following = following
         self._flights: SingleFlight[ChatReply] = SingleFlight()
@@ -75,7 +75,7 @@ class Caching:
         except TimeoutError:
             error = call.too_late()
             stale = stale_reply(call, error, clock=self._clock)
-            record(call, stale, error, ledger=self._ledger)
+            record(call, stale, error, services=self._services)
             if stale is None:
                 raise error from None
             return stale
@@ -83,7 +83,7 @@ class Caching:
     def _repeat(self, call: Call, reply: ChatReply, cached: CacheState) -> ChatReply:
         """Return a reply that another request paid for, and record that it was given once more."""
         repeat = call.hand_over(repeated(call, reply, cached))
-        record(call, repeat, None, ledger=self._ledger)
+        record(call, repeat, None, services=self._services)
         return repeat
 
 

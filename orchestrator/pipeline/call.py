@@ -9,7 +9,7 @@ from typing import Self
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
-from orchestrator.core.errors import DeadlineExceededError
+from orchestrator.core.errors import DeadlineExceededError, FailedStep
 from orchestrator.core.message_checks import check_conversation
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
@@ -17,6 +17,7 @@ from orchestrator.core.plan import Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.reply import Attempt, ChatReply, spent_on
 from orchestrator.core.request import ChatRequest
+from orchestrator.ledger.record_settings import Recorded
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.pipeline.services import ConfigSnapshot
 from orchestrator.resilience.retry_policy import RetryProfile
@@ -38,6 +39,9 @@ class Trace:
 
     plan: Plan | None = None
     attempts: tuple[Attempt, ...] = ()
+    passed_over: tuple[FailedStep, ...] = ()
+    is_logged: bool = False
+    """The line of its end is written."""
 
     @property
     def spent_nusd(self) -> NanoUsd:
@@ -92,6 +96,12 @@ class Call:
             deadline=Deadline.after(config.deadline_s_of(request), clock=clock),
             sink=sink,
         )
+
+    @property
+    def recorded(self) -> Recorded:
+        """Return how much is kept of it."""
+        settings = self.snapshot.config.settings.record
+        return settings.of(tenant=self.payer.tenant, use_case=self.payer.use_case)
 
     @property
     def has_delivered(self) -> bool:

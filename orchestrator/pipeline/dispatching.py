@@ -42,7 +42,8 @@ class Dispatching:
             raise call.too_late(dispatcher.result().delivered) from None
         finally:
             dispatcher.close()
-            call.trace.attempts = dispatcher.result().attempts
+            ended = dispatcher.result()
+            call.trace.attempts, call.trace.passed_over = ended.attempts, ended.passed_over
         reply = _reply_of(call, result)
         return replace(reply, degraded=degraded(call.snapshot.config, call.use_case, reply))
 

@@ -10,9 +10,13 @@ from orchestrator.core.errors import (
     OverloadedError,
     UnavailableError,
 )
-from orchestrator.core.reply import CacheState, ChatReply, Outcome, Usage
-from orchestrator.ledger.ledger import Ledger, RequestRecord
+from orchestrator.core.reply import CacheState, ChatReply, Degradation, Outcome, Usage
+from orchestrator.ledger.kept_plan import packed_plan
+from orchestrator.ledger.record_settings import RecordMode
+from orchestrator.ledger.records import RequestRecord
+from orchestrator.ledger.request_log import log_ended
 from orchestrator.pipeline.call import Call, Step
+from orchestrator.pipeline.content_keeping import keep_content
 from orchestrator.pipeline.repeats import stale_reply
 from orchestrator.pipeline.services import PipelineServices
 
@@ -24,7 +28,7 @@ class Recording:
 
     def __init__(self, services: PipelineServices, following: Step) -> None:
         """Stand around `following`."""
-        self._ledger = services.ledger
+        self._services = services
         self._clock = services.clock
         self._following = following
 
@@ -50,22 +54,36 @@ class Recording:
         finally:
             if isinstance(error, OrchestratorError):
                 error.request_id = call.id
-            record(call, reply, error, ledger=self._ledger)
+            record(call, reply, error, services=self._services)
         return reply
 
 
-def record(call: Call, reply: ChatReply | None, error: BaseException | None, *, ledger: Ledger) -> None:
+def record(
+    call: Call, reply: ChatReply | None, error: BaseException | None, *, services: PipelineServices
+) -> None:
     """Write the row of a call that has ended; one that cannot be written yet is logged, and follows."""
+    recorded = call.recorded
+    row = _record_of(call, reply, error, recorded.mode)
+    if not call.trace.is_logged:
+        # The deadline of a call that joins may end it beside the one of its own work.
+        call.trace.is_logged = True
+        log_ended(row)
     try:
-        ledger.record_request_deferred(_record_of(call, reply, error))
+        services.ledger.record_request_deferred(row)
     except LedgerError as exc:
         # The money is in the attempts' rows; this row follows with the next transaction.
         # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
         logger.error("the operation row is late: request=%s: %s", call.id, exc)  # noqa: TRY400
+    if recorded.mode is RecordMode.CONTENT:
+        keep_content(call, reply, recorded, services.contents)
 
 
-def _record_of(call: Call, reply: ChatReply | None, error: BaseException | None) -> RequestRecord:
-    attempts = call.trace.attempts
+def _record_of(
+    call: Call, reply: ChatReply | None, error: BaseException | None, mode: RecordMode
+) -> RequestRecord:
+    attempts, plan = call.trace.attempts, call.trace.plan
+    degradation = reply.degraded if reply is not None else None
+    explained = mode is not RecordMode.OFF
     return RequestRecord(
         id=call.id,
         started_at=call.started_at,
@@ -76,7 +94,7 @@ def _record_of(call: Call, reply: ChatReply | None, error: BaseException | None)
         outcome=_outcome(reply, error),
         error=type(error).__name__ if error is not None and reply is None else None,
         cached=reply.cached if reply is not None else CacheState.MISS,
-        degraded=reply.degraded.text if reply is not None and reply.degraded is not None else None,
+        degraded=_degraded(degradation, explained=explained),
         deployment=reply.deployment if reply is not None else None,
         provider=reply.provider if reply is not None else None,
         model=reply.model if reply is not None else None,
@@ -88,7 +106,15 @@ def _record_of(call: Call, reply: ChatReply | None, error: BaseException | None)
         ),
         cost_nusd=call.trace.spent_nusd,
         latency_s=call.deadline.elapsed_s(),
+        plan=packed_plan(plan, call.trace.passed_over) if plan is not None and explained else None,
     )
+
+
+def _degraded(degradation: Degradation | None, *, explained: bool) -> str | None:
+    """Return that a reply is degraded, in words, or by kinds alone where no words are kept."""
+    if degradation is None or explained:
+        return None if degradation is None else degradation.text
+    return ", ".join(kind.value for kind in degradation.kinds)
 
 
 def _outcome(reply: ChatReply | None, error: BaseException | None) -> Outcome:

@@ -10,8 +10,9 @@ from orchestrator.core.alerts import Alerts
 from orchestrator.core.clock import Clock
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.transport import Transport
+from orchestrator.ledger.contents import ContentStore
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.ledger.opening import open_ledger
+from orchestrator.ledger.opening import open_contents, open_ledger
 from orchestrator.resilience.concurrency_limiter import ConcurrencyLimiter
 from orchestrator.resilience.health import Health
 from orchestrator.resilience.rate_limiter import RateLimiter
@@ -35,6 +36,7 @@ class PipelineServices:
     limiter: ConcurrencyLimiter
     idempotency: IdempotencySettings
     kept_replies: KeptReplies
+    contents: ContentStore
 
     @classmethod
     def of(cls, config: Config, *, clock: Clock, alerts: Alerts) -> Self:
@@ -52,6 +54,7 @@ class PipelineServices:
             ConcurrencyLimiter(settings.overload, clock=clock),
             settings.idempotency,
             KeptReplies(settings.idempotency),
+            open_contents(settings.ledger, clock=clock),
         )
 
     @property

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 
 from orchestrator import cli
@@ -201,3 +202,18 @@ def test_a_terminal_without_vietnamese_still_gets_an_answer(shell, monkeypatch):
     assert ran.code == 0
     assert "deployment" in ran.out
     assert "đơn" in str(shell("chain", "đơn", "--json").json)
+
+
+def test_with_log_json_the_log_and_errors_are_json_lines(run, practice):
+    """--log-json: attempts, the request that ended and the error of a command, each one object."""
+    practice.faults.add("openrouter:status=503,times=1")
+    ran = run("--log-json", "ask", "mã 4711", "--tenant", "acme", "--model", "gpt-6.1-sol", "--json")
+    lines = [orjson.loads(line) for line in ran.err.splitlines()]
+    (ended,) = [line for line in lines if line["logger"] == "orchestrator.requests"]
+    assert (ended["outcome"], ended["tenant"]) == ("succeeded", "acme")
+    assert ended["cost_nusd"] == ran.json["cost_nusd"] == practice.bill.total_nusd()
+    assert {line["request_id"] for line in lines} == {ran.json["request_id"]}
+    assert "4711" not in ran.err
+    (error,) = [orjson.loads(line) for line in run("--log-json", "requests", "show", "zz").err.splitlines()]
+    assert (error["error"], error["exit_code"]) == ("InvalidRequestError", 2)
+    assert run("requests", "show", "zz").err.startswith("error: ")

@@ -20,6 +20,7 @@ import pytest
 
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CostSource
+from orchestrator.ledger.feedback import Feedback
 from orchestrator.ledger.idempotency_keys import ExpiredKey
 from orchestrator.ledger.records import CostCorrection, Hold, Shortage
 from orchestrator.ledger.store import LedgerStore
@@ -88,6 +89,9 @@ VERBS = {
     "settle_again": Verb(_settled, lambda store, hold: store.settle(hold, attempt(300))),
     "settle_late": Verb(_orphaned, lambda store, hold: store.settle(hold, attempt(400))),
     "record_request": Verb(_settled, lambda store, _: store.record_request(record(), PERIOD)),
+    "give_feedback": Verb(
+        _recorded, lambda store, _: store.give_feedback(Feedback("op", "user", NOON, score=4))
+    ),
     "settle_orphans": Verb(
         _two_holds,
         lambda store, holds: store.settle_orphans([orphan_booking(hold) for hold in holds], orphan_record),

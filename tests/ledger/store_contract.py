@@ -28,7 +28,9 @@ from orchestrator.core.prompt_size import PromptSize, Script
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import Window, period_of
 from orchestrator.ledger.facts import TABLES, RolledDay, UnequalCounter
+from orchestrator.ledger.feedback import Feedback, FeedbackSum
 from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyState
+from orchestrator.ledger.kept_plan import PackedPlan
 from orchestrator.ledger.process_identity import Life, life_of, own_process
 from orchestrator.ledger.records import (
     ORPHANED,
@@ -41,12 +43,14 @@ from orchestrator.ledger.records import (
     RequestRecord,
     Shortage,
 )
+from orchestrator.ledger.requests import RequestQuery
 from orchestrator.ledger.store import LedgerBusyError, LedgerStore
 from orchestrator.ledger.verify import verify
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PERIOD = period_of(NOON, "UTC")
 SCOPES = ("all", "tenant:acme", "use_case:bulk", "user:42", "provider:p", "tag:trial")
+PLAN = PackedPlan(7, '[[["p/m",["route"]]],[],[],{}]', "[[[812,1000]]]")
 LATER = NOON + timedelta(days=900)
 NEVER = NOON - timedelta(days=900)
 
@@ -109,7 +113,7 @@ def attempt(cost: int, *, source: CostSource = CostSource.PRICE_BOOK, **more) ->
 def record(operation: str = "op", *, cost: int = 300, error: str | None = None) -> RequestRecord:
     return RequestRecord(
         operation, NOON, "acme", "bulk", "42", ("trial",), Outcome.SUCCEEDED, error, CacheState.MISS, None,
-        "p/m", "p", "m", 1, Usage(10, 5), NanoUsd(cost), 0.1,
+        "p/m", "p", "m", 1, Usage(10, 5), NanoUsd(cost), 0.1, PLAN,
     )  # fmt: skip
 
 
@@ -152,6 +156,7 @@ def content(store: LedgerStore) -> dict[str, object]:
         tables: dict[str, object] = {name: sorted(map(repr, view.table(name)[1])) for name in TABLES}
         holds = [(hold.request, hold.day, hold.held_at) for hold in view.holds()]
         about = {"counters": view.counters(), "time_zone": view.time_zone}
+        about["details"] = [view.request(row.id) for row in view.requests(RequestQuery(limit=99))]
         return {**tables, **about, "holds": holds, "done": expired, "running": running}
 
 
@@ -320,6 +325,57 @@ class StoreContract:
         with store.view() as view:
             assert view.assumed_costs(since=PERIOD.day) == ()
         assert_balanced(store)
+
+    def test_a_request_is_found_with_all_that_is_kept_of_it(self, store):
+        store.settle(held(store), attempt(1000, source=CostSource.BOUND))
+        store.record_request(record(cost=1000), PERIOD)
+        store.correct(CostCorrection("op", 1, NanoUsd(300), CostSource.OPERATOR, NOON, "the invoice"))
+        with store.view() as view:
+            (row,) = view.requests(RequestQuery())
+            detail = view.request("op")
+            assert view.request("another") is None
+            assert [view.request_ids("o", tenant=name, limit=9) for name in (None, "acme", "other")] == [
+                ("op",),
+                ("op",),
+                (),
+            ]
+        assert (row.id, row.tenant, row.tags, row.cost_nusd) == ("op", "acme", ("trial",), 300)
+        assert detail.request == row
+        assert [(send.number, send.held_nusd, send.cost_nusd) for send in detail.attempts] == [
+            (1, 1000, 1000)
+        ]
+        assert [(change.attempt, change.cost_nusd, change.note) for change in detail.corrections] == [
+            (1, -700, "the invoice")
+        ]
+        (candidate,) = detail.plan.candidates
+        assert (candidate.deployment, candidate.score, candidate.bound_nusd) == ("p/m", 0.812, 1000)
+
+    def test_feedback_is_kept_once_for_each_request_and_source(self, store):
+        store.settle(held(store), attempt(300))
+        store.record_request(record(), PERIOD)
+
+        def give(operation="op", *, tenant=None, **more):
+            return store.give_feedback(Feedback(operation, given_at=NOON, **more), tenant=tenant)
+
+        assert give(source="user", score=2)
+        assert give(source="user", score=4)
+        assert give(source="user", corrected=True)
+        assert give(source="review", score=5, tenant="acme")
+        assert not give("another", source="user", score=1)
+        assert not give(source="user", score=1, tenant="other")
+        days = {"first_day": PERIOD.day, "last_day": PERIOD.day}
+        with store.view() as view:
+            feedback = view.request("op").feedback
+            sums = view.feedback_sums(**days)
+            assert view.feedback_sums(**days, tenant="other") == ()
+        assert [(word.source, word.score, word.corrected) for word in feedback] == [
+            ("review", 5, False),
+            ("user", 4, True),
+        ]
+        assert sums == (FeedbackSum("acme", "bulk", "m", answers=2, scored=2, score_sum=9, corrected=1),)
+        store.roll_up_day(PERIOD.day)
+        with store.view() as view:
+            assert view.feedback_sums(**days) == sums, "it outlives the rows of its request"
 
     def test_a_person_has_the_last_word_as_often_as_needed_and_gives_the_reason(self, store):
         store.settle(held(store), attempt(10**18, source=CostSource.PROVIDER))

@@ -8,6 +8,7 @@ import pytest
 from orchestrator.core.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
+    FailedStep,
     InvalidRequestError,
     LedgerError,
     OverloadedError,
@@ -15,6 +16,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CacheState
+from orchestrator.pipeline.planning import planned_for
 from orchestrator.pipeline.recording import Recording
 from tests.support.step_bench import COST, Following, reply_of
 
@@ -90,3 +92,18 @@ async def test_a_row_that_cannot_be_written_yet_costs_nobody_the_answer(bench, m
     call = bench.call()
     assert (await Recording(bench.services, Following())(call)).text
     assert f"the operation row is late: request={call.id}" in caplog.text
+
+
+async def test_what_a_plan_decided_is_kept_with_the_row(bench) -> None:
+    call = bench.call()
+    call.trace.plan = planned_for(call, bench.services).plan
+    call.trace.passed_over = (FailedStep("openai/gpt-6.1-sol", "circuit open"),)
+    await Recording(bench.services, Following())(call)
+    with bench.services.ledger.store.view() as view:
+        kept = view.request(call.id).plan
+    assert [(step.deployment, step.bound_nusd) for step in kept.candidates] == [
+        (step.deployment, step.bound_nusd) for step in call.trace.plan.asked
+    ]
+    assert [(step.deployment, step.reason) for step in kept.passed_over] == [
+        ("openai/gpt-6.1-sol", "circuit open")
+    ]

@@ -35,6 +35,9 @@ T = TypeVar("T")
 OnLate = Callable[[int, LedgerError], None]
 """Is called with the number of bookings that wait, and with why, when they could not be written aside."""
 
+Migrate = Callable[..., None]
+"""Brings a file that was opened up to date: takes the connection, and `path` for messages."""
+
 _AT_ONCE_S = 0.005
 """What a booking may hold up an event loop: longer than other processes' transactions usually take."""
 
@@ -42,8 +45,17 @@ _AT_ONCE_S = 0.005
 class LedgerFile:
     """One SQLite file, shared by threads and processes."""
 
-    def __init__(self, path: Path, *, lock_timeout_s: float, clock: Clock, on_late: OnLate) -> None:
-        """Remember where the file is; it is opened with the first use."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        lock_timeout_s: float,
+        clock: Clock,
+        on_late: OnLate,
+        migrate: Migrate = migrate,
+    ) -> None:
+        """Remember where the file is; the first use opens it, and `migrate` brings it up to date."""
+        self._migrate = migrate
         self.path = path
         self.process = ""
         """This process, as holds name it; known once the file is open."""
@@ -214,7 +226,8 @@ class LedgerFile:
         connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             take_rights_of_others(self.path)
-            _prepare(connection, path=str(self.path))
+            _prepare(connection)
+            self._migrate(connection, path=str(self.path))
             self._identity.remember()
         except BaseException:
             connection.close()
@@ -222,8 +235,7 @@ class LedgerFile:
         return connection
 
 
-def _prepare(connection: sqlite3.Connection, *, path: str) -> None:
+def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     # NORMAL survives a killed process whole; a power cut may lose the last moments.
     connection.execute("PRAGMA synchronous = NORMAL")
-    migrate(connection, path=path)

@@ -7,11 +7,11 @@ The file is opened read-only, so a report can neither create nor change a ledger
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -31,9 +31,14 @@ from orchestrator.ledger.facts import (
     UnclaimedAttempt,
     UnequalOperation,
 )
+from orchestrator.ledger.feedback import FeedbackSum
+from orchestrator.ledger.kept_plan import unpacked_plan
 from orchestrator.ledger.records import HoldRequest
-from orchestrator.ledger.sqlite import queries
+from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
+from orchestrator.ledger.sqlite import queries, request_queries
 from orchestrator.ledger.sqlite.schema import VERSION
+
+T = TypeVar("T")
 
 
 class LedgerReader:
@@ -102,6 +107,38 @@ class LedgerReader:
         query = queries.TABLE_OF_MONTH_BY_DAYS if by_days else queries.TABLE
         cursor = self._execute(query.format(name=name), {"month": month})
         return _columns(cursor), self._fetched(cursor)
+
+    def requests(self, query: RequestQuery) -> tuple[RequestRow, ...]:
+        """Return the requests that a query asks for, in its order."""
+        statement, values = request_queries.requests_sql(query)
+        return self._read_as(request_queries.request_row, statement, values)
+
+    def request_ids(self, prefix: str, *, tenant: str | None, limit: int) -> tuple[str, ...]:
+        """Return the first ids, `limit` at most, that begin so; those of one tenant, or of all."""
+        values = {"prefix": prefix, "tenant": tenant, "limit": limit}
+        return tuple(identity for (identity,) in self._each(request_queries.IDS, values))
+
+    def request(self, request_id: str) -> RequestDetail | None:
+        """Return all that is kept of a request that has ended."""
+        key = {"id": request_id}
+        rows = self._read_as(request_queries.request_row, request_queries.REQUEST, key)
+        if not rows:
+            return None
+        shape, numbers = next(self._each(request_queries.PLAN_OF, key), (None, None))
+        return RequestDetail(
+            request=rows[0],
+            attempts=self._read_as(request_queries.stored_attempt, request_queries.ATTEMPTS_OF, key),
+            corrections=self._read_as(request_queries.correction_row, request_queries.CORRECTIONS_OF, key),
+            plan=unpacked_plan(shape, numbers),
+            feedback=self._read_as(request_queries.feedback_row, request_queries.FEEDBACK_OF, key),
+        )
+
+    def feedback_sums(
+        self, *, first_day: str, last_day: str, tenant: str | None = None
+    ) -> tuple[FeedbackSum, ...]:
+        """Return the feedback on requests of these days, by tenant, use case and model."""
+        values = {"first": first_day, "last": last_day, "tenant": tenant}
+        return self._read_as(FeedbackSum, request_queries.FEEDBACK_SUMS, values)
 
     def holds(self) -> tuple[OpenHold, ...]:
         """Return every hold that is not settled, oldest first."""
@@ -195,6 +232,13 @@ class LedgerReader:
     def _rows(self, query: str, values: Any) -> Rows:
         cursor = self._execute(query, values)
         return Rows(_columns(cursor), tuple(self._fetched(cursor)))
+
+    def _read_as(self, make: Callable[..., T], query: str, values: Any) -> tuple[T, ...]:
+        """Return what is made of each row; a row that no program writes is damage."""
+        try:
+            return tuple(make(*row) for row in self._each(query, values))
+        except (ValueError, TypeError) as exc:
+            raise self._explained(exc) from exc
 
     def _each(self, query: str, values: Any = ()) -> Iterator[tuple[Any, ...]]:
         return self._fetched(self._execute(query, values))

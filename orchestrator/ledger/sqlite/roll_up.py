@@ -38,6 +38,9 @@ def roll_up_day(connection: sqlite3.Connection, day: str) -> RolledDay | Unequal
     connection.execute(_ROLL.format(rows=_REQUESTS), {"day": day})
     connection.execute(_ROLL.format(rows=_ATTEMPTS), {"day": day})
     connection.execute("DELETE FROM corrections WHERE day = ?", (day,))
+    connection.execute(
+        "DELETE FROM plans WHERE operation_id IN (SELECT id FROM operations WHERE day = ?)", (day,)
+    )
     attempts = connection.execute("DELETE FROM attempts WHERE day = ?", (day,)).rowcount
     requests = connection.execute("DELETE FROM operations WHERE day = ?", (day,)).rowcount
     _drop_counters(connection, day, spent)

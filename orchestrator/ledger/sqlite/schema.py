@@ -8,6 +8,9 @@
     corrections what an attempt cost more or less than was booked: by the provider's record, at most once,
                 or by a person, as often as needed and with the reason; never changed
     monthly     what is left of months that were compacted: sums of their requests and attempts
+    plans       why a request went where it went: its numbers, and the key of its shape
+    plan_shapes deployments and kinds of reasons, once for all plans that have the same; no words of a prompt
+    feedback    what somebody thought of an answer: one row for each request and source
     idempotency which request has an idempotency key of a tenant, until when; no text, only a hash of it
     about       what belongs to the file as a whole: the time zone whose days and months it counts
 
@@ -22,7 +25,7 @@ import sqlite3
 
 from orchestrator.core.errors import LedgerError
 
-VERSION = 4
+VERSION = 5
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -97,6 +100,18 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
         "INSERT INTO corrections_in_steps SELECT *, 1, '' FROM corrections",
         "DROP TABLE corrections",
         "ALTER TABLE corrections_in_steps RENAME TO corrections",
+    ),
+    5: (
+        # Beside the requests and not in their rows, which every report reads from end to end.
+        "CREATE TABLE plan_shapes (key INTEGER PRIMARY KEY, shape TEXT NOT NULL)",
+        """CREATE TABLE plans (
+            operation_id TEXT PRIMARY KEY, shape_key INTEGER NOT NULL, numbers TEXT NOT NULL) WITHOUT ROWID""",
+        # With its own names, so that it outlives the rows of a compacted month.
+        """CREATE TABLE feedback (
+            operation_id TEXT NOT NULL, source TEXT NOT NULL, day TEXT NOT NULL, month TEXT NOT NULL,
+            tenant TEXT NOT NULL, use_case TEXT NOT NULL, model TEXT NOT NULL,
+            score INTEGER, corrected INTEGER NOT NULL, given_at TEXT NOT NULL,
+            PRIMARY KEY (operation_id, source)) WITHOUT ROWID""",
     ),
 }
 

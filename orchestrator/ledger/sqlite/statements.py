@@ -15,6 +15,7 @@ import orjson
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.ledger.budgets import Period
+from orchestrator.ledger.feedback import Feedback
 from orchestrator.ledger.records import (
     ORPHANED,
     CostCorrection,
@@ -24,6 +25,7 @@ from orchestrator.ledger.records import (
     RequestRecord,
     Shortage,
 )
+from orchestrator.ledger.sqlite.request_queries import GIVE_FEEDBACK
 
 _INSERT_HOLD = (
     "INSERT INTO holds (operation_id, attempt, deployment, provider, model, scopes, day, month,"
@@ -38,6 +40,8 @@ _INSERT_OPERATION = (
     " output_tokens = excluded.output_tokens, cost_nusd = excluded.cost_nusd, latency_ms = excluded.latency_ms"
     f" WHERE operations.error = '{ORPHANED}'"
 )
+_INSERT_SHAPE = "INSERT INTO plan_shapes VALUES (?,?) ON CONFLICT DO NOTHING"
+_INSERT_PLAN = "INSERT INTO plans VALUES (?,?,?) ON CONFLICT DO NOTHING"
 _BOOKED = (
     "SELECT a.day, a.month, a.scopes, a.cost_nusd + COALESCE(SUM(c.cost_nusd), 0), COUNT(c.step) FROM attempts a"
     " LEFT JOIN corrections c ON c.operation_id = a.operation_id AND c.number = a.number"
@@ -163,6 +167,22 @@ def record_request(connection: sqlite3.Connection, record: RequestRecord, period
             round(record.latency_s * 1000),
         ),
     )
+    if record.plan is not None:
+        connection.execute(_INSERT_SHAPE, (record.plan.shape_key, record.plan.shape))
+        connection.execute(_INSERT_PLAN, (record.id, record.plan.shape_key, record.plan.numbers))
+
+
+def keep_feedback(connection: sqlite3.Connection, feedback: Feedback, *, tenant: str | None) -> bool:
+    """Keep what a source thinks of an answer; False when there is no such request of this tenant."""
+    values = {
+        "id": feedback.operation_id,
+        "source": feedback.source,
+        "score": feedback.score,
+        "corrected": int(feedback.corrected),
+        "given_at": feedback.given_at.astimezone(UTC).isoformat(),
+        "tenant": tenant,
+    }
+    return connection.execute(GIVE_FEEDBACK, values).rowcount == 1
 
 
 def _check_limits(connection: sqlite3.Connection, new: NewHold) -> None:

@@ -11,6 +11,7 @@ from orchestrator.core.prompt_size import Script
 from orchestrator.core.reply import Attempt
 from orchestrator.ledger.budgets import Period
 from orchestrator.ledger.facts import Counter, RolledDay, UnequalCounter
+from orchestrator.ledger.feedback import Feedback
 from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyHolder
 from orchestrator.ledger.records import (
     CostCorrection,
@@ -106,6 +107,12 @@ class SqliteStore:
     def correct(self, correction: CostCorrection) -> int | None:
         """Book what an attempt did cost by a record or a person's word; return the difference."""
         return self.file.write(lambda connection: statements.correct(connection, correction))
+
+    def give_feedback(self, feedback: Feedback, *, tenant: str | None = None) -> bool:
+        """Keep what a source thinks of an answer; False without such a request."""
+        return self.file.write(
+            lambda connection: statements.keep_feedback(connection, feedback, tenant=tenant)
+        )
 
     def settle_orphans(self, orphans: Sequence[OrphanBooking], request_of: RequestOf) -> tuple[bool, ...]:
         """Settle holds that were left and record their requests, in one transaction."""

@@ -6,8 +6,11 @@ from contextlib import closing
 import pytest
 
 from orchestrator.core.errors import LedgerError
+from orchestrator.ledger.feedback import Feedback
+from orchestrator.ledger.kept_plan import PackedPlan
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.reconcile import OrphanPolicy, find_orphans, settle_orphans
+from orchestrator.ledger.requests import RequestQuery
 from orchestrator.ledger.sqlite import schema as ledger_schema
 from orchestrator.ledger.sqlite.schema import VERSION, migrate
 
@@ -77,3 +80,39 @@ def test_a_newer_file_is_refused_by_writer_and_reader(books):
     books.write("CREATE TABLE something (x)")
     with pytest.raises(LedgerError, match="upgrade"):
         LedgerReader(books.path).__enter__()
+
+
+def make_version_4(path):
+    """Write a file as the release before plans did: one request with its attempt and a correction."""
+    make_version_1(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for version in (2, 3, 4):
+            for statement in ledger_schema._MIGRATIONS[version]:
+                connection.execute(statement)
+        connection.execute("PRAGMA user_version = 4")
+        connection.execute(
+            "INSERT INTO corrections VALUES ('one', 1, '2026-11-22', '2026-11', '[]', -100, 'operator',"
+            " '2026-11-22T09:00:00+00:00', 1, 'the invoice')"
+        )
+
+
+def test_requests_of_a_file_without_plans_are_found_and_say_that_there_is_no_plan(books):
+    make_version_4(books.path)
+    books.ledger.check_writable()
+    books.request("two", 7)
+    with books.reader:
+        rows = books.reader.requests(RequestQuery())
+        detail = books.reader.request("one")
+        assert books.reader.feedback_sums(first_day="2026-01-01", last_day="2026-12-31") == ()
+    assert [(row.id, row.cost_nusd) for row in rows] == [("two", 7), ("one", 200)]
+    assert detail.plan is None
+    assert [change.note for change in detail.corrections] == ["the invoice"]
+    assert books.ledger.store.give_feedback(Feedback("one", "user", books.clock.now(), score=5))
+
+
+def test_a_rolled_up_day_takes_the_plans_of_its_requests_along(books):
+    books.send("two")
+    books.close("two", plan=PackedPlan(7, "[[],[],[],{}]", "[[]]"))
+    assert books.rows("SELECT operation_id, shape_key FROM plans") == [("two", 7)]
+    books.ledger.store.roll_up_day("2026-11-23")
+    assert books.rows("SELECT COUNT(*) FROM operations UNION ALL SELECT COUNT(*) FROM plans") == [(0,), (0,)]

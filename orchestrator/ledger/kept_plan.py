@@ -1,0 +1,136 @@
+"""What is kept of a plan: deployments, scores, bounds and kinds of reasons, in some hundred bytes a request.
+
+No words: what people read is made anew from the kinds, so no prompt and no text of config.yaml is in it. Only
+why a deployment was passed over on the way is kept as it was said, because it has no kind.
+
+Most plans of a use case have the same deployments for the same reasons. That is the shape of a plan, which is
+kept once; each request has the key of its shape, and its own numbers. Sizes have a bound: of each list the
+first `KEPT_MAX` are named, and of those left out whose reason says nothing of them (a plan that is full,
+another model that was named) there is only the count.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from orchestrator.core.errors import FailedStep
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.plan import Candidate, Plan, ReasonKind
+
+KEPT_MAX = 16
+_REASON_MAX = 100
+"""Characters of why a deployment was passed over."""
+_COUNTED = frozenset({ReasonKind.BEHIND, ReasonKind.OTHER_MODEL_PINNED})
+_THOUSANDTHS = 1000
+
+_Named = tuple[tuple[str, tuple[ReasonKind, ...]], ...]
+"""Deployments, each with the kinds of its reasons."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPlan:
+    """A plan as the ledger keeps it."""
+
+    shape_key: int
+    """Of 63 bits, made of the shape."""
+    shape: str
+    """Who was to be asked and who was left out, with kinds of reasons, as JSON."""
+    numbers: str
+    """Scores, bounds, and who was passed over, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCandidate:
+    """A deployment that might be asked, in its place."""
+
+    deployment: str
+    score: float
+    bound_nusd: NanoUsd
+    """The most the request could cost there."""
+    reasons: tuple[str, ...]
+    """Kinds of reasons, as `core.plan.ReasonKind` has them."""
+    is_reserve: bool = False
+    """Left out for its health alone, to be asked when all others failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptStep:
+    """A deployment that was left out of the plan, or passed over on the way, and why."""
+
+    deployment: str
+    reason: str
+    """Left out: a kind of reason. Passed over: what was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPlan:
+    """Why a request went where it went."""
+
+    candidates: tuple[KeptCandidate, ...]
+    """In the order in which they were to be asked."""
+    left_out: tuple[KeptStep, ...]
+    left_out_more: Mapping[str, int]
+    """How many more were left out than are named, by kind of reason."""
+    passed_over: tuple[KeptStep, ...]
+    """Not asked when it was their turn."""
+
+
+def packed_plan(plan: Plan, passed_over: Sequence[FailedStep] = ()) -> PackedPlan:
+    """Return what is kept of a plan and of the way along it."""
+    candidates, reserve = plan.candidates[:KEPT_MAX], plan.reserve[:KEPT_MAX]
+    left_out = tuple([(excluded.deployment, excluded.reason.kind) for excluded in plan.excluded])
+    key, shape = _shape(_named(candidates), _named(reserve), left_out)
+    numbers: list[Any] = [
+        [(round(step.score * _THOUSANDTHS), step.bound_nusd) for step in (*candidates, *reserve)]
+    ]
+    if passed_over:
+        numbers.append([(step.deployment, step.reason[:_REASON_MAX]) for step in passed_over[:KEPT_MAX]])
+    return PackedPlan(key, shape, orjson.dumps(numbers).decode())
+
+
+def unpacked_plan(shape: str | None, numbers: str | None) -> KeptPlan | None:
+    """Return a plan that was kept; None where none was, or where it cannot be read."""
+    if shape is None or numbers is None:
+        return None
+    try:
+        candidates, reserve, left_out, more = orjson.loads(shape)
+        figures, *rest = orjson.loads(numbers)
+        named = [*((False, *step) for step in candidates), *((True, *step) for step in reserve)]
+        return KeptPlan(
+            candidates=tuple(
+                KeptCandidate(str(deployment), score / _THOUSANDTHS, NanoUsd(bound), tuple(kinds), is_reserve)
+                for (is_reserve, deployment, kinds), (score, bound) in zip(named, figures, strict=True)
+            ),
+            left_out=tuple(KeptStep(str(name), str(kind)) for name, kind in left_out),
+            left_out_more={str(kind): int(count) for kind, count in more.items()},
+            passed_over=tuple(KeptStep(str(name), str(reason)) for name, reason in (rest[0] if rest else ())),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # It explains and counts nothing: a request without it is shown all the same.
+        return None
+
+
+def _named(candidates: Sequence[Candidate]) -> _Named:
+    # Lists inside: they are made faster than generators, and every request passes here.
+    return tuple([(step.deployment, tuple([reason.kind for reason in step.reasons])) for step in candidates])
+
+
+@lru_cache(maxsize=512)
+def _shape(
+    candidates: _Named, reserve: _Named, excluded: tuple[tuple[str, ReasonKind], ...]
+) -> tuple[int, str]:
+    """Return the key of a shape, and the shape."""
+    named: list[tuple[str, ReasonKind]] = []
+    more: dict[str, int] = {}
+    for deployment, kind in excluded:
+        if kind in _COUNTED or len(named) == KEPT_MAX:
+            more[kind.value] = more.get(kind.value, 0) + 1
+        else:
+            named.append((deployment, kind))
+    shape = orjson.dumps((candidates, reserve, named, more))
+    digest = blake2b(shape, digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1, shape.decode()

@@ -1,0 +1,181 @@
+"""Looks for requests: by key where it can, so that a page costs the same beside a million rows.
+
+Ids sort by time, so the newest are read from the end of the table and a time is a range of ids. What asks for
+the dearest or slowest reads the rows of its range once and keeps no more than it returns.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import CacheState, CostSource, Outcome
+from orchestrator.ledger.requests import (
+    AttemptRow,
+    CorrectionRow,
+    FeedbackRow,
+    RequestOrder,
+    RequestQuery,
+    RequestRow,
+)
+
+_COST = "o.cost_nusd + COALESCE((SELECT SUM(c.cost_nusd) FROM corrections c WHERE c.operation_id = o.id), 0)"
+_COLUMNS = (
+    "o.id, o.started_at, o.tenant, o.use_case, o.user, o.tags, o.outcome, o.error, o.cached, o.degraded,"
+    " o.deployment, o.provider, o.model, o.attempts, o.input_tokens, o.output_tokens,"
+    f" {_COST} AS booked_nusd, o.latency_ms"
+)
+_ORDERS = {
+    RequestOrder.NEWEST: "o.id DESC",
+    RequestOrder.DEAREST: "booked_nusd DESC, o.id DESC",
+    RequestOrder.SLOWEST: "o.latency_ms DESC, o.id DESC",
+}
+_BY_MODEL = (
+    "(o.model = :model OR o.deployment = :model OR (o.model IS NULL AND EXISTS (SELECT 1 FROM attempts a"
+    " WHERE a.operation_id = o.id AND (a.model = :model OR a.deployment = :model))))"
+)
+_BY_TAG = "EXISTS (SELECT 1 FROM json_each(o.tags) WHERE value = :tag)"
+_BETWEEN_CLOCKS_MS = 1000
+"""An id and the start of its request are two looks at one clock."""
+
+REQUEST = f"SELECT {_COLUMNS} FROM operations o WHERE o.id = :id"  # noqa: S608 -- fixed words
+IDS = (
+    "SELECT id FROM operations WHERE id >= :prefix AND id < :prefix || '~'"
+    " AND (:tenant IS NULL OR tenant = :tenant) ORDER BY id LIMIT :limit"
+)
+"""Ids with a beginning: '~' comes after every digit and letter."""
+FEEDBACK_SUMS = (
+    "SELECT tenant, use_case, model, COUNT(*), COUNT(score), COALESCE(SUM(score), 0), SUM(corrected)"
+    " FROM feedback WHERE day >= :first AND day <= :last AND (:tenant IS NULL OR tenant = :tenant)"
+    " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+)
+GIVE_FEEDBACK = (
+    "INSERT INTO feedback SELECT id, :source, day, month, tenant, use_case, COALESCE(model, ''), :score,"
+    " :corrected, :given_at FROM operations WHERE id = :id AND (:tenant IS NULL OR tenant = :tenant)"
+    " ON CONFLICT DO UPDATE SET score = COALESCE(excluded.score, score),"
+    " corrected = MAX(corrected, excluded.corrected), given_at = excluded.given_at"
+)
+"""A score and a correction may come one after the other; of two scores of one source the last one stands."""
+ATTEMPTS_OF = (
+    "SELECT number, deployment, provider, model, outcome, failure, status, started_at, latency_ms,"
+    " first_token_ms, input_tokens, output_tokens, cached_input_tokens, reasoning_tokens, tokens_estimated,"
+    " held_nusd, cost_nusd, cost_source, price_version, upstream_id FROM attempts WHERE operation_id = :id"
+    " ORDER BY number"
+)
+CORRECTIONS_OF = (
+    "SELECT number, cost_nusd, source, corrected_at, note FROM corrections WHERE operation_id = :id"
+    " ORDER BY corrected_at, number, step"
+)
+PLAN_OF = (
+    "SELECT s.shape, p.numbers FROM plans p LEFT JOIN plan_shapes s ON s.key = p.shape_key"
+    " WHERE p.operation_id = :id"
+)
+FEEDBACK_OF = (
+    "SELECT source, score, corrected, given_at FROM feedback WHERE operation_id = :id ORDER BY source"
+)
+
+
+def requests_sql(query: RequestQuery) -> tuple[str, dict[str, Any]]:
+    """Return the statement for a query, with its values."""
+    values: dict[str, Any] = {"limit": query.limit}
+    conditions = ["o.outcome <> 'succeeded'"] if query.failed else []
+    if query.degraded:
+        conditions.append("o.degraded IS NOT NULL")
+    for name in ("tenant", "user", "use_case"):
+        if getattr(query, name) is not None:
+            conditions.append(f"o.{name} = :{name}")
+            values[name] = getattr(query, name)
+    for name, condition in (("model", _BY_MODEL), ("tag", _BY_TAG)):
+        if getattr(query, name) is not None:
+            conditions.append(condition)
+            values[name] = getattr(query, name)
+    if query.before is not None:
+        conditions.append("o.id < :before")
+        values["before"] = query.before
+    if query.since is not None:
+        conditions.append("o.id >= :first_id AND o.started_at >= :since")
+        values |= {
+            "first_id": _id_at(query.since, earlier_ms=_BETWEEN_CLOCKS_MS),
+            "since": _text(query.since),
+        }
+    if query.until is not None:
+        conditions.append("o.id < :end_id AND o.started_at < :until")
+        values |= {"end_id": _id_at(query.until), "until": _text(query.until)}
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {_COLUMNS} FROM operations o {where} ORDER BY {_ORDERS[query.order]} LIMIT :limit", values  # noqa: S608 -- fixed words
+
+
+def request_row(*row: Any) -> RequestRow:
+    """Return a request as its columns say it."""
+    identity, started_at, tenant, use_case, user, tags, outcome, error, cached, *answer = row
+    degraded, deployment, provider, model, attempts, input_tokens, output_tokens, cost, latency_ms = answer
+    return RequestRow(
+        id=identity,
+        started_at=datetime.fromisoformat(started_at),
+        tenant=tenant,
+        use_case=use_case,
+        user=user,
+        tags=tuple(orjson.loads(tags)),
+        outcome=Outcome(outcome),
+        error=error,
+        cached=CacheState(cached),
+        degraded=degraded,
+        deployment=deployment,
+        provider=provider,
+        model=model,
+        attempts=attempts,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost_nusd=NanoUsd(cost),
+        latency_s=latency_ms / 1000,
+    )
+
+
+def stored_attempt(*row: Any) -> AttemptRow:
+    """Return an attempt as its columns say it."""
+    number, deployment, provider, model, outcome, failure, status, started_at, latency_ms, *rest = row
+    first_token_ms, given, returned, cached, reasoning, estimated, held, cost, source, price, upstream = rest
+    return AttemptRow(
+        number=number,
+        deployment=deployment,
+        provider=provider,
+        model=model,
+        outcome=Outcome(outcome),
+        failure=failure,
+        status=status,
+        started_at=datetime.fromisoformat(started_at),
+        latency_s=latency_ms / 1000,
+        first_token_s=None if first_token_ms is None else first_token_ms / 1000,
+        input_tokens=given,
+        output_tokens=returned,
+        cached_input_tokens=cached,
+        reasoning_tokens=reasoning,
+        tokens_estimated=bool(estimated),
+        held_nusd=NanoUsd(held),
+        cost_nusd=NanoUsd(cost),
+        cost_source=CostSource(source),
+        price_version=price,
+        upstream_id=upstream,
+    )
+
+
+def correction_row(*row: Any) -> CorrectionRow:
+    """Return a correction as its columns say it."""
+    attempt, cost, source, corrected_at, note = row
+    return CorrectionRow(attempt, cost, CostSource(source), datetime.fromisoformat(corrected_at), note)
+
+
+def feedback_row(*row: Any) -> FeedbackRow:
+    """Return feedback as its columns say it."""
+    source, score, corrected, given_at = row
+    return FeedbackRow(source, score, bool(corrected), datetime.fromisoformat(given_at))
+
+
+def _id_at(moment: datetime, *, earlier_ms: int = 0) -> str:
+    """Return the first digits of the first id of a moment, or of one that was earlier."""
+    return f"{max(0, int(moment.timestamp() * 1000) - earlier_ms):012x}"
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()

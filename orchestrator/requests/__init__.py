@@ -1,0 +1,1 @@
+"""Requests that have ended: looked for, shown with their reasons, judged by those who read the answers."""
