@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import copy
+import gc
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 
@@ -31,6 +33,13 @@ from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TODAY = date(2026, 11, 23)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what lives as long as the run out of every later search for garbage: a tenth of all its time."""
+    gc.collect()
+    gc.freeze()
+
 
 # The programs beside the proofs, importable by name.
 sys.path.insert(0, str(Path(__file__).parent / "proof"))
@@ -212,8 +221,8 @@ def make_config(environment: dict[str, str], tmp_path: Path, shipped_data: dict[
             provider.update(requests_per_min=1_000_000, tokens_per_min=1_000_000_000)
         _merge(data, changes or {})
         path = tmp_path / "config.yaml"
-        text = yaml.dump(data, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False)
-        path.write_text(text, encoding="utf-8")
+        # JSON is YAML too, written in a hundredth of the time.
+        path.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2))
         return load_config(path, today=TODAY, environment={**environment, **more_environment})
 
     return make

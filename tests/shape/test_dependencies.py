@@ -50,8 +50,11 @@ def declared() -> set[str]:
     return {canonicalize_name(Requirement(line).name) for line in [*PROJECT["dependencies"], *extras]}
 
 
+installed = cache(packages_distributions)
+
+
 def distributions_of(module: str) -> set[str]:
-    return {canonicalize_name(name) for name in packages_distributions().get(module, [module])}
+    return {canonicalize_name(name) for name in installed().get(module, [module])}
 
 
 def test_every_declared_dependency_is_imported():
