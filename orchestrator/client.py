@@ -22,6 +22,7 @@ from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.transport import Transport
 from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.ledger import BudgetStatus
+from orchestrator.ledger.observers import LedgerObserver
 from orchestrator.ledger.requests import RequestDetail, RequestRow, query_of
 from orchestrator.ledger.store import LedgerView
 from orchestrator.pipeline.call import Call
@@ -219,6 +220,10 @@ class Orchestrator:
     def on_alert(self, listener: Listener) -> None:
         """Call `listener` with every alert: a charge above what was held, a booking that has to wait."""
         self._alerts.subscribe(listener)
+
+    def observe(self, observer: LedgerObserver) -> None:
+        """Tell `observer` of every attempt and every request as it is booked, for metrics and traces."""
+        self._services.ledger.observers.add(observer)
 
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return the circuit of every deployment that was asked so far."""

@@ -9,6 +9,7 @@ from orchestrator.cache.idempotent_replies import IdempotencySettings
 from orchestrator.cache.response_cache import CacheSettings
 from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, ModelSettings, ProviderSettings
 from orchestrator.catalog.price_book import PricesSettings
+from orchestrator.config.telemetry import TelemetrySettings
 from orchestrator.core.language import Language
 from orchestrator.core.settings import Name, Settings
 from orchestrator.langchain.tracing import LangChainSettings
@@ -87,3 +88,5 @@ class RootSettings(Settings):
     """The model on this machine, the last level."""
     langchain: LangChainSettings = LangChainSettings()
     """What LangChain may tell others of a request."""
+    telemetry: TelemetrySettings = TelemetrySettings()
+    """Where a server sends traces and metrics."""

@@ -28,6 +28,7 @@ from orchestrator.core.money import NanoUsd, format_usd
 from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.ledger.budgets import Limits, Period, Window, period_of
 from orchestrator.ledger.facts import Counter
+from orchestrator.ledger.observers import Observers
 from orchestrator.ledger.records import (
     BudgetStatus,
     CostCorrection,
@@ -59,6 +60,7 @@ class Ledger:
         self.limits = limits
         self._clock = clock
         self._alerts = alerts or Alerts()
+        self.observers = Observers()
 
     @property
     def location(self) -> str:
@@ -100,6 +102,7 @@ class Ledger:
             LedgerError: it is not written yet; what for, and what to do.
         """
         self._alert_excess(hold.request, attempt)
+        self.observers.attempt_settled(hold, attempt)
         try:
             self.store.settle(hold, attempt)
         except LedgerError as exc:
@@ -113,6 +116,7 @@ class Ledger:
             LedgerError: it is not written yet; what for, and what to do.
         """
         self._alert_excess(hold.request, attempt)
+        self.observers.attempt_settled(hold, attempt)
         try:
             self.store.settle_deferred(hold, attempt)
         except LedgerBusyError:
@@ -128,6 +132,7 @@ class Ledger:
         Raises:
             LedgerError: it is not written yet; what for, and what to do.
         """
+        self.observers.request_recorded(record)
         self.store.record_request(record, period_of(record.started_at, self.limits.time_zone))
 
     def record_request_deferred(self, record: RequestRecord) -> None:
@@ -136,6 +141,7 @@ class Ledger:
         Raises:
             LedgerError: it is not written yet; what for, and what to do.
         """
+        self.observers.request_recorded(record)
         self.store.record_request_deferred(record, period_of(record.started_at, self.limits.time_zone))
 
     def correct(self, operation_id: str, number: int, *, cost_nusd: NanoUsd, reason: str) -> int:

@@ -1,0 +1,1 @@
+"""What monitoring systems read: Prometheus metrics, OpenTelemetry traces and metrics."""

@@ -1,0 +1,50 @@
+"""Sends traces and metrics to the OpenTelemetry collector that config.yaml names, and to no other.
+
+The application is the owner of OpenTelemetry's global providers; these here are its own, so that no other
+library's spans are sent along.
+"""
+
+from collections.abc import Callable
+
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from orchestrator.client import Orchestrator
+from orchestrator.telemetry.tracing import trace_requests
+
+_TIMEOUT_S = 10
+
+
+def export_telemetry(orchestrator: Orchestrator) -> Callable[[], None]:
+    """Begin to send, where config.yaml names a collector; return what ends it, with the last spans sent.
+
+    A collector that cannot be reached is logged by OpenTelemetry; requests go on, and nothing waits for it.
+    """
+    settings = orchestrator.config.settings.telemetry
+    if not settings.otlp_endpoint:
+        return _nothing
+    base, headers = settings.otlp_endpoint.rstrip("/"), dict(settings.otlp_headers)
+    resource = Resource({"service.name": settings.service_name})
+    tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
+    spans = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=_TIMEOUT_S)
+    tracers.add_span_processor(BatchSpanProcessor(spans))
+    measures = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=_TIMEOUT_S)
+    meters = MeterProvider(
+        [PeriodicExportingMetricReader(measures)], resource=resource, shutdown_on_exit=False
+    )
+    trace_requests(orchestrator, tracer_provider=tracers, meter_provider=meters)
+
+    def end() -> None:
+        tracers.shutdown()
+        meters.shutdown()
+
+    return end
+
+
+def _nothing() -> None:
+    """End what was never begun."""

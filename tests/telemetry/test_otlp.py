@@ -1,0 +1,77 @@
+"""A collector that config.yaml names gets spans and measurements, with its headers; without one nothing is sent."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from orchestrator.telemetry.otlp import export_telemetry
+
+
+class Collector(ThreadingHTTPServer):
+    """A collector that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[str, str | None, bytes]] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append((self.path, self.headers["x-collector-key"], body))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_the_named_collector_gets_spans_and_measurements(
+    make_orchestrator: Any, collector: Collector
+) -> None:
+    telemetry = {"otlp_endpoint": collector.url, "otlp_headers": {"x-collector-key": "of-the-collector"}}
+    orchestrator = make_orchestrator({"telemetry": telemetry})
+    end = export_telemetry(orchestrator)
+    orchestrator.complete("a secret question", tenant="secret-tenant")
+    end()
+    assert {path for path, _, _ in collector.received} == {"/v1/traces", "/v1/metrics"}
+    assert {key for _, key, _ in collector.received} == {"of-the-collector"}
+    assert b"secret" not in b"".join(body for _, _, body in collector.received)
+
+
+def test_the_environment_alone_sends_nothing(
+    make_orchestrator: Any, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    orchestrator = make_orchestrator()
+    end = export_telemetry(orchestrator)
+    orchestrator.complete("question")
+    end()
+    assert collector.received == []
+
+
+def test_a_collector_that_is_away_is_in_nobodys_way(make_orchestrator: Any) -> None:
+    orchestrator = make_orchestrator({"telemetry": {"otlp_endpoint": "http://127.0.0.1:9"}})
+    end = export_telemetry(orchestrator)
+    assert orchestrator.complete("question").text
+    end()
