@@ -19,6 +19,7 @@ from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.transport import Transport
 from orchestrator.ledger.ledger import BudgetStatus, Ledger
+from orchestrator.ledger.store import LedgerView
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.planning import planned_for
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
@@ -28,6 +29,7 @@ from orchestrator.providers.opening import Connections, open_transport
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.concurrency_limiter import Load
 from orchestrator.resilience.health import Health
+from orchestrator.resilience.traffic_counts import TrafficCounts
 from orchestrator.streaming.reply_stream import ReplyStream, StreamSink
 
 if TYPE_CHECKING:
@@ -167,8 +169,23 @@ class Orchestrator:
         return self._services.ledger.budget_status()
 
     def on_alert(self, listener: Listener) -> None:
-        """Call `listener` with every alert: a charge above what was held, a booking that has to wait."""
+        """Call `listener` with every alert: a charge above what was held, a booking that has to wait, a rule."""
         self._alerts.subscribe(listener)
+
+    @property
+    def alerts(self) -> Alerts:
+        """Return where alerts are told, to tell others and to listen no more."""
+        return self._alerts
+
+    @property
+    def traffic(self) -> TrafficCounts:
+        """Return how the requests of the last hour ended."""
+        return self._services.traffic
+
+    @property
+    def ledger_view(self) -> LedgerView:
+        """Return a look at the ledger, to be entered with `with`; it holds nobody up."""
+        return self._services.ledger.store.view()
 
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return the circuit of every deployment that was asked so far."""

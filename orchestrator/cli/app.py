@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import ask, chain, config, demo, doctor, drill, ledger, practice, prices, report, route
+from orchestrator.cli import (
+    alerts,
+    ask,
+    chain,
+    config,
+    demo,
+    doctor,
+    drill,
+    ledger,
+    practice,
+    prices,
+    report,
+    route,
+)
 from orchestrator.cli.session import CliSession, configure_log
 
 EXIT_CODES = (
@@ -59,6 +72,7 @@ app.command("route", epilog=EXIT_CODES)(route.route)
 app.command("report", epilog=EXIT_CODES)(report.report)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)
+app.add_typer(alerts.app, name="alerts", epilog=EXIT_CODES)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)
 app.add_typer(ledger.app, name="ledger", epilog=EXIT_CODES)
 app.add_typer(practice.app, name="practice", epilog=EXIT_CODES)

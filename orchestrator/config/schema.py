@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from orchestrator.alerting.settings import AlertsSettings
 from orchestrator.cache.idempotent_replies import IdempotencySettings
 from orchestrator.cache.response_cache import CacheSettings
 from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, ModelSettings, ProviderSettings
@@ -82,5 +83,7 @@ class RootSettings(Settings):
     """How long an idempotency key stands for its request."""
     local_model: LocalModelSettings = LocalModelSettings()
     """The model on this machine, the last level."""
+    alerts: AlertsSettings = AlertsSettings()
+    """What is worth an alert, and whom it reaches."""
     langchain: LangChainSettings = LangChainSettings()
     """What LangChain may tell others of a request."""

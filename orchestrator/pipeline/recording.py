@@ -10,11 +10,12 @@ from orchestrator.core.errors import (
     OverloadedError,
     UnavailableError,
 )
-from orchestrator.core.reply import CacheState, ChatReply, Outcome, Usage
+from orchestrator.core.reply import CacheState, ChatReply, DegradationKind, Outcome, Usage
 from orchestrator.ledger.ledger import Ledger, RequestRecord
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.repeats import stale_reply
 from orchestrator.pipeline.services import PipelineServices
+from orchestrator.resilience.traffic_counts import TrafficCounts
 
 logger = logging.getLogger("orchestrator")
 
@@ -26,6 +27,7 @@ class Recording:
         """Stand around `following`."""
         self._ledger = services.ledger
         self._clock = services.clock
+        self._traffic = services.traffic
         self._following = following
 
     async def __call__(self, call: Call) -> ChatReply:
@@ -51,6 +53,7 @@ class Recording:
             if isinstance(error, OrchestratorError):
                 error.request_id = call.id
             record(call, reply, error, ledger=self._ledger)
+            _count(call, reply, error, traffic=self._traffic)
         return reply
 
 
@@ -62,6 +65,23 @@ def record(call: Call, reply: ChatReply | None, error: BaseException | None, *, 
         # The money is in the attempts' rows; this row follows with the next transaction.
         # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
         logger.error("the operation row is late: request=%s: %s", call.id, exc)  # noqa: TRY400
+
+
+def _count(
+    call: Call, reply: ChatReply | None, error: BaseException | None, *, traffic: TrafficCounts
+) -> None:
+    """Count a call that a model answered or none could; a refused or cancelled one tells nothing of them."""
+    outcome = _outcome(reply, error)
+    if outcome not in {Outcome.SUCCEEDED, Outcome.FAILED}:
+        return
+    degraded = reply.degraded if reply is not None else None
+    traffic.add(
+        ("all", f"tenant:{call.payer.tenant}", f"use_case:{call.payer.use_case}"),
+        succeeded=outcome is Outcome.SUCCEEDED,
+        degraded=degraded is not None,
+        emergency=degraded is not None and DegradationKind.EMERGENCY_MODEL in degraded.kinds,
+        latency_s=call.deadline.elapsed_s(),
+    )
 
 
 def _record_of(call: Call, reply: ChatReply | None, error: BaseException | None) -> RequestRecord:

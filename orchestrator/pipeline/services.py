@@ -15,6 +15,7 @@ from orchestrator.ledger.opening import open_ledger
 from orchestrator.resilience.concurrency_limiter import ConcurrencyLimiter
 from orchestrator.resilience.health import Health
 from orchestrator.resilience.rate_limiter import RateLimiter
+from orchestrator.resilience.traffic_counts import TrafficCounts
 from orchestrator.routing.token_ratios import TokenRatios
 
 
@@ -35,6 +36,7 @@ class PipelineServices:
     limiter: ConcurrencyLimiter
     idempotency: IdempotencySettings
     kept_replies: KeptReplies
+    traffic: TrafficCounts
 
     @classmethod
     def of(cls, config: Config, *, clock: Clock, alerts: Alerts) -> Self:
@@ -52,6 +54,7 @@ class PipelineServices:
             ConcurrencyLimiter(settings.overload, clock=clock),
             settings.idempotency,
             KeptReplies(settings.idempotency),
+            TrafficCounts(clock=clock),
         )
 
     @property
