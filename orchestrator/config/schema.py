@@ -84,6 +84,6 @@ class RootSettings(Settings):
     local_model: LocalModelSettings = LocalModelSettings()
     """The model on this machine, the last level."""
     alerts: AlertsSettings = AlertsSettings()
-    """What is worth an alert, and whom it reaches."""
+    """The rules of what is worth an alert, and the channels that carry it."""
     langchain: LangChainSettings = LangChainSettings()
     """What LangChain may tell others of a request."""
