@@ -169,7 +169,7 @@ class Orchestrator:
         return self._services.ledger.budget_status()
 
     def on_alert(self, listener: Listener) -> None:
-        """Call `listener` with every alert: a charge above what was held, a booking that has to wait, a rule."""
+        """Call `listener` with every alert: a charge above its hold, a booking that has to wait, a rule."""
         self._alerts.subscribe(listener)
 
     @property

@@ -16,7 +16,7 @@ _BYTES_MAX = 8 * 1024 * 1024
 
 
 def changed_prices(path: str, prices: Mapping[str, Price]) -> dict[str, SubjectFacts]:
-    """Return what each deployment cost before and costs now, by a subject of its own, and keep the new prices.
+    """Return what each deployment cost before and costs now, by its subject, and keep the new prices.
 
     A deployment that is new, or that nobody looked at before, has changed nothing.
 

@@ -1,4 +1,4 @@
-"""`alerts` in config.yaml: rules, which say what is worth an alert, and channels, which carry it to people."""
+"""`alerts` in config.yaml: rules say what is worth an alert, channels carry it to people."""
 
 from collections.abc import Mapping
 from enum import StrEnum
