@@ -2,16 +2,15 @@
 
 import logging
 import weakref
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cache.response_cache import ReplyCache
-from orchestrator.config.effective import secrets_of
 from orchestrator.config.loader import Config, load_config
 from orchestrator.config.watcher import ConfigWatch
-from orchestrator.core.alerts import Alerts, Listener
+from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.json_log import LoggedRequest, name_request
@@ -20,22 +19,13 @@ from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.transport import Transport
-from orchestrator.ledger.contents import KeptContent
-from orchestrator.ledger.ledger import BudgetStatus
-from orchestrator.ledger.observers import LedgerObserver
-from orchestrator.ledger.requests import RequestDetail, RequestRow, query_of
-from orchestrator.ledger.store import LedgerView
+from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.planning import planned_for
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.opening import Connections, open_transport
-from orchestrator.requests.feedback import TakenFeedback, give_feedback
-from orchestrator.requests.lookup import find_content, find_request, find_requests
-from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.concurrency_limiter import Load
-from orchestrator.resilience.health import Health
 from orchestrator.streaming.reply_stream import ReplyStream, StreamSink
 
 if TYPE_CHECKING:
@@ -47,7 +37,7 @@ _FIXED_SETTINGS = ("ledger", "idempotency", "local_model")
 """What is opened once, and not again for a changed configuration."""
 
 
-class Orchestrator:
+class Orchestrator(Looks):
     """One way to many models: estimated, cached, routed, paid for within budgets, and explained.
 
     Thread-safe; use one for the whole process. The methods without an `a` in front work in any
@@ -170,74 +160,6 @@ class Orchestrator:
             tracing=config.settings.langchain,
         )
 
-    def standings(self) -> tuple[BudgetStatus, ...]:
-        """Return how every scope stands today and this month: limit, spent, held, left."""
-        return self._services.ledger.budget_status()
-
-    def requests(self, **query: Any) -> tuple[RequestRow, ...]:
-        """Return requests that have ended, the newest first; `query` are fields of `RequestQuery`.
-
-        Raises:
-            InvalidRequestError: that cannot be looked for.
-            LedgerError: the ledger cannot be read.
-        """
-        return find_requests(self._view(), query_of(**query))
-
-    def request(self, request_id: str, *, tenant: str | None = None) -> RequestDetail:
-        """Return a request that has ended by its id or the beginning of it: plan, attempts, costs, feedback.
-
-        With `tenant` there are only the requests of that tenant.
-
-        Raises:
-            InvalidRequestError: that is no id.
-            RequestNotFoundError: no request has it, or several begin so.
-            LedgerError: the ledger cannot be read.
-        """
-        return find_request(self._view(), request_id, tenant=tenant)
-
-    def content(self, request_id: str, *, tenant: str | None = None) -> KeptContent | None:
-        """Return the prompt and the reply of a request, None where config.yaml has not kept them (`record`).
-
-        Raises as `request` does.
-        """
-        now = self._services.clock.now()
-        return find_content(self._view(), self._services.contents, request_id, tenant=tenant, now=now)
-
-    def feedback(self, request_id: str, **feedback: Any) -> TakenFeedback:
-        """Keep `score` (1 to 5) and `corrected` (a better answer) of a `source`, `user` if none is named.
-
-        Raises:
-            InvalidRequestError: it says nothing, or no score from 1 to 5.
-            RequestNotFoundError: no request (of `tenant`, where that is named) has this id.
-            LedgerError: it cannot be written; nothing was kept.
-        """
-        services, secrets = self._services, secrets_of(self.config.settings)
-        return give_feedback(
-            services.ledger.store, services.contents, request_id,
-            now=services.clock.now(), secrets=secrets, **feedback,
-        )  # fmt: skip
-
-    def on_alert(self, listener: Listener) -> None:
-        """Call `listener` with every alert: a charge above what was held, a booking that has to wait."""
-        self._alerts.subscribe(listener)
-
-    def observe(self, observer: LedgerObserver) -> None:
-        """Tell `observer` of every attempt and every request as it is booked, for metrics and traces."""
-        self._services.ledger.observers.add(observer)
-
-    def circuits(self) -> Mapping[str, CircuitState]:
-        """Return the circuit of every deployment that was asked so far."""
-        return self._services.dispatch.health.circuits()
-
-    def load(self) -> Load:
-        """Return how many requests are under way in this process, and how many wait for a place."""
-        return self._services.limiter.load
-
-    @property
-    def health(self) -> Health:
-        """Return what is known of the health of deployments and providers."""
-        return self._services.dispatch.health
-
     def begin(self, work: Coroutine[Any, Any, None]) -> Job[None]:
         """Start `work` of our own on the background loop; it ends at the latest with `close`."""
         return self._loop.submit(work)
@@ -278,9 +200,6 @@ class Orchestrator:
     def __exit__(self, *_: object) -> None:
         """Close the orchestrator."""
         self.close()
-
-    def _view(self) -> LedgerView:
-        return self._services.ledger.store.view()
 
     def _snapshot_of(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
         transport = self._transport or open_transport(config.catalog, self._local_model, self._connections)

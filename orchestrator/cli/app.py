@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import (
+    alerts,
     ask,
     chain,
     config,
@@ -77,6 +78,7 @@ app.command("feedback", epilog=EXIT_CODES)(feedback.feedback)
 app.command("report", epilog=EXIT_CODES)(report.report)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)
+app.add_typer(alerts.app, name="alerts", epilog=EXIT_CODES)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)
 app.add_typer(ledger.app, name="ledger", epilog=EXIT_CODES)
 app.add_typer(practice.app, name="practice", epilog=EXIT_CODES)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter
 from orchestrator.config.loader import Config
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import read_document
+from orchestrator.core.settings import SecretAddress
 
 MASK = "********"
 """Stands in the place of a secret that is set."""
@@ -59,7 +60,7 @@ def secrets_of(settings: RootSettings) -> tuple[str, ...]:
 
 def _shown(value: Any, raw: Any, *, name: str) -> Any:
     if isinstance(value, SecretStr):
-        return MASK if value.get_secret_value() else ""
+        return _shown_secret(value)
     if isinstance(value, BaseModel):
         return _shown_model(value, raw if isinstance(raw, Mapping) else {})
     if isinstance(value, Mapping) and name == _HEADERS:
@@ -72,6 +73,12 @@ def _shown(value: Any, raw: Any, *, name: str) -> Any:
         inner_items = raw if isinstance(raw, list) else [None] * len(value)
         return [_shown(item, raw_item, name=name) for item, raw_item in zip(value, inner_items, strict=False)]
     return _shown_leaf(value, raw, name=name)
+
+
+def _shown_secret(value: SecretStr) -> str:
+    if isinstance(value, SecretAddress):
+        return f"{value.host}/{MASK}"
+    return MASK if value.get_secret_value() else ""
 
 
 def _shown_model(value: BaseModel, raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -202,9 +202,13 @@ def _explained(document: Document, error: Any) -> str:
     is_unquoted = isinstance(error.get("ctx", {}).get("error"), UnquotedError)
     if variables and error["type"] == "value_error" and not is_unquoted:
         # The words of a check of ours may quote what it refused, or a part of it.
-        return f"{where}: {name}: what {variables} holds in the environment cannot stand here"
+        return f"{where}: {name}: what {_held(variables)} cannot stand here"
     text = str(error["msg"]).removeprefix("Value error, ")
     return f"{where}: {name}: {text[0].lower()}{text[1:]}"
+
+
+def _held(variables: str) -> str:
+    return f"{variables} holds" if "file:" in variables else f"{variables} holds in the environment"
 
 
 def _description_of(path: Sequence[str | int]) -> str:

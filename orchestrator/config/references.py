@@ -30,8 +30,18 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
     for key in settings.record.use_cases:
         yield from broken("use case", key, settings.use_cases, "record", "use_cases", key)
     yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
+    yield from _broken_channels(document, settings)
     yield from _broken_limits(document, settings)
     yield from _broken_aliases(document, settings)
+
+
+def _broken_channels(document: Document, settings: RootSettings) -> Iterator[str]:
+    known = settings.alerts.channels
+    for key, rule in settings.alerts.rules.items():
+        for place, name in enumerate(rule.channels):
+            if name not in known:
+                where = document.where(("alerts", "rules", key, "channels", place))
+                yield f"{where}: {unknown('channel', name, known)}"
 
 
 def _broken_limits(document: Document, settings: RootSettings) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from orchestrator.alerting.settings import AlertsSettings
 from orchestrator.cache.idempotent_replies import IdempotencySettings
 from orchestrator.cache.response_cache import CacheSettings
 from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, ModelSettings, ProviderSettings
@@ -86,6 +87,8 @@ class RootSettings(Settings):
     """How long an idempotency key stands for its request."""
     local_model: LocalModelSettings = LocalModelSettings()
     """The model on this machine, the last level."""
+    alerts: AlertsSettings = AlertsSettings()
+    """The rules of what is worth an alert, and the channels that carry it."""
     langchain: LangChainSettings = LangChainSettings()
     """What LangChain may tell others of a request."""
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -1,4 +1,4 @@
-"""Reads a YAML file with `${NAME:-default}` and remembers where every value stands."""
+"""Reads YAML with `${NAME:-default}` or `${file:/a/path}` in it and remembers where every value stands."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from orchestrator.config.secret_files import SecretFileError, read_secret
 from orchestrator.config.yaml_bounds import (
     DEPTH_MAX,
     FILE_BYTES_MAX,
@@ -27,7 +28,9 @@ Path_ = tuple[str | int, ...]
 # libyaml reads the shipped file in a tenth of the time; every PyYAML wheel has it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}")
+_VARIABLE = re.compile(
+    r"\$\{(?:file:(?P<file>[^{}]*?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*))(?::-(?P<default>[^{}]*))?\}"
+)
 _PLACE = re.compile(r"\A.*?:\d+:\d+: ")
 
 _NUMBER_TAGS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
@@ -42,7 +45,7 @@ class Document:
     places: Mapping[Path_, tuple[int, int]]
     """Line and column, both from 1, of each key or item."""
     variables: Mapping[Path_, frozenset[str]] = field(default_factory=dict)
-    """The variables of the environment that a value was made of."""
+    """The variables of the environment and the files (`file:/a/path`) that a value was made of."""
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     """For each value with something of the environment in it, how it stands in the file."""
 
@@ -204,17 +207,24 @@ class _Builder:
             raise ConfigError(f"{self._at(node)}: cannot be read: {reason}") from None
 
     def _variable(self, match: "re.Match[str]", node: yaml.Node, names: set[str]) -> str:
-        name, default = match["name"], match["default"]
+        name, default = match["name"] or f"file:{match['file']}", match["default"]
         # An empty variable counts as not set, as in a shell's ${NAME:-default}.
-        value = self._environment.get(name) or default
-        if self._environment.get(name):
+        value = self._environment.get(name) if match["name"] else self._secret(match["file"], node)
+        if value:
             names.add(name)
+        value = value or default
         if value is None:
-            raise ConfigError(
-                f"{self._at(node)}: the environment variable {name} is not set; "
-                f"set it, or write ${{{name}:-a default}}"
-            )
+            missing = f"the environment variable {name} is not set; set it"
+            if match["name"] is None:
+                missing = f"the file {match['file']} is not there or empty; write the secret into it"
+            raise ConfigError(f"{self._at(node)}: {missing}, or write ${{{name}:-a default}}")
         return value
+
+    def _secret(self, name: str, node: yaml.Node) -> str | None:
+        try:
+            return read_secret(name)
+        except SecretFileError as exc:
+            raise ConfigError(f"{self._at(node)}: {exc}") from None
 
     def _at(self, node: yaml.Node) -> str:
         return place_of(node, self._name)

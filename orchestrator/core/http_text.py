@@ -28,6 +28,23 @@ def fault_of_key(key: str) -> str | None:
 
 def fault_of_address(address: str) -> str | None:
     """Return what is wrong with the address of an API, None where nothing is."""
+    fault = _fault_of_location(address)
+    if fault is None and (urlsplit(address).query or urlsplit(address).fragment):
+        return "ends in a query or a fragment, and a path is put behind it"
+    return fault
+
+
+def fault_of_full_address(address: str) -> str | None:
+    """Return what is wrong with an address that is called as it is, with its query; None where nothing is."""
+    fault = _fault_of_location(address)
+    if fault is None and has_credentials(address):
+        return "holds a user or a password, which belong into a header"
+    if fault is None and urlsplit(address).fragment:
+        return "ends in a fragment, which is never sent"
+    return fault
+
+
+def _fault_of_location(address: str) -> str | None:
     if _NOT_IN_ADDRESS.search(address):
         return "holds a space, a line break or a backslash, which no address has"
     try:
@@ -37,8 +54,6 @@ def fault_of_address(address: str) -> str | None:
         return "is no address: its host or port cannot be read"
     if parts.scheme not in {"http", "https"} or not has_host:
         return "is no address that begins with http:// or https://"
-    if parts.query or parts.fragment:
-        return "ends in a query or a fragment, and a path is put behind it"
     return None
 
 

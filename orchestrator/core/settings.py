@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -129,6 +130,16 @@ def _carried(fault_of: Callable[[str], str | None]) -> Callable[[str], str]:
         return value
 
     return check
+
+
+class SecretAddress(SecretStr):
+    """An address that is a secret, such as a webhook's: only its host is ever shown."""
+
+    @property
+    def host(self) -> str:
+        """Return its scheme and host."""
+        parts = urlsplit(self.get_secret_value())
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _carried_key(key: SecretStr) -> SecretStr:

@@ -10,7 +10,7 @@ from orchestrator.core.errors import (
     OverloadedError,
     UnavailableError,
 )
-from orchestrator.core.reply import CacheState, ChatReply, Degradation, Outcome, Usage
+from orchestrator.core.reply import CacheState, ChatReply, Degradation, DegradationKind, Outcome, Usage
 from orchestrator.ledger.kept_plan import packed_plan
 from orchestrator.ledger.record_settings import RecordMode
 from orchestrator.ledger.records import RequestRecord
@@ -19,6 +19,7 @@ from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.content_keeping import keep_content
 from orchestrator.pipeline.repeats import stale_reply
 from orchestrator.pipeline.services import PipelineServices
+from orchestrator.resilience.traffic_counts import TrafficCounts
 
 logger = logging.getLogger("orchestrator")
 
@@ -55,6 +56,7 @@ class Recording:
             if isinstance(error, OrchestratorError):
                 error.request_id = call.id
             record(call, reply, error, services=self._services)
+            _count(call, reply, error, traffic=self._services.traffic)
         return reply
 
 
@@ -76,6 +78,23 @@ def record(
         logger.error("the operation row is late: request=%s: %s", call.id, exc)  # noqa: TRY400
     if recorded.mode is RecordMode.CONTENT:
         keep_content(call, reply, recorded, services.contents)
+
+
+def _count(
+    call: Call, reply: ChatReply | None, error: BaseException | None, *, traffic: TrafficCounts
+) -> None:
+    """Count a call that a model answered or none could; a refused or cancelled one tells nothing of them."""
+    outcome = _outcome(reply, error)
+    if outcome not in {Outcome.SUCCEEDED, Outcome.FAILED}:
+        return
+    degraded = reply.degraded if reply is not None else None
+    traffic.add(
+        ("all", f"tenant:{call.payer.tenant}", f"use_case:{call.payer.use_case}"),
+        succeeded=outcome is Outcome.SUCCEEDED,
+        degraded=degraded is not None,
+        emergency=degraded is not None and DegradationKind.EMERGENCY_MODEL in degraded.kinds,
+        latency_s=call.deadline.elapsed_s(),
+    )
 
 
 def _record_of(

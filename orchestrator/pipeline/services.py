@@ -16,6 +16,7 @@ from orchestrator.ledger.opening import open_contents, open_ledger
 from orchestrator.resilience.concurrency_limiter import ConcurrencyLimiter
 from orchestrator.resilience.health import Health
 from orchestrator.resilience.rate_limiter import RateLimiter
+from orchestrator.resilience.traffic_counts import TrafficCounts
 from orchestrator.routing.token_ratios import TokenRatios
 
 
@@ -37,6 +38,7 @@ class PipelineServices:
     idempotency: IdempotencySettings
     kept_replies: KeptReplies
     contents: ContentStore
+    traffic: TrafficCounts
 
     @classmethod
     def of(cls, config: Config, *, clock: Clock, alerts: Alerts) -> Self:
@@ -55,6 +57,7 @@ class PipelineServices:
             settings.idempotency,
             KeptReplies(settings.idempotency),
             open_contents(settings.ledger, clock=clock),
+            TrafficCounts(clock=clock),
         )
 
     @property

@@ -1,0 +1,1 @@
+"""Alerts by rules: when one is due, in which words, and over which channels it goes out."""

@@ -1,0 +1,157 @@
+"""Which alerts are told already, in a folder that the processes of one ledger share.
+
+A claim is a file, made by whoever links it first: one process tells, the others know. Whoever
+removes it first tells that it is over. Processes on several machines need the folder on a disk they share;
+without one each machine tells for itself.
+"""
+
+import contextlib
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from orchestrator.core.private_folder import make_private_folder
+from orchestrator.ledger.process_identity import Life, life_of, own_process
+
+PERIOD = "period "
+"""Begins the subject of what is told once in its day or month."""
+KEPT_FOR = timedelta(days=40)
+"""A claim for a month stands longer than a month."""
+_CLAIM, _LAST = ".claim", ".last"
+_BYTES_MAX = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An alert that was told."""
+
+    rule: str
+    subject: str
+    at: datetime
+    holder: str
+    """The process that told it."""
+
+
+class Claims:
+    """The claims in one folder."""
+
+    def __init__(self, path: str) -> None:
+        """Remember the folder; it is made with the first claim."""
+        self._folder = Path(path).expanduser()
+        self._process = own_process()
+
+    def take(self, rule: str, subject: str, *, now: datetime, valid_for: timedelta) -> bool:
+        """Return whether this process may tell: nobody has, or so long ago that it may be told again.
+
+        What a process has told that died since, without a word that it is over, may be told again too.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        make_private_folder(self._folder)
+        file = self._file(rule, subject)
+        # Looked for first: what comes in between is another's, and stays.
+        if file.exists():
+            before = _read(file)
+            holds = before is not None and now - before.at < valid_for and self._may_stand(before)
+            if holds or not _moved_away(file, before):
+                return False
+        words = {"rule": rule, "subject": subject, "at": now.isoformat(), "holder": self._process}
+        beside = file.with_suffix(f".{uuid4().hex}")
+        beside.write_bytes(orjson.dumps(words))
+        try:
+            # Whole at once: nobody finds a claim that is being written.
+            os.link(beside, file)
+        except FileExistsError:
+            return False
+        finally:
+            beside.unlink()
+        self._note_last(rule, words)
+        return True
+
+    def release(self, rule: str, subject: str) -> bool:
+        """Return whether this process may tell that it is over: a claim stood, and nobody else removed it."""
+        try:
+            self._file(rule, subject).unlink()
+        except OSError:
+            return False
+        return True
+
+    def standing(self, *, periods: Collection[str]) -> tuple[Claim, ...]:
+        """Return every claim that still counts, oldest first; of days and months those of `periods`."""
+        claims = (
+            claim
+            for claim in self._read_all(_CLAIM)
+            if self._may_stand(claim)
+            and (not claim.subject.startswith(PERIOD) or claim.subject.split()[1] in periods)
+        )
+        return tuple(sorted(claims, key=lambda claim: claim.at))
+
+    def last(self, rule: str) -> Claim | None:
+        """Return what a rule told last, also when it is over."""
+        return _read(self._folder / f"{_digest(rule)}{_LAST}")
+
+    def tidy(self, *, now: datetime) -> None:
+        """Remove claims that are older than any period."""
+        with contextlib.suppress(OSError):
+            for file in self._folder.glob(f"*{_CLAIM}*"):
+                claim = _read(file)
+                if claim is None or now - claim.at > KEPT_FOR:
+                    file.unlink(missing_ok=True)
+
+    def _may_stand(self, claim: Claim) -> bool:
+        return claim.subject.startswith(PERIOD) or life_of(claim.holder) is not Life.DEAD
+
+    def _file(self, rule: str, subject: str) -> Path:
+        return self._folder / f"{_digest(rule)}-{_digest(subject)}{_CLAIM}"
+
+    def _note_last(self, rule: str, words: dict[str, Any]) -> None:
+        file = self._folder / f"{_digest(rule)}{_LAST}"
+        beside = file.with_suffix(f".{uuid4().hex}")
+        beside.write_bytes(orjson.dumps(words))
+        beside.replace(file)
+
+    def _read_all(self, ending: str) -> Iterator[Claim]:
+        with contextlib.suppress(OSError):
+            for file in self._folder.glob(f"*{ending}"):
+                claim = _read(file)
+                if claim is not None:
+                    yield claim
+
+
+def _digest(name: str) -> str:
+    return sha256(name.encode()).hexdigest()[:20]
+
+
+def _read(file: Path) -> Claim | None:
+    """Return what stands in a file, None where there is none or it is damaged."""
+    try:
+        with file.open("rb") as source:
+            raw = orjson.loads(source.read(_BYTES_MAX))
+        at = datetime.fromisoformat(raw["at"])
+        return Claim(str(raw["rule"]), str(raw["subject"]), at, str(raw["holder"])) if at.tzinfo else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _moved_away(file: Path, seen: Claim | None) -> bool:
+    """Return whether a claim that no longer counts was removed by us, and not by another that took it."""
+    aside = file.with_suffix(f"{_CLAIM}.{uuid4().hex}")
+    try:
+        file.replace(aside)
+    except OSError:
+        return False
+    if _read(aside) != seen:
+        # Another process was faster, and this is its claim.
+        with contextlib.suppress(OSError):
+            aside.replace(file)
+        return False
+    aside.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,100 @@
+"""`orchestrator alerts`: the rules in force and what they told last; a test message over their channels."""
+
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import errors_as_json, out, print_json, table
+from orchestrator.cli.session import session_of
+
+EXIT_UNDELIVERED = 4
+
+app = typer.Typer(help="Show the rules of `alerts:` and what they told last; test their channels.")
+
+
+@app.command("list")
+def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show every rule: its channels, whether it is firing, and when it told something last.
+
+    What is known of the state is what the processes told that share the folder `alerts.path`.
+    """
+    from orchestrator.alerting.claims import Claims
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.ledger.budgets import period_of
+
+    with errors_as_json(as_json):
+        whole = session_of(context).config().settings
+    settings = whole.alerts
+    claims = Claims(settings.path)
+    period = period_of(SystemClock().now(), whole.budgets.time_zone)
+    standing = claims.standing(periods=(period.day, period.month))
+    rules: list[dict[str, Any]] = []
+    for name, rule in settings.rules.items():
+        last = claims.last(name)
+        rules.append(
+            {
+                "rule": name,
+                "kind": rule.kind.value,
+                "scope": rule.scope,
+                "channels": list(settings.channels_of(rule)),
+                "firing": [claim.subject for claim in standing if claim.rule == name],
+                "last_told_at": last.at.isoformat(timespec="seconds") if last else None,
+            }
+        )
+    if as_json:
+        print_json({"rules": rules})
+        return
+    if not rules:
+        out().print(
+            "no rules: write some under 'alerts.rules' in config.yaml; docs/how-to/alerts.md shows how"
+        )
+        return
+    shown = table("rule", "kind", "channels", "state", "last told", folded=("rule", "channels", "state"))
+    for line in rules:
+        state = f"firing: {len(line['firing'])}" if line["firing"] else "quiet"
+        channels = ", ".join(line["channels"]) or "the log"
+        shown.add_row(line["rule"], line["kind"], channels, state, line["last_told_at"] or "never")
+    out().print(shown)
+
+
+@app.command("test")
+def send_test(
+    context: typer.Context,
+    rule: Annotated[str | None, typer.Argument(help="Only the channels of this rule.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send a message that is marked as a test over each channel once, and say what came back.
+
+    Exit code 0: every channel took it; 4: one did not.
+    """
+    import asyncio
+
+    from orchestrator.alerting.trial import try_channels
+    from orchestrator.config.references import unknown
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.core.errors import UnknownNameError
+
+    with errors_as_json(as_json):
+        settings = session_of(context).config().settings.alerts
+        if rule is not None and rule not in settings.rules:
+            raise UnknownNameError(unknown("rule", rule, settings.rules))
+        chosen = {name: kept.kind for name, kept in settings.rules.items() if rule in {None, name}}
+        trials = asyncio.run(try_channels(settings, chosen, now=SystemClock().now()))
+    if as_json:
+        words = [
+            {"channel": trial.channel, "kind": trial.kind, "taken": trial.taken, "answer": trial.answer}
+            for trial in trials
+        ]
+        print_json({"channels": words})
+    elif not trials:
+        out().print(
+            "no rule has a channel: write some under 'alerts.channels' and 'alerts.rules' in config.yaml"
+        )
+    else:
+        shown = table("channel", "kind", "", "what came back", folded=("what came back",))
+        for trial in trials:
+            shown.add_row(trial.channel, trial.kind, "taken" if trial.taken else "failed", trial.answer)
+        out().print(shown)
+    if not all(trial.taken for trial in trials):
+        raise typer.Exit(EXIT_UNDELIVERED)

@@ -1,0 +1,40 @@
+"""Reads what `${file:/run/secrets/x}` names; what a file holds stands in no error."""
+
+import stat
+from pathlib import Path
+
+SECRET_BYTES_MAX = 64 * 1024
+"""A key or a certificate is smaller; anything larger is another file."""
+
+
+class SecretFileError(Exception):
+    """A named file cannot stand in the configuration; the words name the file and quote nothing of it."""
+
+
+def read_secret(name: str) -> str | None:
+    """Return the text of a file without the line break at its end, None where there is no such file.
+
+    Raises:
+        SecretFileError: it is named by no whole path, is no plain file, is too large, is no text, or may not
+            be read.
+    """
+    path = Path(name)
+    if not path.is_absolute():
+        raise SecretFileError(f"'{name}' is no whole path; write one such as /run/secrets/slack")
+    try:
+        # A pipe or a device would be waited for.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SecretFileError(f"{name} is no plain file")
+        with path.open("rb") as file:
+            raw = file.read(SECRET_BYTES_MAX + 1)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it has no such name"
+        raise SecretFileError(f"{name} cannot be read: {reason}; let this program's user read it") from None
+    if len(raw) > SECRET_BYTES_MAX:
+        raise SecretFileError(f"{name} is larger than {SECRET_BYTES_MAX:,} bytes, which no secret is")
+    try:
+        return raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise SecretFileError(f"{name} is not UTF-8; write the secret as plain text") from None

@@ -1,0 +1,116 @@
+"""How an orchestrator is looked at: budgets, requests, circuits and load; alerts and bookings as they come."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.config.effective import secrets_of
+from orchestrator.config.loader import Config
+from orchestrator.core.alerts import Alerts, Listener
+from orchestrator.ledger.contents import KeptContent
+from orchestrator.ledger.ledger import BudgetStatus
+from orchestrator.ledger.observers import LedgerObserver
+from orchestrator.ledger.requests import RequestDetail, RequestRow, query_of
+from orchestrator.ledger.store import LedgerView
+from orchestrator.pipeline.services import PipelineServices
+from orchestrator.requests.feedback import TakenFeedback, give_feedback
+from orchestrator.requests.lookup import find_content, find_request, find_requests
+from orchestrator.resilience.circuit_breaker import CircuitState
+from orchestrator.resilience.concurrency_limiter import Load
+from orchestrator.resilience.health import Health
+from orchestrator.resilience.traffic_counts import TrafficCounts
+
+
+class Looks(ABC):
+    """What operators, dashboards and monitors ask of an orchestrator; nothing here sends a request."""
+
+    _services: PipelineServices
+    _alerts: Alerts
+
+    @property
+    @abstractmethod
+    def config(self) -> Config:
+        """Return the configuration in force."""
+
+    def standings(self) -> tuple[BudgetStatus, ...]:
+        """Return how every scope stands today and this month: limit, spent, held, left."""
+        return self._services.ledger.budget_status()
+
+    def requests(self, **query: Any) -> tuple[RequestRow, ...]:
+        """Return requests that have ended, the newest first; `query` are fields of `RequestQuery`.
+
+        Raises:
+            InvalidRequestError: that cannot be looked for.
+            LedgerError: the ledger cannot be read.
+        """
+        return find_requests(self.ledger_view, query_of(**query))
+
+    def request(self, request_id: str, *, tenant: str | None = None) -> RequestDetail:
+        """Return a request that has ended by its id or the beginning of it: plan, attempts, costs, feedback.
+
+        With `tenant` there are only the requests of that tenant.
+
+        Raises:
+            InvalidRequestError: that is no id.
+            RequestNotFoundError: no request has it, or several begin so.
+            LedgerError: the ledger cannot be read.
+        """
+        return find_request(self.ledger_view, request_id, tenant=tenant)
+
+    def content(self, request_id: str, *, tenant: str | None = None) -> KeptContent | None:
+        """Return the prompt and the reply of a request, None where config.yaml has not kept them (`record`).
+
+        Raises as `request` does.
+        """
+        now = self._services.clock.now()
+        return find_content(self.ledger_view, self._services.contents, request_id, tenant=tenant, now=now)
+
+    def feedback(self, request_id: str, **feedback: Any) -> TakenFeedback:
+        """Keep `score` (1 to 5) and `corrected` (a better answer) of a `source`, `user` if none is named.
+
+        Raises:
+            InvalidRequestError: it says nothing, or no score from 1 to 5.
+            RequestNotFoundError: no request (of `tenant`, where that is named) has this id.
+            LedgerError: it cannot be written; nothing was kept.
+        """
+        services, secrets = self._services, secrets_of(self.config.settings)
+        return give_feedback(
+            services.ledger.store, services.contents, request_id,
+            now=services.clock.now(), secrets=secrets, **feedback,
+        )  # fmt: skip
+
+    def on_alert(self, listener: Listener) -> None:
+        """Call `listener` with every alert: a charge above its hold, a booking that has to wait, a rule."""
+        self._alerts.subscribe(listener)
+
+    def observe(self, observer: LedgerObserver) -> None:
+        """Tell `observer` of every attempt and every request as it is booked, for metrics and traces."""
+        self._services.ledger.observers.add(observer)
+
+    @property
+    def alerts(self) -> Alerts:
+        """Return where alerts are told, to tell others and to listen no more."""
+        return self._alerts
+
+    @property
+    def traffic(self) -> TrafficCounts:
+        """Return how the requests of the last hour ended."""
+        return self._services.traffic
+
+    @property
+    def ledger_view(self) -> LedgerView:
+        """Return a look at the ledger, to be entered with `with`; it holds nobody up."""
+        return self._services.ledger.store.view()
+
+    def circuits(self) -> Mapping[str, CircuitState]:
+        """Return the circuit of every deployment that was asked so far."""
+        return self._services.dispatch.health.circuits()
+
+    def load(self) -> Load:
+        """Return how many requests are under way in this process, and how many wait for a place."""
+        return self._services.limiter.load
+
+    @property
+    def health(self) -> Health:
+        """Return what is known of the health of deployments and providers."""
+        return self._services.dispatch.health

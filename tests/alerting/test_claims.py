@@ -1,0 +1,49 @@
+"""Of many processes one tells, and one tells that it is over."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from orchestrator.alerting.claims import KEPT_FOR, Claims
+
+DAY = timedelta(days=1)
+
+
+def test_of_many_at_once_one_may_tell_and_one_may_tell_the_end(tmp_path, clock):
+    everyone = [Claims(str(tmp_path / "alerts")) for _ in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        for number in range(20):
+            taken = pool.map(
+                lambda claims, n=number: claims.take("r", f"s{n}", now=clock.now(), valid_for=DAY), everyone
+            )
+            assert sum(taken) == 1
+            assert sum(pool.map(lambda claims, n=number: claims.release("r", f"s{n}"), everyone)) == 1
+
+
+def test_what_stands_too_long_may_be_told_again_by_one(tmp_path, clock):
+    everyone = [Claims(str(tmp_path)) for _ in range(8)]
+    assert everyone[0].take("r", "s", now=clock.now(), valid_for=DAY)
+    clock.advance(DAY.total_seconds())
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda claims: claims.take("r", "s", now=clock.now(), valid_for=DAY), everyone))
+    assert sum(taken) == 1
+
+
+def test_what_a_dead_process_told_may_be_told_again_but_for_its_day(tmp_path, clock):
+    claims, dead = Claims(str(tmp_path)), Claims(str(tmp_path))
+    host, _, _ = claims._process.rsplit(":", 2)
+    place = claims._process.rsplit(":", 1)[1].rpartition(".")[0]
+    dead._process = f"{host}:4194304:{place}.1"
+    for subject, again in (("openrouter", True), ("period 2026-11-23 all 80", False)):
+        assert dead.take("r", subject, now=clock.now(), valid_for=DAY)
+        assert claims.take("r", subject, now=clock.now(), valid_for=DAY) is again
+
+
+def test_a_damaged_claim_is_no_claim_and_old_ones_are_tidied(tmp_path, clock):
+    claims = Claims(str(tmp_path))
+    assert claims.take("r", "s", now=clock.now(), valid_for=DAY)
+    next(tmp_path.glob("*.claim")).write_bytes(b"{")
+    assert claims.take("r", "s", now=clock.now(), valid_for=DAY)
+    assert claims.last("r").subject == "s"
+    assert [claim.subject for claim in claims.standing(periods=())] == ["s"]
+    claims.tidy(now=clock.now() + KEPT_FOR + DAY)
+    assert list(tmp_path.glob("*.claim")) == []
