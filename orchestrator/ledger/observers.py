@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from orchestrator.core.reply import Attempt
@@ -34,12 +35,12 @@ class Observers:
     def attempt_settled(self, hold: Hold, attempt: Attempt) -> None:
         """Tell of an attempt."""
         for observer in self._observers:
-            _guarded(lambda observer=observer: observer.attempt_settled(hold, attempt))
+            _guarded(partial(observer.attempt_settled, hold, attempt))
 
     def request_recorded(self, record: RequestRecord) -> None:
         """Tell of a request."""
         for observer in self._observers:
-            _guarded(lambda observer=observer: observer.request_recorded(record))
+            _guarded(partial(observer.request_recorded, record))
 
 
 def _guarded(tell: Callable[[], None]) -> None:

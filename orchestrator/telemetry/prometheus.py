@@ -39,7 +39,7 @@ class PrometheusMetrics:
         # In several processes the values are in files that all share, and one collector sums them.
         values = CollectorRegistry() if _in_processes() else self._registry
         if _in_processes():
-            MultiProcessCollector(self._registry)
+            MultiProcessCollector(self._registry)  # type: ignore[no-untyped-call]
         self._registry.register(_Standing(orchestrator))
         self._bookings = _Bookings(values)
         orchestrator.observe(self._bookings)
