@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("orchestrator")
 
-_FIXED_SETTINGS = ("ledger", "idempotency", "local_model")
+_FIXED_SETTINGS = ("ledger", "idempotency", "local_model", "server")
 """What is opened once, and not again for a changed configuration."""
 
 

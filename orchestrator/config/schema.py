@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from orchestrator.access.settings import ServerSettings
 from orchestrator.cache.idempotent_replies import IdempotencySettings
 from orchestrator.cache.response_cache import CacheSettings
 from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, ModelSettings, ProviderSettings
@@ -84,3 +85,5 @@ class RootSettings(Settings):
     """The model on this machine, the last level."""
     langchain: LangChainSettings = LangChainSettings()
     """What LangChain may tell others of a request."""
+    server: ServerSettings = ServerSettings()
+    """Where `orchestrator serve` listens, and its bounds."""
