@@ -236,7 +236,10 @@ class Orchestrator:
         return ChatRequest.of(prompt, **overrides)
 
     async def _serve(self, request: ChatRequest, sink: StreamSink | None = None) -> ChatReply:
-        return await self._answer(Call.of(request, self._snapshot, clock=self._services.clock, sink=sink))
+        call = Call.of(request, self._snapshot, clock=self._services.clock, sink=sink)
+        if sink is not None:
+            sink.request_id = call.id
+        return await self._answer(call)
 
     async def _explain(self, request: ChatRequest) -> Plan:
         call = Call.of(request, self._snapshot, clock=self._services.clock)

@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import ask, chain, config, demo, doctor, drill, ledger, practice, prices, report, route
+from orchestrator.cli import (
+    ask,
+    chain,
+    config,
+    demo,
+    doctor,
+    drill,
+    keys,
+    ledger,
+    practice,
+    prices,
+    report,
+    route,
+    serve,
+)
 from orchestrator.cli.session import CliSession, configure_log
 
 EXIT_CODES = (
@@ -59,7 +73,9 @@ app.command("route", epilog=EXIT_CODES)(route.route)
 app.command("report", epilog=EXIT_CODES)(report.report)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)
+app.command("serve", epilog=EXIT_CODES)(serve.serve)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)
+app.add_typer(keys.app, name="keys", epilog=EXIT_CODES)
 app.add_typer(ledger.app, name="ledger", epilog=EXIT_CODES)
 app.add_typer(practice.app, name="practice", epilog=EXIT_CODES)
 app.add_typer(prices.app, name="prices", epilog=EXIT_CODES)

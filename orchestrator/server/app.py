@@ -7,6 +7,7 @@ Others add routes: `build_app(..., routes=[...])`. A route that a key must open 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,14 +16,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from orchestrator.access.api_keys import Role
 from orchestrator.access.key_folder import KeyRing
 from orchestrator.access.settings import ServerSettings
 from orchestrator.client import Orchestrator
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.server.callers import Callers
+from orchestrator.server.chat import ChatCompletions
 from orchestrator.server.door import Door, door_of
 from orchestrator.server.edge import Edge
-from orchestrator.server.error_answers import ErrorAnswer
+from orchestrator.server.error_answers import AnswerError, ErrorAnswer
+from orchestrator.server.model_list import list_models, show_model
 
 
 def build_app(
@@ -47,14 +51,36 @@ def build_app(
             door.is_ready = False
             await asyncio.to_thread(orchestrator.close)
 
+    handlers: dict[Any, Any] = {HTTPException: _no_route}
     app = Starlette(
-        routes=[Route("/healthz", _healthz), Route("/readyz", _readyz), *routes],
+        routes=[*_own_routes(door), *routes],
         middleware=[Middleware(Edge, clock=clock)],
-        exception_handlers={HTTPException: _no_route},  # type: ignore[dict-item] -- called with that kind alone
+        exception_handlers=handlers,
         lifespan=lifespan,
     )
     app.state.door = door
     return app
+
+
+def _own_routes(door: Door) -> tuple[BaseRoute, ...]:
+    return (
+        Route("/healthz", _healthz),
+        Route("/readyz", _readyz),
+        Route("/v1/models", list_models),
+        Route("/v1/models/{name:path}", show_model),
+        Route("/v1/chat/completions", ChatCompletions(door), methods=["POST"]),
+        Route("/v1/embeddings", _no_embeddings, methods=["POST"]),
+    )
+
+
+async def _no_embeddings(request: Request) -> Response:
+    """Refuse: the orchestrator asks for chat completions alone.
+
+    Raises:
+        AnswerError: always, whoever asks.
+    """
+    door_of(request).callers.caller_of(request.scope, Role.CALL)
+    raise AnswerError(ErrorAnswer(501, "this server makes no embeddings", "not_implemented", "api_error"))
 
 
 async def _healthz(_request: Request) -> Response:

@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from orchestrator.access.settings import ServerSettings
 from orchestrator.server.edge import SECURITY_HEADERS
@@ -21,6 +21,7 @@ _TOO_LARGE = ErrorAnswer(431, "the headers of this request are too many or too l
 _MALFORMED = ErrorAnswer(400, "this is no HTTP request", "malformed_request")
 _FULL = ErrorAnswer(503, "too many connections at once", "overloaded", "api_error", retry_after_s=1.0)
 _TOO_SLOW = ErrorAnswer(408, "the headers of this request took too long to arrive", "too_slow")
+_LINGER_S = 2.0
 _PHRASES = {
     400: b"Bad Request",
     408: b"Request Timeout",
@@ -113,8 +114,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         super().on_response_complete()
-        if not self.transport.is_closing() and self.cycle.response_complete:
-            self.waiting[self] = None
+        if self.transport.is_closing() or self._is_answering():
+            return
+        self.waiting[self] = None
+        if self.cycle.more_body:
+            # Answered before its body was there. Closed at once, the client might never read why.
+            self.loop.call_later(_LINGER_S, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's words
         """Refuse what is no HTTP."""
@@ -141,7 +146,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_timer = None
         if self.transport.is_closing():
             return
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._is_answering():
             # The answer of the request before is under way; the next one may wait for it.
             self._watch_head()
         elif self._head_bytes:
@@ -154,11 +159,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         if self.transport.is_closing():
             return
-        busy = self.cycle is not None and not self.cycle.response_complete
-        if not busy:
+        if not self._is_answering():
             # Bytes between those of a running answer would be read as its own.
             self.transport.write(_as_bytes(answer))
         self.transport.close()
+
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
