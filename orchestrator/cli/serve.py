@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import socket
 
     from orchestrator.access.settings import ServerSettings
-    from orchestrator.client import Orchestrator
 
 _MISSING = "the server is not installed: pip install 'nextflow-orchestrator[serve]'"
 
@@ -48,34 +47,11 @@ def serve(
     elif workers > 1:
         _serve_with_workers(session, settings, workers)
     else:
-        from orchestrator.server.serving import address_of
+        from orchestrator.server.serving import address_of, serve_until_stopped
 
         with _listener(settings) as listener, session.orchestrator(watch=True) as orchestrator:
             _announce(address_of(listener))
-            run(orchestrator, settings, listener)
-
-
-def run(
-    orchestrator: "Orchestrator", settings: "ServerSettings", listener: "socket.socket", **more: Any
-) -> None:
-    """Serve an orchestrator on a socket until SIGTERM or Ctrl-C; a clean stop is no error."""
-    import signal
-
-    from orchestrator.access.key_folder import KeyFolder, KeyRing
-    from orchestrator.core.clock import SystemClock
-    from orchestrator.server.app import build_app
-    from orchestrator.server.serving import freeze_after, server_of
-
-    ring = KeyRing(KeyFolder(settings.keys_path), clock=SystemClock())
-    freeze_after(orchestrator.warm_up)
-    server = server_of(build_app(orchestrator, settings, ring, **more), settings)
-    # uvicorn raises the signal again once it has stopped.
-    before = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        server.run(sockets=[listener])
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
+            serve_until_stopped(orchestrator, settings, listener)
 
 
 @contextmanager
@@ -92,9 +68,11 @@ def _listener(settings: "ServerSettings") -> "Iterator[socket.socket]":
 def _serve_inherited(session: CliSession, settings: "ServerSettings", socket_number: int) -> None:
     import socket
 
+    from orchestrator.server.serving import serve_until_stopped
+
     with socket.socket(fileno=socket_number) as listener, session.orchestrator(watch=True) as orchestrator:
         listener.setblocking(False)
-        run(orchestrator, settings, listener)
+        serve_until_stopped(orchestrator, settings, listener)
 
 
 def _serve_with_workers(session: CliSession, settings: "ServerSettings", count: int) -> None:
@@ -125,7 +103,3 @@ def _check_installed() -> None:
 
 def _announce(address: str) -> None:
     err().print(f"Serving at {address}/v1 · Ctrl-C stops", markup=False, soft_wrap=True)
-
-
-def _ignored(_number: int, _frame: object) -> None:
-    """Do nothing: uvicorn has heard it already."""

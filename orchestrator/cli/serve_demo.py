@@ -36,8 +36,7 @@ _QUESTIONS = (
 
 def serve_demo(session: CliSession, *, host: str | None, port: int | None) -> None:
     """Serve practice answers until Ctrl-C; the ledger, the cache and the key are gone at the end."""
-    from orchestrator.cli.serve import run
-    from orchestrator.server.serving import address_of, listening
+    from orchestrator.server.serving import address_of, listening, serve_until_stopped
 
     with session.orchestrator(practice=True) as orchestrator:
         settings = orchestrator.config.settings.server.model_copy(
@@ -53,7 +52,7 @@ def serve_demo(session: CliSession, *, host: str | None, port: int | None) -> No
             write(f"export OPENAI_BASE_URL={address}/v1\nexport OPENAI_API_KEY={key}\n")
             write(_example(address))
             orchestrator.begin(_traffic(orchestrator))
-            run(orchestrator, settings, listener)
+            serve_until_stopped(orchestrator, settings, listener)
 
 
 def _made_key(folder: KeyFolder) -> Token:

@@ -2,15 +2,18 @@
 
 import gc
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from orchestrator.access.key_folder import KeyRing
+from orchestrator.access.key_folder import KeyFolder, KeyRing
 from orchestrator.access.settings import ServerSettings
+from orchestrator.client import Orchestrator
+from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import ConfigError
+from orchestrator.server.app import build_app
 from orchestrator.server.connections import bounded_protocol
 
 _BACKLOG = 2048
@@ -84,14 +87,30 @@ def server_of(app: ASGIApp, settings: ServerSettings) -> uvicorn.Server:
     )
 
 
-def freeze_after(warm_up: Callable[[], None]) -> None:
-    """Load what requests need, and take it out of what the garbage collector walks through.
+def serve_until_stopped(
+    orchestrator: Orchestrator, settings: ServerSettings, listener: socket.socket
+) -> None:
+    """Serve an orchestrator on a socket until SIGTERM or Ctrl-C, in a process that does nothing else.
 
-    For a process that does nothing else: what is there now stays until its end.
+    A clean stop is no error. What is loaded when it begins stays until the end, so the garbage collector
+    is told to leave it alone.
     """
-    warm_up()
+    orchestrator.warm_up()
     gc.collect()
     gc.freeze()
+    keys = KeyRing(KeyFolder(settings.keys_path), clock=SystemClock())
+    server = server_of(build_app(orchestrator, settings, keys), settings)
+    # uvicorn raises the signal again once it has stopped.
+    before = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        server.run(sockets=[listener])
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def _ignored(_number: int, _frame: object) -> None:
+    """Do nothing: uvicorn has heard it already."""
 
 
 def _is_loopback(host: str) -> bool:
