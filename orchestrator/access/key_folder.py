@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -47,7 +48,8 @@ class KeyFolder:
                 os.fsync(file.fileno())
             temporary.replace(self._file_of(key.id))
         except OSError as exc:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise ConfigError(
                 f"cannot write a key into {self.path}: {exc.strerror}; "
                 "make the folder writable, or set server.keys_path in config.yaml"
