@@ -13,8 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-PREFIX = "nfk"
-_TOKEN = re.compile(rf"{PREFIX}_([0-9a-f]{{12}})_([0-9a-f]{{64}})")
+_PREFIX = "nfk"
+_TOKEN = re.compile(rf"{_PREFIX}_([0-9a-f]{{12}})_([0-9a-f]{{64}})")
 
 
 class Role(StrEnum):
@@ -28,7 +28,7 @@ class Role(StrEnum):
     """See what concerns every tenant, and steer."""
 
 
-class KeyState(StrEnum):
+class KeyValidity(StrEnum):
     """Whether a key opens anything."""
 
     VALID = "valid"
@@ -37,7 +37,7 @@ class KeyState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKey:
+class ServerKey:
     """What is kept of a key: everything but the key."""
 
     id: str
@@ -61,13 +61,13 @@ class ApiKey:
         """Return the tag that its requests are counted under: `budgets.limits` may bound it."""
         return f"key:{self.id}"
 
-    def state(self, now: datetime) -> KeyState:
+    def state(self, now: datetime) -> KeyValidity:
         """Return whether it opens anything at a moment."""
         if self.revoked_at is not None:
-            return KeyState.REVOKED
+            return KeyValidity.REVOKED
         if self.expires_at is not None and self.expires_at <= now:
-            return KeyState.EXPIRED
-        return KeyState.VALID
+            return KeyValidity.EXPIRED
+        return KeyValidity.VALID
 
     def fits(self, secret: str) -> bool:
         """Return whether a secret is this key's, in the same time whatever it is."""
@@ -94,7 +94,7 @@ class Token:
 
     def __str__(self) -> str:
         """Return it as it stands in a header."""
-        return f"{PREFIX}_{self.id}_{self.secret}"
+        return f"{_PREFIX}_{self.id}_{self.secret}"
 
     def __repr__(self) -> str:
         """Return it without its secret."""

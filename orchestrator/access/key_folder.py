@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator.access.api_keys import ApiKey, Role, Token, hash_of
+from orchestrator.access.api_keys import Role, ServerKey, Token, hash_of
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.private_folder import make_private_folder
@@ -32,7 +32,7 @@ class KeyFolder:
         """Remember where it is; nothing is read."""
         self.path = Path(path).expanduser()
 
-    def put(self, key: ApiKey) -> None:
+    def put(self, key: ServerKey) -> None:
         """Write a key, in the place of the one with its id; a reader sees the old file or the new one.
 
         Raises:
@@ -55,7 +55,7 @@ class KeyFolder:
                 "make the folder writable, or set server.keys_path in config.yaml"
             ) from exc
 
-    def revoke(self, key_id: str, *, at: datetime) -> ApiKey:
+    def revoke(self, key_id: str, *, at: datetime) -> ServerKey:
         """Revoke a key for good, and return it; one that was revoked before stays so.
 
         Raises:
@@ -71,7 +71,7 @@ class KeyFolder:
             self.put(key)
         return key
 
-    def read(self) -> tuple[dict[str, ApiKey], tuple[str, ...]]:
+    def read(self) -> tuple[dict[str, ServerKey], tuple[str, ...]]:
         """Return every key by its id, and the names of files that hold none.
 
         Raises:
@@ -93,7 +93,7 @@ class KeyFolder:
         return keys, tuple(damaged)
 
     def look(self) -> _Seen:
-        """Return by what a changed folder is recognised: the files of keys, each with its time, node and size.
+        """Return by what a changed folder is recognised: the files of keys, with time, node and size.
 
         Raises:
             ConfigError: the folder is there and cannot be read.
@@ -121,7 +121,7 @@ class KeyRing:
         """Remember the folder; it is read with the first look."""
         self._folder = folder
         self._clock = clock
-        self._keys: Mapping[str, ApiKey] = {}
+        self._keys: Mapping[str, ServerKey] = {}
         self._seen: _Seen | None = None
         self._looked_s = float("-inf")
 
@@ -131,7 +131,7 @@ class KeyRing:
         self._look()
         return not self._seen
 
-    def find(self, token: Token) -> ApiKey | None:
+    def find(self, token: Token) -> ServerKey | None:
         """Return the key that a token is, whatever its state; None where it is no key."""
         self._look()
         key = self._keys.get(token.id)
@@ -159,7 +159,7 @@ def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:
         return None
 
 
-def _as_plain(key: ApiKey) -> dict[str, Any]:
+def _as_plain(key: ServerKey) -> dict[str, Any]:
     return {
         "version": _VERSION,
         "id": key.id,
@@ -175,10 +175,10 @@ def _as_plain(key: ApiKey) -> dict[str, Any]:
     }
 
 
-def _as_key(plain: Any) -> ApiKey:
+def _as_key(plain: Any) -> ServerKey:
     if plain["version"] != _VERSION:
         raise ValueError("written by another version")
-    return ApiKey(
+    return ServerKey(
         id=str(plain["id"]),
         secret_hash=str(plain["secret_sha256"]),
         tenant=str(plain["tenant"]),

@@ -43,4 +43,4 @@ class ServerSettings(Settings):
     bad_keys_per_min: PositiveInt = 30
     """Requests a minute with a wrong key or none from one address; more get 429 without a look."""
     stop_s: PositiveInt = 30
-    """How long running requests may go on after SIGTERM, in whole seconds; then they are cancelled and booked."""
+    """Whole seconds that running requests may take after SIGTERM; then they are cancelled and booked."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.access.api_keys import ApiKey, Role, Token, hash_of
+from orchestrator.access.api_keys import Role, ServerKey, Token, hash_of
 from orchestrator.access.key_folder import KeyFolder
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, err, errors_as_json, out, print_json, table, write
@@ -50,7 +50,7 @@ def make(  # noqa: PLR0913, PLR0917 -- an argument for each option
         config = session_of(context).config()
         now = SystemClock().now()
         token = Token.new()
-        key = ApiKey(
+        key = ServerKey(
             id=token.id,
             secret_hash=hash_of(token.secret),
             tenant=name_of(tenant, "tenant"),
@@ -75,7 +75,7 @@ def make(  # noqa: PLR0913, PLR0917 -- an argument for each option
 
 
 @app.command("list")
-def show(context: typer.Context, as_json: AsJson = False) -> None:
+def show_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """List the keys, revoked and expired ones too."""
     with errors_as_json(as_json):
         folder = _folder(session_of(context).config())
@@ -129,7 +129,7 @@ def _moment_after(now: "datetime", duration: str) -> "datetime":
     return now + int(match[1]) * _UNITS[match[2]]
 
 
-def _plain(key: ApiKey, now: "datetime") -> dict[str, Any]:
+def _plain(key: ServerKey, now: "datetime") -> dict[str, Any]:
     return {
         "id": key.id,
         "tenant": key.tenant,

@@ -47,10 +47,10 @@ def serve(
     elif workers > 1:
         _serve_with_workers(session, settings, workers)
     else:
-        from orchestrator.server.serving import address_of, serve_until_stopped
+        from orchestrator.server.serving import serve_until_stopped, url_of
 
         with _listener(settings) as listener, session.orchestrator(watch=True) as orchestrator:
-            _announce(address_of(listener))
+            _announce(url_of(listener))
             serve_until_stopped(orchestrator, settings, listener)
 
 
@@ -78,7 +78,7 @@ def _serve_inherited(session: CliSession, settings: "ServerSettings", socket_num
 def _serve_with_workers(session: CliSession, settings: "ServerSettings", count: int) -> None:
     import os
 
-    from orchestrator.server.serving import address_of
+    from orchestrator.server.serving import url_of
     from orchestrator.server.workers import Workers
 
     if os.name == "nt":
@@ -90,7 +90,7 @@ def _serve_with_workers(session: CliSession, settings: "ServerSettings", count: 
     with _listener(settings) as listener:
         workers = Workers([*options, "serve"], count=count, socket_number=listener.fileno())
         workers.stop_on_signals()
-        _announce(address_of(listener))
+        _announce(url_of(listener))
         workers.run()
 
 

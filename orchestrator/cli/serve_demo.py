@@ -6,7 +6,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.access.api_keys import ApiKey, Role, Token, hash_of
+from orchestrator.access.api_keys import Role, ServerKey, Token, hash_of
 from orchestrator.access.key_folder import KeyFolder
 from orchestrator.cli.output import write
 from orchestrator.cli.session import CliSession
@@ -36,7 +36,7 @@ _QUESTIONS = (
 
 def serve_demo(session: CliSession, *, host: str | None, port: int | None) -> None:
     """Serve practice answers until Ctrl-C; the ledger, the cache and the key are gone at the end."""
-    from orchestrator.server.serving import address_of, listening, serve_until_stopped
+    from orchestrator.server.serving import listening, serve_until_stopped, url_of
 
     with session.orchestrator(practice=True) as orchestrator:
         settings = orchestrator.config.settings.server.model_copy(
@@ -48,7 +48,7 @@ def serve_demo(session: CliSession, *, host: str | None, port: int | None) -> No
         )
         key = _made_key(KeyFolder(settings.keys_path))
         with listening(settings) as listener:
-            address = address_of(listener)
+            address = url_of(listener)
             write(f"export OPENAI_BASE_URL={address}/v1\nexport OPENAI_API_KEY={key}\n")
             write(_example(address))
             orchestrator.begin(_traffic(orchestrator))
@@ -58,7 +58,7 @@ def serve_demo(session: CliSession, *, host: str | None, port: int | None) -> No
 def _made_key(folder: KeyFolder) -> Token:
     token = Token.new()
     folder.put(
-        ApiKey(
+        ServerKey(
             id=token.id,
             secret_hash=hash_of(token.secret),
             tenant="demo",

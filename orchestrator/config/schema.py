@@ -86,4 +86,4 @@ class RootSettings(Settings):
     langchain: LangChainSettings = LangChainSettings()
     """What LangChain may tell others of a request."""
     server: ServerSettings = ServerSettings()
-    """Where `orchestrator serve` listens, and its bounds."""
+    """The server of `orchestrator serve`: its address and its bounds."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from orchestrator.access.api_keys import ApiKey, KeyState, Role, Token
+from orchestrator.access.api_keys import KeyValidity, Role, ServerKey, Token
 from orchestrator.access.key_folder import KeyRing
 from orchestrator.access.request_rates import RequestRates
 from orchestrator.access.settings import ServerSettings
@@ -29,7 +29,7 @@ class Caller:
     roles: frozenset[Role]
     use_cases: frozenset[str] = frozenset()
     """Those that it may ask for; none means all, and models by name."""
-    key: ApiKey | None = None
+    key: ServerKey | None = None
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -71,7 +71,7 @@ class Callers:
             raise _unauthorized(key)
         return self._allowed(key, role)
 
-    def _key_of(self, text: str | None) -> ApiKey | str:
+    def _key_of(self, text: str | None) -> ServerKey | str:
         """Return the key of an `Authorization` header, or why it is none."""
         scheme, _, written = (text or "").partition(" ")
         if not written.strip() or scheme.lower() != _SCHEME:
@@ -81,9 +81,9 @@ class Callers:
         if key is None:
             return "this key is not known here"
         state = key.state(self._clock.now())
-        return key if state is KeyState.VALID else f"this key is {state.value}; ask operations for another"
+        return key if state is KeyValidity.VALID else f"this key is {state.value}; ask operations for another"
 
-    def _allowed(self, key: ApiKey, role: Role) -> Caller:
+    def _allowed(self, key: ServerKey, role: Role) -> Caller:
         wait_s = self._rates.take(key.id, per_min=key.requests_per_min or self._settings.requests_per_min)
         if wait_s:
             raise _limited("this key has used its requests of the minute", wait_s)

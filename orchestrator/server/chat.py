@@ -14,7 +14,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.reply import ChatReply
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.server.callers import Caller
-from orchestrator.server.chat_answer import completion_of, headers_of
+from orchestrator.server.chat_answer import completion_of, fact_headers
 from orchestrator.server.chat_request import AskedChat, asked_chat
 from orchestrator.server.chat_stream import ChunkWriter, error_event, events_of
 from orchestrator.server.door import Door
@@ -112,7 +112,7 @@ async def _send_whole(send: Send, reply: ChatReply, asked: AskedChat) -> None:
     completion: dict[str, Any] = completion_of(reply, notices=asked.notices)
     body = orjson.dumps(completion)
     headers = {
-        **headers_of(completion["nextflow"]),
+        **fact_headers(completion["nextflow"]),
         "content-type": "application/json",
         "content-length": str(len(body)),
     }

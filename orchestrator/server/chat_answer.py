@@ -1,4 +1,4 @@
-"""A reply in OpenAI's shape, with its own facts beside: in `x-nextflow-*` headers and in the field `nextflow`."""
+"""A reply in OpenAI's shape, its own facts beside: in `x-nextflow-*` headers and the field `nextflow`."""
 
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +26,7 @@ def completion_of(reply: ChatReply, *, notices: tuple[str, ...]) -> dict[str, An
         "model": reply.model,
         "choices": [choice],
         "usage": usage_of(reply.usage),
-        "nextflow": facts_of(reply, notices=notices),
+        "nextflow": reply_facts(reply, notices=notices),
     }
 
 
@@ -57,7 +57,7 @@ def usage_of(usage: Usage) -> dict[str, Any]:
     }
 
 
-def facts_of(reply: ChatReply, *, notices: tuple[str, ...]) -> dict[str, Any]:
+def reply_facts(reply: ChatReply, *, notices: tuple[str, ...]) -> dict[str, Any]:
     """Return what OpenAI's shape has no word for."""
     degraded = reply.degraded
     return {
@@ -77,7 +77,7 @@ def facts_of(reply: ChatReply, *, notices: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def headers_of(facts: dict[str, Any]) -> dict[str, str]:
+def fact_headers(facts: dict[str, Any]) -> dict[str, str]:
     """Return facts as headers; what is not ASCII in a text is percent-encoded, and a long one is cut."""
     headers = {
         "x-request-id": facts["request_id"],

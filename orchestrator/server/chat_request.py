@@ -1,10 +1,10 @@
 """A request in OpenAI's shape as fields of ours: an allow-list, and each field has one of three fates.
 
     taken      it means here what it means there
-    ignored    it changes nothing about the answer, so it is left out and the reply says so: stock clients send
-               some of these always
-    refused    it would change the answer and cannot be done here, or nobody knows it; null, and the value that
-               OpenAI documents as the default, are as good as leaving it out
+    ignored    it changes nothing about the answer, so it is left out and the reply says so: stock clients
+               send some of these always
+    refused    it would change the answer and cannot be done here, or nobody knows it; null, and the value
+               that OpenAI documents as the default, are as good as leaving it out
 
 `model` names a use case, whose route then decides, or a model, an alias or a deployment of config.yaml.
 """
@@ -72,7 +72,7 @@ def asked_chat(body: Mapping[str, Any], headers: Headers, caller: Caller, config
     """Return what a body and its headers ask for.
 
     Raises:
-        AnswerError: a field is unknown, cannot be done here or is of another type; the caller may not do this.
+        AnswerError: a field is unknown, cannot be done here or is of another type; not allowed.
         RequestError: a value is not one that a request may have.
     """
     fields = {name: value for name, value in body.items() if value is not None}

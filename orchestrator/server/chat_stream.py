@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from orchestrator.core.reply import ChatReply, Delta, ToolCallDelta
-from orchestrator.server.chat_answer import facts_of, finish_of, id_of, usage_of
+from orchestrator.server.chat_answer import finish_of, id_of, reply_facts, usage_of
 from orchestrator.server.error_answers import ErrorAnswer
 from orchestrator.streaming.reply_stream import ReplyStream
 
@@ -48,7 +48,7 @@ class ChunkWriter:
 
     def end(self, reply: ChatReply) -> bytes:
         """Return what follows the last piece."""
-        facts = facts_of(reply, notices=self.notices)
+        facts = reply_facts(reply, notices=self.notices)
         last = self._chunk({}, finish_reason=finish_of(reply), model=reply.model, nextflow=facts)
         if self.with_usage:
             last += self._event([], model=reply.model, usage=usage_of(reply.usage))

@@ -1,7 +1,7 @@
 """Connections as uvicorn's protocol keeps them, with the bounds that it lacks.
 
-uvicorn closes a connection that is idle after a request. It has no bound on headers with its quick parser, and
-none on how long they take, on a client that never begins, or on one that does not read its answer.
+uvicorn closes a connection that is idle after a request. It has no bound on headers with its quick parser,
+and none on how long they take, on a client that never begins, or on one that does not read its answer.
 
 When there are as many connections as may be, the one that has waited longest without a request makes room: an
 idle crowd does not keep anybody out.

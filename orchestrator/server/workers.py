@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-LOOK_S = 0.2
+_LOOK_S = 0.2
 _RESTART_S = 1.0
 """Between the deaths of workers that never served and their replacement."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -35,7 +35,7 @@ class Workers:
     def run(self) -> None:
         """Serve until `stop`, or a signal; returns when every worker has ended."""
         self._running = [self._started() for _ in range(self._count)]
-        while not self._stopping.wait(LOOK_S):
+        while not self._stopping.wait(_LOOK_S):
             for place, worker in enumerate(self._running):
                 if worker.poll() is not None and not self._stopping.wait(_RESTART_S):
                     self._running[place] = self._started()

@@ -6,16 +6,16 @@ from threading import Thread
 
 import pytest
 
-from orchestrator.access.api_keys import ApiKey, KeyState, Role, Token, hash_of
+from orchestrator.access.api_keys import KeyValidity, Role, ServerKey, Token, hash_of
 from orchestrator.access.key_folder import LOOK_S, KeyFolder, KeyRing
 from orchestrator.core.errors import ConfigError, UnknownNameError
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
-def key_of(token: Token, **fields) -> ApiKey:
+def key_of(token: Token, **fields) -> ServerKey:
     standard = {"tenant": "công-ty", "name": "máy chủ", "roles": (Role.CALL, Role.READ), "created_at": NOW}
-    return ApiKey(id=token.id, secret_hash=hash_of(token.secret), **{**standard, **fields})
+    return ServerKey(id=token.id, secret_hash=hash_of(token.secret), **{**standard, **fields})
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def test_a_token_is_read_back_and_its_repr_keeps_the_secret():
 
 def test_a_key_is_valid_until_it_expires_and_revoked_for_good():
     key = key_of(Token.new(), expires_at=NOW + timedelta(days=1))
-    assert key.state(NOW) is KeyState.VALID
-    assert key.state(NOW + timedelta(days=1)) is KeyState.EXPIRED
-    assert replace(key, revoked_at=NOW).state(NOW) is KeyState.REVOKED
+    assert key.state(NOW) is KeyValidity.VALID
+    assert key.state(NOW + timedelta(days=1)) is KeyValidity.EXPIRED
+    assert replace(key, revoked_at=NOW).state(NOW) is KeyValidity.REVOKED
 
 
 def test_a_running_server_sees_a_new_and_a_revoked_key_after_half_a_second(folder, clock):
@@ -61,7 +61,7 @@ def test_a_running_server_sees_a_new_and_a_revoked_key_after_half_a_second(folde
     assert ring.find(Token.new()) is None
     folder.revoke(token.id, at=NOW)
     clock.advance(LOOK_S)
-    assert ring.find(token).state(NOW) is KeyState.REVOKED
+    assert ring.find(token).state(NOW) is KeyValidity.REVOKED
     assert not ring.is_empty
 
 

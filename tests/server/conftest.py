@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 from orchestrator import Orchestrator
-from orchestrator.access.api_keys import ApiKey, Role, Token, hash_of
+from orchestrator.access.api_keys import Role, ServerKey, Token, hash_of
 from orchestrator.access.key_folder import KeyFolder, KeyRing
 from orchestrator.access.settings import ServerSettings
 from orchestrator.core.clock import SystemClock
 from orchestrator.server.app import build_app
-from orchestrator.server.serving import address_of, listening, server_of
+from orchestrator.server.serving import listening, server_of, url_of
 
 LONG_S = 60
 
@@ -60,9 +60,9 @@ def wait_for(condition: Callable[[], Any]) -> None:
         time.sleep(0.005)
 
 
-def key_of(token: Token, **fields: Any) -> ApiKey:
+def key_of(token: Token, **fields: Any) -> ServerKey:
     standard = {"tenant": "acme", "name": "a test", "roles": (Role.CALL,), "created_at": datetime.now(UTC)}
-    return ApiKey(id=token.id, secret_hash=hash_of(token.secret), **{**standard, **fields})
+    return ServerKey(id=token.id, secret_hash=hash_of(token.secret), **{**standard, **fields})
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def served(orchestrator: Orchestrator, settings: ServerSettings) -> Iterator[Run
     server = server_of(app, settings)
     listener = listening(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    address = address_of(listener)
+    address = url_of(listener)
     thread.start()
     try:
         wait_for(lambda: server.started)
