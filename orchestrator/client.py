@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("orchestrator")
 
-_FIXED_SETTINGS = ("ledger", "idempotency", "local_model")
+_FIXED_SETTINGS = ("ledger", "idempotency", "local_model", "server")
 """What is opened once, and not again for a changed configuration."""
 
 
@@ -215,6 +215,8 @@ class Orchestrator(Looks):
     async def _serve(self, request: ChatRequest, sink: StreamSink | None = None) -> ChatReply:
         call = Call.of(request, self._snapshot, clock=self._services.clock, sink=sink)
         name_request(LoggedRequest(call.id, call.payer.tenant, call.payer.use_case))
+        if sink is not None:
+            sink.request_id = call.id
         return await self._answer(call)
 
     async def _explain(self, request: ChatRequest) -> Plan:

@@ -14,12 +14,14 @@ from orchestrator.cli import (
     doctor,
     drill,
     feedback,
+    keys,
     ledger,
     practice,
     prices,
     report,
     requests,
     route,
+    serve,
 )
 from orchestrator.cli.session import CliSession, configure_log
 
@@ -79,7 +81,9 @@ app.command("report", epilog=EXIT_CODES)(report.report)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)
 app.add_typer(alerts.app, name="alerts", epilog=EXIT_CODES)
+app.command("serve", epilog=EXIT_CODES)(serve.serve)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)
+app.add_typer(keys.app, name="keys", epilog=EXIT_CODES)
 app.add_typer(ledger.app, name="ledger", epilog=EXIT_CODES)
 app.add_typer(practice.app, name="practice", epilog=EXIT_CODES)
 app.add_typer(requests.app, name="requests", epilog=EXIT_CODES)

@@ -39,10 +39,11 @@ class CliSession:
         return load_config(self.config_path, today=SystemClock().now().date())
 
     @contextmanager
-    def orchestrator(self, *, practice: bool = False) -> Iterator["Orchestrator"]:
+    def orchestrator(self, *, practice: bool = False, watch: bool = False) -> Iterator["Orchestrator"]:
         """Open an orchestrator; at the end what still runs is settled and everything is closed.
 
-        With `practice` its providers are practice ones, and its ledger and its cache are new.
+        With `practice` its providers are practice ones, and its ledger and its cache are new. `watch` takes a
+        changed file over while it is open.
         """
         if practice:
             from orchestrator.drill.rehearsal import rehearsal
@@ -52,7 +53,7 @@ class CliSession:
             return
         from orchestrator.client import Orchestrator
 
-        with Orchestrator(self.config()) as opened:
+        with Orchestrator(self.config(), watch=watch) as opened:
             yield opened
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from orchestrator.access.settings import ServerSettings
 from orchestrator.alerting.settings import AlertsSettings
 from orchestrator.cache.idempotent_replies import IdempotencySettings
 from orchestrator.cache.response_cache import CacheSettings
@@ -93,3 +94,5 @@ class RootSettings(Settings):
     """What LangChain may tell others of a request."""
     telemetry: TelemetrySettings = TelemetrySettings()
     """Where a server sends traces and metrics."""
+    server: ServerSettings = ServerSettings()
+    """The server of `orchestrator serve`: its address and its bounds."""

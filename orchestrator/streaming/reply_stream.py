@@ -56,6 +56,8 @@ class StreamSink:
     def __init__(self, take: Callable[[Delta], None]) -> None:
         """Hand pieces to `take`; nothing has been yet."""
         self.has_delivered = False
+        self.request_id: str | None = None
+        """Of the request whose pieces they are, once it has begun."""
         self._take = take
 
     def __call__(self, delta: Delta) -> None:
@@ -86,10 +88,16 @@ class ReplyStream:
     ) -> None:
         """Start the call; `start` gets what takes its pieces."""
         self._pieces = _Pieces()
-        self._job: Job[ChatReply] = loop.submit(start(StreamSink(self._pieces.add)))
+        self._sink = StreamSink(self._pieces.add)
+        self._job: Job[ChatReply] = loop.submit(start(self._sink))
         self._job.future.add_done_callback(self._pieces.end)
         # The job must not refer to this object, or a dropped stream would never be collected.
         self._finalizer = weakref.finalize(self, _cancel, self._job)
+
+    @property
+    def request_id(self) -> str | None:
+        """Return the id of the request, None until it has begun; with the first piece it has."""
+        return self._sink.request_id
 
     @property
     def reply(self) -> ChatReply:

@@ -78,6 +78,18 @@ TESTED_BY = {
     "orchestrator/drill/environment.py": "tests/drill/test_drill.py",
     "orchestrator/doctor/local_checks.py": "tests/doctor/test_doctor.py",
     "orchestrator/doctor/provider_checks.py": "tests/doctor/test_doctor.py",
+    "orchestrator/access/settings.py": "tests/config/test_loader.py",
+    "orchestrator/access/api_keys.py": "tests/access/test_key_folder.py",
+    "orchestrator/server/chat_answer.py": "tests/server/test_chat.py",
+    "orchestrator/server/chat_stream.py": "tests/server/test_chat.py",
+    "orchestrator/server/door.py": "tests/server/test_app.py",
+    "orchestrator/server/error_answers.py": "tests/server/test_chat.py",
+    "orchestrator/server/model_list.py": "tests/server/test_chat.py",
+    "orchestrator/server/presence.py": "tests/server/test_chat.py",
+    "orchestrator/server/request_body.py": "tests/server/test_chat_request.py",
+    "orchestrator/server/serving.py": "tests/cli/test_serve.py",
+    "orchestrator/server/workers.py": "tests/cli/test_serve.py",
+    "orchestrator/cli/serve_demo.py": "tests/cli/test_serve.py",
 }
 """Modules, or whole folders, that another module's test covers."""
 

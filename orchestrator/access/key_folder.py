@@ -1,0 +1,200 @@
+"""Keys on disk: a private folder with one file for each, written as a whole.
+
+A file for each, because two commands at once then never undo each other's, and a damaged file closes one key
+and no other. A server looks at the folder again after half a second at the latest, each worker for itself.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from orchestrator.access.api_keys import Role, ServerKey, Token, hash_of
+from orchestrator.core.clock import Clock
+from orchestrator.core.errors import ConfigError, UnknownNameError
+from orchestrator.core.private_folder import make_private_folder
+
+LOOK_S = 0.5
+"""For how long what was seen of the folder counts."""
+_VERSION = 1
+_Seen = frozenset[tuple[str, int, int, int]]
+
+
+class KeyFolder:
+    """The keys of a folder, which need not be there yet."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Remember where it is; nothing is read."""
+        self.path = Path(path).expanduser()
+
+    def put(self, key: ServerKey) -> None:
+        """Write a key, in the place of the one with its id; a reader sees the old file or the new one.
+
+        Raises:
+            ConfigError: it cannot be written; says why.
+        """
+        temporary = self.path / f".{key.id}.{secrets.token_hex(4)}"
+        try:
+            make_private_folder(self.path)
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(_as_plain(key), file, ensure_ascii=False)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._file_of(key.id))
+        except OSError as exc:
+            with suppress(OSError):
+                temporary.unlink()
+            raise ConfigError(
+                f"cannot write a key into {self.path}: {exc.strerror}; "
+                "make the folder writable, or set server.keys_path in config.yaml"
+            ) from exc
+
+    def revoke(self, key_id: str, *, at: datetime) -> ServerKey:
+        """Revoke a key for good, and return it; one that was revoked before stays so.
+
+        Raises:
+            UnknownNameError: there is no key of this id.
+            ConfigError: its file cannot be read or written.
+        """
+        keys, _ = self.read()
+        if key_id not in keys:
+            raise UnknownNameError(f"no key has the id '{key_id}'; 'orchestrator keys list' shows them all")
+        key = keys[key_id]
+        if key.revoked_at is None:
+            key = replace(key, revoked_at=at)
+            self.put(key)
+        return key
+
+    def read(self) -> tuple[dict[str, ServerKey], tuple[str, ...]]:
+        """Return every key by its id, and the names of files that hold none.
+
+        Raises:
+            ConfigError: the folder is there and cannot be read.
+        """
+        keys, damaged = {}, []
+        for name, *_ in sorted(self.look()):
+            try:
+                key = _as_key(json.loads((self.path / name).read_bytes()))
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                damaged.append(name)
+                continue
+            if name == self._file_of(key.id).name:
+                keys[key.id] = key
+            else:
+                damaged.append(name)
+        return keys, tuple(damaged)
+
+    def look(self) -> _Seen:
+        """Return by what a changed folder is recognised: the files of keys, with time, node and size.
+
+        Raises:
+            ConfigError: the folder is there and cannot be read.
+        """
+        try:
+            with os.scandir(self.path) as entries:
+                return frozenset(
+                    (entry.name, status.st_mtime_ns, status.st_ino, status.st_size)
+                    for entry in entries
+                    if entry.name.endswith(".json") and (status := _status(entry)) is not None
+                )
+        except FileNotFoundError:
+            return frozenset()
+        except OSError as exc:
+            raise ConfigError(f"cannot read the keys in {self.path}: {exc.strerror}") from exc
+
+    def _file_of(self, key_id: str) -> Path:
+        return self.path / f"{key_id}.json"
+
+
+class KeyRing:
+    """The keys of a folder as a running server knows them: at most half a second old."""
+
+    def __init__(self, folder: KeyFolder, *, clock: Clock) -> None:
+        """Remember the folder; it is read with the first look."""
+        self._folder = folder
+        self._clock = clock
+        self._keys: Mapping[str, ServerKey] = {}
+        self._seen: _Seen | None = None
+        self._looked_s = float("-inf")
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether no key was ever made; a revoked or a damaged one is one."""
+        self._look()
+        return not self._seen
+
+    def find(self, token: Token) -> ServerKey | None:
+        """Return the key that a token is, whatever its state; None where it is no key."""
+        self._look()
+        key = self._keys.get(token.id)
+        if key is None:
+            # As much work as for a key that is there.
+            hash_of(token.secret)
+            return None
+        return key if key.fits(token.secret) else None
+
+    def _look(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s - self._looked_s < LOOK_S:
+            return
+        seen = self._folder.look()
+        if seen != self._seen:
+            self._keys, _ = self._folder.read()
+            self._seen = seen
+        self._looked_s = now_s
+
+
+def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _as_plain(key: ServerKey) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "id": key.id,
+        "secret_sha256": key.secret_hash,
+        "tenant": key.tenant,
+        "name": key.name,
+        "roles": list(key.roles),
+        "use_cases": list(key.use_cases),
+        "requests_per_min": key.requests_per_min,
+        "created_at": key.created_at.isoformat(),
+        "expires_at": _text_of(key.expires_at),
+        "revoked_at": _text_of(key.revoked_at),
+    }
+
+
+def _as_key(plain: Any) -> ServerKey:
+    if plain["version"] != _VERSION:
+        raise ValueError("written by another version")
+    return ServerKey(
+        id=str(plain["id"]),
+        secret_hash=str(plain["secret_sha256"]),
+        tenant=str(plain["tenant"]),
+        name=str(plain["name"]),
+        roles=tuple(Role(role) for role in plain["roles"]),
+        created_at=datetime.fromisoformat(plain["created_at"]),
+        use_cases=tuple(str(name) for name in plain["use_cases"]),
+        requests_per_min=None if plain["requests_per_min"] is None else int(plain["requests_per_min"]),
+        expires_at=_moment_of(plain["expires_at"]),
+        revoked_at=_moment_of(plain["revoked_at"]),
+    )
+
+
+def _text_of(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment_of(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,1 @@
+"""The orchestrator over HTTP, for programs in any language."""

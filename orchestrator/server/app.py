@@ -1,0 +1,100 @@
+"""The application that a server runs: its routes, when it is ready, and how it opens and closes.
+
+Others add routes: `build_app(..., routes=[...])`. A route that a key must open asks
+`door_of(request).callers.caller_of(request.scope, role)` first.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from orchestrator.access.api_keys import Role
+from orchestrator.access.key_folder import KeyRing
+from orchestrator.access.settings import ServerSettings
+from orchestrator.client import Orchestrator
+from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.server.callers import Callers
+from orchestrator.server.chat import ChatCompletions
+from orchestrator.server.door import Door, door_of
+from orchestrator.server.edge import Edge
+from orchestrator.server.error_answers import AnswerError, ErrorAnswer
+from orchestrator.server.model_list import list_models, show_model
+
+
+def build_app(
+    orchestrator: Orchestrator,
+    settings: ServerSettings,
+    keys: KeyRing,
+    *,
+    clock: Clock | None = None,
+    routes: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """Return the application for an orchestrator, which it warms up when it starts and closes at its end."""
+    clock = clock or SystemClock()
+    door = Door(orchestrator, settings, Callers(keys, settings, clock), clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(orchestrator.warm_up)
+        door.is_ready = True
+        try:
+            yield
+        finally:
+            door.is_ready = False
+            await asyncio.to_thread(orchestrator.close)
+
+    handlers: dict[Any, Any] = {HTTPException: _no_route}
+    app = Starlette(
+        routes=[*_own_routes(door), *routes],
+        middleware=[Middleware(Edge, clock=clock)],
+        exception_handlers=handlers,
+        lifespan=lifespan,
+    )
+    app.state.door = door
+    return app
+
+
+def _own_routes(door: Door) -> tuple[BaseRoute, ...]:
+    return (
+        Route("/healthz", _healthz),
+        Route("/readyz", _readyz),
+        Route("/v1/models", list_models),
+        Route("/v1/models/{name:path}", show_model),
+        Route("/v1/chat/completions", ChatCompletions(door), methods=["POST"]),
+        Route("/v1/embeddings", _no_embeddings, methods=["POST"]),
+    )
+
+
+async def _no_embeddings(request: Request) -> Response:
+    """Refuse: the orchestrator asks for chat completions alone.
+
+    Raises:
+        AnswerError: always, whoever asks.
+    """
+    door_of(request).callers.caller_of(request.scope, Role.CALL)
+    raise AnswerError(ErrorAnswer(501, "this server makes no embeddings", "not_implemented", "api_error"))
+
+
+async def _healthz(_request: Request) -> Response:
+    return JSONResponse({"status": "alive"})
+
+
+async def _readyz(request: Request) -> Response:
+    """Answer 200 while requests can be served: from the end of the warm-up to the beginning of the end."""
+    is_ready = door_of(request).is_ready
+    return JSONResponse({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
+
+
+async def _no_route(_request: Request, error: HTTPException) -> Response:
+    code = "method_not_allowed" if error.status_code == 405 else "not_found"  # noqa: PLR2004 -- the status of HTTP
+    message = f"{error.detail}: this server has /v1/chat/completions, /v1/models, /healthz and /readyz"
+    answer = ErrorAnswer(error.status_code, message, code, headers=dict(error.headers or {}))
+    return JSONResponse(answer.as_json(), answer.status, headers=answer.all_headers())

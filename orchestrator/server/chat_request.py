@@ -1,0 +1,185 @@
+"""A request in OpenAI's shape as fields of ours: an allow-list, and each field has one of three fates.
+
+    taken      it means here what it means there
+    ignored    it changes nothing about the answer, so it is left out and the reply says so: stock clients
+               send some of these always
+    refused    it would change the answer and cannot be done here, or nobody knows it; null, and the value
+               that OpenAI documents as the default, are as good as leaving it out
+
+`model` names a use case, whose route then decides, or a model, an alias or a deployment of config.yaml.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from starlette.datastructures import Headers
+
+from orchestrator.config.loader import Config
+from orchestrator.core.money import nano_usd
+from orchestrator.core.request import ChatRequest
+from orchestrator.server.callers import Caller, forbidden
+from orchestrator.server.error_answers import refusal
+
+_SAMPLING = (
+    *("temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "reasoning_effort"),
+    *("response_format", "tools", "tool_choice", "parallel_tool_calls"),
+)
+_HANDLED = ("model", "messages", "user", "max_tokens", "max_completion_tokens", "stream", "stream_options")
+_IGNORED = frozenset(
+    {
+        *("metadata", "store", "service_tier", "prompt_cache_key", "prompt_cache_retention"),
+        *("safety_identifier", "verbosity"),
+    }
+)
+_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "n": (1,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "logit_bias": ({},),
+    "modalities": (["text"],),
+    "functions": ([],),
+    "function_call": ("none",),
+    "audio": (),
+    "prediction": (),
+    "web_search_options": (),
+}
+"""Fields of OpenAI's that cannot be done here, with the values that ask for nothing."""
+_HINTS = {"functions": "; use 'tools'", "function_call": "; use 'tool_choice'", "n": "; ask several times"}
+_KNOWN = (*_HANDLED, *_SAMPLING, *sorted(_IGNORED), *_NEUTRAL)
+
+_OURS = "x-nextflow-"
+_OWN_HEADERS = ("use-case", "tags", "cache", "deadline-s", "max-cost-usd")
+_RESERVED_TAG = "key:"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedChat:
+    """A request as it was asked over HTTP."""
+
+    request: ChatRequest
+    model: str
+    """As the caller named it."""
+    is_streamed: bool
+    with_usage: bool
+    """Whether a stream ends with what it used."""
+    notices: tuple[str, ...]
+    """What of it was left out."""
+
+
+def asked_chat(body: Mapping[str, Any], headers: Headers, caller: Caller, config: Config) -> AskedChat:
+    """Return what a body and its headers ask for.
+
+    Raises:
+        AnswerError: a field is unknown, cannot be done here or is of another type; not allowed.
+        RequestError: a value is not one that a request may have.
+    """
+    fields = {name: value for name, value in body.items() if value is not None}
+    notices = _left_out(fields)
+    model = _text(fields, "model")
+    if not isinstance(fields.get("messages"), list):
+        raise refusal("'messages' must be a list of messages", param="messages")
+    if "tools" in fields and not isinstance(fields["tools"], list):
+        raise refusal("'tools' must be a list", param="tools")
+    sampling = {name: fields[name] for name in _SAMPLING if name in fields}
+    request = ChatRequest.of(
+        fields["messages"],
+        **_route_of(model, headers, caller, config),
+        **_own_fields(headers, caller),
+        tenant=caller.tenant,
+        user=_text(fields, "user") if "user" in fields else None,
+        max_tokens=_max_tokens(fields),
+        idempotency_key=headers.get("idempotency-key"),
+        **sampling,
+    )
+    options = fields.get("stream_options", {})
+    if not isinstance(options, dict):
+        raise refusal("'stream_options' must be an object", param="stream_options")
+    return AskedChat(
+        request,
+        model,
+        is_streamed=_flag(fields, "stream"),
+        with_usage=_flag(options, "include_usage"),
+        notices=notices,
+    )
+
+
+def _left_out(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    for name, value in fields.items():
+        if name in _NEUTRAL:
+            # Not `in`: to Python 1 is True.
+            if not any(type(value) is type(neutral) and value == neutral for neutral in _NEUTRAL[name]):
+                hint = _HINTS.get(name, "")
+                raise refusal(f"'{name}' cannot be done here{hint}", param=name, code="unsupported_parameter")
+        elif name not in _KNOWN:
+            close = get_close_matches(name, _KNOWN, n=1)
+            hint = f". Did you mean '{close[0]}'?" if close else ""
+            raise refusal(f"unknown field '{name[:60]}'{hint}", param=name[:60], code="unknown_parameter")
+    return tuple(f"'{name}' has no effect here" for name in fields if name in _IGNORED)
+
+
+def _route_of(model: str, headers: Headers, caller: Caller, config: Config) -> dict[str, str]:
+    use_case = headers.get(f"{_OURS}use-case")
+    if model in config.settings.use_cases:
+        if use_case not in {None, model}:
+            raise refusal(f"'model' and '{_OURS}use-case' name two use cases", param="model")
+        route = {"use_case": model}
+    elif caller.use_cases:
+        raise forbidden("this key may name a use case as 'model', and no other; see /v1/models")
+    else:
+        config.catalog.named(model)
+        route = {"use_case": config.use_case_named(use_case), "model": model}
+    if caller.use_cases and route["use_case"] not in caller.use_cases:
+        raise forbidden(f"this key may not ask for the use case '{route['use_case']}'; see /v1/models")
+    return route
+
+
+def _own_fields(headers: Headers, caller: Caller) -> dict[str, Any]:
+    """Return what our own headers ask for."""
+    for name in headers:
+        if name.startswith(_OURS) and name.removeprefix(_OURS) not in _OWN_HEADERS:
+            known = ", ".join(f"{_OURS}{own}" for own in _OWN_HEADERS)
+            raise refusal(f"unknown header '{name[:60]}'; known are {known}", code="unknown_header")
+    tags = [tag.strip() for tag in headers.get(f"{_OURS}tags", "").split(",") if tag.strip()]
+    if any(tag.startswith(_RESERVED_TAG) for tag in tags):
+        raise refusal(f"a tag cannot begin with '{_RESERVED_TAG}': those count what keys spend")
+    if caller.key is not None:
+        tags.append(caller.key.tag)
+    fields: dict[str, Any] = {"tags": tuple(tags)}
+    if f"{_OURS}cache" in headers:
+        fields["cache"] = headers[f"{_OURS}cache"]
+    if f"{_OURS}deadline-s" in headers:
+        fields["deadline_s"] = _number(headers, "deadline-s", float)
+    if f"{_OURS}max-cost-usd" in headers:
+        fields["max_cost_nusd"] = _number(headers, "max-cost-usd", nano_usd)
+    return fields
+
+
+def _number(headers: Headers, name: str, read: Any) -> Any:
+    try:
+        return read(headers[f"{_OURS}{name}"])
+    except ValueError:
+        raise refusal(f"'{_OURS}{name}' must be a number", code="invalid_header") from None
+
+
+def _max_tokens(fields: Mapping[str, Any]) -> Any:
+    """Return the limit of either name; OpenAI renamed it."""
+    values = [fields[name] for name in ("max_tokens", "max_completion_tokens") if name in fields]
+    if len(values) > 1 and values[0] != values[1]:
+        raise refusal("'max_tokens' and 'max_completion_tokens' differ; give one", param="max_tokens")
+    return values[0] if values else None
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise refusal(f"'{name}' must be a text", param=name)
+    return value
+
+
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    value = fields.get(name)
+    if not isinstance(value, bool | None):
+        raise refusal(f"'{name}' must be true or false", param=name)
+    return bool(value)

@@ -1,0 +1,138 @@
+"""Errors as OpenAI's clients read them: status, type, code, and when it is worth asking again.
+
+`x-should-retry` tells stock clients whether to ask again by themselves. They would after every 5xx, and what
+failed here was tried on every deployment already: only what passes soon is worth it.
+
+A budget that is used up is 402 and not 429, which stock clients repeat at once.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from orchestrator.core import errors
+from orchestrator.core.errors import BudgetExceededError, OrchestratorError
+
+_RETRY_SOON_S = 60.0
+_STATUS_INVALID, _STATUS_BUDGET, _STATUS_SERVER = 400, 402, 500
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """An error as it is answered."""
+
+    status: int
+    message: str
+    code: str
+    kind: str = "invalid_request_error"
+    """OpenAI's `type`."""
+    param: str | None = None
+    """The field that is wrong."""
+    retry_after_s: float | None = None
+    request_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the body."""
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.kind,
+                "param": self.param,
+                "code": self.code,
+                "request_id": self.request_id,
+            }
+        }
+
+    def all_headers(self) -> dict[str, str]:
+        """Return the headers that go with it."""
+        soon = self.retry_after_s is not None and self.retry_after_s <= _RETRY_SOON_S
+        headers = {
+            "x-should-retry": "true" if soon and self.status != _STATUS_BUDGET else "false",
+            **self.headers,
+        }
+        if self.retry_after_s is not None:
+            headers["retry-after"] = str(max(1, math.ceil(self.retry_after_s)))
+        if self.request_id is not None:
+            headers["x-request-id"] = headers["x-nextflow-request-id"] = self.request_id
+        return headers
+
+
+class AnswerError(Exception):
+    """A request is answered with an error that its door decided on."""
+
+    def __init__(self, answer: ErrorAnswer) -> None:
+        """Keep the answer."""
+        super().__init__(answer.code)
+        self.answer = answer
+
+
+def refusal(message: str, *, param: str | None = None, code: str = "invalid_value") -> AnswerError:
+    """Return a 400 to raise."""
+    return AnswerError(ErrorAnswer(_STATUS_INVALID, message, code, param=param))
+
+
+_API, _LIMIT = "api_error", "insufficient_quota"
+
+_ANSWERS: Mapping[type[OrchestratorError], tuple[int, str, str]] = {
+    errors.InvalidRequestError: (400, "invalid_request_error", "invalid_value"),
+    errors.UnknownNameError: (404, "invalid_request_error", "model_not_found"),
+    errors.PromptTooLargeError: (400, "invalid_request_error", "context_length_exceeded"),
+    # Not 409, which stock clients repeat.
+    errors.IdempotencyConflictError: (422, "invalid_request_error", "idempotency_key_reused"),
+    errors.RejectedByProviderError: (400, "invalid_request_error", "rejected_by_provider"),
+    errors.RequestError: (400, "invalid_request_error", "invalid_value"),
+    errors.BudgetExceededError: (402, _LIMIT, "budget_exceeded"),
+    errors.AllProvidersFailedError: (503, _API, "no_provider_answered"),
+    errors.DeadlineExceededError: (504, _API, "deadline_exceeded"),
+    errors.OverloadedError: (503, _API, "overloaded"),
+    errors.StreamInterruptedError: (502, _API, "stream_interrupted"),
+    errors.UnavailableError: (503, _API, "unavailable"),
+    errors.InvalidOutputError: (502, _API, "invalid_output"),
+    errors.StateError: (503, _API, "ledger_unavailable"),
+    errors.ClosedError: (503, _API, "stopping"),
+    errors.PriceUnknownError: (500, _API, "price_unknown"),
+}
+_UNSEEN: Mapping[type[OrchestratorError], str] = {
+    # Their own words name files of this machine.
+    errors.StateError: "the ledger or a store of replies cannot be used at the moment; operations can see why",
+    errors.ConfigError: "the server's configuration cannot be used; operations can see why",
+}
+_STOPPING_RETRY_S = 1.0
+
+
+def answer_of(error: OrchestratorError, *, now: datetime, scopes: frozenset[str]) -> ErrorAnswer:
+    """Return the answer to an error; amounts are told of the caller's own `scopes` alone."""
+    status, kind, code = next(
+        (_ANSWERS[parent] for parent in type(error).__mro__ if parent in _ANSWERS),
+        (_STATUS_SERVER, _API, "internal_error"),
+    )
+    retry_after_s = getattr(error, "retry_after_s", None)
+    if isinstance(error, BudgetExceededError) and error.resets_at is not None:
+        retry_after_s = max(0.0, (error.resets_at - now).total_seconds())
+    if isinstance(error, errors.ClosedError):
+        retry_after_s = _STOPPING_RETRY_S
+    return ErrorAnswer(
+        status,
+        _message_of(error, scopes),
+        code,
+        kind,
+        param="model" if code == "model_not_found" else None,
+        retry_after_s=retry_after_s,
+        request_id=error.request_id,
+    )
+
+
+def _message_of(error: OrchestratorError, scopes: frozenset[str]) -> str:
+    for kind, text in _UNSEEN.items():
+        if isinstance(error, kind):
+            return text
+    if isinstance(error, BudgetExceededError) and error.scope not in scopes | {errors.OWN_LIMIT}:
+        # What is left of it tells what others spent.
+        until = error.resets_at
+        reset = f"; it resets at {until.isoformat(timespec='minutes')}" if until else ""
+        return (
+            f"a {error.window} budget that this tenant shares with others has no room for this request{reset}"
+        )
+    return str(error)

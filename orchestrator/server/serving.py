@@ -1,0 +1,120 @@
+"""Runs the application with uvicorn: the address it may listen on, the socket, and the graceful stop."""
+
+import gc
+import ipaddress
+import signal
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from orchestrator.access.key_folder import KeyFolder, KeyRing
+from orchestrator.access.settings import ServerSettings
+from orchestrator.client import Orchestrator
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import ConfigError
+from orchestrator.server.app import build_app
+from orchestrator.server.connections import bounded_protocol
+
+_BACKLOG = 2048
+
+
+def check_address(settings: ServerSettings, keys: KeyRing) -> None:
+    """Check that who can reach the server needs a key.
+
+    Raises:
+        ConfigError: it would listen beyond this machine, and there is no key.
+    """
+    if not _is_loopback(settings.host) and keys.is_empty:
+        raise ConfigError(
+            f"host '{settings.host}' can be reached from other machines, and there is no key yet: make one with "
+            "'orchestrator keys make --tenant NAME', or listen on 127.0.0.1"
+        )
+
+
+def listening(settings: ServerSettings) -> socket.socket:
+    """Return a socket that has the address; connections wait in it until a server takes them.
+
+    Raises:
+        ConfigError: the address cannot be had; says why.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as exc:
+        raise ConfigError(
+            f"cannot listen on {settings.host} port {settings.port}: {exc.strerror}; is something else on it? "
+            "Choose another with --port, or 0 for any free one"
+        ) from exc
+    listener.setblocking(False)  # noqa: FBT003 -- the name of the standard library
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the address of a listening socket, as a client writes it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def server_of(app: ASGIApp, settings: ServerSettings) -> uvicorn.Server:
+    """Return uvicorn's server for an application; `run(sockets=[...])` serves until SIGTERM or Ctrl-C.
+
+    After that signal it takes no new request; running ones have `settings.stop_s` seconds.
+    """
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=bounded_protocol(settings),
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_keep_alive=settings.idle_s,
+            timeout_graceful_shutdown=settings.stop_s,
+            backlog=_BACKLOG,
+        )
+    )
+
+
+def serve_until_stopped(
+    orchestrator: Orchestrator, settings: ServerSettings, listener: socket.socket
+) -> None:
+    """Serve an orchestrator on a socket until SIGTERM or Ctrl-C, in a process that does nothing else.
+
+    A clean stop is no error. What is loaded when it begins stays until the end, so the garbage collector
+    is told to leave it alone.
+    """
+    orchestrator.warm_up()
+    gc.collect()
+    gc.freeze()
+    keys = KeyRing(KeyFolder(settings.keys_path), clock=SystemClock())
+    server = server_of(build_app(orchestrator, settings, keys), settings)
+    # uvicorn raises the signal again once it has stopped.
+    before = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        server.run(sockets=[listener])
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def _ignored(_number: int, _frame: object) -> None:
+    """Do nothing: uvicorn has heard it already."""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

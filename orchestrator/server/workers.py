@@ -1,0 +1,62 @@
+"""Several processes that serve one socket, on one ledger: started, watched, and stopped together.
+
+Each is a program of its own, started afresh and not forked: threads, loops and open databases are not to be
+inherited. A worker that dies is replaced; the budgets are those of the ledger, which all of them share.
+"""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+_LOOK_S = 0.2
+_RESTART_S = 1.0
+"""Between the deaths of workers that never served and their replacement."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Workers:
+    """The workers of one socket."""
+
+    def __init__(self, command: Sequence[str], *, count: int, socket_number: int) -> None:
+        """Remember how a worker is started; it inherits the socket under its number."""
+        self._command = tuple(command)
+        self._count = count
+        self._socket_number = socket_number
+        self._stopping = threading.Event()
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def process_ids(self) -> tuple[int, ...]:
+        """Return the ids of those that run."""
+        return tuple(worker.pid for worker in self._running)
+
+    def run(self) -> None:
+        """Serve until `stop`, or a signal; returns when every worker has ended."""
+        self._running = [self._started() for _ in range(self._count)]
+        while not self._stopping.wait(_LOOK_S):
+            for place, worker in enumerate(self._running):
+                if worker.poll() is not None and not self._stopping.wait(_RESTART_S):
+                    self._running[place] = self._started()
+        for worker in self._running:
+            worker.terminate()
+        for worker in self._running:
+            worker.wait()
+
+    def stop(self) -> None:
+        """Have every worker end what it has under way, and end."""
+        self._stopping.set()
+
+    def stop_on_signals(self) -> None:
+        """Stop on SIGTERM and Ctrl-C; for the main thread."""
+        for number in _SIGNALS:
+            signal.signal(number, lambda *_: self.stop())
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        # In a group of its own: Ctrl-C is for this process, which then tells each worker once.
+        return subprocess.Popen(  # noqa: S603 -- this program itself
+            [sys.executable, "-m", "orchestrator", *self._command, "--socket", str(self._socket_number)],
+            pass_fds=(self._socket_number,),
+            start_new_session=True,
+        )

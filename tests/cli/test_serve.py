@@ -1,0 +1,110 @@
+"""`orchestrator serve`: its address, its stop, its workers and its demo, as processes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from orchestrator.practice import Fault
+
+LONG_S = 240
+BODY = {"model": "cost_sensitive", "messages": [{"role": "user", "content": "Hello?"}]}
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.fixture
+def serving():
+    """Start servers as processes; they are stopped at the end."""
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", "serve", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy(),
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=LONG_S)
+
+
+def until_ready(address: str) -> None:
+    ends = time.monotonic() + LONG_S
+    while True:
+        try:
+            if httpx.get(f"{address}/readyz", timeout=LONG_S, trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def test_beyond_this_machine_it_wants_a_key_first(run):
+    refused = run("serve", "--host", "192.0.2.1", "--port", "0")
+    assert refused.code == 2
+    assert "keys make" in refused.err
+
+
+def test_a_port_in_use_is_said(run):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused = run("serve", "--port", str(taken.getsockname()[1]))
+    assert refused.code == 2
+    assert "choose another with --port" in refused.err.lower()
+
+
+def test_the_demo_takes_no_workers(run):
+    assert run("serve", "--demo", "--workers", "2").code == 2
+
+
+@pytest.mark.timeout(LONG_S * 2)
+def test_workers_share_one_port_and_one_ledger_and_stop_after_what_runs_has_ended(
+    serving, practice, home, shell
+):
+    port = free_port()
+    server = serving("--port", str(port), "--workers", "2")
+    address = f"http://127.0.0.1:{port}"
+    until_ready(address)
+    practice.faults.add(Fault.parse("*:slow_first_token=1,times=1"))
+    with httpx.Client(timeout=LONG_S, trust_env=False) as client:
+        answers = [client.post(f"{address}/v1/chat/completions", json=BODY | {"seed": n}) for n in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 6
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(LONG_S) == 0
+    practice.wait_idle()
+    verified = shell("ledger", "verify", "--json").json
+    assert verified["counters_are_right"]
+    spent = sum(answer.json()["nextflow"]["cost_nusd"] for answer in answers)
+    assert spent == practice.bill.total_nusd()
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{address}/healthz", trust_env=False)
+
+
+@pytest.mark.timeout(LONG_S * 2)
+def test_the_demo_prints_an_address_and_a_key_that_stock_clients_take(serving):
+    server = serving("--demo", "--port", "0")
+    exported = dict(server.stdout.readline().strip().removeprefix("export ").split("=", 1) for _ in range(2))
+    headers = {"authorization": f"Bearer {exported['OPENAI_API_KEY']}"}
+    address = exported["OPENAI_BASE_URL"]
+    until_ready(address.removesuffix("/v1"))
+    answer = httpx.post(
+        f"{address}/chat/completions", json=BODY, headers=headers, timeout=LONG_S, trust_env=False
+    )
+    assert "practice answer" in answer.json()["choices"][0]["message"]["content"]
+    server.send_signal(signal.SIGINT)
+    assert server.wait(LONG_S) == 0

@@ -1,0 +1,50 @@
+"""The application opens, says whether it can serve, and closes."""
+
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from orchestrator.access.key_folder import KeyFolder, KeyRing
+from orchestrator.access.settings import ServerSettings
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import ClosedError
+from orchestrator.server.app import build_app
+
+
+def test_a_running_server_is_alive_and_ready(running):
+    with running.client() as client:
+        assert client.get("/healthz").json() == {"status": "alive"}
+        assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_every_answer_has_security_headers_and_no_name_of_a_program(running):
+    with running.client() as client:
+        for path in ("/healthz", "/v1/models", "/nothing", "/v1/chat/completions"):
+            headers = client.get(path).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["x-frame-options"] == "DENY"
+            assert headers["cache-control"] == "no-store"
+            assert "server" not in headers
+
+
+def test_a_path_or_a_method_that_is_not_there_is_an_error_in_openais_shape(running):
+    with running.client() as client:
+        missing, wrong = client.get("/v1/nothing"), client.put("/healthz")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert "GET" in wrong.headers["allow"]
+
+
+def test_it_is_ready_only_between_the_warm_up_and_the_end_and_closes_the_orchestrator(practised, tmp_path):
+    keys = KeyRing(KeyFolder(tmp_path / "keys"), clock=SystemClock())
+    app = build_app(
+        practised, ServerSettings(), keys, routes=[Route("/more", lambda _: PlainTextResponse("more"))]
+    )
+    assert TestClient(app).get("/readyz").status_code == 503
+    with TestClient(app) as client:
+        assert client.get("/readyz").status_code == 200
+        assert client.get("/more").text == "more"
+    assert TestClient(app).get("/readyz").status_code == 503
+    with pytest.raises(ClosedError):
+        practised.complete("Hello?")

@@ -1,0 +1,157 @@
+"""Which fields are taken, ignored and refused; and that no body whatever is a 500."""
+
+import logging
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.server.chat_request import _KNOWN
+
+BODY = {"model": "cost_sensitive", "messages": [{"role": "user", "content": "Hello?"}]}
+
+
+def post(running, body, **headers):
+    with running.client() as client:
+        return client.post("/v1/chat/completions", json=body, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "param", "word"),
+    [
+        ({"modell": "x"}, 400, "modell", "Did you mean 'model'?"),
+        ({"n": 2}, 400, "n", "several times"),
+        ({"n": True}, 400, "n", "n"),
+        ({"logprobs": True}, 400, "logprobs", "cannot be done"),
+        ({"functions": [{"name": "a"}]}, 400, "functions", "use 'tools'"),
+        ({"messages": "Hello?"}, 400, "messages", "list"),
+        ({"messages": []}, 400, None, "no messages"),
+        ({"model": None}, 400, "model", "text"),
+        ({"model": "gpt-6-lunar"}, 404, "model", "Did you mean"),
+        ({"tools": "find"}, 400, "tools", "list"),
+        ({"max_tokens": 3, "max_completion_tokens": 4}, 400, "max_tokens", "differ"),
+        ({"max_tokens": 0}, 400, None, "greater than 0"),
+        ({"max_tokens": 2**70}, 400, None, "max_tokens"),
+        ({"stream": "yes"}, 400, "stream", "true or false"),
+        ({"stream_options": 1}, 400, "stream_options", "object"),
+        ({"temperature": "hot"}, 400, None, "temperature"),
+        ({"api_key": "sk-secret"}, 400, "api_key", "unknown field"),
+        ({"user": "a\u200b\u2028"}, 400, None, "user"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_with_its_field(running, changes, status, param, word):
+    response = post(running, {**BODY, **changes})
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (status, param)
+    assert word in error["message"]
+    assert "sk-secret" not in response.text
+
+
+def test_what_changes_nothing_is_ignored_and_said(running):
+    neutral = {
+        "n": 1,
+        "logprobs": False,
+        "logit_bias": {},
+        "modalities": ["text"],
+        "audio": None,
+        "tools": None,
+    }
+    response = post(running, {**BODY, **neutral, "store": False, "metadata": {"a": "b"}})
+    assert response.status_code == 200
+    assert response.json()["nextflow"]["notices"] == [
+        "'store' has no effect here",
+        "'metadata' has no effect here",
+    ]
+    assert (
+        response.headers["x-nextflow-notices"] == "'store' has no effect here | 'metadata' has no effect here"
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "word"),
+    [
+        ({"x-nextflow-usecase": "a"}, "known are"),
+        ({"x-nextflow-deadline-s": "soon"}, "number"),
+        ({"x-nextflow-deadline-s": "nan"}, "deadline_s"),
+        ({"x-nextflow-max-cost-usd": "-1"}, "number"),
+        ({"x-nextflow-cache": "maybe"}, "cache"),
+        ({"x-nextflow-use-case": "customer_service"}, "two use cases"),
+        ({"idempotency-key": "a" * 300}, "at most 255"),
+    ],
+)
+def test_a_header_of_ours_that_means_nothing_is_refused(running, headers, word):
+    response = post(running, BODY, **headers)
+    assert response.status_code == 400
+    assert word in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b'{"a":' * 70 + b"1" + b"}" * 70, "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'{"messages": ["\\ud800"]}', "application/json", 400),
+        (b"{}", "text/plain", 415),
+        (b"a=b", "application/x-www-form-urlencoded", 415),
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused(running, content, kind, status):
+    with running.client() as client:
+        response = client.post("/v1/chat/completions", content=content, headers={"content-type": kind})
+    assert response.status_code == status
+    assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+    | st.sampled_from(["user", "tool", "assistant", "function", "text", "image_url", "json_schema", "auto"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["role", "content", "type", "function", "name", "tool_calls", "id", "text", "image_url",
+                         "url", "json_schema", "schema", "arguments", "tool_call_id", "parameters"]),
+        inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+_MESSAGES = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["system", "user", "assistant", "tool"])},
+        optional={"content": _VALUES, "tool_calls": _VALUES, "tool_call_id": _VALUES, "name": _VALUES},
+    ),
+    min_size=1,
+    max_size=3,
+)
+_BODIES = st.fixed_dictionaries(
+    {"model": st.sampled_from(["cost_sensitive", "gpt-6-luna", "google/gemini-3.8-flash"])},
+    optional={
+        name: _MESSAGES | _VALUES if name == "messages" else _VALUES for name in _KNOWN if name != "model"
+    },
+)
+
+
+def test_no_body_whatever_is_a_500(running, caplog):
+    caplog.set_level(logging.ERROR, logger="orchestrator.server")
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(body=_BODIES)
+    def fuzz(body):
+        with running.client() as client:
+            response = client.post(
+                "/v1/chat/completions",
+                content=orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS) if _fits(body) else b"{",
+                headers={"content-type": "application/json"},
+            )
+        assert response.status_code != 500, (body, [record.getMessage() for record in caplog.records])
+
+    fuzz()
+
+
+def _fits(body) -> bool:
+    try:
+        orjson.dumps(body)
+    except TypeError:
+        return False
+    return True

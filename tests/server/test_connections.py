@@ -1,0 +1,127 @@
+"""What a client may do to a connection, with real sockets: it is bounded, and nobody else notices."""
+
+import socket
+import time
+
+import pytest
+
+LONG_S = 30
+
+
+def connect(running) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", running.port), timeout=LONG_S)
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """Return what comes until the server closes."""
+    received = b""
+    try:
+        while part := connection.recv(65536):
+            received += part
+    except ConnectionError:
+        pass
+    return received
+
+
+def is_served(running) -> bool:
+    with running.client() as client:
+        return client.get("/healthz").status_code == 200
+
+
+def test_rubbish_is_a_400_in_openais_shape(running):
+    with connect(running) as connection:
+        connection.sendall(b"\x16\x03\x01 rubbish \x00\xff\r\n\r\n")
+        answer = all_of(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"malformed_request"' in answer
+    assert is_served(running)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [b"".join(b"x-%d: 1\r\n" % number for number in range(101)), b"x: " + b"a" * 40_000 + b"\r\n"],
+    ids=["many", "large"],
+)
+def test_too_many_or_too_large_headers_are_431(running, headers):
+    with connect(running) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n" + headers + b"\r\n")
+        assert all_of(connection).startswith(b"HTTP/1.1 431 ")
+
+
+def test_headers_that_never_end_are_cut_off_before_they_fill_the_memory(running):
+    with connect(running) as connection, pytest.raises(ConnectionError):
+        connection.sendall(b"GET /healthz HTTP/1.1\r\n")
+        for _ in range(1000):
+            connection.sendall(b"x: " + b"a" * 10_000 + b"\r\n")
+            time.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"\r\n", b"GET /healthz HTTP/1.1\r\nx: "], ids=["nothing", "line", "some"]
+)
+def test_a_client_that_does_not_finish_its_headers_in_time_is_cut_off(serve, sent):
+    running = serve(header_s=0.3)
+    with connect(running) as connection:
+        connection.sendall(sent)
+        answer = all_of(connection)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_byte_now_and_then_does_not_make_the_time_longer(serve):
+    running = serve(header_s=0.5)
+    with connect(running) as connection:
+        began_s = time.monotonic()
+        with pytest.raises(ConnectionError):
+            while time.monotonic() - began_s < LONG_S:
+                connection.sendall(b"a")
+                time.sleep(0.05)
+    assert is_served(running)
+
+
+def test_a_body_that_does_not_arrive_in_time_is_408(serve):
+    running = serve(body_s=0.3)
+    with connect(running) as connection:
+        connection.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+            b"content-length: 100\r\n\r\n{"
+        )
+        assert all_of(connection).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_crowd_of_idle_connections_keeps_nobody_out(serve):
+    running = serve(connections=5)
+    crowd = [connect(running) for _ in range(30)]
+    try:
+        assert is_served(running)
+    finally:
+        for connection in crowd:
+            connection.close()
+
+
+def test_a_body_above_the_bound_is_413_whether_its_length_is_said_or_not(serve):
+    running = serve(body_bytes=10_000)
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    with connect(running) as connection:
+        connection.sendall(head + b"content-length: 1000000000\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+    with connect(running) as connection:
+        connection.sendall(head + b"transfer-encoding: chunked\r\n\r\n" + b"1000\r\n" + b"a" * 4096 + b"\r\n")
+        connection.sendall((b"1000\r\n" + b"a" * 4096 + b"\r\n") * 2)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_request_that_was_answered_before_its_body_came_does_not_keep_its_connection(serve):
+    running = serve(body_bytes=10)
+    with connect(running) as connection:
+        connection.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+            b"content-length: 1000000\r\n\r\n"
+        )
+        assert all_of(connection).startswith(b"HTTP/1.1 413 ")
+
+
+def test_two_requests_at_once_on_a_connection_are_answered_in_their_order(running):
+    with connect(running) as connection:
+        request = b"GET /healthz HTTP/1.1\r\nhost: a\r\n"
+        connection.sendall(request + b"\r\n" + request + b"connection: close\r\n\r\n")
+        assert all_of(connection).count(b"200 OK") == 2
