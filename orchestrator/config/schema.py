@@ -39,6 +39,14 @@ class LastResortSettings(Settings):
     """What a reply is to be written in where the prompt is not Vietnamese and the request names none."""
 
 
+class ReportSettings(Settings):
+    """What reports compare with."""
+
+    baseline: Name | None = None
+    """The model, alias or deployment whose prices savings are counted against; None is the primary of the
+    default use case."""
+
+
 class RootSettings(Settings):
     """The whole of config.yaml."""
 
@@ -74,6 +82,8 @@ class RootSettings(Settings):
     """What may be spent, by whom, in which time."""
     ledger: LedgerSettings = LedgerSettings()
     """Where spending is kept."""
+    report: ReportSettings = ReportSettings()
+    """What reports compare with."""
     prices: PricesSettings = PricesSettings()
     """Where prices come from that no deployment states."""
     cache: CacheSettings = CacheSettings()
