@@ -29,7 +29,9 @@ def rolled_sums(view: LedgerView, span: Span, selection: Selection) -> RolledSum
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    parts: dict[str, dict[str, tuple[int, int]]] = {"models": {}, "use_cases": {}, "tenants": {}}
+    models: dict[str, tuple[int, int]] = {}
+    use_cases: dict[str, tuple[int, int]] = {}
+    tenants: dict[str, tuple[int, int]] = {}
     total = (0, 0)
     notices = []
     for month in sorted(set(view.months()) & set(span.months)):
@@ -41,10 +43,10 @@ def rolled_sums(view: LedgerView, span: Span, selection: Selection) -> RolledSum
         for tenant, use_case, model, requests, attempts, cost in rows:
             if selection.use_case in (None, use_case):
                 total = (total[0] + requests, total[1] + cost)
-                _add(parts["tenants"], tenant, requests, cost)
-                _add(parts["use_cases"], use_case, requests, cost)
-                _add(parts["models"], model, attempts, cost)
-    return RolledSums(*total, **parts, notices=tuple(notices))
+                _add(tenants, tenant, requests, cost)
+                _add(use_cases, use_case, requests, cost)
+                _add(models, model, attempts, cost)
+    return RolledSums(*total, models, use_cases, tenants, tuple(notices))
 
 
 def _left_out(month: str, span: Span, selection: Selection) -> str | None:

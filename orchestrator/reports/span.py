@@ -115,12 +115,11 @@ class Span:
 
 
 def _day(text: str, *, option: str, example: str, shown: str | None = None) -> date:
-    # fromisoformat reads 20261123 and 2026-W48-1 too, which nobody means here.
     try:
         read = date.fromisoformat(text)
-        valid = f"{read:%Y-%m-%d}" == text and read.year >= 2000  # noqa: PLR2004 -- before it there was no model to ask
     except ValueError:
-        valid = False
-    if not valid:
-        raise SpanError(f"{option} '{shown or text}': write it as {example}")
+        read = date.min
+    # fromisoformat reads 20261123 and 2026-W48-1 too, which nobody means here; before 2000 was nothing to ask.
+    if f"{read:%Y-%m-%d}" != text or read.year < 2000:  # noqa: PLR2004
+        raise SpanError(f"{option} '{text if shown is None else shown}': write it as {example}")
     return read
