@@ -3,7 +3,18 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("overhead", "peers", "growth", "budgets", "bookings", "ledger", "failover", "joins", "soak")
+BENCHMARKS = (
+    "overhead",
+    "peers",
+    "growth",
+    "budgets",
+    "bookings",
+    "ledger",
+    "failover",
+    "joins",
+    "reports",
+    "soak",
+)
 
 
 def main() -> int:

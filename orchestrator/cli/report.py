@@ -1,7 +1,8 @@
-"""`orchestrator report`: what a month cost, which models answered, and how the budgets stand."""
+"""`orchestrator report`: what some days cost, who answered, how quickly, what was saved, and what to change."""
 
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,16 +11,21 @@ from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, busy, errors_as_json, out, print_json, table, write
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import percent, seconds
+from orchestrator.core.language import Language
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from rich.console import Console, RenderableType
 
     from orchestrator.config.loader import Config
     from orchestrator.ledger.ledger import BudgetStatus
-    from orchestrator.reports.monthly import MonthReport, Part
+    from orchestrator.reports.analysis import Analysis
+    from orchestrator.reports.resampling import Interval
+    from orchestrator.reports.span import Span
+    from orchestrator.reports.usage_report import Part, UsageReport
 
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-_MODELS_SHOWN = 10
+_PARTS_SHOWN = 10
 _SOURCES = {
     "provider": "the provider said so",
     "price_book": "its tokens times our price",
@@ -29,90 +35,154 @@ _SOURCES = {
 }
 
 
-def report(
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """Which days are reported, and whose; this month and everybody's when nothing is said."""
+
+    month: str | None = None
+    day: str | None = None
+    since: str | None = None
+    until: str | None = None
+    names: dict[str, str | None] = field(default_factory=dict)
+    """Tenant, use case, user and tag."""
+
+
+def report(  # noqa: PLR0913 -- each is an option
     context: typer.Context,
-    month: Annotated[str | None, typer.Option(help="YYYY-MM; this month if left out.")] = None,
+    *,
+    month: Annotated[str | None, typer.Option(help="YYYY-MM; this month if nothing is said.")] = None,
+    day: Annotated[str | None, typer.Option(help="YYYY-MM-DD, one day.")] = None,
+    since: Annotated[str | None, typer.Option(help="YYYY-MM-DD, the first day of a range.")] = None,
+    until: Annotated[str | None, typer.Option(help="YYYY-MM-DD, its last day; today if left out.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
+    use_case: Annotated[str | None, typer.Option("--use-case", help="Only this use case.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only this user.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only requests with this tag.")] = None,
     as_json: AsJson = False,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print one row a model, use case and tenant.")
+        bool, typer.Option("--csv", help="Print one row a day, model, use case, tenant, user and tag.")
     ] = False,
+    html: Annotated[Path | None, typer.Option(help="Write one page that needs nothing else.")] = None,
+    parquet: Annotated[Path | None, typer.Option(help="Write the rows of --csv as Parquet.")] = None,
+    language: Annotated[Language, typer.Option(help="Of the page.")] = Language.EN,
 ) -> None:
-    """Report a month: total, requests, average, success rate, top models, use cases, tenants, budgets."""
+    """Report some days: cost, trend, models, speed, savings, forecast, what to change, budgets."""
     with errors_as_json(as_json):
-        if month is not None and not _MONTH.fullmatch(month):
-            raise CommandError(f"--month '{month}': write it as YYYY-MM, for example 2026-11")
         if as_json and as_csv:
             raise CommandError("choose one of --json and --csv")
+        names = {"tenant": tenant, "use_case": use_case, "user": user, "tag": tag}
+        options = ReportOptions(month, day, since, until, names)
         with busy("reading the ledger"):
-            monthly, budgets = month_of(session_of(context).config(), month=month, tenant=tenant)
+            found, budgets = analysed(session_of(context).config(), options)
+        written = _written(found, html=html, parquet=parquet, language=language)
     if as_json:
-        from orchestrator.reports.ledger_views import plain_report
+        from orchestrator.reports.report_views import plain_analysis
 
-        print_json(plain_report(monthly, budgets))
+        print_json(plain_analysis(found, budgets))
     elif as_csv:
-        from orchestrator.reports.month_csv import month_csv
+        from orchestrator.reports.report_rows import report_csv
 
-        write(month_csv(monthly))
+        write(report_csv(found.report))
+    elif written:
+        for path in written:
+            out().print(f"wrote {path}", markup=False)
     else:
-        show_report(out(), monthly, budgets)
+        show_report(out(), found, budgets)
 
 
-def month_of(
-    config: "Config", *, month: str | None, tenant: str | None
-) -> "tuple[MonthReport, tuple[BudgetStatus, ...]]":
-    """Return the report of a month and, for the current month, how the budgets stand."""
+def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple[BudgetStatus, ...]]":
+    """Return what is said of some days and, of a range with today in it, how the budgets stand.
+
+    Raises:
+        OrchestratorError: the range is none, a name is none, or the ledger cannot be read.
+    """
+    from datetime import date
+
     from orchestrator.core.clock import SystemClock
     from orchestrator.ledger.budgets import period_of
     from orchestrator.ledger.opening import open_view
+    from orchestrator.reports.analysis import analysis
     from orchestrator.reports.budget_status import budget_status
-    from orchestrator.reports.monthly import month_report
+    from orchestrator.reports.usage_report import Filter
 
-    settings = config.settings.budgets
-    now = SystemClock().now()
-    this_month = period_of(now, settings.time_zone).month
-    report = month_report(open_view(config.settings.ledger), month=month or this_month, tenant=tenant)
-    if report.month != this_month:
-        return report, ()
-    scopes = None if report.tenant is None else ("all", f"tenant:{report.tenant}")
-    return report, budget_status(open_view(config.settings.ledger), settings, moment=now, scopes=scopes)
+    now, view = SystemClock().now(), open_view(config.settings.ledger)
+    zone = config.settings.budgets.time_zone
+    if view.exists:
+        with view:
+            # Days are the ledger's own, whatever config.yaml says by now.
+            zone = view.time_zone or zone
+    today = date.fromisoformat(period_of(now, zone).day)
+    span, of = _span_of(options, today), Filter(**options.names)
+    found = analysis(view, config, span, of=of, today=today)
+    tenant = found.report.of.tenant
+    if not span.first <= today <= span.last:
+        return found, ()
+    scopes = None if tenant is None else ("all", f"tenant:{tenant}")
+    return found, budget_status(view, config.settings.budgets, moment=now, scopes=scopes)
 
 
-def show_report(console: "Console", report: "MonthReport", budgets: "tuple[BudgetStatus, ...]") -> None:
+def _span_of(options: ReportOptions, today: "date") -> "Span":
+    from orchestrator.reports.span import Span
+
+    ranged = options.since is not None or options.until is not None
+    if (options.month is not None) + (options.day is not None) + ranged > 1:
+        raise CommandError("choose one of --month, --day, and --since with --until")
+    if options.day is not None:
+        return Span.of_day(options.day)
+    if ranged:
+        return Span.between(options.since, options.until, today=today)
+    return Span.of_month(options.month or f"{today:%Y-%m}")
+
+
+def _written(
+    found: "Analysis", *, html: Path | None, parquet: Path | None, language: Language
+) -> tuple[Path, ...]:
+    """Write the files that are asked for, and return which."""
+    if html is not None:
+        from orchestrator.reports.export import whole_file
+        from orchestrator.reports.html_page import page
+
+        with whole_file(html) as unfinished:
+            unfinished.write_text(page(found, language), encoding="utf-8")
+    if parquet is not None:
+        from orchestrator.reports.report_rows import write_report_parquet
+
+        write_report_parquet(found.report, parquet)
+    return tuple(path for path in (html, parquet) if path is not None)
+
+
+def show_report(console: "Console", found: "Analysis", budgets: "tuple[BudgetStatus, ...]") -> None:
     """Print a report for people."""
     from orchestrator.cli.route import budget_table
 
-    whose = f", tenant {report.tenant}" if report.tenant else ""
+    report = found.report
+    whose = f", {report.of.label}" if report.of.label else ""
     if report.is_empty:
         console.print(
-            f"Nothing was booked in {report.month}{whose}. 'orchestrator ask' books its first request; "
+            f"Nothing was booked in {report.span.label}{whose}. 'orchestrator ask' books its first request; "
             "'orchestrator demo' shows a filled report.",
             markup=False,
         )
     else:
-        console.print(f"{report.month}{whose}", style="bold", markup=False)
-        for line in headlines(report):
+        console.print(f"{report.span.label}{whose}", style="bold", markup=False)
+        for line in (*headlines(report), *findings(found), *report.notices):
             console.print(f"  {line}", markup=False)
-        for title, parts in (
-            ("model", report.models),
-            ("use case", report.use_cases),
-            ("tenant", report.tenants),
-        ):
-            console.print()
-            console.print(part_table(title, parts[:_MODELS_SHOWN]))
-            if len(parts) > _MODELS_SHOWN:
-                console.print(f"and {len(parts) - _MODELS_SHOWN} more; --csv lists all", style="dim")
+        _show_parts(console, report)
+        _show_recommendations(console, found)
     if budgets:
         console.print()
         console.print(budget_table(budgets))
 
 
-def headlines(report: "MonthReport") -> Iterator[str]:
-    """Yield the totals of a month, one a line."""
+def headlines(report: "UsageReport") -> Iterator[str]:
+    """Yield the totals of a report, one a line."""
     from orchestrator.core.money import format_usd
 
     average = "-" if report.average_cost_nusd is None else format_usd(report.average_cost_nusd)
     yield f"{format_usd(report.cost_nusd)} for {report.requests:,} requests, {average} each on average"
+    trend = report.trend
+    change = "nothing to compare with" if trend.change is None else f"{trend.change * 100:+.1f} %"
+    yield f"{change}; {trend.label}: {format_usd(trend.cost_nusd)} for {trend.requests:,} requests"
     refused = report.outcomes.get("refused", 0)
     cancelled = report.outcomes.get("cancelled", 0)
     failed = report.outcomes.get("failed", 0)
@@ -120,14 +190,77 @@ def headlines(report: "MonthReport") -> Iterator[str]:
         f"{percent(report.success_rate)} succeeded ({failed:,} failed); "
         f"{refused:,} refused before a send, {cancelled:,} cancelled"
     )
+    latency = report.latency
+    ranks = "" if latency is None else f" (p50 {seconds(latency.p50_s)}, p95 {seconds(latency.p95_s)})"
     yield (
         f"{report.cache_hits:,} from the cache, {report.joined:,} shared another's answer, "
         f"{report.stale:,} got an older answer, {report.degraded:,} degraded, "
-        f"{seconds(report.average_latency_s)} on average"
+        f"{seconds(report.average_latency_s)} on average{ranks}, {report.requests_per_hour:,.1f} requests an hour"
     )
     for name in ("estimate", "bound"):
         if report.cost_by_source.get(name):
             yield f"{format_usd(report.cost_by_source[name])} of it is booked by {name}: {_SOURCES[name]}"
+
+
+def findings(found: "Analysis") -> Iterator[str]:
+    """Yield what was saved, what is to come, and what was unusual, one a line."""
+    from orchestrator.core.money import format_usd
+
+    saved = found.savings
+    if saved is None:
+        yield f"savings are not known: {found.no_savings}"
+    else:
+        yield (
+            f"saved {_spread(saved.total.amount_nusd, saved.total.interval)} against {saved.baseline} for the "
+            f"same tokens ({percent(saved.share)}): models {format_usd(saved.model.amount_nusd)}, "
+            f"cache {format_usd(saved.cache.amount_nusd)}"
+        )
+    for forecast in found.forecasts:
+        spread = _spread(forecast.expected_nusd, forecast.interval)
+        yield f"forecast of {forecast.label}: {spread}, from {forecast.history_days} days"
+    for day in found.unusual:
+        yield (
+            f"unusual: {day.day} cost {format_usd(day.cost_nusd)}, usually {format_usd(day.usual_nusd)}; most of "
+            f"it is tenant {day.tenant}, {day.use_case} on {day.model}: {format_usd(day.rise_nusd)} more"
+        )
+
+
+def _spread(amount: int, interval: "Interval | None") -> str:
+    from orchestrator.core.money import format_usd
+
+    if interval is None:
+        return f"{format_usd(amount)} (too few days for an interval)"
+    return f"{format_usd(amount)} ({format_usd(interval.low)} to {format_usd(interval.high)})"
+
+
+def _show_parts(console: "Console", report: "UsageReport") -> None:
+    from orchestrator.reports.report_rows import groups
+
+    for title, parts in groups(report):
+        if not parts:
+            continue
+        console.print()
+        console.print(part_table(title.replace("_", " "), parts[:_PARTS_SHOWN]))
+        if len(parts) > _PARTS_SHOWN:
+            console.print(f"and {len(parts) - _PARTS_SHOWN} more; --csv lists all", style="dim")
+    if any(part.latency for part in report.models):
+        console.print()
+        console.print(_speed_table(report.models[:_PARTS_SHOWN]))
+
+
+def _show_recommendations(console: "Console", found: "Analysis") -> None:
+    from orchestrator.reports.report_words import title_of
+
+    for number, change in enumerate(found.recommendations, start=1):
+        console.print()
+        console.print(f"{number}. {title_of(change, Language.EN)}", style="bold", markup=False)
+        if change.month_nusd:
+            amount = _spread(change.month_nusd, change.interval)
+            console.print(f"   {change.meaning.value} a month: {amount}", markup=False)
+        console.print(f"   {change.count:,} of {change.out_of:,} rows; {change.rows}", markup=False)
+        console.print(f"   risk: {change.kind.risk}", markup=False)
+        for line in change.apply.splitlines():
+            console.print(f"   | {line}", markup=False)
 
 
 def part_table(title: str, parts: "tuple[Part, ...]") -> "RenderableType":
@@ -147,5 +280,21 @@ def part_table(title: str, parts: "tuple[Part, ...]") -> "RenderableType":
             average,
             seconds(part.average_latency_s),
             percent(part.success_rate),
+        )
+    return listing
+
+
+def _speed_table(parts: "tuple[Part, ...]") -> "RenderableType":
+    numbers = ("p50", "p95", "first p50", "first p95", "tokens/s")
+    listing = table("model", *numbers, numbers=numbers, folded=("model",))
+    for part in parts:
+        latency, first = part.latency, part.first_token
+        listing.add_row(
+            part.name,
+            seconds(latency.p50_s if latency else None),
+            seconds(latency.p95_s if latency else None),
+            seconds(first.p50_s if first else None),
+            seconds(first.p95_s if first else None),
+            "-" if part.output_tokens_per_s is None else f"{part.output_tokens_per_s:,.0f}",
         )
     return listing

@@ -43,6 +43,14 @@ class LastResortSettings(Settings):
     """What a reply is to be written in where the prompt is not Vietnamese and the request names none."""
 
 
+class ReportSettings(Settings):
+    """What reports compare with."""
+
+    baseline: Name | None = None
+    """The model, alias or deployment whose prices savings are counted against; None is the primary of the
+    default use case."""
+
+
 class RootSettings(Settings):
     """The whole of config.yaml."""
 
@@ -80,6 +88,8 @@ class RootSettings(Settings):
     """Where spending is kept."""
     record: RecordSettings = RecordSettings()
     """How much is kept of requests: off, metadata or content."""
+    report: ReportSettings = ReportSettings()
+    """What reports compare with."""
     prices: PricesSettings = PricesSettings()
     """Where prices come from that no deployment states."""
     cache: CacheSettings = CacheSettings()

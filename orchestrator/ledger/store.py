@@ -52,6 +52,7 @@ from orchestrator.ledger.records import (
     TokenSample,
 )
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
+from orchestrator.ledger.usage import Duration, DurationCount, RequestGroup, Selection, SendGroup
 
 RequestOf = Callable[[Hold, AttemptTotals], tuple[RequestRecord, Period]]
 """Says how the request of an orphan is recorded; it looks at nothing but what it is handed."""
@@ -276,6 +277,15 @@ class LedgerView(Protocol):
 
     def rolled(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the sums of a compacted month, by tenant, use case and model; nothing of any other month."""
+
+    def request_groups(self, selection: Selection) -> Iterator[RequestGroup]:
+        """Yield the requests of some days, those that are alike together."""
+
+    def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
+        """Yield the sends booked into some days, those that are alike together."""
+
+    def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
+        """Yield how often what succeeded took how long, by model, the shortest first."""
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
         """Return what every scope has spent and holds in the named days and months, in all without a name."""

@@ -59,14 +59,38 @@ def export(
         ExportError: pyarrow is missing, or the folder cannot be written.
         LedgerError: the ledger cannot be read.
     """
-    if as_format is ExportFormat.PARQUET and find_spec("pyarrow") is None:
-        raise ExportError("Parquet needs pyarrow: pip install 'nextflow-orchestrator[parquet]', or take csv")
+    if as_format is ExportFormat.PARQUET:
+        require_parquet()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with view:
             return tuple(_files(view, folder, as_format, month))
     except OSError as exc:
         raise ExportError(f"{folder}: cannot be written: {exc.strerror or exc}") from exc
+
+
+def require_parquet() -> None:
+    """Refuse to write Parquet without its library.
+
+    Raises:
+        ExportError: pyarrow is missing.
+    """
+    if find_spec("pyarrow") is None:
+        raise ExportError("Parquet needs pyarrow: pip install 'nextflow-orchestrator[parquet]', or take csv")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Let a file be written under another name, and give it its own when it is whole.
+
+    Raises:
+        ExportError: it cannot be written.
+    """
+    try:
+        with _whole(path) as unfinished:
+            yield unfinished
+    except OSError as exc:
+        raise ExportError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
 
 
 def _files(view: LedgerView, folder: Path, as_format: ExportFormat, month: str | None) -> Iterator[Exported]:

@@ -1,4 +1,4 @@
-"""The ledger as the plain data that `--json` prints: the month, the budgets, the state of the books.
+"""The ledger as the plain data that `--json` prints: the budgets, and the state of the books.
 
 Money is exact: whole nano-dollars, and dollars as a text.
 """
@@ -15,31 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.ledger.reconcile import SettledOrphan
     from orchestrator.ledger.verify import Verification
     from orchestrator.reports.export import Exported
-    from orchestrator.reports.monthly import MonthReport, Part
     from orchestrator.reports.reconciliation import Corrected, Reconciliation
-
-
-def plain_report(report: "MonthReport", budgets: "Sequence[BudgetStatus]") -> dict[str, Any]:
-    """Return the report of a month, and how the budgets stand."""
-    return {
-        "month": report.month,
-        "tenant": report.tenant,
-        "requests": report.requests,
-        "outcomes": dict(report.outcomes),
-        **money("cost", report.cost_nusd),
-        **money("average_cost", report.average_cost_nusd),
-        "average_latency_s": report.average_latency_s,
-        "success_rate": report.success_rate,
-        "cache_hits": report.cache_hits,
-        "joined": report.joined,
-        "stale": report.stale,
-        "degraded": report.degraded,
-        "cost_by_source": {name: money("cost", amount) for name, amount in report.cost_by_source.items()},
-        "models": [_plain_part(part) for part in report.models],
-        "use_cases": [_plain_part(part) for part in report.use_cases],
-        "tenants": [_plain_part(part) for part in report.tenants],
-        "budgets": plain_budgets(budgets),
-    }
 
 
 def plain_budgets(budgets: "Sequence[BudgetStatus]") -> list[dict[str, Any]]:
@@ -110,18 +86,6 @@ def plain_compaction(compaction: "Compaction") -> dict[str, Any]:
 def plain_files(files: "Sequence[Exported]") -> dict[str, Any]:
     """Return the files that an export wrote."""
     return {"files": [{"path": str(file.path), "table": file.table, "rows": file.rows} for file in files]}
-
-
-def _plain_part(part: "Part") -> dict[str, Any]:
-    return {
-        "name": part.name,
-        "requests": part.requests,
-        "share": part.share,
-        **money("cost", part.cost_nusd),
-        **money("average_cost", part.average_cost_nusd),
-        "average_latency_s": part.average_latency_s,
-        "success_rate": part.success_rate,
-    }
 
 
 def _plain_orphan(settled: "SettledOrphan") -> dict[str, Any]:

@@ -46,8 +46,14 @@ def test_csv_has_a_row_for_each_part_with_exact_costs(run, practice):
     """--csv is one table: total, models, use cases, tenants."""
     run("ask", "hello", "--tenant", "acme")
     rows = list(csv.DictReader(io.StringIO(run("report", "--csv").out)))
-    assert [row["group"] for row in rows] == ["total", "model", "use_case", "tenant"]
-    assert {int(row["cost_nusd"]) for row in rows} == {practice.bill.total_nusd()}
+    assert [row["group"] for row in rows] == [
+        "total",
+        *["day"] * (len(rows) - 4),
+        "model",
+        "use_case",
+        "tenant",
+    ]
+    assert {int(row["cost_nusd"]) for row in rows if row["group"] != "day"} == {practice.bill.total_nusd()}
 
 
 def test_a_tenant_sees_only_its_own(run, practice):
@@ -83,3 +89,49 @@ def test_a_damaged_ledger_exits_6(run, home):
     assert ran.code == 6
     assert "cannot read the ledger" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_day_and_a_range_add_up_like_their_month(run, practice):
+    """The same requests, whatever way their days are named."""
+    run("ask", "hello", "--tag", "sale", "--user", "u1")
+    month = run("report", "--json").json
+    today = max(day["day"] for day in month["days"])
+    for options in (("--day", today), ("--since", today), ("--tag", "sale"), ("--user", "u1")):
+        assert run("report", "--json", *options).json["cost_nusd"] == practice.bill.total_nusd()
+    assert run("report", "--json", "--tag", "other").json["cost_nusd"] == 0
+    assert [part["name"] for part in month["tags"]] == ["sale"]
+    assert month["savings"]["baseline"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--since", "2026-11-09", "--until", "2026-11-01"), "ends before it begins"),
+        (("--until", "2026-11-01"), "needs --since"),
+        (("--day", "2026-02-30"), "YYYY-MM-DD"),
+        (("--day", "2026-02-03", "--month", "2026-02"), "choose one"),
+    ],
+)
+def test_a_range_that_is_none_is_refused(run, options, says):
+    """Exit 2, and how to write it."""
+    ran = run("report", *options)
+    assert (ran.code, says in ran.err) == (2, True)
+
+
+def test_the_page_and_the_parquet_file_hold_the_report(run, practice, tmp_path):
+    """Both are written whole; the rows of Parquet are those of CSV."""
+    import pandas as pd
+
+    run("ask", "hello", "--tenant", "Hà Nội")
+    ran = run(
+        "report", "--html", f"{tmp_path}/r.html", "--language", "vi", "--parquet", f"{tmp_path}/r.parquet"
+    )
+    assert ran.code == 0
+    text = (tmp_path / "r.html").read_text()
+    assert "Báo cáo" in text
+    assert "Hà Nội" in text
+    frame = pd.read_parquet(tmp_path / "r.parquet")
+    assert set(frame.loc[frame["group"] != "day", "cost_nusd"]) == {practice.bill.total_nusd()}
+    assert sorted(path.name for path in tmp_path.glob("r.*")) == ["r.html", "r.parquet"]
+    refused = run("report", "--html", f"{tmp_path}/none/r.html")
+    assert (refused.code, "cannot be written" in refused.err) == (2, True)

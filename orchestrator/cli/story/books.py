@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.cli.report import headlines, month_of
+from orchestrator.cli.report import ReportOptions, analysed, headlines
 from orchestrator.cli.story.act import Act, CheckedClaim, Grid, StoryEntry
 from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.formatting import percent, seconds
@@ -11,8 +11,8 @@ from orchestrator.core.money import format_usd
 from orchestrator.core.reply import CostSource
 from orchestrator.ledger.store import LedgerView
 from orchestrator.practice import Delivered, PracticeCharge
-from orchestrator.reports.ledger_views import plain_report
-from orchestrator.reports.monthly import Part
+from orchestrator.reports.report_views import plain_analysis
+from orchestrator.reports.usage_report import Part
 
 _KNOWN = (CostSource.PROVIDER, CostSource.PRICE_BOOK)
 _MODELS_SHOWN = 6
@@ -36,14 +36,15 @@ class _Account:
 def play(stage: DemoStage) -> Act:
     """Close the books."""
     stage.providers.wait_idle()
-    report, budgets = month_of(stage.config, month=None, tenant=None)
-    accounts = tuple(_accounts(stage.ledger, report.month, stage.providers.bill.charges))
+    whole, budgets = analysed(stage.config, ReportOptions())
+    report = whole.report
+    accounts = tuple(_accounts(stage.ledger, report.span.label, stage.providers.bill.charges))
     unsure = [account for account in accounts if account.booked_unsure or account.billed_unsure]
     known, billed = sum(account.booked for account in accounts), sum(account.billed for account in accounts)
     return Act(
         title="The books",
         intro=(
-            f"{report.month} so far, as 'orchestrator report' prints it, and checked against the providers."
+            f"{report.span.label} so far, as 'orchestrator report' prints it, and checked against the providers."
         ),
         parts=(
             StoryEntry("", tuple(headlines(report))),
@@ -62,7 +63,7 @@ def play(stage: DemoStage) -> Act:
             ),
         ),
         facts={
-            "report": plain_report(report, budgets),
+            "report": plain_analysis(whole, budgets),
             "accounts": [_plain(account) for account in accounts],
         },
     )

@@ -8,6 +8,7 @@ The file is opened read-only, so a report can neither create nor change a ledger
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -35,8 +36,9 @@ from orchestrator.ledger.feedback import FeedbackSum
 from orchestrator.ledger.kept_plan import unpacked_plan
 from orchestrator.ledger.records import HoldRequest
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
-from orchestrator.ledger.sqlite import queries, request_queries
+from orchestrator.ledger.sqlite import queries, request_queries, usage_queries
 from orchestrator.ledger.sqlite.schema import VERSION
+from orchestrator.ledger.usage import Duration, DurationCount, RequestGroup, Selection, SendGroup
 
 T = TypeVar("T")
 
@@ -85,6 +87,24 @@ class LedgerReader:
     def rolled(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the sums of a compacted month, by tenant, use case and model; nothing of any other month."""
         return self._rows(queries.ROLLED, {"month": month, "tenant": tenant})
+
+    def request_groups(self, selection: Selection) -> Iterator[RequestGroup]:
+        """Yield the requests of some days, those that are alike together."""
+        for row in self._each(usage_queries.REQUEST_GROUPS, asdict(selection)):
+            day, tenant, use_case, user, tags, outcome, cached, degraded, *rest = row
+            yield RequestGroup(
+                day, tenant, use_case, user, tuple(orjson.loads(tags)), outcome, cached, bool(degraded), *rest
+            )
+
+    def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
+        """Yield the sends booked into some days, those that are alike together."""
+        for day, scopes, *rest in self._each(usage_queries.SEND_GROUPS, asdict(selection)):
+            yield SendGroup(day, tuple(orjson.loads(scopes)), *rest)
+
+    def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
+        """Yield how often what succeeded took how long, by model, the shortest first."""
+        rows = self._each(usage_queries.DURATIONS[duration], asdict(selection))
+        return (DurationCount(*row) for row in rows)
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
         """Return what every scope has spent and holds in the named days and months, in all without a name."""

@@ -1,4 +1,4 @@
-"""The month's report: every number has one definition."""
+"""The report of some days: every number has one definition."""
 
 import unicodedata
 from datetime import date
@@ -11,15 +11,23 @@ from orchestrator.core.reply import CacheState, CostSource, Outcome
 from orchestrator.ledger.compact import compact
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.reports import frames
-from orchestrator.reports.monthly import month_report
+from orchestrator.reports.span import Span
+from orchestrator.reports.usage_report import Filter, usage_report
 
 OK, BAD = Outcome.SUCCEEDED, Outcome.FAILED
 MONTH = "2026-11"
 DECOMPOSED = unicodedata.normalize("NFD", "Hà Nội")
 
 
-def _report(book, **wanted):
-    return month_report(LedgerReader(book.path), month=MONTH, **wanted)
+TODAY = date(2026, 11, 23)
+
+
+def month_report(view, *, month, **names):
+    return usage_report(view, Span.of_month(month), of=Filter(**names), today=TODAY)
+
+
+def _report(book, **names):
+    return month_report(LedgerReader(book.path), month=MONTH, **names)
 
 
 def test_cost_is_what_all_sends_cost_the_failed_ones_too(book):
@@ -81,7 +89,7 @@ def test_a_report_finds_a_tenant_however_its_name_is_typed(book):
     with LedgerReader(book.path) as view:
         assert len(frames.attempts(view, month="2026-11", tenant=DECOMPOSED)) == 1
     report = _report(book, tenant=f" {DECOMPOSED}")
-    assert (report.tenant, report.cost_nusd) == ("Hà Nội", 7)
+    assert (report.of.tenant, report.cost_nusd) == ("Hà Nội", 7)
 
 
 def test_a_tenant_sees_its_own_money_alone(book):

@@ -1,0 +1,194 @@
+"""What to change, from what was booked: dollars a month, evidence, risk, and the lines that apply it.
+
+Looked for: sends that failed and were paid for, limits that refuse what was good, max_tokens that no answer
+came near. What the ledger's rows cannot show is listed in `NOT_KNOWN` with the reason, and never guessed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestrator.core.money import NanoUsd
+from orchestrator.reports.resampling import Interval, interval_of_sum
+from orchestrator.reports.usage_sums import UsageSums
+
+_MONTH_DAYS = 30
+_FAILED_SENDS_MIN = 5
+_FAILED_SHARE_MIN = 0.02
+"""Of a deployment's cost: below it, looking after the failures costs more than they do."""
+_REFUSALS_MIN = 10
+_REFUSED_SHARE_MIN = 0.01
+_GOOD_SHARE_MIN = 0.95
+"""Of a tenant's requests that were tried: with less, more of them would mostly be more failures."""
+_ANSWERS_MIN = 200
+_HEADROOM = 4
+"""A limit that is more than four times the longest of so many answers was never used."""
+_STEP_TOKENS = 50
+
+
+class RecommendationKind(StrEnum):
+    """What is wasted."""
+
+    PAID_FAILURES = "paid_failures"
+    REFUSING_LIMIT = "refusing_limit"
+    UNUSED_MAX_TOKENS = "unused_max_tokens"
+
+    @property
+    def risk(self) -> str:
+        """Return what may go wrong when it is followed, in English."""
+        return _RISKS[self.value]
+
+
+_RISKS = {
+    "paid_failures": "requests that it would have answered go to the next deployment, which may cost more",
+    "refusing_limit": "the limit may be meant: this money would be spent",
+    "unused_max_tokens": "an answer longer than any so far is cut off",
+}
+
+
+class MoneyMeaning(StrEnum):
+    """What the dollars of a recommendation are."""
+
+    SAVED = "saved"
+    SPENT = "spent"
+    """What it costs to follow it: work that is refused today."""
+    NONE = "none"
+    """Nothing: what is held is freed sooner, and no bill changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One change, and why."""
+
+    kind: RecommendationKind
+    subject: str
+    """The deployment, tenant or use case."""
+    meaning: MoneyMeaning
+    month_nusd: NanoUsd
+    """A month of 30 days like those of the range."""
+    interval: Interval | None
+    """None with too few days, or where no money changes hands."""
+    count: int
+    """How many rows say so."""
+    out_of: int
+    """Of how many."""
+    rows: str
+    """Which rows: the condition by which to find them in an export of the ledger."""
+    figure: int = 0
+    """For max_tokens: the longest answer."""
+    apply: str = ""
+    """The command, or the lines of config.yaml."""
+
+
+NOT_KNOWN: Mapping[str, str] = {
+    "repeated_prompts": "rows hold no fingerprint of a prompt, so equal prompts cannot be told apart from others",
+    "common_prefixes": "rows hold how much of a prompt a provider read from its cache, not how prompts begin",
+    "batch_price": "rows do not say who waited, and no command sends a batch at the batch price yet",
+    "idle_commitments": "config.yaml knows no commitments",
+    "cheaper_model": "quality is not measured yet, and a price alone is no reason",
+}
+"""What is not looked for, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredLimits:
+    """What config.yaml says of the limits that recommendations are about."""
+
+    max_tokens: Mapping[str, int] = field(default_factory=dict)
+    """The output limit of each use case, as config.yaml has it."""
+    scopes: tuple[str, ...] = ()
+    """Every scope that has a limit of a day or a month."""
+
+
+def recommendations(
+    sums: UsageSums, limits: ConfiguredLimits, days: Sequence[str]
+) -> tuple[Recommendation, ...]:
+    """Return what to change, the most money first; `days` are those of the range that have begun."""
+    changes = (
+        *_paid_failures(sums, days),
+        *_refusing_limits(sums, limits, days),
+        *_unused_max_tokens(sums, limits),
+    )
+    return tuple(sorted(changes, key=lambda change: (-change.month_nusd, change.kind, change.subject)))
+
+
+def _paid_failures(sums: UsageSums, days: Sequence[str]) -> Iterator[Recommendation]:
+    by_deployment: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    by_day: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for key, tally in sums.cells.items():
+        entry = by_deployment[key.deployment]
+        entry[0] += tally.failed_paid
+        entry[1] += tally.requests
+        entry[2] += tally.cost_nusd
+        by_day[key.deployment][key.day] += tally.failed_nusd
+    for deployment, (failed, sends, cost) in by_deployment.items():
+        lost = sum(by_day[deployment].values())
+        if failed < _FAILED_SENDS_MIN or lost < _FAILED_SHARE_MIN * cost:
+            continue
+        scale = _MONTH_DAYS / len(days)
+        yield Recommendation(
+            RecommendationKind.PAID_FAILURES,
+            deployment,
+            MoneyMeaning.SAVED,
+            NanoUsd(round(scale * lost)),
+            interval_of_sum([by_day[deployment].get(day, 0) for day in days], scale=scale),
+            failed,
+            sends,
+            f"attempts: deployment = '{deployment}', outcome = 'failed', cost_nusd > 0",
+            apply=f"deployments:\n  {deployment}:\n    enabled: false    # until it answers again",
+        )
+
+
+def _refusing_limits(
+    sums: UsageSums, limits: ConfiguredLimits, days: Sequence[str]
+) -> Iterator[Recommendation]:
+    for tenant, refused in sums.refused.items():
+        tally = sums.tenants[tenant]
+        tried = tally.succeeded + tally.failed
+        good = tried and tally.succeeded / tried >= _GOOD_SHARE_MIN
+        if not good or refused < max(_REFUSALS_MIN, _REFUSED_SHARE_MIN * tally.requests):
+            continue
+        # What a request of this tenant costs here, cached ones among them: so would the refused ones have.
+        scale = _MONTH_DAYS / len(days)
+        each = tally.cost_nusd / tried
+        by_day = [sums.refused_by_day.get((day, tenant), 0) for day in days]
+        counted = interval_of_sum(by_day, scale=scale * each)
+        yield Recommendation(
+            RecommendationKind.REFUSING_LIMIT,
+            tenant,
+            MoneyMeaning.SPENT,
+            NanoUsd(round(scale * each * refused)),
+            counted,
+            refused,
+            tally.requests,
+            f"operations: tenant = '{tenant}', error = 'BudgetExceededError'",
+            apply=f"budgets.limits: raise the limit that refuses, one of: {', '.join(limits.scopes)}",
+        )
+
+
+def _unused_max_tokens(sums: UsageSums, limits: ConfiguredLimits) -> Iterator[Recommendation]:
+    answers: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for key, tally in sums.cells.items():
+        entry = answers[key.use_case]
+        entry[0] += tally.succeeded
+        entry[1] = max(entry[1], tally.output_tokens_max)
+    for use_case, (count, longest) in answers.items():
+        limit = limits.max_tokens.get(use_case)
+        if limit is None or count < _ANSWERS_MIN or not 0 < longest * _HEADROOM < limit:
+            continue
+        lower = -(-2 * longest // _STEP_TOKENS) * _STEP_TOKENS
+        if lower >= limit:
+            continue
+        yield Recommendation(
+            RecommendationKind.UNUSED_MAX_TOKENS,
+            use_case,
+            MoneyMeaning.NONE,
+            NanoUsd(0),
+            None,
+            count,
+            count,
+            f"attempts: scopes with 'use_case:{use_case}', outcome = 'succeeded', output_tokens <= {longest}",
+            figure=longest,
+            apply=f"use_cases:\n  {use_case}:\n    max_tokens: {lower}    # today {limit}",
+        )

@@ -1,0 +1,105 @@
+"""What was saved against one named model for the same tokens: by cheaper models, and by the cache, apart.
+
+    cheaper model   what the baseline would have charged for the tokens of every answered send, less what all
+                    sends cost; failed sends have cost money and count against us
+    cache           answers that were repeated, each at what an answered request of its use case and day cost
+                    on average, which is what it would have cost here
+
+The baseline is priced by its list without long-prompt tiers, and reads as much from its own cache as the
+providers did: both make the saving smaller, never larger. It may be negative.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.catalog.catalog import Deployment
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.reply import Usage
+from orchestrator.reports.resampling import Interval, interval_of_sum
+from orchestrator.reports.usage_sums import UsageSums
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Money that one cause saved; negative where it cost more."""
+
+    amount_nusd: int
+    interval: Interval | None
+    """None with too few days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What was saved in a range, against which model."""
+
+    baseline: str
+    """The deployment whose prices were taken."""
+    baseline_nusd: NanoUsd
+    """What it would have charged for the tokens of every answered send."""
+    model: Saving
+    cache: Saving
+    total: Saving
+    share: float | None
+    """Of what the baseline would have cost, repeated answers included; None of nothing."""
+    unpriced_repeats: int
+    """Repeated answers of which no equal was paid for in the range, counted as no saving."""
+
+
+def savings(sums: UsageSums, baseline: Deployment) -> Savings:
+    """Return what was saved; days are what the intervals draw."""
+    would_cost = _baseline_by_day(sums, baseline)
+    days = sorted(sums.days)
+    by_model = [would_cost.get(day, 0) - sums.days[day].cost_nusd for day in days]
+    cache, unpriced = _cache_by_day(sums)
+    by_cache = [cache.get(day, 0) for day in days]
+    together = [model + cached for model, cached in zip(by_model, by_cache, strict=True)]
+    whole = sum(would_cost.values()) + sum(by_cache)
+    return Savings(
+        baseline.name,
+        NanoUsd(sum(would_cost.values())),
+        _saving(by_model),
+        _saving(by_cache),
+        _saving(together),
+        sum(together) / whole if whole else None,
+        unpriced,
+    )
+
+
+def _saving(days: list[int]) -> Saving:
+    return Saving(sum(days), interval_of_sum(days))
+
+
+def _baseline_by_day(sums: UsageSums, baseline: Deployment) -> Mapping[str, int]:
+    by_day: defaultdict[str, int] = defaultdict(int)
+    rates = baseline.price.rates_at(0)
+    for key, tally in sums.cells.items():
+        usage = Usage(
+            input_tokens=tally.answered_input_tokens,
+            output_tokens=tally.answered_output_tokens,
+            cached_input_tokens=min(tally.answered_cached_tokens, tally.answered_input_tokens),
+        )
+        by_day[key.day] += rates.paid_for(usage)
+    return by_day
+
+
+def _cache_by_day(sums: UsageSums) -> tuple[Mapping[str, int], int]:
+    costs: defaultdict[tuple[str, str], int] = defaultdict(int)
+    of_use_case: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for key, tally in sums.cells.items():
+        costs[key.day, key.use_case] += tally.cost_nusd
+        of_use_case[key.use_case][0] += tally.cost_nusd
+    for (_, use_case), asked in sums.asked.items():
+        of_use_case[use_case][1] += asked
+    by_day: defaultdict[str, int] = defaultdict(int)
+    unpriced = 0
+    for (day, use_case), repeated in sums.repeated.items():
+        cost, asked = costs[day, use_case], sums.asked.get((day, use_case), 0)
+        if not asked:
+            # Nothing was asked on that day: the average of the range stands in for it.
+            cost, asked = of_use_case[use_case]
+        if asked:
+            by_day[day] += repeated * cost // asked
+        else:
+            unpriced += repeated
+    return by_day, unpriced

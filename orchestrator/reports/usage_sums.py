@@ -1,0 +1,186 @@
+"""Sums of a range of the ledger, folded group by group: what is in memory grows with names, not with rows."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+from orchestrator.core.reply import CacheState, Outcome
+from orchestrator.ledger.store import LedgerView
+from orchestrator.ledger.usage import Duration, RequestGroup, Selection, SendGroup
+
+_BUDGET_ERROR = "BudgetExceededError"
+
+
+class CellKey(NamedTuple):
+    """What spending is traced to."""
+
+    day: str
+    tenant: str
+    use_case: str
+    deployment: str
+    model: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """Requests or sends of one name, as they are counted."""
+
+    requests: int = 0
+    cost_nusd: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    latency_ms: int = 0
+    """Of those that succeeded, together."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    answered_input_tokens: int = 0
+    """Tokens of sends that succeeded, and likewise below."""
+    answered_cached_tokens: int = 0
+    answered_output_tokens: int = 0
+    failed_nusd: int = 0
+    """What failed sends cost."""
+    failed_paid: int = 0
+    """Sends that failed and had a cost."""
+    output_tokens_max: int = 0
+
+    def count(self, outcome: str, number: int, latency_ms: int) -> None:
+        """Count so many of one outcome."""
+        self.requests += number
+        if outcome == Outcome.SUCCEEDED.value:
+            self.succeeded += number
+            self.latency_ms += latency_ms
+        elif outcome == Outcome.FAILED.value:
+            self.failed += number
+
+
+def _tallies() -> defaultdict[str, Tally]:
+    return defaultdict(Tally)
+
+
+@dataclass(slots=True)
+class UsageSums:
+    """Everything that a report says is computed from these."""
+
+    total: Tally = field(default_factory=Tally)
+    outcomes: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    cached: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    sources: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    degraded: int = 0
+    models: defaultdict[str, Tally] = field(default_factory=_tallies)
+    providers: defaultdict[str, Tally] = field(default_factory=_tallies)
+    use_cases: defaultdict[str, Tally] = field(default_factory=_tallies)
+    tenants: defaultdict[str, Tally] = field(default_factory=_tallies)
+    users: defaultdict[str, Tally] = field(default_factory=_tallies)
+    tags: defaultdict[str, Tally] = field(default_factory=_tallies)
+    """A request with two tags counts in both."""
+    days: defaultdict[str, Tally] = field(default_factory=_tallies)
+    cells: defaultdict[CellKey, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    """The sends of each day, by whom and on which deployment."""
+    asked: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    """Answered requests by day and use case that asked a model."""
+    repeated: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    """Requests by day and use case that another's answer served."""
+    refused: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Requests of each tenant that a budget refused."""
+    refused_by_day: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    """Likewise, by day and tenant."""
+    durations: dict[tuple[Duration, str], list[tuple[int, int]]] = field(default_factory=dict)
+    """Milliseconds and how often, by model; of requests under an empty name."""
+
+
+_REPEATS = frozenset({CacheState.HIT.value, CacheState.JOINED.value, CacheState.REPLAYED.value})
+
+
+def read_sums(view: LedgerView, selection: Selection, *, durations: bool = True) -> UsageSums:
+    """Return the sums of a selection; the view is entered already.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    sums = UsageSums()
+    for requests in view.request_groups(selection):
+        _add_requests(sums, requests)
+    for sends in view.send_groups(selection):
+        _add_sends(sums, sends)
+    if durations:
+        for duration in Duration:
+            for counted in view.durations(selection, duration):
+                sums.durations.setdefault((duration, counted.model), []).append(
+                    (counted.duration_ms, counted.count)
+                )
+    return sums
+
+
+def _add_requests(sums: UsageSums, group: RequestGroup) -> None:
+    sums.outcomes[group.outcome] += group.requests
+    sums.cached[group.cached] += group.requests
+    sums.degraded += group.requests if group.degraded else 0
+    users = (group.user,) if group.user is not None else ()
+    for tally in (
+        sums.total,
+        sums.days[group.day],
+        sums.tenants[group.tenant],
+        sums.use_cases[group.use_case],
+        *_of(sums.users, users),
+        *_of(sums.tags, group.tags),
+    ):
+        tally.count(group.outcome, group.requests, group.latency_ms)
+    if group.cached in _REPEATS:
+        sums.repeated[group.day, group.use_case] += group.requests
+    elif group.outcome == Outcome.SUCCEEDED.value and group.cached == CacheState.MISS.value:
+        sums.asked[group.day, group.use_case] += group.requests
+    if group.error == _BUDGET_ERROR:
+        sums.refused[group.tenant] += group.requests
+        sums.refused_by_day[group.day, group.tenant] += group.requests
+
+
+def _add_sends(sums: UsageSums, group: SendGroup) -> None:
+    sums.sources[group.cost_source] += group.cost_nusd
+    tenant, use_case = group.scope("tenant"), group.scope("use_case")
+    by_send = (
+        sums.models[group.model],
+        sums.providers[group.provider],
+        sums.cells[CellKey(group.day, tenant or "", use_case or "", group.deployment, group.model)],
+    )
+    for tally in by_send:
+        tally.count(group.outcome, group.sends, group.latency_ms)
+    for tally in (
+        *by_send,
+        sums.total,
+        sums.days[group.day],
+        *_of(sums.tenants, () if tenant is None else (tenant,)),
+        *_of(sums.use_cases, () if use_case is None else (use_case,)),
+        *_of(sums.users, group.names("user")),
+        *_of(sums.tags, group.names("tag")),
+    ):
+        _add_money(tally, group)
+
+
+def _add_money(tally: Tally, group: SendGroup) -> None:
+    tally.cost_nusd += group.cost_nusd
+    tally.input_tokens += group.input_tokens
+    tally.output_tokens += group.output_tokens
+    tally.cached_input_tokens += group.cached_input_tokens
+    tally.output_tokens_max = max(tally.output_tokens_max, group.output_tokens_max)
+    if group.outcome == Outcome.SUCCEEDED.value:
+        tally.answered_input_tokens += group.input_tokens
+        tally.answered_cached_tokens += group.cached_input_tokens
+        tally.answered_output_tokens += group.output_tokens
+    elif group.outcome == Outcome.FAILED.value and group.cost_nusd > 0:
+        tally.failed_nusd += group.cost_nusd
+        tally.failed_paid += group.sends_paid
+
+
+def _of(tallies: defaultdict[str, Tally], names: Iterable[str]) -> tuple[Tally, ...]:
+    return tuple(tallies[name] for name in dict.fromkeys(names))
+
+
+def daily_costs(view: LedgerView, selection: Selection) -> dict[date, int]:
+    """Return the nano-dollars of each day on which something was booked; the view is entered already."""
+    costs: defaultdict[date, int] = defaultdict(int)
+    for group in view.send_groups(selection):
+        costs[date.fromisoformat(group.day)] += group.cost_nusd
+    return dict(costs)

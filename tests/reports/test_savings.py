@@ -1,0 +1,65 @@
+"""Savings are sums of rows against one named price, and say how sure they are."""
+
+from datetime import date
+from types import SimpleNamespace
+
+import pytest
+
+from orchestrator.catalog.price import Price
+from orchestrator.core.reply import Usage
+from orchestrator.reports.resampling import interval_of_sum
+from orchestrator.reports.savings import savings
+from orchestrator.reports.usage_sums import CellKey, UsageSums
+
+
+def _baseline(**rates):
+    price = Price.model_validate({"source": "test", "date": date(2026, 11, 1), **rates})
+    return SimpleNamespace(name="dear/one", price=price)
+
+
+def _day(sums, day, *, cost, tokens, hits=0, asked=1):
+    cell = sums.cells[CellKey(day, "acme", "chat", "cheap/one", "one")]
+    for tally in (cell, sums.days[day]):
+        tally.cost_nusd += cost
+    cell.answered_input_tokens, cell.answered_output_tokens = tokens
+    sums.asked[day, "chat"] += asked
+    if hits:
+        sums.repeated[day, "chat"] += hits
+
+
+def test_models_and_cache_are_counted_apart_and_add_up():
+    """$1 and $5 a million: 1,000 in and 100 out would have cost 1,500,000; a hit costs what one ask costs."""
+    sums, baseline = UsageSums(), _baseline(input=1, output=5)
+    for day in range(1, 8):
+        _day(sums, f"2026-11-0{day}", cost=400_000, tokens=(1000, 100), hits=3, asked=2)
+    saved = savings(sums, baseline)
+    paid = baseline.price.cost_of(Usage(1000, 100))
+    assert saved.baseline_nusd == 7 * paid
+    assert saved.model.amount_nusd == 7 * (paid - 400_000)
+    assert saved.cache.amount_nusd == 7 * 3 * 200_000
+    assert saved.total.amount_nusd == saved.model.amount_nusd + saved.cache.amount_nusd
+    assert saved.share == pytest.approx(saved.total.amount_nusd / (7 * paid + 7 * 600_000))
+    # All days alike: there is nothing that could have come out otherwise.
+    assert (saved.total.interval.low, saved.total.interval.high) == (saved.total.amount_nusd,) * 2
+
+
+def test_a_dearer_model_saves_less_than_nothing_and_few_days_have_no_interval():
+    sums = UsageSums()
+    _day(sums, "2026-11-01", cost=9_000_000, tokens=(1000, 100))
+    saved = savings(sums, _baseline(input=1, output=5))
+    assert saved.model.amount_nusd < 0
+    assert saved.total.interval is None
+
+
+def test_a_hit_whose_question_was_never_paid_for_saves_nothing_known():
+    sums = UsageSums()
+    sums.repeated["2026-11-01", "chat"] = 4
+    saved = savings(sums, _baseline(input=1, output=5))
+    assert (saved.cache.amount_nusd, saved.unpriced_repeats, saved.share) == (0, 4, None)
+
+
+def test_the_interval_is_wider_where_days_differ_more():
+    calm, wild = [100, 101, 99, 100, 100, 102, 98], [10, 190, 30, 170, 100, 150, 50]
+    narrow, wide = interval_of_sum(calm), interval_of_sum(wild)
+    assert wide.high - wide.low > 10 * (narrow.high - narrow.low)
+    assert narrow.low <= sum(calm) <= narrow.high

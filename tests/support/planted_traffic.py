@@ -1,0 +1,128 @@
+"""Synthetic traffic in a real ledger file: clean, or with one waste of each kind in it."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import Payer
+from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
+from orchestrator.ledger.budgets import BudgetSettings, Limits
+from orchestrator.ledger.ledger import HoldRequest, Ledger, RequestRecord
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
+from orchestrator.ledger.records import new_operation_id
+
+TODAY = date(2026, 11, 23)
+DEPLOYMENTS = ("openrouter/gpt-6.1-sol", "google/gemini-3.8-flash", "openai/gpt-6-luna")
+TENANTS = ("acme", "beta", "Hà Nội")
+USE_CASES = ("customer_service", "content_generation", "data_analysis")
+LIMITS = dict.fromkeys(USE_CASES, 800)
+KINDS = ("paid_failures", "refusing_limit", "unused_max_tokens")
+
+
+@dataclass
+class PlantedClock:
+    """A clock that is put to the moment of each request."""
+
+    moment: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def monotonic_s(self) -> float:
+        return 0.0
+
+    async def sleep(self, duration_s: float) -> None:
+        """Return at once."""
+
+    def pause(self, duration_s: float) -> None:
+        """Return at once."""
+
+
+@dataclass
+class Traffic:
+    """Writes requests of some days; `wastes` are (kind, subject) pairs that are planted in it."""
+
+    path: Path
+    seed: int
+    wastes: frozenset[tuple[str, str]] = frozenset()
+    days: int = 14
+    a_day: int = 60
+    clock: PlantedClock = field(default_factory=PlantedClock)
+
+    def write(self) -> None:
+        """Fill the ledger through its own verbs."""
+        chance = random.Random(self.seed)  # noqa: S311 -- invented traffic
+        limits = Limits(BudgetSettings.model_validate({"time_zone": "UTC"}))
+        ledger = open_ledger(LedgerSettings(path=str(self.path)), limits=limits, clock=self.clock)
+        for back in range(self.days - 1, -1, -1):
+            for number in range(self.a_day):
+                day = TODAY - timedelta(days=back)
+                self.clock.moment = datetime(day.year, day.month, day.day, 1 + number % 20, 5, tzinfo=UTC)
+                self._request(ledger, chance)
+        ledger.close()
+
+    def _request(self, ledger: Ledger, chance: random.Random) -> None:
+        payer = Payer(
+            chance.choice(TENANTS),
+            chance.choice(USE_CASES),
+            user=chance.choice((None, "u1", "u2")),
+            tags=tuple(chance.sample(("sale", "vip"), chance.randrange(3))),
+        )
+        identity, latency_s = new_operation_id(self.clock.moment), chance.uniform(0.2, 3)
+        refusing = ("refusing_limit", payer.tenant) in self.wastes
+        if chance.random() < (0.15 if refusing else 0.001):
+            self._record(ledger, identity, payer, (), Outcome.REFUSED, latency_s)
+        elif chance.random() < 0.1:
+            self._record(ledger, identity, payer, (), Outcome.SUCCEEDED, latency_s, CacheState.HIT)
+        else:
+            sends = self._sends(ledger, identity, payer, chance)
+            self._record(ledger, identity, payer, sends, sends[-1].outcome, latency_s)
+
+    def _sends(
+        self, ledger: Ledger, identity: str, payer: Payer, chance: random.Random
+    ) -> tuple[Attempt, ...]:
+        sends: list[Attempt] = []
+        for number in (1, 2):
+            deployment = chance.choice(DEPLOYMENTS)
+            failing = ("paid_failures", deployment) in self.wastes
+            fails = number == 1 and chance.random() < (0.3 if failing else 0.01)
+            sends.append(self._send(ledger, (identity, number, deployment), payer, fails, failing, chance))
+            if not fails:
+                break
+        return tuple(sends)
+
+    def _send(self, ledger, key, payer, fails, failing, chance) -> Attempt:
+        identity, number, deployment = key
+        provider, model = deployment.split("/")
+        short = ("unused_max_tokens", payer.use_case) in self.wastes
+        outputs = 0 if fails else chance.randrange(10, 80 if short else 700)
+        cost = chance.randrange(10_000, 900_000) if not fails or failing else 0
+        hold = ledger.hold(
+            HoldRequest(
+                identity, number, deployment, provider, model, payer.scopes(provider), NanoUsd(2_000_000), "p"
+            )
+        )
+        attempt = Attempt(
+            number, deployment, provider, model, Outcome.FAILED if fails else Outcome.SUCCEEDED,
+            failure="timeout" if fails else None, latency_s=chance.uniform(0.1, 2),
+            first_token_s=chance.choice((None, 0.05, 0.2)),
+            usage=Usage(chance.randrange(50, 900), outputs, chance.randrange(50)), cost_nusd=NanoUsd(cost),
+            cost_source=CostSource.PRICE_BOOK if cost else CostSource.NONE,
+        )  # fmt: skip
+        ledger.settle(hold, attempt)
+        return attempt
+
+    def _record(self, ledger, identity, payer, sends, outcome, latency_s, cached=CacheState.MISS) -> None:
+        last = sends[-1] if sends else None
+        ledger.record_request(
+            RequestRecord(
+                id=identity, started_at=self.clock.moment, tenant=payer.tenant, use_case=payer.use_case,
+                user=payer.user, tags=payer.tags, outcome=outcome,
+                error="BudgetExceededError" if outcome is Outcome.REFUSED else None, cached=cached,
+                degraded=None, deployment=last and last.deployment, provider=last and last.provider,
+                model=last and last.model, attempts=len(sends), usage=Usage(),
+                cost_nusd=NanoUsd(sum(send.cost_nusd for send in sends)), latency_s=latency_s,
+            )
+        )  # fmt: skip
