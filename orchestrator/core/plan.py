@@ -109,7 +109,7 @@ class LeftOut(Sequence[Excluded]):
     """All deployments that a plan leaves out, put together when somebody looks: a call seldom does."""
 
     def __init__(self, look: Callable[[], Iterable[Excluded]], *, noted: Iterable[Excluded]) -> None:
-        """Keep how to put them together, and those of which it is known already; `look` is called once at most."""
+        """Keep how to put them together, and some that are known already; `look` is called once at most."""
         self._look = look
         self.noted = {excluded.deployment: excluded for excluded in noted}
         """Some of them, by deployment."""

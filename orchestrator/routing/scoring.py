@@ -1,4 +1,4 @@
-"""One deployment looked at for one request: why it may not serve, or its score and its place among the others.
+"""One deployment looked at for one request: why it may not serve, or its score and its place.
 
 The score is the weighted sum of four factors, each 0 to 1 on a scale of its own, so that adding a model to
 the configuration never changes the score of another:

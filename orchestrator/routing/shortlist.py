@@ -64,7 +64,7 @@ class Shortlists:
         self._by_model: dict[str, list[DeploymentFacts]] = {}
         for each in facts.values():
             self._by_model.setdefault(each.deployment.model_name, []).append(each)
-        self._made: dict[_Key, _Shortlist] = {}
+        self._by_kind: dict[_Key, _Shortlist] = {}
         self._most_lists = max(1, min(_LISTS_MAX, _ENTRIES_MAX // max(1, len(facts))))
 
     def looked_at(self, question: Question) -> list[Scored | Excluded]:
@@ -102,14 +102,16 @@ class Shortlists:
         # All files may be as large as the whole bound, so only whether there are any counts.
         files = min(1, size.file_bound_tokens) if size.file_bound_tokens is not None else None
         key = (expected.start, bound.start, files, question.required)
-        made = self._made.get(key)
-        if made is None:
-            if len(self._made) >= self._most_lists:
-                self._made.pop(next(iter(self._made)), None)
+        shortlist = self._by_kind.get(key)
+        if shortlist is None:
+            if len(self._by_kind) >= self._most_lists:
+                self._by_kind.pop(next(iter(self._by_kind)), None)
             least = replace(size, input_expected_tokens=expected.start)
             most = replace(size, input_expected_tokens=expected.stop, input_bound_tokens=bound.stop)
-            made = self._made[key] = _shortlist(self._facts.values(), question, least=least, most=most)
-        return made
+            shortlist = self._by_kind[key] = _shortlist(
+                self._facts.values(), question, least=least, most=most
+            )
+        return shortlist
 
 
 class _FilledPlaces:
@@ -126,7 +128,7 @@ class _FilledPlaces:
         self._room = max(1, question.rules.routing.max_candidates - emergency)
 
     def fill(self, looked_at: Scored | Excluded) -> bool:
-        """Take in what may be a candidate; return whether it is an emergency model, which has a place anyway."""
+        """Take in what may be a candidate; return whether it is an emergency model: that has one."""
         if isinstance(looked_at, Excluded) or looked_at.unhealthy is not None:
             return False
         if self._ceiling_nusd is not None and looked_at.estimate.bound_nusd > self._ceiling_nusd:
@@ -144,7 +146,7 @@ class _FilledPlaces:
 def _shortlist(
     facts: Iterable[DeploymentFacts], question: Question, *, least: PromptSize, most: PromptSize
 ) -> _Shortlist:
-    """Return who may serve requests from `least` to `most`, with nothing known of health and counted tokens."""
+    """Return who may serve requests from `least` to `most`, health and counts unknown."""
     rules = replace(question.rules, ceiling=None, seen={})
     smallest = Question(least, question.required, None, rules, {})
     entries = []
