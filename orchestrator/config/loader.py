@@ -34,6 +34,7 @@ from orchestrator.resilience.health_check_policy import NAME, PROFILE, limit_of
 from orchestrator.resilience.retry_policy import RetryProfile
 from orchestrator.routing.facts import DeploymentFacts, facts_of
 from orchestrator.routing.settings import UseCaseSettings
+from orchestrator.routing.shortlist import Shortlists
 
 PATH_VARIABLE = "ORCHESTRATOR_CONFIG"
 FILE_NAME = "config.yaml"
@@ -53,7 +54,7 @@ class Config:
     """What is not wrong but worth a line: a provider without a key, a model near its end."""
     fingerprint: str = field(repr=False)
     """A hash of the file and of what the environment put into it; equal means unchanged."""
-    _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts]]] = field(
+    _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts], Shortlists]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     """What was computed of each use case, and for which day: nothing that could not be computed again."""
@@ -87,14 +88,23 @@ class Config:
 
         It is computed once for a day.
         """
-        day, facts = self._facts.get(use_case_name, (None, {}))
-        if day != today:
+        return self._of_the_day(use_case_name, today)[0]
+
+    def shortlists_of(self, use_case_name: str, *, today: date) -> Shortlists:
+        """Return which of these deployments have to be looked at for a request."""
+        return self._of_the_day(use_case_name, today)[1]
+
+    def _of_the_day(
+        self, use_case_name: str, today: date
+    ) -> tuple[Mapping[str, DeploymentFacts], Shortlists]:
+        known = self._facts.get(use_case_name)
+        if known is None or known[0] != today:
             use_case = self.settings.use_cases[use_case_name]
             facts = facts_of(
                 self.catalog.deployments.values(), use_case_name=use_case_name, use_case=use_case, today=today
             )
-            self._facts[use_case_name] = (today, facts)
-        return facts
+            known = self._facts[use_case_name] = (today, facts, Shortlists(facts))
+        return known[1:]
 
     def profile_of(self, request: ChatRequest) -> RetryProfile:
         """Return the retry profile of a request.

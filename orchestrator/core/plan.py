@@ -1,8 +1,10 @@
 """The plan of a request: which deployments are asked, in which order, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from typing import overload
 
 from orchestrator.core.money import NanoUsd
 
@@ -103,13 +105,53 @@ class Excluded:
     """The least the request can be bounded to there, where that is more than one request may cost."""
 
 
+class LeftOut(Sequence[Excluded]):
+    """All deployments that a plan leaves out, put together when somebody looks: a call seldom does."""
+
+    def __init__(self, look: Callable[[], Iterable[Excluded]], *, noted: Iterable[Excluded]) -> None:
+        """Keep how to put them together, and some that are known already; `look` is called once at most."""
+        self._look = look
+        self.noted = {excluded.deployment: excluded for excluded in noted}
+        """Some of them, by deployment."""
+
+    @cached_property
+    def _all(self) -> tuple[Excluded, ...]:
+        return tuple(self._look())
+
+    def behind(self, first: tuple[Excluded, ...]) -> "LeftOut":
+        """Return these with others in front."""
+        return LeftOut(lambda: (*first, *self), noted=(*first, *self.noted.values()))
+
+    @overload
+    def __getitem__(self, index: int) -> Excluded: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Excluded, ...]: ...
+    def __getitem__(self, index: int | slice) -> Excluded | tuple[Excluded, ...]:
+        """Return one or some of them, in their order."""
+        return self._all[index]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._all)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the same are left out for the same reasons."""
+        return isinstance(other, LeftOut | tuple) and self._all == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # As a list: it stands for what it holds.
+
+    def __repr__(self) -> str:
+        """Show them as a tuple is shown."""
+        return repr(self._all)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The order in which deployments are asked, and why."""
 
     use_case: str
     candidates: tuple[Candidate, ...]
-    excluded: tuple[Excluded, ...] = ()
+    excluded: Sequence[Excluded] = ()
     notices: tuple[str, ...] = ()
     reserve: tuple[Candidate, ...] = ()
     """Left out for their health alone; asked when all candidates failed, before the emergency model."""
@@ -118,3 +160,11 @@ class Plan:
     def asked(self) -> tuple[Candidate, ...]:
         """Return every deployment that may be asked, in this order."""
         return (*self.candidates, *self.reserve)
+
+    def why_left_out(self, deployment: str) -> Reason | None:
+        """Return why a deployment is left out, None when it is a candidate or nobody knows of it."""
+        if any(candidate.deployment == deployment for candidate in self.candidates):
+            return None
+        if isinstance(self.excluded, LeftOut) and deployment in self.excluded.noted:
+            return self.excluded.noted[deployment].reason
+        return next((each.reason for each in self.excluded if each.deployment == deployment), None)

@@ -66,9 +66,9 @@ def _primary_left_out(use_case: UseCaseSettings, plan: Plan) -> Iterator[Degrada
     first, primary = plan.asked[0], use_case.primary.deployment
     if use_case.order is not RouteOrder.ROUTE or first.pinned or first.deployment == primary:
         return
-    left_out = [excluded.reason.text for excluded in plan.excluded if excluded.deployment == primary]
+    left_out = plan.why_left_out(primary)
     behind = [text for step in plan.asked if step.deployment == primary for text in clamped_notices(step)]
-    why = next(iter([*left_out, *behind]), "is not available")
+    why = left_out or next(iter(behind), "is not available")
     yield Degradation((DegradationKind.PRIMARY_LEFT_OUT,), f"{primary} left out: {why}")
 
 

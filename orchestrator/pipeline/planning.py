@@ -13,7 +13,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.language import reply_language
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.plan import Excluded, Plan, Reason, ReasonKind
+from orchestrator.core.plan import Excluded, LeftOut, Plan, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest
@@ -25,7 +25,8 @@ from orchestrator.pipeline.known_health import known_health
 from orchestrator.pipeline.services import PipelineServices
 from orchestrator.routing.capabilities import needs_of
 from orchestrator.routing.estimate import measure
-from orchestrator.routing.ranking import RankingContext, rank
+from orchestrator.routing.ranking import rank
+from orchestrator.routing.scoring import RankingContext
 
 
 class Planning:
@@ -60,6 +61,7 @@ def planned_for(call: Call, services: PipelineServices) -> PlannedRequest:
 def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
     request, config, use_case = call.request, call.snapshot.config, call.use_case
     deployments = config.facts_of(request.use_case, today=call.started_at.date())
+    shortlists = config.shortlists_of(request.use_case, today=call.started_at.date())
     pinned: tuple[str, ...] | None = None
     if request.model is not None:
         pinned = tuple(deployment.name for deployment in config.catalog.named(request.model))
@@ -80,13 +82,14 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
         budget_tier=_budget_tier(config, state.ledger),
     )
     health = known_health(deployments, config.settings.routing, state.health)
-    plan = rank(request, deployments.values(), size=size, rules=rules, health=health)
+    plan = rank(request, deployments.values(), size=size, rules=rules, health=health, shortlists=shortlists)
     off = tuple(
         Excluded(step.deployment, Reason(ReasonKind.OFF, config.catalog.off[step.deployment]))
         for step in use_case.route
         if step.deployment in config.catalog.off
     )
-    plan = replace(plan, excluded=(*off, *plan.excluded))
+    excluded = plan.excluded.behind(off) if isinstance(plan.excluded, LeftOut) else (*off, *plan.excluded)
+    plan = replace(plan, excluded=excluded)
     if not plan.asked:
         raise _no_candidates(request, config, plan, rules)
     return plan

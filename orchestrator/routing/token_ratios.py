@@ -1,12 +1,12 @@
 """What every model was seen to count, learnt from the ledger at the start and from each answer after it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from orchestrator.core.prompt_size import Script
 from orchestrator.ledger.records import TokenSample
 from orchestrator.routing.token_calibration import TokenRatio
 
-_Ratios = dict[tuple[str, Script], TokenRatio]
+_Ratios = dict[Script, dict[str, TokenRatio]]
 
 
 class TokenRatios:
@@ -17,17 +17,20 @@ class TokenRatios:
         self._samples = samples
         self._seen: _Ratios | None = None
 
-    def of(self, script: Script) -> dict[str, TokenRatio]:
-        """Return what each model counted in prompts of a script, by model.
+    def of(self, script: Script) -> Mapping[str, TokenRatio]:
+        """Return what each model counted in prompts of a script, by model; what is learnt later is not in it.
 
         Raises:
             LedgerError: the ledger is there and cannot be read.
         """
-        return {model: ratio for (model, written_in), ratio in self._known().items() if written_in is script}
+        return self._known().get(script, {})
 
     def learn(self, model: str, script: Script, *, expected_tokens: int, counted_tokens: int) -> None:
         """Take in what a model counted where `expected_tokens` were expected, uncorrected."""
-        _add(self._known(), model, script, expected_tokens=expected_tokens, counted_tokens=counted_tokens)
+        known = self._known()
+        # A plan under way keeps what it was given.
+        known[script] = dict(known.get(script, {}))
+        _add(known, model, script, expected_tokens=expected_tokens, counted_tokens=counted_tokens)
 
     def _known(self) -> _Ratios:
         if self._seen is None:
@@ -46,6 +49,7 @@ class TokenRatios:
 
 
 def _add(ratios: _Ratios, model: str, script: Script, *, expected_tokens: int, counted_tokens: int) -> None:
-    ratios[model, script] = ratios.get((model, script), TokenRatio()).with_one(
+    of_script = ratios.setdefault(script, {})
+    of_script[model] = of_script.get(model, TokenRatio()).with_one(
         expected_tokens=expected_tokens, counted_tokens=counted_tokens
     )

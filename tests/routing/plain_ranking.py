@@ -16,7 +16,7 @@ from orchestrator.core.reply import Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.routing.eligibility import DeploymentHealth
 from orchestrator.routing.estimate import MIN_OUTPUT_TOKENS, Estimate, OutputLimit
-from orchestrator.routing.ranking import RankingContext
+from orchestrator.routing.scoring import RankingContext
 from orchestrator.routing.settings import OnLimit, RouteOrder, Weights
 from orchestrator.routing.token_calibration import calibrated
 

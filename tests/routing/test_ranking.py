@@ -20,8 +20,10 @@ from orchestrator.routing.capabilities import needs_of
 from orchestrator.routing.eligibility import DeploymentHealth
 from orchestrator.routing.estimate import measure
 from orchestrator.routing.facts import facts_of
-from orchestrator.routing.ranking import RankingContext, rank
+from orchestrator.routing.ranking import rank
+from orchestrator.routing.scoring import RankingContext
 from orchestrator.routing.settings import OnLimit, RouteOrder, Weights
+from orchestrator.routing.shortlist import Shortlists
 from orchestrator.routing.token_calibration import TokenRatio
 from tests.routing.plain_ranking import plain_rank
 
@@ -64,7 +66,14 @@ def plan_of(
     if plain:
         return plain_rank(request, deployments, size=measure(request), rules=applied, vitals=health or {})
     facts = facts_of(deployments, use_case_name=request.use_case, use_case=use_case, today=applied.today)
-    return rank(request, facts.values(), size=measure(request), rules=applied, health=health or {})
+    return rank(
+        request,
+        facts.values(),
+        size=measure(request),
+        rules=applied,
+        health=health or {},
+        shortlists=Shortlists(facts),
+    )
 
 
 def order_of(plan):

@@ -44,6 +44,14 @@ def test_what_is_learnt_counts_at_once(books):
     assert counts.of(Script.WIDE)["m"].counted_tokens == 150
 
 
+def test_a_plan_keeps_the_counts_that_it_was_given(books):
+    counts = TokenRatios(books.ledger.token_samples)
+    counts.learn("m", Script.WIDE, expected_tokens=100, counted_tokens=150)
+    before = counts.of(Script.WIDE)
+    counts.learn("m", Script.WIDE, expected_tokens=100, counted_tokens=150)
+    assert (before["m"].samples, counts.of(Script.WIDE)["m"].samples) == (1, 2)
+
+
 def test_without_a_ledger_there_is_nothing_to_know_and_no_file_is_made(books):
     assert TokenRatios(books.ledger.token_samples).of(Script.WIDE) == {}
     assert not books.path.exists()
