@@ -43,7 +43,6 @@ TESTED_BY = {
     "orchestrator/routing/capabilities.py": "tests/routing/test_ranking.py",
     "orchestrator/practice/fault_kinds.py": "tests/practice/test_faults.py",
     "orchestrator/core/fork_hooks.py": "tests/ledger/test_ledger.py",
-    "orchestrator/ledger/sqlite/connection.py": "tests/ledger/test_ledger.py",
     "orchestrator/ledger/sqlite/statements.py": "tests/ledger/test_ledger.py",
     "orchestrator/ledger/sqlite/errors.py": "tests/ledger/test_ledger.py",
     "orchestrator/ledger/sqlite/keys.py": "tests/ledger/test_idempotency_keys.py",

@@ -5,6 +5,7 @@ SQLite's own busy handler sleeps up to 100 ms at a time; short random pauses hav
 
 import random
 from collections.abc import Callable
+from itertools import count
 from typing import TypeVar
 
 from orchestrator.core.clock import Clock
@@ -14,6 +15,8 @@ T = TypeVar("T")
 
 _PAUSE_MIN_S = 0.0001
 _PAUSE_MAX_S = 0.002
+_TRIES_MIN = 20
+"""A process that stood still itself, while a library loads or others have the core, has not yet waited."""
 
 
 class BusyRetry:
@@ -30,12 +33,12 @@ class BusyRetry:
         Raises:
             LedgerBusyError: it was busy all the time.
         """
-        give_up_s = self._give_up_s(limit_s)
+        is_over = self._patience(limit_s)
         while True:
             try:
                 return work()
             except LedgerBusyError:
-                if self._clock.monotonic_s() > give_up_s:
+                if is_over():
                     raise
             self._clock.pause(_pause_s())
 
@@ -45,17 +48,20 @@ class BusyRetry:
         Raises:
             LedgerBusyError: it was busy all the time.
         """
-        give_up_s = self._give_up_s(None)
+        is_over = self._patience(None)
         while True:
             try:
                 return work()
             except LedgerBusyError:
-                if self._clock.monotonic_s() > give_up_s:
+                if is_over():
                     raise
             await self._clock.sleep(_pause_s())
 
-    def _give_up_s(self, limit_s: float | None) -> float:
-        return self._clock.monotonic_s() + (self.limit_s if limit_s is None else limit_s)
+    def _patience(self, limit_s: float | None) -> Callable[[], bool]:
+        """Return what tells after a try in vain whether it was the last."""
+        tries_left = count(_TRIES_MIN - 1 if limit_s is None and self.limit_s else 0, -1)
+        give_up_s = self._clock.monotonic_s() + (self.limit_s if limit_s is None else limit_s)
+        return lambda: next(tries_left) <= 0 and self._clock.monotonic_s() > give_up_s
 
 
 def _pause_s() -> float:

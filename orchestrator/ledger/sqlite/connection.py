@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ from orchestrator.core.fork_hooks import hold_still
 from orchestrator.core.private_folder import make_private_folder
 from orchestrator.ledger.process_identity import own_process
 from orchestrator.ledger.sqlite.busy_retry import BusyRetry
-from orchestrator.ledger.sqlite.errors import explained
+from orchestrator.ledger.sqlite.errors import explained, kept
 from orchestrator.ledger.sqlite.file_identity import (
     FileIdentity,
     LedgerLostError,
@@ -106,8 +107,9 @@ class LedgerFile:
             # What no later moment makes right must not stand in the way of every other booking.
             if not isinstance(exc.__cause__, sqlite3.IntegrityError | sqlite3.ProgrammingError):
                 self.deferred.append(write)
-            if on_loop and isinstance(exc, LedgerBusyError):
-                self._write_deferred_aside()
+                if on_loop and isinstance(exc, LedgerBusyError):
+                    self._write_deferred_aside()
+                raise kept(exc) from exc.__cause__
             raise
 
     def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
@@ -168,10 +170,20 @@ class LedgerFile:
             self.writing = loop.create_task(self._write_deferred())
 
     async def _write_deferred(self) -> None:
-        try:
-            await self._busy_retry.wait_aside(lambda: self._write_once(lambda _: None))
-        except LedgerError as exc:
-            self._on_late(len(self.deferred), exc)
+        while self.deferred:
+            first = self.deferred[0]
+            try:
+                await self._busy_retry.wait_aside(partial(self._write_deferred_once, first))
+            except LedgerError as exc:
+                # Late is what waited all the time, and not what came a moment ago and behind others.
+                if first in self.deferred:
+                    self._on_late(len(self.deferred), kept(exc))
+                    return
+
+    def _write_deferred_once(self, first: Callable[[sqlite3.Connection], object]) -> None:
+        # Any other transaction has written it along.
+        if first in self.deferred:
+            self._write_once(lambda _: None)
 
     def _write_once(self, write: Callable[[sqlite3.Connection], T]) -> T:
         # The lock is held for one try and not for the wait, in which another thread may need it.

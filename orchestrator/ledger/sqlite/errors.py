@@ -6,6 +6,8 @@ from pathlib import Path
 from orchestrator.core.errors import LedgerError
 from orchestrator.ledger.store import LedgerBusyError
 
+NOTHING_SENT = "Nothing is sent that cannot be booked."
+
 
 def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
     """Return the ledger's error for one of SQLite's or of the file system's."""
@@ -27,4 +29,12 @@ def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
         todo = "make the file and its folder writable, or set ledger.path in config.yaml"
     busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
     kind = LedgerBusyError if busy else LedgerError
-    return kind(f"cannot use the ledger {path}: {text}; {todo}. Nothing is sent that cannot be booked.")
+    return kind(f"cannot use the ledger {path}: {text}; {todo}. {NOTHING_SENT}")
+
+
+def kept(error: LedgerError) -> LedgerError:
+    """Return the error of a booking that is kept: what was sent was held before, and is booked a little later."""
+    text = str(error).removesuffix(NOTHING_SENT)
+    return type(error)(
+        f"{text}The booking is kept and written with the next transaction; what was held for it stays counted."
+    )
