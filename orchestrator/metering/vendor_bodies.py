@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.request import Message
+from orchestrator.providers.openrouter import TOKENS_ONLY
 from orchestrator.providers.wire.wire_json import json_text
 
 
@@ -48,6 +49,7 @@ def bounded_body(kind: ProviderKind, upstream: str, *, path: str, body: Mapping[
 def _chat_completions(body: Mapping[str, Any]) -> BoundedBody:
     _check_names(body, _CHAT_NAMES)
     _check_tier(body)
+    _check_plugins(body)
     tools = _functions(body.get("tools"))
     return BoundedBody(
         messages=list(body.get("messages") or ()),
@@ -104,6 +106,7 @@ _CHAT_NAMES = _COMMON_NAMES | {
     *("messages", "max_tokens", "max_completion_tokens", "n", "stop", "seed", "presence_penalty"),
     *("frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "response_format", "functions"),
     *("function_call", "reasoning_effort", "verbosity", "stream_options", "provider"),
+    "plugins",
 }
 _RESPONSES_NAMES = _COMMON_NAMES | {
     *("input", "instructions", "max_output_tokens", "text", "reasoning", "include", "truncation"),
@@ -134,6 +137,13 @@ def _check_tier(body: Mapping[str, Any]) -> None:
     if body.get("service_tier") not in (None, "default"):
         raise InvalidRequestError(
             "'service_tier' is not taken by a metered client: money is held for 'default'"
+        )
+
+
+def _check_plugins(body: Mapping[str, Any]) -> None:
+    if body.get("plugins") not in (None, list(TOKENS_ONLY)):
+        raise InvalidRequestError(
+            "'plugins' is not taken by a metered client: OpenRouter bills what they do beside tokens"
         )
 
 

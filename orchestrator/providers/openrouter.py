@@ -9,7 +9,7 @@ NOT_OFFERED = "model_not_found, or by no host at its listed price; 'orchestrator
 """What a 404 there means."""
 
 
-_TOKENS_ONLY = (
+TOKENS_ONLY = (
     {"id": "web", "enabled": False},
     {"id": "file-parser", "pdf": {"engine": "native"}},
 )
@@ -25,4 +25,4 @@ def token_costs_only(rates: Rates) -> dict[str, Any]:
     per million tokens: https://openrouter.ai/docs/features/provider-routing.
     """
     dollars = {"prompt": float(to_usd(rates.input)), "completion": float(to_usd(rates.output))}
-    return {"provider": {"max_price": dollars}, "plugins": [dict(plugin) for plugin in _TOKENS_ONLY]}
+    return {"provider": {"max_price": dollars}, "plugins": [dict(plugin) for plugin in TOKENS_ONLY]}

@@ -3,8 +3,10 @@
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.rates import Rates
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.metering.vendor_bodies import bounded_body
+from orchestrator.providers.openrouter import TOKENS_ONLY, token_costs_only
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 10}
 RESPONSES = {"model": "m", "input": [{"role": "user", "content": "Hi"}], "max_output_tokens": 10}
@@ -41,6 +43,9 @@ def test_the_largest_of_all_limits_counts_and_every_answer() -> None:
         {"audio": {"voice": "alloy"}},
         {"prediction": {"type": "content", "content": "x"}},
         {"plugins": [{"id": "web"}]},
+        {"plugins": [*TOKENS_ONLY, {"id": "web"}]},
+        {"plugins": [{**TOKENS_ONLY[0], "enabled": True}]},
+        {"plugins": "web"},
         {"models": ["a", "b"]},
         {"not_yet_invented": 1},
         {"tools": [SEARCH]},
@@ -56,6 +61,10 @@ def test_the_largest_of_all_limits_counts_and_every_answer() -> None:
 def test_what_has_no_bound_is_refused_for_openai(more) -> None:
     with pytest.raises(InvalidRequestError):
         bounds({**CHAT, **more})
+
+
+def test_what_we_add_for_openrouter_ourselves_is_taken() -> None:
+    assert bounds({**CHAT, **token_costs_only(Rates(input=1, output=2))}) == (10, 1)
 
 
 @pytest.mark.parametrize(
