@@ -183,7 +183,8 @@ class Orchestrator(Looks):
         """Cancel what runs, book it, and close everything. Closing twice does nothing.
 
         Raises:
-            LedgerError: bookings that were owed cannot be written to a file that is there; their holds stay counted. All is closed.
+            LedgerError: bookings that were owed cannot be written to a file that is there; their holds stay
+                counted. All is closed.
         """
         if self._watch is not None:
             self._watch.close()

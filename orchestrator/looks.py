@@ -1,4 +1,4 @@
-"""How an orchestrator is looked at: budgets, requests, circuits and load; alerts and bookings as they come."""
+"""How an orchestrator is looked at: budgets, requests, circuits, load; alerts and bookings as they come."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

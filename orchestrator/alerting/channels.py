@@ -9,7 +9,7 @@ import os
 import signal
 
 from orchestrator.alerting.mail import send_mail
-from orchestrator.alerting.messages import Message, body_of
+from orchestrator.alerting.messages import AlertMessage, body_of
 from orchestrator.alerting.settings import TELEGRAM_URL, ChannelKind, ChannelSettings
 from orchestrator.alerting.undelivered import UndeliveredError
 from orchestrator.core.provider_answer import AttemptFailedError
@@ -26,7 +26,7 @@ _COMMAND_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "T
 """What a command sees of our environment: no key of a provider."""
 
 
-async def send(channel: ChannelSettings, message: Message, *, http: Sessions) -> str:
+async def send(channel: ChannelSettings, message: AlertMessage, *, http: Sessions) -> str:
     """Send a message within the channel's time, and return what came back, for people.
 
     Raises:
@@ -45,7 +45,7 @@ async def send(channel: ChannelSettings, message: Message, *, http: Sessions) ->
         raise UndeliveredError(f"no answer within {channel.timeout_s:g} s") from None
 
 
-async def _post(channel: ChannelSettings, message: Message, http: Sessions) -> str:
+async def _post(channel: ChannelSettings, message: AlertMessage, http: Sessions) -> str:
     headers = {"content-type": "application/json", "user-agent": "nextflow-orchestrator"}
     headers |= {name.lower(): value.get_secret_value() for name, value in channel.headers.items()}
     request = WireRequest(_url_of(channel), headers, body_of(channel, message))
@@ -76,7 +76,7 @@ def _url_of(channel: ChannelSettings) -> str:
     return url
 
 
-async def _run(channel: ChannelSettings, message: Message) -> str:
+async def _run(channel: ChannelSettings, message: AlertMessage) -> str:
     environment = {name: os.environ[name] for name in _COMMAND_ENVIRONMENT if name in os.environ}
     try:
         process = await asyncio.create_subprocess_exec(

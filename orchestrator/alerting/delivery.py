@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
 from orchestrator.alerting.channels import send
-from orchestrator.alerting.messages import Message, digest_message, message_of
+from orchestrator.alerting.messages import AlertMessage, digest_message, message_of
 from orchestrator.alerting.settings import AlertsSettings, ChannelSettings
 from orchestrator.alerting.undelivered import UndeliveredError
 from orchestrator.core.alerts import Alert, AlertKind
@@ -85,7 +85,7 @@ class Courier:
                 self.idle.set()
             await wake.wait()
 
-    def _take(self) -> Iterable[tuple[tuple[Alert, ...], Message]]:
+    def _take(self) -> Iterable[tuple[tuple[Alert, ...], AlertMessage]]:
         """Return the messages of all that waits: one for each alert of a few, one for all of many."""
         with self._lock:
             alerts, counts, dropped = tuple(self._waiting), dict(self._counts), self._dropped
@@ -97,7 +97,7 @@ class Courier:
             return [((alert,), message_of(alert, language)) for alert in alerts]
         return [(alerts, digest_message(alerts, counts, dropped=dropped, language=language))]
 
-    async def _deliver(self, alerts: tuple[Alert, ...], message: Message) -> None:
+    async def _deliver(self, alerts: tuple[Alert, ...], message: AlertMessage) -> None:
         began_s, pause_s = self._clock.monotonic_s(), _FIRST_WAIT_S
         while True:
             try:

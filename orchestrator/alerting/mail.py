@@ -9,7 +9,7 @@ import threading
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from orchestrator.alerting.messages import Message
+from orchestrator.alerting.messages import AlertMessage
 from orchestrator.alerting.settings import ChannelSettings, SmtpSecurity
 from orchestrator.alerting.undelivered import UndeliveredError
 
@@ -57,7 +57,7 @@ class _Sending:
                 sock.shutdown(socket.SHUT_RDWR)
 
 
-async def send_mail(channel: ChannelSettings, message: Message) -> str:
+async def send_mail(channel: ChannelSettings, message: AlertMessage) -> str:
     """Send a message as plain text, and return what came back.
 
     Raises:
@@ -111,7 +111,7 @@ def _outcome_of(sending: _Sending) -> str | UndeliveredError:
         return UndeliveredError(f"no connection, or it broke ({type(exc).__name__})")
 
 
-def _mail_of(channel: ChannelSettings, message: Message) -> EmailMessage:
+def _mail_of(channel: ChannelSettings, message: AlertMessage) -> EmailMessage:
     mail = EmailMessage()
     mail["From"] = channel.sender
     mail["To"] = ", ".join(channel.to)

@@ -7,13 +7,13 @@ from typing import Any
 import orjson
 
 from orchestrator.alerting.settings import ChannelKind, ChannelSettings
-from orchestrator.alerting.words import digest_of, headline, text_of
+from orchestrator.alerting.words import alert_text, digest_of, headline
 from orchestrator.core.alerts import Alert, AlertKind
 from orchestrator.core.language import Language
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class AlertMessage:
     """One message to one channel, of one alert or of many."""
 
     title: str
@@ -28,16 +28,16 @@ class Message:
         return orjson.dumps(self.plain)
 
 
-def message_of(alert: Alert, language: Language) -> Message:
+def message_of(alert: Alert, language: Language) -> AlertMessage:
     """Return the message of one alert."""
-    text = text_of(alert, language)
+    text = alert_text(alert, language)
     title = " ".join(headline(alert, language).split())
-    return Message(title, text, {"text": text, "count": 1, "alerts": [plain_alert(alert)]})
+    return AlertMessage(title, text, {"text": text, "count": 1, "alerts": [plain_alert(alert)]})
 
 
 def digest_message(
     alerts: tuple[Alert, ...], counts: Mapping[AlertKind, int], *, dropped: int, language: Language
-) -> Message:
+) -> AlertMessage:
     """Return one message of many alerts; those that were dropped are counted in it."""
     text = digest_of(alerts, counts, dropped=dropped, language=language)
     plain = {
@@ -47,7 +47,7 @@ def digest_message(
         "dropped": dropped,
         "alerts": [plain_alert(alert) for alert in alerts],
     }
-    return Message(text.partition("\n")[0], text, plain)
+    return AlertMessage(text.partition("\n")[0], text, plain)
 
 
 def plain_alert(alert: Alert) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def plain_alert(alert: Alert) -> dict[str, Any]:
     }
 
 
-def body_of(channel: ChannelSettings, message: Message) -> bytes:
+def body_of(channel: ChannelSettings, message: AlertMessage) -> bytes:
     """Return the body that a webhook of this kind reads; text is text in it, whatever a name holds."""
     text = message.text
     match channel.kind:

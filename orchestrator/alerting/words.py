@@ -16,7 +16,7 @@ from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
 from orchestrator.core.visible_text import visible
 
-TEXT_MAX = 3000
+ALERT_CHARS_MAX = 3000
 """Characters of one message: Telegram takes 4,096."""
 
 _HEADLINES: Mapping[AlertKind, tuple[str, str]] = {
@@ -107,13 +107,13 @@ def _spend(facts: SpendFacts, *, is_vi: bool) -> str:
     return f"{words}; chủ yếu do {facts.cause}" if is_vi else f"{words}; mostly by {facts.cause}"
 
 
-def text_of(alert: Alert, language: Language) -> str:
+def alert_text(alert: Alert, language: Language) -> str:
     """Return the whole message of one alert."""
     lines = [headline(alert, language), sentence(alert, language)]
     if alert.rule is not None:
         rule = "Quy tắc" if language is Language.VI else "Rule"
         lines.append(f"{rule} {alert.rule}, {alert.at:%Y-%m-%d %H:%M:%S %Z}")
-    return "\n".join(lines)[:TEXT_MAX]
+    return "\n".join(lines)[:ALERT_CHARS_MAX]
 
 
 def digest_of(
@@ -131,7 +131,7 @@ def digest_of(
     for alert in alerts:
         line = headline(alert, language)
         size += len(line) + 1
-        if size > TEXT_MAX:
+        if size > ALERT_CHARS_MAX:
             lines.append("…")
             break
         lines.append(line)

@@ -1,4 +1,4 @@
-"""`orchestrator report`: what some days cost, who answered, how quickly, what was saved, and what to change."""
+"""`orchestrator report`: what some days cost, who answered, how quickly, what was saved, what to change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -73,21 +73,21 @@ def report(  # noqa: PLR0913 -- each is an option
         names = {"tenant": tenant, "use_case": use_case, "user": user, "tag": tag}
         options = ReportOptions(month, day, since, until, names)
         with busy("reading the ledger"):
-            found, budgets = analysed(session_of(context).config(), options)
-        written = _written(found, html=html, parquet=parquet, language=language)
+            result, budgets = analysed(session_of(context).config(), options)
+        written = _written(result, html=html, parquet=parquet, language=language)
     if as_json:
         from orchestrator.reports.report_views import plain_analysis
 
-        print_json(plain_analysis(found, budgets))
+        print_json(plain_analysis(result, budgets))
     elif as_csv:
         from orchestrator.reports.report_rows import report_csv
 
-        write(report_csv(found.report))
+        write(report_csv(result.report))
     elif written:
         for path in written:
             out().print(f"wrote {path}", markup=False)
     else:
-        show_report(out(), found, budgets)
+        show_report(out(), result, budgets)
 
 
 def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple[BudgetStatus, ...]]":
@@ -113,12 +113,12 @@ def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple
             zone = view.time_zone or zone
     today = date.fromisoformat(period_of(now, zone).day)
     span, of = _span_of(options, today), Filter(**options.names)
-    found = analysis(view, config, span, of=of, today=today)
-    tenant = found.report.of.tenant
+    result = analysis(view, config, span, of=of, today=today)
+    tenant = result.report.of.tenant
     if not span.first <= today <= span.last:
-        return found, ()
+        return result, ()
     scopes = None if tenant is None else ("all", f"tenant:{tenant}")
-    return found, budget_status(view, config.settings.budgets, moment=now, scopes=scopes)
+    return result, budget_status(view, config.settings.budgets, moment=now, scopes=scopes)
 
 
 def _span_of(options: ReportOptions, today: "date") -> "Span":
@@ -135,27 +135,27 @@ def _span_of(options: ReportOptions, today: "date") -> "Span":
 
 
 def _written(
-    found: "Analysis", *, html: Path | None, parquet: Path | None, language: Language
+    result: "Analysis", *, html: Path | None, parquet: Path | None, language: Language
 ) -> tuple[Path, ...]:
     """Write the files that are asked for, and return which."""
     if html is not None:
         from orchestrator.reports.export import whole_file
-        from orchestrator.reports.html_page import page
+        from orchestrator.reports.html_page import report_page
 
         with whole_file(html) as unfinished:
-            unfinished.write_text(page(found, language), encoding="utf-8")
+            unfinished.write_text(report_page(result, language), encoding="utf-8")
     if parquet is not None:
         from orchestrator.reports.report_rows import write_report_parquet
 
-        write_report_parquet(found.report, parquet)
+        write_report_parquet(result.report, parquet)
     return tuple(path for path in (html, parquet) if path is not None)
 
 
-def show_report(console: "Console", found: "Analysis", budgets: "tuple[BudgetStatus, ...]") -> None:
+def show_report(console: "Console", result: "Analysis", budgets: "tuple[BudgetStatus, ...]") -> None:
     """Print a report for people."""
     from orchestrator.cli.route import budget_table
 
-    report = found.report
+    report = result.report
     whose = f", {report.of.label}" if report.of.label else ""
     if report.is_empty:
         console.print(
@@ -165,10 +165,10 @@ def show_report(console: "Console", found: "Analysis", budgets: "tuple[BudgetSta
         )
     else:
         console.print(f"{report.span.label}{whose}", style="bold", markup=False)
-        for line in (*headlines(report), *findings(found), *report.notices):
+        for line in (*headlines(report), *findings(result), *report.notices):
             console.print(f"  {line}", markup=False)
         _show_parts(console, report)
-        _show_recommendations(console, found)
+        _show_recommendations(console, result)
     if budgets:
         console.print()
         console.print(budget_table(budgets))
@@ -202,23 +202,23 @@ def headlines(report: "UsageReport") -> Iterator[str]:
             yield f"{format_usd(report.cost_by_source[name])} of it is booked by {name}: {_SOURCES[name]}"
 
 
-def findings(found: "Analysis") -> Iterator[str]:
+def findings(result: "Analysis") -> Iterator[str]:
     """Yield what was saved, what is to come, and what was unusual, one a line."""
     from orchestrator.core.money import format_usd
 
-    saved = found.savings
+    saved = result.savings
     if saved is None:
-        yield f"savings are not known: {found.no_savings}"
+        yield f"savings are not known: {result.no_savings}"
     else:
         yield (
             f"saved {_spread(saved.total.amount_nusd, saved.total.interval)} against {saved.baseline} for the "
             f"same tokens ({percent(saved.share)}): models {format_usd(saved.model.amount_nusd)}, "
             f"cache {format_usd(saved.cache.amount_nusd)}"
         )
-    for forecast in found.forecasts:
+    for forecast in result.forecasts:
         spread = _spread(forecast.expected_nusd, forecast.interval)
         yield f"forecast of {forecast.label}: {spread}, from {forecast.history_days} days"
-    for day in found.unusual:
+    for day in result.unusual:
         yield (
             f"unusual: {day.day} cost {format_usd(day.cost_nusd)}, usually {format_usd(day.usual_nusd)}; most of "
             f"it is tenant {day.tenant}, {day.use_case} on {day.model}: {format_usd(day.rise_nusd)} more"
@@ -248,10 +248,10 @@ def _show_parts(console: "Console", report: "UsageReport") -> None:
         console.print(_speed_table(report.models[:_PARTS_SHOWN]))
 
 
-def _show_recommendations(console: "Console", found: "Analysis") -> None:
+def _show_recommendations(console: "Console", result: "Analysis") -> None:
     from orchestrator.reports.report_words import title_of
 
-    for number, change in enumerate(found.recommendations, start=1):
+    for number, change in enumerate(result.recommendations, start=1):
         console.print()
         console.print(f"{number}. {title_of(change, Language.EN)}", style="bold", markup=False)
         if change.month_nusd:

@@ -89,7 +89,7 @@ class RootSettings(Settings):
     record: RecordSettings = RecordSettings()
     """How much is kept of requests: off, metadata or content."""
     report: ReportSettings = ReportSettings()
-    """What reports compare with."""
+    """The model that savings in reports are counted against."""
     prices: PricesSettings = PricesSettings()
     """Where prices come from that no deployment states."""
     cache: CacheSettings = CacheSettings()

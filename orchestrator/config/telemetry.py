@@ -12,7 +12,7 @@ class TelemetrySettings(Settings):
     """Where traces and metrics are sent."""
 
     otlp_endpoint: OpenAddress | None = None
-    """An OpenTelemetry collector, such as http://localhost:4318: its /v1/traces and /v1/metrics get them.
+    """An OpenTelemetry collector, such as http://127.0.0.1:4318: its /v1/traces and /v1/metrics get them.
     Empty: nothing is sent, whatever the OTEL_* variables say."""
     otlp_headers: Mapping[HeaderName, HeaderValue] = Field({}, repr=False)
     """Headers for it; they may hold a key."""

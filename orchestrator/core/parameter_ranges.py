@@ -51,7 +51,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
             check(name, value)
 
 
-def check_size(name: str, value: Any) -> None:
+def check_parameter_size(name: str, value: Any) -> None:
     """Check that a number is one that is kept.
 
     Raises:
@@ -70,14 +70,14 @@ def is_number(value: Any, kind: type) -> bool:
 
 def _check_number(name: str, value: Any) -> None:
     kind, least, most = _NUMBERS[name]
-    check_size(name, value)
+    check_parameter_size(name, value)
     if not is_number(value, kind) or not least <= value <= most:
         whole = "a whole number" if kind is int else "a number"
         raise InvalidRequestError(f"'{name}' must be {whole} from {least} to {most}, got {_shown(value)}")
 
 
 def _check_seconds(name: str, value: Any) -> None:
-    check_size(name, value)
+    check_parameter_size(name, value)
     if not is_number(value, float) or not 0 < value <= _SECONDS_MAX:
         raise InvalidRequestError(
             f"'{name}' must be seconds, a number greater than 0 and at most {_SECONDS_MAX}, got {_shown(value)}"

@@ -18,7 +18,7 @@ from orchestrator.core.message_checks import check_format, check_parts, check_to
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.on_break import OnBreak
-from orchestrator.core.parameter_ranges import check_parameters, check_size, is_number
+from orchestrator.core.parameter_ranges import check_parameter_size, check_parameters, is_number
 from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
 
 Message = Mapping[str, Any]
@@ -158,7 +158,7 @@ def _several(name: str, raw: Any) -> tuple[Any, ...]:
 def _check_ranges(request: ChatRequest) -> None:
     for name, kind in (("max_tokens", int), ("max_cost_nusd", int), ("deadline_s", float)):
         value = getattr(request, name)
-        check_size(name, value)
+        check_parameter_size(name, value)
         if value is not None and not (is_number(value, kind) and value > 0):
             whole = "whole number" if kind is int else "number"
             raise InvalidRequestError(f"'{name}' must be a {whole} greater than 0, got {value!r}")

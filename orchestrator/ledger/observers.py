@@ -1,4 +1,4 @@
-"""Who sees what the ledger books: metrics, traces, live views. None of it holds a prompt, a reply or a key."""
+"""Who sees what the ledger books: metrics, traces, live views; without a prompt, a reply or a key."""
 
 import logging
 from collections.abc import Callable

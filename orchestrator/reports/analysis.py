@@ -1,4 +1,4 @@
-"""A range of days with everything that is said of it: report, savings, forecast, unusual days, what to change."""
+"""A range of days with all that is said of it: report, savings, forecast, unusual days, what to change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

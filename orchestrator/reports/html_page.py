@@ -50,9 +50,9 @@ svg { width: 100%; height: 9rem; display: block; } rect { fill: var(--bar); }
 """
 
 
-def page(found: "Analysis", language: Language) -> str:
+def report_page(result: "Analysis", language: Language) -> str:
     """Return the page in a language."""
-    words, report = words_of(language), found.report
+    words, report = words_of(language), result.report
     title = f"{words['title']} {report.span.label}"
     parts = [f"<h1>{_text(title)}</h1>"]
     if report.of.label:
@@ -60,7 +60,7 @@ def page(found: "Analysis", language: Language) -> str:
     if report.is_empty:
         parts.append(f"<p>{_text(words['empty'])}</p>")
     else:
-        parts += _body(found, language)
+        parts += _body(result, language)
     return (
         f'<!doctype html><html lang="{language.value}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -69,15 +69,15 @@ def page(found: "Analysis", language: Language) -> str:
     )
 
 
-def _body(found: "Analysis", language: Language) -> Iterator[str]:
-    words, report = words_of(language), found.report
+def _body(result: "Analysis", language: Language) -> Iterator[str]:
+    words, report = words_of(language), result.report
     yield _cards(report, language)
     yield "".join(f"<p class=soft>{_text(notice)}</p>" for notice in report.notices)
     yield _section(words["days"], _bars(report.days))
-    yield _savings(found, language)
-    yield _forecasts(found, language)
-    yield _unusual(found, language)
-    yield _changes(found, language)
+    yield _savings(result, language)
+    yield _forecasts(result, language)
+    yield _unusual(result, language)
+    yield _changes(result, language)
     for kind, parts in groups(report):
         if parts:
             yield _section(words[kind], _parts(kind, parts, language))
@@ -115,10 +115,12 @@ def _bars(days: Sequence["DayCost"]) -> str:
     )
 
 
-def _savings(found: "Analysis", language: Language) -> str:
-    words, saved = words_of(language), found.savings
+def _savings(result: "Analysis", language: Language) -> str:
+    words, saved = words_of(language), result.savings
     if saved is None:
-        return _section(words["savings"], f"<p>{_text(words['unknown'].format(reason=found.no_savings))}</p>")
+        return _section(
+            words["savings"], f"<p>{_text(words['unknown'].format(reason=result.no_savings))}</p>"
+        )
     rows = [
         (name, _spread(saving.amount_nusd, saving.interval, language))
         for name, saving in (
@@ -129,19 +131,19 @@ def _savings(found: "Analysis", language: Language) -> str:
     return _section(words["savings"], f"<p>{_text(against)}</p>" + _table(("", words["cost"]), rows))
 
 
-def _forecasts(found: "Analysis", language: Language) -> str:
-    if not found.forecasts:
+def _forecasts(result: "Analysis", language: Language) -> str:
+    if not result.forecasts:
         return ""
     words = words_of(language)
     rows = [
         (item.label, format_usd(item.spent_nusd), _spread(item.expected_nusd, item.interval, language))
-        for item in found.forecasts
+        for item in result.forecasts
     ]
     return _section(words["forecast"], _table(("", words["so_far"], words["expected"]), rows))
 
 
-def _unusual(found: "Analysis", language: Language) -> str:
-    if not found.unusual:
+def _unusual(result: "Analysis", language: Language) -> str:
+    if not result.unusual:
         return ""
     words = words_of(language)
     rows = [
@@ -149,16 +151,16 @@ def _unusual(found: "Analysis", language: Language) -> str:
             day.day, format_usd(day.cost_nusd), format_usd(day.usual_nusd),
             f"{day.tenant}, {day.use_case}, {day.model}: +{format_usd(day.rise_nusd)}",
         )
-        for day in found.unusual
+        for day in result.unusual
     ]  # fmt: skip
     head = ("", words["cost"], words["usual"], words["cause"])
     return _section(words["unusual"], _table(head, rows, texts=1))
 
 
-def _changes(found: "Analysis", language: Language) -> str:
+def _changes(result: "Analysis", language: Language) -> str:
     words = words_of(language)
     shown = []
-    for change in found.recommendations:
+    for change in result.recommendations:
         evidence = words["evidence"].format(count=f"{change.count:,}", out_of=f"{change.out_of:,}")
         lines = [f"<h3>{_text(title_of(change, language))}</h3>"]
         if change.month_nusd:

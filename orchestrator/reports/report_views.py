@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from orchestrator.reports.usage_report import Part, UsageReport
 
 
-def plain_analysis(found: "Analysis", budgets: "Sequence[BudgetStatus]" = ()) -> dict[str, Any]:
+def plain_analysis(result: "Analysis", budgets: "Sequence[BudgetStatus]" = ()) -> dict[str, Any]:
     """Return everything that is said of a range, and how the budgets stand."""
-    saved = found.savings
+    saved = result.savings
     return {
-        **plain_report(found.report),
-        "savings": {"unknown": found.no_savings}
+        **plain_report(result.report),
+        "savings": {"unknown": result.no_savings}
         if saved is None
         else {
             "baseline": saved.baseline,
@@ -35,16 +35,16 @@ def plain_analysis(found: "Analysis", budgets: "Sequence[BudgetStatus]" = ()) ->
             "share": saved.share,
             "unpriced_repeats": saved.unpriced_repeats,
         },
-        "forecasts": [_plain_forecast(forecast) for forecast in found.forecasts],
+        "forecasts": [_plain_forecast(forecast) for forecast in result.forecasts],
         "unusual_days": [
             {
                 "day": day.day, **money("cost", day.cost_nusd), **money("usual", day.usual_nusd),
                 "tenant": day.tenant, "use_case": day.use_case, "model": day.model,
                 **money("rise", day.rise_nusd),
             }
-            for day in found.unusual
+            for day in result.unusual
         ],
-        "recommendations": [_plain_recommendation(change) for change in found.recommendations],
+        "recommendations": [_plain_recommendation(change) for change in result.recommendations],
         "not_looked_for": dict(NOT_KNOWN),
         "budgets": plain_budgets(budgets),
     }  # fmt: skip

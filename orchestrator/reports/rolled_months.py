@@ -57,8 +57,8 @@ def _left_out(month: str, span: Span, selection: Selection) -> str | None:
     return None
 
 
-def _add(sums: dict[str, tuple[int, int]], name: str, count: int, cost: int) -> None:
+def _add(sums: dict[str, tuple[int, int]], name: str, count: int, cost_nusd: int) -> None:
     # A request that nobody answered has no model, and a send that lost its request no tenant.
-    if name and (count or cost):
+    if name and (count or cost_nusd):
         before = sums.get(name, (0, 0))
-        sums[name] = (before[0] + count, before[1] + cost)
+        sums[name] = (before[0] + count, before[1] + cost_nusd)

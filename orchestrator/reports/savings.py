@@ -89,17 +89,17 @@ def _cache_by_day(sums: UsageSums) -> tuple[Mapping[str, int], int]:
     for key, tally in sums.cells.items():
         costs[key.day, key.use_case] += tally.cost_nusd
         of_use_case[key.use_case][0] += tally.cost_nusd
-    for (_, use_case), asked in sums.asked.items():
-        of_use_case[use_case][1] += asked
+    for (_, use_case), requests in sums.sent_requests.items():
+        of_use_case[use_case][1] += requests
     by_day: defaultdict[str, int] = defaultdict(int)
     unpriced = 0
     for (day, use_case), repeated in sums.repeated.items():
-        cost, asked = costs[day, use_case], sums.asked.get((day, use_case), 0)
-        if not asked:
+        cost, requests = costs[day, use_case], sums.sent_requests.get((day, use_case), 0)
+        if not requests:
             # Nothing was asked on that day: the average of the range stands in for it.
-            cost, asked = of_use_case[use_case]
-        if asked:
-            by_day[day] += repeated * cost // asked
+            cost, requests = of_use_case[use_case]
+        if requests:
+            by_day[day] += repeated * cost // requests
         else:
             unpriced += repeated
     return by_day, unpriced

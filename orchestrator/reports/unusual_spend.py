@@ -56,7 +56,7 @@ def _costs_by_cause(sums: UsageSums) -> Mapping[_Cause, Mapping[str, int]]:
 
 
 def _explained(
-    day: str, cost: int, usual: int, by_cause: Mapping[_Cause, Mapping[str, int]], days: int
+    day: str, cost_nusd: int, usual: int, by_cause: Mapping[_Cause, Mapping[str, int]], days: int
 ) -> UnusualDay:
     def rise(cause: _Cause) -> int:
         costs = by_cause[cause]
@@ -64,4 +64,4 @@ def _explained(
         return costs.get(day, 0) - int(median(whole))
 
     tenant, use_case, model = cause = max(sorted(by_cause), key=rise)
-    return UnusualDay(day, NanoUsd(cost), NanoUsd(usual), tenant, use_case, model, NanoUsd(rise(cause)))
+    return UnusualDay(day, NanoUsd(cost_nusd), NanoUsd(usual), tenant, use_case, model, NanoUsd(rise(cause)))

@@ -250,18 +250,18 @@ def _parts(
     parts = []
     for name in tallies.keys() | rolled.keys():
         tally, (count, cost) = tallies.get(name) or Tally(), rolled.get(name, (0, 0))
-        part = _part(name, tally, requests=tally.requests + count, cost=tally.cost_nusd + cost, of=whole)
+        part = _part(name, tally, requests=tally.requests + count, cost_nusd=tally.cost_nusd + cost, of=whole)
         parts.append(part if durations is None else _timed(part, tally, durations))
     return _ordered(parts)
 
 
-def _part(name: str, tally: Tally, *, requests: int, cost: int, of: int) -> Part:
+def _part(name: str, tally: Tally, *, requests: int, cost_nusd: int, of: int) -> Part:
     return Part(
         name=name,
         requests=requests,
         share=requests / of if of else 0.0,
-        cost_nusd=NanoUsd(cost),
-        average_cost_nusd=average(NanoUsd(cost), requests),
+        cost_nusd=NanoUsd(cost_nusd),
+        average_cost_nusd=average(NanoUsd(cost_nusd), requests),
         average_latency_s=_latency_s(tally),
         success_rate=_success_rate(tally),
     )

@@ -79,7 +79,7 @@ class UsageSums:
     days: defaultdict[str, Tally] = field(default_factory=_tallies)
     cells: defaultdict[CellKey, Tally] = field(default_factory=lambda: defaultdict(Tally))
     """The sends of each day, by whom and on which deployment."""
-    asked: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    sent_requests: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     """Answered requests by day and use case that asked a model."""
     repeated: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     """Requests by day and use case that another's answer served."""
@@ -131,7 +131,7 @@ def _add_requests(sums: UsageSums, group: RequestGroup) -> None:
     if group.cached in _REPEATS:
         sums.repeated[group.day, group.use_case] += group.requests
     elif group.outcome == Outcome.SUCCEEDED.value and group.cached == CacheState.MISS.value:
-        sums.asked[group.day, group.use_case] += group.requests
+        sums.sent_requests[group.day, group.use_case] += group.requests
     if group.error == _BUDGET_ERROR:
         sums.refused[group.tenant] += group.requests
         sums.refused_by_day[group.day, group.tenant] += group.requests

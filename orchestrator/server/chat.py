@@ -50,19 +50,19 @@ class ChatCompletions:
         request = Request(scope, receive)
         body = await json_object_of(request, door.settings)
         try:
-            asked = asked_chat(body, request.headers, caller, door.orchestrator.config)
-            if asked.is_streamed:
-                await while_connected(receive, self._stream(asked, caller, send))
+            chat = asked_chat(body, request.headers, caller, door.orchestrator.config)
+            if chat.is_streamed:
+                await while_connected(receive, self._stream(chat, caller, send))
             else:
-                reply = await while_connected(receive, door.orchestrator.acomplete(asked.request))
-                await _send_whole(send, reply, asked)
+                reply = await while_connected(receive, door.orchestrator.acomplete(chat.request))
+                await _send_whole(send, reply, chat)
         except OrchestratorError as error:
             await send_error(send, self._answer_of(error, caller))
         except ClientGoneError:
             logger.info("a client of tenant %s left before its answer was whole", caller.tenant)
 
-    async def _stream(self, asked: AskedChat, caller: Caller, send: Send) -> None:
-        async with self._door.orchestrator.stream(asked.request) as stream:
+    async def _stream(self, chat: AskedChat, caller: Caller, send: Send) -> None:
+        async with self._door.orchestrator.stream(chat.request) as stream:
             pieces = aiter(stream)
             # What fails before it is no stream yet.
             first = await anext(pieces, None)
@@ -70,9 +70,9 @@ class ChatCompletions:
             writer = ChunkWriter(
                 stream.request_id or new_operation_id(now),
                 int(now.timestamp()),
-                asked.model,
-                with_usage=asked.with_usage,
-                notices=asked.notices,
+                chat.model,
+                with_usage=chat.with_usage,
+                notices=chat.notices,
             )
             await send(_stream_start(writer.request_id))
             events = events_of(stream, pieces, first, writer)
@@ -108,8 +108,8 @@ def _stream_start(request_id: str) -> Message:
     return {"type": "http.response.start", "status": 200, "headers": [*_STREAM_HEADERS, *own]}
 
 
-async def _send_whole(send: Send, reply: ChatReply, asked: AskedChat) -> None:
-    completion: dict[str, Any] = completion_of(reply, notices=asked.notices)
+async def _send_whole(send: Send, reply: ChatReply, chat: AskedChat) -> None:
+    completion: dict[str, Any] = completion_of(reply, notices=chat.notices)
     body = orjson.dumps(completion)
     headers = {
         **fact_headers(completion["nextflow"]),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.alerting.words import TEXT_MAX, digest_of, headline, sentence, text_of
+from orchestrator.alerting.words import ALERT_CHARS_MAX, alert_text, digest_of, headline, sentence
 from orchestrator.core.alerts import AlertKind, AlertState, LatencyFacts, RateFacts, SpendFacts
 from orchestrator.core.language import Language, language_of
 from orchestrator.core.money import nano_usd
@@ -35,14 +35,14 @@ def test_every_kind_has_a_headline_in_both_languages(alert, kind, state):
 )
 def test_facts_are_said_with_their_numbers_in_both_languages(alert, facts, words):
     kinded = replace(alert(), facts=facts)
-    assert words in text_of(kinded, Language.EN)
+    assert words in alert_text(kinded, Language.EN)
     assert sentence(kinded, Language.VI) != sentence(kinded, Language.EN)
-    assert "Quy tắc down" in text_of(kinded, Language.VI)
+    assert "Quy tắc down" in alert_text(kinded, Language.VI)
 
 
 def test_names_act_on_nothing_and_no_text_is_longer_than_a_message(alert):
-    assert "\\x1b[2J" in text_of(alert("x\x1b[2J"), Language.EN)
-    assert len(text_of(alert("x" * 10_000), Language.EN)) <= TEXT_MAX
+    assert "\\x1b[2J" in alert_text(alert("x\x1b[2J"), Language.EN)
+    assert len(alert_text(alert("x" * 10_000), Language.EN)) <= ALERT_CHARS_MAX
     many = tuple(alert(f"p{number}") for number in range(500))
     text = digest_of(many, {AlertKind.PROVIDER_DOWN: 700}, dropped=200, language=Language.EN)
     assert text.startswith("700 alerts at once; 200 of them without details\n700 × A provider is down\n")

@@ -114,7 +114,7 @@ def test_a_deployment_without_a_price_takes_the_one_of_the_snapshot(make_config)
 
 def test_a_deployment_that_nobody_has_a_price_for_is_a_mistake(make_config):
     with pytest.raises(
-        ConfigError, match=r"config.yaml:\d+:3: 'openai/gpt-6-luna' has no price.*add 'price:"
+        ConfigError, match=r"config.yaml:\d+:5: 'openai/gpt-6-luna' has no price.*add 'price:"
     ):
         make_config({"deployments": {"openai/gpt-6-luna": {"price": None, "upstream": "gpt-99-invented"}}})
 

@@ -10,7 +10,7 @@ from orchestrator.core.language import Language
 from orchestrator.core.reply import Outcome
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.reports.analysis import Analysis
-from orchestrator.reports.html_page import page
+from orchestrator.reports.html_page import report_page
 from orchestrator.reports.recommendations import MoneyMeaning, Recommendation, RecommendationKind
 from orchestrator.reports.report_words import EN, VI
 from orchestrator.reports.resampling import Interval
@@ -43,7 +43,7 @@ class _Tags(HTMLParser):
 @pytest.mark.parametrize("language", list(Language))
 def test_a_name_is_text_and_the_page_loads_nothing(book, language):
     book.request((EVIL, Outcome.SUCCEEDED, 70), tenant=EVIL, use_case=EVIL)
-    text = page(_analysis(book), language)
+    text = report_page(_analysis(book), language)
     seen = _Tags()
     seen.feed(text)
     assert not seen.tags & {"script", "img", "link", "iframe"}
@@ -62,6 +62,6 @@ def test_every_word_is_there_in_both_languages():
 
 
 def test_the_page_says_the_exact_cost_of_the_report_and_names_the_empty_one(book):
-    assert VI["empty"] in page(_analysis(book), Language.VI)
+    assert VI["empty"] in report_page(_analysis(book), Language.VI)
     book.request(("m", Outcome.SUCCEEDED, 234_567_000))
-    assert "$0.234567" in page(_analysis(book), Language.EN)
+    assert "$0.234567" in report_page(_analysis(book), Language.EN)

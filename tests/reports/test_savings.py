@@ -22,7 +22,7 @@ def _day(sums, day, *, cost, tokens, hits=0, asked=1):
     for tally in (cell, sums.days[day]):
         tally.cost_nusd += cost
     cell.answered_input_tokens, cell.answered_output_tokens = tokens
-    sums.asked[day, "chat"] += asked
+    sums.sent_requests[day, "chat"] += asked
     if hits:
         sums.repeated[day, "chat"] += hits
 

@@ -18,6 +18,7 @@ TESTED_BY = {
     "orchestrator/cache/single_flight.py": "tests/cache/test_response_cache.py",
     "orchestrator/cli/bill_table.py": "tests/cli/test_practice.py",
     "orchestrator/errors.py": "tests/core/test_moved.py",
+    "orchestrator/config/telemetry.py": "tests/telemetry/test_otlp.py",
     "orchestrator/looks.py": "tests/test_client.py",
     "orchestrator/ops/probe.py": "tests/core/test_moved.py",
     "orchestrator/state/ledger_read.py": "tests/core/test_moved.py",

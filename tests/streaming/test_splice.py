@@ -100,6 +100,12 @@ def test_a_text_that_goes_straight_on_is_joined_exactly_or_not_at_all(cut, sizes
         assert joined(whole[:at], whole[at:], sizes=sizes) == whole
 
 
+@pytest.mark.parametrize("mark", [".", ",", ";", "!", "?", ")", "”", " .", ". "])
+def test_a_mark_that_ends_the_delivered_words_is_no_remark_before_them(mark):
+    with pytest.raises(NotJoinableError):
+        joined("giao", f"{mark} giao.")
+
+
 @EXAMPLES
 @given(cut_texts(), cut_texts(), SIZES)
 def test_a_text_that_repeats_nothing_is_never_joined(cut, other, sizes):

@@ -33,7 +33,7 @@ def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
 
 
 def kept(error: LedgerError) -> LedgerError:
-    """Return the error of a booking that is kept: what was sent was held before, and is booked a little later."""
+    """Return the error of a booking that is kept: what was sent was held before, and is booked later."""
     text = str(error).removesuffix(NOTHING_SENT)
     return type(error)(
         f"{text}The booking is kept and written with the next transaction; what was held for it stays counted."

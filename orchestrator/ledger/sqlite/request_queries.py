@@ -135,7 +135,7 @@ def request_row(*row: Any) -> RequestRow:
 def stored_attempt(*row: Any) -> AttemptRow:
     """Return an attempt as its columns say it."""
     number, deployment, provider, model, outcome, failure, status, started_at, latency_ms, *rest = row
-    first_token_ms, given, returned, cached, reasoning, estimated, held, cost, source, price, upstream = rest
+    first_token_ms, sent, returned, cached, reasoning, estimated, held, cost, source, price, upstream = rest
     return AttemptRow(
         number=number,
         deployment=deployment,
@@ -147,7 +147,7 @@ def stored_attempt(*row: Any) -> AttemptRow:
         started_at=datetime.fromisoformat(started_at),
         latency_s=latency_ms / 1000,
         first_token_s=None if first_token_ms is None else first_token_ms / 1000,
-        input_tokens=given,
+        input_tokens=sent,
         output_tokens=returned,
         cached_input_tokens=cached,
         reasoning_tokens=reasoning,
