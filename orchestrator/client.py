@@ -4,6 +4,7 @@ import logging
 import weakref
 from collections.abc import Coroutine, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -58,6 +59,7 @@ class Orchestrator(Looks):
         """
         self._transport = transport
         clock = clock or SystemClock()
+        self._config_since = clock.now()
         self._alerts = Alerts()
         self._connections = Connections()
         self._loop = BackgroundLoop("orchestrator", at_end=self._connections.close)
@@ -86,6 +88,11 @@ class Orchestrator(Looks):
     def config(self) -> Config:
         """Return the configuration in force."""
         return self._snapshot.config
+
+    @property
+    def config_since(self) -> datetime:
+        """Return since when it is in force in this process."""
+        return self._config_since
 
     def complete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
         """Answer a prompt; `overrides` are fields of `ChatRequest` and sampling parameters.
@@ -170,6 +177,7 @@ class Orchestrator(Looks):
         cache = self._snapshot.cache if new.cache == old.cache else ReplyCache(new.cache)
         self._services.adopt(config)
         self._snapshot = self._snapshot_of(config, cache)
+        self._config_since = self._services.clock.now()
         for name in _FIXED_SETTINGS:
             if getattr(old, name) != getattr(new, name):
                 logger.warning("a changed '%s' in config.yaml takes effect after a restart", name)

@@ -107,9 +107,9 @@ def _budget(rule: RuleSettings, sources: Sources) -> Iterator[Condition]:
 def _overrun(rule: RuleSettings, sources: Sources) -> Iterator[Condition]:
     for status in _limited(rule, sources):
         limit = status.limit or NanoUsd(0)
-        projected = _projected(status, sources.now)
-        if projected is not None and projected > limit:
-            facts = SpendFacts(status.scope, status.period, status.spent, limit, projected_nusd=projected)
+        pace = projected(status, sources.now)
+        if pace is not None and pace > limit:
+            facts = SpendFacts(status.scope, status.period, status.spent, limit, projected_nusd=pace)
             yield Condition(f"period {status.period} {status.scope}", facts)
 
 
@@ -123,7 +123,7 @@ def _limited(rule: RuleSettings, sources: Sources) -> Iterator[BudgetStatus]:
             yield status
 
 
-def _projected(status: BudgetStatus, now: datetime) -> NanoUsd | None:
+def projected(status: BudgetStatus, now: datetime) -> NanoUsd | None:
     """Return what the whole period costs at its pace so far, None while it is too young to have one."""
     ends = status.resets_at
     begins = ends - timedelta(days=1)

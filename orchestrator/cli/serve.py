@@ -102,4 +102,8 @@ def _check_installed() -> None:
 
 
 def _announce(address: str) -> None:
-    err().print(f"Serving at {address}/v1 · Ctrl-C stops", markup=False, soft_wrap=True)
+    err().print(
+        f"Serving at {address}/v1, the dashboard at {address}/dashboard · Ctrl-C stops",
+        markup=False,
+        soft_wrap=True,
+    )

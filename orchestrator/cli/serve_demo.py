@@ -51,6 +51,7 @@ def serve_demo(session: CliSession, *, host: str | None, port: int | None) -> No
             address = url_of(listener)
             write(f"export OPENAI_BASE_URL={address}/v1\nexport OPENAI_API_KEY={key}\n")
             write(_example(address))
+            write(f"\ndashboard: {address}/dashboard#key={key}\n")
             orchestrator.begin(_traffic(orchestrator))
             serve_until_stopped(orchestrator, settings, listener)
 

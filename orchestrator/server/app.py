@@ -95,6 +95,8 @@ async def _readyz(request: Request) -> Response:
 
 async def _no_route(_request: Request, error: HTTPException) -> Response:
     code = "method_not_allowed" if error.status_code == 405 else "not_found"  # noqa: PLR2004 -- the status of HTTP
-    message = f"{error.detail}: this server has /v1/chat/completions, /v1/models, /healthz and /readyz"
+    message = (
+        f"{error.detail}: this server has /v1/chat/completions, /v1/models, /dashboard, /healthz and /readyz"
+    )
     answer = ErrorAnswer(error.status_code, message, code, headers=dict(error.headers or {}))
     return JSONResponse(answer.as_json(), answer.status, headers=answer.all_headers())

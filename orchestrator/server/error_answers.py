@@ -78,6 +78,7 @@ _API, _LIMIT = "api_error", "insufficient_quota"
 _ANSWERS: Mapping[type[OrchestratorError], tuple[int, str, str]] = {
     errors.InvalidRequestError: (400, "invalid_request_error", "invalid_value"),
     errors.UnknownNameError: (404, "invalid_request_error", "model_not_found"),
+    errors.RequestNotFoundError: (404, "invalid_request_error", "request_not_found"),
     errors.PromptTooLargeError: (400, "invalid_request_error", "context_length_exceeded"),
     # Not 409, which stock clients repeat.
     errors.IdempotencyConflictError: (422, "invalid_request_error", "idempotency_key_reused"),

@@ -15,6 +15,7 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import ConfigError
 from orchestrator.server.app import build_app
 from orchestrator.server.connections import bounded_protocol
+from orchestrator.server.dashboard.routes import dashboard_routes
 
 _BACKLOG = 2048
 
@@ -99,7 +100,8 @@ def serve_until_stopped(
     gc.collect()
     gc.freeze()
     keys = KeyRing(KeyFolder(settings.keys_path), clock=SystemClock())
-    server = server_of(build_app(orchestrator, settings, keys), settings)
+    routes = dashboard_routes(orchestrator, clock=SystemClock())
+    server = server_of(build_app(orchestrator, settings, keys, routes=routes), settings)
     # uvicorn raises the signal again once it has stopped.
     before = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -18,6 +18,7 @@ from orchestrator.access.key_folder import KeyFolder, KeyRing
 from orchestrator.access.settings import ServerSettings
 from orchestrator.core.clock import SystemClock
 from orchestrator.server.app import build_app
+from orchestrator.server.dashboard.routes import dashboard_routes
 from orchestrator.server.serving import listening, server_of, url_of
 
 LONG_S = 60
@@ -68,7 +69,8 @@ def key_of(token: Token, **fields: Any) -> ServerKey:
 @contextmanager
 def served(orchestrator: Orchestrator, settings: ServerSettings) -> Iterator[Running]:
     folder = KeyFolder(settings.keys_path)
-    app = build_app(orchestrator, settings, KeyRing(folder, clock=SystemClock()))
+    routes = dashboard_routes(orchestrator, clock=SystemClock())
+    app = build_app(orchestrator, settings, KeyRing(folder, clock=SystemClock()), routes=routes)
     server = server_of(app, settings)
     listener = listening(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -1,0 +1,83 @@
+"""HTML that pages are made of: cards, tables, sections. Whatever is not `Html` already is escaped."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from orchestrator.core.visible_text import visible
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c2530; --soft: #55606d; --line: #dfe4e9; --bar: #2563a8; --page: #fff;
+  --card: #f4f6f8; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6eaee; --soft: #a3aeba; --line: #343d47; --bar: #6ea8e6;
+  --page: #14181d; --card: #1d232a; } }
+@media print { :root { color-scheme: light; --ink: #000; --soft: #333; --line: #bbb; --bar: #444; --page: #fff;
+  --card: #fff; } section { break-inside: avoid; } }
+* { box-sizing: border-box; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 72rem; padding: 0 1rem;
+  color: var(--ink); background: var(--page); }
+h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
+h3 { font-size: 1rem; margin: 0; } p { margin: .3rem 0; } .soft, th { color: var(--soft); }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem; margin: 1rem 0; }
+dl div, article { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem .8rem; }
+dt { color: var(--soft); } dd { margin: 0; font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+th { text-align: left; font-weight: 600; }
+th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td:first-child { overflow-wrap: anywhere; min-width: 8rem; }
+td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+@media (max-width: 34rem) { td.n { white-space: normal; } td:first-child { min-width: 6rem; } }
+article { margin: .6rem 0; overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font-size: .85rem; }
+svg { width: 100%; height: 9rem; display: block; } rect { fill: var(--bar); }
+"""
+
+
+class Html(str):
+    """Text that is HTML already, made by these functions and never of somebody's words."""
+
+    __slots__ = ()
+
+
+def text(words: str) -> str:
+    """Return words as HTML in which nothing acts: no tag, no attribute, no control character."""
+    return words if isinstance(words, Html) else escape(visible(words))
+
+
+def link(target: str, words: str) -> Html:
+    """Return a link to a page of ours; `target` is an address whose parts are quoted already."""
+    return Html(f'<a href="{escape(target)}">{text(words)}</a>')
+
+
+def cards(shown: Iterable[tuple[str, str]]) -> str:
+    """Return names and values as cards."""
+    return "<dl>" + "".join(f"<div><dt>{text(n)}</dt><dd>{text(v)}</dd></div>" for n, v in shown) + "</dl>"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 0) -> str:
+    """Return a table whose first column and last `texts` columns are words, the others numbers."""
+    numbers = [0 < place < len(head) - texts for place in range(len(head))]
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        return "".join(
+            f"<{tag}{' class=n' if number else ''}>{text(cell)}</{tag}>"
+            for cell, number in zip(cells, numbers, strict=True)
+        )
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    return f"<div class=wide tabindex=0><table><tr>{line('th', head)}</tr>{body}</table></div>"
+
+
+def section(title: str, body: str) -> str:
+    """Return a part of a page under its title."""
+    return f"<section><h2>{text(title)}</h2>{body}</section>"
+
+
+def bar(share: float, words: str) -> Html:
+    """Return a share of 0 to 1 (more is full) as a bar, which is read out as `words`."""
+    width = 100 * min(1.0, max(0.0, share))
+    level = "full" if share >= 1 else "high" if share >= 0.8 else "low"  # noqa: PLR2004 -- as alerts begin
+    return Html(
+        f'<svg class="bar {level}" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" '
+        f'aria-label="{text(words)}"><rect class=rest width="100" height="8"></rect>'
+        f'<rect width="{width:.1f}" height="8"></rect></svg>'
+    )

@@ -1,0 +1,165 @@
+"""The last hour in this process, by tenant and minute: cost, latency, sends of each model, latest failures.
+
+Fed by the ledger's bookings, so every amount is one that was booked. Some additions for each request; what is
+in memory is bounded by tenants, minutes and the models of config.yaml.
+"""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from orchestrator.core.clock import Clock
+from orchestrator.core.reply import Attempt, CacheState, Outcome
+from orchestrator.ledger.records import Hold, RequestRecord
+
+EVERYBODY = ""
+"""In the place of a tenant's name, which is never empty."""
+MINUTES = 60
+TENANTS_MAX = 500
+"""Beyond so many the one that was asked longest ago is forgotten."""
+_FAILURES_MAX = 30
+_MINUTE_S = 60.0
+_TENANT = "tenant:"
+_TRIED = frozenset({Outcome.SUCCEEDED, Outcome.FAILED})
+_REPEATS = frozenset({CacheState.HIT, CacheState.JOINED, CacheState.REPLAYED})
+
+
+@dataclass(slots=True)
+class ModelCount:
+    """Sends to a model."""
+
+    sends: int = 0
+    failed: int = 0
+    cost_nusd: int = 0
+    latency_s: float = 0.0
+    """Of those that were answered, together."""
+
+    def add(self, other: "ModelCount") -> None:
+        """Add what another minute counted."""
+        self.sends += other.sends
+        self.failed += other.failed
+        self.cost_nusd += other.cost_nusd
+        self.latency_s += other.latency_s
+
+    @property
+    def average_s(self) -> float | None:
+        """Return how long an answered send took, None without any."""
+        answered = self.sends - self.failed
+        return self.latency_s / answered if answered else None
+
+
+@dataclass(slots=True)
+class _Minute:
+    number: int
+    tried: int = 0
+    failed: int = 0
+    latency_s: float = 0.0
+    models: dict[str, ModelCount] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSums:
+    """The last minutes of a tenant, or of everybody."""
+
+    tried: int
+    """Requests that were answered or failed; without those refused, cancelled or repeated from the cache."""
+    failed: int
+    average_s: float | None
+    """Of these; None without any."""
+    cost_nusd: int
+    models: dict[str, ModelCount]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFailure:
+    """A send that failed."""
+
+    at: datetime
+    provider: str
+    deployment: str
+    failure: str
+    status: int | None
+
+
+class LiveCounts:
+    """Counts what the ledger books; thread-safe."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        """Begin with nothing."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._tenants: OrderedDict[str, deque[_Minute]] = OrderedDict()
+        self._failures: deque[LiveFailure] = deque(maxlen=_FAILURES_MAX)
+        self.since = clock.now()
+
+    def attempt_settled(self, hold: Hold, attempt: Attempt) -> None:
+        """Count a send."""
+        tenant = next(
+            (scope[len(_TENANT) :] for scope in hold.request.scopes if scope.startswith(_TENANT)), None
+        )
+        failed = attempt.outcome is Outcome.FAILED
+        count = ModelCount(
+            sends=1,
+            failed=int(failed),
+            cost_nusd=attempt.cost_nusd,
+            latency_s=0.0 if failed else attempt.latency_s,
+        )
+        with self._lock:
+            for minute in self._minutes(tenant):
+                minute.models.setdefault(attempt.model, ModelCount()).add(count)
+            if failed:
+                self._failures.appendleft(_failure_of(attempt, self._clock.now()))
+
+    def request_recorded(self, record: RequestRecord) -> None:
+        """Count a request that was tried: what a budget refused or a cache repeated says nothing of models."""
+        if record.outcome not in _TRIED or record.cached in _REPEATS:
+            return
+        with self._lock:
+            for minute in self._minutes(record.tenant):
+                minute.tried += 1
+                minute.failed += record.outcome is Outcome.FAILED
+                minute.latency_s += record.latency_s
+
+    def sums(self, tenant: str = EVERYBODY) -> LiveSums:
+        """Return the last hour of a tenant."""
+        oldest = self._minute() - MINUTES + 1
+        models: dict[str, ModelCount] = {}
+        with self._lock:
+            minutes = [minute for minute in self._tenants.get(tenant, ()) if minute.number >= oldest]
+            for minute in minutes:
+                for model, count in minute.models.items():
+                    models.setdefault(model, ModelCount()).add(count)
+            tried = sum(minute.tried for minute in minutes)
+            failed = sum(minute.failed for minute in minutes)
+            latency_s = sum(minute.latency_s for minute in minutes)
+        cost = sum(count.cost_nusd for count in models.values())
+        return LiveSums(tried, failed, latency_s / tried if tried else None, cost, models)
+
+    def failures(self) -> tuple[LiveFailure, ...]:
+        """Return the latest failures, the newest first."""
+        with self._lock:
+            return tuple(self._failures)
+
+    def _minute(self) -> int:
+        return int(self._clock.monotonic_s() // _MINUTE_S)
+
+    def _minutes(self, tenant: str | None) -> Iterable[_Minute]:
+        number = self._minute()
+        return [self._of(name, number) for name in (EVERYBODY, tenant) if name is not None]
+
+    def _of(self, tenant: str, number: int) -> _Minute:
+        minutes = self._tenants.get(tenant)
+        if minutes is None:
+            minutes = self._tenants[tenant] = deque(maxlen=MINUTES)
+        self._tenants.move_to_end(tenant)
+        if len(self._tenants) > TENANTS_MAX:
+            self._tenants.popitem(last=False)
+        if not minutes or minutes[-1].number != number:
+            minutes.append(_Minute(number))
+        return minutes[-1]
+
+
+def _failure_of(attempt: Attempt, at: datetime) -> LiveFailure:
+    return LiveFailure(at, attempt.provider, attempt.deployment, attempt.failure or "unknown", attempt.status)

@@ -1,0 +1,189 @@
+"""The dashboard's addresses: pages that hold no data, and their parts, which a key with the role `read` opens.
+
+A key with `operate` sees every tenant; any other sees its own tenant alone. The key is sent in a header by the
+page's script and in no cookie, so no other site can have a browser send it.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from orchestrator.access.api_keys import Role
+from orchestrator.client import Orchestrator
+from orchestrator.core.clock import Clock
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.ledger.budgets import period_of
+from orchestrator.reports.analysis import Analysis, analysis
+from orchestrator.reports.span import Span
+from orchestrator.reports.usage_report import Filter
+from orchestrator.requests.lookup import find_requests
+from orchestrator.server.callers import Caller, forbidden
+from orchestrator.server.dashboard.live_counts import EVERYBODY, MINUTES, LiveCounts
+from orchestrator.server.dashboard.live_pages import Viewer, budgets, overview, providers
+from orchestrator.server.dashboard.record_pages import (
+    Search,
+    config_page,
+    report_page,
+    request_list,
+    request_page,
+)
+from orchestrator.server.dashboard.shell import PAGES, SECURITY, script, shell, style
+from orchestrator.server.dashboard.snapshot import Snapshots
+from orchestrator.server.dashboard.words import language_for, words_of
+from orchestrator.server.door import door_of
+from orchestrator.server.error_answers import AnswerError, answer_of
+
+_READERS = 2
+"""Looks into the ledger's rows at once: a look may take seconds, and requests come first."""
+_REPORT_KEPT_S = 60.0
+_REPORTS_MAX = 64
+_REQUEST_ID = "{request_id:str}"
+
+_Part = Callable[[Request, Viewer], Awaitable[Iterable[str]]]
+
+
+def dashboard_routes(orchestrator: Orchestrator, *, clock: Clock) -> tuple[BaseRoute, ...]:
+    """Return the routes of the dashboard; from now on it counts what the orchestrator books."""
+    parts = _Parts(orchestrator, clock)
+    made = {
+        "overview": parts.overview, "budgets": parts.budgets, "providers": parts.providers,
+        "requests": parts.requests, f"requests/{_REQUEST_ID}": parts.request, "report": parts.report,
+        "config": parts.config,
+    }  # fmt: skip
+    return (
+        Route("/dashboard", _first_page),
+        Route("/dashboard/static/dashboard.js", _asset(script(), "text/javascript")),
+        Route("/dashboard/static/dashboard.css", _asset(style(), "text/css")),
+        *(Route(f"/dashboard/parts/{path}", _answering(part)) for path, part in made.items()),
+        *(Route(f"/dashboard/{page}", _shell_of(page)) for page in PAGES),
+        Route(f"/dashboard/requests/{_REQUEST_ID}", _shell_of("requests")),
+    )
+
+
+class _Parts:
+    """What the pages show."""
+
+    def __init__(self, orchestrator: Orchestrator, clock: Clock) -> None:
+        self._orchestrator = orchestrator
+        self._clock = clock
+        self._counts = LiveCounts(clock=clock)
+        self._snapshots = Snapshots(orchestrator, self._counts, clock=clock)
+        self._reading = asyncio.Semaphore(_READERS)
+        self._looking = asyncio.Lock()
+        self._reports: OrderedDict[str, tuple[float, Analysis]] = OrderedDict()
+        orchestrator.observe(self._counts)
+
+    async def overview(self, _request: Request, viewer: Viewer) -> Iterable[str]:
+        scope = "all" if viewer.tenant is None else f"tenant:{viewer.tenant}"
+        live = self._counts.sums(EVERYBODY if viewer.tenant is None else viewer.tenant)
+        traffic = self._orchestrator.traffic.sums(scope, window_s=MINUTES * 60)
+        async with self._looking:
+            snapshot = await asyncio.to_thread(self._snapshots.latest)
+        return overview(viewer, snapshot, live, traffic, since=self._counts.since)
+
+    async def budgets(self, _request: Request, viewer: Viewer) -> Iterable[str]:
+        async with self._looking:
+            return budgets(viewer, await asyncio.to_thread(self._snapshots.latest))
+
+    async def providers(self, _request: Request, viewer: Viewer) -> Iterable[str]:
+        _check_operator(viewer)
+        async with self._looking:
+            return providers(viewer, await asyncio.to_thread(self._snapshots.latest))
+
+    async def requests(self, request: Request, viewer: Viewer) -> Iterable[str]:
+        search = Search.read(request.query_params, viewer, now=self._clock.now())
+        async with self._reading:
+            rows = await asyncio.to_thread(find_requests, self._orchestrator.ledger_view, search.query)
+        return request_list(viewer, search, rows)
+
+    async def request(self, request: Request, viewer: Viewer) -> Iterable[str]:
+        identity, orchestrator = request.path_params["request_id"], self._orchestrator
+        async with self._reading:
+            detail = await asyncio.to_thread(orchestrator.request, identity, tenant=viewer.tenant)
+            # A prompt is for operations alone, and only where config.yaml has it kept.
+            is_shown = viewer.tenant is None
+            content = await asyncio.to_thread(orchestrator.content, detail.request.id) if is_shown else None
+        return request_page(viewer, detail, content, with_content=is_shown)
+
+    async def report(self, _request: Request, viewer: Viewer) -> Iterable[str]:
+        async with self._reading:
+            return report_page(viewer, await asyncio.to_thread(self._month, viewer.tenant))
+
+    async def config(self, _request: Request, viewer: Viewer) -> Iterable[str]:
+        _check_operator(viewer)
+        orchestrator = self._orchestrator
+        return await asyncio.to_thread(
+            lambda: tuple(config_page(viewer, orchestrator.config, since=orchestrator.config_since))
+        )
+
+    def _month(self, tenant: str | None) -> Analysis:
+        """Return what is said of the month so far; it is computed once a minute at most."""
+        key, now_s = EVERYBODY if tenant is None else tenant, self._clock.monotonic_s()
+        kept = self._reports.get(key)
+        if kept is not None and now_s - kept[0] < _REPORT_KEPT_S:
+            return kept[1]
+        orchestrator = self._orchestrator
+        view, zone = orchestrator.ledger_view, orchestrator.config.settings.budgets.time_zone
+        if view.exists:
+            with view:
+                zone = view.time_zone or zone
+        today = date.fromisoformat(period_of(self._clock.now(), zone).day)
+        of, span = Filter(tenant=tenant), Span.of_month(f"{today:%Y-%m}")
+        computed = analysis(view, orchestrator.config, span, of=of, today=today)
+        self._reports[key] = (now_s, computed)
+        if len(self._reports) > _REPORTS_MAX:
+            self._reports.popitem(last=False)
+        return computed
+
+
+def _answering(part: _Part) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        """Answer with a part, to who may see it."""
+        door = door_of(request)
+        caller = door.callers.caller_of(request.scope, Role.READ)
+        try:
+            parts = await part(request, _viewer_of(caller, request))
+            return HTMLResponse("".join(parts))
+        except OrchestratorError as error:
+            raise AnswerError(answer_of(error, now=door.clock.now(), scopes=caller.scopes)) from error
+
+    return answer
+
+
+def _viewer_of(caller: Caller, request: Request) -> Viewer:
+    query, zone = request.query_params, door_of(request).orchestrator.config.settings.budgets.time_zone
+    language = language_for(query.get("lang"), request.headers.get("accept-language", ""))
+    tenant = None if Role.OPERATE in caller.roles else caller.tenant
+    return Viewer(tenant, caller.scopes, language, ZoneInfo(zone))
+
+
+def _check_operator(viewer: Viewer) -> None:
+    if viewer.tenant is not None:
+        raise forbidden(words_of(viewer.language)["operators"])
+
+
+def _shell_of(page: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        language = language_for(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+        identity = request.path_params.get("request_id")
+        return HTMLResponse(shell(page, language, request_id=identity), headers=SECURITY)
+
+    return answer
+
+
+def _asset(content: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_request: Request) -> Response:
+        return Response(content, media_type=media_type)
+
+    return answer
+
+
+async def _first_page(request: Request) -> Response:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/dashboard/overview{query}")

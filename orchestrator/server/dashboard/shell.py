@@ -1,0 +1,62 @@
+"""The page around the data: it holds none, so anybody may have it; its script asks for the data with a key."""
+
+from importlib.resources import files
+from urllib.parse import quote, urlencode
+
+from orchestrator.core.language import Language
+from orchestrator.reports.html_parts import STYLE, text
+from orchestrator.server.dashboard.words import words_of
+
+PAGES = ("overview", "budgets", "providers", "requests", "report", "config")
+_LIVE = frozenset({"overview", "budgets", "providers"})
+"""Asked for again each second; the others are read when they are opened."""
+_LANGUAGE_NAMES = {Language.VI: "Tiếng Việt", Language.EN: "English"}
+
+SECURITY = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+}
+
+
+def script() -> str:
+    """Return the script of every page."""
+    return files(__package__).joinpath("dashboard.js").read_text(encoding="utf-8")
+
+
+def style() -> str:
+    """Return the style sheet: that of a report, and what only the dashboard has."""
+    return STYLE + files(__package__).joinpath("dashboard.css").read_text(encoding="utf-8")
+
+
+def shell(page: str, language: Language, *, request_id: str | None = None) -> str:
+    """Return a page without data; `request_id` is that of a page of one request."""
+    words = words_of(language)
+    path = page if request_id is None else f"{page}/{quote(request_id, safe='')}"
+    navigation = "".join(
+        f'<a href="/dashboard/{name}?lang={language}"{" aria-current=page" if name == page else ""}>'
+        f"{text(words[name])}</a>"
+        for name in PAGES
+    )
+    others = "".join(
+        f'<a href="?{urlencode({"lang": other.value})}" lang="{other}" class=language>{text(name)}</a>'
+        for other, name in _LANGUAGE_NAMES.items()
+        if other is not language
+    )
+    return (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{text(words[page])} · NextFlow</title><link rel=icon href="data:,">'
+        '<link rel=stylesheet href="/dashboard/static/dashboard.css">'
+        '<script src="/dashboard/static/dashboard.js" defer></script></head><body>'
+        f'<a class=skip href="#content">{text(words["skip"])}</a>'
+        f'<header><nav aria-label="{text(words["pages"])}">{navigation}</nav><p class=tools>{others}'
+        f"<button id=leave hidden>{text(words['leave'])}</button></p></header>"
+        f"<h1>{text(words[page])}</h1>"
+        f'<p id=note role=status hidden data-lost="{text(words["lost"])}"></p>'
+        f"<form id=door hidden><label>{text(words['key'])} <input id=key type=password autocomplete=off "
+        f"spellcheck=false required></label><button>{text(words['open'])}</button>"
+        f"<p class=soft>{text(words['key_help'])}</p></form>"
+        f'<main id=content tabindex=-1 data-part="/dashboard/parts/{text(path)}" '
+        f'data-live="{int(page in _LIVE)}" data-language="{language}"><p class=soft>{text(words["loading"])}</p></main>'
+        f"<noscript><p>{text(words['no_script'])}</p></noscript></body></html>\n"
+    )

@@ -1,0 +1,102 @@
+"""How things stand: read once a second at most, however many look."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.client import Orchestrator
+from orchestrator.core.clock import Clock
+from orchestrator.ledger.records import BudgetStatus
+from orchestrator.reports.budget_status import budget_status
+from orchestrator.resilience.circuit_breaker import CircuitState
+from orchestrator.resilience.concurrency_limiter import Load
+from orchestrator.resilience.health import HealthSnapshot
+from orchestrator.server.dashboard.live_counts import LiveCounts, LiveFailure
+
+_KEPT_S = 0.9
+"""Less than the second in which pages ask again."""
+_LOOP_WAIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentHealth:
+    """A deployment that config.yaml has, and what is known of it."""
+
+    name: str
+    provider: str
+    circuit: CircuitState
+    seen: HealthSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How things stand at a moment."""
+
+    at: datetime
+    load: Load
+    budgets: tuple[BudgetStatus, ...]
+    providers: Mapping[str, CircuitState]
+    deployments: tuple[DeploymentHealth, ...]
+    failures: tuple[LiveFailure, ...]
+
+
+_HealthRead = tuple[Mapping[str, CircuitState], tuple[DeploymentHealth, ...]]
+
+
+class Snapshots:
+    """Reads how an orchestrator stands; who asks at the same time gets the same."""
+
+    def __init__(self, orchestrator: Orchestrator, counts: LiveCounts, *, clock: Clock) -> None:
+        """Read nothing yet."""
+        self._orchestrator = orchestrator
+        self._counts = counts
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._latest: tuple[float, Snapshot] | None = None
+
+    def latest(self) -> Snapshot:
+        """Return how things stand, not older than a second; call it off the event loop.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        with self._lock:
+            now_s = self._clock.monotonic_s()
+            if self._latest is None or now_s - self._latest[0] >= _KEPT_S:
+                self._latest = (now_s, self._read())
+            return self._latest[1]
+
+    def _read(self) -> Snapshot:
+        orchestrator, now = self._orchestrator, self._clock.now()
+        health: list[_HealthRead] = []
+
+        async def look() -> None:
+            health.append(_health_of(orchestrator))
+
+        # Health is kept by the orchestrator's own loop, and read there.
+        orchestrator.begin(look()).future.result(_LOOP_WAIT_S)
+        providers, deployments = health[0]
+        return Snapshot(
+            now,
+            orchestrator.load(),
+            budget_status(orchestrator.ledger_view, orchestrator.config.settings.budgets, moment=now),
+            providers,
+            deployments,
+            self._counts.failures(),
+        )
+
+
+def _health_of(orchestrator: Orchestrator) -> _HealthRead:
+    config, health = orchestrator.config, orchestrator.health
+    circuits, window_s = health.circuits(), config.settings.routing.availability_window_s
+    deployments = tuple(
+        DeploymentHealth(
+            name,
+            deployment.provider_name,
+            circuits.get(name, CircuitState.CLOSED),
+            health.snapshot(name, window_s=window_s),
+        )
+        for name, deployment in config.catalog.deployments.items()
+    )
+    return dict(health.provider_circuits()), deployments

@@ -1,0 +1,87 @@
+"""The words of the dashboard, in Vietnamese and English."""
+
+from collections.abc import Mapping
+
+from orchestrator.core.language import Language
+
+EN: Mapping[str, str] = {
+    "overview": "Overview", "budgets": "Budgets", "providers": "Providers", "requests": "Requests",
+    "report": "Savings and advice", "config": "Configuration", "pages": "Pages", "skip": "To the content",
+    "no_script": "This page needs JavaScript: it asks for new data every second.",
+    "key": "Key of the server", "open": "Open", "leave": "Forget the key", "loading": "Loading …",
+    "key_help": "A key with the role 'read'; with 'operate' too it shows every tenant. "
+    "It stays in this tab and is gone when the tab is closed.",
+    "lost": "The server does not answer; what is shown is of", "whose": "Tenant", "everybody": "Every tenant",
+    "in_flight": "Under way", "waiting": "Waiting", "tried": "Requests, last hour", "average": "Average latency",
+    "p95": "p95 latency, at least", "errors": "Error rate", "cost_hour": "Cost, last hour",
+    "models": "Models, last hour", "name": "Name", "sends": "Sends", "cost": "Cost", "latency": "Latency",
+    "success": "Success", "share": "Share", "process": "The last hour is counted in this process, since {since}; "
+    "budgets and requests are those of the whole ledger.",
+    "health": "Providers", "circuit": "Circuit", "closed": "passes", "open_circuit": "open: not asked",
+    "half_open": "on trial", "availability": "Availability", "samples": "Samples", "failures": "Latest failures",
+    "time": "Time", "failure": "Failure", "deployment": "Deployment", "deployments": "Deployments",
+    "provider": "Provider", "status": "Status", "none": "Nothing yet.", "no_limits": "No limit is set.",
+    "scope": "Scope", "window": "Window", "day": "day", "month": "month", "spent": "Spent", "held": "Held",
+    "limit": "Limit", "used": "Used", "projected": "At this pace", "resets": "Resets", "young": "too early",
+    "all": "all requests", "search": "Search", "tenant": "Tenant", "use_case": "Use case", "model": "Model",
+    "user": "User", "tag": "Tag", "since": "Since", "until": "Until", "order": "Order", "newest": "newest first",
+    "dearest": "dearest first", "slowest": "slowest first", "failed": "Only without an answer",
+    "degraded": "Only degraded", "request": "Request", "outcome": "Outcome", "older": "Older ones",
+    "no_requests": "No request like this is recorded.", "plan": "Plan", "score": "Score", "bound": "At most",
+    "reasons": "Reasons", "left_out": "Left out", "passed_over": "Passed over", "attempts": "Attempts",
+    "tokens": "Tokens in / out", "source": "Known from", "content": "Prompt and reply", "corrections": "Corrections",
+    "no_content": "Neither prompt nor reply is kept: 'record' in config.yaml says what is.", "feedback": "Feedback",
+    "operators": "This page is of every tenant: it needs a key with the role 'operate'.", "cache": "Cache",
+    "in_force": "In force since", "file": "File", "notices": "Notices", "values": "Values",
+    "succeeded": "succeeded", "refused": "refused", "cancelled": "cancelled", "failed_outcome": "failed",
+    "back": "All requests", "user_short": "User", "tags": "Tags", "month_of": "This month",
+}  # fmt: skip
+
+VI: Mapping[str, str] = {
+    "overview": "Tổng quan", "budgets": "Ngân sách", "providers": "Nhà cung cấp", "requests": "Yêu cầu",
+    "report": "Tiết kiệm và đề xuất", "config": "Cấu hình", "pages": "Các trang", "skip": "Đến nội dung",
+    "no_script": "Trang này cần JavaScript: nó lấy dữ liệu mới mỗi giây.",
+    "key": "Khóa của máy chủ", "open": "Mở", "leave": "Quên khóa", "loading": "Đang tải …",
+    "key_help": "Khóa có vai trò 'read'; có thêm 'operate' thì thấy mọi khách thuê. "
+    "Khóa chỉ ở trong thẻ này và mất khi đóng thẻ.",
+    "lost": "Máy chủ không trả lời; dữ liệu đang hiện là của", "whose": "Khách thuê",
+    "everybody": "Mọi khách thuê", "in_flight": "Đang chạy", "waiting": "Đang chờ",
+    "tried": "Yêu cầu, giờ qua", "average": "Độ trễ trung bình", "p95": "Độ trễ p95, ít nhất",
+    "errors": "Tỷ lệ lỗi", "cost_hour": "Chi phí, giờ qua", "models": "Mô hình, giờ qua", "name": "Tên",
+    "sends": "Lượt gửi", "cost": "Chi phí", "latency": "Độ trễ", "success": "Thành công", "share": "Tỷ lệ",
+    "process": "Giờ qua được đếm trong tiến trình này, từ {since}; ngân sách và yêu cầu là của toàn bộ sổ cái.",
+    "health": "Nhà cung cấp", "circuit": "Ngắt mạch", "closed": "thông", "open_circuit": "ngắt: không hỏi",
+    "half_open": "đang thử", "availability": "Sẵn sàng", "samples": "Số mẫu", "failures": "Lỗi gần nhất",
+    "time": "Thời điểm", "failure": "Lỗi", "deployment": "Điểm triển khai", "deployments": "Các điểm triển khai",
+    "provider": "Nhà cung cấp", "status": "Mã", "none": "Chưa có gì.", "no_limits": "Chưa đặt hạn mức nào.",
+    "scope": "Phạm vi", "window": "Kỳ", "day": "ngày", "month": "tháng", "spent": "Đã chi", "held": "Đang giữ",
+    "limit": "Hạn mức", "used": "Đã dùng", "projected": "Theo đà này", "resets": "Đặt lại lúc",
+    "young": "còn quá sớm", "all": "mọi yêu cầu", "search": "Tìm", "tenant": "Khách thuê",
+    "use_case": "Mục đích sử dụng", "model": "Mô hình", "user": "Người dùng", "tag": "Nhãn", "since": "Từ",
+    "until": "Đến", "order": "Thứ tự", "newest": "mới nhất trước", "dearest": "đắt nhất trước",
+    "slowest": "chậm nhất trước", "failed": "Chỉ yêu cầu không có trả lời", "degraded": "Chỉ yêu cầu bị giảm cấp",
+    "request": "Yêu cầu", "outcome": "Kết quả", "older": "Cũ hơn",
+    "no_requests": "Không có yêu cầu nào như vậy.", "plan": "Kế hoạch", "score": "Điểm", "bound": "Tối đa",
+    "reasons": "Lý do", "left_out": "Bị loại", "passed_over": "Bị bỏ qua", "attempts": "Các lần gửi",
+    "tokens": "Token vào / ra", "source": "Biết từ", "content": "Câu hỏi và trả lời", "corrections": "Điều chỉnh",
+    "no_content": "Không lưu câu hỏi và trả lời: 'record' trong config.yaml quyết định điều này.",
+    "feedback": "Phản hồi", "operators": "Trang này là của mọi khách thuê: cần khóa có vai trò 'operate'.",
+    "cache": "Bộ nhớ đệm", "in_force": "Có hiệu lực từ", "file": "Tệp", "notices": "Lưu ý", "values": "Giá trị",
+    "succeeded": "thành công", "refused": "bị từ chối", "cancelled": "bị hủy", "failed_outcome": "lỗi",
+    "back": "Mọi yêu cầu", "user_short": "Người dùng", "tags": "Nhãn", "month_of": "Tháng này",
+}  # fmt: skip
+
+
+def words_of(language: Language) -> Mapping[str, str]:
+    """Return the words of a language."""
+    return VI if language is Language.VI else EN
+
+
+def language_for(named: str | None, accepted: str) -> Language:
+    """Return the language of a page: the named one, else the first of `Accept-Language` that there is."""
+    wishes = [named or "", *(part.partition(";")[0] for part in accepted.split(","))]
+    for wish in wishes:
+        begins = wish.strip().lower().partition("-")[0]
+        if begins in set(Language):
+            return Language(begins)
+    return Language.EN

@@ -1,0 +1,45 @@
+"""What pages are made of: words are text, bars have a bound, and a wide table can be reached by keyboard."""
+
+import pytest
+
+from orchestrator.reports.html_parts import bar, cards, link, section, table, text
+
+EVIL = "<script>'\"&</script>"
+
+
+def test_words_are_escaped_everywhere_and_html_is_left_alone():
+    for html in (
+        text(EVIL),
+        cards([(EVIL, EVIL)]),
+        table([EVIL], [[EVIL]]),
+        section(EVIL, ""),
+        link("/x", EVIL),
+    ):
+        assert "<script>" not in html
+        assert "&lt;script&gt;" in html
+    assert text(link("/x", "y")) == '<a href="/x">y</a>'
+    assert '"' not in link('/x?a="b', "y").removeprefix('<a href="').partition('"')[0]
+
+
+def test_a_table_has_numbers_on_the_right_and_takes_the_focus():
+    html = table(("name", "cost", "why"), [("a", "1", "b")], texts=1)
+    assert "tabindex=0" in html
+    assert "<td>a</td><td class=n>1</td><td>b</td>" in html
+
+
+@pytest.mark.parametrize(
+    ("share", "width", "level"),
+    [
+        (-1, "0.0", "low"),
+        (0.5, "50.0", "low"),
+        (0.8, "80.0", "high"),
+        (1, "100.0", "full"),
+        (7, "100.0", "full"),
+    ],
+)
+def test_a_bar_is_never_wider_than_its_place_and_can_be_heard(share, width, level):
+    html = bar(share, f"{EVIL} %")
+    assert f'class="bar {level}"' in html
+    assert f'<rect width="{width}"' in html
+    assert "<script>" not in html
+    assert 'role="img"' in html

@@ -1,0 +1,51 @@
+"""The last hour, by tenant: what was booked in it, in bounded memory."""
+
+import pytest
+
+from orchestrator.core.errors import UnavailableError
+from orchestrator.server.dashboard import live_counts
+from orchestrator.server.dashboard.live_counts import LiveCounts
+
+
+def observed(orchestrator, clock):
+    counts = LiveCounts(clock=clock)
+    orchestrator.observe(counts)
+    return counts
+
+
+def test_an_hour_holds_what_was_booked_in_it_and_nothing_older(practised, clock):
+    counts = observed(practised, clock)
+    first = practised.complete("first?", tenant="acme")
+    clock.advance(1800)
+    second = practised.complete("second?", tenant="lotus")
+    practised.complete("second?", tenant="lotus")
+    everybody, acme = counts.sums(), counts.sums("acme")
+    assert everybody.cost_nusd == first.cost_nusd + second.cost_nusd
+    assert (everybody.tried, everybody.failed) == (2, 0), "a repetition from the cache says nothing of models"
+    assert acme.cost_nusd == first.cost_nusd
+    assert acme.models[first.model].sends == 1
+    assert acme.average_s == pytest.approx(first.latency_s, abs=0.05)
+    clock.advance(1801)
+    assert counts.sums().cost_nusd == second.cost_nusd
+    assert counts.sums("acme").average_s is None
+
+
+def test_failures_are_counted_and_the_latest_come_first(make_orchestrator, practice, clock):
+    practice.faults.add("*:status=401")
+    orchestrator = make_orchestrator({"local_model": {"enabled": False}})
+    counts = observed(orchestrator, clock)
+    with pytest.raises(UnavailableError):
+        orchestrator.complete("Hello?", tenant="acme")
+    sums = counts.sums("acme")
+    assert (sums.tried, sums.failed) == (1, 1)
+    assert all(count.average_s is None for count in sums.models.values())
+    assert {(failure.failure, failure.status) for failure in counts.failures()} == {("unauthorized", 401)}
+
+
+def test_many_tenants_take_bounded_memory_and_everybody_stays(practised, clock, monkeypatch):
+    monkeypatch.setattr(live_counts, "TENANTS_MAX", 3)
+    counts = observed(practised, clock)
+    for number in range(6):
+        practised.complete("Hello?", tenant=f"tenant-{number}", cache="off")
+    assert counts.sums().tried == 6
+    assert [counts.sums(f"tenant-{number}").tried for number in range(6)] == [0, 0, 0, 0, 1, 1]
