@@ -5,7 +5,7 @@ is the company or server that runs the place. The catalogue resolves names, alia
 is frozen: a changed configuration makes a new one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -179,6 +179,26 @@ class Deployment:
         return self.provider.kind is ProviderKind.LOCAL
 
 
+@dataclass(frozen=True, slots=True)
+class MissingKey:
+    """Why a deployment is off whose provider has no key."""
+
+    provider: str
+    remedy: str
+    """What to set: a variable of the environment, or a place in config.yaml."""
+
+    def __str__(self) -> str:
+        """Return it for one provider."""
+        return f"it has no key; set {self.remedy}"
+
+
+def keys_to_set(missing: Sequence[MissingKey]) -> str:
+    """Return in one line which providers have no key, each once, and what to set."""
+    providers = dict.fromkeys(key.provider for key in missing)
+    *first, last = dict.fromkeys(key.remedy for key in missing)
+    return f"no key is set for {', '.join(providers)}: set {', '.join(first)}{' or ' if first else ''}{last}"
+
+
 Kind = Literal["model", "deployment"]
 
 
@@ -190,6 +210,8 @@ class Catalog:
     """The usable ones: provider on, key present, priced."""
     off: Mapping[str, str]
     """The others, each with the reason in one line."""
+    keyless: Mapping[str, MissingKey]
+    """Those of `off` that want nothing but their provider's key."""
     served: Mapping[str, str]
     """The model that each deployment serves, usable or not."""
     models: Mapping[str, ModelSettings]
@@ -229,7 +251,10 @@ class Catalog:
         return self.deployments[deployment].price
 
     def _why_off(self, model_name: str) -> str:
-        reasons = sorted({why for name, why in self.off.items() if self.served[name] == model_name})
+        off = {name: why for name, why in self.off.items() if self.served[name] == model_name}
+        missing = [self.keyless[name] for name in off if name in self.keyless]
+        reasons = sorted({why for name, why in off.items() if name not in self.keyless})
+        reasons += [keys_to_set(missing)] if missing else []
         return "; ".join(reasons) or "none is defined under 'deployments' in config.yaml"
 
     def _unknown(self, name: str) -> str:

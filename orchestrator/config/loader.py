@@ -18,7 +18,14 @@ from typing import Any, TypeGuard
 
 from pydantic import BaseModel, ValidationError
 
-from orchestrator.catalog.catalog import AliasSettings, Catalog, Deployment, ProviderKind, ProviderSettings
+from orchestrator.catalog.catalog import (
+    AliasSettings,
+    Catalog,
+    Deployment,
+    MissingKey,
+    ProviderKind,
+    ProviderSettings,
+)
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
 from orchestrator.catalog.vendors import VENDORS, vendors_at
@@ -265,13 +272,13 @@ def _build_catalog(
     document: Document, settings: RootSettings, *, today: date
 ) -> tuple[Catalog, list[str], list[str]]:
     usable: dict[str, Deployment] = {}
-    off: dict[str, str] = {}
+    off: dict[str, str | MissingKey] = {}
     mistakes: list[str] = []
     book = PriceBook(settings.prices, today=today)
     off_providers = {
         name: reason
         for name, provider in settings.providers.items()
-        if (reason := _why_off(name, provider, settings))
+        if (reason := _why_off(name, provider, settings, document))
     }
     for name, deployment in settings.deployments.items():
         provider, model = settings.providers.get(deployment.provider), settings.models.get(deployment.model)
@@ -302,7 +309,10 @@ def _build_catalog(
     notices += [*_price_notices(usable), *book.notices(), *_end_notices(settings, book)]
     notices += _limit_notices(settings)
     served = {name: deployment.model for name, deployment in settings.deployments.items()}
-    return Catalog(usable, off, served, settings.models, _flat(settings)), notices, mistakes
+    keyless = {name: why for name, why in off.items() if isinstance(why, MissingKey)}
+    reasons = {name: str(why) for name, why in off.items()}
+    catalog = Catalog(usable, reasons, keyless, served, settings.models, _flat(settings))
+    return catalog, notices, mistakes
 
 
 def _whose(provider: ProviderSettings) -> str:
@@ -353,13 +363,16 @@ def _flat(settings: RootSettings) -> dict[str, AliasSettings]:
     return flat
 
 
-def _why_off(name: str, provider: ProviderSettings, settings: RootSettings) -> str | None:
+def _why_off(
+    name: str, provider: ProviderSettings, settings: RootSettings, document: Document
+) -> str | MissingKey | None:
     if not provider.enabled:
         return "'enabled: false' in config.yaml"
     if provider.kind is ProviderKind.LOCAL:
         return None if settings.local_model.enabled else "'local_model.enabled: false' in config.yaml"
     if provider.api_key is None or not provider.api_key.get_secret_value().strip():
-        return f"it has no key; set it in the environment as config.yaml says under providers.{name}.api_key"
+        variables = document.mentioned.get(("providers", name, "api_key"))
+        return MissingKey(name, " or ".join(variables or (f"providers.{name}.api_key in config.yaml",)))
     return None
 
 

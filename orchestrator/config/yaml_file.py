@@ -46,6 +46,8 @@ class Document:
     """Line and column, both from 1, of each key or item."""
     variables: Mapping[Path_, frozenset[str]] = field(default_factory=dict)
     """The variables of the environment and the files (`file:/a/path`) that a value was made of."""
+    mentioned: Mapping[Path_, tuple[str, ...]] = field(default_factory=dict)
+    """The variables and the files that a value names, whether they are set or not."""
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     """For each value with something of the environment in it, how it stands in the file."""
 
@@ -124,7 +126,7 @@ def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> 
         raise ConfigError(msg)
     builder = _Builder(loader, name, environment, values_max=count + UNFOLDED_MAX)
     data = builder.build(node, ())
-    return Document(name, data, builder.places, builder.variables, builder.values)
+    return Document(name, data, builder.places, builder.variables, builder.mentioned, builder.values)
 
 
 def written(data: Mapping[str, Any]) -> str:
@@ -138,6 +140,7 @@ class _Builder:
     def __init__(self, loader: Any, name: str, environment: Mapping[str, str], *, values_max: int) -> None:
         self.places: dict[Path_, tuple[int, int]] = {}
         self.variables: dict[Path_, frozenset[str]] = {}
+        self.mentioned: dict[Path_, tuple[str, ...]] = {}
         self.values: dict[str, str] = {}
         self._values_left = values_max
         self._loader = loader
@@ -186,6 +189,7 @@ class _Builder:
         names: set[str] = set()
         written = str(node.value)
         filled = _VARIABLE.sub(lambda match: self._variable(match, node, names), written)
+        self.mentioned[path] = tuple(_name_in(match) for match in _VARIABLE.finditer(written))
         if names:
             self.variables[path] = frozenset(names)
             self.values[filled] = written
@@ -207,7 +211,7 @@ class _Builder:
             raise ConfigError(f"{self._at(node)}: cannot be read: {reason}") from None
 
     def _variable(self, match: "re.Match[str]", node: yaml.Node, names: set[str]) -> str:
-        name, default = match["name"] or f"file:{match['file']}", match["default"]
+        name, default = _name_in(match), match["default"]
         # An empty variable counts as not set, as in a shell's ${NAME:-default}.
         value = self._environment.get(name) if match["name"] else self._secret(match["file"], node)
         if value:
@@ -228,3 +232,7 @@ class _Builder:
 
     def _at(self, node: yaml.Node) -> str:
         return place_of(node, self._name)
+
+
+def _name_in(match: "re.Match[str]") -> str:
+    return match["name"] or f"file:{match['file']}"

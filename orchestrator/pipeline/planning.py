@@ -1,8 +1,9 @@
 """Plans: the facts of the moment for the policy that ranks, and the refusal where none may serve."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from orchestrator.catalog.catalog import MissingKey, keys_to_set
 from orchestrator.config.loader import Config
 from orchestrator.core.errors import (
     OWN_LIMIT,
@@ -124,9 +125,17 @@ def _no_candidates(
         return BudgetExceededError(
             scope=scope, window="request", limit=limit, left=limit, needed=needed, resets_at=None
         )
+    reasons = "; ".join(_reasons(plan, relevant, config.catalog.keyless)) or "none is configured"
+    return UnavailableError(f"no deployment may serve this request ({reasons})")
+
+
+def _reasons(plan: Plan, relevant: Sequence[Excluded], keyless: Mapping[str, MissingKey]) -> Iterator[str]:
     off = [excluded for excluded in plan.excluded if excluded.reason.kind is ReasonKind.OFF]
-    reasons = "; ".join(_told_once([*relevant, *off] or plan.excluded))
-    return UnavailableError(f"no deployment may serve this request ({reasons or 'none is configured'})")
+    missing = [keyless[excluded.deployment] for excluded in off if excluded.deployment in keyless]
+    others = [*relevant, *(excluded for excluded in off if excluded.deployment not in keyless)]
+    if missing:
+        yield keys_to_set(missing)
+    yield from _told_once(others if others or missing else plan.excluded)
 
 
 def _told_once(left_out: Sequence[Excluded]) -> Iterator[str]:

@@ -158,12 +158,12 @@ def test_an_unknown_name_says_which_was_likely_meant(make_config):
 def test_a_model_that_no_provider_in_force_serves_says_why(make_config):
     catalog = make_config(**NO_KEYS).catalog
     for name in ("gpt-6-luna", "gpt-3.5-turbo"):
-        with pytest.raises(
-            UnknownNameError, match=r"no usable deployment .*'gpt-6-luna': it has no key"
-        ) as caught:
+        with pytest.raises(UnknownNameError) as caught:
             catalog.named(name)
-        assert "providers.openai.api_key" in str(caught.value)
-        assert "providers.openrouter.api_key" in str(caught.value)
+        assert str(caught.value) == (
+            "no usable deployment serves model 'gpt-6-luna': "
+            "no key is set for openrouter, openai: set OPENROUTER_API_KEY or OPENAI_API_KEY"
+        )
 
 
 def test_why_a_model_is_off_does_not_hang_on_how_its_places_are_named(make_config):

@@ -131,7 +131,7 @@ def test_without_a_key_a_vietnamese_question_gets_its_apology_at_once(run):
     assert ran.code == 4
     assert ran.out.startswith("Xin lỗi")
     assert "the emergency model writes en alone" in ran.err
-    assert "openrouter/gpt-6.1-sol and 2 more: it has no key" in ran.err
+    assert ran.err.count("no key is set") == 1
     assert ran.err.splitlines()[-1].startswith("hint: no provider has a key; 'orchestrator ask --practice'")
 
 

@@ -457,8 +457,8 @@ def test_not_even_the_raw_error_of_a_settings_type_shows_what_was_given():
 def test_a_provider_without_a_key_is_off_and_said_so_in_one_line(load):
     config = load(TEXT, GEMINI_API_KEY="", OPENAI_API_KEY="  ")
     assert config.notices == (
-        "provider google is off: it has no key; set it in the environment as config.yaml says under providers.google.api_key",
-        "provider openai is off: it has no key; set it in the environment as config.yaml says under providers.openai.api_key",
+        "provider google is off: it has no key; set GEMINI_API_KEY",
+        "provider openai is off: it has no key; set OPENAI_API_KEY",
     )
     assert {name.partition("/")[0] for name in config.catalog.off} == {"google", "openai"}
     assert "openrouter/gpt-6-luna" in config.catalog.deployments
