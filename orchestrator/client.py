@@ -182,10 +182,18 @@ class Orchestrator(Looks):
             if getattr(old, name) != getattr(new, name):
                 logger.warning("a changed '%s' in config.yaml takes effect after a restart", name)
 
-    def warm_up(self) -> None:
-        """Load and open what requests will need: call it while a service starts; LiteLLM takes seconds."""
+    def warm_up(self, *, native: bool = False) -> None:
+        """Load and open what requests will need: call it while a service starts; LiteLLM takes seconds.
+
+        With `native` also the vendors' clients, seconds more, in which every thread that asks for its first
+        would wait.
+        """
         self._loop.run(self._snapshot.transport.get_ready())
         self._loop.run(self._services.ledger.aopen())
+        if native:
+            from orchestrator.metering.langchain_clients import load_late_modules  # noqa: PLC0415 -- loads both vendors' clients
+
+            load_late_modules()
 
     def close(self) -> None:
         """Cancel what runs, book it, and close everything. Closing twice does nothing.

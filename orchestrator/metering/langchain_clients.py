@@ -6,6 +6,8 @@ the same budgets. It has no fallbacks, no cache and no retries of its own: one c
 attempt in the ledger.
 """
 
+import contextlib
+import importlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -36,6 +38,23 @@ _FETCHING = frozenset({ProviderKind.GOOGLE, ProviderKind.LOCAL})
 """Whose client, or server on this machine, opens the address of a picture itself."""
 _UNOPENED = frozenset({"file_uri", "file_id"})
 """What LangChain hands to Google as it is."""
+
+LOADED_LATE = (
+    "openai.resources",
+    "openai.resources.chat",
+    "h11",
+    "h2.connection",
+    "anyio._backends._asyncio",
+)
+"""What the vendors' clients would import with the first one that is made, and with its first call."""
+
+
+def load_late_modules() -> None:
+    """Load what the first client and its first call would, in whichever thread or event loop they are."""
+    for name in LOADED_LATE:
+        # What has moved is imported by whatever needs it, as before.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 class _Metered:

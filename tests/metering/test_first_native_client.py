@@ -1,0 +1,105 @@
+"""What a first native client loads is loaded before, and nobody else waits for it."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from orchestrator.metering import langchain_clients
+
+START = """
+import sys, threading
+from datetime import date
+from importlib.machinery import PathFinder
+from orchestrator import CacheUse, Orchestrator, load_config
+
+orchestrator = Orchestrator(load_config(sys.argv[1], today=date(2026, 11, 23)))
+"""
+WARM = """
+with orchestrator:
+    orchestrator.warm_up(native=True)
+    before = set(sys.modules)
+    clients = []
+    names = ["openai/gpt-6-luna", "google/gemini-3.8-flash", "openrouter/gpt-6-luna"] * 3
+    threads = [threading.Thread(target=lambda name=name: clients.append(orchestrator.native(name))) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(clients) == len(names)
+    for client in clients[:3]:
+        client.invoke("Xin chào")
+    print(*sorted(set(sys.modules) - before))
+"""
+WHILE_IT_LOADS = """
+begun, may_go_on = threading.Event(), threading.Event()
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name != "langchain_openai":
+            return None
+        spec = PathFinder.find_spec(name, path)
+        load = spec.loader.exec_module
+
+        def wait_and_load(module):
+            begun.set()
+            may_go_on.wait()
+            load(module)
+
+        spec.loader.exec_module = wait_and_load
+        return spec
+
+sys.meta_path.insert(0, Slow())
+with orchestrator:
+    clients = []
+    threads = [
+        threading.Thread(target=lambda: clients.append(orchestrator.native("openai/gpt-6-luna"))) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    orchestrator.complete("Xin chào", cache=CacheUse.OFF, deadline_s=60)
+    orchestrator.reload(orchestrator.config)
+    assert not clients
+    may_go_on.set()
+    for thread in threads:
+        thread.join()
+    print(len(clients))
+"""
+
+
+def test_after_a_warm_up_the_first_clients_load_next_to_nothing(
+    environment: dict[str, str], make_config, tmp_path: Path
+) -> None:
+    """Loading takes seconds, in which all threads would stand still that want a client."""
+    make_config()
+    assert len(ran(START + WARM, environment, tmp_path).split()) < 40
+
+
+def test_while_the_first_client_loads_requests_are_answered(
+    environment: dict[str, str], make_config, tmp_path: Path
+) -> None:
+    """No lock of ours is held meanwhile; who wants a client too waits, and gets one."""
+    make_config()
+    assert ran(START + WHILE_IT_LOADS, environment, tmp_path) == "3\n"
+
+
+def test_what_is_loaded_ahead_is_what_the_clients_would_load() -> None:
+    """A name that a new version has moved would bring back the wait."""
+    for name in langchain_clients.LOADED_LATE:
+        assert importlib.util.find_spec(name) is not None
+
+
+def ran(program: str, environment: dict[str, str], folder: Path) -> str:
+    """Return what a program prints that opens the configuration of `folder`."""
+    process = subprocess.run(
+        [sys.executable, "-c", program, str(folder / "config.yaml")],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    return process.stdout
