@@ -27,8 +27,11 @@ from orchestrator.server.door import Door, door_of
 from orchestrator.server.duties import Duties
 from orchestrator.server.edge import Edge
 from orchestrator.server.error_answers import AnswerError, ErrorAnswer
+from orchestrator.server.feedback import take_feedback
 from orchestrator.server.metrics import Metrics
 from orchestrator.server.model_list import list_models, show_model
+
+_PATHS = "/v1/chat/completions, /v1/models, /v1/feedback, /metrics, /healthz and /readyz"
 
 
 def build_app(
@@ -78,6 +81,7 @@ def _own_routes(door: Door) -> tuple[BaseRoute, ...]:
         Route("/v1/models", list_models),
         Route("/v1/models/{name:path}", show_model),
         Route("/v1/chat/completions", ChatCompletions(door), methods=["POST"]),
+        Route("/v1/feedback", take_feedback, methods=["POST"]),
         Route("/v1/embeddings", _no_embeddings, methods=["POST"]),
     )
 
@@ -104,8 +108,6 @@ async def _readyz(request: Request) -> Response:
 
 async def _no_route(_request: Request, error: HTTPException) -> Response:
     code = "method_not_allowed" if error.status_code == 405 else "not_found"  # noqa: PLR2004 -- the status of HTTP
-    message = (
-        f"{error.detail}: this server has /v1/chat/completions, /v1/models, /metrics, /healthz and /readyz"
-    )
+    message = f"{error.detail}: this server has {_PATHS}"
     answer = ErrorAnswer(error.status_code, message, code, headers=dict(error.headers or {}))
     return JSONResponse(answer.as_json(), answer.status, headers=answer.all_headers())

@@ -78,6 +78,7 @@ _API, _LIMIT = "api_error", "insufficient_quota"
 _ANSWERS: Mapping[type[OrchestratorError], tuple[int, str, str]] = {
     errors.InvalidRequestError: (400, "invalid_request_error", "invalid_value"),
     errors.UnknownNameError: (404, "invalid_request_error", "model_not_found"),
+    errors.RequestNotFoundError: (404, "invalid_request_error", "request_not_found"),
     errors.PromptTooLargeError: (400, "invalid_request_error", "context_length_exceeded"),
     # Not 409, which stock clients repeat.
     errors.IdempotencyConflictError: (422, "invalid_request_error", "idempotency_key_reused"),
@@ -94,9 +95,11 @@ _ANSWERS: Mapping[type[OrchestratorError], tuple[int, str, str]] = {
     errors.ClosedError: (503, _API, "stopping"),
     errors.PriceUnknownError: (500, _API, "price_unknown"),
 }
+_PARAMS = {"model_not_found": "model", "request_not_found": "request_id"}
 _UNSEEN: Mapping[type[OrchestratorError], str] = {
     # Their own words name files of this machine.
     errors.StateError: "the ledger or a store of replies cannot be used at the moment; operations can see why",
+    errors.RequestNotFoundError: "no request of this tenant has this id, or several begin so",
     errors.ConfigError: "the server's configuration cannot be used; operations can see why",
 }
 _STOPPING_RETRY_S = 1.0
@@ -118,7 +121,7 @@ def answer_of(error: OrchestratorError, *, now: datetime, scopes: frozenset[str]
         _message_of(error, scopes),
         code,
         kind,
-        param="model" if code == "model_not_found" else None,
+        param=_PARAMS.get(code),
         retry_after_s=retry_after_s,
         request_id=error.request_id,
     )
