@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.output import CommandError, err
-from orchestrator.cli.session import CliSession, session_of
+from orchestrator.cli.session import CliSession, configure_log, log_is_json, session_of
 
 if TYPE_CHECKING:
     import socket
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MISSING = "the server is not installed: pip install 'nextflow-orchestrator[serve]'"
 
 
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
     context: typer.Context,
     host: Annotated[str | None, typer.Option(help="The address; by default server.host.")] = None,
     port: Annotated[
@@ -27,6 +27,9 @@ def serve(
     demo: Annotated[
         bool, typer.Option("--demo", help="Practice providers with traffic: no key, nothing to pay.")
     ] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Write the log as JSON lines, as before the command.")
+    ] = False,
     socket_number: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
 ) -> None:
     """Serve /v1, as OpenAI's clients speak it, until SIGTERM or Ctrl-C."""
@@ -34,13 +37,18 @@ def serve(
     if demo and workers > 1:
         raise CommandError("--demo runs in one process: leave --workers out")
     session = session_of(context)
+    if log_json:
+        configure_log(verbose=session.verbose, as_json=True)
     if demo:
         from orchestrator.cli.serve_demo import serve_demo
 
         serve_demo(session, host=host, port=port)
         return
+    from orchestrator.server.duties import check_telemetry
+
     config = session.config()
     changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    check_telemetry(config.settings.telemetry)
     settings = config.settings.server.model_copy(update=changes)
     if socket_number is not None:
         _serve_inherited(session, settings, socket_number)
@@ -87,6 +95,7 @@ def _serve_with_workers(session: CliSession, settings: "ServerSettings", count: 
         )
     options = [] if session.config_path is None else ["--config", str(session.config_path)]
     options += ["--verbose"] if session.verbose else []
+    options += ["--log-json"] if log_is_json() else []
     with _listener(settings) as listener:
         workers = Workers([*options, "serve"], count=count, socket_number=listener.fileno())
         workers.stop_on_signals()

@@ -24,9 +24,14 @@ from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.server.callers import Callers
 from orchestrator.server.chat import ChatCompletions
 from orchestrator.server.door import Door, door_of
+from orchestrator.server.duties import Duties
 from orchestrator.server.edge import Edge
 from orchestrator.server.error_answers import AnswerError, ErrorAnswer
+from orchestrator.server.feedback import take_feedback
+from orchestrator.server.metrics import Metrics
 from orchestrator.server.model_list import list_models, show_model
+
+_PATHS = "/v1/chat/completions, /v1/models, /v1/feedback, /metrics, /healthz and /readyz"
 
 
 def build_app(
@@ -36,20 +41,26 @@ def build_app(
     *,
     clock: Clock | None = None,
     routes: Sequence[BaseRoute] = (),
+    duties: Duties | None = None,
 ) -> Starlette:
-    """Return the application for an orchestrator, which it warms up when it starts and closes at its end."""
+    """Return the application for an orchestrator, which it warms up when it starts and closes at its end.
+
+    `duties` are begun and ended with it.
+    """
     clock = clock or SystemClock()
     door = Door(orchestrator, settings, Callers(keys, settings, clock), clock)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(orchestrator.warm_up)
+        if duties is not None:
+            duties.begin()
         door.is_ready = True
         try:
             yield
         finally:
             door.is_ready = False
-            await asyncio.to_thread(orchestrator.close)
+            await asyncio.to_thread(orchestrator.close if duties is None else duties.end)
 
     handlers: dict[Any, Any] = {HTTPException: _no_route}
     app = Starlette(
@@ -66,9 +77,11 @@ def _own_routes(door: Door) -> tuple[BaseRoute, ...]:
     return (
         Route("/healthz", _healthz),
         Route("/readyz", _readyz),
+        Route("/metrics", Metrics(door).answer),
         Route("/v1/models", list_models),
         Route("/v1/models/{name:path}", show_model),
         Route("/v1/chat/completions", ChatCompletions(door), methods=["POST"]),
+        Route("/v1/feedback", take_feedback, methods=["POST"]),
         Route("/v1/embeddings", _no_embeddings, methods=["POST"]),
     )
 
@@ -95,8 +108,6 @@ async def _readyz(request: Request) -> Response:
 
 async def _no_route(_request: Request, error: HTTPException) -> Response:
     code = "method_not_allowed" if error.status_code == 405 else "not_found"  # noqa: PLR2004 -- the status of HTTP
-    message = (
-        f"{error.detail}: this server has /v1/chat/completions, /v1/models, /dashboard, /healthz and /readyz"
-    )
+    message = f"{error.detail}: this server has {_PATHS}"
     answer = ErrorAnswer(error.status_code, message, code, headers=dict(error.headers or {}))
     return JSONResponse(answer.as_json(), answer.status, headers=answer.all_headers())

@@ -95,9 +95,11 @@ _ANSWERS: Mapping[type[OrchestratorError], tuple[int, str, str]] = {
     errors.ClosedError: (503, _API, "stopping"),
     errors.PriceUnknownError: (500, _API, "price_unknown"),
 }
+_PARAMS = {"model_not_found": "model", "request_not_found": "request_id"}
 _UNSEEN: Mapping[type[OrchestratorError], str] = {
     # Their own words name files of this machine.
     errors.StateError: "the ledger or a store of replies cannot be used at the moment; operations can see why",
+    errors.RequestNotFoundError: "no request of this tenant has this id, or several begin so",
     errors.ConfigError: "the server's configuration cannot be used; operations can see why",
 }
 _STOPPING_RETRY_S = 1.0
@@ -119,7 +121,7 @@ def answer_of(error: OrchestratorError, *, now: datetime, scopes: frozenset[str]
         _message_of(error, scopes),
         code,
         kind,
-        param="model" if code == "model_not_found" else None,
+        param=_PARAMS.get(code),
         retry_after_s=retry_after_s,
         request_id=error.request_id,
     )

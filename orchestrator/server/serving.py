@@ -16,6 +16,7 @@ from orchestrator.core.errors import ConfigError
 from orchestrator.server.app import build_app
 from orchestrator.server.connections import bounded_protocol
 from orchestrator.server.dashboard.routes import dashboard_routes
+from orchestrator.server.duties import Duties
 
 _BACKLOG = 2048
 
@@ -95,13 +96,17 @@ def serve_until_stopped(
 
     A clean stop is no error. What is loaded when it begins stays until the end, so the garbage collector
     is told to leave it alone.
+
+    Raises:
+        ConfigError: the telemetry that config.yaml asks for is not installed.
     """
+    duties = Duties(orchestrator)
     orchestrator.warm_up()
     gc.collect()
     gc.freeze()
     keys = KeyRing(KeyFolder(settings.keys_path), clock=SystemClock())
     routes = dashboard_routes(orchestrator, clock=SystemClock())
-    server = server_of(build_app(orchestrator, settings, keys, routes=routes), settings)
+    server = server_of(build_app(orchestrator, settings, keys, routes=routes, duties=duties), settings)
     # uvicorn raises the signal again once it has stopped.
     before = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -2,11 +2,14 @@
 
 Each is a program of its own, started afresh and not forked: threads, loops and open databases are not to be
 inherited. A worker that dies is replaced; the budgets are those of the ledger, which all of them share.
+Their counters are in one private folder for as long as they run, so that a scrape of any of them sums over all.
 """
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 
@@ -26,6 +29,7 @@ class Workers:
         self._socket_number = socket_number
         self._stopping = threading.Event()
         self._running: list[subprocess.Popen[bytes]] = []
+        self._environment = dict(os.environ)
 
     @property
     def process_ids(self) -> tuple[int, ...]:
@@ -34,15 +38,11 @@ class Workers:
 
     def run(self) -> None:
         """Serve until `stop`, or a signal; returns when every worker has ended."""
-        self._running = [self._started() for _ in range(self._count)]
-        while not self._stopping.wait(_LOOK_S):
-            for place, worker in enumerate(self._running):
-                if worker.poll() is not None and not self._stopping.wait(_RESTART_S):
-                    self._running[place] = self._started()
-        for worker in self._running:
-            worker.terminate()
-        for worker in self._running:
-            worker.wait()
+        with tempfile.TemporaryDirectory(
+            prefix="orchestrator-metrics-", ignore_cleanup_errors=True
+        ) as folder:
+            self._environment["PROMETHEUS_MULTIPROC_DIR"] = folder
+            self._run()
 
     def stop(self) -> None:
         """Have every worker end what it has under way, and end."""
@@ -53,10 +53,22 @@ class Workers:
         for number in _SIGNALS:
             signal.signal(number, lambda *_: self.stop())
 
+    def _run(self) -> None:
+        self._running = [self._started() for _ in range(self._count)]
+        while not self._stopping.wait(_LOOK_S):
+            for place, worker in enumerate(self._running):
+                if worker.poll() is not None and not self._stopping.wait(_RESTART_S):
+                    self._running[place] = self._started()
+        for worker in self._running:
+            worker.terminate()
+        for worker in self._running:
+            worker.wait()
+
     def _started(self) -> "subprocess.Popen[bytes]":
         # In a group of its own: Ctrl-C is for this process, which then tells each worker once.
         return subprocess.Popen(  # noqa: S603 -- this program itself
             [sys.executable, "-m", "orchestrator", *self._command, "--socket", str(self._socket_number)],
             pass_fds=(self._socket_number,),
             start_new_session=True,
+            env=self._environment,
         )

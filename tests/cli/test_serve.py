@@ -1,5 +1,6 @@
 """`orchestrator serve`: its address, its stop, its workers and its demo, as processes."""
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import time
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.practice import Fault
 
@@ -39,7 +41,14 @@ def serving():
     for process in started:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=LONG_S)
+        if not process.stderr.closed:
+            process.communicate(timeout=LONG_S)
+
+
+def scraped(address: str, name: str) -> float:
+    text = httpx.get(f"{address}/metrics", timeout=LONG_S, trust_env=False).text
+    families = text_string_to_metric_families(text)
+    return sum(sample.value for family in families for sample in family.samples if sample.name == name)
 
 
 def until_ready(address: str) -> None:
@@ -74,18 +83,29 @@ def test_the_demo_takes_no_workers(run):
 
 @pytest.mark.timeout(LONG_S * 2)
 def test_workers_share_one_port_and_one_ledger_and_stop_after_what_runs_has_ended(
-    serving, practice, home, shell
+    serving, practice, home, shell, monkeypatch
 ):
-    port = free_port()
-    server = serving("--port", str(port), "--workers", "2")
+    port, temporary = free_port(), home.parent / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    server = serving("--port", str(port), "--workers", "2", "--log-json")
     address = f"http://127.0.0.1:{port}"
     until_ready(address)
     practice.faults.add(Fault.parse("*:slow_first_token=1,times=1"))
     with httpx.Client(timeout=LONG_S, trust_env=False) as client:
         answers = [client.post(f"{address}/v1/chat/completions", json=BODY | {"seed": n}) for n in range(6)]
     assert [answer.status_code for answer in answers] == [200] * 6
+    # Whichever worker answers, it counts those of both.
+    assert scraped(address, "nextflow_requests_total") == 6
+    assert scraped(address, "nextflow_cost_nanodollars_total") == practice.bill.total_nusd()
+    assert [path.stat().st_mode & 0o077 for path in temporary.iterdir()] == [0]
     server.send_signal(signal.SIGTERM)
-    assert server.wait(LONG_S) == 0
+    lines = server.communicate(timeout=LONG_S)[1].splitlines()
+    assert server.returncode == 0
+    logged = [json.loads(line) for line in lines if line.startswith("{")]
+    ids = {line["request_id"] for line in logged if line["logger"] == "orchestrator.requests"}
+    assert ids == {answer.headers["x-nextflow-request-id"] for answer in answers}
+    assert not any(temporary.glob("orchestrator-metrics-*"))
     practice.wait_idle()
     verified = shell("ledger", "verify", "--json").json
     assert verified["counters_are_right"]
