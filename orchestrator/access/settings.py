@@ -26,6 +26,8 @@ class ServerSettings(Settings):
     """All headers of a request and its address together."""
     header_count: PositiveInt = 100
     """Headers of a request."""
+    message_count: PositiveInt = 5_000
+    """Messages of a request and their parts together; each costs a look or two."""
     json_depth: Annotated[int, Field(ge=8, le=200)] = 64
     """How deep lists and objects of a body may lie in each other."""
     header_s: _PositiveSeconds = 10.0

@@ -10,6 +10,7 @@ from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.message_parts import check_part
 from orchestrator.core.tool_turns import check_tool_turns
 
+_FORMAT_KINDS = ("text", "json_object", "json_schema")
 _KEYS = ("role", "content", "name", "cache_control")
 ROLES: Mapping[str, tuple[str, ...]] = {
     "system": _KEYS,
@@ -107,14 +108,36 @@ def check_tools(tools: Iterable[Any]) -> None:
 
 
 def check_format(response_format: Any) -> None:
-    """Check that a response format says its kind; None is no format.
+    """Check that a response format is of a kind that there is, with a schema where it is of one; None is none.
 
     Raises:
-        InvalidRequestError: it does not.
+        InvalidRequestError: it is not.
     """
-    if response_format is not None and not isinstance(_read(response_format, "type"), str):
+    if response_format is None:
+        return
+    kind = _read(response_format, "type")
+    if kind not in _FORMAT_KINDS:
         msg = "'response_format' must be a mapping with a 'type': text, json_object or json_schema"
         raise InvalidRequestError(msg)
+    if kind == "json_schema" and not isinstance(_read(_read(response_format, kind), "schema"), Mapping):
+        msg = "'response_format' of type json_schema needs {'json_schema': {'name': ..., 'schema': {...}}}"
+        raise InvalidRequestError(msg)
+
+
+def check_tool_choice(choice: Any, tools: Sequence[Any] | None) -> None:
+    """Check that a choice of tools chooses among those that the request has; None is no choice.
+
+    Raises:
+        InvalidRequestError: there are none, or none of that name.
+    """
+    if choice in (None, "none", "auto"):
+        return
+    names = [_read(_read(tool, "function"), "name") for tool in tools or ()]
+    if not names:
+        raise InvalidRequestError("'tool_choice' needs 'tools' to choose from")
+    name = _read(_read(choice, "function"), "name") if isinstance(choice, Mapping) else None
+    if choice != "required" and name not in names:
+        raise InvalidRequestError("'tool_choice' must be none, auto, required, or name one of 'tools'")
 
 
 def check_parts(messages: Sequence[Mapping[str, Any]]) -> None:

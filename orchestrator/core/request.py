@@ -14,7 +14,13 @@ import orjson
 
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.language import Language
-from orchestrator.core.message_checks import check_format, check_parts, check_tools, messages_of
+from orchestrator.core.message_checks import (
+    check_format,
+    check_parts,
+    check_tool_choice,
+    check_tools,
+    messages_of,
+)
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.on_break import OnBreak
@@ -119,6 +125,7 @@ def _check(request: ChatRequest) -> None:
     _check_names(request)
     _check_apology(request)
     check_tools(request.sampling.tools or ())
+    check_tool_choice(request.sampling.tool_choice, request.sampling.tools)
     check_format(request.sampling.response_format)
     check_parts(request.messages)
     _check_plain(request)

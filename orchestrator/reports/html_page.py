@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
-from orchestrator.reports.html_parts import STYLE, cards, section, table, text
+from orchestrator.reports.html_parts import STYLE, cards, html_table, section, text
 from orchestrator.reports.report_rows import groups
 from orchestrator.reports.report_words import spread, title_of, words_of
 
@@ -100,7 +100,7 @@ def _savings(result: "Analysis", language: Language) -> str:
         )
     ]  # fmt: skip
     against = f"{words['against'].format(baseline=saved.baseline)}: {percent(saved.share)}"
-    return section(words["savings"], f"<p>{text(against)}</p>" + table(("", words["cost"]), rows))
+    return section(words["savings"], f"<p>{text(against)}</p>" + html_table(("", words["cost"]), rows))
 
 
 def _forecasts(result: "Analysis", language: Language) -> str:
@@ -111,7 +111,7 @@ def _forecasts(result: "Analysis", language: Language) -> str:
         (item.label, format_usd(item.spent_nusd), _spread(item.expected_nusd, item.interval, language))
         for item in result.forecasts
     ]
-    return section(words["forecast"], table(("", words["so_far"], words["expected"]), rows))
+    return section(words["forecast"], html_table(("", words["so_far"], words["expected"]), rows))
 
 
 def _unusual(result: "Analysis", language: Language) -> str:
@@ -126,7 +126,7 @@ def _unusual(result: "Analysis", language: Language) -> str:
         for day in result.unusual
     ]  # fmt: skip
     head = ("", words["cost"], words["usual"], words["cause"])
-    return section(words["unusual"], table(head, rows, texts=1))
+    return section(words["unusual"], html_table(head, rows, texts=1))
 
 
 def _changes(result: "Analysis", language: Language) -> str:
@@ -159,7 +159,7 @@ def _parts(kind: str, parts: Sequence["Part"], language: Language) -> str:
     ]  # fmt: skip
     head = (words["name"], count, *(words[n] for n in ("share", "cost", "average", "latency", "success")))
     more = words["more"].format(count=len(parts) - _SHOWN) if len(parts) > _SHOWN else ""
-    return table(head, rows) + (f"<p class=soft>{text(more)}</p>" if more else "")
+    return html_table(head, rows) + (f"<p class=soft>{text(more)}</p>" if more else "")
 
 
 def _speed(parts: Sequence["Part"], language: Language) -> str:
@@ -171,7 +171,7 @@ def _speed(parts: Sequence["Part"], language: Language) -> str:
         )
         for part in parts[:_SHOWN]
     ]  # fmt: skip
-    return table((words["name"], f"{words['latency']} p50 / p95", words["first"], words["rate"]), rows)
+    return html_table((words["name"], f"{words['latency']} p50 / p95", words["first"], words["rate"]), rows)
 
 
 def _ranks(durations: "Durations | None") -> str:

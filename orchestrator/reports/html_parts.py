@@ -53,7 +53,7 @@ def cards(shown: Iterable[tuple[str, str]]) -> str:
     return "<dl>" + "".join(f"<div><dt>{text(n)}</dt><dd>{text(v)}</dd></div>" for n, v in shown) + "</dl>"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 0) -> str:
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 0) -> str:
     """Return a table whose first column and last `texts` columns are words, the others numbers."""
     numbers = [0 < place < len(head) - texts for place in range(len(head))]
 

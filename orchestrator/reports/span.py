@@ -120,6 +120,7 @@ def _day(text: str, *, option: str, example: str, shown: str | None = None) -> d
     except ValueError:
         read = date.min
     # fromisoformat reads 20261123 and 2026-W48-1 too, which nobody means here; before 2000 was no model.
-    if f"{read:%Y-%m-%d}" != text or read.year < 2000:  # noqa: PLR2004
+    # After 9998 the day behind a month is no date.
+    if f"{read:%Y-%m-%d}" != text or not 2000 <= read.year < date.max.year:  # noqa: PLR2004
         raise SpanError(f"{option} '{text if shown is None else shown}': write it as {example}")
     return read

@@ -31,7 +31,7 @@ from orchestrator.server.feedback import take_feedback
 from orchestrator.server.metrics import Metrics
 from orchestrator.server.model_list import list_models, show_model
 
-_PATHS = "/v1/chat/completions, /v1/models, /v1/feedback, /metrics, /healthz and /readyz"
+_PATHS = "/v1/chat/completions, /v1/models, /v1/feedback, /dashboard, /metrics, /healthz and /readyz"
 
 
 def build_app(

@@ -90,7 +90,7 @@ def asked_chat(body: Mapping[str, Any], headers: Headers, caller: Caller, config
         tenant=caller.tenant,
         user=_text(fields, "user") if "user" in fields else None,
         max_tokens=_max_tokens(fields),
-        idempotency_key=headers.get("idempotency-key"),
+        idempotency_key=_header(headers, "idempotency-key"),
         **sampling,
     )
     options = fields.get("stream_options", {})
@@ -120,7 +120,7 @@ def _left_out(fields: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _route_of(model: str, headers: Headers, caller: Caller, config: Config) -> dict[str, str]:
-    use_case = headers.get(f"{_OURS}use-case")
+    use_case = _header(headers, f"{_OURS}use-case")
     if model in config.settings.use_cases:
         if use_case not in {None, model}:
             raise refusal(f"'model' and '{_OURS}use-case' name two use cases", param="model")
@@ -141,7 +141,7 @@ def _own_fields(headers: Headers, caller: Caller) -> dict[str, Any]:
         if name.startswith(_OURS) and name.removeprefix(_OURS) not in _OWN_HEADERS:
             known = ", ".join(f"{_OURS}{own}" for own in _OWN_HEADERS)
             raise refusal(f"unknown header '{name[:60]}'; known are {known}", code="unknown_header")
-    tags = [tag.strip() for tag in headers.get(f"{_OURS}tags", "").split(",") if tag.strip()]
+    tags = [tag.strip() for tag in (_header(headers, f"{_OURS}tags") or "").split(",") if tag.strip()]
     if any(tag.startswith(_RESERVED_TAG) for tag in tags):
         raise refusal(f"a tag cannot begin with '{_RESERVED_TAG}': those count what keys spend")
     if caller.key is not None:
@@ -154,6 +154,15 @@ def _own_fields(headers: Headers, caller: Caller) -> dict[str, Any]:
     if f"{_OURS}max-cost-usd" in headers:
         fields["max_cost_nusd"] = _number(headers, "max-cost-usd", nano_usd)
     return fields
+
+
+def _header(headers: Headers, name: str) -> str | None:
+    """Return a header that may hold a name in any script, sent as UTF-8; None where it is not there."""
+    raw = headers.get(name)
+    try:
+        return None if raw is None else raw.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        raise refusal(f"the header '{name}' is not UTF-8", code="invalid_header") from None
 
 
 def _number(headers: Headers, name: str, read: Any) -> Any:

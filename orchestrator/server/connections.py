@@ -55,6 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None
         if len(self.connections) > self.bounds.connections:
             if not self.waiting:
                 self._refuse(_FULL)
@@ -108,6 +109,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a request; what follows on the connection is another."""
         self._in_head, self._head_bytes = True, 0
+        self._stop_lingering()
         if not self.transport.is_closing():
             super().on_message_complete()
 
@@ -119,7 +121,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.waiting[self] = None
         if self.cycle.more_body:
             # Answered before its body was there. Closed at once, the client might never read why.
-            self.loop.call_later(_LINGER_S, self.transport.close)
+            self._linger_timer = self.loop.call_later(_LINGER_S, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's words
         """Refuse what is no HTTP."""
@@ -173,8 +175,15 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _stop_lingering(self) -> None:
+        # The body came after its answer: the connection is good for another request.
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
+
     def _stop_timers(self) -> None:
         self._stop_head_timer()
+        self._stop_lingering()
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None

@@ -29,7 +29,20 @@ async def json_object_of(request: Request, settings: ServerSettings) -> Mapping[
         raise refusal("the body must be a JSON object", code="invalid_json")
     if is_deeper(value, settings.json_depth):
         raise refusal(f"lists and objects lie more than {settings.json_depth} deep", code="invalid_json")
+    if _message_count(value) > settings.message_count:
+        raise AnswerError(
+            ErrorAnswer(413, f"more than {settings.message_count:,} messages and parts", "too_many_messages")
+        )
     return value
+
+
+def _message_count(body: Mapping[str, Any]) -> int:
+    """Return how many messages and parts of them a body has: they are looked at one by one, at everybody's cost."""
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        return 0
+    contents = (message.get("content") for message in messages if isinstance(message, dict))
+    return len(messages) + sum(len(content) for content in contents if isinstance(content, list))
 
 
 def is_deeper(value: Any, levels: int) -> bool:

@@ -126,5 +126,9 @@ def test_the_demo_prints_an_address_and_a_key_that_stock_clients_take(serving):
         f"{address}/chat/completions", json=BODY, headers=headers, timeout=LONG_S, trust_env=False
     )
     assert "practice answer" in answer.json()["choices"][0]["message"]["content"]
+    dashboard = next(line for line in server.stdout if line.startswith("dashboard: "))
+    assert dashboard.split()[1] == f"{address.removesuffix('/v1')}/dashboard#key={exported['OPENAI_API_KEY']}"
+    parts = f"{address.removesuffix('/v1')}/dashboard/parts/overview"
+    assert httpx.get(parts, headers=headers, timeout=LONG_S, trust_env=False).status_code == 200
     server.send_signal(signal.SIGINT)
     assert server.wait(LONG_S) == 0

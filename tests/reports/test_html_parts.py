@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.reports.html_parts import bar, cards, link, section, table, text
+from orchestrator.reports.html_parts import bar, cards, html_table, link, section, text
 
 EVIL = "<script>'\"&</script>"
 
@@ -11,7 +11,7 @@ def test_words_are_escaped_everywhere_and_html_is_left_alone():
     for html in (
         text(EVIL),
         cards([(EVIL, EVIL)]),
-        table([EVIL], [[EVIL]]),
+        html_table([EVIL], [[EVIL]]),
         section(EVIL, ""),
         link("/x", EVIL),
     ):
@@ -22,7 +22,7 @@ def test_words_are_escaped_everywhere_and_html_is_left_alone():
 
 
 def test_a_table_has_numbers_on_the_right_and_takes_the_focus():
-    html = table(("name", "cost", "why"), [("a", "1", "b")], texts=1)
+    html = html_table(("name", "cost", "why"), [("a", "1", "b")], texts=1)
     assert "tabindex=0" in html
     assert "<td>a</td><td class=n>1</td><td>b</td>" in html
 

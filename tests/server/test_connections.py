@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from orchestrator.server import connections
+
 LONG_S = 30
 
 
@@ -125,3 +127,31 @@ def test_two_requests_at_once_on_a_connection_are_answered_in_their_order(runnin
         request = b"GET /healthz HTTP/1.1\r\nhost: a\r\n"
         connection.sendall(request + b"\r\n" + request + b"connection: close\r\n\r\n")
         assert all_of(connection).count(b"200 OK") == 2
+
+
+def post(path: bytes, body: bytes, *, key: str = "") -> tuple[bytes, bytes]:
+    """Return the head and the body of a request."""
+    lines = [b"POST " + path + b" HTTP/1.1", b"host: a", b"content-type: application/json"]
+    lines += [b"authorization: Bearer " + key.encode()] if key else []
+    return b"\r\n".join([*lines, b"content-length: %d" % len(body), b"", b""]), body
+
+
+def test_a_body_that_comes_after_its_answer_leaves_the_connection_to_the_next_request(running, monkeypatch):
+    """Behind a proxy the next one may be another tenant's."""
+    monkeypatch.setattr(connections, "_LINGER_S", 0.2)
+    with connect(running) as connection:
+        head, body = post(b"/nowhere", b"{}")
+        connection.sendall(head)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
+        connection.sendall(body)
+        for _ in range(4):
+            time.sleep(0.1)
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_connection_whose_body_never_comes_is_closed(running, monkeypatch):
+    monkeypatch.setattr(connections, "_LINGER_S", 0.05)
+    with connect(running) as connection:
+        connection.sendall(post(b"/nowhere", b"{}")[0])
+        assert all_of(connection).startswith(b"HTTP/1.1 404 ")

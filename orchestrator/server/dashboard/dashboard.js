@@ -2,7 +2,7 @@
 // Asks for the page's data with the key of this tab, and puts in what has changed. A key that comes in the
 // address (#key=...) never reaches the server in one, and is taken out of the address at once.
 const KEY = "nextflow-key";
-const PAUSE_MS = 1000, PAUSE_MAX_MS = 15000, PATIENCE_MS = 20000;
+const PAUSE_MS = 500, PAUSE_MAX_MS = 15000, PATIENCE_MS = 20000;
 const content = document.getElementById("content"), note = document.getElementById("note");
 const door = document.getElementById("door"), leave = document.getElementById("leave");
 const isLive = content.dataset.live === "1";

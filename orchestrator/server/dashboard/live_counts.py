@@ -14,7 +14,7 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.reply import Attempt, CacheState, Outcome
 from orchestrator.ledger.records import Hold, RequestRecord
 
-EVERYBODY = ""
+ALL_TENANTS = ""
 """In the place of a tenant's name, which is never empty."""
 MINUTES = 60
 TENANTS_MAX = 500
@@ -122,7 +122,7 @@ class LiveCounts:
                 minute.failed += record.outcome is Outcome.FAILED
                 minute.latency_s += record.latency_s
 
-    def sums(self, tenant: str = EVERYBODY) -> LiveSums:
+    def sums(self, tenant: str = ALL_TENANTS) -> LiveSums:
         """Return the last hour of a tenant."""
         oldest = self._minute() - MINUTES + 1
         models: dict[str, ModelCount] = {}
@@ -147,7 +147,7 @@ class LiveCounts:
 
     def _minutes(self, tenant: str | None) -> Iterable[_Minute]:
         number = self._minute()
-        return [self._of(name, number) for name in (EVERYBODY, tenant) if name is not None]
+        return [self._of(name, number) for name in (ALL_TENANTS, tenant) if name is not None]
 
     def _of(self, tenant: str, number: int) -> _Minute:
         minutes = self._tenants.get(tenant)

@@ -1,4 +1,4 @@
-"""What is new each second: overview, budgets, providers."""
+"""What is new within a second: overview, budgets, providers."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
 from orchestrator.ledger.records import BudgetStatus
-from orchestrator.reports.html_parts import bar, cards, section, table, text
+from orchestrator.reports.html_parts import bar, cards, html_table, section, text
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.traffic_counts import TrafficSums
 from orchestrator.server.dashboard.live_counts import LiveFailure, LiveSums
-from orchestrator.server.dashboard.snapshot import DeploymentHealth, Snapshot
-from orchestrator.server.dashboard.words import words_of
+from orchestrator.server.dashboard.snapshot import DeploymentState, Snapshot
+from orchestrator.server.dashboard.words import words_in
 
 _MODELS_SHOWN = 8
 _OVERVIEW_BUDGETS = 6
@@ -46,7 +46,7 @@ def overview(
     viewer: Viewer, snapshot: Snapshot, live: LiveSums, traffic: TrafficSums, *, since: datetime
 ) -> Iterator[str]:
     """Yield the overview; what concerns every tenant only for those who may see it."""
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     rate = live.failed / live.tried if live.tried else None
     numbers = [
         (words["tried"], f"{live.tried:,}"),
@@ -73,7 +73,7 @@ def budgets(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
 
 def providers(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
     """Yield the health of providers and deployments, and the latest failures; of every tenant."""
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     yield _provider_table(viewer, snapshot)
     rows = [
         (
@@ -83,18 +83,18 @@ def providers(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
         for health in snapshot.deployments
     ]  # fmt: skip
     names = ("deployment", "circuit", "availability", "samples", "latency")
-    yield section(words["deployments"], table([words[name] for name in names], rows))
+    yield section(words["deployments"], html_table([words[name] for name in names], rows))
     yield section(words["failures"], _failures(viewer, snapshot.failures))
 
 
 def circuit_words(state: CircuitState, language: Language) -> str:
     """Return what a circuit does, in a word or two."""
     name = "open_circuit" if state is CircuitState.OPEN else state.value
-    return words_of(language)[name]
+    return words_in(language)[name]
 
 
 def _failures(viewer: Viewer, failures: Iterable[LiveFailure]) -> str:
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     rows = [
         (
             viewer.moment(failure.at), failure.deployment, failure.failure.replace("_", " "),
@@ -105,22 +105,22 @@ def _failures(viewer: Viewer, failures: Iterable[LiveFailure]) -> str:
     if not rows:
         return f"<p>{text(words['none'])}</p>"
     head = [words[name] for name in ("time", "deployment", "failure", "status")]
-    return table(head, rows, texts=len(head) - 1)
+    return html_table(head, rows, texts=len(head) - 1)
 
 
 def _budget_table(viewer: Viewer, snapshot: Snapshot, *, count: int) -> str:
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     shown = [budget for budget in snapshot.budgets if viewer.sees(budget.scope)]
-    shown.sort(key=lambda budget: (budget.scope != "all", -_used(budget), budget.scope, budget.window.value))
+    shown.sort(key=lambda status: (status.scope != "all", -_used(status), status.scope, status.window.value))
     if not shown:
         return section(words["budgets"], f"<p>{text(words['no_limits'])}</p>")
     names = ("scope", "used", "spent", "held", "limit", "projected", "resets")
     rows = [_budget_row(budget, viewer, snapshot.at) for budget in shown[:count]]
-    return section(words["budgets"], table([words[name] for name in names], rows))
+    return section(words["budgets"], html_table([words[name] for name in names], rows))
 
 
 def _budget_row(budget: BudgetStatus, viewer: Viewer, now: datetime) -> tuple[str, ...]:
-    words, share = words_of(viewer.language), _used(budget)
+    words, share = words_in(viewer.language), _used(budget)
     scope = words["all"] if budget.scope == "all" else budget.scope
     pace = projected(budget, now)
     return (
@@ -142,7 +142,7 @@ def _used(budget: BudgetStatus) -> float:
 
 
 def _models(viewer: Viewer, live: LiveSums) -> str:
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     dearest = sorted(live.models.items(), key=lambda item: (-item[1].cost_nusd, -item[1].sends, item[0]))
     sends = sum(count.sends for count in live.models.values())
     rows = [
@@ -155,11 +155,11 @@ def _models(viewer: Viewer, live: LiveSums) -> str:
     if not rows:
         return section(words["models"], f"<p>{text(words['none'])}</p>")
     names = ("name", "sends", "share", "cost", "latency", "success")
-    return section(words["models"], table([words[name] for name in names], rows))
+    return section(words["models"], html_table([words[name] for name in names], rows))
 
 
 def _provider_table(viewer: Viewer, snapshot: Snapshot) -> str:
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     rows = []
     for name in sorted({health.provider for health in snapshot.deployments}):
         of_provider = [health for health in snapshot.deployments if health.provider == name]
@@ -169,10 +169,10 @@ def _provider_table(viewer: Viewer, snapshot: Snapshot) -> str:
             (name, circuit_words(state, viewer.language), percent(_healthy(of_provider)), f"{samples:,}")
         )
     names = ("name", "circuit", "availability", "samples")
-    return section(words["health"], table([words[name] for name in names], rows))
+    return section(words["health"], html_table([words[name] for name in names], rows))
 
 
-def _healthy(deployments: Iterable[DeploymentHealth]) -> float | None:
+def _healthy(deployments: Iterable[DeploymentState]) -> float | None:
     """Return the part of all samples that was healthy, None without any."""
     seen = [health.seen for health in deployments if health.seen.availability is not None]
     samples = sum(snapshot.samples for snapshot in seen)

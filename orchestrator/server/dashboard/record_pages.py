@@ -21,12 +21,12 @@ from orchestrator.ledger.kept_plan import KeptPlan
 from orchestrator.ledger.requests import RequestDetail, RequestOrder, RequestQuery, RequestRow, query_of
 from orchestrator.reports.analysis import Analysis
 from orchestrator.reports.html_page import report_parts
-from orchestrator.reports.html_parts import cards, link, section, table, text
+from orchestrator.reports.html_parts import cards, html_table, link, section, text
 from orchestrator.reports.report_words import words_of as report_words
 from orchestrator.requests.moments import moment_of
 from orchestrator.requests.views import plain_content
 from orchestrator.server.dashboard.live_pages import Viewer
-from orchestrator.server.dashboard.words import words_of
+from orchestrator.server.dashboard.words import words_in
 
 _NAMES = ("use_case", "model", "user", "tag")
 _MOMENTS = ("since", "until")
@@ -70,7 +70,7 @@ class Search:
 
 def request_list(viewer: Viewer, search: Search, rows: Sequence[RequestRow]) -> Iterator[str]:
     """Yield the form that searches, and what it found."""
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     yield _form(viewer, search)
     if not rows:
         yield f"<p>{text(words['no_requests'])}</p>"
@@ -84,7 +84,7 @@ def request_list(viewer: Viewer, search: Search, rows: Sequence[RequestRow]) -> 
         )
         for row in rows
     ]  # fmt: skip
-    yield section(words["requests"], table([words[name] for name in names], shown, texts=4))
+    yield section(words["requests"], html_table([words[name] for name in names], shown, texts=4))
     if len(rows) == PAGE_SIZE and search.query.order is RequestOrder.NEWEST:
         older = urlencode({**search.written, "lang": viewer.language.value, "before": rows[-1].id})
         yield f"<p>{link(f'/dashboard/requests?{older}', words['older'])}</p>"
@@ -94,7 +94,7 @@ def request_page(
     viewer: Viewer, detail: RequestDetail, content: KeptContent | None, *, with_content: bool
 ) -> Iterator[str]:
     """Yield all that is kept of one request; prompt and reply only `with_content`."""
-    words, row = words_of(viewer.language), detail.request
+    words, row = words_in(viewer.language), detail.request
     yield f"<p>{link(f'/dashboard/requests?lang={viewer.language}', words['back'])}</p>"
     yield section(f"{words['request']} {row.id}", cards(_facts(viewer, row)))
     if detail.plan is not None:
@@ -106,7 +106,7 @@ def request_page(
             for item in detail.corrections
         ]
         head = ("#", words["cost"], words["source"], "")
-        yield section(words["corrections"], table(head, rows, texts=2))
+        yield section(words["corrections"], html_table(head, rows, texts=2))
     if detail.feedback:
         scores = [
             (item.source, "-" if item.score is None else f"{item.score} / 5") for item in detail.feedback
@@ -116,13 +116,13 @@ def request_page(
         yield section(words["content"], _content(content, words["no_content"]))
 
 
-def report_page(viewer: Viewer, found: Analysis) -> Iterator[str]:
+def report_page(viewer: Viewer, analysed: Analysis) -> Iterator[str]:
     """Yield the month so far: cost, savings, forecast, what to change, models."""
-    if found.report.is_empty:
+    if analysed.report.is_empty:
         yield f"<p>{text(report_words(viewer.language)['empty'])}</p>"
         return
-    yield f"<p class=soft>{text(found.report.span.label)} {text(found.report.of.label)}</p>"
-    yield from report_parts(found, viewer.language)
+    yield f"<p class=soft>{text(analysed.report.span.label)} {text(analysed.report.of.label)}</p>"
+    yield from report_parts(analysed, viewer.language)
 
 
 def config_page(viewer: Viewer, config: Config, *, since: datetime) -> Iterator[str]:
@@ -131,7 +131,7 @@ def config_page(viewer: Viewer, config: Config, *, since: datetime) -> Iterator[
     Raises:
         ConfigError: its file can no longer be read.
     """
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     yield cards(((words["in_force"], viewer.moment(since)), (words["file"], str(config.path))))
     if config.notices:
         notices = "".join(f"<li>{text(notice)}</li>" for notice in config.notices)
@@ -142,7 +142,7 @@ def config_page(viewer: Viewer, config: Config, *, since: datetime) -> Iterator[
 
 
 def _form(viewer: Viewer, search: Search) -> str:
-    words, written = words_of(viewer.language), search.written
+    words, written = words_in(viewer.language), search.written
     names = (*(("tenant",) if viewer.tenant is None else ()), *_NAMES, *_MOMENTS)
     fields = "".join(
         f'<label>{text(words[name])} <input name="{name}" value="{escape(written.get(name, ""))}"></label>'
@@ -165,7 +165,7 @@ def _form(viewer: Viewer, search: Search) -> str:
 
 
 def _facts(viewer: Viewer, row: RequestRow) -> tuple[tuple[str, str], ...]:
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     facts = [
         (words["time"], viewer.moment(row.started_at)), (words["outcome"], _result(row, viewer.language)),
         (words["cost"], format_usd(row.cost_nusd)), (words["latency"], seconds(row.latency_s)),
@@ -178,23 +178,23 @@ def _facts(viewer: Viewer, row: RequestRow) -> tuple[tuple[str, str], ...]:
 
 
 def _plan(viewer: Viewer, plan: KeptPlan) -> Iterator[str]:
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     rows = [
         (step.deployment, f"{step.score:.3f}", format_usd(step.bound_nusd), _spaced(", ".join(step.reasons)))
         for step in plan.candidates
     ]
     head = [words[name] for name in ("deployment", "score", "bound", "reasons")]
-    yield section(words["plan"], table(head, rows, texts=1))
+    yield section(words["plan"], html_table(head, rows, texts=1))
     left_out = [(step.deployment, _spaced(step.reason)) for step in plan.left_out]
     left_out += [(f"+ {count:,}", _spaced(kind)) for kind, count in plan.left_out_more.items()]
     passed_over = [(step.deployment, step.reason) for step in plan.passed_over]
     for name, steps in (("left_out", left_out), ("passed_over", passed_over)):
         if steps:
-            yield section(words[name], table((words["deployment"], words["reasons"]), steps, texts=1))
+            yield section(words[name], html_table((words["deployment"], words["reasons"]), steps, texts=1))
 
 
 def _attempts(viewer: Viewer, detail: RequestDetail) -> str:
-    words = words_of(viewer.language)
+    words = words_in(viewer.language)
     if not detail.attempts:
         return f"<p>{text(words['none'])}</p>"
     names = ("deployment", "time", "latency", "cost", "held", "tokens", "outcome", "source")
@@ -208,7 +208,7 @@ def _attempts(viewer: Viewer, detail: RequestDetail) -> str:
         )
         for row in detail.attempts
     ]  # fmt: skip
-    return table([words[name] for name in names], rows, texts=2)
+    return html_table([words[name] for name in names], rows, texts=2)
 
 
 def _content(content: KeptContent | None, missing: str) -> str:
@@ -234,7 +234,7 @@ def _result(row: RequestRow, language: Language) -> str:
 
 
 def _outcome(outcome: Outcome, language: Language) -> str:
-    return words_of(language)["failed_outcome" if outcome is Outcome.FAILED else outcome.value]
+    return words_in(language)["failed_outcome" if outcome is Outcome.FAILED else outcome.value]
 
 
 def _spaced(kind: str) -> str:

@@ -24,7 +24,7 @@ from orchestrator.reports.span import Span
 from orchestrator.reports.usage_report import Filter
 from orchestrator.requests.lookup import find_requests
 from orchestrator.server.callers import Caller, forbidden
-from orchestrator.server.dashboard.live_counts import EVERYBODY, MINUTES, LiveCounts
+from orchestrator.server.dashboard.live_counts import ALL_TENANTS, MINUTES, LiveCounts
 from orchestrator.server.dashboard.live_pages import Viewer, budgets, overview, providers
 from orchestrator.server.dashboard.record_pages import (
     Search,
@@ -35,7 +35,7 @@ from orchestrator.server.dashboard.record_pages import (
 )
 from orchestrator.server.dashboard.shell import PAGES, SECURITY, script, shell, style
 from orchestrator.server.dashboard.snapshot import Snapshots
-from orchestrator.server.dashboard.words import language_for, words_of
+from orchestrator.server.dashboard.words import language_for, words_in
 from orchestrator.server.door import door_of
 from orchestrator.server.error_answers import AnswerError, answer_of
 
@@ -51,7 +51,7 @@ _Part = Callable[[Request, Viewer], Awaitable[Iterable[str]]]
 def dashboard_routes(orchestrator: Orchestrator, *, clock: Clock) -> tuple[BaseRoute, ...]:
     """Return the routes of the dashboard; from now on it counts what the orchestrator books."""
     parts = _Parts(orchestrator, clock)
-    made = {
+    parts_by_path = {
         "overview": parts.overview, "budgets": parts.budgets, "providers": parts.providers,
         "requests": parts.requests, f"requests/{_REQUEST_ID}": parts.request, "report": parts.report,
         "config": parts.config,
@@ -60,7 +60,7 @@ def dashboard_routes(orchestrator: Orchestrator, *, clock: Clock) -> tuple[BaseR
         Route("/dashboard", _first_page),
         Route("/dashboard/static/dashboard.js", _asset(script(), "text/javascript")),
         Route("/dashboard/static/dashboard.css", _asset(style(), "text/css")),
-        *(Route(f"/dashboard/parts/{path}", _answering(part)) for path, part in made.items()),
+        *(Route(f"/dashboard/parts/{path}", _answering(part)) for path, part in parts_by_path.items()),
         *(Route(f"/dashboard/{page}", _shell_of(page)) for page in PAGES),
         Route(f"/dashboard/requests/{_REQUEST_ID}", _shell_of("requests")),
     )
@@ -81,7 +81,7 @@ class _Parts:
 
     async def overview(self, _request: Request, viewer: Viewer) -> Iterable[str]:
         scope = "all" if viewer.tenant is None else f"tenant:{viewer.tenant}"
-        live = self._counts.sums(EVERYBODY if viewer.tenant is None else viewer.tenant)
+        live = self._counts.sums(ALL_TENANTS if viewer.tenant is None else viewer.tenant)
         traffic = self._orchestrator.traffic.sums(scope, window_s=MINUTES * 60)
         async with self._looking:
             snapshot = await asyncio.to_thread(self._snapshots.latest)
@@ -124,7 +124,7 @@ class _Parts:
 
     def _month(self, tenant: str | None) -> Analysis:
         """Return what is said of the month so far; it is computed once a minute at most."""
-        key, now_s = EVERYBODY if tenant is None else tenant, self._clock.monotonic_s()
+        key, now_s = ALL_TENANTS if tenant is None else tenant, self._clock.monotonic_s()
         kept = self._reports.get(key)
         if kept is not None and now_s - kept[0] < _REPORT_KEPT_S:
             return kept[1]
@@ -165,7 +165,7 @@ def _viewer_of(caller: Caller, request: Request) -> Viewer:
 
 def _check_operator(viewer: Viewer) -> None:
     if viewer.tenant is not None:
-        raise forbidden(words_of(viewer.language)["operators"])
+        raise forbidden(words_in(viewer.language)["operators"])
 
 
 def _shell_of(page: str) -> Callable[[Request], Awaitable[Response]]:

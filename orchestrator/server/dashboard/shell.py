@@ -5,11 +5,11 @@ from urllib.parse import quote, urlencode
 
 from orchestrator.core.language import Language
 from orchestrator.reports.html_parts import STYLE, text
-from orchestrator.server.dashboard.words import words_of
+from orchestrator.server.dashboard.words import words_in
 
 PAGES = ("overview", "budgets", "providers", "requests", "report", "config")
 _LIVE = frozenset({"overview", "budgets", "providers"})
-"""Asked for again each second; the others are read when they are opened."""
+"""Asked for again and again; the others are read when they are opened."""
 _LANGUAGE_NAMES = {Language.VI: "Tiếng Việt", Language.EN: "English"}
 
 SECURITY = {
@@ -30,7 +30,7 @@ def style() -> str:
 
 def shell(page: str, language: Language, *, request_id: str | None = None) -> str:
     """Return a page without data; `request_id` is that of a page of one request."""
-    words = words_of(language)
+    words = words_in(language)
     path = page if request_id is None else f"{page}/{quote(request_id, safe='')}"
     navigation = "".join(
         f'<a href="/dashboard/{name}?lang={language}"{" aria-current=page" if name == page else ""}>'

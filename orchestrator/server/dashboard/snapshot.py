@@ -1,4 +1,4 @@
-"""How things stand: read once a second at most, however many look."""
+"""How things stand: read twice a second at most, however many look."""
 
 import threading
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from orchestrator.resilience.concurrency_limiter import Load
 from orchestrator.resilience.health import HealthSnapshot
 from orchestrator.server.dashboard.live_counts import LiveCounts, LiveFailure
 
-_KEPT_S = 0.9
-"""Less than the second in which pages ask again."""
+_KEPT_S = 0.45
+"""With the half second after which pages ask again, what they show is not older than a second."""
 _LOOP_WAIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class DeploymentHealth:
+class DeploymentState:
     """A deployment that config.yaml has, and what is known of it."""
 
     name: str
@@ -37,11 +37,11 @@ class Snapshot:
     load: Load
     budgets: tuple[BudgetStatus, ...]
     providers: Mapping[str, CircuitState]
-    deployments: tuple[DeploymentHealth, ...]
+    deployments: tuple[DeploymentState, ...]
     failures: tuple[LiveFailure, ...]
 
 
-_HealthRead = tuple[Mapping[str, CircuitState], tuple[DeploymentHealth, ...]]
+_HealthRead = tuple[Mapping[str, CircuitState], tuple[DeploymentState, ...]]
 
 
 class Snapshots:
@@ -56,7 +56,7 @@ class Snapshots:
         self._latest: tuple[float, Snapshot] | None = None
 
     def latest(self) -> Snapshot:
-        """Return how things stand, not older than a second; call it off the event loop.
+        """Return how things stand, not older than half a second; call it off the event loop.
 
         Raises:
             LedgerError: the ledger cannot be read.
@@ -91,7 +91,7 @@ def _health_of(orchestrator: Orchestrator) -> _HealthRead:
     config, health = orchestrator.config, orchestrator.health
     circuits, window_s = health.circuits(), config.settings.routing.availability_window_s
     deployments = tuple(
-        DeploymentHealth(
+        DeploymentState(
             name,
             deployment.provider_name,
             circuits.get(name, CircuitState.CLOSED),

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from orchestrator.core.language import Language
 
-EN: Mapping[str, str] = {
+DASHBOARD_EN: Mapping[str, str] = {
     "overview": "Overview", "budgets": "Budgets", "providers": "Providers", "requests": "Requests",
     "report": "Savings and advice", "config": "Configuration", "pages": "Pages", "skip": "To the content",
-    "no_script": "This page needs JavaScript: it asks for new data every second.",
+    "no_script": "This page needs JavaScript: it asks for new data again and again.",
     "key": "Key of the server", "open": "Open", "leave": "Forget the key", "loading": "Loading …",
     "key_help": "A key with the role 'read'; with 'operate' too it shows every tenant. "
     "It stays in this tab and is gone when the tab is closed.",
@@ -37,10 +37,10 @@ EN: Mapping[str, str] = {
     "back": "All requests", "user_short": "User", "tags": "Tags", "month_of": "This month",
 }  # fmt: skip
 
-VI: Mapping[str, str] = {
+DASHBOARD_VI: Mapping[str, str] = {
     "overview": "Tổng quan", "budgets": "Ngân sách", "providers": "Nhà cung cấp", "requests": "Yêu cầu",
     "report": "Tiết kiệm và đề xuất", "config": "Cấu hình", "pages": "Các trang", "skip": "Đến nội dung",
-    "no_script": "Trang này cần JavaScript: nó lấy dữ liệu mới mỗi giây.",
+    "no_script": "Trang này cần JavaScript: nó liên tục lấy dữ liệu mới.",
     "key": "Khóa của máy chủ", "open": "Mở", "leave": "Quên khóa", "loading": "Đang tải …",
     "key_help": "Khóa có vai trò 'read'; có thêm 'operate' thì thấy mọi khách thuê. "
     "Khóa chỉ ở trong thẻ này và mất khi đóng thẻ.",
@@ -72,9 +72,9 @@ VI: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def words_of(language: Language) -> Mapping[str, str]:
+def words_in(language: Language) -> Mapping[str, str]:
     """Return the words of a language."""
-    return VI if language is Language.VI else EN
+    return DASHBOARD_VI if language is Language.VI else DASHBOARD_EN
 
 
 def language_for(named: str | None, accepted: str) -> Language:

@@ -5,15 +5,15 @@ import re
 import pytest
 
 from orchestrator.core.language import Language
-from orchestrator.server.dashboard.words import EN, VI, language_for
+from orchestrator.server.dashboard.words import DASHBOARD_EN, DASHBOARD_VI, language_for
 
 
 def test_every_word_is_there_in_both_languages():
-    assert EN.keys() == VI.keys()
-    for name, words in EN.items():
+    assert DASHBOARD_EN.keys() == DASHBOARD_VI.keys()
+    for name, words in DASHBOARD_EN.items():
         assert words
-        assert VI[name]
-        assert re.findall(r"{(\w+)}", words) == re.findall(r"{(\w+)}", VI[name])
+        assert DASHBOARD_VI[name]
+        assert re.findall(r"{(\w+)}", words) == re.findall(r"{(\w+)}", DASHBOARD_VI[name])
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_every_word_is_there_in_both_languages():
     [
         ("vi", "en", Language.VI),
         (None, "vi-VN,vi;q=0.9,en;q=0.8", Language.VI),
-        (None, "fr-FR, EN-us;q=0.7", Language.EN),
+        (None, "fr-FR, DASHBOARD_EN-us;q=0.7", Language.EN),
         ("<script>", "", Language.EN),
         (None, "vietnamese", Language.EN),
         (None, "", Language.EN),
