@@ -37,7 +37,7 @@ async def json_object_of(request: Request, settings: ServerSettings) -> Mapping[
 
 
 def _message_count(body: Mapping[str, Any]) -> int:
-    """Return how many messages and parts of them a body has: they are looked at one by one, at everybody's cost."""
+    """Return how many messages and parts of them a body has; each is looked at, at everybody's cost."""
     messages = body.get("messages")
     if not isinstance(messages, list):
         return 0

@@ -49,6 +49,11 @@ class Running:
             base_url=self.address, headers=headers, timeout=LONG_S, trust_env=False, **options
         )
 
+    @staticmethod
+    def wait_for(condition: Callable[[], Any]) -> None:
+        """Wait until something has happened."""
+        wait_for(condition)
+
     def wait_idle(self) -> None:
         """Wait until no request is under way."""
         wait_for(lambda: self.orchestrator.load().in_flight == 0)

@@ -36,6 +36,17 @@ def post(running, body, **headers):
         ({"stream": "yes"}, 400, "stream", "true or false"),
         ({"stream_options": 1}, 400, "stream_options", "object"),
         ({"temperature": "hot"}, 400, None, "temperature"),
+        ({"response_format": {"type": "xml"}}, 400, None, "json_schema"),
+        ({"response_format": {"type": "json_schema"}}, 400, None, "schema"),
+        ({"tool_choice": "required"}, 400, None, "needs 'tools'"),
+        ({"tool_choice": {"type": "function", "function": {"name": "nope"}}}, 400, None, "needs 'tools'"),
+        ({"messages": [{"role": "user", "content": "x"}] * 5001}, 413, None, "5,000"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}] * 5000}]},
+            413,
+            None,
+            "5,000",
+        ),
         ({"api_key": "sk-secret"}, 400, "api_key", "unknown field"),
         ({"user": "a\u200b\u2028"}, 400, None, "user"),
     ],
@@ -155,3 +166,16 @@ def _fits(body) -> bool:
     except TypeError:
         return False
     return True
+
+
+def test_headers_hold_names_in_any_script(running):
+    """Counted under the name that budgets and reports know."""
+    answer = post(running, BODY, **{"x-nextflow-tags": "café, Đơn".encode()})
+    assert answer.status_code == 200
+    (row,) = running.orchestrator.requests(tag="café")
+    assert set(row.tags) >= {"café", "Đơn"}
+
+
+def test_a_header_that_is_no_utf8_is_refused(running):
+    answer = post(running, BODY, **{"x-nextflow-tags": b"caf\xe9"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_header")
