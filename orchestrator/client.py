@@ -191,9 +191,9 @@ class Orchestrator(Looks):
         self._loop.run(self._snapshot.transport.get_ready())
         self._loop.run(self._services.ledger.aopen())
         if native:
-            from orchestrator.metering.langchain_clients import load_late_modules  # noqa: PLC0415 -- loads both vendors' clients
+            from orchestrator.metering.langchain_clients import load_vendors  # noqa: PLC0415 -- takes seconds
 
-            load_late_modules()
+            load_vendors()
 
     def close(self) -> None:
         """Cancel what runs, book it, and close everything. Closing twice does nothing.

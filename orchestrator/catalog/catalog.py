@@ -208,14 +208,17 @@ class Catalog:
 
     deployments: Mapping[str, Deployment]
     """The usable ones: provider on, key present, priced."""
-    off: Mapping[str, str]
+    off: Mapping[str, str | MissingKey]
     """The others, each with the reason in one line."""
-    keyless: Mapping[str, MissingKey]
-    """Those of `off` that want nothing but their provider's key."""
     served: Mapping[str, str]
     """The model that each deployment serves, usable or not."""
     models: Mapping[str, ModelSettings]
     aliases: Mapping[str, AliasSettings]
+
+    @property
+    def keyless(self) -> Mapping[str, MissingKey]:
+        """Return those of `off` that want nothing but their provider's key."""
+        return {name: why for name, why in self.off.items() if isinstance(why, MissingKey)}
 
     def named(self, name: str) -> tuple[Deployment, ...]:
         """Return the deployments a model, alias or deployment name stands for, best provider first.
@@ -252,8 +255,8 @@ class Catalog:
 
     def _why_off(self, model_name: str) -> str:
         off = {name: why for name, why in self.off.items() if self.served[name] == model_name}
-        missing = [self.keyless[name] for name in off if name in self.keyless]
-        reasons = sorted({why for name, why in off.items() if name not in self.keyless})
+        missing = [why for why in off.values() if isinstance(why, MissingKey)]
+        reasons = sorted({why for why in off.values() if isinstance(why, str)})
         reasons += [keys_to_set(missing)] if missing else []
         return "; ".join(reasons) or "none is defined under 'deployments' in config.yaml"
 

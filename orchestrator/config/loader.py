@@ -309,10 +309,7 @@ def _build_catalog(
     notices += [*_price_notices(usable), *book.notices(), *_end_notices(settings, book)]
     notices += _limit_notices(settings)
     served = {name: deployment.model for name, deployment in settings.deployments.items()}
-    keyless = {name: why for name, why in off.items() if isinstance(why, MissingKey)}
-    reasons = {name: str(why) for name, why in off.items()}
-    catalog = Catalog(usable, reasons, keyless, served, settings.models, _flat(settings))
-    return catalog, notices, mistakes
+    return Catalog(usable, off, served, settings.models, _flat(settings)), notices, mistakes
 
 
 def _whose(provider: ProviderSettings) -> str:

@@ -92,7 +92,7 @@ def _off(config: Config, provider: str | None) -> list[Check]:
     reasons: dict[str, str] = {}
     for name, deployment in config.settings.deployments.items():
         if name in config.catalog.off:
-            reasons.setdefault(deployment.provider, config.catalog.off[name])
+            reasons.setdefault(deployment.provider, str(config.catalog.off[name]))
     on = {deployment.provider_name for deployment in config.catalog.deployments.values()}
     return [
         skipped(name, "key", f"off: {reason}")

@@ -39,7 +39,7 @@ _FETCHING = frozenset({ProviderKind.GOOGLE, ProviderKind.LOCAL})
 _UNOPENED = frozenset({"file_uri", "file_id"})
 """What LangChain hands to Google as it is."""
 
-LOADED_LATE = (
+FIRST_CLIENT_LOADS = (
     "openai.resources",
     "openai.resources.chat",
     "h11",
@@ -49,9 +49,9 @@ LOADED_LATE = (
 """What the vendors' clients would import with the first one that is made, and with its first call."""
 
 
-def load_late_modules() -> None:
+def load_vendors() -> None:
     """Load what the first client and its first call would, in whichever thread or event loop they are."""
-    for name in LOADED_LATE:
+    for name in FIRST_CLIENT_LOADS:
         # What has moved is imported by whatever needs it, as before.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

@@ -85,7 +85,7 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
     health = known_health(deployments, config.settings.routing, state.health)
     plan = rank(request, deployments.values(), size=size, rules=rules, health=health, shortlists=shortlists)
     off = tuple(
-        Excluded(step.deployment, Reason(ReasonKind.OFF, config.catalog.off[step.deployment]))
+        Excluded(step.deployment, Reason(ReasonKind.OFF, str(config.catalog.off[step.deployment])))
         for step in use_case.route
         if step.deployment in config.catalog.off
     )

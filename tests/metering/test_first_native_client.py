@@ -87,7 +87,7 @@ def test_while_the_first_client_loads_requests_are_answered(
 
 def test_what_is_loaded_ahead_is_what_the_clients_would_load() -> None:
     """A name that a new version has moved would bring back the wait."""
-    for name in langchain_clients.LOADED_LATE:
+    for name in langchain_clients.FIRST_CLIENT_LOADS:
         assert importlib.util.find_spec(name) is not None
 
 
