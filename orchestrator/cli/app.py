@@ -22,6 +22,7 @@ from orchestrator.cli import (
     requests,
     route,
     serve,
+    top,
 )
 from orchestrator.cli.session import CliSession, configure_log
 
@@ -78,6 +79,7 @@ app.command("chain", epilog=EXIT_CODES)(chain.chain)
 app.command("route", epilog=EXIT_CODES)(route.route)
 app.command("feedback", epilog=EXIT_CODES)(feedback.feedback)
 app.command("report", epilog=EXIT_CODES)(report.report)
+app.command("top", epilog=EXIT_CODES)(top.top)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)
 app.add_typer(alerts.app, name="alerts", epilog=EXIT_CODES)

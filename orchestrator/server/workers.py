@@ -2,7 +2,7 @@
 
 Each is a program of its own, started afresh and not forked: threads, loops and open databases are not to be
 inherited. A worker that dies is replaced; the budgets are those of the ledger, which all of them share.
-Their counters are in one private folder for as long as they run, so that a scrape of any of them sums over all.
+Their counters are in one private folder for as long as they run: a scrape of any of them sums over all.
 """
 
 import os
