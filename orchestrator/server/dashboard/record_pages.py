@@ -1,4 +1,4 @@
-"""What the ledger keeps: requests that are looked for, one of them, the month's report; and the configuration."""
+"""What the ledger keeps: requests, one of them, the month's report; and the configuration in force."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""The dashboard's addresses: pages that hold no data, and their parts, which a key with the role `read` opens.
+"""The dashboard's addresses: pages without data, and their parts, which a key with `read` opens.
 
-A key with `operate` sees every tenant; any other sees its own tenant alone. The key is sent in a header by the
-page's script and in no cookie, so no other site can have a browser send it.
+A key with `operate` sees every tenant; any other sees its own tenant alone. The page's script sends the key
+in a header and in no cookie, so no other site can have a browser send it.
 """
 
 import asyncio
