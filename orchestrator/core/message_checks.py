@@ -108,7 +108,7 @@ def check_tools(tools: Iterable[Any]) -> None:
 
 
 def check_format(response_format: Any) -> None:
-    """Check that a response format is of a kind that there is, with a schema where it is of one; None is none.
+    """Check that a response format is of a kind that there is, with its schema; None is no format.
 
     Raises:
         InvalidRequestError: it is not.

@@ -24,7 +24,9 @@ def test_a_span_knows_its_name_and_the_range_before(span, label, before):
     assert (span.label, span.before.label) == (label, before)
 
 
-@pytest.mark.parametrize("text", ["2026-13", "2026-1", "9999-12", "november", "", "0001-01", "2026-11-02", "२०२६-११"])
+@pytest.mark.parametrize(
+    "text", ["2026-13", "2026-1", "9999-12", "november", "", "0001-01", "2026-11-02", "२०२६-११"]
+)
 def test_a_month_that_is_none_is_refused(text):
     with pytest.raises(SpanError, match="YYYY-MM"):
         Span.of_month(text)

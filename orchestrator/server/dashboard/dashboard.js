@@ -70,15 +70,17 @@ async function ask() {
 
 async function look() {
   clearTimeout(timer);
+  if (document.hidden) {
+    timer = setTimeout(look, pause);
+    return;
+  }
   let goesOn = true;
-  if (!document.hidden) {
-    try {
-      goesOn = await ask();
-      pause = note.hidden ? PAUSE_MS : Math.min(2 * pause, PAUSE_MAX_MS);
-    } catch {
-      say(`${note.dataset.lost} ${latest || "-"}`);
-      pause = Math.min(2 * pause, PAUSE_MAX_MS);
-    }
+  try {
+    goesOn = await ask();
+    pause = note.hidden ? PAUSE_MS : Math.min(2 * pause, PAUSE_MAX_MS);
+  } catch {
+    say(`${note.dataset.lost} ${latest || "-"}`);
+    pause = Math.min(2 * pause, PAUSE_MAX_MS);
   }
   if (goesOn && (isLive || !note.hidden)) timer = setTimeout(look, pause);
 }

@@ -113,7 +113,7 @@ class LiveCounts:
                 self._failures.appendleft(_failure_of(attempt, self._clock.now()))
 
     def request_recorded(self, record: RequestRecord) -> None:
-        """Count a request that was tried: what a budget refused or a cache repeated says nothing of models."""
+        """Count a request that was tried; one refused by a budget or repeated says nothing of models."""
         if record.outcome not in _TRIED or record.cached in _REPEATS:
             return
         with self._lock:

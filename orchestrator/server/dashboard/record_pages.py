@@ -1,4 +1,4 @@
-"""What the ledger keeps: requests that are looked for, one of them, the month's report; and the configuration."""
+"""What the ledger keeps: requests, one of them, the month's report; and the configuration in force."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ def request_page(
         yield section(words["content"], _content(content, words["no_content"]))
 
 
-def report_page(viewer: Viewer, analysed: Analysis) -> Iterator[str]:
+def savings_page(viewer: Viewer, analysed: Analysis) -> Iterator[str]:
     """Yield the month so far: cost, savings, forecast, what to change, models."""
     if analysed.report.is_empty:
         yield f"<p>{text(report_words(viewer.language)['empty'])}</p>"

@@ -1,7 +1,7 @@
-"""The dashboard's addresses: pages that hold no data, and their parts, which a key with the role `read` opens.
+"""The dashboard's addresses: pages without data, and their parts, which a key with `read` opens.
 
-A key with `operate` sees every tenant; any other sees its own tenant alone. The key is sent in a header by the
-page's script and in no cookie, so no other site can have a browser send it.
+A key with `operate` sees every tenant; any other sees its own tenant alone. The page's script sends the key
+in a header and in no cookie, so no other site can have a browser send it.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from orchestrator.server.dashboard.live_pages import Viewer, budgets, overview, 
 from orchestrator.server.dashboard.record_pages import (
     Search,
     config_page,
-    report_page,
     request_list,
     request_page,
+    savings_page,
 )
 from orchestrator.server.dashboard.shell import PAGES, SECURITY, script, shell, style
 from orchestrator.server.dashboard.snapshot import Snapshots
@@ -113,7 +113,7 @@ class _Parts:
 
     async def report(self, _request: Request, viewer: Viewer) -> Iterable[str]:
         async with self._reading:
-            return report_page(viewer, await asyncio.to_thread(self._month, viewer.tenant))
+            return savings_page(viewer, await asyncio.to_thread(self._month, viewer.tenant))
 
     async def config(self, _request: Request, viewer: Viewer) -> Iterable[str]:
         _check_operator(viewer)

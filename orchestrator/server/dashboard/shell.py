@@ -1,4 +1,4 @@
-"""The page around the data: it holds none, so anybody may have it; its script asks for the data with a key."""
+"""The page around the data: it holds none, so anybody may have it; its script asks with a key."""
 
 from importlib.resources import files
 from urllib.parse import quote, urlencode
