@@ -135,8 +135,10 @@ def check_tool_choice(choice: Any, tools: Sequence[Any] | None) -> None:
     names = [_read(_read(tool, "function"), "name") for tool in tools or ()]
     if not names:
         raise InvalidRequestError("'tool_choice' needs 'tools' to choose from")
-    name = _read(_read(choice, "function"), "name") if isinstance(choice, Mapping) else None
-    if choice != "required" and name not in names:
+    is_named = _read(choice, "type") == "function"
+    if is_named and _read(_read(choice, "function"), "name") not in names:
+        raise InvalidRequestError("'tool_choice' names a function that is not among 'tools'")
+    if not isinstance(choice, Mapping) and choice != "required":
         raise InvalidRequestError("'tool_choice' must be none, auto, required, or name one of 'tools'")
 
 

@@ -100,7 +100,7 @@ SAMPLED = {
     "reasoning_effort": "low",
     "response_format": {"type": "json_object"},
     "tools": (tool({}),),
-    "tool_choice": "required",
+    "tool_choice": "none",
     "parallel_tool_calls": False,
 }
 

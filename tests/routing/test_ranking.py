@@ -290,7 +290,7 @@ def test_what_a_request_needs_is_read_from_it():
         [{"role": "user", "content": content}],
         use_case="customer_service",
         tools=[{"type": "function", "function": {"name": "find_order"}}],
-        response_format={"type": "json_schema"},
+        response_format={"type": "json_schema", "json_schema": {"name": "order", "schema": {}}},
     )
     assert needs_of(request) == {
         Capability.VISION,
