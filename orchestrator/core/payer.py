@@ -1,5 +1,6 @@
 """On whose account a request is sent, and which budgets it therefore counts against."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -45,3 +46,9 @@ class Payer:
         scopes.append(f"provider:{provider}")
         scopes.extend(f"tag:{tag}" for tag in sorted(set(self.tags)))
         return tuple(scopes)
+
+
+def name_in(scopes: Iterable[str], kind: str) -> str | None:
+    """Return the name of the first scope of a kind, `acme` of `tenant:acme`; None where there is none."""
+    prefix = f"{kind}:"
+    return next((scope.removeprefix(prefix) for scope in scopes if scope.startswith(prefix)), None)

@@ -30,7 +30,6 @@ class Recording:
     def __init__(self, services: PipelineServices, following: Step) -> None:
         """Stand around `following`."""
         self._services = services
-        self._clock = services.clock
         self._following = following
 
     async def __call__(self, call: Call) -> ChatReply:
@@ -46,7 +45,7 @@ class Recording:
         except UnavailableError as exc:
             error = exc
             exc.cost_nusd = call.trace.spent_nusd
-            reply = stale_reply(call, exc, clock=self._clock)
+            reply = stale_reply(call, exc, clock=self._services.clock)
             if reply is None:
                 raise
         except BaseException as exc:

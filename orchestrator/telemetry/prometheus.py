@@ -20,6 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from orchestrator.client import Orchestrator
+from orchestrator.core.payer import name_in
 from orchestrator.core.reply import Attempt
 from orchestrator.ledger.records import Hold, RequestRecord
 
@@ -87,7 +88,7 @@ class _Bookings:
     def attempt_settled(self, hold: Hold, attempt: Attempt) -> None:
         """Count a send."""
         send = (attempt.provider, attempt.model)
-        use_case = _use_case_of(hold)
+        use_case = name_in(hold.request.scopes, "use_case") or ""
         self._attempts.labels(*send, use_case, attempt.outcome.value).inc()
         if attempt.failure is not None:
             self._failures.labels(*send, attempt.failure).inc()
@@ -155,12 +156,6 @@ class _Standing(Collector):
         for deployment, state in self._orchestrator.circuits().items():
             family.add_metric((deployment, state.value), float(state.value == "open"))
         yield family
-
-
-def _use_case_of(hold: Hold) -> str:
-    """Return the use case that a hold counts against."""
-    prefix = "use_case:"
-    return next((scope[len(prefix) :] for scope in hold.request.scopes if scope.startswith(prefix)), "")
 
 
 def _in_processes() -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.payer import Payer
+from orchestrator.core.payer import Payer, name_in
 from orchestrator.core.request import ChatRequest
 
 
@@ -15,6 +15,12 @@ def test_a_send_counts_against_every_scope_it_belongs_to() -> None:
         *("all", "tenant:acme", "use_case:bulk", "user:42", "provider:google"),
         *("tag:eu", "tag:trial"),
     )
+
+
+def test_a_name_is_read_from_the_scopes_as_it_was_written() -> None:
+    scopes = Payer("a:b", "bulk", "42", ("trial",)).scopes("google")
+    kinds = ("tenant", "use_case", "user", "provider", "tag", "all")
+    assert [name_in(scopes, kind) for kind in kinds] == ["a:b", "bulk", "42", "google", "trial", None]
 
 
 def test_a_request_of_nobody_in_particular_has_no_user_scope() -> None:

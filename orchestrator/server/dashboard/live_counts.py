@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.core.clock import Clock
+from orchestrator.core.payer import name_in
 from orchestrator.core.reply import Attempt, CacheState, Outcome
 from orchestrator.ledger.records import Hold, RequestRecord
 
@@ -21,7 +22,6 @@ TENANTS_MAX = 500
 """Beyond so many the one that was asked longest ago is forgotten."""
 _FAILURES_MAX = 30
 _MINUTE_S = 60.0
-_TENANT = "tenant:"
 _TRIED = frozenset({Outcome.SUCCEEDED, Outcome.FAILED})
 _REPEATS = frozenset({CacheState.HIT, CacheState.JOINED, CacheState.REPLAYED})
 
@@ -96,9 +96,7 @@ class LiveCounts:
 
     def attempt_settled(self, hold: Hold, attempt: Attempt) -> None:
         """Count a send."""
-        tenant = next(
-            (scope[len(_TENANT) :] for scope in hold.request.scopes if scope.startswith(_TENANT)), None
-        )
+        tenant = name_in(hold.request.scopes, "tenant")
         failed = attempt.outcome is Outcome.FAILED
         count = ModelCount(
             sends=1,
