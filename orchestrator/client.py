@@ -14,14 +14,15 @@ from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
-from orchestrator.core.json_log import LoggedRequest, name_request
+from orchestrator.core.json_log import name_request
 from orchestrator.core.payer import Payer
-from orchestrator.core.plan import Candidate, Plan
+from orchestrator.core.plan import Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.transport import Transport
 from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
+from orchestrator.pipeline.hits import Hits
 from orchestrator.pipeline.planning import planned_for
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build
@@ -66,6 +67,7 @@ class Orchestrator(Looks):
         self._local_model = LocalModel(config.settings.local_model)
         self._services = PipelineServices.of(config, clock=clock, alerts=self._alerts)
         self._answer = build(self._services)
+        self._hits = Hits(self._services, self._loop.submit)
         self._snapshot = self._snapshot_of(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=clock) if watch else None
         self._finalizer = weakref.finalize(self, _close, self._loop, self._services, self._local_model)
@@ -102,11 +104,13 @@ class Orchestrator(Looks):
             BudgetExceededError: a limit would be passed; nothing was sent.
             UnavailableError: no deployment answered before the deadline.
         """
-        return self._loop.run(self._serve(self._request(prompt, overrides)))
+        met = self._met(prompt, overrides)
+        return self._loop.run(self._serve(met)) if isinstance(met, Call) else met
 
     async def acomplete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
         """Answer a prompt, from any event loop; see `complete`."""
-        return await self._loop.join(self._serve(self._request(prompt, overrides)))
+        met = self._met(prompt, overrides)
+        return await self._loop.join(self._serve(met)) if isinstance(met, Call) else met
 
     def stream(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ReplyStream:
         """Answer a prompt piece by piece; iterate with `for` or `async for`, then see `.reply`.
@@ -115,23 +119,7 @@ class Orchestrator(Looks):
         `complete` raises, from the iteration, and StreamInterruptedError where no attempt could finish it.
         """
         request = self._request(prompt, overrides)
-        return ReplyStream(self._loop, lambda sink: self._serve(request, sink))
-
-    def explain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
-        """Return which deployments a prompt would be put to, in which order and why; nothing is sent."""
-        return self._loop.run(self._explain(self._request(prompt, overrides)))
-
-    async def aexplain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
-        """Return which deployments a prompt would be put to, from any event loop; see `explain`."""
-        return await self._loop.join(self._explain(self._request(prompt, overrides)))
-
-    def estimate(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Candidate:
-        """Return what a prompt would probably cost, and at most, with its first choice; nothing is sent.
-
-        Raises:
-            PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
-        """
-        return self._loop.run(self._explain(self._request(prompt, overrides))).asked[0]
+        return ReplyStream(self._loop, lambda sink: self._serve_pieces(request, sink))
 
     def chat_model(self, use_case: str | None = None, **overrides: Any) -> "OrchestratorChat":
         """Return a LangChain chat model that asks this orchestrator; `overrides` as in `complete`."""
@@ -229,12 +217,22 @@ class Orchestrator(Looks):
             overrides.setdefault("use_case", self._snapshot.config.settings.default_use_case)
         return ChatRequest.of(prompt, **overrides)
 
-    async def _serve(self, request: ChatRequest, sink: StreamSink | None = None) -> ChatReply:
-        call = Call.of(request, self._snapshot, clock=self._services.clock, sink=sink)
-        name_request(LoggedRequest(call.id, call.payer.tenant, call.payer.use_case))
-        if sink is not None:
-            sink.request_id = call.id
+    def _met(
+        self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
+    ) -> ChatReply | Call:
+        """Return what the cache answers at once, else the call that goes to the loop."""
+        self._loop.check_open()
+        call = Call.of(self._request(prompt, overrides), self._snapshot, clock=self._services.clock)
+        return self._hits.look(call)
+
+    async def _serve(self, call: Call) -> ChatReply:
+        name_request(call.logged)
         return await self._answer(call)
+
+    async def _serve_pieces(self, request: ChatRequest, sink: StreamSink) -> ChatReply:
+        call = Call.of(request, self._snapshot, clock=self._services.clock, sink=sink)
+        sink.request_id = call.id
+        return await self._serve(call)
 
     async def _explain(self, request: ChatRequest) -> Plan:
         call = Call.of(request, self._snapshot, clock=self._services.clock)

@@ -1,12 +1,17 @@
-"""How an orchestrator is looked at: budgets, requests, circuits, load; alerts and bookings as they come."""
+"""How an orchestrator is looked at: plans, budgets, requests, circuits, load; alerts as they come."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from orchestrator.config.effective import secrets_of
 from orchestrator.config.loader import Config
 from orchestrator.core.alerts import Alerts, Listener
+from orchestrator.core.background_loop import BackgroundLoop
+from orchestrator.core.errors import LedgerError
+from orchestrator.core.plan import Candidate, Plan
+from orchestrator.core.request import ChatRequest, Message
 from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.ledger import BudgetStatus
 from orchestrator.ledger.observers import LedgerObserver
@@ -27,10 +32,38 @@ class Looks(ABC):
     _services: PipelineServices
     _alerts: Alerts
 
+    _loop: BackgroundLoop
+
     @property
     @abstractmethod
     def config(self) -> Config:
         """Return the configuration in force."""
+
+    @abstractmethod
+    def _request(
+        self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
+    ) -> ChatRequest:
+        """Return a prompt and its fields as a request, checked."""
+
+    @abstractmethod
+    async def _explain(self, request: ChatRequest) -> Plan:
+        """Return the plan of a request."""
+
+    def explain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
+        """Return which deployments a prompt would be put to, in which order and why; nothing is sent."""
+        return self._loop.run(self._explain(self._request(prompt, overrides)))
+
+    async def aexplain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
+        """Return which deployments a prompt would be put to, from any event loop; see `explain`."""
+        return await self._loop.join(self._explain(self._request(prompt, overrides)))
+
+    def estimate(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Candidate:
+        """Return what a prompt would probably cost, and at most, with its first choice; nothing is sent.
+
+        Raises:
+            PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
+        """
+        return self._loop.run(self._explain(self._request(prompt, overrides))).asked[0]
 
     def standings(self) -> tuple[BudgetStatus, ...]:
         """Return how every scope stands today and this month: limit, spent, held, left."""
@@ -100,6 +133,9 @@ class Looks(ABC):
     @property
     def ledger_view(self) -> LedgerView:
         """Return a look at the ledger, to be entered with `with`; it holds nobody up."""
+        with suppress(LedgerError):
+            # Answers of the cache that were given a moment ago.
+            self._services.ledger.write_gathered()
         return self._services.ledger.store.view()
 
     def circuits(self) -> Mapping[str, CircuitState]:

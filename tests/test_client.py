@@ -80,6 +80,7 @@ def test_the_same_question_again_costs_nothing_and_sends_nothing(
     assert (second.cached, second.cost_nusd, second.usage.input_tokens) == (CacheState.HIT, 0, 0)
     assert stream.reply.cached is CacheState.HIT
     assert second.request_id != first.request_id
+    assert practised.request(second.request_id).request.cached is CacheState.HIT
     assert chat_requests(practice) == 1
     assert standing(practised) == (first.cost_nusd, 0)
 

@@ -137,6 +137,11 @@ class ReplyCache:
         self._warned: set[tuple[str, str]] = set()
         self._puts = 0
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether this process has opened the folder."""
+        return self._cache is not None and self._opened_in == os.getpid()
+
     def get(self, key: str) -> bytes | None:
         """Return what was stored under `key` and is not over yet, else None."""
         stored = self._try("read", lambda cache: cache.get(key))

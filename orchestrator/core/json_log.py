@@ -11,6 +11,8 @@ install it at `orchestrator`, and at other loggers only if their messages may be
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +41,16 @@ _current: ContextVar[LoggedRequest | None] = ContextVar("orchestrator_logged_req
 def name_request(request: LoggedRequest) -> None:
     """Let the lines of this task, and of those that it starts, name a request."""
     _current.set(request)
+
+
+@contextmanager
+def logged_as(request: LoggedRequest) -> Iterator[None]:
+    """Let the lines of a block name a request, on the thread of its caller."""
+    token = _current.set(request)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 class JsonLogFormatter(logging.Formatter):

@@ -7,6 +7,7 @@ are in composed form (NFC) and trimmed, and hold nothing that cannot be seen.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,7 @@ TAGS_MAX = 16
 EVERY_NAME = "*"
 """In the scope of a limit: a tenant that is called so would have the limit that is meant for all of them."""
 _SHOWN_MAX = 60
+_NAMES_KEPT = 4096
 # Printable to Python, and not to be seen: fillers, joiners, and selectors of a variant of the sign before.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -31,6 +33,18 @@ def name_of(raw: Any, field: str) -> str:
     Raises:
         InvalidRequestError: no text, nothing in it, too long, a `*`, or a character in it that is not seen.
     """
+    if type(raw) is str and len(raw) <= NAME_MAX:
+        return _counted(raw, field)
+    return _checked(raw, field)
+
+
+@lru_cache(maxsize=_NAMES_KEPT)
+def _counted(raw: str, field: str) -> str:
+    # A program has few tenants and use cases, and asks for them with every request.
+    return _checked(raw, field)
+
+
+def _checked(raw: Any, field: str) -> str:
     name = raw.strip(" ") if isinstance(raw, str) and raw.isprintable() else ""
     if not name.isascii():
         # Most names have nothing to compose.

@@ -27,8 +27,7 @@ class Sampling:
 
     def as_set(self) -> dict[str, Any]:
         """Return the parameters that were set."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name in SAMPLING_NAMES if (value := getattr(self, name)) is not None}
 
     def as_wire(self) -> dict[str, Any]:
         """Return the parameters that were set, as a provider takes them."""

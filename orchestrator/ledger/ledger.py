@@ -144,6 +144,20 @@ class Ledger:
         self.observers.request_recorded(record)
         self.store.record_request_deferred(record, period_of(record.started_at, self.limits.time_zone))
 
+    def gather_request(self, record: RequestRecord) -> None:
+        """Take the row of a request that cost nothing, to be written with others."""
+        self.observers.request_recorded(record)
+        self.store.gather_request(record, period_of(record.started_at, self.limits.time_zone))
+
+    def write_gathered(self) -> None:
+        """Write the rows that were gathered; nobody is held up longer than a moment.
+
+        Raises:
+            LedgerBusyError: others hold the ledger; they stay gathered.
+            LedgerError: they cannot be written, and stay gathered.
+        """
+        self.store.write_gathered()
+
     def correct(self, operation_id: str, number: int, *, cost_nusd: NanoUsd, reason: str) -> int:
         """Book what a person says that an attempt did cost; return the difference in nano-dollars.
 

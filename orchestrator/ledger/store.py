@@ -185,6 +185,12 @@ class LedgerStore(KeyStore, Protocol):
     def record_request_deferred(self, record: RequestRecord, period: Period) -> None:
         """Write the row as `record_request` does, on an event loop, which is not held up."""
 
+    def gather_request(self, record: RequestRecord, period: Period) -> None:
+        """Take the row of a request that cost nothing, for the next transaction or the close."""
+
+    def write_gathered(self) -> None:
+        """Write the rows that were gathered; LedgerBusyError, after a moment, while others hold the file."""
+
     def correct(self, correction: CostCorrection) -> int | None:
         """Book what an attempt did cost, by its provider's record or by the word of a person.
 

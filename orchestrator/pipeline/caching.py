@@ -3,27 +3,19 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from orchestrator.cache.response_cache import key_of
 from orchestrator.cache.single_flight import LeaderFailedError, SingleFlight
 from orchestrator.core.reply import CacheState, ChatReply
-from orchestrator.core.request import CacheUse
+from orchestrator.pipeline.cache_lookup import kept_reply, lifetime_of
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.recording import record
 from orchestrator.pipeline.repeats import age_s_of, repeated, stale_reply
-from orchestrator.pipeline.reply_building import may_be_kept, pack, unpack
+from orchestrator.pipeline.reply_building import may_be_kept, pack
 from orchestrator.pipeline.services import PipelineServices
 
 _JOINED_GRACE_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class _Lifetime:
-    """How long a reply may be repeated, and how long it is kept for the case that no deployment answers."""
-
-    fresh_s: float
-    kept_s: float
 
 
 class Caching:
@@ -42,11 +34,12 @@ class Caching:
         Raises:
             DeadlineExceededError: the request that was joined has not been answered in this call's time.
         """
-        lifetime = _lifetime_of(call)
+        lifetime = lifetime_of(call)
         if lifetime is None:
             return await self._following(call)
-        key = key_of(call.request)
-        kept = _kept(call, key)
+        key = call.cache_key or key_of(call.request)
+        # Also where it was looked for before the call came here: an equal one may have been answered since.
+        kept = kept_reply(call, key)
         age_s = math.inf if kept is None else age_s_of(kept, self._clock)
         if kept is not None and age_s < lifetime.fresh_s:
             return self._repeat(call, kept, CacheState.HIT)
@@ -85,17 +78,3 @@ class Caching:
         repeat = call.hand_over(repeated(call, reply, cached))
         record(call, repeat, None, services=self._services)
         return repeat
-
-
-def _lifetime_of(call: Call) -> _Lifetime | None:
-    """Return how long a call's reply is kept, None where neither it nor an older one may be used."""
-    settings, use_case = call.snapshot.cache.settings, call.use_case
-    fresh_s = settings.ttl_s if use_case.cache_ttl_s is None else use_case.cache_ttl_s
-    if call.request.cache is CacheUse.OFF or not settings.enabled or fresh_s == 0:
-        return None
-    return _Lifetime(fresh_s, fresh_s + (0.0 if use_case.never_degrade else settings.stale_s))
-
-
-def _kept(call: Call, key: str) -> ChatReply | None:
-    stored = call.snapshot.cache.get(key) if call.request.cache is CacheUse.USE else None
-    return unpack(stored) if stored is not None else None

@@ -10,6 +10,7 @@ from typing import Self
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DeadlineExceededError, FailedStep
+from orchestrator.core.json_log import LoggedRequest
 from orchestrator.core.message_checks import check_conversation
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
@@ -65,6 +66,8 @@ class Call:
     """Takes the pieces of a stream; None for a request that wants its reply whole."""
     stale: ChatReply | None = None
     """What the cache has that is too old to be repeated while any deployment answers."""
+    cache_key: str | None = None
+    """The key under which the cache was asked already."""
     planned: PlannedRequest | None = None
     """None until the call is planned."""
     trace: Trace = field(default_factory=Trace)
@@ -96,6 +99,11 @@ class Call:
             deadline=Deadline.after(config.deadline_s_of(request), clock=clock),
             sink=sink,
         )
+
+    @property
+    def logged(self) -> LoggedRequest:
+        """Return it as lines of the log name it."""
+        return LoggedRequest(self.id, self.payer.tenant, self.payer.use_case)
 
     @property
     def recorded(self) -> Recorded:

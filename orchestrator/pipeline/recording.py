@@ -79,6 +79,13 @@ def record(
         keep_content(call, reply, recorded, services.contents)
 
 
+def record_repeat(call: Call, reply: ChatReply, *, services: PipelineServices) -> None:
+    """Record a call that the cache answered; its row is gathered with others, and written a moment later."""
+    row = _record_of(call, reply, None, call.recorded.mode)
+    log_ended(row)
+    services.ledger.gather_request(row)
+
+
 def _count(
     call: Call, reply: ChatReply | None, error: BaseException | None, *, traffic: TrafficCounts
 ) -> None:

@@ -8,11 +8,11 @@ import shutil
 import sqlite3
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
-from time import sleep
 
 import diskcache
 import pytest
@@ -158,11 +158,12 @@ def test_a_large_answer_is_kept_too(make):
     assert make().get(KEY) == large
 
 
-def test_an_answer_is_over_after_its_time(make):
+def test_an_answer_is_over_after_its_time(make, monkeypatch):
     cache = make()
-    cache.put(KEY, b"reply", ttl_s=0.05)
+    cache.put(KEY, b"reply", ttl_s=3_600)
     assert cache.get(KEY) == b"reply"
-    sleep(0.06)
+    now_s = time.time()
+    monkeypatch.setattr("diskcache.core.time.time", lambda: now_s + 3_601)
     assert cache.get(KEY) is None
 
 

@@ -61,6 +61,8 @@ class LedgerFile:
         self.process = ""
         """This process, as holds name it; known once the file is open."""
         self.deferred: list[Callable[[sqlite3.Connection], object]] = []
+        self.gathered: list[Callable[[sqlite3.Connection], object]] = []
+        """Rows without money that wait for the next transaction, of whoever it is."""
         self.writing: asyncio.Task[None] | None = None
         """Writes what is deferred, on the event loop that deferred it."""
         self._on_late = on_late
@@ -87,6 +89,15 @@ class LedgerFile:
     async def awrite(self, write: Callable[[sqlite3.Connection], T]) -> T:
         """Do `write` as `write` does; while others hold the file, the event loop does other work."""
         return await self._busy_retry.wait_aside(lambda: self._write_once(write))
+
+    def write_at_once(self, write: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `write` as `write` does, and wait for others no longer than an event loop may stand still.
+
+        Raises:
+            LedgerBusyError: others hold the file.
+            LedgerError: the file cannot be written.
+        """
+        return self._busy_retry.wait(lambda: self._write_once(write), limit_s=_AT_ONCE_S)
 
     def write_or_defer(self, write: Callable[[sqlite3.Connection], object], *, on_loop: bool = False) -> None:
         """Do `write` in one transaction, or defer it to the next; `on_loop`, the event loop is not held up.
@@ -139,7 +150,7 @@ class LedgerFile:
             if self._connection is None or self._connected_in != os.getpid():
                 return
             try:
-                if self.deferred:
+                if self.deferred or self.gathered:
                     self.write(lambda _: None)
             except LedgerLostError as exc:
                 # Nobody who closes can bring it back.
@@ -201,8 +212,8 @@ class LedgerFile:
 
     def _committed(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            deferred = tuple(self.deferred)
-            for booking in deferred:
+            deferred, gathered = tuple(self.deferred), tuple(self.gathered)
+            for booking in (*deferred, *gathered):
                 booking(connection)
             result = write(connection)
             connection.execute("COMMIT")
@@ -211,6 +222,7 @@ class LedgerFile:
                 connection.execute("ROLLBACK")
             raise
         del self.deferred[: len(deferred)]
+        del self.gathered[: len(gathered)]
         return result
 
     def _read_once(self, read: Callable[[sqlite3.Connection], T]) -> T:

@@ -104,6 +104,15 @@ class SqliteStore:
             lambda connection: statements.record_request(connection, record, period), on_loop=True
         )
 
+    def gather_request(self, record: RequestRecord, period: Period) -> None:
+        """Take the row of a request that cost nothing, for the next transaction."""
+        self.file.gathered.append(lambda connection: statements.record_request(connection, record, period))
+
+    def write_gathered(self) -> None:
+        """Write the rows that were gathered, if that can be done at once."""
+        if self.file.gathered:
+            self.file.write_at_once(lambda _: None)
+
     def correct(self, correction: CostCorrection) -> int | None:
         """Book what an attempt did cost by a record or a person's word; return the difference."""
         return self.file.write(lambda connection: statements.correct(connection, correction))
