@@ -104,10 +104,20 @@ def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> 
         line = raw[: exc.start].count(b"\n") + 1
         msg = f"{name}:{line}: byte {exc.start} is not UTF-8; save the file as UTF-8"
         raise ConfigError(msg) from exc
+    node, count = _composed(text, name)
+    if node is None:
+        msg = f"{name}: the file is empty; 'orchestrator config show' prints a whole one to start from"
+        raise ConfigError(msg)
+    builder = _Builder(_Loader(""), name, environment, values_max=count + UNFOLDED_MAX)
+    data = builder.build(node, ())
+    return Document(name, data, builder.places, builder.variables, builder.mentioned, builder.values)
+
+
+def _composed(text: str, name: str) -> tuple[yaml.Node | None, int]:
+    """Return the nodes of YAML text, None without any, and how many values are written out in it."""
     try:
         count = values_of(text, name, loader=_Loader)
-        loader = _Loader(text)
-        node = loader.get_single_node()
+        return _Loader(text).get_single_node(), count
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
@@ -121,12 +131,6 @@ def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> 
     except yaml.YAMLError as exc:
         msg = f"{name}: not valid YAML: {' '.join(str(exc).split())}"
         raise ConfigError(msg) from exc
-    if node is None:
-        msg = f"{name}: the file is empty; 'orchestrator config show' prints a whole one to start from"
-        raise ConfigError(msg)
-    builder = _Builder(loader, name, environment, values_max=count + UNFOLDED_MAX)
-    data = builder.build(node, ())
-    return Document(name, data, builder.places, builder.variables, builder.mentioned, builder.values)
 
 
 def written(data: Mapping[str, Any]) -> str:
