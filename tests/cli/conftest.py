@@ -19,7 +19,7 @@ from orchestrator.practice import PracticeServer
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config.yaml"
-LONG_S = 90
+LONG_S = 300
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
