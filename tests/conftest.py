@@ -138,6 +138,12 @@ def listed_prices() -> dict[tuple[str, str], PracticePrice]:
     return practice_prices(embedded_path(), today=TODAY)
 
 
+@pytest.fixture(scope="session")
+def prices_today() -> dict[tuple[str, str], PracticePrice]:
+    """What the shipped models cost on the system's day, for ledgers on the system's clock."""
+    return practice_prices(embedded_path(), today=datetime.now(UTC).date(), environment={})
+
+
 @pytest.fixture
 def practice(listed_prices: dict[tuple[str, str], PracticePrice]) -> Iterator[PracticeServer]:
     """Practice providers of its own for one test, without faults, at the prices of the shipped configuration."""
