@@ -23,16 +23,23 @@ import yaml
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 from orchestrator import Orchestrator
+from orchestrator.config import yaml_file
 from orchestrator.config.loader import Config, embedded_path, load_config
 from orchestrator.core.clock import Clock
 from orchestrator.drill.practice_config import practice_prices
 from orchestrator.practice import PracticePrice, PracticeServer
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 
+# Containers often forbid bytecode. Each process of the tests would then compile all of them anew, for 20 seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # A shell starts its background jobs with Ctrl-C ignored, and so would be the programs that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TODAY = date(2026, 11, 23)
+_TEXTS_KEPT = 16
+"""Configurations whose nodes are kept; each is about a megabyte."""
 
 
 def pytest_collection_finish() -> None:
@@ -131,6 +138,12 @@ def listed_prices() -> dict[tuple[str, str], PracticePrice]:
     return practice_prices(embedded_path(), today=TODAY)
 
 
+@pytest.fixture(scope="session")
+def prices_today() -> dict[tuple[str, str], PracticePrice]:
+    """What the shipped models cost on the system's day, for ledgers on the system's clock."""
+    return practice_prices(embedded_path(), today=datetime.now(UTC).date(), environment={})
+
+
 @pytest.fixture
 def practice(listed_prices: dict[tuple[str, str], PracticePrice]) -> Iterator[PracticeServer]:
     """Practice providers of its own for one test, without faults, at the prices of the shipped configuration."""
@@ -201,6 +214,26 @@ def warm() -> Iterator[Callable[..., Any]]:
     yield start
     for one in started:
         one.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _texts_composed_once() -> Iterator[None]:
+    """Compose a text of YAML once, however many tests load it: that is most of what they pay for a configuration.
+
+    What is made of its nodes, with the environment and the checks, is made for each test anew.
+    """
+    compose, composed = yaml_file._composed, {}
+
+    def once(text: str, name: str) -> tuple[yaml.Node | None, int]:
+        if text not in composed:
+            composed[text] = compose(text, name)
+            if len(composed) > _TEXTS_KEPT:
+                del composed[next(iter(composed))]
+        return composed[text]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml_file, "_composed", once)
+        yield
 
 
 @pytest.fixture(scope="session")

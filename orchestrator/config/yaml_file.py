@@ -33,6 +33,7 @@ _VARIABLE = re.compile(
 )
 _PLACE = re.compile(r"\A.*?:\d+:\d+: ")
 
+_TEXT_TAG = "tag:yaml.org,2002:str"
 _NUMBER_TAGS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 
@@ -104,10 +105,20 @@ def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> 
         line = raw[: exc.start].count(b"\n") + 1
         msg = f"{name}:{line}: byte {exc.start} is not UTF-8; save the file as UTF-8"
         raise ConfigError(msg) from exc
+    node, count = _composed(text, name)
+    if node is None:
+        msg = f"{name}: the file is empty; 'orchestrator config show' prints a whole one to start from"
+        raise ConfigError(msg)
+    builder = _Builder(_Loader(""), name, environment, values_max=count + UNFOLDED_MAX)
+    data = builder.build(node, ())
+    return Document(name, data, builder.places, builder.variables, builder.mentioned, builder.values)
+
+
+def _composed(text: str, name: str) -> tuple[yaml.Node | None, int]:
+    """Return the nodes of YAML text, None without any, and how many values are written out in it."""
     try:
         count = values_of(text, name, loader=_Loader)
-        loader = _Loader(text)
-        node = loader.get_single_node()
+        return _Loader(text).get_single_node(), count
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
@@ -121,12 +132,6 @@ def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> 
     except yaml.YAMLError as exc:
         msg = f"{name}: not valid YAML: {' '.join(str(exc).split())}"
         raise ConfigError(msg) from exc
-    if node is None:
-        msg = f"{name}: the file is empty; 'orchestrator config show' prints a whole one to start from"
-        raise ConfigError(msg)
-    builder = _Builder(loader, name, environment, values_max=count + UNFOLDED_MAX)
-    data = builder.build(node, ())
-    return Document(name, data, builder.places, builder.variables, builder.mentioned, builder.values)
 
 
 def written(data: Mapping[str, Any]) -> str:
@@ -149,27 +154,27 @@ class _Builder:
         self._under_way: list[yaml.Node] = []
 
     def build(self, node: yaml.Node, path: Path_) -> Any:
-        if any(node is outer for outer in self._under_way):
-            raise ConfigError(f"{self._at(node)}: this part is used inside itself; write it out instead")
-        if len(self._under_way) > DEPTH_MAX:
-            raise ConfigError(too_deep(node, self._name))
         self._values_left -= 1
         if self._values_left < 0:
             raise ConfigError(
                 f"{self._at(node)}: aliases unfold to more than {UNFOLDED_MAX:,} values; write them out instead"
             )
+        self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+        return self._scalar(node, path) if isinstance(node, yaml.ScalarNode) else self._collection(node, path)
+
+    def _collection(self, node: yaml.Node, path: Path_) -> dict[str, Any] | list[Any]:
+        if any(node is outer for outer in self._under_way):
+            raise ConfigError(f"{self._at(node)}: this part is used inside itself; write it out instead")
+        if len(self._under_way) > DEPTH_MAX:
+            raise ConfigError(too_deep(node, self._name))
         self._under_way.append(node)
-        built = self._build(node, path)
+        built = (
+            self._mapping(node, path)
+            if isinstance(node, yaml.MappingNode)
+            else [self.build(item, (*path, place)) for place, item in enumerate(node.value)]
+        )
         self._under_way.pop()
         return built
-
-    def _build(self, node: yaml.Node, path: Path_) -> Any:
-        self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(item, (*path, place)) for place, item in enumerate(node.value)]
-        return self._scalar(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
         built: dict[str, Any] = {}
@@ -185,19 +190,12 @@ class _Builder:
             built[key] = self.build(value_node, here)
         return built
 
-    def _scalar(self, node: yaml.Node, path: Path_) -> Any:
-        names: set[str] = set()
-        written = str(node.value)
-        filled = _VARIABLE.sub(lambda match: self._variable(match, node, names), written)
-        self.mentioned[path] = tuple(_name_in(match) for match in _VARIABLE.finditer(written))
-        if names:
-            self.variables[path] = frozenset(names)
-            self.values[filled] = written
-        if filled != written and isinstance(node, yaml.ScalarNode):
-            # An unquoted ${PORT} may become a number; a quoted one stays a text, as in the file.
-            implicit = (True, False) if node.style is None else (False, True)
-            tag = self._loader.resolve(yaml.ScalarNode, filled, implicit)
-            node = yaml.ScalarNode(tag, filled, node.start_mark)
+    def _scalar(self, node: yaml.ScalarNode, path: Path_) -> Any:
+        written, names = str(node.value), frozenset[str]()
+        if "${" in written:
+            node, names = self._filled(node, path)
+        if node.tag == _TEXT_TAG:
+            return node.value
         if node.tag in _NUMBER_TAGS and not PLAIN_NUMBER.fullmatch(str(node.value)):
             # As it stands in the file: what a variable holds may be a secret.
             raise ConfigError(
@@ -209,6 +207,22 @@ class _Builder:
         except (yaml.YAMLError, ValueError) as exc:
             reason = f"what {', '.join(sorted(names))} holds makes no value" if names else exc
             raise ConfigError(f"{self._at(node)}: cannot be read: {reason}") from None
+
+    def _filled(self, node: yaml.ScalarNode, path: Path_) -> tuple[yaml.ScalarNode, frozenset[str]]:
+        """Return a value with its variables filled in, and the names of those that are set."""
+        names: set[str] = set()
+        written = str(node.value)
+        filled = _VARIABLE.sub(lambda match: self._variable(match, node, names), written)
+        self.mentioned[path] = tuple(_name_in(match) for match in _VARIABLE.finditer(written))
+        if names:
+            self.variables[path] = frozenset(names)
+            self.values[filled] = written
+        if filled == written:
+            return node, frozenset(names)
+        # An unquoted ${PORT} may become a number; a quoted one stays a text, as in the file.
+        implicit = (True, False) if node.style is None else (False, True)
+        tag = self._loader.resolve(yaml.ScalarNode, filled, implicit)
+        return yaml.ScalarNode(tag, filled, node.start_mark), frozenset(names)
 
     def _variable(self, match: "re.Match[str]", node: yaml.Node, names: set[str]) -> str:
         name, default = _name_in(match), match["default"]

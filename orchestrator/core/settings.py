@@ -7,6 +7,7 @@ They are frozen, and an unknown key is an error.
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
@@ -48,8 +49,7 @@ class Settings(BaseModel):
     @classmethod
     def _no_boolean_is_a_number(cls, value: Any, info: ValidationInfo) -> Any:
         # To Python, and so to pydantic, True is 1.
-        kind = cls.model_fields[str(info.field_name)].annotation
-        if _holds_boolean(value) and not _may_hold_boolean(kind):
+        if not _field_may_hold_boolean(cls, str(info.field_name)) and _holds_boolean(value):
             msg = (
                 "true and false (yes, no, on, off) are no value here; write a number, or put a text in quotes"
             )
@@ -63,6 +63,11 @@ def _holds_boolean(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(_holds_boolean(item) for item in value)
     return isinstance(value, bool)
+
+
+@cache
+def _field_may_hold_boolean(settings: type[BaseModel], name: str) -> bool:
+    return _may_hold_boolean(settings.model_fields[name].annotation)
 
 
 def _may_hold_boolean(kind: Any) -> bool:

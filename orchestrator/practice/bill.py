@@ -150,7 +150,7 @@ class Bill:
         """Return the remembered charge with a reply's id."""
         return next((charge for charge in reversed(self.charges) if charge.request_id == request_id), None)
 
-    def wait_for(self, count: int, *, timeout_s: float = 5.0) -> bool:
+    def wait_for(self, count: int, *, timeout_s: float = 60.0) -> bool:
         """Block until at least `count` charges were made; False if that takes longer than `timeout_s`."""
         until_s = self._clock.monotonic_s() + timeout_s
         while self.count() < count:

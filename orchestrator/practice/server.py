@@ -172,7 +172,7 @@ class PracticeServer:
         running.loop.call_soon_threadsafe(running.stop.set)
         running.thread.join(_STOP_TIMEOUT_S)
 
-    def wait_idle(self, *, timeout_s: float = 5.0) -> None:
+    def wait_idle(self, *, timeout_s: float = 60.0) -> None:
         """Block until no request is being answered, so that the bill is complete.
 
         Raises:

@@ -14,8 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.private_folder import make_private_file
 from orchestrator.ledger.facts import TABLES
@@ -135,6 +133,8 @@ def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, .
 
 
 def _write_parquet(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> int:
+    import pandas as pd  # noqa: PLC0415 -- a second of a processor, for Parquet alone
+
     # As objects first: a column with a gap would become floats on its way to whole numbers.
     frame = pd.DataFrame(list(rows), columns=list(columns), dtype="object").convert_dtypes()
     frame.to_parquet(path, index=False)

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from orchestrator.core.formatting import usd_text
 from orchestrator.reports.csv_text import csv_row
 from orchestrator.reports.export import require_parquet, whole_file
@@ -32,6 +30,8 @@ def write_report_parquet(report: "UsageReport", path: Path) -> None:
         ExportError: pyarrow is missing, or the file cannot be written.
     """
     require_parquet()
+    import pandas as pd  # noqa: PLC0415 -- a second of a processor, for Parquet alone
+
     frame = pd.DataFrame(list(report_rows(report)), columns=list(COLUMNS), dtype="object").convert_dtypes()
     with whole_file(path) as unfinished:
         frame.to_parquet(unfinished, index=False)

@@ -46,10 +46,13 @@ def rank(
     question = question_of(request, size=size, rules=rules, health=health)
     if shortlists is None or rules.pinned is not None:
         return _plan([look_at(facts, question) for facts in deployments], question)
-    plan = _plan(shortlists.looked_at(question), question)
+    seen = tuple(shortlists.looked_at(question))
+    plan = _plan(seen, question)
 
     def left_out() -> Iterable[Excluded]:
-        return _plan([look_at(facts, question) for facts in deployments], question).excluded
+        known = {each.name if isinstance(each, Scored) else each.deployment: each for each in seen}
+        everything = [known.get(facts.deployment.name) or look_at(facts, question) for facts in deployments]
+        return _plan(everything, question).excluded
 
     return Plan(plan.use_case, plan.candidates, LeftOut(left_out, noted=plan.excluded), reserve=plan.reserve)
 

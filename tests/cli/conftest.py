@@ -7,19 +7,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
-from orchestrator.practice import PracticeServer
+from orchestrator.drill.practice_config import addresses, practice_models
+from orchestrator.practice import PracticePrice, PracticeServer
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config.yaml"
-LONG_S = 90
+LONG_S = 300
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
@@ -90,10 +89,12 @@ def shell() -> Callable[..., Ran]:
 
 
 @pytest.fixture
-def practice(monkeypatch: pytest.MonkeyPatch) -> Iterator[PracticeServer]:
+def practice(
+    monkeypatch: pytest.MonkeyPatch, prices_today: dict[tuple[str, str], PracticePrice]
+) -> Iterator[PracticeServer]:
     """Practice providers at the shipped prices; the environment leads to them."""
-    prices = practice_prices(CONFIG, today=datetime.now(UTC).date(), environment={})
-    with PracticeServer(prices=prices, models=practice_models(prices), api_keys={"practice"}) as server:
+    models = practice_models(prices_today)
+    with PracticeServer(prices=prices_today, models=models, api_keys={"practice"}) as server:
         for name, value in addresses(server).items():
             monkeypatch.setenv(name, value)
         yield server

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from orchestrator.config.loader import embedded_path
 from tests.support.redirecting import redirecting
 
@@ -25,27 +23,35 @@ from orchestrator.config.loader import load_config
 from orchestrator.drill.practice_config import addresses
 from orchestrator.practice import PracticeServer
 
-path, home = sys.argv[1:]
+paths = sys.argv[1:]
 with PracticeServer() as practice:
-    environment = {"ORCHESTRATOR_HOME": home, **addresses(practice)}
-    config = load_config(Path(path), today=datetime.now(UTC).date(), environment=environment)
-    with Orchestrator(config) as orchestrator:
-        prompt = ChatPromptTemplate.from_messages([("user", "{question}")])
-        (prompt | orchestrator.chat_model("customer_service")).invoke({"question": "Xin chào"})
-        orchestrator.native("openai/gpt-6-luna").invoke("Xin chào")
-        orchestrator.native("google/gemini-3.8-flash").invoke("Xin chào")
-        customer_service(orchestrator).invoke(CustomerQuestion(question="Đơn đâu?", facts=()))
-    print(len(practice.requests))
-wait_for_all_tracers()
+    for path in paths:
+        environment = {"ORCHESTRATOR_HOME": f"{path}.home", **addresses(practice)}
+        config = load_config(Path(path), today=datetime.now(UTC).date(), environment=environment)
+        with Orchestrator(config) as orchestrator:
+            prompt = ChatPromptTemplate.from_messages([("user", "{question}")])
+            (prompt | orchestrator.chat_model("customer_service")).invoke({"question": "Xin chào"})
+            orchestrator.native("openai/gpt-6-luna").invoke("Xin chào")
+            orchestrator.native("google/gemini-3.8-flash").invoke("Xin chào")
+            customer_service(orchestrator).invoke(CustomerQuestion(question="Đơn đâu?", facts=()))
+        wait_for_all_tracers()
+        print(len(practice.requests), flush=True)
+        sys.stdin.readline()
 """
 
 
-def run(tmp_path: Path, *, allowed: bool) -> tuple[int, list[str]]:
-    """Return how many requests the providers got, and what LangSmith was sent."""
-    path = tmp_path / "config.yaml"
+def config_file(folder: Path, *, allowed: bool) -> str:
+    """Return the path of the shipped configuration with LangSmith allowed or not."""
+    path = folder / f"{allowed}.yaml"
     text = embedded_path().read_text(encoding="utf-8")
     assert "langsmith: false" in text
     path.write_text(text.replace("langsmith: false", f"langsmith: {json.dumps(allowed)}"), encoding="utf-8")
+    return str(path)
+
+
+def test_the_environment_alone_sends_nothing(tmp_path: Path) -> None:
+    """The same program goes on with the switch on and then does send, so that the test would notice."""
+    paths = [config_file(tmp_path, allowed=allowed) for allowed in (False, True)]
     with redirecting() as langsmith:
         variables = {
             "LANGSMITH_TRACING": "true",
@@ -54,19 +60,21 @@ def run(tmp_path: Path, *, allowed: bool) -> tuple[int, list[str]]:
             "LANGCHAIN_ENDPOINT": langsmith.url,
             "LANGSMITH_API_KEY": "lsv2-secret",
         }
-        ran = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(path), str(tmp_path)],
+        with subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, *paths],
             env={**os.environ, **variables},
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
-            check=True,
-        )
-    return int(ran.stdout.splitlines()[-1]), langsmith.asked
-
-
-@pytest.mark.parametrize("allowed", [False, True])
-def test_the_environment_alone_sends_nothing(tmp_path: Path, allowed: bool) -> None:
-    """The same program with the switch on does send, so that the test would notice."""
-    answered, sent = run(tmp_path, allowed=allowed)
-    assert answered >= 4
-    assert bool(sent) is allowed
+        ) as program:
+            assert program.stdin is not None
+            assert program.stdout is not None
+            assert int(program.stdout.readline()) >= 4
+            sent_without = list(langsmith.asked)
+            program.stdin.write("\n")
+            program.stdin.flush()
+            assert int(program.stdout.readline()) >= 8
+            program.stdin.close()
+        assert program.returncode == 0
+    assert sent_without == []
+    assert langsmith.asked

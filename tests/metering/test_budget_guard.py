@@ -8,7 +8,6 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,13 @@ from openai import AsyncOpenAI
 from pydantic import BaseModel
 
 from orchestrator import BudgetExceededError, BudgetGuard, CacheUse
-from orchestrator.config.loader import embedded_path
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError, UnknownNameError
 from orchestrator.core.money import nano_usd
-from orchestrator.drill.practice_config import addresses, practice_prices
+from orchestrator.drill.practice_config import addresses
 from orchestrator.metering import litellm_call as guarded_call
 from orchestrator.metering import litellm_guard as guarded
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
-from orchestrator.practice import Fault, PracticeServer
+from orchestrator.practice import Fault, PracticePrice, PracticeServer
 from tests.providers.wire.misbehaving import Exchanged, serving
 from tests.support.redirecting import redirecting
 
@@ -39,10 +37,9 @@ MakeGuard = Callable[..., BudgetGuard]
 
 
 @pytest.fixture
-def practice() -> Iterator[PracticeServer]:
+def practice(prices_today: dict[tuple[str, str], PracticePrice]) -> Iterator[PracticeServer]:
     """Practice providers at the prices of config.yaml, so that the ledger can be compared with their bill."""
-    prices = practice_prices(embedded_path(), today=datetime.now(UTC).date(), environment={})
-    with PracticeServer(prices=prices) as server:
+    with PracticeServer(prices=prices_today) as server:
         yield server
 
 

@@ -170,7 +170,7 @@ def test_what_was_not_delivered_at_the_end_is_told_again_by_the_next_process(mak
         for _ in range(60):
             orchestrator.health.observe("openrouter", healthy=False)
         assert states(watch.look()) == [AlertState.BEGAN]
-        assert ops.arrived.wait(60)
+        assert ops.arrived.wait(300)
         assert watch.stop() == 1
         again, other = make(rules, channels, close_wait_s=0.1)
         for _ in range(60):
@@ -188,7 +188,7 @@ def test_a_request_waits_for_no_channel_and_no_look(make):
         orchestrator.alerts.tell(
             Alert(AlertKind.EXCESS, "too much", None, orchestrator._services.clock.now())
         )
-        assert ops.arrived.wait(60)
+        assert ops.arrived.wait(300)
         assert orchestrator.complete("Hi", cache=CacheUse.OFF, max_tokens=16).text
         watch.stop()
     assert "orchestrator-alert-watch" not in {thread.name for thread in living()}

@@ -71,10 +71,10 @@ def test_a_probe_that_fails_is_one_completion_and_waits_for_nothing(make, practi
     shut(orchestrator, practice)
     practice.faults.add("openrouter:status=500,model=openai/gpt-6.1-sol")
     clock.advance(61)
-    before, began_s = completions(practice), time.monotonic()
+    before, slept = completions(practice), len(clock.slept_s)
     assert Look.PAID in {due.look for due in look(orchestrator)}
     assert completions(practice) == before + 1
-    assert time.monotonic() - began_s < 5
+    assert len(clock.slept_s) == slept
 
 
 def test_every_quiet_provider_gets_a_free_look_once_in_its_time(make, practice, clock) -> None:
@@ -151,7 +151,7 @@ def test_they_run_beside_the_traffic_and_stop(make, practice) -> None:
     """On the system's clock, since they wait for it themselves."""
     orchestrator = make(every_s=0.05)
     with HealthChecks(orchestrator):
-        until_s = time.monotonic() + 20
+        until_s = time.monotonic() + 300
         while orchestrator.health.quiet_s("openai") is None and time.monotonic() < until_s:
             time.sleep(0.01)
         ask(orchestrator)

@@ -672,7 +672,7 @@ def _without(given: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key != name}
 
 
-def _until(true: Callable[[], bool], *, patience_s: float = 60.0) -> None:
+def _until(true: Callable[[], bool], *, patience_s: float = 300.0) -> None:
     give_up = time.monotonic() + patience_s
     while not true():
         assert time.monotonic() < give_up, "it did not come about"

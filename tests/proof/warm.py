@@ -5,6 +5,7 @@ The import takes seconds of a processor, and a test that starts eight processes 
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from multiprocessing import forkserver
@@ -40,6 +41,11 @@ class Warm:
     def told(self) -> str:
         """Return the next line that it says."""
         return self.stdout.readline().strip()
+
+    def interrupt(self) -> None:
+        """Send it SIGINT, as Ctrl-C does."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, signal.SIGINT)
 
     def kill(self) -> None:
         """Kill it with SIGKILL."""

@@ -21,7 +21,7 @@ from orchestrator.server.app import build_app
 from orchestrator.server.dashboard.routes import dashboard_routes
 from orchestrator.server.serving import listening, server_of, url_of
 
-LONG_S = 60
+LONG_S = 300
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.server import connections
 
-LONG_S = 30
+LONG_S = 300
 
 
 def connect(running) -> socket.socket:

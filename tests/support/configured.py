@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 
 from orchestrator.config.loader import Config, load_config
-from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
-from orchestrator.practice import PracticeServer
+from orchestrator.drill.practice_config import addresses, practice_models
+from orchestrator.practice import PracticePrice, PracticeServer
 
 CONFIG = Path(__file__).resolve().parents[2] / "config.yaml"
 TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
-def practice() -> Iterator[PracticeServer]:
+def practice(prices_today: dict[tuple[str, str], PracticePrice]) -> Iterator[PracticeServer]:
     """Practice providers that serve the shipped models and no others, for one key."""
-    prices = practice_prices(CONFIG, today=TODAY, environment={})
-    with PracticeServer(prices=prices, models=practice_models(prices), api_keys={"practice"}) as server:
+    models = practice_models(prices_today)
+    with PracticeServer(prices=prices_today, models=models, api_keys={"practice"}) as server:
         yield server
 
 

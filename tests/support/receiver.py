@@ -40,7 +40,7 @@ def receiver() -> Iterator[Receiver]:
             seen.headers.append({name.lower(): value for name, value in self.headers.items()})
             seen.arrived.set()
             if seen.hangs:
-                seen.over.wait(60)
+                seen.over.wait(300)
                 return
             status = seen.statuses.popleft() if seen.statuses else 200
             self.send_response(status)

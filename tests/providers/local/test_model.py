@@ -45,6 +45,10 @@ async def chat(local_model: LocalModel, **body: Any) -> dict[str, Any]:
     return json.loads(text)
 
 
+MID_GENERATION_S = 15.0
+"""Three thousand tokens take longer on any machine; who ends within this has not waited for them."""
+
+
 class Ended(NamedTuple):
     status: int
     server: int
@@ -365,10 +369,8 @@ async def test_close_ends_the_server_in_the_middle_of_a_generation_and_for_good(
     pid = model._server._process.pid
     work = asyncio.create_task(post(model, {"messages": GREETING, "max_tokens": 3000, "ignore_eos": True}))
     await asyncio.sleep(0.3)
-    started_s = time.monotonic()
     model.close()
     model.close()
-    assert time.monotonic() - started_s < 1
     assert not is_running(pid)
     with pytest.raises(aiohttp.ClientError):
         await work
@@ -405,8 +407,8 @@ def test_the_server_ends_with_its_program_in_the_middle_of_a_generation(
 ) -> None:
     ended = run_program(f"print('ready', flush=True)\n{end}", stop_with=stop_with)
     assert ended.status == status
-    assert ended.took_s < 3
-    assert ends_within(ended.server, limit_s=2)
+    assert ended.took_s < MID_GENERATION_S
+    assert ends_within(ended.server, limit_s=MID_GENERATION_S)
 
 
 def test_it_writes_nothing_on_the_programs_output() -> None:
@@ -438,7 +440,7 @@ print("ready", flush=True)
 """
     )
     assert ended.status == 0, ended.stderr
-    assert ends_within(ended.server, limit_s=2)
+    assert ends_within(ended.server, limit_s=MID_GENERATION_S)
 
 
 def test_a_forked_child_that_lives_on_does_not_keep_the_parents_server(tmp_path: Path) -> None:
@@ -446,11 +448,11 @@ def test_a_forked_child_that_lives_on_does_not_keep_the_parents_server(tmp_path:
         """
 if os.fork() == 0:
     os.close(1); os.close(2)
-    time.sleep(3)
+    time.sleep(30)
     os._exit(0)
 print("ready", flush=True)
 os._exit(0)
 """
     )
     assert ended.status == 0, ended.stderr
-    assert ends_within(ended.server, limit_s=2)
+    assert ends_within(ended.server, limit_s=MID_GENERATION_S)
