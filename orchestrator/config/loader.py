@@ -61,6 +61,8 @@ class Config:
     """What is not wrong but worth a line: a provider without a key, a model near its end."""
     fingerprint: str = field(repr=False)
     """A hash of the file and of what the environment put into it; equal means unchanged."""
+    secret_files: tuple[Path, ...] = ()
+    """The files that it takes values from, whether they are there or not."""
     _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts], Shortlists]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -172,7 +174,9 @@ def load_config(
     if mistakes:
         raise _refusal(document, mistakes)
     fingerprint = sha256(repr(document.data).encode()).hexdigest()
-    return Config(chosen, settings, catalog, tuple(notices), fingerprint)
+    named = {name for names in document.mentioned.values() for name in names if name.startswith("file:")}
+    secret_files = tuple(Path(name.removeprefix("file:")) for name in sorted(named))
+    return Config(chosen, settings, catalog, tuple(notices), fingerprint, secret_files)
 
 
 def json_schema() -> dict[str, Any]:
