@@ -50,7 +50,7 @@ def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
             "no rules: write some under 'alerts.rules' in config.yaml; docs/how-to/alerts.md shows how"
         )
         return
-    shown = table("rule", "kind", "channels", "state", "last told", folded=("rule", "channels", "state"))
+    shown = table("rule", "kind", "channels", "state", "last told", folded=("channels", "state"))
     for line in rules:
         state = f"firing: {len(line['firing'])}" if line["firing"] else "quiet"
         channels = ", ".join(line["channels"]) or "the log"

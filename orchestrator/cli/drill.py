@@ -120,9 +120,7 @@ def _show(done: "Drill") -> None:
 
 
 def _failures(failed: "tuple[Result, ...]") -> Any:
-    failures = table(
-        "failed in", "broken", "", "what the caller saw", folded=("broken", "what the caller saw")
-    )
+    failures = table("failed in", "broken", "", "what the caller saw", folded=("what the caller saw",))
     for result in failed:
         case = result.case
         failures.add_row(case.use_case, case.broken, "stream" if case.stream else "whole", result.saw)

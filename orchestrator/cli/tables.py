@@ -4,6 +4,7 @@ Only columns of prose wrap, between words. Where the rest does not fit, the firs
 own above its row; where that does not fit either, each cell has its line, with its title before it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from rich import box
@@ -12,11 +13,13 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-_GAP = 1
-"""Columns of the terminal between two of the table."""
+_GAP = 2
+"""Columns of the terminal between two of the table: one of the box, one of padding."""
 _INDENT = 2
+_WORD = re.compile(r"\s*\S+\s*")
 _PROSE_MIN = 24
-"""So many columns hold prose; a longer word of it is broken where nothing else is left to."""
+_WORD_MAX = 50
+"""A word of prose that is longer, such as an address, may be broken; names of models are shorter."""
 
 
 class WholeTable(Table):
@@ -25,7 +28,7 @@ class WholeTable(Table):
     def __init__(self, titles: Sequence[str], *, numbers: Sequence[str], prose: Sequence[str]) -> None:
         """Make an empty one; `numbers` are aligned to the right, `prose` may wrap."""
         super().__init__(
-            box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim"
+            box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim"
         )
         self._prose = [title in prose for title in titles]
         for title, wraps in zip(titles, self._prose, strict=True):
@@ -34,10 +37,12 @@ class WholeTable(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the first layout that holds every cell whole."""
-        cells = [[self._text(console, cell) for cell in column.cells] for column in self.columns]
+        cells = [
+            [self._text(console, cell) for cell in (column.header, *column.cells)] for column in self.columns
+        ]
         natural = [max(map(_longest_line, column), default=0) for column in cells]
         least = [
-            min(full, max(_PROSE_MIN, *map(_longest_word, column[:1]))) if wraps else full
+            min(full, max(_PROSE_MIN, min(_WORD_MAX, max(map(_longest_word, column))))) if wraps else full
             for full, column, wraps in zip(natural, cells, self._prose, strict=True)
         ]
         widths = _shared(natural, least, options.max_width)
@@ -49,7 +54,7 @@ class WholeTable(Table):
         elif led is not None and len(led) > 1 and not self._prose[0]:
             yield from self._with_leads(cells, [_INDENT, *led])
         else:
-            yield from self._as_records(cells)
+            yield from self._as_records(cells, options.max_width)
 
     def _with_leads(self, cells: list[list[Text]], widths: list[int]) -> Iterator[Table | Text]:
         """Yield each row under a line of its own with its first cell."""
@@ -57,7 +62,8 @@ class WholeTable(Table):
         yield self._line(["", *(column[0] for column in cells[1:])], widths)
         yield Text("─" * (sum(widths) + _GAP * (len(widths) - 1)))
         for row in list(zip(*cells, strict=True))[1:]:
-            yield _overlong(row[0])
+            if row[0].plain:
+                yield _overlong(row[0])
             yield self._line(["", *row[1:]], widths)
 
     def _line(self, row: "Sequence[Text | str]", widths: list[int]) -> Table:
@@ -67,27 +73,19 @@ class WholeTable(Table):
         grid.add_row(*row)
         return grid
 
-    def _as_records(self, cells: list[list[Text]]) -> Iterator[Table | Text]:
+    def _as_records(self, cells: list[list[Text]], width: int) -> Iterator[Text]:
         """Yield each row as lines of a title and a cell, with an empty line between two rows."""
         titles = [column[0] for column in cells]
-        label_width = max(title.cell_len for title in titles)
+        label_width = max(title.cell_len for title in titles) + _GAP
         for place, row in enumerate(list(zip(*cells, strict=True))[1:]):
             if place:
                 yield Text("")
             for title, cell, wraps in zip(titles, row, self._prose, strict=True):
-                if wraps:
-                    yield self._wrapped_cell(title, cell, label_width)
-                else:
-                    label = f"{title.plain}{' ' * (label_width - title.cell_len + _GAP)}"
-                    yield _overlong(Text(label, style="dim") + cell)
-
-    @staticmethod
-    def _wrapped_cell(title: Text, cell: Text, label_width: int) -> Table:
-        grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
-        grid.add_column(width=label_width, style="dim")
-        grid.add_column(overflow="fold")
-        grid.add_row(title, cell)
-        return grid
+                label = title.plain
+                room = max(1, width - label_width)
+                for line in _lines_of(cell, room) if wraps else [cell]:
+                    yield _overlong(Text(label + " " * (label_width - cell_len(label)), style="dim") + line)
+                    label = ""
 
     @staticmethod
     def _text(console: Console, cell: object) -> Text:
@@ -107,6 +105,18 @@ def _shared(natural: list[int], least: list[int], room: int) -> list[int] | None
         widths[widest] -= 1
         over -= 1
     return widths
+
+
+def _lines_of(text: Text, width: int) -> Iterator[Text]:
+    """Yield a text in lines of whole words, a longer word in a line of its own."""
+    for line in text.split("\n", allow_blank=True):
+        breaks, used = [], 0
+        for word in _WORD.finditer(line.plain):
+            if used and used + cell_len(word[0].rstrip()) > width:
+                breaks.append(word.start())
+                used = 0
+            used += cell_len(word[0])
+        yield from line.divide(breaks)
 
 
 def _overlong(text: Text) -> Text:
