@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import orjson
 
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.private_folder import make_private_folder
 from orchestrator.ledger.process_identity import Life, life_of, own_process
 
@@ -44,7 +45,7 @@ class Claims:
 
     def __init__(self, path: str) -> None:
         """Remember the folder; it is made with the first claim."""
-        self._folder = Path(path).expanduser()
+        self._folder = expanded(path)
         self._process = own_process()
 
     def take(self, rule: str, subject: str, *, now: datetime, valid_for: timedelta) -> bool:

@@ -10,7 +10,6 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import diskcache
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from orchestrator.cache.response_cache import TextDisk, make_private
 from orchestrator.core.errors import StateError
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.settings import Settings
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class KeptReplies:
 
     def __init__(self, settings: IdempotencySettings) -> None:
         """Remember where the folder is; it is opened with the first use."""
-        self.path = Path(settings.path).expanduser()
+        self.path = expanded(settings.path)
         self._store: Any = None
         self._opened_in = 0
         self._lock = threading.Lock()

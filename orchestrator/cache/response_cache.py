@@ -25,6 +25,7 @@ import diskcache
 import orjson
 from pydantic import PositiveInt
 
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.private_folder import make_private_file, make_private_folder
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Seconds, Settings
@@ -130,7 +131,7 @@ class ReplyCache:
     def __init__(self, settings: CacheSettings) -> None:
         """Remember where the folder is; it is opened with the first use."""
         self.settings = settings
-        self.path = Path(settings.path).expanduser()
+        self.path = expanded(settings.path)
         self._cache: Any = None
         self._opened_in = 0
         self._lock = threading.Lock()

@@ -8,6 +8,7 @@ import typer
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import busy, errors_as_json, print_json, write
 from orchestrator.cli.session import session_of
+from orchestrator.core.home_paths import expanded
 
 if TYPE_CHECKING:
     from orchestrator.ledger.verify import Verification
@@ -30,7 +31,7 @@ def backup(
 
         settings = session_of(context).config().settings
         with busy("copying the ledger"):
-            taken = back_up(settings.ledger, path.expanduser(), now=SystemClock().now())
+            taken = back_up(settings.ledger, expanded(path), now=SystemClock().now())
     if as_json:
         print_json(
             {"path": str(taken.path), "sha256": taken.sha256, "size_bytes": taken.size_bytes}
@@ -58,7 +59,7 @@ def restore(
 
         settings = session_of(context).config().settings
         with busy("checking the backup"):
-            restored = put_back(settings.ledger, path.expanduser(), now=SystemClock().now())
+            restored = put_back(settings.ledger, expanded(path), now=SystemClock().now())
     former = None if restored.former is None else str(restored.former)
     if as_json:
         print_json(

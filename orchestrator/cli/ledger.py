@@ -14,6 +14,7 @@ from orchestrator.cli import backup
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, busy, errors_as_json, out, print_json, write
 from orchestrator.cli.session import session_of
+from orchestrator.core.home_paths import expanded
 
 if TYPE_CHECKING:
     from orchestrator.ledger.compact import Compaction
@@ -199,7 +200,7 @@ def export(
             _show_no_ledger(view.location, as_json=as_json)
             return
         with busy("exporting"):
-            files = write_files(view, output.expanduser(), as_format=ExportFormat(as_format), month=month)
+            files = write_files(view, expanded(output), as_format=ExportFormat(as_format), month=month)
     if as_json:
         print_json(plain_files(files))
     else:

@@ -33,6 +33,7 @@ from orchestrator.config.references import broken_references, unknown
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document, read_document
 from orchestrator.core.errors import ConfigError, UnknownNameError
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.money import format_usd
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import UnquotedError
@@ -145,7 +146,7 @@ def default_path() -> Path:
     """Return the configuration to use: $ORCHESTRATOR_CONFIG, ./config.yaml, or the embedded one."""
     named = os.environ.get(PATH_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return expanded(named)
     here = Path(FILE_NAME)
     return here if here.is_file() else embedded_path()
 
@@ -165,7 +166,7 @@ def load_config(
     Raises:
         ConfigError: the file cannot be used; the message has one line for each mistake.
     """
-    chosen = Path(path).expanduser() if path is not None else default_path()
+    chosen = expanded(path) if path is not None else default_path()
     document = read_document(chosen, environment=environment)
     settings = _validated(document)
     mistakes = list(islice(broken_references(document, settings), _MISTAKES_MAX + 1))

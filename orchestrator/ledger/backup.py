@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.core.errors import LedgerError
+from orchestrator.core.home_paths import expanded
 from orchestrator.ledger.opening import LedgerSettings
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.sqlite.whole_copies import put_back, sha256_of, take_copy
@@ -48,7 +49,7 @@ def back_up(settings: LedgerSettings, target: Path, *, now: datetime) -> Backup:
     Raises:
         LedgerError: there is no ledger, it is damaged, or the file is there or cannot be written.
     """
-    taken = take_copy(Path(settings.path).expanduser(), target)
+    taken = take_copy(expanded(settings.path), target)
     try:
         _checksum_of(target).write_text(f"{taken.sha256}  {target.name}\n", encoding="utf-8")
     except OSError as exc:
@@ -65,7 +66,7 @@ def restore(settings: LedgerSettings, source: Path, *, now: datetime) -> Restore
         LedgerError: the backup is not what was written, is damaged or no ledger, or a process has the ledger open.
     """
     _check_sum(source)
-    ledger = Path(settings.path).expanduser()
+    ledger = expanded(settings.path)
     former = put_back(source, ledger, aside=f".before-{now:%Y%m%dT%H%M%S.%f}")
     verification = _verified(ledger, now)
     return Restored(ledger, former, verification, verification.rows["holds"])
