@@ -1,7 +1,7 @@
 """`orchestrator serve`: the orchestrator over HTTP, in one process or several."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import socket
 
     from orchestrator.access.settings import ServerSettings
+    from orchestrator.config.loader import Config
 
 _MISSING = "the server is not installed: pip install 'nextflow-orchestrator[serve]'"
 
@@ -52,7 +53,9 @@ def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
     settings = config.settings.server.model_copy(update=changes)
     if socket_number is not None:
         _serve_inherited(session, settings, socket_number)
-    elif workers > 1:
+        return
+    _check_ledger(config)
+    if workers > 1:
         _serve_with_workers(session, settings, workers)
     else:
         from orchestrator.server.serving import serve_until_stopped, url_of
@@ -60,6 +63,19 @@ def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
         with _listener(settings) as listener, session.orchestrator(watch=True) as orchestrator:
             _announce(url_of(listener))
             serve_until_stopped(orchestrator, settings, listener)
+
+
+def _check_ledger(config: "Config") -> None:
+    """Refuse to begin where nothing could be booked; workers would begin again and again."""
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.ledger.budgets import Limits
+    from orchestrator.ledger.opening import open_ledger
+
+    settings = config.settings
+    with closing(
+        open_ledger(settings.ledger, limits=Limits(settings.budgets), clock=SystemClock())
+    ) as ledger:
+        ledger.check_writable()
 
 
 @contextmanager

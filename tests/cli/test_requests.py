@@ -82,6 +82,8 @@ def test_filters_and_csv(run, practice):
         (("--dear", "--slow"), "--dear and --slow"),
         (("--limit", "0"), "1 to 1000"),
         (("--since", "yesterday"), "is no moment"),
+        (("--since", "2026-11-28", "--until", "2026-11-27"), "ends before it begins"),
+        (("--since", "1h", "--until", "2h"), "ends before it begins"),
         (("--before", "x"), "no request id"),
         (("show", "'; DROP"), "no request id"),
     ],
