@@ -9,7 +9,7 @@ from typing import Self
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
-from orchestrator.core.errors import DeadlineExceededError, FailedStep
+from orchestrator.core.errors import DeadlineExceededError, FailedStep, about
 from orchestrator.core.media_bytes import check_media
 from orchestrator.core.message_checks import check_conversation
 from orchestrator.core.money import NanoUsd
@@ -82,8 +82,9 @@ class Call:
         """
         config = snapshot.config
         # Before money is held or anybody asked: what never leaves is nobody's illness.
-        check_conversation(request.messages)
-        check_media(request.messages)
+        with about("messages"):
+            check_conversation(request.messages)
+            check_media(request.messages)
         if request.model is not None:
             # Planning looks it up too; a misspelt name is told before anything is loaded or waited for.
             config.catalog.named(request.model)
