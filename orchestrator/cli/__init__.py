@@ -14,7 +14,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.visible_text import visible
 
 if TYPE_CHECKING:
-    from typer import Typer
+    from typer.core import TyperGroup
 
 __all__ = ["main"]
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     app = _app()
     try:
-        app(args=arguments, prog_name="orchestrator")
+        app.main(args=arguments, prog_name="orchestrator")
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     else:
@@ -58,10 +58,13 @@ def _run(arguments: list[str]) -> int:
     return code
 
 
-def _app() -> "Typer":
-    from orchestrator.cli.app import app
+def _app() -> "TyperGroup":
+    from typer.main import get_group
 
-    return app
+    from orchestrator.cli.app import app
+    from orchestrator.cli.common_options import with_common_options
+
+    return with_common_options(get_group(app))
 
 
 def _check_text(arguments: list[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.output import CommandError, err
-from orchestrator.cli.session import CliSession, configure_log, log_is_json, session_of
+from orchestrator.cli.session import CliSession, log_is_json, session_of
 
 if TYPE_CHECKING:
     import socket
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MISSING = "the server is not installed: pip install 'nextflow-orchestrator[serve]'"
 
 
-def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
+def serve(
     context: typer.Context,
     host: Annotated[str | None, typer.Option(help="The address; by default server.host.")] = None,
     port: Annotated[
@@ -28,9 +28,6 @@ def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
     demo: Annotated[
         bool, typer.Option("--demo", help="Practice providers with traffic: no key, nothing to pay.")
     ] = False,
-    log_json: Annotated[
-        bool, typer.Option("--log-json", help="Write the log as JSON lines, as before the command.")
-    ] = False,
     socket_number: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
 ) -> None:
     """Serve /v1, as OpenAI's clients speak it, until SIGTERM or Ctrl-C."""
@@ -38,8 +35,6 @@ def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
     if demo and workers > 1:
         raise CommandError("--demo runs in one process: leave --workers out")
     session = session_of(context)
-    if log_json:
-        configure_log(verbose=session.verbose, as_json=True)
     if demo:
         from orchestrator.cli.serve_demo import serve_demo
 
