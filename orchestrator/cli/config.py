@@ -75,7 +75,7 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON schema of config.yaml, for editors."""
-    from orchestrator.config.loader import json_schema
+    from orchestrator.config.file_schema import json_schema
 
     schema_of_config = json_schema()
     if output is None:

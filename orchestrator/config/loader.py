@@ -180,15 +180,6 @@ def load_config(
     return Config(chosen, settings, catalog, tuple(notices), fingerprint, secret_files)
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of config.yaml, for editors."""
-    schema = RootSettings.model_json_schema()
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "NextFlow orchestrator configuration"
-    _accept_variables(schema)
-    return schema
-
-
 def _validated(document: Document) -> RootSettings:
     if not isinstance(document.data, dict):
         raise ConfigError(
@@ -376,25 +367,3 @@ def _why_off(
         variables = document.mentioned.get(("providers", name, "api_key"))
         return MissingKey(name, " or ".join(variables or (f"providers.{name}.api_key in config.yaml",)))
     return None
-
-
-def _accept_variables(schema: Any) -> None:
-    """Let every number, boolean and restricted text also be a `${NAME}`, as the file allows."""
-    if isinstance(schema, list):
-        for item in schema:
-            _accept_variables(item)
-    elif isinstance(schema, dict):
-        for key, value in list(schema.items()):
-            _accept_variables(value)
-            if isinstance(value, dict) and _is_narrow(value) and key not in {"items", "propertyNames"}:
-                kept = {
-                    name: value.pop(name) for name in ("description", "default", "title") if name in value
-                }
-                schema[key] = {"anyOf": [dict(value), {"type": "string", "pattern": r"\$\{.+\}"}], **kept}
-
-
-def _is_narrow(schema: Mapping[str, Any]) -> bool:
-    kind = schema.get("type")
-    return kind in {"number", "integer", "boolean"} or (
-        kind == "string" and bool({"pattern", "enum"} & set(schema))
-    )
