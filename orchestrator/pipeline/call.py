@@ -41,6 +41,8 @@ class Trace:
     plan: Plan | None = None
     attempts: tuple[Attempt, ...] = ()
     passed_over: tuple[FailedStep, ...] = ()
+    queued_s: float = 0.0
+    """What it waited for a slot."""
     is_logged: bool = False
     """The line of its end is written."""
 
