@@ -98,6 +98,14 @@ class Looks(ABC):
         now = self._services.clock.now()
         return find_content(self.ledger_view, self._services.contents, request_id, tenant=tenant, now=now)
 
+    def delete_expired(self) -> int:
+        """Delete kept prompts and replies whose time is over, and return of how many requests.
+
+        Raises:
+            LedgerError: the file cannot be written.
+        """
+        return self._services.contents.delete_expired(now=self._services.clock.now())
+
     def feedback(self, request_id: str, **feedback: Any) -> TakenFeedback:
         """Keep `score` (1 to 5) and `corrected` (a better answer) of a `source`, `user` if none is named.
 

@@ -35,6 +35,7 @@ import yaml
 from typer.main import get_command
 
 from orchestrator.cli.app import app
+from orchestrator.config.file_schema import FileSchema
 from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.config.schema import RootSettings
 from orchestrator.core import errors
@@ -254,7 +255,7 @@ def config_page() -> str:
 @cache
 def settings_schema() -> dict[str, Any]:
     """Return the JSON schema of config.yaml, as the settings define it."""
-    return RootSettings.model_json_schema()
+    return RootSettings.model_json_schema(schema_generator=FileSchema)
 
 
 @cache

@@ -17,6 +17,7 @@ from typing import Any
 from orchestrator.access.api_keys import Role, ServerKey, Token, hash_of
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import ConfigError, UnknownNameError
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.private_folder import make_private_folder
 
 LOOK_S = 0.5
@@ -30,7 +31,7 @@ class KeyFolder:
 
     def __init__(self, path: Path | str) -> None:
         """Remember where it is; nothing is read."""
-        self.path = Path(path).expanduser()
+        self.path = expanded(path)
 
     def put(self, key: ServerKey) -> None:
         """Write a key, in the place of the one with its id; a reader sees the old file or the new one.

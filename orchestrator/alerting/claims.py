@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import orjson
 
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.private_folder import make_private_folder
 from orchestrator.ledger.process_identity import Life, life_of, own_process
 
@@ -24,7 +25,7 @@ PERIOD = "period "
 """Begins the subject of what is told once in its day or month."""
 KEPT_FOR = timedelta(days=40)
 """A claim for a month stands longer than a month."""
-_CLAIM, _LAST = ".claim", ".last"
+_CLAIM, _LAST, _WATCH = ".claim", ".last", ".watch"
 _BYTES_MAX = 64 * 1024
 
 
@@ -44,7 +45,7 @@ class Claims:
 
     def __init__(self, path: str) -> None:
         """Remember the folder; it is made with the first claim."""
-        self._folder = Path(path).expanduser()
+        self._folder = expanded(path)
         self._process = own_process()
 
     def take(self, rule: str, subject: str, *, now: datetime, valid_for: timedelta) -> bool:
@@ -98,10 +99,32 @@ class Claims:
         """Return what a rule told last, also when it is over."""
         return _read(self._folder / f"{_digest(rule)}{_LAST}")
 
+    def note_watch(self, *, now: datetime) -> None:
+        """Leave word that this process looks at the rules.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        make_private_folder(self._folder)
+        words = {"rule": "", "subject": "", "at": now.isoformat(), "holder": self._process}
+        self._replace(self._watch_file, words)
+
+    def end_watch(self) -> None:
+        """Take that word back."""
+        with contextlib.suppress(OSError):
+            self._watch_file.unlink()
+
+    def is_watched(self, *, now: datetime, within: timedelta) -> bool:
+        """Return whether a process that lives has looked at the rules so lately."""
+        return any(
+            now - seen.at <= within and life_of(seen.holder) is not Life.DEAD
+            for seen in self._read_all(_WATCH)
+        )
+
     def tidy(self, *, now: datetime) -> None:
         """Remove claims that are older than any period."""
         with contextlib.suppress(OSError):
-            for file in self._folder.glob(f"*{_CLAIM}*"):
+            for file in (*self._folder.glob(f"*{_CLAIM}*"), *self._folder.glob(f"*{_WATCH}")):
                 claim = _read(file)
                 if claim is None or now - claim.at > KEPT_FOR:
                     file.unlink(missing_ok=True)
@@ -113,7 +136,14 @@ class Claims:
         return self._folder / f"{_digest(rule)}-{_digest(subject)}{_CLAIM}"
 
     def _note_last(self, rule: str, words: dict[str, Any]) -> None:
-        file = self._folder / f"{_digest(rule)}{_LAST}"
+        self._replace(self._folder / f"{_digest(rule)}{_LAST}", words)
+
+    @property
+    def _watch_file(self) -> Path:
+        return self._folder / f"{_digest(self._process)}{_WATCH}"
+
+    @staticmethod
+    def _replace(file: Path, words: dict[str, Any]) -> None:
         beside = file.with_suffix(f".{uuid4().hex}")
         beside.write_bytes(orjson.dumps(words))
         beside.replace(file)

@@ -9,6 +9,7 @@ import orjson
 
 from orchestrator.catalog.price import Price
 from orchestrator.core.alerts import SubjectFacts
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.money import format_usd
 from orchestrator.core.private_folder import make_private_folder
 
@@ -23,7 +24,7 @@ def changed_prices(path: str, prices: Mapping[str, Price]) -> dict[str, SubjectF
     Raises:
         OSError: the folder cannot be written.
     """
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     file = folder / "prices.json"
     before = _read(file)
     now = {name: {"mark": _mark(price), "text": _text(price)} for name, price in prices.items()}

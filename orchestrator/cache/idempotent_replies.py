@@ -10,14 +10,14 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import diskcache
 from pydantic import Field
 
-from orchestrator.cache.response_cache import TextDisk, make_private
+from orchestrator.cache.response_cache import OVERWRITING, TextDisk, evict, make_private
 from orchestrator.core.errors import StateError
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.settings import Settings
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class KeptReplies:
 
     def __init__(self, settings: IdempotencySettings) -> None:
         """Remember where the folder is; it is opened with the first use."""
-        self.path = Path(settings.path).expanduser()
+        self.path = expanded(settings.path)
         self._store: Any = None
         self._opened_in = 0
         self._lock = threading.Lock()
@@ -64,13 +64,13 @@ class KeptReplies:
             return None
         return stored[_HASH_BYTES:]
 
-    def put(self, operation_id: str, packed: bytes) -> None:
-        """Store a reply until it is dropped.
+    def put(self, operation_id: str, packed: bytes, *, tenant: str | None = None) -> None:
+        """Store a tenant's reply until it is dropped.
 
         Raises:
             StateError: it cannot be stored.
         """
-        self._do("write", lambda store: store.set(operation_id, sha256(packed).digest() + packed))
+        self._do("write", lambda store: store.set(operation_id, sha256(packed).digest() + packed, tag=tenant))
 
     def drop(self, operation_id: str) -> None:
         """Remove a reply; what is not there is gone already.
@@ -79,6 +79,16 @@ class KeptReplies:
             StateError: the folder cannot be written.
         """
         self._do("write", lambda store: store.delete(operation_id))
+
+    def forget(self, tenant: str) -> int:
+        """Remove a tenant's replies, overwrite them on the disk, and return how many there were.
+
+        Their keys give an error until they expire.
+
+        Raises:
+            StateError: the folder cannot be written.
+        """
+        return self._do("forget", lambda store: evict(store, tenant)) if self.path.exists() else 0
 
     def close(self) -> None:
         """Close the files."""
@@ -109,6 +119,7 @@ class KeptReplies:
                     timeout=5.0,
                     statistics=0,
                     cull_limit=0,
+                    **OVERWRITING,
                 )
                 self._opened_in = os.getpid()
             return self._store

@@ -25,6 +25,8 @@ import diskcache
 import orjson
 from pydantic import PositiveInt
 
+from orchestrator.core.errors import StateError
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.private_folder import make_private_file, make_private_folder
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Seconds, Settings
@@ -36,6 +38,9 @@ T = TypeVar("T")
 _FORMAT = 1
 _PUTS_BETWEEN_CULLS = 100
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
+_DATABASE = "cache.db"
+OVERWRITING = {"sqlite_secure_delete": 1}
+"""diskcache's setting that lets SQLite overwrite what is deleted."""
 _FILE_NAME = re.compile(r"[0-9a-f]{2}[/\\][0-9a-f]{2}[/\\][0-9a-f]{28}\.val")
 """What diskcache calls the files of large entries: no other name is opened or removed."""
 
@@ -130,7 +135,7 @@ class ReplyCache:
     def __init__(self, settings: CacheSettings) -> None:
         """Remember where the folder is; it is opened with the first use."""
         self.settings = settings
-        self.path = Path(settings.path).expanduser()
+        self.path = expanded(settings.path)
         self._cache: Any = None
         self._opened_in = 0
         self._lock = threading.Lock()
@@ -147,11 +152,11 @@ class ReplyCache:
         stored = self._try("read", lambda cache: cache.get(key))
         return stored if isinstance(stored, bytes) else None
 
-    def put(self, key: str, packed: bytes, *, ttl_s: float) -> None:
-        """Store `packed` for `ttl_s` seconds."""
+    def put(self, key: str, packed: bytes, *, ttl_s: float, tenant: str | None = None) -> None:
+        """Store `packed` for `ttl_s` seconds, as a tenant's, whom `forget` forgets."""
 
         def write(cache: Any) -> None:
-            cache.set(key, packed, expire=ttl_s)
+            cache.set(key, packed, expire=ttl_s, tag=tenant)
             # diskcache would look for something to remove with every write; now and then is enough.
             self._puts += 1
             if self._puts % _PUTS_BETWEEN_CULLS == 0:
@@ -163,6 +168,20 @@ class ReplyCache:
     def clear(self) -> int:
         """Remove everything and return how many entries there were."""
         return int(self._try("clear", lambda cache: cache.clear()) or 0)
+
+    def forget(self, tenant: str) -> int:
+        """Remove what is a tenant's, overwrite it on the disk, and return how many entries there were.
+
+        Raises:
+            StateError: the folder cannot be written; says why.
+        """
+        # Also where config.yaml has switched the cache off since.
+        if not (self.path / _DATABASE).exists():
+            return 0
+        try:
+            return evict(self._open(), tenant)
+        except (sqlite3.Error, OSError, ValueError, diskcache.Timeout) as exc:
+            raise StateError(f"cannot forget what the cache {self.path} holds of {tenant}: {exc}") from exc
 
     def close(self) -> None:
         """Close the files."""
@@ -205,9 +224,17 @@ class ReplyCache:
                     timeout=1.0,
                     statistics=0,
                     cull_limit=0,
+                    **OVERWRITING,
                 )
                 self._opened_in = os.getpid()
             return self._cache
+
+
+def evict(store: Any, tenant: str) -> int:
+    """Remove a tenant's entries of a store, and empty its log, which holds the pages as they were."""
+    count = int(store.evict(tenant))
+    store.reset("sqlite_wal_checkpoint", "TRUNCATE", update=False)
+    return count
 
 
 def make_private(folder: Path) -> None:

@@ -34,6 +34,7 @@ from orchestrator.catalog.openrouter_prices import (
 )
 from orchestrator.catalog.price import Price
 from orchestrator.catalog.vendors import VENDORS, vendors_at
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.settings import Settings, UsdPerMtok
 
 ENDS_SOON_DAYS = 30
@@ -113,7 +114,7 @@ class PriceBook:
     @property
     def path(self) -> Path:
         """Return where the live list is kept."""
-        return Path(self.settings.path).expanduser()
+        return expanded(self.settings.path)
 
     @cached_property
     def live(self) -> PriceList | None:

@@ -4,17 +4,17 @@
 code; `orchestrator --help` lists the codes.
 """
 
-import io
 import sys
 import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.cli.standard_streams import settle_streams
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.visible_text import visible
 
 if TYPE_CHECKING:
-    from typer import Typer
+    from typer.core import TyperGroup
 
 __all__ = ["main"]
 
@@ -27,10 +27,12 @@ EXIT_INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a traceback is shown for bugs alone, and only on request."""
     command = list(sys.argv[1:] if arguments is None else arguments)
-    _print_what_the_terminal_can()
+    settle_streams()
     try:
         _check_text(command)
-        return _run(command)
+        code = _run(command)
+        sys.stdout.flush()
+        return code
     except OrchestratorError as error:
         _print_error(error)
         return error.exit_code
@@ -38,7 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_line("stopped")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        _forget_stdout()
         return 1
     except Exception as error:  # noqa: BLE001 -- the last place that can report it; nothing is hidden
         return _print_unexpected(error)
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     app = _app()
     try:
-        app(args=arguments, prog_name="orchestrator")
+        app.main(args=arguments, prog_name="orchestrator")
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     else:
@@ -57,17 +58,13 @@ def _run(arguments: list[str]) -> int:
     return code
 
 
-def _app() -> "Typer":
+def _app() -> "TyperGroup":
+    from typer.main import get_group
+
     from orchestrator.cli.app import app
+    from orchestrator.cli.common_options import with_common_options
 
-    return app
-
-
-def _print_what_the_terminal_can() -> None:
-    """Print a mark for a letter that the terminal's encoding lacks; Vietnamese must not end a command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    return with_common_options(get_group(app))
 
 
 def _check_text(arguments: list[str]) -> None:
@@ -120,14 +117,4 @@ def _print_unexpected(error: Exception) -> int:
 
 
 def _print_line(line: str) -> None:
-    try:
-        print(visible(line), file=sys.stderr, flush=True)  # noqa: T201 -- this is a command line
-    except BrokenPipeError:
-        return  # the reader of the pipe is gone
-
-
-def _forget_stdout() -> None:
-    """Leave nothing to be flushed into a pipe without a reader."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(visible(line), file=sys.stderr, flush=True)  # noqa: T201 -- this is a command line

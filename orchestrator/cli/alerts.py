@@ -1,5 +1,6 @@
 """`orchestrator alerts`: the rules in force and what they told last; a test message over their channels."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,8 @@ from orchestrator.cli.output import errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
 
 EXIT_UNDELIVERED = 4
+_LOOKS = 3
+"""A watch that has missed so many looks is taken for none."""
 
 app = typer.Typer(help="Show the rules of `alerts:` and what they told last; test their channels.")
 
@@ -27,7 +30,9 @@ def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
         whole = session_of(context).config().settings
     settings = whole.alerts
     claims = Claims(settings.path)
-    period = period_of(SystemClock().now(), whole.budgets.time_zone)
+    now = SystemClock().now()
+    period = period_of(now, whole.budgets.time_zone)
+    is_watched = claims.is_watched(now=now, within=timedelta(seconds=_LOOKS * settings.check_every_s))
     standing = claims.standing(periods=(period.day, period.month))
     rules: list[dict[str, Any]] = []
     for name, rule in settings.rules.items():
@@ -43,19 +48,24 @@ def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
             }
         )
     if as_json:
-        print_json({"rules": rules})
+        print_json({"rules": rules, "watched": is_watched})
         return
     if not rules:
         out().print(
             "no rules: write some under 'alerts.rules' in config.yaml; docs/how-to/alerts.md shows how"
         )
         return
-    shown = table("rule", "kind", "channels", "state", "last told", folded=("rule", "channels", "state"))
+    shown = table("rule", "kind", "channels", "state", "last told", folded=("channels", "state"))
     for line in rules:
-        state = f"firing: {len(line['firing'])}" if line["firing"] else "quiet"
+        quiet = "quiet" if is_watched else "not watched"
+        state = f"firing: {len(line['firing'])}" if line["firing"] else quiet
         channels = ", ".join(line["channels"]) or "the log"
         shown.add_row(line["rule"], line["kind"], channels, state, line["last_told_at"] or "never")
     out().print(shown)
+    if not is_watched:
+        out().print(
+            "Nobody looks at the rules: 'orchestrator serve' does, and a program with monitoring.alert_watch.AlertWatch"
+        )
 
 
 @app.command("test")

@@ -59,7 +59,13 @@ def _options(
     context: typer.Context,
     config_path: Annotated[
         Path | None,
-        typer.Option("--config", "-c", metavar="PATH", help="The config.yaml to use.", show_default=False),
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="PATH",
+            help="The config.yaml to use; before or behind the command, as the others.",
+            show_default=False,
+        ),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show warnings of the log.")] = False,
     log_json: Annotated[

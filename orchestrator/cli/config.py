@@ -9,6 +9,7 @@ from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, err, out, print_json, write
 from orchestrator.cli.session import session_of
 from orchestrator.core.errors import ConfigError
+from orchestrator.core.home_paths import expanded
 
 app = typer.Typer(help="Check and show config.yaml.", no_args_is_help=True)
 
@@ -74,7 +75,7 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON schema of config.yaml, for editors."""
-    from orchestrator.config.loader import json_schema
+    from orchestrator.config.file_schema import json_schema
 
     schema_of_config = json_schema()
     if output is None:
@@ -94,7 +95,7 @@ def path(context: typer.Context) -> None:
     """Print which file is used: --config, $ORCHESTRATOR_CONFIG, ./config.yaml, or the one in the package."""
     from orchestrator.config.loader import default_path
 
-    write(f"{(session_of(context).config_path or default_path()).expanduser().absolute()}\n")
+    write(f"{expanded(session_of(context).config_path or default_path()).absolute()}\n")
 
 
 def _write_file(path: Path, value: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, errors_as_json, out, print_json
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
+from orchestrator.core.home_paths import expanded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -172,7 +173,7 @@ def _part(console: "Console", played: list[_Played], *, took_s: float, keep: Pat
             f"All {len(claims)} claims held. {seconds(took_s)}, no key, no network.", style="bold green"
         )
     if keep is not None:
-        kept = keep.expanduser().absolute()
+        kept = expanded(keep).absolute()
         console.print(
             f"Kept: {kept}\nORCHESTRATOR_HOME={kept} orchestrator report", markup=False, soft_wrap=True
         )

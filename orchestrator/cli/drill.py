@@ -9,6 +9,7 @@ from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, dim, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
+from orchestrator.core.home_paths import expanded
 
 if TYPE_CHECKING:
     from orchestrator.drill.drill import Drill, Result
@@ -71,7 +72,7 @@ def drill(
                 say=lambda text: status.update(dim(text)),
             )
         if html is not None:
-            _write_page(html.expanduser(), done, str(config.path))
+            _write_page(expanded(html), done, str(config.path))
     if as_json:
         print_json(plain_drill(done))
     else:
@@ -120,9 +121,7 @@ def _show(done: "Drill") -> None:
 
 
 def _failures(failed: "tuple[Result, ...]") -> Any:
-    failures = table(
-        "failed in", "broken", "", "what the caller saw", folded=("broken", "what the caller saw")
-    )
+    failures = table("failed in", "broken", "", "what the caller saw", folded=("what the caller saw",))
     for result in failed:
         case = result.case
         failures.add_row(case.use_case, case.broken, "stream" if case.stream else "whole", result.saw)

@@ -85,9 +85,7 @@ def show_keys(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"keys": [_plain(key, now) for key in ordered], "damaged": list(damaged)})
         return
-    rows = table(
-        "id", "tenant", "name", "state", "roles", "use cases", "expires", folded=("name", "use cases")
-    )
+    rows = table("id", "tenant", "name", "state", "roles", "use cases", "expires", folded=("name",))
     for key in ordered:
         expires = "never" if key.expires_at is None else f"{key.expires_at:%Y-%m-%d %H:%M}"
         use_cases = ", ".join(key.use_cases) or "all"

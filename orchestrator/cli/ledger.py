@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import backup
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, busy, errors_as_json, out, print_json, write
 from orchestrator.cli.session import session_of
+from orchestrator.core.home_paths import expanded
 
 if TYPE_CHECKING:
     from orchestrator.ledger.compact import Compaction
@@ -28,9 +30,13 @@ _COLUMNS = 60
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 app = typer.Typer(
-    help="Check and correct the ledger, settle what a dead process left, export it, roll up old months.",
+    help="Back up, restore, check and correct the ledger, settle what a dead process left, export, roll up.",
     no_args_is_help=True,
 )
+
+
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 @app.command()
@@ -194,7 +200,7 @@ def export(
             _show_no_ledger(view.location, as_json=as_json)
             return
         with busy("exporting"):
-            files = write_files(view, output.expanduser(), as_format=ExportFormat(as_format), month=month)
+            files = write_files(view, expanded(output), as_format=ExportFormat(as_format), month=month)
     if as_json:
         print_json(plain_files(files))
     else:

@@ -48,6 +48,10 @@ def _console_class() -> "type[Console]":
         def __init__(self, *, stderr: bool = False) -> None:
             super().__init__(stderr=stderr, highlight=False, emoji=False, markup=False)
 
+        def print(self, *objects: Any, **options: Any) -> None:
+            # What is longer than the terminal is wide goes on in its next line; it is not cut off.
+            super().print(*objects, **{"crop": False, **options})
+
         def render_str(self, text: str, **options: Any) -> "Text":
             # Here, before the columns of a table are measured.
             return super().render_str(visible(text), **options)
@@ -110,26 +114,14 @@ def dim(text: str) -> "Text":
 
 
 def table(*columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = ()) -> "Table":
-    """Return an empty table without lines, readable in 80 columns and in a file.
+    """Return an empty table without lines, readable at any width and in a file.
 
-    Columns in `numbers` are aligned to the right. Those in `folded` may wrap, all of them where none is
-    named; and numbers where nothing else is left to: a number that is cut off would be another number.
+    Columns in `numbers` are aligned to the right. Those in `folded` are prose and may wrap; nothing else is cut,
+    for half a number is another number and half a name is nobody's.
     """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from orchestrator.cli.tables import WholeTable
 
-    empty = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim"
-    )
-    for name in columns:
-        empty.add_column(
-            Text(name),
-            justify="right" if name in numbers else "left",
-            no_wrap=bool(folded) and name not in folded and name not in numbers,
-            overflow="fold",
-        )
-    return empty
+    return WholeTable(columns, numbers=numbers, prose=folded)
 
 
 def listed(title: str, lines: Iterable[tuple[str, str]]) -> "RenderableType":

@@ -1,9 +1,9 @@
 """Where a command's text comes from: its argument, standard input, or a file."""
 
 import sys
-from pathlib import Path
 
 from orchestrator.cli.output import CommandError
+from orchestrator.core.home_paths import expanded
 
 STDIN = "-"
 
@@ -32,7 +32,7 @@ def read_argument(argument: str, *, what: str) -> str:
     """
     if not argument.startswith("@"):
         return read_prompt(argument, what=what)
-    path = Path(argument[1:]).expanduser()
+    path = expanded(argument[1:])
     try:
         return _decoded(path.read_bytes(), where=str(path))
     except OSError as exc:

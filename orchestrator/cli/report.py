@@ -269,7 +269,7 @@ def part_table(title: str, parts: "tuple[Part, ...]") -> "RenderableType":
 
     count = "sends" if title == "model" else "requests"
     numbers = (count, "share", "cost", "average", "latency", "success")
-    listing = table(title, *numbers, numbers=numbers, folded=(title,))
+    listing = table(title, *numbers, numbers=numbers)
     for part in parts:
         average = "-" if part.average_cost_nusd is None else format_usd(part.average_cost_nusd)
         listing.add_row(
@@ -286,7 +286,7 @@ def part_table(title: str, parts: "tuple[Part, ...]") -> "RenderableType":
 
 def _speed_table(parts: "tuple[Part, ...]") -> "RenderableType":
     numbers = ("p50", "p95", "first p50", "first p95", "tokens/s")
-    listing = table("model", *numbers, numbers=numbers, folded=("model",))
+    listing = table("model", *numbers, numbers=numbers)
     for part in parts:
         latency, first = part.latency, part.first_token
         listing.add_row(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.config.loader import Config
+    from orchestrator.config.schema import RootSettings
     from orchestrator.ledger.contents import KeptContent
     from orchestrator.ledger.kept_plan import KeptCandidate, KeptPlan
     from orchestrator.ledger.requests import AttemptRow, CorrectionRow, FeedbackRow, RequestQuery, RequestRow
@@ -120,6 +121,7 @@ def forget_content(
 ) -> None:
     """Delete prompts and replies that were kept, of a tenant or those whose time is over.
 
+    Of a tenant also what the cache and the idempotency keys keep: those keys give an error until they expire.
     The ledger's rows stay: they are money. None of them holds a prompt or a reply.
     """
     with errors_as_json(as_json):
@@ -129,17 +131,33 @@ def forget_content(
 
         if (tenant is None) == (not expired):
             raise CommandError("choose one of --tenant and --expired")
-        clock = SystemClock()
-        with closing(open_contents(session_of(context).config().settings.ledger, clock=clock)) as contents:
-            count = (
-                contents.delete_expired(now=clock.now())
-                if tenant is None
-                else contents.delete_tenant(name_of(tenant, "tenant"))
-            )
+        clock, settings = SystemClock(), session_of(context).config().settings
+        with closing(open_contents(settings.ledger, clock=clock)) as contents:
+            if tenant is None:
+                counts = {"deleted": contents.delete_expired(now=clock.now())}
+            else:
+                tenant = name_of(tenant, "tenant")
+                counts = {"deleted": contents.delete_tenant(tenant), **_forget_replies(settings, tenant)}
     if as_json:
-        print_json({"deleted": count})
-    else:
-        write(f"prompt and reply of {count:,} request{'' if count == 1 else 's'} deleted\n")
+        print_json(counts)
+        return
+    write(f"prompt and reply of {_counted(counts['deleted'], 'request')} deleted\n")
+    if tenant is not None:
+        cached, kept = _counted(counts["cached"], "reply"), _counted(counts["of_keys"], "reply")
+        write(f"and {cached} of the cache, {kept} of idempotency keys\n")
+
+
+def _forget_replies(settings: "RootSettings", tenant: str) -> dict[str, int]:
+    from orchestrator.cache.idempotent_replies import KeptReplies
+    from orchestrator.cache.response_cache import ReplyCache
+
+    with closing(ReplyCache(settings.cache)) as cache, closing(KeptReplies(settings.idempotency)) as replies:
+        return {"cached": cache.forget(tenant), "of_keys": replies.forget(tenant)}
+
+
+def _counted(count: int, noun: str) -> str:
+    several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else several}"
 
 
 def _query_of(config: "Config", *, since: str | None, until: str | None, **parts: Any) -> "RequestQuery":

@@ -133,7 +133,7 @@ def _show(plan: "Plan", budgets: "tuple[BudgetStatus, ...]") -> None:
         f"{count} deployment{'s' if count != 1 else ''}, best first\n"
     )
     numbers = ("score", "qual cost speed spec", "expected", "at most")
-    ranked = table("deployment", *numbers, numbers=numbers, folded=("deployment",))
+    ranked = table("deployment", *numbers, numbers=numbers)
     for candidate in plan.asked:
         quality, cost, speed, special = (
             candidate.parts[name] for name in ("quality", "cost", "speed", "specialisation")

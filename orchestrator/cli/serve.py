@@ -1,23 +1,24 @@
 """`orchestrator serve`: the orchestrator over HTTP, in one process or several."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.output import CommandError, err
-from orchestrator.cli.session import CliSession, configure_log, log_is_json, session_of
+from orchestrator.cli.session import CliSession, log_is_json, session_of
 
 if TYPE_CHECKING:
     import socket
 
     from orchestrator.access.settings import ServerSettings
+    from orchestrator.config.loader import Config
 
 _MISSING = "the server is not installed: pip install 'nextflow-orchestrator[serve]'"
 
 
-def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
+def serve(
     context: typer.Context,
     host: Annotated[str | None, typer.Option(help="The address; by default server.host.")] = None,
     port: Annotated[
@@ -27,9 +28,6 @@ def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
     demo: Annotated[
         bool, typer.Option("--demo", help="Practice providers with traffic: no key, nothing to pay.")
     ] = False,
-    log_json: Annotated[
-        bool, typer.Option("--log-json", help="Write the log as JSON lines, as before the command.")
-    ] = False,
     socket_number: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
 ) -> None:
     """Serve /v1, as OpenAI's clients speak it, until SIGTERM or Ctrl-C."""
@@ -37,8 +35,6 @@ def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
     if demo and workers > 1:
         raise CommandError("--demo runs in one process: leave --workers out")
     session = session_of(context)
-    if log_json:
-        configure_log(verbose=session.verbose, as_json=True)
     if demo:
         from orchestrator.cli.serve_demo import serve_demo
 
@@ -52,7 +48,9 @@ def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
     settings = config.settings.server.model_copy(update=changes)
     if socket_number is not None:
         _serve_inherited(session, settings, socket_number)
-    elif workers > 1:
+        return
+    _check_ledger(config)
+    if workers > 1:
         _serve_with_workers(session, settings, workers)
     else:
         from orchestrator.server.serving import serve_until_stopped, url_of
@@ -60,6 +58,19 @@ def serve(  # noqa: PLR0913, PLR0917 -- an argument for each option
         with _listener(settings) as listener, session.orchestrator(watch=True) as orchestrator:
             _announce(url_of(listener))
             serve_until_stopped(orchestrator, settings, listener)
+
+
+def _check_ledger(config: "Config") -> None:
+    """Refuse to begin where nothing could be booked; workers would begin again and again."""
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.ledger.budgets import Limits
+    from orchestrator.ledger.opening import open_ledger
+
+    settings = config.settings
+    with closing(
+        open_ledger(settings.ledger, limits=Limits(settings.budgets), clock=SystemClock())
+    ) as ledger:
+        ledger.check_writable()
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def _budgets(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":
 
     from orchestrator.core.money import format_usd
 
-    listing = table("budget", "window", "used", "", "of", numbers=("used", "of"), folded=("budget",))
+    listing = table("budget", "window", "used", "", "of", numbers=("used", "of"))
     for budget in sorted(budgets, key=_used_share, reverse=True)[:_BUDGETS]:
         share = _used_share(budget)
         filled = min(_BAR, round(share * _BAR))

@@ -33,6 +33,7 @@ from orchestrator.config.references import broken_references, unknown
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document, read_document
 from orchestrator.core.errors import ConfigError, UnknownNameError
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.money import format_usd
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import UnquotedError
@@ -61,6 +62,8 @@ class Config:
     """What is not wrong but worth a line: a provider without a key, a model near its end."""
     fingerprint: str = field(repr=False)
     """A hash of the file and of what the environment put into it; equal means unchanged."""
+    secret_files: tuple[Path, ...] = ()
+    """The files that it takes values from, whether they are there or not."""
     _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts], Shortlists]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -143,7 +146,7 @@ def default_path() -> Path:
     """Return the configuration to use: $ORCHESTRATOR_CONFIG, ./config.yaml, or the embedded one."""
     named = os.environ.get(PATH_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return expanded(named)
     here = Path(FILE_NAME)
     return here if here.is_file() else embedded_path()
 
@@ -163,7 +166,7 @@ def load_config(
     Raises:
         ConfigError: the file cannot be used; the message has one line for each mistake.
     """
-    chosen = Path(path).expanduser() if path is not None else default_path()
+    chosen = expanded(path) if path is not None else default_path()
     document = read_document(chosen, environment=environment)
     settings = _validated(document)
     mistakes = list(islice(broken_references(document, settings), _MISTAKES_MAX + 1))
@@ -172,16 +175,9 @@ def load_config(
     if mistakes:
         raise _refusal(document, mistakes)
     fingerprint = sha256(repr(document.data).encode()).hexdigest()
-    return Config(chosen, settings, catalog, tuple(notices), fingerprint)
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of config.yaml, for editors."""
-    schema = RootSettings.model_json_schema()
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "NextFlow orchestrator configuration"
-    _accept_variables(schema)
-    return schema
+    named = {name for names in document.mentioned.values() for name in names if name.startswith("file:")}
+    secret_files = tuple(Path(name.removeprefix("file:")) for name in sorted(named))
+    return Config(chosen, settings, catalog, tuple(notices), fingerprint, secret_files)
 
 
 def _validated(document: Document) -> RootSettings:
@@ -371,25 +367,3 @@ def _why_off(
         variables = document.mentioned.get(("providers", name, "api_key"))
         return MissingKey(name, " or ".join(variables or (f"providers.{name}.api_key in config.yaml",)))
     return None
-
-
-def _accept_variables(schema: Any) -> None:
-    """Let every number, boolean and restricted text also be a `${NAME}`, as the file allows."""
-    if isinstance(schema, list):
-        for item in schema:
-            _accept_variables(item)
-    elif isinstance(schema, dict):
-        for key, value in list(schema.items()):
-            _accept_variables(value)
-            if isinstance(value, dict) and _is_narrow(value) and key not in {"items", "propertyNames"}:
-                kept = {
-                    name: value.pop(name) for name in ("description", "default", "title") if name in value
-                }
-                schema[key] = {"anyOf": [dict(value), {"type": "string", "pattern": r"\$\{.+\}"}], **kept}
-
-
-def _is_narrow(schema: Mapping[str, Any]) -> bool:
-    kind = schema.get("type")
-    return kind in {"number", "integer", "boolean"} or (
-        kind == "string" and bool({"pattern", "enum"} & set(schema))
-    )

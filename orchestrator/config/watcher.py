@@ -1,8 +1,14 @@
-"""Takes over a changed config.yaml while the program runs; a broken one is refused."""
+"""Takes over a changed config.yaml while the program runs; a broken one is refused.
+
+The file is looked at, and not subscribed to: a look follows links that are swapped and folders that are replaced,
+needs no place in the system's table of watches, works on network disks, and meets no other file of the folder.
+"""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from orchestrator.config.loader import Config, load_config
 from orchestrator.core.clock import Clock
@@ -10,23 +16,27 @@ from orchestrator.core.errors import ConfigError
 
 logger = logging.getLogger("orchestrator.config")
 
-_QUIET_MS = 50
-_LOOK_MS = 500
+_LOOK_S = 0.25
+_QUIET_S = 0.05
+"""A file that was written in this time is still being written."""
+_LOOKS_BETWEEN_TRIES = 20
+"""After so many looks a refused file is tried again: what it names elsewhere may be there by now."""
+
+_State = tuple[tuple[int, ...] | None, ...]
+"""Device, inode, size and times of each file, None of one that is not there."""
 
 
 class ConfigWatch:
-    """Watches the folder of a configuration file in a daemon thread.
-
-    The folder and not the file: editors and deployments replace the file, by a rename or a
-    symlink, and a watch on the file would stay with the old one.
-    """
+    """Looks at a configuration file, and at the files of secrets that it names, in a daemon thread."""
 
     def __init__(self, config: Config, *, take_over: Callable[[Config], None], clock: Clock) -> None:
         """Start watching; `take_over` is called from the watching thread with each good new one."""
         self._path = config.path.absolute()
+        self._files = (self._path, *config.secret_files)
         self._fingerprint = config.fingerprint
         self._take_over = take_over
         self._clock = clock
+        self._refusal: str | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="orchestrator-config", daemon=True)
         self._thread.start()
@@ -36,33 +46,49 @@ class ConfigWatch:
         self._stop.set()
 
     def check(self) -> None:
-        """Take the file over now if it changed and is good."""
+        """Take the file over now if it changed and is good; the same refusal is told once."""
         try:
             config = load_config(self._path, today=self._clock.now().date())
+            self._files = (self._path, *config.secret_files)
+            if config.fingerprint != self._fingerprint:
+                self._take_over(config)
+                self._fingerprint = config.fingerprint
+                logger.info("took over the changed configuration %s", self._path)
+            self._refusal = None
         except ConfigError as exc:
-            logger.error("the changed configuration is refused, the last good one stays: %s", exc)  # noqa: TRY400 -- the message is whole
-            return
-        if config.fingerprint == self._fingerprint:
-            return
-        self._fingerprint = config.fingerprint
-        self._take_over(config)
-        logger.info("took over the changed configuration %s", self._path)
+            self._refuse("the changed configuration is refused, the last good one stays: %s", exc)
+        except Exception as exc:  # noqa: BLE001 -- the watch outlives whatever a file or a listener does
+            self._refuse("the changed configuration cannot be taken over, the last good one stays: %r", exc)
+
+    def _refuse(self, words: str, reason: Exception) -> None:
+        if str(reason) != self._refusal:
+            logger.error(words, reason)
+        self._refusal = str(reason)
 
     def _watch(self) -> None:
-        from watchfiles import watch  # noqa: PLC0415 -- loads a native module, in this thread's own time
-
-        folder = self._path.parent
-        has_looked = False
-        for changes in watch(
-            folder,
-            stop_event=self._stop,
-            recursive=False,
-            debounce=_LOOK_MS,
-            step=_QUIET_MS,
-            rust_timeout=_LOOK_MS,
-            yield_on_timeout=True,
-        ):
-            # The first look finds what changed before the watch had begun.
-            if changes or not has_looked:
+        # The first look finds what changed before the watch had begun.
+        seen: _State | None = None
+        looks = 0
+        while not self._stop.wait(_LOOK_S if seen is not None else 0):
+            looks += 1
+            if (now := self._state()) == seen and not self._tries_again(looks):
+                continue
+            while not self._stop.wait(_QUIET_S) and (later := self._state()) != now:
+                now = later
+            if not self._stop.is_set():
                 self.check()
-            has_looked = True
+            seen = now
+
+    def _tries_again(self, looks: int) -> bool:
+        return self._refusal is not None and looks % _LOOKS_BETWEEN_TRIES == 0
+
+    def _state(self) -> _State:
+        return tuple(map(_state_of, self._files))
+
+
+def _state_of(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 -- four times a second, for each file
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -26,6 +26,8 @@
 Every message says what happened, where, and what to do. None carries a prompt, a reply or a key.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -63,6 +65,19 @@ class RequestError(OrchestratorError):
 
 class InvalidRequestError(RequestError):
     """The request is malformed."""
+
+    field: str | None = None
+    """Of `ChatRequest`, or a sampling parameter: which of them is wrong, where it is one."""
+
+
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """Name the field that is being checked in whatever error comes of it."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        error.field = error.field or field
+        raise
 
 
 class UnknownNameError(RequestError):

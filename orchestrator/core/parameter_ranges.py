@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.errors import InvalidRequestError, about
 
 STOPS_MAX = 4
 """OpenAI takes so many, Google one more."""
@@ -48,7 +48,8 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     for name, value in parameters.items():
         check = _CHECKS.get(name)
         if check is not None and value is not None:
-            check(name, value)
+            with about(name):
+                check(name, value)
 
 
 def check_parameter_size(name: str, value: Any) -> None:
@@ -99,7 +100,7 @@ def _check_effort(name: str, value: Any) -> None:
 
 def _check_switch(name: str, value: Any) -> None:
     if not isinstance(value, bool):
-        raise InvalidRequestError(f"'{name}' must be True, False or None, got {_shown(value)}")
+        raise InvalidRequestError(f"'{name}' must be true or false, got {_shown(value)}")
 
 
 def _shown(value: Any) -> str:

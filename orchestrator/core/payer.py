@@ -10,6 +10,10 @@ from orchestrator.core.request import ChatRequest
 SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "tag")
 
 
+PROBE_TENANTS = frozenset({"doctor", "health_check"})
+"""On their account our own looks at providers are sent: their money counts, and their outcome is nobody's answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payer:
     """On whose account a request is sent."""

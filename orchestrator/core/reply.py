@@ -184,6 +184,9 @@ class ChatReply:
     notices: tuple[str, ...] = ()
     """What was changed on the way, for example a lowered max_tokens."""
     latency_s: float = 0.0
+    """From the first moment to the last; the time of each send stands in `attempts`."""
+    queued_s: float = 0.0
+    """Of that: what it waited for a place among the requests of this process (`overload`)."""
     created_at: datetime = _LONG_AGO
     plan: Plan | None = None
     apology: bool = False

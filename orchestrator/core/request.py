@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
-from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.errors import InvalidRequestError, about
 from orchestrator.core.language import Language
 from orchestrator.core.message_checks import (
     check_format,
@@ -85,10 +85,13 @@ class ChatRequest:
         Raises:
             InvalidRequestError: a tenant, use case, user or tag is no name.
         """
-        object.__setattr__(self, "tenant", name_of(self.tenant, "tenant"))
-        object.__setattr__(self, "use_case", name_of(self.use_case, "use_case"))
-        object.__setattr__(self, "user", None if self.user is None else name_of(self.user, "user"))
-        object.__setattr__(self, "tags", tags_of(self.tags))
+        for name in ("tenant", "use_case", "user"):
+            value = getattr(self, name)
+            if value is not None or name != "user":
+                with about(name):
+                    object.__setattr__(self, name, name_of(value, name))
+        with about("tags"):
+            object.__setattr__(self, "tags", tags_of(self.tags))
 
     @classmethod
     def of(cls, prompt: "ChatRequest | str | Sequence[Message]", **overrides: Any) -> Self:
@@ -102,19 +105,21 @@ class ChatRequest:
             if overrides:
                 msg = "a finished ChatRequest takes no further fields; use dataclasses.replace on it"
                 raise InvalidRequestError(msg)
-            messages_of(prompt.messages)
+            _messages_of(prompt.messages)
             _check(prompt)
             return prompt  # type: ignore[return-value]
         sampling = {name: overrides.pop(name) for name in SAMPLING_NAMES if name in overrides}
         _refuse_unknown(overrides, cls)
         for name in ("stop", "tools"):
             if sampling.get(name) is not None:
-                sampling[name] = _several(name, sampling[name])
+                with about(name):
+                    sampling[name] = _several(name, sampling[name])
         for name, choices in (("cache", CacheUse), ("on_break", OnBreak)):
             if name in overrides:
-                overrides[name] = _choice_of(choices, overrides[name], name)
+                with about(name):
+                    overrides[name] = _choice_of(choices, overrides[name], name)
         overrides.setdefault("use_case", None)
-        request = cls(messages=messages_of(prompt), sampling=Sampling(**sampling), **overrides)
+        request = cls(messages=_messages_of(prompt), sampling=Sampling(**sampling), **overrides)
         _check(request)
         return request
 
@@ -124,11 +129,20 @@ def _check(request: ChatRequest) -> None:
     _check_ranges(request)
     _check_names(request)
     _check_apology(request)
-    check_tools(request.sampling.tools or ())
-    check_tool_choice(request.sampling.tool_choice, request.sampling.tools)
-    check_format(request.sampling.response_format)
-    check_parts(request.messages)
-    _check_plain(request)
+    with about("tools"):
+        check_tools(request.sampling.tools or ())
+    with about("tool_choice"):
+        check_tool_choice(request.sampling.tool_choice, request.sampling.tools)
+    with about("response_format"):
+        check_format(request.sampling.response_format)
+    with about("messages"):
+        check_parts(request.messages)
+        _check_plain(request)
+
+
+def _messages_of(prompt: Any) -> tuple[Message, ...]:
+    with about("messages"):
+        return messages_of(prompt)
 
 
 def _choice_of(choices: type[_ChoiceT], raw: Any, name: str) -> _ChoiceT:
@@ -165,10 +179,11 @@ def _several(name: str, raw: Any) -> tuple[Any, ...]:
 def _check_ranges(request: ChatRequest) -> None:
     for name, kind in (("max_tokens", int), ("max_cost_nusd", int), ("deadline_s", float)):
         value = getattr(request, name)
-        check_parameter_size(name, value)
-        if value is not None and not (is_number(value, kind) and value > 0):
-            whole = "whole number" if kind is int else "number"
-            raise InvalidRequestError(f"'{name}' must be a {whole} greater than 0, got {value!r}")
+        with about(name):
+            check_parameter_size(name, value)
+            if value is not None and not (is_number(value, kind) and value > 0):
+                whole = "whole number" if kind is int else "number"
+                raise InvalidRequestError(f"'{name}' must be a {whole} greater than 0, got {value!r}")
     check_parameters(request.sampling.as_set())
 
 
@@ -178,9 +193,11 @@ def _check_names(request: ChatRequest) -> None:
         if value is None:
             continue
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
-            raise InvalidRequestError(f"'{name}' must be a name, got {value!r}")
+            with about(name):
+                raise InvalidRequestError(f"'{name}' must be a name, got {value!r}")
     if len(request.idempotency_key or "") > IDEMPOTENCY_KEY_MAX:
-        raise InvalidRequestError(f"'idempotency_key' has at most {IDEMPOTENCY_KEY_MAX} characters")
+        with about("idempotency_key"):
+            raise InvalidRequestError(f"'idempotency_key' has at most {IDEMPOTENCY_KEY_MAX} characters")
 
 
 def _check_apology(request: ChatRequest) -> None:

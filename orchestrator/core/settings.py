@@ -99,9 +99,9 @@ def dollars(value: Any) -> NanoUsd:
     return nano_usd(value)
 
 
-_USD_SCHEMA = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
+USD_SCHEMA: Mapping[str, Any] = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
 
-Usd = Annotated[NanoUsd, BeforeValidator(dollars), WithJsonSchema(_USD_SCHEMA)]
+Usd = Annotated[NanoUsd, BeforeValidator(dollars), WithJsonSchema(USD_SCHEMA)]
 """Dollars in the file, nano-dollars in the program."""
 
 
@@ -118,7 +118,7 @@ def _not_zero(limit: int) -> int:
 UsdLimit = Annotated[Usd, AfterValidator(_not_zero)]
 """The most that may be spent: dollars in the file, more than none."""
 
-UsdPerMtok = Annotated[NanoUsdPerMtok, BeforeValidator(dollars), WithJsonSchema(_USD_SCHEMA)]
+UsdPerMtok = Annotated[NanoUsdPerMtok, BeforeValidator(dollars), WithJsonSchema(USD_SCHEMA)]
 """Dollars per million tokens in the file, nano-dollars per million tokens in the program."""
 
 

@@ -11,12 +11,26 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.core.clock import SystemClock
 from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
 from orchestrator.practice import PracticeServer
+
+
+def practice_server(path: Path | str | None = None, **options: Any) -> PracticeServer:
+    """Return practice providers with the models and the prices of a configuration, to be entered with `with`.
+
+    `path` as in `rehearsal`; `options` are those of `PracticeServer`.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    config_path = embedded_path() if path is None else Path(path)
+    prices = practice_prices(config_path, today=SystemClock().now().date(), environment={})
+    return PracticeServer(**{"prices": prices, "models": practice_models(prices), **options})
 
 
 @contextmanager
@@ -30,10 +44,9 @@ def rehearsal(path: Path | str | None = None) -> Iterator[Orchestrator]:
     """
     config_path = embedded_path() if path is None else Path(path)
     today = SystemClock().now().date()
-    prices = practice_prices(config_path, today=today, environment={})
     with (
         tempfile.TemporaryDirectory(prefix="orchestrator-rehearsal-", ignore_cleanup_errors=True) as home,
-        PracticeServer(prices=prices, models=practice_models(prices)) as server,
+        practice_server(config_path) as server,
     ):
         environment = {"ORCHESTRATOR_HOME": home, **addresses(server)}
         with Orchestrator(load_config(config_path, today=today, environment=environment)) as opened:

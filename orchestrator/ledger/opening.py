@@ -1,12 +1,12 @@
 """Opens the ledger that the settings name: the one place that chooses a back end."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.clock import Clock
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.settings import Seconds, Settings
 from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.compact import KEEP_DAYS_MIN
@@ -38,7 +38,7 @@ def open_ledger(
     """Return the ledger of the settings; its file is opened with the first use."""
     alerts = alerts or Alerts()
     store = SqliteStore(
-        Path(settings.path).expanduser(),
+        expanded(settings.path),
         lock_timeout_s=settings.lock_timeout_s,
         clock=clock,
         on_late=late_alert(alerts, clock),
@@ -48,11 +48,11 @@ def open_ledger(
 
 def open_view(settings: LedgerSettings) -> LedgerView:
     """Return a read-only look at the ledger of the settings, to be entered with `with`; it makes no file."""
-    return LedgerReader(Path(settings.path).expanduser())
+    return LedgerReader(expanded(settings.path))
 
 
 def open_contents(settings: LedgerSettings, *, clock: Clock) -> ContentStore:
     """Return what keeps prompts and replies beside the ledger; its file is made when something is kept."""
-    ledger = Path(settings.path).expanduser()
+    ledger = expanded(settings.path)
     path = ledger.with_name(f"{ledger.stem}.content{ledger.suffix}")
     return SqliteContents(path, lock_timeout_s=settings.lock_timeout_s, clock=clock)

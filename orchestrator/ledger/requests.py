@@ -63,6 +63,11 @@ class RequestQuery:
             moment = getattr(self, name)
             if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
                 raise InvalidRequestError(f"'{name}' is a moment with a time zone, got {moment!r}")
+        if self.since is not None and self.until is not None and self.until <= self.since:
+            raise InvalidRequestError(
+                f"the range ends before it begins: since {self.since.isoformat()} until {self.until.isoformat()}; "
+                "exchange them"
+            )
         if self.before is not None:
             object.__setattr__(self, "before", request_id_of(self.before))
             if self.order is not RequestOrder.NEWEST:

@@ -10,6 +10,7 @@ processes that share the folder `alerts.path`.
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
@@ -77,6 +78,7 @@ class AlertWatch:
         What no channel was handed may be told again, by another process or after the next start.
         """
         self._thread = None
+        self._claims.end_watch()
         self._orchestrator.alerts.unsubscribe(self._pass_on)
         self._ends.set()
         with self._lock:
@@ -118,10 +120,17 @@ class AlertWatch:
         self._claims.tidy(now=self._clock.now())
         while not self._ends.is_set():
             try:
+                self._note()
                 self.look()
             except Exception:
                 logger.exception("the watch over alerts goes on after a fault of its own")
             self._ends.wait(self._orchestrator.config.settings.alerts.check_every_s)
+
+    def _note(self) -> None:
+        """Leave word for 'alerts list'; a folder that cannot be written is told of by the rules."""
+        if self._orchestrator.config.settings.alerts.rules:
+            with suppress(OSError):
+                self._claims.note_watch(now=self._clock.now())
 
     def _follow_config(self) -> AlertsSettings:
         """Take over changed rules and channels; what the old channels have in hand is given a moment."""

@@ -9,8 +9,9 @@ from typing import Self
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
-from orchestrator.core.errors import DeadlineExceededError, FailedStep
+from orchestrator.core.errors import DeadlineExceededError, FailedStep, about
 from orchestrator.core.json_log import LoggedRequest
+from orchestrator.core.media_bytes import check_media
 from orchestrator.core.message_checks import check_conversation
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
@@ -41,6 +42,8 @@ class Trace:
     plan: Plan | None = None
     attempts: tuple[Attempt, ...] = ()
     passed_over: tuple[FailedStep, ...] = ()
+    queued_s: float = 0.0
+    """What it waited for a slot."""
     is_logged: bool = False
     """The line of its end is written."""
 
@@ -84,7 +87,9 @@ class Call:
         """
         config = snapshot.config
         # Before money is held or anybody asked: what never leaves is nobody's illness.
-        check_conversation(request.messages)
+        with about("messages"):
+            check_conversation(request.messages)
+            check_media(request.messages)
         if request.model is not None:
             # Planning looks it up too; a misspelt name is told before anything is loaded or waited for.
             config.catalog.named(request.model)

@@ -31,10 +31,12 @@ class Concurrency:
         async with AsyncExitStack() as slot:
             async with call.in_time():
                 await self._get_ready(call)
+                began_s = call.deadline.elapsed_s()
                 place = self._limiter.slot(
                     call.payer.tenant, background=call.profile.background, left_s=call.deadline.left_s()
                 )
                 await slot.enter_async_context(place)
+                call.trace.queued_s = call.deadline.elapsed_s() - began_s
             return await self._following(call)
 
     async def _get_ready(self, call: Call) -> None:

@@ -90,6 +90,7 @@ def _reply_of(call: Call, result: DispatchResult) -> ChatReply:
         degraded=broken_off(result.story),
         notices=(*clamped_notices(candidate), *result.notices),
         latency_s=call.deadline.elapsed_s(),
+        queued_s=call.trace.queued_s,
         created_at=call.started_at,
         plan=plan,
     )

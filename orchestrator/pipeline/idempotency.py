@@ -162,7 +162,7 @@ class Idempotency:
             ended = f"an earlier try with this idempotency key (request {died.operation_id}) ended with its process"
             reply = replace(reply, notices=(f"{ended}; it may have been billed", *reply.notices))
         try:
-            self._kept.put(claim.operation_id, pack_whole(reply))
+            self._kept.put(claim.operation_id, pack_whole(reply), tenant=call.payer.tenant)
         except StateError as exc:
             # It was paid for and goes to its caller all the same; another try gets an error, and no charge.
             logger.error("the reply of an idempotency key is lost: request=%s: %s", claim.operation_id, exc)  # noqa: TRY400

@@ -1,14 +1,17 @@
 """The ledger as pandas frames: one row a request, one row a send; money is int64 nano-dollars.
 
-    operations  id, started_at, day, tenant, use_case, outcome, error, cached, degraded, deployment,
-                provider, model, attempts, input_tokens, output_tokens, cost_nusd, latency_ms
+    operations  id, started_at, day, tenant, use_case, user, tags, outcome, error, cached, degraded,
+                deployment, provider, model, attempts, input_tokens, output_tokens, cost_nusd, latency_ms
     attempts    operation_id, number, day, deployment, provider, model, outcome, failure, status,
                 started_at, latency_ms, first_token_ms, input_tokens, output_tokens,
-                cached_input_tokens, tokens_estimated, cost_nusd, cost_source, upstream_id, tenant, use_case
+                cached_input_tokens, tokens_estimated, cost_nusd, cost_source, upstream_id, tenant, use_case,
+                user, tags
 
 int64 holds nine billion dollars in nano-dollars, so sums are exact; no column of money is a float.
+Tags are a tuple of names; a request without a user has a missing one.
 """
 
+import orjson
 import pandas as pd
 
 from orchestrator.core.names import name_of
@@ -56,6 +59,9 @@ def _framed(rows: Rows) -> pd.DataFrame:
             frame[name] = frame[name].astype("Int64")
         elif name == "started_at":
             frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
+        elif name == "tags":
+            frame[name] = [tuple(orjson.loads(tags)) for tags in frame[name]]
+            frame[name] = frame[name].astype("object")
         elif name != "tokens_estimated":
             frame[name] = frame[name].astype("str")
     return frame

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
+from orchestrator.core.payer import PROBE_TENANTS
 from orchestrator.core.reply import CacheState, Outcome
 from orchestrator.ledger.store import LedgerView
 from orchestrator.ledger.usage import Duration, RequestGroup, Selection, SendGroup
@@ -46,9 +47,11 @@ class Tally:
     """Sends that failed and had a cost."""
     output_tokens_max: int = 0
 
-    def count(self, outcome: str, number: int, latency_ms: int) -> None:
-        """Count so many of one outcome."""
+    def count(self, outcome: str, number: int, latency_ms: int, *, is_probe: bool = False) -> None:
+        """Count so many of one outcome; how a probe of ours ended is no success and no failure of anybody."""
         self.requests += number
+        if is_probe:
+            return
         if outcome == Outcome.SUCCEEDED.value:
             self.succeeded += number
             self.latency_ms += latency_ms
@@ -115,7 +118,8 @@ def read_sums(view: LedgerView, selection: Selection, *, durations: bool = True)
 
 
 def _add_requests(sums: UsageSums, group: RequestGroup) -> None:
-    sums.outcomes[group.outcome] += group.requests
+    is_probe = group.tenant in PROBE_TENANTS
+    sums.outcomes[group.outcome] += 0 if is_probe else group.requests
     sums.cached[group.cached] += group.requests
     sums.degraded += group.requests if group.degraded else 0
     users = (group.user,) if group.user is not None else ()
@@ -127,7 +131,7 @@ def _add_requests(sums: UsageSums, group: RequestGroup) -> None:
         *_of(sums.users, users),
         *_of(sums.tags, group.tags),
     ):
-        tally.count(group.outcome, group.requests, group.latency_ms)
+        tally.count(group.outcome, group.requests, group.latency_ms, is_probe=is_probe)
     if group.cached in _REPEATS:
         sums.repeated[group.day, group.use_case] += group.requests
     elif group.outcome == Outcome.SUCCEEDED.value and group.cached == CacheState.MISS.value:
@@ -146,7 +150,7 @@ def _add_sends(sums: UsageSums, group: SendGroup) -> None:
         sums.cells[CellKey(group.day, tenant or "", use_case or "", group.deployment, group.model)],
     )
     for tally in by_send:
-        tally.count(group.outcome, group.sends, group.latency_ms)
+        tally.count(group.outcome, group.sends, group.latency_ms, is_probe=tenant in PROBE_TENANTS)
     for tally in (
         *by_send,
         sums.total,

@@ -27,6 +27,7 @@ def plain_reply(reply: ChatReply) -> dict[str, Any]:
         "apology": reply.apology,
         "notices": list(reply.notices),
         "latency_s": round(reply.latency_s, 6),
+        "queued_s": round(reply.queued_s, 6),
         "created_at": reply.created_at.isoformat(),
         "attempts": [plain_attempt(attempt) for attempt in reply.attempts],
         "plan": None if reply.plan is None else plain_plan(reply.plan),

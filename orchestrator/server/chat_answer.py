@@ -74,6 +74,7 @@ def reply_facts(reply: ChatReply, *, notices: tuple[str, ...]) -> dict[str, Any]
         "apology": reply.apology,
         "notices": [*reply.notices, *notices],
         "latency_s": round(reply.latency_s, 6),
+        "queued_s": round(reply.queued_s, 6),
     }
 
 

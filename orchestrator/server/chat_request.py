@@ -9,7 +9,9 @@
 `model` names a use case, whose route then decides, or a model, an alias or a deployment of config.yaml.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 from starlette.datastructures import Headers
 
 from orchestrator.config.loader import Config
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import nano_usd
 from orchestrator.core.request import ChatRequest
 from orchestrator.server.callers import Caller, forbidden
@@ -83,16 +86,18 @@ def asked_chat(body: Mapping[str, Any], headers: Headers, caller: Caller, config
     if "tools" in fields and not isinstance(fields["tools"], list):
         raise refusal("'tools' must be a list", param="tools")
     sampling = {name: fields[name] for name in _SAMPLING if name in fields}
-    request = ChatRequest.of(
-        fields["messages"],
-        **_route_of(model, headers, caller, config),
-        **_own_fields(headers, caller),
-        tenant=caller.tenant,
-        user=_text(fields, "user") if "user" in fields else None,
-        max_tokens=_max_tokens(fields),
-        idempotency_key=_header(headers, "idempotency-key"),
-        **sampling,
-    )
+    limit_name, max_tokens = _max_tokens(fields)
+    with _named_as_written(limit_name):
+        request = ChatRequest.of(
+            fields["messages"],
+            **_route_of(model, headers, caller, config),
+            **_own_fields(headers, caller),
+            tenant=caller.tenant,
+            user=_text(fields, "user") if "user" in fields else None,
+            max_tokens=max_tokens,
+            idempotency_key=_header(headers, "idempotency-key"),
+            **sampling,
+        )
     options = fields.get("stream_options", {})
     if not isinstance(options, dict):
         raise refusal("'stream_options' must be an object", param="stream_options")
@@ -140,10 +145,14 @@ def _own_fields(headers: Headers, caller: Caller) -> dict[str, Any]:
     for name in headers:
         if name.startswith(_OURS) and name.removeprefix(_OURS) not in _OWN_HEADERS:
             known = ", ".join(f"{_OURS}{own}" for own in _OWN_HEADERS)
-            raise refusal(f"unknown header '{name[:60]}'; known are {known}", code="unknown_header")
+            raise refusal(
+                f"unknown header '{name[:60]}'; known are {known}", param=name[:60], code="unknown_header"
+            )
     tags = [tag.strip() for tag in (_header(headers, f"{_OURS}tags") or "").split(",") if tag.strip()]
     if any(tag.startswith(_RESERVED_TAG) for tag in tags):
-        raise refusal(f"a tag cannot begin with '{_RESERVED_TAG}': those count what keys spend")
+        raise refusal(
+            f"a tag cannot begin with '{_RESERVED_TAG}': those count what keys spend", param=f"{_OURS}tags"
+        )
     if caller.key is not None:
         tags.append(caller.key.tag)
     fields: dict[str, Any] = {"tags": tuple(tags)}
@@ -162,22 +171,37 @@ def _header(headers: Headers, name: str) -> str | None:
     try:
         return None if raw is None else raw.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
-        raise refusal(f"the header '{name}' is not UTF-8", code="invalid_header") from None
+        raise refusal(f"the header '{name}' is not UTF-8", param=name, code="invalid_header") from None
 
 
 def _number(headers: Headers, name: str, read: Any) -> Any:
     try:
-        return read(headers[f"{_OURS}{name}"])
+        number = read(headers[f"{_OURS}{name}"])
     except ValueError:
-        raise refusal(f"'{_OURS}{name}' must be a number", code="invalid_header") from None
+        number = 0
+    if not 0 < number < math.inf:
+        words = f"'{_OURS}{name}' must be a number greater than 0"
+        raise refusal(words, param=f"{_OURS}{name}", code="invalid_header")
+    return number
 
 
-def _max_tokens(fields: Mapping[str, Any]) -> Any:
-    """Return the limit of either name; OpenAI renamed it."""
-    values = [fields[name] for name in ("max_tokens", "max_completion_tokens") if name in fields]
-    if len(values) > 1 and values[0] != values[1]:
+def _max_tokens(fields: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the limit with the name that it was given; OpenAI renamed it."""
+    named = [(name, fields[name]) for name in ("max_tokens", "max_completion_tokens") if name in fields]
+    if len(named) > 1 and named[0][1] != named[1][1]:
         raise refusal("'max_tokens' and 'max_completion_tokens' differ; give one", param="max_tokens")
-    return values[0] if values else None
+    return named[0] if named else ("max_tokens", None)
+
+
+@contextmanager
+def _named_as_written(limit_name: str) -> Iterator[None]:
+    """Let an error about the limit of tokens name it as the caller did."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        if error.field == "max_tokens":
+            raise refusal(str(error).replace("max_tokens", limit_name), param=limit_name) from None
+        raise
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

@@ -1,6 +1,6 @@
-"""What a server does beside answering: it watches for alerts, looks after providers, and sends telemetry.
+"""What a server does beside answering: it watches, looks after providers, sends telemetry, and deletes.
 
-Nothing here is in the way of a request, and none of it can hold up the end.
+Prompts that were kept are deleted when their time is over. Nothing here is in the way of a request, and none of it can hold up the end.
 """
 
 import threading
@@ -11,6 +11,7 @@ from orchestrator.client import Orchestrator
 from orchestrator.config.telemetry import TelemetrySettings
 from orchestrator.core.errors import ConfigError
 from orchestrator.monitoring.alert_watch import AlertWatch
+from orchestrator.monitoring.content_expiry import ContentExpiry
 from orchestrator.monitoring.health_checks import HealthChecks
 
 _TELEMETRY = "orchestrator.telemetry.otlp"
@@ -31,6 +32,7 @@ class Duties:
         self._orchestrator = orchestrator
         self._alerts = AlertWatch(orchestrator)
         self._checks = HealthChecks(orchestrator)
+        self._expiry = ContentExpiry(orchestrator)
         self._end_telemetry: Callable[[], None] | None = None
 
     def begin(self) -> None:
@@ -40,6 +42,7 @@ class Duties:
             self._end_telemetry = import_module(_TELEMETRY).export_telemetry(self._orchestrator)
         self._alerts.start()
         self._checks.start()
+        self._expiry.start()
 
     def end(self) -> None:
         """Close the orchestrator, and end all of them within `alerts.close_wait_s` and 3 seconds more.
@@ -48,6 +51,7 @@ class Duties:
         """
         try:
             self._checks.stop()
+            self._expiry.stop()
             self._orchestrator.close()
         finally:
             self._alerts.stop()

@@ -95,7 +95,22 @@ _ANSWERS: Mapping[type[OrchestratorError], tuple[int, str, str]] = {
     errors.ClosedError: (503, _API, "stopping"),
     errors.PriceUnknownError: (500, _API, "price_unknown"),
 }
-_PARAMS = {"model_not_found": "model", "request_not_found": "request_id"}
+_PARAMS = {
+    "model_not_found": "model",
+    "request_not_found": "request_id",
+    "context_length_exceeded": "messages",
+    "idempotency_key_reused": "idempotency-key",
+}
+_OURS = "x-nextflow-"
+_NAMES_HERE = {
+    "use_case": "model",
+    "idempotency_key": "idempotency-key",
+    "tags": f"{_OURS}tags",
+    "cache": f"{_OURS}cache",
+    "deadline_s": f"{_OURS}deadline-s",
+    "max_cost_nusd": f"{_OURS}max-cost-usd",
+}
+"""Fields of ours by the name that they have in a body or a header; the others have OpenAI's own."""
 _UNSEEN: Mapping[type[OrchestratorError], str] = {
     # Their own words name files of this machine.
     errors.StateError: "the ledger or a store of replies cannot be used at the moment; operations can see why",
@@ -116,12 +131,16 @@ def answer_of(error: OrchestratorError, *, now: datetime, scopes: frozenset[str]
         retry_after_s = max(0.0, (error.resets_at - now).total_seconds())
     if isinstance(error, errors.ClosedError):
         retry_after_s = _STOPPING_RETRY_S
+    message, param = _message_of(error, scopes), _PARAMS.get(code)
+    if isinstance(error, errors.InvalidRequestError) and error.field is not None:
+        param = _NAMES_HERE.get(error.field, error.field)
+        message = message.replace(f"'{error.field}'", f"'{param}'")
     return ErrorAnswer(
         status,
-        _message_of(error, scopes),
+        message,
         code,
         kind,
-        param=_PARAMS.get(code),
+        param=param,
         retry_after_s=retry_after_s,
         request_id=error.request_id,
     )

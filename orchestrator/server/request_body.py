@@ -31,7 +31,12 @@ async def json_object_of(request: Request, settings: ServerSettings) -> Mapping[
         raise refusal(f"lists and objects lie more than {settings.json_depth} deep", code="invalid_json")
     if _message_count(value) > settings.message_count:
         raise AnswerError(
-            ErrorAnswer(413, f"more than {settings.message_count:,} messages and parts", "too_many_messages")
+            ErrorAnswer(
+                413,
+                f"more than {settings.message_count:,} messages and parts",
+                "too_many_messages",
+                param="messages",
+            )
         )
     return value
 

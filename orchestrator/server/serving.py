@@ -1,5 +1,6 @@
 """Runs the application with uvicorn: the address it may listen on, the socket, and the graceful stop."""
 
+import errno
 import gc
 import ipaddress
 import signal
@@ -54,11 +55,26 @@ def listening(settings: ServerSettings) -> socket.socket:
             raise
     except OSError as exc:
         raise ConfigError(
-            f"cannot listen on {settings.host} port {settings.port}: {exc.strerror}; is something else on it? "
-            "Choose another with --port, or 0 for any free one"
+            f"cannot listen on {settings.host} port {settings.port}: {exc.strerror}; {_advice_of(exc)}"
         ) from exc
     listener.setblocking(False)  # noqa: FBT003 -- the name of the standard library
     return listener
+
+
+def _advice_of(error: OSError) -> str:
+    """Return what to do about an address that cannot be had."""
+    if isinstance(error, socket.gaierror):
+        return "no machine has this name: write an address of this one, such as 127.0.0.1"
+    if error.errno == errno.EADDRINUSE:
+        return "something else is on it: choose another port with --port, or 0 for any free one"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return (
+            "this machine has no such address, whatever the port: listen on 127.0.0.1, on one of its own, or on "
+            "0.0.0.0 for all of them"
+        )
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return "ports below 1024 are the system's: choose a higher one with --port"
+    return "choose another address with --host, or another port with --port"
 
 
 def url_of(listener: socket.socket) -> str:

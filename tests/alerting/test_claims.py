@@ -47,3 +47,24 @@ def test_a_damaged_claim_is_no_claim_and_old_ones_are_tidied(tmp_path, clock):
     assert [claim.subject for claim in claims.standing(periods=())] == ["s"]
     claims.tidy(now=clock.now() + KEPT_FOR + DAY)
     assert list(tmp_path.glob("*.claim")) == []
+
+
+def test_it_is_known_whether_anybody_looks_at_the_rules(tmp_path, clock):
+    claims, dead = Claims(str(tmp_path / "alerts")), Claims(str(tmp_path / "alerts"))
+    host, _, _ = claims._process.rsplit(":", 2)
+    place = claims._process.rsplit(":", 1)[1].rpartition(".")[0]
+    dead._process = f"{host}:4194304:{place}.1"
+    minute = timedelta(minutes=1)
+    assert not claims.is_watched(now=clock.now(), within=minute)
+    dead.note_watch(now=clock.now())
+    assert not claims.is_watched(now=clock.now(), within=minute), "a dead one looks at nothing"
+    claims.note_watch(now=clock.now())
+    assert claims.is_watched(now=clock.now(), within=minute)
+    clock.advance(61)
+    assert not claims.is_watched(now=clock.now(), within=minute), "it hangs"
+    claims.note_watch(now=clock.now())
+    claims.end_watch()
+    assert not claims.is_watched(now=clock.now(), within=minute)
+    clock.advance(KEPT_FOR.total_seconds() + 1)
+    claims.tidy(now=clock.now())
+    assert list((tmp_path / "alerts").iterdir()) == []

@@ -42,6 +42,20 @@ def test_the_list_says_who_fires_and_what_was_told_last(run, configure, tmp_path
     assert max(len(line) for line in ran.out.splitlines()) <= 80
 
 
+def test_the_list_says_whether_anybody_looks(run, configure, tmp_path):
+    """Quiet is what somebody looked at and found so."""
+    configure({"down": {"kind": "provider_down"}}, {})
+    ran = run("alerts", "list")
+    assert "not watched" in ran.out
+    assert "Nobody looks at the rules" in ran.out
+    assert run("alerts", "list", "--json").json["watched"] is False
+    Claims(str(tmp_path / "alerts")).note_watch(now=datetime.now(UTC))
+    ran = run("alerts", "list")
+    assert "quiet" in ran.out
+    assert "Nobody" not in ran.out
+    assert run("alerts", "list", "--json").json["watched"] is True
+
+
 def test_a_test_message_is_marked_and_every_channel_says_what_came_back(run, configure):
     with receiver() as ops, receiver() as broken:
         broken.statuses.extend([500] * 4)

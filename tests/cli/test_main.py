@@ -44,7 +44,6 @@ HEAVY = (
     "aiohttp",
     "yaml",
     "diskcache",
-    "watchfiles",
 )
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,6 +5,8 @@ import io
 
 import pytest
 
+from tests.cli.conftest import CONFIG
+
 QUESTION = "Bí mật của khách: mã số 4711"
 
 
@@ -80,6 +82,8 @@ def test_filters_and_csv(run, practice):
         (("--dear", "--slow"), "--dear and --slow"),
         (("--limit", "0"), "1 to 1000"),
         (("--since", "yesterday"), "is no moment"),
+        (("--since", "2026-11-28", "--until", "2026-11-27"), "ends before it begins"),
+        (("--since", "1h", "--until", "2h"), "ends before it begins"),
         (("--before", "x"), "no request id"),
         (("show", "'; DROP"), "no request id"),
     ],
@@ -96,3 +100,21 @@ def test_a_damaged_ledger_is_an_error_of_the_ledger(run, home):
     ran = run("requests")
     assert ran.code == 6
     assert "cannot read the ledger" in ran.err
+
+
+def test_what_is_forgotten_of_a_tenant_is_in_no_byte_of_any_file(run, practice, home, tmp_path, monkeypatch):
+    """Kept contents, cached replies and replies of idempotency keys, their logs included; others' stay."""
+    config = tmp_path / "config.yaml"
+    config.write_text(f"{CONFIG.read_text(encoding='utf-8')}\nrecord: content\n", encoding="utf-8")
+    monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(config))
+    texts = {}
+    for tenant in ("acme", "globex"):
+        ran = run("ask", f"{QUESTION} {tenant}", "--tenant", tenant, "--idempotency-key", "k", "--json")
+        texts[tenant] = ran.json["text"]
+    assert texts["acme"] != texts["globex"]
+    ran = run("requests", "forget", "--tenant", "acme", "--json")
+    assert ran.json == {"deleted": 1, "cached": 1, "of_keys": 1}
+    stored = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert f"{QUESTION} acme".encode() not in stored
+    assert texts["acme"].encode() not in stored
+    assert texts["globex"].encode() in stored

@@ -132,3 +132,36 @@ def test_the_demo_prints_an_address_and_a_key_that_stock_clients_take(serving):
     assert httpx.get(parts, headers=headers, timeout=LONG_S, trust_env=False).status_code == 200
     server.send_signal(signal.SIGINT)
     assert server.wait(LONG_S) == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("in use", "something else is on it: choose another port"),
+        ("203.0.113.7", "this machine has no such address, whatever the port"),
+        ("nobody.invalid", "no machine has this name"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_answered_with_what_helps(run, host, words):
+    """Another port would not help where the address is not this machine's."""
+    run("keys", "make", "--tenant", "acme")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address, port = taken.getsockname() if host == "in use" else (host, 0)
+        ran = run("serve", "--host", address, "--port", str(port))
+    assert ran.code == 2
+    assert words in ran.err
+    assert "Serving" not in ran.err
+    assert ("--port" in ran.err) is (host == "in use")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_damaged_ledger_is_told_before_anything_is_served(run, home, workers):
+    """Workers would begin again and again."""
+    home.mkdir()
+    (home / "ledger.sqlite3").write_bytes(b"Dear diary, this is no database. " * 100)
+    ran = run("serve", "--port", "0", "--workers", workers)
+    assert ran.code == 6
+    assert ran.err.startswith("error: cannot use the ledger")
+    assert "Serving" not in ran.err

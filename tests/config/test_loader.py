@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from orchestrator.catalog.catalog import Capability, ModelClass, ProviderKind, ProviderSettings
 from orchestrator.config import loader as config_module
-from orchestrator.config.loader import default_path, embedded_path, json_schema, load_config
+from orchestrator.config.file_schema import json_schema
+from orchestrator.config.loader import default_path, embedded_path, load_config
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import parse_document
 from orchestrator.core.errors import ConfigError

@@ -1,7 +1,6 @@
 """A changed config.yaml is taken over while requests run; a broken one is refused and the last good one stays."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -152,39 +151,106 @@ def test_a_new_limit_counts_what_was_spent_under_the_old_one(watched, path, text
     assert next(standing.spent for standing in watched.standings() if standing.window == "day") == spent
 
 
-def test_a_file_that_says_the_same_is_not_taken_over(path, text):
-    taken: list[Config] = []
-    config = load_config(path, today=SystemClock().now().date())
-    watch = ConfigWatch(config, take_over=taken.append, clock=SystemClock())
-    try:
-        replace_file(path, "# only a comment\n" + text)
-        watch.check()
-        assert taken == []
-        replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
-        assert wait_until(lambda: len(taken) > 0)
-    finally:
+@pytest.fixture
+def watch_of() -> Iterator[Callable[..., ConfigWatch]]:
+    """Start watches that end with the test."""
+    watches: list[ConfigWatch] = []
+
+    def start(path: Path, take_over: Callable[[Config], None]) -> ConfigWatch:
+        config = load_config(path, today=SystemClock().now().date())
+        watches.append(ConfigWatch(config, take_over=take_over, clock=SystemClock()))
+        return watches[-1]
+
+    yield start
+    for watch in watches:
         watch.close()
+
+
+def test_a_file_that_says_the_same_is_not_taken_over(path, text, watch_of):
+    taken: list[Config] = []
+    watch = watch_of(path, taken.append)
+    replace_file(path, "# only a comment\n" + text)
+    watch.check()
+    assert taken == []
+    replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
+    assert wait_until(lambda: len(taken) > 0)
     assert [config.settings.circuit_breaker.failures for config in taken] == [7]
 
 
-def test_a_closed_watch_takes_nothing_over(path, text):
+def test_a_closed_watch_takes_nothing_over(path, text, watch_of):
     taken: list[Config] = []
-    config = load_config(path, today=SystemClock().now().date())
-    watch = ConfigWatch(config, take_over=taken.append, clock=SystemClock())
+    watch = watch_of(path, taken.append)
     watch.close()
+    watch._thread.join(WAIT_S)
     replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
-    sleep(1.2)
+    assert not watch._thread.is_alive()
     assert taken == []
 
 
-def test_other_files_of_the_folder_are_no_change(path):
+def test_other_files_of_the_folder_are_no_change(path, text, watch_of, monkeypatch):
+    """A ledger, a cache or a log beside config.yaml may be written all the time: the file is not even read."""
     taken: list[Config] = []
-    config = load_config(path, today=SystemClock().now().date())
-    watch = ConfigWatch(config, take_over=taken.append, clock=SystemClock())
-    try:
-        (path.parent / "notes.txt").write_text("hello")
-        os.utime(path)
-        sleep(1.2)
-        assert taken == []
-    finally:
-        watch.close()
+    checks: list[None] = []
+    check = ConfigWatch.check
+    monkeypatch.setattr(ConfigWatch, "check", lambda watch: (checks.append(None), check(watch)))
+    watch_of(path, taken.append)
+    assert wait_until(lambda: len(checks) == 1), "the first look"
+    for name in ("ledger.sqlite3", "ledger.sqlite3-wal", "cache.db", "service.log"):
+        (path.parent / name).write_text("hello")
+    replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
+    assert wait_until(lambda: len(taken) == 1)
+    assert len(checks) == 2
+
+
+@pytest.mark.parametrize("place", [".git/deployed", "node_modules/x", "a/.hg"])
+def test_a_folder_may_have_any_name(tmp_path, text, watch_of, place):
+    """What a watcher of source code leaves out is a place for a configuration like any other."""
+    path = tmp_path / place / "config.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    taken: list[Config] = []
+    watch_of(path, taken.append)
+    replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
+    assert wait_until(lambda: len(taken) == 1)
+
+
+def test_a_folder_that_is_replaced_is_followed(path, text, watch_of):
+    """As `rsync` to a new folder, `mv` and a new mount do; and once more after that."""
+    taken: list[Config] = []
+    watch_of(path, taken.append)
+    for count, failures in ((1, 7), (2, 8)):
+        path.parent.rename(path.parent.with_name(f"old-{count}"))
+        path.parent.mkdir()
+        path.write_text(text.replace("  failures: 3\n", f"  failures: {failures}\n"), encoding="utf-8")
+        assert wait_until(lambda count=count: len(taken) == count)
+    assert [config.settings.circuit_breaker.failures for config in taken] == [7, 8]
+
+
+def test_a_secret_whose_file_changes_is_taken_over(path, text, tmp_path, watch_of):
+    """A key that is rotated in the file that config.yaml names is a change of the configuration."""
+    secret = tmp_path / "key"
+    secret.write_text("first")
+    path.write_text(text.replace("${OPENROUTER_API_KEY:-}", f"${{file:{secret}}}"), encoding="utf-8")
+    taken: list[Config] = []
+    watch_of(path, taken.append)
+    secret.with_suffix(".new").write_text("second")
+    secret.with_suffix(".new").replace(secret)
+    assert wait_until(lambda: len(taken) == 1)
+    key = taken[0].settings.providers["openrouter"].api_key
+    assert key is not None
+    assert key.get_secret_value() == "second"
+
+
+def test_an_error_of_whoever_takes_over_ends_no_watch(path, text, watch_of, caplog):
+    taken: list[Config] = []
+
+    def take_over(config: Config) -> None:
+        taken.append(config)
+        if len(taken) == 1:
+            raise OSError("no space left on device")
+
+    watch_of(path, take_over)
+    replace_file(path, text.replace("  failures: 3\n", "  failures: 7\n"))
+    assert wait_until(lambda: "cannot be taken over, the last good one stays: OSError" in caplog.text)
+    replace_file(path, text.replace("  failures: 3\n", "  failures: 8\n"))
+    assert wait_until(lambda: len(taken) > 1 and taken[-1].settings.circuit_breaker.failures == 8)

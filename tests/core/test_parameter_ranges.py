@@ -20,7 +20,7 @@ NAN, INFINITY = float("nan"), float("inf")
         ("stop", ("", ("",), ("a", 7), ("a", None)), "none of them empty"),
         ("stop", (["x"] * 50, ["x"] * 5), "at most 4 texts"),
         ("reasoning_effort", ("extreme", "", 3, ["low"]), "one of none, minimal, low, medium, high, xhigh"),
-        ("parallel_tool_calls", (1, "yes"), "must be True, False or None"),
+        ("parallel_tool_calls", (1, "yes"), "must be true or false"),
     ],
 )
 def test_a_value_that_some_vendor_refuses_names_the_range(name, values, says):

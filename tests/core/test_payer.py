@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.payer import Payer, name_in
+from orchestrator.core.payer import PROBE_TENANTS, Payer, name_in
 from orchestrator.core.request import ChatRequest
+from orchestrator.doctor import provider_checks as doctor
+from orchestrator.resilience import health_check_policy
 
 
 def test_a_send_counts_against_every_scope_it_belongs_to() -> None:
@@ -67,3 +69,7 @@ def test_a_payer_that_is_no_name_is_refused() -> None:
     ):
         with pytest.raises(InvalidRequestError):
             Payer(**{"tenant": "acme", "use_case": "bulk", **wrong})
+
+
+def test_the_tenants_of_our_probes_are_those_that_probe():
+    assert {doctor.TENANT, health_check_policy.NAME} == PROBE_TENANTS

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from orchestrator.drill.rehearsal import rehearsal
+from orchestrator import Orchestrator
+from orchestrator.config.loader import embedded_path
+from orchestrator.drill.practice_config import addresses
+from orchestrator.drill.rehearsal import practice_server, rehearsal
 
 KEYS = ("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY")
 
@@ -36,3 +39,16 @@ def test_no_key_of_the_environment_is_used(monkeypatch) -> None:
             "practice"
         }
         assert all(str(one.provider.base_url).startswith("http://127.0.0.1:") for one in used)
+
+
+def test_a_practice_server_of_ones_own_tests_bills_what_the_ledger_books(monkeypatch, tmp_path) -> None:
+    """At the prices of the configuration, and no model that it does not have."""
+    monkeypatch.setenv("ORCHESTRATOR_HOME", str(tmp_path))
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+    with practice_server(api_keys={"practice"}) as server:
+        for name, value in addresses(server).items():
+            monkeypatch.setenv(name, value)
+        with Orchestrator.from_config(embedded_path(), watch=False) as orchestrator:
+            reply = orchestrator.complete("Xin chào", model="openai/gpt-6-luna")
+        assert reply.cost_nusd == server.bill.total_nusd() > 0

@@ -35,6 +35,21 @@ async def test_a_call_has_a_slot_to_its_end_and_the_next_one_waits(narrow: StepB
     assert narrow.services.limiter.load == Load(0, 0)
 
 
+async def test_what_a_call_waits_for_its_slot_is_known(narrow: StepBench, clock) -> None:
+    """So that a slow model is told apart from a full process."""
+    following = Following()
+    following.may_end.clear()
+    step = Concurrency(narrow.services, following)
+    calls = [narrow.call(), narrow.call()]
+    tasks = [asyncio.create_task(step(call)) for call in calls]
+    while narrow.services.limiter.load != Load(1, 1):  # noqa: ASYNC110 -- the tasks run on this loop
+        await asyncio.sleep(0)
+    clock.advance(3.0)
+    following.may_end.set()
+    await asyncio.gather(*tasks)
+    assert [call.trace.queued_s for call in calls] == [0.0, 3.0]
+
+
 async def test_a_wait_for_a_slot_ends_with_the_deadline(narrow: StepBench) -> None:
     following = Following()
     following.may_end.clear()

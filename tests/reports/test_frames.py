@@ -39,3 +39,18 @@ def test_an_empty_month_has_the_same_columns(book):
     assert len(empty) == 0
     assert list(empty.columns) == list(full.columns)
     assert int(empty["cost_nusd"].sum()) == 0
+
+
+def test_users_and_tags_are_there_of_requests_and_of_sends(book):
+    """Who asked, and for what, without a query of one's own; a tag with signs of any kind is one name."""
+    book.request(("m", Outcome.SUCCEEDED, 5))
+    book.user, book.tags = "lan", ("trial", "nhóm: a, b")
+    book.request(("m", Outcome.SUCCEEDED, 7))
+    with LedgerReader(book.path) as reader:
+        both = [frames.operations(reader, month="2026-11"), frames.attempts(reader, month="2026-11")]
+    for frame in both:
+        assert list(frame["user"].isna()) == [True, False]
+        assert frame["user"].iloc[1] == "lan"
+        assert [set(tags) for tags in frame["tags"]] == [set(), {"trial", "nhóm: a, b"}]
+        exploded = frame.explode("tags")
+        assert int(exploded.loc[exploded["tags"] == "trial", "cost_nusd"].sum()) == 7

@@ -167,3 +167,14 @@ def test_a_compacted_month_keeps_its_requests_and_cost(book, at):
         assert kept == [(one.name, one.requests, one.share, one.cost_nusd) for one in getattr(before, kind)]
     assert after.success_rate is None
     assert month_report(LedgerReader(book.path), month="2025-08", tenant="b").cost_nusd == 30
+
+
+def test_our_own_probes_cost_and_are_in_no_success_rate(book):
+    """The doctor asks for a model that does not exist, on purpose."""
+    book.request(("a", OK, 70))
+    book.request(("a", BAD, 30), tenant="doctor", outcome=BAD)
+    book.request(("a", BAD, 5), tenant="health_check", outcome=BAD)
+    report = _report(book)
+    assert (report.cost_nusd, report.requests, report.success_rate) == (105, 3, 1.0)
+    assert (report.outcomes["failed"], report.outcomes["succeeded"]) == (0, 1)
+    assert [(part.requests, part.success_rate) for part in report.models] == [(3, 1.0)]

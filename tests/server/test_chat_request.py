@@ -26,29 +26,53 @@ def post(running, body, **headers):
         ({"logprobs": True}, 400, "logprobs", "cannot be done"),
         ({"functions": [{"name": "a"}]}, 400, "functions", "use 'tools'"),
         ({"messages": "Hello?"}, 400, "messages", "list"),
-        ({"messages": []}, 400, None, "no messages"),
+        ({"messages": []}, 400, "messages", "no messages"),
         ({"model": None}, 400, "model", "text"),
         ({"model": "gpt-6-lunar"}, 404, "model", "Did you mean"),
         ({"tools": "find"}, 400, "tools", "list"),
         ({"max_tokens": 3, "max_completion_tokens": 4}, 400, "max_tokens", "differ"),
-        ({"max_tokens": 0}, 400, None, "greater than 0"),
-        ({"max_tokens": 2**70}, 400, None, "max_tokens"),
+        ({"max_tokens": 0}, 400, "max_tokens", "greater than 0"),
+        ({"max_completion_tokens": 0}, 400, "max_completion_tokens", "'max_completion_tokens' must be"),
+        ({"max_tokens": 2**70}, 400, "max_tokens", "max_tokens"),
         ({"stream": "yes"}, 400, "stream", "true or false"),
         ({"stream_options": 1}, 400, "stream_options", "object"),
-        ({"temperature": "hot"}, 400, None, "temperature"),
-        ({"response_format": {"type": "xml"}}, 400, None, "json_schema"),
-        ({"response_format": {"type": "json_schema"}}, 400, None, "schema"),
-        ({"tool_choice": "required"}, 400, None, "needs 'tools'"),
-        ({"tool_choice": {"type": "function", "function": {"name": "nope"}}}, 400, None, "needs 'tools'"),
-        ({"messages": [{"role": "user", "content": "x"}] * 5001}, 413, None, "5,000"),
+        ({"temperature": "hot"}, 400, "temperature", "temperature"),
+        ({"response_format": {"type": "xml"}}, 400, "response_format", "json_schema"),
+        ({"response_format": {"type": "json_schema"}}, 400, "response_format", "schema"),
+        ({"tool_choice": "required"}, 400, "tool_choice", "needs 'tools'"),
+        (
+            {"tool_choice": {"type": "function", "function": {"name": "nope"}}},
+            400,
+            "tool_choice",
+            "needs 'tools'",
+        ),
+        ({"messages": [{"role": "user", "content": "x"}] * 5001}, 413, "messages", "5,000"),
         (
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}] * 5000}]},
             413,
-            None,
+            "messages",
             "5,000",
         ),
         ({"api_key": "sk-secret"}, 400, "api_key", "unknown field"),
-        ({"user": "a\u200b\u2028"}, 400, None, "user"),
+        ({"user": "a\u200b\u2028"}, 400, "user", "user"),
+        ({"stop": [""]}, 400, "stop", "none of them empty"),
+        ({"seed": "7"}, 400, "seed", "whole number"),
+        ({"parallel_tool_calls": "yes"}, 400, "parallel_tool_calls", "true or false"),
+        ({"tools": [{"type": "search"}]}, 400, "tools", "a tool must be"),
+        ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "a"}]}, 400, "messages", "tool"),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,!!!"}}],
+                    }
+                ]
+            },
+            400,
+            "messages",
+            "no base64",
+        ),
     ],
 )
 def test_what_cannot_be_served_is_refused_with_its_field(running, changes, status, param, word):
@@ -56,6 +80,7 @@ def test_what_cannot_be_served_is_refused_with_its_field(running, changes, statu
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (status, param)
     assert word in error["message"]
+    assert not any(words in error["message"] for words in ("True", "None,", "nusd", "_s'"))
     assert "sk-secret" not in response.text
 
 
@@ -84,7 +109,9 @@ def test_what_changes_nothing_is_ignored_and_said(running):
     [
         ({"x-nextflow-usecase": "a"}, "known are"),
         ({"x-nextflow-deadline-s": "soon"}, "number"),
-        ({"x-nextflow-deadline-s": "nan"}, "deadline_s"),
+        ({"x-nextflow-deadline-s": "nan"}, "greater than 0"),
+        ({"x-nextflow-deadline-s": "-2"}, "greater than 0"),
+        ({"x-nextflow-tags": "a*"}, "stands for every name"),
         ({"x-nextflow-max-cost-usd": "-1"}, "number"),
         ({"x-nextflow-cache": "maybe"}, "cache"),
         ({"x-nextflow-use-case": "customer_service"}, "two use cases"),
@@ -93,8 +120,11 @@ def test_what_changes_nothing_is_ignored_and_said(running):
 )
 def test_a_header_of_ours_that_means_nothing_is_refused(running, headers, word):
     response = post(running, BODY, **headers)
+    error = response.json()["error"]
+    (name,) = headers
     assert response.status_code == 400
-    assert word in response.json()["error"]["message"]
+    assert word in error["message"]
+    assert error["param"] == ("model" if "use-case" in name else name)
 
 
 @pytest.mark.parametrize(

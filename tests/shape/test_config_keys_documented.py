@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from orchestrator.config.loader import json_schema
+from orchestrator.config.file_schema import json_schema
 
 SCHEMA = json_schema()
 TYPES = {"RootSettings": SCHEMA, **SCHEMA["$defs"]}

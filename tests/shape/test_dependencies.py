@@ -19,6 +19,7 @@ IMPORTED_ELSEWHERE = {
     "altair": "draws in the notebooks",
     "vl-convert-python": "draws for altair",
     "pyarrow": "pandas writes Parquet with it",
+    "tzdata": "zoneinfo reads it where the system has no time zones",
 }
 """Declared for the notebooks, which are no modules, and for what a library imports on our behalf."""
 

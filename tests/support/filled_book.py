@@ -53,6 +53,9 @@ class Book:
         self.path = path
         self.ledger = open_ledger(LedgerSettings(path=str(path)), limits=Limits(BUDGETS), clock=self.clock)
         self._count = 0
+        self.user: str | None = None
+        self.tags: tuple[str, ...] = ()
+        """Of the requests that follow."""
 
     def request(
         self,
@@ -76,7 +79,7 @@ class Book:
             usage = Usage(10 * len(sends), 5 * len(sends))
             self.ledger.record_request(
                 RequestRecord(
-                    id=identity, started_at=self.clock.now(), tenant=tenant, use_case=use_case, user=None, tags=(),
+                    id=identity, started_at=self.clock.now(), tenant=tenant, use_case=use_case, user=self.user, tags=self.tags,
                     outcome=outcome, error=None, cached=cached, degraded=None, deployment=last, provider="openrouter",
                     model=last, attempts=len(sends), usage=usage, cost_nusd=total, latency_s=latency_s,
                 )
@@ -90,7 +93,7 @@ class Book:
     def _claim(
         self, identity: str, number: int, model: str, bound: int, tenant: str, use_case: str
     ) -> HoldRequest:
-        scopes = Payer(tenant, use_case).scopes("openrouter")
+        scopes = Payer(tenant, use_case, self.user, self.tags).scopes("openrouter")
         return HoldRequest(
             identity, number, f"openrouter/{model}", "openrouter", model, scopes, NanoUsd(bound), "test"
         )

@@ -13,6 +13,7 @@ from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config, embedded_path, load_config
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import LocalModelError
+from orchestrator.core.home_paths import expanded
 from orchestrator.drill.practice_config import PRACTICE_KEY, addresses, practice_models, practice_prices
 from orchestrator.ledger.budgets import BudgetSettings, LimitSettings
 from orchestrator.ledger.opening import open_view
@@ -121,7 +122,7 @@ def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> t
 def _home(keep: Path | None, stack: ExitStack) -> Path:
     if keep is None:
         return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orchestrator-demo-")))
-    home = keep.expanduser().absolute()
+    home = expanded(keep).absolute()
     try:
         home.mkdir(parents=True, exist_ok=True)
         filled = any(home.iterdir())

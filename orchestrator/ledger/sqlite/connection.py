@@ -247,6 +247,7 @@ class LedgerFile:
     def _open(self) -> sqlite3.Connection:
         make_private_folder(self.path.parent)
         make_file(self.path)
+        self._identity.expect()
         connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             take_rights_of_others(self.path)

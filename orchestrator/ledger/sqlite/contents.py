@@ -27,17 +27,25 @@ _SWEEP = (
     "DELETE FROM contents WHERE operation_id IN (SELECT operation_id FROM contents WHERE until <= ? LIMIT ?)"
 )
 
+_DELETE_EXPIRED = "DELETE FROM contents WHERE until <= ?"
+_EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
+"""Writes the log back, which holds the pages as they were, and empties it."""
+
 
 class SqliteContents:
     """A `ContentStore` in one file; what each verb promises stands there."""
 
     def __init__(self, path: Path, *, lock_timeout_s: float, clock: Clock) -> None:
-        """Remember where the file is; it is made with the first content that is kept."""
+        """Remember where the file is; it is made with the first content that is kept.
+
+        Whoever opens it deletes what has expired.
+        """
         self.path = path
         self._clock = clock
         self._kept = 0
+        self._expired_at_opening = 0
         self.file = LedgerFile(
-            path, lock_timeout_s=lock_timeout_s, clock=clock, on_late=lambda *_: None, migrate=_prepare
+            path, lock_timeout_s=lock_timeout_s, clock=clock, on_late=lambda *_: None, migrate=self._prepare
         )
 
     @property
@@ -97,7 +105,9 @@ class SqliteContents:
 
     def delete_expired(self, *, now: datetime) -> int:
         """Delete what was to be kept until now."""
-        return self._delete("DELETE FROM contents WHERE until <= ?", _text(now))
+        count = self._delete(_DELETE_EXPIRED, _text(now))
+        count, self._expired_at_opening = count + self._expired_at_opening, 0
+        return count
 
     def delete_tenant(self, tenant: str) -> int:
         """Delete everything of a tenant."""
@@ -111,17 +121,18 @@ class SqliteContents:
         if not self.exists:
             return 0
         count = self.file.write(lambda connection: connection.execute(statement, (value,)).rowcount)
-        # The log still holds the pages as they were; this writes it back and empties it.
-        self.file.read(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        self.file.read(lambda connection: connection.execute(_EMPTY_LOG).fetchall())
         return count
 
-
-def _prepare(connection: sqlite3.Connection, *, path: str) -> None:
-    """Make the table; `path` is named by SQLite's own errors."""
-    del path
-    connection.execute("PRAGMA secure_delete = ON")
-    for statement in _SCHEMA:
-        connection.execute(statement)
+    def _prepare(self, connection: sqlite3.Connection, *, path: str) -> None:
+        """Make the table, and delete what expired while nobody had the file open."""
+        del path  # SQLite's own errors name it.
+        connection.execute("PRAGMA secure_delete = ON")
+        for statement in _SCHEMA:
+            connection.execute(statement)
+        self._expired_at_opening = connection.execute(_DELETE_EXPIRED, (_text(self._clock.now()),)).rowcount
+        if self._expired_at_opening:
+            connection.execute(_EMPTY_LOG).fetchall()
 
 
 def _text(moment: datetime) -> str:

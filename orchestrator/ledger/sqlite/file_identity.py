@@ -32,9 +32,14 @@ class FileIdentity:
         self._file_node: _Node | None = None
         self._log_node: _Node | None = None
 
-    def remember(self) -> None:
-        """Take the files that stand there now for the ledger's, right after they were opened."""
+    def expect(self) -> None:
+        """Take the file that stands there now for the ledger's, right before it is opened."""
         self._file_node = self._file_node or _node_of(self._path)
+
+    def remember(self) -> None:
+        """Take the log that stands there now for the ledger's, right after it was opened."""
+        # Another may have been put in its place while it was opened.
+        self.check()
         self._log_node = _node_of(self._log)
 
     def forget_log(self) -> None:

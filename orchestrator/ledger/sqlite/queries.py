@@ -12,11 +12,14 @@ _CORRECTIONS = (
     "FROM corrections c WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number"
 )
 
+_TAGS = "(SELECT json_group_array(substr(value, 5)) FROM json_each(scopes) WHERE value LIKE 'tag:%')"
+"""The tags in an attempt's scopes, as a JSON list."""
+
 # ---- for reports
 
 OPERATIONS = (
-    "SELECT id, started_at, day, tenant, use_case, outcome, error, cached, degraded, deployment, provider,"
-    " model, attempts, input_tokens, output_tokens, cost_nusd + (SELECT COALESCE(SUM(c.cost_nusd), 0)"
+    "SELECT id, started_at, day, tenant, use_case, user, tags, outcome, error, cached, degraded, deployment,"
+    " provider, model, attempts, input_tokens, output_tokens, cost_nusd + (SELECT COALESCE(SUM(c.cost_nusd), 0)"
     " FROM corrections c WHERE c.operation_id = operations.id) AS cost_nusd, latency_ms FROM operations"
     " WHERE month = :month AND (:tenant IS NULL OR tenant = :tenant) ORDER BY started_at, id"
 )
@@ -25,7 +28,8 @@ ATTEMPTS = (
     " latency_ms, first_token_ms, input_tokens, output_tokens, cached_input_tokens, tokens_estimated,"
     f" cost_nusd + COALESCE((SELECT SUM(c.cost_nusd) {_CORRECTIONS}), 0) AS cost_nusd,"
     f" COALESCE((SELECT c.source {_CORRECTIONS} ORDER BY c.step DESC LIMIT 1), cost_source) AS cost_source,"
-    f" upstream_id, {scoped('tenant')} AS tenant, {scoped('use_case')} AS use_case FROM attempts"
+    f" upstream_id, {scoped('tenant')} AS tenant, {scoped('use_case')} AS use_case,"
+    f" {scoped('user')} AS user, {_TAGS} AS tags FROM attempts"
     f" WHERE month = :month AND (:tenant IS NULL OR {scoped('tenant')} = :tenant)"
     " ORDER BY started_at, operation_id, number"
 )

@@ -39,11 +39,9 @@ def load_litellm() -> Any:
 
 def _load() -> Any:
     global _litellm  # noqa: PLW0603 -- an import is process-wide, and so is its configuration
-    # Without these the import fetches a price map and tiktoken a vocabulary from the network.
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    os.environ.setdefault("LITELLM_LOG", "ERROR")
     import litellm  # noqa: PLC0415 -- takes seconds
 
+    # Without it tiktoken fetches a vocabulary from the network.
     os.environ.setdefault(
         "TIKTOKEN_CACHE_DIR", str(Path(litellm.__file__).parent / "litellm_core_utils" / "tokenizers")
     )

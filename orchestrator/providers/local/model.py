@@ -28,6 +28,7 @@ from typing import IO, Annotated
 from pydantic import Field
 
 from orchestrator.core.errors import ClosedError, LocalModelError
+from orchestrator.core.home_paths import expanded
 from orchestrator.core.settings import Address, Seconds, Settings
 from orchestrator.providers.local.server import ServerOptions
 
@@ -303,7 +304,7 @@ def _open(pipe: IO[str] | None) -> IO[str]:
 def find_weights(settings: LocalModelSettings) -> Path:
     """Return the GGUF file that is to be served; raise LocalModelError with what to do if there is none."""
     if settings.model_path is not None:
-        path = Path(settings.model_path).expanduser().absolute()
+        path = expanded(settings.model_path).absolute()
     else:
         # Only found, never imported: the package wants llama-cpp-python, which wants a compiler.
         spec = importlib.util.find_spec(_WEIGHTS_PACKAGE)

@@ -101,3 +101,15 @@ def test_a_prompt_is_bounded_and_holds_no_key():
     assert parts[0]["image_url"]["url"].endswith(f"[cut: {len(picture):,} characters]")
     assert parts[1]["text"] == "my key is ********, short"
     assert len(kept_text("ữ" * CONTENT_MAX_BYTES, secrets=[]).encode()) < CONTENT_MAX_BYTES + 100
+
+
+async def test_whoever_opens_the_file_deletes_what_expired_meanwhile(contents, keep, clock, tmp_path):
+    keep("op1", days=2)
+    contents.close()
+    clock.advance(3 * 86_400)
+    again = open_contents(LedgerSettings(path=str(tmp_path / "ledger.sqlite3")), clock=clock)
+    assert again.find("op2", now=clock.now()) is None
+    assert SECRET_WORDS.encode() not in bytes_of(tmp_path)
+    assert again.delete_expired(now=clock.now()) == 1, "it is counted where somebody asks"
+    assert again.delete_expired(now=clock.now()) == 0
+    again.close()

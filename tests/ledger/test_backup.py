@@ -1,0 +1,185 @@
+"""A backup is whole while others book, and is put back only where nobody books and nothing of before comes along."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.errors import LedgerError
+from orchestrator.ledger.backup import back_up, restore
+from orchestrator.ledger.opening import LedgerSettings
+from orchestrator.ledger.reader import LedgerReader
+from tests.support.filled_book import Book, Outcome
+
+NOW = datetime(2026, 11, 28, 5, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "books" / "ledger.sqlite3"
+
+
+@pytest.fixture
+def settings(path: Path) -> LedgerSettings:
+    return LedgerSettings(path=str(path))
+
+
+@pytest.fixture
+def book(path: Path):
+    book = Book(path)
+    book.request(("m", Outcome.SUCCEEDED, 100))
+    yield book
+    book.ledger.close()
+
+
+def requests_in(path: Path) -> int:
+    with LedgerReader(path) as view:
+        return view.row_counts()["operations"]
+
+
+def test_a_backup_of_a_ledger_in_use_holds_all_that_is_booked(book, settings, tmp_path):
+    """The newest rows are in the log alone, and a copy of the file would miss them."""
+    book.request(("m", Outcome.SUCCEEDED, 200))
+    backup = back_up(settings, tmp_path / "copies" / "b.sqlite3", now=NOW)
+    assert requests_in(backup.path) == 2
+    assert backup.verification is not None
+    assert backup.verification.counters_are_right
+    assert [file.name for file in sorted(backup.path.parent.iterdir())] == ["b.sqlite3", "b.sqlite3.sha256"]
+    assert backup.path.stat().st_mode & 0o077 == 0
+    book.request(("m", Outcome.SUCCEEDED, 300))
+    assert requests_in(settings_path(settings)) == 3, "the ledger goes on"
+
+
+def settings_path(settings: LedgerSettings) -> Path:
+    return Path(settings.path)
+
+
+def test_the_checksum_is_what_sha256sum_reads(book, settings, tmp_path):
+    back_up(settings, tmp_path / "b.sqlite3", now=NOW)
+    checked = subprocess.run(
+        ["sha256sum", "--check", "b.sqlite3.sha256"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.stdout == "b.sqlite3: OK\n"
+
+
+def test_a_backup_replaces_no_file(book, settings, tmp_path):
+    (tmp_path / "b").write_text("mine")
+    with pytest.raises(LedgerError, match="is there already"):
+        back_up(settings, tmp_path / "b", now=NOW)
+    with pytest.raises(LedgerError, match="is there already"):
+        back_up(settings, settings_path(settings), now=NOW)
+    assert (tmp_path / "b").read_text() == "mine"
+
+
+def test_a_restored_ledger_holds_what_the_backup_held(book, settings, path, tmp_path):
+    backup = back_up(settings, tmp_path / "b", now=NOW)
+    book.request(("m", Outcome.SUCCEEDED, 200))
+    book.ledger.close()
+    restored = restore(settings, backup.path, now=NOW)
+    assert requests_in(path) == 1
+    assert restored.former is not None
+    assert requests_in(restored.former) == 2
+    assert path.stat().st_mode & 0o077 == 0
+    again = Book(path)
+    again._count = 10
+    again.request(("m", Outcome.SUCCEEDED, 1), with_operation=False)
+    again.ledger.close()
+
+
+def test_an_old_log_brings_no_row_back(book, settings, path, tmp_path):
+    """As after a crash: the file was lost or damaged, and its log still stands there."""
+    backup = back_up(settings, tmp_path / "b", now=NOW)
+    book.request(("m", Outcome.SUCCEEDED, 200))
+    log = path.with_name(f"{path.name}-wal").read_bytes()
+    assert log
+    book.ledger.close()
+    for is_there in (True, False):
+        path.with_name(f"{path.name}-wal").write_bytes(log)
+        if not is_there:
+            path.unlink()
+        restored = restore(settings, backup.path, now=NOW)
+        assert not path.with_name(f"{path.name}-wal").exists()
+        assert restored.verification.counters_are_right
+        assert requests_in(path) == 1
+        assert (restored.former is not None) is is_there
+
+
+def test_a_damaged_ledger_can_be_restored(book, settings, path, tmp_path):
+    backup = back_up(settings, tmp_path / "b", now=NOW)
+    book.ledger.close()
+    path.write_bytes(b"rubbish" * 1000)
+    assert restore(settings, backup.path, now=NOW).verification.counters_are_right
+    assert requests_in(path) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows lets nobody replace an open file")
+@pytest.mark.parametrize("healthy", [True, False])
+def test_nothing_is_restored_while_a_process_has_the_ledger_open(book, settings, path, tmp_path, healthy):
+    backup = back_up(settings, tmp_path / "b", now=NOW)
+    book.ledger.close()
+    holding = (
+        "import sqlite3, sys\n"
+        "ledger = sqlite3.connect(sys.argv[1])\n"
+        "ledger.execute('SELECT count(*) FROM holds').fetchall()\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holding, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        if not healthy:
+            with path.open("r+b") as file:
+                file.write(b"rubbish" * 100)
+        before = path.read_bytes()
+        with pytest.raises(LedgerError, match="a process has the ledger .* open: stop every process"):
+            restore(settings, backup.path, now=NOW)
+        assert path.read_bytes() == before
+        other.communicate()
+    assert restore(settings, backup.path, now=NOW).open_holds == 0
+
+
+def test_a_backup_that_is_not_what_was_written_is_refused(book, settings, path, tmp_path):
+    backup = back_up(settings, tmp_path / "b", now=NOW)
+    book.ledger.close()
+    whole = backup.path.read_bytes()
+    before = path.read_bytes()
+    backup.path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(LedgerError, match="SHA-256 differs"):
+        restore(settings, backup.path, now=NOW)
+    (tmp_path / "b.sha256").unlink()
+    other = {"half": whole[: len(whole) // 2], "text": b"no database at all", "empty": b""}
+    for name, content in other.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(LedgerError, match="damaged|no ledger"):
+            restore(settings, tmp_path / name, now=NOW)
+    with pytest.raises(LedgerError, match="there is no file"):
+        restore(settings, tmp_path / "nobody", now=NOW)
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in path.parent.iterdir()) == ["ledger.sqlite3"]
+
+
+def test_another_programs_database_is_no_backup(settings, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "other")) as other:
+        other.execute("CREATE TABLE t (x)")
+        other.execute("PRAGMA user_version = 3")
+    with pytest.raises(LedgerError, match="is no ledger that this program knows"):
+        restore(settings, tmp_path / "other", now=NOW)
+    assert not settings_path(settings).exists()
+
+
+def test_holds_that_were_open_are_counted(book, settings, path, tmp_path):
+    book.ledger.hold(book._claim("under-way", 1, "m", 1000, "acme", "customer_service"))
+    backup = back_up(settings, tmp_path / "b", now=NOW)
+    book.ledger.close()
+    assert restore(settings, backup.path, now=NOW).open_holds == 1
