@@ -21,14 +21,14 @@ def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
     """
     from orchestrator.alerting.claims import Claims
     from orchestrator.core.clock import SystemClock
-    from orchestrator.ledger.budgets import period_of
+    from orchestrator.ledger.periods import period_of
 
     with errors_as_json(as_json):
         whole = session_of(context).config().settings
     settings = whole.alerts
     claims = Claims(settings.path)
     period = period_of(SystemClock().now(), whole.budgets.time_zone)
-    standing = claims.standing(periods=(period.day, period.month))
+    standing = claims.standing(periods=period.keys)
     rules: list[dict[str, Any]] = []
     for name, rule in settings.rules.items():
         last = claims.last(name)

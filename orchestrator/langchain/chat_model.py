@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from operator import itemgetter
 from typing import Any, Literal, Protocol, Self
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, BaseRunManager, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -40,6 +40,7 @@ from orchestrator.langchain.messages import (
     to_wire_choice,
     to_wire_tools,
 )
+from orchestrator.langchain.run_budget import run_fields, without_run
 from orchestrator.langchain.tracing import follow_config
 from orchestrator.streaming.reply_stream import ReplyStream
 
@@ -53,6 +54,8 @@ _REQUEST_NAMES = (
     "model",
     "max_tokens",
     "max_cost_nusd",
+    "run",
+    "max_cost_usd",
     "deadline_s",
     "profile_name",
     "cache_use",
@@ -111,6 +114,10 @@ class OrchestratorChat(BaseChatModel):
     """A model, alias or deployment to use instead of the use case's own choice."""
     max_tokens: int | None = None
     max_cost_nusd: int | None = None
+    run: str | None = None
+    """The run whose budget each request counts against; one of a call's config (`run_config`) comes first."""
+    max_cost_usd: float | str | None = None
+    """The most that all calls of `run` may cost, in dollars."""
     deadline_s: float | None = Field(default=None, validation_alias=AliasChoices("deadline_s", "timeout"))
     """Seconds for all attempts together; LangChain's standard name `timeout` works too."""
     profile_name: str | None = None
@@ -258,30 +265,31 @@ class OrchestratorChat(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
+        run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _result(self.orchestrator.complete(to_wire(messages), **self._request_fields(stop, kwargs)))
+        fields = self._request_fields(stop, kwargs, run_manager)
+        return _result(self.orchestrator.complete(to_wire(messages), **fields))
 
     async def _agenerate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _result(
-            await self.orchestrator.acomplete(to_wire(messages), **self._request_fields(stop, kwargs))
-        )
+        fields = self._request_fields(stop, kwargs, run_manager)
+        return _result(await self.orchestrator.acomplete(to_wire(messages), **fields))
 
     def _stream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
+        run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        with self.orchestrator.stream(to_wire(messages), **self._request_fields(stop, kwargs)) as stream:
+        fields = self._request_fields(stop, kwargs, run_manager)
+        with self.orchestrator.stream(to_wire(messages), **fields) as stream:
             for delta in stream:
                 yield ChatGenerationChunk(message=to_chunk(delta))
             yield ChatGenerationChunk(message=to_last_chunk(stream.reply))
@@ -290,12 +298,11 @@ class OrchestratorChat(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async with self.orchestrator.stream(
-            to_wire(messages), **self._request_fields(stop, kwargs)
-        ) as stream:
+        fields = self._request_fields(stop, kwargs, run_manager)
+        async with self.orchestrator.stream(to_wire(messages), **fields) as stream:
             async for delta in stream:
                 yield ChatGenerationChunk(message=to_chunk(delta))
             yield ChatGenerationChunk(message=to_last_chunk(stream.reply))
@@ -309,10 +316,14 @@ class OrchestratorChat(BaseChatModel):
         }
         return {_OURS.get(name, name): value for name, value in fields.items() if value not in (None, (), [])}
 
-    def _request_fields(self, stop: list[str] | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the request's fields: those of the model, then those of this call."""
+    def _request_fields(
+        self, stop: list[str] | None, kwargs: Mapping[str, Any], run_manager: BaseRunManager | None
+    ) -> dict[str, Any]:
+        """Return the request's fields: those of the model, of the run in its config, then of this call."""
         called = {_OURS.get(name, name): value for name, value in kwargs.items() if value is not None}
-        fields = {**self._fields(), **called}
+        configured = run_fields(run_manager.metadata) if run_manager is not None else {}
+        fields = {**without_run(self._fields(), configured), **configured}
+        fields = {**without_run(fields, called), **called}
         if fields.get("on_break") == OnBreak.RESTART:
             raise InvalidRequestError(_NO_RESTART)
         if stop:
