@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from statistics import median
 from typing import Protocol
 
@@ -125,7 +125,8 @@ def _limited(rule: RuleSettings, sources: Sources) -> Iterator[BudgetStatus]:
 
 def projected(status: BudgetStatus, now: datetime) -> NanoUsd | None:
     """Return what the whole period costs at its pace so far, None while it is too young to have one."""
-    begins, ends = status.begins_at, status.resets_at
+    # In UTC: of two moments of one zone Python takes no change of its clock into account.
+    begins, ends = status.begins_at.astimezone(UTC), status.resets_at.astimezone(UTC)
     passed_s, whole_s = int((now - begins).total_seconds()), int((ends - begins).total_seconds())
     if passed_s < whole_s * _ELAPSED_MIN:
         return None

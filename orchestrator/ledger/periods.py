@@ -131,7 +131,7 @@ def _period_of_hour(first: datetime, offset: timedelta, time_zone: str) -> Perio
     day = (first + offset).date()
     windows = {
         Window.HOUR: _hour(first, offset, zone),
-        Window.DAY: _days(day, day + timedelta(days=1), zone, before=day - timedelta(days=1)),
+        Window.DAY: _day(day, zone),
         Window.WEEK: _week(day, zone),
         Window.MONTH: _month(day, zone),
     }
@@ -172,8 +172,11 @@ def _change(first: datetime, last: datetime, zone: ZoneInfo) -> datetime:
     return last
 
 
-def _days(first: date, following: date, zone: ZoneInfo, *, before: date) -> CalendarWindow:
-    return CalendarWindow(f"{first}", _midnight(first, zone), _midnight(following, zone), f"{before}")
+def _day(day: date, zone: ZoneInfo) -> CalendarWindow:
+    begins, ends = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+    # A zone that crossed the date line has left a day out.
+    before = (begins.astimezone(UTC) - _MICROSECOND).astimezone(zone).date()
+    return CalendarWindow(f"{day}", begins, ends, f"{before}")
 
 
 def _week(day: date, zone: ZoneInfo) -> CalendarWindow:

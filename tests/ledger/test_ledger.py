@@ -111,7 +111,7 @@ def wrong_counters(path):
         )
         for place, sql in sources:
             for scopes, hour, day, month, amount in connection.execute(sql):
-                week = "{0}-W{1:02}".format(*date.fromisoformat(day).isocalendar())
+                week = "{}-W{:02}".format(*date.fromisoformat(day).isocalendar())
                 for scope in orjson.loads(scopes):
                     for period in (hour, day, week, month):
                         expected.setdefault((scope, period), [0, 0])[place] += amount
