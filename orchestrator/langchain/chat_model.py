@@ -11,9 +11,8 @@ from difflib import get_close_matches
 from operator import itemgetter
 from typing import Any, Literal, Protocol, Self
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, BaseRunManager, CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
-from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
@@ -40,7 +39,7 @@ from orchestrator.langchain.messages import (
     to_wire_choice,
     to_wire_tools,
 )
-from orchestrator.langchain.run_budget import run_fields, without_run
+from orchestrator.langchain.run_budget import ChatInRun, without_run
 from orchestrator.langchain.tracing import follow_config
 from orchestrator.streaming.reply_stream import ReplyStream
 
@@ -98,7 +97,7 @@ class ChatBackend(Protocol):
         ...
 
 
-class OrchestratorChat(BaseChatModel):
+class OrchestratorChat(ChatInRun):
     """A chat model that asks the orchestrator; make it with `Orchestrator.chat_model`."""
 
     model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, extra="forbid")
@@ -265,30 +264,30 @@ class OrchestratorChat(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> ChatResult:
-        fields = self._request_fields(stop, kwargs, run_manager)
+        fields = self._request_fields(stop, kwargs)
         return _result(self.orchestrator.complete(to_wire(messages), **fields))
 
     async def _agenerate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> ChatResult:
-        fields = self._request_fields(stop, kwargs, run_manager)
+        fields = self._request_fields(stop, kwargs)
         return _result(await self.orchestrator.acomplete(to_wire(messages), **fields))
 
     def _stream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        fields = self._request_fields(stop, kwargs, run_manager)
+        fields = self._request_fields(stop, kwargs)
         with self.orchestrator.stream(to_wire(messages), **fields) as stream:
             for delta in stream:
                 yield ChatGenerationChunk(message=to_chunk(delta))
@@ -298,10 +297,10 @@ class OrchestratorChat(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        fields = self._request_fields(stop, kwargs, run_manager)
+        fields = self._request_fields(stop, kwargs)
         async with self.orchestrator.stream(to_wire(messages), **fields) as stream:
             async for delta in stream:
                 yield ChatGenerationChunk(message=to_chunk(delta))
@@ -316,14 +315,10 @@ class OrchestratorChat(BaseChatModel):
         }
         return {_OURS.get(name, name): value for name, value in fields.items() if value not in (None, (), [])}
 
-    def _request_fields(
-        self, stop: list[str] | None, kwargs: Mapping[str, Any], run_manager: BaseRunManager | None
-    ) -> dict[str, Any]:
-        """Return the request's fields: those of the model, of the run in its config, then of this call."""
+    def _request_fields(self, stop: list[str] | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request's fields: those of the model, then those of this call."""
         called = {_OURS.get(name, name): value for name, value in kwargs.items() if value is not None}
-        configured = run_fields(run_manager.metadata) if run_manager is not None else {}
-        fields = {**without_run(self._fields(), configured), **configured}
-        fields = {**without_run(fields, called), **called}
+        fields = {**without_run(self._fields(), called), **called}
         if fields.get("on_break") == OnBreak.RESTART:
             raise InvalidRequestError(_NO_RESTART)
         if stop:

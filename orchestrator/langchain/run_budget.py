@@ -6,10 +6,12 @@ LangChain hands the metadata of a config down to all that runs inside of it: too
 branches. The chat model of the orchestrator reads it there, so that neither the agent nor its tools need to know.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.runnables import RunnableConfig, ensure_config
 
 from orchestrator.core.run import Run
 
@@ -31,13 +33,57 @@ def run_config(run: str, *, max_cost_usd: str | float | None = None) -> Runnable
     return RunnableConfig(metadata={RUN_KEY: run, **limit})
 
 
-def run_fields(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the request's fields that the metadata of a config names."""
-    named = metadata or {}
-    if RUN_KEY not in named:
-        return {}
+def in_run(config: RunnableConfig | None, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call with the run of its config, or of whatever it is called in.
+
+    A run that the call names itself stays.
+    """
+    named = ensure_config(config).get("metadata") or {}
+    if RUN_KEY not in named or arguments.get("run") is not None:
+        return arguments
     limit = {"max_cost_usd": named[LIMIT_KEY]} if LIMIT_KEY in named else {}
-    return {"run": named[RUN_KEY], **limit}
+    return {**arguments, "run": named[RUN_KEY], **limit}
+
+
+class ChatInRun(BaseChatModel):
+    """A chat model whose calls count for the run of their config."""
+
+    def invoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Answer."""
+        return super().invoke(input, config, **in_run(config, kwargs))
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Answer."""
+        return await super().ainvoke(input, config, **in_run(config, kwargs))
+
+    def stream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """Answer piece by piece."""
+        yield from super().stream(input, config, **in_run(config, kwargs))
+
+    async def astream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Answer piece by piece."""
+        async for chunk in super().astream(input, config, **in_run(config, kwargs)):
+            yield chunk
 
 
 def without_run(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
