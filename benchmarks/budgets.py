@@ -176,8 +176,9 @@ def be(subject: str, base_url: str, folder: Path) -> None:
 
 
 def measure(providers: Providers, subject: str, *, calls: int, in_flight: int) -> tuple[int, float, float]:
-    """Return how many calls of a subject were answered, what the provider charged over the limit, and which
-    part of the limit was spent at the first refusal.
+    """Return how many calls of a subject were answered, and what was charged over the limit.
+
+    And which part of the limit was spent at the first refusal.
     """
     providers.break_with(())
     processes = SUBJECTS[subject][1]

@@ -50,7 +50,7 @@ class ChatInRun(BaseChatModel):
 
     def invoke(
         self,
-        input: LanguageModelInput,
+        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> AIMessage:
@@ -59,7 +59,7 @@ class ChatInRun(BaseChatModel):
 
     async def ainvoke(
         self,
-        input: LanguageModelInput,
+        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> AIMessage:
@@ -68,7 +68,7 @@ class ChatInRun(BaseChatModel):
 
     def stream(
         self,
-        input: LanguageModelInput,
+        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> Iterator[AIMessageChunk]:
@@ -77,7 +77,7 @@ class ChatInRun(BaseChatModel):
 
     async def astream(
         self,
-        input: LanguageModelInput,
+        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:

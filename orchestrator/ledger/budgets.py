@@ -80,7 +80,9 @@ class LimitSettings(Settings):
     """The most that may be spent in a week from Monday on, in dollars."""
     month: UsdLimit | None = None
     """The most that may be spent in a calendar month, in dollars."""
-    rollover: Annotated[Rollover, BeforeValidator(_rollover)] = Rollover(enabled=False)
+    rollover: Annotated[Rollover, BeforeValidator(_rollover, json_schema_input_type=bool | Rollover)] = (
+        Rollover(enabled=False)
+    )
     """true, or max: what an hour, day, week or month leaves of its limit is added to the next one's."""
 
     @field_validator("scope")

@@ -115,7 +115,9 @@ class UseCaseSettings(Settings):
     """Seconds for a whole request; None is what its retry profile says."""
     weights: Weights | None = None
     """Replaces routing.weights for this use case."""
-    on_limit: Annotated[OnLimitSettings, BeforeValidator(_on_limit)] = OnLimitSettings()
+    on_limit: Annotated[
+        OnLimitSettings, BeforeValidator(_on_limit, json_schema_input_type=OnLimit | OnLimitSettings)
+    ] = OnLimitSettings()
     """When a limit is in the way: cheaper, clamp or refuse, or these keys."""
     on_filtered: OnFiltered = OnFiltered.STOP
     """When a content filter blocks a request: stop tells the caller, next_model asks another model."""
