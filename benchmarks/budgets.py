@@ -2,7 +2,8 @@
 
 One budget of about ten calls, 200 calls that want it, 1, 20 and 200 of them at a time. Each subject and
 level has a process of its own (ours once has two, on one ledger) and the same practice provider, whose
-bill is divided by the limit. What is above 1 was overspent.
+bill is divided by the limit. What is above 1 was overspent. Beside it stands how much of the limit was spent
+when a call was refused for the first time, which a budget that refuses too early keeps low.
 
     python -m benchmarks.budgets [--calls 200] [--in-flight 1,20,200]
 """
@@ -19,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.stage import Child, Providers, answer_orders, orchestrator_at
+from orchestrator.core.errors import BudgetExceededError
 
 MODEL, MAX_TOKENS = "gpt-6.1-sol", 1000
 USD_PER_MTOK = (2.0, 10.0)
-LIMIT_USD = 0.105
+LIMIT_USD = 0.103
 """Ten calls cost $0.10 and some input."""
-AIM = 1.0
+AIM, FIRST_REFUSAL_AIM = 1.0, 0.97
 LATENCY_S = 0.05
 
 Ask = Callable[[int], Awaitable[object]]
@@ -134,21 +136,34 @@ def litellm_bare() -> Any:
     return litellm
 
 
-async def spend(ask: Ask, *, calls: int, in_flight: int) -> int:
-    """Ask `calls` times, `in_flight` at a time; return how many were answered."""
+async def spend(ask: Ask, *, calls: int, in_flight: int) -> tuple[int, float]:
+    """Ask `calls` times, `in_flight` at a time.
+
+    Return how many were answered, and which part of the limit was spent at the first refusal; 1.0 without one.
+    """
     numbers, answered = iter(range(calls)), 0
+    first_refusal: list[float] = []
 
     async def worker() -> None:
         nonlocal answered
         for number in numbers:
             try:
                 await ask(number)
-            except Exception:  # noqa: BLE001, S112 -- each subject refuses with errors of its own
+            except Exception as error:  # noqa: BLE001 -- each subject refuses with errors of its own
+                if not first_refusal:
+                    first_refusal.append(spent_at(error, answered))
                 continue
             answered += 1
 
     await asyncio.gather(*(worker() for _ in range(in_flight)))
-    return answered
+    return answered, first_refusal[0] if first_refusal else 1.0
+
+
+def spent_at(error: Exception, answered: int) -> float:
+    """Return which part of the limit was spent when a call was refused: as ours says, else by the answers."""
+    if isinstance(error, BudgetExceededError):
+        return (error.limit - error.left - error.held) / error.limit
+    return answered * MAX_TOKENS * USD_PER_MTOK[1] / 1e6 / LIMIT_USD
 
 
 def be(subject: str, base_url: str, folder: Path) -> None:
@@ -160,8 +175,11 @@ def be(subject: str, base_url: str, folder: Path) -> None:
         )
 
 
-def measure(providers: Providers, subject: str, *, calls: int, in_flight: int) -> tuple[int, float]:
-    """Return how many calls of a subject were answered, and what the provider charged over the limit."""
+def measure(providers: Providers, subject: str, *, calls: int, in_flight: int) -> tuple[int, float, float]:
+    """Return how many calls of a subject were answered, and what was charged over the limit.
+
+    And which part of the limit was spent at the first refusal.
+    """
     providers.break_with(())
     processes = SUBJECTS[subject][1]
     with ExitStack() as running:
@@ -172,8 +190,9 @@ def measure(providers: Providers, subject: str, *, calls: int, in_flight: int) -
             child.wait_ready()
         for child in children:
             child.send({"calls": calls, "in_flight": in_flight})
-        answered = sum(child.receive() for child in children)
-    return answered, providers.seen()[1] / 1e9 / LIMIT_USD
+        counts = [child.receive() for child in children]
+    answered, first = sum(count for count, _ in counts), min(first for _, first in counts)
+    return answered, providers.seen()[1] / 1e9 / LIMIT_USD, first
 
 
 def parsed() -> argparse.Namespace:
@@ -188,29 +207,33 @@ def parsed() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Print spent over limit; return 1 when ours spent more than its limit."""
+    """Print spent over limit; return 1 when ours spent more than its limit, or refused too early."""
     options = parsed()
     logging.disable(logging.CRITICAL)
     if options.subject:
         be(options.subject, options.base_url, options.folder)
         return 0
     levels = [int(level) for level in options.in_flight.split(",")]
-    print(f"budget ${LIMIT_USD}, calls of $0.01: the provider's bill / limit (calls that were answered)\n")
-    print(f"{'in flight':32}" + "".join(f"{level:>16}" for level in levels))
-    worst = 0.0
+    print(
+        f"budget ${LIMIT_USD}, calls of $0.01: the provider's bill / limit (calls that were answered) and spent "
+        "at the first refusal\n"
+    )
+    print(f"{'in flight':32}" + "".join(f"{level:>23}" for level in levels))
+    worst, earliest = 0.0, 1.0
     with Providers(
         text="tiếng Việt " * MAX_TOKENS, latency_s=LATENCY_S, usd_per_mtok=USD_PER_MTOK
     ) as providers:
         for subject in SUBJECTS:
             cells = []
             for level in levels:
-                answered, share = measure(providers, subject, calls=options.calls, in_flight=level)
-                cells.append(f"{share:>10.3f} {f'({answered})':>5}")
+                answered, share, first = measure(providers, subject, calls=options.calls, in_flight=level)
+                cells.append(f"{share:>10.3f} {f'({answered})':>5}  {first:.3f}")
                 if subject in OURS:
-                    worst = max(worst, share)
+                    worst, earliest = max(worst, share), min(earliest, first)
             print(f"  {subject:30}" + "".join(cells), flush=True)
-    kept = worst <= AIM
-    print(f"\naim: ours at most {AIM:.3f}, {'kept' if kept else 'MISSED'}; {os.cpu_count()} cores")
+    kept = worst <= AIM and earliest >= FIRST_REFUSAL_AIM
+    aims = f"ours at most {AIM:.3f}, first refused at {FIRST_REFUSAL_AIM} or above"
+    print(f"\naim: {aims}, {'kept' if kept else 'MISSED'}; {os.cpu_count()} cores")
     return 0 if kept else 1
 
 

@@ -19,6 +19,7 @@ from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
+from orchestrator.core.run import Run
 from orchestrator.dispatch.transport import Transport
 from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
@@ -130,11 +131,19 @@ class Orchestrator(Looks):
         return OrchestratorChat.of(self, **overrides)
 
     def native(
-        self, deployment: str, *, tenant: str = "default", use_case: str | None = None, **overrides: Any
+        self,
+        deployment: str,
+        *,
+        tenant: str = "default",
+        use_case: str | None = None,
+        run: str | Run | None = None,
+        max_cost_usd: str | float | None = None,
+        **overrides: Any,
     ) -> Any:
         """Return the provider's own LangChain client for a deployment, on the same ledger and budgets.
 
-        For parameters that only that client knows (`overrides`). It has no fallbacks and no cache.
+        For parameters that only that client knows (`overrides`). It has no fallbacks and no cache. What it
+        sends counts for `run` besides, whose calls cost at most `max_cost_usd` together.
 
         Raises:
             UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
@@ -146,7 +155,7 @@ class Orchestrator(Looks):
         config = self.config
         return native_client(
             config.catalog.named(deployment)[0],
-            Payer(tenant, config.use_case_named(use_case)),
+            Payer(tenant, config.use_case_named(use_case), run=Run.of(run, max_cost_usd)),
             ledger=self._services.ledger,
             clock=self._services.clock,
             loop=self._loop,

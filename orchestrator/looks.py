@@ -10,11 +10,14 @@ from orchestrator.config.loader import Config
 from orchestrator.core.alerts import Alerts, Listener
 from orchestrator.core.background_loop import BackgroundLoop
 from orchestrator.core.errors import LedgerError
+from orchestrator.core.names import name_of
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.request import ChatRequest, Message
+from orchestrator.core.run import Run
 from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.ledger import BudgetStatus
 from orchestrator.ledger.observers import LedgerObserver
+from orchestrator.ledger.records import RunStatus
 from orchestrator.ledger.requests import RequestDetail, RequestRow, query_of
 from orchestrator.ledger.store import LedgerView
 from orchestrator.pipeline.services import PipelineServices
@@ -66,8 +69,17 @@ class Looks(ABC):
         return self._loop.run(self._explain(self._request(prompt, overrides))).asked[0]
 
     def standings(self) -> tuple[BudgetStatus, ...]:
-        """Return how every scope stands today and this month: limit, spent, held, left."""
+        """Return how every scope stands in each of its windows: limit, spent, held, left."""
         return self._services.ledger.budget_status()
+
+    def run_standing(self, run: str, *, tenant: str = "default") -> RunStatus | None:
+        """Return how a run, or a part of it, stands; None where nothing was counted for it.
+
+        Raises:
+            InvalidRequestError: that is no name.
+            LedgerError: the ledger cannot be read.
+        """
+        return self._services.ledger.run(name_of(tenant, "tenant"), Run(run).name)
 
     def requests(self, **query: Any) -> tuple[RequestRow, ...]:
         """Return requests that have ended, the newest first; `query` are fields of `RequestQuery`.

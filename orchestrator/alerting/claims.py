@@ -22,7 +22,7 @@ from orchestrator.core.private_folder import make_private_folder
 from orchestrator.ledger.process_identity import Life, life_of, own_process
 
 PERIOD = "period "
-"""Begins the subject of what is told once in its day or month."""
+"""Begins the subject of what is told once in its hour, day, week or month."""
 KEPT_FOR = timedelta(days=40)
 """A claim for a month stands longer than a month."""
 _CLAIM, _LAST, _WATCH = ".claim", ".last", ".watch"
@@ -86,7 +86,7 @@ class Claims:
         return True
 
     def standing(self, *, periods: Collection[str]) -> tuple[Claim, ...]:
-        """Return every claim that still counts, oldest first; of days and months those of `periods`."""
+        """Return every claim that still counts, oldest first; of hours to months those of `periods`."""
         claims = (
             claim
             for claim in self._read_all(_CLAIM)

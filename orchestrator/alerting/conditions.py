@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime
 from statistics import median
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from orchestrator.core.alerts import (
     SubjectFacts,
 )
 from orchestrator.core.money import NanoUsd, format_usd
-from orchestrator.ledger.budgets import Window
+from orchestrator.ledger.periods import Window
 from orchestrator.ledger.records import BudgetStatus
 from orchestrator.ledger.verify import Difference
 from orchestrator.resilience.circuit_breaker import CircuitState
@@ -29,7 +29,7 @@ _USUAL_DAYS_MIN = 3
 _MIN_NUSD = NanoUsd(1_000_000_000)
 """A dollar: less is never unusual, unless the rule says so."""
 _ELAPSED_MIN = 0.1
-"""Before a tenth of a day or month is over its pace says nothing."""
+"""Before a tenth of a window is over its pace says nothing."""
 _DIFFERENCES_MAX = 20
 
 
@@ -38,7 +38,7 @@ class Condition:
     """Something that holds now and is worth an alert."""
 
     subject: str
-    """What it is about, once within a rule; `period ...` where it is told once in a day or a month."""
+    """What it is about, once within a rule; `period ...` where it is told once in an hour, a day, a week or a month."""
     facts: AlertFacts
     quiet: bool = False
     """A higher mark of the same limit says it too."""
@@ -125,10 +125,8 @@ def _limited(rule: RuleSettings, sources: Sources) -> Iterator[BudgetStatus]:
 
 def projected(status: BudgetStatus, now: datetime) -> NanoUsd | None:
     """Return what the whole period costs at its pace so far, None while it is too young to have one."""
-    ends = status.resets_at
-    begins = ends - timedelta(days=1)
-    if status.window is Window.MONTH:
-        begins = begins.replace(day=1)
+    # In UTC: of two moments of one zone Python takes no change of its clock into account.
+    begins, ends = status.begins_at.astimezone(UTC), status.resets_at.astimezone(UTC)
     passed_s, whole_s = int((now - begins).total_seconds()), int((ends - begins).total_seconds())
     if passed_s < whole_s * _ELAPSED_MIN:
         return None

@@ -24,7 +24,7 @@ def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
     """
     from orchestrator.alerting.claims import Claims
     from orchestrator.core.clock import SystemClock
-    from orchestrator.ledger.budgets import period_of
+    from orchestrator.ledger.periods import period_of
 
     with errors_as_json(as_json):
         whole = session_of(context).config().settings
@@ -33,7 +33,7 @@ def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
     now = SystemClock().now()
     period = period_of(now, whole.budgets.time_zone)
     is_watched = claims.is_watched(now=now, within=timedelta(seconds=_LOOKS * settings.check_every_s))
-    standing = claims.standing(periods=(period.day, period.month))
+    standing = claims.standing(periods=period.keys)
     rules: list[dict[str, Any]] = []
     for name, rule in settings.rules.items():
         last = claims.last(name)

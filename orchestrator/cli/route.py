@@ -52,7 +52,7 @@ def route(  # noqa: PLR0913, PLR0917 -- an argument for each option
         with session_of(context).orchestrator() as orchestrator:
             request = _request(orchestrator, text, overrides)
             plan = orchestrator.explain(request)
-            budgets = budgets_of(orchestrator, request)
+            budgets = budgets_of(orchestrator, request, plan)
     if as_json:
         from orchestrator.reports.ledger_views import plain_budgets
         from orchestrator.reports.views import plain_plan
@@ -79,8 +79,10 @@ def _request(orchestrator: "Orchestrator", prompt: str, overrides: dict[str, Any
     return ChatRequest.of(prompt, **overrides)
 
 
-def budgets_of(orchestrator: "Orchestrator", request: "ChatRequest") -> "tuple[BudgetStatus, ...]":
-    """Return the budgets that a request would count against, and how they stand."""
+def budgets_of(
+    orchestrator: "Orchestrator", request: "ChatRequest", plan: "Plan"
+) -> "tuple[BudgetStatus, ...]":
+    """Return the budgets that a request would count against on the way of a plan, and how they stand."""
     from orchestrator.core.clock import SystemClock
     from orchestrator.core.payer import Payer
     from orchestrator.ledger.opening import open_view
@@ -88,9 +90,12 @@ def budgets_of(orchestrator: "Orchestrator", request: "ChatRequest") -> "tuple[B
 
     settings = orchestrator.config.settings
     reader = open_view(settings.ledger)
-    return budget_status(
-        reader, settings.budgets, moment=SystemClock().now(), scopes=Payer.of(request).scopes()
+    payer, deployments = Payer.of(request), orchestrator.config.catalog.deployments
+    asked = [deployments[step.deployment] for step in plan.asked]
+    scopes = dict.fromkeys(
+        scope for each in asked for scope in payer.scopes(each.provider_name, each.model_name)
     )
+    return budget_status(reader, settings.budgets, moment=SystemClock().now(), scopes=scopes)
 
 
 def budget_table(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from orchestrator.core.money import NanoUsd, format_usd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd, format_usd
 
 
 class OrchestratorError(Exception):
@@ -109,7 +109,7 @@ class BudgetExceededError(OrchestratorError):
 
     exit_code = 3
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- one keyword for each independent amount
         self,
         *,
         scope: str,
@@ -118,26 +118,43 @@ class BudgetExceededError(OrchestratorError):
         left: NanoUsd,
         needed: NanoUsd,
         resets_at: datetime | None,
+        held: NanoUsd = ZERO_NUSD,
     ) -> None:
         """Say which limit, what is left of it, what was needed, when it resets, and what to do."""
         self.scope = scope
-        """Whose limit: `all`, `tenant:acme`, `use_case:bulk`, `user:42`, `provider:google`, `tag:trial`, or
-        `OWN_LIMIT`."""
+        """Whose limit: `all`, `tenant:acme`, `use_case:bulk`, `user:42`, `provider:google`,
+        `model:gpt-6-luna`, `tag:trial`, `run:thread-42`, or `OWN_LIMIT`."""
         self.window = window
-        """`request`, `day` or `month`."""
+        """`request`, `hour`, `day`, `week`, `month` or `run`."""
         self.limit = limit
+        """With what was rolled over from the window before."""
         self.left = left
         self.needed = needed
         self.resets_at = resets_at
-        """When the window ends; None for the limit of a single request."""
+        """When the window ends; None for the limit of a single request or of a run."""
+        self.held = held
+        """Of the limit: held for requests under way, which may free a part of it."""
         reset = f"; it resets at {resets_at.isoformat(timespec='minutes')}" if resets_at else ""
+        others = f" ({format_usd(held)} is held for requests under way)" if held else ""
         super().__init__(
-            f"the {window} budget of {scope} allows {format_usd(limit)} and has {format_usd(left)} left, "
+            f"the {window} budget of {scope} allows {format_usd(limit)} and has {format_usd(left)} left{others}, "
             f"but this request may cost {format_usd(needed)}{reset}. "
             "Lower max_tokens, send less (a PDF, or a picture by its address, counts for all that a model may "
-            "read), choose a cheaper model, or raise "
-            + ("max_cost_nusd." if scope == OWN_LIMIT else "the limit under 'budgets' in config.yaml.")
+            f"read), choose a cheaper model, or {_remedy(scope)}"
         )
+
+    @property
+    def may_pass(self) -> bool:
+        """Return whether only what is held for others refuses it, so that it may fit when they have ended."""
+        return self.held > 0 and self.needed <= self.left + self.held
+
+
+def _remedy(scope: str) -> str:
+    if scope.startswith("run:"):
+        return "begin another run: one keeps the max_cost_usd that was named for it first."
+    return "raise " + (
+        "max_cost_nusd." if scope == OWN_LIMIT else "the limit under 'budgets' in config.yaml."
+    )
 
 
 class PriceUnknownError(OrchestratorError):

@@ -6,8 +6,9 @@ from typing import Self
 
 from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.request import ChatRequest
+from orchestrator.core.run import Run
 
-SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "tag")
+SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "model", "tag")
 
 
 PROBE_TENANTS = frozenset({"doctor", "health_check"})
@@ -22,6 +23,8 @@ class Payer:
     use_case: str
     user: str | None = None
     tags: tuple[str, ...] = ()
+    run: Run | None = None
+    """The run whose budget it counts against besides."""
 
     def __post_init__(self) -> None:
         """Take every name as the ledger counts it, whoever names the payer.
@@ -37,17 +40,17 @@ class Payer:
     @classmethod
     def of(cls, request: ChatRequest) -> Self:
         """Return the payer that a request names."""
-        return cls(request.tenant, request.use_case, request.user, request.tags)
+        return cls(request.tenant, request.use_case, request.user, request.tags, request.run)
 
-    def scopes(self, provider: str = "") -> tuple[str, ...]:
-        """Return every scope that a send to `provider` counts against, the widest first.
+    def scopes(self, provider: str = "", model: str = "") -> tuple[str, ...]:
+        """Return every scope that a send of `model` to `provider` counts against, the widest first.
 
-        Before a provider is chosen, of the limits of providers only that of every provider applies.
+        Before they are chosen, of the limits of providers and models only that of every one applies.
         """
         scopes = ["all", f"tenant:{self.tenant}", f"use_case:{self.use_case}"]
         if self.user is not None:
             scopes.append(f"user:{self.user}")
-        scopes.append(f"provider:{provider}")
+        scopes += [f"provider:{provider}", f"model:{model}"]
         scopes.extend(f"tag:{tag}" for tag in sorted(set(self.tags)))
         return tuple(scopes)
 

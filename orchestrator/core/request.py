@@ -25,6 +25,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.parameter_ranges import check_parameter_size, check_parameters, is_number
+from orchestrator.core.run import Run, run_of
 from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
 
 Message = Mapping[str, Any]
@@ -77,6 +78,8 @@ class ChatRequest:
     """Of that apology, `vi` or `en`; seen from the prompt when None."""
     on_break: OnBreak = OnBreak.RESCUE
     """What a stream does when it breaks off after its first words."""
+    run: Run | None = None
+    """The run whose budget it counts against; `ChatRequest.of` takes its name and `max_cost_usd`, too."""
     sampling: Sampling = field(default_factory=Sampling)
 
     def __post_init__(self) -> None:
@@ -108,6 +111,7 @@ class ChatRequest:
             _messages_of(prompt.messages)
             _check(prompt)
             return prompt  # type: ignore[return-value]
+        overrides = run_of(overrides)
         sampling = {name: overrides.pop(name) for name in SAMPLING_NAMES if name in overrides}
         _refuse_unknown(overrides, cls)
         for name in ("stop", "tools"):
@@ -154,7 +158,7 @@ def _choice_of(choices: type[_ChoiceT], raw: Any, name: str) -> _ChoiceT:
 
 
 def _refuse_unknown(overrides: Mapping[str, Any], kind: type) -> None:
-    known = [f.name for f in fields(kind) if f.name not in {"messages", "sampling"}]
+    known = [f.name for f in fields(kind) if f.name not in {"messages", "sampling"}] + ["max_cost_usd"]
     for name in overrides:
         if name in known:
             continue

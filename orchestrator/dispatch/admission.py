@@ -13,6 +13,7 @@ from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import Target
 from orchestrator.ledger.ledger import Hold, HoldRequest
+from orchestrator.ledger.money_queue import MoneyPlace
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.health import CircuitPermit
 from orchestrator.resilience.rate_limiter import RateReservation
@@ -65,6 +66,8 @@ class AttemptRequest:
     """It waits so long for the provider's minute to have room."""
     alone: bool = False
     """No other deployment can serve its request, so it may probe a circuit early."""
+    place: MoneyPlace | None = None
+    """Where it waits for money that others hold; None lets it go at once or not at all."""
 
 
 async def admit(attempt: AttemptRequest, services: Services) -> AttemptPermit | Rejected:
@@ -171,12 +174,13 @@ async def _enter(
         services.health.withdraw(circuit)
         return Rejected(f"second attempts on {provider} are used up for now")
     try:
-        hold = await services.ledger.ahold(attempt.hold_request)
+        hold = await services.ledger.ahold(attempt.hold_request, place=attempt.place)
     except BaseException as exc:
         services.health.withdraw(circuit)
         if draws_retry:
             services.retry_budget.give_back(provider, drew=True)
         if isinstance(exc, BudgetExceededError):
-            return Rejected(f"over the {exc.window} budget of {exc.scope}", over_budget=exc)
+            holds = ", as long as others hold money of it" if exc.may_pass else ""
+            return Rejected(f"over the {exc.window} budget of {exc.scope}{holds}", over_budget=exc)
         raise
     return AttemptPermit(circuit, reservation, hold, draws_retry)

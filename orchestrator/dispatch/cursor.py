@@ -17,6 +17,7 @@ from orchestrator.dispatch.attempt import AttemptTerms, InFlightAttempt, TurnTim
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.exclusions import Exclusions
 from orchestrator.dispatch.history import DispatchHistory
+from orchestrator.dispatch.money_wait import MoneyWait
 from orchestrator.dispatch.outcome import NO_TIME
 from orchestrator.dispatch.recovery_wait import RecoveryQueue, WaitBudget, Waiter
 from orchestrator.dispatch.replan import left_nusd, replan
@@ -67,6 +68,7 @@ class Cursor:
         """The current deployment was waited for, because no other was left; it gets one attempt at a time."""
         self._tried: set[str] = set()
         self._recovery = RecoveryQueue()
+        self._money = MoneyWait(dispatch, services.ledger.queue)
         self._continues = False
         self._room_at_s: dict[str, float] = {}
         """When the minute of a provider has room again that a target was passed over for."""
@@ -98,7 +100,7 @@ class Cursor:
                     return comeback
             if await self._go_to(self._position + 1):
                 return self.current
-        return await self._wait_for_the_first()
+        return await self._wait_for_the_first() or await self._wait_for_money()
 
     async def admit(self, deployment: str) -> bool:
         """Return whether `deployment` may be asked now, as `AttemptSource` says.
@@ -182,7 +184,7 @@ class Cursor:
         patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - MIN_ATTEMPT_S))
         again = any(attempt.provider == provider for attempt in self.history.attempts)
         request = AttemptRequest(
-            target, self._hold_request(target, number), again, delay_s, patience_s, alone
+            target, self._hold_request(target, number), again, delay_s, patience_s, alone, self._money.place
         )
         permit = await admit(request, self.services)
         if isinstance(permit, Rejected):
@@ -199,6 +201,7 @@ class Cursor:
 
     def _note_rejection(self, target: Target, rejected: Rejected, *, alone: bool) -> bool:
         self.refusal = rejected.over_budget or self.refusal
+        self._money.note(target.name, rejected.over_budget)
         if rejected.wait is RejectReason.LINE and rejected.ready_in_s is not None:
             provider = target.deployment.provider_name
             self._room_at_s[provider] = self.services.clock.monotonic_s() + rejected.ready_in_s
@@ -234,11 +237,12 @@ class Cursor:
             deployment=target.deployment.name,
             provider=target.deployment.provider_name,
             model=target.deployment.model_name,
-            scopes=self._dispatch.payer.scopes(target.deployment.provider_name),
+            scopes=self._dispatch.payer.scopes(target.deployment.provider_name, target.deployment.model_name),
             bound_nusd=target.candidate.bound_nusd,
             price_version=target.price.version,
             # Of a continuation, whose prompt is another, nothing is learnt, and of files neither.
             size=None if self._continues or self._dispatch.size.has_files else self._dispatch.size,
+            run=self._dispatch.payer.run,
         )
 
     def _skip(self, target: Target, reason: str) -> bool:
@@ -261,6 +265,24 @@ class Cursor:
             if await self._take(self._targets[position], patience_s=self._left_s(), alone=True):
                 self._recovery.come_back(waiter)
                 return self.current
+        return None
+
+    async def _wait_for_money(self) -> InFlightAttempt | None:
+        """Wait for money that others hold, where nothing else keeps a target from being asked."""
+        money, clock = self._money, self.services.clock
+        try:
+            while self.failure is None or self._asks_others_after(self.failure):
+                fit = self._fit()
+                if not await money.turn(fit, left_s=self._left_s() - MIN_ATTEMPT_S, clock=clock):
+                    return None
+                for position, target in enumerate(self._targets):
+                    if target.name not in fit or not money.is_short(target.name):
+                        continue
+                    self._position, self._tries_here, self._alone = position, 0, True
+                    if await self._take(target, patience_s=self._left_s()):
+                        return self.current
+        finally:
+            money.leave()
         return None
 
     def _asks_others_after(self, failure: Failure) -> bool:

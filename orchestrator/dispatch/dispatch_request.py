@@ -30,5 +30,7 @@ class DispatchRequest:
     stream: bool
     started_at: datetime
     on_filtered: OnFiltered = OnFiltered.STOP
+    money_wait_s: float = 0.0
+    """How long it waits for money that others hold."""
     older_answer: bool = False
     """There is one to give should no deployment answer."""

@@ -57,7 +57,11 @@ def replan(
 
 def left_nusd(target: Target, request: ChatRequest, *, spent_nusd: NanoUsd, limits: Limits) -> NanoUsd | None:
     """Return what is left of the most that a request may cost, None where it has no limit."""
-    tightest = limits.tightest_for_request(Payer.of(request).scopes(target.deployment.provider_name))
+    tightest = limits.tightest_for_request(_scopes_of(target, request))
     own = request.max_cost_nusd
     most = [limit for limit in (own, tightest and tightest[1]) if limit is not None]
     return NanoUsd(max(0, min(most) - spent_nusd)) if most else None
+
+
+def _scopes_of(target: Target, request: ChatRequest) -> tuple[str, ...]:
+    return Payer.of(request).scopes(target.deployment.provider_name, target.deployment.model_name)

@@ -13,7 +13,6 @@ from typing import Any, Literal, Protocol, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
-from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
@@ -40,6 +39,7 @@ from orchestrator.langchain.messages import (
     to_wire_choice,
     to_wire_tools,
 )
+from orchestrator.langchain.run_budget import ChatInRun, without_run
 from orchestrator.langchain.tracing import follow_config
 from orchestrator.streaming.reply_stream import ReplyStream
 
@@ -53,6 +53,8 @@ _REQUEST_NAMES = (
     "model",
     "max_tokens",
     "max_cost_nusd",
+    "run",
+    "max_cost_usd",
     "deadline_s",
     "profile_name",
     "cache_use",
@@ -95,7 +97,7 @@ class ChatBackend(Protocol):
         ...
 
 
-class OrchestratorChat(BaseChatModel):
+class OrchestratorChat(ChatInRun):
     """A chat model that asks the orchestrator; make it with `Orchestrator.chat_model`."""
 
     model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, extra="forbid")
@@ -111,6 +113,10 @@ class OrchestratorChat(BaseChatModel):
     """A model, alias or deployment to use instead of the use case's own choice."""
     max_tokens: int | None = None
     max_cost_nusd: int | None = None
+    run: str | None = None
+    """The run whose budget each request counts against; one of a call's config (`run_config`) comes first."""
+    max_cost_usd: float | str | None = None
+    """The most that all calls of `run` may cost, in dollars."""
     deadline_s: float | None = Field(default=None, validation_alias=AliasChoices("deadline_s", "timeout"))
     """Seconds for all attempts together; LangChain's standard name `timeout` works too."""
     profile_name: str | None = None
@@ -261,7 +267,8 @@ class OrchestratorChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> ChatResult:
-        return _result(self.orchestrator.complete(to_wire(messages), **self._request_fields(stop, kwargs)))
+        fields = self._request_fields(stop, kwargs)
+        return _result(self.orchestrator.complete(to_wire(messages), **fields))
 
     async def _agenerate(
         self,
@@ -270,9 +277,8 @@ class OrchestratorChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> ChatResult:
-        return _result(
-            await self.orchestrator.acomplete(to_wire(messages), **self._request_fields(stop, kwargs))
-        )
+        fields = self._request_fields(stop, kwargs)
+        return _result(await self.orchestrator.acomplete(to_wire(messages), **fields))
 
     def _stream(
         self,
@@ -281,7 +287,8 @@ class OrchestratorChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        with self.orchestrator.stream(to_wire(messages), **self._request_fields(stop, kwargs)) as stream:
+        fields = self._request_fields(stop, kwargs)
+        with self.orchestrator.stream(to_wire(messages), **fields) as stream:
             for delta in stream:
                 yield ChatGenerationChunk(message=to_chunk(delta))
             yield ChatGenerationChunk(message=to_last_chunk(stream.reply))
@@ -293,9 +300,8 @@ class OrchestratorChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async with self.orchestrator.stream(
-            to_wire(messages), **self._request_fields(stop, kwargs)
-        ) as stream:
+        fields = self._request_fields(stop, kwargs)
+        async with self.orchestrator.stream(to_wire(messages), **fields) as stream:
             async for delta in stream:
                 yield ChatGenerationChunk(message=to_chunk(delta))
             yield ChatGenerationChunk(message=to_last_chunk(stream.reply))
@@ -312,7 +318,7 @@ class OrchestratorChat(BaseChatModel):
     def _request_fields(self, stop: list[str] | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request's fields: those of the model, then those of this call."""
         called = {_OURS.get(name, name): value for name, value in kwargs.items() if value is not None}
-        fields = {**self._fields(), **called}
+        fields = {**without_run(self._fields(), called), **called}
         if fields.get("on_break") == OnBreak.RESTART:
             raise InvalidRequestError(_NO_RESTART)
         if stop:

@@ -1,37 +1,34 @@
-"""How much may be spent of a scope, and when its windows end.
+"""How much may be spent of a scope.
 
-A limit belongs to a scope (`all`, `tenant:acme`, `use_case:cost_sensitive`, `user:42`,
-`provider:google`, `tag:trial`) and a window (`request`, `day`, `month`). `tenant:*` gives every
-tenant the same limit, each its own; a limit written for one name replaces it. Days and months
-are calendar windows in the configured time zone.
+A limit belongs to a scope (`all`, `tenant:acme`, `use_case:cost_sensitive`, `user:42`, `provider:google`,
+`model:gpt-6-luna`, `tag:trial`) and a window (`request`, `hour`, `day`, `week`, `month`). `tenant:*` gives
+every tenant the same limit, each its own; a limit written for one name replaces it. Hours to months are
+calendar windows in the configured time zone.
+
+Where ops say so, what a window has left of its own limit may be spent in the next one, and there alone.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from enum import StrEnum
-from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from orchestrator.catalog.catalog import ModelClass
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.money import NanoUsd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.names import EVERY_NAME, name_of
 from orchestrator.core.payer import SCOPE_KINDS
 from orchestrator.core.prompt_size import InputBound
 from orchestrator.core.settings import Settings, Share, Usd, UsdLimit
+from orchestrator.ledger.periods import CALENDAR, Period, Window, period_of, week_of
 
-
-class Window(StrEnum):
-    """The time a limit speaks of."""
-
-    REQUEST = "request"
-    DAY = "day"
-    MONTH = "month"
+__all__ = [
+    "CALENDAR", "BudgetSettings", "BudgetTier", "LimitSettings", "Limits", "Period", "Rollover", "Window",
+    "WindowLimit", "known_zone", "period_of", "rolled_over", "tier_for", "week_of",
+]  # fmt: skip
 
 
 def known_zone(name: str) -> str:
@@ -55,17 +52,38 @@ def _counted(name: str) -> str:
         raise ValueError(str(exc)) from exc
 
 
+class Rollover(Settings):
+    """How much of what a window leaves unused may be spent in the next one."""
+
+    enabled: bool = True
+    """Whether anything may."""
+    max: UsdLimit | None = None
+    """The most that is taken over, in dollars; None is all that the window left of its own limit."""
+
+
+def _rollover(raw: Any) -> Any:
+    return {"enabled": raw} if isinstance(raw, bool) else raw
+
+
 class LimitSettings(Settings):
     """The limits of one scope, in dollars; a window that is left out has none."""
 
     scope: Annotated[str, Field(min_length=1)]
-    """all, or kind and name: tenant:acme, use_case:..., user:..., provider:..., tag:...; * for every name."""
+    """all, or kind and name: tenant:acme, use_case:..., user:..., provider:..., model:..., tag:...; * for every name."""
     request: UsdLimit | None = None
     """The most one request may cost, in dollars."""
+    hour: UsdLimit | None = None
+    """The most that may be spent in an hour by the clock, in dollars."""
     day: UsdLimit | None = None
     """The most that may be spent in a calendar day, in dollars."""
+    week: UsdLimit | None = None
+    """The most that may be spent in a week from Monday on, in dollars."""
     month: UsdLimit | None = None
     """The most that may be spent in a calendar month, in dollars."""
+    rollover: Annotated[Rollover, BeforeValidator(_rollover, json_schema_input_type=bool | Rollover)] = (
+        Rollover(enabled=False)
+    )
+    """true, or max: what an hour, day, week or month leaves of its limit is added to the next one's."""
 
     @field_validator("scope")
     @classmethod
@@ -79,8 +97,15 @@ class LimitSettings(Settings):
 
     @model_validator(mode="after")
     def _limits_something(self) -> "LimitSettings":
-        if self.request is None and self.day is None and self.month is None:
-            msg = f"scope '{self.scope}' has no limit: give it a request, day or month"
+        windows = [window for window in CALENDAR if getattr(self, window.value) is not None]
+        if self.request is None and not windows:
+            msg = f"scope '{self.scope}' has no limit: give it a request, hour, day, week or month"
+            raise ValueError(msg)
+        if self.rollover.enabled and not windows:
+            msg = (
+                f"scope '{self.scope}' has nothing to roll over: give it an hour, day, week or month, "
+                "or leave 'rollover' out"
+            )
             raise ValueError(msg)
         return self
 
@@ -100,7 +125,7 @@ class BudgetSettings(Settings):
     """What may be spent."""
 
     time_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
-    """Days and months begin at midnight of this zone; all processes on one ledger have the same."""
+    """Hours to months are those of this zone; all processes on one ledger have the same."""
     limits: tuple[LimitSettings, ...] = ()
     """Those of all scopes hold at once; a named one stands in the place of its kind's `*`, window by window."""
     input_bound: InputBound = InputBound.BYTES
@@ -120,42 +145,6 @@ class BudgetSettings(Settings):
         return limits
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
-    """The day and month that a moment falls into, as the ledger keys them."""
-
-    day: str
-    """`2026-11-23`"""
-    month: str
-    """`2026-11`"""
-    day_ends_at: datetime
-    month_ends_at: datetime
-    time_zone: str
-    """Whose day and month they are."""
-
-    def key(self, window: Window) -> str:
-        """Return the key of a window."""
-        return self.day if window is Window.DAY else self.month
-
-    def ends_at(self, window: Window) -> datetime:
-        """Return when a window ends."""
-        return self.day_ends_at if window is Window.DAY else self.month_ends_at
-
-
-def period_of(moment: datetime, time_zone: str) -> Period:
-    """Return the calendar windows of a moment; days of 23 or 25 hours are what the zone says."""
-    return _period_of_day(moment.astimezone(ZoneInfo(time_zone)).date(), time_zone)
-
-
-@lru_cache(maxsize=16)
-def _period_of_day(day: date, time_zone: str) -> Period:
-    # Remembered: every booking asks, and nearly all of them ask for the same day.
-    zone = ZoneInfo(time_zone)
-    next_day = datetime.combine(day + timedelta(days=1), time.min, zone)
-    next_month = datetime.combine((day.replace(day=1) + timedelta(days=32)).replace(day=1), time.min, zone)
-    return Period(f"{day:%Y-%m-%d}", f"{day:%Y-%m}", next_day, next_month, time_zone)
-
-
 def tier_for(tiers: tuple[BudgetTier, ...], left: NanoUsd | None) -> BudgetTier | None:
     """Return the tier of what is left of the day's budget: the highest threshold passed, else the lowest.
 
@@ -167,7 +156,25 @@ def tier_for(tiers: tuple[BudgetTier, ...], left: NanoUsd | None) -> BudgetTier 
     return next((tier for tier in falling if left > tier.above), falling[-1])
 
 
-_NO_LIMITS: Mapping[Window, NanoUsd] = {}
+@dataclass(frozen=True, slots=True)
+class WindowLimit:
+    """The most that may be spent in a window, and of the window before it."""
+
+    limit_nusd: NanoUsd
+    rollover_nusd: NanoUsd = ZERO_NUSD
+    """The most that is added of what the window before left of the same limit."""
+
+
+def rolled_over(limit_nusd: int, rollover_nusd: int, *, used_before_nusd: int) -> NanoUsd:
+    """Return what is added to a limit: what the window before left of it, as far as it rolls over.
+
+    A window spends its own limit first. So what was added to it ends with it, and of its own limit no part is
+    ever added twice.
+    """
+    return NanoUsd(min(rollover_nusd, max(0, limit_nusd - used_before_nusd)))
+
+
+_NO_LIMITS: Mapping[Window, WindowLimit] = {}
 
 
 class Limits:
@@ -187,28 +194,30 @@ class Limits:
 
     def of(self, scope: str, window: Window) -> NanoUsd | None:
         """Return the limit of a scope in a window; its own before that of every name, None for no limit."""
-        return self.all_of(scope).get(window)
+        limit = self.all_of(scope).get(window)
+        return None if limit is None else limit.limit_nusd
 
-    def all_of(self, scope: str) -> Mapping[Window, NanoUsd]:
+    def all_of(self, scope: str) -> Mapping[Window, WindowLimit]:
         """Return the limits of a scope by window, as far as it has them."""
         own = self._limits.get(scope)
         return own if own is not None else self._of_kind.get(scope.partition(":")[0], _NO_LIMITS)
 
-    def _merged(self, scope: str) -> Mapping[Window, NanoUsd]:
-        limits: dict[Window, NanoUsd] = {}
-        for window in Window:
+    def _merged(self, scope: str) -> Mapping[Window, WindowLimit]:
+        limits: dict[Window, WindowLimit] = {}
+        for window in (Window.REQUEST, *CALENDAR):
             for key in (scope, f"{scope.partition(':')[0]}:*"):
-                limit = getattr(self._by_scope.get(key), window.value, None)
-                if limit is not None:
-                    limits.setdefault(window, NanoUsd(limit))
+                settings = self._by_scope.get(key)
+                limit = getattr(settings, window.value, None)
+                if settings is not None and limit is not None:
+                    limits.setdefault(window, _window_limit(limit, settings.rollover, window))
         return limits
 
     def named(self) -> tuple[tuple[str, Window], ...]:
-        """Return each day and month that the settings limit for one named scope, or for all."""
+        """Return each calendar window that the settings limit for one named scope, or for all."""
         return tuple(
             (scope, window)
             for scope in self._written
-            for window in (Window.DAY, Window.MONTH)
+            for window in CALENDAR
             if not scope.endswith(":*") and self.of(scope, window) is not None
         )
 
@@ -224,3 +233,10 @@ class Limits:
         """Return the scope with the smallest limit for a single request, and that limit."""
         limits = [(scope, limit) for scope in scopes if (limit := self.of(scope, Window.REQUEST)) is not None]
         return min(limits, key=lambda entry: entry[1], default=None)
+
+
+def _window_limit(limit: NanoUsd, rollover: Rollover, window: Window) -> WindowLimit:
+    if not rollover.enabled or window is Window.REQUEST:
+        return WindowLimit(NanoUsd(limit))
+    most = limit if rollover.max is None else min(limit, rollover.max)
+    return WindowLimit(NanoUsd(limit), NanoUsd(most))

@@ -26,7 +26,7 @@ class Counter:
 
     scope: str
     period: str
-    """`2026-11-23` or `2026-11`."""
+    """`2026-11-23T14+07:00`, `2026-11-23`, `2026-W48` or `2026-11`."""
     spent: NanoUsd
     held: NanoUsd
 
@@ -37,10 +37,13 @@ class OpenHold:
 
     id: int
     request: HoldRequest
+    hour: str
+    """Empty where it was made before hours were counted."""
     day: str
     month: str
     held_at: datetime
     process: str
+    runs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,22 @@ class BookedSum:
     """What rows of the same scopes and windows come to."""
 
     scopes: tuple[str, ...]
-    day: str
-    month: str
+    periods: tuple[str, ...]
+    """The keys of their windows."""
     spent: NanoUsd
     held: NanoUsd
+
+
+@dataclass(frozen=True, slots=True)
+class RunSum:
+    """What a run has counted, and what its rows come to, those that were rolled up included."""
+
+    tenant: str
+    name: str
+    counted_spent: NanoUsd
+    counted_held: NanoUsd
+    booked_spent: NanoUsd
+    booked_held: NanoUsd
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,11 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.errors import BudgetExceededError, LedgerError
 from orchestrator.core.money import NanoUsd, format_usd
 from orchestrator.core.reply import Attempt, CostSource
-from orchestrator.ledger.budgets import Limits, Period, Window, period_of
+from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.facts import Counter
+from orchestrator.ledger.money_queue import MoneyPlace, MoneyQueue
 from orchestrator.ledger.observers import Observers
+from orchestrator.ledger.periods import Window, period_of
 from orchestrator.ledger.records import (
     BudgetStatus,
     CostCorrection,
@@ -37,9 +39,11 @@ from orchestrator.ledger.records import (
     HoldRequest,
     NewHold,
     RequestRecord,
+    RunStatus,
     Shortage,
     TokenSample,
 )
+from orchestrator.ledger.standing import Standing
 from orchestrator.ledger.store import LedgerBusyError, LedgerStore
 
 __all__ = ["BudgetStatus", "Hold", "HoldRequest", "Ledger", "RequestRecord", "late_alert"]
@@ -61,6 +65,8 @@ class Ledger:
         self._clock = clock
         self._alerts = alerts or Alerts()
         self.observers = Observers()
+        self.queue = MoneyQueue()
+        """Who waits for money that others hold, in this process."""
 
     @property
     def location(self) -> str:
@@ -80,16 +86,21 @@ class Ledger:
             LedgerError: the ledger cannot be written, so nothing may be sent.
         """
         new = self._new_hold(request)
-        return _granted(new, self.store.hold(new))
+        return self._granted(new, self.store.hold(new))
 
-    async def ahold(self, request: HoldRequest) -> Hold:
+    async def ahold(self, request: HoldRequest, *, place: MoneyPlace | None = None) -> Hold:
         """Hold as `hold` does; while another process holds the ledger, the event loop does other work.
+
+        With a `place` it is not let past those who wait in this process for the same limits.
 
         Raises:
             BudgetExceededError, LedgerError: as `hold`.
         """
         new = self._new_hold(request)
-        return _granted(new, await self.store.ahold(new))
+        ahead = None if place is None else self.queue.ahead(new, place)
+        if ahead is not None:
+            raise ahead
+        return self._granted(new, await self.store.ahold(new))
 
     def settle(self, hold: Hold, attempt: Attempt) -> None:
         """Book what one send did cost and free the rest of its hold; doing it twice changes nothing.
@@ -108,6 +119,9 @@ class Ledger:
         except LedgerError as exc:
             self._alert(AlertKind.BOOKED_LATE, str(exc), hold.request.operation_id)
             raise
+        finally:
+            # Also what is written later: whoever holds next writes it before.
+            self.queue.freed(hold.request)
 
     def settle_deferred(self, hold: Hold, attempt: Attempt) -> None:
         """Book as `settle` does, on an event loop: what cannot be written at once is written when it can.
@@ -125,6 +139,8 @@ class Ledger:
         except LedgerError as exc:
             self._alert(AlertKind.BOOKED_LATE, str(exc), hold.request.operation_id)
             raise
+        finally:
+            self.queue.freed(hold.request)
 
     def record_request(self, record: RequestRecord) -> None:
         """Write the row of a finished request; doing it twice changes nothing.
@@ -194,25 +210,33 @@ class Ledger:
 
     def left(self, scope: str, window: Window) -> NanoUsd | None:
         """Return what may still be spent in a scope's current window, None without a limit."""
-        limit = self.limits.of(scope, window)
-        if limit is None:
+        if self.limits.of(scope, window) is None:
             return None
+        period = period_of(self._clock.now(), self.limits.time_zone)
         if not self.store.exists:
             # A dry run looks, and looking makes no ledger.
-            return limit
-        counter = self._counter(scope, window)
-        return NanoUsd(max(0, limit - counter.spent - counter.held))
+            return self.limits.of(scope, window)
+        keys = (period.key(window), period.key_before(window))
+        counters = (self.store.counter(scope, key) for key in keys)
+        standing = Standing(counters, self.limits, period, began_at=self.store.began_at())
+        return standing.of(scope, window).left
 
     def budget_status(self) -> tuple[BudgetStatus, ...]:
-        """Return how every scope with a limit or with spend stands today and this month."""
+        """Return how every scope with a limit or with spend stands today and this month.
+
+        Of hours and weeks those that have a limit.
+        """
         period = period_of(self._clock.now(), self.limits.time_zone)
-        counted = {
-            (counter.scope, counter.period): (counter.spent, counter.held)
-            for counter in self.store.counters(period.day, period.month)
-        }
-        for scope, window in self.limits.named():
-            counted.setdefault((scope, period.key(window)), (NanoUsd(0), NanoUsd(0)))
-        return tuple(self._status(scope, key, period, *counted[scope, key]) for scope, key in sorted(counted))
+        counters = self.store.counters(*period.keys, *period.keys_before)
+        return Standing(counters, self.limits, period, began_at=self.store.began_at()).all()
+
+    def run(self, tenant: str, name: str) -> RunStatus | None:
+        """Return how a run of a tenant stands, None where nothing was counted for it, or not for long.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        return self.store.run(tenant, name) if self.store.exists else None
 
     def token_samples(self) -> tuple[TokenSample, ...]:
         """Return what providers counted in the last prompts, oldest first; nothing without a ledger."""
@@ -245,12 +269,12 @@ class Ledger:
             )
 
     def _limits_of(self, request: HoldRequest) -> tuple[CounterLimit, ...]:
-        """Return the limits of the day and the month that a send counts against."""
+        """Return the limits of hours, days, weeks and months that a send counts against."""
         if request.bound_nusd == 0:
             # What costs nothing passes no limit, not even one that was lowered below what is spent.
             return ()
         return tuple(
-            CounterLimit(scope, window, limit)
+            CounterLimit(scope, window, limit.limit_nusd, limit.rollover_nusd)
             for scope in request.scopes
             for window, limit in self.limits.all_of(scope).items()
             if window is not Window.REQUEST
@@ -259,10 +283,11 @@ class Ledger:
     def _counter(self, scope: str, window: Window) -> Counter:
         return self.store.counter(scope, period_of(self._clock.now(), self.limits.time_zone).key(window))
 
-    def _status(self, scope: str, key: str, period: Period, spent: NanoUsd, held: NanoUsd) -> BudgetStatus:
-        window = Window.DAY if key == period.day else Window.MONTH
-        limit = self.limits.of(scope, window)
-        return BudgetStatus(scope, window, key, limit, spent, held, period.ends_at(window))
+    def _granted(self, new: NewHold, outcome: Hold | Shortage) -> Hold:
+        if isinstance(outcome, Hold):
+            self.queue.held(outcome.request)
+            return outcome
+        raise refusal(new, outcome)
 
     def _alert_excess(self, request: HoldRequest, attempt: Attempt) -> None:
         if attempt.cost_nusd > request.bound_nusd:
@@ -287,15 +312,16 @@ def late_alert(alerts: Alerts, clock: Clock) -> Callable[[int, LedgerError], Non
     return alert
 
 
-def _granted(new: NewHold, outcome: Hold | Shortage) -> Hold:
-    if isinstance(outcome, Hold):
-        return outcome
-    limit = outcome.limit
-    raise BudgetExceededError(
+def refusal(new: NewHold, shortage: Shortage) -> BudgetExceededError:
+    """Return the error of a hold that a limit refused."""
+    limit = shortage.limit
+    most = NanoUsd(limit.limit_nusd + shortage.rolled_over_nusd)
+    return BudgetExceededError(
         scope=limit.scope,
         window=limit.window.value,
-        limit=limit.limit_nusd,
-        left=NanoUsd(max(0, limit.limit_nusd - outcome.used_nusd)),
+        limit=most,
+        left=NanoUsd(max(0, most - shortage.used_nusd)),
         needed=new.request.bound_nusd,
-        resets_at=new.period.ends_at(limit.window),
+        resets_at=None if limit.window is Window.RUN else new.period.ends_at(limit.window),
+        held=shortage.held_nusd,
     )

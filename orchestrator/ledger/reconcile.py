@@ -6,15 +6,15 @@ after all and settles, its word becomes a correction of what was booked here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from orchestrator.core.money import ZERO_NUSD, NanoUsd, share_nusd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
-from orchestrator.ledger.budgets import Period, period_of
 from orchestrator.ledger.facts import AssumedCost, CostSample, OpenHold
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.periods import Period, held_period, period_of
 from orchestrator.ledger.process_identity import Life, life_of
 from orchestrator.ledger.records import (
     ORPHANED,
@@ -144,8 +144,8 @@ def correct_cost(ledger: Ledger, attempt: AssumedCost, *, cost_nusd: NanoUsd, no
 
 def _hold_of(row: OpenHold, time_zone: str) -> Hold:
     # The windows it was held in, whatever the time zone is now.
-    period = replace(period_of(row.held_at, time_zone), day=row.day, month=row.month)
-    return Hold(row.id, row.request, period, row.held_at)
+    period = held_period(period_of(row.held_at, time_zone), hour=row.hour, day=row.day, month=row.month)
+    return Hold(row.id, row.request, period, row.held_at, row.runs)
 
 
 def _priced(

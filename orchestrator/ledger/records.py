@@ -6,11 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.money import NanoUsd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd
+from orchestrator.core.payer import name_in
 from orchestrator.core.prompt_size import PromptSize, Script
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
-from orchestrator.ledger.budgets import Period, Window
+from orchestrator.core.run import Run
 from orchestrator.ledger.kept_plan import PackedPlan
+from orchestrator.ledger.periods import Period, Window
 
 ORPHANED = "orphaned"
 """The failure of a send whose process died before it could say what came of it."""
@@ -63,6 +65,8 @@ class HoldRequest:
     price_version: str
     size: PromptSize | None = None
     """What was asked, uncorrected, to learn from what the provider counts."""
+    run: Run | None = None
+    """The run of its tenant that it counts against besides."""
 
     def __post_init__(self) -> None:
         """Refuse what no counter can hold.
@@ -75,6 +79,11 @@ class HoldRequest:
                 f"on {self.deployment} this request may cost more than any ledger counts; lower max_tokens"
             )
 
+    @property
+    def tenant(self) -> str:
+        """Return whose send it is."""
+        return name_in(self.scopes, "tenant") or ""
+
 
 @dataclass(frozen=True, slots=True)
 class CounterLimit:
@@ -83,6 +92,8 @@ class CounterLimit:
     scope: str
     window: Window
     limit_nusd: NanoUsd
+    rollover_nusd: NanoUsd = ZERO_NUSD
+    """The most that is added of what the window before left of `limit_nusd`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +104,26 @@ class NewHold:
     period: Period
     held_at: datetime
     limits: tuple[CounterLimit, ...]
-    """In the order in which they refuse: the first that would be passed is named."""
+    """In the order in which they refuse: named is the first that would be passed by what is spent alone, else
+    the first that would be passed with what is held."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """Why nothing was held: the first limit that the hold would have passed."""
+    """Why nothing was held: the limit that the hold would have passed."""
 
     limit: CounterLimit
     used_nusd: NanoUsd
     """Spent and held before the hold."""
+    held_nusd: NanoUsd = ZERO_NUSD
+    """Of it: held for sends under way, which may free a part of it."""
+    rolled_over_nusd: NanoUsd = ZERO_NUSD
+    """What the window before left, on top of the limit."""
+
+    def is_final(self, bound_nusd: int) -> bool:
+        """Return whether what is spent refuses a hold, whatever becomes of what others hold."""
+        spent = self.used_nusd - self.held_nusd
+        return spent + bound_nusd > self.limit.limit_nusd + self.rolled_over_nusd
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +134,24 @@ class Hold:
     request: HoldRequest
     period: Period
     held_at: datetime
+    runs: tuple[int, ...] = ()
+    """The ledger's numbers of its run and the parts of it, the whole first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How a run stands."""
+
+    name: str
+    limit: NanoUsd | None
+    """The most that all its calls may cost; None where nobody has named a limit."""
+    spent: NanoUsd
+    held: NanoUsd
+
+    @property
+    def left(self) -> NanoUsd | None:
+        """Return what may still be spent, None without a limit."""
+        return None if self.limit is None else NanoUsd(max(0, self.limit - self.spent - self.held))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +230,13 @@ class BudgetStatus:
     window: Window
     period: str
     limit: NanoUsd | None
+    """With what was rolled over."""
     spent: NanoUsd
     held: NanoUsd
     resets_at: datetime
+    begins_at: datetime
+    rolled_over: NanoUsd = ZERO_NUSD
+    """Of the limit: what the window before left."""
 
     @property
     def left(self) -> NanoUsd | None:

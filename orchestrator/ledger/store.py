@@ -24,7 +24,6 @@ from typing import Any, Protocol, Self
 
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.reply import Attempt
-from orchestrator.ledger.budgets import Period
 from orchestrator.ledger.facts import (
     AssumedCost,
     BookedSum,
@@ -34,6 +33,7 @@ from orchestrator.ledger.facts import (
     OpenHold,
     RolledDay,
     Rows,
+    RunSum,
     SourceSum,
     UnclaimedAttempt,
     UnequalCounter,
@@ -41,6 +41,7 @@ from orchestrator.ledger.facts import (
 )
 from orchestrator.ledger.feedback import Feedback, FeedbackSum
 from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyHolder
+from orchestrator.ledger.periods import Period
 from orchestrator.ledger.records import (
     AttemptTotals,
     CostCorrection,
@@ -48,6 +49,7 @@ from orchestrator.ledger.records import (
     NewHold,
     OrphanBooking,
     RequestRecord,
+    RunStatus,
     Shortage,
     TokenSample,
 )
@@ -155,6 +157,10 @@ class LedgerStore(KeyStore, Protocol):
     def hold(self, new: NewHold) -> Hold | Shortage:
         """Raise `held` in every scope and window of a claim, or in none and return the limit that refused.
 
+        A run is counted besides, whole and in each of its parts. Its limit is the first that a call named; a
+        call that names a smaller one is held to that. What a window before left is added to a limit that
+        rolls over, if money was counted before this window began.
+
         Raises:
             LedgerError: it cannot be written, is no longer there, or counts days of another time zone;
                 nothing was held.
@@ -221,7 +227,7 @@ class LedgerStore(KeyStore, Protocol):
         """
 
     def roll_up_day(self, day: str) -> RolledDay | UnequalCounter:
-        """Add a day's rows to its month's sums, drop them, and take its counters off the month's.
+        """Add a day's rows to its month's sums, drop them, and take its counters off the week's and the month's.
 
         A day whose counters differ from its rows is left as it is. No hold of its month is open.
 
@@ -230,14 +236,28 @@ class LedgerStore(KeyStore, Protocol):
         """
 
     def counter(self, scope: str, period: str) -> Counter:
-        """Return what a scope has spent and holds in a day or a month; nothing where it was never counted.
+        """Return what a scope has spent and holds in a window, by its key; nothing where it was never counted.
 
         Raises:
             LedgerError: it cannot be read.
         """
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
-        """Return every counter of the named days and months, by scope and period."""
+        """Return every counter of the windows with these keys, by scope and period."""
+
+    def began_at(self) -> datetime | None:
+        """Return when money was counted first, None before the first hold.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+
+    def run(self, tenant: str, name: str) -> RunStatus | None:
+        """Return how a run of a tenant stands, None where nothing was counted for it or it is forgotten.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
 
     def token_samples(self, attempts: int) -> tuple[TokenSample, ...]:
         """Return what providers counted in the prompts of the last `attempts` attempts, oldest first."""
@@ -294,7 +314,11 @@ class LedgerView(Protocol):
         """Yield how often what succeeded took how long, by model, the shortest first."""
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
-        """Return what every scope has spent and holds in the named days and months, in all without a name."""
+        """Return what every scope has spent and holds in the windows with these keys, in all without a key."""
+
+    @property
+    def began_at(self) -> datetime | None:
+        """Return when money was counted first, None before the first hold."""
 
     def months(self) -> tuple[str, ...]:
         """Return the months in which something was booked, the last one first."""
@@ -344,6 +368,9 @@ class LedgerView(Protocol):
 
     def booked_sums(self) -> Iterator[BookedSum]:
         """Yield the sums of attempts, corrections and holds, by their scopes and windows."""
+
+    def run_sums(self) -> Iterator[RunSum]:
+        """Yield what each run that is not forgotten has counted, and what its rows come to."""
 
     def unequal_operations(self, *, limit: int) -> tuple[UnequalOperation, ...]:
         """Return requests whose cost is not the sum of their attempts, with or without corrections."""

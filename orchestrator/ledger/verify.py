@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.core.money import NanoUsd
 from orchestrator.ledger.facts import Excess, SourceSum, UnclaimedAttempt, UnequalOperation
+from orchestrator.ledger.periods import Window
 from orchestrator.ledger.store import LedgerView
 
 NAMED_MAX = 1000
@@ -27,7 +28,7 @@ class Difference:
 
     scope: str
     period: str
-    """`2026-11-23` or `2026-11`."""
+    """`2026-11-23T14+07:00`, `2026-11-23`, `2026-W48`, `2026-11` or `run`."""
     counted_spent: NanoUsd
     counted_held: NanoUsd
     booked_spent: NanoUsd
@@ -74,7 +75,7 @@ def differences(view: LedgerView) -> Iterator[Difference]:
     booked: dict[tuple[str, str], list[int]] = {}
     for entry in view.booked_sums():
         for scope in entry.scopes:
-            for period in (entry.day, entry.month):
+            for period in entry.periods:
                 sums = booked.setdefault((scope, period), [0, 0])
                 sums[0] += entry.spent
                 sums[1] += entry.held
@@ -83,3 +84,7 @@ def differences(view: LedgerView) -> Iterator[Difference]:
         counts, sums = counted.get(key, [0, 0]), booked.get(key, [0, 0])
         if counts != sums:
             yield Difference(*key, *(NanoUsd(amount) for amount in (*counts, *sums)))
+    for run in view.run_sums():
+        counted_run, booked_run = (run.counted_spent, run.counted_held), (run.booked_spent, run.booked_held)
+        if counted_run != booked_run:
+            yield Difference(f"run:{run.name} of {run.tenant}", Window.RUN.value, *counted_run, *booked_run)

@@ -29,6 +29,8 @@ from orchestrator.metering.litellm_guard import Guard, stand_guard
 from orchestrator.metering.meter import Meter, Offer
 
 _PAYER_FIELDS = tuple(field.name for field in fields(Payer))
+_SAID_WITH = (*_PAYER_FIELDS, "max_cost_usd")
+"""Of who pays; the last is the limit of a run."""
 
 
 class BudgetGuard(Guard):
@@ -82,9 +84,9 @@ class BudgetGuard(Guard):
         self._ledger.close()
 
     def _payer_of(self, raw: Any) -> Payer:
-        if not isinstance(raw, Mapping) or not set(raw) <= set(_PAYER_FIELDS):
+        if not isinstance(raw, Mapping) or not set(raw) <= set(_SAID_WITH):
             raise InvalidRequestError(
-                f"who pays is said with {', '.join(_PAYER_FIELDS)}: metadata={{'{METADATA_KEY}': {{'tenant': ...}}}}"
+                f"who pays is said with {', '.join(_SAID_WITH)}: metadata={{'{METADATA_KEY}': {{'tenant': ...}}}}"
             )
         # Checked as every request is; the text only has to be there.
         checked = ChatRequest.of(

@@ -177,7 +177,7 @@ class Meter:
             deployment=self.offer.deployment,
             provider=self.offer.provider,
             model=self.offer.model,
-            scopes=payer.scopes(self.offer.provider),
+            scopes=payer.scopes(self.offer.provider, self.offer.model),
             bound_nusd=price.bound_of(
                 input_tokens=size.input_bound_tokens,
                 output_tokens=max_tokens * answers,
@@ -185,6 +185,7 @@ class Meter:
             ),
             price_version=price.version,
             size=None if size.has_files else size,
+            run=payer.run,
         )
         return MeteredSend(self, self.ledger.hold(claim), price)
 

@@ -28,7 +28,7 @@ from orchestrator.core.alerts import Alert, AlertKind, AlertState
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.language import Language
-from orchestrator.ledger.budgets import period_of
+from orchestrator.ledger.periods import period_of
 from orchestrator.monitoring.alert_sources import LastFound, LiveSources
 
 logger = logging.getLogger("orchestrator.monitoring")
@@ -193,7 +193,7 @@ class AlertWatch:
     def _is_current(self, subject: str) -> bool:
         zone = self._orchestrator.config.settings.budgets.time_zone
         now = period_of(self._clock.now(), zone)
-        return subject.removeprefix(PERIOD).partition(" ")[0] in {now.day, now.month}
+        return subject.removeprefix(PERIOD).partition(" ")[0] in now.keys
 
     def _price_changes(self, name: str, rule: RuleSettings) -> list[Alert]:
         config = self._orchestrator.config

@@ -65,6 +65,7 @@ def _dispatch_request_of(call: Call) -> DispatchRequest:
         stream=call.sink is not None,
         started_at=call.started_at,
         on_filtered=call.use_case.on_filtered,
+        money_wait_s=call.use_case.on_limit.wait_s,
         older_answer=call.stale is not None,
     )
 

@@ -207,14 +207,15 @@ def _hash_of(request: ChatRequest) -> str:
 
     How patiently it is asked, in pieces or whole, and with or without the cache may change from try to try.
     """
-    payers = (request.user, sorted(set(request.tags)))
+    run = () if request.run is None else (request.run.name,)
+    payers = (request.user, sorted(set(request.tags)), *run)
     return sha256(orjson.dumps((key_of(request), payers))).hexdigest()
 
 
 def _conflict(holder: KeyHolder) -> IdempotencyConflictError:
     return IdempotencyConflictError(
         f"this idempotency key stands for another request ({holder.operation_id}): use a new key for a new "
-        "request, or repeat the first one unchanged (use case, messages, model, limits, sampling, user and tags)"
+        "request, or repeat the first one unchanged (use case, messages, model, limits, sampling, user, tags and run)"
     ).of_request(holder.operation_id)
 
 

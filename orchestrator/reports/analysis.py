@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from orchestrator.config.loader import Config
 from orchestrator.core.errors import UnknownNameError
+from orchestrator.ledger.periods import CALENDAR
 from orchestrator.ledger.store import LedgerView
 from orchestrator.reports.forecast import HISTORY_DAYS, Forecast, forecasts
 from orchestrator.reports.recommendations import ConfiguredLimits, Recommendation, recommendations
@@ -59,7 +60,7 @@ def configured_limits(config: Config) -> ConfiguredLimits:
         tuple(
             limit.scope
             for limit in config.settings.budgets.limits
-            if limit.day is not None or limit.month is not None
+            if any(getattr(limit, window.value) is not None for window in CALENDAR)
         ),
     )
 

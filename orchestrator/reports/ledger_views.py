@@ -29,6 +29,7 @@ def plain_budgets(budgets: "Sequence[BudgetStatus]") -> list[dict[str, Any]]:
             **money("spent", budget.spent),
             **money("held", budget.held),
             **money("left", budget.left),
+            **money("rolled_over", budget.rolled_over),
             "resets_at": budget.resets_at.isoformat(),
         }
         for budget in budgets

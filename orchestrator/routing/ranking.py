@@ -66,7 +66,7 @@ def _plan(looked_at: Iterable[Scored | Excluded], question: Question) -> Plan:
         else:
             excluded.append(each)
     scored.sort(key=_order)
-    if rules.use_case.on_limit is OnLimit.REFUSE:
+    if rules.use_case.on_limit.choose is OnLimit.REFUSE:
         scored, refused = _whole_or_none(scored, question.ceiling_nusd)
         excluded += refused
     healthy = [choice for choice in scored if choice.unhealthy is None]

@@ -125,7 +125,7 @@ def look_at(facts: DeploymentFacts, question: Question) -> Scored | Excluded:
         price=facts.price,
         output=required.output_of(facts),
         # Nothing is shortened for a use case that would rather be refused.
-        ceiling_nusd=None if rules.use_case.on_limit is OnLimit.REFUSE else question.ceiling_nusd,
+        ceiling_nusd=None if rules.use_case.on_limit.choose is OnLimit.REFUSE else question.ceiling_nusd,
     )
     if estimated is None:
         return too_dear(facts, own_size, required)
@@ -191,7 +191,7 @@ def _place(facts: DeploymentFacts, estimated: Estimate, rules: RankingContext) -
     if rules.pinned is not None:
         return (0, 0, 0, facts.deployment.provider.priority)
     # The emergency model stays last whatever its score: it is free and fast, and poor.
-    cut_short = estimated.clamped_from is not None and rules.use_case.on_limit is OnLimit.CHEAPER
+    cut_short = estimated.clamped_from is not None and rules.use_case.on_limit.choose is OnLimit.CHEAPER
     return (facts.is_emergency, facts.is_below_floor, cut_short, facts.place)
 
 

@@ -2,9 +2,9 @@
 
 import math
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from orchestrator.core.settings import Name, Seconds, Settings, Share
 
@@ -25,6 +25,19 @@ class OnLimit(StrEnum):
     """The chosen model stays, its max_tokens lowered."""
     REFUSE = "refuse"
     """The request is refused: neither a shorter answer nor another model will do."""
+
+
+class OnLimitSettings(Settings):
+    """What is done when a limit is in the way."""
+
+    choose: OnLimit = OnLimit.CHEAPER
+    """When an answer of max_tokens could cost more than one request may: cheaper, clamp or refuse."""
+    wait_s: Seconds = 5.0
+    """How long a request that only money held for others refuses waits for it, within its deadline; 0 is not."""
+
+
+def _on_limit(raw: Any) -> Any:
+    return {"choose": raw} if isinstance(raw, str) else raw
 
 
 class OnFiltered(StrEnum):
@@ -102,8 +115,10 @@ class UseCaseSettings(Settings):
     """Seconds for a whole request; None is what its retry profile says."""
     weights: Weights | None = None
     """Replaces routing.weights for this use case."""
-    on_limit: OnLimit = OnLimit.CHEAPER
-    """When an answer of max_tokens could cost more than one request may: cheaper, clamp or refuse."""
+    on_limit: Annotated[
+        OnLimitSettings, BeforeValidator(_on_limit, json_schema_input_type=OnLimit | OnLimitSettings)
+    ] = OnLimitSettings()
+    """When a limit is in the way: cheaper, clamp or refuse, or these keys."""
     on_filtered: OnFiltered = OnFiltered.STOP
     """When a content filter blocks a request: stop tells the caller, next_model asks another model."""
     never_degrade: bool = False

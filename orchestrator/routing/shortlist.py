@@ -119,7 +119,7 @@ class _FilledPlaces:
 
     def __init__(self, question: Question, looked_at: Iterable[Scored | Excluded]) -> None:
         self._ceiling_nusd = (
-            question.ceiling_nusd if question.rules.use_case.on_limit is OnLimit.REFUSE else None
+            question.ceiling_nusd if question.rules.use_case.on_limit.choose is OnLimit.REFUSE else None
         )
         self._places: list[_Place] = []
         emergency = 0

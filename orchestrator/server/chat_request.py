@@ -53,7 +53,7 @@ _HINTS = {"functions": "; use 'tools'", "function_call": "; use 'tool_choice'", 
 _KNOWN = (*_HANDLED, *_SAMPLING, *sorted(_IGNORED), *_NEUTRAL)
 
 _OURS = "x-nextflow-"
-_OWN_HEADERS = ("use-case", "tags", "cache", "deadline-s", "max-cost-usd")
+_OWN_HEADERS = ("use-case", "tags", "cache", "deadline-s", "max-cost-usd", "run", "run-max-cost-usd")
 _RESERVED_TAG = "key:"
 
 
@@ -162,7 +162,12 @@ def _own_fields(headers: Headers, caller: Caller) -> dict[str, Any]:
         fields["deadline_s"] = _number(headers, "deadline-s", float)
     if f"{_OURS}max-cost-usd" in headers:
         fields["max_cost_nusd"] = _number(headers, "max-cost-usd", nano_usd)
-    return fields
+    return fields | _run_fields(headers)
+
+
+def _run_fields(headers: Headers) -> dict[str, Any]:
+    named = {"run": _header(headers, f"{_OURS}run"), "max_cost_usd": headers.get(f"{_OURS}run-max-cost-usd")}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _header(headers: Headers, name: str) -> str | None:

@@ -118,6 +118,8 @@ _UNSEEN: Mapping[type[OrchestratorError], str] = {
     errors.ConfigError: "the server's configuration cannot be used; operations can see why",
 }
 _STOPPING_RETRY_S = 1.0
+_HELD_RETRY_S = 5.0
+"""Until requests under way have ended, which hold what is left of a budget."""
 
 
 def answer_of(error: OrchestratorError, *, now: datetime, scopes: frozenset[str]) -> ErrorAnswer:
@@ -129,6 +131,8 @@ def answer_of(error: OrchestratorError, *, now: datetime, scopes: frozenset[str]
     retry_after_s = getattr(error, "retry_after_s", None)
     if isinstance(error, BudgetExceededError) and error.resets_at is not None:
         retry_after_s = max(0.0, (error.resets_at - now).total_seconds())
+    if isinstance(error, BudgetExceededError) and error.may_pass:
+        retry_after_s = _HELD_RETRY_S
     if isinstance(error, errors.ClosedError):
         retry_after_s = _STOPPING_RETRY_S
     message, param = _message_of(error, scopes), _PARAMS.get(code)
@@ -150,11 +154,17 @@ def _message_of(error: OrchestratorError, scopes: frozenset[str]) -> str:
     for kind, text in _UNSEEN.items():
         if isinstance(error, kind):
             return text
-    if isinstance(error, BudgetExceededError) and error.scope not in scopes | {errors.OWN_LIMIT}:
+    if isinstance(error, BudgetExceededError) and not _is_own(error.scope, scopes):
         # What is left of it tells what others spent.
         until = error.resets_at
         reset = f"; it resets at {until.isoformat(timespec='minutes')}" if until else ""
         return (
-            f"a {error.window} budget that this tenant shares with others has no room for this request{reset}"
+            f"the {error.window} budget of {error.scope}, which this tenant shares with others, has no room for "
+            f"this request{reset}"
         )
     return str(error)
+
+
+def _is_own(scope: str, scopes: frozenset[str]) -> bool:
+    # A run is of the caller's own tenant, whoever else has one of the same name.
+    return scope in scopes or scope == errors.OWN_LIMIT or scope.startswith("run:")

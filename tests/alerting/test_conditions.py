@@ -1,14 +1,14 @@
 """What holds of each kind of rule, by the facts of one look."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from orchestrator.alerting.conditions import DaySpend, conditions_of
 from orchestrator.alerting.settings import RuleSettings
 from orchestrator.core.money import nano_usd
-from orchestrator.ledger.budgets import Window
+from orchestrator.ledger.periods import Window, period_of
 from orchestrator.ledger.records import BudgetStatus
 from orchestrator.ledger.verify import Difference
 from orchestrator.resilience.circuit_breaker import CircuitState
@@ -50,10 +50,9 @@ def subjects(facts: Facts, **rule) -> list[str]:
 
 
 def status(spent: str, scope: str = "all", window: Window = Window.DAY) -> BudgetStatus:
-    period, ends = ("2026-11-23", datetime(2026, 11, 24, tzinfo=UTC))
-    if window is Window.MONTH:
-        period, ends = "2026-11", datetime(2026, 12, 1, tzinfo=UTC)
-    return BudgetStatus(scope, window, period, nano_usd("10"), nano_usd(spent), nano_usd("0"), ends)
+    windows = period_of(NOON, "UTC")
+    period, begins, ends = windows.key(window), windows.begins_at(window), windows.ends_at(window)
+    return BudgetStatus(scope, window, period, nano_usd("10"), nano_usd(spent), nano_usd("0"), ends, begins)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +71,17 @@ def test_of_the_marks_of_a_limit_the_highest_speaks_to_the_nano_dollar(spent, ma
 def test_an_overrun_is_foreseen_from_a_tenth_of_the_period_on(hour, spent, is_told):
     facts = Facts(now=NOON.replace(hour=hour), statuses=(status(spent),))
     assert bool(subjects(facts, kind="projected_overrun")) is is_told
+
+
+def test_hours_and_weeks_have_their_own_marks_and_their_own_pace():
+    half_past = NOON + timedelta(minutes=30)
+    statuses = (status("5.01", window=Window.HOUR), status("8", window=Window.WEEK))
+    facts = Facts(now=half_past, statuses=statuses)
+    assert subjects(facts, kind="projected_overrun") == ["period 2026-11-23T12+00:00 all"]
+    assert subjects(facts, kind="budget") == [
+        "period 2026-11-23T12+00:00 all 50",
+        "period 2026-W48 all 80",
+    ]
 
 
 def test_a_months_pace_is_that_of_the_month():

@@ -171,7 +171,14 @@ def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
         ("request: 0.50, day", "request: 1e300, day", "request: 1e300", "an amount of dollars must be at most 1,000,000,000"),
         ("request: 0.50, day", "request: 0, day", "request: 0,", "a limit of 0 would refuse everything that costs"),
         ("request: 0.50, day", "request: 0.50, dya", None, "unknown key 'budgets.limits.0.dya'; did you mean 'day'?"),
-        (", request: 0.50, day: 100, month: 2500", "", "{scope: all", "scope 'all' has no limit: give it a request, day or month"),
+        (", request: 0.50, day: 100, month: 2500", "", "{scope: all", "scope 'all' has no limit: give it a request, hour, day, week or month"),
+        (", request: 0.50, day: 100, month: 2500", ", request: 0.50, rollover: true", "{scope: all", "scope 'all' has nothing to roll over: give it an hour, day, week or month"),
+        ("request: 0.50, day", "rollover: {most: 1}, day", "most: 1", "unknown key 'budgets.limits.0.rollover.most'; known here: enabled, max"),
+        ("request: 0.50, day", "rollover: 5, day", "rollover: 5", "budgets.limits.0.rollover: "),
+        ("request: 0.50, day", "hour: 0, day", "hour: 0", "budgets.limits.0.hour: a limit of 0 would refuse everything that costs"),
+        ("use_case:cost_sensitive", "model:gpt-6-lunna", "scope: \"model:gpt-6-lunna\"", "unknown model 'gpt-6-lunna'. Did you mean 'gpt-6-luna'?"),
+        ("    on_limit: cheaper ", "    on_limit: dearer ", "on_limit: dearer", "use_cases.customer_service.on_limit.choose: input should be 'cheaper', 'clamp' or 'refuse'"),
+        ("    on_limit: cheaper ", "    on_limit: {wait: 3} ", "wait: 3", "unknown key 'use_cases.customer_service.on_limit.wait'; did you mean 'wait_s'?"),
         ("use_case:cost_sensitive", "use_case:cost_sensitiv", "scope: \"use_case:cost_sensitiv\"", "unknown use case 'cost_sensitiv'. Did you mean 'cost_sensitive'?"),
         ("use_case:cost_sensitive", "provider:gogle", "scope: \"provider:gogle\"", "unknown provider 'gogle'. Did you mean 'google'?"),
         ("currency: USD", "currency: VND", "currency: VND", "convert them and write 'currency: USD', not 'VND'"),
@@ -342,6 +349,30 @@ def test_no_number_of_the_configuration_may_be_infinite(load):
     assert "    speed_tokens_per_s: 70 " in TEXT
     with pytest.raises(ConfigError, match="finite number"):
         load(TEXT.replace("    speed_tokens_per_s: 70 ", "    speed_tokens_per_s: 'inf' ", 1))
+
+
+def test_what_is_done_at_a_limit_is_one_word_or_several_keys(load):
+    for written, expected in (
+        ("on_limit: clamp ", ("clamp", 5.0)), ("on_limit: {choose: refuse, wait_s: 0} ", ("refuse", 0.0)),
+    ):  # fmt: skip
+        on_limit = (
+            load(TEXT.replace("on_limit: cheaper ", written, 1))
+            .settings.use_cases["customer_service"]
+            .on_limit
+        )
+        assert (on_limit.choose, on_limit.wait_s) == expected
+
+
+def test_what_rolls_over_is_all_of_a_limit_or_at_most_an_amount(load):
+    for written, expected in (
+        ("true", (True, None)),
+        ("{max: 3}", (True, 3 * 10**9)),
+        ("false", (False, None)),
+    ):
+        text = TEXT.replace("request: 0.50, day", f"rollover: {written}, hour: 1, week: 9, day", 1)
+        limit = load(text).settings.budgets.limits[0]
+        assert (limit.rollover.enabled, limit.rollover.max) == expected
+        assert (limit.hour, limit.week) == (10**9, 9 * 10**9)
 
 
 @pytest.mark.parametrize(

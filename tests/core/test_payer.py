@@ -13,8 +13,8 @@ from orchestrator.resilience import health_check_policy
 
 
 def test_a_send_counts_against_every_scope_it_belongs_to() -> None:
-    assert Payer("acme", "bulk", "42", ("trial", "eu", "trial")).scopes("google") == (
-        *("all", "tenant:acme", "use_case:bulk", "user:42", "provider:google"),
+    assert Payer("acme", "bulk", "42", ("trial", "eu", "trial")).scopes("google", "gemini") == (
+        *("all", "tenant:acme", "use_case:bulk", "user:42", "provider:google", "model:gemini"),
         *("tag:eu", "tag:trial"),
     )
 
@@ -26,13 +26,13 @@ def test_a_name_is_read_from_the_scopes_as_it_was_written() -> None:
 
 
 def test_a_request_of_nobody_in_particular_has_no_user_scope() -> None:
-    assert Payer("acme", "bulk").scopes("google") == (
-        *("all", "tenant:acme", "use_case:bulk", "provider:google"),
+    assert Payer("acme", "bulk").scopes("google", "gemini") == (
+        *("all", "tenant:acme", "use_case:bulk", "provider:google", "model:gemini"),
     )
 
 
 def test_before_a_provider_is_chosen_a_send_counts_against_no_providers_own_limit() -> None:
-    assert "provider:" in Payer("acme", "bulk").scopes()
+    assert {"provider:", "model:"} < set(Payer("acme", "bulk").scopes())
 
 
 def test_a_request_names_its_payer() -> None:
@@ -52,7 +52,7 @@ def test_whoever_names_a_payer_names_the_same_scopes() -> None:
         Payer.of(replace(request, tenant=composed, user=decomposed, tags=[f" {decomposed}"])),
     ):
         assert set(scopes) <= set(payer.scopes())
-        assert len(payer.scopes()) == len(scopes) + 2
+        assert len(payer.scopes()) == len(scopes) + 3
 
 
 def test_a_text_in_the_place_of_tags_is_one_tag() -> None:

@@ -32,6 +32,7 @@ from tests.ledger.store_contract import (
     attempt,
     content,
     held,
+    in_run,
     key_claim,
     limit_of,
     new_hold,
@@ -84,6 +85,12 @@ def _refuse(store: LedgerStore, _: object) -> None:
 
 VERBS = {
     "hold": Verb(lambda store: store.check_writable(), lambda store, _: held(store)),
+    "hold_in_run": Verb(
+        lambda store: store.check_writable(), lambda store, _: store.hold(in_run("run/part", most=5000))
+    ),
+    "settle_in_run": Verb(
+        lambda store: store.hold(in_run("run/part")), lambda store, hold: store.settle(hold, attempt(400))
+    ),
     "refuse": Verb(lambda store: held(store, "first"), _refuse),
     "settle": Verb(held, lambda store, hold: store.settle(hold, attempt(400))),
     "settle_again": Verb(_settled, lambda store, hold: store.settle(hold, attempt(300))),

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -26,11 +27,12 @@ from orchestrator.core.errors import LedgerError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import PromptSize, Script
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
-from orchestrator.ledger.budgets import Window, period_of
+from orchestrator.core.run import Run
 from orchestrator.ledger.facts import TABLES, RolledDay, UnequalCounter
 from orchestrator.ledger.feedback import Feedback, FeedbackSum
 from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyState
 from orchestrator.ledger.kept_plan import PackedPlan
+from orchestrator.ledger.periods import CALENDAR, Window, period_of
 from orchestrator.ledger.process_identity import Life, life_of, own_process
 from orchestrator.ledger.records import (
     ORPHANED,
@@ -79,6 +81,19 @@ class Backend(Protocol):
 
 def claim(operation: str = "op", *, bound: int = 1000, number: int = 1, scopes=SCOPES) -> HoldRequest:
     return HoldRequest(operation, number, "p/m", "p", "m", scopes, NanoUsd(bound), "book")
+
+
+def in_run(name: str, *, most: int | None = None, tenant: str = "acme", **more) -> NewHold:
+    """Return a hold that counts for a run."""
+    scopes = tuple(f"tenant:{tenant}" if scope == "tenant:acme" else scope for scope in SCOPES)
+    new = new_hold(scopes=scopes, **more)
+    run = Run(name, None if most is None else NanoUsd(most))
+    return replace(new, request=replace(new.request, run=run))
+
+
+def stands(store: LedgerStore, name: str, tenant: str = "acme") -> tuple[int | None, int, int] | None:
+    run = store.run(tenant, name)
+    return None if run is None else (run.limit, run.spent, run.held)
 
 
 def new_hold(operation: str = "op", *, limits=(), moment: datetime = NOON, **more) -> NewHold:
@@ -154,8 +169,8 @@ def content(store: LedgerStore) -> dict[str, object]:
     running = asyncio.run(store.expired_keys(done_until=NEVER, running_until=LATER, limit=99))
     with store.view() as view:
         tables: dict[str, object] = {name: sorted(map(repr, view.table(name)[1])) for name in TABLES}
-        holds = [(hold.request, hold.day, hold.held_at) for hold in view.holds()]
-        about = {"counters": view.counters(), "time_zone": view.time_zone}
+        holds = [(hold.request, hold.day, hold.held_at, hold.runs) for hold in view.holds()]
+        about = {"counters": view.counters(), "time_zone": view.time_zone, "runs": tuple(view.run_sums())}
         about["details"] = [view.request(row.id) for row in view.requests(RequestQuery(limit=99))]
         return {**tables, **about, "holds": holds, "done": expired, "running": running}
 
@@ -202,7 +217,7 @@ class StoreContract:
 
     def test_a_hold_counts_in_every_scope_and_window_until_its_cost_counts_there(self, store):
         hold = held(store)
-        keys = [(scope, period) for scope in SCOPES for period in (PERIOD.day, PERIOD.month)]
+        keys = [(scope, period) for scope in SCOPES for period in PERIOD.keys]
         assert {counted(store, *key) for key in keys} == {(0, 1000)}
         store.settle(hold, attempt(300))
         assert {counted(store, *key) for key in keys} == {(300, 0)}
@@ -210,19 +225,31 @@ class StoreContract:
         assert_balanced(store)
 
     @pytest.mark.parametrize("scope", SCOPES)
-    @pytest.mark.parametrize("window", [Window.DAY, Window.MONTH])
+    @pytest.mark.parametrize("window", CALENDAR)
     def test_a_limit_may_be_reached_and_a_shortage_holds_nothing_anywhere(self, store, scope, window):
         limit = limit_of(2500, scope=scope, window=window)
         store.settle(held(store, "first"), attempt(500))
         held(store, "second", bound=2000, limits=[limit])
         before = content(store)
-        assert store.hold(new_hold("third", bound=1, limits=[limit])) == Shortage(limit, NanoUsd(2500))
+        refused = Shortage(limit, NanoUsd(2500), held_nusd=NanoUsd(2000))
+        assert store.hold(new_hold("third", bound=1, limits=[limit])) == refused
         assert content(store) == before
 
     def test_the_first_limit_in_the_order_of_the_caller_is_the_one_that_refuses(self, store):
         tight, wide = limit_of(10, scope="tag:trial"), limit_of(999)
         assert store.hold(new_hold(limits=[wide, tight])) == Shortage(wide, NanoUsd(0))
         assert store.hold(new_hold(limits=[tight, wide])) == Shortage(tight, NanoUsd(0))
+
+    def test_a_limit_that_what_is_spent_passes_comes_before_one_that_only_holds_pass(self, store):
+        store.settle(held(store, "spent", bound=900), attempt(900))
+        held(store, "open", bound=500)
+        by_holds, for_good = limit_of(2000), limit_of(1000, scope="tag:trial")
+        refused = store.hold(new_hold("more", bound=700, limits=[by_holds, for_good]))
+        assert refused == Shortage(for_good, NanoUsd(1400), held_nusd=NanoUsd(500))
+        assert refused.is_final(700)
+        refused = store.hold(new_hold("more", bound=700, limits=[by_holds]))
+        assert refused == Shortage(by_holds, NanoUsd(1400), held_nusd=NanoUsd(500))
+        assert not refused.is_final(700)
 
     def test_without_a_limit_a_scope_is_counted_all_the_same(self, store):
         held(store)
@@ -272,6 +299,95 @@ class StoreContract:
         samples = store.token_samples(2)
         assert [(sample.expected_tokens, sample.counted_tokens) for sample in samples] == [(12, 11), (12, 12)]
         assert {(sample.model, sample.script) for sample in samples} == {("m", Script.WIDE)}
+
+    # ---- what rolls over
+
+    def test_what_a_window_left_of_its_limit_is_added_to_the_next_one_and_to_that_alone(self, store):
+        day = timedelta(days=1)
+
+        def outcome(bound, moment, rollover=1000):
+            limit = CounterLimit("all", Window.DAY, NanoUsd(1000), NanoUsd(rollover))
+            return store.hold(new_hold(f"{bound} {moment}", bound=bound, moment=moment, limits=[limit]))
+
+        first = outcome(300, NOON)
+        assert isinstance(first, Hold)
+        assert isinstance(outcome(701, NOON), Shortage), (
+            "money was first counted today: yesterday left nothing"
+        )
+        refused = outcome(1701, NOON + day)
+        assert isinstance(refused, Shortage)
+        assert refused.rolled_over_nusd == 700
+        store.settle(first, attempt(250))
+        assert isinstance(outcome(1751, NOON + day), Shortage)
+        assert isinstance(outcome(1101, NOON + day, rollover=100), Shortage), "no more than may roll over"
+        assert isinstance(outcome(1750, NOON + day), Hold), "what was freed after the edge is added too"
+        assert isinstance(outcome(1001, NOON + 2 * day), Shortage), "what was added ended with its day"
+        assert isinstance(outcome(1000, NOON + 2 * day), Hold)
+        assert_balanced(store)
+
+    # ---- runs
+
+    def test_a_run_counts_whole_and_in_each_of_its_parts_and_is_limited_in_each(self, store):
+        hold = store.hold(in_run("thread/research", most=600, bound=500))
+        assert isinstance(hold, Hold)
+        assert stands(store, "thread/research") == (600, 0, 500)
+        assert stands(store, "thread") == (None, 0, 500)
+        refused = store.hold(in_run("thread/research", operation="more", bound=101))
+        assert refused == Shortage(
+            CounterLimit("run:thread/research", Window.RUN, NanoUsd(600)), NanoUsd(500), NanoUsd(500)
+        )
+        assert isinstance(store.hold(in_run("thread", operation="whole", most=550, bound=50)), Hold)
+        before = content(store)
+        assert isinstance(store.hold(in_run("thread/other", operation="other", bound=1)), Shortage)
+        assert content(store) == before
+        store.settle(hold, attempt(100))
+        assert isinstance(store.hold(in_run("thread/other", operation="other", bound=1)), Hold)
+        assert (stands(store, "thread"), stands(store, "thread/research")) == ((550, 100, 51), (600, 100, 0))
+        assert_balanced(store)
+
+    def test_the_first_limit_of_a_run_stands_and_a_smaller_one_holds_for_the_call_that_names_it(self, store):
+        assert isinstance(store.hold(in_run("r", operation="free", bound=10)), Hold)
+        assert isinstance(store.hold(in_run("r", operation="first", most=1000, bound=10)), Hold)
+        assert isinstance(store.hold(in_run("r", operation="larger", most=5000, bound=1000)), Shortage)
+        assert isinstance(store.hold(in_run("r", operation="smaller", most=100, bound=90)), Shortage)
+        assert isinstance(store.hold(in_run("r", operation="unnamed", bound=980)), Hold)
+        assert stands(store, "r") == (1000, 0, 1000)
+
+    def test_a_run_is_that_of_its_tenant(self, store):
+        assert isinstance(store.hold(in_run("r", most=10, bound=10)), Hold)
+        assert isinstance(store.hold(in_run("r", operation="b", tenant="b", most=10, bound=10)), Hold)
+        assert stands(store, "r", "b") == (10, 0, 10)
+        assert stands(store, "r", "c") is None
+
+    def test_orphans_and_corrections_change_the_counter_of_their_run(self, store):
+        hold = store.hold(in_run("r/part", bound=1000))
+        with store.view() as view:
+            (left,) = view.holds()
+        assert left.runs == hold.runs
+        store.settle_orphans([orphan_booking(hold)], orphan_record)
+        assert stands(store, "r") == (None, 1000, 0)
+        store.correct(CostCorrection("op", 1, NanoUsd(300), CostSource.OPERATOR, NOON, "the invoice"))
+        assert stands(store, "r") == stands(store, "r/part") == (None, 300, 0)
+        assert_balanced(store)
+
+    def test_a_run_keeps_what_it_has_spent_when_its_rows_are_rolled_up(self, store):
+        store.settle(store.hold(in_run("r", most=1000, bound=900)), attempt(300))
+        store.roll_up_day(PERIOD.day)
+        assert stands(store, "r") == (1000, 300, 0)
+        assert isinstance(store.hold(in_run("r", operation="more", bound=701)), Shortage)
+        assert_balanced(store)
+
+    def test_a_run_that_nobody_uses_is_forgotten_and_its_name_begins_anew(self, store):
+        held_open = store.hold(in_run("open", operation="open", bound=5))
+        store.settle(store.hold(in_run("r/part", most=1000, bound=900)), attempt(900))
+        later = NOON + timedelta(days=31)
+        assert isinstance(store.hold(in_run("another", operation="another", moment=later, bound=1)), Hold)
+        assert (stands(store, "r"), stands(store, "r/part")) == (None, None)
+        assert stands(store, "open") == (None, 0, 5), "not while it holds money"
+        store.settle(held_open, attempt(5))
+        assert isinstance(store.hold(in_run("r/part", operation="anew", moment=later, bound=7)), Hold)
+        assert stands(store, "r/part") == (None, 0, 7)
+        assert_balanced(store)
 
     # ---- orphans and corrections
 
@@ -437,7 +553,7 @@ class StoreContract:
         assert store.roll_up_day(PERIOD.day) == RolledDay(1, 1, NanoUsd(300))
         assert store.roll_up_day(PERIOD.day) == RolledDay(0, 0, NanoUsd(0))
         assert table(store, "attempts") == table(store, "operations") == []
-        assert store.counters(PERIOD.day, PERIOD.month) == ()
+        assert store.counters(*PERIOD.keys) == ()
         with store.view() as view:
             assert view.rolled(month=PERIOD.month).rows == (("acme", "bulk", "m", 1, 1, 300),)
         assert_balanced(store)
@@ -573,6 +689,17 @@ class StoreContract:
         assert sum(in_processes(spend, 4)) == 100
         with closing(backend.open()) as store:
             assert sum(counted(store)) == 100_000
+            assert_balanced(store)
+
+    def test_processes_on_one_run_get_exactly_what_it_allows(self, backend):
+        def spend(worker: int) -> int:
+            with closing(backend.open(lock_timeout_s=60)) as store:
+                news = (in_run("r/part", operation=f"{worker}-{turn}", most=40_000) for turn in range(20))
+                return sum(isinstance(store.hold(new), Hold) for new in news)
+
+        assert sum(in_processes(spend, 3)) == 40
+        with closing(backend.open()) as store:
+            assert stands(store, "r") == (None, 0, 40_000)
             assert_balanced(store)
 
     def test_no_order_of_scopes_makes_two_processes_wait_for_each_other(self, backend):

@@ -173,7 +173,10 @@ def content(path):
     own = own_process()
     with closing(sqlite3.connect(path)) as connection:
         names = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            name
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
         ]
         cursors = {name: connection.execute(f"SELECT * FROM {name}") for name in sorted(names)}  # noqa: S608
         return {

@@ -29,7 +29,8 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
-from orchestrator.ledger.budgets import BudgetSettings, Limits, Window, period_of
+from orchestrator.core.run import Run
+from orchestrator.ledger.budgets import BudgetSettings, Limits, period_of
 from orchestrator.ledger.compact import KEEP_DAYS_MIN, compact, first_kept_day
 from orchestrator.ledger.facts import AssumedCost
 from orchestrator.ledger.ledger import HoldRequest, RequestRecord
@@ -50,6 +51,7 @@ MOMENTS = [
 ]  # fmt: skip
 AMOUNTS = st.integers(0, 2500)
 LEDGERS = st.integers(0, 2)
+RUN_LIMIT = {"r": 4000, "r/part": 2500}
 
 
 class Booked:
@@ -58,8 +60,9 @@ class Booked:
     def __init__(self, operation: str, scopes: tuple[str, ...], bound: int, moment: datetime) -> None:
         period = period_of(moment, ZONE)
         self.operation, self.scopes, self.bound, self.moment = operation, scopes, bound, moment
-        self.day, self.month = period.day, period.month
+        self.day, self.month, self.periods = period.day, period.month, period
         self.hold = None
+        self.lineage: tuple[str, ...] = ()
         self.fallback_scope = self.dead = False
         self.cost: int | None = None
         """None while it is held."""
@@ -68,7 +71,7 @@ class Booked:
 
     @property
     def keys(self):
-        return [(scope, period) for scope in self.scopes for period in (self.day, self.month)]
+        return [(scope, period) for scope in self.scopes for period in self.periods.keys]
 
 
 class ElsewhereFile(LedgerFile):
@@ -92,6 +95,8 @@ class Interleavings(RuleBasedStateMachine):
         self.sends: list[Booked] = []
         self.closed: dict[str, int] = {}
         self.rolled: Counter[str] = Counter()
+        self.began = None
+        self.named: dict[str, int] = {}
         self.moment = MOMENTS[2]
         machine = self
 
@@ -131,21 +136,60 @@ class Interleavings(RuleBasedStateMachine):
         return {key: tuple(value) for key, value in sums.items() if any(value)}
 
     def refusal(self, limits, send):
-        """Return the first limit that a send would pass, and what is left of it."""
-        counters = self.counters()
+        """Return the limit that refuses a send, and what is left of it.
+
+        The first that is passed by what is spent alone, else the first that is passed with what is held.
+        """
+        counters, short = self.counters(), []
         for scope in send.scopes:
-            for window, period in ((Window.DAY, send.day), (Window.MONTH, send.month)):
-                limit = limits.of(scope, window)
-                total = sum(counters.get((scope, period), (0, 0)))
-                if limit is not None and send.bound > 0 and total + send.bound > limit:
-                    return scope, window.value, max(0, limit - total)
-        return None
+            for window, limit in limits.all_of(scope).items():
+                most = limit.limit_nusd + self.rolled_over(scope, window, limit, send, counters)
+                spent, held = counters.get((scope, send.periods.key(window)), (0, 0))
+                if send.bound > 0 and spent + held + send.bound > most:
+                    refused = (scope, window.value, max(0, most - spent - held))
+                    short.append((spent + send.bound <= most, refused))
+        for name in send.lineage:
+            spent, held = self.runs().get(name, (0, 0))
+            is_limited = name in self.named or name == send.lineage[-1]
+            if send.bound > 0 and is_limited and spent + held + send.bound > RUN_LIMIT[name]:
+                refused = (f"run:{name}", "run", max(0, RUN_LIMIT[name] - spent - held))
+                short.append((spent + send.bound <= RUN_LIMIT[name], refused))
+        return min(short, key=lambda each: each[0])[1] if short else None
+
+    def rolled_over(self, scope, window, limit, send, counters):
+        if not limit.rollover_nusd or self.began is None or self.began >= send.periods.begins_at(window):
+            return 0
+        used = sum(counters.get((scope, send.periods.key_before(window)), (0, 0)))
+        return min(limit.rollover_nusd, max(0, limit.limit_nusd - used))
+
+    def runs(self):
+        """Reckon what each run has spent and holds; what was rolled up counts on."""
+        sums: dict[str, tuple[int, int]] = {}
+        for one in self.sends:
+            for name in one.lineage:
+                spent, held = sums.get(name, (0, 0))
+                spent += (one.cost or 0) + (one.correction or 0)
+                sums[name] = (spent, held + (one.bound if one.cost is None else 0))
+        return sums
+
+    def admitted(self, send):
+        self.sends.append(send)
+        self.began = self.began or send.moment
+        for name in send.lineage[-1:]:
+            self.named.setdefault(name, RUN_LIMIT[name])
 
     # ---- what may happen
 
-    @rule(target=holds, number=LEDGERS, bound=AMOUNTS, tenant=st.sampled_from("ab"))
-    def hold(self, number, bound, tenant):
-        send, claim = self.asked(bound, tenant)
+    @rule(
+        target=holds,
+        number=LEDGERS,
+        bound=AMOUNTS,
+        tenant=st.sampled_from("ab"),
+        run=st.sampled_from([None, None, "r", "r/part"]),
+    )
+    def hold(self, number, bound, tenant, run):
+        # A run is that of its tenant; the model knows one tenant's.
+        send, claim = self.asked(bound, "a" if run else tenant, run)
         ledger = self.ledgers[number]
         expected = self.refusal(ledger.limits, send)
         try:
@@ -155,12 +199,12 @@ class Interleavings(RuleBasedStateMachine):
             return multiple()
         assert expected is None
         send.fallback_scope = number > 0
-        self.sends.append(send)
+        self.admitted(send)
         return send
 
-    @rule(bound=AMOUNTS)
-    def hold_and_be_killed(self, bound):
-        send, claim = self.asked(bound, "a")
+    @rule(bound=AMOUNTS, run=st.sampled_from([None, "r/part"]))
+    def hold_and_be_killed(self, bound, run):
+        send, claim = self.asked(bound, "a", run)
         ledger = self.ledgers[0]
         process = os.fork()
         if process == 0:
@@ -170,13 +214,16 @@ class Interleavings(RuleBasedStateMachine):
         os.waitpid(process, 0)
         if self.refusal(ledger.limits, send) is None:
             send.dead = True
-            self.sends.append(send)
+            self.admitted(send)
 
-    def asked(self, bound, tenant):
+    def asked(self, bound, tenant, run):
         operation = f"op-{len(self.sends)}-{self.clock.monotonic_s()}"
         scopes = ("all", f"tenant:{tenant}", "use_case:bulk", "provider:p")
-        claim = HoldRequest(operation, 1, "p/m", "p", "m", scopes, NanoUsd(bound), "book")
-        return Booked(operation, scopes, bound, self.moment), claim
+        limited = None if run is None else Run(run, NanoUsd(RUN_LIMIT[run]))
+        claim = HoldRequest(operation, 1, "p/m", "p", "m", scopes, NanoUsd(bound), "book", run=limited)
+        send = Booked(operation, scopes, bound, self.moment)
+        send.lineage = () if limited is None else limited.lineage
+        return send, claim
 
     @rule(send=holds, number=LEDGERS, share=st.floats(0, 1.3), assumed=st.booleans())
     def settle(self, send, number, share, assumed):
@@ -248,9 +295,15 @@ class Interleavings(RuleBasedStateMachine):
     def clock_jumps(self, moment):
         self.moment = moment
 
-    @rule(number=LEDGERS, day=st.integers(1, 8000), month=st.integers(1, 15_000), tenant=st.integers(1, 4000))
-    def limits_change(self, number, day, month, tenant):
-        self.ledgers[number].limits = limits_of(day=day, month=month, tenant=tenant)
+    @rule(
+        number=LEDGERS,
+        day=st.integers(1, 8000),
+        month=st.integers(1, 15_000),
+        tenant=st.integers(1, 4000),
+        rollover=st.booleans(),
+    )
+    def limits_change(self, number, day, month, tenant, rollover):
+        self.ledgers[number].limits = limits_of(day=day, month=month, tenant=tenant, rollover=rollover)
 
     @rule(number=LEDGERS)
     def restart(self, number):
@@ -274,6 +327,10 @@ class Interleavings(RuleBasedStateMachine):
         assert counted == self.counters()
         with LedgerReader(self.path) as reader:
             assert verify(reader, now=self.clock.now()).differences == ()
+        runs = self.rows("SELECT name, max_nusd, spent_nusd, held_nusd FROM runs")
+        known = self.runs()
+        assert {name: tuple(sums) for name, _, *sums in runs} == known
+        assert {name: most for name, most, *_ in runs if most is not None} == self.named
 
     @invariant()
     def nothing_that_was_acknowledged_is_lost(self):
@@ -299,10 +356,10 @@ class Interleavings(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-def limits_of(*, day, month, tenant):
+def limits_of(*, day, month, tenant, rollover=False):
     entries = [
-        {"scope": "all", "day": f"{day / 1e9:.9f}", "month": f"{month / 1e9:.9f}"},
-        {"scope": "tenant:*", "day": f"{tenant / 1e9:.9f}"},
+        {"scope": "all", "day": f"{day / 1e9:.9f}", "month": f"{month / 1e9:.9f}", "rollover": rollover},
+        {"scope": "tenant:*", "hour": f"{tenant / 1e9:.9f}", "week": f"{2 * tenant / 1e9:.9f}"},
     ]
     return Limits(BudgetSettings(time_zone=ZONE, limits=entries))
 

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,12 +28,13 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import BudgetExceededError, InvalidRequestError, LedgerError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
-from orchestrator.ledger.budgets import BudgetSettings, Limits, Window
+from orchestrator.ledger.budgets import CALENDAR, BudgetSettings, Limits, Window
 from orchestrator.ledger.ledger import HoldRequest, RequestRecord
 from orchestrator.ledger.opening import LedgerSettings, open_ledger
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.ledger.sqlite import schema as ledger_schema
 from tests.support.unprivileged import unprivileged
+from tests.support.windows import window_of
 
 ROOT = Path(__file__).parents[2]
 BOUND = NanoUsd(1000)
@@ -104,14 +105,15 @@ def wrong_counters(path):
     with closing(sqlite3.connect(path)) as connection:
         expected: dict[tuple[str, str], list[int]] = {}
         sources = (
-            (0, "SELECT scopes, day, month, cost_nusd FROM attempts"),
-            (0, "SELECT scopes, day, month, cost_nusd FROM corrections"),
-            (1, "SELECT scopes, day, month, held_nusd FROM holds"),
+            (0, "SELECT scopes, hour, day, month, cost_nusd FROM attempts"),
+            (0, "SELECT scopes, hour, day, month, cost_nusd FROM corrections"),
+            (1, "SELECT scopes, hour, day, month, held_nusd FROM holds"),
         )
         for place, sql in sources:
-            for scopes, day, month, amount in connection.execute(sql):
+            for scopes, hour, day, month, amount in connection.execute(sql):
+                week = "{}-W{:02}".format(*date.fromisoformat(day).isocalendar())
                 for scope in orjson.loads(scopes):
-                    for period in (day, month):
+                    for period in (hour, day, week, month):
                         expected.setdefault((scope, period), [0, 0])[place] += amount
         found = {
             (scope, period): [spent, held]
@@ -157,7 +159,7 @@ def test_a_refusal_names_the_limit_what_is_left_and_when_it_resets(make):
     assert error.resets_at.isoformat() == "2026-11-24T00:00:00+07:00"
 
 
-@pytest.mark.parametrize("window", ["day", "month"])
+@pytest.mark.parametrize("window", CALENDAR)
 @pytest.mark.parametrize(
     "scope", ["all", "tenant:acme", "use_case:bulk", "user:42", "provider:p", "tag:trial"]
 )
@@ -308,8 +310,8 @@ def test_a_limit_lowered_in_flight_stops_the_next_send_and_settles_those_under_w
 def test_the_standings_show_every_limit_even_before_the_first_send(make):
     ledger = make({"scope": "all", "day": 100, "month": 2500}, {"scope": "tenant:*", "day": 10})
     assert [(one.scope, one.window, one.limit, one.spent, one.left) for one in ledger.budget_status()] == [
-        ("all", "month", 2500, 0, 2500),
         ("all", "day", 100, 0, 100),
+        ("all", "month", 2500, 0, 2500),
     ]
     ledger.hold(claim(bound=7))
     shown = {(one.scope, one.window): (one.limit, one.held, one.left) for one in ledger.budget_status()}
@@ -331,7 +333,8 @@ def test_a_settlement_after_midnight_books_into_the_day_of_its_hold(make, clock,
     clock.set(datetime(2026, 12, 1, 0, 0, 1, tzinfo=UTC))
     ledger.settle(hold, attempt(900))
     counters = {(period, spent, held) for _, period, spent, held in rows(path, "SELECT * FROM counters")}
-    assert counters == {("2026-11-30", 900, 0), ("2026-11", 900, 0)}
+    keys = ("2026-11-30T23+00:00", "2026-11-30", "2026-W49", "2026-11")
+    assert counters == {(key, 900, 0) for key in keys}
     assert ledger.hold(claim(2)).period.month == "2026-12"
     assert wrong_counters(path) == set()
 
@@ -867,7 +870,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def no_limit_is_passed(self):
         if self.path.exists():
             for scope, period, spent, held in rows(self.path, "SELECT * FROM counters"):
-                limit = self.ledger.limits.of(scope, Window.DAY if len(period) == 10 else Window.MONTH)
+                limit = self.ledger.limits.of(scope, window_of(period))
                 assert spent >= 0
                 assert held >= 0
                 assert limit is None or spent + held <= limit

@@ -407,9 +407,24 @@ async def test_a_call_names_who_pays(guard: BudgetGuard, to) -> None:
     assert standing(guard, "tenant:acme") == (0, 0)
 
 
+async def test_a_call_names_the_run_that_it_counts_for(
+    guard: BudgetGuard, practice: PracticeServer, to
+) -> None:
+    run = {"run": "thread-42/step", "max_cost_usd": 0.5}
+    await litellm.acompletion(**to("openai/gpt-6-luna", metadata={"orchestrator": run}))
+    whole, part = (guard._ledger.run("acme", name) for name in ("thread-42", "thread-42/step"))
+    assert (whole.spent, part.limit) == (practice.bill.total_nusd(), 500_000_000)
+    tiny = {"run": "tiny", "max_cost_usd": "0.0000001"}
+    with pytest.raises(BudgetExceededError, match="the run budget of run:tiny"):
+        await litellm.acompletion(**to("openai/gpt-6-luna", metadata={"orchestrator": tiny}))
+    assert standing(guard, "model:gpt-6-luna") == (whole.spent, 0)
+
+
 @pytest.mark.parametrize(
     ("payer", "error"),
     [
+        ({"run": "a//b"}, InvalidRequestError),
+        ({"max_cost_usd": 1}, InvalidRequestError),
         ({"use_case": "sales"}, UnknownNameError),
         ({"tenent": "acme"}, InvalidRequestError),
         ({"tenant": ""}, InvalidRequestError),

@@ -49,6 +49,16 @@ def test_a_send_over_the_budget_is_refused_before_it_is_made(
     assert practice.requests == ()
 
 
+def test_a_native_client_counts_for_its_run(practised, practice: PracticeServer) -> None:
+    native = practised.native("openai/gpt-6-luna", tenant="acme", run="thread-42", max_cost_usd=0.5)
+    native.invoke("Xin chào")
+    run = practised.run_standing("thread-42", tenant="acme")
+    assert (run.limit, run.spent, run.held) == (500_000_000, practice.bill.total_nusd(), 0)
+    tiny = practised.native("openai/gpt-6-luna", tenant="acme", run="tiny", max_cost_usd="0.0000001")
+    with pytest.raises(BudgetExceededError, match="the run budget of run:tiny"):
+        tiny.invoke("Xin chào")
+
+
 def test_a_request_limit_is_not_undercut_in_secret(make_orchestrator) -> None:
     """The client's own max_tokens stands, so a send that may cost too much is refused."""
     orchestrator = make_orchestrator({"budgets": {"limits": [{"scope": "all", "request": 0.0001}]}})

@@ -13,15 +13,18 @@ from pathlib import Path
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
+from orchestrator.core.run import Run
 from orchestrator.ledger import opening
-from orchestrator.ledger.budgets import BudgetSettings, Limits
+from orchestrator.ledger.budgets import BudgetSettings, Limits, Window
 from orchestrator.ledger.ledger import HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.reconcile import OrphanPolicy, SettledOrphan, find_orphans, settle_orphans
 from orchestrator.ledger.verify import verify
 
 ANY_AGE = timedelta(0)
-TABLES = ("holds", "attempts", "operations", "corrections", "counters", "monthly")
+TABLES = ("holds", "attempts", "operations", "corrections", "counters", "runs", "monthly")
+_WINDOWS = {len("2026-11-23"): Window.DAY, len("2026-W48"): Window.WEEK, len("2026-11"): Window.MONTH}
+"""By the length of a counter's key; that of an hour is longer."""
 
 
 def limits_of(**nano: dict[str, int]) -> Limits:
@@ -41,9 +44,9 @@ def open_ledger(path: Path, limits: Limits, *, clock: Clock | None = None) -> Le
     return opening.open_ledger(settings, limits=limits, clock=clock or SystemClock())
 
 
-def claim_of(operation: str, *, bound: int, tenant: str = "a") -> HoldRequest:
+def claim_of(operation: str, *, bound: int, tenant: str = "a", run: Run | None = None) -> HoldRequest:
     scopes = ("all", f"tenant:{tenant}", "use_case:bulk", "provider:p")
-    return HoldRequest(operation, 1, "p/m", "p", "m", scopes, NanoUsd(bound), "book")
+    return HoldRequest(operation, 1, "p/m", "p", "m", scopes, NanoUsd(bound), "book", run=run)
 
 
 def attempt_of(
@@ -97,14 +100,12 @@ def audit(path: Path) -> None:
             "CREATE TRIGGER admission AFTER INSERT ON holds BEGIN INSERT INTO admissions"
             " SELECT NEW.operation_id, NEW.held_at, NEW.held_nusd, c.scope, c.period, c.spent_nusd + c.held_nusd"
             " FROM json_each(NEW.scopes) s JOIN counters c ON c.scope = s.value"
-            " AND c.period IN (NEW.day, NEW.month); END"
+            " AND (c.period IN (NEW.hour, NEW.day, NEW.month) OR c.period LIKE '____-W__'); END"
         )
 
 
 def over_limit(path: Path, limits: Limits, *, since: str = "", until: str = "~") -> list[tuple]:
     """Return every admission after which a counter was above the limit of its scope and window."""
-    from orchestrator.ledger.budgets import Window
-
     found = rows(
         path,
         "SELECT operation_id, held_at, scope, period, total_nusd FROM admissions"
@@ -112,10 +113,7 @@ def over_limit(path: Path, limits: Limits, *, since: str = "", until: str = "~")
         since,
         until,
     )
-    judged = (
-        (one, limits.of(one[2], Window.DAY if len(one[3]) == len("2026-11-23") else Window.MONTH))
-        for one in found
-    )
+    judged = ((one, limits.of(one[2], _WINDOWS.get(len(one[3]), Window.HOUR))) for one in found)
     return [one for one, limit in judged if limit is not None and one[4] > limit]
 
 
@@ -126,6 +124,13 @@ def assert_balanced(path: Path) -> None:
     assert found.differences == (), found.differences
     whole = rows(path, "PRAGMA quick_check")
     assert whole == [("ok",)], whole
+
+
+def assert_runs_are_kept(path: Path) -> None:
+    """No run has spent and holds more than its limit, and there are some."""
+    runs = rows(path, "SELECT name, max_nusd, spent_nusd + held_nusd FROM runs")
+    assert runs
+    assert [run for run in runs if run[2] > run[1]] == []
 
 
 def assert_kept(path: Path, diary: Path) -> None:

@@ -21,9 +21,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from booking import Diary, attempt_of, audit, claim_of, limits_of, open_ledger, operation_of, reconcile
 
 from orchestrator.core.errors import BudgetExceededError
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.run import Run
 from orchestrator.ledger.reconcile import OrphanPolicy
 
-LIMITS = limits_of(all={"day": 12_000_000, "month": 15_000_000}, tenant={"day": 1_300_000})
+LIMITS = limits_of(
+    all={"day": 12_000_000, "week": 14_000_000, "month": 15_000_000},
+    tenant={"hour": 1_300_000, "day": 1_300_000},
+)
+RUN_LIMIT = NanoUsd(400_000)
 AT_ONCE = 4
 LIFE_MEAN_S = 0.012
 """Short enough that many die while they open the file."""
@@ -36,7 +42,8 @@ def book(path: Path, diary: Diary, name: str, chance: random.Random) -> None:
     for number in itertools.count():
         operation, bound, tenant = f"{name}-{number}", chance.randint(1, 2000), chance.choice("abcdefgh")
         try:
-            hold = ledger.hold(claim_of(operation, bound=bound, tenant=tenant))
+            run = Run("storm", RUN_LIMIT) if chance.random() < 0.2 else None
+            hold = ledger.hold(claim_of(operation, bound=bound, tenant=tenant, run=run))
         except BudgetExceededError:
             diary.add("refused", operation)
             continue

@@ -36,6 +36,7 @@ def test_a_thousand_kills_at_random_moments_lose_nothing_and_pass_no_limit(tmp_p
     booking.assert_kept(path, diary)
     assert booking.rows(path, "SELECT COUNT(*) > 1000 FROM admissions") == [(1,)]
     assert booking.over_limit(path, kill_storm.LIMITS) == []
+    booking.assert_runs_are_kept(path)
     assert booking.assert_orphans_settle_once(path, kill_storm.LIMITS) > 0
     booking.assert_kept(path, diary)
 

@@ -92,11 +92,15 @@ def assert_the_books_are_right(path: Path) -> None:
     counted = {(s, p): (spent, held) for s, p, spent, held in rows(path, "SELECT * FROM counters")}
     summed: dict[tuple[str, str], list[int]] = {}
     unnested = "SELECT value, {window}, {money} FROM {table}, json_each(scopes)"
-    for window in ("day", "month"):
+    for window in ("hour", "day", "month"):
         for place, (table, money) in enumerate((("attempts", "cost_nusd"), ("holds", "held_nusd"))):
             for scope, period, amount in rows(path, unnested.format(window=window, money=money, table=table)):
                 summed.setdefault((scope, period), [0, 0])[place] += amount
+    weeks = {key: counted.pop(key) for key in list(counted) if "-W" in key[1]}
     assert {key: tuple(value) for key, value in summed.items()} == counted
+    assert sum(spent + held for spent, held in weeks.values()) == sum(
+        spent + held for (_, period), (spent, held) in counted.items() if len(period) == len("2026-11-23")
+    )
     for spent, held in (value for (scope, period), value in counted.items() if scope == "tenant:acme"):
         assert spent + held <= LIMIT
 

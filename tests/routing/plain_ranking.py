@@ -39,7 +39,7 @@ def plain_rank(
     ]
     ceiling = min(ceilings, default=None)
     # Nothing is shortened for a use case that would rather be refused.
-    shortened_to = None if rules.use_case.on_limit is OnLimit.REFUSE else ceiling
+    shortened_to = None if rules.use_case.on_limit.choose is OnLimit.REFUSE else ceiling
     kept: list[tuple[Deployment, Estimate]] = []
     excluded: list[Excluded] = []
     ill: dict[str, str] = {}
@@ -64,7 +64,7 @@ def plain_rank(
     ]
     places = {one.name: _place(one, found, rules) for one, found in kept}
     scored.sort(key=lambda candidate: (*places[candidate.deployment], -candidate.score, candidate.deployment))
-    if rules.use_case.on_limit is OnLimit.REFUSE:
+    if rules.use_case.on_limit.choose is OnLimit.REFUSE:
         scored, more_excluded = _whole_or_none(scored, ceiling)
         excluded += more_excluded
     well = [one for one in scored if one.deployment not in ill]
@@ -186,7 +186,7 @@ def _place(one: Deployment, found: Estimate, rules: RankingContext) -> tuple[int
     # The emergency model stays last whatever its score: it is free and fast, and poor.
     emergency = int(one.model.tier is ModelClass.EMERGENCY)
     below_floor = int(_quality(one, rules) < rules.use_case.quality_floor)
-    cut_short = int(found.clamped_from is not None and rules.use_case.on_limit is OnLimit.CHEAPER)
+    cut_short = int(found.clamped_from is not None and rules.use_case.on_limit.choose is OnLimit.CHEAPER)
     names = [step.deployment for step in rules.use_case.route]
     by_route = names.index(one.name) if one.name in names else len(names)
     return (emergency, below_floor, cut_short, 0 if rules.use_case.order is RouteOrder.SCORE else by_route)

@@ -22,7 +22,7 @@ from orchestrator.routing.estimate import measure
 from orchestrator.routing.facts import facts_of
 from orchestrator.routing.ranking import rank
 from orchestrator.routing.scoring import RankingContext
-from orchestrator.routing.settings import OnLimit, RouteOrder, Weights
+from orchestrator.routing.settings import OnLimit, OnLimitSettings, RouteOrder, Weights
 from orchestrator.routing.shortlist import Shortlists
 from orchestrator.routing.token_calibration import TokenRatio
 from tests.routing.plain_ranking import plain_rank
@@ -397,7 +397,7 @@ def test_on_limit_cheaper_moves_to_a_model_that_may_answer_in_full():
 
 
 def test_on_limit_clamp_stays_with_the_first_choice_and_shortens_its_answer():
-    plan = plan_of(max_cost_nusd=SHORT_OF_MONEY, settings={"on_limit": OnLimit.CLAMP})
+    plan = plan_of(max_cost_nusd=SHORT_OF_MONEY, settings={"on_limit": OnLimitSettings(choose=OnLimit.CLAMP)})
     assert plan.candidates[0].deployment == SOL
     assert plan.candidates[0].max_tokens < 800
     assert plan.candidates[0].clamped_from == 800
@@ -405,7 +405,9 @@ def test_on_limit_clamp_stays_with_the_first_choice_and_shortens_its_answer():
 
 
 def test_on_limit_refuse_takes_neither_a_shorter_answer_nor_another_model():
-    plan = plan_of(max_cost_nusd=SHORT_OF_MONEY, settings={"on_limit": OnLimit.REFUSE})
+    plan = plan_of(
+        max_cost_nusd=SHORT_OF_MONEY, settings={"on_limit": OnLimitSettings(choose=OnLimit.REFUSE)}
+    )
     assert plan.candidates == ()
     assert reasons_of(plan)[SOL] == "costs more than one request may"
     assert reasons_of(plan)[LUNA] == "its use case would rather be refused than take another model (on_limit)"
@@ -414,7 +416,7 @@ def test_on_limit_refuse_takes_neither_a_shorter_answer_nor_another_model():
 
 
 def test_on_limit_refuse_asks_as_usual_where_the_money_reaches():
-    settings = {"on_limit": OnLimit.REFUSE}
+    settings = {"on_limit": OnLimitSettings(choose=OnLimit.REFUSE)}
     assert order_of(plan_of(settings=settings)) == order_of(plan_of())
     # Enough for the first choice, and not for a dearer model behind it.
     enough = plan_of(max_cost_nusd=plan_of().candidates[0].bound_nusd, settings=settings)
@@ -514,7 +516,12 @@ def test_a_limit_shortens_the_words_and_leaves_the_room():
     whole = named(plan_of(deployments=deployments), SOL)
     ceiling = price.bound_of(input_tokens=whole.input_bound_tokens, output_tokens=1_300)
     short = named(
-        plan_of(deployments=deployments, max_cost_nusd=ceiling, settings={"on_limit": OnLimit.CLAMP}), SOL
+        plan_of(
+            deployments=deployments,
+            max_cost_nusd=ceiling,
+            settings={"on_limit": OnLimitSettings(choose=OnLimit.CLAMP)},
+        ),
+        SOL,
     )
     assert (short.max_tokens, short.reasoning_tokens, short.clamped_from) == (1_300, 1_000, 1_800)
     assert short.bound_nusd == ceiling
@@ -597,7 +604,7 @@ applied_rules = st.fixed_dictionaries(
 use_case_settings = st.fixed_dictionaries(
     {
         "order": st.sampled_from(RouteOrder),
-        "on_limit": st.sampled_from(OnLimit),
+        "on_limit": st.sampled_from(OnLimit).map(lambda choose: OnLimitSettings(choose=choose)),
         "never_degrade": st.booleans(),
         "quality_floor": st.sampled_from([0.0, 0.5, 0.77]),
     }

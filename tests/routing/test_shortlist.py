@@ -19,7 +19,7 @@ from orchestrator.routing.estimate import measure
 from orchestrator.routing.facts import facts_of
 from orchestrator.routing.ranking import rank
 from orchestrator.routing.scoring import RankingContext, question_of
-from orchestrator.routing.settings import OnLimit, RouteOrder, Weights
+from orchestrator.routing.settings import OnLimit, OnLimitSettings, RouteOrder, Weights
 from orchestrator.routing.shortlist import Shortlists
 from orchestrator.routing.token_calibration import TokenRatio
 
@@ -64,7 +64,7 @@ def random_catalogue(chance, size):
     use_case = CONFIG.settings.use_cases[USE_CASE].model_copy(
         update={
             "order": chance.choice(list(RouteOrder)),
-            "on_limit": chance.choice(list(OnLimit)),
+            "on_limit": OnLimitSettings(choose=chance.choice(list(OnLimit))),
             "quality_floor": chance.choice([0.0, 0.5, 0.8]),
             "never_degrade": chance.random() < 0.2,
         }

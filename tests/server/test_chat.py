@@ -215,6 +215,27 @@ def test_a_budget_that_is_used_up_is_402_and_tells_nothing_of_others(serve):
     assert "$" not in refused.value.message
 
 
+def test_a_run_has_a_budget_over_http_too_and_its_amounts_are_told(serve):
+    running = serve()
+    headers = {"x-nextflow-run": "thread-42", "x-nextflow-run-max-cost-usd": "0.0000001"}
+    with pytest.raises(openai.APIStatusError) as refused:
+        stock(running).chat.completions.create(
+            model="cost_sensitive", messages=QUESTION, extra_headers=headers
+        )
+    assert (refused.value.status_code, refused.value.code) == (402, "budget_exceeded")
+    assert "the run budget of run:thread-42 allows" in refused.value.message
+    assert "retry-after" not in refused.value.response.headers
+
+
+def test_a_refusal_names_window_and_scope_and_an_hour_resets_within_one(serve):
+    running = serve({"budgets": {"limits": [{"scope": "model:*", "hour": 0.000001}]}})
+    with pytest.raises(openai.APIStatusError) as refused:
+        stock(running).chat.completions.create(model="cost_sensitive", messages=QUESTION)
+    assert "the hour budget of model:" in refused.value.message
+    assert "shares with others" in refused.value.message
+    assert 0 < int(refused.value.response.headers["retry-after"]) <= 3600
+
+
 def test_a_deadline_that_passes_is_504_and_is_not_asked_again(serve, practice):
     running = serve({"local_model": {"enabled": False}})
     practice.faults.add(Fault.parse("*:silence"))

@@ -142,4 +142,4 @@ def _standing(stage: DemoStage) -> BudgetStatus:
         return matches[0]
     day = next((budget for budget in stage.orchestrator.standings() if budget.window is Window.DAY), None)
     resets_at = day.resets_at if day is not None else stage.clock.now()
-    return BudgetStatus(scope, Window.DAY, "", None, ZERO_NUSD, ZERO_NUSD, resets_at)
+    return BudgetStatus(scope, Window.DAY, "", None, ZERO_NUSD, ZERO_NUSD, resets_at, resets_at)

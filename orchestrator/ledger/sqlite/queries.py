@@ -48,6 +48,8 @@ TABLE_OF_MONTH_BY_DAYS = "SELECT * FROM {name} WHERE day BETWEEN :month AND :mon
 # ---- for budgets
 
 TIME_ZONE = "SELECT value FROM about WHERE key = 'time_zone'"
+BEGAN = "INSERT OR IGNORE INTO about VALUES ('began_at', ?)"
+BEGAN_AT = "SELECT value FROM about WHERE key = 'began_at'"
 COUNTER = "SELECT spent_nusd, held_nusd FROM counters WHERE period = ? AND scope = ?"
 # By the key, whose ids sort by time: the newest rows are at the end of the file, however long it is.
 COUNTED_INPUTS = (
@@ -67,7 +69,7 @@ def counters_sql(periods: int) -> str:
 
 HOLDS = (
     "SELECT id, operation_id, attempt, deployment, provider, model, scopes, held_nusd, price_version,"
-    " day, month, held_at, process FROM holds ORDER BY id"
+    " hour, day, month, held_at, process, runs FROM holds ORDER BY id"
 )
 ASSUMED_COSTS = (
     "SELECT operation_id, number, deployment, provider, cost_nusd, upstream_id FROM attempts"
@@ -94,9 +96,16 @@ ROW_COUNTS = (
     " (SELECT COUNT(*) FROM counters) AS counters, (SELECT COUNT(*) FROM monthly) AS monthly"
 )
 BOOKED_SUMS = (
-    "SELECT scopes, day, month, SUM(cost_nusd), 0 FROM attempts GROUP BY scopes, day, month"
-    " UNION ALL SELECT scopes, day, month, SUM(cost_nusd), 0 FROM corrections GROUP BY scopes, day, month"
-    " UNION ALL SELECT scopes, day, month, 0, SUM(held_nusd) FROM holds GROUP BY scopes, day, month"
+    "SELECT scopes, hour, day, month, SUM(cost_nusd), 0 FROM attempts GROUP BY scopes, hour, day, month"
+    " UNION ALL SELECT scopes, hour, day, month, SUM(cost_nusd), 0 FROM corrections"
+    " GROUP BY scopes, hour, day, month"
+    " UNION ALL SELECT scopes, hour, day, month, 0, SUM(held_nusd) FROM holds GROUP BY scopes, hour, day, month"
+)
+RUNS = "SELECT id, tenant, name, spent_nusd, held_nusd, rolled_nusd FROM runs ORDER BY id"
+RUN_ROWS = (
+    "SELECT runs, SUM(cost_nusd), 0 FROM attempts WHERE runs <> '[]' GROUP BY runs"
+    " UNION ALL SELECT runs, SUM(cost_nusd), 0 FROM corrections WHERE runs <> '[]' GROUP BY runs"
+    " UNION ALL SELECT runs, 0, SUM(held_nusd) FROM holds WHERE runs <> '[]' GROUP BY runs"
 )
 UNEQUAL_OPERATIONS = (
     "SELECT o.id, o.cost_nusd, COALESCE(a.cost, 0), COALESCE(c.cost, 0) FROM operations o"

@@ -28,15 +28,18 @@ from orchestrator.ledger.facts import (
     Excess,
     OpenHold,
     Rows,
+    RunSum,
     SourceSum,
     UnclaimedAttempt,
     UnequalOperation,
 )
 from orchestrator.ledger.feedback import FeedbackSum
 from orchestrator.ledger.kept_plan import unpacked_plan
+from orchestrator.ledger.periods import booked_in
 from orchestrator.ledger.records import HoldRequest
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
 from orchestrator.ledger.sqlite import queries, request_queries, usage_queries
+from orchestrator.ledger.sqlite.runs import sums_of
 from orchestrator.ledger.sqlite.schema import VERSION
 from orchestrator.ledger.usage import Duration, DurationCount, RequestGroup, Selection, SendGroup
 
@@ -75,6 +78,11 @@ class LedgerReader:
     def time_zone(self) -> str | None:
         """Return the zone whose days the ledger counts, None before the first hold."""
         return next((str(zone) for (zone,) in self._each(queries.TIME_ZONE)), None)
+
+    @property
+    def began_at(self) -> datetime | None:
+        """Return when money was counted first, None before the first hold."""
+        return next((datetime.fromisoformat(began) for (began,) in self._each(queries.BEGAN_AT)), None)
 
     def operations(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the requests that began in a month, one row each, oldest first."""
@@ -189,8 +197,17 @@ class LedgerReader:
 
     def booked_sums(self) -> Iterator[BookedSum]:
         """Yield the sums of attempts, corrections and holds, by their scopes and windows."""
-        for scopes, day, month, spent, held in self._each(queries.BOOKED_SUMS):
-            yield BookedSum(tuple(orjson.loads(scopes)), day, month, NanoUsd(spent), NanoUsd(held))
+        for scopes, hour, day, month, spent, held in self._each(queries.BOOKED_SUMS):
+            periods = booked_in(hour, day, month)
+            yield BookedSum(tuple(orjson.loads(scopes)), periods, NanoUsd(spent), NanoUsd(held))
+
+    def run_sums(self) -> Iterator[RunSum]:
+        """Yield what each run that is not forgotten has counted, and what its rows come to."""
+        booked = sums_of(self._each(queries.RUN_ROWS))
+        for number, tenant, name, spent, held, rolled in self._each(queries.RUNS):
+            rows = booked.get(number, (0, 0))
+            amounts = (spent, held, rows[0] + rolled, rows[1])
+            yield RunSum(tenant, name, *(NanoUsd(amount) for amount in amounts))
 
     def unequal_operations(self, *, limit: int) -> tuple[UnequalOperation, ...]:
         """Return requests whose cost is not the sum of their attempts, with or without corrections."""
@@ -309,15 +326,18 @@ def _open_hold(*row: Any) -> OpenHold:
         scopes,
         held,
         price,
+        hour,
         day,
         month,
         at,
         process,
+        runs,
     ) = row
     claim = HoldRequest(
         operation_id, attempt, deployment, provider, model, tuple(orjson.loads(scopes)), NanoUsd(held), price
     )
-    return OpenHold(number, claim, day, month, datetime.fromisoformat(at), process)
+    held_at = datetime.fromisoformat(at)
+    return OpenHold(number, claim, hour, day, month, held_at, process, tuple(orjson.loads(runs)))
 
 
 def _version_problem(version: int) -> str:

@@ -1,4 +1,4 @@
-"""Rolls one day up: its rows become part of their month's sums, its counters are taken off the month's."""
+"""Rolls one day up: its rows become part of their month's sums, its counters are taken off the week's and the month's."""
 
 import sqlite3
 
@@ -6,6 +6,8 @@ import orjson
 
 from orchestrator.core.money import NanoUsd
 from orchestrator.ledger.facts import RolledDay, UnequalCounter
+from orchestrator.ledger.periods import week_of
+from orchestrator.ledger.sqlite import runs
 from orchestrator.ledger.sqlite.queries import scoped
 
 _ROLL = (
@@ -37,6 +39,7 @@ def roll_up_day(connection: sqlite3.Connection, day: str) -> RolledDay | Unequal
         return UnequalCounter(unequal[0], day)
     connection.execute(_ROLL.format(rows=_REQUESTS), {"day": day})
     connection.execute(_ROLL.format(rows=_ATTEMPTS), {"day": day})
+    runs.roll_up(connection, day)
     connection.execute("DELETE FROM corrections WHERE day = ?", (day,))
     connection.execute(
         "DELETE FROM plans WHERE operation_id IN (SELECT id FROM operations WHERE day = ?)", (day,)
@@ -70,10 +73,13 @@ def _unequal_scopes(connection: sqlite3.Connection, day: str, spent: dict[str, i
 
 
 def _drop_counters(connection: sqlite3.Connection, day: str, spent: dict[str, int]) -> None:
-    month = day[: len("2026-11")]
+    longer = (week_of(day), day[: len("2026-11")])
     connection.executemany(
-        "UPDATE counters SET spent_nusd = spent_nusd - ? WHERE scope = ? AND period = ?",
-        [(cost, scope, month) for scope, cost in spent.items()],
+        "UPDATE counters SET spent_nusd = spent_nusd - ? WHERE scope = ? AND period IN (?,?)",
+        [(cost, scope, *longer) for scope, cost in spent.items()],
     )
-    connection.execute("DELETE FROM counters WHERE period = ?", (day,))
-    connection.execute("DELETE FROM counters WHERE period = ? AND spent_nusd = 0 AND held_nusd = 0", (month,))
+    # The day itself and its hours, whose keys begin with it.
+    connection.execute("DELETE FROM counters WHERE period BETWEEN ? AND ?", (day, f"{day}U"))
+    connection.execute(
+        "DELETE FROM counters WHERE period IN (?,?) AND spent_nusd = 0 AND held_nusd = 0", longer
+    )

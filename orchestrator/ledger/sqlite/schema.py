@@ -12,20 +12,28 @@
     plan_shapes deployments and kinds of reasons, once for all plans that have the same; no words of a prompt
     feedback    what somebody thought of an answer: one row for each request and source
     idempotency which request has an idempotency key of a tenant, until when; no text, only a hash of it
-    about       what belongs to the file as a whole: the time zone whose days and months it counts
+    runs        spent and held money of every run and its parts, and its limit; a row that is not used any
+                more is forgotten
+    about       what belongs to the file as a whole: the time zone whose windows it counts, since when
 
 Keys begin with what is new (the ids of requests sort by time, counters by period), so that a booking
 touches the same few pages of the file, whatever its size.
 
-All money is whole nano-dollars. Times are ISO 8601 in UTC; day and month are calendar windows
-of the file's time zone at the moment of the reservation.
+All money is whole nano-dollars. Times are ISO 8601 in UTC; hour, day and month are calendar windows
+of the file's time zone at the moment of the reservation. The week is that of the day.
 """
 
 import sqlite3
 
 from orchestrator.core.errors import LedgerError
 
-VERSION = 5
+VERSION = 6
+
+_THURSDAY = "period, '-3 days', 'weekday 4'"
+_ISO_WEEK = (
+    f"strftime('%Y', {_THURSDAY}) || '-W' || printf('%02d', (strftime('%j', {_THURSDAY}) - 1) / 7 + 1)"
+)
+"""Of the day in `period`: the week belongs to the year of its Thursday."""
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -112,6 +120,26 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
             tenant TEXT NOT NULL, use_case TEXT NOT NULL, model TEXT NOT NULL,
             score INTEGER, corrected INTEGER NOT NULL, given_at TEXT NOT NULL,
             PRIMARY KEY (operation_id, source)) WITHOUT ROWID""",
+    ),
+    6: (
+        *(
+            f"ALTER TABLE {table} ADD COLUMN {column}"
+            for table in ("holds", "attempts", "corrections")
+            # What was booked before hours were counted belongs to none.
+            for column in ("hour TEXT NOT NULL DEFAULT ''", "runs TEXT NOT NULL DEFAULT '[]'")
+        ),
+        # Numbers are never given twice: rows of a run that was forgotten must not count for another.
+        """CREATE TABLE runs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL, name TEXT NOT NULL, max_nusd INTEGER,
+            spent_nusd INTEGER NOT NULL DEFAULT 0, held_nusd INTEGER NOT NULL DEFAULT 0,
+            rolled_nusd INTEGER NOT NULL DEFAULT 0, used_at TEXT NOT NULL, UNIQUE (tenant, name))""",
+        "CREATE INDEX runs_by_use ON runs (used_at)",
+        f"""INSERT INTO counters (scope, period, spent_nusd, held_nusd)
+            SELECT scope, {_ISO_WEEK}, SUM(spent_nusd), SUM(held_nusd) FROM counters
+            WHERE length(period) = 10 AND date(period) IS NOT NULL GROUP BY 1, 2""",  # noqa: S608 -- fixed words
+        """INSERT INTO about SELECT 'began_at', began FROM (SELECT MIN(began) AS began FROM (
+            SELECT MIN(started_at) AS began FROM attempts UNION ALL SELECT MIN(held_at) FROM holds
+            UNION ALL SELECT MIN(month) || '-01T00:00:00+00:00' FROM monthly)) WHERE began IS NOT NULL""",
     ),
 }
 

@@ -6,16 +6,17 @@ whose signed amount counts beside the attempt's.
 """
 
 import sqlite3
-from collections.abc import Sequence
-from datetime import UTC, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import orjson
 
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Attempt, CostSource
-from orchestrator.ledger.budgets import Period
+from orchestrator.ledger.budgets import rolled_over
 from orchestrator.ledger.feedback import Feedback
+from orchestrator.ledger.periods import CALENDAR, Period, booked_in
 from orchestrator.ledger.records import (
     ORPHANED,
     CostCorrection,
@@ -25,13 +26,15 @@ from orchestrator.ledger.records import (
     RequestRecord,
     Shortage,
 )
+from orchestrator.ledger.sqlite import runs
+from orchestrator.ledger.sqlite.queries import BEGAN, BEGAN_AT, COUNTER
 from orchestrator.ledger.sqlite.request_queries import GIVE_FEEDBACK
 
 _INSERT_HOLD = (
     "INSERT INTO holds (operation_id, attempt, deployment, provider, model, scopes, day, month,"
-    " held_nusd, held_at, process, price_version) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+    " held_nusd, held_at, process, price_version, hour, runs) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
-_INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 27)})"  # noqa: S608 -- only question marks
+_INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 29)})"  # noqa: S608 -- only question marks
 _INSERT_OPERATION = (
     f"INSERT INTO operations VALUES ({','.join('?' * 20)})"  # noqa: S608 -- only question marks
     " ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, error = excluded.error,"
@@ -43,7 +46,8 @@ _INSERT_OPERATION = (
 _INSERT_SHAPE = "INSERT INTO plan_shapes VALUES (?,?) ON CONFLICT DO NOTHING"
 _INSERT_PLAN = "INSERT INTO plans VALUES (?,?,?) ON CONFLICT DO NOTHING"
 _BOOKED = (
-    "SELECT a.day, a.month, a.scopes, a.cost_nusd + COALESCE(SUM(c.cost_nusd), 0), COUNT(c.step) FROM attempts a"
+    "SELECT a.hour, a.day, a.month, a.scopes, a.runs, a.cost_nusd + COALESCE(SUM(c.cost_nusd), 0),"
+    " COUNT(c.step) FROM attempts a"
     " LEFT JOIN corrections c ON c.operation_id = a.operation_id AND c.number = a.number"
     " WHERE a.operation_id = ? AND a.number = ? GROUP BY a.operation_id, a.number"
 )
@@ -65,9 +69,11 @@ def hold(connection: sqlite3.Connection, new: NewHold, *, process: str) -> Hold:
         ShortageError: a counter is above its limit now.
     """
     request, period = new.request, new.period
-    keys = [(period_key, scope) for scope in request.scopes for period_key in (period.day, period.month)]
+    keys = [(key, scope) for scope in request.scopes for key in period.keys]
     connection.execute(_raise_sql(len(keys)), [value for key in keys for value in (*key, request.bound_nusd)])
-    _check_limits(connection, new)
+    numbers, short_runs = runs.raise_held(connection, new)
+    _check_limits(new, [*_short_counters(connection, new), *short_runs])
+    connection.execute(BEGAN, (new.held_at.astimezone(UTC).isoformat(),))
     row = connection.execute(
         _INSERT_HOLD,
         (
@@ -83,9 +89,11 @@ def hold(connection: sqlite3.Connection, new: NewHold, *, process: str) -> Hold:
             new.held_at.astimezone(UTC).isoformat(),
             process,
             request.price_version,
+            period.hour,
+            orjson.dumps(numbers).decode(),
         ),
     )
-    return Hold(row.lastrowid or 0, request, period, new.held_at)
+    return Hold(row.lastrowid or 0, request, period, new.held_at, numbers)
 
 
 def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool:
@@ -100,8 +108,9 @@ def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool
         return False
     connection.execute(
         _settle_sql(len(request.scopes)),
-        (request.bound_nusd, attempt.cost_nusd, hold.period.day, hold.period.month, *request.scopes),
+        (request.bound_nusd, attempt.cost_nusd, *hold.period.keys, *request.scopes),
     )
+    runs.settle(connection, hold.runs, freed_nusd=request.bound_nusd, spent_nusd=attempt.cost_nusd)
     connection.execute(_INSERT_ATTEMPT, _attempt_values(hold, attempt))
     return True
 
@@ -116,7 +125,7 @@ def correct(connection: sqlite3.Connection, correction: CostCorrection) -> int |
     row = connection.execute(_BOOKED, key).fetchone()
     if row is None:
         return None
-    day, month, scopes, booked_nusd, steps = row
+    hour, day, month, scopes, numbers, booked_nusd, steps = row
     if steps and correction.source is not CostSource.OPERATOR:
         return None
     delta_nusd = correction.cost_nusd - int(booked_nusd)
@@ -129,14 +138,12 @@ def correct(connection: sqlite3.Connection, correction: CostCorrection) -> int |
         correction.note,
     )
     connection.execute(
-        "INSERT INTO corrections VALUES (?,?,?,?,?,?,?,?,?,?)",
-        (*key, day, month, scopes, delta_nusd, *evidence),
+        "INSERT INTO corrections VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        (*key, day, month, scopes, delta_nusd, *evidence, hour, numbers),
     )
-    named = orjson.loads(scopes)
-    connection.execute(
-        f"UPDATE counters SET spent_nusd = spent_nusd + ? WHERE period IN (?,?) AND scope IN ({','.join('?' * len(named))})",  # noqa: S608 -- only question marks
-        (delta_nusd, day, month, *named),
-    )
+    named, periods = orjson.loads(scopes), booked_in(hour, day, month)
+    connection.execute(_settle_sql(len(named), len(periods)), (0, delta_nusd, *periods, *named))
+    runs.settle(connection, orjson.loads(numbers), freed_nusd=0, spent_nusd=delta_nusd)
     return delta_nusd
 
 
@@ -185,11 +192,34 @@ def keep_feedback(connection: sqlite3.Connection, feedback: Feedback, *, tenant:
     return connection.execute(GIVE_FEEDBACK, values).rowcount == 1
 
 
-def _check_limits(connection: sqlite3.Connection, new: NewHold) -> None:
-    used = _read_used(connection, new.period, new.limits)
-    for limit, used_nusd in zip(new.limits, used, strict=True):
-        if used_nusd > limit.limit_nusd:
-            raise ShortageError(Shortage(limit, NanoUsd(used_nusd - new.request.bound_nusd)))
+def _check_limits(new: NewHold, short: Sequence[Shortage]) -> None:
+    if short:
+        bound = new.request.bound_nusd
+        raise ShortageError(next((each for each in short if each.is_final(bound)), short[0]))
+
+
+def _short_counters(connection: sqlite3.Connection, new: NewHold) -> Iterator[Shortage]:
+    """Yield the limits of windows that are passed, now that the bound of a send counts as held."""
+    bound = new.request.bound_nusd
+    for limit, used in zip(new.limits, _read_used(connection, new.period, new.limits), strict=True):
+        if used > limit.limit_nusd:
+            rolled_over = _rolled_over(connection, new.period, limit)
+            if used > limit.limit_nusd + rolled_over:
+                counter = (new.period.key(limit.window), limit.scope)
+                _, held = connection.execute(COUNTER, counter).fetchone()
+                yield Shortage(limit, NanoUsd(used - bound), NanoUsd(held - bound), NanoUsd(rolled_over))
+
+
+def _rolled_over(connection: sqlite3.Connection, period: Period, limit: CounterLimit) -> int:
+    """Return what the window before left of a limit, if money was counted before this window began."""
+    if not limit.rollover_nusd:
+        return 0
+    began = connection.execute(BEGAN_AT).fetchone()
+    if began is None or datetime.fromisoformat(began[0]) >= period.begins_at(limit.window):
+        return 0
+    before = (period.key_before(limit.window), limit.scope)
+    used = sum(connection.execute(COUNTER, before).fetchone() or (0, 0))
+    return rolled_over(limit.limit_nusd, limit.rollover_nusd, used_before_nusd=used)
 
 
 def _read_used(
@@ -233,6 +263,8 @@ def _attempt_values(hold: Hold, attempt: Attempt) -> tuple[object, ...]:
         attempt.upstream_id,
         request.size.input_expected_tokens if request.size else 0,
         request.size.script.value if request.size else "",
+        hold.period.hour,
+        orjson.dumps(hold.runs).decode(),
     )
 
 
@@ -266,9 +298,8 @@ def _used_sql(counters: int) -> str:
 
 
 @lru_cache(maxsize=64)
-def _settle_sql(scopes: int) -> str:
-    marks = ",".join("?" * scopes)
+def _settle_sql(scopes: int, periods: int = len(CALENDAR)) -> str:
     return (
         f"UPDATE counters SET held_nusd = held_nusd - ?, spent_nusd = spent_nusd + ?"  # noqa: S608 -- only question marks
-        f" WHERE period IN (?,?) AND scope IN ({marks})"
+        f" WHERE period IN ({','.join('?' * periods)}) AND scope IN ({','.join('?' * scopes)})"
     )

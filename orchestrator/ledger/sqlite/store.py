@@ -9,21 +9,22 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import Script
 from orchestrator.core.reply import Attempt
-from orchestrator.ledger.budgets import Period
 from orchestrator.ledger.facts import Counter, RolledDay, UnequalCounter
 from orchestrator.ledger.feedback import Feedback
 from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyHolder
+from orchestrator.ledger.periods import Period
 from orchestrator.ledger.records import (
     CostCorrection,
     Hold,
     NewHold,
     OrphanBooking,
     RequestRecord,
+    RunStatus,
     Shortage,
     TokenSample,
 )
 from orchestrator.ledger.sqlite import keys as key_rows
-from orchestrator.ledger.sqlite import queries, statements
+from orchestrator.ledger.sqlite import queries, runs, statements
 from orchestrator.ledger.sqlite.connection import LedgerFile, OnLate
 from orchestrator.ledger.sqlite.orphans import settle_orphan
 from orchestrator.ledger.sqlite.reader import LedgerReader
@@ -134,7 +135,7 @@ class SqliteStore:
         return self.file.write(lambda connection: roll_up_day(connection, day))
 
     def counter(self, scope: str, period: str) -> Counter:
-        """Return what a scope has spent and holds in a day or a month."""
+        """Return what a scope has spent and holds in a window."""
         row = self.file.read(
             lambda connection: connection.execute(queries.COUNTER, (period, scope)).fetchone()
         )
@@ -142,12 +143,21 @@ class SqliteStore:
         return Counter(scope, period, NanoUsd(spent), NanoUsd(held))
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
-        """Return every counter of the named days and months."""
+        """Return every counter of some windows."""
         query = queries.counters_sql(len(periods))
         rows = self.file.read(lambda connection: connection.execute(query, periods).fetchall())
         return tuple(
             Counter(scope, period, NanoUsd(spent), NanoUsd(held)) for scope, period, spent, held in rows
         )
+
+    def began_at(self) -> datetime | None:
+        """Return when money was counted first."""
+        row = self.file.read(lambda connection: connection.execute(queries.BEGAN_AT).fetchone())
+        return None if row is None else datetime.fromisoformat(row[0])
+
+    def run(self, tenant: str, name: str) -> RunStatus | None:
+        """Return how a run of a tenant stands."""
+        return self.file.read(lambda connection: runs.standing(connection, tenant, name))
 
     def token_samples(self, attempts: int) -> tuple[TokenSample, ...]:
         """Return what providers counted in the last prompts, oldest first."""

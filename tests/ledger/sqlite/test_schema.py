@@ -2,12 +2,14 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import date, timedelta
 
 import pytest
 
 from orchestrator.core.errors import LedgerError
 from orchestrator.ledger.feedback import Feedback
 from orchestrator.ledger.kept_plan import PackedPlan
+from orchestrator.ledger.periods import week_of
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.reconcile import OrphanPolicy, find_orphans, settle_orphans
 from orchestrator.ledger.requests import RequestQuery
@@ -108,6 +110,33 @@ def test_requests_of_a_file_without_plans_are_found_and_say_that_there_is_no_pla
     assert detail.plan is None
     assert [change.note for change in detail.corrections] == ["the invoice"]
     assert books.ledger.store.give_feedback(Feedback("one", "user", books.clock.now(), score=5))
+
+
+def test_the_weeks_and_the_beginning_of_an_old_ledger_are_reckoned_from_its_rows(books):
+    make_version_1(books.path)
+    books.write("INSERT INTO counters VALUES ('all', '2027-01-03', 7, 0)")
+    books.write(
+        "INSERT INTO attempts SELECT 'two', 1, '2027-01-03', '2027-01', scopes, deployment, provider, model, outcome,"
+        " failure, status, '2027-01-03T08:00:00+00:00', latency_ms, first_token_ms, input_tokens, output_tokens,"
+        " cached_input_tokens, cache_write_tokens, reasoning_tokens, tokens_estimated, held_nusd, 7, cost_source,"
+        " price_version, upstream_id FROM attempts"
+    )
+    books.write("INSERT INTO counters VALUES ('all', '2027-01', 7, 0)")
+    books.ledger.check_writable()
+    assert [books.counter(period=week) for week in ("2026-W47", "2026-W53")] == [(300, 1000), (7, 0)]
+    assert books.ledger.store.began_at().isoformat() == "2026-11-22T08:00:00+00:00"
+    assert books.verified().counters_are_right
+    assert books.rows("SELECT DISTINCT hour, runs FROM attempts") == [("", "[]")]
+
+
+@pytest.mark.parametrize("year", [2020, 2021, 2026, 2032])
+def test_the_week_of_a_day_is_the_same_to_sqlite_and_to_us(year):
+    days = [(date(year, 1, 1) + timedelta(days=number)).isoformat() for number in range(366)]
+    with closing(sqlite3.connect(":memory:")) as connection:
+        query = f"SELECT {ledger_schema._ISO_WEEK} FROM (SELECT ? AS period)"  # noqa: S608 -- fixed words
+        assert [connection.execute(query, (day,)).fetchone()[0] for day in days] == [
+            week_of(day) for day in days
+        ]
 
 
 def test_a_rolled_up_day_takes_the_plans_of_its_requests_along(books):

@@ -1,0 +1,94 @@
+"""A run: calls of one agent that share a budget of their own, and its parts.
+
+    orchestrator.complete(prompt, run="thread-42", max_cost_usd=0.50)
+    orchestrator.complete(prompt, run="thread-42/researcher", max_cost_usd=0.20)
+
+A run belongs to its tenant. What a part of a run spends counts for the whole run too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.money import ZERO_NUSD, NanoUsd, nano_usd
+from orchestrator.core.names import NAME_MAX, name_of
+
+RUN_DEPTH_MAX = 8
+"""A run and its parts in one name: each is a counter in every booking."""
+_PART = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The run that a call belongs to, and the most that all its calls may cost."""
+
+    name: str
+    """`thread-42`, or `thread-42/researcher` for a part of it."""
+    max_cost_nusd: NanoUsd | None = None
+    """The most that all calls of this run, or of this part, may cost; None names no limit."""
+
+    def __post_init__(self) -> None:
+        """Take the name as the ledger counts it.
+
+        Raises:
+            InvalidRequestError: it is no name, has too many parts, or the limit is none.
+        """
+        parts = name_of(self.name, "run").split(_PART)
+        if len(parts) > RUN_DEPTH_MAX:
+            raise InvalidRequestError(f"'run' has at most {RUN_DEPTH_MAX} parts, got {len(parts)}")
+        name = _PART.join(name_of(part, "run") for part in parts)
+        if len(name) > NAME_MAX:
+            raise InvalidRequestError(f"'run' has at most {NAME_MAX} characters, got {len(name)}")
+        object.__setattr__(self, "name", name)
+        most = self.max_cost_nusd
+        if most is not None and (type(most) is not int or most <= 0):
+            raise InvalidRequestError(f"the limit of a run is more than nothing, got {most!r}")
+
+    @classmethod
+    def of(cls, raw: Any, max_cost_usd: Any = None) -> Self | None:
+        """Return the run that a caller names, None where none is named.
+
+        Raises:
+            InvalidRequestError: no run, a limit without a run, or an amount that is none.
+        """
+        if isinstance(raw, Run):
+            if max_cost_usd is not None:
+                raise InvalidRequestError("'max_cost_usd' is given with the name of a run, not with a `Run`")
+            return raw  # type: ignore[return-value]
+        if raw is None:
+            if max_cost_usd is not None:
+                raise InvalidRequestError(
+                    "'max_cost_usd' is for all calls of a run: name it with 'run', or limit this one request "
+                    "with max_cost_nusd"
+                )
+            return None
+        return cls(raw, None if max_cost_usd is None else _amount(max_cost_usd))
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """Return the run and its parts, the whole first: `thread-42`, `thread-42/researcher`."""
+        parts = self.name.split(_PART)
+        return tuple(_PART.join(parts[: count + 1]) for count in range(len(parts)))
+
+
+def run_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request with `run` and `max_cost_usd` as one `Run`.
+
+    Raises:
+        InvalidRequestError: no run, a limit without a run, or an amount that is none.
+    """
+    if "run" not in fields and "max_cost_usd" not in fields:
+        return dict(fields)
+    others = {name: value for name, value in fields.items() if name not in {"run", "max_cost_usd"}}
+    return {**others, "run": Run.of(fields.get("run"), fields.get("max_cost_usd"))}
+
+
+def _amount(raw: Any) -> NanoUsd:
+    try:
+        amount = nano_usd(raw)
+    except ValueError:
+        amount = ZERO_NUSD
+    if amount == 0:
+        raise InvalidRequestError(f"'max_cost_usd' must be dollars greater than 0, got {raw!r:.60}")
+    return amount

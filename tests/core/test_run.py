@@ -1,0 +1,55 @@
+"""A run is named once for all its calls, and its limit with it."""
+
+import pytest
+
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.money import nano_usd
+from orchestrator.core.payer import Payer
+from orchestrator.core.request import ChatRequest
+from orchestrator.core.run import RUN_DEPTH_MAX, Run
+
+
+def test_a_request_names_its_run_and_what_all_calls_of_it_may_cost():
+    request = ChatRequest.of("Xin chào", use_case="bulk", run="thread-42", max_cost_usd=0.5)
+    assert request.run == Run("thread-42", nano_usd("0.5"))
+    assert Payer.of(request).run == request.run
+    assert request.max_cost_nusd is None, "that is the limit of one request"
+    assert ChatRequest.of("Xin chào", use_case="bulk").run is None
+
+
+def test_a_part_of_a_run_counts_for_the_whole_too():
+    assert Run("thread-42/researcher/web").lineage == (
+        "thread-42",
+        "thread-42/researcher",
+        "thread-42/researcher/web",
+    )
+    assert Run(" thread-42 / researcher").name == "thread-42/researcher"
+
+
+@pytest.mark.parametrize("amount", [0, -1, True, "much", float("nan"), "1e400", [1]])
+def test_a_limit_that_is_no_amount_is_refused(amount):
+    with pytest.raises(InvalidRequestError, match="'max_cost_usd' must be dollars greater than 0"):
+        ChatRequest.of("Xin chào", use_case="bulk", run="r", max_cost_usd=amount)
+
+
+def test_a_limit_without_a_run_says_what_limits_one_request():
+    with pytest.raises(
+        InvalidRequestError, match="name it with 'run', or limit this one request with max_cost_nusd"
+    ):
+        ChatRequest.of("Xin chào", use_case="bulk", max_cost_usd=1)
+    with pytest.raises(InvalidRequestError, match="with the name of a run, not with a `Run`"):
+        ChatRequest.of("Xin chào", use_case="bulk", run=Run("r"), max_cost_usd=1)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/", "a//b", "a/", "a/*", "x" * 129, 42, "a\u200bb", "/".join("a" * (RUN_DEPTH_MAX + 1))]
+)
+def test_what_is_no_name_of_a_run_is_refused(name):
+    with pytest.raises(InvalidRequestError, match="'run'"):
+        ChatRequest.of("Xin chào", use_case="bulk", run=name)
+
+
+@pytest.mark.parametrize("most", [0, -5, 0.5, True])
+def test_a_run_of_ones_own_making_is_limited_in_nano_dollars(most):
+    with pytest.raises(InvalidRequestError, match="more than nothing"):
+        Run("r", most)
