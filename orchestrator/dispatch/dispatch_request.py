@@ -30,5 +30,7 @@ class DispatchRequest:
     stream: bool
     started_at: datetime
     on_filtered: OnFiltered = OnFiltered.STOP
+    sends_before: int = 0
+    """Attempts that its request has made already, for other parts of it: the numbers go on from there."""
     older_answer: bool = False
     """There is one to give should no deployment answer."""

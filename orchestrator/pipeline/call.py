@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
+from orchestrator.config.modes import check_mode
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DeadlineExceededError, FailedStep
@@ -76,15 +77,14 @@ class Call:
         """Look up, once, what a configuration says of a request that begins now.
 
         Raises:
-            InvalidRequestError: its messages hold what no provider's format has.
+            InvalidRequestError: its messages hold what no provider's format has; its use case is for another
+                kind of request.
             UnknownNameError: config.yaml does not define its use case, profile or model.
         """
         config = snapshot.config
         # Before money is held or anybody asked: what never leaves is nobody's illness.
         check_conversation(request.messages)
-        if request.model is not None:
-            # Planning looks it up too; a misspelt name is told before anything is loaded or waited for.
-            config.catalog.named(request.model)
+        check_mode(request, config)
         return cls(
             id=new_operation_id(clock.now()),
             request=request,
