@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from orchestrator.client import Orchestrator
     from orchestrator.config.loader import Config, load_config
     from orchestrator.core.alerts import Alert
-    from orchestrator.core.embedding import EmbeddingReply, EmbeddingRequest
     from orchestrator.core.errors import (
         BudgetExceededError,
         ConfigError,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from orchestrator.core.reply import Attempt, CacheState, ChatReply, Delta, ToolCall, Usage
     from orchestrator.core.request import CacheUse, ChatRequest
     from orchestrator.langchain.chat_model import OrchestratorChat
-    from orchestrator.langchain.embeddings import OrchestratorEmbeddings
     from orchestrator.metering.budget_guard import BudgetGuard
     from orchestrator.streaming.reply_stream import ReplyStream
 
@@ -48,13 +46,10 @@ __all__ = [
     "Config",
     "ConfigError",
     "Delta",
-    "EmbeddingReply",
-    "EmbeddingRequest",
     "InvalidOutputError",
     "NanoUsd",
     "Orchestrator",
     "OrchestratorChat",
-    "OrchestratorEmbeddings",
     "OrchestratorError",
     "Plan",
     "ReplyStream",
@@ -72,13 +67,11 @@ _HOME_OF = {
     "BudgetGuard": "metering.budget_guard",
     "Orchestrator": "client",
     "OrchestratorChat": "langchain.chat_model",
-    "OrchestratorEmbeddings": "langchain.embeddings",
     "Plan": "core.plan",
     "ReplyStream": "streaming.reply_stream",
     **dict.fromkeys(("Config", "load_config"), "config.loader"),
     **dict.fromkeys(("CacheUse", "ChatRequest"), "core.request"),
     **dict.fromkeys(("Attempt", "CacheState", "ChatReply", "Delta", "ToolCall", "Usage"), "core.reply"),
-    **dict.fromkeys(("EmbeddingReply", "EmbeddingRequest"), "core.embedding"),
     **dict.fromkeys(("NanoUsd", "format_usd"), "core.money"),
     **dict.fromkeys(
         (

@@ -125,8 +125,8 @@ class Orchestrator(Looks):
     def embed(self, texts: EmbeddingRequest | str | Sequence[str], **overrides: Any) -> EmbeddingReply:
         """Return a vector for each text; `overrides` are fields of `EmbeddingRequest`.
 
-        All vectors of a reply are of the model that it names, whichever place served it. Without a use case it
-        is the first of config.yaml that makes embeddings.
+        All vectors of a reply are of the model that it names, whichever place served it. Without a use case
+        it is the first of config.yaml that makes embeddings.
 
         Raises:
             RequestError: the request cannot be served as it is.

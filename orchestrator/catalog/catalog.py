@@ -307,7 +307,7 @@ class Catalog:
         """Return the deployments a model, alias or deployment name stands for, best provider first.
 
         Raises:
-            UnknownNameError: nothing has this name, it is of another mode, or all that has it is switched off.
+            UnknownNameError: nothing has this name, it is of another mode, or all that has it is off.
         """
         usable = self.deployments if mode is Mode.CHAT else self.embeddings
         if name in usable:

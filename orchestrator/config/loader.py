@@ -29,7 +29,7 @@ from orchestrator.catalog.catalog import (
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
 from orchestrator.catalog.vendors import VENDORS, vendors_at
-from orchestrator.config.modes import CHAT_ONLY, is_chat_only
+from orchestrator.config.modes import chat_only
 from orchestrator.config.references import broken_references, unknown
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document, read_document
@@ -300,10 +300,8 @@ def _build_catalog(
             )
         elif not deployment.enabled:
             off[name] = "'enabled: false' in config.yaml"
-        elif deployment.provider in off_providers:
-            off[name] = off_providers[deployment.provider]
-        elif is_chat_only(provider, model, settings.local_model):
-            off[name] = CHAT_ONLY
+        elif why := off_providers.get(deployment.provider) or chat_only(provider, model, settings):
+            off[name] = why
         else:
             usable[name] = Deployment(
                 name, deployment.model, model, deployment.provider, provider, deployment.upstream, quote.price

@@ -9,19 +9,17 @@ from orchestrator.config.yaml_file import Document
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import InvalidRequestError, UnknownNameError
 from orchestrator.core.request import ChatRequest
-from orchestrator.providers.local.model import LocalModelSettings
 
 if TYPE_CHECKING:
     from orchestrator.config.loader import Config
 
 
-CHAT_ONLY = "the model on board makes no embeddings; set local_model.base_url to a server that does"
-
-
-def is_chat_only(provider: ProviderSettings, model: ModelSettings, local_model: LocalModelSettings) -> bool:
-    """Return whether a provider is the model on board, and is to make embeddings."""
-    is_on_board = provider.kind is ProviderKind.LOCAL and not local_model.base_url
-    return is_on_board and model.mode is Mode.EMBEDDING
+def chat_only(provider: ProviderSettings, model: ModelSettings, settings: RootSettings) -> str | None:
+    """Return why the model on board serves no embedding model; None where that is not what is meant."""
+    is_on_board = provider.kind is ProviderKind.LOCAL and not settings.local_model.base_url
+    if not is_on_board or model.mode is Mode.CHAT:
+        return None
+    return "the model on board makes no embeddings; set local_model.base_url to a server that does"
 
 
 def mode_of(settings: RootSettings, use_case: str) -> Mode:

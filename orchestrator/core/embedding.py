@@ -44,8 +44,8 @@ class EmbeddingRequest(ChatRequest):
         """Check and build a request from one text or several, and any fields.
 
         Raises:
-            InvalidRequestError: no text, an empty one, something that is no text, an unknown field, or a value
-                out of range.
+            InvalidRequestError: no text, an empty one, what is no text, an unknown field, or a value out of
+                range.
         """
         if isinstance(prompt, EmbeddingRequest):
             if overrides:

@@ -24,7 +24,7 @@ from orchestrator.pipeline.embedding_cache import KeptVectors, request_of
 from orchestrator.pipeline.known_health import known_health
 from orchestrator.pipeline.planning import no_candidates
 from orchestrator.pipeline.services import PipelineServices
-from orchestrator.routing.embedding_plan import Part, embedding_plan, parts_of, plan_of_part
+from orchestrator.routing.embedding_plan import EmbeddingPart, cut_into_parts, embedding_plan, plan_of_part
 from orchestrator.routing.facts import DeploymentFacts, facts_of
 
 
@@ -43,7 +43,9 @@ class Embedding:
                 what was answered before is booked and kept, and the message says so.
         """
         facts, kept = _facts_of(call), KeptVectors.of(call)
-        parts = parts_of(request_of(call), [known.deployment for known in facts.values()]) if facts else ()
+        parts = (
+            cut_into_parts(request_of(call), [known.deployment for known in facts.values()]) if facts else ()
+        )
         call.trace.plan = plan = self._planned(call, facts, parts)
         results: list[DispatchResult] = []
         try:
@@ -56,7 +58,7 @@ class Embedding:
             raise
         return _reply_of(call, plan, results)
 
-    async def _dispatched(self, call: Call, plan: Plan, part: Part) -> DispatchResult:
+    async def _dispatched(self, call: Call, plan: Plan, part: EmbeddingPart) -> DispatchResult:
         dispatch = DispatchRequest(
             request_id=call.id,
             request=part.request,
@@ -73,7 +75,9 @@ class Embedding:
         )
         return await dispatched(call, dispatch, self._services)
 
-    def _planned(self, call: Call, facts: dict[str, DeploymentFacts], parts: tuple[Part, ...]) -> Plan:
+    def _planned(
+        self, call: Call, facts: dict[str, DeploymentFacts], parts: tuple[EmbeddingPart, ...]
+    ) -> Plan:
         config, request = call.snapshot.config, call.request
         ceiling = self._services.ledger.limits.tightest_for_request(call.payer.scopes())
         most = [limit for limit in (request.max_cost_nusd, ceiling and ceiling[1]) if limit is not None]
@@ -97,7 +101,7 @@ class Embedding:
             raise no_candidates(request, config, plan, pinned=pinned, ceiling=ceiling)
         return plan
 
-    async def _keep(self, result: DispatchResult, part: Part, kept: KeptVectors) -> None:
+    async def _keep(self, result: DispatchResult, part: EmbeddingPart, kept: KeptVectors) -> None:
         last = result.attempts[-1]
         vectors = dict(zip(part.request.texts, _vectors_of(result), strict=True))
         await kept.put(vectors, deployment=last.deployment, provider=last.provider)

@@ -29,7 +29,7 @@ _AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptVector:
     """A vector, and who made it."""
 
     vector: Vector
@@ -63,7 +63,7 @@ class KeptVectors:
         space = (call.payer.tenant, model_name, upstreams, dimensions)
         return cls(cache, space, dimensions, request.cache, ttl_s if cache.settings.enabled else 0.0)
 
-    async def get(self, texts: Iterable[str]) -> dict[str, Kept]:
+    async def get(self, texts: Iterable[str]) -> dict[str, KeptVector]:
         """Return the vectors that are kept, by their texts."""
         if self.use is not CacheUse.USE or not self.ttl_s:
             return {}
@@ -81,7 +81,7 @@ class KeptVectors:
 
         def write() -> None:
             entries = {
-                self._key(text): _packed(Kept(vector, deployment, provider))
+                self._key(text): _packed(KeptVector(vector, deployment, provider))
                 for text, vector in vectors.items()
             }
             self.cache.put_many(entries, ttl_s=self.ttl_s)
@@ -162,7 +162,7 @@ def _check_fits(request: EmbeddingRequest, model_name: str, model: ModelSettings
 
 
 def _from_cache(
-    call: Call, request: EmbeddingRequest, model_name: str, kept: Mapping[str, Kept]
+    call: Call, request: EmbeddingRequest, model_name: str, kept: Mapping[str, KeptVector]
 ) -> EmbeddingReply:
     first = kept[request.texts[0]]
     return EmbeddingReply(
@@ -187,7 +187,7 @@ async def _beside(count: int, work: Callable[[], T]) -> T:
     return work() if count <= _AT_ONCE else await asyncio.to_thread(work)
 
 
-def _packed(kept: Kept) -> bytes:
+def _packed(kept: KeptVector) -> bytes:
     """Return a vector as bytes: in single precision where it has no more, as most providers send it."""
     numbers = array("f", kept.vector)
     if tuple(numbers) != kept.vector:
@@ -196,13 +196,13 @@ def _packed(kept: Kept) -> bytes:
     return header + b"\n" + numbers.tobytes()
 
 
-def _unpacked(packed: bytes) -> Kept | None:
+def _unpacked(packed: bytes) -> KeptVector | None:
     """Return a vector that was kept; None where it is damaged, which is a miss."""
     header, _, body = packed.partition(b"\n")
     try:
         typecode, deployment, provider = orjson.loads(header)
         numbers = array({"f": "f", "d": "d"}[typecode])
         numbers.frombytes(body)
-        return Kept(tuple(numbers), str(deployment), str(provider))
+        return KeptVector(tuple(numbers), str(deployment), str(provider))
     except (ValueError, KeyError, TypeError, OverflowError):
         return None

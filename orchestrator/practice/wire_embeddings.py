@@ -1,7 +1,7 @@
 """Embeddings as OpenAI, OpenRouter and Gemini write them; the vectors are made of the words of the texts.
 
-The same text always has the same vector, of length 1, and texts that share words are near each other, which is
-enough to try a search. It is no model of any language.
+The same text always has the same vector, of length 1, and texts that share words are near each other, which
+is enough to try a search. It is no model of any language.
 """
 
 import base64

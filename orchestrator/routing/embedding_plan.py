@@ -28,18 +28,20 @@ _PINNED = Reason(ReasonKind.PINNED, "asked for by name")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EmbeddingPart:
     """What is sent at once of a request."""
 
     request: EmbeddingRequest
     size: PromptSize
 
 
-def parts_of(request: EmbeddingRequest, deployments: Collection[Deployment]) -> tuple[Part, ...]:
+def cut_into_parts(
+    request: EmbeddingRequest, deployments: Collection[Deployment]
+) -> tuple[EmbeddingPart, ...]:
     """Return the parts of a request, in its order, each of a size that every deployment takes."""
     texts_max = min(_texts_max(deployment, request.dimensions) for deployment in deployments)
     parts = (replace(request, messages=messages_with(texts)) for texts in _cut(request.texts, texts_max))
-    return tuple(Part(part, measure(part)) for part in parts)
+    return tuple(EmbeddingPart(part, measure(part)) for part in parts)
 
 
 def _texts_max(deployment: Deployment, dimensions: int | None) -> int:
@@ -64,7 +66,7 @@ def _cut(texts: Sequence[str], texts_max: int) -> Iterator[list[str]]:
 def embedding_plan(  # noqa: PLR0913 -- one keyword for each independent fact
     use_case_name: str,
     deployments: Collection[DeploymentFacts],
-    parts: Sequence[Part],
+    parts: Sequence[EmbeddingPart],
     *,
     pinned: bool,
     ceiling_nusd: NanoUsd | None,
@@ -97,7 +99,7 @@ def embedding_plan(  # noqa: PLR0913 -- one keyword for each independent fact
     return Plan(use_case_name, tuple(candidates), tuple(excluded), reserve=tuple(reserve))
 
 
-def plan_of_part(plan: Plan, part: Part, deployments: Mapping[str, DeploymentFacts]) -> Plan:
+def plan_of_part(plan: Plan, part: EmbeddingPart, deployments: Mapping[str, DeploymentFacts]) -> Plan:
     """Return a plan with what one part can cost."""
 
     def own(steps: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
@@ -106,7 +108,7 @@ def plan_of_part(plan: Plan, part: Part, deployments: Mapping[str, DeploymentFac
     return replace(plan, candidates=own(plan.candidates), reserve=own(plan.reserve))
 
 
-def _candidate(facts: DeploymentFacts, parts: Sequence[Part], *, pinned: bool) -> Candidate:
+def _candidate(facts: DeploymentFacts, parts: Sequence[EmbeddingPart], *, pinned: bool) -> Candidate:
     own = facts.route_reasons or (facts.other_reason,)
     empty = Candidate(
         deployment=facts.deployment.name,
@@ -123,7 +125,7 @@ def _candidate(facts: DeploymentFacts, parts: Sequence[Part], *, pinned: bool) -
     return _bounded(empty, facts, parts)
 
 
-def _bounded(candidate: Candidate, facts: DeploymentFacts, parts: Sequence[Part]) -> Candidate:
+def _bounded(candidate: Candidate, facts: DeploymentFacts, parts: Sequence[EmbeddingPart]) -> Candidate:
     """Return a candidate with what these parts can cost, and will probably; each is a send of its own."""
     sizes = [part.size for part in parts]
     return replace(

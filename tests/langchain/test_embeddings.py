@@ -9,9 +9,9 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
-from orchestrator import Orchestrator, OrchestratorEmbeddings
+from orchestrator import Orchestrator
 from orchestrator.core.errors import InvalidRequestError, UnknownNameError
-from orchestrator.langchain.embeddings import EmbeddingBackend
+from orchestrator.langchain.embeddings import EmbeddingBackend, OrchestratorEmbeddings
 from orchestrator.providers.in_memory import InMemoryTransport
 
 

@@ -9,7 +9,7 @@ from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import ReasonKind
 from orchestrator.routing.eligibility import DeploymentHealth
-from orchestrator.routing.embedding_plan import PART_BYTES_MAX, embedding_plan, parts_of, plan_of_part
+from orchestrator.routing.embedding_plan import PART_BYTES_MAX, cut_into_parts, embedding_plan, plan_of_part
 from orchestrator.routing.facts import facts_of
 
 TODAY = date(2026, 11, 23)
@@ -30,7 +30,7 @@ def planned(make_config, texts, *, ceiling=None, health=None, day=TODAY, model="
     places = config.catalog.named(model, mode=Mode.EMBEDDING)
     use_case = config.settings.use_cases["embedding"]
     facts = facts_of(places, use_case_name="embedding", use_case=use_case, today=day)
-    parts = parts_of(request_of(texts), places)
+    parts = cut_into_parts(request_of(texts), places)
     plan = embedding_plan(
         "embedding", facts.values(), parts, pinned=False, ceiling_nusd=ceiling,
         routing=config.settings.routing, health=health or {},
@@ -44,7 +44,7 @@ def planned(make_config, texts, *, ceiling=None, health=None, day=TODAY, model="
 )
 def test_a_part_has_the_texts_that_one_request_may_have(small, count, dimensions, sizes) -> None:
     texts = [f"t{number}" for number in range(count)]
-    parts = parts_of(request_of(texts, dimensions=dimensions), small)
+    parts = cut_into_parts(request_of(texts, dimensions=dimensions), small)
     assert [len(part.request.messages) for part in parts] == sizes
     assert [text for part in parts for text in part.request.texts] == texts
     assert {part.request.dimensions for part in parts} == {dimensions}
@@ -52,12 +52,12 @@ def test_a_part_has_the_texts_that_one_request_may_have(small, count, dimensions
 
 def test_google_takes_a_hundred_texts_at_once(make_config) -> None:
     places = make_config().catalog.named("gemini-embedding-001", mode=Mode.EMBEDDING)
-    parts = parts_of(request_of(["a"] * 201), places)
+    parts = cut_into_parts(request_of(["a"] * 201), places)
     assert [len(part.request.messages) for part in parts] == [100, 100, 1]
 
 
 def test_long_texts_make_short_parts(small) -> None:
-    parts = parts_of(request_of(["x" * (PART_BYTES_MAX // 2), "y" * (PART_BYTES_MAX // 2), "z"]), small)
+    parts = cut_into_parts(request_of(["x" * (PART_BYTES_MAX // 2), "y" * (PART_BYTES_MAX // 2), "z"]), small)
     assert [len(part.request.messages) for part in parts] == [2, 1]
 
 

@@ -66,7 +66,7 @@ def read_embeddings(body: bytes, outbound: OutboundRequest) -> ProviderAnswer:
     """Return the answer in a body, with a vector for each text of `outbound`.
 
     Raises:
-        UnreadableAnswerError: it is an error, or not all vectors are there and whole; what it used comes along.
+        UnreadableAnswerError: it is an error, or a vector is missing or not whole; what it used comes along.
     """
     data = read_object(body)
     is_google = outbound.kind is ProviderKind.GOOGLE

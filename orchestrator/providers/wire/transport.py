@@ -197,7 +197,7 @@ async def _streamed(
 
 
 def _makes_vectors(source: AttemptSource) -> bool:
-    """Return whether embeddings are asked for: LiteLLM's Router knows the chat models, so the source chooses."""
+    """Return whether vectors are asked for: the walker knows the chat models alone, so the source chooses."""
     return source.current is not None and isinstance(source.current.request, EmbeddingRequest)
 
 
