@@ -1,17 +1,13 @@
 """Which use cases answer chats and which make embeddings; neither is ever asked for the other."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from orchestrator.catalog.catalog import Mode, ModelSettings, ProviderKind, ProviderSettings
+from orchestrator.catalog.catalog import Catalog, Mode, ModelSettings, ProviderKind, ProviderSettings
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import InvalidRequestError, UnknownNameError
 from orchestrator.core.request import ChatRequest
-
-if TYPE_CHECKING:
-    from orchestrator.config.loader import Config
 
 
 def chat_only(provider: ProviderSettings, model: ModelSettings, settings: RootSettings) -> str | None:
@@ -48,17 +44,19 @@ def embedding_use_case(settings: RootSettings) -> str:
     return known[0]
 
 
-def check_mode(request: ChatRequest, config: "Config") -> None:
+def check_mode(request: ChatRequest, settings: RootSettings, catalog: Catalog) -> None:
     """Refuse a chat that is asked of what makes embeddings, and the other way round.
+
+    Its use case is one that is defined.
 
     Raises:
         InvalidRequestError: the use case is of the other mode.
-        UnknownNameError: the model is, or config.yaml does not define the use case or the model.
+        UnknownNameError: the model is, or config.yaml does not define it.
     """
-    name = config.use_case_named(request.use_case)
+    name = request.use_case
     mode = Mode.EMBEDDING if isinstance(request, EmbeddingRequest) else Mode.CHAT
-    if mode_of(config.settings, name) is not mode:
-        others = ", ".join(use_cases_of(config.settings, mode)) or "none is defined in config.yaml"
+    if mode_of(settings, name) is not mode:
+        others = ", ".join(use_cases_of(settings, mode)) or "none is defined in config.yaml"
         raise InvalidRequestError(
             f"use case '{name}' answers chats and makes no embeddings; those that do: {others}"
             if mode is Mode.EMBEDDING
@@ -66,7 +64,7 @@ def check_mode(request: ChatRequest, config: "Config") -> None:
         )
     if request.model is not None:
         # Planning looks it up too; a misspelt name is told before anything is loaded or waited for.
-        config.catalog.named(request.model, mode=mode)
+        catalog.named(request.model, mode=mode)
 
 
 def mixed_routes(document: Document, settings: RootSettings) -> Iterator[str]:

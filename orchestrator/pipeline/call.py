@@ -84,12 +84,13 @@ class Call:
         config = snapshot.config
         # Before money is held or anybody asked: what never leaves is nobody's illness.
         check_conversation(request.messages)
-        check_mode(request, config)
+        use_case = config.use_case_of(request)
+        check_mode(request, config.settings, config.catalog)
         return cls(
             id=new_operation_id(clock.now()),
             request=request,
             snapshot=snapshot,
-            use_case=config.use_case_of(request),
+            use_case=use_case,
             profile=config.profile_of(request),
             payer=Payer.of(request),
             started_at=clock.now(),

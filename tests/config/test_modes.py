@@ -49,10 +49,14 @@ def test_a_use_case_of_the_other_mode_is_refused_with_those_that_fit(make_config
     with pytest.raises(
         InvalidRequestError, match="'embedding' makes embeddings.*for chats: customer_service"
     ):
-        check_mode(ChatRequest.of("a", use_case="embedding"), config)
+        check_mode(ChatRequest.of("a", use_case="embedding"), config.settings, config.catalog)
     with pytest.raises(InvalidRequestError, match="'data_analysis' answers chats.*those that do: embedding"):
-        check_mode(EmbeddingRequest.of("a", use_case="data_analysis"), config)
-    check_mode(EmbeddingRequest.of("a", use_case="embedding", model="gemini-embedding-001"), config)
+        check_mode(EmbeddingRequest.of("a", use_case="data_analysis"), config.settings, config.catalog)
+    check_mode(
+        EmbeddingRequest.of("a", use_case="embedding", model="gemini-embedding-001"),
+        config.settings,
+        config.catalog,
+    )
 
 
 @pytest.mark.parametrize(
