@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
-from orchestrator.config.modes import embedding_use_case
 from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
-from orchestrator.core.embedding import EmbeddingReply, EmbeddingRequest
-from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.json_log import LoggedRequest, name_request
 from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.dispatch.transport import Transport
+from orchestrator.embeds import Embeds
 from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.planning import planned_for
@@ -34,7 +32,6 @@ from orchestrator.streaming.reply_stream import ReplyStream, StreamSink
 
 if TYPE_CHECKING:
     from orchestrator.langchain.chat_model import OrchestratorChat
-    from orchestrator.langchain.embeddings import OrchestratorEmbeddings
 
 logger = logging.getLogger("orchestrator")
 
@@ -42,7 +39,7 @@ _FIXED_SETTINGS = ("ledger", "idempotency", "local_model", "server")
 """What is opened once, and not again for a changed configuration."""
 
 
-class Orchestrator(Looks):
+class Orchestrator(Looks, Embeds):
     """One way to many models: estimated, cached, routed, paid for within budgets, and explained.
 
     Thread-safe; use one for the whole process. The methods without an `a` in front work in any
@@ -122,23 +119,6 @@ class Orchestrator(Looks):
         request = self._request(prompt, overrides)
         return ReplyStream(self._loop, lambda sink: self._serve(request, sink))
 
-    def embed(self, texts: EmbeddingRequest | str | Sequence[str], **overrides: Any) -> EmbeddingReply:
-        """Return a vector for each text; `overrides` are fields of `EmbeddingRequest`.
-
-        All vectors of a reply are of the model that it names, whichever place served it. Without a use case
-        it is the first of config.yaml that makes embeddings.
-
-        Raises:
-            RequestError: the request cannot be served as it is.
-            BudgetExceededError: a limit would be passed; what was answered before is booked and kept.
-            UnavailableError: no deployment of the model answered before the deadline.
-        """
-        return self._loop.run(self._serve_embedding(self._embedding_request(texts, overrides)))
-
-    async def aembed(self, texts: EmbeddingRequest | str | Sequence[str], **overrides: Any) -> EmbeddingReply:
-        """Return a vector for each text, from any event loop; see `embed`."""
-        return await self._loop.join(self._serve_embedding(self._embedding_request(texts, overrides)))
-
     def explain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
         """Return which deployments a prompt would be put to, in which order and why; nothing is sent."""
         return self._loop.run(self._explain(self._request(prompt, overrides)))
@@ -162,14 +142,6 @@ class Orchestrator(Looks):
         if use_case is not None:
             overrides["use_case"] = use_case
         return OrchestratorChat.of(self, **overrides)
-
-    def embeddings(self, use_case: str | None = None, **overrides: Any) -> "OrchestratorEmbeddings":
-        """Return a LangChain `Embeddings` that asks this orchestrator; `overrides` as in `embed`."""
-        from orchestrator.langchain.embeddings import OrchestratorEmbeddings  # noqa: PLC0415 -- langchain only where it is asked for
-
-        if use_case is not None:
-            overrides["use_case"] = use_case
-        return OrchestratorEmbeddings(self, **overrides)
 
     def native(
         self, deployment: str, *, tenant: str = "default", use_case: str | None = None, **overrides: Any
@@ -255,8 +227,6 @@ class Orchestrator(Looks):
     def _request(
         self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
     ) -> ChatRequest:
-        if isinstance(prompt, EmbeddingRequest):
-            raise InvalidRequestError("a request for embeddings goes to embed() or aembed()")
         if not isinstance(prompt, ChatRequest):
             overrides.setdefault("use_case", self._snapshot.config.settings.default_use_case)
         return ChatRequest.of(prompt, **overrides)
@@ -267,20 +237,6 @@ class Orchestrator(Looks):
         if sink is not None:
             sink.request_id = call.id
         return await self._answer(call)
-
-    def _embedding_request(self, texts: Any, overrides: dict[str, Any]) -> EmbeddingRequest:
-        if not isinstance(texts, EmbeddingRequest) and overrides.get("use_case") is None:
-            overrides["use_case"] = embedding_use_case(self._snapshot.config.settings)
-        return EmbeddingRequest.of(texts, **overrides)
-
-    async def _serve_embedding(self, request: EmbeddingRequest) -> EmbeddingReply:
-        call = Call.of(request, self._snapshot, clock=self._services.clock)
-        name_request(LoggedRequest(call.id, call.payer.tenant, call.payer.use_case))
-        reply = await self._answer_embedding(call)
-        if not isinstance(reply, EmbeddingReply):
-            msg = "the way of embeddings ends in vectors or an error"
-            raise TypeError(msg)
-        return reply
 
     async def _explain(self, request: ChatRequest) -> Plan:
         call = Call.of(request, self._snapshot, clock=self._services.clock)

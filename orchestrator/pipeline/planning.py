@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from orchestrator.catalog.catalog import MissingKey, keys_to_set
 from orchestrator.config.loader import Config
+from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import (
     OWN_LIMIT,
     BudgetExceededError,
+    InvalidRequestError,
     OrchestratorError,
     PromptTooLargeError,
     UnavailableError,
@@ -54,7 +56,10 @@ def planned_for(call: Call, services: PipelineServices) -> PlannedRequest:
 
     Raises:
         PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
+        InvalidRequestError: it is a request for embeddings, which have a way of their own.
     """
+    if isinstance(call.request, EmbeddingRequest):
+        raise InvalidRequestError("a request for embeddings goes to embed() or aembed()")
     size = measure(call.request)
     return PlannedRequest(_plan_for(call, size=size, state=services.dispatch), size)
 
