@@ -80,7 +80,7 @@ TURN_ATTEMPTS = 100
 turn_over = threading.Event()
 
 
-def take(provider, model, *, goes_on=False):
+def take(provider, model, *, goes_on=False, embeds=False):
     with lock:
         seen[provider] += 1
         if sum(seen.values()) % TURN_ATTEMPTS == 0:

@@ -21,12 +21,13 @@ from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.run import Run
 from orchestrator.dispatch.transport import Transport
+from orchestrator.embeds import Embeds
 from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.hits import Hits
 from orchestrator.pipeline.planning import planned_for
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
-from orchestrator.pipeline.steps import build
+from orchestrator.pipeline.steps import build, build_embedding
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.opening import Connections, open_transport
 from orchestrator.streaming.reply_stream import ReplyStream, StreamSink
@@ -40,7 +41,7 @@ _FIXED_SETTINGS = ("ledger", "idempotency", "local_model", "server")
 """What is opened once, and not again for a changed configuration."""
 
 
-class Orchestrator(Looks):
+class Orchestrator(Looks, Embeds):
     """One way to many models: estimated, cached, routed, paid for within budgets, and explained.
 
     Thread-safe; use one for the whole process. The methods without an `a` in front work in any
@@ -69,6 +70,7 @@ class Orchestrator(Looks):
         self._services = PipelineServices.of(config, clock=clock, alerts=self._alerts)
         self._answer = build(self._services)
         self._hits = Hits(self._services, self._loop.submit)
+        self._answer_embedding = build_embedding(self._services)
         self._snapshot = self._snapshot_of(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=clock) if watch else None
         self._finalizer = weakref.finalize(self, _close, self._loop, self._services, self._local_model)

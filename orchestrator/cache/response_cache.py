@@ -16,7 +16,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ import diskcache
 import orjson
 from pydantic import PositiveInt
 
+from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import StateError
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.private_folder import make_private_file, make_private_folder
@@ -105,7 +106,7 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
 
 def key_of(request: ChatRequest) -> str:
     """Return the cache key of a request: equal for equal questions of one tenant, else different."""
-    shaped = {
+    shaped: dict[str, Any] = {
         "format": _FORMAT,
         "tenant": request.tenant,
         "use_case": request.use_case,
@@ -116,6 +117,8 @@ def key_of(request: ChatRequest) -> str:
         "messages": request.messages,
         "sampling": request.sampling.as_wire(),
     }
+    if isinstance(request, EmbeddingRequest):
+        shaped["dimensions"] = request.dimensions
     packed = orjson.dumps(shaped, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_plain)
     return sha256(packed).hexdigest()
 
@@ -162,6 +165,23 @@ class ReplyCache:
             if self._puts % _PUTS_BETWEEN_CULLS == 0:
                 cache.expire()
                 cache.cull()
+
+        self._try("write", write)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return what is stored under these keys and not over yet; callable from any thread."""
+        entries = self._try("read", lambda cache: {key: cache.get(key) for key in keys}) or {}
+        return {key: packed for key, packed in entries.items() if isinstance(packed, bytes)}
+
+    def put_many(self, entries: Mapping[str, bytes], *, ttl_s: float) -> None:
+        """Store entries for `ttl_s` seconds in one transaction; callable from any thread."""
+
+        def write(cache: Any) -> None:
+            with cache.transact():
+                for key, packed in entries.items():
+                    cache.set(key, packed, expire=ttl_s)
+            cache.expire()
+            cache.cull()
 
         self._try("write", write)
 

@@ -6,13 +6,13 @@ is frozen: a changed configuration makes a new one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from orchestrator.catalog.price import Price, VolumeDiscount
 from orchestrator.core.errors import PriceUnknownError, UnknownNameError
@@ -37,6 +37,15 @@ class ModelClass(StrEnum):
     EMERGENCY = "emergency"
 
 
+class Mode(StrEnum):
+    """What a model answers with."""
+
+    CHAT = "chat"
+    """Words, to messages."""
+    EMBEDDING = "embedding"
+    """Vectors, of texts."""
+
+
 class Capability(StrEnum):
     """What a model can take or give beyond text."""
 
@@ -48,6 +57,26 @@ class Capability(StrEnum):
     PDF = "pdf"
     REASONING = "reasoning"
     STREAMING = "streaming"
+
+
+_EMBEDDING_KEYS = ("vendor", "mode", "context_tokens", "dimensions", "shortens", "ends")
+_NO_WORDS: Mapping[str, Any] = {
+    "tier": ModelClass.CHEAP,
+    "max_output_tokens": 1,
+    "quality": {},
+    "quality_source": "vectors are not graded here",
+    "speed_tokens_per_s": 1.0,
+}
+"""What stands in an embedding model for the keys that are about words; nothing reads it."""
+
+
+def _by_mode(schema: dict[str, Any]) -> None:
+    """Require of each mode its own keys, in the JSON schema."""
+    chat = schema.pop("required")
+    of_embedding = {"properties": {"mode": {"const": Mode.EMBEDDING.value}}, "required": ["mode"]}
+    schema["if"] = of_embedding
+    schema["then"] = {"required": [*(name for name in chat if name in _EMBEDDING_KEYS), "dimensions"]}
+    schema["else"] = {"required": chat}
 
 
 class ProviderKind(StrEnum):
@@ -91,8 +120,17 @@ class ProviderSettings(Settings):
 class ModelSettings(Settings):
     """A model, by our name: what it can do and how good it is at what."""
 
+    model_config = ConfigDict(json_schema_extra=_by_mode)
+
     vendor: str
     """Who made it."""
+    mode: Mode = Mode.CHAT
+    """What it answers with: chat or embedding. An embedding model has vendor, context_tokens (of one text),
+    dimensions, shortens and ends, and none of the keys below that are about words."""
+    dimensions: PositiveInt | None = None
+    """How many numbers a vector of an embedding model has."""
+    shortens: bool = False
+    """An embedding model gives fewer dimensions where a request asks for them."""
     tier: ModelClass
     """Its class: premium, balanced, cheap or emergency."""
     context_tokens: PositiveInt
@@ -119,6 +157,28 @@ class ModelSettings(Settings):
     """For each use case it is strong in, why in one sentence."""
     ends: date | None = None
     """The day its vendor switches it off, when known."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_nothing_of_words(cls, data: Any) -> Any:
+        """Fill in what an embedding model has not, and refuse it where it is written."""
+        if not isinstance(data, Mapping) or data.get("mode") != Mode.EMBEDDING:
+            return data
+        for name in data:
+            if name in cls.model_fields and name not in _EMBEDDING_KEYS:
+                msg = f"'{name}' is about words: a model of mode embedding has {', '.join(_EMBEDDING_KEYS)}"
+                raise ValueError(msg)
+        return {**_NO_WORDS, **data}
+
+    @model_validator(mode="after")
+    def _has_dimensions(self) -> Self:
+        if self.mode is Mode.EMBEDDING and self.dimensions is None:
+            msg = "a model of mode embedding needs 'dimensions', how many numbers its vectors have"
+            raise ValueError(msg)
+        if self.mode is Mode.CHAT and (self.dimensions is not None or self.shortens):
+            msg = "'dimensions' and 'shortens' are for a model of mode embedding"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _leaves_room_for_words(self) -> Self:
@@ -207,32 +267,57 @@ class Catalog:
     """All deployments that may be asked, and every name by which they are known."""
 
     deployments: Mapping[str, Deployment]
-    """The usable ones: provider on, key present, priced."""
+    """The usable ones that answer chats: provider on, key present, priced."""
     off: Mapping[str, str | MissingKey]
     """The others, each with the reason in one line."""
     served: Mapping[str, str]
     """The model that each deployment serves, usable or not."""
     models: Mapping[str, ModelSettings]
     aliases: Mapping[str, AliasSettings]
+    embeddings: Mapping[str, Deployment] = field(default_factory=dict)
+    """The usable ones that make embeddings: apart, so that whoever looks for a chat model meets none."""
+
+    @classmethod
+    def of(
+        cls,
+        usable: Mapping[str, Deployment],
+        off: Mapping[str, str | MissingKey],
+        served: Mapping[str, str],
+        *,
+        models: Mapping[str, ModelSettings],
+        aliases: Mapping[str, AliasSettings],
+    ) -> Self:
+        """Return the catalogue of these deployments, each in the part of its mode."""
+        of_mode: dict[Mode, dict[str, Deployment]] = {mode: {} for mode in Mode}
+        for name, deployment in usable.items():
+            of_mode[deployment.model.mode][name] = deployment
+        return cls(of_mode[Mode.CHAT], off, served, models, aliases, of_mode[Mode.EMBEDDING])
+
+    @property
+    def usable(self) -> Mapping[str, Deployment]:
+        """Return the usable deployments of every mode."""
+        return {**self.deployments, **self.embeddings}
 
     @property
     def keyless(self) -> Mapping[str, MissingKey]:
         """Return those of `off` that want nothing but their provider's key."""
         return {name: why for name, why in self.off.items() if isinstance(why, MissingKey)}
 
-    def named(self, name: str) -> tuple[Deployment, ...]:
+    def named(self, name: str, *, mode: Mode = Mode.CHAT) -> tuple[Deployment, ...]:
         """Return the deployments a model, alias or deployment name stands for, best provider first.
 
         Raises:
-            UnknownNameError: nothing has this name, or all that has it is switched off.
+            UnknownNameError: nothing has this name, it is of another mode, or all that has it is off.
         """
-        if name in self.deployments:
-            return (self.deployments[name],)
-        model_name = self.aliases[name].model if name in self.aliases else name
-        serving = [
-            deployment for deployment in self.deployments.values() if deployment.model_name == model_name
-        ]
-        if serving:
+        usable = self.deployments if mode is Mode.CHAT else self.embeddings
+        if name in usable:
+            return (usable[name],)
+        model_name = self.model_of(name)
+        if model_name in self.models and self.models[model_name].mode is not mode:
+            raise UnknownNameError(self._of_other_mode(name, mode))
+        serving = [deployment for deployment in usable.values() if deployment.model_name == model_name]
+        is_one_place = name in self.served and name not in self.models and name not in self.aliases
+        if serving and not is_one_place:
             return tuple(sorted(serving, key=lambda deployment: deployment.provider.priority))
         if name in self.off:
             msg = f"deployment '{name}' is off: {self.off[name]}"
@@ -242,16 +327,31 @@ class Catalog:
             raise UnknownNameError(msg)
         raise UnknownNameError(self._unknown(name))
 
+    def model_of(self, name: str) -> str:
+        """Return the model that a deployment serves or an alias stands for, else the name itself."""
+        if name in self.aliases:
+            return self.aliases[name].model
+        return name if name in self.models else self.served.get(name, name)
+
+    def _of_other_mode(self, name: str, mode: Mode) -> str:
+        others = ", ".join(known for known, model in self.models.items() if model.mode is mode)
+        if mode is Mode.CHAT:
+            return (
+                f"'{name}' makes embeddings and answers no chat: ask it with embed(), or name one of {others}"
+            )
+        known = f"name one of {others}" if others else "config.yaml defines no model of mode embedding"
+        return f"'{name}' answers chats and makes no embeddings: {known}"
+
     def price_of(self, deployment: str) -> Price:
         """Return a deployment's price.
 
         Raises:
             PriceUnknownError: the deployment is not usable, so no price was settled for it.
         """
-        if deployment not in self.deployments:
+        if deployment not in self.usable:
             msg = f"no price for '{deployment}': it is not a usable deployment of config.yaml"
             raise PriceUnknownError(msg)
-        return self.deployments[deployment].price
+        return self.usable[deployment].price
 
     def _why_off(self, model_name: str) -> str:
         off = {name: why for name, why in self.off.items() if self.served[name] == model_name}

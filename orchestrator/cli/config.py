@@ -39,7 +39,7 @@ def check(
     out().print(f"ok: {config.path}", markup=False, soft_wrap=True)
     out().print(
         f"{len(settings.models)} models, "
-        f"{len(config.catalog.deployments)} of {len(settings.deployments)} deployments usable, "
+        f"{len(config.catalog.usable)} of {len(settings.deployments)} deployments usable, "
         f"{len(settings.use_cases)} use cases, {len(settings.aliases)} aliases",
         style="dim",
         markup=False,

@@ -70,7 +70,8 @@ def fault(
 
     It reads <provider>:<kind>[=<value>][,<name>=<value>...], * is any provider, and without times=
     it stays until cleared. Kinds: status, reset, silence, slow_first_token, cut_stream, end_stream,
-    stall_stream, malformed_chunk, odd_chunk, malformed_body, empty_content, error_in_200, drip, continues.
+    stall_stream, malformed_chunk, odd_chunk, malformed_body, empty_content, error_in_200, drip, continues,
+    odd_vectors.
     """
     with errors_as_json(as_json):
         waiting = _control("POST", "faults", port=port, body={"faults": [text]})

@@ -21,12 +21,12 @@ def settle_streams() -> None:
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 -- for the whole process
     if sys.stdout is None:
         sys.stdout = _text_of(_Output(None), "utf-8")
-    elif sys.stdout is sys.__stdout__:
-        sys.stdout = _text_of(_Output(sys.stdout.fileno()), sys.stdout.encoding)
+    elif sys.__stdout__ is not None and sys.stdout is sys.__stdout__:
+        sys.stdout = _text_of(_Output(sys.__stdout__.fileno()), sys.__stdout__.encoding)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 -- for the whole process
-    elif sys.stderr is sys.__stderr__:
-        sys.stderr = _text_of(_Warnings(sys.stderr.fileno()), sys.stderr.encoding)
+    elif sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
+        sys.stderr = _text_of(_Warnings(sys.__stderr__.fileno()), sys.__stderr__.encoding)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Vietnamese must not end a command.

@@ -29,6 +29,7 @@ from orchestrator.catalog.catalog import (
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
 from orchestrator.catalog.vendors import VENDORS, vendors_at
+from orchestrator.config.modes import chat_only
 from orchestrator.config.references import broken_references, unknown
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document, read_document
@@ -295,8 +296,8 @@ def _build_catalog(
             )
         elif not deployment.enabled:
             off[name] = "'enabled: false' in config.yaml"
-        elif deployment.provider in off_providers:
-            off[name] = off_providers[deployment.provider]
+        elif why := off_providers.get(deployment.provider) or chat_only(provider, model, settings):
+            off[name] = why
         else:
             usable[name] = Deployment(
                 name, deployment.model, model, deployment.provider, provider, deployment.upstream, quote.price
@@ -305,7 +306,8 @@ def _build_catalog(
     notices += [*_price_notices(usable), *book.notices(), *_end_notices(settings, book)]
     notices += _limit_notices(settings)
     served = {name: deployment.model for name, deployment in settings.deployments.items()}
-    return Catalog(usable, off, served, settings.models, _flat(settings)), notices, mistakes
+    catalog = Catalog.of(usable, off, served, models=settings.models, aliases=_flat(settings))
+    return catalog, notices, mistakes
 
 
 def _whose(provider: ProviderSettings) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from orchestrator.config.modes import mixed_routes
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document
 
@@ -30,6 +31,7 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
     for key in settings.record.use_cases:
         yield from broken("use case", key, settings.use_cases, "record", "use_cases", key)
     yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
+    yield from mixed_routes(document, settings)
     yield from _broken_channels(document, settings)
     yield from _broken_limits(document, settings)
     yield from _broken_aliases(document, settings)

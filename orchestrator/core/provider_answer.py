@@ -32,6 +32,8 @@ class ProviderAnswer:
     """OpenRouter used the customer's own key: its reported cost is the fee and what that key was charged."""
     notices: tuple[str, ...] = ()
     """What was changed or read otherwise than it was written, for people."""
+    vectors: tuple[tuple[float, ...], ...] = ()
+    """Of an embedding model: one for each text; there are no words then."""
 
     @property
     def has_content(self) -> bool:

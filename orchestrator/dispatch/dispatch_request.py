@@ -32,5 +32,7 @@ class DispatchRequest:
     on_filtered: OnFiltered = OnFiltered.STOP
     money_wait_s: float = 0.0
     """How long it waits for money that others hold."""
+    sends_before: int = 0
+    """Attempts that its request has made already, for other parts of it: the numbers go on from there."""
     older_answer: bool = False
     """There is one to give should no deployment answer."""

@@ -37,7 +37,7 @@ class Dispatcher:
         """Send or hold nothing yet; `take` gets the pieces of a stream."""
         self.dispatch = dispatch
         self._transport = transport
-        self._history = DispatchHistory()
+        self._history = DispatchHistory(admitted=dispatch.sends_before)
         self._writer = None if take is None else StreamWriter(dispatch.request, take)
         self._cursor = Cursor(dispatch, services=services, history=self._history, writer=self._writer)
         self._answer: ProviderAnswer | None = None

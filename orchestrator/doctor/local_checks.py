@@ -23,7 +23,7 @@ _TRIAL_TTL_S = 1.0
 
 def check_here(config: Config, *, clock: Clock) -> Iterator[Check]:
     """Yield the checks of this machine."""
-    usable, all_of_them = len(config.catalog.deployments), len(config.settings.deployments)
+    usable, all_of_them = len(config.catalog.usable), len(config.settings.deployments)
     yield passed(HERE, "configuration", f"{config.path}: valid, {usable} of {all_of_them} deployments usable")
     yield _ledger(config, clock)
     yield _cache(config)

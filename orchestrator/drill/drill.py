@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from orchestrator.catalog.catalog import Mode
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
+from orchestrator.config.modes import use_cases_of
 from orchestrator.config.references import unknown
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import (
@@ -110,14 +112,18 @@ def drill(
 
 
 def _chosen(config: Config, use_cases: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
-    known = config.settings.use_cases
+    known = use_cases_of(config.settings, Mode.CHAT)
     for name in use_cases:
+        if name in config.settings.use_cases and name not in known:
+            raise UnknownNameError(
+                f"use case '{name}' makes embeddings; a drill asks chats: {', '.join(known)}"
+            )
         if name not in known:
             raise UnknownNameError(unknown("use case", name, known))
     for kind in kinds:
         if kind not in CLASSES and kind not in {"level", "levels", "provider", "providers"}:
             raise UnknownNameError(unknown("class of fault", kind, [*CLASSES, "level", "levels", "provider"]))
-    return tuple(use_cases) or tuple(known)
+    return tuple(use_cases) or known
 
 
 def _play(

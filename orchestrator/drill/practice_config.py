@@ -28,7 +28,7 @@ def practice_prices(
     with_keys = {**(environment or {}), **dict.fromkeys(_KEYS, PRACTICE_KEY)}
     config: Config = load_config(path, today=today, environment=with_keys)
     prices = {}
-    for deployment in config.catalog.deployments.values():
+    for deployment in config.catalog.usable.values():
         if not deployment.is_local:
             price = deployment.price.on(today)
             kind = deployment.provider.kind.value

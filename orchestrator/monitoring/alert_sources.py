@@ -111,7 +111,7 @@ class LiveSources:
 def _ended(config: Config, today: date) -> dict[str, date]:
     book = PriceBook(config.settings.prices, today=today)
     ended: dict[str, date] = {}
-    for deployment in config.catalog.deployments.values():
+    for deployment in config.catalog.usable.values():
         listed = book.end_of(PriceQuery.at(deployment.provider, deployment.upstream))
         days = [day for day in (deployment.model.ends, listed) if day is not None]
         if days and min(days) < today:

@@ -199,7 +199,7 @@ class AlertWatch:
         config = self._orchestrator.config
         if rule.kind is not AlertKind.PRICE_CHANGE or config is self._priced:
             return []
-        prices = {key: deployment.price for key, deployment in config.catalog.deployments.items()}
+        prices = {key: deployment.price for key, deployment in config.catalog.usable.items()}
         changed = changed_prices(config.settings.alerts.path, prices)
         self._priced = config
         return [

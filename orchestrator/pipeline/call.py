@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
+from orchestrator.config.modes import check_mode
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DeadlineExceededError, FailedStep, about
@@ -82,7 +83,8 @@ class Call:
         """Look up, once, what a configuration says of a request that begins now.
 
         Raises:
-            InvalidRequestError: its messages hold what no provider's format has.
+            InvalidRequestError: its messages hold what no provider's format has; its use case is for another
+                kind of request.
             UnknownNameError: config.yaml does not define its use case, profile or model.
         """
         config = snapshot.config
@@ -90,14 +92,13 @@ class Call:
         with about("messages"):
             check_conversation(request.messages)
             check_media(request.messages)
-        if request.model is not None:
-            # Planning looks it up too; a misspelt name is told before anything is loaded or waited for.
-            config.catalog.named(request.model)
+        use_case = config.use_case_of(request)
+        check_mode(request, config.settings, config.catalog)
         return cls(
             id=new_operation_id(clock.now()),
             request=request,
             snapshot=snapshot,
-            use_case=config.use_case_of(request),
+            use_case=use_case,
             profile=config.profile_of(request),
             payer=Payer.of(request),
             started_at=clock.now(),

@@ -8,6 +8,7 @@ from orchestrator.core.reply import ChatReply
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.outcome import DispatchResult
+from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import targets_of
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.degradation import broken_off, clamped_notices, degraded
@@ -28,24 +29,30 @@ class Dispatching:
             DeadlineExceededError: there was no answer in time.
             OrchestratorError: no deployment answered; says what became of each.
         """
-        dispatcher = Dispatcher(
-            _dispatch_request_of(call),
-            transport=call.snapshot.transport,
-            services=self._services,
-            take=call.sink,
-        )
-        try:
-            async with asyncio.timeout(call.deadline.left_s()):
-                result = await dispatcher.run()
-        except TimeoutError:
-            dispatcher.close(FailureKind.TIMEOUT)
-            raise call.too_late(dispatcher.result().delivered) from None
-        finally:
-            dispatcher.close()
-            ended = dispatcher.result()
-            call.trace.attempts, call.trace.passed_over = ended.attempts, ended.passed_over
+        result = await dispatched(call, _dispatch_request_of(call), self._services)
         reply = _reply_of(call, result)
         return replace(reply, degraded=degraded(call.snapshot.config, call.use_case, reply))
+
+
+async def dispatched(call: Call, dispatch: DispatchRequest, services: Services) -> DispatchResult:
+    """Return what came of a dispatch, and add what was tried to the call's trace, however it ends.
+
+    Raises:
+        DeadlineExceededError: there was no answer in time.
+        OrchestratorError: no deployment answered; says what became of each.
+    """
+    dispatcher = Dispatcher(dispatch, transport=call.snapshot.transport, services=services, take=call.sink)
+    try:
+        async with asyncio.timeout(call.deadline.left_s()):
+            return await dispatcher.run()
+    except TimeoutError:
+        dispatcher.close(FailureKind.TIMEOUT)
+        raise call.too_late(dispatcher.result().delivered) from None
+    finally:
+        dispatcher.close()
+        ended = dispatcher.result()
+        call.trace.attempts += ended.attempts
+        call.trace.passed_over += ended.passed_over
 
 
 def _dispatch_request_of(call: Call) -> DispatchRequest:

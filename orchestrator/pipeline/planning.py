@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from orchestrator.catalog.catalog import MissingKey, keys_to_set
 from orchestrator.config.loader import Config
+from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import (
     OWN_LIMIT,
     BudgetExceededError,
+    InvalidRequestError,
     OrchestratorError,
     PromptTooLargeError,
     UnavailableError,
@@ -54,7 +56,10 @@ def planned_for(call: Call, services: PipelineServices) -> PlannedRequest:
 
     Raises:
         PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
+        InvalidRequestError: it is a request for embeddings, which have a way of their own.
     """
+    if isinstance(call.request, EmbeddingRequest):
+        raise InvalidRequestError("a request for embeddings goes to embed() or aembed()")
     size = measure(call.request)
     return PlannedRequest(_plan_for(call, size=size, state=services.dispatch), size)
 
@@ -92,7 +97,7 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
     excluded = plan.excluded.behind(off) if isinstance(plan.excluded, LeftOut) else (*off, *plan.excluded)
     plan = replace(plan, excluded=excluded)
     if not plan.asked:
-        raise _no_candidates(request, config, plan, rules)
+        raise no_candidates(request, config, plan, pinned=pinned, ceiling=rules.ceiling)
     return plan
 
 
@@ -101,15 +106,23 @@ def _budget_tier(config: Config, ledger: Ledger) -> BudgetTier | None:
     return tier_for(tiers, ledger.left("all", Window.DAY)) if tiers else None
 
 
-def _no_candidates(
-    request: ChatRequest, config: Config, plan: Plan, rules: RankingContext
+def no_candidates(
+    request: ChatRequest,
+    config: Config,
+    plan: Plan,
+    *,
+    pinned: tuple[str, ...] | None,
+    ceiling: tuple[str, NanoUsd] | None,
 ) -> OrchestratorError:
-    """Return the error of a plan without candidates: too long, too dear, or none is left."""
-    usable = config.catalog.deployments
+    """Return the error of a plan without candidates: too long, too dear, or none is left.
+
+    `pinned` are the deployments that the request names, `ceiling` is the tightest limit of a request.
+    """
+    usable = config.catalog.usable
     relevant = [
         excluded
         for excluded in plan.excluded
-        if excluded.deployment in usable and (rules.pinned is None or excluded.deployment in rules.pinned)
+        if excluded.deployment in usable and (pinned is None or excluded.deployment in pinned)
     ]
     if relevant and all(excluded.too_small for excluded in relevant):
         contexts = (excluded for excluded in relevant if excluded.reason.kind is ReasonKind.CONTEXT)
@@ -119,8 +132,8 @@ def _no_candidates(
     needed = min(bounds, default=None)
     if needed is not None:
         own = request.max_cost_nusd
-        scope, limit = rules.ceiling or ("max_cost_nusd", NanoUsd(0))
-        if own is not None and (rules.ceiling is None or own < limit):
+        scope, limit = ceiling or ("max_cost_nusd", NanoUsd(0))
+        if own is not None and (ceiling is None or own < limit):
             scope, limit = OWN_LIMIT, own
         return BudgetExceededError(
             scope=scope, window="request", limit=limit, left=limit, needed=needed, resets_at=None

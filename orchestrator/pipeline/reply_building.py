@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from orchestrator.core.embedding import EmbeddingReply
 from orchestrator.core.money import ZERO_NUSD
 from orchestrator.core.reply import CacheState, ChatReply, ToolCall, Usage
 from orchestrator.pipeline.degradation import as_kept
@@ -74,6 +75,8 @@ def pack_whole(reply: ChatReply) -> bytes:
     kept = {name: getattr(reply, name) for name in _WHOLE}
     if reply.degraded is not None:
         kept |= {"degraded": reply.degraded.text, "degraded_kinds": reply.degraded.kinds}
+    if isinstance(reply, EmbeddingReply):
+        kept |= {"vectors": reply.vectors, "cached_texts": reply.cached_texts}
     return orjson.dumps(kept)
 
 
@@ -82,7 +85,10 @@ def unpack_whole(packed: bytes) -> ChatReply | None:
     try:
         kept = orjson.loads(packed)
         degraded_kinds = kept.pop("degraded_kinds", ())
-        return ChatReply(
+        if "vectors" in kept:
+            kept["vectors"] = tuple(map(tuple, kept["vectors"]))
+        kind = EmbeddingReply if "vectors" in kept else ChatReply
+        return kind(
             **{
                 **kept,
                 "usage": Usage(**kept["usage"]),

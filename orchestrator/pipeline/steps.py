@@ -4,6 +4,8 @@ from orchestrator.pipeline.caching import Caching
 from orchestrator.pipeline.call import Step
 from orchestrator.pipeline.concurrency import Concurrency
 from orchestrator.pipeline.dispatching import Dispatching
+from orchestrator.pipeline.embedding import Embedding
+from orchestrator.pipeline.embedding_cache import EmbeddingCache
 from orchestrator.pipeline.graceful import Graceful
 from orchestrator.pipeline.idempotency import Idempotency
 from orchestrator.pipeline.planning import Planning
@@ -20,3 +22,12 @@ def build(services: PipelineServices) -> Step:
     step = Caching(services, step)  # hit, joined, or ask and keep
     step = Idempotency(services, step)  # one charge for a key
     return Graceful(step)  # an apology where it is asked for
+
+
+def build_embedding(services: PipelineServices) -> Step:
+    """Return the way of every embedding, which ends in vectors or an error: nothing can stand for them."""
+    step: Step = Embedding(services)  # plan, parts, attempts, vectors
+    step = Concurrency(services, step)
+    step = EmbeddingCache(step)  # what is kept of these texts
+    step = Recording(services, step)
+    return Idempotency(services, step)

@@ -7,11 +7,13 @@ from typing import Any
 import orjson
 
 from orchestrator.core.money import nano_usd
-from orchestrator.practice import wire_accounts, wire_gemini, wire_openai
+from orchestrator.practice import wire_accounts, wire_embeddings, wire_gemini, wire_openai
+from orchestrator.practice.answers import PracticeRequest
 from orchestrator.practice.bill import Bill, PracticePrices
 from orchestrator.practice.json_types import JsonObject
 from orchestrator.practice.tokens import input_tokens
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, WireStream
+from orchestrator.practice.wire_embeddings import Vectors
 from orchestrator.practice.wire_errors import Refusal, unknown_model
 
 PREFIXES = {"openrouter": "/openrouter/api/v1/", "openai": "/openai/v1/", "google": "/google/v1beta/"}
@@ -24,7 +26,7 @@ DEFAULT_MODELS = {
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A request for an answer, and how to write it."""
+    """A request for an answer, be it of vectors, and how to write it."""
 
     call: WireCall
     whole: Callable[[Envelope, WireOutcome], JsonObject]
@@ -66,6 +68,11 @@ class Desk:
     ) -> Chat | JsonObject | None:
         if provider == "google":
             return self._gemini(path, query=query, body=body)
+        if path == "embeddings":
+            request, vectors = wire_embeddings.read_openai_embedding(decoded(body), provider=provider)
+            if provider == "openrouter":
+                self._check_max_price(request.model, decoded(body))
+            return _embedding(request, vectors, wire_embeddings.openai_embeddings)
         if path != "chat/completions":
             return None
         fields = decoded(body)
@@ -77,6 +84,9 @@ class Desk:
 
     def _gemini(self, path: str, *, query: Mapping[str, str], body: bytes) -> Chat | JsonObject | None:
         model, colon, verb = path.removeprefix("models/").rpartition(":")
+        if verb == "batchEmbedContents":
+            request, vectors = wire_embeddings.read_gemini_embedding(decoded(body), model=model)
+            return _embedding(request, vectors, wire_embeddings.gemini_embeddings)
         if not colon or verb not in {"generateContent", "streamGenerateContent", "countTokens"}:
             return None
         if verb == "streamGenerateContent" and query.get("alt") != "sse":
@@ -140,6 +150,20 @@ class Desk:
             return sorted(self.models.get(provider, ()))
         priced = [model for owner, model in self.prices.prices if owner == provider]
         return priced or list(DEFAULT_MODELS[provider])
+
+
+def _embedding(
+    request: PracticeRequest,
+    vectors: Vectors,
+    render: Callable[[Envelope, WireOutcome, Vectors], JsonObject],
+) -> Chat:
+    call = WireCall(request, stream=False, embeds=True)
+    prefix = "gen-" if request.provider == "openrouter" else "emb-"
+
+    def whole(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
+        return render(envelope, outcome, vectors)
+
+    return Chat(call, whole, wire_openai.ChatStream, prefix)
 
 
 def decoded(body: bytes) -> dict[str, Any]:

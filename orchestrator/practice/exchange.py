@@ -218,7 +218,7 @@ class Exchange:
             for content in self._billed_pieces:
                 yield content
             return
-        if self._kind is FaultKind.EMPTY_CONTENT:
+        if self._kind is FaultKind.EMPTY_CONTENT or self._call.embeds:
             return
         async for piece in trimmed(self._answer(), request=self._call.request):
             if isinstance(piece, Finish):
@@ -258,12 +258,17 @@ class Exchange:
     def _input(self) -> tuple[int, int]:
         """Input tokens, and how many of them are cached."""
         tokens = self._envelope.input_tokens
+        if self._call.embeds:
+            return tokens, 0
         return tokens, self._house.prompts.cached_tokens(self._call.request, input_tokens=tokens)
 
     def _outcome(self) -> WireOutcome:
         usage = self._usage(self._size_bytes, self._reasoning_tokens)
         cost = self._cost_of(usage)
-        return WireOutcome("".join(self._text), tuple(self._tool_calls), self._finish_reason, usage, cost)
+        fault = self._fault.vectors if self._fault is not None else None
+        return WireOutcome(
+            "".join(self._text), tuple(self._tool_calls), self._finish_reason, usage, cost, vector_fault=fault
+        )
 
     def _usage_of(self, pieces: Sequence[Content]) -> PracticeUsage:
         thoughts = sum(piece.tokens for piece in pieces if isinstance(piece, Thought))

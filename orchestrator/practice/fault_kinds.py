@@ -93,6 +93,19 @@ class OddShape(StrEnum):
     """A packed body of 30 kB that unfolds to 30 MB."""
 
 
+class VectorFault(StrEnum):
+    """What is wrong with the vectors of an answer."""
+
+    MISSING = "missing"
+    """The first is not there."""
+    EXTRA = "extra"
+    """The first comes once more, at the end."""
+    SHORT = "short"
+    """The first has a number too few."""
+    NAN = "nan"
+    """A number of the first is none."""
+
+
 class FaultKind(StrEnum):
     """What goes wrong."""
 
@@ -133,6 +146,9 @@ class FaultKind(StrEnum):
     CONTINUES = "continues"
     """Nothing goes wrong, but an answer that broke off is gone on with in a manner of its own.
     It waits for a request that asks to go on."""
+    ODD_VECTORS = "odd_vectors"
+    """200 with vectors that are not those that were asked for (see `VectorFault`).
+    It waits for a request for embeddings."""
 
 
 _VALUE_OF = {
@@ -148,6 +164,7 @@ _VALUE_OF = {
     FaultKind.HUGE_BODY: "size_mb",
     FaultKind.CONTINUES: "manner",
     FaultKind.ODD_ANSWER: "shape",
+    FaultKind.ODD_VECTORS: "vectors",
 }
 """The main parameter of each kind that has one."""
 
@@ -169,6 +186,7 @@ _DEFAULTS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.HUGE_BODY: {"size_mb": 20},
     FaultKind.CONTINUES: {"manner": Manner.ANCHOR},
     FaultKind.ODD_ANSWER: {"shape": OddShape.UNKNOWN_FINISH},
+    FaultKind.ODD_VECTORS: {"vectors": VectorFault.MISSING},
 }
 _INTEGERS = frozenset({"times", "status", "after_chunks", "bytes_per_s", "size_mb"})
 _NUMBERS = frozenset({"retry_after_s", "delay_s"})
@@ -204,6 +222,8 @@ class Fault:
     """How `continues` goes on."""
     shape: OddShape | None = None
     """What is odd about an `odd_answer`."""
+    vectors: VectorFault | None = None
+    """What is wrong with `odd_vectors`."""
 
     def __post_init__(self) -> None:
         """Fill in the kind's defaults, then refuse what makes no sense."""
@@ -221,10 +241,17 @@ class Fault:
             object.__setattr__(self, "manner", Manner(self.manner))
         if self.shape is not None:
             object.__setattr__(self, "shape", OddShape(self.shape))
+        if self.vectors is not None:
+            object.__setattr__(self, "vectors", VectorFault(self.vectors))
 
-    def hits(self, provider: str, model: str, *, goes_on: bool = False) -> bool:
-        """Tell whether a request to this provider and model meets the fault; `goes_on` asks for a rest."""
-        meant = goes_on or self.kind is not FaultKind.CONTINUES
+    def hits(self, provider: str, model: str, *, goes_on: bool = False, embeds: bool = False) -> bool:
+        """Tell whether a request to this provider and model meets the fault.
+
+        `goes_on` asks for the rest of an answer, `embeds` for vectors.
+        """
+        meant = (goes_on or self.kind is not FaultKind.CONTINUES) and (
+            embeds or self.kind is not FaultKind.ODD_VECTORS
+        )
         return meant and self.provider in (provider, ANY_PROVIDER) and self.model in (None, model)
 
     @classmethod
@@ -336,6 +363,8 @@ def _check(kind: FaultKind, *, name: str, value: JsonValue, allowed: tuple[str, 
         msg = f"unknown manner {value!r}; choose one of {', '.join(Manner)}"
     elif name == "shape" and value not in tuple(OddShape):
         msg = f"unknown shape {value!r}; choose one of {', '.join(OddShape)}"
+    elif name == "vectors" and value not in tuple(VectorFault):
+        msg = f"unknown fault of vectors {value!r}; choose one of {', '.join(VectorFault)}"
     elif name in {"times", "bytes_per_s", "size_mb"} and value < 1:
         msg = f"{name} must be at least 1, got {value}"
     elif name in _INTEGERS | _NUMBERS and not 0 <= value < float("inf"):

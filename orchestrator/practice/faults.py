@@ -34,13 +34,13 @@ class FaultQueue:
         with self._lock:
             self._waiting.extend((fault, fault.times) for fault in parsed)
 
-    def take(self, provider: str, model: str, *, goes_on: bool = False) -> Fault | None:
+    def take(self, provider: str, model: str, *, goes_on: bool = False, embeds: bool = False) -> Fault | None:
         """Return the first fault that this request meets, and count it as used."""
         if not self._waiting:
             return None
         with self._lock:
             for index, (fault, left) in enumerate(self._waiting):
-                if not fault.hits(provider, model, goes_on=goes_on):
+                if not fault.hits(provider, model, goes_on=goes_on, embeds=embeds):
                     continue
                 if left is not None and left <= 1:
                     del self._waiting[index]

@@ -113,7 +113,8 @@ class Reception:
             input_tokens=input_tokens(request),
         )
         goes_on = begun_answer(request) is not None
-        fault = self._faults.take(request.provider, request.model, goes_on=goes_on)
+        embeds = chat.call.embeds
+        fault = self._faults.take(request.provider, request.model, goes_on=goes_on, embeds=embeds)
         exchange = Exchange(http, call=chat.call, envelope=envelope, house=self._house, fault=fault)
         refused = await exchange.refuse()
         if refused is not None:

@@ -6,6 +6,7 @@ from typing import Protocol
 from orchestrator.core.money import NanoUsd
 from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.bill import PracticeUsage
+from orchestrator.practice.fault_kinds import VectorFault
 from orchestrator.practice.json_types import JsonObject
 
 
@@ -17,6 +18,8 @@ class WireCall:
     stream: bool
     include_usage: bool = True
     """Whether a stream says its usage at the end."""
+    embeds: bool = False
+    """Vectors are asked for; there is no output then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class WireOutcome:
     finish_reason: str
     usage: PracticeUsage
     cost_nusd: NanoUsd
+    vector_fault: VectorFault | None = None
 
 
 class WireStream(Protocol):

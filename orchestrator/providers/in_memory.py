@@ -5,11 +5,12 @@ whole days on a clock of their own.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import Clock
+from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.failures import Failure, FailureKind, kind_of_status
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
@@ -31,6 +32,7 @@ from orchestrator.practice.faults import FaultQueue
 from orchestrator.practice.scripted import Scripted
 from orchestrator.practice.tokens import count_tokens, input_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
+from orchestrator.practice.wire_embeddings import vector_of
 from orchestrator.practice.wire_openai import read_openai_request
 
 _NAMES: Mapping[ProviderKind, str] = {
@@ -132,10 +134,10 @@ class InMemoryTransport:
 
     async def _answer(self, attempt: InFlightAttempt, *, stream: bool) -> ProviderAnswer:
         attempt.start()
-        request = _request_of(attempt)
+        request, embeds = _request_of(attempt), isinstance(attempt.request, EmbeddingRequest)
         attempt.mark_sent()
         begun = begun_answer(request)
-        fault = self.faults.take(request.provider, request.model, goes_on=begun is not None)
+        fault = self.faults.take(request.provider, request.model, goes_on=begun is not None, embeds=embeds)
         if fault is not None:
             await self._fail_before(fault, attempt, stream=stream)
         if self._latency_s:
@@ -147,7 +149,8 @@ class InMemoryTransport:
             attempt.identify(upstream_id)
         delivered = Delivered.NOTHING
         try:
-            await self._tell(attempt, request, spoken, fault=fault, stream=stream)
+            if not embeds:
+                await self._tell(attempt, request, spoken, fault=fault, stream=stream)
             delivered = Delivered.WHOLE
         finally:
             # What was said is charged, also to a caller that left.
@@ -155,7 +158,7 @@ class InMemoryTransport:
                 delivered = Delivered.PARTIAL
             usage, cost = self._charge(request, spoken, upstream_id, delivered=delivered, stream=stream)
         reports = attempt.target.deployment.provider.kind is ProviderKind.OPENROUTER
-        return ProviderAnswer(
+        answer = ProviderAnswer(
             text=spoken.text,
             tool_calls=tuple(spoken.calls),
             finish_reason=spoken.finish_reason,
@@ -163,6 +166,7 @@ class InMemoryTransport:
             reported_cost_nusd=cost if reports else None,
             upstream_id=upstream_id,
         )
+        return _with_vectors(answer, attempt, fault) if embeds else answer
 
     async def _fail_before(self, fault: Fault, attempt: InFlightAttempt, *, stream: bool) -> None:
         """Act out a fault that comes before any answer.
@@ -254,6 +258,21 @@ def _request_of(attempt: InFlightAttempt) -> PracticeRequest:
         **outbound.parameters,
     }
     return read_openai_request(body, provider=_NAMES[deployment.provider.kind]).request
+
+
+def _with_vectors(answer: ProviderAnswer, attempt: InFlightAttempt, fault: Fault | None) -> ProviderAnswer:
+    """Return an answer with the vectors of practice providers.
+
+    Raises:
+        UnreadableAnswerError: they are not those that were asked for; they are billed all the same.
+    """
+    if fault is not None and fault.vectors is not None:
+        raise UnreadableAnswerError(Failure(FailureKind.MALFORMED), answer)
+    request, own = attempt.request, attempt.target.deployment.model.dimensions or 1
+    if not isinstance(request, EmbeddingRequest):
+        return answer
+    dimensions = request.dimensions or own
+    return replace(answer, vectors=tuple(vector_of(text, dimensions) for text in request.texts))
 
 
 def _break_here(fault: Fault | None, spoken: _Spoken, *, at_end: bool = False) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from orchestrator.catalog.catalog import Mode
 from orchestrator.config.loader import Config
+from orchestrator.config.modes import use_cases_of
 from orchestrator.core.errors import UnknownNameError
 from orchestrator.ledger.periods import CALENDAR
 from orchestrator.ledger.store import LedgerView
@@ -56,7 +58,10 @@ def analysis(
 def configured_limits(config: Config) -> ConfiguredLimits:
     """Return the limits that recommendations are about."""
     return ConfiguredLimits(
-        {name: use_case.max_tokens for name, use_case in config.settings.use_cases.items()},
+        {
+            name: config.settings.use_cases[name].max_tokens
+            for name in use_cases_of(config.settings, Mode.CHAT)
+        },
         tuple(
             limit.scope
             for limit in config.settings.budgets.limits
@@ -77,6 +82,7 @@ def _savings(sums: UsageSums, config: Config) -> tuple[Savings | None, str]:
     settings = config.settings
     named = settings.report.baseline or settings.use_cases[settings.default_use_case].primary.deployment
     try:
-        return savings(sums, config.catalog.named(named)[0]), ""
+        embedding = frozenset(name for name, model in settings.models.items() if model.mode is Mode.EMBEDDING)
+        return savings(sums, config.catalog.named(named)[0], embedding_models=embedding), ""
     except UnknownNameError as error:
         return None, f"report.baseline: {error}"

@@ -46,9 +46,14 @@ class Savings:
     """Repeated answers of which no equal was paid for in the range, counted as no saving."""
 
 
-def savings(sums: UsageSums, baseline: Deployment) -> Savings:
-    """Return what was saved; days are what the intervals draw."""
-    would_cost = _baseline_by_day(sums, baseline)
+def savings(
+    sums: UsageSums, baseline: Deployment, *, embedding_models: frozenset[str] = frozenset()
+) -> Savings:
+    """Return what was saved; days are what the intervals draw.
+
+    `embedding_models` stand for themselves: no chat model could have answered for them.
+    """
+    would_cost = _baseline_by_day(sums, baseline, embedding_models)
     days = sorted(sums.days)
     by_model = [would_cost.get(day, 0) - sums.days[day].cost_nusd for day in days]
     cache, unpriced = _cache_by_day(sums)
@@ -70,10 +75,15 @@ def _saving(days: list[int]) -> Saving:
     return Saving(sum(days), interval_of_sum(days))
 
 
-def _baseline_by_day(sums: UsageSums, baseline: Deployment) -> Mapping[str, int]:
+def _baseline_by_day(
+    sums: UsageSums, baseline: Deployment, embedding_models: frozenset[str]
+) -> Mapping[str, int]:
     by_day: defaultdict[str, int] = defaultdict(int)
     rates = baseline.price.rates_at(0)
     for key, tally in sums.cells.items():
+        if key.model in embedding_models:
+            by_day[key.day] += tally.cost_nusd
+            continue
         usage = Usage(
             input_tokens=tally.answered_input_tokens,
             output_tokens=tally.answered_output_tokens,

@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from orchestrator.access.api_keys import Role
 from orchestrator.access.key_folder import KeyRing
 from orchestrator.access.settings import ServerSettings
 from orchestrator.client import Orchestrator
@@ -26,12 +25,13 @@ from orchestrator.server.chat import ChatCompletions
 from orchestrator.server.door import Door, door_of
 from orchestrator.server.duties import Duties
 from orchestrator.server.edge import Edge
-from orchestrator.server.error_answers import AnswerError, ErrorAnswer
+from orchestrator.server.embeddings import Embeddings
+from orchestrator.server.error_answers import ErrorAnswer
 from orchestrator.server.feedback import take_feedback
 from orchestrator.server.metrics import Metrics
 from orchestrator.server.model_list import list_models, show_model
 
-_PATHS = "/v1/chat/completions, /v1/models, /v1/feedback, /dashboard, /metrics, /healthz and /readyz"
+_PATHS = "/v1/chat/completions, /v1/embeddings, /v1/models, /v1/feedback, /dashboard, /metrics, /healthz and /readyz"
 
 
 def build_app(
@@ -82,18 +82,8 @@ def _own_routes(door: Door) -> tuple[BaseRoute, ...]:
         Route("/v1/models/{name:path}", show_model),
         Route("/v1/chat/completions", ChatCompletions(door), methods=["POST"]),
         Route("/v1/feedback", take_feedback, methods=["POST"]),
-        Route("/v1/embeddings", _no_embeddings, methods=["POST"]),
+        Route("/v1/embeddings", Embeddings(door), methods=["POST"]),
     )
-
-
-async def _no_embeddings(request: Request) -> Response:
-    """Refuse: the orchestrator asks for chat completions alone.
-
-    Raises:
-        AnswerError: always, whoever asks.
-    """
-    door_of(request).callers.caller_of(request.scope, Role.CALL)
-    raise AnswerError(ErrorAnswer(501, "this server makes no embeddings", "not_implemented", "api_error"))
 
 
 async def _healthz(_request: Request) -> Response:

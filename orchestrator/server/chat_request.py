@@ -18,7 +18,9 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
+from orchestrator.catalog.catalog import Mode
 from orchestrator.config.loader import Config
+from orchestrator.config.modes import embedding_use_case
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import nano_usd
 from orchestrator.core.request import ChatRequest
@@ -90,12 +92,11 @@ def asked_chat(body: Mapping[str, Any], headers: Headers, caller: Caller, config
     with _named_as_written(limit_name):
         request = ChatRequest.of(
             fields["messages"],
-            **_route_of(model, headers, caller, config),
-            **_own_fields(headers, caller),
+            **route_of(model, headers, caller, config),
+            **fields_of_headers(headers, caller),
             tenant=caller.tenant,
             user=_text(fields, "user") if "user" in fields else None,
             max_tokens=max_tokens,
-            idempotency_key=_header(headers, "idempotency-key"),
             **sampling,
         )
     options = fields.get("stream_options", {})
@@ -124,7 +125,20 @@ def _left_out(fields: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"'{name}' has no effect here" for name in fields if name in _IGNORED)
 
 
-def _route_of(model: str, headers: Headers, caller: Caller, config: Config) -> dict[str, str]:
+def route_of(
+    model: str,
+    headers: Headers,
+    caller: Caller,
+    config: Config,
+    *,
+    mode: Mode = Mode.CHAT,
+) -> dict[str, str]:
+    """Return the use case and the model that `model` and the headers name.
+
+    Raises:
+        AnswerError: they contradict each other, or the caller may not name them.
+        UnknownNameError: config.yaml does not define them, or not for requests of this mode.
+    """
     use_case = _header(headers, f"{_OURS}use-case")
     if model in config.settings.use_cases:
         if use_case not in {None, model}:
@@ -133,15 +147,21 @@ def _route_of(model: str, headers: Headers, caller: Caller, config: Config) -> d
     elif caller.use_cases:
         raise forbidden("this key may name a use case as 'model', and no other; see /v1/models")
     else:
-        config.catalog.named(model)
+        config.catalog.named(model, mode=mode)
+        if use_case is None and mode is Mode.EMBEDDING:
+            use_case = embedding_use_case(config.settings)
         route = {"use_case": config.use_case_named(use_case), "model": model}
     if caller.use_cases and route["use_case"] not in caller.use_cases:
         raise forbidden(f"this key may not ask for the use case '{route['use_case']}'; see /v1/models")
     return route
 
 
-def _own_fields(headers: Headers, caller: Caller) -> dict[str, Any]:
-    """Return what our own headers ask for."""
+def fields_of_headers(headers: Headers, caller: Caller) -> dict[str, Any]:
+    """Return what our own headers and the idempotency key ask for.
+
+    Raises:
+        AnswerError: a header is unknown or its value cannot be read.
+    """
     for name in headers:
         if name.startswith(_OURS) and name.removeprefix(_OURS) not in _OWN_HEADERS:
             known = ", ".join(f"{_OURS}{own}" for own in _OWN_HEADERS)
@@ -155,7 +175,7 @@ def _own_fields(headers: Headers, caller: Caller) -> dict[str, Any]:
         )
     if caller.key is not None:
         tags.append(caller.key.tag)
-    fields: dict[str, Any] = {"tags": tuple(tags)}
+    fields: dict[str, Any] = {"tags": tuple(tags), "idempotency_key": _header(headers, "idempotency-key")}
     if f"{_OURS}cache" in headers:
         fields["cache"] = headers[f"{_OURS}cache"]
     if f"{_OURS}deadline-s" in headers:

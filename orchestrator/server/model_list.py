@@ -54,7 +54,7 @@ def _names(config: Config, caller: Caller) -> Iterator[tuple[str, str, str]]:
             yield name, "use_case", _OWNER
     if caller.use_cases:
         return
-    deployments = config.catalog.deployments.values()
+    deployments = config.catalog.usable.values()
     served = {deployment.model_name for deployment in deployments}
     yield from ((name, "model", _OWNER) for name in config.catalog.models if name in served)
     for name, alias in config.catalog.aliases.items():

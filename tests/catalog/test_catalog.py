@@ -170,7 +170,7 @@ def test_why_a_model_is_off_does_not_hang_on_how_its_places_are_named(make_confi
     luna = {"provider": "openai", "model": "gpt-6-luna", "upstream": "gpt-6-luna", "enabled": False}
     use_cases = {
         name: {"primary": {"deployment": "fast", "reason": "r"}, "fallbacks": []}
-        for name in ("customer_service", "content_generation", "data_analysis", "cost_sensitive")
+        for name in ("customer_service", "content_generation", "data_analysis", "cost_sensitive", "embedding")
     }
     deployments = {"__replace__": True, "fast": luna}
     config = make_config({"deployments": deployments, "use_cases": use_cases})

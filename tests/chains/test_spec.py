@@ -5,10 +5,12 @@ import sys
 
 import chains
 from chains import CHAINS
+from orchestrator.catalog.catalog import Mode
+from orchestrator.config.modes import use_cases_of
 
 
-def test_every_use_case_of_the_configuration_has_a_chain(orchestrator):
-    assert set(CHAINS) == set(orchestrator.config.settings.use_cases)
+def test_every_use_case_of_the_configuration_that_answers_chats_has_a_chain(orchestrator):
+    assert set(CHAINS) == set(use_cases_of(orchestrator.config.settings, Mode.CHAT))
     assert all(name == spec.name and spec.description for name, spec in CHAINS.items())
 
 

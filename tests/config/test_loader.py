@@ -9,10 +9,11 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from orchestrator.catalog.catalog import Capability, ModelClass, ProviderKind, ProviderSettings
+from orchestrator.catalog.catalog import Capability, Mode, ModelClass, ProviderKind, ProviderSettings
 from orchestrator.config import loader as config_module
 from orchestrator.config.file_schema import json_schema
 from orchestrator.config.loader import default_path, embedded_path, load_config
+from orchestrator.config.modes import use_cases_of
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import parse_document
 from orchestrator.core.errors import ConfigError
@@ -101,17 +102,22 @@ def test_the_numbers_of_the_source_are_the_shipped_ones():
 
 
 def test_every_model_is_served_and_every_place_has_a_price_with_source_and_date():
-    served = {deployment.model_name for deployment in SHIPPED.catalog.deployments.values()}
+    served = {deployment.model_name for deployment in SHIPPED.catalog.usable.values()}
     assert served == set(SHIPPED.settings.models)
-    for deployment in SHIPPED.catalog.deployments.values():
+    for deployment in SHIPPED.catalog.usable.values():
         assert deployment.price.source
         assert date(2026, 1, 1) <= deployment.price.date <= TODAY
-        assert deployment.is_local or deployment.price.output > 0
+        assert deployment.is_local or deployment.price.input > 0
+        has_output = deployment.model.mode is Mode.CHAT and not deployment.is_local
+        assert (deployment.price.output > 0) is has_output
 
 
 def test_every_model_says_how_good_it_is_at_what_and_how_that_is_known():
     for model in SHIPPED.settings.models.values():
-        assert set(model.quality) == set(SHIPPED.settings.use_cases)
+        if model.mode is Mode.EMBEDDING:
+            assert model.dimensions
+            continue
+        assert set(model.quality) == set(use_cases_of(SHIPPED.settings, Mode.CHAT))
         assert model.quality_source
         assert Capability.STREAMING in model.capabilities
 

@@ -12,7 +12,7 @@ def test_unknown_models_and_paths_are_refused_as_the_provider_does(caller):
         assert caller.post("openai", body={"model": "gpt-4o"}).status_code == 200
         assert caller.post("openrouter").status_code == 400
         assert caller.post("google").json()["error"]["status"] == "NOT_FOUND"
-        assert caller.http.post(f"{picky.base_url('openai')}/embeddings", json={}).status_code == 404
+        assert caller.http.post(f"{picky.base_url('openai')}/audio/speech", json={}).status_code == 404
         assert caller.http.get(f"{picky.base_url('google')}/nothing").json()["error"]["code"] == 404
         assert caller.http.get(f"{picky.url}/nowhere").status_code == 404
         assert (

@@ -51,6 +51,13 @@ def test_a_dearer_model_saves_less_than_nothing_and_few_days_have_no_interval():
     assert saved.total.interval is None
 
 
+def test_embeddings_save_nothing_against_a_chat_model_that_could_not_make_them():
+    sums = UsageSums()
+    _day(sums, "2026-11-01", cost=400_000, tokens=(1000, 0))
+    saved = savings(sums, _baseline(input=1, output=5), embedding_models=frozenset({"one"}))
+    assert (saved.model.amount_nusd, saved.baseline_nusd) == (0, 400_000)
+
+
 def test_a_hit_whose_question_was_never_paid_for_saves_nothing_known():
     sums = UsageSums()
     sums.repeated["2026-11-01", "chat"] = 4

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.catalog.catalog import Capability
+from orchestrator.catalog.catalog import Capability, Mode
 from orchestrator.config.loader import embedded_path, load_config
+from orchestrator.config.modes import use_cases_of
 from orchestrator.core.language import Language
 from orchestrator.core.money import NanoUsd, nano_usd
 from orchestrator.core.plan import Reason, ReasonKind
@@ -35,7 +36,7 @@ CONFIG = load_config(
 )
 DEPLOYMENTS = tuple(CONFIG.catalog.deployments.values())
 NAMES = [one.name for one in DEPLOYMENTS]
-USE_CASES = tuple(CONFIG.settings.use_cases)
+USE_CASES = use_cases_of(CONFIG.settings, Mode.CHAT)
 LOCAL = "local/smollm2-135m-instruct"
 SOL = "openrouter/gpt-6.1-sol"
 LUNA = "openrouter/gpt-6-luna"

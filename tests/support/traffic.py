@@ -33,7 +33,7 @@ class ByChance(FaultQueue):
         self._share = share
         self._chance = random.Random(seed)  # noqa: S311 -- no secret
 
-    def take(self, provider: str, model: str, *, goes_on: bool = False) -> Fault | None:
+    def take(self, provider: str, model: str, *, goes_on: bool = False, embeds: bool = False) -> Fault | None:
         if self._chance.random() >= self._share:
             return None
         return self._chance.choice(self._faults)

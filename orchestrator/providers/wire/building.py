@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.providers.wire.embedding_format import embedding_body, embedding_path
 from orchestrator.providers.wire.gemini_request import gemini_body, gemini_path
 from orchestrator.providers.wire.openai_request import OPENAI_PATH, openai_body
 from orchestrator.providers.wire.outbound import (
@@ -25,6 +26,9 @@ def wire_request_of(outbound: OutboundRequest, rules: ParameterRules = documente
     Raises:
         UnsendableError: the format cannot carry a part of it; the message names the part.
     """
+    if outbound.vector_size is not None:
+        url, headers = address_of(outbound, embedding_path(outbound)), headers_of(outbound)
+        return WireRequest(url=url, headers=headers, body=_json(embedding_body(outbound)))
     parameters = parameters_of(outbound)
     model_rules = rules(outbound.kind, outbound.upstream, parameters)
     notices: list[str] = []

@@ -23,12 +23,15 @@ from orchestrator.providers.wire import gemini_format, openai_format
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.answer_draft import AnswerDraft
 from orchestrator.providers.wire.body_reading import (
+    ANSWER_BYTES_MAX,
+    STEP_BYTES,
     BodyUnreadableError,
     blocks_of,
     read_beginning,
     read_body,
 )
 from orchestrator.providers.wire.building import wire_request_of
+from orchestrator.providers.wire.embedding_format import EMBEDDING_BYTES_MAX, read_embeddings
 from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, failure_of_reply
 from orchestrator.providers.wire.outbound import OutboundRequest
 from orchestrator.providers.wire.parameter_rules import ParameterRules, documented_rules
@@ -139,6 +142,8 @@ class WireClient:
 async def _read(
     response: aiohttp.ClientResponse, outbound: OutboundRequest, listener: _Listener
 ) -> ProviderAnswer:
+    if outbound.vector_size is not None:
+        return await _read_vectors(response, outbound)
     reader = _reader_for(outbound)
     reader.draft.name(upstream_id=response.headers.get(_ID_HEADER), served_model=None, service_tier=None)
     if reader.draft.upstream_id is not None and listener.on_id is not None:
@@ -153,13 +158,27 @@ async def _read(
     return answer
 
 
-async def _read_whole(response: aiohttp.ClientResponse, outbound: OutboundRequest) -> ProviderAnswer:
+async def _whole_body(response: aiohttp.ClientResponse, *, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:
     try:
-        body = await read_body(response)
+        return await read_body(response, bytes_max=bytes_max)
     except BodyUnreadableError as exc:
         raise unreadable(FailureKind.MALFORMED, str(exc)) from None
     except (aiohttp.ClientError, OSError) as exc:
         raise hung_up(exc) from None
+
+
+async def _read_vectors(response: aiohttp.ClientResponse, outbound: OutboundRequest) -> ProviderAnswer:
+    body = await _whole_body(response, bytes_max=EMBEDDING_BYTES_MAX)
+    if len(body) <= STEP_BYTES:
+        answer = read_embeddings(body, outbound)
+    else:
+        # Millions of numbers would hold up the event loop.
+        answer = await asyncio.to_thread(read_embeddings, body, outbound)
+    return replace(answer, upstream_id=response.headers.get(_ID_HEADER) or answer.upstream_id)
+
+
+async def _read_whole(response: aiohttp.ClientResponse, outbound: OutboundRequest) -> ProviderAnswer:
+    body = await _whole_body(response)
     if outbound.kind is ProviderKind.GOOGLE:
         return gemini_format.read_gemini_answer(body)
     return openai_format.read_openai_answer(body, reports_cost=outbound.kind is ProviderKind.OPENROUTER)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.catalog.rates import Rates
+from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.http_text import fault_of_header, fault_of_header_name
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.sampling import Sampling
@@ -56,6 +57,10 @@ class OutboundRequest:
     """The most that OpenRouter's hosts may charge; the others are not told."""
     service_tier: str | None = None
     """OpenAI's class of service; None leaves it to the settings of the project that the key belongs to."""
+    vector_size: int | None = None
+    """Vectors of so many numbers are asked for, of each message's text; None asks for words."""
+    shorten_to: int | None = None
+    """The provider is told so many numbers, because its model makes more unasked."""
 
     @classmethod
     def to(
@@ -73,7 +78,8 @@ class OutboundRequest:
         Raises:
             UnsendableError: the provider has no address.
         """
-        provider = deployment.provider
+        provider, model = deployment.provider, deployment.model
+        dimensions = request.dimensions if isinstance(request, EmbeddingRequest) else None
         address = address_of_provider(deployment, base_url)
         return cls(
             kind=provider.kind,
@@ -88,6 +94,8 @@ class OutboundRequest:
             price_cap=price_cap,
             # Else the project's settings may choose a dearer tier than the one that money is held for.
             service_tier=PINNED_TIER if is_openai_itself(provider.kind, address) else None,
+            vector_size=dimensions or model.dimensions,
+            shorten_to=None if dimensions == model.dimensions else dimensions,
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import LocalModelError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
@@ -76,10 +77,10 @@ class WireTransport:
                 answer = await self._answer(source, attempt)
             return answer is not None
 
-        if self._walker.is_ready:
+        if self._walker.is_ready and not _makes_vectors(source):
             await self._walker.walk(source, ask)
         elif source.current is not None:
-            if source.current.number == 1:
+            if source.current.number == 1 and not _makes_vectors(source):
                 self._load_beside()
             await ask(source.current.name)
         return answer
@@ -193,6 +194,11 @@ async def _streamed(
     )
     begin()
     return answer
+
+
+def _makes_vectors(source: AttemptSource) -> bool:
+    """Return whether vectors are asked for: the walker knows the chat models alone, so the source chooses."""
+    return source.current is not None and isinstance(source.current.request, EmbeddingRequest)
 
 
 def _is_at_openrouter(attempt: InFlightAttempt) -> bool:

@@ -1,0 +1,174 @@
+"""Embeddings in OpenAI's format and in Gemini's: what is sent for them, and the vectors that come back.
+
+https://platform.openai.com/docs/api-reference/embeddings, which OpenRouter, Ollama, vLLM and llama.cpp speak
+too, and https://ai.google.dev/api/embeddings. A vector is believed only when all are there, each with as many
+numbers as it should have, and every number finite.
+"""
+
+import base64
+import binascii
+import math
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.embedding import Vector
+from orchestrator.core.failures import FailureKind
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.providers.openrouter import token_costs_only
+from orchestrator.providers.wire.answer_checks import unreadable
+from orchestrator.providers.wire.answer_draft import NAME_LETTERS_MAX
+from orchestrator.providers.wire.failures import failure_of_error
+from orchestrator.providers.wire.outbound import OutboundRequest, is_openai_itself
+from orchestrator.providers.wire.usage_reading import CountedUsage, read_gemini_usage, read_openai_usage
+from orchestrator.providers.wire.wire_json import read_object
+
+EMBEDDING_BYTES_MAX = 64 * 1024 * 1024
+"""Of an answer: two million numbers, written out."""
+_OPENAI_PATH = "embeddings"
+
+
+class _BrokenVectorError(ValueError):
+    """What stands in the place of a vector is none; says why, and quotes nothing."""
+
+
+def embedding_path(outbound: OutboundRequest) -> str:
+    """Return the path of the method, below the address of the API."""
+    if outbound.kind is not ProviderKind.GOOGLE:
+        return _OPENAI_PATH
+    return f"{quote(_gemini_name(outbound), safe='/-._~@')}:batchEmbedContents"
+
+
+def embedding_body(outbound: OutboundRequest) -> dict[str, Any]:
+    """Return the body that asks for a vector of each text."""
+    texts = [message["content"] for message in outbound.messages]
+    if outbound.kind is ProviderKind.GOOGLE:
+        shorter = {} if outbound.shorten_to is None else {"outputDimensionality": outbound.shorten_to}
+        name = _gemini_name(outbound)
+        asked = [{"model": name, "content": {"parts": [{"text": text}]}, **shorter} for text in texts]
+        return {"requests": asked}
+    body: dict[str, Any] = {"model": outbound.upstream, "input": texts}
+    if outbound.shorten_to is not None:
+        body["dimensions"] = outbound.shorten_to
+    if is_openai_itself(outbound.kind, outbound.base_url):
+        # A quarter of the bytes; other servers may not know it.
+        body["encoding_format"] = "base64"
+    if outbound.kind is ProviderKind.OPENROUTER and outbound.price_cap is not None:
+        body["provider"] = token_costs_only(outbound.price_cap)["provider"]
+    return body
+
+
+def read_embeddings(body: bytes, outbound: OutboundRequest) -> ProviderAnswer:
+    """Return the answer in a body, with a vector for each text of `outbound`.
+
+    Raises:
+        UnreadableAnswerError: it is an error, or a vector is missing or not whole; what it used comes along.
+    """
+    data = read_object(body)
+    is_google = outbound.kind is ProviderKind.GOOGLE
+    counted = _gemini_usage(data) if is_google else _openai_usage(data, outbound)
+    bare = ProviderAnswer(
+        text="",
+        tool_calls=(),
+        finish_reason="stop",
+        usage=counted.usage,
+        reported_cost_nusd=counted.reported_cost_nusd,
+        upstream_id=_name(data.get("id")),
+        served_model=_name(data.get("model")),
+        is_byok=counted.is_byok,
+    )
+    if data.get("error"):
+        raise UnreadableAnswerError(failure_of_error(data["error"]), bare, detail="the body is an error")
+    try:
+        listed = _listed_by_gemini(data) if is_google else _listed_by_openai(data)
+        vectors = _vectors(listed, outbound)
+    except _BrokenVectorError as exc:
+        raise unreadable(FailureKind.MALFORMED, str(exc), answer=bare) from None
+    return replace(bare, vectors=vectors)
+
+
+def _listed_by_openai(data: Mapping[str, Any]) -> list[Any]:
+    entries = data.get("data")
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise _BrokenVectorError("'data' is no list of objects")
+    places = [entry.get("index", place) for place, entry in enumerate(entries)]
+    if sorted(place for place in places if type(place) is int) != list(range(len(entries))):
+        raise _BrokenVectorError("the indexes of 'data' are not those of the texts")
+    by_place = {place: entry.get("embedding") for place, entry in zip(places, entries, strict=True)}
+    return [by_place[place] for place in range(len(entries))]
+
+
+def _listed_by_gemini(data: Mapping[str, Any]) -> list[Any]:
+    entries = data.get("embeddings")
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise _BrokenVectorError("'embeddings' is no list of objects")
+    return [entry.get("values") for entry in entries]
+
+
+def _vectors(listed: Sequence[Any], outbound: OutboundRequest) -> tuple[Vector, ...]:
+    texts = len(outbound.messages)
+    if len(listed) != texts:
+        raise _BrokenVectorError(f"{len(listed)} vectors came for {texts} texts")
+    return tuple(_vector(raw, place, outbound.vector_size) for place, raw in enumerate(listed))
+
+
+def _vector(raw: Any, place: int, size: int | None) -> Vector:
+    numbers = _from_base64(raw, place) if isinstance(raw, str) else _from_list(raw, place)
+    if len(numbers) != size:
+        raise _BrokenVectorError(f"vector {place} has {len(numbers)} numbers and not {size}")
+    # One number that is not finite makes the sum so.
+    if not math.isfinite(sum(numbers)):
+        raise _BrokenVectorError(f"vector {place} holds a number that is not finite")
+    return tuple(numbers)
+
+
+def _from_list(raw: Any, place: int) -> "array[float]":
+    try:
+        return array("d", raw if isinstance(raw, list) else None)  # type: ignore[arg-type]
+    except (TypeError, OverflowError):
+        raise _BrokenVectorError(f"vector {place} is no list of numbers") from None
+
+
+def _from_base64(raw: str, place: int) -> "array[float]":
+    """Return numbers of single precision, the lowest byte first."""
+    numbers = array("f")
+    try:
+        numbers.frombytes(base64.b64decode(raw, validate=True))
+    except (binascii.Error, ValueError):
+        raise _BrokenVectorError(f"vector {place} is no base64 of numbers") from None
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def _openai_usage(data: Mapping[str, Any], outbound: OutboundRequest) -> CountedUsage:
+    raw = data.get("usage")
+    usage = dict(raw) if isinstance(raw, Mapping) else {}
+    counted = {**usage, **_input_alone(usage, "prompt_tokens", "total_tokens"), "completion_tokens": 0}
+    return read_openai_usage(counted, reports_cost=outbound.kind is ProviderKind.OPENROUTER)
+
+
+def _gemini_usage(data: Mapping[str, Any]) -> CountedUsage:
+    raw = data.get("usageMetadata")
+    usage = dict(raw) if isinstance(raw, Mapping) else {}
+    return read_gemini_usage({**usage, **_input_alone(usage, "promptTokenCount", "totalTokenCount")})
+
+
+def _input_alone(usage: Mapping[str, Any], prompt: str, total: str) -> dict[str, Any]:
+    """Return the counts with all tokens in the input: there is no output, which would cost nothing."""
+    counts = [usage[name] for name in (prompt, total) if usage.get(name) is not None]
+    are_whole = all(type(count) is int for count in counts)
+    return {prompt: max(counts) if counts and are_whole else usage.get(prompt), total: None}
+
+
+def _gemini_name(outbound: OutboundRequest) -> str:
+    return outbound.upstream if "/" in outbound.upstream else f"models/{outbound.upstream}"
+
+
+def _name(value: Any) -> str | None:
+    is_name = isinstance(value, str) and 0 < len(value) <= NAME_LETTERS_MAX and value.isprintable()
+    return value if is_name else None
