@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
-from orchestrator.config.references import unknown
+from orchestrator.config.unknown_names import unknown
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import (
     AllProvidersFailedError,

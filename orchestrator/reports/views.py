@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.core.decision import plain_decision
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.formatting import money
 from orchestrator.core.plan import Candidate, Excluded, Plan
@@ -30,6 +31,7 @@ def plain_reply(reply: ChatReply) -> dict[str, Any]:
         "created_at": reply.created_at.isoformat(),
         "attempts": [plain_attempt(attempt) for attempt in reply.attempts],
         "plan": None if reply.plan is None else plain_plan(reply.plan),
+        "decision": None if reply.decision is None else plain_decision(reply.decision),
     }
 
 
