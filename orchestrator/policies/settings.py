@@ -1,7 +1,10 @@
 """The policy of a use case: how its answers are chosen, and when one of them is accepted."""
 
 import math
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
@@ -25,6 +28,11 @@ class Weights(Settings):
     """How soon the answer is there."""
     specialisation: Share = 0.1
     """Its place in the route, or a stated strength."""
+
+    @cached_property
+    def by_factor(self) -> Mapping[str, float]:
+        """Return the weights by the names of their factors."""
+        return MappingProxyType(dict(self))
 
     @model_validator(mode="after")
     def _add_up(self) -> "Weights":

@@ -7,6 +7,8 @@ ROOT = Path(__file__).parents[2]
 TESTED_BY = {
     "orchestrator/config/policy_references.py": "tests/policies/test_settings.py",
     "orchestrator/config/unknown_names.py": "tests/config/test_loader.py",
+    "orchestrator/core/analysis.py": "tests/routing/test_analysing.py",
+    "orchestrator/routing/explaining.py": "tests/routing/test_analysing.py",
     "orchestrator/core/decision.py": "tests/dispatch/test_agreement.py",
     "orchestrator/dispatch/lanes.py": "tests/dispatch/test_agreement.py",
     "orchestrator/dispatch/strategies.py": "tests/pipeline/test_dispatching.py",
