@@ -14,6 +14,7 @@ BENCHMARKS = (
     "joins",
     "reports",
     "soak",
+    "routing",
 )
 
 

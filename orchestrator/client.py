@@ -2,7 +2,7 @@
 
 import logging
 import weakref
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from orchestrator.core.plan import Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.run import Run
+from orchestrator.dispatch.services import AnswerCheck
 from orchestrator.dispatch.transport import Transport
 from orchestrator.embeds import Embeds
 from orchestrator.looks import Looks
@@ -55,10 +56,12 @@ class Orchestrator(Looks, Embeds):
         clock: Clock | None = None,
         watch: bool = False,
         transport: Transport | None = None,
+        checks: Mapping[str, AnswerCheck] | None = None,
     ) -> None:
         """Make an orchestrator of a loaded configuration; nothing is opened or started before it is needed.
 
-        `watch` takes a changed file over while the program runs; `transport` replaces the way to providers.
+        `watch` takes a changed file over while the program runs; `transport` replaces the way to providers;
+        `checks` are the functions that policies of config.yaml name.
         """
         self._transport = transport
         clock = clock or SystemClock()
@@ -67,7 +70,7 @@ class Orchestrator(Looks, Embeds):
         self._connections = Connections()
         self._loop = BackgroundLoop("orchestrator", at_end=self._connections.close)
         self._local_model = LocalModel(config.settings.local_model)
-        self._services = PipelineServices.of(config, clock=clock, alerts=self._alerts)
+        self._services = PipelineServices.of(config, clock=clock, alerts=self._alerts, checks=checks)
         self._answer = build(self._services)
         self._hits = Hits(self._services, self._loop.submit)
         self._answer_embedding = build_embedding(self._services)
@@ -77,7 +80,12 @@ class Orchestrator(Looks, Embeds):
 
     @classmethod
     def from_config(
-        cls, path: Path | str | None = None, *, clock: Clock | None = None, watch: bool = True
+        cls,
+        path: Path | str | None = None,
+        *,
+        clock: Clock | None = None,
+        watch: bool = True,
+        checks: Mapping[str, AnswerCheck] | None = None,
     ) -> Self:
         """Make an orchestrator from a config.yaml.
 
@@ -87,7 +95,8 @@ class Orchestrator(Looks, Embeds):
             ConfigError: the file cannot be used; it says where and what to do.
         """
         clock = clock or SystemClock()
-        return cls(load_config(path, today=clock.now().date()), clock=clock, watch=watch)
+        config = load_config(path, today=clock.now().date())
+        return cls(config, clock=clock, watch=watch, checks=checks)
 
     @property
     def config(self) -> Config:

@@ -81,7 +81,7 @@ def send_test(
     import asyncio
 
     from orchestrator.alerting.trial import try_channels
-    from orchestrator.config.references import unknown
+    from orchestrator.config.unknown_names import unknown
     from orchestrator.core.clock import SystemClock
     from orchestrator.core.errors import UnknownNameError
 

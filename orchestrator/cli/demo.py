@@ -48,12 +48,13 @@ def demo(
 
 
 def _acts() -> "tuple[tuple[str, Callable[[DemoStage], Act]], ...]":
-    from orchestrator.cli.story import asking, books, breaking, limit, outage, saving
+    from orchestrator.cli.story import agreeing, asking, books, breaking, limit, outage, saving
 
     return (
         ("asking", asking.play),
         ("asking again", saving.play),
         ("spending at the limit", limit.play),
+        ("letting cheap models vote", agreeing.play_agreement),
         ("breaking a stream", breaking.play),
         ("taking OpenRouter down", outage.play_one_down),
         ("taking everything down: every provider is tried before the local model", outage.play_all_down),

@@ -151,11 +151,28 @@ def _show(plan: "Plan", budgets: "tuple[BudgetStatus, ...]") -> None:
     console.print(listed("why", [(str(place), f"{candidate.deployment}: {'; '.join(map(str, candidate.reasons))}")
                                   for place, candidate in enumerate(plan.asked, start=1)]))  # fmt: skip
     _show_excluded(plan)
+    _show_why(plan)
     for notice in plan.notices:
         console.print(f"notice: {notice}", style="yellow", markup=False)
     if budgets:
         console.print()
         console.print(budget_table(budgets))
+
+
+def _show_why(plan: "Plan") -> None:
+    """Print what the request is like, and what would have made another the first choice."""
+    from orchestrator.routing.explaining import what_would_change
+
+    seen = plan.analysis
+    if seen is not None:
+        signs = f" ({', '.join(seen.signs)})" if seen.signs else ""
+        needs = f"; needs {', '.join(seen.needs)}" if seen.needs else ""
+        text = f"complexity {seen.complexity}{signs}, urgency {seen.urgency}, language {seen.language or 'unknown'}"
+        out().print(f"\nrequest: {text}{needs}", markup=False)
+    changes = what_would_change(plan)
+    if changes:
+        out().print()
+        out().print(listed("others would come first", [("-", change) for change in changes]))
 
 
 def _show_excluded(plan: "Plan") -> None:

@@ -30,8 +30,9 @@ from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
 from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.config.modes import chat_only
-from orchestrator.config.references import broken_references, unknown
+from orchestrator.config.references import broken_references
 from orchestrator.config.schema import RootSettings
+from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document, read_document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded

@@ -1,11 +1,12 @@
 """Whether every name that config.yaml refers to is defined in it, and the nearest one where it is not."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestrator.config.modes import mixed_routes
+from orchestrator.config.policy_references import broken_policy
 from orchestrator.config.schema import RootSettings
+from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
 
 
@@ -28,6 +29,7 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
             "retry profile", use_case.profile, settings.retry_profiles, "use_cases", key, "profile"
         )
         yield from _broken_route(document, settings, key)
+        yield from broken_policy(document, settings, key)
     for key in settings.record.use_cases:
         yield from broken("use case", key, settings.use_cases, "record", "use_cases", key)
     yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
@@ -84,12 +86,3 @@ def _broken_aliases(document: Document, settings: RootSettings) -> Iterator[str]
             yield f"{where}: a cycle of aliases: {' -> '.join([*chain, target])}"
         elif target not in settings.models:
             yield f"{where}: {unknown('model', target, known)}"
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """Return `unknown use case 'sales'. Did you mean ...?`, or the known names when nothing is close."""
-    names = sorted(known)
-    close = get_close_matches(name, names, n=1)
-    return f"unknown {what} '{name}'" + (
-        f". Did you mean '{close[0]}'?" if close else f"; known: {', '.join(names)}"
-    )

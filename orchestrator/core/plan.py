@@ -1,11 +1,12 @@
 """The plan of a request: which deployments are asked, in which order, and why."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import overload
 
+from orchestrator.core.analysis import RequestAnalysis
 from orchestrator.core.money import NanoUsd
 
 
@@ -155,6 +156,10 @@ class Plan:
     notices: tuple[str, ...] = ()
     reserve: tuple[Candidate, ...] = ()
     """Left out for their health alone; asked when all candidates failed, before the emergency model."""
+    analysis: RequestAnalysis | None = None
+    """What the request is like."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """What counts how much in a score, by factor."""
 
     @property
     def asked(self) -> tuple[Candidate, ...]:

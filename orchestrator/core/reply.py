@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from orchestrator.core.decision import Decision
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.on_break import Restarted
 from orchestrator.core.plan import Plan
@@ -140,6 +141,10 @@ class DegradationKind(StrEnum):
     BELOW_QUALITY_FLOOR = "below_quality_floor"
     OLDER_ANSWER = "older_answer"
     """An older answer of the cache, because none could be had now."""
+    UNCONFIRMED = "unconfirmed"
+    """Its policy found no two answers alike, and no judge."""
+    UNCHECKED = "unchecked"
+    """No answer passed the checks of its policy."""
     NO_ANSWER = "no_answer"
     """An apology."""
     UNSPECIFIED = "unspecified"
@@ -189,5 +194,7 @@ class ChatReply:
     """Of that: what it waited for a place among the requests of this process (`overload`)."""
     created_at: datetime = _LONG_AGO
     plan: Plan | None = None
+    decision: Decision | None = None
+    """How a policy chose among several answers; None where the first one counted."""
     apology: bool = False
     """No model answered: the text is a message for people, and no answer to the prompt."""

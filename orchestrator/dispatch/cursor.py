@@ -180,16 +180,21 @@ class Cursor:
         self, target: Target, *, delay_s: float = 0.0, patience_s: float, alone: bool = False
     ) -> bool:
         provider = target.deployment.provider_name
-        number = self.history.admitted + 1
+        number = self.history.draw_number()
         patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - MIN_ATTEMPT_S))
-        again = any(attempt.provider == provider for attempt in self.history.attempts)
+        # Another vote of the same request is no second try.
+        again = any(each.provider == provider and each.failure for each in self.history.attempts)
         request = AttemptRequest(
             target, self._hold_request(target, number), again, delay_s, patience_s, alone, self._money.place
         )
-        permit = await admit(request, self.services)
+        try:
+            permit = await admit(request, self.services)
+        except BaseException:
+            self.history.return_number(number)
+            raise
         if isinstance(permit, Rejected):
+            self.history.return_number(number)
             return self._note_rejection(target, permit, alone=alone)
-        self.history.admitted = number
         terms = AttemptTerms(
             self._asked_of(target), number, self._limit_s(target), self._continues, self._turn_s()
         )

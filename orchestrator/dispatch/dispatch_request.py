@@ -9,6 +9,7 @@ from orchestrator.core.plan import Plan
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.target import Target
+from orchestrator.policies.settings import PolicySettings
 from orchestrator.resilience.retry_policy import RetryProfile
 from orchestrator.routing.settings import OnFiltered
 
@@ -34,5 +35,7 @@ class DispatchRequest:
     """How long it waits for money that others hold."""
     sends_before: int = 0
     """Attempts that its request has made already, for other parts of it: the numbers go on from there."""
+    policy: PolicySettings | None = None
+    """How the answer is accepted; None where the first one is."""
     older_answer: bool = False
     """There is one to give should no deployment answer."""

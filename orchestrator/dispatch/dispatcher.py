@@ -11,6 +11,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
+from orchestrator.core.reply import Attempt
 from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.dispatch.cursor import Cursor
 from orchestrator.dispatch.dispatch_request import DispatchRequest
@@ -33,14 +34,16 @@ class Dispatcher:
         transport: Transport,
         services: Services,
         take: TakeDelta | None = None,
+        history: DispatchHistory | None = None,
     ) -> None:
-        """Send or hold nothing yet; `take` gets the pieces of a stream."""
+        """Send or hold nothing yet; `take` gets the pieces of a stream, other lanes share `history`."""
         self.dispatch = dispatch
         self._transport = transport
-        self._history = DispatchHistory(admitted=dispatch.sends_before)
+        self._history = DispatchHistory(drawn=dispatch.sends_before) if history is None else history
         self._writer = None if take is None else StreamWriter(dispatch.request, take)
         self._cursor = Cursor(dispatch, services=services, history=self._history, writer=self._writer)
         self._answer: ProviderAnswer | None = None
+        self._answered_by: Attempt | None = None
         self._story: str | None = None
 
     async def run(self) -> DispatchResult:
@@ -72,6 +75,7 @@ class Dispatcher:
         return DispatchResult(
             dispatch=self.dispatch,
             answer=self._answer,
+            answered_by=self._answered_by,
             attempts=tuple(self._history.attempts),
             notices=tuple(self._history.notices),
             story=self._story,
@@ -104,6 +108,7 @@ class Dispatcher:
             self._writer.finish(answer)
             self._tell_how(attempt, self._writer)
         attempt.succeed(answer)
+        self._answered_by = self._history.attempts[-1]
         if len(self._history.attempts) > 1:
             logger.info(
                 "fallback answered: request=%s attempt=%d deployment=%s",

@@ -18,13 +18,27 @@ class DispatchHistory:
     notices: list[str] = field(default_factory=list)
     remarks: dict[int, str] = field(default_factory=dict)
     """What our own parts say of an attempt, by its number."""
-    admitted: int = 0
-    """Attempts that were admitted so far; the last one has this number."""
+    drawn: int = 0
+    """The highest number of an attempt so far."""
+    returned: list[int] = field(default_factory=list)
+    """Numbers that no attempt took, to be drawn again."""
 
     @property
     def spent_nusd(self) -> NanoUsd:
         """Return what all attempts cost so far."""
         return spent_on(self.attempts)
+
+    def draw_number(self) -> int:
+        """Return a number for an attempt that is about to be admitted; no other lane gets it."""
+        if self.returned:
+            self.returned.sort()
+            return self.returned.pop(0)
+        self.drawn += 1
+        return self.drawn
+
+    def return_number(self, number: int) -> None:
+        """Give a number back whose attempt was not admitted."""
+        self.returned.append(number)
 
     def skip(self, deployment: str, reason: str) -> None:
         """Note a deployment that is passed over; of several reasons the latest counts."""

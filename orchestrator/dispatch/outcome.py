@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from orchestrator.core.decision import Decision
 from orchestrator.core.errors import (
     AllProvidersFailedError,
     DeadlineExceededError,
@@ -36,6 +37,10 @@ class DispatchResult:
     """How an answer came about that broke off and was finished by another attempt."""
     delivered: str = ""
     """What the reader of a stream has."""
+    answered_by: Attempt | None = None
+    """The attempt whose answer it is."""
+    decision: Decision | None = None
+    """How a policy chose among several answers."""
     passed_over: tuple[FailedStep, ...] = ()
     """Deployments of the plan that were not asked when it was their turn."""
 

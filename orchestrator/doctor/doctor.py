@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
-from orchestrator.config.references import unknown
+from orchestrator.config.unknown_names import unknown
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import UnknownNameError
 from orchestrator.doctor.local_checks import HERE, STATE_CHECKS, check_here

@@ -14,7 +14,7 @@ from orchestrator.catalog.catalog import Mode
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import use_cases_of
-from orchestrator.config.references import unknown
+from orchestrator.config.unknown_names import unknown
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import (
     AllProvidersFailedError,

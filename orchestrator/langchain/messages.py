@@ -12,6 +12,7 @@ from langchain_core.messages.utils import convert_to_openai_messages
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from orchestrator.core.decision import plain_decision
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import to_usd
 from orchestrator.core.reply import ChatReply, Delta, ToolCall, Usage
@@ -159,6 +160,7 @@ def to_response_metadata(reply: ChatReply) -> dict[str, Any]:
         "degraded_kinds": [] if reply.degraded is None else [kind.value for kind in reply.degraded.kinds],
         "apology": reply.apology,
         "notices": list(reply.notices),
+        "decision": None if reply.decision is None else plain_decision(reply.decision),
         "request_id": reply.request_id,
     }
 

@@ -16,7 +16,7 @@ from orchestrator.catalog.catalog import DeploymentSettings, ProviderKind
 from orchestrator.catalog.price_book import PriceBook, PriceQuery
 from orchestrator.catalog.vendors import same_vendor
 from orchestrator.config.loader import Config, load_config
-from orchestrator.config.references import unknown
+from orchestrator.config.unknown_names import unknown
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError, UnknownNameError
 from orchestrator.core.payer import Payer

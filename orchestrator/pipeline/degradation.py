@@ -7,11 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.catalog.catalog import ModelClass
 from orchestrator.config.loader import Config
+from orchestrator.core.decision import AcceptedFor, Decision
 from orchestrator.core.plan import Candidate, Plan, ReasonKind
 from orchestrator.core.reply import ChatReply, Degradation, DegradationKind
 from orchestrator.routing.settings import RouteOrder, UseCaseSettings
 
 _KINDS = frozenset(DegradationKind)
+_UNSURE = {
+    AcceptedFor.UNCONFIRMED: DegradationKind.UNCONFIRMED,
+    AcceptedFor.UNCHECKED: DegradationKind.UNCHECKED,
+}
 
 
 def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> Degradation | None:
@@ -22,8 +27,11 @@ def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> Deg
     if reply.plan is None:
         return None
     parts = [
-        *_fallback(reply, reply.plan.asked[0]),
-        *_primary_left_out(use_case, reply.plan),
+        *(
+            _compared(use_case, reply, reply.decision)
+            if reply.decision is not None
+            else (*_fallback(reply, reply.plan.asked[0]), *_primary_left_out(use_case, reply.plan))
+        ),
         *_poor_model(config, use_case, reply, reply.plan),
     ]
     if not parts:
@@ -61,10 +69,24 @@ def _fallback(reply: ChatReply, first: Candidate) -> Iterator[Degradation]:
         yield Degradation((DegradationKind.FALLBACK,), f"{first.deployment} {why}")
 
 
+def _compared(use_case: UseCaseSettings, reply: ChatReply, decision: Decision) -> Iterator[Degradation]:
+    """Yield that a policy could not confirm its answer, or that another model took the judge's place."""
+    kind = _UNSURE.get(decision.accepted_for)
+    if kind is not None:
+        yield Degradation((kind,), decision.text)
+    named = use_case.policy.named if use_case.policy is not None else ()
+    # The same model at another provider is no worse.
+    models = {
+        sent.model for vote in decision.votes for sent in reply.attempts if sent.deployment == vote.deployment
+    }
+    if named and reply.deployment not in named and reply.model not in models:
+        yield Degradation((DegradationKind.FALLBACK,), f"{named[-1]} did not answer")
+
+
 def _primary_left_out(use_case: UseCaseSettings, plan: Plan) -> Iterator[Degradation]:
     """Yield that the plan did not begin with the primary of its use case, and why."""
-    first, primary = plan.asked[0], use_case.primary.deployment
-    if use_case.order is not RouteOrder.ROUTE or first.pinned or first.deployment == primary:
+    first, primary = plan.asked[0], use_case.route[0].deployment
+    if use_case.order_in_force is not RouteOrder.ROUTE or first.pinned or first.deployment == primary:
         return
     left_out = plan.why_left_out(primary)
     behind = [text for step in plan.asked if step.deployment == primary for text in clamped_notices(step)]
@@ -82,6 +104,6 @@ def _poor_model(
     quality = model.quality.get(plan.use_case, 0.0)
     if model.tier is ModelClass.EMERGENCY:
         yield Degradation((DegradationKind.EMERGENCY_MODEL,), "answered by the emergency model")
-    elif quality < use_case.quality_floor:
+    elif quality < use_case.quality_floor and reply.decision is None:
         text = f"quality {quality:g} is below the floor {use_case.quality_floor:g}"
         yield Degradation((DegradationKind.BELOW_QUALITY_FLOOR,), text)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.reply import ChatReply
 from orchestrator.dispatch.dispatch_request import DispatchRequest
-from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.outcome import DispatchResult
 from orchestrator.dispatch.services import Services
+from orchestrator.dispatch.strategies import strategy_of
 from orchestrator.dispatch.target import targets_of
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.degradation import broken_off, clamped_notices, degraded
@@ -31,7 +31,9 @@ class Dispatching:
         """
         result = await dispatched(call, _dispatch_request_of(call), self._services)
         reply = _reply_of(call, result)
-        return replace(reply, degraded=degraded(call.snapshot.config, call.use_case, reply))
+        reply = replace(reply, degraded=degraded(call.snapshot.config, call.use_case, reply))
+        # Where answers are compared first, the reader of a stream gets the one that was accepted.
+        return reply if result.decision is None else call.hand_over(reply)
 
 
 async def dispatched(call: Call, dispatch: DispatchRequest, services: Services) -> DispatchResult:
@@ -41,7 +43,7 @@ async def dispatched(call: Call, dispatch: DispatchRequest, services: Services) 
         DeadlineExceededError: there was no answer in time.
         OrchestratorError: no deployment answered; says what became of each.
     """
-    dispatcher = Dispatcher(dispatch, transport=call.snapshot.transport, services=services, take=call.sink)
+    dispatcher = strategy_of(dispatch, transport=call.snapshot.transport, services=services, take=call.sink)
     try:
         async with asyncio.timeout(call.deadline.left_s()):
             return await dispatcher.run()
@@ -73,16 +75,18 @@ def _dispatch_request_of(call: Call) -> DispatchRequest:
         started_at=call.started_at,
         on_filtered=call.use_case.on_filtered,
         money_wait_s=call.use_case.on_limit.wait_s,
+        # A model that was asked for by name answers alone.
+        policy=call.use_case.policy if call.request.model is None else None,
         older_answer=call.stale is not None,
     )
 
 
 def _reply_of(call: Call, result: DispatchResult) -> ChatReply:
-    answer = result.answer
-    if answer is None:
+    answer, last = result.answer, result.answered_by
+    if answer is None or last is None:
         msg = "a dispatch that returns has an answer; without one it raises"
         raise RuntimeError(msg)
-    last, plan = result.attempts[-1], result.dispatch.plan
+    plan = result.dispatch.plan
     candidate = next(candidate for candidate in plan.asked if candidate.deployment == last.deployment)
     return ChatReply(
         request_id=call.id,
@@ -101,4 +105,5 @@ def _reply_of(call: Call, result: DispatchResult) -> ChatReply:
         queued_s=call.trace.queued_s,
         created_at=call.started_at,
         plan=plan,
+        decision=result.decision,
     )

@@ -26,6 +26,7 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.pipeline.call import Call, PlannedRequest, Step
 from orchestrator.pipeline.known_health import known_health
 from orchestrator.pipeline.services import PipelineServices
+from orchestrator.routing.analysing import analyse
 from orchestrator.routing.capabilities import needs_of
 from orchestrator.routing.estimate import measure
 from orchestrator.routing.ranking import rank
@@ -95,7 +96,11 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
         if step.deployment in config.catalog.off
     )
     excluded = plan.excluded.behind(off) if isinstance(plan.excluded, LeftOut) else (*off, *plan.excluded)
-    plan = replace(plan, excluded=excluded)
+    weights = use_case.weights_in_force or config.settings.routing.weights
+    analysis = analyse(
+        request, size, rules, deadline_s=call.deadline.left_s(), background=call.profile.background
+    )
+    plan = replace(plan, excluded=excluded, analysis=analysis, weights=weights.by_factor)
     if not plan.asked:
         raise no_candidates(request, config, plan, pinned=pinned, ceiling=rules.ceiling)
     return plan

@@ -1,5 +1,6 @@
 """What the steps of every call share: of this process, and of the configuration that a call began with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,7 +9,7 @@ from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.clock import Clock
-from orchestrator.dispatch.services import Services
+from orchestrator.dispatch.services import AnswerCheck, Services
 from orchestrator.dispatch.transport import Transport
 from orchestrator.ledger.contents import ContentStore
 from orchestrator.ledger.ledger import Ledger
@@ -41,8 +42,18 @@ class PipelineServices:
     traffic: TrafficCounts
 
     @classmethod
-    def of(cls, config: Config, *, clock: Clock, alerts: Alerts) -> Self:
-        """Make the services of a configuration; no file is opened before it is needed."""
+    def of(
+        cls,
+        config: Config,
+        *,
+        clock: Clock,
+        alerts: Alerts,
+        checks: Mapping[str, AnswerCheck] | None = None,
+    ) -> Self:
+        """Make the services of a configuration; no file is opened before it is needed.
+
+        `checks` are the caller's own checks of answers, by name.
+        """
         settings = config.settings
         ledger = open_ledger(settings.ledger, limits=config.limits, clock=clock, alerts=alerts)
         return cls(
@@ -52,6 +63,7 @@ class PipelineServices:
                 rate_limiter=RateLimiter(clock=clock),
                 token_ratios=TokenRatios(ledger.token_samples),
                 clock=clock,
+                checks=dict(checks or {}),
             ),
             ConcurrencyLimiter(settings.overload, clock=clock),
             settings.idempotency,

@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import orjson
 
+from orchestrator.core.json_schema import fits
 from orchestrator.practice.answers import Finish, Piece, PracticeRequest, text_of
 from orchestrator.practice.rules import rule_based_answer, schema_of, tool_to_call
-from orchestrator.practice.schema_check import fits
 from orchestrator.practice.wire_errors import Refusal
 
 _MAX_TOKENS = 256

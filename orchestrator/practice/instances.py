@@ -8,9 +8,9 @@ the exclusive bounds, multipleOf and the usual formats. `pattern` and `not` are 
 import math
 from typing import Any
 
+from orchestrator.core.json_schema import referenced
 from orchestrator.practice.evidence import Evidence, words
 from orchestrator.practice.json_types import JsonObject, JsonValue
-from orchestrator.practice.schema_check import referenced
 
 _DEPTH_MAX = 6
 _TEXT_CHARACTERS_MAX = 120

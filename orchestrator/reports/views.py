@@ -3,10 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.core.decision import plain_decision
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.formatting import money
 from orchestrator.core.plan import Candidate, Excluded, Plan
 from orchestrator.core.reply import Attempt, ChatReply
+from orchestrator.routing.explaining import shares_of, what_would_change
 
 
 def plain_reply(reply: ChatReply) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def plain_reply(reply: ChatReply) -> dict[str, Any]:
         "created_at": reply.created_at.isoformat(),
         "attempts": [plain_attempt(attempt) for attempt in reply.attempts],
         "plan": None if reply.plan is None else plain_plan(reply.plan),
+        "decision": None if reply.decision is None else plain_decision(reply.decision),
     }
 
 
@@ -57,8 +60,11 @@ def plain_plan(plan: Plan) -> dict[str, Any]:
     """Return a plan: the deployments in their order, the reserve, and those left out with the reason."""
     return {
         "use_case": plan.use_case,
-        "candidates": [_plain_candidate(candidate) for candidate in plan.candidates],
-        "reserve": [_plain_candidate(candidate) for candidate in plan.reserve],
+        "analysis": None if plan.analysis is None else asdict(plan.analysis),
+        "weights": dict(plan.weights),
+        "candidates": [_plain_candidate(candidate, plan) for candidate in plan.candidates],
+        "reserve": [_plain_candidate(candidate, plan) for candidate in plan.reserve],
+        "would_change": list(what_would_change(plan)),
         "excluded": [_plain_exclusion(exclusion) for exclusion in plan.excluded],
         "notices": list(plan.notices),
     }
@@ -74,11 +80,12 @@ def plain_error(error: OrchestratorError) -> dict[str, Any]:
     }
 
 
-def _plain_candidate(candidate: Candidate) -> dict[str, Any]:
+def _plain_candidate(candidate: Candidate, plan: Plan) -> dict[str, Any]:
     return {
         "deployment": candidate.deployment,
         "score": candidate.score,
         "parts": dict(candidate.parts),
+        "shares": shares_of(candidate, plan.weights),
         **money("expected", candidate.expected_nusd),
         **money("bound", candidate.bound_nusd),
         "input_expected_tokens": candidate.input_expected_tokens,

@@ -60,13 +60,15 @@ def _facts(
     route = [step.deployment for step in use_case.route]
     place = route.index(deployment.name) if deployment.name in route else None
     strength = model.strengths.get(use_case_name)
-    is_below_floor = quality < use_case.quality_floor
+    named = use_case.policy.named if use_case.policy is not None else ()
+    # A policy was measured with these models; an estimated quality does not send them behind.
+    is_below_floor = quality < use_case.quality_floor and deployment.name not in named
     return DeploymentFacts(
         deployment=deployment,
         price=PriceTable.of(deployment.price.on(today)),
         quality=quality,
         specialisation=_specialisation(place, len(route), is_strong=use_case_name in model.strengths),
-        place=_place(place, len(route), use_case.order),
+        place=_place(place, len(route), use_case.order_in_force),
         class_rank=CLASS_RANKS[model.tier],
         is_emergency=model.tier is ModelClass.EMERGENCY,
         is_below_floor=is_below_floor,

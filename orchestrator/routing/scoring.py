@@ -21,6 +21,7 @@ from orchestrator.core.plan import Excluded, Reason
 from orchestrator.core.prompt_size import InputBound, PromptSize
 from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.budgets import BudgetTier
+from orchestrator.policies.settings import Weights
 from orchestrator.routing.eligibility import (
     DeploymentHealth,
     Requirements,
@@ -30,7 +31,7 @@ from orchestrator.routing.eligibility import (
 )
 from orchestrator.routing.estimate import Estimate, bounded_for, estimate
 from orchestrator.routing.facts import DeploymentFacts
-from orchestrator.routing.settings import OnLimit, RoutingSettings, UseCaseSettings, Weights
+from orchestrator.routing.settings import OnLimit, RoutingSettings, UseCaseSettings
 from orchestrator.routing.token_calibration import TokenRatio, calibrated
 
 PARTS = ("quality", "cost", "speed", "specialisation")
@@ -100,7 +101,7 @@ class Question:
     @property
     def weights(self) -> Weights:
         """Return what counts how much in a score."""
-        return self.rules.use_case.weights or self.rules.routing.weights
+        return self.rules.use_case.weights_in_force or self.rules.routing.weights
 
 
 def question_of(

@@ -1,12 +1,13 @@
 """The settings of routing: what a use case asks for, its route, and how deployments are scored."""
 
-import math
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt
 
 from orchestrator.core.settings import Name, Seconds, Settings, Share
+from orchestrator.policies.settings import PolicySettings, Weights
 
 
 class RouteOrder(StrEnum):
@@ -47,27 +48,6 @@ class OnFiltered(StrEnum):
     """The caller is told; no other model is asked to write what one would not."""
     NEXT_MODEL = "next_model"
     """Another model is asked, for its filter may see it otherwise."""
-
-
-class Weights(Settings):
-    """What counts how much in a score; the four add up to 1."""
-
-    quality: Share = 0.4
-    """How good the model is at the use case."""
-    cost: Share = 0.3
-    """How little the request will cost."""
-    speed: Share = 0.2
-    """How soon the answer is there."""
-    specialisation: Share = 0.1
-    """Its place in the route, or a stated strength."""
-
-    @model_validator(mode="after")
-    def _add_up(self) -> "Weights":
-        total = self.quality + self.cost + self.speed + self.specialisation
-        if not math.isclose(total, 1.0, abs_tol=1e-6):
-            msg = f"the four weights must add up to 1, these add up to {total:g}"
-            raise ValueError(msg)
-        return self
 
 
 class RoutingSettings(Settings):
@@ -128,7 +108,29 @@ class UseCaseSettings(Settings):
     cache_ttl_s: Seconds | None = None
     """How long a reply may be repeated from the cache; 0 is never, None is cache.ttl_s."""
 
-    @property
+    policy: PolicySettings | None = None
+    """How answers are chosen: constant, score, agreement or escalate; None is what order says."""
+
+    @cached_property
     def route(self) -> tuple[RouteStep, ...]:
-        """Return primary and fallbacks in their order."""
-        return (self.primary, *self.fallbacks)
+        """Return whom it asks in which order: those of its policy, then primary and fallbacks."""
+        written = (self.primary, *self.fallbacks)
+        if self.policy is None or not self.policy.named:
+            return written
+        named = self.policy.named
+        words = f"policy '{self.policy.kind}', version {self.policy.version}"
+        first = [RouteStep(deployment=name, reason=words) for name in named]
+        return (*first, *(step for step in written if step.deployment not in named))
+
+    @property
+    def order_in_force(self) -> RouteOrder:
+        """Return what decides the order of a plan; a policy counts before `order`."""
+        if self.policy is None:
+            return self.order
+        return RouteOrder.SCORE if self.policy.score is not None else RouteOrder.ROUTE
+
+    @property
+    def weights_in_force(self) -> Weights | None:
+        """Return its own weights, those of its policy first; None where routing.weights count."""
+        of_policy = self.policy.score if self.policy is not None else None
+        return of_policy.weights if of_policy is not None else self.weights

@@ -23,7 +23,7 @@ def test_the_fast_demo_holds_all_its_claims_and_tells_them_as_json(run, home):
     assert ran.code == 0, ran.out
     story = ran.json
     assert story["held"] is True
-    assert len(story["acts"]) == 7
+    assert len(story["acts"]) == 8
     claims = [claim for act in story["acts"] for claim in act["claims"]]
     assert len(claims) >= 18
     assert all(claim["held"] for claim in claims)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from orchestrator.core.json_schema import fits
 from orchestrator.practice.evidence import Evidence
 from orchestrator.practice.instances import InstanceMaker
-from orchestrator.practice.schema_check import fits
 
 TREE = {
     "$defs": {

@@ -5,6 +5,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 TESTED_BY = {
+    "orchestrator/config/policy_references.py": "tests/policies/test_settings.py",
+    "orchestrator/config/unknown_names.py": "tests/config/test_loader.py",
+    "orchestrator/core/analysis.py": "tests/routing/test_analysing.py",
+    "orchestrator/routing/explaining.py": "tests/routing/test_analysing.py",
+    "orchestrator/core/decision.py": "tests/dispatch/test_agreement.py",
+    "orchestrator/dispatch/lanes.py": "tests/dispatch/test_agreement.py",
+    "orchestrator/dispatch/strategies.py": "tests/pipeline/test_dispatching.py",
     "orchestrator/dispatch/attempt.py": "tests/dispatch/test_cursor.py",
     "orchestrator/dispatch/dispatch_request.py": "tests/dispatch/test_dispatcher.py",
     "orchestrator/dispatch/history.py": "tests/dispatch/test_cursor.py",
@@ -23,7 +30,7 @@ TESTED_BY = {
     "orchestrator/looks.py": "tests/test_client.py",
     "orchestrator/ops/probe.py": "tests/core/test_moved.py",
     "orchestrator/state/ledger_read.py": "tests/core/test_moved.py",
-    "orchestrator/practice/json_types.py": "tests/practice/test_schema_check.py",
+    "orchestrator/practice/json_types.py": "tests/core/test_json_schema.py",
     "orchestrator/__main__.py": "tests/cli/test_main.py",
     "orchestrator/core/clock.py": "tests/core/test_background_loop.py",
     "orchestrator/alerting/undelivered.py": "tests/alerting/test_channels.py",

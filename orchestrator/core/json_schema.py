@@ -1,6 +1,33 @@
-"""Whether a JSON value fits a JSON schema, for the keywords that `instances` understands."""
+"""Whether a JSON value fits a JSON schema, for the keywords that are listed here."""
 
-from orchestrator.practice.json_types import JsonObject, JsonValue
+from typing import Any
+
+_JsonObject = dict[str, Any]
+UNDERSTOOD = frozenset(
+    {
+        "$defs",
+        "$ref",
+        "additionalProperties",
+        "allOf",
+        "anyOf",
+        "const",
+        "description",
+        "enum",
+        "items",
+        "maxItems",
+        "maxLength",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minimum",
+        "oneOf",
+        "properties",
+        "required",
+        "title",
+        "type",
+    }
+)
+"""The keywords that count; of `additionalProperties` only `false`, and `oneOf` is read as `anyOf`."""
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -13,7 +40,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def fits(value: JsonValue, schema: JsonValue, *, root: JsonObject | None = None) -> bool:
+def fits(value: Any, schema: Any, *, root: _JsonObject | None = None) -> bool:
     """Tell whether a value fits; keywords that are not understood allow everything."""
     if not isinstance(schema, dict):
         return schema is not False
@@ -27,16 +54,16 @@ def fits(value: JsonValue, schema: JsonValue, *, root: JsonObject | None = None)
     )
 
 
-def referenced(root: JsonObject, reference: str) -> JsonObject:
+def referenced(root: _JsonObject, reference: str) -> _JsonObject:
     """Return the part of a schema that `#/…` names, an empty schema if there is none."""
-    referred: JsonValue = root
+    referred: Any = root
     for part in reference.removeprefix("#").strip("/").split("/"):
         if part:
             referred = referred.get(part.replace("~1", "/").replace("~0", "~"), {})
     return dict(referred)
 
 
-def _branches_fit(value: JsonValue, schema: JsonObject, *, root: JsonObject) -> bool:
+def _branches_fit(value: Any, schema: _JsonObject, *, root: _JsonObject) -> bool:
     every = list(schema.get("allOf", ()))
     if "$ref" in schema:
         every.append(referenced(root, schema["$ref"]))
@@ -46,7 +73,7 @@ def _branches_fit(value: JsonValue, schema: JsonObject, *, root: JsonObject) -> 
     )
 
 
-def _type_fits(value: JsonValue, kind: str | list[str] | None) -> bool:
+def _type_fits(value: Any, kind: str | list[str] | None) -> bool:
     if kind is None:
         return True
     kinds = kind if isinstance(kind, list) else [kind]
@@ -55,9 +82,11 @@ def _type_fits(value: JsonValue, kind: str | list[str] | None) -> bool:
     return any(isinstance(value, _TYPES.get(each, (object,))) for each in kinds)
 
 
-def _parts_fit(value: JsonValue, schema: JsonObject, *, root: JsonObject) -> bool:
+def _parts_fit(value: Any, schema: _JsonObject, *, root: _JsonObject) -> bool:
     if isinstance(value, dict):
         properties = schema.get("properties") or {}
+        if schema.get("additionalProperties") is False and not properties.keys() >= value.keys():
+            return False
         return all(name in value for name in schema.get("required") or ()) and all(
             fits(value[name], part, root=root) for name, part in properties.items() if name in value
         )
@@ -72,5 +101,19 @@ def _parts_fit(value: JsonValue, schema: JsonObject, *, root: JsonObject) -> boo
     return True
 
 
-def _within(value: float, schema: JsonObject, low: str, high: str) -> bool:
+def _within(value: float, schema: _JsonObject, low: str, high: str) -> bool:
     return bool(schema.get(low, value) <= value <= schema.get(high, value))
+
+
+def unknown_keywords(schema: Any) -> set[str]:
+    """Return the keywords of a schema that `fits` would not look at."""
+    if isinstance(schema, list):
+        return set().union(*map(unknown_keywords, schema))
+    if not isinstance(schema, dict):
+        return set()
+    unknown = schema.keys() - UNDERSTOOD
+    for key in ("allOf", "anyOf", "oneOf", "items"):
+        unknown |= unknown_keywords(schema.get(key))
+    for key in ("properties", "$defs"):
+        unknown |= set().union(*map(unknown_keywords, (schema.get(key) or {}).values()))
+    return set(unknown)

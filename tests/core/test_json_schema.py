@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.practice.schema_check import fits
+from orchestrator.core.json_schema import fits
 
 POINT = {
     "$defs": {"N": {"type": "integer", "minimum": 0}},

@@ -1,0 +1,60 @@
+"""The analysis of a request before models are chosen: by its form, without a model and without its meaning.
+
+Complexity is what can be counted: length, tools, a schema, turns, files. It is shown with every plan and
+chooses nothing by itself: what a prompt's words foretell of a model's success does not carry over to other
+prompts, while a measured policy for each use case does.
+"""
+
+from orchestrator.core.analysis import Complexity, RequestAnalysis, Urgency
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.prompt_size import PromptSize
+from orchestrator.core.request import ChatRequest
+from orchestrator.routing.scoring import RankingContext
+
+_LONG_TOKENS = 2_000
+_MANY_TURNS = 6
+_MANY_SIGNS = 2
+_HURRY_S = 10.0
+
+
+def analyse(
+    request: ChatRequest, size: PromptSize, rules: RankingContext, *, deadline_s: float, background: bool
+) -> RequestAnalysis:
+    """Return what a request is like; `deadline_s` is what is left for all of it."""
+    signs = _signs(request, size)
+    limits = (request.max_cost_nusd, rules.ceiling and rules.ceiling[1])
+    budgets = [NanoUsd(limit) for limit in limits if limit is not None]
+    return RequestAnalysis(
+        complexity=_complexity(signs, has_files=size.has_files),
+        urgency=_urgency(deadline_s, background=background),
+        budget_nusd=min(budgets, default=None),
+        language=rules.language.value if rules.language is not None else None,
+        input_tokens=size.input_expected_tokens,
+        output_tokens=request.max_tokens or rules.use_case.max_tokens,
+        needs=tuple(sorted(need.value for need in rules.needs)),
+        signs=signs,
+    )
+
+
+def _signs(request: ChatRequest, size: PromptSize) -> tuple[str, ...]:
+    tools, turns = len(request.sampling.tools or ()), len(request.messages)
+    signs = (
+        (size.input_expected_tokens > _LONG_TOKENS, f"{size.input_expected_tokens:,} tokens"),
+        (tools > 0, f"{tools} tools"),
+        (request.sampling.response_format is not None, "a format for the answer"),
+        (turns > _MANY_TURNS, f"{turns} messages"),
+        (size.has_files, "files"),
+    )
+    return tuple(words for holds, words in signs if holds)
+
+
+def _complexity(signs: tuple[str, ...], *, has_files: bool) -> Complexity:
+    if has_files or len(signs) >= _MANY_SIGNS:
+        return Complexity.HIGH
+    return Complexity.MEDIUM if signs else Complexity.LOW
+
+
+def _urgency(deadline_s: float, *, background: bool) -> Urgency:
+    if background:
+        return Urgency.LOW
+    return Urgency.HIGH if deadline_s <= _HURRY_S else Urgency.NORMAL
