@@ -1,6 +1,7 @@
 """Standard input, output and error that may be closed, full, or without a reader.
 
-A command whose result cannot be written has failed, and says so once; one whose warnings cannot be written goes on.
+A command whose result cannot be written has failed, and says so once; one whose warnings cannot be written
+goes on.
 """
 
 import io
@@ -21,12 +22,12 @@ def settle_streams() -> None:
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 -- for the whole process
     if sys.stdout is None:
         sys.stdout = _text_of(_Output(None), "utf-8")
-    elif sys.stdout is sys.__stdout__:
-        sys.stdout = _text_of(_Output(sys.stdout.fileno()), sys.stdout.encoding)
+    elif sys.__stdout__ is not None and sys.stdout is sys.__stdout__:
+        sys.stdout = _text_of(_Output(sys.__stdout__.fileno()), sys.__stdout__.encoding)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 -- for the whole process
-    elif sys.stderr is sys.__stderr__:
-        sys.stderr = _text_of(_Warnings(sys.stderr.fileno()), sys.stderr.encoding)
+    elif sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
+        sys.stderr = _text_of(_Warnings(sys.__stderr__.fileno()), sys.__stderr__.encoding)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Vietnamese must not end a command.
@@ -34,7 +35,9 @@ def settle_streams() -> None:
 
 
 def _fill_closed_descriptors() -> None:
-    """Open nothing in the place of a closed stream: the next file, maybe a ledger, would get what is printed."""
+    """Open nothing in the place of a closed stream: the next file, maybe a ledger, would get what is
+    printed.
+    """
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 -- standard error
             pass

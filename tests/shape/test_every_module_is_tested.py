@@ -5,6 +5,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 TESTED_BY = {
+    "orchestrator/ledger/sqlite/whole_copies.py": "tests/ledger/test_backup.py",
     "orchestrator/dispatch/attempt.py": "tests/dispatch/test_cursor.py",
     "orchestrator/dispatch/dispatch_request.py": "tests/dispatch/test_dispatcher.py",
     "orchestrator/dispatch/history.py": "tests/dispatch/test_cursor.py",
