@@ -87,8 +87,7 @@ class Block:
         return self.extra.removeprefix("no-run").lstrip(": ") if self.extra.startswith("no-run") else None
 
 
-# ---- what is written
-# ---------------------------------------------------------------------------------------------
+# ---- what is written ---------------------------------------------------------------------------------------------
 
 
 def pages() -> list[Path]:
@@ -385,8 +384,7 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-# ---- what is checked
-# ---------------------------------------------------------------------------------------------
+# ---- what is checked ---------------------------------------------------------------------------------------------
 
 
 def blocks(page: Path, *languages: str) -> list[Block]:
@@ -456,8 +454,7 @@ def wrong_settings(page: Path) -> list[str]:
 
 
 def run_python(page: Path) -> None:
-    """Run a page's Python examples in order, in one namespace, so that a later one may build on an earlier
-    one.
+    """Run a page's Python examples in order, in one namespace, so that a later one may build on an earlier one.
 
     Use it inside `rehearsing`. Raises whatever an example raises, with the page's own line numbers.
     """
@@ -470,9 +467,7 @@ def run_python(page: Path) -> None:
 
 @contextlib.contextmanager
 def rehearsing() -> Iterator[None]:
-    """Lead the shipped configuration to practice providers and to a fresh folder, and stand at the top of
-    the tree.
-    """
+    """Lead the shipped configuration to practice providers and to a fresh folder, and stand at the top of the tree."""
     with tempfile.TemporaryDirectory() as folder, PracticeServer() as server, contextlib.chdir(ROOT):
         before = dict(os.environ)
         os.environ.update({name: server.base_url(provider) for name, provider in _ADDRESSES.items()})
@@ -517,8 +512,7 @@ def _merge(data: dict[str, Any], changes: Mapping[str, Any]) -> None:
             data[key] = value
 
 
-# ---- the command
-# -------------------------------------------------------------------------------------------------
+# ---- the command -------------------------------------------------------------------------------------------------
 
 
 def write() -> None:

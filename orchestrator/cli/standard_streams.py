@@ -35,9 +35,7 @@ def settle_streams() -> None:
 
 
 def _fill_closed_descriptors() -> None:
-    """Open nothing in the place of a closed stream: the next file, maybe a ledger, would get what is
-    printed.
-    """
+    """Open nothing in the place of a closed stream: a ledger there would get what is printed."""
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 -- standard error
             pass

@@ -1,6 +1,4 @@
-"""config.yaml: the shipped one is whole, and a wrong one names each mistake, its place, and what was
-likely meant.
-"""
+"""config.yaml: the shipped one is whole, and a wrong one names each mistake, its place, and what was likely meant."""
 
 import re
 from datetime import date

@@ -1,6 +1,4 @@
-"""A changed config.yaml is taken over while requests run; a broken one is refused and the last good one
-stays.
-"""
+"""A changed config.yaml is taken over while requests run; a broken one is refused and the last good one stays."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -48,9 +46,7 @@ def failures_of(orchestrator: Orchestrator) -> int:
 
 
 def wait_until(reached: Callable[[], bool], *, meanwhile: Callable[[], object] = lambda: None) -> bool:
-    """Wait until something is so; the watching thread takes a moment to begin, and a look takes half a
-    second.
-    """
+    """Wait until something is so; the watching thread takes a moment to begin, and a look takes half a second."""
     until_s = monotonic() + WAIT_S
     while monotonic() < until_s:
         if reached():
@@ -192,9 +188,7 @@ def test_a_closed_watch_takes_nothing_over(path, text, watch_of):
 
 
 def test_other_files_of_the_folder_are_no_change(path, text, watch_of, monkeypatch):
-    """A ledger, a cache or a log beside config.yaml may be written all the time: the file is not even
-    read.
-    """
+    """A ledger, a cache or a log beside config.yaml may be written all the time: the file is not even read."""
     taken: list[Config] = []
     checks: list[None] = []
     check = ConfigWatch.check

@@ -1,6 +1,4 @@
-"""A backup is whole while others book, and is put back only where nobody books and nothing of before comes
-along.
-"""
+"""A backup is whole while others book, and is put back only where nobody books and nothing of before comes along."""
 
 import os
 import sqlite3

@@ -25,9 +25,7 @@ IMPORTED_ELSEWHERE = {
 
 
 def parsed(text: str) -> ast.Module:
-    """Return the tree of a module; CPython 3.11 may fail for no reason beside threads that parse
-    (gh-106905).
-    """
+    """Return the tree of a module; CPython 3.11 may fail for no reason beside threads that parse (gh-106905)."""
     try:
         return ast.parse(text)
     except SystemError:
