@@ -62,7 +62,7 @@ def _app() -> "TyperGroup":
     from typer.main import get_group
 
     from orchestrator.cli.app import app
-    from orchestrator.cli.common_options import with_common_options
+    from orchestrator.cli.global_options import with_common_options
 
     return with_common_options(get_group(app))
 

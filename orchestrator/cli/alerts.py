@@ -1,13 +1,17 @@
 """`orchestrator alerts`: the rules in force and what they told last; a test message over their channels."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
+
+if TYPE_CHECKING:
+    from orchestrator.alerting.claims import Claim, Claims
+    from orchestrator.alerting.settings import AlertsSettings
 
 EXIT_UNDELIVERED = 4
 _LOOKS = 3
@@ -34,19 +38,7 @@ def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
     period = period_of(now, whole.budgets.time_zone)
     is_watched = claims.is_watched(now=now, within=timedelta(seconds=_LOOKS * settings.check_every_s))
     standing = claims.standing(periods=period.keys)
-    rules: list[dict[str, Any]] = []
-    for name, rule in settings.rules.items():
-        last = claims.last(name)
-        rules.append(
-            {
-                "rule": name,
-                "kind": rule.kind.value,
-                "scope": rule.scope,
-                "channels": list(settings.channels_of(rule)),
-                "firing": [claim.subject for claim in standing if claim.rule == name],
-                "last_told_at": last.at.isoformat(timespec="seconds") if last else None,
-            }
-        )
+    rules = [_plain_rule(name, settings, claims, standing) for name in settings.rules]
     if as_json:
         print_json({"rules": rules, "watched": is_watched})
         return
@@ -66,6 +58,20 @@ def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
         out().print(
             "Nobody looks at the rules: 'orchestrator serve' does, and a program with monitoring.alert_watch.AlertWatch"
         )
+
+
+def _plain_rule(
+    name: str, settings: "AlertsSettings", claims: "Claims", standing: "tuple[Claim, ...]"
+) -> dict[str, Any]:
+    rule, last = settings.rules[name], claims.last(name)
+    return {
+        "rule": name,
+        "kind": rule.kind.value,
+        "scope": rule.scope,
+        "channels": list(settings.channels_of(rule)),
+        "firing": [claim.subject for claim in standing if claim.rule == name],
+        "last_told_at": last.at.isoformat(timespec="seconds") if last else None,
+    }
 
 
 @app.command("test")

@@ -13,10 +13,10 @@ from orchestrator.core.home_paths import expanded
 if TYPE_CHECKING:
     from orchestrator.ledger.verify import Verification
 
-EXIT_LEDGER = 6
+_EXIT_LEDGER = 6
 
 
-def backup(
+def write_backup(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The new file; FILE.sha256 is its checksum.")],
     as_json: AsJson = False,
@@ -44,7 +44,7 @@ def backup(
     _end(taken.verification)
 
 
-def restore(
+def restore_backup(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
     as_json: AsJson = False,
@@ -91,4 +91,4 @@ def _plain(verification: "Verification | None") -> dict[str, object]:
 def _end(verification: "Verification | None") -> None:
     if verification is not None and not verification.counters_are_right:
         write("its counters are wrong: 'orchestrator ledger verify' names them\n")
-        raise typer.Exit(EXIT_LEDGER)
+        raise typer.Exit(_EXIT_LEDGER)

@@ -35,8 +35,8 @@ app = typer.Typer(
 )
 
 
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
+app.command("backup")(backup.write_backup)
+app.command("restore")(backup.restore_backup)
 
 
 @app.command()

@@ -116,7 +116,8 @@ def dim(text: str) -> "Text":
 def table(*columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = ()) -> "Table":
     """Return an empty table without lines, readable at any width and in a file.
 
-    Columns in `numbers` are aligned to the right. Those in `folded` are prose and may wrap; nothing else is cut,
+    Columns in `numbers` are aligned to the right. Those in `folded` are prose and may wrap; nothing else
+    is cut,
     for half a number is another number and half a name is nobody's.
     """
     from orchestrator.cli.tables import WholeTable

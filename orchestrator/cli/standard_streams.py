@@ -1,6 +1,7 @@
 """Standard input, output and error that may be closed, full, or without a reader.
 
-A command whose result cannot be written has failed, and says so once; one whose warnings cannot be written goes on.
+A command whose result cannot be written has failed, and says so once; one whose warnings cannot be written
+goes on.
 """
 
 import io
@@ -34,7 +35,7 @@ def settle_streams() -> None:
 
 
 def _fill_closed_descriptors() -> None:
-    """Open nothing in the place of a closed stream: the next file, maybe a ledger, would get what is printed."""
+    """Open nothing in the place of a closed stream: a ledger there would get what is printed."""
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 -- standard error
             pass

@@ -1,6 +1,7 @@
 """A table that cuts nothing: neither an amount of money nor a name that another command takes, at any width.
 
-Only columns of prose wrap, between words. Where the rest does not fit, the first column stands on a line of its
+Only columns of prose wrap, between words. Where the rest does not fit, the first column stands on a line
+of its
 own above its row; where that does not fit either, each cell has its line, with its title before it.
 """
 

@@ -1,7 +1,9 @@
 """Takes over a changed config.yaml while the program runs; a broken one is refused.
 
-The file is looked at, and not subscribed to: a look follows links that are swapped and folders that are replaced,
-needs no place in the system's table of watches, works on network disks, and meets no other file of the folder.
+The file is looked at, and not subscribed to: a look follows links that are swapped and folders that are
+replaced,
+needs no place in the system's table of watches, works on network disks, and meets no other file of the
+folder.
 """
 
 import logging

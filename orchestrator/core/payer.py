@@ -12,7 +12,8 @@ SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "model", "tag")
 
 
 PROBE_TENANTS = frozenset({"doctor", "health_check"})
-"""On their account our own looks at providers are sent: their money counts, and their outcome is nobody's answer."""
+"""On their account our own looks at providers are sent: their money counts, and their outcome is nobody's
+answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
     backup = back_up(settings.ledger, Path("/backups/ledger-2026-11-28.sqlite3"), now=clock.now())
 
-A backup is one file, with its SHA-256 in another beside it as `sha256sum --check` reads it. Prompts and replies
+A backup is one file, with its SHA-256 in another beside it as `sha256sum --check` reads it. Prompts and
+replies
 that are kept have a file of their own and are in no backup.
 """
 
@@ -63,7 +64,8 @@ def restore(settings: LedgerSettings, source: Path, *, now: datetime) -> Restore
     """Make a backup the ledger again; no process may have the ledger open. The ledger of before is kept.
 
     Raises:
-        LedgerError: the backup is not what was written, is damaged or no ledger, or a process has the ledger open.
+        LedgerError: the backup is not what was written, is damaged or no ledger, or a process has the
+        ledger open.
     """
     _check_sum(source)
     ledger = expanded(settings.path)

@@ -127,7 +127,8 @@ class BudgetSettings(Settings):
     time_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     """Hours to months are those of this zone; all processes on one ledger have the same."""
     limits: tuple[LimitSettings, ...] = ()
-    """Those of all scopes hold at once; a named one stands in the place of its kind's `*`, window by window."""
+    """Those of all scopes hold at once; a named one stands in the place of its kind's `*`, window by
+    window."""
     input_bound: InputBound = InputBound.BYTES
     """What bounds a request's input: bytes, which is proven, or calibrated, closer (docs/why/money.md)."""
     tiers: tuple[BudgetTier, ...] = ()

@@ -12,6 +12,7 @@ TESTED_BY = {
     "orchestrator/core/decision.py": "tests/dispatch/test_agreement.py",
     "orchestrator/dispatch/lanes.py": "tests/dispatch/test_agreement.py",
     "orchestrator/dispatch/strategies.py": "tests/pipeline/test_dispatching.py",
+    "orchestrator/ledger/sqlite/whole_copies.py": "tests/ledger/test_backup.py",
     "orchestrator/dispatch/attempt.py": "tests/dispatch/test_cursor.py",
     "orchestrator/dispatch/dispatch_request.py": "tests/dispatch/test_dispatcher.py",
     "orchestrator/dispatch/history.py": "tests/dispatch/test_cursor.py",

@@ -1,6 +1,7 @@
 """Whole copies of a ledger's file: taken while it is in use, and put back while nobody uses it.
 
-A copy is one file without a log beside it. What stood in the place of a ledger that is put back goes aside with its
+A copy is one file without a log beside it. What stood in the place of a ledger that is put back goes aside
+with its
 own log: SQLite would write the rows of a log that stayed behind into the new file.
 """
 

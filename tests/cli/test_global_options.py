@@ -8,7 +8,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from orchestrator.cli.app import app
-from orchestrator.cli.common_options import with_common_options
+from orchestrator.cli.global_options import with_common_options
 from tests.cli.conftest import CONFIG
 
 
