@@ -1,4 +1,4 @@
-"""Practice providers: a local server that speaks the wire formats of OpenRouter, OpenAI and Gemini.
+"""Practice providers: a local server that speaks OpenRouter's, OpenAI's, Gemini's, Anthropic's and Azure's formats.
 
 Answers are scripted or generated, faults come on demand, and a bill says what each provider
 charged. It listens on the loopback interface only.
