@@ -156,9 +156,11 @@ class Orchestrator(Looks):
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
         config = self.config
+        use_case = config.use_case_named(use_case)
+        preferences = config.settings.use_cases[use_case].openrouter_preferences
         return native_client(
-            config.catalog.named(deployment)[0],
-            Payer(tenant, config.use_case_named(use_case)),
+            config.catalog.named(deployment)[0].preferring(preferences),
+            Payer(tenant, use_case),
             ledger=self._services.ledger,
             clock=self._services.clock,
             loop=self._loop,

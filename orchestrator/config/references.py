@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document
 
@@ -30,9 +32,19 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
     for key in settings.record.use_cases:
         yield from broken("use case", key, settings.use_cases, "record", "use_cases", key)
     yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
+    yield from _strange_preferences(document, settings)
     yield from _broken_channels(document, settings)
     yield from _broken_limits(document, settings)
     yield from _broken_aliases(document, settings)
+
+
+def _strange_preferences(document: Document, settings: RootSettings) -> Iterator[str]:
+    for key, deployment in settings.deployments.items():
+        provider = settings.providers.get(deployment.provider)
+        is_strange = provider is not None and provider.kind is not ProviderKind.OPENROUTER
+        if is_strange and deployment.openrouter_preferences != NO_PREFERENCES:
+            where = document.where(("deployments", key, "openrouter_preferences"))
+            yield f"{where}: '{deployment.provider}' is no provider of kind openrouter, which alone knows them"
 
 
 def _broken_channels(document: Document, settings: RootSettings) -> Iterator[str]:

@@ -45,7 +45,7 @@ class Caching:
         lifetime = _lifetime_of(call)
         if lifetime is None:
             return await self._following(call)
-        key = key_of(call.request)
+        key = key_of(call.request, hosts=call.snapshot.config.hosts_of(call.request.use_case))
         kept = _kept(call, key)
         age_s = math.inf if kept is None else age_s_of(kept, self._clock)
         if kept is not None and age_s < lifetime.fresh_s:

@@ -41,6 +41,8 @@ class DeploymentFacts:
     """Why it may serve though the route does not name it."""
     floor_reasons: tuple[Reason, ...]
     """That it is below the quality floor, where it is."""
+    host_reasons: tuple[Reason, ...] = ()
+    """Which of OpenRouter's hosts may serve it, where that is set."""
 
 
 def facts_of(
@@ -61,6 +63,7 @@ def _facts(
     place = route.index(deployment.name) if deployment.name in route else None
     strength = model.strengths.get(use_case_name)
     is_below_floor = quality < use_case.quality_floor
+    hosts = str(deployment.preferring(use_case.openrouter_preferences).preferences)
     return DeploymentFacts(
         deployment=deployment,
         price=PriceTable.of(deployment.price.on(today)),
@@ -78,6 +81,7 @@ def _facts(
         ),
         other_reason=_other_reason(strength),
         floor_reasons=(_floor_reason(use_case.quality_floor),) if is_below_floor else (),
+        host_reasons=(Reason(ReasonKind.HOSTS, f"OpenRouter's hosts: {hosts}"),) if hosts else (),
     )
 
 

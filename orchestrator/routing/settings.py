@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt, model_validator
 
+from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences
 from orchestrator.core.settings import Name, Seconds, Settings, Share
 
 
@@ -112,6 +113,9 @@ class UseCaseSettings(Settings):
     """When none answers, requests for plain text get an apology as a reply; a request may say otherwise."""
     cache_ttl_s: Seconds | None = None
     """How long a reply may be repeated from the cache; 0 is never, None is cache.ttl_s."""
+
+    openrouter_preferences: OpenRouterPreferences = NO_PREFERENCES
+    """Which of OpenRouter's hosts may serve it: what counts before the preferences of deployment and provider."""
 
     @property
     def route(self) -> tuple[RouteStep, ...]:
