@@ -102,7 +102,7 @@ def prefix_price(prefix: str, upstream: str, *, today: date, address: str | None
 
 
 def _is_owned_by(prefix: str, entry: Mapping[str, Any]) -> bool:
-    """Return whether an entry of the map is the prefix's own: `vertex_ai-anthropic_models`, `bedrock_converse`."""
+    """Return whether an entry of the map is the prefix's own, such as `vertex_ai-anthropic_models`."""
     owner = str(entry.get("litellm_provider"))
     return owner == prefix or owner in _OTHER_OWNERS.get(prefix, ()) or owner.startswith(f"{prefix}-")
 

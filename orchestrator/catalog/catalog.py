@@ -82,7 +82,7 @@ class ProviderSettings(Settings):
     """The wire format: openrouter, google, openai (or any server that speaks it), local; or litellm, which
     reaches every provider of LiteLLM by its prefix."""
     prefix: Annotated[str, AfterValidator(_known_prefix)] | None = None
-    """For kind litellm: LiteLLM's name of the provider, such as anthropic, azure, bedrock, deepseek, mistral."""
+    """For kind litellm: LiteLLM's name of the provider, such as anthropic, azure, bedrock or deepseek."""
     parameters: LiteLlmParameters = Field(default=LiteLlmParameters(), repr=False)
     """For kind litellm: what LiteLLM is told beside key and address."""
     openrouter_preferences: OpenRouterPreferences = NO_PREFERENCES

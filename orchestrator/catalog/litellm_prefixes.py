@@ -183,7 +183,7 @@ def bills_at(prefix: str, address: str | None) -> bool:
 
 
 def _known_to_litellm() -> frozenset[str]:
-    """Return the prefixes of the installed LiteLLM, from the data in its package: it is not imported for it."""
+    """Return the prefixes of the installed LiteLLM, from the data in its package; it is not imported."""
     spec = importlib.util.find_spec("litellm")
     if spec is None or spec.origin is None:
         return frozenset()

@@ -1,7 +1,7 @@
 """Which of OpenRouter's hosts may serve a request, and on which terms.
 
-Preferences stand at a provider, a deployment and a use case; the nearer to the request wins. What protects the
-caller's data only gets stricter on the way: https://openrouter.ai/docs/features/provider-routing.
+Preferences stand at a provider, a deployment and a use case; the nearer to the request wins. What protects
+the caller's data only gets stricter on the way: https://openrouter.ai/docs/features/provider-routing.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class OpenRouterPreferences(Settings):
     require_parameters: bool | None = None
     """true: only hosts that take every parameter of the request."""
     data_collection: Literal["allow", "deny"] | None = None
-    """deny: no host that may keep or learn from prompts; once denied, nothing nearer to the request allows it."""
+    """deny: no host that may keep or learn from prompts; nothing nearer to the request allows it again."""
     zdr: bool | None = None
     """true: only hosts that keep no data at all; once true, nothing nearer to the request takes it back."""
 

@@ -22,12 +22,15 @@ from orchestrator.catalog.catalog import (
     AliasSettings,
     Catalog,
     Deployment,
+    DeploymentSettings,
     MissingKey,
+    ModelSettings,
     ProviderKind,
     ProviderSettings,
 )
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.openrouter_preferences import merged
+from orchestrator.catalog.price import Price
 from orchestrator.catalog.price_book import PriceBook, PriceQuery
 from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.config.notices import notices_of
@@ -100,7 +103,7 @@ class Config:
         return self._of_the_day(use_case_name, today)[0]
 
     def hosts_of(self, use_case_name: str) -> str:
-        """Return which of OpenRouter's hosts may serve a use case that is defined, as one text; empty is any."""
+        """Return which of OpenRouter's hosts may serve a use case, as one text; empty is any."""
         if use_case_name not in self._hosts:
             nearest = self.settings.use_cases[use_case_name].openrouter_preferences
             self._hosts[use_case_name] = self.catalog.hosts_of(nearest)
@@ -311,20 +314,24 @@ def _build_catalog(
         elif deployment.provider in off_providers:
             off[name] = off_providers[deployment.provider]
         else:
-            usable[name] = Deployment(
-                name,
-                deployment.model,
-                model,
-                deployment.provider,
-                provider,
-                deployment.upstream,
-                quote.price,
-                merged((provider.openrouter_preferences, deployment.openrouter_preferences)),
-            )
+            usable[name] = _usable(name, deployment, provider, model, quote.price)
     notices = [f"provider {name} is off: {reason}" for name, reason in off_providers.items()]
     notices += notices_of(settings, usable, book)
     served = {name: deployment.model for name, deployment in settings.deployments.items()}
     return Catalog(usable, off, served, settings.models, _flat(settings)), notices, mistakes
+
+
+def _usable(
+    name: str,
+    settings: DeploymentSettings,
+    provider: ProviderSettings,
+    model: ModelSettings,
+    price: Price,
+) -> Deployment:
+    preferences = merged((provider.openrouter_preferences, settings.openrouter_preferences))
+    return Deployment(
+        name, settings.model, model, settings.provider, provider, settings.upstream, price, preferences
+    )
 
 
 def _whose(provider: ProviderSettings) -> str:

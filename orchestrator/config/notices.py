@@ -1,4 +1,4 @@
-"""What is not wrong in config.yaml but worth a line: a guessed price, a limit too high, a model near its end."""
+"""What is not wrong in config.yaml but worth a line: a guessed price, a high limit, a model near its end."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date

@@ -31,7 +31,7 @@ def targets_of(
     today: date,
     preferences: OpenRouterPreferences = NO_PREFERENCES,
 ) -> tuple[Target, ...]:
-    """Return the targets of a plan, in the order in which they are asked; `preferences` are the use case's."""
+    """Return the targets of a plan in the order of asking; `preferences` are the use case's."""
     named = [
         (candidate, deployments[candidate.deployment].preferring(preferences)) for candidate in plan.asked
     ]

@@ -25,7 +25,7 @@ from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner
 from orchestrator.practice.json_types import JsonObject
 from orchestrator.practice.odd_answers import odd_usage, send_odd_answer
 from orchestrator.practice.odd_bodies import ODD_BODIES, ODD_USAGE, odd_body
-from orchestrator.practice.prompt_cache import CacheUse, PromptCache
+from orchestrator.practice.prompt_cache import PromptCache, PromptCacheUse
 from orchestrator.practice.tokens import count_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, WireStream
@@ -255,7 +255,7 @@ class Exchange:
         return writer.tool_call(piece, index=len(self._tool_calls) - 1)
 
     @cached_property
-    def _cache_use(self) -> CacheUse:
+    def _cache_use(self) -> PromptCacheUse:
         """What the prompt cache does for this request; it is asked once."""
         return self._house.prompts.used(self._call.request, input_tokens=self._envelope.input_tokens)
 

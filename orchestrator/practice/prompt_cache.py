@@ -22,7 +22,7 @@ MARKED_ALONE = frozenset({"anthropic"})
 
 
 @dataclass(frozen=True, slots=True)
-class CacheUse:
+class PromptCacheUse:
     """How many input tokens were read from the cache, and how many were stored in it at a price."""
 
     read_tokens: int = 0
@@ -37,14 +37,14 @@ class PromptCache:
         self._kept = kept
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
-    def used(self, request: PracticeRequest, *, input_tokens: int) -> CacheUse:
+    def used(self, request: PracticeRequest, *, input_tokens: int) -> PromptCacheUse:
         """Return what this request reads from the cache or stores in it, and remember it."""
         marks = request.provider in MARKED_ALONE
         if marks and b'"cache_control"' not in orjson.dumps(request.messages):
-            return CacheUse()
+            return PromptCacheUse()
         read = self.cached_tokens(request, input_tokens=input_tokens)
         stores = marks and not read and input_tokens >= CACHED_TOKENS_MIN
-        return CacheUse(read, input_tokens if stores else 0)
+        return PromptCacheUse(read, input_tokens if stores else 0)
 
     def cached_tokens(self, request: PracticeRequest, *, input_tokens: int) -> int:
         """Return how many input tokens of this request were seen before, and remember the request."""

@@ -115,7 +115,7 @@ class UseCaseSettings(Settings):
     """How long a reply may be repeated from the cache; 0 is never, None is cache.ttl_s."""
 
     openrouter_preferences: OpenRouterPreferences = NO_PREFERENCES
-    """Which of OpenRouter's hosts may serve it: what counts before the preferences of deployment and provider."""
+    """Which of OpenRouter's hosts may serve it; counts before the preferences of deployment and provider."""
 
     @property
     def route(self) -> tuple[RouteStep, ...]:

@@ -105,7 +105,8 @@ def _for_prefix(kwargs: dict[str, Any], attempt: InFlightAttempt, sending: Sendi
     except UnsendableError as exc:
         attempt.remark(str(exc))
         raise AttemptVetoedError(str(exc)) from exc
-    sending.words, sending.notices, sending.last_status = ProviderWords(), list(asked.notices), None
+    sending.words, sending.notices = ProviderWords(), list(asked.notices)
+    sending.last_status = sending.refusal = None
     means = sending.means
     return {
         **{name: value for name, value in kwargs.items() if name not in outbound.parameters},

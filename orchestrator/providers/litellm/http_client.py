@@ -16,11 +16,12 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI
 from orchestrator.catalog.litellm_prefixes import ClientKind
 from orchestrator.providers.litellm.body_limit import limit_body
 from orchestrator.providers.litellm.outgoing import check_outgoing
-from orchestrator.providers.litellm.provider_words import listen
+from orchestrator.providers.litellm.provider_bodies import listen, refusal_of
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
 from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
 
+_REFUSED_FROM = 300
 _OPENAI_URL = "https://api.openai.com/v1"
 
 
@@ -36,11 +37,11 @@ class _SentOnce:
         """Leave it as it is."""
 
 
-class _OpenAI(_SentOnce, AsyncOpenAI):  # type: ignore[misc] -- an attribute there, a property here
+class _OpenAI(_SentOnce, AsyncOpenAI):
     """The SDK's client, without its retries."""
 
 
-class _Azure(_SentOnce, AsyncAzureOpenAI):  # type: ignore[misc]
+class _Azure(_SentOnce, AsyncAzureOpenAI):
     """The SDK's client for Azure, without its retries."""
 
 
@@ -121,5 +122,7 @@ async def _listen(response: httpx.Response) -> None:
     sending = CURRENT_SENDING.get()
     if sending is not None:
         sending.last_status = response.status_code
-        if sending.words is not None:
+        if sending.words is not None and response.status_code >= _REFUSED_FROM:
+            sending.refusal = await refusal_of(response)
+        elif sending.words is not None:
             listen(response, sending.words)

@@ -1,7 +1,8 @@
 """What LiteLLM is about to send, checked at the last moment: its bytes as they will stand on the wire.
 
-LiteLLM may raise a limit of output, leave it out for a model that it thinks takes none, or send something beside
-the request. So what leaves must say itself that it writes no more than money is held for, and may leave once.
+LiteLLM may raise a limit of output, leave it out for a model that it thinks takes none, or send something
+beside the request. So what leaves must say itself that it writes no more than money is held for, and may
+leave once.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What one of LiteLLM's prefixes is asked: the caller's request, without what it would send otherwise than meant."""
+"""What one of LiteLLM's prefixes is asked: the caller's request, without what would not arrive as meant."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,16 +1,15 @@
 """A provider's own words, read beside LiteLLM: its counts, why it ended, and its errors.
 
-LiteLLM turns a finish that it does not know into `stop`, makes up a usage where none came, and guesses tokens of
-thought. What money and trust hang on is therefore read from the bytes themselves, in every format that it reads:
+LiteLLM turns a finish that it does not know into `stop`, makes up a usage where none came, and guesses
+tokens of thought. What money and trust hang on is therefore read from the bytes themselves, in every format:
 OpenAI's two, Anthropic's, Gemini's and Bedrock's.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import httpx
 import orjson
 
 from orchestrator.core.failures import Failure, FailureKind
@@ -40,18 +39,9 @@ FINISH_REASONS: Mapping[str, str] = {
 }
 """Any other is a failure, today's and next year's: `pause_turn`, `insufficient_system_resource`, `error`."""
 
-_EVENT_STREAM = "text/event-stream"
-_JSON = "application/json"
-_ANSWERS = frozenset({_EVENT_STREAM, _JSON, "application/vnd.amazon.eventstream"})
-_OK = 200
-_END_MARK = b"[DONE]"
 _USAGES = ("usage", "usageMetadata")
 _RESPONSE_ENDS = frozenset({"completed", "incomplete", "failed", "cancelled"})
 _FINISHES = ("finish_reason", "finishReason", "stop_reason", "stopReason")
-
-
-class NoAnswerError(Exception):
-    """What came with status 200 is in no format of answers, such as a page of HTML."""
 
 
 @dataclass(slots=True)
@@ -146,58 +136,9 @@ def _finish_of(part: Mapping[str, Any]) -> str | None:
 
 
 def _parts_of(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield what may hold a finish, an error or counts: the whole, its choices, and Anthropic's inner parts."""
-    listed = [said, said.get("message"), said.get("delta"), said.get("response")]
+    """Yield what may hold a finish, an error or counts: the whole, its choices, its inner parts."""
+    listed: list[Any] = [said, said.get("message"), said.get("delta"), said.get("response")]
     for name in ("choices", "candidates"):
         inner = said.get(name)
         listed.extend(inner if isinstance(inner, list) else ())
     yield from (part for part in listed if isinstance(part, Mapping))
-
-
-def listen(response: httpx.Response, words: ProviderWords) -> None:
-    """Let `words` hear what a response says, while it is read; for httpx's event hook.
-
-    Raises:
-        NoAnswerError: it is of a kind that no answer is of.
-    """
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if response.status_code == _OK and kind not in _ANSWERS:
-        raise NoAnswerError
-    if response.headers.get("content-encoding", "identity") != "identity":
-        return
-    if kind in {_EVENT_STREAM, _JSON} and isinstance(response.stream, httpx.AsyncByteStream):
-        response.stream = _Heard(response.stream, words, in_events=kind == _EVENT_STREAM)
-
-
-class _Heard(httpx.AsyncByteStream):
-    """A body that is handed on as it comes, and read beside."""
-
-    def __init__(self, stream: httpx.AsyncByteStream, words: ProviderWords, *, in_events: bool) -> None:
-        self._stream = stream
-        self._words = words
-        self._in_events = in_events
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces: list[bytes] = []
-        async for piece in self._stream:
-            pieces.append(piece)
-            if self._in_events and b"\n" in piece:
-                *lines, rest = b"".join(pieces).split(b"\n")
-                pieces = [rest]
-                self._take(lines)
-            yield piece
-        # LiteLLM may stop reading at the end mark; then nothing is left to be taken.
-        self._take([b"".join(pieces)])
-
-    def _take(self, lines: list[bytes]) -> None:
-        for line in lines:
-            data = line.strip()
-            if self._in_events:
-                if not data.startswith(b"data:"):
-                    continue
-                data = data.removeprefix(b"data:").strip()
-            if data and data != _END_MARK:
-                self._words.take(data)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()

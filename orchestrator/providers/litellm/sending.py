@@ -43,6 +43,8 @@ class Sending:
     """The number of the attempt that LiteLLM has carried to another API; it does so once."""
     last_status: int | None = None
     """The status of the last response to this attempt."""
+    refusal: Failure | None = None
+    """What the current attempt's refusal means, by the provider's own words."""
     words: ProviderWords | None = None
     """What the provider says itself, where that is read beside LiteLLM."""
     notices: list[str] = field(default_factory=list)
@@ -59,6 +61,8 @@ class Sending:
     def failure_of(self, error: BaseException) -> Failure:
         """Return what an error of the current attempt means, read from the attempt's own errors alone."""
         attempt = self.source.current
+        if self.words is not None and self.refusal is not None:
+            return self.refusal
         was_sent = attempt is None or attempt.was_sent
         failure = failure_of(error, outer=self.outer_error, was_sent=was_sent)
         if was_sent and failure.kind is FailureKind.VETOED:

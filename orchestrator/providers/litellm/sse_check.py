@@ -52,7 +52,7 @@ def _event(data: str) -> dict[str, Any]:
 
 
 def _finishes(event: dict[str, Any]) -> bool:
-    """Return whether an event says why the answer ends: OpenRouter's choices, Gemini's candidates, Anthropic's delta.
+    """Return whether an event says why the answer ends, in OpenAI's, Gemini's or Anthropic's format.
 
     Raises:
         MalformedEventError: a piece of text is no text.

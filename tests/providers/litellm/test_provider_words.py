@@ -1,15 +1,12 @@
 """The provider's own counts and finish, in the formats of four vendors."""
 
-from collections.abc import AsyncIterator
-
-import httpx
 import orjson
 import pytest
 
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Usage
-from orchestrator.providers.litellm.provider_words import NoAnswerError, ProviderWords, listen
+from orchestrator.providers.litellm.provider_words import ProviderWords
 
 ANSWER = ProviderAnswer("Xin chào", (), "stop", Usage(1, 1), None, None)
 """As LiteLLM reads it: with counts that are its own."""
@@ -108,42 +105,3 @@ def test_a_filter_is_told_where_there_is_no_text() -> None:
 
 def test_without_its_words_litellms_reading_stays() -> None:
     assert ProviderWords().checked(ANSWER) is ANSWER
-
-
-class Pieces(httpx.AsyncByteStream):
-    def __init__(self, *pieces: bytes) -> None:
-        self._pieces = pieces
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
-            yield piece
-
-
-def response(kind: str, *pieces: bytes, **headers: str) -> httpx.Response:
-    return httpx.Response(200, headers={"content-type": kind, **headers}, stream=Pieces(*pieces))
-
-
-async def test_events_are_heard_however_they_are_cut() -> None:
-    events = b'event: x\ndata: {"stop_reason": "end_turn"}\n\ndata: [DONE]\n\n'
-    words, whole = ProviderWords(), b""
-    said = response("text/event-stream", events[:20], events[20:25], events[25:])
-    listen(said, words)
-    async for piece in said.aiter_raw():
-        whole += piece
-    assert (whole, words.finish) == (events, "end_turn")
-
-
-async def test_a_body_is_heard_whole_and_a_page_is_no_answer() -> None:
-    words = ProviderWords()
-    said = response("application/json; charset=utf-8", b'{"stop_rea', b'son": "end_turn"}')
-    listen(said, words)
-    await said.aread()
-    assert words.finish == "end_turn"
-    with pytest.raises(NoAnswerError):
-        listen(response("text/html", b"<html>"), words)
-
-
-async def test_what_comes_packed_is_left_to_litellm() -> None:
-    words = ProviderWords()
-    listen(response("application/json", b"...", **{"content-encoding": "gzip"}), words)
-    assert not words.heard
