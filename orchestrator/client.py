@@ -164,9 +164,11 @@ class Orchestrator(Looks, Embeds):
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
         config = self.config
+        use_case = config.use_case_named(use_case)
+        preferences = config.settings.use_cases[use_case].openrouter_preferences
         return native_client(
-            config.catalog.named(deployment)[0],
-            Payer(tenant, config.use_case_named(use_case), run=Run.of(run, max_cost_usd)),
+            config.catalog.named(deployment)[0].preferring(preferences),
+            Payer(tenant, use_case, run=Run.of(run, max_cost_usd)),
             ledger=self._services.ledger,
             clock=self._services.clock,
             loop=self._loop,

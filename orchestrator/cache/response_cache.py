@@ -104,8 +104,12 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
         return (folder / name).resolve() == folder / name
 
 
-def key_of(request: ChatRequest) -> str:
-    """Return the cache key of a request: equal for equal questions of one tenant, else different."""
+def key_of(request: ChatRequest, *, hosts: str = "") -> str:
+    """Return the cache key of a request: equal for equal questions of one tenant, else different.
+
+    `hosts` says which hosts of a model may serve it, where config.yaml does: another host may run it in lower
+    precision.
+    """
     shaped: dict[str, Any] = {
         "format": _FORMAT,
         "tenant": request.tenant,
@@ -119,6 +123,8 @@ def key_of(request: ChatRequest) -> str:
     }
     if isinstance(request, EmbeddingRequest):
         shaped["dimensions"] = request.dimensions
+    if hosts:
+        shaped["hosts"] = hosts
     packed = orjson.dumps(shaped, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_plain)
     return sha256(packed).hexdigest()
 

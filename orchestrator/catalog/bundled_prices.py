@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.litellm_prefixes import bills_at
 from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price, PriceChange
 from orchestrator.catalog.rates import PriceTier
-from orchestrator.catalog.vendors import VENDORS, vendors_at
+from orchestrator.catalog.vendors import VENDORS, is_of_this_machine, vendors_at
 from orchestrator.core.money import TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
 
 _SNAPSHOT_RATES = {
@@ -38,6 +39,7 @@ _MAP_OWNERS = {
     ProviderKind.GOOGLE: "gemini",
     ProviderKind.OPENAI: "openai",
 }
+_OTHER_OWNERS = {"bedrock": ("bedrock_converse",)}
 _MAP_FILE = "model_prices_and_context_window_backup.json"
 _MAP_RATES = {
     "input": "input_cost_per_token",
@@ -80,6 +82,33 @@ def map_price(kind: ProviderKind, upstream: str, *, today: date, address: str | 
     # The same name may be another provider's.
     if entry is None or entry.get("litellm_provider") != _MAP_OWNERS[kind]:
         return None
+    return _price_of(entry, today)
+
+
+def prefix_price(prefix: str, upstream: str, *, today: date, address: str | None = None) -> Price | None:
+    """Return a price by LiteLLM's map under one of its prefixes; None where it knows none in tokens.
+
+    At an address that is not the vendor's own, nor on this machine, it is not asked.
+    """
+    if not bills_at(prefix, address) and not is_of_this_machine(address):
+        return None
+    entries = (_map().get(name) for name in (f"{prefix}/{upstream}", upstream))
+    owned = (entry for entry in entries if entry is not None and _is_owned_by(prefix, entry))
+    price = next((price for entry in owned if (price := _price_of(entry, today)) is not None), None)
+    if price is None or price.cache_write != 0 or price.input == 0:
+        return price
+    # A 0 there says that storing is not charged apart: it costs what input costs.
+    return price.model_copy(update={"cache_write": None})
+
+
+def _is_owned_by(prefix: str, entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry of the map is the prefix's own, such as `vertex_ai-anthropic_models`."""
+    owner = str(entry.get("litellm_provider"))
+    return owner == prefix or owner in _OTHER_OWNERS.get(prefix, ()) or owner.startswith(f"{prefix}-")
+
+
+def _price_of(entry: Mapping[str, Any], today: date) -> Price | None:
+    """Return an entry of the map as a price, None where it has none in tokens."""
     rates = _map_rates(entry, "")
     if rates["input"] is None or rates["output"] is None:
         return None

@@ -6,14 +6,21 @@ is frozen: a changed configuration makes a new one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
+from orchestrator.catalog.litellm_prefixes import (
+    LiteLlmParameters,
+    fault_of_prefix,
+    faults_of_parameters,
+    has_other_credentials,
+)
+from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences, merged
 from orchestrator.catalog.price import Price, VolumeDiscount
 from orchestrator.core.errors import PriceUnknownError, UnknownNameError
 from orchestrator.core.settings import (
@@ -25,6 +32,7 @@ from orchestrator.core.settings import (
     Seconds,
     Settings,
     Share,
+    UnquotedError,
 )
 
 
@@ -86,13 +94,28 @@ class ProviderKind(StrEnum):
     GOOGLE = "google"
     OPENAI = "openai"
     LOCAL = "local"
+    LITELLM = "litellm"
+
+
+def _known_prefix(prefix: str) -> str:
+    fault = fault_of_prefix(prefix)
+    if fault is not None:
+        raise ValueError(fault)
+    return prefix
 
 
 class ProviderSettings(Settings):
     """A provider, which serves models: address, key, headers, time and rate limits."""
 
     kind: ProviderKind
-    """The wire format: openrouter, google, openai (or any server that speaks it), local."""
+    """The wire format: openrouter, google, openai (or any server that speaks it), local; or litellm, which
+    reaches every provider of LiteLLM by its prefix."""
+    prefix: Annotated[str, AfterValidator(_known_prefix)] | None = None
+    """For kind litellm: LiteLLM's name of the provider, such as anthropic, azure, bedrock or deepseek."""
+    parameters: LiteLlmParameters = Field(default=LiteLlmParameters(), repr=False)
+    """For kind litellm: what LiteLLM is told beside key and address."""
+    openrouter_preferences: OpenRouterPreferences = NO_PREFERENCES
+    """For kind openrouter: which of its hosts may serve, and on which terms."""
     priority: PositiveInt
     """1 is asked first; the levels of the fallback hierarchy."""
     base_url: OpenAddress | None = None
@@ -115,6 +138,28 @@ class ProviderSettings(Settings):
     """What it takes off once enough was spent with it this month; never off a cost that it reports itself."""
     enabled: bool = True
     """false switches it off, as a missing key does."""
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        named = tuple(self.parameters.as_arguments())
+        if self.kind is not ProviderKind.LITELLM:
+            fault = "'prefix' and 'parameters' are for kind litellm" if self.prefix or named else None
+        elif self.prefix is None:
+            fault = "kind litellm needs 'prefix', LiteLLM's name of the provider, such as anthropic"
+        else:
+            fault = faults_of_parameters(self.prefix, named, base_url=self.base_url)
+        if self.kind is not ProviderKind.OPENROUTER and self.openrouter_preferences.as_wire():
+            fault = "'openrouter_preferences' are for kind openrouter"
+        if fault is not None:
+            # Of what stands in the file it names a known prefix and names of keys.
+            raise UnquotedError(fault)
+        return self
+
+    @property
+    def has_key(self) -> bool:
+        """Return whether it has a key, or what its prefix takes in the place of one."""
+        key = self.api_key.get_secret_value().strip() if self.api_key is not None else ""
+        return bool(key) or has_other_credentials(self.prefix, tuple(self.parameters.as_arguments()))
 
 
 class ModelSettings(Settings):
@@ -208,6 +253,8 @@ class DeploymentSettings(Settings):
     price: Price | None = None
     """None takes the first price that another source knows of the vendor whose address the provider has (see
     `prices`); no price anywhere is an error."""
+    openrouter_preferences: OpenRouterPreferences = NO_PREFERENCES
+    """For a provider of kind openrouter: what counts before the provider's own preferences."""
     enabled: bool = True
     """false takes it out of every route."""
 
@@ -232,6 +279,14 @@ class Deployment:
     provider: ProviderSettings
     upstream: str
     price: Price
+    preferences: OpenRouterPreferences = NO_PREFERENCES
+    """Which of OpenRouter's hosts may serve it; nothing is set at any other provider."""
+
+    def preferring(self, nearer: OpenRouterPreferences) -> "Deployment":
+        """Return it with preferences that count before its own; itself where OpenRouter does not serve it."""
+        if self.provider.kind is not ProviderKind.OPENROUTER or nearer == NO_PREFERENCES:
+            return self
+        return replace(self, preferences=merged((self.preferences, nearer)))
 
     @property
     def is_local(self) -> bool:
@@ -352,6 +407,11 @@ class Catalog:
             msg = f"no price for '{deployment}': it is not a usable deployment of config.yaml"
             raise PriceUnknownError(msg)
         return self.usable[deployment].price
+
+    def hosts_of(self, nearer: OpenRouterPreferences) -> str:
+        """Return which of OpenRouter's hosts may serve each deployment, as one text; empty where any may."""
+        named = ((name, str(each.preferring(nearer).preferences)) for name, each in self.deployments.items())
+        return "\n".join(f"{name}: {hosts}" for name, hosts in named if hosts)
 
     def _why_off(self, model_name: str) -> str:
         off = {name: why for name, why in self.off.items() if self.served[name] == model_name}

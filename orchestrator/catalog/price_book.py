@@ -22,7 +22,7 @@ from typing import Self
 
 from pydantic import PositiveInt
 
-from orchestrator.catalog.bundled_prices import map_price, snapshot_price
+from orchestrator.catalog.bundled_prices import map_price, prefix_price, snapshot_price
 from orchestrator.catalog.catalog import ModelSettings, ProviderKind, ProviderSettings
 from orchestrator.catalog.media_rates import states_its_media
 from orchestrator.catalog.openrouter_prices import (
@@ -72,11 +72,13 @@ class PriceQuery:
     upstream: str
     address: str | None = None
     """Where it is asked for; None is the address of the vendor whose format the kind is."""
+    prefix: str | None = None
+    """LiteLLM's name of the provider, of kind litellm."""
 
     @classmethod
     def at(cls, provider: ProviderSettings, upstream: str) -> Self:
         """Return the query for a model at a provider of config.yaml."""
-        return cls(provider.kind, upstream, provider.base_url)
+        return cls(provider.kind, upstream, provider.base_url, provider.prefix)
 
 
 class Origin(StrEnum):
@@ -175,6 +177,8 @@ class PriceBook:
         return snapshot_price(query.kind, query.upstream, today=self.today, address=query.address)
 
     def _mapped(self, query: PriceQuery) -> Price | None:
+        if query.prefix is not None:
+            return prefix_price(query.prefix, query.upstream, today=self.today, address=query.address)
         return map_price(query.kind, query.upstream, today=self.today, address=query.address)
 
     def _assumed(self, kind: ProviderKind) -> Quote | None:

@@ -54,6 +54,12 @@ def secrets_of(settings: RootSettings) -> tuple[str, ...]:
         for name, value in provider.headers.items()
         if _SECRET_NAME.search(name)
     ]
+    keys += [
+        value.get_secret_value()
+        for provider in settings.providers.values()
+        for _, value in provider.parameters
+        if isinstance(value, SecretStr)
+    ]
     # Of `Bearer ...` the key alone, too.
     return (*keys, *headers, *(value.rpartition(" ")[2] for value in headers))
 

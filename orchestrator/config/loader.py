@@ -22,21 +22,25 @@ from orchestrator.catalog.catalog import (
     AliasSettings,
     Catalog,
     Deployment,
+    DeploymentSettings,
     MissingKey,
+    ModelSettings,
     ProviderKind,
     ProviderSettings,
 )
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
-from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
+from orchestrator.catalog.openrouter_preferences import merged
+from orchestrator.catalog.price import Price
+from orchestrator.catalog.price_book import PriceBook, PriceQuery
 from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.config.modes import chat_only
+from orchestrator.config.notices import notices_of
 from orchestrator.config.references import broken_references
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document, read_document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
-from orchestrator.core.money import format_usd
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import UnquotedError
 from orchestrator.ledger.budgets import Limits
@@ -70,6 +74,7 @@ class Config:
         default_factory=dict, init=False, repr=False, compare=False
     )
     """What was computed of each use case, and for which day: nothing that could not be computed again."""
+    _hosts: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def limits(self) -> Limits:
@@ -101,6 +106,13 @@ class Config:
         It is computed once for a day.
         """
         return self._of_the_day(use_case_name, today)[0]
+
+    def hosts_of(self, use_case_name: str) -> str:
+        """Return which of OpenRouter's hosts may serve a use case, as one text; empty is any."""
+        if use_case_name not in self._hosts:
+            nearest = self.settings.use_cases[use_case_name].openrouter_preferences
+            self._hosts[use_case_name] = self.catalog.hosts_of(nearest)
+        return self._hosts[use_case_name]
 
     def shortlists_of(self, use_case_name: str, *, today: date) -> Shortlists:
         """Return which of these deployments have to be looked at for a request."""
@@ -300,52 +312,34 @@ def _build_catalog(
         elif why := off_providers.get(deployment.provider) or chat_only(provider, model, settings):
             off[name] = why
         else:
-            usable[name] = Deployment(
-                name, deployment.model, model, deployment.provider, provider, deployment.upstream, quote.price
-            )
+            usable[name] = _usable(name, deployment, provider, model, quote.price)
     notices = [f"provider {name} is off: {reason}" for name, reason in off_providers.items()]
-    notices += [*_price_notices(usable), *book.notices(), *_end_notices(settings, book)]
-    notices += _limit_notices(settings)
+    notices += notices_of(settings, usable, book)
     served = {name: deployment.model for name, deployment in settings.deployments.items()}
     catalog = Catalog.of(usable, off, served, models=settings.models, aliases=_flat(settings))
     return catalog, notices, mistakes
 
 
+def _usable(
+    name: str,
+    settings: DeploymentSettings,
+    provider: ProviderSettings,
+    model: ModelSettings,
+    price: Price,
+) -> Deployment:
+    preferences = merged((provider.openrouter_preferences, settings.openrouter_preferences))
+    return Deployment(
+        name, settings.model, model, settings.provider, provider, settings.upstream, price, preferences
+    )
+
+
 def _whose(provider: ProviderSettings) -> str:
     vendors = vendors_at(provider.kind, provider.base_url)
+    if provider.kind is ProviderKind.LITELLM:
+        return f" of '{provider.prefix}' at that address"
     if provider.kind is ProviderKind.LOCAL or VENDORS[provider.kind] in vendors:
         return ""
     return f" of {vendors[0]}, whose address it is" if vendors else " at an address that is no known vendor's"
-
-
-def _price_notices(usable: Mapping[str, Deployment]) -> Iterator[str]:
-    for name, deployment in usable.items():
-        if deployment.price.source == ASSUMED:
-            rates = f"{format_usd(deployment.price.input)} and {format_usd(deployment.price.output)}"
-            yield (
-                f"no source knows the price of {name}: it is booked at prices.assumed_maximum, "
-                f"{rates} per million tokens of input and output"
-            )
-
-
-def _limit_notices(settings: RootSettings) -> Iterator[str]:
-    for scope, shorter, limit, longer, ceiling in Limits(settings.budgets).overlong():
-        yield (
-            f"the limit of {scope} for a {shorter}, {format_usd(limit)}, is above that for a {longer}, "
-            f"{format_usd(ceiling)}, which ends it first: is a digit too many in budgets.limits?"
-        )
-
-
-def _end_notices(settings: RootSettings, book: PriceBook) -> Iterator[str]:
-    listed: dict[str, list[date]] = {}
-    for deployment in settings.deployments.values():
-        if deployment.provider in settings.providers:
-            ends = book.end_of(PriceQuery.at(settings.providers[deployment.provider], deployment.upstream))
-            listed.setdefault(deployment.model, []).extend([ends] if ends else [])
-    for name, model in settings.models.items():
-        notice = end_notice(name, model, listed=min(listed.get(name, ()), default=None), today=book.today)
-        if notice:
-            yield notice
 
 
 def _flat(settings: RootSettings) -> dict[str, AliasSettings]:
@@ -366,7 +360,7 @@ def _why_off(
         return "'enabled: false' in config.yaml"
     if provider.kind is ProviderKind.LOCAL:
         return None if settings.local_model.enabled else "'local_model.enabled: false' in config.yaml"
-    if provider.api_key is None or not provider.api_key.get_secret_value().strip():
+    if not provider.has_key:
         variables = document.mentioned.get(("providers", name, "api_key"))
         return MissingKey(name, " or ".join(variables or (f"providers.{name}.api_key in config.yaml",)))
     return None

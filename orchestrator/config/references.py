@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES
 from orchestrator.config.modes import mixed_routes
 from orchestrator.config.policy_references import broken_policy
 from orchestrator.config.schema import RootSettings
@@ -34,9 +36,19 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
         yield from broken("use case", key, settings.use_cases, "record", "use_cases", key)
     yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
     yield from mixed_routes(document, settings)
+    yield from _strange_preferences(document, settings)
     yield from _broken_channels(document, settings)
     yield from _broken_limits(document, settings)
     yield from _broken_aliases(document, settings)
+
+
+def _strange_preferences(document: Document, settings: RootSettings) -> Iterator[str]:
+    for key, deployment in settings.deployments.items():
+        provider = settings.providers.get(deployment.provider)
+        is_strange = provider is not None and provider.kind is not ProviderKind.OPENROUTER
+        if is_strange and deployment.openrouter_preferences != NO_PREFERENCES:
+            where = document.where(("deployments", key, "openrouter_preferences"))
+            yield f"{where}: '{deployment.provider}' is no provider of kind openrouter, which alone knows them"
 
 
 def _broken_channels(document: Document, settings: RootSettings) -> Iterator[str]:

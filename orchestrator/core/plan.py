@@ -24,6 +24,8 @@ class ReasonKind(StrEnum):
     BELOW_QUALITY_FLOOR = "below_quality_floor"
     CLAMPED = "clamped"
     """max_tokens was lowered to fit the limit of a request."""
+    HOSTS = "hosts"
+    """Which of OpenRouter's hosts may serve it, as config.yaml says."""
     RESERVE = "reserve"
     """Left out for its health alone, and asked when all others failed."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from orchestrator.catalog.catalog import Deployment, ModelClass
+from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences
 from orchestrator.catalog.price import Price
 from orchestrator.core.plan import Candidate, Plan
 
@@ -23,9 +24,17 @@ class Target:
         return self.deployment.name
 
 
-def targets_of(plan: Plan, deployments: Mapping[str, Deployment], *, today: date) -> tuple[Target, ...]:
-    """Return the targets of a plan, in the order in which they are asked."""
-    named = [(candidate, deployments[candidate.deployment]) for candidate in plan.asked]
+def targets_of(
+    plan: Plan,
+    deployments: Mapping[str, Deployment],
+    *,
+    today: date,
+    preferences: OpenRouterPreferences = NO_PREFERENCES,
+) -> tuple[Target, ...]:
+    """Return the targets of a plan in the order of asking; `preferences` are the use case's."""
+    named = [
+        (candidate, deployments[candidate.deployment].preferring(preferences)) for candidate in plan.asked
+    ]
     # The reserve is asked before the emergency model, which stays last.
     named.sort(key=lambda pair: pair[1].model.tier is ModelClass.EMERGENCY)
     return tuple(Target(candidate, deployment, deployment.price.on(today)) for candidate, deployment in named)

@@ -73,6 +73,9 @@ async def check_tier(
     """Return every check of a tier; without an accepted key, what needs one is skipped."""
     if tier.is_local:
         checks = [await _local_model(tier, session)]
+    elif tier.provider.kind is ProviderKind.LITELLM:
+        why = f"nothing is asked of prefix '{tier.provider.prefix}' but answers: the prompt tells"
+        checks = [skipped(tier.name, name, why) for name in ("key", "models", "headroom")]
     else:
         checks = await _account(tier, Account(tier.provider, session=session))
     if any(check.verdict is CheckResult.FAIL and (check.name == "key" or tier.is_local) for check in checks):

@@ -1,6 +1,7 @@
 """Practice providers in the place of the real ones, and the configuration that uses them."""
 
 import asyncio
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from orchestrator.config.yaml_file import read_document, written
 from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.settings import Settings
-from orchestrator.drill.practice_config import PRACTICE_KEY, practice_prices
+from orchestrator.drill.practice_config import PRACTICE_KEY, practice_prices, practice_provider
 from orchestrator.practice import PracticeServer, Scripted
 from orchestrator.practice.odd_answers import gone_on_from_half
 from orchestrator.providers.local.model import LocalModel
@@ -28,6 +29,9 @@ ANSWER = (
 
 RESCUED_ANSWER = gone_on_from_half(ANSWER)
 """Half an odd answer that was gone on with."""
+
+UNPRACTICED = frozenset({"bedrock", "vertex_ai"})
+"""Prefixes that no practice provider plays; a drill goes on without them."""
 
 _REQUESTS_KEPT = 100_000
 """More than a drill makes, so that they can be counted."""
@@ -67,10 +71,13 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[Dr
     with ExitStack() as stack:
         document = read_document(path)
         data: dict[str, Any] = document.data
-        prices = practice_prices(path, today=today)
+        prices = practice_prices(path, today=today, environment=os.environ)
         servers = {}
         for name, provider in data["providers"].items():
             if provider["kind"] == ProviderKind.LOCAL.value or provider.get("enabled") is False:
+                continue
+            if provider.get("prefix") in UNPRACTICED:
+                provider["enabled"] = False
                 continue
             server = stack.enter_context(
                 PracticeServer(
@@ -80,7 +87,10 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[Dr
                     requests_kept=_REQUESTS_KEPT,
                 )
             )
-            provider.update(api_key=PRACTICE_KEY, base_url=server.base_url(provider["kind"]))
+            # It would be sent in the place of the practice key.
+            (provider.get("parameters") or {}).pop("azure_ad_token", None)
+            played = practice_provider(provider["kind"], provider.get("prefix"))
+            provider.update(api_key=PRACTICE_KEY, base_url=server.base_url(played))
             servers[name] = server
         _hasten(data, load_config(path, today=today).settings, speed)
         data["ledger"] = {**data.get("ledger", {}), "path": str(home / "ledger.sqlite3")}

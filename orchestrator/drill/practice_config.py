@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
+from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.config.loader import Config, load_config
+from orchestrator.config.yaml_file import read_document
 from orchestrator.practice import PracticePrice, PracticeServer
 
 PRACTICE_KEY = "practice"
@@ -26,14 +28,27 @@ def practice_prices(
         ConfigError: the configuration cannot be used.
     """
     with_keys = {**(environment or {}), **dict.fromkeys(_KEYS, PRACTICE_KEY)}
+    mentioned = read_document(path, environment=with_keys).mentioned
+    for place, names in mentioned.items():
+        if place[:1] == ("providers",) and place[2:] == ("api_key",):
+            with_keys |= {name: PRACTICE_KEY for name in names if not name.startswith("file:")}
     config: Config = load_config(path, today=today, environment=with_keys)
     prices = {}
     for deployment in config.catalog.usable.values():
         if not deployment.is_local:
             price = deployment.price.on(today)
-            kind = deployment.provider.kind.value
-            prices[kind, deployment.upstream] = PracticePrice(price.input, price.output, price.cached_input)
+            name = practice_provider(deployment.provider.kind, deployment.provider.prefix)
+            prices[name, deployment.upstream] = PracticePrice(
+                price.input, price.output, price.cached_input, price.cache_write
+            )
     return prices
+
+
+def practice_provider(kind: str, prefix: str | None) -> str:
+    """Return which practice provider plays one of config.yaml: by its kind, or by its prefix."""
+    if kind != ProviderKind.LITELLM.value:
+        return str(kind)
+    return prefix if prefix in {"anthropic", "azure"} else "compatible"
 
 
 def practice_models(prices: Mapping[tuple[str, str], PracticePrice]) -> dict[str, tuple[str, ...]]:

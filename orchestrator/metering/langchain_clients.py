@@ -139,6 +139,10 @@ def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
             environment leads Google's client elsewhere.
     """
     provider = deployment.provider
+    if provider.kind is ProviderKind.LITELLM:
+        raise InvalidRequestError(
+            f"'{deployment.name}' has no native client: its provider is of kind litellm; ask for it with complete or stream"
+        )
     loop.check_open()
     check_made_with(provider.kind, overrides)
     quiet_libraries()
@@ -195,7 +199,7 @@ def _openai_client(
     if "max_tokens" not in common:
         common.setdefault("max_completion_tokens", DEFAULT_MAX_TOKENS)
     if provider.kind is ProviderKind.OPENROUTER:
-        common["extra_body"] = token_costs_only(deployment.price.dearest)
+        common["extra_body"] = token_costs_only(deployment.price.dearest, deployment.preferences)
     common["stream_usage"] = True
     if is_openai_itself(provider.kind, url):
         common["service_tier"] = PINNED_TIER

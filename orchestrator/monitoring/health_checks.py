@@ -111,13 +111,14 @@ class HealthChecks:
 
     async def _look_at(self, look: Due, session: AccountSession) -> None:
         provider = self._orchestrator.config.settings.providers[look.provider]
-        try:
-            await Account(provider, session=session).models()
-        except AccountError as error:
-            logger.info("health check: provider=%s says: %s", look.provider, error)
-            self._orchestrator.health.observe(look.provider, healthy=False)
-            return
-        self._orchestrator.health.observe(look.provider, healthy=True)
+        if provider.kind is not ProviderKind.LITELLM:
+            try:
+                await Account(provider, session=session).models()
+            except AccountError as error:
+                logger.info("health check: provider=%s says: %s", look.provider, error)
+                self._orchestrator.health.observe(look.provider, healthy=False)
+                return
+            self._orchestrator.health.observe(look.provider, healthy=True)
         if look.look is Look.PAID and look.deployment is not None:
             await self._ask(look.deployment)
 

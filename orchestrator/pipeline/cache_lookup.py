@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from orchestrator.cache.response_cache import key_of
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import CacheUse
 from orchestrator.pipeline.call import Call
@@ -14,6 +15,11 @@ class Lifetime:
 
     fresh_s: float
     kept_s: float
+
+
+def cache_key_of(call: Call) -> str:
+    """Return the key of a call's question, among those of its tenant."""
+    return key_of(call.request, hosts=call.snapshot.config.hosts_of(call.request.use_case))
 
 
 def lifetime_of(call: Call) -> Lifetime | None:

@@ -5,10 +5,9 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from orchestrator.cache.response_cache import key_of
 from orchestrator.cache.single_flight import LeaderFailedError, SingleFlight
 from orchestrator.core.reply import CacheState, ChatReply
-from orchestrator.pipeline.cache_lookup import kept_reply, lifetime_of
+from orchestrator.pipeline.cache_lookup import cache_key_of, kept_reply, lifetime_of
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.recording import record
 from orchestrator.pipeline.repeats import age_s_of, repeated, stale_reply
@@ -37,7 +36,7 @@ class Caching:
         lifetime = lifetime_of(call)
         if lifetime is None:
             return await self._following(call)
-        key = call.cache_key or key_of(call.request)
+        key = call.cache_key or cache_key_of(call)
         # Also where it was looked for before the call came here: an equal one may have been answered since.
         kept = kept_reply(call, key)
         age_s = math.inf if kept is None else age_s_of(kept, self._clock)

@@ -67,7 +67,12 @@ def _dispatch_request_of(call: Call) -> DispatchRequest:
         request=call.request,
         payer=call.payer,
         plan=plan,
-        targets=targets_of(plan, deployments, today=call.started_at.date()),
+        targets=targets_of(
+            plan,
+            deployments,
+            today=call.started_at.date(),
+            preferences=call.use_case.openrouter_preferences,
+        ),
         size=call.planned.size,
         profile=call.profile,
         deadline=call.deadline,

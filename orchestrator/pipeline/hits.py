@@ -11,13 +11,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.cache.response_cache import key_of
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.json_log import logged_as
 from orchestrator.core.reply import CacheState, ChatReply
 from orchestrator.ledger.record_settings import RecordMode
 from orchestrator.ledger.store import LedgerBusyError
-from orchestrator.pipeline.cache_lookup import kept_reply, lifetime_of
+from orchestrator.pipeline.cache_lookup import cache_key_of, kept_reply, lifetime_of
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.recording import record_repeat
 from orchestrator.pipeline.repeats import age_s_of, repeated
@@ -45,7 +44,7 @@ class Hits:
         lifetime = lifetime_of(call)
         if not self._may_be_answered(call) or lifetime is None:
             return call
-        key = key_of(call.request)
+        key = cache_key_of(call)
         kept = kept_reply(call, key)
         if kept is None or age_s_of(kept, self._services.clock) >= lifetime.fresh_s:
             return replace(call, cache_key=key)

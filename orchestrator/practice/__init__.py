@@ -1,4 +1,4 @@
-"""Practice providers: a local server that speaks the wire formats of OpenRouter, OpenAI and Gemini.
+"""Practice providers: a local server in the formats of OpenRouter, OpenAI, Gemini, Anthropic and Azure.
 
 Answers are scripted or generated, faults come on demand, and a bill says what each provider
 charged. It listens on the loopback interface only.

@@ -26,15 +26,19 @@ class PracticePrice:
     output: NanoUsdPerMtok
     cached_input: NanoUsdPerMtok | None = None
     """None: cached input costs the same as other input."""
+    cache_write: NanoUsdPerMtok | None = None
+    """None: what is stored in the cache costs the same as other input."""
 
     def cost_of(self, usage: "PracticeUsage") -> NanoUsd:
         """Return what the usage costs, rounded up once."""
         cached = self.input if self.cached_input is None else self.cached_input
-        fresh_tokens = usage.input_tokens - usage.cached_input_tokens
+        written = self.input if self.cache_write is None else self.cache_write
+        fresh_tokens = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
         return cost_nusd(
             (
                 (fresh_tokens, self.input),
                 (usage.cached_input_tokens, cached),
+                (usage.cache_write_tokens, written),
                 (usage.output_tokens, self.output),
             )
         )
@@ -50,12 +54,13 @@ DEFAULT_PRICE = PracticePrice(
 
 @dataclass(frozen=True, slots=True)
 class PracticeUsage:
-    """Tokens of one answer; the cached ones are part of the input, the reasoning of the output."""
+    """Tokens of one answer; cached and stored ones are part of the input, the reasoning of the output."""
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,14 @@ from typing import Any
 import orjson
 
 from orchestrator.core.money import nano_usd
-from orchestrator.practice import wire_accounts, wire_embeddings, wire_gemini, wire_openai
+from orchestrator.practice import (
+    wire_accounts,
+    wire_anthropic,
+    wire_azure,
+    wire_embeddings,
+    wire_gemini,
+    wire_openai,
+)
 from orchestrator.practice.answers import PracticeRequest
 from orchestrator.practice.bill import Bill, PracticePrices
 from orchestrator.practice.json_types import JsonObject
@@ -16,11 +23,22 @@ from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, WireStre
 from orchestrator.practice.wire_embeddings import Vectors
 from orchestrator.practice.wire_errors import Refusal, unknown_model
 
-PREFIXES = {"openrouter": "/openrouter/api/v1/", "openai": "/openai/v1/", "google": "/google/v1beta/"}
+PREFIXES = {
+    "openrouter": "/openrouter/api/v1/",
+    "openai": "/openai/v1/",
+    "google": "/google/v1beta/",
+    "anthropic": "/anthropic/",
+    "azure": "/azure/",
+    "compatible": "/compatible/",
+}
+"""Where each provider is; `compatible` is any that speaks OpenAI's format, such as DeepSeek."""
 DEFAULT_MODELS = {
     "openrouter": ("openai/gpt-4o-mini", "anthropic/claude-sonnet-4.5", "google/gemini-2.5-flash"),
     "openai": ("gpt-4o-mini", "gpt-4o"),
     "google": ("gemini-2.5-flash", "gemini-2.5-pro"),
+    "anthropic": ("claude-haiku-4-5", "claude-sonnet-4-5"),
+    "azure": ("gpt-4o-mini",),
+    "compatible": ("deepseek-chat",),
 }
 
 
@@ -68,12 +86,18 @@ class Desk:
     ) -> Chat | JsonObject | None:
         if provider == "google":
             return self._gemini(path, query=query, body=body)
+        if provider == "anthropic":
+            return _anthropic(path, body)
+        if provider == "azure":
+            return _azure(path, query, body)
         if path == "embeddings":
             request, vectors = wire_embeddings.read_openai_embedding(decoded(body), provider=provider)
             if provider == "openrouter":
                 self._check_max_price(request.model, decoded(body))
             return _embedding(request, vectors, wire_embeddings.openai_embeddings)
-        if path != "chat/completions":
+        # Of those that speak the format some have a version before it in their paths.
+        asks = path.endswith("chat/completions") if provider == "compatible" else path == "chat/completions"
+        if not asks:
             return None
         fields = decoded(body)
         call = wire_openai.read_openai_request(fields, provider=provider)
@@ -114,15 +138,15 @@ class Desk:
     def _listing(self, provider: str, *, path: str, query: Mapping[str, str]) -> JsonObject | None:
         if provider == "openrouter":
             return self._openrouter(path, query)
-        names = self._names(provider)
-        listed = wire_accounts.openai_models if provider == "openai" else wire_accounts.gemini_models
+        names, is_google = self._names(provider), provider == "google"
+        listed = wire_accounts.gemini_models if is_google else wire_accounts.openai_models
         if path == "models":
             return listed(names)
         if not path.startswith("models/"):
             return None
         name = path.removeprefix("models/")
         self._check_model(provider, name)
-        return wire_accounts.openai_model(name) if provider == "openai" else wire_accounts.gemini_model(name)
+        return wire_accounts.gemini_model(name) if is_google else wire_accounts.openai_model(name)
 
     def _openrouter(self, path: str, query: Mapping[str, str]) -> JsonObject | None:
         if path == "models":
@@ -164,6 +188,21 @@ def _embedding(
         return render(envelope, outcome, vectors)
 
     return Chat(call, whole, wire_openai.ChatStream, prefix)
+
+
+def _anthropic(path: str, body: bytes) -> Chat | None:
+    if path != "v1/messages":
+        return None
+    call = wire_anthropic.read_anthropic_request(decoded(body))
+    return Chat(call, wire_anthropic.anthropic_reply, wire_anthropic.AnthropicStream, "msg_")
+
+
+def _azure(path: str, query: Mapping[str, str], body: bytes) -> Chat | None:
+    name = wire_azure.deployment_of(path)
+    if name is None or not query.get("api-version"):
+        return None
+    call = wire_openai.read_openai_request({**decoded(body), "model": name}, provider="azure")
+    return Chat(call, wire_azure.azure_reply, wire_azure.AzureStream, "chatcmpl-")
 
 
 def decoded(body: bytes) -> dict[str, Any]:

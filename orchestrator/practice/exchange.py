@@ -25,7 +25,7 @@ from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner
 from orchestrator.practice.json_types import JsonObject
 from orchestrator.practice.odd_answers import odd_usage, send_odd_answer
 from orchestrator.practice.odd_bodies import ODD_BODIES, ODD_USAGE, odd_body
-from orchestrator.practice.prompt_cache import PromptCache
+from orchestrator.practice.prompt_cache import PromptCache, PromptCacheUse
 from orchestrator.practice.tokens import count_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, WireStream
@@ -255,12 +255,11 @@ class Exchange:
         return writer.tool_call(piece, index=len(self._tool_calls) - 1)
 
     @cached_property
-    def _input(self) -> tuple[int, int]:
-        """Input tokens, and how many of them are cached."""
-        tokens = self._envelope.input_tokens
+    def _cache_use(self) -> PromptCacheUse:
+        """What the prompt cache does for this request; it is asked once, and not for embeddings."""
         if self._call.embeds:
-            return tokens, 0
-        return tokens, self._house.prompts.cached_tokens(self._call.request, input_tokens=tokens)
+            return PromptCacheUse()
+        return self._house.prompts.used(self._call.request, input_tokens=self._envelope.input_tokens)
 
     def _outcome(self) -> WireOutcome:
         usage = self._usage(self._size_bytes, self._reasoning_tokens)
@@ -275,8 +274,14 @@ class Exchange:
         return self._usage(sum(map(piece_bytes, pieces)), thoughts)
 
     def _usage(self, size_bytes: int, reasoning_tokens: int) -> PracticeUsage:
-        tokens, cached_tokens = self._input
-        return PracticeUsage(tokens, count_tokens(size_bytes), cached_tokens, reasoning_tokens)
+        cache = self._cache_use
+        return PracticeUsage(
+            self._envelope.input_tokens,
+            count_tokens(size_bytes),
+            cache.read_tokens,
+            reasoning_tokens,
+            cache.written_tokens,
+        )
 
     def _cost_of(self, usage: PracticeUsage) -> NanoUsd:
         return self._house.prices.price_of(self._envelope.provider, self._envelope.model).cost_of(usage)

@@ -18,7 +18,7 @@ from typing import Any
 
 from orchestrator.practice.json_types import JsonValue
 
-PROVIDERS = ("openrouter", "openai", "google")
+PROVIDERS = ("openrouter", "openai", "google", "anthropic", "azure", "compatible")
 ANY_PROVIDER = "*"
 REASONS = (
     "context_length",

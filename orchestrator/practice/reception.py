@@ -25,6 +25,10 @@ _SECRET_HEADERS = frozenset(
 )
 
 
+_KEY_HEADERS = {"anthropic": "x-api-key", "azure": "api-key"}
+"""Who takes the key in a header of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeenRequest:
     """A request as it came in, without its keys."""
@@ -126,7 +130,9 @@ class Reception:
     def _check_key(self, http: web.BaseRequest, provider: str) -> None:
         if self._api_keys is None:
             return
-        if provider == "google":
+        if provider in _KEY_HEADERS:
+            key = http.headers.get(_KEY_HEADERS[provider], "")
+        elif provider == "google":
             key = http.headers.get("x-goog-api-key") or http.query.get("key") or ""
         else:
             key = http.headers.get("Authorization", "").removeprefix("Bearer ").strip()

@@ -50,7 +50,7 @@ class _Running:
 
 
 class PracticeServer:
-    """Plays OpenRouter, OpenAI and Gemini on a loopback port.
+    """Plays OpenRouter, OpenAI, Gemini, Anthropic, Azure and others of OpenAI's format on a loopback port.
 
     Use it as a context manager, or call `start()` and `stop()`. `faults`, `bill` and `requests` may
     be used from any thread while it runs.
@@ -129,7 +129,7 @@ class PracticeServer:
         return f"http://{self._host}:{self.port}"
 
     def base_url(self, provider: str) -> str:
-        """Return the base URL that a client of `openrouter`, `openai` or `google` is given.
+        """Return the base URL that a client of a provider is given: one of `desks.PREFIXES`.
 
         Raises:
             ValueError: another provider.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from orchestrator.practice.json_types import JsonObject
+from orchestrator.practice.prefix_errors import anthropic_error, azure_error
 
 HTML_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
@@ -168,6 +169,10 @@ def error_body(provider: str, refusal: Refusal) -> JsonObject:
         refusal = replace(refusal, reason=usual)
     if provider == "openrouter":
         return _openrouter(refusal)
+    if provider == "anthropic":
+        return anthropic_error(refusal.status, refusal.reason, refusal.message, model=refusal.model)
+    if provider == "azure":
+        return azure_error(refusal.status, refusal.reason, refusal.message)
     return _google(refusal) if provider == "google" else _openai(refusal)
 
 

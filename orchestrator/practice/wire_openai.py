@@ -68,7 +68,7 @@ def openai_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
         "finish_reason": outcome.finish_reason,
         "logprobs": None,
     }
-    reply = _head(envelope, kind="chat.completion")
+    reply = openai_head(envelope, kind="chat.completion")
     if envelope.provider == "openrouter":
         choice["native_finish_reason"] = outcome.finish_reason
         message["reasoning"] = None
@@ -99,9 +99,9 @@ class ChatStream:
 
     def __init__(self, envelope: Envelope) -> None:
         """Prepare the parts that are the same in every event."""
-        self._envelope = envelope
+        self.envelope = envelope
         self._openrouter = envelope.provider == "openrouter"
-        head = _head(envelope, kind="chat.completion.chunk")
+        head = openai_head(envelope, kind="chat.completion.chunk")
         if envelope.include_usage and not self._openrouter:
             head["usage"] = None
         self._head = head
@@ -112,7 +112,7 @@ class ChatStream:
 
     def opening(self) -> bytes:
         """Return OpenRouter's comment, and the event that names the role."""
-        return self.waiting() + _event(self._chunk({"role": "assistant", "content": "", "refusal": None}))
+        return self.waiting() + sse_event(self._chunk({"role": "assistant", "content": "", "refusal": None}))
 
     def waiting(self) -> bytes:
         """Return OpenRouter's keep-alive comment; OpenAI sends nothing."""
@@ -130,32 +130,32 @@ class ChatStream:
             "type": "function",
             "function": {"name": call.name, "arguments": ""},
         }
-        events = [_event(self._chunk({"tool_calls": [begun]}))]
+        events = [sse_event(self._chunk({"tool_calls": [begun]}))]
         for at in range(0, len(call.arguments), _ARGUMENT_PIECE):
             part = {"arguments": call.arguments[at : at + _ARGUMENT_PIECE]}
-            events.append(_event(self._chunk({"tool_calls": [{"index": index, "function": part}]})))
+            events.append(sse_event(self._chunk({"tool_calls": [{"index": index, "function": part}]})))
         return b"".join(events)
 
     def ending(self, outcome: WireOutcome) -> bytes:
         """Return the finish reason, the usage if it is told, and `[DONE]`."""
-        parts = [_event(self._chunk({}, finish_reason=outcome.finish_reason))]
-        if self._envelope.include_usage:
-            usage = openai_usage(self._envelope, outcome)
+        parts = [sse_event(self._chunk({}, finish_reason=outcome.finish_reason))]
+        if self.envelope.include_usage:
+            usage = openai_usage(self.envelope, outcome)
             # OpenRouter's last chunk has an empty delta, OpenAI's has no choices.
             last = (
                 self._chunk({"role": "assistant", "content": ""})
                 if self._openrouter
                 else {**self._head, "choices": []}
             )
-            parts.append(_event({**last, "usage": usage}))
+            parts.append(sse_event({**last, "usage": usage}))
         parts.append(b"data: [DONE]\n\n")
         return b"".join(parts)
 
     def error(self, status: int, *, body: JsonObject) -> bytes:
         """Return an error event; OpenRouter's is a chunk with finish reason `error`."""
         if not self._openrouter:
-            return _event(body)
-        return _event(
+            return sse_event(body)
+        return sse_event(
             {
                 **self._chunk({"content": ""}, finish_reason="error"),
                 "error": {**body["error"], "code": status},
@@ -177,7 +177,8 @@ class ChatStream:
         return {**self._head, "choices": [choice]}
 
 
-def _head(envelope: Envelope, *, kind: str) -> JsonObject:
+def openai_head(envelope: Envelope, *, kind: str) -> JsonObject:
+    """Return what is the same in a reply and in every chunk of one."""
     head: JsonObject = {
         "id": envelope.reply_id,
         "object": kind,
@@ -192,7 +193,8 @@ def _head(envelope: Envelope, *, kind: str) -> JsonObject:
     return head
 
 
-def _event(chunk: JsonObject) -> bytes:
+def sse_event(chunk: JsonObject) -> bytes:
+    """Return a chunk as a server-sent event."""
     return b"data: " + orjson.dumps(chunk) + b"\n\n"
 
 

@@ -40,6 +40,7 @@ _NAMES: Mapping[ProviderKind, str] = {
     ProviderKind.GOOGLE: "google",
     ProviderKind.OPENAI: "openai",
     ProviderKind.LOCAL: "openai",
+    ProviderKind.LITELLM: "compatible",
 }
 _REASONS: Mapping[str, FailureKind] = {
     "context_length": FailureKind.CONTEXT_OVERFLOW,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences
 from orchestrator.catalog.rates import Rates
 from orchestrator.core.money import to_usd
 
@@ -18,11 +19,14 @@ an engine a model that reads none gets it from an OCR that is billed by the page
 overrides" is stronger than a request: https://openrouter.ai/docs/guides/features/plugins/overview."""
 
 
-def token_costs_only(rates: Rates) -> dict[str, Any]:
+def token_costs_only(rates: Rates, preferences: OpenRouterPreferences = NO_PREFERENCES) -> dict[str, Any]:
     """Return, for the body, what keeps OpenRouter from charging more than `rates`, or for more than tokens.
+
+    `preferences` say which of its hosts may serve.
 
     A model has many hosts there, at prices of their own, and money is held at the listed one. In dollars
     per million tokens: https://openrouter.ai/docs/features/provider-routing.
     """
     dollars = {"prompt": float(to_usd(rates.input)), "completion": float(to_usd(rates.output))}
-    return {"provider": {"max_price": dollars}, "plugins": [dict(plugin) for plugin in TOKENS_ONLY]}
+    provider = {**preferences.as_wire(), "max_price": dollars}
+    return {"provider": provider, "plugins": [dict(plugin) for plugin in TOKENS_ONLY]}

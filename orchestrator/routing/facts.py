@@ -41,6 +41,8 @@ class DeploymentFacts:
     """Why it may serve though the route does not name it."""
     floor_reasons: tuple[Reason, ...]
     """That it is below the quality floor, where it is."""
+    host_reasons: tuple[Reason, ...] = ()
+    """Which of OpenRouter's hosts may serve it, where that is set."""
 
 
 def facts_of(
@@ -63,6 +65,7 @@ def _facts(
     named = use_case.policy.named if use_case.policy is not None else ()
     # A policy was measured with these models; an estimated quality does not send them behind.
     is_below_floor = quality < use_case.quality_floor and deployment.name not in named
+    hosts = str(deployment.preferring(use_case.openrouter_preferences).preferences)
     return DeploymentFacts(
         deployment=deployment,
         price=PriceTable.of(deployment.price.on(today)),
@@ -80,6 +83,7 @@ def _facts(
         ),
         other_reason=_other_reason(strength),
         floor_reasons=(_floor_reason(use_case.quality_floor),) if is_below_floor else (),
+        host_reasons=(Reason(ReasonKind.HOSTS, f"OpenRouter's hosts: {hosts}"),) if hosts else (),
     )
 
 

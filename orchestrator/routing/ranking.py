@@ -138,8 +138,8 @@ def _candidate(scored: Scored, rules: RankingContext, *, reserved_for: Reason | 
 def _reasons(facts: DeploymentFacts, estimated: Estimate, *, is_pinned: bool) -> tuple[Reason, ...]:
     own = (_PINNED, *facts.route_reasons) if is_pinned else facts.route_reasons or (facts.other_reason,)
     if estimated.clamped_from is None:
-        return (*own, *facts.floor_reasons)
+        return (*own, *facts.floor_reasons, *facts.host_reasons)
     # The room for reasoning stays as it is; people are told of the words, which they asked for.
     room, most = estimated.output.reasoning_tokens, estimated.output.max_tokens
     lowered = f"max_tokens lowered from {estimated.clamped_from - room} to {most - room} to fit the limit of a request"
-    return (*own, *facts.floor_reasons, Reason(ReasonKind.CLAMPED, lowered))
+    return (*own, *facts.floor_reasons, *facts.host_reasons, Reason(ReasonKind.CLAMPED, lowered))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
+from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences
 from orchestrator.core.settings import Name, Seconds, Settings, Share
 from orchestrator.policies.settings import PolicySettings, Weights
 
@@ -110,6 +111,8 @@ class UseCaseSettings(Settings):
 
     policy: PolicySettings | None = None
     """How answers are chosen: constant, score, agreement or escalate; None is what order says."""
+    openrouter_preferences: OpenRouterPreferences = NO_PREFERENCES
+    """Which of OpenRouter's hosts may serve it; counts before the preferences of deployment and provider."""
 
     @cached_property
     def route(self) -> tuple[RouteStep, ...]:

@@ -167,7 +167,7 @@ def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
         ("circuit_breaker:", "circuit_braker:", "circuit_braker:", "unknown key 'circuit_braker'; did you mean 'circuit_breaker'?"),
         ("  failures: 3\n", "  zzz: 3\n", "zzz: 3", "unknown key 'circuit_breaker.zzz'; known here: alone_open_s, failure_share, failures, max_open_s, open_s, window_s"),
         ("fallbacks:\n      - {deployment: openrouter/claude-sonnet-5.5, reason", "fallbacks:\n      - {deployment: openrouter/claude-sonnet-5.5, raeson", "raeson", "unknown key 'use_cases.customer_service.fallbacks.0.raeson'; did you mean 'reason'?"),
-        ("    kind: google\n", "    kind: gogle\n", "kind: gogle", "providers.google.kind: input should be 'openrouter', 'google', 'openai' or 'local'"),
+        ("    kind: google\n", "    kind: gogle\n", "kind: gogle", "providers.google.kind: input should be 'openrouter', 'google', 'openai', 'local' or 'litellm'"),
         ("    timeout_s: 30\n", '    timeout_s: "30s"\n', 'timeout_s: "30s"', "providers.openrouter.timeout_s: input should be a valid number"),
         ("    timeout_s: 30\n", "    timeout_s: -1\n", "timeout_s: -1", "providers.openrouter.timeout_s: input should be greater than or equal to 0"),
         ("    timeout_s: 30\n", "    timeout_s: 'inf'\n", "timeout_s: 'inf'", "providers.openrouter.timeout_s: input should be a finite number"),

@@ -8,6 +8,7 @@ import pytest
 from orchestrator.core.errors import UnknownNameError
 from orchestrator.doctor.doctor import EXIT_OK, EXIT_STATE, EXIT_TIER
 from orchestrator.doctor.results import CheckResult
+from tests.support.prefixed import prefixed, prefixed_server
 
 EVERY_CHECK = ["key", "models", "prompt", "format", "time", "errors", "headroom"]
 
@@ -171,3 +172,16 @@ def test_an_unknown_provider_is_refused(configured, check):
     """--provider knows what was meant."""
     with pytest.raises(UnknownNameError, match="Did you mean 'openrouter'"):
         check(configured(), provider="openruter")
+
+
+def test_a_provider_of_litellm_is_checked_by_its_prompt(make_config, check):
+    """Its wire has no list of models that is known here, so nothing is asked of it but answers."""
+    with prefixed_server() as server:
+        findings = check(make_config(prefixed(server)), provider="anthropic")
+    checks = _of(findings, "anthropic")
+    assert list(checks) == EVERY_CHECK
+    asked = {
+        result.verdict for name, result in checks.items() if name in {"prompt", "format", "time", "errors"}
+    }
+    assert asked == {CheckResult.PASS}
+    assert findings.exit_code == EXIT_OK

@@ -14,6 +14,7 @@ from orchestrator.drill.cases import CLASSES, Case, cases_of, levels_of
 from orchestrator.drill.drill import CaseResult, drill, judge
 from orchestrator.drill.environment import ANSWER, RESCUED_ANSWER, staged
 from orchestrator.practice.odd_answers import HALF_TEXT
+from tests.support.prefixed import AZURE, CLAUDE, DEEPSEEK, prefixed
 
 CASE = Case("customer_service", "503 at openrouter/gpt-6.1-sol", "503", (), stream=False)
 FALLBACK = Degradation((DegradationKind.FALLBACK,), "p/x unavailable")
@@ -140,3 +141,16 @@ def test_what_there_is_not_to_drill_is_named(make_config):
         drill(make_config(), clock=SystemClock(), use_cases=["data_analysi"])
     with pytest.raises(UnknownNameError, match="unknown class of fault '530'"):
         drill(make_config(), clock=SystemClock(), kinds=["530"])
+
+
+def test_providers_of_litellm_are_drilled_at_practice_providers_in_their_places(make_config, practice):
+    """Their vendors' own wire, at the prices of the file, whatever variable their key stands in."""
+    changes = prefixed(practice, CLAUDE, AZURE, DEEPSEEK)
+    changes["providers"]["anthropic"]["api_key"] = "${ANTHROPIC_API_KEY:-}"
+    changes["local_model"] = {"enabled": False}
+    config = make_config(changes, ANTHROPIC_API_KEY="a-real-key")
+    kinds = ["529", "400 that is HTML", "level"]
+    done = drill(config, clock=SystemClock(), use_cases=["customer_service"], kinds=kinds, speed=1)
+    ends = [*[CaseResult.RESCUED] * 2, *[CaseResult.ANSWERED] * 2]
+    assert [result.verdict for result in done.results] == ends * 2
+    assert not practice.requests

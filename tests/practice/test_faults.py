@@ -40,7 +40,7 @@ def test_every_kind_can_be_named_without_parameters():
     ("text", "message"),
     [
         ("openrouter", "<provider>:<kind>"),
-        ("anthropic:reset", "choose one of openrouter, openai, google"),
+        ("cohere:reset", "choose one of openrouter, openai, google"),
         ("openai:explode", "choose one of status, reset, silence"),
         ("openai:status=abc", "status must be a number"),
         ("openai:status=200", "400 to 599"),

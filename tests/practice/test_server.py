@@ -35,7 +35,7 @@ def test_it_says_when_it_does_not_run():
         assert running.base_url("openai") == f"http://127.0.0.1:{running.port}/openai/v1"
         assert running.base_url("google") == f"http://127.0.0.1:{running.port}/google/v1beta"
         with pytest.raises(ValueError, match="choose one of"):
-            running.base_url("anthropic")
+            running.base_url("cohere")
         with pytest.raises(PracticeError, match="runs already"):
             running.start()
     stopped.stop()

@@ -13,6 +13,7 @@ from orchestrator import CacheUse, Orchestrator
 from orchestrator.core.errors import InvalidRequestError, LedgerError
 from orchestrator.core.reply import CostSource
 from orchestrator.practice import PracticeServer
+from orchestrator.providers.litellm.loading import load_litellm
 from orchestrator.resilience.circuit_breaker import CircuitState
 from tests.support.ways import BOTH_WAYS
 
@@ -177,9 +178,13 @@ class ResponsesApi(BaseHTTPRequestHandler):
                 "total_tokens": 72,
             },
         }
-        data = json.dumps(answer).encode()
+        data, kind = json.dumps(answer).encode(), "application/json"
+        if body.get("stream"):
+            events = list(_events(answer, call))
+            data = b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events)
+            kind = "text/event-stream"
         self.send_response(200)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", kind)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -188,9 +193,30 @@ class ResponsesApi(BaseHTTPRequestHandler):
         """Print nothing."""
 
 
+def _events(answer: dict, call: dict) -> Iterator[dict]:
+    """The events of a stream, by the vendor's reference."""
+    place = {"output_index": 0, "item_id": call["id"]}
+    yield {
+        "type": "response.created",
+        "response": {**answer, "status": "in_progress", "output": [], "usage": None},
+    }
+    yield {
+        "type": "response.output_item.added",
+        "output_index": 0,
+        "item": {**call, "arguments": "", "status": "in_progress"},
+    }
+    for piece in ('{"number":', ' "DH1"}'):
+        yield {"type": "response.function_call_arguments.delta", **place, "delta": piece}
+    yield {"type": "response.function_call_arguments.done", **place, "arguments": call["arguments"]}
+    yield {"type": "response.output_item.done", "output_index": 0, "item": call}
+    yield {"type": "response.completed", "response": answer}
+
+
 @pytest.fixture
 def openai_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
     """A server that is `api.openai.com` to this process: LiteLLM goes by the name of the host."""
+    # Within the deadline of a request a busy machine may not load it.
+    load_litellm()
     server = ThreadingHTTPServer(("127.0.0.1", 0), ResponsesApi)
     server.seen = []  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -205,13 +231,22 @@ def openai_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer
     server.server_close()
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_bridge_to_another_api_belongs_to_its_attempt_and_its_hold(
-    make_orchestrator, openai_host: ThreadingHTTPServer
+    make_orchestrator, openai_host: ThreadingHTTPServer, stream: bool
 ) -> None:
     """Function tools of newer models go through the Responses API on OpenAI's own host: one attempt, one hold."""
     address = f"http://api.openai.com:{openai_host.server_address[1]}/v1"
     orchestrator = make_orchestrator(OPENAI_BASE_URL=address)
-    reply = ask(orchestrator, model=OPENAI, tools=[TOOL])
+    if stream:
+        pieces = orchestrator.stream(
+            "Xin chào", cache=CacheUse.OFF, max_tokens=50, model=OPENAI, tools=[TOOL]
+        )
+        for _ in pieces:
+            pass
+        reply = pieces.reply
+    else:
+        reply = ask(orchestrator, model=OPENAI, tools=[TOOL])
     assert [(call.name, json.loads(call.arguments)) for call in reply.tool_calls] == [
         ("find_order", {"number": "DH1"})
     ]

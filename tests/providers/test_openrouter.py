@@ -2,11 +2,14 @@
 
 import pytest
 
+from orchestrator import CacheUse
 from orchestrator.catalog.price import PriceChange
-from orchestrator.core.errors import AllProvidersFailedError
+from orchestrator.core.errors import AllProvidersFailedError, ConfigError
 from orchestrator.core.money import nano_usd
+from orchestrator.core.plan import ReasonKind
 from orchestrator.practice import PracticePrice, PracticeServer
 from orchestrator.providers.openrouter import token_costs_only
+from tests.support.ways import BOTH_WAYS
 
 LUNA = {"provider": {"max_price": {"prompt": 0.1, "completion": 0.5}}}
 
@@ -57,3 +60,69 @@ def test_an_announced_rise_is_allowed_for(practised) -> None:
     change = PriceChange(begins=price.date, input="0.2", output="0.4")
     preference = token_costs_only(price.model_copy(update={"changes": (change,)}).dearest)
     assert preference["provider"] == {"max_price": {"prompt": 0.2, "completion": 0.5}}
+
+
+PREFERENCES = {
+    "providers": {"openrouter": {"openrouter_preferences": {"data_collection": "deny", "sort": "price"}}},
+    "deployments": {"openrouter/gpt-6.1-sol": {"openrouter_preferences": {"ignore": ["slowhost"]}}},
+    "use_cases": {
+        "customer_service": {
+            "openrouter_preferences": {"only": ["openai"], "data_collection": "allow", "sort": "latency"}
+        }
+    },
+}
+MERGED = {"data_collection": "deny", "sort": "latency", "ignore": ["slowhost"], "only": ["openai"]}
+
+
+@BOTH_WAYS
+def test_hosts_are_chosen_by_the_merged_preferences(make_orchestrator, practice: PracticeServer) -> None:
+    """Provider, deployment and use case, the nearest first; the most that may be charged stands beside them."""
+    orchestrator = make_orchestrator(PREFERENCES)
+    orchestrator.complete("Xin chào", cache=CacheUse.OFF)
+    sent = dict(practice.requests[-1].body["provider"])
+    assert sent.pop("max_price")
+    assert sent == MERGED
+    first = orchestrator.explain("Xin chào").candidates[0]
+    assert any("only openai" in reason.text for reason in first.reasons if reason.kind is ReasonKind.HOSTS)
+    orchestrator.complete("Xin chào", use_case="content_generation", cache=CacheUse.OFF)
+    sent = practice.requests[-1].body["provider"]
+    assert (sent["data_collection"], sent["sort"]) == ("deny", "price")
+    assert "only" not in sent
+
+
+def test_an_answer_of_other_hosts_is_not_repeated(make_orchestrator, make_config, practice) -> None:
+    """Other hosts may run a model in lower precision; without a change the answer comes from the cache."""
+    orchestrator = make_orchestrator()
+    orchestrator.complete("Xin chào")
+    orchestrator.complete("Xin chào")
+    assert len(practice.requests) == 1
+    orchestrator.reload(make_config(PREFERENCES))
+    orchestrator.complete("Xin chào")
+    assert len(practice.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"providers": {"openai": {"openrouter_preferences": {"zdr": True}}}},
+            "providers.openai: 'openrouter_preferences' are for kind openrouter",
+        ),
+        (
+            {"deployments": {"openai/gpt-6-luna": {"openrouter_preferences": {"zdr": True}}}},
+            "'openai' is no provider of kind openrouter",
+        ),
+        (
+            {"use_cases": {"customer_service": {"openrouter_preferences": {"sort": "speed"}}}},
+            "use_cases.customer_service.openrouter_preferences.sort",
+        ),
+        (
+            {"use_cases": {"customer_service": {"openrouter_preferences": {"onyl": ["a"]}}}},
+            "did you mean 'only'",
+        ),
+    ],
+)
+def test_preferences_that_mean_nothing_are_refused_with_their_place(make_config, changes, words: str) -> None:
+    with pytest.raises(ConfigError, match=r"config\.yaml:\d+:\d+: ") as caught:
+        make_config(changes)
+    assert words in str(caught.value)

@@ -28,6 +28,8 @@ HOSTS = {
     "generativelanguage.googleapis.com",
     "api.openai.com",
     "127.0.0.1",
+    # A resource of Azure's.
+    "our-resource.openai.azure.com",
     # Where the vendors of chat tools take alerts, and a name that is nobody's.
     "hooks.slack.com",
     "prod.logic.azure.com",

@@ -73,6 +73,7 @@ _CAUSES: Mapping[str, FailureKind] = {
     "ValidationError": FailureKind.MALFORMED,
     "UnicodeDecodeError": FailureKind.MALFORMED,
     "MalformedEventError": FailureKind.MALFORMED,
+    "NoAnswerError": FailureKind.MALFORMED,
     "EndedEarlyError": FailureKind.INTERRUPTED,
     "LocalModelError": FailureKind.UNREACHABLE,
     "AttemptVetoedError": FailureKind.VETOED,
@@ -80,6 +81,8 @@ _CAUSES: Mapping[str, FailureKind] = {
     # nowhere.
     "LocalProtocolError": FailureKind.NOT_SENT,
     "UnsendableHeaderError": FailureKind.NOT_SENT,
+    "UnboundedRequestError": FailureKind.NOT_SENT,
+    "UnsendableError": FailureKind.NOT_SENT,
     "UnicodeEncodeError": FailureKind.NOT_SENT,
     "InvalidURL": FailureKind.NOT_SENT,
     "UnsupportedProtocol": FailureKind.NOT_SENT,
@@ -98,9 +101,12 @@ _CONTEXT_WORDS = (
     "exceed_context_size",
     "context window",
     "maximum context",
+    "prompt is too long",
 )
 _KEY_WORDS = ("api key not valid", "api_key_invalid")
 """Google says 400 of a key it does not know."""
+_CREDIT_WORDS = ("credit balance is too low",)
+"""Anthropic says 400 of an account without credit."""
 _UNREADABLE_WORDS = (
     "invalid response from LLM endpoint",
     "BodyTooLargeError",
@@ -178,6 +184,8 @@ def _kind_of_refusal(error: BaseException) -> FailureKind:
     text = str(error).lower()
     if any(words in text for words in _KEY_WORDS):
         return FailureKind.UNAUTHORIZED
+    if any(words in text for words in _CREDIT_WORDS):
+        return FailureKind.NO_CREDIT
     if any(words in text for words in _CONTEXT_WORDS):
         return FailureKind.CONTEXT_OVERFLOW
     if any(words in text for words in _FILTER_WORDS):

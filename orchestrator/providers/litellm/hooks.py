@@ -6,15 +6,20 @@ would be lost in silence; `tests/providers/litellm/test_hooks.py` fails on the d
 
 from typing import Any
 
+import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.types.utils import CallTypes
 
-from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.catalog import Deployment, ProviderKind
+from orchestrator.catalog.litellm_prefixes import CLIENTS
 from orchestrator.core.errors import LocalModelError
 from orchestrator.core.failures import FailureKind
 from orchestrator.dispatch.attempt import InFlightAttempt, NotAdmittedError
-from orchestrator.providers.litellm.sending import CURRENT_SENDING, Means
+from orchestrator.providers.litellm.prefix_request import prefix_request
+from orchestrator.providers.litellm.provider_words import ProviderWords
+from orchestrator.providers.litellm.sending import CURRENT_SENDING, Means, Sending
 from orchestrator.providers.openrouter import NOT_OFFERED, token_costs_only
+from orchestrator.providers.wire.outbound import UnsendableError
 
 _OWN_CLIENT_KINDS = frozenset({ProviderKind.OPENROUTER, ProviderKind.GOOGLE})
 """The others go through the openai SDK, which keeps to `max_retries`."""
@@ -63,6 +68,9 @@ class AttemptGuard(CustomLogger):
             attempt.start()
         except NotAdmittedError as exc:
             raise AttemptVetoedError(str(exc)) from exc
+        if attempt.target.deployment.provider.kind is ProviderKind.LITELLM:
+            return _for_prefix(kwargs, attempt, sending)
+        sending.words = None
         return await _changed(kwargs, attempt, sending.means)
 
     async def async_post_call_failure_deployment_hook(
@@ -84,6 +92,39 @@ class AttemptGuard(CustomLogger):
         attempt.fail(failure)
 
 
+def _for_prefix(kwargs: dict[str, Any], attempt: InFlightAttempt, sending: Sending) -> dict[str, Any]:
+    """Return a call of a provider that LiteLLM alone reaches, to be sent through a client of ours.
+
+    Raises:
+        AttemptVetoedError: the model does not take what is asked for.
+    """
+    deployment, outbound = attempt.target.deployment, attempt.outbound()
+    prefix = deployment.provider.prefix or ""
+    try:
+        asked = prefix_request(prefix, deployment.upstream, outbound, taken=_taken(deployment))
+    except UnsendableError as exc:
+        attempt.remark(str(exc))
+        raise AttemptVetoedError(str(exc)) from exc
+    sending.words, sending.notices = ProviderWords(), list(asked.notices)
+    sending.last_status = sending.refusal = None
+    means = sending.means
+    return {
+        **{name: value for name, value in kwargs.items() if name not in outbound.parameters},
+        "messages": asked.messages,
+        **asked.parameters,
+        "max_tokens": outbound.max_tokens,
+        "client": None if means is None else means.client.of(CLIENTS[prefix], kwargs),
+    }
+
+
+def _taken(deployment: Deployment) -> frozenset[str]:
+    """Return the parameters that LiteLLM writes for a model; it leaves all others out without a word."""
+    named = litellm.get_supported_openai_params(
+        model=deployment.upstream, custom_llm_provider=deployment.provider.prefix
+    )
+    return frozenset(named or ())
+
+
 async def _changed(kwargs: dict[str, Any], attempt: InFlightAttempt, means: Means) -> dict[str, Any]:
     outbound, kind = attempt.outbound(), attempt.target.deployment.provider.kind
     # The timeout stays that of the deployment: LiteLLM keeps a client for each value it has seen, and the
@@ -95,7 +136,7 @@ async def _changed(kwargs: dict[str, Any], attempt: InFlightAttempt, means: Mean
         "max_tokens": outbound.max_tokens,
     }
     if kind is ProviderKind.OPENROUTER:
-        changed["extra_body"] = token_costs_only(outbound.rates)
+        changed["extra_body"] = token_costs_only(outbound.rates, attempt.target.deployment.preferences)
     if kind is ProviderKind.LOCAL:
         changed["api_base"] = await _local_address(attempt, means)
         changed["api_key"] = means.local_model.api_key or changed.get("api_key")

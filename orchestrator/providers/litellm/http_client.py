@@ -6,23 +6,43 @@ It also follows redirects, which take the prompt and every header but one, Googl
 that nobody configured; here a redirect is a failure.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
-from openai import AsyncOpenAI
+from openai import AsyncAzureOpenAI, AsyncOpenAI
 
+from orchestrator.catalog.litellm_prefixes import ClientKind
 from orchestrator.providers.litellm.body_limit import limit_body
+from orchestrator.providers.litellm.outgoing import check_outgoing
+from orchestrator.providers.litellm.provider_bodies import listen, refusal_of
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
 from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
 
-_BREAKS = frozenset(b"\r\n\0")
+_REFUSED_FROM = 300
 _OPENAI_URL = "https://api.openai.com/v1"
 
 
-class UnsendableHeaderError(Exception):
-    """A header, which may be the key, holds a line break or a NUL; carries its name and not its value."""
+class _SentOnce:
+    """What keeps a client of the openai SDK from asking again: LiteLLM writes its own number into it."""
+
+    @property
+    def max_retries(self) -> int:
+        return 0
+
+    @max_retries.setter
+    def max_retries(self, _: int) -> None:
+        """Leave it as it is."""
+
+
+class _OpenAI(_SentOnce, AsyncOpenAI):
+    """The SDK's client, without its retries."""
+
+
+class _Azure(_SentOnce, AsyncAzureOpenAI):
+    """The SDK's client for Azure, without its retries."""
 
 
 class SendOnceClient(AsyncHTTPHandler):
@@ -31,16 +51,40 @@ class SendOnceClient(AsyncHTTPHandler):
     def __init__(self) -> None:
         """Open nothing yet."""
         super().__init__(
-            event_hooks={"request": [_limit_connect, _mark_sent], "response": [limit_body]},
+            event_hooks={"request": [_limit_connect, _check_outgoing], "response": [limit_body, _listen]},
             follow_redirects=False,
         )
         self._sdks: dict[tuple[str, str], AsyncOpenAI] = {}
+        self._azures: dict[tuple[str, str, str], AsyncAzureOpenAI] = {}
+
+    def of(self, kind: ClientKind, arguments: Mapping[str, Any]) -> Any:
+        """Return the client through which LiteLLM sends a call with these arguments."""
+        if kind is ClientKind.HTTP:
+            return self
+        address, key = arguments.get("api_base"), str(arguments.get("api_key") or "none")
+        if kind is ClientKind.OPENAI:
+            return self.sdk(base_url=address, api_key=key)
+        token = str(arguments.get("azure_ad_token") or "")
+        return self._azure(str(address), "" if token else key, str(arguments.get("api_version")), token)
+
+    def _azure(self, address: str, key: str, version: str, token: str) -> AsyncAzureOpenAI:
+        place = (address, key or token, version)
+        if place not in self._azures:
+            self._azures[place] = _Azure(
+                azure_endpoint=address,
+                api_version=version,
+                api_key=key or None,
+                azure_ad_token=token or None,
+                http_client=self.client,
+                max_retries=0,
+            )
+        return self._azures[place]
 
     def sdk(self, *, base_url: str | None, api_key: str) -> AsyncOpenAI:
         """Return the openai SDK's client on the same connections, for what LiteLLM asks through it."""
         place = (base_url or _OPENAI_URL, api_key)
         if place not in self._sdks:
-            self._sdks[place] = AsyncOpenAI(
+            self._sdks[place] = _OpenAI(
                 base_url=place[0], api_key=api_key, http_client=self.client, max_retries=0
             )
         return self._sdks[place]
@@ -68,16 +112,17 @@ async def _limit_connect(request: httpx.Request) -> None:
     timeouts["connect"] = CONNECT_TIMEOUT_S if set_s is None else min(set_s, CONNECT_TIMEOUT_S)
 
 
-async def _mark_sent(request: httpx.Request) -> None:
-    """Tell the attempt of this task that its bytes leave; for httpx's event hook, before it connects.
+async def _check_outgoing(request: httpx.Request) -> None:
+    """Let what holds its bounds leave, once; for httpx's event hook, before it connects."""
+    check_outgoing(request, CURRENT_SENDING.get())
 
-    Raises:
-        UnsendableHeaderError: what would leave is no HTTP, so nothing does.
-    """
-    for name, value in request.headers.raw:
-        if any(byte in _BREAKS for byte in value):
-            raise UnsendableHeaderError(name.decode("ascii", "replace"))
+
+async def _listen(response: httpx.Response) -> None:
+    """Hear what the provider says itself; for httpx's event hook, before anything of it is read."""
     sending = CURRENT_SENDING.get()
-    attempt = None if sending is None else sending.source.current
-    if attempt is not None:
-        attempt.mark_sent()
+    if sending is not None:
+        sending.last_status = response.status_code
+        if sending.words is not None and response.status_code >= _REFUSED_FROM:
+            sending.refusal = await refusal_of(response)
+        elif sending.words is not None:
+            listen(response, sending.words)

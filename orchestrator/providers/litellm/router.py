@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from orchestrator.catalog.catalog import Catalog, Deployment, ProviderKind
+from orchestrator.catalog.litellm_prefixes import ADDRESSES
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.dispatch.transport import AttemptSource
 from orchestrator.providers.litellm.loading import LOADING, load_litellm
@@ -131,15 +132,19 @@ async def _may_fall_back(*, model: str, request_kwargs: Mapping[str, Any], **_: 
 
 def _model_entry(deployment: Deployment) -> dict[str, Any]:
     provider = deployment.provider
-    key = provider.api_key.get_secret_value() if provider.api_key else "none"
+    key = provider.api_key.get_secret_value() if provider.api_key else ""
     params: dict[str, Any] = {
-        "model": f"{_PREFIX[provider.kind]}/{deployment.upstream}",
+        "model": f"{provider.prefix or _PREFIX[provider.kind]}/{deployment.upstream}",
         "api_key": key or "none",
         "max_retries": 0,
         "num_retries": 0,
         "timeout": provider.timeout_s,
+        **provider.parameters.as_arguments(),
     }
-    address = provider.base_url or DEFAULT_URLS.get(provider.kind)
+    if not key and provider.prefix is not None:
+        # What stands in its place is among the parameters.
+        del params["api_key"]
+    address = provider.base_url or DEFAULT_URLS.get(provider.kind) or ADDRESSES.get(provider.prefix or "")
     if address:
         # Without one LiteLLM takes what OPENAI_BASE_URL and others of its own variables name.
         params["api_base"] = address

@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.failures import Billing, Failure, FailureKind
 from orchestrator.dispatch.transport import AttemptSource
 from orchestrator.providers.litellm.error_mapping import failure_of
+from orchestrator.providers.litellm.provider_words import ProviderWords
 from orchestrator.providers.local.model import LocalModel
+
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,14 @@ class Sending:
 
     bridged: int = 0
     """The number of the attempt that LiteLLM has carried to another API; it does so once."""
+    last_status: int | None = None
+    """The status of the last response to this attempt."""
+    refusal: Failure | None = None
+    """What the current attempt's refusal means, by the provider's own words."""
+    words: ProviderWords | None = None
+    """What the provider says itself, where that is read beside LiteLLM."""
+    notices: list[str] = field(default_factory=list)
+    """What was left out of the current attempt's request, for people."""
     error: OrchestratorError | None = None
     """What kept the next attempt from being admitted at all, such as a ledger that cannot be written."""
 
@@ -50,11 +61,17 @@ class Sending:
     def failure_of(self, error: BaseException) -> Failure:
         """Return what an error of the current attempt means, read from the attempt's own errors alone."""
         attempt = self.source.current
+        if self.words is not None and self.refusal is not None:
+            return self.refusal
         was_sent = attempt is None or attempt.was_sent
         failure = failure_of(error, outer=self.outer_error, was_sent=was_sent)
         if was_sent and failure.kind is FailureKind.VETOED:
             # What the guard stopped came after a send, which may be billed.
             return Failure(FailureKind.UNKNOWN)
+        accepted = self.words is not None and self.last_status == _OK and failure.status is None
+        if accepted and failure.policy.billing is Billing.NO:
+            # LiteLLM makes a status up for what it cannot read; what was accepted may be billed.
+            return Failure(FailureKind.MALFORMED)
         return failure
 
 

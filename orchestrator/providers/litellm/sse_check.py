@@ -52,13 +52,17 @@ def _event(data: str) -> dict[str, Any]:
 
 
 def _finishes(event: dict[str, Any]) -> bool:
-    """Return whether an event says why the answer ends: OpenRouter's choices, Gemini's candidates.
+    """Return whether an event says why the answer ends, in OpenAI's, Gemini's or Anthropic's format.
 
     Raises:
         MalformedEventError: a piece of text is no text.
     """
     if "error" in event or (event.get("promptFeedback") or {}).get("blockReason"):
         return True
+    delta = event.get("delta")
+    if isinstance(delta, dict):
+        _check_text({"delta": delta})
+        return bool(delta.get("stop_reason"))
     choices = event.get("choices") or event.get("candidates") or []
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise MalformedEventError

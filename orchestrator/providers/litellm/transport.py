@@ -5,6 +5,7 @@ no money (docs/why/litellm.md). What our own wire speaks does not come this way.
 """
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
@@ -99,11 +100,15 @@ class LiteLLMTransport:
 
     async def _answer(self, router: Any, sending: Sending) -> ProviderAnswer:
         response = await router.acompletion(**_arguments(in_flight(sending.source), sending.source))
-        if sending.source.streams:
-            return await _read_stream(response, sending.source)
-        check_answered(response)
-        kind = in_flight(sending.source).target.deployment.provider.kind
-        return read_answer(response, reports_cost=kind is ProviderKind.OPENROUTER)
+        try:
+            answer = await _read(response, sending.source)
+        except UnreadableAnswerError as exc:
+            if exc.answer is not None and sending.words is not None:
+                exc.answer = sending.words.billed(exc.answer)
+            raise
+        if sending.words is not None:
+            answer = sending.words.checked(answer)
+        return replace(answer, notices=(*sending.notices, *answer.notices)) if sending.notices else answer
 
 
 def _arguments(attempt: InFlightAttempt, source: AttemptSource) -> dict[str, Any]:
@@ -122,6 +127,14 @@ def _arguments(attempt: InFlightAttempt, source: AttemptSource) -> dict[str, Any
         # Here and not in the guard: LiteLLM drops the usage it was not asked for by the caller.
         arguments["stream_options"] = {"include_usage": True}
     return arguments
+
+
+async def _read(response: Any, source: AttemptSource) -> ProviderAnswer:
+    if source.streams:
+        return await _read_stream(response, source)
+    check_answered(response)
+    kind = in_flight(source).target.deployment.provider.kind
+    return read_answer(response, reports_cost=kind is ProviderKind.OPENROUTER)
 
 
 async def _read_stream(response: Any, source: AttemptSource) -> ProviderAnswer:

@@ -52,7 +52,7 @@ def openai_body(
             # https://openrouter.ai/docs/use-cases/reasoning-tokens
             body["reasoning"] = {"effort": effort}
         if outbound.price_cap is not None:
-            body |= token_costs_only(outbound.price_cap)
+            body |= token_costs_only(outbound.price_cap, outbound.preferences)
     elif outbound.service_tier is not None:
         body["service_tier"] = outbound.service_tier
     return body

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind
+from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences
 from orchestrator.catalog.rates import Rates
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.http_text import fault_of_header, fault_of_header_name
@@ -55,6 +56,8 @@ class OutboundRequest:
     stream: bool = False
     price_cap: Rates | None = None
     """The most that OpenRouter's hosts may charge; the others are not told."""
+    preferences: OpenRouterPreferences = NO_PREFERENCES
+    """Which of OpenRouter's hosts may serve; the others are not told."""
     service_tier: str | None = None
     """OpenAI's class of service; None leaves it to the settings of the project that the key belongs to."""
     vector_size: int | None = None
@@ -92,6 +95,7 @@ class OutboundRequest:
             sampling=request.sampling,
             stream=stream,
             price_cap=price_cap,
+            preferences=deployment.preferences,
             # Else the project's settings may choose a dearer tier than the one that money is held for.
             service_tier=PINNED_TIER if is_openai_itself(provider.kind, address) else None,
             vector_size=dimensions or model.dimensions,

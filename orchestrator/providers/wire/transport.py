@@ -121,11 +121,11 @@ class WireTransport:
 
     async def _send(self, source: AttemptSource, attempt: InFlightAttempt) -> ProviderAnswer | None:
         stream, is_local = source.streams, attempt.target.deployment.is_local
+        if attempt.target.deployment.provider.kind is ProviderKind.LITELLM:
+            return await self._bridged(source)
         outbound = None if is_local else _outbound(attempt, stream=stream)
         if outbound is not None and not is_carried(outbound):
-            if not self._bridge.is_ready:
-                await self._bridge.get_ready()
-            return await self._bridge.send(_OneAttempt(source))
+            return await self._bridged(source)
         attempt.start()
         if outbound is None:
             # Starting the model is a part of the attempt's time.
@@ -135,6 +135,12 @@ class WireTransport:
         if not stream:
             return await self._client.call(outbound, on_sent=attempt.mark_sent, on_id=attempt.identify)
         return await _streamed(self._client, outbound, attempt)
+
+    async def _bridged(self, source: AttemptSource) -> ProviderAnswer | None:
+        """Send one attempt by what carries the formats that this wire does not speak."""
+        if not self._bridge.is_ready:
+            await self._bridge.get_ready()
+        return await self._bridge.send(_OneAttempt(source))
 
 
 @dataclass(frozen=True, slots=True)

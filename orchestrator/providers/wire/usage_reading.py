@@ -77,6 +77,51 @@ def read_gemini_usage(raw: Any) -> CountedUsage:
     return _settled(counts)
 
 
+def read_responses_usage(raw: Any) -> CountedUsage:
+    """Return the `usage` object of OpenAI's Responses API, whose input has the cached tokens in it."""
+    try:
+        counts = _Counts(
+            input_tokens=_required(raw, "input_tokens"),
+            output_tokens=_required(raw, "output_tokens"),
+            cached_tokens=_count(_mapping(raw.get("input_tokens_details")), "cached_tokens"),
+            reasoning_tokens=_count(_mapping(raw.get("output_tokens_details")), "reasoning_tokens"),
+            total_tokens=_count(raw, "total_tokens"),
+        )
+    except _NonsenseError:
+        return UNKNOWN_USAGE
+    return _settled(counts)
+
+
+def read_anthropic_usage(raw: Any) -> CountedUsage:
+    """Return the `usage` object of Anthropic's format, where cached tokens are counted beside the input."""
+    try:
+        cached, written = _count(raw, "cache_read_input_tokens"), _count(raw, "cache_creation_input_tokens")
+        counts = _Counts(
+            input_tokens=_required(raw, "input_tokens") + cached + written,
+            output_tokens=_required(raw, "output_tokens"),
+            cached_tokens=cached,
+            cache_write_tokens=written,
+        )
+    except _NonsenseError:
+        return UNKNOWN_USAGE
+    return _settled(counts)
+
+
+def read_bedrock_usage(raw: Any) -> CountedUsage:
+    """Return the `usage` object of Bedrock's Converse API, which counts as Anthropic does."""
+    try:
+        cached, written = _count(raw, "cacheReadInputTokens"), _count(raw, "cacheWriteInputTokens")
+        counts = _Counts(
+            input_tokens=_required(raw, "inputTokens") + cached + written,
+            output_tokens=_required(raw, "outputTokens"),
+            cached_tokens=cached,
+            cache_write_tokens=written,
+        )
+    except _NonsenseError:
+        return UNKNOWN_USAGE
+    return _settled(counts)
+
+
 @dataclass(frozen=True, slots=True)
 class _Counts:
     input_tokens: int

@@ -9,9 +9,17 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.outbound import UnsendableError
 from orchestrator.providers.wire.parameter_rules import ModelRules
-from tests.providers.wire.outbound_requests import CALLED, HELLO, RESULT, WEATHER_TOOL, body_of, outbound
+from tests.providers.wire.outbound_requests import (
+    CALLED,
+    HELLO,
+    RESULT,
+    UPSTREAMS,
+    WEATHER_TOOL,
+    body_of,
+    outbound,
+)
 
-KINDS = tuple(ProviderKind)
+KINDS = tuple(UPSTREAMS)
 CACHED = {"type": "ephemeral"}
 SCHEMA = {"$schema": "x", "type": "object", "properties": {"a": {"$ref": "#/$defs/A", "description": "b"}}, "$defs": {"A": {"const": "x"}}}  # fmt: skip
 

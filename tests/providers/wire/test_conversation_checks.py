@@ -6,7 +6,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.message_parts import PART_KINDS
 from orchestrator.providers.wire.conversation_checks import check_sendable
 from orchestrator.providers.wire.outbound import UnsendableError
-from tests.providers.wire.outbound_requests import CALL, CALLED, HELLO, RESULT, body_of
+from tests.providers.wire.outbound_requests import CALL, CALLED, HELLO, RESULT, UPSTREAMS, body_of
 
 
 def parts(*listed):
@@ -38,7 +38,7 @@ def calling(**function):
         ((calling(name="", arguments="{}"),), "has no function name"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("kind", list(ProviderKind))
+@pytest.mark.parametrize("kind", list(UPSTREAMS))
 def test_a_conversation_that_no_format_carries_names_its_place(kind, messages, words) -> None:
     with pytest.raises(UnsendableError, match=words):
         body_of(kind, *messages)

@@ -12,9 +12,9 @@ from orchestrator.providers.wire.outbound import (
     is_carried,
     is_openai_itself,
 )
-from tests.providers.wire.outbound_requests import WEATHER_TOOL, outbound
+from tests.providers.wire.outbound_requests import UPSTREAMS, WEATHER_TOOL, outbound
 
-KINDS = tuple(ProviderKind)
+KINDS = tuple(UPSTREAMS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,48 @@
+"""What is not wrong in config.yaml but worth a line: a guessed price, a high limit, a model near its end."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from orchestrator.catalog.catalog import Deployment
+from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
+from orchestrator.config.schema import RootSettings
+from orchestrator.core.money import format_usd
+from orchestrator.ledger.budgets import Limits
+
+
+def notices_of(settings: RootSettings, usable: Mapping[str, Deployment], book: PriceBook) -> Iterator[str]:
+    """Yield a line for each."""
+    yield from _of_prices(usable)
+    yield from book.notices()
+    yield from _of_ends(settings, book)
+    yield from _of_limits(settings)
+
+
+def _of_prices(usable: Mapping[str, Deployment]) -> Iterator[str]:
+    for name, deployment in usable.items():
+        if deployment.price.source == ASSUMED:
+            rates = f"{format_usd(deployment.price.input)} and {format_usd(deployment.price.output)}"
+            yield (
+                f"no source knows the price of {name}: it is booked at prices.assumed_maximum, "
+                f"{rates} per million tokens of input and output"
+            )
+
+
+def _of_limits(settings: RootSettings) -> Iterator[str]:
+    for scope, shorter, limit, longer, ceiling in Limits(settings.budgets).overlong():
+        yield (
+            f"the limit of {scope} for a {shorter}, {format_usd(limit)}, is above that for a {longer}, "
+            f"{format_usd(ceiling)}, which ends it first: is a digit too many in budgets.limits?"
+        )
+
+
+def _of_ends(settings: RootSettings, book: PriceBook) -> Iterator[str]:
+    listed: dict[str, list[date]] = {}
+    for deployment in settings.deployments.values():
+        if deployment.provider in settings.providers:
+            ends = book.end_of(PriceQuery.at(settings.providers[deployment.provider], deployment.upstream))
+            listed.setdefault(deployment.model, []).extend([ends] if ends else [])
+    for name, model in settings.models.items():
+        notice = end_notice(name, model, listed=min(listed.get(name, ()), default=None), today=book.today)
+        if notice:
+            yield notice

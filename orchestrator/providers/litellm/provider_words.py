@@ -1,0 +1,144 @@
+"""A provider's own words, read beside LiteLLM: its counts, why it ended, and its errors.
+
+LiteLLM turns a finish that it does not know into `stop`, makes up a usage where none came, and guesses
+tokens of thought. What money and trust hang on is therefore read from the bytes themselves, in every format:
+OpenAI's two, Anthropic's, Gemini's and Bedrock's.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import orjson
+
+from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.providers.wire.gemini_format import GEMINI_FINISH_REASONS
+from orchestrator.providers.wire.openai_format import OPENAI_FINISH_REASONS
+from orchestrator.providers.wire.usage_reading import (
+    CONTRADICTION,
+    UNKNOWN_USAGE,
+    CountedUsage,
+    read_anthropic_usage,
+    read_bedrock_usage,
+    read_gemini_usage,
+    read_openai_usage,
+    read_responses_usage,
+)
+
+FINISH_REASONS: Mapping[str, str] = {
+    **GEMINI_FINISH_REASONS,
+    **OPENAI_FINISH_REASONS,
+    "refusal": "content_filter",
+    "model_context_window_exceeded": "length",
+    "guardrail_intervened": "content_filter",
+    "content_filtered": "content_filter",
+    "completed": "stop",
+    "max_output_tokens": "length",
+}
+"""Any other is a failure, today's and next year's: `pause_turn`, `insufficient_system_resource`, `error`."""
+
+_USAGES = ("usage", "usageMetadata")
+_RESPONSE_ENDS = frozenset({"completed", "incomplete", "failed", "cancelled"})
+_FINISHES = ("finish_reason", "finishReason", "stop_reason", "stopReason")
+
+
+@dataclass(slots=True)
+class ProviderWords:
+    """What one answer said of itself."""
+
+    heard: bool = False
+    """Something of it was JSON, whole or as events."""
+    finish: str | None = None
+    """The provider's own word for why it ended."""
+    has_error: bool = False
+    usage: dict[str, Any] = field(default_factory=dict)
+    """Its counts; of several in a stream the last one said of each."""
+    service_tier: str | None = None
+
+    def take(self, raw: bytes) -> None:
+        """Take one JSON text in; what is none is left to LiteLLM, which fails at it."""
+        try:
+            said = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return
+        if not isinstance(said, Mapping):
+            return
+        self.heard = True
+        self.has_error = self.has_error or said.get("type") == "error" or bool(said.get("error"))
+        for part in _parts_of(said):
+            self.has_error = self.has_error or bool(part.get("error"))
+            self.finish = _finish_of(part) or self.finish
+            self._count(part)
+
+    def _count(self, part: Mapping[str, Any]) -> None:
+        for name in _USAGES:
+            counts = part.get(name)
+            if isinstance(counts, Mapping):
+                self.usage |= {key: value for key, value in counts.items() if value is not None}
+        if isinstance(part.get("service_tier"), str):
+            self.service_tier = part["service_tier"]
+
+    def counted(self) -> CountedUsage:
+        """Return its counts, read in its own format; without them, or before its end, an estimate."""
+        if self.finish is None:
+            return UNKNOWN_USAGE
+        for name, read in _READERS.items():
+            if name in self.usage:
+                return read(self.usage)
+        return UNKNOWN_USAGE
+
+    def checked(self, answer: ProviderAnswer) -> ProviderAnswer:
+        """Return LiteLLM's reading of an answer with the provider's own counts and finish.
+
+        Raises:
+            UnreadableAnswerError: by its own words it is no whole answer.
+        """
+        if not self.heard:
+            return answer
+        answer = self.billed(answer)
+        finish = FINISH_REASONS.get(self.finish or "")
+        if self.has_error or finish is None:
+            kind = FailureKind.INTERRUPTED if answer.text else FailureKind.MALFORMED
+            raise UnreadableAnswerError(Failure(kind), answer)
+        if finish == "content_filter" and not answer.text:
+            raise UnreadableAnswerError(Failure(FailureKind.CONTENT_FILTERED), answer)
+        # Of a schema LiteLLM makes a tool and reads its call as text, so that the other words stay its own.
+        return replace(answer, finish_reason=finish) if finish in {"content_filter", "length"} else answer
+
+    def billed(self, answer: ProviderAnswer) -> ProviderAnswer:
+        """Return an answer, or what came in its place, with the provider's own counts."""
+        if not self.heard:
+            return answer
+        counted = self.counted()
+        notices = (*answer.notices, CONTRADICTION) if counted.contradicts else answer.notices
+        return replace(answer, usage=counted.usage, notices=notices, service_tier=self.service_tier)
+
+
+_READERS: Mapping[str, Callable[[Any], CountedUsage]] = {
+    "input_tokens_details": read_responses_usage,
+    "promptTokenCount": read_gemini_usage,
+    "inputTokens": read_bedrock_usage,
+    "input_tokens": read_anthropic_usage,
+    "prompt_tokens": partial(read_openai_usage, reports_cost=False),
+}
+"""The format of a usage by a name that only that format has."""
+
+
+def _finish_of(part: Mapping[str, Any]) -> str | None:
+    """Return the vendor's word for why it ended, None where it has not."""
+    if part.get("object") == "response":
+        # OpenAI's Responses API, to which LiteLLM carries function tools of newer models over.
+        reason = (part.get("incomplete_details") or {}).get("reason")
+        return str(reason or part.get("status")) if part.get("status") in _RESPONSE_ENDS else None
+    return next((str(part[name]) for name in _FINISHES if part.get(name)), None)
+
+
+def _parts_of(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield what may hold a finish, an error or counts: the whole, its choices, its inner parts."""
+    listed: list[Any] = [said, said.get("message"), said.get("delta"), said.get("response")]
+    for name in ("choices", "candidates"):
+        inner = said.get(name)
+        listed.extend(inner if isinstance(inner, list) else ())
+    yield from (part for part in listed if isinstance(part, Mapping))

@@ -1,0 +1,106 @@
+"""What leaves says that it writes no more than is held, and leaves once."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from orchestrator.providers.litellm.outgoing import (
+    SecondSendError,
+    UnboundedRequestError,
+    UnsendableHeaderError,
+    check_outgoing,
+)
+from orchestrator.providers.litellm.provider_words import ProviderWords
+
+
+class Attempt:
+    """What is asked of an attempt, and what it is told."""
+
+    max_tokens = 100
+
+    def __init__(self) -> None:
+        self.was_sent = False
+        self.remarks: list[str] = []
+
+    def mark_sent(self) -> None:
+        self.was_sent = True
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
+
+
+def sending(**fields: Any) -> Any:
+    source = SimpleNamespace(current=Attempt())
+    return SimpleNamespace(source=source, last_status=None, words=None, **fields)
+
+
+def request(body: Any, **headers: str) -> httpx.Request:
+    return httpx.Request("POST", "http://127.0.0.1:9/x", json=body, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"max_tokens": 100},
+        {"max_completion_tokens": 7, "n": 1},
+        {"max_output_tokens": 100},
+        {"generationConfig": {"maxOutputTokens": 100}},
+        {"generationConfig": {"max_output_tokens": 100, "candidateCount": 1}},
+        {"inferenceConfig": {"maxTokens": 100}},
+        {"max_tokens": 100, "thinking": {"type": "enabled", "budget_tokens": 99}},
+    ],
+)
+def test_what_keeps_its_bound_leaves(body: Any) -> None:
+    held = sending()
+    check_outgoing(request(body), held)
+    assert held.source.current.was_sent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"max_tokens": 101},
+        {"max_tokens": 0},
+        {"max_tokens": True},
+        {"max_tokens": "100"},
+        {"max_tokens": 50, "max_completion_tokens": 200},
+        {"max_tokens": 100, "n": 2},
+        {"generationConfig": {"maxOutputTokens": 100, "candidateCount": 2}},
+        {"max_tokens": 100, "thinking": {"budget_tokens": 100}},
+    ],
+)
+def test_what_could_cost_more_than_is_held_stays(body: Any) -> None:
+    held = sending()
+    with pytest.raises(UnboundedRequestError):
+        check_outgoing(request(body), held)
+    assert not held.source.current.was_sent
+    assert held.source.current.remarks
+
+
+def test_an_attempt_leaves_once() -> None:
+    """But for the answer to OpenAI's 422, which is not billed."""
+    held = sending()
+    check_outgoing(request({"max_tokens": 1}), held)
+    with pytest.raises(SecondSendError):
+        check_outgoing(request({"max_tokens": 1}), held)
+    held.last_status = 422
+    check_outgoing(request({"max_tokens": 1}), held)
+
+
+def test_a_header_that_is_none_is_told_by_its_name() -> None:
+    broken = request({"max_tokens": 1})
+    broken.headers = httpx.Headers([(b"x-key", b"a\nsecret")])
+    with pytest.raises(UnsendableHeaderError, match="^x-key$"):
+        check_outgoing(broken, None)
+
+
+def test_what_is_to_be_read_beside_litellm_comes_unpacked() -> None:
+    held = sending()
+    held.words = ProviderWords()
+    leaving = request({"max_tokens": 1}, **{"accept-encoding": "gzip"})
+    check_outgoing(leaving, held)
+    assert leaving.headers["accept-encoding"] == "identity"

@@ -1,0 +1,72 @@
+"""What is heard of a response, and what a refusal means by its own words."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from orchestrator.core.failures import FailureKind
+from orchestrator.providers.litellm.provider_bodies import NoAnswerError, listen, refusal_of
+from orchestrator.providers.litellm.provider_words import ProviderWords
+
+
+class Pieces(httpx.AsyncByteStream):
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+
+
+def response(kind: str, *pieces: bytes, **headers: str) -> httpx.Response:
+    return httpx.Response(200, headers={"content-type": kind, **headers}, stream=Pieces(*pieces))
+
+
+async def test_events_are_heard_however_they_are_cut() -> None:
+    events = b'event: x\ndata: {"stop_reason": "end_turn"}\n\ndata: [DONE]\n\n'
+    words, whole = ProviderWords(), b""
+    said = response("text/event-stream", events[:20], events[20:25], events[25:])
+    listen(said, words)
+    async for piece in said.aiter_raw():
+        whole += piece
+    assert (whole, words.finish) == (events, "end_turn")
+
+
+async def test_a_body_is_heard_whole_and_a_page_is_no_answer() -> None:
+    words = ProviderWords()
+    said = response("application/json; charset=utf-8", b'{"stop_rea', b'son": "end_turn"}')
+    listen(said, words)
+    await said.aread()
+    assert words.finish == "end_turn"
+    with pytest.raises(NoAnswerError):
+        listen(response("text/html", b"<html>"), words)
+
+
+async def test_what_comes_packed_is_left_to_litellm() -> None:
+    words = ProviderWords()
+    listen(response("application/json", b"...", **{"content-encoding": "gzip"}), words)
+    assert not words.heard
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, b'{"error": {"code": "content_filter", "message": "a secret"}}', FailureKind.CONTENT_FILTERED),
+        (400, b"<html>", FailureKind.SERVER_ERROR),
+        (400, b'{"error": {"message": "Your credit balance is too low"}}', FailureKind.NO_CREDIT),
+        (529, b"", FailureKind.UNAVAILABLE),
+        (307, b"", FailureKind.MALFORMED),
+        (500, b"a" * 10_000_000, FailureKind.SERVER_ERROR),
+    ],
+)
+async def test_a_refusal_is_read_here_and_litellm_is_handed_none_of_it(
+    status: int, body: bytes, kind: FailureKind
+) -> None:
+    """LiteLLM searches errors for secrets, for minutes where they are megabytes, and quotes them."""
+    refused = httpx.Response(
+        status, headers={"content-type": "application/json", "retry-after": "7"}, stream=Pieces(body)
+    )
+    failure = await refusal_of(refused)
+    assert (failure.kind, failure.status) == (kind, status)
+    assert b"refused" in await refused.aread()
