@@ -221,7 +221,7 @@ class LedgerStore(KeyStore, Protocol):
         """
 
     def roll_up_day(self, day: str) -> RolledDay | UnequalCounter:
-        """Add a day's rows to its month's sums, drop them, and take its counters off the week's and the month's.
+        """Add a day's rows to its month's sums, drop them, and take its counters off week and month.
 
         A day whose counters differ from its rows is left as it is. No hold of its month is open.
 

@@ -14,7 +14,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.ledger.periods import Window
 from orchestrator.ledger.records import CounterLimit, NewHold, RunStatus, Shortage
 
-KEPT_FOR = timedelta(days=30)
+RUN_KEPT_FOR = timedelta(days=30)
 """A run that was not used for so long is forgotten when another begins, and its name is free again."""
 _FORGOTTEN_MAX = 16
 """As many go at once at most, so that no hold waits for a large tidying."""
@@ -42,7 +42,9 @@ def raise_held(connection: sqlite3.Connection, new: NewHold) -> tuple[tuple[int,
     return tuple(numbers), short
 
 
-def settle(connection: sqlite3.Connection, runs: Sequence[int], *, freed_nusd: int, spent_nusd: int) -> None:
+def settle_runs(
+    connection: sqlite3.Connection, runs: Sequence[int], *, freed_nusd: int, spent_nusd: int
+) -> None:
     """Free what a send held in its runs and add what it cost."""
     connection.executemany(
         "UPDATE runs SET held_nusd = held_nusd - ?, spent_nusd = spent_nusd + ? WHERE id = ?",
@@ -89,7 +91,7 @@ def _raise_one(
     if row is None:
         begun = connection.execute(_BEGIN, (*key, named, bound, used_at))
         row = (begun.lastrowid or 0, named, 0, 0)
-        before = (new.held_at - KEPT_FOR).astimezone(UTC).isoformat()
+        before = (new.held_at - RUN_KEPT_FOR).astimezone(UTC).isoformat()
         connection.execute(_FORGET, (before, _FORGOTTEN_MAX))
     else:
         connection.execute(_RAISE, (bound, named, used_at, row[0]))
