@@ -32,7 +32,7 @@ _FORGET = (
 
 
 def raise_held(connection: sqlite3.Connection, new: NewHold) -> tuple[tuple[int, ...], list[Shortage]]:
-    """Raise `held` in the run of a send and its parts; return their numbers and the limits that are passed."""
+    """Raise `held` in the run of a send and its parts; return their numbers and what is short."""
     run, numbers, short = new.request.run, [], []
     for name in () if run is None else run.lineage:
         named = run.max_cost_nusd if run is not None and name == run.name else None
@@ -53,7 +53,7 @@ def settle_runs(
 
 
 def roll_up(connection: sqlite3.Connection, day: str) -> None:
-    """Let each run remember what its rows of a day came to, which are about to go; its budget stays as it is."""
+    """Let each run remember what its rows of a day came to, which are about to go."""
     rows = (
         "SELECT runs, SUM(cost_nusd) FROM (SELECT runs, cost_nusd FROM attempts WHERE day = :day"
         " UNION ALL SELECT runs, cost_nusd FROM corrections WHERE day = :day) WHERE runs <> '[]' GROUP BY runs"
