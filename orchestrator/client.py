@@ -148,7 +148,7 @@ class Orchestrator(Looks, Embeds):
         tenant: str = "default",
         use_case: str | None = None,
         run: str | Run | None = None,
-        max_cost_usd: str | float | None = None,
+        max_cost_usd: Any = None,
         **overrides: Any,
     ) -> Any:
         """Return the provider's own LangChain client for a deployment, on the same ledger and budgets.

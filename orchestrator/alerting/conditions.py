@@ -38,7 +38,7 @@ class Condition:
     """Something that holds now and is worth an alert."""
 
     subject: str
-    """What it is about, once within a rule; `period ...` where it is told once in an hour, a day, a week or a month."""
+    """What it is about, once within a rule; `period ...` where it is told once in its window."""
     facts: AlertFacts
     quiet: bool = False
     """A higher mark of the same limit says it too."""

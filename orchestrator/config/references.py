@@ -61,7 +61,7 @@ def _broken_channels(document: Document, settings: RootSettings) -> Iterator[str
 
 
 def _broken_limits(document: Document, settings: RootSettings) -> Iterator[str]:
-    """Yield the limits of use cases, providers and models that do not exist: they would limit nothing, in silence."""
+    """Yield the limits of what does not exist: they would limit nothing, in silence."""
     known = {"use_case": settings.use_cases, "provider": settings.providers, "model": settings.models}
     for place, limit in enumerate(settings.budgets.limits):
         kind, _, name = limit.scope.partition(":")

@@ -115,7 +115,7 @@ class OrchestratorChat(ChatInRun):
     max_cost_nusd: int | None = None
     run: str | None = None
     """The run whose budget each request counts against; one of a call's config (`run_config`) comes first."""
-    max_cost_usd: float | str | None = None
+    max_cost_usd: Any = None
     """The most that all calls of `run` may cost, in dollars."""
     deadline_s: float | None = Field(default=None, validation_alias=AliasChoices("deadline_s", "timeout"))
     """Seconds for all attempts together; LangChain's standard name `timeout` works too."""

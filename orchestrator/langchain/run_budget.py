@@ -3,7 +3,7 @@
     agent.invoke(question, config=run_config("thread-42", max_cost_usd=0.50))
 
 LangChain hands the metadata of a config down to all that runs inside of it: tools, sub-graphs, parallel
-branches. The chat model of the orchestrator reads it there, so that neither the agent nor its tools need to know.
+branches. The chat model of the orchestrator reads it there; the agent and its tools need not know.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -19,7 +19,7 @@ RUN_KEY, LIMIT_KEY = "orchestrator_run", "orchestrator_run_max_cost_usd"
 _RUN_FIELDS = ("run", "max_cost_usd")
 
 
-def run_config(run: str, *, max_cost_usd: str | float | None = None) -> RunnableConfig:
+def run_config(run: str, *, max_cost_usd: Any = None) -> RunnableConfig:
     """Return a config under which every call of the orchestrator's chat models counts for `run`.
 
     Give it to `invoke`, `stream` or `with_config` of whatever runs the calls; a part of a run,
@@ -87,7 +87,7 @@ class ChatInRun(BaseChatModel):
 
 
 def without_run(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields without their run where `others` name one: a limit belongs to the run it was named with."""
+    """Return fields without their run where `others` name one; its limit belongs to it."""
     if "run" not in others:
         return dict(fields)
     return {name: value for name, value in fields.items() if name not in _RUN_FIELDS}

@@ -69,7 +69,7 @@ class LimitSettings(Settings):
     """The limits of one scope, in dollars; a window that is left out has none."""
 
     scope: Annotated[str, Field(min_length=1)]
-    """all, or kind and name: tenant:acme, use_case:..., user:..., provider:..., model:..., tag:...; * for every name."""
+    """all, or kind and name: tenant:acme, use_case:, user:, provider:, model:, tag:; * for every name."""
     request: UsdLimit | None = None
     """The most one request may cost, in dollars."""
     hour: UsdLimit | None = None

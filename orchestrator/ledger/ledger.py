@@ -287,7 +287,7 @@ class Ledger:
         if isinstance(outcome, Hold):
             self.queue.held(outcome.request)
             return outcome
-        raise refusal(new, outcome)
+        raise refused_by(new, outcome)
 
     def _alert_excess(self, request: HoldRequest, attempt: Attempt) -> None:
         if attempt.cost_nusd > request.bound_nusd:
@@ -312,7 +312,7 @@ def late_alert(alerts: Alerts, clock: Clock) -> Callable[[int, LedgerError], Non
     return alert
 
 
-def refusal(new: NewHold, shortage: Shortage) -> BudgetExceededError:
+def refused_by(new: NewHold, shortage: Shortage) -> BudgetExceededError:
     """Return the error of a hold that a limit refused."""
     limit = shortage.limit
     most = NanoUsd(limit.limit_nusd + shortage.rolled_over_nusd)

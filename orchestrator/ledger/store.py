@@ -227,7 +227,7 @@ class LedgerStore(KeyStore, Protocol):
         """
 
     def roll_up_day(self, day: str) -> RolledDay | UnequalCounter:
-        """Add a day's rows to its month's sums, drop them, and take its counters off the week's and the month's.
+        """Add a day's rows to its month's sums, drop them, and its counters from week and month.
 
         A day whose counters differ from its rows is left as it is. No hold of its month is open.
 
@@ -236,7 +236,7 @@ class LedgerStore(KeyStore, Protocol):
         """
 
     def counter(self, scope: str, period: str) -> Counter:
-        """Return what a scope has spent and holds in a window, by its key; nothing where it was never counted.
+        """Return what a scope has spent and holds in a window, by its key; nothing if never counted.
 
         Raises:
             LedgerError: it cannot be read.
@@ -314,7 +314,7 @@ class LedgerView(Protocol):
         """Yield how often what succeeded took how long, by model, the shortest first."""
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
-        """Return what every scope has spent and holds in the windows with these keys, in all without a key."""
+        """Return what every scope has spent and holds in these windows, in all without a key."""
 
     @property
     def began_at(self) -> datetime | None:

@@ -35,7 +35,7 @@ class OnLimitSettings(Settings):
     choose: OnLimit = OnLimit.CHEAPER
     """When an answer of max_tokens could cost more than one request may: cheaper, clamp or refuse."""
     wait_s: Seconds = 5.0
-    """How long a request that only money held for others refuses waits for it, within its deadline; 0 is not."""
+    """How long a request waits for money that only others hold, within its deadline; 0 is not."""
 
 
 def _on_limit(raw: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Rolls one day up: its rows become part of their month's sums, its counters are taken off the week's and the month's."""
+"""Rolls one day up: its rows become part of their month's sums, its counters leave week and month."""
 
 import sqlite3
 

@@ -14,7 +14,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.ledger.periods import Window
 from orchestrator.ledger.records import CounterLimit, NewHold, RunStatus, Shortage
 
-KEPT_FOR = timedelta(days=30)
+RUN_KEPT_FOR = timedelta(days=30)
 """A run that was not used for so long is forgotten when another begins, and its name is free again."""
 _FORGOTTEN_MAX = 16
 """As many go at once at most, so that no hold waits for a large tidying."""
@@ -32,7 +32,7 @@ _FORGET = (
 
 
 def raise_held(connection: sqlite3.Connection, new: NewHold) -> tuple[tuple[int, ...], list[Shortage]]:
-    """Raise `held` in the run of a send and its parts; return their numbers and the limits that are passed."""
+    """Raise `held` in the run of a send and its parts; return their numbers and what is short."""
     run, numbers, short = new.request.run, [], []
     for name in () if run is None else run.lineage:
         named = run.max_cost_nusd if run is not None and name == run.name else None
@@ -42,7 +42,9 @@ def raise_held(connection: sqlite3.Connection, new: NewHold) -> tuple[tuple[int,
     return tuple(numbers), short
 
 
-def settle(connection: sqlite3.Connection, runs: Sequence[int], *, freed_nusd: int, spent_nusd: int) -> None:
+def settle_runs(
+    connection: sqlite3.Connection, runs: Sequence[int], *, freed_nusd: int, spent_nusd: int
+) -> None:
     """Free what a send held in its runs and add what it cost."""
     connection.executemany(
         "UPDATE runs SET held_nusd = held_nusd - ?, spent_nusd = spent_nusd + ? WHERE id = ?",
@@ -51,7 +53,7 @@ def settle(connection: sqlite3.Connection, runs: Sequence[int], *, freed_nusd: i
 
 
 def roll_up(connection: sqlite3.Connection, day: str) -> None:
-    """Let each run remember what its rows of a day came to, which are about to go; its budget stays as it is."""
+    """Let each run remember what its rows of a day came to, which are about to go."""
     rows = (
         "SELECT runs, SUM(cost_nusd) FROM (SELECT runs, cost_nusd FROM attempts WHERE day = :day"
         " UNION ALL SELECT runs, cost_nusd FROM corrections WHERE day = :day) WHERE runs <> '[]' GROUP BY runs"
@@ -89,7 +91,7 @@ def _raise_one(
     if row is None:
         begun = connection.execute(_BEGIN, (*key, named, bound, used_at))
         row = (begun.lastrowid or 0, named, 0, 0)
-        before = (new.held_at - KEPT_FOR).astimezone(UTC).isoformat()
+        before = (new.held_at - RUN_KEPT_FOR).astimezone(UTC).isoformat()
         connection.execute(_FORGET, (before, _FORGOTTEN_MAX))
     else:
         connection.execute(_RAISE, (bound, named, used_at, row[0]))

@@ -110,7 +110,7 @@ def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool
         _settle_sql(len(request.scopes)),
         (request.bound_nusd, attempt.cost_nusd, *hold.period.keys, *request.scopes),
     )
-    runs.settle(connection, hold.runs, freed_nusd=request.bound_nusd, spent_nusd=attempt.cost_nusd)
+    runs.settle_runs(connection, hold.runs, freed_nusd=request.bound_nusd, spent_nusd=attempt.cost_nusd)
     connection.execute(_INSERT_ATTEMPT, _attempt_values(hold, attempt))
     return True
 
@@ -143,7 +143,7 @@ def correct(connection: sqlite3.Connection, correction: CostCorrection) -> int |
     )
     named, periods = orjson.loads(scopes), booked_in(hour, day, month)
     connection.execute(_settle_sql(len(named), len(periods)), (0, delta_nusd, *periods, *named))
-    runs.settle(connection, orjson.loads(numbers), freed_nusd=0, spent_nusd=delta_nusd)
+    runs.settle_runs(connection, orjson.loads(numbers), freed_nusd=0, spent_nusd=delta_nusd)
     return delta_nusd
 
 

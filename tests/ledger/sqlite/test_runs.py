@@ -28,7 +28,7 @@ def test_of_many_runs_that_nobody_uses_a_few_are_forgotten_with_each_that_begins
     with opened(tmp_path / "ledger.sqlite3") as store:
         for number in range(runs._FORGOTTEN_MAX + 5):
             store.hold(in_run(f"old-{number}", operation=f"{number}", bound=0))
-        later = NOON + runs.KEPT_FOR + timedelta(seconds=1)
+        later = NOON + runs.RUN_KEPT_FOR + timedelta(seconds=1)
         for number in range(2):
             store.hold(in_run(f"new-{number}", operation=f"new-{number}", moment=later, bound=1))
             left = sum(stands(store, f"old-{old}") is not None for old in range(runs._FORGOTTEN_MAX + 5))
@@ -40,7 +40,7 @@ def test_a_run_keeps_its_number_and_another_of_its_name_has_a_new_one(tmp_path):
     with opened(tmp_path / "ledger.sqlite3") as store:
         first = store.hold(in_run("r", operation="first", bound=0))
         again = store.hold(in_run("r/part", operation="again", bound=0))
-        later = NOON + runs.KEPT_FOR + timedelta(seconds=1)
+        later = NOON + runs.RUN_KEPT_FOR + timedelta(seconds=1)
         store.hold(in_run("other", operation="other", moment=later, bound=0))
         anew = store.hold(in_run("r", operation="anew", moment=later, bound=0))
     assert first.runs == again.runs[:1]
