@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack
 
 from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
@@ -19,6 +19,7 @@ from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
+from orchestrator.core.request_fields import ChatModelFields, RequestFields
 from orchestrator.dispatch.transport import Transport
 from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
@@ -94,7 +95,9 @@ class Orchestrator(Looks):
         """Return since when it is in force in this process."""
         return self._config_since
 
-    def complete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
+    def complete(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> ChatReply:
         """Answer a prompt; `overrides` are fields of `ChatRequest` and sampling parameters.
 
         Raises:
@@ -104,11 +107,15 @@ class Orchestrator(Looks):
         """
         return self._loop.run(self._serve(self._request(prompt, overrides)))
 
-    async def acomplete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
+    async def acomplete(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> ChatReply:
         """Answer a prompt, from any event loop; see `complete`."""
         return await self._loop.join(self._serve(self._request(prompt, overrides)))
 
-    def stream(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ReplyStream:
+    def stream(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> ReplyStream:
         """Answer a prompt piece by piece; iterate with `for` or `async for`, then see `.reply`.
 
         A stream that breaks off is finished by another attempt, or as `on_break` says. Raises what
@@ -117,15 +124,21 @@ class Orchestrator(Looks):
         request = self._request(prompt, overrides)
         return ReplyStream(self._loop, lambda sink: self._serve(request, sink))
 
-    def explain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
+    def explain(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> Plan:
         """Return which deployments a prompt would be put to, in which order and why; nothing is sent."""
         return self._loop.run(self._explain(self._request(prompt, overrides)))
 
-    async def aexplain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
+    async def aexplain(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> Plan:
         """Return which deployments a prompt would be put to, from any event loop; see `explain`."""
         return await self._loop.join(self._explain(self._request(prompt, overrides)))
 
-    def estimate(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Candidate:
+    def estimate(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> Candidate:
         """Return what a prompt would probably cost, and at most, with its first choice; nothing is sent.
 
         Raises:
@@ -133,7 +146,9 @@ class Orchestrator(Looks):
         """
         return self._loop.run(self._explain(self._request(prompt, overrides))).asked[0]
 
-    def chat_model(self, use_case: str | None = None, **overrides: Any) -> "OrchestratorChat":
+    def chat_model(
+        self, use_case: str | None = None, **overrides: Unpack[ChatModelFields]
+    ) -> "OrchestratorChat":
         """Return a LangChain chat model that asks this orchestrator; `overrides` as in `complete`."""
         from orchestrator.langchain.chat_model import OrchestratorChat  # noqa: PLC0415 -- langchain only where it is asked for
 
@@ -218,12 +233,32 @@ class Orchestrator(Looks):
         """Close the orchestrator."""
         self.close()
 
+    def __copy__(self) -> Self:
+        """Return the orchestrator itself: one for the whole process, also in copies of what holds it."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the orchestrator itself."""
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Raise: threads, connections and an open ledger cannot be written down.
+
+        Raises:
+            TypeError: says what to do instead.
+        """
+        msg = (
+            "an Orchestrator holds threads, connections and its open ledger, and cannot be pickled; make one in "
+            "each process with Orchestrator.from_config(): those on one ledger file share its budgets"
+        )
+        raise TypeError(msg)
+
     def _snapshot_of(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
         transport = self._transport or open_transport(config.catalog, self._local_model, self._connections)
         return ConfigSnapshot(config, transport, cache)
 
     def _request(
-        self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
+        self, prompt: ChatRequest | str | Sequence[Message], overrides: RequestFields
     ) -> ChatRequest:
         if not isinstance(prompt, ChatRequest):
             overrides.setdefault("use_case", self._snapshot.config.settings.default_use_case)
@@ -234,7 +269,7 @@ class Orchestrator(Looks):
         name_request(LoggedRequest(call.id, call.payer.tenant, call.payer.use_case))
         if sink is not None:
             sink.request_id = call.id
-        return await self._answer(call)
+        return call.names.in_reply(await self._answer(call))
 
     async def _explain(self, request: ChatRequest) -> Plan:
         call = Call.of(request, self._snapshot, clock=self._services.clock)

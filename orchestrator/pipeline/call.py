@@ -10,6 +10,7 @@ from typing import Self
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DeadlineExceededError, FailedStep
+from orchestrator.core.fitted_names import NO_NAMES_CHANGED, FittedNames
 from orchestrator.core.message_checks import check_conversation
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
@@ -68,6 +69,8 @@ class Call:
     planned: PlannedRequest | None = None
     """None until the call is planned."""
     trace: Trace = field(default_factory=Trace)
+    names: FittedNames = NO_NAMES_CHANGED
+    """Of tools and schemas in its request, as they are sent; the caller reads his own."""
 
     @classmethod
     def of(
@@ -82,6 +85,10 @@ class Call:
         config = snapshot.config
         # Before money is held or anybody asked: what never leaves is nobody's illness.
         check_conversation(request.messages)
+        names = FittedNames.of(request)
+        request = names.in_request(request)
+        if sink is not None:
+            sink.names = names
         if request.model is not None:
             # Planning looks it up too; a misspelt name is told before anything is loaded or waited for.
             config.catalog.named(request.model)
@@ -95,6 +102,7 @@ class Call:
             started_at=clock.now(),
             deadline=Deadline.after(config.deadline_s_of(request), clock=clock),
             sink=sink,
+            names=names,
         )
 
     @property

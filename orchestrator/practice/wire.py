@@ -41,6 +41,8 @@ class WireOutcome:
     finish_reason: str
     usage: PracticeUsage
     cost_nusd: NanoUsd
+    thoughts: str = ""
+    """What the model thought aloud."""
 
 
 class WireStream(Protocol):
@@ -56,6 +58,10 @@ class WireStream(Protocol):
 
     def text(self, piece: str) -> bytes:
         """Return a piece of text."""
+        ...
+
+    def thought(self, piece: str) -> bytes:
+        """Return a piece of what the model thinks aloud; may be empty."""
         ...
 
     def tool_call(self, call: PracticeToolCall, *, index: int) -> bytes:

@@ -14,6 +14,7 @@ from orchestrator.core.http_text import fault_of_header, fault_of_header_name
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.sampling import Sampling
 from orchestrator.providers.wire.parameter_rules import needs_responses_api
+from orchestrator.providers.wire.reasoning_turns import vendor_at
 
 OPENAI_URL = "https://api.openai.com/v1"
 GOOGLE_URL = "https://generativelanguage.googleapis.com/v1beta"
@@ -56,6 +57,14 @@ class OutboundRequest:
     """The most that OpenRouter's hosts may charge; the others are not told."""
     service_tier: str | None = None
     """OpenAI's class of service; None leaves it to the settings of the project that the key belongs to."""
+    provider_name: str = ""
+    """What config.yaml calls the provider."""
+
+    @property
+    def vendor(self) -> str:
+        """Return who reads the reasoning of earlier turns here."""
+        is_openai = is_openai_itself(self.kind, self.base_url)
+        return vendor_at(self.kind, self.upstream, is_openai=is_openai, provider_name=self.provider_name)
 
     @classmethod
     def to(
@@ -88,6 +97,7 @@ class OutboundRequest:
             price_cap=price_cap,
             # Else the project's settings may choose a dearer tier than the one that money is held for.
             service_tier=PINNED_TIER if is_openai_itself(provider.kind, address) else None,
+            provider_name=deployment.provider_name,
         )
 
 
