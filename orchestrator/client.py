@@ -152,9 +152,8 @@ class Orchestrator(Looks):
         """Return a LangChain chat model that asks this orchestrator; `overrides` as in `complete`."""
         from orchestrator.langchain.chat_model import OrchestratorChat  # noqa: PLC0415 -- langchain only where it is asked for
 
-        if use_case is not None:
-            overrides["use_case"] = use_case
-        return OrchestratorChat.of(self, **overrides)
+        named: dict[str, Any] = {} if use_case is None else {"use_case": use_case}
+        return OrchestratorChat.of(self, **named, **overrides)
 
     def native(
         self, deployment: str, *, tenant: str = "default", use_case: str | None = None, **overrides: Any
