@@ -1,4 +1,4 @@
-"""What a model thought before it answered, and whose it is: a signature means something to its vendor alone."""
+"""What a model thought before it answered, and whose it is: its vendor alone can read a signature."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

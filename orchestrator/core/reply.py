@@ -173,7 +173,7 @@ class ChatReply:
     request_id: str
     text: str
     model: str
-    """The model that answered: by our name, or by the vendor's where a router such as `openrouter/auto` chose."""
+    """The model that answered: by our name, or by the vendor's where `openrouter/auto` and the like chose."""
     deployment: str
     """The deployment that was asked."""
     provider: str
@@ -194,7 +194,7 @@ class ChatReply:
     apology: bool = False
     """No model answered: the text is a message for people, and no answer to the prompt."""
     reasoning: Reasoning = NO_REASONING
-    """What the model thought, apart from its answer; of a rescued stream, that of the attempt that finished."""
+    """What the model thought, apart from its answer; of a rescued stream, what the last attempt thought."""
     served_model: str | None = None
     """The model that answered, by the provider's own name; None where it does not say."""
 

@@ -124,7 +124,7 @@ _RequestT = TypeVar("_RequestT", bound=ChatRequest)
 
 
 def _settled(request: _RequestT) -> _RequestT:
-    """Return a request of its own data: who changes a message or a tool of theirs meanwhile changes no request.
+    """Return a request of its own data: who changes a message of theirs meanwhile changes no request.
 
     Its bound and its cache key were taken from what it holds, and each attempt sends that.
     """

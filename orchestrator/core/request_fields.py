@@ -1,4 +1,4 @@
-"""The names and types of what may be asked, for editors and type checkers; `core.request` checks the values."""
+"""The names and types of what may be asked, for editors and type checkers; `core.request` checks values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
@@ -39,16 +39,19 @@ class _SharedFields(TypedDict, total=False):
 
 
 class RequestFields(_SharedFields, total=False):
-    """The fields of `ChatRequest` and its sampling parameters; a name that is none of them is a type error."""
+    """The fields of `ChatRequest` and its sampling parameters; any other name is a type error."""
 
     use_case: str | None
 
 
-class ChatModelFields(_SharedFields, total=False):
+_Aliases = TypedDict("_Aliases", {"timeout": float | None}, total=False)  # noqa: UP013 -- LangChain's name for a field
+"""Which is `deadline_s`, in seconds; as a name of ours it would have to say so."""
+
+
+class ChatModelFields(_SharedFields, _Aliases, total=False):
     """The same but for the use case, which `chat_model` takes first, and what LangChain has beside them."""
 
     streaming: bool
-    timeout: float | None
     stop_sequences: Sequence[str] | None
     model_name: str | None
     api_key: Any

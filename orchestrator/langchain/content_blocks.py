@@ -1,8 +1,8 @@
 """Blocks of a message's content as parts of the wire, whichever vendor's shape they have.
 
-Known are OpenAI's parts (chat completions and Responses), Anthropic's, Bedrock's, Gemini's, and LangChain's own
-of today (`{"type": "image", "url": ...}`) and before (`source_type`). A block that no provider's format can carry
-is named in an error: what is left out in silence is missing in the answer.
+Known are OpenAI's parts (chat completions and Responses), Anthropic's, Bedrock's, Gemini's, and LangChain's
+own of today (`{"type": "image", "url": ...}`) and before (`source_type`). A block that no provider's format
+can carry is named in an error: what is left out in silence is missing in the answer.
 """
 
 import base64
@@ -16,14 +16,14 @@ from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.message_parts import PART_KINDS
 
 Block = Mapping[str, Any]
-Part = dict[str, Any]
+WirePart = dict[str, Any]
 
 _TEXTS = frozenset({"text", "input_text", "output_text", "text-plain", "plain_text"})
 _MEDIA = frozenset({"image", "audio", "video", "file"})
 _AUDIO_FORMATS: Mapping[str, str] = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "mp4": "m4a"}
 
 
-def part_of(block: Any, where: str) -> Part:
+def part_of(block: Any, where: str) -> WirePart:
     """Return a block as a part of the wire; `where` names it in errors.
 
     Raises:
@@ -33,7 +33,7 @@ def part_of(block: Any, where: str) -> Part:
         return {"type": "text", "text": block}
     kind = str(block.get("type") or "")
     if kind in PART_KINDS and isinstance(block.get(kind), str | Mapping):
-        part: Part = {"type": kind, kind: block[kind]}
+        part: WirePart = {"type": kind, kind: block[kind]}
     elif kind == "non_standard" and isinstance(block.get("value"), Mapping):
         part = part_of(block["value"], where)
     else:
@@ -41,7 +41,7 @@ def part_of(block: Any, where: str) -> Part:
     return _marked(part, block)
 
 
-def _translated(block: Block, kind: str, where: str) -> Part:
+def _translated(block: Block, kind: str, where: str) -> WirePart:
     if kind in _TEXTS or (not kind and isinstance(block.get("text"), str)):
         return _text_part(block, where)
     reader = _READERS.get(kind) or next((_READERS[key] for key in _UNTYPED if key in block), None)
@@ -54,7 +54,7 @@ def _translated(block: Block, kind: str, where: str) -> Part:
     return reader(block, where)
 
 
-def _marked(part: Part, block: Block) -> Part:
+def _marked(part: WirePart, block: Block) -> WirePart:
     """Return a part with the mark of caching that its block has, where LangChain's blocks may have it too."""
     extras = block.get("extras")
     mark = block.get("cache_control") or (
@@ -63,7 +63,7 @@ def _marked(part: Part, block: Block) -> Part:
     return {**part, "cache_control": mark} if mark else part
 
 
-def _text_part(block: Block, where: str) -> Part:
+def _text_part(block: Block, where: str) -> WirePart:
     text = block.get("text")
     if text is None and block.get("base64") is not None:
         try:
@@ -75,11 +75,11 @@ def _text_part(block: Block, where: str) -> Part:
     return {"type": "text", "text": text}
 
 
-def _json_text(block: Block, _where: str) -> Part:
+def _json_text(block: Block, _where: str) -> WirePart:
     return {"type": "text", "text": json.dumps(block.get("json"), ensure_ascii=False)}
 
 
-def _guarded_text(block: Block, where: str) -> Part:
+def _guarded_text(block: Block, where: str) -> WirePart:
     guarded = block.get("guard_content")
     text = guarded.get("text") if isinstance(guarded, Mapping) else None
     return _text_part(text if isinstance(text, Mapping) else {"text": text}, where)
@@ -96,7 +96,7 @@ class _Held:
     filename: str | None = None
 
 
-def _media(kind: str, mime_type: str | None, held: _Held, where: str) -> Part:
+def _media(kind: str, mime_type: str | None, held: _Held, where: str) -> WirePart:
     """Return a picture, sound, film or file as a part."""
     data = base64.b64encode(held.data).decode() if isinstance(held.data, bytes) else held.data
     url, file_id = held.url, held.file_id
@@ -123,7 +123,7 @@ def _media(kind: str, mime_type: str | None, held: _Held, where: str) -> Part:
     raise _lacking(where, "its data or an address")
 
 
-def _standard(block: Block, where: str) -> Part:
+def _standard(block: Block, where: str) -> WirePart:
     """Return LangChain's own block, or Anthropic's, whose `source` says where it is."""
     kind = str(block["type"])
     source = block.get("source")
@@ -143,7 +143,7 @@ def _standard(block: Block, where: str) -> Part:
     return _media(kind, mime_type, _Held(data, block.get("url"), identifier, named), where)
 
 
-def _from_source(kind: str, source: Block, block: Block, where: str) -> Part:
+def _from_source(kind: str, source: Block, block: Block, where: str) -> WirePart:
     kind = "file" if kind == "document" else kind
     name = _first_text(block, "title", "filename")
     if source.get("type") == "text":
@@ -155,7 +155,7 @@ def _from_source(kind: str, source: Block, block: Block, where: str) -> Part:
     return _media(kind, mime_type, held, where)
 
 
-def _joined_text(content: Any, where: str) -> Part:
+def _joined_text(content: Any, where: str) -> WirePart:
     blocks = content if isinstance(content, list | tuple) else [content]
     parts = [part_of(block, where) for block in blocks if block]
     if any(part["type"] != "text" for part in parts):
@@ -165,7 +165,7 @@ def _joined_text(content: Any, where: str) -> Part:
     return {"type": "text", "text": "\n".join(part["text"] for part in parts)}
 
 
-def _of_bedrock(block: Block, where: str) -> Part:
+def _of_bedrock(block: Block, where: str) -> WirePart:
     kind = next(key for key in ("image", "document", "video", "audio") if key in block)
     held = block[kind]
     source = held.get("source") if isinstance(held, Mapping) else None
@@ -178,7 +178,7 @@ def _of_bedrock(block: Block, where: str) -> Part:
     return _media(media_kind, f"{family}/{form}", _Held(raw, filename=_first_text(held, "name")), where)
 
 
-def _of_gemini(block: Block, where: str) -> Part:
+def _of_gemini(block: Block, where: str) -> WirePart:
     """Return a Gemini part: `media` of LangChain's, or `inline_data` and `file_data` of Google's."""
     keys = ("inline_data", "inlineData", "file_data", "fileData")
     held = next((block[key] for key in keys if isinstance(block.get(key), Mapping)), block)
@@ -189,10 +189,10 @@ def _of_gemini(block: Block, where: str) -> Part:
     return _media(kind, mime_type, _Held(held.get("data"), url), where)
 
 
-def _of_responses(block: Block, where: str) -> Part:
+def _of_responses(block: Block, where: str) -> WirePart:
     """Return a part of OpenAI's Responses API."""
     if block["type"] == "input_image" and block.get("image_url"):
-        address: Part = {"url": block["image_url"]}
+        address: WirePart = {"url": block["image_url"]}
         detail = block.get("detail")
         return {"type": "image_url", "image_url": {**address, "detail": detail} if detail else address}
     name = _first_text(block, "filename")
@@ -212,7 +212,7 @@ def _lacking(where: str, what: str) -> InvalidRequestError:
     return InvalidRequestError(f"{where} needs {what}; see what a block of its type holds")
 
 
-_Reader = Callable[[Block, str], Part]
+_Reader = Callable[[Block, str], WirePart]
 _READERS: Mapping[str, _Reader] = {
     **dict.fromkeys((*_MEDIA, "document"), _standard),
     **dict.fromkeys(("input_image", "input_file"), _of_responses),
@@ -229,7 +229,7 @@ def is_bedrock(block: Block) -> bool:
     return "type" not in block and any(key in block for key in ("image", "document", "video", "audio"))
 
 
-def parts_of_blocks(blocks: Iterable[Any], place: int) -> list[Part]:
+def parts_of_blocks(blocks: Iterable[Any], place: int) -> list[WirePart]:
     """Return the blocks of message `place` as parts.
 
     Raises:

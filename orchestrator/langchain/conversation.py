@@ -1,7 +1,7 @@
 """LangChain's messages as those of the wire: every block has its place there, or is named in an error.
 
-A tool call that LangChain could not read (`invalid_tool_calls`) stays a call, with what it could not read as an
-argument; where nobody has answered it, its error is its result.
+A tool call that LangChain could not read (`invalid_tool_calls`) stays a call, with what could not be read as
+an argument; where nobody has answered it, its error is its result.
 """
 
 import json
@@ -58,7 +58,7 @@ def to_wire(messages: Sequence[BaseMessage]) -> list[Message]:
 
 
 def _of_others(message: BaseMessage, place: int) -> list[Message]:
-    """Return a message of anybody but the model; results of tools in it, as Anthropic has them, come first."""
+    """Return a message of anybody but the model; results of tools in it, as Anthropic's, come first."""
     blocks = _blocks_of(message)
     results = [block for block in blocks if _kind(block) == "tool_result"]
     wire: list[Message] = [_result_of(block, place) for block in results]

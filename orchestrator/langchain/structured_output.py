@@ -1,7 +1,7 @@
 """Parsers of structured output that never answer with nothing: an answer of no such shape is an error.
 
-A model may answer in prose though it was to call a function, because it does not take `tool_choice`. Its words
-are read as JSON then, and if they are none, LangChain's OutputParserException says so.
+A model may answer in prose though it was to call a function, because it does not take `tool_choice`. Its
+words are read as JSON then, and if they are none, LangChain's OutputParserException says so.
 """
 
 from collections.abc import AsyncIterator, Iterator

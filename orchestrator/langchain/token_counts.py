@@ -1,4 +1,4 @@
-"""How many tokens texts and messages take, for `trim_messages` and the like: estimated here, nothing is loaded.
+"""How many tokens texts and messages take, for `trim_messages` and the like: estimated, nothing is loaded.
 
 A model's own tokenizer is not at hand, and each counts otherwise. So these are the tokens that the language
 usually takes, as for prices that are expected, and a quarter more: what is trimmed to a limit should fit.

@@ -119,7 +119,7 @@ class ReplyStream:
     async def started(self) -> None:
         """Return when the first piece is there, and leave it to be read; await it once, before reading.
 
-        So a web handler can still answer with an error status. Returns too when the reply has ended without
+        So a web server can still answer with an error status. Returns too when the reply has ended without
         a piece. Raises what `complete` raises, if the request fails before anything of it was delivered.
         """
         loop = asyncio.get_running_loop()

@@ -23,7 +23,7 @@ CACHE_CONTROL_LEFT_OUT = "'cache_control' is not taken by this provider and was 
 CACHE_FOR_SHORT = "'cache_control' asked for a longer life than 5m, which costs more than is held, and got 5m"
 
 _PRICED_TTL = "5m"
-"""A prompt that is kept for an hour costs twice its input; the price of `cache_write` is that of 5 minutes."""
+"""A prompt that is kept for an hour costs twice its input; `cache_write` is the price of 5 minutes."""
 _VENDORS_WITH_MARKS = frozenset({"anthropic", "google", "qwen"})
 """Whose models OpenRouter tells of the mark: https://openrouter.ai/docs/features/prompt-caching."""
 
