@@ -35,7 +35,7 @@ def vendor_at(kind: ProviderKind, upstream: str, *, is_openai: bool, provider_na
 
 
 def returned_reasoning(message: Message, vendor: str) -> tuple[str, list[dict[str, Any]], bool]:
-    """Return the text and the blocks of a message's reasoning for a vendor, and whether some are not for it."""
+    """Return text and blocks of a message's reasoning for a vendor, and whether some are not for it."""
     noted = message.get(REASONING_VENDOR) or None
     blocks = _blocks_in(message)
     kept = [block for block in blocks if _vendor_of(block, noted) in {None, vendor}]
