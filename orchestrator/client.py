@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, NoReturn, Self, Unpack
 
 from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
@@ -15,14 +15,14 @@ from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.json_log import name_request
-from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
-from orchestrator.core.run import Run
+from orchestrator.core.request_fields import RequestFields
 from orchestrator.dispatch.services import AnswerCheck
 from orchestrator.dispatch.transport import Transport
 from orchestrator.embeds import Embeds
+from orchestrator.lends import Lends
 from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.hits import Hits
@@ -33,16 +33,13 @@ from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.opening import Connections, open_transport
 from orchestrator.streaming.reply_stream import ReplyStream, StreamSink
 
-if TYPE_CHECKING:
-    from orchestrator.langchain.chat_model import OrchestratorChat
-
 logger = logging.getLogger("orchestrator")
 
 _FIXED_SETTINGS = ("ledger", "idempotency", "local_model", "server")
 """What is opened once, and not again for a changed configuration."""
 
 
-class Orchestrator(Looks, Embeds):
+class Orchestrator(Looks, Lends, Embeds):
     """One way to many models: estimated, cached, routed, paid for within budgets, and explained.
 
     Thread-safe; use one for the whole process. The methods without an `a` in front work in any
@@ -108,7 +105,9 @@ class Orchestrator(Looks, Embeds):
         """Return since when it is in force in this process."""
         return self._config_since
 
-    def complete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
+    def complete(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> ChatReply:
         """Answer a prompt; `overrides` are fields of `ChatRequest` and sampling parameters.
 
         Raises:
@@ -119,12 +118,16 @@ class Orchestrator(Looks, Embeds):
         met = self._met(prompt, overrides)
         return self._loop.run(self._serve(met)) if isinstance(met, Call) else met
 
-    async def acomplete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
+    async def acomplete(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> ChatReply:
         """Answer a prompt, from any event loop; see `complete`."""
         met = self._met(prompt, overrides)
         return await self._loop.join(self._serve(met)) if isinstance(met, Call) else met
 
-    def stream(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ReplyStream:
+    def stream(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> ReplyStream:
         """Answer a prompt piece by piece; iterate with `for` or `async for`, then see `.reply`.
 
         A stream that breaks off is finished by another attempt, or as `on_break` says. Raises what
@@ -132,50 +135,6 @@ class Orchestrator(Looks, Embeds):
         """
         request = self._request(prompt, overrides)
         return ReplyStream(self._loop, lambda sink: self._serve_pieces(request, sink))
-
-    def chat_model(self, use_case: str | None = None, **overrides: Any) -> "OrchestratorChat":
-        """Return a LangChain chat model that asks this orchestrator; `overrides` as in `complete`."""
-        from orchestrator.langchain.chat_model import OrchestratorChat  # noqa: PLC0415 -- langchain only where it is asked for
-
-        if use_case is not None:
-            overrides["use_case"] = use_case
-        return OrchestratorChat.of(self, **overrides)
-
-    def native(
-        self,
-        deployment: str,
-        *,
-        tenant: str = "default",
-        use_case: str | None = None,
-        run: str | Run | None = None,
-        max_cost_usd: Any = None,
-        **overrides: Any,
-    ) -> Any:
-        """Return the provider's own LangChain client for a deployment, on the same ledger and budgets.
-
-        For parameters that only that client knows (`overrides`). It has no fallbacks and no cache. What it
-        sends counts for `run` besides, whose calls cost at most `max_cost_usd` together.
-
-        Raises:
-            UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
-            InvalidRequestError: no tenant's name, or `overrides` of what config.yaml decides or has no bound.
-            ClosedError: the orchestrator was closed; so does every call of its clients.
-        """
-        from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
-
-        config = self.config
-        use_case = config.use_case_named(use_case)
-        preferences = config.settings.use_cases[use_case].openrouter_preferences
-        return native_client(
-            config.catalog.named(deployment)[0].preferring(preferences),
-            Payer(tenant, use_case, run=Run.of(run, max_cost_usd)),
-            ledger=self._services.ledger,
-            clock=self._services.clock,
-            loop=self._loop,
-            local_model=self._local_model,
-            overrides=overrides,
-            tracing=config.settings.langchain,
-        )
 
     def begin(self, work: Coroutine[Any, Any, None]) -> Job[None]:
         """Start `work` of our own on the background loop; it ends at the latest with `close`."""
@@ -228,19 +187,39 @@ class Orchestrator(Looks, Embeds):
         """Close the orchestrator."""
         self.close()
 
+    def __copy__(self) -> Self:
+        """Return the orchestrator itself: one for the whole process, also in copies of what holds it."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the orchestrator itself."""
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Raise: threads, connections and an open ledger cannot be written down.
+
+        Raises:
+            TypeError: says what to do instead.
+        """
+        msg = (
+            "an Orchestrator holds threads, connections and its open ledger, and cannot be pickled; make one in "
+            "each process with Orchestrator.from_config(): those on one ledger file share its budgets"
+        )
+        raise TypeError(msg)
+
     def _snapshot_of(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
         transport = self._transport or open_transport(config.catalog, self._local_model, self._connections)
         return ConfigSnapshot(config, transport, cache)
 
     def _request(
-        self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
+        self, prompt: ChatRequest | str | Sequence[Message], overrides: RequestFields
     ) -> ChatRequest:
         if not isinstance(prompt, ChatRequest):
             overrides.setdefault("use_case", self._snapshot.config.settings.default_use_case)
         return ChatRequest.of(prompt, **overrides)
 
     def _met(
-        self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
+        self, prompt: ChatRequest | str | Sequence[Message], overrides: RequestFields
     ) -> ChatReply | Call:
         """Return what the cache answers at once, else the call that goes to the loop."""
         self._loop.check_open()
@@ -249,7 +228,7 @@ class Orchestrator(Looks, Embeds):
 
     async def _serve(self, call: Call) -> ChatReply:
         name_request(call.logged)
-        return await self._answer(call)
+        return call.names.in_reply(await self._answer(call))
 
     async def _serve_pieces(self, request: ChatRequest, sink: StreamSink) -> ChatReply:
         call = Call.of(request, self._snapshot, clock=self._services.clock, sink=sink)

@@ -14,6 +14,7 @@ from orchestrator.practice.answers import (
     last_text,
 )
 from orchestrator.practice.rules import rule_based_answer
+from orchestrator.practice.tokens import count_tokens
 
 _PIECE = re.compile(r"\s*\S{1,24}|\s+")
 
@@ -47,6 +48,8 @@ class Scripted:
         answer = self.reply_to(request)
         if answer.reasoning_tokens:
             yield Thought(answer.reasoning_tokens)
+        for text in _PIECE.findall(answer.reasoning):
+            yield Thought(count_tokens(len(text.encode())), text)
         for text in _PIECE.findall(answer.text):
             yield text
         for call in answer.tool_calls:

@@ -28,6 +28,7 @@ TESTED_BY = {
     "orchestrator/errors.py": "tests/core/test_moved.py",
     "orchestrator/config/telemetry.py": "tests/telemetry/test_otlp.py",
     "orchestrator/embeds.py": "tests/pipeline/test_embedding.py",
+    "orchestrator/lends.py": "tests/test_client.py",
     "orchestrator/looks.py": "tests/test_client.py",
     "orchestrator/ops/probe.py": "tests/core/test_moved.py",
     "orchestrator/state/ledger_read.py": "tests/core/test_moved.py",
