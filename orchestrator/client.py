@@ -94,6 +94,11 @@ class Orchestrator(Looks):
         """Return since when it is in force in this process."""
         return self._config_since
 
+    @property
+    def clock(self) -> Clock:
+        """Return the time that deadlines and waits go by."""
+        return self._services.clock
+
     def complete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
         """Answer a prompt; `overrides` are fields of `ChatRequest` and sampling parameters.
 

@@ -176,3 +176,15 @@ def test_a_month_ends_with_the_first_of_the_next(day):
 def test_an_unknown_zone_is_refused_with_an_example(name):
     with pytest.raises(ValidationError, match="unknown time zone .* such as Asia/Ho_Chi_Minh"):
         BudgetSettings(time_zone=name)
+
+
+def test_the_limit_of_every_tag_is_not_for_the_tag_that_names_a_prompt():
+    """All tenants share a prompt's tag, and nobody chose it; a limit that names it holds."""
+    limits = Limits(
+        BudgetSettings.model_validate(
+            {"limits": [{"scope": "tag:*", "day": 1}, {"scope": "tag:prompt:x@1", "day": 2}]}
+        )
+    )
+    assert limits.of("tag:trial", Window.DAY) is not None
+    assert limits.of("tag:prompt:support.vi@9f31c0aa", Window.DAY) is None
+    assert limits.of("tag:prompt:x@1", Window.DAY) == 2_000_000_000

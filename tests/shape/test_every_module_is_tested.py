@@ -74,7 +74,7 @@ TESTED_BY = {
     "orchestrator/drill/views.py": "tests/cli/test_drill.py",
     "orchestrator/requests/views.py": "tests/cli/test_requests.py",
     "orchestrator/ops/views.py": "tests/cli/test_prices.py",
-    "chains/views.py": "tests/cli/test_chain.py",
+    "orchestrator/chains/views.py": "tests/cli/test_chain.py",
     "orchestrator/cli/prompts.py": "tests/cli/test_ask.py",
     "orchestrator/drill/practice_config.py": "tests/cli/test_practice.py",
     "orchestrator/cli/session.py": "tests/cli/test_main.py",

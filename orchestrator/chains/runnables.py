@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from chains.chain_config import ChainConfig, ChainRunner
-from chains.structured import (
+from orchestrator.chains.chain_config import ChainConfig, ChainRunner
+from orchestrator.chains.structured import (
     NO_ANSWER_ERRORS,
     ChainInputT,
     ChainOutputT,
@@ -33,7 +33,7 @@ class _TaskChain(Runnable[ChainInputT, OutT], Generic[ChainInputT, ChainOutputT,
 
     def __init__(self, chain_config: ChainConfig[ChainInputT, ChainOutputT]) -> None:
         self.chain_config = chain_config
-        self.name = chain_config.task.use_case
+        self.name = chain_config.task.name
 
     @property
     def InputType(self) -> type[ChainInputT]:  # noqa: N802 -- LangChain's name

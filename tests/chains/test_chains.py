@@ -9,7 +9,7 @@ from chains import CHAINS
 
 def test_every_use_case_of_the_configuration_has_a_chain(orchestrator):
     assert set(CHAINS) == set(orchestrator.config.settings.use_cases)
-    assert all(name == spec.name and spec.description for name, spec in CHAINS.items())
+    assert all(name == maker.name and maker.description for name, maker in CHAINS.items())
 
 
 def test_every_exported_name_exists():
