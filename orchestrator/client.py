@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
+from orchestrator.config.placeholder_keys import with_placeholder_keys
 from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.errors import StateError
 from orchestrator.core.json_log import LoggedRequest, name_request
 from orchestrator.core.payer import Payer
 from orchestrator.core.plan import Candidate, Plan
@@ -23,6 +25,7 @@ from orchestrator.dispatch.transport import Transport
 from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.planning import planned_for
+from orchestrator.pipeline.recorded_answers import AnswerFile
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build
 from orchestrator.providers.local.model import LocalModel
@@ -52,10 +55,12 @@ class Orchestrator(Looks):
         clock: Clock | None = None,
         watch: bool = False,
         transport: Transport | None = None,
+        answers: AnswerFile | None = None,
     ) -> None:
         """Make an orchestrator of a loaded configuration; nothing is opened or started before it is needed.
 
-        `watch` takes a changed file over while the program runs; `transport` replaces the way to providers.
+        `watch` takes a changed file over while the program runs; `transport` replaces the way to providers,
+        and `answers` is a file that answers come from and are written to.
         """
         self._transport = transport
         clock = clock or SystemClock()
@@ -65,24 +70,42 @@ class Orchestrator(Looks):
         self._loop = BackgroundLoop("orchestrator", at_end=self._connections.close)
         self._local_model = LocalModel(config.settings.local_model)
         self._services = PipelineServices.of(config, clock=clock, alerts=self._alerts)
-        self._answer = build(self._services)
+        self._answer = build(self._services, answers)
         self._snapshot = self._snapshot_of(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=clock) if watch else None
         self._finalizer = weakref.finalize(self, _close, self._loop, self._services, self._local_model)
 
     @classmethod
     def from_config(
-        cls, path: Path | str | None = None, *, clock: Clock | None = None, watch: bool = True
+        cls,
+        path: Path | str | None = None,
+        *,
+        clock: Clock | None = None,
+        watch: bool = True,
+        record: Path | str | None = None,
+        replay: Path | str | None = None,
     ) -> Self:
         """Make an orchestrator from a config.yaml.
 
         Without `path`: $ORCHESTRATOR_CONFIG, ./config.yaml, or the one embedded in the package.
+        `record` is a file of answers: what it has costs nothing, what it has not is asked and written into it.
+        With `replay` nobody is asked, and no key is needed. The file holds prompts: it is yours to keep.
 
         Raises:
             ConfigError: the file cannot be used; it says where and what to do.
+            StateError: the answers cannot be read, or both files are named.
         """
+        if record is not None and replay is not None:
+            raise StateError("record= and replay= are two ways to use a file of answers; name one of them")
+        answers = record if replay is None else replay
         clock = clock or SystemClock()
-        return cls(load_config(path, today=clock.now().date()), clock=clock, watch=watch)
+        environment = None if replay is None else with_placeholder_keys(path)
+        return cls(
+            load_config(path, today=clock.now().date(), environment=environment),
+            clock=clock,
+            watch=watch and replay is None,
+            answers=None if answers is None else AnswerFile(answers, adds=replay is None),
+        )
 
     @property
     def config(self) -> Config:

@@ -26,7 +26,7 @@ class DispatchHistory:
         """Return what all attempts cost so far."""
         return spent_on(self.attempts)
 
-    def skip(self, deployment: str, reason: str) -> None:
+    def skip(self, deployment: str, reason: str, *, failure: str | None = None) -> None:
         """Note a deployment that is passed over; of several reasons the latest counts."""
         self.skipped = [step for step in self.skipped if step.deployment != deployment]
-        self.skipped.append(FailedStep(deployment, reason))
+        self.skipped.append(FailedStep(deployment, reason, failure))

@@ -13,17 +13,17 @@ from typing import Any, Literal, Protocol, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
-from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.runnables import Runnable, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError, model_validator
 
 from orchestrator.catalog.catalog import Capability, Catalog
+from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.plan import Plan
@@ -31,6 +31,7 @@ from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import CacheUse, Message
 from orchestrator.core.sampling import SAMPLING_NAMES
+from orchestrator.langchain.batches import PatientRunnable, RawMessage
 from orchestrator.langchain.messages import (
     Tool,
     to_chunk,
@@ -40,6 +41,7 @@ from orchestrator.langchain.messages import (
     to_wire_choice,
     to_wire_tools,
 )
+from orchestrator.langchain.progress import WatchedChatModel
 from orchestrator.langchain.tracing import follow_config
 from orchestrator.streaming.reply_stream import ReplyStream
 
@@ -94,8 +96,13 @@ class ChatBackend(Protocol):
         """Return the configuration in force."""
         ...
 
+    @property
+    def clock(self) -> Clock:
+        """Return the time that waits go by."""
+        ...
 
-class OrchestratorChat(BaseChatModel):
+
+class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], WatchedChatModel):
     """A chat model that asks the orchestrator; make it with `Orchestrator.chat_model`."""
 
     model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, extra="forbid")
@@ -175,6 +182,9 @@ class OrchestratorChat(BaseChatModel):
             raise ValueError(msg)
         return {name: value for name, value in values.items() if name not in _LANGCHAIN_ONLY}
 
+    def _asks(self) -> Any:
+        return self.orchestrator
+
     @property
     def _llm_type(self) -> str:
         return "nextflow-orchestrator"
@@ -228,7 +238,7 @@ class OrchestratorChat(BaseChatModel):
             return bound | parser
         parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
         failed = RunnablePassthrough.assign(parsed=lambda _: None)
-        return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+        return RawMessage(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
 
     def _structured(
         self, schema: dict[str, Any] | type, *, method: Method, strict: bool | None, **kwargs: Any

@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 
+from orchestrator.core.progress import Progress, ProgressStep, tell
 from orchestrator.core.reply import ChatReply
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.services import PipelineServices
@@ -31,6 +32,8 @@ class Concurrency:
         async with AsyncExitStack() as slot:
             async with call.in_time():
                 await self._get_ready(call)
+                if not self._limiter.has_room(background=call.profile.background):
+                    tell(Progress(ProgressStep.QUEUED))
                 place = self._limiter.slot(
                     call.payer.tenant, background=call.profile.background, left_s=call.deadline.left_s()
                 )
