@@ -62,8 +62,8 @@ class PatientRunnable(Runnable[Input, Output]):
         Raises:
             OrchestratorError: the first error of a row, unless `return_exceptions` puts it in the row's place.
         """
-        outcomes = dict(
-            self.batch_as_completed(inputs, config, return_exceptions=return_exceptions, **kwargs)  # type: ignore[arg-type]
+        outcomes: dict[int, Any] = dict(
+            self.batch_as_completed(inputs, config, return_exceptions=return_exceptions, **kwargs)
         )
         return [outcomes[place] for place in range(len(inputs))]
 
@@ -89,7 +89,7 @@ class PatientRunnable(Runnable[Input, Output]):
         **kwargs: Any | None,
     ) -> Iterator[tuple[int, Output | Exception]]:
         """Yield the place and the output of each input as it ends; see `batch`."""
-        configs = get_config_list(config, len(inputs))  # type: ignore[arg-type]
+        configs = get_config_list(config, len(inputs))
         width = min(_width(self._asks(), configs), _THREADS_MAX)
         turns, done = _Turns(width, width), threading.Condition()
 
@@ -120,7 +120,7 @@ class PatientRunnable(Runnable[Input, Output]):
         **kwargs: Any | None,
     ) -> AsyncIterator[tuple[int, Output | Exception]]:
         """Yield the place and the output of each input as it ends; see `batch`."""
-        configs = get_config_list(config, len(inputs))  # type: ignore[arg-type]
+        configs = get_config_list(config, len(inputs))
         width = _width(self._asks(), configs)
         turns, changed = _Turns(width, width), asyncio.Condition()
         ended: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()

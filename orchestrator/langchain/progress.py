@@ -172,7 +172,7 @@ class WatchedChatModel(BaseChatModel):
     ) -> AsyncIterator[AIMessageChunk]:
         """Yield the message piece by piece; see LangChain's `Runnable.astream`."""
         chunks = super().astream(input, config, stop=stop, **kwargs)
-        async with ashown_progress(Watch.of_config(config)) as listener, aclosing(chunks):
+        async with ashown_progress(Watch.of_config(config)) as listener, aclosing(chunks):  # type: ignore[type-var]
             with listening(listener):
                 first = await anext(chunks, None)
             if first is not None:
