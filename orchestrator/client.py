@@ -88,7 +88,7 @@ class Orchestrator(Looks):
         """Make an orchestrator from a config.yaml.
 
         Without `path`: $ORCHESTRATOR_CONFIG, ./config.yaml, or the one embedded in the package.
-        `record` is a file of answers: what it has costs nothing, what it has not is asked and written into it.
+        `record` is a file of answers: what it has costs nothing, the rest is asked and written into it.
         With `replay` nobody is asked, and no key is needed. The file holds prompts: it is yours to keep.
 
         Raises:

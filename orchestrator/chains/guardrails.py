@@ -5,8 +5,8 @@
 
 A guardrail takes the answer, or the answer and the input it is for. It returns None where all is well, else a
 reason or several; raising ValueError or AssertionError with the reason does the same. Any other error is a
-mistake of the guardrail, and reaches the caller. A reason goes to the model that is to correct its answer, and
-into errors and log lines: it must not quote what a customer wrote.
+mistake of the guardrail, and reaches the caller. A reason goes to the model that is to correct its answer,
+and into errors and log lines: it must not quote what a customer wrote.
 """
 
 import inspect
@@ -25,7 +25,7 @@ _REASON_CHARACTERS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class GuardrailCheck:
     """A guardrail that was looked at: its name, and whether it takes the input too."""
 
     name: str
@@ -53,7 +53,7 @@ class Guard:
         )
 
 
-def guards_of(guardrails: Iterable[Guardrail]) -> tuple[Guard, ...]:
+def guards_of(guardrails: Iterable[Guardrail]) -> tuple[GuardrailCheck, ...]:
     """Return guardrails as a chain uses them.
 
     Raises:
@@ -64,7 +64,7 @@ def guards_of(guardrails: Iterable[Guardrail]) -> tuple[Guard, ...]:
     return tuple(_guard_of(guardrail) for guardrail in guardrails)
 
 
-def _guard_of(guardrail: Any) -> Guard:
+def _guard_of(guardrail: Any) -> GuardrailCheck:
     name = getattr(guardrail, "__name__", type(guardrail).__name__)
     if not callable(guardrail):
         raise InvalidRequestError(f"guardrails: {name} cannot be called; give a function")
@@ -76,7 +76,7 @@ def _guard_of(guardrail: Any) -> Guard:
         raise InvalidRequestError(
             f"guardrails: {name} takes {len(needed)} arguments; one takes the answer, or the answer and the input"
         )
-    return Guard(name, guardrail, takes_input=len(needed) == 2)  # noqa: PLR2004 -- answer and input
+    return GuardrailCheck(name, guardrail, takes_input=len(needed) == 2)  # noqa: PLR2004 -- answer and input
 
 
 def _cut(reason: str) -> str:

@@ -16,7 +16,7 @@ from types import ModuleType
 
 from orchestrator.core.errors import ConfigError
 
-NAME = "chains"
+PACKAGE = "chains"
 _ALIAS = "nextflow_chains"
 _LOCK = threading.RLock()
 
@@ -35,22 +35,22 @@ def shipped() -> ModuleType:
     with _LOCK:
         if _ALIAS in sys.modules:
             return sys.modules[_ALIAS]
-        return import_module(NAME) if hidden_by() is None else _loaded_as_alias(place)
+        return import_module(PACKAGE) if hidden_by() is None else _loaded_as_alias(place)
 
 
 def hidden_by() -> Path | None:
-    """Return the folder or file that `import chains` finds instead of the shipped package, None if it does not."""
-    module = sys.modules.get(NAME)
-    spec = importlib.util.find_spec(NAME) if module is None else getattr(module, "__spec__", None)
+    """Return what `import chains` finds instead of the shipped package, None where it finds that."""
+    module = sys.modules.get(PACKAGE)
+    spec = importlib.util.find_spec(PACKAGE) if module is None else getattr(module, "__spec__", None)
     origin = getattr(module, "__file__", None) or getattr(spec, "origin", None)
     if origin is not None:
         return None if Path(origin).resolve() == _place().resolve() else Path(origin)
     places = list(getattr(spec, "submodule_search_locations", None) or ())
-    return Path(places[0]) if places else Path(NAME)
+    return Path(places[0]) if places else Path(PACKAGE)
 
 
 def joined_folders(path: Iterable[str], name: str) -> list[str]:
-    """Return the package's path with the folders of its name that have no `__init__.py`: a project's own modules.
+    """Return the package's path with a project's folders of its name that have no `__init__.py`.
 
     Of a module that is in both the shipped one is found, and a warning says so.
     """
@@ -68,7 +68,7 @@ def joined_folders(path: Iterable[str], name: str) -> list[str]:
 
 
 def _place() -> Path:
-    return Path(__file__).resolve().parents[2] / NAME / "__init__.py"
+    return Path(__file__).resolve().parents[2] / PACKAGE / "__init__.py"
 
 
 def _loaded_as_alias(place: Path) -> ModuleType:

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.chains.answer_schema import answer_schema, described
-from orchestrator.chains.guardrails import Guard
+from orchestrator.chains.guardrails import GuardrailCheck
 from orchestrator.chains.wording import Prompts
 from orchestrator.core.errors import InvalidOutputError, InvalidRequestError, RequestError, UnavailableError
 from orchestrator.core.language import Language
@@ -57,7 +57,7 @@ class Task(Generic[ChainInputT, ChainOutputT]):
     """What the prompt holds of an input, as JSON data."""
     allowed: Callable[[ChainInputT, Language], Mapping[str, Sequence[str]]]
     """Fields of the answer that may have only some values for this input; the schema says so."""
-    guards: tuple[Guard, ...] = ()
+    guards: tuple[GuardrailCheck, ...] = ()
     """What must be true of an answer that fits the schema."""
 
     @property

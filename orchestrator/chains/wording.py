@@ -1,7 +1,7 @@
 """What is said to a model, in Vietnamese and in English: a chain's prompts, from a folder or from code.
 
 A text holds the rules of one chain in one language, then a section for each form an answer may take, after a
-line `<!-- answer: json -->` or `<!-- answer: text -->`. A text without sections gets those of `prompts/` here.
+line `<!-- answer: json -->` or `<!-- answer: text -->`. A text without sections gets those of `prompts/`.
 Nothing is ever formatted into these texts: what customers write is sent beside them as data, and a provider
 can keep the unchanging part in its own prompt cache.
 """
@@ -70,13 +70,13 @@ class Prompts:
         declared = _VERSION.match(text)
         rules, *rest = _SECTION.split(_VERSION.sub("", text, count=1))
         forms = dict(zip(rest[::2], rest[1::2], strict=True)) or self._standard_forms(language)
-        asked = {form: f"{rules.strip()}\n\n{part.strip()}" for form, part in forms.items()}
+        messages = {form: f"{rules.strip()}\n\n{part.strip()}" for form, part in forms.items()}
         version = f"{declared['version']}-" if declared else ""
         return Wording(
-            asked["json"],
-            asked.get("text"),
+            messages["json"],
+            messages.get("text"),
             _own_text("repair", language).strip(),
-            f"{self.name}.{language}@{version}{_hash_of(*asked.values())}",
+            f"{self.name}.{language}@{version}{_hash_of(*messages.values())}",
         )
 
     @property

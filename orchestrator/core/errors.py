@@ -147,8 +147,8 @@ class FailedStep:
     deployment: str
     reason: str
     failure: str | None = None
-    """The kind of its last failure, one of `core.failures.FailureKind`; of what was not sent only `rate_limited`,
-    where the provider had asked for no more."""
+    """The kind of its last failure, one of `core.failures.FailureKind`; of what was not sent only
+    `rate_limited`, where the provider had asked for no more."""
 
 
 class AllProvidersFailedError(UnavailableError):

@@ -1,4 +1,4 @@
-"""What a request is doing while its caller waits: queued, waiting for a limit, asking this one, then that one.
+"""What a request is doing while its caller waits: queued, waiting, asking this one, then that one.
 
 Whoever wants to know listens around the call; nobody else pays for it.
 """
@@ -59,7 +59,7 @@ _LISTENER: ContextVar[ProgressListener | None] = ContextVar("orchestrator_progre
 
 
 @contextmanager
-def listening(listener: ProgressListener | None) -> Iterator[None]:
+def progress_to(listener: ProgressListener | None) -> Iterator[None]:
     """Have `listener` called with every step of the requests that begin in the block, on their own thread.
 
     It must return at once: the event loop of all requests calls it.

@@ -60,7 +60,7 @@ class PatientRunnable(Runnable[Input, Output]):
         """Return an output for each input, in their order; see the head of `orchestrator.langchain.batches`.
 
         Raises:
-            OrchestratorError: the first error of a row, unless `return_exceptions` puts it in the row's place.
+            OrchestratorError: the first error of a row; `return_exceptions` puts it in the row's place.
         """
         outcomes: dict[int, Any] = dict(
             self.batch_as_completed(inputs, config, return_exceptions=return_exceptions, **kwargs)
@@ -104,7 +104,7 @@ class PatientRunnable(Runnable[Input, Output]):
                 while waiting:
                     ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     for future in ended:
-                        yield _given(future.result(), return_exceptions=return_exceptions)
+                        yield _unless_raised(future.result(), return_exceptions=return_exceptions)
             finally:
                 with done:
                     turns.left = True
@@ -140,7 +140,7 @@ class PatientRunnable(Runnable[Input, Output]):
         workers = [asyncio.create_task(work()) for _ in range(min(width, len(inputs)))]
         try:
             for _ in range(len(inputs)):
-                yield _given(await ended.get(), return_exceptions=return_exceptions)
+                yield _unless_raised(await ended.get(), return_exceptions=return_exceptions)
         finally:
             for worker in workers:
                 worker.cancel()
@@ -211,7 +211,7 @@ class PatientRunnable(Runnable[Input, Output]):
 
 
 class RawMessage(RunnableParallel[Any]):
-    """`{"raw": message}`, whose batches are those of the model: LangChain's own would ask for all rows at once."""
+    """`{"raw": message}`, whose batches are the model's: LangChain's own would ask for all rows at once."""
 
     def batch(
         self,
@@ -272,7 +272,7 @@ class _Turns:
         return self.endings
 
     def end(self, error: Exception | None, *, seen: int, comebacks: int) -> float | None:
-        """Count a row as not under way; return how long it waits to be asked again, None where it has ended."""
+        """Count a row as not under way; return how long it waits to be asked again, None where it ended."""
         self.active -= 1
         if isinstance(error, BudgetExceededError) and error.window != "request":
             self.allowed = max(1, self.active)
@@ -307,7 +307,7 @@ def _width(room: _Room, configs: Sequence[RunnableConfig]) -> int:
     return slots if own is None else max(1, min(slots, own))
 
 
-def _given(outcome: tuple[int, Any], *, return_exceptions: bool) -> tuple[int, Any]:
+def _unless_raised(outcome: tuple[int, Any], *, return_exceptions: bool) -> tuple[int, Any]:
     error = outcome[1]
     if isinstance(error, BaseException) and not (return_exceptions and isinstance(error, Exception)):
         raise error

@@ -4,8 +4,8 @@
         if event["event"] == "on_custom_event" and event["name"] == "orchestrator.progress":
             print(event["data"]["step"])
 
-Handlers are somebody else's code: they run on the caller's event loop, or in a thread of the call, and never on
-the loop of all requests.
+Handlers are somebody else's code: they run on the caller's event loop, or in a thread of the call, and never
+on the loop of all requests.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from langchain_core.outputs import ChatResult
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.runnables.config import get_callback_manager_for_config
 
-from orchestrator.core.progress import Progress, ProgressListener, listening
+from orchestrator.core.progress import Progress, ProgressListener, progress_to
 
 PROGRESS_EVENT = "orchestrator.progress"
 """The name of the custom events."""
@@ -130,7 +130,7 @@ class WatchedChatModel(BaseChatModel):
         run_manager: Any = None,
         **kwargs: Any,
     ) -> ChatResult:
-        with shown_progress(Watch.of_run(run_manager)) as listener, listening(listener):
+        with shown_progress(Watch.of_run(run_manager)) as listener, progress_to(listener):
             return super()._generate_with_cache(messages, stop, run_manager, **kwargs)
 
     async def _agenerate_with_cache(
@@ -141,7 +141,7 @@ class WatchedChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         async with ashown_progress(Watch.of_run(run_manager)) as listener:
-            with listening(listener):
+            with progress_to(listener):
                 return await super()._agenerate_with_cache(messages, stop, run_manager, **kwargs)
 
     def stream(
@@ -156,7 +156,7 @@ class WatchedChatModel(BaseChatModel):
         chunks = super().stream(input, config, stop=stop, **kwargs)
         with shown_progress(Watch.of_config(config)) as listener:
             # The request begins with the first piece, and a generator's context is its reader's.
-            with listening(listener):
+            with progress_to(listener):
                 first = next(chunks, None)
             if first is not None:
                 yield first
@@ -173,7 +173,7 @@ class WatchedChatModel(BaseChatModel):
         """Yield the message piece by piece; see LangChain's `Runnable.astream`."""
         chunks = super().astream(input, config, stop=stop, **kwargs)
         async with ashown_progress(Watch.of_config(config)) as listener, aclosing(chunks):  # type: ignore[type-var]
-            with listening(listener):
+            with progress_to(listener):
                 first = await anext(chunks, None)
             if first is not None:
                 yield first

@@ -4,7 +4,8 @@ Each line is one JSON object: what was asked, its key, and the reply. A request 
 messages, its model and what shapes the answer; who pays, and how long one waits, does not count. Asked again,
 the same request gets the answers of the file in their order, the last of them from then on.
 
-The file holds prompts and replies as they are, and is for its owner alone. Keys of the configuration are masked.
+The file holds prompts and replies as they are, and is for its owner alone; the configuration's keys are
+masked in it.
 """
 
 import json
@@ -40,7 +41,7 @@ _COMPARED_MAX = 200
 @dataclass(frozen=True, slots=True)
 class _Recorded:
     line: int
-    asked: Mapping[str, Any]
+    question: Mapping[str, Any]
     reply: ChatReply
 
 
@@ -57,20 +58,20 @@ class AnswerFile:
         self.adds = adds
         self._lock = threading.Lock()
         self._answers: defaultdict[str, list[_Recorded]] = defaultdict(list)
-        self._given: Counter[str] = Counter()
+        self._uses: Counter[str] = Counter()
         self._lines = 0
         for line in self._read():
             self._take(line)
 
     def find(self, request: ChatRequest) -> ChatReply | None:
         """Return the next answer to a request, None where the file has none."""
-        key = _key_of(_asked(request))
+        key = _key_of(_question_of(request))
         with self._lock:
             answers = self._answers.get(key)
             if not answers:
                 return None
-            place = min(self._given[key], len(answers) - 1)
-            self._given[key] += 1
+            place = min(self._uses[key], len(answers) - 1)
+            self._uses[key] += 1
             return answers[place].reply
 
     def add(self, request: ChatRequest, reply: ChatReply, *, secrets: Iterable[str]) -> None:
@@ -79,9 +80,14 @@ class AnswerFile:
         Raises:
             StateError: it cannot be written.
         """
-        asked = _asked(request)
-        key = _key_of(asked)
-        entry = {"format": _FORMAT, "key": key, "asked": asked, "reply": orjson.loads(pack_whole(reply))}
+        question = _question_of(request)
+        key = _key_of(question)
+        entry = {
+            "format": _FORMAT,
+            "key": key,
+            "question": question,
+            "reply": orjson.loads(pack_whole(reply)),
+        }
         text = without_secrets(orjson.dumps(entry, option=orjson.OPT_NON_STR_KEYS).decode(), secrets=secrets)
         with self._lock:
             try:
@@ -92,18 +98,18 @@ class AnswerFile:
             except OSError as exc:
                 raise StateError(f"{self.path}: the answer cannot be recorded: {exc.strerror}") from None
             self._lines += 1
-            self._answers[key].append(_Recorded(self._lines, asked, reply))
-            self._given[key] += 1
+            self._answers[key].append(_Recorded(self._lines, question, reply))
+            self._uses[key] += 1
 
     def miss(self, request: ChatRequest) -> AnswerNotRecordedError:
-        """Return the error of a request that the file has no answer for, with what the nearest one differs in."""
-        asked = _asked(request)
+        """Return the error of a request without an answer; it says what the nearest one differs in."""
+        question = _question_of(request)
         known = [answers[0] for answers in self._answers.values()][-_COMPARED_MAX:]
-        nearest = max(known, key=lambda recorded: _likeness(recorded.asked, asked), default=None)
+        nearest = max(known, key=lambda recorded: _likeness(recorded.question, question), default=None)
         if nearest is None:
             differs = "the file has no answers"
         else:
-            where = next(_differences(nearest.asked, asked, "request"), "nothing")
+            where = next(_differences(nearest.question, question, "request"), "nothing")
             differs = f"the nearest is line {nearest.line}, where {where}"
         return AnswerNotRecordedError(
             f"{self.path} has no answer to this request of use case '{request.use_case}': {differs}. "
@@ -128,14 +134,14 @@ class AnswerFile:
         try:
             entry = orjson.loads(line)
             reply = unpack_whole(orjson.dumps(entry["reply"]))
-            key, asked, known = entry["key"], entry["asked"], entry["format"] == _FORMAT
+            key, question, known = entry["key"], entry["question"], entry["format"] == _FORMAT
         except (ValueError, KeyError, TypeError):
-            reply, key, asked, known = None, "", {}, False
-        if reply is None or not known or not isinstance(asked, Mapping):
+            reply, key, question, known = None, "", {}, False
+        if reply is None or not known or not isinstance(question, Mapping):
             raise StateError(
                 f"{self.path}:{self._lines}: no recorded answer of this version; delete the line and record it anew"
             )
-        self._answers[str(key)].append(_Recorded(self._lines, asked, reply))
+        self._answers[str(key)].append(_Recorded(self._lines, question, reply))
 
 
 class RecordedAnswers:
@@ -183,10 +189,10 @@ class RecordedAnswers:
         return reply
 
 
-def _asked(request: ChatRequest) -> dict[str, Any]:
+def _question_of(request: ChatRequest) -> dict[str, Any]:
     """Return what counts of a request, as plain data that JSON gives back as it was."""
     sampling = {name: value for name, value in request.sampling.as_wire().items() if value is not None}
-    asked = {
+    question = {
         "use_case": request.use_case,
         "model": request.model,
         "max_tokens": request.max_tokens,
@@ -195,38 +201,38 @@ def _asked(request: ChatRequest) -> dict[str, Any]:
         ],
         **sampling,
     }
-    plain: dict[str, Any] = orjson.loads(orjson.dumps(asked, option=orjson.OPT_NON_STR_KEYS, default=list))
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(question, option=orjson.OPT_NON_STR_KEYS, default=list))
     return {name: value for name, value in plain.items() if value is not None}
 
 
-def _key_of(asked: Mapping[str, Any]) -> str:
-    return sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+def _key_of(question: Mapping[str, Any]) -> str:
+    return sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
-def _likeness(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> float:
-    first, second = (json.dumps(each, sort_keys=True)[:20_000] for each in (recorded, asked))
+def _likeness(recorded: Mapping[str, Any], question: Mapping[str, Any]) -> float:
+    first, second = (json.dumps(each, sort_keys=True)[:20_000] for each in (recorded, question))
     return SequenceMatcher(None, first, second, autojunk=True).quick_ratio()
 
 
-def _differences(recorded: Any, asked: Any, where: str) -> Iterator[str]:
+def _differences(recorded: Any, question: Any, where: str) -> Iterator[str]:
     """Yield where two requests differ; of texts the place alone, for they are somebody's words."""
-    if recorded == asked:
+    if recorded == question:
         return
-    if isinstance(recorded, Mapping) and isinstance(asked, Mapping):
-        for name in sorted(recorded.keys() | asked.keys()):
+    if isinstance(recorded, Mapping) and isinstance(question, Mapping):
+        for name in sorted(recorded.keys() | question.keys()):
             yield from _differences(
-                recorded.get(name), asked.get(name), name if where == "request" else f"{where}.{name}"
+                recorded.get(name), question.get(name), name if where == "request" else f"{where}.{name}"
             )
-    elif isinstance(recorded, list) and isinstance(asked, list):
-        if len(recorded) != len(asked):
-            yield f"{where} has {len(recorded)} entries and not {len(asked)}"
-        for place, pair in enumerate(zip(recorded, asked, strict=False)):
+    elif isinstance(recorded, list) and isinstance(question, list):
+        if len(recorded) != len(question):
+            yield f"{where} has {len(recorded)} entries and not {len(question)}"
+        for place, pair in enumerate(zip(recorded, question, strict=False)):
             yield from _differences(*pair, f"{where}[{place}]")
-    elif isinstance(recorded, str) and isinstance(asked, str) and "messages" in where:
-        place = len(os.path.commonprefix([recorded, asked]))  # noqa: RUF071 -- of texts, not of paths
-        yield f"{where} differs from character {place + 1} on ({len(recorded)} characters and not {len(asked)})"
+    elif isinstance(recorded, str) and isinstance(question, str) and "messages" in where:
+        place = len(os.path.commonprefix([recorded, question]))  # noqa: RUF071 -- of texts, not of paths
+        yield f"{where} differs from character {place + 1} on ({len(recorded)} characters and not {len(question)})"
     else:
-        yield f"{where} is {_short(recorded)} and not {_short(asked)}"
+        yield f"{where} is {_short(recorded)} and not {_short(question)}"
 
 
 def _short(value: Any) -> str:

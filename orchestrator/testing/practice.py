@@ -1,4 +1,4 @@
-"""The providers of a test: they answer what the test says, fail as it says, and remember what they were asked.
+"""The providers of a test: they answer and fail as it says, and remember what they were asked.
 
 All of it happens in this process, without a network.
 """
@@ -40,7 +40,7 @@ class Practice:
 
     @property
     def faults(self) -> FaultQueue:
-        """What goes wrong next: `faults.add("openai:status=500,times=1")`; the names are those of `practice`."""
+        """What goes wrong next: `faults.add("openai:status=500,times=1")`; named as `practice` does."""
         return self._transport.faults
 
     @property

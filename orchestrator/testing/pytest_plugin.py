@@ -1,12 +1,12 @@
-"""The fixtures `practice` and `orchestrator` for pytest, which finds this plugin by itself once it is installed.
+"""The fixtures `practice` and `orchestrator` for pytest, which finds this plugin by itself.
 
     def test_an_order_is_found(orchestrator, practice):
         practice.say("Đơn hàng đang trên đường.")
         practice.faults.add("openai:status=500,times=1")
         assert "trên đường" in orchestrator.complete("Đơn DH1001 đâu?").text
 
-No key, no network, a ledger of the test's own, and time that passes as soon as somebody waits. Nothing is loaded
-before a test asks for a fixture, and a fixture of these names in a conftest.py comes before this one.
+No key, no network, a ledger of the test's own, and time that passes as soon as somebody waits. Nothing is
+loaded before a test asks for a fixture, and a fixture of these names in a conftest.py comes before this one.
 """
 
 from collections.abc import Iterator

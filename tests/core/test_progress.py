@@ -1,14 +1,14 @@
 """Who listens is told; who does not is told nothing."""
 
-from orchestrator.core.progress import Progress, ProgressStep, listening, tell
+from orchestrator.core.progress import Progress, ProgressStep, progress_to, tell
 
 
 def test_only_whoever_listens_is_told_and_only_while_listening():
     told: list[Progress] = []
     tell(Progress(ProgressStep.QUEUED))
-    with listening(told.append):
+    with progress_to(told.append):
         tell(Progress(ProgressStep.ATTEMPT, "openai/x", 1))
-        with listening(None):
+        with progress_to(None):
             tell(Progress(ProgressStep.QUEUED))
     tell(Progress(ProgressStep.QUEUED))
     assert told == [Progress(ProgressStep.ATTEMPT, "openai/x", 1)]
