@@ -238,7 +238,8 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], WatchedCh
             return bound | parser
         parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
         failed = RunnablePassthrough.assign(parsed=lambda _: None)
-        return RawMessage(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+        raw = RawMessage(raw=bound)  # type: ignore[call-arg]
+        return raw | parsed.with_fallbacks([failed], exception_key="parsing_error")
 
     def _structured(
         self, schema: dict[str, Any] | type, *, method: Method, strict: bool | None, **kwargs: Any

@@ -110,10 +110,12 @@ async def test_a_limit_per_minute_is_waited_for_and_no_row_fails(make_quick, clo
 
 
 async def test_a_limit_of_the_provider_is_waited_for(make_quick, clock):
-    faults = ["*:status=429,retry_after_s=40,times=9"]
-    chat = make_quick(answerer=Busy(), faults=faults).chat_model("cost_sensitive", profile="interactive")
-    answers = await chat.abatch(rows_of(4))
-    assert [answer.text for answer in answers] == rows_of(4)
+    """It asks for forty seconds, and the deadline is in thirty."""
+    faults = ["openai:status=429,retry_after_s=40,times=1"]
+    chat = make_quick(answerer=Busy(), faults=faults).chat_model(model="openai/gpt-6-luna", deadline_s=30)
+    answers = await chat.abatch(["row 0"])
+    assert [answer.text for answer in answers] == ["row 0"]
+    assert sum(clock.slept_s) > 30
 
 
 class Row(BaseModel):
