@@ -131,13 +131,7 @@ def make_chain(  # noqa: PLR0913 -- what a chain is made of
         InvalidRequestError: no pydantic models, no prompts, or a guardrail that cannot be used.
     """
     name = use_case if name is None else name
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidRequestError(f"a chain's name has letters, digits, - and _, 48 at most; got {name!r}")
-    for place, model in (("second", input_model), ("third", output_model)):
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            raise InvalidRequestError(
-                f"make_chain: the {place} argument is a pydantic model's class, not {model!r}"
-            )
+    _check(name, input_model, output_model)
     return ChainMaker(
         Task(
             use_case,
@@ -150,6 +144,21 @@ def make_chain(  # noqa: PLR0913 -- what a chain is made of
         ),
         description,
     )
+
+
+def _check(name: Any, *models: Any) -> None:
+    """Check what a type checker would, for callers that use none.
+
+    Raises:
+        InvalidRequestError: no name, or no models.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidRequestError(f"a chain's name has letters, digits, - and _, 48 at most; got {name!r}")
+    for place, model in zip(("second", "third"), models, strict=True):
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise InvalidRequestError(
+                f"make_chain: the {place} argument is a pydantic model's class, not {model!r}"
+            )
 
 
 def _all_of(chain_input: BaseModel) -> Mapping[str, Any]:
