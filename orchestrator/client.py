@@ -6,15 +6,18 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn, Self, Unpack
+from typing import Any, Self, Unpack
 
 from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
+from orchestrator.config.placeholder_keys import with_placeholder_keys
 from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.errors import StateError
 from orchestrator.core.json_log import name_request
+from orchestrator.core.live_object import LiveObject
 from orchestrator.core.plan import Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
@@ -27,6 +30,7 @@ from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.hits import Hits
 from orchestrator.pipeline.planning import planned_for
+from orchestrator.pipeline.recorded_answers import AnswerFile
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build, build_embedding
 from orchestrator.providers.local.model import LocalModel
@@ -39,7 +43,7 @@ _FIXED_SETTINGS = ("ledger", "idempotency", "local_model", "server")
 """What is opened once, and not again for a changed configuration."""
 
 
-class Orchestrator(Looks, Lends, Embeds):
+class Orchestrator(LiveObject, Looks, Lends, Embeds):
     """One way to many models: estimated, cached, routed, paid for within budgets, and explained.
 
     Thread-safe; use one for the whole process. The methods without an `a` in front work in any
@@ -54,11 +58,13 @@ class Orchestrator(Looks, Lends, Embeds):
         watch: bool = False,
         transport: Transport | None = None,
         checks: Mapping[str, AnswerCheck] | None = None,
+        answers: AnswerFile | None = None,
     ) -> None:
         """Make an orchestrator of a loaded configuration; nothing is opened or started before it is needed.
 
         `watch` takes a changed file over while the program runs; `transport` replaces the way to providers;
-        `checks` are the functions that policies of config.yaml name.
+        `checks` are the functions that policies of config.yaml name; `answers` is a file that answers come
+        from and are written to.
         """
         self._transport = transport
         clock = clock or SystemClock()
@@ -68,8 +74,9 @@ class Orchestrator(Looks, Lends, Embeds):
         self._loop = BackgroundLoop("orchestrator", at_end=self._connections.close)
         self._local_model = LocalModel(config.settings.local_model)
         self._services = PipelineServices.of(config, clock=clock, alerts=self._alerts, checks=checks)
-        self._answer = build(self._services)
-        self._hits = Hits(self._services, self._loop.submit)
+        self._answer = build(self._services, answers)
+        # A file of answers comes before the cache.
+        self._hits = Hits(self._services, self._loop.submit) if answers is None else None
         self._answer_embedding = build_embedding(self._services)
         self._snapshot = self._snapshot_of(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=clock) if watch else None
@@ -83,17 +90,31 @@ class Orchestrator(Looks, Lends, Embeds):
         clock: Clock | None = None,
         watch: bool = True,
         checks: Mapping[str, AnswerCheck] | None = None,
+        record: Path | str | None = None,
+        replay: Path | str | None = None,
     ) -> Self:
         """Make an orchestrator from a config.yaml.
 
         Without `path`: $ORCHESTRATOR_CONFIG, ./config.yaml, or the one embedded in the package.
+        `record` is a file of answers: what it has costs nothing, the rest is asked and written into it.
+        With `replay` nobody is asked, and no key is needed. The file holds prompts: it is yours to keep.
 
         Raises:
             ConfigError: the file cannot be used; it says where and what to do.
+            StateError: the answers cannot be read, or both files are named.
         """
+        if record is not None and replay is not None:
+            raise StateError("record= and replay= are two ways to use a file of answers; name one of them")
+        answers = record if replay is None else replay
         clock = clock or SystemClock()
-        config = load_config(path, today=clock.now().date())
-        return cls(config, clock=clock, watch=watch, checks=checks)
+        environment = None if replay is None else with_placeholder_keys(path)
+        return cls(
+            load_config(path, today=clock.now().date(), environment=environment),
+            clock=clock,
+            watch=watch and replay is None,
+            checks=checks,
+            answers=None if answers is None else AnswerFile(answers, adds=replay is None),
+        )
 
     @property
     def config(self) -> Config:
@@ -187,26 +208,6 @@ class Orchestrator(Looks, Lends, Embeds):
         """Close the orchestrator."""
         self.close()
 
-    def __copy__(self) -> Self:
-        """Return the orchestrator itself: one for the whole process, also in copies of what holds it."""
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        """Return the orchestrator itself."""
-        return self
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        """Raise: threads, connections and an open ledger cannot be written down.
-
-        Raises:
-            TypeError: says what to do instead.
-        """
-        msg = (
-            "an Orchestrator holds threads, connections and its open ledger, and cannot be pickled; make one in "
-            "each process with Orchestrator.from_config(): those on one ledger file share its budgets"
-        )
-        raise TypeError(msg)
-
     def _snapshot_of(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
         transport = self._transport or open_transport(config.catalog, self._local_model, self._connections)
         return ConfigSnapshot(config, transport, cache)
@@ -224,7 +225,7 @@ class Orchestrator(Looks, Lends, Embeds):
         """Return what the cache answers at once, else the call that goes to the loop."""
         self._loop.check_open()
         call = Call.of(self._request(prompt, overrides), self._snapshot, clock=self._services.clock)
-        return self._hits.look(call)
+        return call if self._hits is None else self._hits.look(call)
 
     async def _serve(self, call: Call) -> ChatReply:
         name_request(call.logged)

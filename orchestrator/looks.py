@@ -9,6 +9,7 @@ from orchestrator.config.effective import secrets_of
 from orchestrator.config.loader import Config
 from orchestrator.core.alerts import Alerts, Listener
 from orchestrator.core.background_loop import BackgroundLoop
+from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.names import name_of
 from orchestrator.core.plan import Candidate, Plan
@@ -146,6 +147,11 @@ class Looks(ABC):
     def observe(self, observer: LedgerObserver) -> None:
         """Tell `observer` of every attempt and every request as it is booked, for metrics and traces."""
         self._services.ledger.observers.add(observer)
+
+    @property
+    def clock(self) -> Clock:
+        """Return the time that deadlines and waits go by."""
+        return self._services.clock
 
     @property
     def alerts(self) -> Alerts:

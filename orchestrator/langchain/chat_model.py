@@ -16,11 +16,12 @@ from langchain_core.language_models import LangSmithParams, LanguageModelInput, 
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.runnables import Runnable, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError, model_validator
 
 from orchestrator.catalog.catalog import Capability, Catalog
+from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.plan import Plan
@@ -29,6 +30,7 @@ from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import CacheUse, Message
 from orchestrator.core.request_fields import RequestFields
 from orchestrator.core.sampling import SAMPLING_NAMES
+from orchestrator.langchain.batches import PatientRunnable, RawMessage
 from orchestrator.langchain.conversation import to_wire
 from orchestrator.langchain.messages import (
     Tool,
@@ -38,6 +40,7 @@ from orchestrator.langchain.messages import (
     to_wire_choice,
     to_wire_tools,
 )
+from orchestrator.langchain.progress import WatchedChatModel
 from orchestrator.langchain.run_budget import ChatInRun, without_run
 from orchestrator.langchain.structured_output import parser_of_calls, parser_of_json
 from orchestrator.langchain.token_counts import tokens_of_messages, tokens_of_text
@@ -97,8 +100,13 @@ class ChatBackend(Protocol):
         """Return the configuration in force."""
         ...
 
+    @property
+    def clock(self) -> Clock:
+        """Return the time that waits go by."""
+        ...
 
-class OrchestratorChat(ChatInRun):
+
+class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun, WatchedChatModel):
     """A chat model that asks the orchestrator; make it with `Orchestrator.chat_model`."""
 
     model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, extra="forbid")
@@ -183,6 +191,9 @@ class OrchestratorChat(ChatInRun):
             raise ValueError(msg)
         return {name: value for name, value in values.items() if name not in _LANGCHAIN_ONLY}
 
+    def _asks(self) -> Any:
+        return self.orchestrator
+
     @property
     def _llm_type(self) -> str:
         return "nextflow-orchestrator"
@@ -236,7 +247,8 @@ class OrchestratorChat(ChatInRun):
             return bound | parser
         parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
         failed = RunnablePassthrough.assign(parsed=lambda _: None)
-        return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+        raw = RawMessage(raw=bound)  # type: ignore[call-arg]
+        return raw | parsed.with_fallbacks([failed], exception_key="parsing_error")
 
     def _structured(
         self, schema: dict[str, Any] | type, *, method: Method, strict: bool | None, **kwargs: Any

@@ -37,11 +37,16 @@ class Scripted:
         self._replies = deque(replies)
         self._last_reply: PracticeAnswer | None = None
         """The last reply that was given in order."""
-        self._matched = {key.casefold(): _whole(reply) for key, reply in (matched or {}).items()}
+        self._matched: dict[str, PracticeAnswer] = {}
+        self.match(matched or {})
 
     def add(self, *replies: Reply) -> None:
         """Append replies to those that are given in order."""
         self._replies.extend(replies)
+
+    def match(self, matched: Mapping[str, Reply]) -> None:
+        """Add replies for messages in which a key occurs."""
+        self._matched |= {key.casefold(): _whole(reply) for key, reply in matched.items()}
 
     async def answer(self, request: PracticeRequest) -> AsyncIterator[Piece]:
         """Yield the scripted or rule-based answer in pieces of about a word."""
