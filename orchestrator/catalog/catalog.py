@@ -12,7 +12,14 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 
 from orchestrator.catalog.litellm_prefixes import (
     LiteLlmParameters,
@@ -214,6 +221,12 @@ class ModelSettings(Settings):
                 msg = f"'{name}' is about words: a model of mode embedding has {', '.join(_EMBEDDING_KEYS)}"
                 raise ValueError(msg)
         return {**_NO_WORDS, **data}
+
+    @property
+    def written_fields(self) -> tuple[str, ...]:
+        """Return the names that may be written of it: what is filled in of an embedding model may not."""
+        names = type(self).model_fields
+        return tuple(name for name in names if self.mode is not Mode.EMBEDDING or name in _EMBEDDING_KEYS)
 
     @model_validator(mode="after")
     def _has_dimensions(self) -> Self:

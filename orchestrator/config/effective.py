@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
+from orchestrator.catalog.catalog import ModelSettings
 from orchestrator.config.loader import Config
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import read_document
@@ -91,7 +92,7 @@ def _shown_model(value: BaseModel, raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return a settings object; a value that stands neither in the file nor as a default is left out."""
     return {
         name: _shown(getattr(value, name), raw.get(name), name=name)
-        for name in type(value).model_fields
+        for name in (value.written_fields if isinstance(value, ModelSettings) else type(value).model_fields)
         if name in raw or getattr(value, name) is not None
     }
 

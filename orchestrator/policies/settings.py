@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
-from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
@@ -32,7 +31,8 @@ class Weights(Settings):
     @cached_property
     def by_factor(self) -> Mapping[str, float]:
         """Return the weights by the names of their factors."""
-        return MappingProxyType(dict(self))
+        # No view of it: plans hold it, and they are pickled.
+        return dict(self)
 
     @model_validator(mode="after")
     def _add_up(self) -> "Weights":

@@ -65,7 +65,8 @@ def test_what_show_prints_is_a_configuration_that_loads(run, tmp_path, monkeypat
     monkeypatch.setenv("OPENROUTER_API_KEY", SECRET)
     shown = run("config", "show").out
     data = yaml.safe_load(shown)
-    assert data["budgets"]["limits"][0] == {"scope": "all", "request": 0.5, "day": 100, "month": 2500}
+    limit = {"scope": "all", "request": 0.5, "day": 100, "month": 2500, "rollover": {"enabled": False}}
+    assert data["budgets"]["limits"][0] == limit
     assert data["circuit_breaker"]["max_open_s"] == 8
     path = tmp_path / "shown.yaml"
     path.write_text(shown, "utf-8")

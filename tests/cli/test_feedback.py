@@ -35,7 +35,11 @@ def test_content_is_shown_where_it_is_kept_and_forgotten_for_a_tenant(run, pract
     assert "4711" in run("requests", "show", reply["request_id"], "--content").out
     assert "4711" not in run("requests", "show", reply["request_id"]).out
     assert run("requests", "forget", "--expired", "--json").json == {"deleted": 0}
-    assert run("requests", "forget", "--tenant", "acme", "--json").json == {"deleted": 1}
+    assert run("requests", "forget", "--tenant", "acme", "--json").json == {
+        "deleted": 1,
+        "cached": 1,
+        "of_keys": 0,
+    }
     assert "Neither prompt nor reply is kept" in run("requests", "show", reply["request_id"], "--content").out
 
 

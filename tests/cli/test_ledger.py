@@ -73,7 +73,7 @@ def test_a_wrong_counter_exits_6_and_is_named(run, practice, path):
     change(path, "UPDATE counters SET spent_nusd = spent_nusd + 1 WHERE scope = 'tenant:default'")
     ran = run("ledger", "verify")
     assert ran.code == 6
-    assert "2 counters that differ" in ran.out
+    assert "4 counters that differ" in ran.out
     assert "tenant:default 20" in ran.out
     failed = run("ledger", "verify", "--json")
     assert failed.code == 6

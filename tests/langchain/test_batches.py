@@ -130,7 +130,11 @@ async def test_a_budget_that_is_used_up_stops_the_batch_and_keeps_what_has_ended
     cost_nusd = first.complete("row 100", tenant="probe", **fields).cost_nusd
     limit_usd = (bound_nusd + 11.5 * cost_nusd) / 1e9
     busy = Busy()
-    budget = {"budgets": {"limits": [{"scope": "tenant:acme", "day": limit_usd}]}}
+    budget = {
+        "budgets": {"limits": [{"scope": "tenant:acme", "day": limit_usd}]},
+        # What waits is the batch: on a clock of the test's own a wait of each request would take all its time.
+        "use_cases": {"customer_service": {"on_limit": {"choose": "cheaper", "wait_s": 0}}},
+    }
     orchestrator = make_quick(budget, answerer=busy)
     chat = orchestrator.chat_model(tenant="acme", **fields)
     rows = [f"row {number}" for number in range(100, 180)]

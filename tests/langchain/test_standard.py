@@ -21,12 +21,16 @@ ONE_PIXEL_PNG = base64.b64decode(
 )
 
 
+SMALL_PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+
+
 @pytest.fixture(autouse=True)
 def _pictures_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """The suites download the pictures and documents they send; here they come from this file."""
 
     def get(url: str, **_: Any) -> httpx.Response:
-        return httpx.Response(200, content=ONE_PIXEL_PNG, request=httpx.Request("GET", url))
+        content = SMALL_PDF if url.endswith(".pdf") else ONE_PIXEL_PNG
+        return httpx.Response(200, content=content, request=httpx.Request("GET", url))
 
     monkeypatch.setattr(httpx, "get", get)
 
