@@ -19,11 +19,12 @@ from pathlib import Path
 from benchmarks.ledger import fill, made
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.reports.forecast import forecasts
-from orchestrator.reports.recommendations import ConfiguredLimits, recommendations
+from orchestrator.reports.prompt_sums import read_prompt_sums
+from orchestrator.reports.recommendations import recommendations
 from orchestrator.reports.span import Span
 from orchestrator.reports.usage_report import EVERYBODY, usage_report
 from orchestrator.reports.usage_sums import read_sums
-from tests.support.planted_traffic import DEPLOYMENTS, KINDS, LIMITS, TENANTS, TODAY, USE_CASES, Traffic
+from tests.support.planted_traffic import SUBJECTS, TODAY, Traffic, configured
 
 
 def timed_s(act: Callable[[], object]) -> float:
@@ -79,7 +80,7 @@ def coverage(worlds: int) -> None:
 
 def precision_and_recall(folder: Path, ledgers: int) -> None:
     """Print how much of the planted waste is named, and how much of what is named was planted."""
-    span, subjects = Span.of_month("2026-11"), (DEPLOYMENTS, TENANTS, USE_CASES)
+    span = Span.of_month("2026-11")
     days = [str(day) for day in span.until(TODAY).days()]
     named = planted = right = 0
     for seed in range(ledgers):
@@ -87,14 +88,15 @@ def precision_and_recall(folder: Path, ledgers: int) -> None:
         # Every third ledger is clean.
         wastes = frozenset(
             (kind, chance.choice(names))
-            for kind, names in zip(KINDS, subjects, strict=True)
+            for kind, names in SUBJECTS.items()
             if seed % 3 and chance.random() < 0.7
         )
         path = folder / f"planted{seed}.sqlite3"
         Traffic(path, seed, wastes).write()
         with LedgerReader(path) as view:
             sums = read_sums(view, EVERYBODY.over(span), durations=False)
-        changes = recommendations(sums, ConfiguredLimits(LIMITS, ("all",)), days)
+            prompts = read_prompt_sums(view, EVERYBODY.over(span))
+        changes = recommendations(sums, prompts, configured(wastes), days)
         shown = {(change.kind.value, change.subject) for change in changes}
         named, planted, right = named + len(shown), planted + len(wastes), right + len(shown & wastes)
     print(

@@ -82,6 +82,8 @@ class UsageSums:
     days: defaultdict[str, Tally] = field(default_factory=_tallies)
     cells: defaultdict[CellKey, Tally] = field(default_factory=lambda: defaultdict(Tally))
     """The sends of each day, by whom and on which deployment."""
+    provider_days: defaultdict[tuple[str, str], Tally] = field(default_factory=lambda: defaultdict(Tally))
+    """The sends of each day to each provider."""
     sent_requests: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     """Answered requests by day and use case that asked a model."""
     repeated: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
@@ -147,6 +149,7 @@ def _add_sends(sums: UsageSums, group: SendGroup) -> None:
     by_send = (
         sums.models[group.model],
         sums.providers[group.provider],
+        sums.provider_days[group.day, group.provider],
         sums.cells[CellKey(group.day, tenant or "", use_case or "", group.deployment, group.model)],
     )
     for tally in by_send:

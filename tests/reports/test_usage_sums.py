@@ -27,7 +27,7 @@ def ledger(tmp_path_factory):
         ).fetchall()
         for step, source in ((1, "provider"), (2, "operator")):
             rows.executemany(
-                "INSERT INTO corrections VALUES (?,?,?,?,?,?,?,'x',?,'why')",
+                "INSERT INTO corrections VALUES (?,?,?,?,?,?,?,'x',?,'why','','[]')",
                 [(*row, 111 * step, source, step) for row in found],
             )
     return traffic.path

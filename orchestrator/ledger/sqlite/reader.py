@@ -38,10 +38,19 @@ from orchestrator.ledger.kept_plan import unpacked_plan
 from orchestrator.ledger.periods import booked_in
 from orchestrator.ledger.records import HoldRequest
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
-from orchestrator.ledger.sqlite import queries, request_queries, usage_queries
+from orchestrator.ledger.sqlite import prompts, queries, request_queries, usage_queries
 from orchestrator.ledger.sqlite.runs import sums_of
 from orchestrator.ledger.sqlite.schema import VERSION
-from orchestrator.ledger.usage import Duration, DurationCount, RequestGroup, Selection, SendGroup
+from orchestrator.ledger.usage import (
+    BeginningGroup,
+    Duration,
+    DurationCount,
+    RepeatGroup,
+    RequestGroup,
+    Selection,
+    SendGroup,
+    WaitingGroup,
+)
 
 T = TypeVar("T")
 
@@ -113,6 +122,18 @@ class LedgerReader:
         """Yield how often what succeeded took how long, by model, the shortest first."""
         rows = self._each(usage_queries.DURATIONS[duration], asdict(selection))
         return (DurationCount(*row) for row in rows)
+
+    def repeat_groups(self, selection: Selection) -> Iterator[RepeatGroup]:
+        """Yield how often prompts were asked again of a model, by day and use case."""
+        return (RepeatGroup(*row) for row in self._each(prompts.REPEATS, asdict(selection)))
+
+    def beginning_groups(self, selection: Selection) -> Iterator[BeginningGroup]:
+        """Yield how often prompts began alike, by day, use case, deployment and length."""
+        return (BeginningGroup(*row) for row in self._each(prompts.BEGINNINGS, asdict(selection)))
+
+    def waiting_groups(self, selection: Selection) -> Iterator[WaitingGroup]:
+        """Yield the sends for which nobody waited, by day, use case and deployment."""
+        return (WaitingGroup(*row) for row in self._each(prompts.WAITED, asdict(selection)))
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
         """Return what every scope has spent and holds in the named days and months, in all without a name."""
