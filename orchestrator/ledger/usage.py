@@ -62,10 +62,6 @@ class SendGroup:
     latency_ms: int
     """Together."""
 
-    def scope(self, kind: str) -> str | None:
-        """Return the name in the scope of one kind (`tenant`, `user`), None where it has none."""
-        return next(iter(self.names(kind)), None)
-
     def names(self, kind: str) -> tuple[str, ...]:
         """Return every name in the scopes of one kind: a request may have several tags."""
         return tuple(scope[len(kind) + 1 :] for scope in self.scopes if scope.startswith(f"{kind}:"))

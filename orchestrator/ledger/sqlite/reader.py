@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -116,7 +117,7 @@ class LedgerReader:
     def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
         """Yield the sends booked into some days, those that are alike together."""
         for day, scopes, *rest in self._each(usage_queries.SEND_GROUPS, asdict(selection)):
-            yield SendGroup(day, tuple(orjson.loads(scopes)), *rest)
+            yield SendGroup(day, _names(scopes), *rest)
 
     def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
         """Yield how often what succeeded took how long, by model, the shortest first."""
@@ -330,6 +331,11 @@ class LedgerReader:
             f"cannot read the ledger {self.path}: {error}; make it readable, set ledger.path in config.yaml, "
             "or restore the last good copy if it is damaged"
         )
+
+
+@lru_cache(maxsize=10_000)
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(orjson.loads(listed))
 
 
 def _columns(cursor: sqlite3.Cursor) -> tuple[str, ...]:
