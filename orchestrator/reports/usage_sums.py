@@ -175,7 +175,7 @@ _NOTHING = _Figures(0, 0, NanoUsd(0), 0, 0, 0, 0, 0)
 
 def _add_sends(sums: UsageSums, groups: Iterable[SendGroup]) -> None:
     """Add groups, of which there may be as many as sends: first up by what they have in common."""
-    by_place: dict[tuple[str, ...], _Figures] = {}
+    by_place: dict[tuple[str, str, str, str, str, str, str, str], _Figures] = {}
     by_scopes: dict[tuple[tuple[str, ...], str], _Figures] = {}
     for group in groups:
         tenant, use_case = _payer_of(group.scopes)
@@ -185,8 +185,9 @@ def _add_sends(sums: UsageSums, groups: Iterable[SendGroup]) -> None:
         by_place[place] = by_place.get(place, _NOTHING).with_more(group)
         payer = (group.scopes, group.outcome)
         by_scopes[payer] = by_scopes.get(payer, _NOTHING).with_more(group)
-    for (day, tenant, use_case, *rest), figures in by_place.items():
-        _add_of_place(sums, SendGroup(day, (), *rest, *figures), tenant, use_case)
+    for (day, tenant, use_case, provider, deployment, model, outcome, source), figures in by_place.items():
+        group = SendGroup(day, (), provider, deployment, model, outcome, source, *figures)
+        _add_of_place(sums, group, tenant, use_case)
     for (scopes, outcome), figures in by_scopes.items():
         group = SendGroup("", scopes, "", "", "", outcome, "", *figures)
         for tally in (*_of(sums.users, group.names("user")), *_of(sums.tags, group.names("tag"))):
