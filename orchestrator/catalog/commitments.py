@@ -1,4 +1,4 @@
-"""What is paid to a provider whether it is used or not: a promised spend, or throughput that is kept ready."""
+"""What a provider is paid whether it is used or not: a promised spend, or throughput that is kept ready."""
 
 from datetime import date as Day  # noqa: N812 -- as in `price`
 from typing import Annotated, Self
