@@ -37,6 +37,7 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
     yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
     yield from mixed_routes(document, settings)
     yield from _strange_preferences(document, settings)
+    yield from _broken_commitments(document, settings)
     yield from _broken_channels(document, settings)
     yield from _broken_limits(document, settings)
     yield from _broken_aliases(document, settings)
@@ -58,6 +59,13 @@ def _broken_channels(document: Document, settings: RootSettings) -> Iterator[str
             if name not in known:
                 where = document.where(("alerts", "rules", key, "channels", place))
                 yield f"{where}: {unknown('channel', name, known)}"
+
+
+def _broken_commitments(document: Document, settings: RootSettings) -> Iterator[str]:
+    for place, commitment in enumerate(settings.commitments):
+        if commitment.provider not in settings.providers:
+            where = document.where(("commitments", place, "provider"))
+            yield f"{where}: {unknown('provider', commitment.provider, settings.providers)}"
 
 
 def _broken_limits(document: Document, settings: RootSettings) -> Iterator[str]:

@@ -10,6 +10,7 @@ from orchestrator.alerting.settings import AlertsSettings
 from orchestrator.cache.idempotent_replies import IdempotencySettings
 from orchestrator.cache.response_cache import CacheSettings
 from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, ModelSettings, ProviderSettings
+from orchestrator.catalog.commitments import CommitmentSettings
 from orchestrator.catalog.price_book import PricesSettings
 from orchestrator.config.telemetry import TelemetrySettings
 from orchestrator.core.language import Language
@@ -90,6 +91,8 @@ class RootSettings(Settings):
     """How much is kept of requests: off, metadata or content."""
     report: ReportSettings = ReportSettings()
     """The model that savings in reports are counted against."""
+    commitments: tuple[CommitmentSettings, ...] = ()
+    """What is paid to providers whether it is used or not; reports say how much of it is idle."""
     prices: PricesSettings = PricesSettings()
     """Where prices come from that no deployment states."""
     cache: CacheSettings = CacheSettings()

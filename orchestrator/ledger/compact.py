@@ -74,6 +74,8 @@ def compact(ledger: Ledger, *, today: date, keep_days: int) -> Compaction:
                     NanoUsd(sum(part.cost_nusd for part in rolled)),
                 )
             )
+    # Also where no month was due: shapes of plans that went before may be left.
+    ledger.store.drop_unused()
     return Compaction(tuple(compacted), kept)
 
 

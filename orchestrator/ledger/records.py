@@ -13,6 +13,7 @@ from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Us
 from orchestrator.core.run import Run
 from orchestrator.ledger.kept_plan import PackedPlan
 from orchestrator.ledger.periods import Period, Window
+from orchestrator.ledger.prompt_prints import PromptPrint
 
 ORPHANED = "orphaned"
 """The failure of a send whose process died before it could say what came of it."""
@@ -177,6 +178,8 @@ class RequestRecord:
     latency_s: float
     plan: PackedPlan | None = None
     """None where there was none, or none is kept."""
+    prompt: PromptPrint | None = None
+    """None where no model was asked, or no more is kept than money needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ from orchestrator.ledger.records import (
     TokenSample,
 )
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
-from orchestrator.ledger.usage import Duration, DurationCount, RequestGroup, Selection, SendGroup
+from orchestrator.ledger.usage import UsageView
 
 RequestOf = Callable[[Hold, AttemptTotals], tuple[RequestRecord, Period]]
 """Says how the request of an orphan is recorded; it looks at nothing but what it is handed."""
@@ -235,6 +235,13 @@ class LedgerStore(KeyStore, Protocol):
             LedgerError: it cannot be written; nothing was rolled up.
         """
 
+    def drop_unused(self) -> int:
+        """Drop what was kept once for many rows and no row refers to any more; return how much.
+
+        Raises:
+            LedgerError: it cannot be written; nothing was dropped.
+        """
+
     def counter(self, scope: str, period: str) -> Counter:
         """Return what a scope has spent and holds in a window, by its key; nothing if never counted.
 
@@ -266,7 +273,7 @@ class LedgerStore(KeyStore, Protocol):
         """Return a look at this ledger, to be entered with `with`."""
 
 
-class LedgerView(Protocol):
+class LedgerView(UsageView, Protocol):
     """One look at a ledger: all that is read between entering and leaving is of the same moment."""
 
     @property
@@ -303,15 +310,6 @@ class LedgerView(Protocol):
 
     def rolled(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the sums of a compacted month, by tenant, use case and model; nothing of any other month."""
-
-    def request_groups(self, selection: Selection) -> Iterator[RequestGroup]:
-        """Yield the requests of some days, those that are alike together."""
-
-    def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
-        """Yield the sends booked into some days, those that are alike together."""
-
-    def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
-        """Yield how often what succeeded took how long, by model, the shortest first."""
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
         """Return what every scope has spent and holds in these windows, in all without a key."""

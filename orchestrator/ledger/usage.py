@@ -1,7 +1,9 @@
 """What a look at a range of days returns: which rows are meant, and their sums, streamed group by group."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from orchestrator.core.money import NanoUsd
 
@@ -60,13 +62,52 @@ class SendGroup:
     latency_ms: int
     """Together."""
 
-    def scope(self, kind: str) -> str | None:
-        """Return the name in the scope of one kind (`tenant`, `user`), None where it has none."""
-        return next(iter(self.names(kind)), None)
-
     def names(self, kind: str) -> tuple[str, ...]:
         """Return every name in the scopes of one kind: a request may have several tags."""
         return tuple(scope[len(kind) + 1 :] for scope in self.scopes if scope.startswith(f"{kind}:"))
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatGroup:
+    """Answered requests of a day and use case whose prompts have fingerprints; a model was asked for each."""
+
+    day: str
+    use_case: str
+    requests: int
+    hourly: int
+    """Of them: asked again within the same hour of the clock."""
+    hourly_nusd: NanoUsd
+    """What these cost; of equal ones the dearest is not among them."""
+    daily: int
+    """Asked again on the same day, those of the same hour among them."""
+    daily_nusd: NanoUsd
+
+
+@dataclass(frozen=True, slots=True)
+class BeginningGroup:
+    """Answered sends of a day, use case and deployment whose prompts have a beginning of some length."""
+
+    day: str
+    use_case: str
+    deployment: str
+    length_bytes: int
+    """Of the beginning: one of `prompt_prints.BEGINNINGS_BYTES`."""
+    sends: int
+    alike: int
+    """Of them: those whose beginning had been sent within the same ten minutes of the clock."""
+    uncached_tokens: int
+    """Tokens of the beginnings of these that the provider did not read from its cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingGroup:
+    """Answered sends of a day, use case and deployment for which nobody waited."""
+
+    day: str
+    use_case: str
+    deployment: str
+    sends: int
+    cost_nusd: NanoUsd
 
 
 class Duration(StrEnum):
@@ -86,3 +127,25 @@ class DurationCount:
     """Empty for requests, which may have asked several."""
     duration_ms: int
     count: int
+
+
+class UsageView(Protocol):
+    """What is asked of a range of days; a part of `ledger.store.LedgerView`."""
+
+    def request_groups(self, selection: Selection) -> Iterator[RequestGroup]:
+        """Yield the requests of some days, those that are alike together."""
+
+    def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
+        """Yield the sends booked into some days, those that are alike together."""
+
+    def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
+        """Yield how often what succeeded took how long, by model, the shortest first."""
+
+    def repeat_groups(self, selection: Selection) -> Iterator[RepeatGroup]:
+        """Yield how often prompts were asked again of a model, by day and use case."""
+
+    def beginning_groups(self, selection: Selection) -> Iterator[BeginningGroup]:
+        """Yield how often prompts began alike, by day, use case, deployment and length."""
+
+    def waiting_groups(self, selection: Selection) -> Iterator[WaitingGroup]:
+        """Yield the sends for which nobody waited, by day, use case and deployment."""

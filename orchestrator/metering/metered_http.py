@@ -7,11 +7,12 @@ included. It is given to the client in the place of httpx's transport, for threa
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 import httpx
 import orjson
@@ -48,9 +49,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         proxy = ProxiesOfEnvironment().for_url(address.url)
         self._proxy = httpx.Proxy(proxy.url, headers=proxy.headers) if proxy else None
         self._sync: httpx.HTTPTransport | None = None
-        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncHTTPTransport] = (
-            WeakKeyDictionary()
-        )
+        self._by_loop: dict[asyncio.AbstractEventLoop, _LoopConnections] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request from a thread.
@@ -58,7 +57,10 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         Raises:
             OrchestratorError: it may not be sent; nothing was.
         """
-        self._sync = self._sync or httpx.HTTPTransport(proxy=self._proxy)
+        if self._sync is None:
+            self._sync = httpx.HTTPTransport(proxy=self._proxy)
+            # A vendor's client is seldom closed by who made it.
+            finalize(self, self._sync.close)
         tap = self._begun(request)
         if tap is None:
             return self._sync.handle_request(request)
@@ -82,19 +84,17 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         Raises:
             OrchestratorError: it may not be sent; nothing was.
         """
-        loop = asyncio.get_running_loop()
-        if loop not in self._by_loop:
-            self._by_loop[loop] = httpx.AsyncHTTPTransport(proxy=self._proxy)
+        transport = await self._of_this_loop()
         tap = self._begun(request)
         if tap is None:
-            return await self._by_loop[loop].handle_async_request(request)
+            return await transport.handle_async_request(request)
 
         async def note(event: str, _: Any) -> None:
             tap.note(event)
 
         request.extensions = {**request.extensions, "trace": note}
         try:
-            response = await self._by_loop[loop].handle_async_request(request)
+            response = await transport.handle_async_request(request)
         except BaseException as exc:
             tap.fail(exc)
             raise
@@ -109,9 +109,23 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
-        transport = self._by_loop.pop(asyncio.get_running_loop(), None)
-        if transport is not None:
-            await transport.aclose()
+        connections = self._by_loop.get(asyncio.get_running_loop())
+        if connections is not None:
+            await connections.end.aclose()
+
+    async def _of_this_loop(self) -> httpx.AsyncHTTPTransport:
+        loop = asyncio.get_running_loop()
+        connections = self._by_loop.get(loop)
+        if connections is None:
+            # A loop that was closed without its end, as `asyncio.run` gives it, can close nothing any more.
+            for closed in [known for known in tuple(self._by_loop) if known.is_closed()]:
+                self._by_loop.pop(closed, None)
+            transport = httpx.AsyncHTTPTransport(proxy=self._proxy)
+            end = _closed_at_the_end(transport, partial(self._by_loop.pop, loop, None))
+            connections = self._by_loop[loop] = _LoopConnections(transport, end)
+            # Begun, it is known to the loop.
+            await anext(connections.end)
+        return connections.transport
 
     def _begun(self, request: httpx.Request) -> "_Tap | None":
         """Hold the money of a request; None for one that is free."""
@@ -139,6 +153,24 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             clock=self._meter.clock,
         )
         return _Tap(sending, answer)
+
+
+class _LoopConnections(NamedTuple):
+    """The connections of one event loop."""
+
+    transport: httpx.AsyncHTTPTransport
+    end: AsyncGenerator[None, None]
+
+
+async def _closed_at_the_end(
+    transport: httpx.AsyncHTTPTransport, forget: Callable[[], object]
+) -> AsyncGenerator[None, None]:
+    """Close connections with their event loop: it ends the generators that are still open before it closes."""
+    try:
+        yield
+    finally:
+        forget()
+        await transport.aclose()
 
 
 class _Tap:

@@ -44,6 +44,8 @@ class Trace:
     plan: Plan | None = None
     attempts: tuple[Attempt, ...] = ()
     passed_over: tuple[FailedStep, ...] = ()
+    size: PromptSize | None = None
+    """None until the call is planned."""
     queued_s: float = 0.0
     """What it waited for a slot."""
     is_logged: bool = False

@@ -48,7 +48,7 @@ class Planning:
             PromptTooLargeError, BudgetExceededError, UnavailableError: no deployment may serve it.
         """
         planned = planned_for(call, self._services)
-        call.trace.plan = planned.plan
+        call.trace.plan, call.trace.size = planned.plan, planned.size
         return await self._following(replace(call, planned=planned))
 
 

@@ -17,6 +17,7 @@ from orchestrator.ledger.records import RequestRecord
 from orchestrator.ledger.request_log import log_ended
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.content_keeping import keep_content
+from orchestrator.pipeline.prompt_printing import prompt_print
 from orchestrator.pipeline.repeats import stale_reply
 from orchestrator.pipeline.services import PipelineServices
 from orchestrator.resilience.traffic_counts import TrafficCounts
@@ -132,6 +133,7 @@ def _record_of(
         cost_nusd=call.trace.spent_nusd,
         latency_s=call.deadline.elapsed_s(),
         plan=packed_plan(plan, call.trace.passed_over) if plan is not None and explained else None,
+        prompt=prompt_print(call) if explained else None,
     )
 
 

@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from orchestrator.catalog.catalog import Mode
+from orchestrator.catalog.catalog import Deployment, Mode, ProviderKind
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import use_cases_of
 from orchestrator.core.errors import UnknownNameError
 from orchestrator.ledger.periods import CALENDAR
 from orchestrator.ledger.store import LedgerView
 from orchestrator.reports.forecast import HISTORY_DAYS, Forecast, forecasts
-from orchestrator.reports.recommendations import ConfiguredLimits, Recommendation, recommendations
+from orchestrator.reports.idle_commitments import Committed
+from orchestrator.reports.prompt_sums import PromptSums, read_prompt_sums
+from orchestrator.reports.prompt_waste import PromptPrice, PromptTerms
+from orchestrator.reports.recommendation import NotKnown, Recommendation
+from orchestrator.reports.recommendations import ConfiguredLimits, not_known, recommendations
 from orchestrator.reports.savings import Savings, savings
 from orchestrator.reports.span import Span
 from orchestrator.reports.unusual_spend import UnusualDay, unusual_days
@@ -31,6 +35,8 @@ class Analysis:
     """Of today and this month, where the range reaches today."""
     unusual: tuple[UnusualDay, ...]
     recommendations: tuple[Recommendation, ...]
+    not_known: tuple[NotKnown, ...]
+    """What was not looked for, or not everywhere."""
 
 
 def analysis(
@@ -45,18 +51,24 @@ def analysis(
     now, then = look(view, span, of=of, today=today)
     days = tuple(map(str, span.until(today).days()))
     saved, reason = _savings(now.sums, config)
+    whole_days = tuple(day for day in days if day < str(today))
+    prompts, limits = (
+        _prompts(view, span, of),
+        configured_limits(config, whole_days if of == EVERYBODY else ()),
+    )
     return Analysis(
         report_of(now, then, span, of=of, today=today),
         saved,
         reason,
         forecasts(_history(view, of, today), today) if span.first <= today <= span.last else (),
-        unusual_days(now.sums, [day for day in days if day < str(today)]),
-        recommendations(now.sums, configured_limits(config), days),
+        unusual_days(now.sums, whole_days),
+        recommendations(now.sums, prompts, limits, days),
+        not_known(prompts, limits),
     )
 
 
-def configured_limits(config: Config) -> ConfiguredLimits:
-    """Return the limits that recommendations are about."""
+def configured_limits(config: Config, committed_days: tuple[str, ...] = ()) -> ConfiguredLimits:
+    """Return what config.yaml says of what recommendations are about; commitments count in `committed_days`."""
     return ConfiguredLimits(
         {
             name: config.settings.use_cases[name].max_tokens
@@ -67,7 +79,32 @@ def configured_limits(config: Config) -> ConfiguredLimits:
             for limit in config.settings.budgets.limits
             if any(getattr(limit, window.value) is not None for window in CALENDAR)
         ),
+        PromptTerms(
+            {name: _cache_ttl_s(config, name) for name in use_cases_of(config.settings, Mode.CHAT)},
+            {name: _prompt_price(deployment) for name, deployment in config.catalog.deployments.items()},
+        ),
+        Committed(config.settings.commitments, committed_days),
     )
+
+
+def _cache_ttl_s(config: Config, use_case: str) -> float:
+    cache, ttl_s = config.settings.cache, config.settings.use_cases[use_case].cache_ttl_s
+    return 0.0 if not cache.enabled else cache.ttl_s if ttl_s is None else ttl_s
+
+
+def _prompt_price(deployment: Deployment) -> PromptPrice:
+    price = deployment.price
+    discount = None if price.cached_input is None else max(0, price.input - price.cached_input)
+    # A batch is paid by the list: how much of what was paid in cheaper hours it would save is not known.
+    batch = price.batch_percent if price.batch_percent and price.off_peak is None else None
+    return PromptPrice(discount, batch, takes_marks=deployment.provider.kind is ProviderKind.OPENROUTER)
+
+
+def _prompts(view: LedgerView, span: Span, of: Filter) -> PromptSums:
+    if not view.exists:
+        return PromptSums()
+    with view:
+        return read_prompt_sums(view, of.over(span))
 
 
 def _history(view: LedgerView, of: Filter, today: date) -> Mapping[date, int]:

@@ -12,7 +12,7 @@ from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
 from orchestrator.reports.html_parts import STYLE, cards, html_table, section, text
 from orchestrator.reports.report_rows import groups
-from orchestrator.reports.report_words import spread, title_of, words_of
+from orchestrator.reports.report_words import not_looked_for, spread, title_of, words_of
 
 if TYPE_CHECKING:
     from orchestrator.reports.analysis import Analysis
@@ -143,7 +143,9 @@ def _changes(result: "Analysis", language: Language) -> str:
         lines.append(f"<p>{text(words['apply'])}:</p><pre>{text(change.apply)}</pre>")
         shown.append(f"<article>{''.join(lines)}</article>")
     body = "".join(shown) or f"<p>{text(words['none'])}</p>"
-    return section(words["changes"], f"{body}<p class=soft>{text(words['not_looked'])}</p>")
+    return section(
+        words["changes"], f"{body}<p class=soft>{text(not_looked_for(result.not_known, language))}</p>"
+    )
 
 
 def _parts(kind: str, parts: Sequence["Part"], language: Language) -> str:

@@ -1,19 +1,28 @@
 """What to change, from what was booked: dollars a month, evidence, risk, and the lines that apply it.
 
-Looked for: sends that failed and were paid for, limits that refuse what was good, max_tokens that no answer
-came near. What the ledger's rows cannot show is listed in `NOT_KNOWN` with the reason, and never guessed.
+Looked for here: sends that failed and were paid for, limits that refuse what was good, max_tokens that no
+answer came near; in `prompt_waste` what prompts show, in `idle_commitments` what is paid for and not used.
+What nothing shows is named with the reason by `not_known`, and never guessed.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from orchestrator.core.money import NanoUsd
-from orchestrator.reports.resampling import Interval, interval_of_sum
+from orchestrator.reports.idle_commitments import Committed, idle_commitments
+from orchestrator.reports.prompt_sums import PromptSums
+from orchestrator.reports.prompt_waste import PromptTerms, prompt_waste, unknown_prices
+from orchestrator.reports.recommendation import (
+    MONTH_DAYS,
+    MoneyMeaning,
+    NotKnown,
+    Recommendation,
+    RecommendationKind,
+)
+from orchestrator.reports.resampling import interval_of_sum
 from orchestrator.reports.usage_sums import UsageSums
 
-_MONTH_DAYS = 30
 _FAILED_SENDS_MIN = 5
 _FAILED_SHARE_MIN = 0.02
 """Of a deployment's cost: below it, looking after the failures costs more than they do."""
@@ -27,70 +36,6 @@ _HEADROOM = 4
 _STEP_TOKENS = 50
 
 
-class RecommendationKind(StrEnum):
-    """What is wasted."""
-
-    PAID_FAILURES = "paid_failures"
-    REFUSING_LIMIT = "refusing_limit"
-    UNUSED_MAX_TOKENS = "unused_max_tokens"
-
-    @property
-    def risk(self) -> str:
-        """Return what may go wrong when it is followed, in English."""
-        return _RISKS[self.value]
-
-
-_RISKS = {
-    "paid_failures": "requests that it would have answered go to the next deployment, which may cost more",
-    "refusing_limit": "the limit may be meant: this money would be spent",
-    "unused_max_tokens": "an answer longer than any so far is cut off",
-}
-
-
-class MoneyMeaning(StrEnum):
-    """What the dollars of a recommendation are."""
-
-    SAVED = "saved"
-    SPENT = "spent"
-    """What it costs to follow it: work that is refused today."""
-    NONE = "none"
-    """Nothing: what is held is freed sooner, and no bill changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """One change, and why."""
-
-    kind: RecommendationKind
-    subject: str
-    """The deployment, tenant or use case."""
-    meaning: MoneyMeaning
-    month_nusd: NanoUsd
-    """A month of 30 days like those of the range."""
-    interval: Interval | None
-    """None with too few days, or where no money changes hands."""
-    count: int
-    """How many rows say so."""
-    out_of: int
-    """Of how many."""
-    rows: str
-    """Which rows: the condition by which to find them in an export of the ledger."""
-    figure: int = 0
-    """For max_tokens: the longest answer."""
-    apply: str = ""
-    """The command, or the lines of config.yaml."""
-
-
-NOT_KNOWN: Mapping[str, str] = {
-    "repeated_prompts": "rows hold no fingerprint of a prompt, so equal prompts cannot be told apart from others",
-    "common_prefixes": "rows hold how much of a prompt a provider read from its cache, not how prompts begin",
-    "batch_price": "rows do not say who waited, and no command sends a batch at the batch price yet",
-    "idle_commitments": "config.yaml knows no commitments",
-    "cheaper_model": "quality is not measured yet, and a price alone is no reason",
-}
-"""What is not looked for, and why."""
-
-
 @dataclass(frozen=True, slots=True)
 class ConfiguredLimits:
     """What config.yaml says of the limits that recommendations are about."""
@@ -99,18 +44,28 @@ class ConfiguredLimits:
     """The output limit of each use case, as config.yaml has it."""
     scopes: tuple[str, ...] = ()
     """Every scope that has a limit of a day or a month."""
+    prompts: PromptTerms = field(default_factory=PromptTerms)
+    committed: Committed = field(default_factory=Committed)
 
 
 def recommendations(
-    sums: UsageSums, limits: ConfiguredLimits, days: Sequence[str]
+    sums: UsageSums, prompts: PromptSums, limits: ConfiguredLimits, days: Sequence[str]
 ) -> tuple[Recommendation, ...]:
     """Return what to change, the most money first; `days` are those of the range that have begun."""
     changes = (
         *_paid_failures(sums, days),
         *_refusing_limits(sums, limits, days),
         *_unused_max_tokens(sums, limits),
+        *prompt_waste(sums, prompts, limits.prompts, days),
+        *idle_commitments(sums, limits.committed),
     )
     return tuple(sorted(changes, key=lambda change: (-change.month_nusd, change.kind, change.subject)))
+
+
+def not_known(prompts: PromptSums, limits: ConfiguredLimits) -> tuple[NotKnown, ...]:
+    """Return what was not looked for, or not everywhere."""
+    uncommitted = () if limits.committed.commitments else (NotKnown("idle_commitments"),)
+    return (*unknown_prices(prompts, limits.prompts), *uncommitted, NotKnown("cheaper_model"))
 
 
 def _paid_failures(sums: UsageSums, days: Sequence[str]) -> Iterator[Recommendation]:
@@ -126,7 +81,7 @@ def _paid_failures(sums: UsageSums, days: Sequence[str]) -> Iterator[Recommendat
         lost = sum(by_day[deployment].values())
         if failed < _FAILED_SENDS_MIN or lost < _FAILED_SHARE_MIN * cost:
             continue
-        scale = _MONTH_DAYS / len(days)
+        scale = MONTH_DAYS / len(days)
         yield Recommendation(
             RecommendationKind.PAID_FAILURES,
             deployment,
@@ -150,7 +105,7 @@ def _refusing_limits(
         if not good or refused < max(_REFUSALS_MIN, _REFUSED_SHARE_MIN * tally.requests):
             continue
         # What a request of this tenant costs here, cached ones among them: so would the refused ones have.
-        scale = _MONTH_DAYS / len(days)
+        scale = MONTH_DAYS / len(days)
         each = tally.cost_nusd / tried
         by_day = [sums.refused_by_day.get((day, tenant), 0) for day in days]
         counted = interval_of_sum(by_day, scale=scale * each)

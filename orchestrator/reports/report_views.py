@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.formatting import money
 from orchestrator.reports.ledger_views import plain_budgets
-from orchestrator.reports.recommendations import NOT_KNOWN
 
 if TYPE_CHECKING:
     from orchestrator.ledger.ledger import BudgetStatus
     from orchestrator.reports.analysis import Analysis
     from orchestrator.reports.durations import Durations
     from orchestrator.reports.forecast import Forecast
-    from orchestrator.reports.recommendations import Recommendation
+    from orchestrator.reports.recommendation import Recommendation
     from orchestrator.reports.resampling import Interval
     from orchestrator.reports.savings import Saving
     from orchestrator.reports.usage_report import Part, UsageReport
@@ -45,7 +44,7 @@ def plain_analysis(result: "Analysis", budgets: "Sequence[BudgetStatus]" = ()) -
             for day in result.unusual
         ],
         "recommendations": [_plain_recommendation(change) for change in result.recommendations],
-        "not_looked_for": dict(NOT_KNOWN),
+        "not_looked_for": {item.kind: item.reason for item in result.not_known},
         "budgets": plain_budgets(budgets),
     }  # fmt: skip
 

@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
-from orchestrator.core.payer import PROBE_TENANTS
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import PROBE_TENANTS, name_in
 from orchestrator.core.reply import CacheState, Outcome
 from orchestrator.ledger.store import LedgerView
 from orchestrator.ledger.usage import Duration, RequestGroup, Selection, SendGroup
@@ -82,6 +84,8 @@ class UsageSums:
     days: defaultdict[str, Tally] = field(default_factory=_tallies)
     cells: defaultdict[CellKey, Tally] = field(default_factory=lambda: defaultdict(Tally))
     """The sends of each day, by whom and on which deployment."""
+    provider_days: defaultdict[tuple[str, str], Tally] = field(default_factory=lambda: defaultdict(Tally))
+    """The sends of each day to each provider."""
     sent_requests: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     """Answered requests by day and use case that asked a model."""
     repeated: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
@@ -106,8 +110,7 @@ def read_sums(view: LedgerView, selection: Selection, *, durations: bool = True)
     sums = UsageSums()
     for requests in view.request_groups(selection):
         _add_requests(sums, requests)
-    for sends in view.send_groups(selection):
-        _add_sends(sums, sends)
+    _add_sends(sums, view.send_groups(selection))
     if durations:
         for duration in Duration:
             for counted in view.durations(selection, duration):
@@ -141,13 +144,69 @@ def _add_requests(sums: UsageSums, group: RequestGroup) -> None:
         sums.refused_by_day[group.day, group.tenant] += group.requests
 
 
-def _add_sends(sums: UsageSums, group: SendGroup) -> None:
+class _Figures(NamedTuple):
+    """What sends that are alike come to, in the order of `SendGroup`."""
+
+    sends: int
+    sends_paid: int
+    cost_nusd: NanoUsd
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int
+    output_tokens_max: int
+    latency_ms: int
+
+    def with_more(self, more: SendGroup) -> "_Figures":
+        """Return the figures with those of another group."""
+        return _Figures(
+            self.sends + more.sends,
+            self.sends_paid + more.sends_paid,
+            NanoUsd(self.cost_nusd + more.cost_nusd),
+            self.input_tokens + more.input_tokens,
+            self.output_tokens + more.output_tokens,
+            self.cached_input_tokens + more.cached_input_tokens,
+            max(self.output_tokens_max, more.output_tokens_max),
+            self.latency_ms + more.latency_ms,
+        )
+
+
+_NOTHING = _Figures(0, 0, NanoUsd(0), 0, 0, 0, 0, 0)
+
+
+def _add_sends(sums: UsageSums, groups: Iterable[SendGroup]) -> None:
+    """Add groups, of which there may be as many as sends: first up by what they have in common."""
+    by_place: dict[tuple[str, str, str, str, str, str, str, str], _Figures] = {}
+    by_scopes: dict[tuple[tuple[str, ...], str], _Figures] = {}
+    for group in groups:
+        tenant, use_case = _payer_of(group.scopes)
+        place = (
+            group.day, tenant, use_case, group.provider, group.deployment, group.model, group.outcome, group.cost_source,
+        )  # fmt: skip
+        by_place[place] = by_place.get(place, _NOTHING).with_more(group)
+        payer = (group.scopes, group.outcome)
+        by_scopes[payer] = by_scopes.get(payer, _NOTHING).with_more(group)
+    for (day, tenant, use_case, provider, deployment, model, outcome, source), figures in by_place.items():
+        group = SendGroup(day, (), provider, deployment, model, outcome, source, *figures)
+        _add_of_place(sums, group, tenant, use_case)
+    for (scopes, outcome), figures in by_scopes.items():
+        group = SendGroup("", scopes, "", "", "", outcome, "", *figures)
+        for tally in (*_of(sums.users, group.names("user")), *_of(sums.tags, group.names("tag"))):
+            _add_money(tally, group)
+
+
+@lru_cache(maxsize=10_000)
+def _payer_of(scopes: tuple[str, ...]) -> tuple[str, str]:
+    """Return tenant and use case, empty where there is none."""
+    return name_in(scopes, "tenant") or "", name_in(scopes, "use_case") or ""
+
+
+def _add_of_place(sums: UsageSums, group: SendGroup, tenant: str, use_case: str) -> None:
     sums.sources[group.cost_source] += group.cost_nusd
-    tenant, use_case = group.scope("tenant"), group.scope("use_case")
     by_send = (
         sums.models[group.model],
         sums.providers[group.provider],
-        sums.cells[CellKey(group.day, tenant or "", use_case or "", group.deployment, group.model)],
+        sums.provider_days[group.day, group.provider],
+        sums.cells[CellKey(group.day, tenant, use_case, group.deployment, group.model)],
     )
     for tally in by_send:
         tally.count(group.outcome, group.sends, group.latency_ms, is_probe=tenant in PROBE_TENANTS)
@@ -155,10 +214,8 @@ def _add_sends(sums: UsageSums, group: SendGroup) -> None:
         *by_send,
         sums.total,
         sums.days[group.day],
-        *_of(sums.tenants, () if tenant is None else (tenant,)),
-        *_of(sums.use_cases, () if use_case is None else (use_case,)),
-        *_of(sums.users, group.names("user")),
-        *_of(sums.tags, group.names("tag")),
+        *_of(sums.tenants, (tenant,) if tenant else ()),
+        *_of(sums.use_cases, (use_case,) if use_case else ()),
     ):
         _add_money(tally, group)
 

@@ -169,9 +169,10 @@ async def use_keys(store, clock):
 
 
 def content(path):
-    """Return every row of every table in the order of the file, without the name of this process."""
-    own = own_process()
+    """Return every row of every table in the order of the file, without what is another in every run."""
     with closing(sqlite3.connect(path)) as connection:
+        (secret,) = connection.execute("SELECT value FROM about WHERE key = 'prompt_secret'").fetchone()
+        other = {own_process(): "this process", secret: "a secret"}
         names = [
             name
             for (name,) in connection.execute(
@@ -182,7 +183,7 @@ def content(path):
         return {
             name: {
                 "columns": [column[0] for column in cursor.description],
-                "rows": [["this process" if value == own else value for value in row] for row in cursor],
+                "rows": [[other.get(value, value) for value in row] for row in cursor],
             }
             for name, cursor in cursors.items()
         }

@@ -9,6 +9,8 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CostSource
 from orchestrator.ledger import compact as ledger_compact
 from orchestrator.ledger.compact import compact, first_kept_day
+from orchestrator.ledger.kept_plan import PackedPlan
+from orchestrator.ledger.prompt_prints import PromptPrint
 from orchestrator.ledger.reconcile import assumed_costs, correct_cost
 
 TODAY = date(2026, 11, 23)
@@ -135,3 +137,19 @@ def test_what_today_counts_is_the_same_after_a_compaction(years):
     before = years.ledger.budget_status()
     compact(years.ledger, today=TODAY + timedelta(days=0), keep_days=62)
     assert years.ledger.budget_status() == before
+
+
+def test_plans_and_prints_go_with_their_day_and_shapes_with_their_last_plan(years):
+    shape, prompt = PackedPlan(7, "[]", "[]"), PromptPrint(b"q", (), 0, waited=False)
+    for identity, moment, plan in (
+        ("old", datetime(2025, 8, 1, 9, tzinfo=UTC), PackedPlan(8, "[]", "[]")),
+        ("both", datetime(2025, 8, 1, 9, tzinfo=UTC), shape),
+        ("new", datetime(2026, 11, 23, 9, tzinfo=UTC), shape),
+    ):
+        years.clock.set(moment)
+        years.send(identity)
+        years.close(identity, plan=plan, prompt=prompt)
+    compact(years.ledger, today=TODAY, keep_days=400)
+    assert years.rows("SELECT key FROM plan_shapes") == [(7,)]
+    assert years.rows("SELECT operation_id FROM plans") == [("new",)]
+    assert years.rows("SELECT operation_id FROM prompts") == [("new",)]

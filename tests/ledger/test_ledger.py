@@ -789,7 +789,7 @@ def test_a_disk_that_is_really_full_stops_sends_and_loses_nothing(tmp_path):
     disk.mkdir()
     copy = tmp_path / "copy"
     command = program(disk / "ledger.sqlite3", FILL)
-    script = f'mount -t tmpfs -o size=400k tmpfs {disk} && "$@"; code=$?; cp -r {disk} {copy}; exit $code'
+    script = f'mount -t tmpfs -o size=420k tmpfs {disk} && "$@"; code=$?; cp -r {disk} {copy}; exit $code'
     probe = subprocess.run(
         ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", str(disk)], capture_output=True, check=False
     )

@@ -1,6 +1,7 @@
 """What a vendor's own client sends goes to one address, each send held for, and is settled however it ends."""
 
 import asyncio
+import gc
 import json
 
 import httpx
@@ -87,3 +88,34 @@ async def test_every_send_of_a_client_that_retries_holds_for_itself(http_to, pra
         once = spent(practised)
         await client.post(f"{server.base_url}/chat/completions", json=BODY)
     assert spent(practised) == 2 * once > 0
+
+
+def test_connections_are_closed_with_the_loop_that_made_them(http_to) -> None:
+    left_open, ways = [], []
+
+    async def ask() -> None:
+        async def answer(exchanged: Exchanged) -> None:
+            await exchanged.answer(b'{"totalTokens": 3}')
+
+        async with serving(answer) as server:
+            ways.append(http_to(server.base_url, ProviderKind.GOOGLE))
+            # Nobody closes a vendor's client.
+            client = httpx.AsyncClient(transport=ways[0])
+            await client.post(f"{server.base_url}/models/gpt-6-luna:countTokens", json={})
+            (connections,) = ways[0]._by_loop.values()
+            left_open.extend(connections.transport._pool.connections)
+
+    asyncio.run(ask())
+    assert [connection.is_closed() for connection in left_open] == [True]
+    assert ways[0]._by_loop == {}
+
+
+def test_connections_of_threads_are_closed_with_their_client(http_to) -> None:
+    way = http_to("http://127.0.0.1:9/v1")
+    with pytest.raises(httpx.ConnectError):
+        way.handle_request(httpx.Request("POST", "http://127.0.0.1:9/v1/chat/completions", json=BODY))
+    pool, closed = way._sync._pool, []
+    pool.close = lambda: closed.append(True)
+    del way
+    gc.collect()
+    assert closed == [True]

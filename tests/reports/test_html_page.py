@@ -11,7 +11,7 @@ from orchestrator.core.reply import Outcome
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.reports.analysis import Analysis
 from orchestrator.reports.html_page import report_page
-from orchestrator.reports.recommendations import MoneyMeaning, Recommendation, RecommendationKind
+from orchestrator.reports.recommendation import MoneyMeaning, NotKnown, Recommendation, RecommendationKind
 from orchestrator.reports.report_words import EN, VI
 from orchestrator.reports.resampling import Interval
 from orchestrator.reports.span import Span
@@ -27,7 +27,7 @@ def _analysis(book):
         RecommendationKind.REFUSING_LIMIT, EVIL, MoneyMeaning.SPENT, 5_000, Interval(4_000, 6_000), 3, 9, EVIL,
         apply=EVIL,
     )  # fmt: skip
-    return Analysis(report, None, EVIL, (), (), (change,))
+    return Analysis(report, None, EVIL, (), (), (change,), (NotKnown("batch_price", (EVIL,)),))
 
 
 class _Tags(HTMLParser):

@@ -72,12 +72,12 @@ class Books:
             cost_source=source, upstream_id=upstream_id,
         )  # fmt: skip
 
-    def close(self, operation="op", cost=300, *, attempts=1, plan=None):
+    def close(self, operation="op", cost=300, *, attempts=1, plan=None, prompt=None):
         """Write the row of a finished request."""
         self.ledger.record_request(
             RequestRecord(
                 operation, self.clock.now(), "acme", "bulk", "42", ("trial",), Outcome.SUCCEEDED, None,
-                CacheState.MISS, None, "p/m", "p", "m", attempts, Usage(10, 5), NanoUsd(cost), 0.1, plan,
+                CacheState.MISS, None, "p/m", "p", "m", attempts, Usage(10, 5), NanoUsd(cost), 0.1, plan, prompt,
             )
         )  # fmt: skip
 

@@ -5,20 +5,56 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from orchestrator.catalog.commitments import CommitmentSettings
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
 from orchestrator.ledger.ledger import HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.opening import LedgerSettings, open_ledger
+from orchestrator.ledger.prompt_prints import PromptPrint
 from orchestrator.ledger.records import new_operation_id
+from orchestrator.reports.idle_commitments import Committed
+from orchestrator.reports.prompt_waste import PromptPrice, PromptTerms
+from orchestrator.reports.recommendations import ConfiguredLimits
 
 TODAY = date(2026, 11, 23)
 DEPLOYMENTS = ("openrouter/gpt-6.1-sol", "google/gemini-3.8-flash", "openai/gpt-6-luna")
 TENANTS = ("acme", "beta", "Hà Nội")
 USE_CASES = ("customer_service", "content_generation", "data_analysis")
 LIMITS = dict.fromkeys(USE_CASES, 800)
-KINDS = ("paid_failures", "refusing_limit", "unused_max_tokens")
+PROVIDERS = tuple(dict.fromkeys(name.partition("/")[0] for name in DEPLOYMENTS))
+SUBJECTS = {
+    "paid_failures": DEPLOYMENTS,
+    "refusing_limit": TENANTS,
+    "unused_max_tokens": USE_CASES,
+    "repeated_prompts": USE_CASES,
+    "common_prefixes": tuple(f"{use_case}, {name}" for use_case in USE_CASES for name in DEPLOYMENTS),
+    "batch_price": USE_CASES,
+    "idle_commitment": PROVIDERS,
+}
+"""What each kind of waste may be planted in."""
+LONG_BYTES, LONG_TOKENS = 12_288, 3_600
+PRICE = PromptPrice(discount_nusd_per_mtok=300_000_000, batch_points=5_000)
+
+
+def configured(wastes: frozenset[tuple[str, str]], *, cache_ttl_s: float = 3600) -> ConfiguredLimits:
+    """Return what config.yaml says beside the traffic: every provider has a commitment, a planted one too large."""
+    return ConfiguredLimits(
+        LIMITS,
+        ("all", "tenant:*"),
+        PromptTerms(dict.fromkeys(USE_CASES, cache_ttl_s), dict.fromkeys(DEPLOYMENTS, PRICE)),
+        Committed(
+            tuple(
+                CommitmentSettings.model_validate({
+                    "provider": name, "since": "2026-01-01", "until": "2027-12-31",
+                    "usd_per_month": 1 if ("idle_commitment", name) in wastes else 0.2,
+                })
+                for name in PROVIDERS
+            ),
+            tuple(str(TODAY - timedelta(days=back)) for back in range(13, 0, -1)),
+        ),
+    )  # fmt: skip
 
 
 @dataclass
@@ -59,7 +95,7 @@ class Traffic:
         for back in range(self.days - 1, -1, -1):
             for number in range(self.a_day):
                 day = TODAY - timedelta(days=back)
-                self.clock.moment = datetime(day.year, day.month, day.day, 1 + number % 20, 5, tzinfo=UTC)
+                self.clock.moment = datetime(day.year, day.month, day.day, 1 + number % 2, 5, tzinfo=UTC)
                 self._request(ledger, chance)
         ledger.close()
 
@@ -77,23 +113,41 @@ class Traffic:
         elif chance.random() < 0.1:
             self._record(ledger, identity, payer, (), Outcome.SUCCEEDED, latency_s, CacheState.HIT)
         else:
-            sends = self._sends(ledger, identity, payer, chance)
-            self._record(ledger, identity, payer, sends, sends[-1].outcome, latency_s)
+            is_long = chance.random() < 0.7
+            sends = self._sends(ledger, identity, payer, is_long, chance)
+            prompt = self._prompt(payer, sends[-1].deployment, is_long, chance)
+            self._record(ledger, identity, payer, sends, sends[-1].outcome, latency_s, prompt=prompt)
 
     def _sends(
-        self, ledger: Ledger, identity: str, payer: Payer, chance: random.Random
+        self, ledger: Ledger, identity: str, payer: Payer, is_long: bool, chance: random.Random
     ) -> tuple[Attempt, ...]:
         sends: list[Attempt] = []
         for number in (1, 2):
             deployment = chance.choice(DEPLOYMENTS)
             failing = ("paid_failures", deployment) in self.wastes
             fails = number == 1 and chance.random() < (0.3 if failing else 0.01)
-            sends.append(self._send(ledger, (identity, number, deployment), payer, fails, failing, chance))
+            tokens = LONG_TOKENS if is_long else chance.randrange(50, 900)
+            key = (identity, number, deployment)
+            sends.append(self._send(ledger, key, payer, tokens, fails, failing, chance))
             if not fails:
                 break
         return tuple(sends)
 
-    def _send(self, ledger, key, payer, fails, failing, chance) -> Attempt:
+    def _prompt(self, payer: Payer, deployment: str, is_long: bool, chance: random.Random) -> PromptPrint:
+        whole, beginning = chance.randbytes(8), chance.randbytes(8)
+        if ("repeated_prompts", payer.use_case) in self.wastes and chance.random() < 0.3:
+            whole = b"%d" % chance.randrange(3)
+        if ("common_prefixes", f"{payer.use_case}, {deployment}") in self.wastes:
+            beginning = b"common"
+        waits = ("batch_price", payer.use_case) in self.wastes or chance.random() < 0.01
+        return PromptPrint(
+            payer.use_case.encode() + whole,
+            (beginning,) if is_long else (),
+            LONG_BYTES if is_long else 0,
+            waits,
+        )
+
+    def _send(self, ledger, key, payer, tokens, fails, failing, chance) -> Attempt:
         identity, number, deployment = key
         provider, model = deployment.split("/")
         short = ("unused_max_tokens", payer.use_case) in self.wastes
@@ -108,13 +162,15 @@ class Traffic:
             number, deployment, provider, model, Outcome.FAILED if fails else Outcome.SUCCEEDED,
             failure="timeout" if fails else None, latency_s=chance.uniform(0.1, 2),
             first_token_s=chance.choice((None, 0.05, 0.2)),
-            usage=Usage(chance.randrange(50, 900), outputs, chance.randrange(50)), cost_nusd=NanoUsd(cost),
+            usage=Usage(tokens, outputs, chance.randrange(50)), cost_nusd=NanoUsd(cost),
             cost_source=CostSource.PRICE_BOOK if cost else CostSource.NONE,
         )  # fmt: skip
         ledger.settle(hold, attempt)
         return attempt
 
-    def _record(self, ledger, identity, payer, sends, outcome, latency_s, cached=CacheState.MISS) -> None:
+    def _record(
+        self, ledger, identity, payer, sends, outcome, latency_s, cached=CacheState.MISS, *, prompt=None
+    ) -> None:
         last = sends[-1] if sends else None
         ledger.record_request(
             RequestRecord(
@@ -124,5 +180,6 @@ class Traffic:
                 degraded=None, deployment=last and last.deployment, provider=last and last.provider,
                 model=last and last.model, attempts=len(sends), usage=Usage(),
                 cost_nusd=NanoUsd(sum(send.cost_nusd for send in sends)), latency_s=latency_s,
+                prompt=prompt,
             )
         )  # fmt: skip

@@ -29,6 +29,16 @@ _SPENT = (
     "SELECT scopes, SUM(cost_nusd) FROM (SELECT scopes, cost_nusd FROM attempts WHERE day = :day"
     " UNION ALL SELECT scopes, cost_nusd FROM corrections WHERE day = :day) GROUP BY scopes"
 )
+_DROP_BESIDE = tuple(
+    f"DELETE FROM {table} WHERE operation_id IN (SELECT id FROM operations WHERE day = ?)"  # noqa: S608 -- fixed words
+    for table in ("plans", "prompts")
+)
+_DROP_SHAPES = "DELETE FROM plan_shapes WHERE key NOT IN (SELECT shape_key FROM plans)"
+
+
+def drop_unused_shapes(connection: sqlite3.Connection) -> int:
+    """Drop the shapes that no plan has any more; return how many."""
+    return connection.execute(_DROP_SHAPES).rowcount
 
 
 def roll_up_day(connection: sqlite3.Connection, day: str) -> RolledDay | UnequalCounter:
@@ -41,9 +51,8 @@ def roll_up_day(connection: sqlite3.Connection, day: str) -> RolledDay | Unequal
     connection.execute(_ROLL.format(rows=_ATTEMPTS), {"day": day})
     runs.roll_up(connection, day)
     connection.execute("DELETE FROM corrections WHERE day = ?", (day,))
-    connection.execute(
-        "DELETE FROM plans WHERE operation_id IN (SELECT id FROM operations WHERE day = ?)", (day,)
-    )
+    for statement in _DROP_BESIDE:
+        connection.execute(statement, (day,))
     attempts = connection.execute("DELETE FROM attempts WHERE day = ?", (day,)).rowcount
     requests = connection.execute("DELETE FROM operations WHERE day = ?", (day,)).rowcount
     _drop_counters(connection, day, spent)

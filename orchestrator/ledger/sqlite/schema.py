@@ -10,11 +10,13 @@
     monthly     what is left of months that were compacted: sums of their requests and attempts
     plans       why a request went where it went: its numbers, and the key of its shape
     plan_shapes deployments and kinds of reasons, once for all plans that have the same; no words of a prompt
+    prompts     fingerprints of prompts, keyed with a secret in `about`: never a word, and never exported
     feedback    what somebody thought of an answer: one row for each request and source
     idempotency which request has an idempotency key of a tenant, until when; no text, only a hash of it
     runs        spent and held money of every run and its parts, and its limit; a row that is not used any
                 more is forgotten
-    about       what belongs to the file as a whole: the time zone whose windows it counts, since when
+    about       what belongs to the file as a whole: the time zone whose windows it counts, since when,
+                and the secret of its fingerprints
 
 Keys begin with what is new (the ids of requests sort by time, counters by period), so that a booking
 touches the same few pages of the file, whatever its size.
@@ -27,7 +29,7 @@ import sqlite3
 
 from orchestrator.core.errors import LedgerError
 
-VERSION = 6
+VERSION = 7
 
 _THURSDAY = "period, '-3 days', 'weekday 4'"
 _ISO_WEEK = (
@@ -140,6 +142,13 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
         """INSERT INTO about SELECT 'began_at', began FROM (SELECT MIN(began) AS began FROM (
             SELECT MIN(started_at) AS began FROM attempts UNION ALL SELECT MIN(held_at) FROM holds
             UNION ALL SELECT MIN(month) || '-01T00:00:00+00:00' FROM monthly)) WHERE began IS NOT NULL""",
+    ),
+    7: (
+        # Beside the requests, as plans are.
+        """CREATE TABLE prompts (
+            operation_id TEXT PRIMARY KEY, whole BLOB NOT NULL, beginnings BLOB NOT NULL,
+            length_bytes INTEGER NOT NULL, waited INTEGER NOT NULL) WITHOUT ROWID""",
+        "INSERT INTO about VALUES ('prompt_secret', lower(hex(randomblob(32))))",
     ),
 }
 

@@ -26,7 +26,7 @@ from orchestrator.ledger.records import (
     RequestRecord,
     Shortage,
 )
-from orchestrator.ledger.sqlite import runs
+from orchestrator.ledger.sqlite import prompts, runs
 from orchestrator.ledger.sqlite.queries import BEGAN, BEGAN_AT, COUNTER
 from orchestrator.ledger.sqlite.request_queries import GIVE_FEEDBACK
 
@@ -177,6 +177,8 @@ def record_request(connection: sqlite3.Connection, record: RequestRecord, period
     if record.plan is not None:
         connection.execute(_INSERT_SHAPE, (record.plan.shape_key, record.plan.shape))
         connection.execute(_INSERT_PLAN, (record.id, record.plan.shape_key, record.plan.numbers))
+    if record.prompt is not None:
+        prompts.keep(connection, record.id, record.prompt)
 
 
 def keep_feedback(connection: sqlite3.Connection, feedback: Feedback, *, tenant: str | None) -> bool:

@@ -28,7 +28,7 @@ from orchestrator.ledger.sqlite import queries, runs, statements
 from orchestrator.ledger.sqlite.connection import LedgerFile, OnLate
 from orchestrator.ledger.sqlite.orphans import settle_orphan
 from orchestrator.ledger.sqlite.reader import LedgerReader
-from orchestrator.ledger.sqlite.roll_up import roll_up_day
+from orchestrator.ledger.sqlite.roll_up import drop_unused_shapes, roll_up_day
 from orchestrator.ledger.sqlite.time_zone import change_zone, take_zone
 from orchestrator.ledger.store import RequestOf
 
@@ -133,6 +133,10 @@ class SqliteStore:
     def roll_up_day(self, day: str) -> RolledDay | UnequalCounter:
         """Turn a day's rows into a part of its month's sums."""
         return self.file.write(lambda connection: roll_up_day(connection, day))
+
+    def drop_unused(self) -> int:
+        """Drop what no row refers to any more."""
+        return self.file.write(drop_unused_shapes)
 
     def counter(self, scope: str, period: str) -> Counter:
         """Return what a scope has spent and holds in a window."""

@@ -1,0 +1,80 @@
+"""Fingerprints of prompts in a table beside the requests, and what reports ask of them.
+
+All is grouped in SQLite, and what is counted is the least that a cache would have saved: of equal prompts in
+one hour of the clock all but the dearest, of equal beginnings in ten minutes all but the longest.
+"""
+
+import sqlite3
+
+from orchestrator.core.payer import PROBE_TENANTS
+from orchestrator.ledger.prompt_prints import BEGINNING_PRINT_BYTES, BEGINNINGS_BYTES, PromptPrint, keyed
+
+_SECRET = "SELECT value FROM about WHERE key = 'prompt_secret'"  # noqa: S105 -- it says where it is
+_INSERT = "INSERT INTO prompts VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING"
+_HOUR, _TEN_MINUTES = len("2026-11-28T19"), len("2026-11-28T19:3")
+
+_PROBES = ", ".join(f"'{tenant}'" for tenant in sorted(PROBE_TENANTS))
+"""Our own looks at providers ask the same again and again, on purpose."""
+_SELECTED = (
+    f"o.tenant NOT IN ({_PROBES})"  # noqa: S608 -- fixed words
+    " AND o.day BETWEEN :since AND :until AND (:tenant IS NULL OR o.tenant = :tenant)"
+    " AND (:use_case IS NULL OR o.use_case = :use_case) AND (:user IS NULL OR o.user = :user)"
+    " AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(o.tags) WHERE value = :tag))"
+)
+_OPERATIONS = f"FROM operations o CROSS JOIN prompts p ON p.operation_id = o.id WHERE {_SELECTED}"
+_ATTEMPTS = (
+    "FROM operations o CROSS JOIN prompts p ON p.operation_id = o.id CROSS JOIN attempts a"
+    f" ON a.operation_id = o.id WHERE {_SELECTED} AND a.outcome = 'succeeded'"
+)
+_COST_OF_REQUEST = (
+    "o.cost_nusd + COALESCE((SELECT SUM(c.cost_nusd) FROM corrections c WHERE c.operation_id = o.id), 0)"
+)
+_COST_OF_SEND = (
+    "a.cost_nusd + COALESCE((SELECT SUM(c.cost_nusd) FROM corrections c"
+    " WHERE c.operation_id = a.operation_id AND c.number = a.number), 0)"
+)
+_BY_HOUR = (
+    f"SELECT o.day, o.use_case, p.whole, COUNT(*) AS n, SUM({_COST_OF_REQUEST}) AS cost,"
+    f" MAX({_COST_OF_REQUEST}) AS dearest {_OPERATIONS} AND o.outcome = 'succeeded' AND o.cached = 'miss'"
+    f" AND p.whole <> x'' GROUP BY 1, 2, 3, substr(o.started_at, 1, {_HOUR})"
+)
+_BY_DAY = (
+    "SELECT day, use_case, SUM(n) AS n, SUM(n - 1) AS hourly, SUM(cost - dearest) AS hourly_nusd,"  # noqa: S608 -- fixed words
+    f" SUM(cost) - MAX(dearest) AS daily_nusd FROM ({_BY_HOUR}) GROUP BY day, use_case, whole"
+)
+REPEATS = (
+    "SELECT day, use_case, SUM(n), SUM(hourly), SUM(hourly_nusd), SUM(n - 1), SUM(daily_nusd)"  # noqa: S608 -- fixed words
+    f" FROM ({_BY_DAY}) GROUP BY 1, 2"
+)
+_DISCOUNTED_TOKENS_MIN = 1_024
+"""No provider gives a discount for a shorter beginning."""
+_LEVELS = " UNION ALL ".join(
+    f"SELECT {place * BEGINNING_PRINT_BYTES + 1} AS place, {length} AS length"
+    for place, length in enumerate(BEGINNINGS_BYTES)
+)
+_UNCACHED = "MAX(0, a.input_tokens * l.length / p.length_bytes - a.cached_input_tokens)"
+"""How many tokens of a beginning were paid in full; a beginning takes its share of what the provider counted."""
+_BY_BEGINNING = (
+    "SELECT a.day, o.use_case, a.deployment, l.length, COUNT(*) AS n,"
+    f" SUM({_UNCACHED}) AS tokens, MAX({_UNCACHED}) AS most"
+    f" {_ATTEMPTS.replace('WHERE', f'JOIN ({_LEVELS}) l ON length(p.beginnings) >= l.place WHERE', 1)}"
+    f" AND a.input_tokens * l.length / p.length_bytes >= {_DISCOUNTED_TOKENS_MIN}"
+    f" GROUP BY 1, 2, 3, 4, substr(p.beginnings, l.place, {BEGINNING_PRINT_BYTES}),"
+    f" substr(a.started_at, 1, {_TEN_MINUTES})"
+)
+BEGINNINGS = (
+    "SELECT day, use_case, deployment, length, SUM(n), SUM(n - 1), SUM(tokens - most)"  # noqa: S608 -- fixed words
+    f" FROM ({_BY_BEGINNING}) GROUP BY 1, 2, 3, 4"
+)
+WAITED = (
+    f"SELECT a.day, o.use_case, a.deployment, COUNT(*), SUM({_COST_OF_SEND})"
+    f" {_ATTEMPTS} AND p.waited = 1 GROUP BY 1, 2, 3"
+)
+
+
+def keep(connection: sqlite3.Connection, operation_id: str, prompt: PromptPrint) -> None:
+    """Keep the print of a request, keyed with the secret of this file."""
+    (secret,) = connection.execute(_SECRET).fetchone()
+    kept = keyed(prompt, secret)
+    values = (operation_id, kept.whole, kept.beginnings, prompt.length_bytes, int(prompt.waited))
+    connection.execute(_INSERT, values)
