@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from orchestrator.config.loader import Config
+from orchestrator.config.policy_files import read_whole
 from orchestrator.config.schema import RootSettings
-from orchestrator.config.yaml_file import read_document
 from orchestrator.core.settings import SecretAddress
 
 MASK = "********"
@@ -31,7 +31,7 @@ def effective(config: Config) -> dict[str, Any]:
     Raises:
         ConfigError: the file can no longer be read.
     """
-    raw = read_document(config.path).data
+    raw = read_whole(config.path)[0].data
     shown = _shown(config.settings, raw, name="")
     return dict(shown)
 
