@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
     from orchestrator.client import Orchestrator
     from orchestrator.config.loader import Config
-    from orchestrator.evaluation.calibrating import Question
     from orchestrator.evaluation.calibration import Calibration
-    from orchestrator.evaluation.case import Scored
+    from orchestrator.evaluation.case import ScoredRow
 
 EXIT_KEPT = 1
 
@@ -71,24 +70,24 @@ def calibrate(  # noqa: PLR0913, PLR0917 -- an argument for each option
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Propose the cheapest policy that is not worse than the reference, proven on rows that did not choose it.
+    """Propose the cheapest policy that is proven not worse than the reference, on rows that did not choose it.
 
     Exit code 1: the reference stays, and no file is written. Nothing in force changes either way: config.yaml
     names the file, `policy: {file: PATH}`.
     """
     from orchestrator.core.clock import SystemClock
-    from orchestrator.evaluation.calibrating import Question, calibrated
+    from orchestrator.evaluation.calibrating import CalibrationQuestion, calibration_of
 
     day = SystemClock().now().date()
     with errors_as_json(as_json), session_of(context).orchestrator(practice=practice) as orchestrator:
         config = orchestrator.config
-        question = Question.of(
+        question = CalibrationQuestion.of(
             config, use_case, reference=reference, scorers=scorer or (), labels=label or (), compare=compare,
             margin=margin, version=version or day.isoformat(),
         )  # fmt: skip
         measure = _Measure(orchestrator, question, expanded(data))
         if outcomes is not None:
-            scored: list[Scored] | None = question.recorded(config, expanded(data), expanded(outcomes))
+            scored: list[ScoredRow] | None = question.recorded(config, expanded(data), expanded(outcomes))
         else:
             scored = measure.asked(
                 question.models(config, model or ()), expanded(results) if results else None,
@@ -96,7 +95,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 -- an argument for each option
             )  # fmt: skip
         if scored is None:
             return
-        done = calibrated(config, question, scored)
+        done = calibration_of(config, question, scored)
         path = (
             expanded(policy)
             if policy
@@ -113,13 +112,13 @@ class _Measure:
     """Asks the candidates."""
 
     orchestrator: "Orchestrator"
-    question: "Question"
+    question: "CalibrationQuestion"
     data: Path
 
     def asked(  # noqa: PLR0913 -- the options of the command
         self, models: list[str], path: Path | None, *, limit: str | None, yes: bool, dry_run: bool,
         practice: bool, as_json: bool,
-    ) -> "list[Scored] | None":  # fmt: skip
+    ) -> "list[ScoredRow] | None":  # fmt: skip
         """Return the outcomes of all models; None where nothing may be paid."""
         from orchestrator.evaluation.evaluate import Evaluation
 

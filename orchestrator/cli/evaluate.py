@@ -16,10 +16,9 @@ from orchestrator.core.home_paths import expanded
 from orchestrator.core.language import Language
 
 if TYPE_CHECKING:
-    from orchestrator.evaluation.case import Scored
-    from orchestrator.evaluation.pricing import Estimate
+    from orchestrator.evaluation.case import ScoredRow
     from orchestrator.evaluation.running import Say
-    from orchestrator.evaluation.summary import Standing
+    from orchestrator.evaluation.summary import SubjectStanding
 
 EXIT_NOT_PASSED = 1
 Data = Annotated[Path, typer.Option("--data", help="JSONL, CSV or Parquet: id, prompt, expected, language.")]
@@ -86,7 +85,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
     Exit code 1: a mean score is below --min-score, a row has no score, or the budget ended it.
     """
     from orchestrator.evaluation.evaluate import Evaluation
-    from orchestrator.evaluation.summary import plain_evaluation, standings, why_failed
+    from orchestrator.evaluation.summary import plain_evaluation, standings, why_not_passed
 
     path = expanded(results) if results else data.with_suffix(".results.jsonl")
     with errors_as_json(as_json), session_of(context).orchestrator(practice=practice) as orchestrator:
@@ -104,13 +103,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
         ) as evaluation:
             if retry_failed:
                 evaluation.journal.forget_failures()
-            if not confirmed(
-                evaluation.estimate(),
-                limit=max_cost_usd,
-                yes=yes or practice,
-                dry_run=dry_run,
-                as_json=as_json,
-            ):
+            priced, may_pay = evaluation.estimate(), yes or practice
+            if not confirmed(priced, limit=max_cost_usd, yes=may_pay, dry_run=dry_run, as_json=as_json):
                 return
             with progress() as say:
                 outcomes = evaluation.run(
@@ -118,7 +112,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
                 )
             stopped = evaluation.stopped
         places = standings(outcomes)
-        reasons = why_failed(places, min_score=min_score, stopped=stopped)
+        reasons = why_not_passed(places, min_score=min_score, stopped=stopped)
         _write_files(outcomes, places, reasons, html=html, junit=junit, min_score=min_score,
                      language=language, practice=practice)  # fmt: skip
     if as_json:
@@ -129,7 +123,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
         raise typer.Exit(EXIT_NOT_PASSED)
 
 
-def confirmed(priced: "Estimate", *, limit: str | None, yes: bool, dry_run: bool, as_json: bool) -> bool:
+def confirmed(
+    priced: "EvaluationPrice", *, limit: str | None, yes: bool, dry_run: bool, as_json: bool
+) -> bool:
     """Print the price, and return whether it may be paid.
 
     Raises:
@@ -186,14 +182,18 @@ def _chains(orchestrator: Any, names: "list[str] | tuple[str, ...]") -> list[Any
 
 
 def _write_files(  # noqa: PLR0913 -- what the files are made of
-    outcomes: "list[Scored]", places: "list[Standing]", reasons: list[str], *, html: Path | None,
+    outcomes: "list[ScoredRow]", places: "list[SubjectStanding]", reasons: list[str], *, html: Path | None,
     junit: Path | None, min_score: float | None, language: Language, practice: bool,
 ) -> None:  # fmt: skip
-    from orchestrator.evaluation.html_page import page
+    from orchestrator.evaluation.html_page import evaluation_page
     from orchestrator.evaluation.junit import junit as as_junit
 
     if html is not None:
-        write_file("--html", html, page(outcomes, places, reasons, language=language, is_practice=practice))
+        write_file(
+            "--html",
+            html,
+            evaluation_page(outcomes, places, reasons, language=language, is_practice=practice),
+        )
     if junit is not None:
         write_file("--junit", junit, as_junit(outcomes, places, min_score=min_score))
 
@@ -210,7 +210,7 @@ def write_file(option: str, path: Path, text: str) -> None:
         raise CommandError(f"{option} {path}: cannot be written: {exc.strerror}") from None
 
 
-def _show(places: "list[Standing]", reasons: list[str], path: Path) -> None:
+def _show(places: "list[SubjectStanding]", reasons: list[str], path: Path) -> None:
     from orchestrator.core.money import format_usd
 
     numbers = ("rows", "score", "95 %", "no answer", "cost", "latency")

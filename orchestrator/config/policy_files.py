@@ -1,8 +1,8 @@
 """Policies that stand in files of their own: `policy: {file: policies/tag_bulk.yaml}`.
 
-A policy that was measured says under what: the use case's output limit, and which model each deployment was.
-Where that has changed since, the measurement proves nothing, and the file is refused; a configuration that is in
-force stays in force.
+A policy that was measured says under what: the use case's output limit, and which model each deployment
+was. Where that has changed since, the measurement proves nothing, and the file is refused; a
+configuration that is in force stays in force.
 """
 
 import os
@@ -95,7 +95,7 @@ def _read(
     )
 
 
-def conditions_of(settings: RootSettings, use_case: str, deployments: Iterable[str]) -> dict[str, Any]:
+def measured_under(settings: RootSettings, use_case: str, deployments: Iterable[str]) -> dict[str, Any]:
     """Return what a measurement of these deployments in a use case hangs on, for JSON."""
     known = settings.deployments
     return {
@@ -110,7 +110,7 @@ def outdated(settings: RootSettings, files: Iterable[PolicyFile]) -> Iterator[st
     for file in files:
         before = file.conditions
         names = before.get("deployments")
-        now = conditions_of(settings, file.use_case, names if isinstance(names, dict) else ())
+        now = measured_under(settings, file.use_case, names if isinstance(names, dict) else ())
         for name in ("max_tokens", "primary"):
             if name in before and before[name] != now[name]:
                 yield (

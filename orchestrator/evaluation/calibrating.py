@@ -1,4 +1,4 @@
-"""From a golden file and outcomes, asked or recorded, to a calibration: everything is checked before it counts."""
+"""From a golden file and outcomes, asked or recorded, to a calibration; all is checked before it counts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +9,9 @@ import orjson
 
 from orchestrator.config.loader import Config
 from orchestrator.config.unknown_names import unknown
-from orchestrator.evaluation.calibration import Calibration, calibrate
+from orchestrator.evaluation.calibration import Calibration, choose_policy
 from orchestrator.evaluation.candidates import candidates_of
-from orchestrator.evaluation.case import EvaluationError, Scored
+from orchestrator.evaluation.case import EvaluationError, ScoredRow
 from orchestrator.evaluation.comparing import (
     checks_of,
     compare_of,
@@ -25,7 +25,7 @@ from orchestrator.evaluation.scorers import needs_expected, scorer_of
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CalibrationQuestion:
     """For what a policy is sought, and how answers are told from each other."""
 
     use_case: str
@@ -37,7 +37,9 @@ class Question:
     version: str = "1"
 
     @classmethod
-    def of(cls, config: Config, use_case: str, *, reference: str | None = None, **fields: Any) -> "Question":
+    def of(
+        cls, config: Config, use_case: str, *, reference: str | None = None, **fields: Any
+    ) -> "CalibrationQuestion":
         """Check what is asked for; without a reference it is the primary, without scorers `label`.
 
         Raises:
@@ -76,7 +78,7 @@ class Question:
         others = [name for name in route if name in usable and not usable[name].is_local]
         return list(dict.fromkeys([self.reference, *(named or others)]))
 
-    def recorded(self, config: Config, data: Any, path: Path) -> list[Scored]:
+    def recorded(self, config: Config, data: Any, path: Path) -> list[ScoredRow]:
         """Return the recorded outcomes of the golden rows.
 
         Raises:
@@ -87,7 +89,9 @@ class Question:
         return recorded(path, rows, scorers=scorers, models=config.settings.deployments)
 
 
-def calibrated(config: Config, question: Question, results: Sequence[Scored]) -> Calibration:
+def calibration_of(
+    config: Config, question: CalibrationQuestion, results: Sequence[ScoredRow]
+) -> Calibration:
     """Return what is proposed for a use case by these outcomes.
 
     Raises:
@@ -100,7 +104,7 @@ def calibrated(config: Config, question: Question, results: Sequence[Scored]) ->
         outcomes, reference=question.reference, vendors=vendors, compare=compare,
         checks=checks_of(question.labels, _schema_of(question.scorers)), version=question.version,
     )  # fmt: skip
-    done = calibrate(outcomes, policies, reference=question.reference, margin=question.margin)
+    done = choose_policy(outcomes, policies, reference=question.reference, margin=question.margin)
     note = note_of_vendors(vendors, question.reference) if compare is not None else None
     return replace(done, unsure=(*done.unsure, note)) if note else done
 

@@ -1,10 +1,11 @@
 """The cheapest policy that is proven not worse than the reference, or the reference.
 
-One third of the rows, by a hash of their ids, chooses two policies: the surest and the cheapest of those whose
-loss there is within the margin, one standard error included. The other two thirds have chosen nothing, and test
-them in this order: the surest first, the cheapest only where that has passed. Passed is who has the lower end of
-its paired 95 % interval within the margin. Of hypotheses in a fixed order each may be tested in full (W. Maurer
-et al., 1995), so however many policies are tried, one that is worse passes in at most one of forty calibrations.
+One third of the rows, by a hash of their ids, chooses two policies: the surest and the cheapest of those
+whose loss there is within the margin, one standard error included. The other two thirds have chosen
+nothing, and test them in this order: the surest first, the cheapest only where that has passed. Passed
+is who has the lower end of its paired 95 % interval within the margin. Of hypotheses in a fixed order
+each may be tested in full (W. Maurer et al., 1995), so however many policies are tried, one that is
+worse passes in at most one of forty calibrations.
 """
 
 import math
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from orchestrator.evaluation.candidates import Replayed, replay
-from orchestrator.evaluation.intervals import Interval, bootstrap, paired, rows_needed
+from orchestrator.evaluation.intervals import MeanInterval, bootstrap, paired, rows_needed
 from orchestrator.evaluation.outcomes import Outcomes
 from orchestrator.policies.settings import PolicySettings
 
@@ -28,9 +29,9 @@ class Measured:
     """A policy beside the reference, on the rows that did not choose it."""
 
     replayed: Replayed
-    quality: Interval
-    difference: Interval
-    cost_share: float
+    quality: MeanInterval
+    difference: MeanInterval
+    share_of_cost: float
     """Of the reference's cost; infinite where that is free."""
 
 
@@ -55,7 +56,7 @@ class Calibration:
     unsure: tuple[str, ...] = ()
 
 
-def calibrate(
+def choose_policy(
     outcomes: Outcomes, policies: Sequence[PolicySettings], *, reference: str, margin: float = MARGIN
 ) -> Calibration:
     """Return the cheapest policy that is not inferior within the margin, or why the reference stays."""
@@ -94,7 +95,7 @@ def _split(outcomes: Outcomes) -> tuple[list[int], list[int]]:
 def _chosen(
     part: Outcomes, policies: Sequence[PolicySettings], reference: str, margin: float
 ) -> list[PolicySettings]:
-    """Return the policies that are to be tested, in their order; none where none below the reference will do."""
+    """Return the policies that are to be tested, in their order; none where no cheaper one will do."""
     theirs, most = part.scores[reference], part.cost_of(reference)
     suitable: list[tuple[float, int, PolicySettings]] = []
     for policy in policies:
@@ -126,7 +127,7 @@ def _why(
 ) -> tuple[str, int | None]:
     """Return the reason for what is proposed, and how many rows are missing where more would tell."""
     if proposed is not None:
-        share = f"at {proposed.cost_share:.2f} of its cost"
+        share = f"at {proposed.share_of_cost:.2f} of its cost"
         return f"{_beside(proposed)} beside {begin.reference}, {share}", None
     if tried is None:
         return "no cheaper policy came within the margin on the rows that choose", None

@@ -1,7 +1,7 @@
 """Which policies could stand in for the reference, and what each would have done with the recorded rows.
 
-The decisions are those of the policies themselves (`policies.agreement`, `policies.checks`), and every call that
-a policy makes is paid.
+The decisions are those of the policies themselves (`policies.agreement`, `policies.checks`), and every
+call that a policy makes is paid.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

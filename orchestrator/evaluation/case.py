@@ -98,7 +98,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredRow:
     """One row, one subject, its answer and the scores by the names of their scorers."""
 
     row: Row
@@ -108,7 +108,7 @@ class Scored:
 
     @property
     def value(self) -> float | None:
-        """Return the mean of its scores, 0 where it was too dear or too slow; None where one cannot be told."""
+        """Return the mean of its scores, 0 where it was too dear or too slow, None where one is not known."""
         of_bounds = [score.value for name, score in self.scores.items() if name.partition(":")[0] in BOUNDS]
         others = [score.value for name, score in self.scores.items() if name.partition(":")[0] not in BOUNDS]
         if 0 in of_bounds:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import BudgetExceededError, ClosedError, OrchestratorError
+from orchestrator.core.formatting import usd_text
 from orchestrator.core.language import Language
 from orchestrator.core.run import Run
 from orchestrator.evaluation.case import Answer, EvaluationError, Row
@@ -32,9 +33,12 @@ class ChainSubject:
                 f"row '{row.id}' (line {row.line}): 'input' of {self.name}: {names}"
             ) from None
         chain = self.spec.build(self.orchestrator, language=row.language or Language.VI)
+        # A chat model of LangChain takes the run by its name.
+        most = run.max_cost_nusd
+        limit = {} if most is None else {"max_cost_usd": usd_text(most)}
         began_s = clock.monotonic_s()
         try:
-            result = chain.with_details().invoke(chain_input, run=run)
+            result = chain.with_details().invoke(chain_input, run=run.name, **limit)
         except (BudgetExceededError, ClosedError):
             raise
         except OrchestratorError as exc:

@@ -1,4 +1,4 @@
-"""What a calibration compares: how answers are compared in a vote, what an escalation checks, whose vendor is whose."""
+"""How answers are compared in a vote, what an escalation checks, and which vendor made which model."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ def compare_of(by: str | None, labels: Sequence[str]) -> CompareSettings | None:
 
 
 def impossible_labels(labels: Iterable[str]) -> list[str]:
-    """Return the labels that no answer can be: of marks alone, or two that are the same without regard to case."""
+    """Return the labels that no answer can be: of marks alone, or the same as another but for case."""
     names = list(labels)
     folded = [label.strip().casefold() for label in names]
     return [

@@ -21,7 +21,7 @@ import orjson
 from orchestrator.core.language import Language
 from orchestrator.evaluation.case import EvaluationError, Row
 
-COLUMNS = ("id", "prompt", "messages", "input", "expected", "language", "tools")
+GOLDEN_COLUMNS = ("id", "prompt", "messages", "input", "expected", "language", "tools")
 _MISTAKES_MAX = 20
 _ASKS = ("prompt", "messages", "input")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -184,7 +184,7 @@ def _row(line: int, fields: Mapping[str, Any], *, needs_expected: bool, labels: 
 
 def _likely(fields: Mapping[str, Any], names: Sequence[str]) -> str:
     for name in names:
-        close = get_close_matches(name, [str(field) for field in fields if field not in COLUMNS], n=1)
+        close = get_close_matches(name, [str(field) for field in fields if field not in GOLDEN_COLUMNS], n=1)
         if close:
             return f"; is '{close[0]}' meant as '{name}'?"
     return f"; it has {', '.join(map(str, fields)) or 'no columns'}"

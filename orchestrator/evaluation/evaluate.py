@@ -16,11 +16,11 @@ from typing import Any, Self
 from orchestrator.client import Orchestrator
 from orchestrator.core.money import NanoUsd, nano_usd
 from orchestrator.core.run import Run
-from orchestrator.evaluation.case import EvaluationError, Scored
+from orchestrator.evaluation.case import EvaluationError, ScoredRow
 from orchestrator.evaluation.dataset import rows_of
 from orchestrator.evaluation.journal import Journal
 from orchestrator.evaluation.judging import Judge
-from orchestrator.evaluation.pricing import Estimate, bound_of, estimate
+from orchestrator.evaluation.pricing import EvaluationPrice, bound_of, price_of_evaluation
 from orchestrator.evaluation.running import CONCURRENCY, Say, ask_all, score_all
 from orchestrator.evaluation.scorers import needs_expected, scorer_of
 from orchestrator.evaluation.subjects import Subject, subjects_of
@@ -47,7 +47,7 @@ class Evaluation:
     ) -> None:
         """Read everything, and refuse what cannot be used before anything is sent.
 
-        `data` is the path of a data set or a DataFrame, `results` the file to go on with, or to begin. Without
+        `data` is the path of a data set or a DataFrame, `results` the file to go on with or to begin. Without
         `models` and `extra_subjects` the use case is measured as it stands.
 
         Raises:
@@ -76,9 +76,9 @@ class Evaluation:
         self.stopped = ""
         """Which limit ended it; empty where every row was asked."""
 
-    def estimate(self) -> Estimate:
+    def estimate(self) -> EvaluationPrice:
         """Return what is still to be asked, and its price; nothing is sent."""
-        return estimate(self._orchestrator, self.rows, self.subjects, self.journal)
+        return price_of_evaluation(self._orchestrator, self.rows, self.subjects, self.journal)
 
     def run(
         self,
@@ -87,7 +87,7 @@ class Evaluation:
         judge_max_cost_usd: Any = None,
         concurrency: int = CONCURRENCY,
         say: Say = lambda _: None,
-    ) -> list[Scored]:
+    ) -> list[ScoredRow]:
         """Ask what is left, within the budget of all starts together, and score everything.
 
         Without `max_cost_usd` the upper bound of the estimate is the limit.

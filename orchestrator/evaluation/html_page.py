@@ -7,10 +7,10 @@ from html import escape
 from orchestrator.core.formatting import seconds
 from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
-from orchestrator.evaluation.case import Scored
-from orchestrator.evaluation.intervals import Interval
-from orchestrator.evaluation.page_words import words_in
-from orchestrator.evaluation.summary import Standing
+from orchestrator.evaluation.case import ScoredRow
+from orchestrator.evaluation.intervals import MeanInterval
+from orchestrator.evaluation.page_words import page_words
+from orchestrator.evaluation.summary import SubjectStanding
 
 _ROWS_MAX = 200
 _CHARS_MAX = 1_500
@@ -27,19 +27,19 @@ ins { background: #fdf0c8; text-decoration: none; } del { background: #fbdedb; }
 """
 
 
-def page(
-    results: Sequence[Scored], places: Sequence[Standing], reasons: Sequence[str], *, language: Language,
+def evaluation_page(
+    results: Sequence[ScoredRow], places: Sequence[SubjectStanding], reasons: Sequence[str], *, language: Language,
     is_practice: bool = False,
 ) -> str:  # fmt: skip
     """Return the page."""
-    words = words_in(language)
+    words = page_words(language)
     verdict = words["failed" if reasons else "passed"]
     parts = [f"<h1>{words['title']}: {verdict}</h1>"]
     parts += [f"<p>{escape(reason)}</p>" for reason in reasons]
     if is_practice:
         parts.append(f"<p>{words['practice']}</p>")
     parts.append(_standings(places, words))
-    by_row: dict[str, list[Scored]] = {}
+    by_row: dict[str, list[ScoredRow]] = {}
     for result in results:
         by_row.setdefault(result.row.key, []).append(result)
     differing = [row for row in by_row.values() if len({result.value for result in row}) > 1]
@@ -54,7 +54,7 @@ def page(
     )
 
 
-def _standings(places: Sequence[Standing], words: Mapping[str, str]) -> str:
+def _standings(places: Sequence[SubjectStanding], words: Mapping[str, str]) -> str:
     names = ("rows", "score", "interval", "beside", "cost", "latency", "no_answer", "unscored")
     head = "".join(f'<th class="number">{words[name]}</th>' for name in names)
     rows = []
@@ -77,11 +77,11 @@ def _standings(places: Sequence[Standing], words: Mapping[str, str]) -> str:
     return f"<table><tr><th>{words['subject']}</th>{head}</tr>{''.join(rows)}</table>"
 
 
-def _range(interval: Interval | None) -> str:
+def _range(interval: MeanInterval | None) -> str:
     return "-" if interval is None else f"[{interval.low:.3f}, {interval.high:.3f}]"
 
 
-def _rows(title: str, rows: Sequence[Sequence[Scored]], words: Mapping[str, str]) -> list[str]:
+def _rows(title: str, rows: Sequence[Sequence[ScoredRow]], words: Mapping[str, str]) -> list[str]:
     if not rows:
         return []
     subjects = "".join(f"<th>{escape(result.subject)}</th>" for result in rows[0])
@@ -93,7 +93,7 @@ def _rows(title: str, rows: Sequence[Sequence[Scored]], words: Mapping[str, str]
     return parts
 
 
-def _row(results: Sequence[Scored]) -> str:
+def _row(results: Sequence[ScoredRow]) -> str:
     row = results[0].row
     expected = "" if row.expected is None else row.expected_text
     cells = [escape(row.id), escape(_cut(row.asks)), escape(_cut(expected))]
@@ -102,7 +102,7 @@ def _row(results: Sequence[Scored]) -> str:
     return f"<tr>{columns}</tr>"
 
 
-def _answer(result: Scored, expected: str) -> str:
+def _answer(result: ScoredRow, expected: str) -> str:
     value = result.value
     kind = "part" if value is None else {1.0: "right", 0.0: "wrong"}.get(value, "part")
     shown = "?" if value is None else f"{value:.2f}"
@@ -117,7 +117,7 @@ def _answer(result: Scored, expected: str) -> str:
 
 
 def marked_differences(text: str, expected: str) -> str:
-    """Return a text as HTML: words beyond those expected in `ins`, expected ones that are missing in `del`."""
+    """Return a text as HTML: words that are not expected in `ins`, expected ones that are missing in `del`."""
     ours, theirs = text.split(), expected.split()
     parts = []
     for kind, from_, to, begin, end in SequenceMatcher(None, theirs, ours, autojunk=False).get_opcodes():

@@ -1,8 +1,8 @@
 """How sure a mean is: the paired bootstrap, and a floor for it where losses are rare; pure functions.
 
-The percentile bootstrap (B. Efron, 1979) sees no more than what happened: where no row was worse it says that
-none ever will be. Up to nine losses the lower end is therefore also bounded by the exact interval of Clopper and
-Pearson (1934) for how often they come.
+The percentile bootstrap (B. Efron, 1979) sees no more than what happened: where no row was worse it says
+that none ever will be. Up to nine losses the lower end is therefore also bounded by the exact interval
+of Clopper and Pearson (1934) for how often they come.
 """
 
 import math
@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-DRAWS = 1_000
+_DRAWS = 1_000
 _TAIL = 0.025
 """On either side of a 95 % interval."""
 _MANY = 2_000
@@ -20,7 +20,7 @@ _RARE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class MeanInterval:
     """A mean, and where it lies with 95 % confidence."""
 
     mean: float
@@ -28,7 +28,7 @@ class Interval:
     high: float
 
 
-def bootstrap(values: Sequence[float]) -> Interval:
+def bootstrap(values: Sequence[float]) -> MeanInterval:
     """Return the 95 % percentile interval of a mean; the same values give the same interval.
 
     Raises:
@@ -37,16 +37,16 @@ def bootstrap(values: Sequence[float]) -> Interval:
     size = len(values)
     mean = math.fsum(values) / size
     if min(values) == max(values):
-        return Interval(mean, mean, mean)
+        return MeanInterval(mean, mean, mean)
     if size >= _MANY:
         spread = 1.96 * math.sqrt(math.fsum((value - mean) ** 2 for value in values)) / size
-        return Interval(mean, mean - spread, mean + spread)
+        return MeanInterval(mean, mean - spread, mean + spread)
     chance = random.Random(size)  # noqa: S311 -- draws of rows, no secret
-    means = sorted(sum(chance.choices(values, k=size)) / size for _ in range(DRAWS))
-    return Interval(mean, means[int(DRAWS * _TAIL)], means[-int(DRAWS * _TAIL) - 1])
+    means = sorted(sum(chance.choices(values, k=size)) / size for _ in range(_DRAWS))
+    return MeanInterval(mean, means[int(_DRAWS * _TAIL)], means[-int(_DRAWS * _TAIL) - 1])
 
 
-def paired(candidate: Sequence[float], reference: Sequence[float]) -> Interval:
+def paired(candidate: Sequence[float], reference: Sequence[float]) -> MeanInterval:
     """Return the 95 % interval of a mean difference, row by row, of scores from 0 to 1."""
     differences = [ours - theirs for ours, theirs in zip(candidate, reference, strict=True)]
     interval = bootstrap(differences)
@@ -55,7 +55,7 @@ def paired(candidate: Sequence[float], reference: Sequence[float]) -> Interval:
         return interval
     gains = math.fsum(difference for difference in differences if difference > 0) / len(differences)
     floor = gains - max(losses, default=1.0) * most_often(len(losses), len(differences))
-    return Interval(interval.mean, max(-1.0, min(interval.low, floor)), interval.high)
+    return MeanInterval(interval.mean, max(-1.0, min(interval.low, floor)), interval.high)
 
 
 def most_often(events: int, size: int) -> float:

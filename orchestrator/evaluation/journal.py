@@ -1,4 +1,4 @@
-"""The file of results: a line for each answer and each verdict, written as it comes, so nothing is asked twice.
+"""The file of results: a line for each answer and verdict, written as it comes; nothing is asked twice.
 
 The first line names the run whose budget all of it counts for. An answer belongs to a row, its question
 included, and to a subject with its settings; a changed question is asked anew.

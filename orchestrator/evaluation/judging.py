@@ -1,7 +1,8 @@
 """A model as a judge: the answer against what is expected, twice, with the two in swapped places.
 
-Judges prefer what stands first, so only what wins in both places is better; what wins in one is a draw. Both
-texts reach the judge as JSON, as data: what they ask for is asked of nobody. It spends from a budget of its own.
+Judges prefer what stands first, so only what wins in both places is better; what wins in one is a draw.
+Both texts reach the judge as JSON, as data: what they ask for is asked of nobody. It spends from a
+budget of its own.
 """
 
 import re

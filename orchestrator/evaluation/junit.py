@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from html import escape
 
-from orchestrator.evaluation.case import Scored
-from orchestrator.evaluation.summary import Standing
+from orchestrator.evaluation.case import ScoredRow
+from orchestrator.evaluation.summary import SubjectStanding
 
 RIGHT_FROM = 0.5
 """A row with a lower score by any scorer is shown as failed."""
 
 
-def junit(results: Sequence[Scored], places: Sequence[Standing], *, min_score: float | None) -> str:
+def junit(results: Sequence[ScoredRow], places: Sequence[SubjectStanding], *, min_score: float | None) -> str:
     """Return the XML; with `min_score` each suite has a case for its mean score besides."""
     suites = "".join(
         _suite(standing, [result for result in results if result.subject == standing.subject], min_score)
@@ -19,7 +19,7 @@ def junit(results: Sequence[Scored], places: Sequence[Standing], *, min_score: f
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="evaluation">{suites}</testsuites>\n'
 
 
-def _suite(standing: Standing, results: Sequence[Scored], min_score: float | None) -> str:
+def _suite(standing: SubjectStanding, results: Sequence[ScoredRow], min_score: float | None) -> str:
     cases = [_case(result) for result in results]
     failures = sum(result.value is not None and _is_wrong(result) for result in results)
     if min_score is not None:
@@ -33,7 +33,7 @@ def _suite(standing: Standing, results: Sequence[Scored], min_score: float | Non
     return f'<testsuite name="{_text(standing.subject)}" {counts}>{"".join(cases)}</testsuite>'
 
 
-def _case(result: Scored) -> str:
+def _case(result: ScoredRow) -> str:
     reasons = "; ".join(f"{name}: {score.reason}" for name, score in result.scores.items() if score.reason)
     inside = ""
     if result.value is None:
@@ -46,7 +46,7 @@ def _case(result: Scored) -> str:
     )
 
 
-def _is_wrong(result: Scored) -> bool:
+def _is_wrong(result: ScoredRow) -> bool:
     return any(score.value is not None and score.value < RIGHT_FROM for score in result.scores.values())
 
 

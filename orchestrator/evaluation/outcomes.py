@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.core.money import NanoUsd, nano_usd
 from orchestrator.core.reply import ToolCall
-from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score, Scored
+from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score, ScoredRow
 from orchestrator.evaluation.dataset import records_of
 from orchestrator.evaluation.scorers import Scorer, scored
 
@@ -48,13 +48,13 @@ class Outcomes:
         return NanoUsd(sum(answer.cost_nusd for answer in self.answers[model]))
 
 
-def outcomes_of(results: Sequence[Scored], *, reference: str) -> Outcomes:
+def outcomes_of(results: Sequence[ScoredRow], *, reference: str) -> Outcomes:
     """Return what can be compared: the rows of the reference, and the models that answered all of them.
 
     Raises:
         EvaluationError: the reference has no outcome.
     """
-    by_model: dict[str, dict[str, Scored]] = {}
+    by_model: dict[str, dict[str, ScoredRow]] = {}
     for result in results:
         if result.value is not None:
             by_model.setdefault(result.subject, {})[result.row.key] = result
@@ -80,7 +80,7 @@ def outcomes_of(results: Sequence[Scored], *, reference: str) -> Outcomes:
 
 def recorded(
     path: Path, rows: Sequence[Row], *, scorers: Sequence[Scorer], models: Mapping[str, Any]
-) -> list[Scored]:
+) -> list[ScoredRow]:
     """Return the recorded outcomes of rows, scored where the file does not.
 
     Raises:
@@ -88,7 +88,7 @@ def recorded(
     """
     mistakes: list[str] = []
     by_id = {row.id: row for row in rows}
-    results: dict[tuple[str, str], Scored] = {}
+    results: dict[tuple[str, str], ScoredRow] = {}
     for line, fields in records_of(path, mistakes):
         try:
             result = _recorded(fields, by_id, scorers, models)
@@ -106,7 +106,7 @@ def recorded(
 
 def _recorded(
     fields: Mapping[str, Any], rows: Mapping[str, Row], scorers: Sequence[Scorer], models: Mapping[str, Any]
-) -> Scored | None:
+) -> ScoredRow | None:
     from orchestrator.config.unknown_names import unknown  # noqa: PLC0415 -- for mistakes alone
 
     for name in ("id", "model", "cost_usd"):
@@ -129,7 +129,7 @@ def _recorded(
         score = float(fields["score"])
         if not 0 <= score <= 1:
             raise ValueError(f"score {score:g}: a score is from 0 to 1")
-        return Scored(row, model, answer, {RECORDED_SCORE: Score(score)})
+        return ScoredRow(row, model, answer, {RECORDED_SCORE: Score(score)})
     if "answer" not in fields:
         raise ValueError("neither 'score' nor 'answer': one of them is needed")
-    return Scored(row, model, answer, {scorer.name: scored(scorer, row, answer) for scorer in scorers})
+    return ScoredRow(row, model, answer, {scorer.name: scored(scorer, row, answer) for scorer in scorers})

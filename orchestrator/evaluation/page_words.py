@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from orchestrator.core.language import Language
 
-EN: Mapping[str, str] = {
+PAGE_EN: Mapping[str, str] = {
     "title": "Evaluation", "passed": "passed", "failed": "not passed", "subject": "Subject", "rows": "Rows",
     "score": "Mean score", "interval": "95 % interval", "beside": "Beside the first", "cost": "Cost",
     "latency": "Latency (median)", "no_answer": "No answer", "unscored": "No score", "row": "Row",
@@ -15,7 +15,7 @@ EN: Mapping[str, str] = {
     "marks": "Words that are not expected are marked; so are expected words that are missing.",
 }  # fmt: skip
 
-VI: Mapping[str, str] = {
+PAGE_VI: Mapping[str, str] = {
     "title": "Đánh giá", "passed": "đạt", "failed": "không đạt", "subject": "Đối tượng", "rows": "Số dòng",
     "score": "Điểm trung bình", "interval": "Khoảng 95 %", "beside": "So với đối tượng đầu", "cost": "Chi phí",
     "latency": "Độ trễ (trung vị)", "no_answer": "Không trả lời", "unscored": "Không có điểm", "row": "Dòng",
@@ -27,6 +27,6 @@ VI: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def words_in(language: Language) -> Mapping[str, str]:
+def page_words(language: Language) -> Mapping[str, str]:
     """Return the words of a page in a language."""
-    return VI if language is Language.VI else EN
+    return PAGE_VI if language is Language.VI else PAGE_EN

@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from orchestrator.config.loader import Config
-from orchestrator.config.policy_files import conditions_of
+from orchestrator.config.policy_files import measured_under
 from orchestrator.core.money import format_usd
 from orchestrator.evaluation.calibration import Calibration, Measured
 from orchestrator.evaluation.case import EvaluationError
@@ -40,8 +40,8 @@ def policy_text(done: Calibration, measured: Measured, *, config: Config, use_ca
             "rows": done.rows,
             "confirmed_on": done.confirmed_on,
             "difference": plain_interval(measured.difference),
-            "cost_share": round(measured.cost_share, 4),
-            "conditions": conditions_of(config.settings, use_case, (done.reference, *policy.named)),
+            "cost_share": round(measured.share_of_cost, 4),
+            "conditions": measured_under(config.settings, use_case, (done.reference, *policy.named)),
         },
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
@@ -99,6 +99,6 @@ def _plain(measured: Measured | None) -> Mapping[str, Any] | None:
         "name": measured.replayed.name,
         "quality": plain_interval(measured.quality),
         "difference": plain_interval(measured.difference),
-        "cost_share": measured.cost_share,
+        "cost_share": measured.share_of_cost,
         "cost": format_usd(measured.replayed.cost_nusd),
     }

@@ -15,7 +15,7 @@ from orchestrator.evaluation.subjects import ModelSubject, Subject
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class EvaluationPrice:
     """What is still to be asked, and its price; judges have a budget of their own."""
 
     calls: int
@@ -23,12 +23,12 @@ class Estimate:
     """Answers that are in the file of results already."""
     expected_nusd: NanoUsd
     bound_nusd: NanoUsd | None
-    """If every send that the retries and fallbacks allow were billed at its bound; None where it is unknown."""
+    """If every send that retries and fallbacks allow were billed at its bound; None where it is unknown."""
 
 
-def estimate(
+def price_of_evaluation(
     orchestrator: Orchestrator, rows: Sequence[Row], subjects: Sequence[Subject], journal: Journal | None
-) -> Estimate:
+) -> EvaluationPrice:
     """Return what is left to pay; nothing is sent.
 
     Raises:
@@ -47,7 +47,7 @@ def estimate(
                 expected, bound = expected + row_expected, bound + row_bound
             else:
                 is_bounded = False
-    return Estimate(calls, kept, NanoUsd(expected), NanoUsd(bound) if is_bounded else None)
+    return EvaluationPrice(calls, kept, NanoUsd(expected), NanoUsd(bound) if is_bounded else None)
 
 
 def _of_row(orchestrator: Orchestrator, row: Row, subject: ModelSubject) -> tuple[int, int]:
@@ -90,8 +90,8 @@ def _expected(orchestrator: Orchestrator, plan: Plan, subject: ModelSubject) -> 
     return sum(candidate.expected_nusd for candidate in plan.asked if candidate.deployment in voters)
 
 
-def bound_of(priced: Estimate) -> NanoUsd | None:
-    """Return the most that a start without a limit of its owner's may cost: what was printed; None where all is free.
+def bound_of(priced: EvaluationPrice) -> NanoUsd | None:
+    """Return the most that a start without a limit may cost: what was printed; None where all is free.
 
     Raises:
         EvaluationError: the price is unknown ahead.

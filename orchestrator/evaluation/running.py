@@ -1,4 +1,4 @@
-"""An evaluation under way: every row to every subject, within a budget, each answer written down as it comes."""
+"""An evaluation under way: every row to every subject, within a budget, each answer kept as it comes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.run import Run
-from orchestrator.evaluation.case import Answer, Row, Score, Scored
+from orchestrator.evaluation.case import Answer, Row, Score, ScoredRow
 from orchestrator.evaluation.journal import Journal
 from orchestrator.evaluation.judging import Judge, JudgeStoppedError
 from orchestrator.evaluation.scorers import Scorer, scored
@@ -90,7 +90,7 @@ def score_all(
     scorers: Sequence[Scorer],
     judges: Sequence[Judge] = (),
     say: Say = lambda _: None,
-) -> list[Scored]:
+) -> list[ScoredRow]:
     """Return every row and subject with its scores; judges are asked where the journal has no verdict yet."""
     results = []
     for count, row in enumerate(rows, start=1):
@@ -104,7 +104,7 @@ def score_all(
             else:
                 scores = {scorer.name: scored(scorer, row, answer) for scorer in scorers}
                 scores |= {judge.name: _judged(judge, row, subject, answer, journal) for judge in judges}
-            results.append(Scored(row, subject, answer, scores))
+            results.append(ScoredRow(row, subject, answer, scores))
         say(f"scoring: {count} of {len(rows)}")
     return results
 

@@ -1,4 +1,4 @@
-"""What an evaluation says of each subject: quality with its interval, cost, latency, and beside the first one."""
+"""What an evaluation says of each subject: quality with its interval, cost, latency, and the difference."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 
 from orchestrator.core.formatting import money
 from orchestrator.core.money import NanoUsd
-from orchestrator.evaluation.case import Scored
-from orchestrator.evaluation.intervals import Interval, bootstrap, paired
+from orchestrator.evaluation.case import ScoredRow
+from orchestrator.evaluation.intervals import MeanInterval, bootstrap, paired
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SubjectStanding:
     """One subject over all rows."""
 
     subject: str
@@ -21,9 +21,9 @@ class Standing:
     """Rows without a value: not asked, or a scorer that could not tell."""
     failed: int
     """Rows without an answer; their score is 0."""
-    quality: Interval | None
+    quality: MeanInterval | None
     """Of the mean score; None where no row has one."""
-    beside_first: Interval | None
+    beside_first: MeanInterval | None
     """The difference to the first subject over the rows that both have; None for the first."""
     cost_nusd: NanoUsd
     latency_s: float | None
@@ -31,9 +31,9 @@ class Standing:
     by_scorer: Mapping[str, float | None]
 
 
-def standings(results: Sequence[Scored]) -> list[Standing]:
+def standings(results: Sequence[ScoredRow]) -> list[SubjectStanding]:
     """Return the subjects in the order in which they were named."""
-    by_subject: dict[str, list[Scored]] = {}
+    by_subject: dict[str, list[ScoredRow]] = {}
     for result in results:
         by_subject.setdefault(result.subject, []).append(result)
     first = next(iter(by_subject.values()), [])
@@ -43,10 +43,10 @@ def standings(results: Sequence[Scored]) -> list[Standing]:
     ]
 
 
-def _standing(name: str, results: Sequence[Scored], first: Sequence[Scored] | None) -> Standing:
+def _standing(name: str, results: Sequence[ScoredRow], first: Sequence[ScoredRow] | None) -> SubjectStanding:
     values = [result.value for result in results if result.value is not None]
     latencies = [result.answer.latency_s for result in results if not result.answer.error]
-    return Standing(
+    return SubjectStanding(
         subject=name,
         rows=len(results),
         unscored=sum(result.value is None for result in results),
@@ -59,7 +59,7 @@ def _standing(name: str, results: Sequence[Scored], first: Sequence[Scored] | No
     )
 
 
-def _beside(results: Sequence[Scored], first: Sequence[Scored]) -> Interval | None:
+def _beside(results: Sequence[ScoredRow], first: Sequence[ScoredRow]) -> MeanInterval | None:
     pairs = [
         (ours.value, theirs.value)
         for ours, theirs in zip(results, first, strict=True)
@@ -68,13 +68,13 @@ def _beside(results: Sequence[Scored], first: Sequence[Scored]) -> Interval | No
     return paired([ours for ours, _ in pairs], [theirs for _, theirs in pairs]) if pairs else None
 
 
-def _mean_of(results: Sequence[Scored], scorer: str) -> float | None:
+def _mean_of(results: Sequence[ScoredRow], scorer: str) -> float | None:
     values = [result.scores[scorer].value for result in results]
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
 
-def why_failed(places: Sequence[Standing], *, min_score: float | None, stopped: str) -> list[str]:
+def why_not_passed(places: Sequence[SubjectStanding], *, min_score: float | None, stopped: str) -> list[str]:
     """Return why the evaluation has not passed, a line each; empty where it has."""
     reasons = [f"stopped: {stopped}"] if stopped else []
     for standing in places:
@@ -90,7 +90,7 @@ def why_failed(places: Sequence[Standing], *, min_score: float | None, stopped: 
 
 
 def plain_evaluation(
-    results: Sequence[Scored], places: Sequence[Standing], reasons: Sequence[str], *, path: str
+    results: Sequence[ScoredRow], places: Sequence[SubjectStanding], reasons: Sequence[str], *, path: str
 ) -> dict[str, Any]:
     """Return an evaluation for JSON."""
     return {
@@ -109,7 +109,7 @@ def plain_evaluation(
     }  # fmt: skip
 
 
-def plain_standing(standing: Standing) -> dict[str, Any]:
+def plain_standing(standing: SubjectStanding) -> dict[str, Any]:
     """Return the standing of a subject for JSON."""
     return {
         "subject": standing.subject, "rows": standing.rows, "unscored": standing.unscored,
@@ -119,6 +119,6 @@ def plain_standing(standing: Standing) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def plain_interval(interval: Interval | None) -> dict[str, float] | None:
+def plain_interval(interval: MeanInterval | None) -> dict[str, float] | None:
     """Return an interval for JSON."""
     return None if interval is None else {"mean": interval.mean, "low": interval.low, "high": interval.high}

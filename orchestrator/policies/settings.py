@@ -154,7 +154,7 @@ class PolicySettings(Settings):
     escalate: EscalateSettings | None = None
     """Cheap first; the next model where an answer fails a check."""
     file: str | None = None
-    """A measured policy, as `orchestrator calibrate` writes it: its path beside config.yaml; it stands alone."""
+    """A measured policy, as `orchestrator calibrate` writes it: its path beside config.yaml, and no more."""
 
     @property
     def kind(self) -> str:

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from orchestrator.config.effective import effective
-from orchestrator.config.policy_files import conditions_of
+from orchestrator.config.policy_files import measured_under
 from orchestrator.core.errors import ConfigError
 
 LUNA, SONNET = "openrouter/gpt-6-luna", "openrouter/claude-sonnet-5.5"
@@ -14,7 +14,7 @@ NAMED = {"use_cases": {"cost_sensitive": {"policy": {"file": "policies/bulk.json
 @pytest.fixture
 def policy_file(tmp_path, make_config):
     """Write the policy file beside the configuration, measured under today's conditions, changed as asked."""
-    conditions = conditions_of(make_config().settings, "cost_sensitive", (LUNA, SONNET))
+    conditions = measured_under(make_config().settings, "cost_sensitive", (LUNA, SONNET))
 
     def write(*, raw=None, **changed):
         content = {

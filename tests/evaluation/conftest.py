@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator import Orchestrator
-from orchestrator.evaluation.case import Answer, Row, Score, Scored
+from orchestrator.evaluation.case import Answer, Row, Score, ScoredRow
 from orchestrator.evaluation.evaluate import Evaluation
 from orchestrator.providers.in_memory import InMemoryTransport
 from tests.support.voices import Voices
@@ -63,4 +63,4 @@ def row(name="a", *, expected="delivery", line=1, language=None, prompt="Where i
 
 def scored(name, subject, value, *, text="", cost_nusd=0, expected="delivery"):
     answer = Answer(text=text, cost_nusd=cost_nusd, deployment=subject)
-    return Scored(row(name, expected=expected), subject, answer, {"label": Score(value)})
+    return ScoredRow(row(name, expected=expected), subject, answer, {"label": Score(value)})

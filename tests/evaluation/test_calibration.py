@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from orchestrator.evaluation.calibration import calibrate
+from orchestrator.evaluation.calibration import choose_policy
 from orchestrator.evaluation.candidates import candidates_of
 from orchestrator.evaluation.comparing import compare_of
 from orchestrator.evaluation.outcomes import outcomes_of
@@ -44,14 +44,14 @@ def done(measured, **options):
     policies = candidates_of(
         measured, reference="best", vendors=VENDORS, compare=compare_of(None, LABELS), checks=(), version="1"
     )
-    return calibrate(measured, policies, reference="best", **options)
+    return choose_policy(measured, policies, reference="best", **options)
 
 
 def test_agreement_is_proposed_where_it_is_proven_and_cheaper():
     calibration = done(outcomes(1_500, right={"cheap": 0.9, "second": 0.88, "best": 0.93}))
     assert calibration.proposed.replayed.policy.agreement is not None
     assert calibration.proposed.difference.low >= -0.01
-    assert calibration.proposed.cost_share < 0.5
+    assert calibration.proposed.share_of_cost < 0.5
     assert calibration.chosen_on + calibration.confirmed_on == 1_500
     assert 400 < calibration.chosen_on < 600
     assert any("came out worse than the reference" in note for note in calibration.unsure)
@@ -95,7 +95,7 @@ def test_choosing_among_many_does_not_make_a_worse_model_pass():
         ]
         measured = outcomes_of(results, reference="best")
         policies = candidates_of(measured, reference="best", vendors={}, compare=None, checks=(), version="1")
-        passed += calibrate(measured, policies, reference="best").proposed is not None
+        passed += choose_policy(measured, policies, reference="best").proposed is not None
     assert passed <= 1
 
 

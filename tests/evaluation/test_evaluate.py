@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.core.errors import UnknownNameError
 from orchestrator.evaluation.case import EvaluationError
-from orchestrator.evaluation.summary import standings, why_failed
+from orchestrator.evaluation.summary import standings, why_not_passed
 from tests.evaluation.conftest import FLASH, LUNA, SONNET
 
 ROWS = [f'{{"id":"r{n}","prompt":"Where is parcel {n}?","expected":"delivery"}}' for n in range(6)]
@@ -50,7 +50,7 @@ def test_the_budget_of_all_starts_together_is_never_passed(speaking, golden, eva
         results = limited.run(max_cost_usd=f"{limit_nusd / 1e9:.9f}", concurrency=1)
         assert len(voices.asked) - 1 == answers
         assert transport.bill.total_nusd() - cost_nusd <= limit_nusd
-        reasons = why_failed(standings(results), min_score=None, stopped=limited.stopped)
+        reasons = why_not_passed(standings(results), min_score=None, stopped=limited.stopped)
         assert reasons[1:] == [f"{LUNA}: 3 of 6 rows have no score"]
     limited.run(max_cost_usd="0.01")
     assert limited.stopped == ""
@@ -77,7 +77,7 @@ def test_a_budget_too_small_for_any_answer_sends_nothing(speaking, golden, evalu
     assert "run" in poor.stopped
     assert voices.asked == []
     assert {result.value for result in results} == {None}
-    assert why_failed(standings(results), min_score=None, stopped=poor.stopped)
+    assert why_not_passed(standings(results), min_score=None, stopped=poor.stopped)
 
 
 def test_the_estimate_bounds_what_is_billed(speaking, golden, evaluation):

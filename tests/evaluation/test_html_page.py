@@ -5,8 +5,8 @@ import re
 import pytest
 
 from orchestrator.core.language import Language
-from orchestrator.evaluation.html_page import marked_differences, page
-from orchestrator.evaluation.page_words import EN, VI
+from orchestrator.evaluation.html_page import evaluation_page, marked_differences
+from orchestrator.evaluation.page_words import PAGE_EN, PAGE_VI
 from orchestrator.evaluation.summary import standings
 from tests.evaluation.conftest import scored
 
@@ -17,9 +17,9 @@ RESULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("language", "words"), [(Language.EN, EN), (Language.VI, VI)])
+@pytest.mark.parametrize(("language", "words"), [(Language.EN, PAGE_EN), (Language.VI, PAGE_VI)])
 def test_differences_first_then_what_is_wrong_everywhere(language, words):
-    html = page(RESULTS, standings(RESULTS), ["y is low"], language=language)
+    html = evaluation_page(RESULTS, standings(RESULTS), ["y is low"], language=language)
     assert f'<html lang="{language}">' in html
     assert f"{words['differing']} (1)" in html
     assert f"{words['wrong']} (1)" in html
@@ -29,7 +29,7 @@ def test_differences_first_then_what_is_wrong_everywhere(language, words):
 
 
 def test_both_languages_have_the_same_words():
-    assert EN.keys() == VI.keys()
+    assert PAGE_EN.keys() == PAGE_VI.keys()
 
 
 def test_extra_and_missing_words_are_marked():

@@ -2,14 +2,14 @@
 
 import xml.etree.ElementTree as ET
 
-from orchestrator.evaluation.case import Answer, Score, Scored
+from orchestrator.evaluation.case import Answer, Score, ScoredRow
 from orchestrator.evaluation.junit import junit
 from orchestrator.evaluation.summary import standings
 from tests.evaluation.conftest import row, scored
 
 
 def test_a_suite_for_each_subject_and_a_case_for_each_row():
-    hung = Scored(row("c"), "y", Answer(text="x"), {"label": Score(None, "it hung")})
+    hung = ScoredRow(row("c"), "y", Answer(text="x"), {"label": Score(None, "it hung")})
     results = [
         scored("a", "x", 1.0),
         scored("c", "x", 1.0),
