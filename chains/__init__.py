@@ -7,21 +7,35 @@
 
 Pydantic in, pydantic out, both frozen; they pipe, batch and stream like every runnable. An answer
 is validated, repaired once, then asked of the next model; `chain.with_details()` tells how it went.
-`CHAINS` names them all.
+`CHAINS` names them all. Where a project has a package `chains` of its own, `orchestrator.chains.shipped()` is
+this one; so nothing in here calls it by its name.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
-from chains.content_generation import (
+from orchestrator.chains import (
+    ChainAttempt,
+    ChainMaker,
+    ChainResult,
+    DetailedChain,
+    Stage,
+    StructuredChain,
+    TextChain,
+)
+from orchestrator.chains.shipped import joined_folders
+from orchestrator.core.language import Language
+
+from .content_generation import (
     ContentBrief,
     ContentDraft,
     ContentKind,
     content_generation,
     content_generation_text,
 )
-from chains.cost_sensitive import BulkItem, BulkLabel, cost_sensitive
-from chains.customer_service import (
+from .cost_sensitive import BulkItem, BulkLabel, cost_sensitive
+from .customer_service import (
     CustomerAnswer,
     CustomerQuestion,
     Intent,
@@ -30,19 +44,15 @@ from chains.customer_service import (
     customer_service,
     customer_service_text,
 )
-from chains.data_analysis import DataFinding, DataQuestion, Figure, data_analysis, data_analysis_text
-from chains.runnables import DetailedChain, StructuredChain, TextChain
-from chains.spec import ChainSpec
-from chains.structured import ChainAttempt, ChainResult, Stage
-from orchestrator.core.language import Language
+from .data_analysis import DataFinding, DataQuestion, Figure, data_analysis, data_analysis_text
 
 __all__ = [
     "CHAINS",
     "BulkItem",
     "BulkLabel",
     "ChainAttempt",
+    "ChainMaker",
     "ChainResult",
-    "ChainSpec",
     "ContentBrief",
     "ContentDraft",
     "ContentKind",
@@ -68,39 +78,10 @@ __all__ = [
     "data_analysis_text",
 ]
 
-_SPECS = (
-    ChainSpec(
-        "customer_service",
-        "Answer a customer's question from what the CRM knows, with intent and urgency",
-        CustomerQuestion,
-        CustomerAnswer,
-        build=customer_service,
-        build_text=customer_service_text,
-    ),
-    ChainSpec(
-        "content_generation",
-        "Write an e-mail, a short message, a post or a product text from a brief",
-        ContentBrief,
-        ContentDraft,
-        build=content_generation,
-        build_text=content_generation_text,
-    ),
-    ChainSpec(
-        "data_analysis",
-        "Answer a question about a table, with the figures that prove it",
-        DataQuestion,
-        DataFinding,
-        build=data_analysis,
-        build_text=data_analysis_text,
-    ),
-    ChainSpec(
-        "cost_sensitive",
-        "Give each of many short texts one of your labels, cheaply",
-        BulkItem,
-        BulkLabel,
-        build=cost_sensitive,
-    ),
-)
+# A folder `chains/` of a project, without an __init__.py, would not be found beside this package.
+__path__ = joined_folders(__path__, __name__)
 
-CHAINS: Mapping[str, ChainSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
+CHAINS: Mapping[str, ChainMaker[Any, Any]] = MappingProxyType(
+    {maker.name: maker for maker in (customer_service, content_generation, data_analysis, cost_sensitive)}
+)
 """The chains by the name of their use case."""

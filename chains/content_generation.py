@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
-from chains.chain_config import ChainConfig
-from chains.fields import ChainInput, ChainOutput, Line, Text
-from chains.runnables import StructuredChain, TextChain
-from chains.structured import Task
-from orchestrator import Orchestrator
+from orchestrator.chains import ChainInput, ChainOutput, Line, Text, make_chain
 from orchestrator.core.language import Language
 
 _SMS_CHARACTERS_MAX = 300
@@ -48,39 +45,11 @@ class ContentDraft(ChainOutput):
     language: Language
 
 
-def content_generation(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
-) -> StructuredChain[ContentBrief, ContentDraft]:
-    """Return the chain from `ContentBrief` to `ContentDraft`; `overrides` as in `Orchestrator.complete`.
-
-    Raises:
-        InvalidRequestError, UnknownNameError: no such language, request field or profile.
-    """
-    return StructuredChain(
-        ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides)
-    )
-
-
-def content_generation_text(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
-) -> TextChain[ContentBrief, ContentDraft]:
-    """Return the chain from `ContentBrief` to the finished text alone, for an editor that streams.
-
-    Raises:
-        InvalidRequestError, UnknownNameError: no such language, request field or profile.
-    """
-    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides))
-
-
-def _prompt_data(brief: ContentBrief) -> Mapping[str, Any]:
-    return brief.model_dump(mode="json", exclude_none=True)
-
-
-def _allowed(_brief: ContentBrief, language: Language) -> Mapping[str, Sequence[str]]:
+def _in_the_chains_language(_brief: ContentBrief, language: Language) -> Mapping[str, Sequence[str]]:
     return {"language": (language.value,)}
 
 
-def _mistakes(brief: ContentBrief, draft: ContentDraft) -> Sequence[str]:
+def _as_the_brief_says(draft: ContentDraft, brief: ContentBrief) -> Sequence[str]:
     mistakes = []
     words = len(draft.body.split())
     if words > brief.max_words:
@@ -94,11 +63,16 @@ def _mistakes(brief: ContentBrief, draft: ContentDraft) -> Sequence[str]:
     return mistakes
 
 
-_TASK = Task(
+content_generation = make_chain(
     "content_generation",
     ContentBrief,
     ContentDraft,
-    prompt_data=_prompt_data,
-    allowed=_allowed,
-    mistakes=_mistakes,
+    prompts=Path(__file__).with_name("prompts"),
+    guardrails=[_as_the_brief_says],
+    description="Write an e-mail, a short message, a post or a product text from a brief",
+    allowed=_in_the_chains_language,
 )
+"""From `ContentBrief` to `ContentDraft`."""
+
+content_generation_text = content_generation.text
+"""From `ContentBrief` to the finished text alone, for an editor that streams."""

@@ -6,15 +6,12 @@ found = chain.batch([BulkItem(text=text, labels=labels) for text in texts], {"ma
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from chains.chain_config import ChainConfig
-from chains.fields import ChainInput, ChainOutput, Line, Percent, Text
-from chains.runnables import StructuredChain
-from chains.structured import Task
-from orchestrator import Orchestrator
+from orchestrator.chains import ChainInput, ChainOutput, Line, Percent, Text, make_chain
 from orchestrator.core.language import Language
 
 
@@ -40,31 +37,16 @@ class BulkLabel(ChainOutput):
     confidence_percent: Percent
 
 
-def cost_sensitive(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
-) -> StructuredChain[BulkItem, BulkLabel]:
-    """Return the chain from `BulkItem` to `BulkLabel`; `overrides` as in `Orchestrator.complete`.
-
-    Raises:
-        InvalidRequestError, UnknownNameError: no such language, request field or profile.
-    """
-    return StructuredChain(
-        ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides)
-    )
-
-
-def _prompt_data(item: BulkItem) -> Mapping[str, Any]:
-    return item.model_dump(mode="json")
-
-
-def _allowed(item: BulkItem, _language: Language) -> Mapping[str, Sequence[str]]:
+def _the_items_labels(item: BulkItem, _language: Language) -> Mapping[str, Sequence[str]]:
     return {"label": item.labels}
 
 
-def _mistakes(_item: BulkItem, _label: BulkLabel) -> Sequence[str]:
-    return ()
-
-
-_TASK = Task(
-    "cost_sensitive", BulkItem, BulkLabel, prompt_data=_prompt_data, allowed=_allowed, mistakes=_mistakes
+cost_sensitive = make_chain(
+    "cost_sensitive",
+    BulkItem,
+    BulkLabel,
+    prompts=Path(__file__).with_name("prompts"),
+    description="Give each of many short texts one of your labels, cheaply",
+    allowed=_the_items_labels,
 )
+"""From `BulkItem` to `BulkLabel`."""

@@ -1,16 +1,12 @@
 """Customer service: a customer's question and what the CRM knows, to an answer and what to do with it."""
 
 import re
-from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal
 
-from chains.chain_config import ChainConfig
-from chains.fields import ChainInput, ChainOutput, Percent, Text
-from chains.runnables import StructuredChain, TextChain
-from chains.structured import Task
 from orchestrator import Orchestrator
-from orchestrator.core.language import Language
+from orchestrator.chains import ChainInput, ChainOutput, Percent, Text, TextChain, make_chain
 
 _CODE = re.compile(r"\b([A-Z]{2,6})-?(\d{3,})\b")
 
@@ -65,58 +61,36 @@ class CustomerAnswer(ChainOutput):
     confidence_percent: Percent
 
 
-def customer_service(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
-) -> StructuredChain[CustomerQuestion, CustomerAnswer]:
-    """Return the chain from `CustomerQuestion` to `CustomerAnswer`.
-
-    `overrides` are request fields, as in `Orchestrator.complete`.
-
-    Raises:
-        InvalidRequestError, UnknownNameError: no such language, request field or profile.
-    """
-    return StructuredChain(
-        ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides)
-    )
-
-
-def customer_service_text(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
-) -> TextChain[CustomerQuestion, CustomerAnswer]:
-    """Return the chain from `CustomerQuestion` to the answer's text alone, for a chat window that streams.
-
-    When no model answers, the customer reads an apology; with `graceful=False` the error is raised instead.
-
-    Raises:
-        InvalidRequestError, UnknownNameError: no such language, request field or profile.
-    """
-    overrides = {"graceful": True, **overrides}
-    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides))
-
-
-def _prompt_data(question: CustomerQuestion) -> Mapping[str, Any]:
-    return question.model_dump(mode="json", exclude_none=True)
-
-
-def _allowed(_question: CustomerQuestion, _language: Language) -> Mapping[str, Sequence[str]]:
-    return {}
-
-
-def _mistakes(question: CustomerQuestion, answer: CustomerAnswer) -> Sequence[str]:
+def _no_invented_code(answer: CustomerAnswer, question: CustomerQuestion) -> str | None:
     """Refuse a code such as DH1002 that stands nowhere in the input, where codes of its kind were."""
     known = set(_CODE.findall(question.model_dump_json()))
     kinds = {kind for kind, _ in known}
     invented = [code for code in _CODE.findall(answer.answer) if code[0] in kinds and code not in known]
     return (
-        ["answer: mentions a code that stands neither in the question nor in the facts"] if invented else []
+        "answer: mentions a code that stands neither in the question nor in the facts" if invented else None
     )
 
 
-_TASK = Task(
+customer_service = make_chain(
     "customer_service",
     CustomerQuestion,
     CustomerAnswer,
-    prompt_data=_prompt_data,
-    allowed=_allowed,
-    mistakes=_mistakes,
+    prompts=Path(__file__).with_name("prompts"),
+    guardrails=[_no_invented_code],
+    description="Answer a customer's question from what the CRM knows, with intent and urgency",
 )
+"""From `CustomerQuestion` to `CustomerAnswer`: `customer_service(orchestrator, tenant="acme")`."""
+
+
+def customer_service_text(
+    orchestrator: Orchestrator, **fields: Any
+) -> TextChain[CustomerQuestion, CustomerAnswer]:
+    """Return the chain from `CustomerQuestion` to the answer's text alone, for a chat window that streams.
+
+    `fields` as in `customer_service.text`. When no model answers, the customer reads an apology; with
+    `graceful=False` the error is raised instead.
+
+    Raises:
+        InvalidRequestError, UnknownNameError: no such language, prompt, request field or profile.
+    """
+    return customer_service.text(orchestrator, **{"graceful": True, **fields})

@@ -1,17 +1,14 @@
 """Data analysis: a question about a table to a finding, with the figures that prove it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import FiniteFloat
 
-from chains.chain_config import ChainConfig
-from chains.fields import ChainInput, ChainOutput, Line, Text
-from chains.runnables import StructuredChain, TextChain
-from chains.structured import Task
-from chains.table import computed_from, to_csv
-from orchestrator import Orchestrator
-from orchestrator.core.language import Language
+from orchestrator.chains import ChainInput, ChainOutput, Line, Text, make_chain
+
+from .table import computed_from, to_csv
 
 
 class DataQuestion(ChainInput):
@@ -45,31 +42,7 @@ class DataFinding(ChainOutput):
     """What to keep in mind: missing data, small numbers."""
 
 
-def data_analysis(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
-) -> StructuredChain[DataQuestion, DataFinding]:
-    """Return the chain from `DataQuestion` to `DataFinding`; `overrides` as in `Orchestrator.complete`.
-
-    Raises:
-        InvalidRequestError, UnknownNameError: no such language, request field or profile.
-    """
-    return StructuredChain(
-        ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides)
-    )
-
-
-def data_analysis_text(
-    orchestrator: Orchestrator, *, tenant: str = "default", language: str = "vi", **overrides: Any
-) -> TextChain[DataQuestion, DataFinding]:
-    """Return the chain from `DataQuestion` to the answer's text alone, for a page that streams.
-
-    Raises:
-        InvalidRequestError, UnknownNameError: no such language, request field or profile.
-    """
-    return TextChain(ChainConfig(_TASK, orchestrator, tenant=tenant, language=language, overrides=overrides))
-
-
-def _prompt_data(question: DataQuestion) -> Mapping[str, Any]:
+def _with_computed_figures(question: DataQuestion) -> Mapping[str, Any]:
     return {
         "question": question.question,
         "table_csv": question.table_csv,
@@ -77,14 +50,15 @@ def _prompt_data(question: DataQuestion) -> Mapping[str, Any]:
     }
 
 
-def _allowed(_question: DataQuestion, _language: Language) -> Mapping[str, Sequence[str]]:
-    return {}
-
-
-def _mistakes(_question: DataQuestion, _finding: DataFinding) -> Sequence[str]:
-    return ()
-
-
-_TASK = Task(
-    "data_analysis", DataQuestion, DataFinding, prompt_data=_prompt_data, allowed=_allowed, mistakes=_mistakes
+data_analysis = make_chain(
+    "data_analysis",
+    DataQuestion,
+    DataFinding,
+    prompts=Path(__file__).with_name("prompts"),
+    description="Answer a question about a table, with the figures that prove it",
+    prompt_data=_with_computed_figures,
 )
+"""From `DataQuestion` to `DataFinding`."""
+
+data_analysis_text = data_analysis.text
+"""From `DataQuestion` to the answer's text alone, for a page that streams."""

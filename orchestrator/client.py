@@ -6,35 +6,36 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self, Unpack
 
 from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
+from orchestrator.config.placeholder_keys import with_placeholder_keys
 from orchestrator.config.watcher import ConfigWatch
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.errors import StateError
 from orchestrator.core.json_log import name_request
-from orchestrator.core.payer import Payer
+from orchestrator.core.live_object import LiveObject
 from orchestrator.core.plan import Plan
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
-from orchestrator.core.run import Run
+from orchestrator.core.request_fields import RequestFields
 from orchestrator.dispatch.services import AnswerCheck
 from orchestrator.dispatch.transport import Transport
 from orchestrator.embeds import Embeds
+from orchestrator.lends import Lends
 from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.hits import Hits
 from orchestrator.pipeline.planning import planned_for
+from orchestrator.pipeline.recorded_answers import AnswerFile
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build, build_embedding
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.opening import Connections, open_transport
 from orchestrator.streaming.reply_stream import ReplyStream, StreamSink
-
-if TYPE_CHECKING:
-    from orchestrator.langchain.chat_model import OrchestratorChat
 
 logger = logging.getLogger("orchestrator")
 
@@ -42,7 +43,7 @@ _FIXED_SETTINGS = ("ledger", "idempotency", "local_model", "server")
 """What is opened once, and not again for a changed configuration."""
 
 
-class Orchestrator(Looks, Embeds):
+class Orchestrator(LiveObject, Looks, Lends, Embeds):
     """One way to many models: estimated, cached, routed, paid for within budgets, and explained.
 
     Thread-safe; use one for the whole process. The methods without an `a` in front work in any
@@ -57,11 +58,13 @@ class Orchestrator(Looks, Embeds):
         watch: bool = False,
         transport: Transport | None = None,
         checks: Mapping[str, AnswerCheck] | None = None,
+        answers: AnswerFile | None = None,
     ) -> None:
         """Make an orchestrator of a loaded configuration; nothing is opened or started before it is needed.
 
         `watch` takes a changed file over while the program runs; `transport` replaces the way to providers;
-        `checks` are the functions that policies of config.yaml name.
+        `checks` are the functions that policies of config.yaml name; `answers` is a file that answers come
+        from and are written to.
         """
         self._transport = transport
         clock = clock or SystemClock()
@@ -71,8 +74,9 @@ class Orchestrator(Looks, Embeds):
         self._loop = BackgroundLoop("orchestrator", at_end=self._connections.close)
         self._local_model = LocalModel(config.settings.local_model)
         self._services = PipelineServices.of(config, clock=clock, alerts=self._alerts, checks=checks)
-        self._answer = build(self._services)
-        self._hits = Hits(self._services, self._loop.submit)
+        self._answer = build(self._services, answers)
+        # A file of answers comes before the cache.
+        self._hits = Hits(self._services, self._loop.submit) if answers is None else None
         self._answer_embedding = build_embedding(self._services)
         self._snapshot = self._snapshot_of(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=clock) if watch else None
@@ -86,17 +90,31 @@ class Orchestrator(Looks, Embeds):
         clock: Clock | None = None,
         watch: bool = True,
         checks: Mapping[str, AnswerCheck] | None = None,
+        record: Path | str | None = None,
+        replay: Path | str | None = None,
     ) -> Self:
         """Make an orchestrator from a config.yaml.
 
         Without `path`: $ORCHESTRATOR_CONFIG, ./config.yaml, or the one embedded in the package.
+        `record` is a file of answers: what it has costs nothing, the rest is asked and written into it.
+        With `replay` nobody is asked, and no key is needed. The file holds prompts: it is yours to keep.
 
         Raises:
             ConfigError: the file cannot be used; it says where and what to do.
+            StateError: the answers cannot be read, or both files are named.
         """
+        if record is not None and replay is not None:
+            raise StateError("record= and replay= are two ways to use a file of answers; name one of them")
+        answers = record if replay is None else replay
         clock = clock or SystemClock()
-        config = load_config(path, today=clock.now().date())
-        return cls(config, clock=clock, watch=watch, checks=checks)
+        environment = None if replay is None else with_placeholder_keys(path)
+        return cls(
+            load_config(path, today=clock.now().date(), environment=environment),
+            clock=clock,
+            watch=watch and replay is None,
+            checks=checks,
+            answers=None if answers is None else AnswerFile(answers, adds=replay is None),
+        )
 
     @property
     def config(self) -> Config:
@@ -108,7 +126,9 @@ class Orchestrator(Looks, Embeds):
         """Return since when it is in force in this process."""
         return self._config_since
 
-    def complete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
+    def complete(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> ChatReply:
         """Answer a prompt; `overrides` are fields of `ChatRequest` and sampling parameters.
 
         Raises:
@@ -119,12 +139,16 @@ class Orchestrator(Looks, Embeds):
         met = self._met(prompt, overrides)
         return self._loop.run(self._serve(met)) if isinstance(met, Call) else met
 
-    async def acomplete(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ChatReply:
+    async def acomplete(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> ChatReply:
         """Answer a prompt, from any event loop; see `complete`."""
         met = self._met(prompt, overrides)
         return await self._loop.join(self._serve(met)) if isinstance(met, Call) else met
 
-    def stream(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> ReplyStream:
+    def stream(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> ReplyStream:
         """Answer a prompt piece by piece; iterate with `for` or `async for`, then see `.reply`.
 
         A stream that breaks off is finished by another attempt, or as `on_break` says. Raises what
@@ -132,50 +156,6 @@ class Orchestrator(Looks, Embeds):
         """
         request = self._request(prompt, overrides)
         return ReplyStream(self._loop, lambda sink: self._serve_pieces(request, sink))
-
-    def chat_model(self, use_case: str | None = None, **overrides: Any) -> "OrchestratorChat":
-        """Return a LangChain chat model that asks this orchestrator; `overrides` as in `complete`."""
-        from orchestrator.langchain.chat_model import OrchestratorChat  # noqa: PLC0415 -- langchain only where it is asked for
-
-        if use_case is not None:
-            overrides["use_case"] = use_case
-        return OrchestratorChat.of(self, **overrides)
-
-    def native(
-        self,
-        deployment: str,
-        *,
-        tenant: str = "default",
-        use_case: str | None = None,
-        run: str | Run | None = None,
-        max_cost_usd: Any = None,
-        **overrides: Any,
-    ) -> Any:
-        """Return the provider's own LangChain client for a deployment, on the same ledger and budgets.
-
-        For parameters that only that client knows (`overrides`). It has no fallbacks and no cache. What it
-        sends counts for `run` besides, whose calls cost at most `max_cost_usd` together.
-
-        Raises:
-            UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
-            InvalidRequestError: no tenant's name, or `overrides` of what config.yaml decides or has no bound.
-            ClosedError: the orchestrator was closed; so does every call of its clients.
-        """
-        from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
-
-        config = self.config
-        use_case = config.use_case_named(use_case)
-        preferences = config.settings.use_cases[use_case].openrouter_preferences
-        return native_client(
-            config.catalog.named(deployment)[0].preferring(preferences),
-            Payer(tenant, use_case, run=Run.of(run, max_cost_usd)),
-            ledger=self._services.ledger,
-            clock=self._services.clock,
-            loop=self._loop,
-            local_model=self._local_model,
-            overrides=overrides,
-            tracing=config.settings.langchain,
-        )
 
     def begin(self, work: Coroutine[Any, Any, None]) -> Job[None]:
         """Start `work` of our own on the background loop; it ends at the latest with `close`."""
@@ -233,23 +213,23 @@ class Orchestrator(Looks, Embeds):
         return ConfigSnapshot(config, transport, cache)
 
     def _request(
-        self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
+        self, prompt: ChatRequest | str | Sequence[Message], overrides: RequestFields
     ) -> ChatRequest:
         if not isinstance(prompt, ChatRequest):
             overrides.setdefault("use_case", self._snapshot.config.settings.default_use_case)
         return ChatRequest.of(prompt, **overrides)
 
     def _met(
-        self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
+        self, prompt: ChatRequest | str | Sequence[Message], overrides: RequestFields
     ) -> ChatReply | Call:
         """Return what the cache answers at once, else the call that goes to the loop."""
         self._loop.check_open()
         call = Call.of(self._request(prompt, overrides), self._snapshot, clock=self._services.clock)
-        return self._hits.look(call)
+        return call if self._hits is None else self._hits.look(call)
 
     async def _serve(self, call: Call) -> ChatReply:
         name_request(call.logged)
-        return await self._answer(call)
+        return call.names.in_reply(await self._answer(call))
 
     async def _serve_pieces(self, request: ChatRequest, sink: StreamSink) -> ChatReply:
         call = Call.of(request, self._snapshot, clock=self._services.clock, sink=sink)

@@ -3,16 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Unpack
 
 from orchestrator.config.effective import secrets_of
 from orchestrator.config.loader import Config
 from orchestrator.core.alerts import Alerts, Listener
 from orchestrator.core.background_loop import BackgroundLoop
+from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.names import name_of
 from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.request import ChatRequest, Message
+from orchestrator.core.request_fields import RequestFields
 from orchestrator.core.run import Run
 from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.ledger import BudgetStatus
@@ -44,7 +46,7 @@ class Looks(ABC):
 
     @abstractmethod
     def _request(
-        self, prompt: ChatRequest | str | Sequence[Message], overrides: dict[str, Any]
+        self, prompt: ChatRequest | str | Sequence[Message], overrides: RequestFields
     ) -> ChatRequest:
         """Return a prompt and its fields as a request, checked."""
 
@@ -52,15 +54,21 @@ class Looks(ABC):
     async def _explain(self, request: ChatRequest) -> Plan:
         """Return the plan of a request."""
 
-    def explain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
+    def explain(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> Plan:
         """Return which deployments a prompt would be put to, in which order and why; nothing is sent."""
         return self._loop.run(self._explain(self._request(prompt, overrides)))
 
-    async def aexplain(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Plan:
+    async def aexplain(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> Plan:
         """Return which deployments a prompt would be put to, from any event loop; see `explain`."""
         return await self._loop.join(self._explain(self._request(prompt, overrides)))
 
-    def estimate(self, prompt: ChatRequest | str | Sequence[Message], **overrides: Any) -> Candidate:
+    def estimate(
+        self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]
+    ) -> Candidate:
         """Return what a prompt would probably cost, and at most, with its first choice; nothing is sent.
 
         Raises:
@@ -139,6 +147,11 @@ class Looks(ABC):
     def observe(self, observer: LedgerObserver) -> None:
         """Tell `observer` of every attempt and every request as it is booked, for metrics and traces."""
         self._services.ledger.observers.add(observer)
+
+    @property
+    def clock(self) -> Clock:
+        """Return the time that deadlines and waits go by."""
+        return self._services.clock
 
     @property
     def alerts(self) -> Alerts:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from orchestrator.client import Orchestrator
     from orchestrator.config.loader import Config
+    from orchestrator.evaluation.calibrating import CalibrationQuestion
     from orchestrator.evaluation.calibration import Calibration
     from orchestrator.evaluation.case import ScoredRow
 
@@ -70,7 +71,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 -- an argument for each option
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Propose the cheapest policy that is proven not worse than the reference, on rows that did not choose it.
+    """Propose the cheapest policy that is proven not worse than the reference, on rows not chosen by.
 
     Exit code 1: the reference stays, and no file is written. Nothing in force changes either way: config.yaml
     names the file, `policy: {file: PATH}`.

@@ -1,6 +1,5 @@
 """`orchestrator chain`: run a use case's chain, typed in and typed out."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,21 +42,24 @@ def chain(  # noqa: PLR0913, PLR0917 -- an argument for each option
             raise CommandError(f"--language '{language}': choose {' or '.join(_LANGUAGES)}")
         chain_input = _input_of(spec, read_argument(input_text, what="input"))
         with session_of(context).orchestrator() as orchestrator, busy(f"running {spec.name}"):
-            built = spec.build(orchestrator, tenant=tenant, language=language)
+            built = spec(orchestrator, tenant=tenant, language=language)
             result = built.with_details().invoke(chain_input)
     _show_result(spec, result, as_json=as_json)
 
 
 def _chains() -> "Mapping[str, Any]":
-    # Found by name: chains stand on the orchestrator, which knows none of them.
-    try:
-        chains: Mapping[str, Any] = import_module("chains").CHAINS
-    except ModuleNotFoundError as exc:
-        if exc.name != "chains":
-            raise
-        raise CommandError(
-            "the package 'chains' is not installed beside 'orchestrator'; reinstall nextflow-orchestrator"
-        ) from exc
+    from orchestrator.chains.shipped import hidden_by, shipped
+
+    hiding = hidden_by()
+    if hiding is not None:
+        err().print(
+            f"{hiding} is what 'import chains' finds here; the shipped chains are run all the same. "
+            "In Python they are orchestrator.chains.shipped()",
+            style="dim",
+            markup=False,
+            soft_wrap=True,
+        )
+    chains: Mapping[str, Any] = shipped().CHAINS
     return chains
 
 
@@ -102,7 +104,9 @@ def _fields(model: "type[BaseModel]") -> list[str]:
 
 def _show_chains(chains: "Mapping[str, Any]", *, as_json: bool) -> None:
     if as_json:
-        print_json(import_module("chains.views").plain_chains(chains.values()))
+        from orchestrator.chains.views import plain_chains
+
+        print_json(plain_chains(chains.values()))
         return
     listing = table(
         "chain", "what it does", "input, [optional]", folded=("what it does", "input, [optional]")
@@ -116,7 +120,9 @@ def _show_result(spec: Any, result: Any, *, as_json: bool) -> None:
     from orchestrator.core.money import format_usd
 
     if as_json:
-        print_json(import_module("chains.views").plain_result(spec, result))
+        from orchestrator.chains.views import plain_result
+
+        print_json(plain_result(spec, result))
         return
     for name, part in result.value.model_dump(mode="json").items():
         write(f"{name}: {_one_line(part)}\n")

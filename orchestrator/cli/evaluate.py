@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +16,7 @@ from orchestrator.core.language import Language
 
 if TYPE_CHECKING:
     from orchestrator.evaluation.case import ScoredRow
+    from orchestrator.evaluation.pricing import EvaluationPrice
     from orchestrator.evaluation.running import Say
     from orchestrator.evaluation.summary import SubjectStanding
 
@@ -170,11 +170,11 @@ def progress() -> "Iterator[Say]":
 def _chains(orchestrator: Any, names: "list[str] | tuple[str, ...]") -> list[Any]:
     if not names:
         return []
-    # Found by name: chains stand on the orchestrator, which knows none of them.
+    from orchestrator.chains.shipped import shipped
     from orchestrator.config.unknown_names import unknown
     from orchestrator.evaluation.chain_subject import ChainSubject
 
-    chains = import_module("chains").CHAINS
+    chains = shipped().CHAINS
     for name in names:
         if name not in chains:
             raise CommandError(unknown("chain", name, chains))

@@ -17,7 +17,7 @@ class Complexity(StrEnum):
     """Several of these, or files."""
 
 
-class Urgency(StrEnum):
+class RequestUrgency(StrEnum):
     """How soon an answer is needed."""
 
     LOW = "low"
@@ -32,7 +32,7 @@ class RequestAnalysis:
     """What a request is like; models are left out by `needs`, tokens and language before any score."""
 
     complexity: Complexity
-    urgency: Urgency
+    urgency: RequestUrgency
     budget_nusd: NanoUsd | None
     """The most it may cost, None where nothing limits it."""
     language: str | None

@@ -20,7 +20,8 @@
     ├── InvalidOutputError          a structured answer stayed invalid after repair and fallback
     ├── StateError                  the ledger or the cache cannot be read or written
     │   ├── LedgerError             no call is made that could not be booked
-    │   └── ReplyLostError          an idempotency key was answered, and its stored reply is gone
+    │   ├── ReplyLostError          an idempotency key was answered, and its stored reply is gone
+    │   └── AnswerNotRecordedError  a file of recorded answers, which is replayed, has none to this request
     └── ClosedError                 the Orchestrator was closed
 
 Every message says what happened, where, and what to do. None carries a prompt, a reply or a key.
@@ -178,7 +179,8 @@ class FailedStep:
     deployment: str
     reason: str
     failure: str | None = None
-    """The kind of its last failure, one of `core.failures.FailureKind`; None where nothing was sent."""
+    """The kind of its last failure, one of `core.failures.FailureKind`; of what was not sent only
+    `rate_limited`, where the provider had asked for no more."""
 
 
 class AllProvidersFailedError(UnavailableError):
@@ -247,6 +249,10 @@ class LedgerError(StateError):
 
 class ReplyLostError(StateError):
     """The request of this idempotency key was answered, and its stored reply is missing or damaged."""
+
+
+class AnswerNotRecordedError(StateError):
+    """Answers are replayed from a file that has none to this request; nobody was asked."""
 
 
 class ClosedError(OrchestratorError):

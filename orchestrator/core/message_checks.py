@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.message_parts import check_part
+from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.core.tool_turns import check_tool_turns
 
 _FORMAT_KINDS = ("text", "json_object", "json_schema")
@@ -19,6 +20,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "assistant": (
         *(*_KEYS, "tool_calls", "refusal", "reasoning", "reasoning_content", "reasoning_details"),
         *("thinking_blocks", "annotations", "images", "extra_content", "provider_specific_fields"),
+        REASONING_VENDOR,
     ),
     "tool": (*_KEYS, "tool_call_id"),
 }

@@ -19,6 +19,8 @@ TAGS_MAX = 16
 """Each tag is a counter of a day and one of a month, in every booking."""
 EVERY_NAME = "*"
 """In the scope of a limit: a tenant that is called so would have the limit that is meant for all of them."""
+PROMPT_TAG = "prompt:"
+"""How the tag begins that says which version of a prompt was asked; the limit of every tag is not for it."""
 _SHOWN_MAX = 60
 _NAMES_KEPT = 4096
 # Printable to Python, and not to be seen: fillers, joiners, and selectors of a variant of the sign before.

@@ -13,6 +13,8 @@ from orchestrator.core.errors import InvalidRequestError, about
 
 STOPS_MAX = 4
 """OpenAI takes so many, Google one more."""
+CACHE_KEY_MAX = 1_024
+"""Characters of OpenAI's `prompt_cache_key`."""
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 _INT32_MAX = 2**31 - 1
 """Google's seed has 32 bits."""
@@ -98,6 +100,18 @@ def _check_effort(name: str, value: Any) -> None:
         raise InvalidRequestError(f"'{name}' must be one of {', '.join(EFFORTS)}, got {_shown(value)}")
 
 
+def _check_cache_key(name: str, value: Any) -> None:
+    if (
+        not isinstance(value, str)
+        or not value.strip()
+        or not value.isprintable()
+        or len(value) > CACHE_KEY_MAX
+    ):
+        raise InvalidRequestError(
+            f"'{name}' must be a text of 1 to {CACHE_KEY_MAX} characters, got {_shown(value)}"
+        )
+
+
 def _check_switch(name: str, value: Any) -> None:
     if not isinstance(value, bool):
         raise InvalidRequestError(f"'{name}' must be true or false, got {_shown(value)}")
@@ -113,4 +127,5 @@ _CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     **dict.fromkeys(("stop", "stop_sequences"), _check_stops),
     "reasoning_effort": _check_effort,
     "parallel_tool_calls": _check_switch,
+    "prompt_cache_key": _check_cache_key,
 }

@@ -143,9 +143,21 @@ class LeftOut(Sequence[Excluded]):
 
     __hash__ = None  # type: ignore[assignment]  # As a list: it stands for what it holds.
 
+    def __reduce__(self) -> "tuple[type[LeftOutKnown], tuple[tuple[Excluded, ...]]]":
+        """Put them together for a copy or a pickle: how to do that later cannot be written down."""
+        return LeftOutKnown, (self._all,)
+
     def __repr__(self) -> str:
         """Show them as a tuple is shown."""
         return repr(self._all)
+
+
+class LeftOutKnown(LeftOut):
+    """Deployments that a plan leaves out, put together already: those of a copy."""
+
+    def __init__(self, excluded: tuple[Excluded, ...]) -> None:
+        """Keep them."""
+        super().__init__(lambda: excluded, noted=excluded)
 
 
 @dataclass(frozen=True, slots=True)

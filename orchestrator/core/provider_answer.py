@@ -24,6 +24,8 @@ class ProviderAnswer:
     """What the model thought aloud, apart from its answer."""
     reasoning_details: tuple[Mapping[str, Any], ...] = ()
     """Blocks of thought in OpenRouter's shape, with signatures; the next turn sends them back as they are."""
+    reasoning_vendor: str = ""
+    """Who can read them again."""
     served_model: str | None = None
     """The model that answered, by the provider's own name."""
     service_tier: str | None = None

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from orchestrator.core.decision import Decision
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.on_break import Restarted
 from orchestrator.core.plan import Plan
+from orchestrator.core.reasoning import NO_REASONING, Reasoning
 
 
 class CacheState(StrEnum):
@@ -124,6 +126,8 @@ class Delta:
 
     text: str = ""
     tool_calls: tuple[ToolCallDelta, ...] = ()
+    reasoning: str = ""
+    """What the model thought before these words; it comes with them, for what failed before is not shown."""
     restarted: Restarted | None = None
     """Set when this piece begins a new answer and all before it is void (`on_break="restart"`)."""
 
@@ -174,8 +178,9 @@ class ChatReply:
     request_id: str
     text: str
     model: str
-    """The model that answered, by our name."""
+    """The model that answered: by our name, or by the vendor's where `openrouter/auto` and the like chose."""
     deployment: str
+    """The deployment that was asked."""
     provider: str
     usage: Usage
     cost_nusd: NanoUsd
@@ -198,3 +203,21 @@ class ChatReply:
     """How a policy chose among several answers; None where the first one counted."""
     apology: bool = False
     """No model answered: the text is a message for people, and no answer to the prompt."""
+    reasoning: Reasoning = NO_REASONING
+    """What the model thought, apart from its answer; of a rescued stream, what the last attempt thought."""
+    served_model: str | None = None
+    """The model that answered, by the provider's own name; None where it does not say."""
+
+    def as_message(self) -> dict[str, Any]:
+        """Return the reply as an assistant's message, to be put into the next request with its reasoning."""
+        message: dict[str, Any] = {"role": "assistant", "content": self.text, **self.reasoning.as_fields()}
+        if self.tool_calls:
+            message["tool_calls"] = [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
+                for call in self.tool_calls
+            ]
+        return message

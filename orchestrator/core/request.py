@@ -5,7 +5,7 @@ which every door of the system speaks.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Self, TypeVar
@@ -25,6 +25,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.parameter_ranges import check_parameter_size, check_parameters, is_number
+from orchestrator.core.plain_data import copied
 from orchestrator.core.run import Run, run_of
 from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
 
@@ -110,7 +111,7 @@ class ChatRequest:
                 raise InvalidRequestError(msg)
             _messages_of(prompt.messages)
             _check(prompt)
-            return prompt  # type: ignore[return-value]
+            return _settled(prompt)  # type: ignore[return-value]
         overrides = run_of(overrides)
         sampling = {name: overrides.pop(name) for name in SAMPLING_NAMES if name in overrides}
         _refuse_unknown(overrides, cls)
@@ -125,7 +126,19 @@ class ChatRequest:
         overrides.setdefault("use_case", None)
         request = cls(messages=_messages_of(prompt), sampling=Sampling(**sampling), **overrides)
         _check(request)
-        return request
+        return _settled(request)
+
+
+_RequestT = TypeVar("_RequestT", bound=ChatRequest)
+
+
+def _settled(request: _RequestT) -> _RequestT:
+    """Return a request of its own data: who changes a message of theirs meanwhile changes no request.
+
+    Its bound and its cache key were taken from what it holds, and each attempt sends that.
+    """
+    messages = tuple(copied(message) for message in request.messages)
+    return replace(request, messages=messages, sampling=request.sampling.copied())
 
 
 def _check(request: ChatRequest) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from orchestrator.core.plain_data import copied
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -24,6 +26,16 @@ class Sampling:
     tools: tuple[Mapping[str, Any], ...] | None = None
     tool_choice: str | Mapping[str, Any] | None = None
     parallel_tool_calls: bool | None = None
+    prompt_cache_key: str | None = None
+    """OpenAI's: requests with the same key find the beginning of their prompt in the same cache."""
+
+    def copied(self) -> "Sampling":
+        """Return the same parameters, sharing nothing that could be changed."""
+        values: dict[str, Any] = {
+            name: tuple(copied(value)) if isinstance(value, tuple) else copied(value)
+            for name, value in self.as_set().items()
+        }
+        return Sampling(**values)
 
     def as_set(self) -> dict[str, Any]:
         """Return the parameters that were set."""

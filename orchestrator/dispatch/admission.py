@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.failures import HealthScope
+from orchestrator.core.progress import Progress, ProgressStep, tell
 from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import Target
@@ -82,6 +83,7 @@ async def admit(attempt: AttemptRequest, services: Services) -> AttemptPermit | 
     if rejected is not None:
         return rejected
     if attempt.delay_s:
+        tell(Progress(ProgressStep.WAITING, attempt.target.name, wait_s=attempt.delay_s))
         await services.clock.sleep(attempt.delay_s)
     deployment, provider = attempt.target.deployment, attempt.target.deployment.provider
     reservation = services.rate_limiter.book(
@@ -96,6 +98,7 @@ async def admit(attempt: AttemptRequest, services: Services) -> AttemptPermit | 
         return Rejected(_used_up(attempt.target, reservation, wait_s), wait_s, RejectReason.LINE)
     try:
         if wait_s:
+            tell(Progress(ProgressStep.WAITING, attempt.target.name, wait_s=wait_s))
             await services.clock.sleep(wait_s)
         permit = await _enter(attempt, reservation, services)
     except BaseException:

@@ -8,7 +8,7 @@ in flight at a time; any number of lanes may be.
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -16,7 +16,9 @@ from typing import Any, Protocol
 from orchestrator.catalog.rates import Rates
 from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
 from orchestrator.core.failures import Failure, FailureKind, HealthScope
+from orchestrator.core.plain_data import copied
 from orchestrator.core.provider_answer import ProviderAnswer
+from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.core.reply import Attempt, CostSource, Delta, Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import AttemptPermit, close
@@ -195,7 +197,7 @@ class InFlightAttempt:
         request = self._terms.request
         return Outbound(
             messages=[_sendable(message) for message in request.messages],
-            parameters=_copy(request.sampling.as_wire()),
+            parameters=copied(request.sampling.as_wire()),
             max_tokens=self.max_tokens,
             rates=self.rates,
         )
@@ -354,11 +356,8 @@ class InFlightAttempt:
 
 
 def _sendable(message: Any) -> dict[str, Any]:
-    return {key: _copy(value) for key, value in message.items() if value is not None or key == "content"}
-
-
-def _copy(value: Any) -> Any:
-    """Return plain data that can be changed without changing `value`."""
-    if isinstance(value, Mapping):
-        return {key: _copy(item) for key, item in value.items()}
-    return [_copy(item) for item in value] if isinstance(value, list | tuple) else value
+    return {
+        key: copied(value)
+        for key, value in message.items()
+        if (value is not None or key == "content") and key != REASONING_VENDOR
+    }

@@ -11,6 +11,8 @@ from orchestrator.catalog.catalog import ModelClass
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.progress import Progress, ProgressStep, tell
+from orchestrator.core.reply import Attempt
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import AttemptRequest, Rejected, RejectReason, admit
 from orchestrator.dispatch.attempt import AttemptTerms, InFlightAttempt, TurnTimer
@@ -199,6 +201,7 @@ class Cursor:
             self._asked_of(target), number, self._limit_s(target), self._continues, self._turn_s()
         )
         self.current = InFlightAttempt(target, terms, permit, lane=self)
+        tell(_step_to(self.current, self.history.attempts))
         self._tries_here += 1
         self._tried.add(target.name)
         self._recovery.forget({target.name})
@@ -216,7 +219,9 @@ class Cursor:
             ready_at_s = self.services.clock.monotonic_s() + rejected.ready_in_s
             wait = None if failed else rejected.wait
             self._recovery.note(Waiter(target.name, target.deployment.provider_name, ready_at_s, wait))
-        return self._skip(target, rejected.reason)
+        # Of its own limit the provider has spoken before; to a batch that is worth a wait.
+        failure = FailureKind.RATE_LIMITED if rejected.wait is RejectReason.REST else None
+        return self._skip(target, rejected.reason, failure=failure)
 
     def _asked_of(self, target: Target) -> ChatRequest:
         writer = self.writer
@@ -250,10 +255,10 @@ class Cursor:
             run=self._dispatch.payer.run,
         )
 
-    def _skip(self, target: Target, reason: str) -> bool:
+    def _skip(self, target: Target, reason: str, *, failure: FailureKind | None = None) -> bool:
         # A retry that may not be made is none: the way goes on to the next deployment.
         self._tries_here = 0
-        self.history.skip(target.name, reason)
+        self.history.skip(target.name, reason, failure=failure)
         return False
 
     async def _wait_for_the_first(self) -> InFlightAttempt | None:
@@ -264,6 +269,7 @@ class Cursor:
                 return None
             waiter, wait_s = first
             if waiter.wait is not RejectReason.LINE:
+                tell(Progress(ProgressStep.WAITING, waiter.name, wait_s=wait_s))
                 await self.services.clock.sleep(wait_s)
             position = next(at for at, target in enumerate(self._targets) if target.name == waiter.name)
             self._position, self._tries_here, self._alone = position, 0, True
@@ -381,3 +387,15 @@ class Cursor:
 
     def _left_s(self) -> float:
         return self._dispatch.deadline.left_s()
+
+
+def _step_to(attempt: InFlightAttempt, before: Sequence[Attempt]) -> Progress:
+    """Return what whoever waits is told of an attempt: a fallback where another deployment failed before."""
+    last = before[-1] if before else None
+    falls_back = last is not None and last.deployment != attempt.name
+    return Progress(
+        ProgressStep.FALLBACK if falls_back else ProgressStep.ATTEMPT,
+        attempt.name,
+        attempt.number,
+        failure=None if last is None else last.failure,
+    )

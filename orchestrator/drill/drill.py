@@ -25,6 +25,7 @@ from orchestrator.core.errors import (
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import ChatReply, DegradationKind
 from orchestrator.core.request import Message
+from orchestrator.core.request_fields import RequestFields
 from orchestrator.drill.cases import CLASSES, NOBODY_LEFT, QUESTION, Case, cases_of, levels_of
 from orchestrator.drill.environment import ANSWER, RESCUED_ANSWER, DrillEnvironment, staged
 
@@ -168,7 +169,7 @@ def _play_case(stage: DrillEnvironment, case: Case) -> Result:
 
 
 def _ask(orchestrator: Orchestrator, case: Case) -> ChatReply:
-    overrides = {
+    overrides: RequestFields = {
         "use_case": case.use_case,
         "tenant": "drill",
         "tags": (_tag(case),),

@@ -31,8 +31,8 @@ class Measured:
     replayed: Replayed
     quality: MeanInterval
     difference: MeanInterval
-    share_of_cost: float
-    """Of the reference's cost; infinite where that is free."""
+    share: float
+    """Its cost as a part of the reference's; infinite where that is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _why(
 ) -> tuple[str, int | None]:
     """Return the reason for what is proposed, and how many rows are missing where more would tell."""
     if proposed is not None:
-        share = f"at {proposed.share_of_cost:.2f} of its cost"
+        share = f"at {proposed.share:.2f} of its cost"
         return f"{_beside(proposed)} beside {begin.reference}, {share}", None
     if tried is None:
         return "no cheaper policy came within the margin on the rows that choose", None

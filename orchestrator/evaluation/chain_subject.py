@@ -16,7 +16,7 @@ from orchestrator.evaluation.case import Answer, EvaluationError, Row
 
 @dataclass(frozen=True, slots=True)
 class ChainSubject:
-    """One chain; `spec` is an entry of `chains.CHAINS`, which this package does not know."""
+    """One chain; `spec` is a chain's maker, which stands above this package."""
 
     name: str
     spec: Any
@@ -32,7 +32,7 @@ class ChainSubject:
             raise EvaluationError(
                 f"row '{row.id}' (line {row.line}): 'input' of {self.name}: {names}"
             ) from None
-        chain = self.spec.build(self.orchestrator, language=row.language or Language.VI)
+        chain = self.spec(self.orchestrator, language=row.language or Language.VI)
         # A chat model of LangChain takes the run by its name.
         most = run.max_cost_nusd
         limit = {} if most is None else {"max_cost_usd": usd_text(most)}

@@ -117,7 +117,7 @@ def _answer(result: ScoredRow, expected: str) -> str:
 
 
 def marked_differences(text: str, expected: str) -> str:
-    """Return a text as HTML: words that are not expected in `ins`, expected ones that are missing in `del`."""
+    """Return a text as HTML: words that are not expected in `ins`, those that are missing in `del`."""
     ours, theirs = text.split(), expected.split()
     parts = []
     for kind, from_, to, begin, end in SequenceMatcher(None, theirs, ours, autojunk=False).get_opcodes():

@@ -40,7 +40,7 @@ def policy_text(done: Calibration, measured: Measured, *, config: Config, use_ca
             "rows": done.rows,
             "confirmed_on": done.confirmed_on,
             "difference": plain_interval(measured.difference),
-            "cost_share": round(measured.share_of_cost, 4),
+            "cost_share": round(measured.share, 4),
             "conditions": measured_under(config.settings, use_case, (done.reference, *policy.named)),
         },
     }
@@ -99,6 +99,6 @@ def _plain(measured: Measured | None) -> Mapping[str, Any] | None:
         "name": measured.replayed.name,
         "quality": plain_interval(measured.quality),
         "difference": plain_interval(measured.difference),
-        "cost_share": measured.share_of_cost,
+        "cost_share": measured.share,
         "cost": format_usd(measured.replayed.cost_nusd),
     }

@@ -9,37 +9,41 @@ cached or degraded.
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from operator import itemgetter
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, Unpack
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
-from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
+from langchain_core.output_parsers import BaseOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.runnables import Runnable, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
-from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError, model_validator
 
 from orchestrator.catalog.catalog import Capability, Catalog
+from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.plan import Plan
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import CacheUse, Message
+from orchestrator.core.request_fields import RequestFields
 from orchestrator.core.sampling import SAMPLING_NAMES
+from orchestrator.langchain.batches import PatientRunnable, RawMessage
+from orchestrator.langchain.conversation import to_wire
 from orchestrator.langchain.messages import (
     Tool,
     to_chunk,
     to_last_chunk,
     to_message,
-    to_wire,
     to_wire_choice,
     to_wire_tools,
 )
+from orchestrator.langchain.progress import WatchedChatModel
 from orchestrator.langchain.run_budget import ChatInRun, without_run
+from orchestrator.langchain.structured_output import parser_of_calls, parser_of_json
+from orchestrator.langchain.token_counts import tokens_of_messages, tokens_of_text
 from orchestrator.langchain.tracing import follow_config
 from orchestrator.streaming.reply_stream import ReplyStream
 
@@ -75,19 +79,19 @@ _LANGCHAIN_ONLY = frozenset({"api_key", "max_retries"})
 class ChatBackend(Protocol):
     """What the chat model needs of the orchestrator."""
 
-    def complete(self, prompt: Sequence[Message], **overrides: Any) -> ChatReply:
+    def complete(self, prompt: Sequence[Message], **overrides: Unpack[RequestFields]) -> ChatReply:
         """Answer."""
         ...
 
-    async def acomplete(self, prompt: Sequence[Message], **overrides: Any) -> ChatReply:
+    async def acomplete(self, prompt: Sequence[Message], **overrides: Unpack[RequestFields]) -> ChatReply:
         """Answer."""
         ...
 
-    def stream(self, prompt: Sequence[Message], **overrides: Any) -> ReplyStream:
+    def stream(self, prompt: Sequence[Message], **overrides: Unpack[RequestFields]) -> ReplyStream:
         """Answer piece by piece."""
         ...
 
-    def explain(self, prompt: Sequence[Message], **overrides: Any) -> Plan:
+    def explain(self, prompt: Sequence[Message], **overrides: Unpack[RequestFields]) -> Plan:
         """Return the plan: which deployments it would ask."""
         ...
 
@@ -96,8 +100,13 @@ class ChatBackend(Protocol):
         """Return the configuration in force."""
         ...
 
+    @property
+    def clock(self) -> Clock:
+        """Return the time that waits go by."""
+        ...
 
-class OrchestratorChat(ChatInRun):
+
+class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun, WatchedChatModel):
     """A chat model that asks the orchestrator; make it with `Orchestrator.chat_model`."""
 
     model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, extra="forbid")
@@ -142,6 +151,7 @@ class OrchestratorChat(ChatInRun):
     reasoning_effort: str | None = None
     response_format: dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
+    prompt_cache_key: str | None = None
     streaming: bool = False
     """Stream from the provider even when the caller asks for a whole message."""
 
@@ -180,6 +190,9 @@ class OrchestratorChat(ChatInRun):
             msg = f"unknown parameter '{name}'" + (f"; did you mean '{close[0]}'?" if close else "")
             raise ValueError(msg)
         return {name: value for name, value in values.items() if name not in _LANGCHAIN_ONLY}
+
+    def _asks(self) -> Any:
+        return self.orchestrator
 
     @property
     def _llm_type(self) -> str:
@@ -234,7 +247,8 @@ class OrchestratorChat(ChatInRun):
             return bound | parser
         parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
         failed = RunnablePassthrough.assign(parsed=lambda _: None)
-        return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+        raw = RawMessage(raw=bound)  # type: ignore[call-arg]
+        return raw | parsed.with_fallbacks([failed], exception_key="parsing_error")
 
     def _structured(
         self, schema: dict[str, Any] | type, *, method: Method, strict: bool | None, **kwargs: Any
@@ -245,9 +259,7 @@ class OrchestratorChat(ChatInRun):
         if method == "function_calling":
             name = to_wire_tools([schema], strict=None)[0]["function"]["name"]
             bound = self.bind_tools([schema], tool_choice=name, strict=strict, **traced, **kwargs)
-            if isinstance(schema, type) and is_basemodel_subclass(schema):
-                return bound, PydanticToolsParser(tools=[schema], first_tool_only=True)
-            return bound, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+            return bound, parser_of_calls(schema, name)
         response_format: dict[str, Any] = {"type": "json_object"}
         if method == "json_schema":
             json_schema = convert_to_json_schema(schema, strict=strict)
@@ -255,10 +267,34 @@ class OrchestratorChat(ChatInRun):
             if strict is not None:
                 described["strict"] = strict
             response_format = {"type": "json_schema", "json_schema": described}
-        bound = super().bind(response_format=response_format, **traced, **kwargs)
-        if isinstance(schema, type) and is_basemodel_subclass(schema):
-            return bound, PydanticOutputParser(pydantic_object=schema)
-        return bound, JsonOutputParser()
+        return super().bind(response_format=response_format, **traced, **kwargs), parser_of_json(schema)
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return about how many tokens a text takes; see `orchestrator.langchain.token_counts`."""
+        return tokens_of_text(text)
+
+    def get_num_tokens_from_messages(
+        self, messages: Sequence[BaseMessage], tools: Sequence[Tool] | None = None
+    ) -> int:
+        """Return about how many tokens messages and tools take, rather too many than too few."""
+        return tokens_of_messages(to_wire(messages), to_wire_tools(tools or (), strict=None))
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Raise: which tokens a text becomes is known to the model's own vendor alone."""
+        msg = "the tokens themselves are not known here; get_num_tokens says about how many they are"
+        raise NotImplementedError(msg)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Raise: an orchestrator lives in one process.
+
+        Raises:
+            TypeError: says what to do instead.
+        """
+        msg = (
+            "a chat model holds its orchestrator, which lives in one process, and cannot be pickled; "
+            "make one there with Orchestrator.from_config().chat_model(...)"
+        )
+        raise TypeError(msg)
 
     def _generate(
         self,

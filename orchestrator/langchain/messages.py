@@ -1,69 +1,35 @@
-"""LangChain's messages, tools and metadata, to and from the orchestrator's nouns."""
+"""Replies as LangChain's messages, and LangChain's tools as those of the wire."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, InvalidToolCall
+from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import ToolCall as LangChainToolCall
 from langchain_core.messages.tool import ToolCallChunk
-from langchain_core.messages.utils import convert_to_openai_messages
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from orchestrator.core.decision import plain_decision
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import to_usd
+from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.core.reply import ChatReply, Delta, ToolCall, Usage
-from orchestrator.core.request import Message
 
 Tool = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
-
-_NOTES = frozenset(
-    {
-        "tool_call",
-        "tool_call_chunk",
-        "invalid_tool_call",
-        "server_tool_call",
-        "server_tool_call_chunk",
-        "server_tool_result",
-        "thinking",
-        "redacted_thinking",
-        "reasoning",
-        "reasoning_content",
-        "non_standard",
-    }
-)
-"""Blocks of a model's own message that the OpenAI wire shape holds elsewhere, as calls, or not at all."""
-
-
-def to_wire(messages: Sequence[BaseMessage]) -> list[Message]:
-    """Return LangChain messages in the OpenAI wire shape.
-
-    Raises:
-        InvalidRequestError: a message holds content that has no such shape.
-    """
-    try:
-        converted = convert_to_openai_messages(list(messages))
-    except (ValueError, TypeError, KeyError) as exc:
-        # LangChain's text quotes the message.
-        msg = f"a message has content that cannot be sent to a chat model ({type(exc).__name__})"
-        raise InvalidRequestError(msg) from None
-    return [_without_notes(message) for message in converted]
-
-
-def _without_notes(message: Message) -> Message:
-    content = message.get("content")
-    if message.get("role") != "assistant" or not isinstance(content, list):
-        return message
-    kept = [part for part in content if not isinstance(part, Mapping) or part.get("type") not in _NOTES]
-    return {**message, "content": kept or ""}
 
 
 def to_wire_tools(tools: Sequence[Tool], *, strict: bool | None) -> list[dict[str, Any]]:
     """Return tools of any kind LangChain knows as JSON schemas in the OpenAI wire shape."""
-    return [convert_to_openai_tool(tool, strict=strict) for tool in tools]
+    return [_marked(convert_to_openai_tool(tool, strict=strict), tool) for tool in tools]
+
+
+def _marked(wire: dict[str, Any], tool: Tool) -> dict[str, Any]:
+    """Return a tool with the mark of caching that stands in it or in its `extras`."""
+    extras = tool if isinstance(tool, Mapping) else getattr(tool, "extras", None)
+    mark = extras.get("cache_control") if isinstance(extras, Mapping) else None
+    return {**wire, "cache_control": mark} if mark else wire
 
 
 def to_wire_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> str | dict[str, Any]:
@@ -92,6 +58,7 @@ def to_message(reply: ChatReply) -> AIMessage:
     calls, invalid = _parsed(reply.tool_calls)
     return AIMessage(
         content=reply.text,
+        additional_kwargs={**_thoughts(reply.reasoning.text), **_signed_thoughts(reply)},
         tool_calls=calls,
         invalid_tool_calls=invalid,
         usage_metadata=to_usage_metadata(reply.usage),
@@ -103,6 +70,7 @@ def to_chunk(delta: Delta) -> AIMessageChunk:
     """Return a piece of a stream as LangChain's chunk."""
     return AIMessageChunk(
         content=delta.text,
+        additional_kwargs=_thoughts(delta.reasoning),
         tool_call_chunks=[
             ToolCallChunk(
                 name=call.name, args=call.arguments, id=call.id, index=call.index, type="tool_call_chunk"
@@ -116,10 +84,26 @@ def to_last_chunk(reply: ChatReply) -> AIMessageChunk:
     """Return the end of a stream: no text, but usage and where it came from."""
     return AIMessageChunk(
         content="",
+        # The thoughts themselves came piece by piece.
+        additional_kwargs=_signed_thoughts(reply),
         usage_metadata=to_usage_metadata(reply.usage),
         response_metadata=to_response_metadata(reply),
         chunk_position="last",
     )
+
+
+def _thoughts(text: str) -> dict[str, Any]:
+    """Return a text of thoughts where LangChain's `content_blocks` find it."""
+    return {"reasoning_content": text} if text else {}
+
+
+def _signed_thoughts(reply: ChatReply) -> dict[str, Any]:
+    """Return what the next turn hands back to the vendor, with whose it is."""
+    if not reply.reasoning:
+        return {}
+    blocks = [dict(block) for block in reply.reasoning.blocks]
+    note = {REASONING_VENDOR: reply.reasoning.vendor}
+    return {**note, "reasoning_details": blocks} if blocks else note
 
 
 def to_usage_metadata(usage: Usage) -> UsageMetadata:
@@ -140,6 +124,7 @@ def to_response_metadata(reply: ChatReply) -> dict[str, Any]:
     return {
         "model_name": reply.model,
         "model": reply.model,
+        "served_model": reply.served_model,
         "model_provider": "nextflow-orchestrator",
         "provider": reply.provider,
         "deployment": reply.deployment,

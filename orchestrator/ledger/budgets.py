@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from orchestrator.catalog.catalog import ModelClass
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
-from orchestrator.core.names import EVERY_NAME, name_of
+from orchestrator.core.names import EVERY_NAME, PROMPT_TAG, name_of
 from orchestrator.core.payer import SCOPE_KINDS
 from orchestrator.core.prompt_size import InputBound
 from orchestrator.core.settings import Settings, Share, Usd, UsdLimit
@@ -201,6 +201,9 @@ class Limits:
     def all_of(self, scope: str) -> Mapping[Window, WindowLimit]:
         """Return the limits of a scope by window, as far as it has them."""
         own = self._limits.get(scope)
+        if own is None and scope.startswith(f"tag:{PROMPT_TAG}"):
+            # Nobody chose that tag to be limited: it says which prompt was asked, for all tenants.
+            return _NO_LIMITS
         return own if own is not None else self._of_kind.get(scope.partition(":")[0], _NO_LIMITS)
 
     def _merged(self, scope: str) -> Mapping[Window, WindowLimit]:

@@ -94,13 +94,19 @@ def kept_messages(messages: Sequence[Message], *, secrets: Iterable[str]) -> str
 
 def kept_text(text: str, *, secrets: Iterable[str]) -> str:
     """Return a text that is bounded and holds no secret."""
-    for secret in secrets:
-        if len(secret) >= _SECRET_MIN:
-            text = text.replace(secret, _MASK)
+    text = without_secrets(text, secrets=secrets)
     whole = text.encode(errors="replace")
     if len(whole) <= CONTENT_MAX_BYTES:
         return text
     return f"{whole[:CONTENT_MAX_BYTES].decode(errors='ignore')} [cut: {len(whole):,} bytes]"
+
+
+def without_secrets(text: str, *, secrets: Iterable[str]) -> str:
+    """Return a text in which every secret is masked."""
+    for secret in secrets:
+        if len(secret) >= _SECRET_MIN:
+            text = text.replace(secret, _MASK)
+    return text
 
 
 def _bounded(value: Any) -> Any:

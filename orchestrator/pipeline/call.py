@@ -11,6 +11,7 @@ from orchestrator.config.modes import check_mode
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DeadlineExceededError, FailedStep, about
+from orchestrator.core.fitted_names import NO_NAMES_CHANGED, FittedNames
 from orchestrator.core.json_log import LoggedRequest
 from orchestrator.core.media_bytes import check_media
 from orchestrator.core.message_checks import check_conversation
@@ -75,6 +76,8 @@ class Call:
     planned: PlannedRequest | None = None
     """None until the call is planned."""
     trace: Trace = field(default_factory=Trace)
+    names: FittedNames = NO_NAMES_CHANGED
+    """Of tools and schemas in its request, as they are sent; the caller reads his own."""
 
     @classmethod
     def of(
@@ -92,6 +95,10 @@ class Call:
         with about("messages"):
             check_conversation(request.messages)
             check_media(request.messages)
+        names = FittedNames.of(request)
+        request = names.in_request(request)
+        if sink is not None:
+            sink.names = names
         use_case = config.use_case_of(request)
         check_mode(request, config.settings, config.catalog)
         return cls(
@@ -104,6 +111,7 @@ class Call:
             started_at=clock.now(),
             deadline=Deadline.after(config.deadline_s_of(request), clock=clock),
             sink=sink,
+            names=names,
         )
 
     @property

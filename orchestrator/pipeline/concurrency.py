@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 
+from orchestrator.core.progress import Progress, ProgressStep, tell
 from orchestrator.core.reply import ChatReply
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.services import PipelineServices
@@ -32,6 +33,8 @@ class Concurrency:
             async with call.in_time():
                 await self._get_ready(call)
                 began_s = call.deadline.elapsed_s()
+                if not self._limiter.has_room(background=call.profile.background):
+                    tell(Progress(ProgressStep.QUEUED))
                 place = self._limiter.slot(
                     call.payer.tenant, background=call.profile.background, left_s=call.deadline.left_s()
                 )

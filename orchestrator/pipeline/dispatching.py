@@ -4,7 +4,9 @@ import asyncio
 from dataclasses import replace
 
 from orchestrator.core.failures import FailureKind
-from orchestrator.core.reply import ChatReply
+from orchestrator.core.provider_answer import ProviderAnswer
+from orchestrator.core.reasoning import Reasoning
+from orchestrator.core.reply import Attempt, ChatReply
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.outcome import DispatchResult
 from orchestrator.dispatch.services import Services
@@ -13,6 +15,7 @@ from orchestrator.dispatch.target import targets_of
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.degradation import broken_off, clamped_notices, degraded
 from orchestrator.pipeline.services import PipelineServices
+from orchestrator.providers.openrouter import ROUTER_PREFIX
 
 
 class Dispatching:
@@ -96,7 +99,7 @@ def _reply_of(call: Call, result: DispatchResult) -> ChatReply:
     return ChatReply(
         request_id=call.id,
         text=answer.text,
-        model=last.model,
+        model=_model_of(answer, last, call),
         deployment=last.deployment,
         provider=last.provider,
         usage=answer.usage,
@@ -111,4 +114,13 @@ def _reply_of(call: Call, result: DispatchResult) -> ChatReply:
         created_at=call.started_at,
         plan=plan,
         decision=result.decision,
+        reasoning=Reasoning(answer.reasoning, answer.reasoning_vendor, answer.reasoning_details),
+        served_model=answer.served_model,
     )
+
+
+def _model_of(answer: ProviderAnswer, attempt: Attempt, call: Call) -> str:
+    """Return which model answered: by our name, or by the vendor's where OpenRouter chose one itself."""
+    deployment = call.snapshot.config.catalog.deployments[attempt.deployment]
+    is_router = deployment.upstream.startswith(ROUTER_PREFIX)
+    return answer.served_model if is_router and answer.served_model else attempt.model

@@ -52,7 +52,7 @@ class Hits:
         with logged_as(call.logged):
             record_repeat(call, hit, services=self._services)
         self._write_soon()
-        return hit
+        return call.names.in_reply(hit)
 
     def _may_be_answered(self, call: Call) -> bool:
         """Return whether a hit is all there is to a call: no pieces, no key to claim, no content to keep.

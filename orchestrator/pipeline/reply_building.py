@@ -8,6 +8,7 @@ import orjson
 
 from orchestrator.core.embedding import EmbeddingReply
 from orchestrator.core.money import ZERO_NUSD
+from orchestrator.core.reasoning import NO_REASONING, Reasoning
 from orchestrator.core.reply import CacheState, ChatReply, ToolCall, Usage
 from orchestrator.pipeline.degradation import as_kept
 
@@ -23,6 +24,8 @@ _WHOLE = (
     "degraded",
     "notices",
     "created_at",
+    "reasoning",
+    "served_model",
 )
 """What an idempotency key gets once more."""
 
@@ -42,6 +45,8 @@ def pack(reply: ChatReply) -> bytes:
         "finish_reason": reply.finish_reason,
         "tool_calls": [asdict(call) for call in reply.tool_calls],
         "created_at": reply.created_at.timestamp(),
+        "reasoning": asdict(reply.reasoning) if reply.reasoning else None,
+        "served_model": reply.served_model,
     }
     return orjson.dumps(kept)
 
@@ -64,6 +69,8 @@ def unpack(packed: bytes) -> ChatReply | None:
             finish_reason=kept["finish_reason"],
             tool_calls=tuple(ToolCall(**call) for call in kept["tool_calls"]),
             created_at=datetime.fromtimestamp(kept["created_at"], UTC),
+            reasoning=_reasoning_of(kept.get("reasoning")),
+            served_model=kept.get("served_model"),
         )
     except (ValueError, KeyError, TypeError, OverflowError, OSError):
         # A damaged entry is a miss: the model is asked, and its answer takes the entry's place.
@@ -98,7 +105,15 @@ def unpack_whole(packed: bytes) -> ChatReply | None:
                 "degraded": as_kept(kept["degraded"], degraded_kinds),
                 "notices": tuple(kept["notices"]),
                 "created_at": datetime.fromisoformat(kept["created_at"]),
+                "reasoning": _reasoning_of(kept.get("reasoning")),
             }
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _reasoning_of(kept: Any) -> Reasoning:
+    """Return the reasoning of a kept reply; an older version kept none."""
+    if not kept:
+        return NO_REASONING
+    return Reasoning(kept["text"], kept["vendor"], tuple(kept["blocks"]))

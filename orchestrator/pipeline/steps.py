@@ -9,11 +9,12 @@ from orchestrator.pipeline.embedding_cache import EmbeddingCache
 from orchestrator.pipeline.graceful import Graceful
 from orchestrator.pipeline.idempotency import Idempotency
 from orchestrator.pipeline.planning import Planning
+from orchestrator.pipeline.recorded_answers import AnswerFile, RecordedAnswers
 from orchestrator.pipeline.recording import Recording
 from orchestrator.pipeline.services import PipelineServices
 
 
-def build(services: PipelineServices) -> Step:
+def build(services: PipelineServices, answers: AnswerFile | None = None) -> Step:
     """Return the way of every call, whole or streamed; a call passes the steps from the last to the first."""
     step: Step = Dispatching(services)  # plan, attempts, answer
     step = Planning(services, step)  # rank; or the error that says why no deployment may serve it
@@ -21,6 +22,8 @@ def build(services: PipelineServices) -> Step:
     step = Recording(services, step)  # one row in the ledger, whatever happens; an older answer on failure
     step = Caching(services, step)  # hit, joined, or ask and keep
     step = Idempotency(services, step)  # one charge for a key
+    if answers is not None:
+        step = RecordedAnswers(services, step, answers)  # from a file, or ask and write
     return Graceful(step)  # an apology where it is asked for
 
 

@@ -45,9 +45,11 @@ class PracticeToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """Reasoning that nobody sees: so many tokens of output, of which only the usage tells."""
+    """Reasoning: so many tokens of output, of which only the usage tells where there is no text."""
 
     tokens: int
+    text: str = ""
+    """What is shown of it; a provider that shows none counts it all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class PracticeAnswer:
     finish_reason: str | None = None
     reasoning_tokens: int = 0
     """What the model thinks before it answers, unseen."""
+    reasoning: str = ""
+    """What it thinks aloud before it answers; it counts as output too."""
 
 
 class Answerer(Protocol):

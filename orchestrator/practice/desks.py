@@ -32,6 +32,8 @@ PREFIXES = {
     "compatible": "/compatible/",
 }
 """Where each provider is; `compatible` is any that speaks OpenAI's format, such as DeepSeek."""
+ROUTER = "openrouter/auto"
+"""It is no model, and chooses one."""
 DEFAULT_MODELS = {
     "openrouter": ("openai/gpt-4o-mini", "anthropic/claude-sonnet-4.5", "google/gemini-2.5-flash"),
     "openai": ("gpt-4o-mini", "gpt-4o"),
@@ -102,7 +104,7 @@ class Desk:
         fields = decoded(body)
         call = wire_openai.read_openai_request(fields, provider=provider)
         if provider == "openrouter":
-            self._check_max_price(call.request.model, fields)
+            self._check_max_price(self.served_model(provider, call.request.model), fields)
         prefix = "gen-" if provider == "openrouter" else "chatcmpl-"
         return Chat(call, wire_openai.openai_reply, wire_openai.ChatStream, prefix)
 
@@ -168,6 +170,15 @@ class Desk:
                 raise Refusal(404, message=f"Generation {query.get('id', '')} not found")
             return wire_accounts.openrouter_generation(charge)
         return None
+
+    def served_model(self, provider: str, model: str) -> str:
+        """Return the model that answers: of a router the one with the cheapest output, else itself."""
+        if provider != "openrouter" or model != ROUTER:
+            return model
+        choice = (name for name in self._names(provider) if name != ROUTER)
+        return min(
+            choice, key=lambda name: (self.prices.price_of(provider, name).output, name), default=model
+        )
 
     def _names(self, provider: str) -> list[str]:
         if self.models is not None:

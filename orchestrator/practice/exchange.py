@@ -77,6 +77,7 @@ class Exchange:
         self._house = house
         self._fault = fault
         self._text: list[str] = []
+        self._thoughts: list[str] = []
         self._tool_calls: list[PracticeToolCall] = []
         self._billed_pieces: list[Content] | None = None
         """The whole answer, where it was billed before any of it is sent."""
@@ -243,6 +244,7 @@ class Exchange:
             self._text.append(piece)
         elif isinstance(piece, Thought):
             self._reasoning_tokens += piece.tokens
+            self._thoughts.append(piece.text)
         else:
             self._tool_calls.append(piece)
 
@@ -251,7 +253,7 @@ class Exchange:
         if isinstance(piece, str):
             return writer.text(piece)
         if isinstance(piece, Thought):
-            return writer.waiting()
+            return writer.thought(piece.text) if piece.text else writer.waiting()
         return writer.tool_call(piece, index=len(self._tool_calls) - 1)
 
     @cached_property
@@ -264,9 +266,10 @@ class Exchange:
     def _outcome(self) -> WireOutcome:
         usage = self._usage(self._size_bytes, self._reasoning_tokens)
         cost = self._cost_of(usage)
+        text, thoughts = "".join(self._text), "".join(self._thoughts)
         fault = self._fault.vectors if self._fault is not None else None
         return WireOutcome(
-            "".join(self._text), tuple(self._tool_calls), self._finish_reason, usage, cost, vector_fault=fault
+            text, tuple(self._tool_calls), self._finish_reason, usage, cost, thoughts, vector_fault=fault
         )
 
     def _usage_of(self, pieces: Sequence[Content]) -> PracticeUsage:

@@ -112,7 +112,7 @@ class Reception:
             reply_id=f"{chat.id_prefix}{self._seed}{next(self._numbers):08x}",
             created_s=int(self._house.clock.now().timestamp()),
             provider=request.provider,
-            model=request.model,
+            model=self._desk.served_model(request.provider, request.model),
             include_usage=chat.call.include_usage,
             input_tokens=input_tokens(request),
         )

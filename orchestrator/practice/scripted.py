@@ -14,6 +14,7 @@ from orchestrator.practice.answers import (
     last_text,
 )
 from orchestrator.practice.rules import rule_based_answer
+from orchestrator.practice.tokens import count_tokens
 
 _PIECE = re.compile(r"\s*\S{1,24}|\s+")
 
@@ -36,17 +37,24 @@ class Scripted:
         self._replies = deque(replies)
         self._last_reply: PracticeAnswer | None = None
         """The last reply that was given in order."""
-        self._matched = {key.casefold(): _whole(reply) for key, reply in (matched or {}).items()}
+        self._matched: dict[str, PracticeAnswer] = {}
+        self.match(matched or {})
 
     def add(self, *replies: Reply) -> None:
         """Append replies to those that are given in order."""
         self._replies.extend(replies)
+
+    def match(self, matched: Mapping[str, Reply]) -> None:
+        """Add replies for messages in which a key occurs."""
+        self._matched |= {key.casefold(): _whole(reply) for key, reply in matched.items()}
 
     async def answer(self, request: PracticeRequest) -> AsyncIterator[Piece]:
         """Yield the scripted or rule-based answer in pieces of about a word."""
         answer = self.reply_to(request)
         if answer.reasoning_tokens:
             yield Thought(answer.reasoning_tokens)
+        for text in _PIECE.findall(answer.reasoning):
+            yield Thought(count_tokens(len(text.encode())), text)
         for text in _PIECE.findall(answer.text):
             yield text
         for call in answer.tool_calls:

@@ -63,6 +63,7 @@ def _within(piece: Content, limit_bytes: int) -> Content:
     if isinstance(piece, str):
         return piece.encode()[:limit_bytes].decode(errors="ignore")
     if isinstance(piece, Thought):
-        return Thought(limit_bytes // BYTES_PER_TOKEN)
+        text = piece.text.encode()[:limit_bytes].decode(errors="ignore")
+        return Thought(limit_bytes // BYTES_PER_TOKEN, text)
     left = max(0, limit_bytes - len(piece.name.encode()))
     return PracticeToolCall(piece.name, piece.arguments.encode()[:left].decode(errors="ignore"), piece.id)

@@ -44,6 +44,8 @@ class WireOutcome:
     finish_reason: str
     usage: PracticeUsage
     cost_nusd: NanoUsd
+    thoughts: str = ""
+    """What the model thought aloud."""
     vector_fault: VectorFault | None = None
 
 
@@ -60,6 +62,10 @@ class WireStream(Protocol):
 
     def text(self, piece: str) -> bytes:
         """Return a piece of text."""
+        ...
+
+    def thought(self, piece: str) -> bytes:
+        """Return a piece of what the model thinks aloud; may be empty."""
         ...
 
     def tool_call(self, call: PracticeToolCall, *, index: int) -> bytes:

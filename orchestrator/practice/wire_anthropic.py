@@ -104,6 +104,13 @@ class AnthropicStream:
         """Return a piece of text, in a block that it opens where none is open."""
         return self._text_block() + self._delta({"type": "text_delta", "text": piece})
 
+    def thought(self, piece: str) -> bytes:
+        """Return a piece of what the model thinks aloud, in a block of its own."""
+        opened = [self._close(), self._open({"type": "thinking", "thinking": "", "signature": ""})]
+        piece_of_block = self._delta({"type": "thinking_delta", "thinking": piece})
+        stop = _event({"type": "content_block_stop", "index": self._place})
+        return b"".join((*opened, piece_of_block, stop))
+
     def tool_call(self, call: PracticeToolCall, *, index: int) -> bytes:  # noqa: ARG002 -- blocks are numbered
         """Return the call as a block of its own, its arguments in pieces."""
         events = [self._close(), self._open(_call_block(call, {}))]

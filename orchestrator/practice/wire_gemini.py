@@ -8,6 +8,7 @@ import orjson
 
 from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
+from orchestrator.practice.thoughts import check_signature, signature_of
 from orchestrator.practice.tokens import count_tokens
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
 from orchestrator.practice.wire_errors import Refusal
@@ -28,6 +29,7 @@ def read_gemini_request(body: JsonObject, *, model: str, stream: bool) -> WireCa
         contents = [contents]
     if not isinstance(contents, list) or not contents or not all(isinstance(each, dict) for each in contents):
         raise Refusal(400, "* GenerateContentRequest.contents: contents is not specified")
+    _check_thoughts(contents)
     config = _either(body, "generationConfig") or {}
     choice, forced = _tool_choice(body)
     request = PracticeRequest(
@@ -47,8 +49,15 @@ def read_gemini_request(body: JsonObject, *, model: str, stream: bool) -> WireCa
 
 def gemini_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     """Return the body of an answer in one piece."""
-    parts = [{"text": outcome.text}] if outcome.text else []
+    parts: list[JsonObject] = [{"text": outcome.text}] if outcome.text else []
     parts += [_call_part(call) for call in outcome.tool_calls]
+    if outcome.thoughts:
+        # The signature of a thought stands with the first call, or with the text where there is none.
+        signed = next(
+            (part for part in parts if "functionCall" in part), parts[-1] if parts else {"text": ""}
+        )
+        signed["thoughtSignature"] = signature_of("google", outcome.thoughts)
+        parts = [{"text": outcome.thoughts, "thought": True}, *(parts or [signed])]
     return _reply(envelope, parts=parts, finish=outcome.finish_reason, usage=gemini_usage(outcome))
 
 
@@ -78,6 +87,8 @@ class GeminiStream:
         before, after = pattern.split(orjson.dumps("\0"))
         self._before, self._after = b"data: " + before, after[:-1]
         self._size_bytes = 0
+        self._thoughts = ""
+        """Those that no call has signed yet."""
 
     def opening(self) -> bytes:
         """Return nothing: the first event is the first piece."""
@@ -92,13 +103,25 @@ class GeminiStream:
         self._size_bytes += len(piece.encode())
         return self._event_of(orjson.dumps(piece))
 
+    def thought(self, piece: str) -> bytes:
+        """Return a piece of thought."""
+        self._thoughts += piece
+        self._size_bytes += len(piece.encode())
+        return _event(_reply(self._envelope, parts=[{"text": piece, "thought": True}]))
+
     def tool_call(self, call: PracticeToolCall, *, index: int) -> bytes:  # noqa: ARG002 -- Gemini numbers no calls
-        """Return the call in one event."""
-        return _event(_reply(self._envelope, parts=[_call_part(call)]))
+        """Return the call in one event, the first one with the signature of the thoughts before it."""
+        return _event(_reply(self._envelope, parts=[self._signed(_call_part(call))]))
+
+    def _signed(self, part: JsonObject) -> JsonObject:
+        if not self._thoughts:
+            return part
+        thoughts, self._thoughts = self._thoughts, ""
+        return {**part, "thoughtSignature": signature_of("google", thoughts)}
 
     def ending(self, outcome: WireOutcome) -> bytes:
         """Return the event with the finish reason and the usage; there is no end mark."""
-        parts = [{"text": ""}] if outcome.text or outcome.tool_calls else []
+        parts = [self._signed({"text": ""})] if outcome.text or outcome.tool_calls else []
         return _event(
             _reply(self._envelope, parts=parts, finish=outcome.finish_reason, usage=gemini_usage(outcome))
         )
@@ -120,6 +143,14 @@ class GeminiStream:
         counts = (input_tokens, output_tokens, input_tokens + output_tokens)
         usage = b',"usageMetadata":{"promptTokenCount":%d,"candidatesTokenCount":%d,"totalTokenCount":%d}}'
         return self._before + text + self._after + usage % counts + b"\r\n\r\n"
+
+
+def _check_thoughts(contents: list[JsonObject]) -> None:
+    for content in contents:
+        for part in content.get("parts") or []:
+            signature = _either(part, "thoughtSignature")
+            if signature is not None:
+                check_signature(signature, "google")
 
 
 def _event(reply: JsonObject) -> bytes:

@@ -12,6 +12,7 @@ import orjson
 from orchestrator.core.money import to_usd
 from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
+from orchestrator.practice.thoughts import check_details, format_of, signature_of, vendor_of
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
 from orchestrator.practice.wire_errors import Refusal
 
@@ -35,6 +36,7 @@ def read_openai_request(body: JsonObject, *, provider: str) -> WireCall:
         raise Refusal(400, "Invalid value for 'messages': expected an array of at least one message.")
     if body.get("n") not in (None, 1):
         raise Refusal(400, "Invalid value for 'n': practice providers give one answer.")
+    check_details(messages, vendor_of(provider, model))
     choice, forced = _tool_choice(body.get("tool_choice"))
     request = PracticeRequest(
         provider=provider,
@@ -71,7 +73,14 @@ def openai_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     reply = openai_head(envelope, kind="chat.completion")
     if envelope.provider == "openrouter":
         choice["native_finish_reason"] = outcome.finish_reason
-        message["reasoning"] = None
+        message["reasoning"] = outcome.thoughts or None
+        if outcome.thoughts:
+            message["reasoning_details"] = [
+                {**_detail(envelope, outcome.thoughts), **_signed(envelope, outcome)}
+            ]
+    elif outcome.thoughts:
+        # OpenAI's own models show none; other servers of its format do.
+        message["reasoning_content"] = outcome.thoughts
     reply["choices"] = [choice]
     reply["usage"] = openai_usage(envelope, outcome)
     return reply
@@ -122,6 +131,13 @@ class ChatStream:
         """Return a piece of text."""
         return self._before + orjson.dumps(piece) + self._after
 
+    def thought(self, piece: str) -> bytes:
+        """Return a piece of thought, under the name that this provider has for it."""
+        if not self._openrouter:
+            return sse_event(self._chunk({"reasoning_content": piece}))
+        details = [_detail(self.envelope, piece)]
+        return sse_event(self._chunk({"content": "", "reasoning": piece, "reasoning_details": details}))
+
     def tool_call(self, call: PracticeToolCall, *, index: int) -> bytes:
         """Return the call's name, then its arguments in several deltas."""
         begun = {
@@ -139,6 +155,10 @@ class ChatStream:
     def ending(self, outcome: WireOutcome) -> bytes:
         """Return the finish reason, the usage if it is told, and `[DONE]`."""
         parts = [sse_event(self._chunk({}, finish_reason=outcome.finish_reason))]
+        if self._openrouter and outcome.thoughts:
+            # The signature of a thought comes last, as a piece of its block.
+            signed = {**_detail(self.envelope, ""), **_signed(self.envelope, outcome)}
+            parts.insert(0, sse_event(self._chunk({"content": "", "reasoning_details": [signed]})))
         if self.envelope.include_usage:
             usage = openai_usage(self.envelope, outcome)
             # OpenRouter's last chunk has an empty delta, OpenAI's has no choices.
@@ -175,6 +195,17 @@ class ChatStream:
         if self._openrouter:
             choice["native_finish_reason"] = finish_reason
         return {**self._head, "choices": [choice]}
+
+
+def _detail(envelope: Envelope, text: str) -> JsonObject:
+    """Return a thought as a block of OpenRouter's."""
+    vendor = vendor_of(envelope.provider, envelope.model)
+    return {"type": "reasoning.text", "text": text, "format": format_of(vendor), "index": 0}
+
+
+def _signed(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
+    vendor = vendor_of(envelope.provider, envelope.model)
+    return {"signature": signature_of(vendor, outcome.thoughts)}
 
 
 def openai_head(envelope: Envelope, *, kind: str) -> JsonObject:

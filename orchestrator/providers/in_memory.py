@@ -30,6 +30,7 @@ from orchestrator.practice.continuing import begun_answer, continuation
 from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner, OddShape
 from orchestrator.practice.faults import FaultQueue
 from orchestrator.practice.scripted import Scripted
+from orchestrator.practice.thoughts import vendor_of
 from orchestrator.practice.tokens import count_tokens, input_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
 from orchestrator.practice.wire_embeddings import vector_of
@@ -87,6 +88,7 @@ class _Spoken:
     """What a provider has said of one answer so far."""
 
     text: str = ""
+    thoughts: str = ""
     calls: list[ToolCall] = field(default_factory=list)
     finish_reason: str = "stop"
     size_bytes: int = 0
@@ -166,6 +168,9 @@ class InMemoryTransport:
             usage=Usage(usage.input_tokens, usage.output_tokens),
             reported_cost_nusd=cost if reports else None,
             upstream_id=upstream_id,
+            reasoning=spoken.thoughts,
+            reasoning_vendor=vendor_of(request.provider, request.model) if spoken.thoughts else "",
+            served_model=request.model,
         )
         return _with_vectors(answer, attempt, fault) if embeds else answer
 
@@ -291,7 +296,8 @@ def _break_here(fault: Fault | None, spoken: _Spoken, *, at_end: bool = False) -
 
 def _delta_of(piece: Content, spoken: _Spoken) -> Delta | None:
     if isinstance(piece, Thought):
-        return None
+        spoken.thoughts += piece.text
+        return Delta(reasoning=piece.text) if piece.text else None
     if isinstance(piece, str):
         spoken.text += piece
         return Delta(piece)

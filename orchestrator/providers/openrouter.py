@@ -9,7 +9,8 @@ from orchestrator.core.money import to_usd
 NOT_OFFERED = "model_not_found, or by no host at its listed price; 'orchestrator prices diff' tells"
 """What a 404 there means."""
 
-
+ROUTER_PREFIX = "openrouter/"
+"""Of models that are none, but choose one: `openrouter/auto`."""
 TOKENS_ONLY = (
     {"id": "web", "enabled": False},
     {"id": "file-parser", "pdf": {"engine": "native"}},

@@ -45,6 +45,13 @@ class OverloadSettings(Settings):
     queue: int = 2000
     """Requests of all tenants together that may wait for a slot."""
 
+    @property
+    def background_slots(self) -> int:
+        """Return how many slots requests of background profiles may have at once."""
+        share = int(self.in_flight * self.background_share)
+        # At least one, or none of them would ever run; and never all, where there is more than one.
+        return max(1, min(share, self.in_flight - 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -124,7 +131,7 @@ class ConcurrencyLimiter:
             self._leave(tenant, background=background)
 
     async def _enter(self, tenant: str, *, background: bool, left_s: float) -> None:
-        if self._has_room(background=background):
+        if self.has_room(background=background):
             self._take(tenant, background=background)
             return
         self._refuse_if_hopeless(tenant, background=background, left_s=left_s)
@@ -145,18 +152,11 @@ class ConcurrencyLimiter:
                 self._forget_if_idle(tenant)
             raise
 
-    def _has_room(self, *, background: bool) -> bool:
+    def has_room(self, *, background: bool) -> bool:
         """Return whether a slot is free for this kind of request; then none of that kind waits."""
         if self._in_flight >= self._settings.in_flight:
             return False
-        return not background or self._in_background < self._background_slots
-
-    @property
-    def _background_slots(self) -> int:
-        slots = self._settings.in_flight
-        share = int(slots * self._settings.background_share)
-        # At least one, or none of them would ever run; and never all, where there is more than one.
-        return max(1, min(share, slots - 1))
+        return not background or self._in_background < self._settings.background_slots
 
     def _take(self, tenant: str, *, background: bool) -> None:
         mine = self._tenants.setdefault(tenant, _Tenant())
@@ -191,7 +191,7 @@ class ConcurrencyLimiter:
         return min(candidates, key=lambda named: (named[1].in_flight, named[1].served), default=None)
 
     def _that_may_go(self) -> Iterator[tuple[str, _Tenant]]:
-        interactive, background = self._has_room(background=False), self._has_room(background=True)
+        interactive, background = self.has_room(background=False), self.has_room(background=True)
         for name, mine in self._tenants.items():
             if (interactive and mine.interactive) or (
                 background and mine.background and not mine.interactive
@@ -212,7 +212,7 @@ class ConcurrencyLimiter:
         if mine.waiting >= settings.queue_per_tenant:
             raise self._refusal(f"{mine.waiting} requests of tenant '{tenant}' wait already")
         ahead = len(mine.interactive) + (len(mine.background) if background else 0)
-        slots = self._background_slots if background else settings.in_flight
+        slots = settings.background_slots if background else settings.in_flight
         least_s = self._least_wait_s(ahead, slots=slots)
         if least_s >= left_s:
             raise self._refusal(

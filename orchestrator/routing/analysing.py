@@ -5,7 +5,7 @@ chooses nothing by itself: what a prompt's words foretell of a model's success d
 prompts, while a measured policy for each use case does.
 """
 
-from orchestrator.core.analysis import Complexity, RequestAnalysis, Urgency
+from orchestrator.core.analysis import Complexity, RequestAnalysis, RequestUrgency
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.request import ChatRequest
@@ -54,7 +54,7 @@ def _complexity(signs: tuple[str, ...], *, has_files: bool) -> Complexity:
     return Complexity.MEDIUM if signs else Complexity.LOW
 
 
-def _urgency(deadline_s: float, *, background: bool) -> Urgency:
+def _urgency(deadline_s: float, *, background: bool) -> RequestUrgency:
     if background:
-        return Urgency.LOW
-    return Urgency.HIGH if deadline_s <= _HURRY_S else Urgency.NORMAL
+        return RequestUrgency.LOW
+    return RequestUrgency.HIGH if deadline_s <= _HURRY_S else RequestUrgency.NORMAL

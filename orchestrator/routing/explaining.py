@@ -1,4 +1,4 @@
-"""What a plan would have to see changed to begin with another deployment, and what each factor contributes."""
+"""What would have made another deployment the first of a plan, and what each factor contributes."""
 
 from collections.abc import Iterator, Mapping
 

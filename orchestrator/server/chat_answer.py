@@ -15,6 +15,9 @@ _HEADER_MAX = 1000
 def completion_of(reply: ChatReply, *, notices: tuple[str, ...]) -> dict[str, Any]:
     """Return a whole reply as a chat completion."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.text, "refusal": None}
+    if reply.reasoning.text:
+        # As DeepSeek, vLLM and others of the format name it; OpenAI itself shows none.
+        message["reasoning_content"] = reply.reasoning.text
     if reply.tool_calls:
         message["content"] = reply.text or None
         message["tool_calls"] = [_tool_call(call) for call in reply.tool_calls]

@@ -29,12 +29,12 @@ from orchestrator.server.error_answers import refusal
 
 _SAMPLING = (
     *("temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "reasoning_effort"),
-    *("response_format", "tools", "tool_choice", "parallel_tool_calls"),
+    *("response_format", "tools", "tool_choice", "parallel_tool_calls", "prompt_cache_key"),
 )
 _HANDLED = ("model", "messages", "user", "max_tokens", "max_completion_tokens", "stream", "stream_options")
 _IGNORED = frozenset(
     {
-        *("metadata", "store", "service_tier", "prompt_cache_key", "prompt_cache_retention"),
+        *("metadata", "store", "service_tier", "prompt_cache_retention"),
         *("safety_identifier", "verbosity"),
     }
 )

@@ -42,6 +42,8 @@ class ChunkWriter:
     def piece(self, delta: Delta) -> bytes:
         """Return the chunk of a piece."""
         content: dict[str, Any] = {"content": delta.text} if delta.text else {}
+        if delta.reasoning:
+            content["reasoning_content"] = delta.reasoning
         if delta.tool_calls:
             content["tool_calls"] = [_piece_of_call(call) for call in delta.tool_calls]
         return self._chunk(content)

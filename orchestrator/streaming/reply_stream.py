@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from orchestrator.core.background_loop import BackgroundLoop, Job
+from orchestrator.core.fitted_names import NO_NAMES_CHANGED
 from orchestrator.core.reply import ChatReply, Delta, ToolCallDelta
 
 _SETTLE_TIMEOUT_S = 5.0
@@ -58,15 +59,19 @@ class StreamSink:
         self.has_delivered = False
         self.request_id: str | None = None
         """Of the request whose pieces they are, once it has begun."""
+        self.names = NO_NAMES_CHANGED
+        """The caller's names of the tools that are called."""
         self._take = take
 
     def __call__(self, delta: Delta) -> None:
         """Hand over a piece."""
         self.has_delivered = True
-        self._take(delta)
+        self._take(self.names.in_piece(delta))
 
     def hand_over(self, reply: ChatReply) -> None:
-        """Hand over a whole reply piece by piece: its text word by word, then its tool calls."""
+        """Hand over a whole reply piece by piece: its reasoning, its text word by word, its tool calls."""
+        if reply.reasoning.text:
+            self(Delta(reasoning=reply.reasoning.text))
         start = 0
         while start < len(reply.text):
             end = reply.text.find(" ", start) + 1 or len(reply.text)
@@ -110,6 +115,27 @@ class ReplyStream:
             msg = "the stream has not ended; read it to its end before asking for the reply"
             raise RuntimeError(msg)
         return self._job.future.result()
+
+    async def started(self) -> None:
+        """Return when the first piece is there, and leave it to be read; await it once, before reading.
+
+        So a web server can still answer with an error status. Returns too when the reply has ended without
+        a piece. Raises what `complete` raises, if the request fails before anything of it was delivered.
+        """
+        loop = asyncio.get_running_loop()
+        arrived = asyncio.Event()
+
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(arrived.set)
+
+        self._pieces.wake_with(wake)
+        try:
+            await arrived.wait()
+        finally:
+            self._pieces.wake_with(None)
+        if not self._pieces.waiting:
+            self._job.future.result()
 
     def __iter__(self) -> Iterator[Delta]:
         """Yield the pieces as they come."""

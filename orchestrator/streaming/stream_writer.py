@@ -39,6 +39,8 @@ class StreamWriter:
         self._deployment = ""
         self._gave = False
         """The current attempt has handed something over."""
+        self._thoughts = ""
+        """What the current attempt has thought and the reader has not: it comes with the next words."""
         self._refusers: set[str] = set()
         self._broke: list[tuple[str, int]] = []
         """What broke off, and how many characters the reader had by then."""
@@ -51,7 +53,7 @@ class StreamWriter:
 
     def begin(self, name: str) -> None:
         """Let the attempt of deployment `name` come next."""
-        self._deployment, self._gave = name, False
+        self._deployment, self._gave, self._thoughts = name, False, ""
         self._words = WordBuffer()
         self._splice = None
         if self._goes_on:
@@ -65,7 +67,9 @@ class StreamWriter:
         """
         if self._request.on_break is not OnBreak.RESCUE:
             self._give(delta)
-        elif delta.text and not self._asks_for_json:
+            return
+        self._thoughts += delta.reasoning
+        if delta.text and not self._asks_for_json:
             self._give_text(delta.text if self._splice is None else self._joined(delta.text))
 
     def finish(self, answer: ProviderAnswer) -> None:
@@ -79,6 +83,8 @@ class StreamWriter:
         if self._splice is not None and not answer.text.strip() and not answer.tool_calls:
             # The limit of output was spent on thoughts: the begun answer is no more whole than before.
             raise UnreadableAnswerError(Failure(FailureKind.NOT_JOINABLE), answer)
+        if not self._gave:
+            self._thoughts = answer.reasoning
         if self._asks_for_json:
             self._give(Delta(answer.text))
         else:
@@ -141,7 +147,10 @@ class StreamWriter:
             self._give(Delta(ready))
 
     def _give(self, delta: Delta) -> None:
-        if not delta.text and not delta.tool_calls:
+        if self._thoughts and self._splice is None:
+            # What another attempt thinks of its rest is none of the answer's.
+            delta, self._thoughts = replace(delta, reasoning=self._thoughts + delta.reasoning), ""
+        if not delta.text and not delta.tool_calls and not delta.reasoning:
             return
         if self.begun and not self._gave and self._request.on_break is OnBreak.RESTART:
             void, self.text = len(self.text), ""

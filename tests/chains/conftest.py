@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from orchestrator import Orchestrator, load_config
-from orchestrator.practice import PracticeServer, Scripted
+from orchestrator.practice import PracticeAnswer, PracticeRequest, PracticeServer, Scripted
+from orchestrator.providers.in_memory import InMemoryTransport
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 
@@ -69,3 +70,23 @@ def impatient(make_orchestrator: Callable[..., Orchestrator], tmp_path: Path) ->
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return make_orchestrator(path)
+
+
+@pytest.fixture
+def asked() -> list[PracticeRequest]:
+    """What the models of `quick` were asked, in order."""
+    return []
+
+
+@pytest.fixture
+def quick(make_config, clock, script: Scripted, asked: list[PracticeRequest]) -> Iterator[Orchestrator]:
+    """An orchestrator whose models answer in this process, by the same script."""
+
+    class Listening(Scripted):
+        def reply_to(self, request: PracticeRequest) -> PracticeAnswer:
+            asked.append(request)
+            return script.reply_to(request)
+
+    transport = InMemoryTransport(clock=clock, answerer=Listening())
+    with Orchestrator(make_config(), clock=clock, transport=transport) as orchestrator:
+        yield orchestrator

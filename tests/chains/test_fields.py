@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from chains import CHAINS
-from chains.fields import ChainOutput, Line, Percent, Text
+from orchestrator.chains.fields import ChainOutput, Line, Percent, Text
 
 # Anthropic, also through OpenRouter, answers HTTP 400 to these; OpenAI's strict mode to some of them.
 REFUSED = {

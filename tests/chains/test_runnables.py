@@ -27,7 +27,7 @@ TEXTS = ("Giao chậm", "Rất hài lòng", "Giá bao nhiêu?")
 async def test_every_chain_answers_asynchronously(orchestrator, script, name):
     question, answer = GOOD[name]
     script.add(written(answer))
-    value = await CHAINS[name].build(orchestrator).ainvoke(question)
+    value = await CHAINS[name](orchestrator).ainvoke(question)
     assert value.model_dump(mode="json") == answer
 
 

@@ -5,9 +5,8 @@ import logging
 import pytest
 
 from chains import CHAINS, Stage, cost_sensitive, customer_service
-from chains.customer_service import _TASK
-from chains.structured import ModelAnswer, PlanQuery, conversation
 from orchestrator import BudgetExceededError, CacheState, CacheUse, InvalidOutputError, UnavailableError
+from orchestrator.chains.structured import ModelAnswer, PlanQuery, conversation
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.language import Language
 from orchestrator.practice import PracticeAnswer
@@ -21,7 +20,7 @@ SECRET = "Nguyễn Thị Bí Mật"
 def test_a_valid_answer_is_returned_after_one_request(orchestrator, server, script, name, language):
     question, answer = GOOD[name]
     script.add(written(answer, language=language) if "language" in answer else written(answer))
-    result = CHAINS[name].build(orchestrator, language=language).with_details().invoke(question)
+    result = CHAINS[name](orchestrator, language=language).with_details().invoke(question)
     assert result.stage is Stage.FIRST
     assert type(result.value) is CHAINS[name].output_model
     assert result.value.model_dump(mode="json") | {"language": None} == answer | {"language": None}
@@ -228,7 +227,7 @@ def test_said_is_frozen():
 
 
 def test_a_plan_that_has_become_empty_ends_in_the_mistakes_that_were_made():
-    steps = conversation(_TASK, QUESTION, Language.VI)
+    steps = conversation(customer_service.task, QUESTION, Language.VI)
     next(steps)
     steps.send(ModelAnswer("no", "d", "m", 0, CacheState.MISS, cut_off=False, degraded=None, request_id="r1"))
     assert isinstance(steps.throw(UnavailableError("gone")), PlanQuery)

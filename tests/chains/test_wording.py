@@ -5,24 +5,23 @@ from importlib.resources import files
 import pytest
 
 from chains import CHAINS, Language
-from chains.wording import language_named, wording_of
 from orchestrator.core.errors import InvalidRequestError
 
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("name", CHAINS)
 def test_every_use_case_has_its_prompts(name, language):
-    wording = wording_of(name, language)
+    wording = CHAINS[name].task.prompts.wording(language)
     assert "JSON" in wording.to_json
     assert wording.repair
-    assert (wording.to_text is not None) is (CHAINS[name].build_text is not None)
+    assert (wording.to_text is not None) is (CHAINS[name].task.prompts.has_text_form)
     assert "<!--" not in wording.to_json
 
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_prompt_names_every_field_of_question_and_answer(name, language):
-    wording = wording_of(name, language)
+    wording = CHAINS[name].task.prompts.wording(language)
     fields = {"data_analysis": {"question", "table_csv", "computed"}}.get(
         name, CHAINS[name].input_model.model_fields
     )
@@ -31,10 +30,11 @@ def test_a_prompt_names_every_field_of_question_and_answer(name, language):
 
 
 def test_no_prompt_lacks_its_other_language():
-    names = {file.name for file in files("chains").joinpath("prompts").iterdir()}
-    assert names == {f"{name}.{language}.md" for name in (*CHAINS, "repair") for language in Language}
+    for package, texts in (("chains", CHAINS), ("orchestrator.chains", ("repair", "answer"))):
+        names = {file.name for file in files(package).joinpath("prompts").iterdir()}
+        assert names == {f"{name}.{language}.md" for name in texts for language in Language}
 
 
 def test_an_unknown_language_names_the_known_ones():
     with pytest.raises(InvalidRequestError, match="'vi', 'en'"):
-        language_named("de")
+        CHAINS["customer_service"].task.prompts.language_named("de")

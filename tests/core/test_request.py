@@ -169,7 +169,22 @@ def test_a_request_uses_the_cache_unless_told_otherwise():
 
 def test_a_finished_request_passes_as_it_is():
     request = of(tenant="acme")
-    assert ChatRequest.of(request) is request
+    assert ChatRequest.of(request) == request
+
+
+def test_what_its_caller_changes_later_changes_no_request():
+    """Its bound and its cache key were taken from what it held when it was asked."""
+    tool = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
+    message = {"role": "user", "content": [{"type": "text", "text": "Xin chào"}]}
+    shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
+    asked = ChatRequest.of([message], use_case="x", tools=[tool], response_format=shape)
+    finished = ChatRequest.of(ChatRequest((message,), "x", sampling=asked.sampling))
+    message["content"][0]["text"] = "a" * 10_000
+    tool["function"]["parameters"]["type"] = shape["json_schema"]["schema"]["type"] = "string"
+    for request in (asked, finished):
+        assert request.messages[0]["content"] == [{"type": "text", "text": "Xin chào"}]
+        assert request.sampling.tools[0]["function"]["parameters"] == {"type": "object"}
+        assert request.sampling.response_format["json_schema"]["schema"] == {"type": "object"}
 
 
 def test_a_finished_request_takes_no_further_fields():

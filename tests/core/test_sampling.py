@@ -16,7 +16,7 @@ def test_only_sampling_parameters_of_the_allow_list_reach_the_wire():
     """A new name on this list is a decision: none may lead a configured key to another address."""
     assert set(SAMPLING_NAMES) == {
         "temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "reasoning_effort",
-        "response_format", "tools", "tool_choice", "parallel_tool_calls",
+        "response_format", "tools", "tool_choice", "parallel_tool_calls", "prompt_cache_key",
     }  # fmt: skip
     wire = of(temperature=0.2, stop="END", tools=[TOOL], max_tokens=5).sampling.as_wire()
     assert wire == {"temperature": 0.2, "stop": ["END"], "tools": [TOOL]}

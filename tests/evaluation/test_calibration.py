@@ -51,7 +51,7 @@ def test_agreement_is_proposed_where_it_is_proven_and_cheaper():
     calibration = done(outcomes(1_500, right={"cheap": 0.9, "second": 0.88, "best": 0.93}))
     assert calibration.proposed.replayed.policy.agreement is not None
     assert calibration.proposed.difference.low >= -0.01
-    assert calibration.proposed.share_of_cost < 0.5
+    assert calibration.proposed.share < 0.5
     assert calibration.chosen_on + calibration.confirmed_on == 1_500
     assert 400 < calibration.chosen_on < 600
     assert any("came out worse than the reference" in note for note in calibration.unsure)

@@ -201,6 +201,6 @@ def test_a_models_notes_to_itself_do_not_go_out_again(
     sent = practice.requests[-1].body
     assert sent is not None
     assert "Bí Mật" not in str(sent)
-    assert sent["messages"][1]["content"] == [{"type": "text", "text": "Để em xem."}]
+    assert sent["messages"][1]["content"] == "Để em xem."
     assert sent["messages"][1]["tool_calls"][0]["function"]["name"] == "find_order"
     assert sent["messages"][3]["content"] == ""

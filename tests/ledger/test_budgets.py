@@ -87,3 +87,15 @@ def test_the_tightest_limit_of_a_request_is_that_of_its_scopes():
     assert found.tightest_for_request(("all", "use_case:bulk")) == ("use_case:bulk", nano_usd("0.01"))
     assert found.tightest_for_request(("all", "use_case:chat")) == ("all", nano_usd("0.5"))
     assert limits().tightest_for_request(("all",)) is None
+
+
+def test_the_limit_of_every_tag_is_not_for_the_tag_that_names_a_prompt():
+    """All tenants share a prompt's tag, and nobody chose it; a limit that names it holds."""
+    limits = Limits(
+        BudgetSettings.model_validate(
+            {"limits": [{"scope": "tag:*", "day": 1}, {"scope": "tag:prompt:x@1", "day": 2}]}
+        )
+    )
+    assert limits.of("tag:trial", Window.DAY) is not None
+    assert limits.of("tag:prompt:support.vi@9f31c0aa", Window.DAY) is None
+    assert limits.of("tag:prompt:x@1", Window.DAY) == 2_000_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.core.analysis import Complexity, Urgency
+from orchestrator.core.analysis import Complexity, RequestUrgency
 from orchestrator.reports.views import plain_plan
 from orchestrator.routing.explaining import shares_of, what_would_change
 
@@ -14,13 +14,13 @@ def test_form_tells_complexity_time_tells_urgency(practised):
         return practised.explain(prompt, **overrides).analysis
 
     plain = analysis()
-    assert (plain.complexity, plain.urgency, plain.language) == (Complexity.LOW, Urgency.NORMAL, "vi")
+    assert (plain.complexity, plain.urgency, plain.language) == (Complexity.LOW, RequestUrgency.NORMAL, "vi")
     assert analysis(tools=[TOOL]).complexity is Complexity.MEDIUM
     assert analysis(tools=[TOOL]).needs == ("tools",)
     hard = analysis("Where is it? " * 3_000, tools=[TOOL])
     assert (hard.complexity, len(hard.signs)) == (Complexity.HIGH, 2)
-    assert analysis(deadline_s=5).urgency is Urgency.HIGH
-    assert analysis(use_case="cost_sensitive").urgency is Urgency.LOW
+    assert analysis(deadline_s=5).urgency is RequestUrgency.HIGH
+    assert analysis(use_case="cost_sensitive").urgency is RequestUrgency.LOW
     assert analysis(max_cost_nusd=7_000_000).budget_nusd == 7_000_000
 
 

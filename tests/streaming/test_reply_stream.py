@@ -263,3 +263,30 @@ def test_no_stream_begins_on_a_closed_orchestrator(loop):
     loop.close()
     with pytest.raises(ClosedError, match="make a new one"):
         ReplyStream(loop, Call())
+
+
+async def test_a_stream_has_started_when_its_first_piece_is_there_which_is_then_read(loop) -> None:
+    stream = ReplyStream(loop, Call(then="wait"))
+    await stream.started()
+    pieces = aiter(stream)
+    assert (await anext(pieces)).text == "Xin "
+    await stream.aclose()
+
+
+async def test_what_fails_before_its_first_piece_is_raised_by_started(loop) -> None:
+    failing = ReplyStream(loop, Call(words=(), then=UnavailableError("nobody")))
+    with pytest.raises(UnavailableError, match="nobody"):
+        await failing.started()
+
+
+async def test_what_fails_later_has_started_and_is_raised_when_it_is_read(loop) -> None:
+    failing = ReplyStream(loop, Call(then=UnavailableError("nobody")))
+    await failing.started()
+    with pytest.raises(UnavailableError):
+        [piece async for piece in failing]
+
+
+async def test_a_reply_without_a_piece_has_started_when_it_has_ended(loop) -> None:
+    empty = ReplyStream(loop, Call(words=()))
+    await empty.started()
+    assert [piece async for piece in empty] == []

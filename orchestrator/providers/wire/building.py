@@ -19,6 +19,8 @@ from orchestrator.providers.wire.outbound import (
 )
 from orchestrator.providers.wire.parameter_rules import ModelRules, ParameterRules, documented_rules
 
+_FOR_TOOLS = frozenset({"tool_choice", "parallel_tool_calls"})
+
 
 def wire_request_of(outbound: OutboundRequest, rules: ParameterRules = documented_rules) -> WireRequest:
     """Return the HTTP request; neither the messages nor the tools of the caller are changed.
@@ -57,6 +59,12 @@ def _applied(
         if name in rules.dropped:
             notices.append(f"'{name}' is not taken by {upstream} and was left out")
             continue
+        if name in _FOR_TOOLS and not parameters.get("tools"):
+            # OpenAI refuses them then.
+            notices.append(f"'{name}' says nothing without 'tools' and was left out")
+            continue
+        if name in rules.ignored:
+            notices.append(f"'{name}' is not taken by {upstream}, and OpenRouter leaves it out")
         new_name = rules.renamed.get(name, name)
         if new_name != name:
             renamed[name] = new_name

@@ -157,11 +157,13 @@ class GeminiReader:
             return None
         if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
             raise self.draft.malformed("'content.parts' is no list of objects")
+        thoughts_before = len(self.draft.thoughts)
         text = "".join(self._text_of(part) for part in parts)
         calls = tuple(self._call_of(part) for part in parts if part.get("functionCall") is not None)
         if text:
             self.draft.texts.append(text)
-        return Delta(text, calls) if text or calls else None
+        reasoning = "".join(self.draft.thoughts[thoughts_before:])
+        return Delta(text, calls, reasoning) if text or calls or reasoning else None
 
     def _text_of(self, part: Mapping[str, Any]) -> str:
         text = part.get("text")

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from orchestrator.providers.wire.conversation_checks import tool_calls_of
 from orchestrator.providers.wire.gemini_contents import contents_of
 from orchestrator.providers.wire.gemini_schema import gemini_schema
 from orchestrator.providers.wire.outbound import OutboundRequest, UnsendableError
 from orchestrator.providers.wire.parameter_rules import gemini_major
+from orchestrator.providers.wire.reasoning_turns import REASONING_LEFT_OUT, returned_reasoning
 
 CACHE_CONTROL_NOT_FOR_GOOGLE = (
     "'cache_control' is not sent to Google, which caches by itself, and was left out"
@@ -57,6 +59,8 @@ def gemini_body(
     system, contents = contents_of(outbound.messages, major=major)
     if _has_cache_control(outbound.messages, parameters.get("tools")):
         notices.append(CACHE_CONTROL_NOT_FOR_GOOGLE)
+    if any(returned_reasoning(message, outbound.vendor)[2] for message in outbound.messages):
+        notices.append(REASONING_LEFT_OUT)
     body: dict[str, Any] = {"contents": contents}
     if system:
         body["systemInstruction"] = {"parts": system}
@@ -147,6 +151,7 @@ def _has_cache_control(messages: Sequence[Mapping[str, Any]], tools: Any) -> boo
     for message in messages:
         content = message.get("content")
         parts = content if isinstance(content, list | tuple) else ()
-        if any(isinstance(holder, Mapping) and "cache_control" in holder for holder in (message, *parts)):
+        holders = (message, *parts, *tool_calls_of(message))
+        if any(isinstance(holder, Mapping) and holder.get("cache_control") is not None for holder in holders):
             return True
-    return any("cache_control" in tool for tool in tools or ())
+    return any(tool.get("cache_control") is not None for tool in tools or ())

@@ -124,7 +124,7 @@ class WireClient:
             else:
                 # Does nothing where the response has come to its end: its connection is in the pool again.
                 response.close()
-        return _with_notices(answer, request.notices)
+        return _finished(answer, outbound, request.notices)
 
     async def close(self) -> None:
         """Close the connections of the running loop."""
@@ -226,7 +226,7 @@ def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) ->
     try:
         for event in events:
             for delta in reader.take(event):
-                has_spoken = True
+                has_spoken = has_spoken or bool(delta.text or delta.tool_calls)
                 if listener.on_delta is not None:
                     listener.on_delta(delta)
     finally:
@@ -248,8 +248,14 @@ def _as_delta(answer: ProviderAnswer) -> Delta:
         ToolCallDelta(place, call.id, call.name, call.arguments)
         for place, call in enumerate(answer.tool_calls)
     )
-    return Delta(answer.text, tuple(calls))
+    return Delta(answer.text, tuple(calls), answer.reasoning)
 
 
-def _with_notices(answer: ProviderAnswer, notices: tuple[str, ...]) -> ProviderAnswer:
+def _finished(answer: ProviderAnswer, outbound: OutboundRequest, notices: tuple[str, ...]) -> ProviderAnswer:
+    """Return an answer with what was left out of its question, and with whose reasoning it has."""
+    if answer.reasoning or answer.reasoning_details:
+        # Of a router it is the model that it chose.
+        served = answer.served_model if outbound.vendor == "openrouter" else None
+        vendor = replace(outbound, upstream=served).vendor if served else outbound.vendor
+        answer = replace(answer, reasoning_vendor=vendor)
     return replace(answer, notices=(*notices, *answer.notices)) if notices else answer

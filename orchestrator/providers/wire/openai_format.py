@@ -137,8 +137,10 @@ class OpenAiReader:
             return None
         if not isinstance(raw, Mapping):
             raise self.draft.malformed("'choices[0].delta' is no object")
+        thoughts_before = len(self.draft.thoughts)
         text, calls = _take_message(self.draft, raw, in_pieces=True)
-        return Delta(text, calls) if text or calls else None
+        reasoning = "".join(self.draft.thoughts[thoughts_before:])
+        return Delta(text, calls, reasoning) if text or calls or reasoning else None
 
 
 def _usage_reader(*, reports_cost: bool) -> Callable[[Any], CountedUsage]:

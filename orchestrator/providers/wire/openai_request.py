@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.core.request import Message
 from orchestrator.providers.openrouter import token_costs_only
 from orchestrator.providers.wire.conversation_checks import (
@@ -13,17 +14,24 @@ from orchestrator.providers.wire.conversation_checks import (
     tool_calls_of,
 )
 from orchestrator.providers.wire.outbound import OutboundRequest, is_openai_itself
+from orchestrator.providers.wire.reasoning_turns import REASONING_LEFT_OUT, returned_reasoning
 from orchestrator.providers.wire.thought_signatures import without_signature
 from orchestrator.providers.wire.wire_json import json_text
 
 OPENAI_PATH = "chat/completions"
 CACHE_CONTROL_LEFT_OUT = "'cache_control' is not taken by this provider and was left out"
+CACHE_FOR_SHORT = "'cache_control' asked for a longer life than 5m, which costs more than is held, and got 5m"
+
+_PRICED_TTL = "5m"
+"""A prompt that is kept for an hour costs twice its input; `cache_write` is the price of 5 minutes."""
+_VENDORS_WITH_MARKS = frozenset({"anthropic", "google", "qwen"})
+"""Whose models OpenRouter tells of the mark: https://openrouter.ai/docs/features/prompt-caching."""
 
 _OTHERS_FIELDS = frozenset(
     {"provider_specific_fields", "thinking_blocks", "extra_content", "images", "annotations", "index"}
 )
 """Of messages and tool calls: notes of other libraries, which no server of this format takes."""
-_OPENROUTER_FIELDS = frozenset({"reasoning", "reasoning_details"})
+_REASONING_FIELDS = frozenset({"reasoning", "reasoning_content", "reasoning_details", REASONING_VENDOR})
 
 
 def openai_body(
@@ -39,11 +47,10 @@ def openai_body(
         check_unopened(outbound.messages)
     is_openrouter = outbound.kind is ProviderKind.OPENROUTER
     body: dict[str, Any] = {"model": outbound.upstream}
-    hidden = _hidden_fields(outbound)
-    body["messages"] = [_message(outbound.kind, message, hidden, notices) for message in outbound.messages]
+    body["messages"] = [_message(outbound, message, notices) for message in outbound.messages]
     body |= parameters
-    if "tools" in body and not is_openrouter:
-        body["tools"] = _without_cache_control(body["tools"], notices)
+    if "tools" in body:
+        body["tools"] = _cache_marked(body["tools"], outbound, notices)
     if outbound.stream:
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
@@ -58,21 +65,25 @@ def openai_body(
     return body
 
 
-def _message(
-    kind: ProviderKind, message: Message, hidden: frozenset[str], notices: list[str]
-) -> dict[str, Any]:
+def _message(outbound: OutboundRequest, message: Message, notices: list[str]) -> dict[str, Any]:
     plain = {
         name: value
         for name, value in message.items()
-        if name not in hidden and (value is not None or name == "content")
+        if name not in _OTHERS_FIELDS
+        and name not in _REASONING_FIELDS
+        and (value is not None or name == "content")
     }
-    if kind is ProviderKind.LOCAL and plain.get("role") == "developer":
+    if outbound.kind is ProviderKind.LOCAL and plain.get("role") == "developer":
         # Chat templates of open models do not know the role.
         plain["role"] = "system"
-    if kind is not ProviderKind.OPENROUTER:
-        _leave_out_cache_control(plain, notices)
+    plain |= _reasoning(outbound, message, notices)
+    if "cache_control" in plain:
+        plain = _with_mark_for(plain, outbound, notices)
+    if isinstance(plain.get("content"), list | tuple):
+        plain["content"] = _cache_marked(plain["content"], outbound, notices)
     if plain.get("tool_calls"):
-        plain["tool_calls"] = [_tool_call(call) for call in tool_calls_of(message)]
+        calls = [_tool_call(call) for call in tool_calls_of(message)]
+        plain["tool_calls"] = _cache_marked(calls, outbound, notices)
     elif "tool_calls" in plain:
         # OpenAI refuses an empty list.
         del plain["tool_calls"]
@@ -81,13 +92,22 @@ def _message(
     return plain
 
 
-def _hidden_fields(outbound: OutboundRequest) -> frozenset[str]:
+def _reasoning(outbound: OutboundRequest, message: Message, notices: list[str]) -> dict[str, Any]:
+    """Return the fields of a message with its reasoning, as this server takes it back."""
+    if not any(message.get(name) for name in (*_REASONING_FIELDS, "thinking_blocks")):
+        return {}
+    text, blocks, is_left_out = returned_reasoning(message, outbound.vendor)
     if outbound.kind is ProviderKind.OPENROUTER:
-        return _OTHERS_FIELDS
-    if is_openai_itself(outbound.kind, outbound.base_url):
-        return _OTHERS_FIELDS | _OPENROUTER_FIELDS | {"reasoning_content"}
-    # DeepSeek and others that speak this format want their `reasoning_content` back.
-    return _OTHERS_FIELDS | _OPENROUTER_FIELDS
+        fields: dict[str, Any] = {"reasoning": text, "reasoning_details": blocks}
+    elif is_openai_itself(outbound.kind, outbound.base_url):
+        # Chat completions keep no reasoning from one turn to the next.
+        fields, is_left_out = {}, is_left_out or bool(text or blocks)
+    else:
+        # DeepSeek and others that speak this format want their `reasoning_content` back.
+        fields = {"reasoning_content": text}
+    if is_left_out:
+        notices.append(REASONING_LEFT_OUT)
+    return {name: value for name, value in fields.items() if value}
 
 
 def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,21 +121,25 @@ def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _leave_out_cache_control(message: dict[str, Any], notices: list[str]) -> None:
-    if message.pop("cache_control", None) is not None:
+def _cache_marked(listed: Sequence[Any], outbound: OutboundRequest, notices: list[str]) -> list[Any]:
+    """Return messages, parts or tools with marks of caching that this server reads; others refuse them."""
+    return [
+        _with_mark_for(item, outbound, notices)
+        if isinstance(item, Mapping) and "cache_control" in item
+        else item
+        for item in listed
+    ]
+
+
+def _with_mark_for(item: Mapping[str, Any], outbound: OutboundRequest, notices: list[str]) -> dict[str, Any]:
+    plain = {name: value for name, value in item.items() if name != "cache_control"}
+    mark = item["cache_control"]
+    if mark is None:
+        return plain
+    if outbound.kind is not ProviderKind.OPENROUTER or outbound.vendor not in _VENDORS_WITH_MARKS:
         notices.append(CACHE_CONTROL_LEFT_OUT)
-    content = message.get("content")
-    if isinstance(content, list | tuple):
-        message["content"] = _without_cache_control(content, notices)
-
-
-def _without_cache_control(listed: Sequence[Any], notices: list[str]) -> list[Any]:
-    """Return parts or tools without the mark of Anthropic's, which other servers of this format refuse."""
-    plain = []
-    for item in listed:
-        if isinstance(item, Mapping) and "cache_control" in item:
-            notices.append(CACHE_CONTROL_LEFT_OUT)
-            plain.append({name: value for name, value in item.items() if name != "cache_control"})
-        else:
-            plain.append(item)
-    return plain
+        return plain
+    if isinstance(mark, Mapping) and mark.get("ttl", _PRICED_TTL) != _PRICED_TTL:
+        notices.append(CACHE_FOR_SHORT)
+        mark = {name: value for name, value in mark.items() if name != "ttl"}
+    return {**plain, "cache_control": mark}

@@ -16,6 +16,7 @@ from orchestrator.core.http_text import fault_of_header, fault_of_header_name
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.sampling import Sampling
 from orchestrator.providers.wire.parameter_rules import needs_responses_api
+from orchestrator.providers.wire.reasoning_turns import vendor_at
 
 OPENAI_URL = "https://api.openai.com/v1"
 GOOGLE_URL = "https://generativelanguage.googleapis.com/v1beta"
@@ -64,6 +65,14 @@ class OutboundRequest:
     """Vectors of so many numbers are asked for, of each message's text; None asks for words."""
     shorten_to: int | None = None
     """The provider is told so many numbers, because its model makes more unasked."""
+    provider_name: str = ""
+    """What config.yaml calls the provider."""
+
+    @property
+    def vendor(self) -> str:
+        """Return who reads the reasoning of earlier turns here."""
+        is_openai = is_openai_itself(self.kind, self.base_url)
+        return vendor_at(self.kind, self.upstream, is_openai=is_openai, provider_name=self.provider_name)
 
     @classmethod
     def to(
@@ -100,6 +109,7 @@ class OutboundRequest:
             service_tier=PINNED_TIER if is_openai_itself(provider.kind, address) else None,
             vector_size=dimensions or model.dimensions,
             shorten_to=None if dimensions == model.dimensions else dimensions,
+            provider_name=deployment.provider_name,
         )
 
 

@@ -179,6 +179,8 @@ async def _streamed(
     client: WireClient, outbound: OutboundRequest, attempt: InFlightAttempt
 ) -> ProviderAnswer:
     begun = False
+    thoughts: list[str] = []
+    """Before the first words: they are shown with these, for an attempt that fails before is not shown."""
 
     def begin() -> None:
         nonlocal begun
@@ -187,7 +189,13 @@ async def _streamed(
             attempt.begin_stream()
 
     def receive(delta: Delta) -> None:
+        if not delta.text and not delta.tool_calls and not begun:
+            thoughts.append(delta.reasoning)
+            return
         begin()
+        if thoughts:
+            delta = replace(delta, reasoning="".join((*thoughts, delta.reasoning)))
+            thoughts.clear()
         attempt.receive(delta)
 
     answer = await client.call(

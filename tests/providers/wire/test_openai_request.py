@@ -4,6 +4,7 @@ import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.rates import Rates
+from orchestrator.providers.wire.openai_request import CACHE_CONTROL_LEFT_OUT, CACHE_FOR_SHORT
 from tests.providers.wire.outbound_requests import (
     CALL,
     CALLED,
@@ -35,7 +36,8 @@ def test_all_sampling_parameters_go_under_their_own_names() -> None:
         "response_format": response_format, "tools": [WEATHER_TOOL], "tool_choice": "required", "parallel_tool_calls": False,
         "reasoning_effort": "low",
     }  # fmt: skip
-    body = body_of(OPENAI, **{**sampling, "stop": ("a",), "tools": (WEATHER_TOOL,)})
+    sampling["prompt_cache_key"] = "acme"
+    body = body_of(OPENAI, upstream="gpt-x", **{**sampling, "stop": ("a",), "tools": (WEATHER_TOOL,)})
     assert {name: body[name] for name in sampling} == sampling
 
 
@@ -62,7 +64,8 @@ def test_the_tier_is_sent_where_it_is_pinned() -> None:
 
 def test_cache_marks_reach_openrouter_and_are_left_out_elsewhere_once_said() -> None:
     tool = {**WEATHER_TOOL, "cache_control": CACHED}
-    body = body_of(OPENROUTER, MARKED, tools=(tool,))
+    claude = {"upstream": "anthropic/claude-sonnet-5.5"}
+    body = body_of(OPENROUTER, MARKED, tools=(tool,), **claude)
     assert body["messages"][0]["content"][0]["cache_control"] == body["tools"][0]["cache_control"] == CACHED
     for kind in (OPENAI, LOCAL):
         assert (
@@ -70,7 +73,18 @@ def test_cache_marks_reach_openrouter_and_are_left_out_elsewhere_once_said() -> 
             not in str(body_of(kind, MARKED, {**HELLO, "cache_control": CACHED}, tools=(tool,))).encode()
         )
         assert len(notices_of(kind, MARKED, MARKED, tools=(tool,))) == 1
-    assert notices_of(OPENROUTER, MARKED) == ()
+    assert notices_of(OPENROUTER, MARKED, **claude) == ()
+    assert "cache_control" not in str(body_of(OPENROUTER, MARKED, tools=(tool,)))
+    assert notices_of(OPENROUTER, MARKED) == (CACHE_CONTROL_LEFT_OUT,)
+
+
+def test_a_prompt_is_kept_no_longer_than_its_price_was_held_for() -> None:
+    """An hour in Anthropic's cache costs twice the input, and the price book knows five minutes."""
+    for_an_hour = {"role": "user", "content": "Chào", "cache_control": {**CACHED, "ttl": "1h"}}
+    claude = {"upstream": "anthropic/claude-sonnet-5.5"}
+    assert body_of(OPENROUTER, for_an_hour, **claude)["messages"][0]["cache_control"] == CACHED
+    assert notices_of(OPENROUTER, for_an_hour, **claude) == (CACHE_FOR_SHORT,)
+    assert for_an_hour["cache_control"]["ttl"] == "1h"
 
 
 def test_a_conversation_with_tools_goes_out_as_it_came() -> None:
@@ -96,7 +110,7 @@ def test_arguments_in_a_history_are_text(arguments) -> None:
 @pytest.mark.parametrize(
     ("kind", "base_url", "kept"),
     [
-        (OPENROUTER, "https://openrouter.ai/api/v1", {"reasoning", "reasoning_details", "reasoning_content"}),
+        (OPENROUTER, "https://openrouter.ai/api/v1", {"reasoning", "reasoning_details"}),
         (OPENAI, "https://api.deepseek.com/v1", {"reasoning_content"}),
         (OPENAI, "https://api.openai.com/v1", set()),
         (LOCAL, "http://127.0.0.1:1/v1", {"reasoning_content"}),

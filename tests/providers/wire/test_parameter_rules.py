@@ -5,6 +5,7 @@ import pytest
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.providers.wire.parameter_rules import (
     TAKES_ALL,
+    TAKES_NO_CACHE_KEY,
     documented_rules,
     gemini_major,
     needs_responses_api,
@@ -22,11 +23,19 @@ def test_reasoning_models_of_openai_take_no_sampling_and_call_their_limit_otherw
     assert rules.renamed == {"max_tokens": "max_completion_tokens"}
 
 
-@pytest.mark.parametrize(
-    "upstream", ["gpt-4o-mini", "gpt-4.1", "gpt-5-chat-latest", "deepseek-chat", "qwen3", "oracle"]
-)
+@pytest.mark.parametrize("upstream", ["deepseek-chat", "qwen3", "oracle", "openai/gpt-oss-120b"])
 def test_other_models_of_the_format_take_all(upstream) -> None:
     assert documented_rules(ProviderKind.OPENAI, upstream, ALL) == TAKES_ALL
+
+
+@pytest.mark.parametrize("upstream", ["gpt-4o-mini", "gpt-4.1", "gpt-5-chat-latest"])
+def test_models_of_openai_that_do_not_reason_take_no_effort(upstream) -> None:
+    assert documented_rules(ProviderKind.OPENAI, upstream, ALL).dropped == {"reasoning_effort"}
+
+
+def test_gemini_models_without_thoughts_take_no_effort() -> None:
+    assert "reasoning_effort" in documented_rules(ProviderKind.GOOGLE, "gemini-2.0-flash", ALL).dropped
+    assert "reasoning_effort" not in documented_rules(ProviderKind.GOOGLE, "gemini-2.5-flash", ALL).dropped
 
 
 def test_a_reasoning_model_that_does_not_reason_takes_sampling_and_the_usual_temperature_always() -> None:
@@ -37,9 +46,21 @@ def test_a_reasoning_model_that_does_not_reason_takes_sampling_and_the_usual_tem
     )
 
 
-@pytest.mark.parametrize("kind", [ProviderKind.OPENROUTER, ProviderKind.LOCAL])
-def test_openrouter_sorts_it_out_itself_and_local_servers_take_all(kind) -> None:
-    assert documented_rules(kind, "gpt-6-luna", ALL) == TAKES_ALL
+def test_local_servers_take_all_but_openai_s_cache_key() -> None:
+    assert documented_rules(ProviderKind.LOCAL, "gpt-6-luna", ALL) == TAKES_NO_CACHE_KEY
+
+
+@pytest.mark.parametrize(
+    ("upstream", "ignored"),
+    [
+        ("openai/gpt-6-luna", {"temperature", "top_p", "stop", "presence_penalty"}),
+        ("google/gemini-3.8-flash", {"presence_penalty"}),
+        ("anthropic/claude-sonnet-5.5", set()),
+    ],
+)
+def test_openrouter_leaves_out_what_the_vendor_s_model_does_not_take(upstream, ignored) -> None:
+    rules = documented_rules(ProviderKind.OPENROUTER, upstream, ALL)
+    assert (rules.dropped, rules.ignored & ALL.keys()) == ({"prompt_cache_key"}, ignored)
 
 
 def test_newer_gemini_models_take_no_penalties() -> None:

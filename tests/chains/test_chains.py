@@ -11,7 +11,7 @@ from orchestrator.config.modes import use_cases_of
 
 def test_every_use_case_of_the_configuration_that_answers_chats_has_a_chain(orchestrator):
     assert set(CHAINS) == set(use_cases_of(orchestrator.config.settings, Mode.CHAT))
-    assert all(name == spec.name and spec.description for name, spec in CHAINS.items())
+    assert all(name == maker.name and maker.description for name, maker in CHAINS.items())
 
 
 def test_every_exported_name_exists():

@@ -8,10 +8,12 @@ import logging
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
+from langchain_core.runnables import RunnableConfig
 
-from chains.chain_config import ChainConfig, ChainRunner
-from chains.structured import (
+from orchestrator import Orchestrator
+from orchestrator.chains.chain_config import ChainConfig, ChainRunner
+from orchestrator.chains.structured import (
     NO_ANSWER_ERRORS,
     ChainInputT,
     ChainOutputT,
@@ -21,6 +23,9 @@ from chains.structured import (
     Stage,
     conversation,
 )
+from orchestrator.core.progress import Progress, ProgressStep
+from orchestrator.langchain.batches import PatientRunnable
+from orchestrator.langchain.progress import PROGRESS_EVENT
 
 logger = logging.getLogger("orchestrator")
 
@@ -28,12 +33,15 @@ OutT = TypeVar("OutT")
 ResultT = TypeVar("ResultT")
 
 
-class _TaskChain(Runnable[ChainInputT, OutT], Generic[ChainInputT, ChainOutputT, OutT]):
+class _TaskChain(PatientRunnable[ChainInputT, OutT], Generic[ChainInputT, ChainOutputT, OutT]):
     """What the chains share: their configuration, their types, and the conversation, driven to its end."""
 
     def __init__(self, chain_config: ChainConfig[ChainInputT, ChainOutputT]) -> None:
         self.chain_config = chain_config
-        self.name = chain_config.task.use_case
+        self.name = chain_config.task.name
+
+    def _asks(self) -> Orchestrator:
+        return self.chain_config.orchestrator
 
     @property
     def InputType(self) -> type[ChainInputT]:  # noqa: N802 -- LangChain's name
@@ -48,6 +56,8 @@ class _TaskChain(Runnable[ChainInputT, OutT], Generic[ChainInputT, ChainOutputT,
             step = next(steps)
             while True:
                 try:
+                    if (progress := _progress_of(step)) is not None:
+                        dispatch_custom_event(PROGRESS_EVENT, progress, config=config)
                     outcome = runner.run(step, config)
                 except NO_ANSWER_ERRORS as exc:
                     step = steps.throw(exc)
@@ -64,6 +74,8 @@ class _TaskChain(Runnable[ChainInputT, OutT], Generic[ChainInputT, ChainOutputT,
             step = next(steps)
             while True:
                 try:
+                    if (progress := _progress_of(step)) is not None:
+                        await adispatch_custom_event(PROGRESS_EVENT, progress, config=config)
                     outcome = await runner.arun(step, config)
                 except NO_ANSWER_ERRORS as exc:
                     step = steps.throw(exc)
@@ -263,6 +275,13 @@ class TextChain(_TaskChain[ChainInputT, ChainOutputT, str], Generic[ChainInputT,
             async for chunk in chain_config.chat.astream(chain_config.text_messages(chain_input), config):
                 if chunk.text:
                     yield str(chunk.text)
+
+
+def _progress_of(step: ModelQuery | PlanQuery) -> dict[str, Any] | None:
+    """Return what whoever watches the run is told: that an answer was invalid, and who is asked now."""
+    if not isinstance(step, ModelQuery) or step.stage is Stage.FIRST:
+        return None
+    return Progress(ProgressStep(step.stage.value), step.pinned, mistakes=step.mistakes).as_dict()
 
 
 def _of_config(function: Callable[..., ResultT]) -> Callable[[Any], ResultT]:

@@ -3,34 +3,34 @@
 from collections.abc import Iterable
 from typing import Any
 
-from chains.fields import ChainOutput
-from chains.spec import ChainSpec
-from chains.structured import ChainAttempt, ChainResult
+from orchestrator.chains.maker import ChainMaker
+from orchestrator.chains.structured import ChainAttempt, ChainResult
 from orchestrator.core.formatting import money
 
 
-def plain_chains(specs: Iterable[ChainSpec]) -> dict[str, Any]:
+def plain_chains(makers: Iterable[ChainMaker[Any, Any]]) -> dict[str, Any]:
     """Return what chains do, with the JSON schemas of their inputs and outputs."""
     return {
         "chains": [
             {
-                "name": spec.name,
-                "description": spec.description,
-                "input": spec.input_model.model_json_schema(),
-                "output": spec.output_model.model_json_schema(),
+                "name": maker.name,
+                "description": maker.description,
+                "input": maker.input_model.model_json_schema(),
+                "output": maker.output_model.model_json_schema(),
             }
-            for spec in specs
+            for maker in makers
         ]
     }
 
 
-def plain_result(spec: ChainSpec, result: ChainResult[ChainOutput]) -> dict[str, Any]:
+def plain_result(maker: ChainMaker[Any, Any], result: ChainResult[Any]) -> dict[str, Any]:
     """Return what a chain answered, with every try on the way and its cost."""
     return {
-        "chain": spec.name,
+        "chain": maker.name,
         "value": result.value.model_dump(mode="json"),
         "model": result.model,
         "stage": str(result.stage),
+        "prompt_version": result.prompt_version,
         "degraded": result.degraded,
         **money("cost", result.cost_nusd),
         "tries": [_plain_attempt(attempt) for attempt in result.tries],

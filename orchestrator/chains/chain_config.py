@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any, Generic
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
-from chains.structured import ChainInputT, ChainOutputT, ModelAnswer, ModelQuery, PlanQuery, Task
-from chains.wording import language_named, wording_of
 from orchestrator import CacheState, CacheUse, ChatRequest, NanoUsd, Orchestrator
-from orchestrator.core.clock import SystemClock
+from orchestrator.chains.structured import ChainInputT, ChainOutputT, ModelAnswer, ModelQuery, PlanQuery, Task
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.names import PROMPT_TAG, tags_of
 from orchestrator.core.request import Message
 
 if TYPE_CHECKING:
     from orchestrator import OrchestratorChat
 
-_CLOCK = SystemClock()
 _LEAST_S = 0.001
 """The deadline of a request that is sent when the time is over: it then fails and says so itself."""
 
@@ -31,7 +29,7 @@ class ChainConfig(Generic[ChainInputT, ChainOutputT]):
         orchestrator: Orchestrator,
         *,
         tenant: str,
-        language: str,
+        language: str | None,
         overrides: Mapping[str, Any],
     ) -> None:
         """Refuse what no request could be made of now, and not when the chain is used.
@@ -44,13 +42,15 @@ class ChainConfig(Generic[ChainInputT, ChainOutputT]):
             msg = "a chain makes several requests, and an idempotency key stands for one: leave it out"
             raise InvalidRequestError(msg)
         self.task = task
-        self.language = language_named(language)
+        self.language = task.prompts.language_named(language)
+        self.wording = task.prompts.wording(self.language)
         self.orchestrator = orchestrator
+        self._own_fields = {"tenant": tenant, "language": self.language, **overrides}
         self.request_fields = {
             "use_case": task.use_case,
-            "tenant": tenant,
-            "language": self.language,
-            **overrides,
+            **self._own_fields,
+            # The ledger, the report and the log know a request's prompt by it.
+            "tags": (*tags_of(overrides.get("tags")), f"{PROMPT_TAG}{self.wording.version}"),
         }
         self._request = ChatRequest.of("?", **self.request_fields)
         self.chat: OrchestratorChat = orchestrator.chat_model(**self.request_fields)
@@ -66,21 +66,29 @@ class ChainConfig(Generic[ChainInputT, ChainOutputT]):
         Raises:
             InvalidRequestError: the input is none of this chain, or its use case has no text form.
         """
-        system = wording_of(self.task.use_case, self.language).to_text
-        if system is None:
+        return _dicts(self.task.messages(self.task.input_of(raw), self.require_text_form()))
+
+    def require_text_form(self) -> str:
+        """Return the system message that asks for plain text.
+
+        Raises:
+            InvalidRequestError: the chain has none in its language.
+        """
+        if self.wording.to_text is None:
             raise InvalidRequestError(
-                f"the chain {self.task.use_case} has no text form; use its structured form"
+                f"the chain {self.task.name} has no text form; use its structured form, "
+                "or write a section '<!-- answer: text -->' into its prompt"
             )
-        return _dicts(self.task.messages(self.task.input_of(raw), system))
+        return self.wording.to_text
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> "ChainConfig[ChainInputT, ChainOutputT]":
         """Return the configuration of one call that has request fields of its own."""
         if not overrides:
             return self
-        fields = {**self.request_fields, **overrides}
-        language = fields.pop("language")
-        tenant = fields.pop("tenant")
-        fields.pop("use_case")
+        if "use_case" in overrides:
+            raise InvalidRequestError("the use case of a chain is fixed; make another chain for another one")
+        fields = {**self._own_fields, **overrides}
+        language, tenant = fields.pop("language"), fields.pop("tenant")
         return ChainConfig(self.task, self.orchestrator, tenant=tenant, language=language, overrides=fields)
 
 
@@ -89,7 +97,8 @@ class ChainRunner(Generic[ChainInputT, ChainOutputT]):
 
     def __init__(self, chain_config: ChainConfig[ChainInputT, ChainOutputT]) -> None:
         self._chain_config = chain_config
-        self._until_s = _CLOCK.monotonic_s() + chain_config.deadline_s()
+        self._clock = chain_config.orchestrator.clock
+        self._until_s = self._clock.monotonic_s() + chain_config.deadline_s()
 
     def run(self, step: ModelQuery | PlanQuery, config: RunnableConfig) -> object:
         """Ask a model and return its answer, or look up the models of the plan."""
@@ -108,7 +117,7 @@ class ChainRunner(Generic[ChainInputT, ChainOutputT]):
         )
 
     def _options(self, query: ModelQuery) -> dict[str, Any]:
-        left_s = max(_LEAST_S, self._until_s - _CLOCK.monotonic_s())
+        left_s = max(_LEAST_S, self._until_s - self._clock.monotonic_s())
         options: dict[str, Any] = {"response_format": query.response_format, "deadline_s": left_s}
         if query.pinned is not None:
             options["model"] = query.pinned

@@ -19,18 +19,19 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from chains.fields import ChainInput, ChainOutput
-from chains.wording import wording_of
+from orchestrator.chains.answer_schema import answer_schema, described
+from orchestrator.chains.guardrails import GuardrailCheck
+from orchestrator.chains.wording import Prompts
 from orchestrator.core.errors import InvalidOutputError, InvalidRequestError, RequestError, UnavailableError
 from orchestrator.core.language import Language
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CacheState
 from orchestrator.core.request import Message
 
-ChainInputT = TypeVar("ChainInputT", bound=ChainInput)
-ChainOutputT = TypeVar("ChainOutputT", bound=ChainOutput)
+ChainInputT = TypeVar("ChainInputT", bound=BaseModel)
+ChainOutputT = TypeVar("ChainOutputT", bound=BaseModel)
 
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(?P<inner>.*?)\n?\s*```\s*\Z", re.DOTALL)
 _QUOTED_CHARACTERS_MAX = 2_000
@@ -48,15 +49,21 @@ class Task(Generic[ChainInputT, ChainOutputT]):
     """One use case: what goes in, what comes out, and what pydantic alone cannot know."""
 
     use_case: str
-    """The use case in config.yaml; the prompts have the same name."""
+    """The use case in config.yaml."""
     input_model: type[ChainInputT]
     output_model: type[ChainOutputT]
+    prompts: Prompts
     prompt_data: Callable[[ChainInputT], Mapping[str, Any]]
     """What the prompt holds of an input, as JSON data."""
     allowed: Callable[[ChainInputT, Language], Mapping[str, Sequence[str]]]
     """Fields of the answer that may have only some values for this input; the schema says so."""
-    mistakes: Callable[[ChainInputT, ChainOutputT], Sequence[str]]
-    """What is wrong with an answer that fits the schema; must not quote the answer."""
+    guards: tuple[GuardrailCheck, ...] = ()
+    """What must be true of an answer that fits the schema."""
+
+    @property
+    def name(self) -> str:
+        """The chain's name, which its prompts have too."""
+        return self.prompts.name
 
     def input_of(self, raw: object) -> ChainInputT:
         """Return an input: as it is, or built from a mapping.
@@ -68,14 +75,12 @@ class Task(Generic[ChainInputT, ChainOutputT]):
             return raw
         if not isinstance(raw, Mapping):
             kind, expected = type(raw).__name__, self.input_model.__name__
-            raise InvalidRequestError(
-                f"the chain {self.use_case} takes a {expected} or a mapping, not {kind}"
-            )
+            raise InvalidRequestError(f"the chain {self.name} takes a {expected} or a mapping, not {kind}")
         try:
             return self.input_model.model_validate(dict(raw))
         except ValidationError as exc:
             mistakes = "; ".join(_mistakes_of(exc))
-            raise InvalidRequestError(f"wrong input for the chain {self.use_case}: {mistakes}") from None
+            raise InvalidRequestError(f"wrong input for the chain {self.name}: {mistakes}") from None
 
     def messages(self, chain_input: ChainInputT, system: str) -> tuple[Message, ...]:
         """Return the rules and the input; the input is one JSON object, which no text in it can leave."""
@@ -87,12 +92,11 @@ class Task(Generic[ChainInputT, ChainOutputT]):
         schema = {**self._schema, "properties": {**self._schema["properties"]}}
         for name, values in self.allowed(chain_input, language).items():
             schema["properties"][name] = {"type": "string", "enum": list(values)}
-        described = {"name": self.output_model.__name__, "strict": True, "schema": schema}
-        return {"type": "json_schema", "json_schema": described}
+        return described(self.output_model, schema)
 
     @cached_property
     def _schema(self) -> dict[str, Any]:
-        return self.output_model.model_json_schema()
+        return answer_schema(self.output_model)
 
     def judged(
         self, chain_input: ChainInputT, language: Language, answer: "ModelAnswer"
@@ -108,7 +112,7 @@ class Task(Generic[ChainInputT, ChainOutputT]):
             for name, values in self.allowed(chain_input, language).items()
             if getattr(value, name) not in values
         ]
-        mistakes += self.mistakes(chain_input, value)
+        mistakes += [reason for guard in self.guards for reason in guard.reasons(value, chain_input)]
         return (None, tuple(mistakes)) if mistakes else (value, ())
 
 
@@ -130,6 +134,10 @@ class ModelQuery:
     """A deployment or a model; None where the plan decides."""
     refresh: bool = False
     """Past the cache: what it holds was judged invalid."""
+    stage: Stage = Stage.FIRST
+    """Why it is asked."""
+    mistakes: tuple[str, ...] = ()
+    """What was wrong with the answer before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +184,8 @@ class ChainResult(Generic[ChainOutputT]):
     value: ChainOutputT
     tries: tuple[ChainAttempt, ...]
     """Every answer, in order; the last is the one that was used."""
+    prompt_version: str
+    """Of the prompt that was answered: `support.vi@2-9f31c0aa`. The ledger has it as a tag."""
 
     @property
     def cost_nusd(self) -> NanoUsd:
@@ -218,7 +228,7 @@ def conversation(
         # A failure that was merely remembered must not last as long as the cache does.
         result = yield from exchange.round(refresh=True)
     if result is None:
-        raise _invalid(task.use_case, exchange.tries)
+        raise _invalid(task.name, exchange.tries)
     return result
 
 
@@ -230,7 +240,7 @@ class _Conversation(Generic[ChainInputT, ChainOutputT]):
     ) -> None:
         self.tries: list[ChainAttempt] = []
         self._task, self._chain_input, self._language = task, chain_input, language
-        self._wording = wording_of(task.use_case, language)
+        self._wording = task.prompts.wording(language)
         self._messages = task.messages(chain_input, self._wording.to_json)
         self._form = task.response_format(chain_input, language)
 
@@ -256,7 +266,9 @@ class _Conversation(Generic[ChainInputT, ChainOutputT]):
             if model == first.model:
                 continue
             try:
-                other: ModelAnswer = yield replace(query, pinned=model)
+                other: ModelAnswer = yield replace(
+                    query, pinned=model, stage=Stage.NEXT_MODEL, mistakes=self.tries[-1].mistakes
+                )
             except NO_ANSWER_ERRORS:
                 continue
             return self._judged(Stage.NEXT_MODEL, other)
@@ -265,7 +277,7 @@ class _Conversation(Generic[ChainInputT, ChainOutputT]):
     def _judged(self, stage: Stage, answer: ModelAnswer) -> ChainResult[ChainOutputT] | None:
         value, mistakes = self._task.judged(self._chain_input, self._language, answer)
         self.tries.append(_attempt_of(stage, answer, mistakes))
-        return None if value is None else ChainResult(value, tuple(self.tries))
+        return None if value is None else ChainResult(value, tuple(self.tries), self._wording.version)
 
     def _repair(self, answer: ModelAnswer, mistakes: Sequence[str], *, refresh: bool) -> ModelQuery:
         request = "\n".join([self._wording.repair, *(f"- {mistake}" for mistake in mistakes)])
@@ -273,7 +285,14 @@ class _Conversation(Generic[ChainInputT, ChainOutputT]):
         # Some providers refuse an empty message.
         answered: tuple[Message, ...] = ({"role": "assistant", "content": quoted},) if quoted else ()
         messages = (*self._messages, *answered, {"role": "user", "content": request})
-        return ModelQuery(messages, self._form, answer.deployment, refresh=refresh)
+        return ModelQuery(
+            messages,
+            self._form,
+            answer.deployment,
+            refresh=refresh,
+            stage=Stage.REPAIR,
+            mistakes=tuple(mistakes),
+        )
 
 
 def _attempt_of(stage: Stage, answer: ModelAnswer, mistakes: tuple[str, ...]) -> ChainAttempt:
@@ -302,12 +321,12 @@ def _mistakes_of(error: ValidationError) -> tuple[str, ...]:
     return tuple(mistakes)
 
 
-def _invalid(use_case: str, tries: Sequence[ChainAttempt]) -> InvalidOutputError:
+def _invalid(name: str, tries: Sequence[ChainAttempt]) -> InvalidOutputError:
     answers = ". ".join(
         f"{attempt.deployment} ({attempt.stage}): {'; '.join(attempt.mistakes)}" for attempt in tries
     )
     error = InvalidOutputError(
-        f"no valid answer for the chain {use_case} after repair and the next model. {answers}. "
+        f"no valid answer for the chain {name} after repair and the next model. {answers}. "
         "Choose a stronger model for the use case in config.yaml, or pass model=..."
     )
     error.request_id = tries[-1].request_id

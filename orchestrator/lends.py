@@ -1,0 +1,73 @@
+"""What an orchestrator lends to LangChain: chat models of its own, and the vendors' clients on its budgets."""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Unpack, cast
+
+from orchestrator.config.loader import Config
+from orchestrator.core.background_loop import BackgroundLoop
+from orchestrator.core.payer import Payer
+from orchestrator.core.request_fields import ChatModelFields
+from orchestrator.core.run import Run
+from orchestrator.pipeline.services import PipelineServices
+from orchestrator.providers.local.model import LocalModel
+
+if TYPE_CHECKING:
+    from orchestrator.langchain.chat_model import ChatBackend, OrchestratorChat
+
+
+class Lends(ABC):
+    """What of an orchestrator is handed to code that speaks LangChain."""
+
+    _loop: BackgroundLoop
+    _services: PipelineServices
+    _local_model: LocalModel
+
+    @property
+    @abstractmethod
+    def config(self) -> Config:
+        """Return the configuration in force."""
+
+    def chat_model(
+        self, use_case: str | None = None, **overrides: Unpack[ChatModelFields]
+    ) -> "OrchestratorChat":
+        """Return a LangChain chat model that asks this orchestrator; `overrides` as in `complete`."""
+        from orchestrator.langchain.chat_model import OrchestratorChat  # noqa: PLC0415 -- langchain only where it is asked for
+
+        named: dict[str, Any] = {} if use_case is None else {"use_case": use_case}
+        return OrchestratorChat.of(cast("ChatBackend", self), **named, **overrides)
+
+    def native(
+        self,
+        deployment: str,
+        *,
+        tenant: str = "default",
+        use_case: str | None = None,
+        run: str | Run | None = None,
+        max_cost_usd: Any = None,
+        **overrides: Any,
+    ) -> Any:
+        """Return the provider's own LangChain client for a deployment, on the same ledger and budgets.
+
+        For parameters that only that client knows (`overrides`). It has no fallbacks and no cache. What it
+        sends counts for `run` besides, whose calls cost at most `max_cost_usd` together.
+
+        Raises:
+            UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
+            InvalidRequestError: no tenant's name, or `overrides` of what config.yaml decides or has no bound.
+            ClosedError: the orchestrator was closed; so does every call of its clients.
+        """
+        from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
+
+        config = self.config
+        use_case = config.use_case_named(use_case)
+        preferences = config.settings.use_cases[use_case].openrouter_preferences
+        return native_client(
+            config.catalog.named(deployment)[0].preferring(preferences),
+            Payer(tenant, use_case, run=Run.of(run, max_cost_usd)),
+            ledger=self._services.ledger,
+            clock=self._services.clock,
+            loop=self._loop,
+            local_model=self._local_model,
+            overrides=overrides,
+            tracing=config.settings.langchain,
+        )

@@ -1,0 +1,98 @@
+"""The providers of a test: they answer and fail as it says, and remember what they were asked.
+
+All of it happens in this process, without a network.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from orchestrator.client import Orchestrator
+from orchestrator.config.loader import load_config
+from orchestrator.config.placeholder_keys import with_placeholder_keys
+from orchestrator.pipeline.recorded_answers import AnswerFile
+from orchestrator.practice import (
+    Bill,
+    FaultQueue,
+    PracticeAnswer,
+    PracticeRequest,
+    PracticeToolCall,
+    Scripted,
+)
+from orchestrator.practice.answers import Piece
+from orchestrator.providers.in_memory import InMemoryTransport
+from orchestrator.testing.clock import TestClock
+
+
+class Practice:
+    """Practice providers in front of which a test puts an orchestrator."""
+
+    def __init__(self, *, home: Path, config: Path | str | None = None) -> None:
+        """Keep ledger and cache in `home`; `config` as in `Orchestrator.from_config`."""
+        self.clock = TestClock()
+        """The time of all that happens; sleeps are over at once."""
+        self.requests: list[PracticeRequest] = []
+        """What the models were asked, in order: `.model`, `.provider`, `.messages`, `.max_tokens`."""
+        self._home = home
+        self._config = config
+        self._script = _Remembering(self.requests)
+        self._transport = InMemoryTransport(clock=self.clock, answerer=self._script, faults=FaultQueue())
+        self._opened: list[Orchestrator] = []
+
+    @property
+    def faults(self) -> FaultQueue:
+        """What goes wrong next: `faults.add("openai:status=500,times=1")`; named as `practice` does."""
+        return self._transport.faults
+
+    @property
+    def bill(self) -> Bill:
+        """What the providers charged."""
+        return self._transport.bill
+
+    def say(self, *replies: str | PracticeToolCall | PracticeAnswer) -> None:
+        """Have the models answer so, in this order; after that they answer by rule, and fit every schema."""
+        self._script.add(*replies)
+
+    def say_where(self, matched: Mapping[str, str | PracticeToolCall | PracticeAnswer]) -> None:
+        """Have them answer so whenever a key occurs in the user's last message, whatever its order."""
+        self._script.match(matched)
+
+    def open(self, *, record: Path | str | None = None) -> Orchestrator:
+        """Return an orchestrator in front of these providers; it is closed with the test.
+
+        `record` as in `Orchestrator.from_config`.
+
+        Raises:
+            ConfigError: the configuration cannot be used.
+        """
+        environment = with_placeholder_keys(self._config, replace=True)
+        environment["ORCHESTRATOR_HOME"] = str(self._home)
+        config = load_config(self._config, today=self.clock.now().date(), environment=environment)
+        answers = None if record is None else AnswerFile(record, adds=True)
+        self._opened.append(
+            Orchestrator(config, clock=self.clock, transport=self._transport, answers=answers)
+        )
+        return self._opened[-1]
+
+    def close(self) -> None:
+        """Close every orchestrator that was opened."""
+        while self._opened:
+            self._opened.pop().close()
+
+
+class _Remembering:
+    """A script that notes what was asked."""
+
+    def __init__(self, requests: list[PracticeRequest]) -> None:
+        self._requests = requests
+        self._script = Scripted()
+
+    def add(self, *replies: str | PracticeToolCall | PracticeAnswer) -> None:
+        self._script.add(*replies)
+
+    def match(self, matched: Mapping[str, str | PracticeToolCall | PracticeAnswer]) -> None:
+        self._script.match(matched)
+
+    async def answer(self, request: PracticeRequest) -> AsyncIterator[Piece]:
+        self._requests.append(request)
+        async for piece in self._script.answer(request):
+            yield piece

@@ -1,0 +1,56 @@
+"""The providers of a user's test say and fail what it says, and remember what they were asked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.errors import UnavailableError
+from orchestrator.testing.practice import Practice
+
+
+@pytest.fixture
+def practice(make_config, tmp_path: Path, monkeypatch) -> Iterator[Practice]:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-real-0123456789")
+    providers = Practice(home=tmp_path / "home", config=make_config().path)
+    yield providers
+    providers.close()
+
+
+def test_models_say_what_they_are_told_and_then_what_fits(practice):
+    orchestrator = practice.open()
+    practice.say("first")
+    practice.say_where({"refund": "to a colleague"})
+    assert orchestrator.complete("Hi").text == "first"
+    assert orchestrator.complete("I want a REFUND").text == "to a colleague"
+    assert orchestrator.complete("Hi again").text
+    assert [request.messages[-1]["content"] for request in practice.requests] == [
+        "Hi",
+        "I want a REFUND",
+        "Hi again",
+    ]
+
+
+def test_a_fault_by_its_name_a_bill_and_a_ledger_of_its_own(practice, tmp_path):
+    orchestrator = practice.open()
+    practice.faults.add("*:status=503")
+    before = practice.clock.now()
+    with pytest.raises(UnavailableError):
+        orchestrator.complete("Hi")
+    assert practice.clock.slept_s
+    assert practice.clock.now() > before
+    practice.faults.clear()
+    practice.clock.advance(600)
+    reply = orchestrator.complete("Hi")
+    assert reply.cost_nusd > 0
+    assert practice.bill.charges
+    assert (tmp_path / "home" / "ledger.sqlite3").is_file()
+
+
+def test_no_real_key_is_read(practice):
+    keys = [
+        provider.api_key
+        for provider in practice.open().config.settings.providers.values()
+        if provider.api_key
+    ]
+    assert {key.get_secret_value() for key in keys} == {"practice"}

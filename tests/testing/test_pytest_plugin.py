@@ -1,0 +1,40 @@
+"""pytest finds the fixtures, loads nothing for those who want none, and the example project's tests pass."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "ticket_triage"
+PLUGIN = "orchestrator.testing.pytest_plugin"
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment["PYTHONPATH"] = str(ROOT)
+    for name in ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "GEMINI_API_KEY"):
+        environment.pop(name, None)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_example_project_passes_its_tests_without_a_key_and_with_its_own_chains_folder():
+    """By the name of the entry point, which is only there once the package is installed anew."""
+    ran = run("-m", "pytest", "-q", "-p", PLUGIN, "-p", "no:cacheprovider", "-p", "no:xdist", cwd=EXAMPLE)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "5 passed" in ran.stdout
+
+
+def test_the_plugin_is_declared_and_loads_nothing_before_a_fixture_is_asked_for():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"][
+        "pytest11"
+    ]
+    assert set(declared.values()) == {PLUGIN}
+    assert import_module(PLUGIN).practice
+    heavy = ("litellm", "langchain_core", "pydantic", "orchestrator.client", "yaml", "httpx")
+    program = f"import sys, {PLUGIN}; print([name for name in {heavy!r} if name in sys.modules])"
+    assert run("-c", program, cwd=ROOT).stdout.strip() == "[]"
