@@ -48,7 +48,7 @@ MaxCost = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it is paid.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the price, and send nothing.")]
-Practice = Annotated[
+OnPractice = Annotated[
     bool,
     typer.Option("--practice", help="Ask practice providers: no key, nothing to pay, and no real answers."),
 ]
@@ -75,7 +75,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
     html: Annotated[Path | None, typer.Option(help="Also write a page.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML.")] = None,
     language: Annotated[Language, typer.Option(help="Of the page.")] = Language.EN,
-    practice: Practice = False,
+    practice: OnPractice = False,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
