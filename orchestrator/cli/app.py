@@ -8,11 +8,13 @@ import typer
 from orchestrator.cli import (
     alerts,
     ask,
+    calibrate,
     chain,
     config,
     demo,
     doctor,
     drill,
+    evaluate,
     feedback,
     keys,
     ledger,
@@ -88,6 +90,8 @@ app.command("report", epilog=EXIT_CODES)(report.report)
 app.command("top", epilog=EXIT_CODES)(top.top)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)
+app.command("eval", epilog=EXIT_CODES)(evaluate.evaluate)
+app.command("calibrate", epilog=EXIT_CODES)(calibrate.calibrate)
 app.add_typer(alerts.app, name="alerts", epilog=EXIT_CODES)
 app.command("serve", epilog=EXIT_CODES)(serve.serve)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)

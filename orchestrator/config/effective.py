@@ -8,8 +8,8 @@ from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from orchestrator.catalog.catalog import ModelSettings
 from orchestrator.config.loader import Config
+from orchestrator.config.policy_files import read_whole
 from orchestrator.config.schema import RootSettings
-from orchestrator.config.yaml_file import read_document
 from orchestrator.core.settings import SecretAddress
 
 MASK = "********"
@@ -32,7 +32,7 @@ def effective(config: Config) -> dict[str, Any]:
     Raises:
         ConfigError: the file can no longer be read.
     """
-    raw = read_document(config.path).data
+    raw = read_whole(config.path)[0].data
     shown = _shown(config.settings, raw, name="")
     return dict(shown)
 

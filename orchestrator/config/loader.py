@@ -35,10 +35,11 @@ from orchestrator.catalog.price_book import PriceBook, PriceQuery
 from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.config.modes import chat_only
 from orchestrator.config.notices import notices_of
+from orchestrator.config.policy_files import outdated, read_whole
 from orchestrator.config.references import broken_references
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.unknown_names import unknown
-from orchestrator.config.yaml_file import Document, read_document
+from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.request import ChatRequest
@@ -69,7 +70,7 @@ class Config:
     fingerprint: str = field(repr=False)
     """A hash of the file and of what the environment put into it; equal means unchanged."""
     secret_files: tuple[Path, ...] = ()
-    """The files that it takes values from, whether they are there or not."""
+    """The files that it takes values and policies from, whether they are there or not."""
     _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts], Shortlists]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -181,9 +182,10 @@ def load_config(
         ConfigError: the file cannot be used; the message has one line for each mistake.
     """
     chosen = expanded(path) if path is not None else default_path()
-    document = read_document(chosen, environment=environment)
+    document, policies = read_whole(chosen, environment=environment)
     settings = _validated(document)
     mistakes = list(islice(broken_references(document, settings), _MISTAKES_MAX + 1))
+    mistakes.extend(outdated(settings, policies))
     catalog, notices, unpriced = _build_catalog(document, settings, today=today)
     mistakes.extend(unpriced)
     if mistakes:
@@ -191,7 +193,8 @@ def load_config(
     fingerprint = sha256(repr(document.data).encode()).hexdigest()
     named = {name for names in document.mentioned.values() for name in names if name.startswith("file:")}
     secret_files = tuple(Path(name.removeprefix("file:")) for name in sorted(named))
-    return Config(chosen, settings, catalog, tuple(notices), fingerprint, secret_files)
+    policy_files = tuple(file.path for file in policies)
+    return Config(chosen, settings, catalog, tuple(notices), fingerprint, (*secret_files, *policy_files))
 
 
 def _validated(document: Document) -> RootSettings:

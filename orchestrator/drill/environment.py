@@ -11,8 +11,9 @@ from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.config.loader import Config, load_config
+from orchestrator.config.policy_files import read_whole
 from orchestrator.config.schema import RootSettings
-from orchestrator.config.yaml_file import read_document, written
+from orchestrator.config.yaml_file import written
 from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.settings import Settings
@@ -69,7 +70,7 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[Dr
     """
     today = clock.now().date()
     with ExitStack() as stack:
-        document = read_document(path)
+        document, _ = read_whole(path)
         data: dict[str, Any] = document.data
         prices = practice_prices(path, today=today, environment=os.environ)
         servers = {}

@@ -153,6 +153,8 @@ class PolicySettings(Settings):
     """Cheap models vote, and a judge decides where they differ."""
     escalate: EscalateSettings | None = None
     """Cheap first; the next model where an answer fails a check."""
+    file: str | None = None
+    """A measured policy, as `orchestrator calibrate` writes it: its path beside config.yaml, and no more."""
 
     @property
     def kind(self) -> str:
@@ -170,6 +172,6 @@ class PolicySettings(Settings):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if sum(getattr(self, kind) is not None for kind in _KINDS) != 1:
-            msg = f"a policy is exactly one of {', '.join(_KINDS)}"
+            msg = f"a policy is exactly one of {', '.join(_KINDS)}, or a file"
             raise ValueError(msg)
         return self

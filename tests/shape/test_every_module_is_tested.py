@@ -110,6 +110,15 @@ TESTED_BY = {
     "orchestrator/server/dashboard/live_pages.py": "tests/server/dashboard/test_routes.py",
     "orchestrator/server/dashboard/record_pages.py": "tests/server/dashboard/test_routes.py",
     "orchestrator/cli/serve_demo.py": "tests/cli/test_serve.py",
+    "orchestrator/evaluation/calibrating.py": "tests/cli/test_calibrate.py",
+    "orchestrator/evaluation/case.py": "tests/evaluation/test_summary.py",
+    "orchestrator/evaluation/chain_subject.py": "tests/cli/test_evaluate.py",
+    "orchestrator/evaluation/comparing.py": "tests/cli/test_calibrate.py",
+    "orchestrator/evaluation/page_words.py": "tests/evaluation/test_html_page.py",
+    "orchestrator/evaluation/policy_file.py": "tests/cli/test_calibrate.py",
+    "orchestrator/evaluation/pricing.py": "tests/evaluation/test_evaluate.py",
+    "orchestrator/evaluation/quality_plot.py": "tests/cli/test_calibrate.py",
+    "orchestrator/evaluation/running.py": "tests/evaluation/test_evaluate.py",
 }
 """Modules, or whole folders, that another module's test covers."""
 

@@ -1,0 +1,233 @@
+"""`orchestrator eval`: a data set to several models, scored, within a budget."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJson, UseCase
+from orchestrator.cli.output import CommandError, dim, err, errors_as_json, out, print_json, table
+from orchestrator.cli.session import session_of
+from orchestrator.core.formatting import seconds
+from orchestrator.core.home_paths import expanded
+from orchestrator.core.language import Language
+
+if TYPE_CHECKING:
+    from orchestrator.evaluation.case import ScoredRow
+    from orchestrator.evaluation.pricing import EvaluationPrice
+    from orchestrator.evaluation.running import Say
+    from orchestrator.evaluation.summary import SubjectStanding
+
+EXIT_NOT_PASSED = 1
+Data = Annotated[Path, typer.Option("--data", help="JSONL, CSV or Parquet: id, prompt, expected, language.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="A model or deployment; repeat it. Without: the use case as it stands."),
+]
+Scorers = Annotated[
+    list[str],
+    typer.Option(
+        "--scorer",
+        help="exact, label, contains, numeric:1%, schema:FILE, language:vi, cost:USD, latency:S, judge:MODEL, "
+        "or module:function; repeat it.",
+    ),
+]
+Labels = Annotated[
+    list[str] | None, typer.Option("--label", help="A label that may be expected; others are refused.")
+]
+Results = Annotated[
+    Path | None,
+    typer.Option(
+        "--results", help="The file of answers, to go on with or to begin; beside the data by default."
+    ),
+]
+MaxCost = Annotated[
+    str | None, typer.Option(help="The most that all starts with this file may cost, in dollars.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it is paid.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the price, and send nothing.")]
+OnPractice = Annotated[
+    bool,
+    typer.Option("--practice", help="Ask practice providers: no key, nothing to pay, and no real answers."),
+]
+
+
+def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
+    context: typer.Context,
+    data: Data,
+    scorer: Scorers,
+    model: Models = None,
+    chain: Annotated[
+        list[str] | None, typer.Option("--chain", help="A chain; rows need 'input' then. Repeat it.")
+    ] = None,
+    use_case: UseCase = None,
+    label: Labels = None,
+    max_tokens: Annotated[int | None, typer.Option(help="The most output tokens of an answer.")] = None,
+    results: Results = None,
+    max_cost_usd: MaxCost = None,
+    judge_max_cost_usd: Annotated[str | None, typer.Option(help="The most that judges may cost.")] = None,
+    min_score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Exit code 1 where a mean score is lower.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option(help="Ask rows again that got no answer.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a page.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML.")] = None,
+    language: Annotated[Language, typer.Option(help="Of the page.")] = Language.EN,
+    practice: OnPractice = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure models on your own data: priced first, within a budget, going on where it stopped.
+
+    Exit code 1: a mean score is below --min-score, a row has no score, or the budget ended it.
+    """
+    from orchestrator.evaluation.evaluate import Evaluation
+    from orchestrator.evaluation.summary import plain_evaluation, standings, why_not_passed
+
+    path = expanded(results) if results else data.with_suffix(".results.jsonl")
+    with errors_as_json(as_json), session_of(context).orchestrator(practice=practice) as orchestrator:
+        with Evaluation(
+            orchestrator,
+            expanded(data),
+            scorers=scorer,
+            results=path,
+            models=model or (),
+            use_case=use_case,
+            max_tokens=max_tokens,
+            labels=label or (),
+            extra_subjects=_chains(orchestrator, chain or ()),
+            is_practice=practice,
+        ) as evaluation:
+            if retry_failed:
+                evaluation.journal.forget_failures()
+            priced, may_pay = evaluation.estimate(), yes or practice
+            if not confirmed(priced, limit=max_cost_usd, yes=may_pay, dry_run=dry_run, as_json=as_json):
+                return
+            with progress() as say:
+                outcomes = evaluation.run(
+                    max_cost_usd=max_cost_usd, judge_max_cost_usd=judge_max_cost_usd, say=say
+                )
+            stopped = evaluation.stopped
+        places = standings(outcomes)
+        reasons = why_not_passed(places, min_score=min_score, stopped=stopped)
+        _write_files(outcomes, places, reasons, html=html, junit=junit, min_score=min_score,
+                     language=language, practice=practice)  # fmt: skip
+    if as_json:
+        print_json(plain_evaluation(outcomes, places, reasons, path=str(path)))
+    else:
+        _show(places, reasons, path)
+    if reasons:
+        raise typer.Exit(EXIT_NOT_PASSED)
+
+
+def confirmed(
+    priced: "EvaluationPrice", *, limit: str | None, yes: bool, dry_run: bool, as_json: bool
+) -> bool:
+    """Print the price, and return whether it may be paid.
+
+    Raises:
+        CommandError: nobody can be asked, and --yes is not given.
+    """
+    from orchestrator.core.money import format_usd
+
+    bound = "unknown" if priced.bound_nusd is None else format_usd(priced.bound_nusd)
+    kept = f", {priced.kept} are in the file already" if priced.kept else ""
+    most = f"; never more than ${limit.lstrip('$')} of --max-cost-usd" if limit else ""
+    text = (
+        f"{priced.calls} answers to ask{kept}: about {format_usd(priced.expected_nusd)}, at most {bound} "
+        f"with every retry and fallback{most}"
+    )
+    if dry_run and as_json:
+        from orchestrator.core.formatting import money
+
+        prices = {**money("expected", priced.expected_nusd), **money("bound", priced.bound_nusd)}
+        print_json({"calls": priced.calls, "kept": priced.kept, **prices})
+        return False
+    (out() if dry_run else err()).print(text, soft_wrap=True)
+    if dry_run:
+        return False
+    if yes or not priced.calls or priced.bound_nusd == 0:
+        return True
+    if not err().is_terminal:
+        raise CommandError("say --yes to pay it, or --dry-run to see the price alone")
+    return typer.confirm("Pay it?", err=True)
+
+
+@contextmanager
+def progress() -> "Iterator[Say]":
+    """Show how far it is, on a terminal only."""
+    console = err()
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status(dim("asking")) as status:
+        yield lambda text: status.update(dim(text))
+
+
+def _chains(orchestrator: Any, names: "list[str] | tuple[str, ...]") -> list[Any]:
+    if not names:
+        return []
+    from orchestrator.chains.shipped import shipped
+    from orchestrator.config.unknown_names import unknown
+    from orchestrator.evaluation.chain_subject import ChainSubject
+
+    chains = shipped().CHAINS
+    for name in names:
+        if name not in chains:
+            raise CommandError(unknown("chain", name, chains))
+    return [ChainSubject(f"chain:{name}", chains[name], orchestrator) for name in names]
+
+
+def _write_files(  # noqa: PLR0913 -- what the files are made of
+    outcomes: "list[ScoredRow]", places: "list[SubjectStanding]", reasons: list[str], *, html: Path | None,
+    junit: Path | None, min_score: float | None, language: Language, practice: bool,
+) -> None:  # fmt: skip
+    from orchestrator.evaluation.html_page import evaluation_page
+    from orchestrator.evaluation.junit import junit as as_junit
+
+    if html is not None:
+        write_file(
+            "--html",
+            html,
+            evaluation_page(outcomes, places, reasons, language=language, is_practice=practice),
+        )
+    if junit is not None:
+        write_file("--junit", junit, as_junit(outcomes, places, min_score=min_score))
+
+
+def write_file(option: str, path: Path, text: str) -> None:
+    """Write a text to the file that an option names.
+
+    Raises:
+        CommandError: it cannot be written.
+    """
+    try:
+        expanded(path).write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise CommandError(f"{option} {path}: cannot be written: {exc.strerror}") from None
+
+
+def _show(places: "list[SubjectStanding]", reasons: list[str], path: Path) -> None:
+    from orchestrator.core.money import format_usd
+
+    numbers = ("rows", "score", "95 %", "no answer", "cost", "latency")
+    listing = table("subject", *numbers, numbers=numbers, folded=("subject",))
+    for place in places:
+        quality = place.quality
+        shown = (
+            ("-", "-")
+            if quality is None
+            else (f"{quality.mean:.3f}", f"{quality.low:.3f}-{quality.high:.3f}")
+        )
+        listing.add_row(
+            place.subject, str(place.rows), *shown, str(place.failed), format_usd(place.cost_nusd),
+            seconds(place.latency_s),
+        )  # fmt: skip
+    console = out()
+    console.print(listing)
+    for reason in reasons:
+        console.print(f"not passed: {reason}", soft_wrap=True)
+    err().print(f"answers are kept in {path}", style="dim", soft_wrap=True)

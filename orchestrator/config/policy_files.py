@@ -1,0 +1,125 @@
+"""Policies that stand in files of their own: `policy: {file: policies/tag_bulk.yaml}`.
+
+A policy that was measured says under what: the use case's output limit, and which model each deployment
+was. Where that has changed since, the measurement proves nothing, and the file is refused; a
+configuration that is in force stays in force.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator.config.schema import RootSettings
+from orchestrator.config.yaml_file import Document, parse_document, read_document
+from orchestrator.core.errors import ConfigError
+
+_KEYS = ("use_case", "policy", "measured")
+_REMEDY = "run 'orchestrator calibrate' again, or take 'policy' out of config.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """One file that was read."""
+
+    path: Path
+    use_case: str
+    conditions: Mapping[str, Any]
+    where: str
+    """The line of its conditions, or of its beginning."""
+
+
+def read_whole(
+    path: Path, *, environment: Mapping[str, str] | None = None
+) -> tuple[Document, tuple[PolicyFile, ...]]:
+    """Return a config.yaml with the policies of the files that it names; their paths are beside it.
+
+    Raises:
+        ConfigError: a file cannot be read, or is of another use case; says its line.
+    """
+    document = read_document(path, environment=environment)
+    use_cases = document.data.get("use_cases") if isinstance(document.data, dict) else None
+    if not isinstance(use_cases, dict):
+        return document, ()
+    files, changed = [], {}
+    for key, settings in use_cases.items():
+        policy = settings.get("policy") if isinstance(settings, dict) else None
+        if not isinstance(policy, dict) or "file" not in policy:
+            continue
+        where = document.where(("use_cases", key, "policy", "file"))
+        file = _path_of(policy, path.parent, where)
+        content, read = _read(file, str(key), where, environment)
+        files.append(read)
+        changed[key] = {**settings, "policy": content}
+    if not changed:
+        return document, ()
+    data = {**document.data, "use_cases": {**use_cases, **changed}}
+    return replace(document, data=data), tuple(files)
+
+
+def _path_of(policy: Mapping[str, Any], beside: Path, where: str) -> Path:
+    name = policy["file"]
+    if len(policy) > 1 or not isinstance(name, str) or not name:
+        raise ConfigError(f"{where}: 'file' stands alone in a policy and is a path: policy: {{file: PATH}}")
+    return beside / Path(name).expanduser()
+
+
+def _read(
+    path: Path, use_case: str, where: str, environment: Mapping[str, str] | None
+) -> tuple[Any, PolicyFile]:
+    try:
+        raw = path.read_bytes()
+    except OSError as exc:
+        raise ConfigError(f"{where}: policy file {path} cannot be read: {exc.strerror}; {_REMEDY}") from None
+    inside = parse_document(
+        raw, name=str(path), environment=os.environ if environment is None else environment
+    )
+    content = inside.data
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content.get("policy"), dict)
+        or set(content) - set(_KEYS)
+    ):
+        raise ConfigError(f"{inside.where(())}: a policy file has the keys {', '.join(_KEYS)}; {_REMEDY}")
+    if content.get("use_case") != use_case:
+        raise ConfigError(
+            f"{inside.where(('use_case',))}: this policy is of use case {content.get('use_case')!r}, and config.yaml "
+            f"names it in '{use_case}': each use case needs a measurement of its own; {_REMEDY}"
+        )
+    measured = content.get("measured")
+    conditions = measured.get("conditions") if isinstance(measured, dict) else None
+    path_of_conditions = ("measured", "conditions")
+    return content["policy"], PolicyFile(
+        path, use_case, conditions if isinstance(conditions, dict) else {}, inside.where(path_of_conditions)
+    )
+
+
+def measured_under(settings: RootSettings, use_case: str, deployments: Iterable[str]) -> dict[str, Any]:
+    """Return what a measurement of these deployments in a use case hangs on, for JSON."""
+    known = settings.deployments
+    return {
+        "max_tokens": settings.use_cases[use_case].max_tokens,
+        "primary": settings.use_cases[use_case].primary.deployment,
+        "deployments": {name: known[name].upstream for name in dict.fromkeys(deployments) if name in known},
+    }
+
+
+def outdated(settings: RootSettings, files: Iterable[PolicyFile]) -> Iterator[str]:
+    """Yield a line for each policy file whose use case has changed since it was measured."""
+    for file in files:
+        before = file.conditions
+        names = before.get("deployments")
+        now = measured_under(settings, file.use_case, names if isinstance(names, dict) else ())
+        for name in ("max_tokens", "primary"):
+            if name in before and before[name] != now[name]:
+                yield (
+                    f"{file.where}: measured with {name} {before[name]!r}, and '{file.use_case}' has {now[name]!r} "
+                    f"now; {_REMEDY}"
+                )
+        for name, upstream in (names if isinstance(names, dict) else {}).items():
+            if now["deployments"].get(name, upstream) != upstream:
+                yield (
+                    f"{file.where}: measured when '{name}' was {upstream!r}, and it is {now['deployments'][name]!r} "
+                    f"now; {_REMEDY}"
+                )

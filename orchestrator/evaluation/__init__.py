@@ -1,0 +1,1 @@
+"""Measure, then switch: data sets, scorers, evaluations that go on where they stopped, and policies."""

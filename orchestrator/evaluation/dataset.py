@@ -1,0 +1,237 @@
+"""Data sets: JSONL, CSV, Parquet or a DataFrame as rows, or every mistake in them with its line.
+
+    id        a name of the row; its line where it has none
+    prompt    what is asked, or `messages` (OpenAI's shape), or `input` (of a chain)
+    expected  what is right: a text, a number, a list of texts or an object
+    language  vi or en
+    tools     in OpenAI's shape
+
+Other columns are left alone.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from orchestrator.core.language import Language
+from orchestrator.evaluation.case import EvaluationError, Row
+
+GOLDEN_COLUMNS = ("id", "prompt", "messages", "input", "expected", "language", "tools")
+_MISTAKES_MAX = 20
+_ASKS = ("prompt", "messages", "input")
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+Numbered = tuple[int, Mapping[str, Any]]
+"""The line of a record, and its fields."""
+
+
+def rows_of(data: Any, *, needs_expected: bool = False, labels: Sequence[str] = ()) -> list[Row]:
+    """Return the rows of a file (`.jsonl`, `.csv`, `.parquet`) or of a DataFrame.
+
+    `needs_expected` refuses rows that do not say what is right, `labels` those whose answer is none of them.
+
+    Raises:
+        EvaluationError: one line for each mistake, with what to do.
+    """
+    name = str(data) if isinstance(data, str | Path) else "the data"
+    mistakes: list[str] = []
+    rows: list[Row] = []
+    for line, fields in records_of(data, mistakes):
+        try:
+            rows.append(_row(line, fields, needs_expected=needs_expected, labels=labels))
+        except ValueError as exc:
+            mistakes.append(f"{name}:{line}: {exc}")
+    mistakes.extend(f"{name}:{line}: {words}" for line, words in _repeated(rows))
+    if not rows and not mistakes:
+        mistakes.append(f"{name}: there are no rows; write one JSON object a line")
+    if mistakes:
+        more = len(mistakes) - _MISTAKES_MAX
+        tail = [f"{name}: and {more} more; mend these first"] if more > 0 else []
+        raise EvaluationError("\n".join([*mistakes[:_MISTAKES_MAX], *tail]))
+    return rows
+
+
+def records_of(data: Any, mistakes: list[str]) -> Iterator[Numbered]:
+    """Yield the records of a file or a DataFrame with their lines; lines that are none go to `mistakes`.
+
+    Raises:
+        EvaluationError: the whole cannot be read.
+    """
+    if not isinstance(data, str | Path):
+        yield from _of_frame(data)
+        return
+    path = Path(data)
+    match path.suffix.lower():
+        case ".jsonl" | ".ndjson":
+            yield from _of_json_lines(path, mistakes)
+        case ".csv":
+            yield from _of_csv(path)
+        case ".parquet":
+            yield from _of_parquet(path)
+        case _:
+            raise EvaluationError(f"{path}: name a file that ends in .jsonl, .csv or .parquet")
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        raw = path.read_bytes()
+    except OSError as exc:
+        raise EvaluationError(f"{path}: cannot be read: {exc.strerror}") from None
+    if raw.startswith(_WIDE):
+        raise EvaluationError(f"{path}: this is UTF-16; save the file as UTF-8 (in Excel: CSV UTF-8)")
+    return raw.removeprefix(b"\xef\xbb\xbf")
+
+
+def _of_json_lines(path: Path, mistakes: list[str]) -> Iterator[Numbered]:
+    for line, raw in enumerate(_bytes_of(path).split(b"\n"), start=1):
+        if not raw.strip():
+            continue
+        try:
+            fields = orjson.loads(raw.decode("utf-8"))
+        except UnicodeDecodeError as exc:
+            mistakes.append(f"{path}:{line}: {_encoding(exc)}")
+        except ValueError as exc:
+            mistakes.append(f"{path}:{line}: not JSON ({exc}); write one object on a line of its own")
+        else:
+            if isinstance(fields, dict):
+                yield line, fields
+            else:
+                mistakes.append(f"{path}:{line}: a {type(fields).__name__}; write an object in braces")
+
+
+def _encoding(exc: UnicodeDecodeError) -> str:
+    return f"byte {exc.start + 1} of the line is not UTF-8; save the whole file as UTF-8, not a part of it"
+
+
+def _of_csv(path: Path) -> Iterator[Numbered]:
+    raw = _bytes_of(path)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        line = raw[: exc.start].count(b"\n") + 1
+        raise EvaluationError(f"{path}:{line}: not UTF-8; save the whole file as UTF-8") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        begins = 2
+        for fields in reader:
+            if None in fields or None in fields.values():
+                raise EvaluationError(
+                    f"{path}:{begins}: not as many cells as the first line names; put cells with commas or "
+                    "line breaks in quotes"
+                )
+            yield begins, {name: cell for name, cell in fields.items() if cell != ""}
+            begins = reader.line_num + 1
+    except csv.Error as exc:
+        raise EvaluationError(f"{path}:{reader.line_num}: not CSV ({exc})") from None
+
+
+def _of_parquet(path: Path) -> Iterator[Numbered]:
+    try:
+        import pandas as pd  # noqa: PLC0415 -- takes a second
+
+        frame = pd.read_parquet(path)
+    except ImportError:
+        raise EvaluationError(
+            f"{path}: Parquet needs the extra `parquet`: pip install '.[parquet]'"
+        ) from None
+    except (OSError, ValueError) as exc:
+        raise EvaluationError(f"{path}: cannot be read as Parquet: {type(exc).__name__}") from None
+    yield from _of_frame(frame)
+
+
+def _of_frame(frame: Any) -> Iterator[Numbered]:
+    """Yield the records of whatever has `to_dict("records")`, or is a list of mappings."""
+    records: Iterable[Any] = frame.to_dict("records") if hasattr(frame, "to_dict") else frame
+    for line, fields in enumerate(records, start=1):
+        # NaN is equal to nothing: pandas writes it where there is no value.
+        yield line, {name: _plain(cell) for name, cell in fields.items() if not _is_missing(cell)}
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or (not hasattr(cell, "tolist") and not isinstance(cell, list) and cell != cell)  # noqa: PLR0124
+
+
+def _plain(cell: Any) -> Any:
+    return cell.tolist() if hasattr(cell, "tolist") else cell
+
+
+def _row(line: int, fields: Mapping[str, Any], *, needs_expected: bool, labels: Sequence[str]) -> Row:
+    asks = [name for name in _ASKS if fields.get(name) not in (None, "", [], {})]
+    if len(asks) != 1:
+        what = f"both {' and '.join(asks)}" if asks else "nothing is asked"
+        raise ValueError(f"{what}: a row has one of {', '.join(_ASKS)}{_likely(fields, _ASKS)}")
+    expected = fields.get("expected")
+    if needs_expected and expected in (None, "", [], {}):
+        raise ValueError(f"'expected' is missing: write what is right{_likely(fields, ['expected'])}")
+    if labels and _folded(expected) not in {_folded(label) for label in labels}:
+        raise ValueError(
+            f"expected {expected!r} is none of the labels, so no model can be right: {list(labels)}"
+        )
+    return Row(
+        id=str(fields.get("id", line)),
+        line=line,
+        prompt=_prompt(fields),
+        input=_json(fields.get("input"), dict, "input"),
+        expected=expected,
+        language=_language(fields.get("language")),
+        tools=tuple(_json(fields.get("tools"), list, "tools") or ()),
+    )
+
+
+def _likely(fields: Mapping[str, Any], names: Sequence[str]) -> str:
+    for name in names:
+        close = get_close_matches(name, [str(field) for field in fields if field not in GOLDEN_COLUMNS], n=1)
+        if close:
+            return f"; is '{close[0]}' meant as '{name}'?"
+    return f"; it has {', '.join(map(str, fields)) or 'no columns'}"
+
+
+def _prompt(fields: Mapping[str, Any]) -> str | tuple[Mapping[str, Any], ...] | None:
+    messages = _json(fields.get("messages"), list, "messages")
+    if messages:
+        return tuple(messages)
+    prompt = fields.get("prompt")
+    if prompt is not None and not isinstance(prompt, str):
+        raise ValueError(f"'prompt' is a {type(prompt).__name__}; write a text, or 'messages'")
+    return prompt
+
+
+def _json(cell: Any, kind: type, name: str) -> Any:
+    """Return a list or an object, which CSV and Parquet hold as text."""
+    if isinstance(cell, str):
+        try:
+            cell = orjson.loads(cell)
+        except ValueError:
+            raise ValueError(f"'{name}' is no JSON") from None
+    if cell is not None and not isinstance(cell, kind):
+        raise ValueError(f"'{name}' is a {type(cell).__name__}, and has to be a {kind.__name__}")
+    return cell
+
+
+def _language(raw: Any) -> Language | None:
+    try:
+        return None if raw is None else Language(raw)
+    except ValueError:
+        raise ValueError(f"language {raw!r}: write {' or '.join(Language)}") from None
+
+
+def _folded(value: Any) -> str:
+    return str(value).strip().casefold()
+
+
+def _repeated(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
+    """Yield the rows that are there twice: an example that counts twice makes an interval too narrow."""
+    ids: dict[str, int] = {}
+    asked: dict[str, Row] = {}
+    for row in rows:
+        before = ids.setdefault(row.id, row.line)
+        same = asked.setdefault(row.key.removeprefix(row.id), row)
+        if before != row.line:
+            yield row.line, f"id '{row.id}' stands in line {before} already; give each row its own"
+        elif same is not row:
+            other = "" if same.expected == row.expected else ", with another 'expected'"
+            yield row.line, f"asks the same as line {same.line}{other}; delete one of them"

@@ -1,0 +1,104 @@
+"""A measured policy as a file that config.yaml names, with the proof in it.
+
+    use_cases:
+      tag_bulk:
+        policy: {file: policies/tag_bulk.yaml}
+
+`measured` says under what the proof holds; where the use case is another one since, the configuration is
+refused (`config.policy_files`). JSON is YAML, so the file is written as JSON.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from orchestrator.config.loader import Config
+from orchestrator.config.policy_files import measured_under
+from orchestrator.core.money import format_usd
+from orchestrator.evaluation.calibration import Calibration, Measured
+from orchestrator.evaluation.case import EvaluationError
+from orchestrator.evaluation.summary import plain_interval
+from orchestrator.policies.settings import PolicySettings
+
+
+def policy_text(done: Calibration, measured: Measured, *, config: Config, use_case: str, day: date) -> bytes:
+    """Return the content of the file."""
+    policy = measured.replayed.policy
+    document = {
+        "use_case": use_case,
+        "policy": plain_policy(policy),
+        "measured": {
+            "day": day.isoformat(),
+            "reference": done.reference,
+            "margin": done.margin,
+            "rows": done.rows,
+            "confirmed_on": done.confirmed_on,
+            "difference": plain_interval(measured.difference),
+            "cost_share": round(measured.share, 4),
+            "conditions": measured_under(config.settings, use_case, (done.reference, *policy.named)),
+        },
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def plain_policy(policy: PolicySettings) -> dict[str, Any]:
+    """Return a policy as config.yaml has it: what is set and is not its default."""
+    plain: dict[str, Any] = policy.model_dump(mode="json", exclude_defaults=True)
+    return {"version": policy.version, **plain}
+
+
+def write_policy(path: Path, text: bytes) -> None:
+    """Write the file whole or not at all: a configuration that is watched may read it at any moment.
+
+    Raises:
+        EvaluationError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text)
+            Path(draft).chmod(0o644)
+            Path(draft).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(draft).unlink()
+            raise
+    except OSError as exc:
+        raise EvaluationError(f"--policy {path}: cannot be written: {exc.strerror}") from None
+
+
+def plain_calibration(done: Calibration) -> dict[str, Any]:
+    """Return a calibration for JSON."""
+    return {
+        "reference": done.reference,
+        "margin": done.margin,
+        "rows": done.rows,
+        "chosen_on": done.chosen_on,
+        "confirmed_on": done.confirmed_on,
+        "proposed": _plain(done.proposed),
+        "tried": _plain(done.tried),
+        "reason": done.reason,
+        "missing_rows": done.missing_rows,
+        "unsure": list(done.unsure),
+    }
+
+
+def _plain(measured: Measured | None) -> Mapping[str, Any] | None:
+    if measured is None:
+        return None
+    return {
+        "policy": plain_policy(measured.replayed.policy),
+        "name": measured.replayed.name,
+        "quality": plain_interval(measured.quality),
+        "difference": plain_interval(measured.difference),
+        "cost_share": measured.share,
+        "cost": format_usd(measured.replayed.cost_nusd),
+    }

@@ -1,0 +1,84 @@
+"""Data sets are read whole, or refused with the line of every mistake and what to do."""
+
+import pandas as pd
+import pytest
+
+from orchestrator.core.language import Language
+from orchestrator.evaluation.case import EvaluationError
+from orchestrator.evaluation.dataset import rows_of
+
+GOOD = '{"id":"a","prompt":"Đơn đâu?","expected":"delivery","language":"vi","note":"kept out"}'
+
+
+def refusal(data, **options):
+    with pytest.raises(EvaluationError) as refused:
+        rows_of(data, **options)
+    return str(refused.value)
+
+
+def test_jsonl_csv_parquet_and_frames_are_the_same_rows(golden, tmp_path):
+    frame = pd.DataFrame([{"id": "a", "prompt": "Đơn đâu?", "expected": "delivery", "language": "vi"}])
+    frame.to_csv(tmp_path / "golden.csv", index=False)
+    frame.to_parquet(tmp_path / "golden.parquet")
+    for data in (golden(GOOD), tmp_path / "golden.csv", tmp_path / "golden.parquet", frame):
+        (row,) = rows_of(data, needs_expected=True)
+        assert (row.id, row.asks, row.expected, row.language) == ("a", "Đơn đâu?", "delivery", Language.VI)
+
+
+def test_every_mistake_is_named_with_its_line_and_a_remedy(golden):
+    path = golden(
+        GOOD,
+        '{"id":"b","prompt":"x"}',
+        '{"id":"c","promt":"x","expected":"delivery"}',
+        "{not json",
+        "[1]",
+        '{"id":"a","prompt":"y","expected":"refund"}',
+        '{"id":"e","prompt":"Đơn đâu?","expected":"refund"}',
+        '{"id":"f","prompt":"z","expected":"refund","language":"fr"}',
+    )
+    lines = refusal(path, needs_expected=True).splitlines()
+    starts = {line.split(":")[1]: line for line in lines}
+    assert "'expected' is missing" in starts["2"]
+    assert "is 'promt' meant as 'prompt'?" in starts["3"]
+    assert "one object on a line" in starts["4"]
+    assert "write an object in braces" in starts["5"]
+    assert "'a' stands in line 1 already" in starts["6"]
+    assert "asks the same as line 1" in starts["7"]
+    assert "with another 'expected'" in starts["7"]
+    assert "write vi or en" in starts["8"]
+
+
+def test_a_line_in_another_encoding_is_named(golden, tmp_path):
+    path = tmp_path / "mixed.jsonl"
+    path.write_bytes(
+        GOOD.encode() + b"\n" + '{"id":"b","prompt":"đơn"}'.encode("cp1258", "replace").replace(b"?", b"\xf0")
+    )
+    assert ":2: byte" in refusal(path)
+    path.write_bytes(GOOD.encode("utf-16"))
+    assert "UTF-16" in refusal(path)
+    table = tmp_path / "mixed.csv"
+    table.write_bytes(b"id,prompt\na,x\nb,\xf0\n")
+    assert "mixed.csv:3: not UTF-8" in refusal(table)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
+    path = tmp_path / "excel.csv"
+    path.write_text("id,prompt,expected\na,x,y\n", encoding="utf-8-sig")
+    assert rows_of(path)[0].id == "a"
+
+
+def test_a_label_that_no_model_can_be_right_about_is_refused(golden):
+    said = refusal(golden(GOOD), labels=["refund", "other"])
+    assert "golden.jsonl:1: expected 'delivery' is none of the labels" in said
+
+
+def test_a_row_of_csv_with_a_cell_too_many_is_named(tmp_path):
+    path = tmp_path / "golden.csv"
+    path.write_text("id,prompt\na,one\nb,two, three\n", encoding="utf-8")
+    assert "golden.csv:3: not as many cells" in refusal(path)
+
+
+def test_an_empty_file_and_a_strange_one_are_refused(golden):
+    assert "there are no rows" in refusal(golden(""))
+    assert "ends in .jsonl" in refusal(golden(GOOD, name="golden.txt"))
+    assert "cannot be read" in refusal("/no/such/file.jsonl")

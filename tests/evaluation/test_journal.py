@@ -1,0 +1,71 @@
+"""What was answered is written down at once, and nothing is asked twice."""
+
+import pytest
+
+from orchestrator.core.reply import ToolCall
+from orchestrator.evaluation.case import Answer, EvaluationError, Score
+from orchestrator.evaluation.journal import Journal
+from tests.evaluation.conftest import row
+
+SETUP = {"use_case": "cost_sensitive", "practice": False}
+ANSWER = Answer(text="đang giao", tool_calls=(ToolCall("1", "find", "{}"),), cost_nusd=7, deployment="d")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "results.jsonl"
+
+
+def test_another_start_knows_every_answer_verdict_and_the_run(path):
+    with Journal.opened(path, setup=SETUP) as journal:
+        journal.keep_answer(row("a"), "model", ANSWER)
+        journal.keep_verdict(row("a"), "model", "judge:m", Score(0.5, "a draw"))
+        run = journal.run
+    with Journal.opened(path, setup=SETUP) as again:
+        assert again.run == run
+        assert again.answer_of(row("a"), "model") == ANSWER
+        assert again.verdict_of(row("a"), "model", "judge:m") == Score(0.5, "a draw")
+        assert again.answer_of(row("a", prompt="Another question"), "model") is None
+        assert again.answer_of(row("a"), "other") is None
+
+
+def test_a_line_that_its_process_did_not_finish_is_cut_off(path):
+    with Journal.opened(path, setup=SETUP) as journal:
+        journal.keep_answer(row("a"), "model", ANSWER)
+    with path.open("ab") as file:
+        file.write(b'{"row":"b#1","subj')
+    with Journal.opened(path, setup=SETUP) as journal:
+        journal.keep_answer(row("b"), "model", ANSWER)
+    with Journal.opened(path, setup=SETUP) as journal:
+        assert journal.answer_of(row("a"), "model") == journal.answer_of(row("b"), "model") == ANSWER
+
+
+def test_a_new_answer_makes_an_earlier_verdict_void(path):
+    with Journal.opened(path, setup=SETUP) as journal:
+        journal.keep_answer(row(), "model", Answer(error="too late"))
+        journal.keep_verdict(row(), "model", "judge:m", Score(0.0))
+        journal.forget_failures()
+        assert journal.answer_of(row(), "model") is None
+        journal.keep_answer(row(), "model", ANSWER)
+        assert journal.verdict_of(row(), "model", "judge:m") is None
+    with Journal.opened(path, setup=SETUP) as again:
+        assert again.answer_of(row(), "model") == ANSWER
+        assert again.verdict_of(row(), "model", "judge:m") is None
+
+
+def test_a_file_of_something_else_or_of_other_settings_is_refused(path):
+    Journal.opened(path, setup=SETUP).close()
+    with pytest.raises(EvaluationError, match="practice was False and is True"):
+        Journal.opened(path, setup={**SETUP, "practice": True})
+    with path.open("ab") as file:
+        file.write(b'{"row": 1}\n')
+    with pytest.raises(EvaluationError, match=r"results.jsonl:2: no line of results; delete it"):
+        Journal.opened(path, setup=SETUP)
+    path.write_text('{"id": "a", "prompt": "x"}\n', encoding="utf-8")
+    with pytest.raises(EvaluationError, match=":1: this is no file of results"):
+        Journal.opened(path, setup=SETUP)
+
+
+def test_only_its_owner_may_read_it(path):
+    Journal.opened(path, setup=SETUP).close()
+    assert path.stat().st_mode & 0o077 == 0
