@@ -23,6 +23,7 @@ from orchestrator.cli import (
     route,
     serve,
     top,
+    whatif,
 )
 from orchestrator.cli.session import CliSession, configure_log
 
@@ -88,6 +89,7 @@ app.command("report", epilog=EXIT_CODES)(report.report)
 app.command("top", epilog=EXIT_CODES)(top.top)
 app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)
+app.command("whatif", epilog=EXIT_CODES)(whatif.whatif)
 app.add_typer(alerts.app, name="alerts", epilog=EXIT_CODES)
 app.command("serve", epilog=EXIT_CODES)(serve.serve)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)
