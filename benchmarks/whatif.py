@@ -10,6 +10,7 @@ is predicted what B will cost, refuse and degrade.
 import argparse
 import asyncio
 import json
+import logging
 import random
 import subprocess
 import sys
@@ -34,7 +35,9 @@ from orchestrator.whatif.whatif import TimeRange, what_if
 AIM_COST, AIM_POINTS = 0.03, 1.0
 FIRST, SECOND = "openrouter/gpt-6.1-sol", "google/gemini-3.8-flash"
 TENANTS = ("acme", "beta", "gamma")
+WORDS = ("đơn", "hàng", "giao", "trễ", "order", "refund")
 IN_FLIGHT = 10
+REPEATED_SHARE = 0.2
 _SERVER = """
 import json, random, sys, threading
 from datetime import date
@@ -43,7 +46,7 @@ from orchestrator.drill.practice_config import practice_prices
 from orchestrator.practice import Fault, PracticeServer
 
 chance, lock = random.Random(int(sys.argv[1])), threading.Lock()
-SHARES = {"openrouter": 0.08, "google": 0.04}
+SHARES = {"openrouter": 0.025, "google": 0.015}
 
 def take(provider, model, *, goes_on=False, embeds=False):
     with lock:
@@ -97,18 +100,14 @@ def configured(
 def run(config: Config, requests: int, *, seed: int) -> dict[str, int]:
     """Ask for real; return what each tenant spent, in nano-dollars."""
     chance, spent = random.Random(seed), dict.fromkeys(TENANTS, 0)  # noqa: S311 -- invented traffic
-    asked = []
+    asked: list[tuple[str, str, str]] = []
     for number in range(requests):
-        words = " ".join(
-            chance.choice(("đơn", "hàng", "giao", "trễ", "order", "refund"))
-            for _ in range(chance.randint(5, 200))
-        )
-        # One in five asks what was asked before.
-        prompt = f"{number if chance.random() < 0.8 or not number else chance.randrange(number)}: "
+        if asked and chance.random() < REPEATED_SHARE:
+            asked.append(chance.choice(asked))
+            continue
+        words = " ".join(chance.choice(WORDS) for _ in range(chance.randint(5, 200)))
         use_case = chance.choice(("customer_service", "data_analysis"))
-        asked.append(
-            (chance.choice(TENANTS), use_case, prompt + (words if prompt.startswith(f"{number}:") else ""))
-        )
+        asked.append((chance.choice(TENANTS), use_case, f"{number}: {words}"))
 
     async def all_of_them(orchestrator: Orchestrator) -> None:
         slots = asyncio.Semaphore(IN_FLIGHT)
@@ -153,6 +152,7 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=600)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
+    logging.getLogger("orchestrator").setLevel(logging.CRITICAL)
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -172,7 +172,9 @@ def main() -> int:
         f"\nA as recorded ${predicted.recorded.cost_nusd / 1e9:.4f}, replayed ${predicted.before.total.cost_nusd / 1e9:.4f}"
     )
     speed = 2 * predicted.recorded.requests / predicted.took_s
-    print(f"replayed {speed:,.0f} requests a second; aims {'met' if met else 'missed'}")
+    print(
+        f"replayed {speed:,.0f} requests a second beside whatever else ran; aims {'met' if met else 'missed'}"
+    )
     return 0 if met else 1
 
 

@@ -10,6 +10,7 @@ import asyncio
 import random
 import selectors
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -100,10 +101,20 @@ class SeededChance:
 def run_virtually(
     main: Callable[[VirtualClock], Awaitable[T]], *, began: datetime, other_threads_s: float = 0.0
 ) -> T:
-    """Run `main` on a virtual loop, with its clock."""
-    loop = VirtualLoop(other_threads_s=other_threads_s)
+    """Run `main` on a virtual loop, with its clock; beside a loop that runs here, on a thread of its own."""
+
+    def run() -> T:
+        loop = VirtualLoop(other_threads_s=other_threads_s)
+        try:
+            return loop.run_until_complete(main(VirtualClock(loop, began=began)))
+        finally:
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+
     try:
-        return loop.run_until_complete(main(VirtualClock(loop, began=began)))
-    finally:
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run()
+    # A notebook's.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(run).result()

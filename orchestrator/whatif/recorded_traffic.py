@@ -5,7 +5,7 @@ requests asked the same is known of cache hits alone, each of which repeats an e
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -133,9 +133,17 @@ class _Rows:
 
 
 def read_traffic(
-    view: LedgerView, *, since: datetime, until: datetime, time_zone: str, fresh_s: Mapping[str, float]
+    view: LedgerView,
+    *,
+    since: datetime,
+    until: datetime,
+    time_zone: str,
+    fresh_s: Mapping[str, float],
+    embeddings: Collection[str] = (),
 ) -> RecordedTraffic:
     """Return what the ledger has of a range; `fresh_s` says how long each use case repeated answers then.
+
+    `embeddings` are use cases whose requests are no chats; they are left out.
 
     Raises:
         NoTrafficError: it has no ledger, or no request in this range.
@@ -148,7 +156,8 @@ def read_traffic(
         )
     with view:
         rows = _read(view, since=since, until=until, time_zone=time_zone)
-    operations = sorted(rows.operations, key=lambda row: (row["started_at"], row["id"]))
+    replayed = [row for row in rows.operations if _is_replayed(row, rows.left_out, embeddings)]
+    operations = sorted(replayed, key=lambda row: (row["started_at"], row["id"]))
     if not operations:
         raise NoTrafficError(_nothing(rows, view.location, since, until))
     requests = tuple(_requests(operations, rows, began=since, fresh_s=fresh_s))
@@ -184,7 +193,6 @@ def _read(view: LedgerView, *, since: datetime, until: datetime, time_zone: str)
                 _take_send(rows, row, since)
             elif row["started_at"] < first and row["cost_nusd"] and _is_open(row, opening.keys):
                 rows.before[row["started_at"][:13] + ":00:00+00:00", row["scopes"]] += row["cost_nusd"]
-    rows.operations = [row for row in rows.operations if _is_replayed(row, rows.left_out)]
     return rows
 
 
@@ -202,9 +210,11 @@ def _is_open(row: Mapping[str, Any], keys: tuple[str, ...]) -> bool:
     return row["month"] in keys or row["day"] >= min(key for key in keys if len(key) == len("2026-11-23"))
 
 
-def _is_replayed(row: Mapping[str, Any], left_out: Counter[str]) -> bool:
+def _is_replayed(row: Mapping[str, Any], left_out: Counter[str], embeddings: Collection[str]) -> bool:
     if row["tenant"] == HEALTH_CHECK:
         reason = "health checks"
+    elif row["use_case"] in embeddings:
+        reason = "embeddings"
     elif row["error"] in _CALLERS_OWN:
         reason = "mistakes of callers"
     elif row["cached"] == CacheState.REPLAYED:
@@ -261,7 +271,9 @@ def _requests(
                 )
         elif request.sends:
             sizes[request.use_case].append((request.expected_tokens, request.script))
-            known.append(request)
+            if request.outcome is Outcome.SUCCEEDED and not request.is_degraded:
+                # Others are not kept, so nobody was given them again.
+                known.append(request)
         requests.append(request)
     for request in requests:
         yield _sized(request, sizes, is_repeated=request.prompt in repeated)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.catalog.catalog import Mode
 from orchestrator.config.loader import Config
+from orchestrator.config.modes import use_cases_of
 from orchestrator.core.clock import Clock
 from orchestrator.ledger.opening import open_view
 from orchestrator.whatif.comparison import (
@@ -59,6 +61,7 @@ def what_if(
         until=span.until,
         time_zone=old.settings.budgets.time_zone,
         fresh_s=fresh_s,
+        embeddings=use_cases_of(old.settings, Mode.EMBEDDING),
     )
     if not traffic.sends:
         raise NoTrafficError(

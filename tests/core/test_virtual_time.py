@@ -40,6 +40,17 @@ def test_work_for_other_threads_is_done_before_time_passes(other_threads_s):
     assert result == (5, 0.0)
 
 
+def test_it_runs_beside_a_loop_that_runs_already():
+    async def main(clock):
+        await clock.sleep(3600)
+        return clock.now()
+
+    async def notebook():
+        return run_virtually(main, began=BEGAN)
+
+    assert asyncio.run(notebook()) >= BEGAN + timedelta(hours=1)
+
+
 def test_chance_is_the_same_for_the_same_seed():
     first, second, other = SeededChance(1), SeededChance(1), SeededChance(2)
     row = [first.up_to(1) for _ in range(3)]

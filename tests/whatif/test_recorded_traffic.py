@@ -63,3 +63,12 @@ def test_a_ledger_of_an_older_schema_says_what_to_do(path):
         connection.execute("PRAGMA user_version = 4")
     with pytest.raises(LedgerError, match="has schema 4, this program reads .*orchestrator doctor"):
         read(path)
+
+
+def test_requests_for_vectors_are_no_chats(path):
+    view = open_view(LedgerSettings(path=str(path)))
+    traffic = read_traffic(
+        view, since=SINCE, until=UNTIL, time_zone="UTC", fresh_s={}, embeddings=["data_analysis"]
+    )
+    assert traffic.left_out == {"embeddings": 120 - len(traffic.requests)}
+    assert "data_analysis" not in {request.use_case for request in traffic.requests}
