@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import orjson
 import pytest
 import yaml
@@ -36,6 +37,12 @@ sys.dont_write_bytecode = False
 
 # A shell starts its background jobs with Ctrl-C ignored, and so would be the programs that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No example fails because the machine is busy.
+hypothesis.settings.register_profile(
+    "ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("ours")
 
 TODAY = date(2026, 11, 23)
 _TEXTS_KEPT = 16

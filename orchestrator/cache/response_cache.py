@@ -37,6 +37,8 @@ logger = logging.getLogger("orchestrator.cache")
 T = TypeVar("T")
 
 _FORMAT = 1
+_SHAPES_NOTHING = frozenset({"prompt_cache_key"})
+"""Of the sampling parameters: where a provider keeps the beginning of a prompt."""
 _PUTS_BETWEEN_CULLS = 100
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
 _DATABASE = "cache.db"
@@ -119,7 +121,9 @@ def key_of(request: ChatRequest, *, hosts: str = "") -> str:
         # Less money is answered by a cheaper model.
         "max_cost_nusd": request.max_cost_nusd,
         "messages": request.messages,
-        "sampling": request.sampling.as_wire(),
+        "sampling": {
+            name: value for name, value in request.sampling.as_wire().items() if name not in _SHAPES_NOTHING
+        },
     }
     if isinstance(request, EmbeddingRequest):
         shaped["dimensions"] = request.dimensions

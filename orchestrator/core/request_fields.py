@@ -1,6 +1,7 @@
 """The names and types of what may be asked, for editors and type checkers; `core.request` checks values."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypedDict
 
 from orchestrator.core.money import NanoUsd
@@ -20,6 +21,9 @@ class _SharedFields(TypedDict, total=False):
     deadline_s: float | None
     profile: str | None
     cache: CacheUse | str
+    run: str | None
+    max_cost_usd: Decimal | float | str | None
+    """Of all calls of `run` together, in dollars."""
     idempotency_key: str | None
     graceful: bool | None
     language: str | None

@@ -22,6 +22,7 @@ from orchestrator.cache.single_flight import LeaderFailedError, SingleFlight
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.request import CacheUse, ChatRequest
+from orchestrator.core.run import Run
 from orchestrator.core.sampling import Sampling
 from tests.support.unprivileged import unprivileged
 
@@ -64,6 +65,7 @@ SHAPES_THE_ANSWER = {
 DOES_NOT = {
     "user": "42",
     "tags": ("trial",),
+    "run": Run("thread-42"),
     "deadline_s": 17.0,
     "profile": "background",
     "cache": CacheUse.REFRESH,
@@ -106,9 +108,13 @@ SAMPLED = {
 
 
 def test_every_sampling_parameter_makes_another_key():
-    assert SAMPLED.keys() == {field.name for field in fields(Sampling)}
+    assert SAMPLED.keys() | {"prompt_cache_key"} == {field.name for field in fields(Sampling)}
     keys = {key_of(of(**{name: value})) for name, value in SAMPLED.items()} | {key_of(of())}
     assert len(keys) == len(SAMPLED) + 1
+
+
+def test_where_a_provider_keeps_a_prompt_changes_nothing_about_its_answer():
+    assert key_of(of(prompt_cache_key="crm")) == key_of(of())
 
 
 def test_equal_questions_have_equal_keys_however_they_are_written():

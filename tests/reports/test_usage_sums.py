@@ -23,12 +23,12 @@ def ledger(tmp_path_factory):
     with sqlite3.connect(traffic.path) as rows:
         # As `correct` writes them, in two steps of which the last one names the source.
         found = rows.execute(
-            "SELECT operation_id, number, day, month, scopes FROM attempts LIMIT 9"
+            "SELECT operation_id, number, day, month, scopes, hour FROM attempts LIMIT 9"
         ).fetchall()
         for step, source in ((1, "provider"), (2, "operator")):
             rows.executemany(
-                "INSERT INTO corrections VALUES (?,?,?,?,?,?,?,'x',?,'why')",
-                [(*row, 111 * step, source, step) for row in found],
+                "INSERT INTO corrections VALUES (?,?,?,?,?,?,?,'x',?,'why',?,'[]')",
+                [(*row[:5], 111 * step, source, step, row[5]) for row in found],
             )
     return traffic.path
 
