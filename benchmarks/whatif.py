@@ -1,7 +1,7 @@
 """How well what-if predicts: two configurations, both run for real, and the second predicted from the first.
 
-The same requests go to practice providers twice, each time over HTTP and on a new ledger: under A, then under B,
-which asks another model first and gives one tenant half of the money it spent. From the ledger of A alone it
+The same requests go to practice providers twice, each time over HTTP and on a new ledger: under A, then under
+B, which asks another model first and gives one tenant half of the money it spent. From the ledger of A alone it
 is predicted what B will cost, refuse and degrade.
 
     python -m benchmarks.whatif [--requests 600]

@@ -41,8 +41,8 @@ def whatif(  # noqa: PLR0913 -- each is an option
 ) -> None:
     """Replay recorded traffic under the configuration in use and under another, and compare.
 
-    Every request takes its whole way again, on a clock of its own: routing, budgets, cache, limits, circuits and
-    fallbacks. Nothing is sent, no prompt is read, and no ledger is written.
+    Every request takes its whole way again, on a clock of its own: routing, budgets, cache, limits, circuits
+    and fallbacks. Nothing is sent, no prompt is read, and no ledger is written.
     """
     with errors_as_json(as_json):
         result = _compared(context, new, (since, until), seed=seed, accepted_share=accepted / 100)

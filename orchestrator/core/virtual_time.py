@@ -2,8 +2,8 @@
 
     run_virtually(main, began=moment)    # as asyncio.run(main(clock)), with a clock of that loop
 
-Timers, time-outs and sleeps keep their order. Work for other threads is done at once on the loop's own, so that
-what happens does not depend on how busy the machine is; with `other_threads_s` it goes to real threads.
+Timers, time-outs and sleeps keep their order. Work for other threads is done at once on the loop's own, so
+that what happens does not depend on how busy the machine is; with `other_threads_s` it goes to real threads.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ class _Selector(selectors.DefaultSelector):
         self.passed_s = 0.0
         self._other_threads_s = other_threads_s
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or timeout <= 0:
-            return super().select(timeout)
+    def select(self, timeout_s: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout_s is None or timeout_s <= 0:
+            return super().select(timeout_s)
         events = super().select(self._other_threads_s)
         if not events:
-            self.passed_s += timeout
+            self.passed_s += timeout_s
         return events
 
 

@@ -1,1 +1,1 @@
-"""What another configuration would have done with recorded traffic: replayed, compared, and what it rests on."""
+"""What another configuration would have done with recorded traffic: replayed and compared."""

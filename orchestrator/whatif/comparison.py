@@ -1,4 +1,4 @@
-"""Two replays of the same traffic side by side: what differs, for whom, and on how much evidence that rests."""
+"""Two replays of the same traffic side by side: what differs, for whom, on how much evidence."""
 
 from array import array
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Chance that depends on what is drawn for and not on when: the same request draws the same in every replay."""
+"""Chance that depends on what is drawn for, not on when: a request draws the same in every replay."""
 
 from hashlib import blake2b
 

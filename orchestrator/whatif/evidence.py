@@ -1,8 +1,8 @@
 """What a deployment would have answered: drawn from what the ledger recorded of it, near that time.
 
 A request that was sent to a deployment gets from it what it got then. For another deployment a send is drawn
-that the ledger has of it around the same moment, so that an outage is one in the replay too. Its length is that
-of the request's own answer, as much longer or shorter as the model usually writes; its latency grows with the
+that the ledger has of it around the same moment, so that an outage is one in the replay too. Its length is
+that of the request's own answer, as much longer or shorter as the model usually writes; its latency grows with the
 length as the recorded ones do. Of a deployment with too few sends of its own, those of its model at other
 providers are taken, then those of its provider, then all: `rests_on` says which.
 """

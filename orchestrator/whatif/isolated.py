@@ -47,7 +47,7 @@ def load_keyed(
 
 @contextmanager
 def isolated(config: Config) -> Iterator[Config]:
-    """Lend a configuration whose ledger and cache are new and whose policies compare what a replay answers."""
+    """Lend a configuration with a new ledger and cache, whose policies compare what a replay answers."""
     with TemporaryDirectory(prefix="whatif-", ignore_cleanup_errors=True) as folder:
         settings = config.settings
         changed = settings.model_copy(

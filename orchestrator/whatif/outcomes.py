@@ -1,4 +1,4 @@
-"""What became of replayed requests: a fate, a cost and a latency for each, and the load of each deployment."""
+"""What became of replayed requests: a fate, a cost and a latency for each, and the load of deployments."""
 
 from array import array
 from collections import Counter

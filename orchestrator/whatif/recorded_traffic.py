@@ -320,7 +320,7 @@ def _repeated_by(
 def _sized(
     request: RecordedRequest, sizes: Mapping[str, list[tuple[int, Script]]], *, is_repeated: bool
 ) -> RecordedRequest:
-    """Return a request whose prompt has a size: of one that was never sent, that of another of its use case."""
+    """Return a request whose prompt has a size; one that was never sent has that of another."""
     if request.expected_tokens:
         return replace(request, is_repeated=True) if is_repeated else request
     others = sizes.get(request.use_case)

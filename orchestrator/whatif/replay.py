@@ -1,7 +1,7 @@
 """Replays recorded traffic through the whole way of a request, on a clock of its own.
 
-Every request passes the same steps as a real one: cache, slots, plan, circuits, rate limits, budgets, retries,
-fallbacks and policies, on a real ledger in a temporary folder. Only the way out is another, and the time.
+Every request passes the same steps as a real one: cache, slots, plan, circuits, rate limits, budgets,
+retries, fallbacks and policies, on a real ledger in a temporary folder. Only the way out is another, and the time.
 """
 
 import asyncio

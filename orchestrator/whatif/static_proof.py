@@ -1,7 +1,7 @@
 """What a configuration promises by itself, use case by use case: whom it reaches, and what at worst.
 
-The chain is the plan of a short request while all is well, made as every plan is. Availability of a deployment
-is its recorded share of sends that were answered, where there are enough, else an assumption that is named.
+The chain is the plan of a short request while all is well, made as every plan is. Availability of a
+deployment is its recorded share of sends that were answered, where there are enough, else an assumption that is named.
 Deployments of one provider are taken to fail together: a second model of the same provider promises nothing.
 """
 
@@ -94,7 +94,7 @@ class UseCaseProof:
 
 
 def prove(config: Config, recorded: Recorded, *, clock: Clock) -> tuple[UseCaseProof, ...]:
-    """Return what a configuration promises of each use case that answers chats; no file is read or written."""
+    """Return what a configuration promises of each use case that answers chats; no file is touched."""
     with isolated(config) as own:
         services = PipelineServices.of(own, clock=clock, alerts=Alerts())
         return tuple(_proof(services, own, name, recorded) for name in use_cases_of(own.settings, Mode.CHAT))
@@ -190,7 +190,7 @@ def _key_of(deployment: Deployment) -> str:
 
 
 def _most_nusd(config: Config, name: str, reached: Iterable[Deployment], today: date) -> NanoUsd:
-    """Return the most that one request can cost: all of its sends at full length, up to the limits of a send."""
+    """Return the most that one request can cost: all of its sends at full length, within their limits."""
     use_case, settings = config.settings.use_cases[name], config.settings
     profile = settings.retry_profiles[use_case.profile]
     facts, limits = config.facts_of(name, today=today), config.limits

@@ -19,7 +19,7 @@ from orchestrator.whatif.comparison import (
 )
 from orchestrator.whatif.evidence import Evidence
 from orchestrator.whatif.outcomes import recorded_outcomes
-from orchestrator.whatif.recorded_traffic import NoTrafficError, read_traffic
+from orchestrator.whatif.recorded_traffic import NoTrafficError, RecordedTraffic, read_traffic
 from orchestrator.whatif.replay import ReplaySettings, replay
 
 
@@ -49,20 +49,7 @@ def what_if(
         LedgerError: the ledger cannot be read, or is of another version.
     """
     say("reading the ledger")
-    cache = old.settings.cache
-    usual_s = cache.ttl_s if cache.enabled else 0.0
-    fresh_s = {
-        name: usual_s if use_case.cache_ttl_s is None else use_case.cache_ttl_s
-        for name, use_case in old.settings.use_cases.items()
-    }
-    traffic = read_traffic(
-        open_view(old.settings.ledger),
-        since=span.since,
-        until=span.until,
-        time_zone=old.settings.budgets.time_zone,
-        fresh_s=fresh_s,
-        embeddings=use_cases_of(old.settings, Mode.EMBEDDING),
-    )
+    traffic = _traffic_of(old, span)
     if not traffic.sends:
         raise NoTrafficError(
             f"none of the {len(traffic.requests):,} requests recorded in this range was sent to a provider, so nothing is "
@@ -90,4 +77,21 @@ def what_if(
         notices=tuple(notices_of(traffic, side, grounds)),
         seed=settings.seed,
         took_s=took_s,
+    )
+
+
+def _traffic_of(config: Config, span: TimeRange) -> RecordedTraffic:
+    settings = config.settings
+    usual_s = settings.cache.ttl_s if settings.cache.enabled else 0.0
+    fresh_s = {
+        name: usual_s if use_case.cache_ttl_s is None else use_case.cache_ttl_s
+        for name, use_case in settings.use_cases.items()
+    }
+    return read_traffic(
+        open_view(settings.ledger),
+        since=span.since,
+        until=span.until,
+        time_zone=settings.budgets.time_zone,
+        fresh_s=fresh_s,
+        embeddings=use_cases_of(settings, Mode.EMBEDDING),
     )

@@ -22,4 +22,4 @@ class World:
     evidence: Evidence
     seed: int
     accepted_share: float
-    """How many answers under a policy are the right one, or pass its checks: assumed, for no answer is kept."""
+    """How many answers under a policy are right or pass its checks: assumed, for none is kept."""
