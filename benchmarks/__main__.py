@@ -15,6 +15,7 @@ BENCHMARKS = (
     "reports",
     "soak",
     "routing",
+    "whatif",
 )
 
 

@@ -29,7 +29,8 @@ import logging
 import random
 import tempfile
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -38,9 +39,12 @@ import pandas as pd
 from IPython.display import Image
 
 from orchestrator import Orchestrator, Plan, load_config
+from orchestrator.core.clock import SystemClock
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.practice import PracticePrice, PracticeRequest, PracticeServer
 from orchestrator.reports import frames
+from orchestrator.whatif.replay import ReplaySettings
+from orchestrator.whatif.whatif import TimeRange, what_if
 
 # The orchestrator logs every failed send; below, a table tells of them.
 logging.getLogger("orchestrator").setLevel(logging.ERROR)
@@ -419,6 +423,31 @@ chart = (
     )
 )
 show(chart.properties(width=520, height=alt.Step(28), title="What each model has cost"), "cost_by_model")
+
+# %% [markdown]
+# ## What if?
+#
+# What would another order have cost? Both configurations are replayed over what the ledger recorded: nothing
+# is sent, and each number says on how many recorded sends it rests.
+
+# %%
+used = orchestrator.config
+use_case = used.settings.use_cases["customer_service"]
+first, second, *others = use_case.route
+turned = use_case.model_copy(update={"primary": second, "fallbacks": (first, *others)})
+tried = replace(
+    used,
+    settings=used.settings.model_copy(
+        update={"use_cases": {**used.settings.use_cases, "customer_service": turned}}
+    ),
+)
+now = datetime.now(UTC)
+span = TimeRange(now - timedelta(days=1), now)
+compared = what_if(used, tried, span, settings=ReplaySettings(seed=1), clock=SystemClock())
+sides = {"in use": compared.before.total, "turned round": compared.after.total}
+print(
+    {name: f"{total.cost_nusd / 1e7:.3f} cents" for name, total in sides.items()}, *compared.notices, sep="\n"
+)
 
 # %% [markdown]
 # The sums agree to the nano-dollar: what the requests cost, what the sends cost, and what the providers

@@ -25,6 +25,7 @@ from orchestrator.cli import (
     route,
     serve,
     top,
+    whatif,
 )
 from orchestrator.cli.session import CliSession, configure_log
 
@@ -92,6 +93,7 @@ app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)
 app.command("eval", epilog=EXIT_CODES)(evaluate.evaluate)
 app.command("calibrate", epilog=EXIT_CODES)(calibrate.calibrate)
+app.command("whatif", epilog=EXIT_CODES)(whatif.whatif)
 app.add_typer(alerts.app, name="alerts", epilog=EXIT_CODES)
 app.command("serve", epilog=EXIT_CODES)(serve.serve)
 app.add_typer(config.app, name="config", epilog=EXIT_CODES)

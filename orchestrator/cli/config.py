@@ -1,15 +1,21 @@
 """`orchestrator config`: check the configuration, show what is in force, print its schema or its path."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, err, out, print_json, write
+from orchestrator.cli.output import CommandError, err, out, print_json, table, write
 from orchestrator.cli.session import session_of
 from orchestrator.core.errors import ConfigError
 from orchestrator.core.home_paths import expanded
+from orchestrator.core.money import format_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.whatif.static_proof import UseCaseProof
 
 app = typer.Typer(help="Check and show config.yaml.", no_args_is_help=True)
 
@@ -32,8 +38,15 @@ def check(
         if len(mistakes) > 1:
             err().print(f"{len(mistakes)} mistakes", style="dim")
         raise typer.Exit(error.exit_code) from None
+    proofs, unread = _proofs(session.config_path)
     if as_json:
-        print_json({"ok": True, "path": str(config.path), "mistakes": [], "notices": list(config.notices)})
+        from orchestrator.whatif.views import plain_proof
+
+        notices = [*config.notices, *unread]
+        proven = [plain_proof(proof) for proof in proofs]
+        print_json(
+            {"ok": True, "path": str(config.path), "mistakes": [], "notices": notices, "use_cases": proven}
+        )
         return
     settings = config.settings
     out().print(f"ok: {config.path}", markup=False, soft_wrap=True)
@@ -45,8 +58,43 @@ def check(
         markup=False,
         soft_wrap=True,
     )
-    for notice in config.notices:
+    _show_proofs(proofs)
+    for notice in (*config.notices, *unread):
         out().print(f"notice: {notice}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _proofs(path: Path | None) -> "tuple[tuple[UseCaseProof, ...], tuple[str, ...]]":
+    """Return what the file promises of each use case where every key is set, and why no record counts."""
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.core.errors import LedgerError
+    from orchestrator.whatif.isolated import load_keyed
+    from orchestrator.whatif.static_proof import prove, recorded_answers
+
+    clock = SystemClock()
+    config = load_keyed(path, today=clock.now().date()).config
+    try:
+        return prove(config, recorded_answers(config, clock=clock), clock=clock), ()
+    except LedgerError as error:
+        return prove(config, {}, clock=clock), (f"availability is assumed throughout: {error}",)
+
+
+def _show_proofs(proofs: "Sequence[UseCaseProof]") -> None:
+    from orchestrator.whatif.proof_words import warnings_of
+
+    numbers = ("asked", "at most", "within", "answers")
+    grid = table("use case", *numbers, numbers=numbers)
+    for proof in proofs:
+        grid.add_row(
+            proof.use_case,
+            f"{len(proof.chain)}",
+            format_usd(proof.most_nusd),
+            f"{proof.most_s:g} s",
+            f"{proof.availability:.4%}{' assumed' if proof.is_assumed else ''}",
+        )
+    out().print(grid)
+    for proof in proofs:
+        for warning in warnings_of(proof):
+            out().print(f"notice: {warning}", style="yellow", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -18,6 +18,26 @@ def test_check_says_ok_and_what_is_off(run):
     assert "notice: provider openrouter is off: it has no key" in ran.out
 
 
+def test_check_says_what_each_use_case_promises(run, tmp_path):
+    """Worst dollars and seconds, availability, and whatever everything hangs on."""
+    ran = run("config", "check", "--json")
+    proofs = {proof["use_case"]: proof for proof in ran.json["use_cases"]}
+    service = proofs["customer_service"]
+    assert service["most_s"] == 30
+    assert service["most_nusd"] > 0
+    assert service["assumed"] is True
+    assert service["availability"] > 0.999
+    assert service["single_points"] == []
+    data = yaml.safe_load(Path(os.environ["ORCHESTRATOR_CONFIG"]).read_text("utf-8"))
+    for name in ("google", "openai", "local"):
+        data["providers"][name]["enabled"] = False
+    path = tmp_path / "config.yaml"
+    path.write_bytes(orjson.dumps(data))
+    ran = run("--config", str(path), "config", "check")
+    assert ran.code == 0
+    assert "customer_service: everything hangs on one provider openrouter, key openrouter" in ran.out
+
+
 def test_check_names_every_mistake_with_its_place_and_exits_2(run, tmp_path):
     """Mistakes come all at once, each with file, line and column and the likely word."""
     path = _changed(tmp_path, {"default_use_case: customer_service": "default_use_case: custmer_service",

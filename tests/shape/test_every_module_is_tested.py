@@ -5,6 +5,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 TESTED_BY = {
+    "orchestrator/whatif/comparison.py": "tests/whatif/test_whatif.py",
+    "orchestrator/whatif/drawn.py": "tests/whatif/test_whatif.py",
+    "orchestrator/whatif/no_way_out.py": "tests/whatif/test_static_proof.py",
+    "orchestrator/whatif/outcomes.py": "tests/whatif/test_whatif.py",
+    "orchestrator/whatif/proof_words.py": "tests/whatif/test_static_proof.py",
+    "orchestrator/whatif/replay_transport.py": "tests/whatif/test_replay.py",
+    "orchestrator/whatif/views.py": "tests/cli/test_whatif.py",
+    "orchestrator/whatif/world.py": "tests/whatif/test_replay.py",
     "orchestrator/config/policy_references.py": "tests/policies/test_settings.py",
     "orchestrator/config/unknown_names.py": "tests/config/test_loader.py",
     "orchestrator/core/analysis.py": "tests/routing/test_analysing.py",
