@@ -88,7 +88,7 @@ def random_question(chance, use_case, facts):
     request = ChatRequest.of(
         [{"role": "user", "content": content}],
         use_case=USE_CASE,
-        max_tokens=chance.choice([None, 1, 500, 4_000]),
+        max_tokens=chance.choice([None, 1, 500, 530, 620, 4_000]),
         tools=TOOLS if chance.random() < 0.2 else None,
     )
     limit = chance.choice([None, None, 10**4, 10**6, 10**7, 10**9])
