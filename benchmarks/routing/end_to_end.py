@@ -14,8 +14,9 @@ import numpy as np
 import orjson
 
 from benchmarks.routing.choosing import choose, parts_of
+from benchmarks.routing.measure import saved_between
 from benchmarks.routing.pools import NUMBERS as COMPARE
-from benchmarks.routing.pools import Floats, Pool, vendor_of
+from benchmarks.routing.pools import Pool, vendor_of
 from benchmarks.routing.recorded import Prompt, answer_of
 from benchmarks.routing.replay import decisions
 from orchestrator import Orchestrator
@@ -27,7 +28,6 @@ from orchestrator.ledger.budgets import Window
 from orchestrator.policies.agreement import Order
 
 _NUMBERS = ("gem_svamp", "gem_mawpsmultiarith")
-_ROUNDS = 2000
 _USD_PER_MTOK = {
     "gpt-4-1106-preview": (10.0, 30.0),
     "gpt-3.5-turbo": (1.0, 2.0),
@@ -97,21 +97,15 @@ def _run(
         alone_nusd[at] = _cost_nusd(prompt, judge)
     took_s = clock.monotonic_s() - began_s
     booked, spent = _booked(orchestrator), int(spent_nusd.sum())
-    low, high = _saved_between(spent_nusd, alone_nusd, distinct=len(part.prompts))
+    # A prompt that was sent twice tells nothing new.
+    distinct = len(part.prompts)
+    low, high = saved_between(spent_nusd[:distinct], alone_nusd[:distinct])
     print(
         f"\nwhole product: {requests:,} requests in {took_s:.0f} s, {wrong} decided otherwise than the table\n"
         f"  ledger {booked:,} nano-dollars, the same decisions {spent:,}: difference {booked - spent}\n"
         f"  saved beside {judge} alone, from the ledger: {1 - booked / alone_nusd.sum():.1%} "
         f"[{low:.1%}, {high:.1%}], {min(requests, len(part.prompts)):,} prompts"
     )
-
-
-def _saved_between(spent_nusd: Floats, alone_nusd: Floats, *, distinct: int) -> tuple[float, float]:
-    """Return the 95 % interval of what is saved, by a paired bootstrap over prompts; one sent twice counts once."""
-    spent, alone = spent_nusd[:distinct], alone_nusd[:distinct]
-    drawn = np.random.default_rng(0).integers(0, len(spent), (_ROUNDS, len(spent)))
-    low, high = np.quantile(1 - spent[drawn].sum(axis=1) / alone[drawn].sum(axis=1), [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _booked(orchestrator: Orchestrator) -> int:
