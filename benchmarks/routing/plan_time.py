@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.stage import orchestrator_at
 from orchestrator import Orchestrator
 from orchestrator.core.clock import SystemClock
-from orchestrator.core.language import reply_language
+from orchestrator.core.language import Language, reply_language
 from orchestrator.core.request import ChatRequest
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.planning import planned_for
@@ -81,7 +81,9 @@ def _tell_analysis() -> None:
     ):
         request = ChatRequest.of(text, use_case="cost_sensitive")
         size_us = _shortest_us(lambda request=request: measure(request))
-        language_us = _shortest_us(lambda request=request: reply_language(request.messages))
+        language_us = _shortest_us(
+            lambda request=request: reply_language(request.messages, otherwise=Language.EN)
+        )
         print(f"  analysis of {name} of Vietnamese: size {size_us:,.0f}, language {language_us:,.0f}")
 
 

@@ -54,7 +54,7 @@ class Demands(Settings):
     """true: only models that list the language of the reply in their `languages`."""
 
     def takes_region(self, region: str | None) -> bool:
-        """Return whether prompts may be processed in a region; an unknown one is taken where none is demanded."""
+        """Return whether prompts may be processed in a region; None, unknown, is in none that is demanded."""
         if self.regions is None:
             return True
         return region is not None and any(f"{region}-".startswith(f"{each}-") for each in self.regions)

@@ -37,7 +37,7 @@ class ReasonKind(StrEnum):
     BUDGET_TIER = "budget_tier"
     """Kept for a fuller budget."""
     LANGUAGE = "language"
-    """It is not known to write the language of the reply, which its use case, its tenant or its class demands."""
+    """It is not known to write the language of the reply, which use case, tenant or class demands."""
     REGION = "region"
     """Prompts are not known to be processed where the use case or the tenant demands."""
     DATA_POLICY = "data_policy"

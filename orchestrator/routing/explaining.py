@@ -19,7 +19,7 @@ def shares_of(candidate: Candidate, weights: Mapping[str, float]) -> dict[str, f
 def plain_choice(plan: Plan, deployment: str) -> dict[str, Any]:
     """Return in short why a deployment answered, and who was left out, as plain data.
 
-    Of those left out it names who was looked at: the route, and whoever might have come before the chosen ones.
+    Of those left out it names who was looked at: the route, and who might have come before the chosen.
     """
     chosen = next((each for each in plan.asked if each.deployment == deployment), None)
     excluded = plan.excluded.noted.values() if isinstance(plan.excluded, LeftOut) else plan.excluded

@@ -93,7 +93,7 @@ def _facts(
 
 
 def policy_at(deployment: Deployment) -> DataPolicy | None:
-    """Return what becomes of prompts at a deployment, with what its hosts promise; None of the model on board."""
+    """Return what becomes of prompts there, with what hosts promise; None of the model on board."""
     stated = deployment.data_policy
     return None if stated is None else stated.with_hosts(deployment.preferences)
 

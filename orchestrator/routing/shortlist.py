@@ -1,14 +1,14 @@
 """Which deployments can come into the plan of a request, so that a large catalogue costs a plan no more.
 
 Deployments that differ in nothing but their name (one model in many regions) are one kind of place: one of
-them is looked at for all. Where a place stands hangs on the request only by its price and by what it writes at
-most. Requests of about one size and about one `max_tokens`, with the same demands, share a shortlist: who may
-serve them, ordered by the best place each can have for any of them. For one request the list is walked from its
-beginning, each place looked at exactly, until no later one can stand before the places that are filled.
+them is looked at for all. Where a place stands hangs on the request only by its price and by what it writes
+at most. Requests of about one size and about one `max_tokens`, with the same demands, share a shortlist: who
+may serve them, ordered by the best place each can have for any of them. For one request the list is walked
+from its beginning, each place looked at exactly, until no later one can stand before the filled places.
 
 The exceptions are looked at always: what the route names, the emergency model, what has a health or counted
-tokens of its own, and with `on_limit: clamp` what may be too dear: a shorter answer may score better. So a plan
-is the same as one for which all were looked at.
+tokens of its own, and with `on_limit: clamp` what may be too dear: a shorter answer may score better. So a
+plan is the same as one for which all were looked at.
 """
 
 import math
