@@ -1,4 +1,4 @@
-"""What an orchestrator lends to LangChain: chat models of its own, and the vendors' clients on its budgets."""
+"""What an orchestrator lends LangChain: chat models of its own, and the vendors' clients on its budgets."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Unpack, cast
