@@ -1,15 +1,18 @@
-"""What an orchestrator lends to LangChain: chat models of its own, and the vendors' clients on its budgets."""
+"""What an orchestrator lends LangChain: chat models of its own, and the vendors' clients on its budgets."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from orchestrator.config.loader import Config
 from orchestrator.core.background_loop import BackgroundLoop
+from orchestrator.core.errors import UnavailableError
 from orchestrator.core.payer import Payer
 from orchestrator.core.request_fields import ChatModelFields
 from orchestrator.core.run import Run
 from orchestrator.pipeline.services import PipelineServices
 from orchestrator.providers.local.model import LocalModel
+from orchestrator.routing.eligibility import why_not_demanded
+from orchestrator.routing.facts import policy_at
 
 if TYPE_CHECKING:
     from orchestrator.langchain.chat_model import ChatBackend, OrchestratorChat
@@ -53,6 +56,7 @@ class Lends(ABC):
 
         Raises:
             UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
+            UnavailableError: what becomes of prompts there does not meet what use case and tenant demand.
             InvalidRequestError: no tenant's name, or `overrides` of what config.yaml decides or has no bound.
             ClosedError: the orchestrator was closed; so does every call of its clients.
         """
@@ -60,10 +64,17 @@ class Lends(ABC):
 
         config = self.config
         use_case = config.use_case_named(use_case)
-        preferences = config.settings.use_cases[use_case].openrouter_preferences
+        settings = config.settings.use_cases[use_case]
+        place = config.catalog.named(deployment)[0].preferring(settings.openrouter_preferences)
+        payer = Payer(tenant, use_case, run=Run.of(run, max_cost_usd))
+        demands = config.settings.routing.demands_on(payer.tenant, settings.demands)
+        if unmet := why_not_demanded(policy_at(place), demands):
+            raise UnavailableError(
+                f"'{place.name}' may not serve '{use_case}' of tenant '{payer.tenant}': {unmet}"
+            )
         return native_client(
-            config.catalog.named(deployment)[0].preferring(preferences),
-            Payer(tenant, use_case, run=Run.of(run, max_cost_usd)),
+            place,
+            payer,
             ledger=self._services.ledger,
             clock=self._services.clock,
             loop=self._loop,

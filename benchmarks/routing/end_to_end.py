@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from benchmarks.routing.choosing import choose, parts_of
+from benchmarks.routing.measure import saved_between
 from benchmarks.routing.pools import NUMBERS as COMPARE
 from benchmarks.routing.pools import Pool, vendor_of
 from benchmarks.routing.recorded import Prompt, answer_of
@@ -84,20 +86,25 @@ def _run(
     orchestrator: Orchestrator, part: Pool, expected: Sequence[Any], *, requests: int, judge: str
 ) -> None:
     clock = SystemClock()
-    began_s, spent, alone, wrong = clock.monotonic_s(), 0, 0, 0
+    began_s, wrong = clock.monotonic_s(), 0
+    spent_nusd, alone_nusd = np.zeros(requests), np.zeros(requests)
     for at in range(requests):
         place = at % len(part.prompts)
         prompt, decided = part.prompts[place], expected[place]
         reply = orchestrator.complete(prompt.text, use_case="numbers", cache="off")
         wrong += reply.model != decided.answer or len(reply.attempts) != len(decided.calls)
-        spent += sum(_cost_nusd(prompt, model) for model in decided.calls)
-        alone += _cost_nusd(prompt, judge)
+        spent_nusd[at] = sum(_cost_nusd(prompt, model) for model in decided.calls)
+        alone_nusd[at] = _cost_nusd(prompt, judge)
     took_s = clock.monotonic_s() - began_s
-    booked = _booked(orchestrator)
+    booked, spent = _booked(orchestrator), int(spent_nusd.sum())
+    # A prompt that was sent twice tells nothing new.
+    distinct = len(part.prompts)
+    low, high = saved_between(spent_nusd[:distinct], alone_nusd[:distinct])
     print(
         f"\nwhole product: {requests:,} requests in {took_s:.0f} s, {wrong} decided otherwise than the table\n"
         f"  ledger {booked:,} nano-dollars, the same decisions {spent:,}: difference {booked - spent}\n"
-        f"  saved beside {judge} alone, from the ledger: {1 - booked / alone:.1%}"
+        f"  saved beside {judge} alone, from the ledger: {1 - booked / alone_nusd.sum():.1%} "
+        f"[{low:.1%}, {high:.1%}], {min(requests, len(part.prompts)):,} prompts"
     )
 
 

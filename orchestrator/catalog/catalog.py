@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.catalog.data_policy import UNKNOWN_POLICY, DataPolicy
 from orchestrator.catalog.litellm_prefixes import (
     LiteLlmParameters,
     fault_of_prefix,
@@ -123,6 +124,8 @@ class ProviderSettings(Settings):
     """For kind litellm: what LiteLLM is told beside key and address."""
     openrouter_preferences: OpenRouterPreferences = NO_PREFERENCES
     """For kind openrouter: which of its hosts may serve, and on which terms."""
+    data_policy: DataPolicy = UNKNOWN_POLICY
+    """Where it processes prompts, and what it does with them, as its contract says."""
     priority: PositiveInt
     """1 is asked first; the levels of the fallback hierarchy."""
     base_url: OpenAddress | None = None
@@ -268,6 +271,8 @@ class DeploymentSettings(Settings):
     `prices`); no price anywhere is an error."""
     openrouter_preferences: OpenRouterPreferences = NO_PREFERENCES
     """For a provider of kind openrouter: what counts before the provider's own preferences."""
+    data_policy: DataPolicy = UNKNOWN_POLICY
+    """What counts before the provider's own data policy, such as the region of this place."""
     enabled: bool = True
     """false takes it out of every route."""
 
@@ -294,6 +299,8 @@ class Deployment:
     price: Price
     preferences: OpenRouterPreferences = NO_PREFERENCES
     """Which of OpenRouter's hosts may serve it; nothing is set at any other provider."""
+    data_policy: DataPolicy | None = UNKNOWN_POLICY
+    """What becomes of prompts there; None of the model on board, which sends them nowhere."""
 
     def preferring(self, nearer: OpenRouterPreferences) -> "Deployment":
         """Return it with preferences that count before its own; itself where OpenRouter does not serve it."""

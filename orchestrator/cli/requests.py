@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.config.loader import Config
     from orchestrator.config.schema import RootSettings
     from orchestrator.ledger.contents import KeptContent
-    from orchestrator.ledger.kept_plan import KeptCandidate, KeptPlan
+    from orchestrator.ledger.kept_plan import KeptCandidate, KeptPlan, KeptVote
     from orchestrator.ledger.requests import AttemptRow, CorrectionRow, FeedbackRow, RequestQuery, RequestRow
     from orchestrator.ledger.requests import RequestDetail as Detail
 
@@ -278,6 +278,16 @@ def _headlines(row: "RequestRow", zone: ZoneInfo) -> "Iterator[str]":
         yield f"degraded: {row.degraded}"
 
 
+def _vote_line(vote: "KeptVote") -> str:
+    from orchestrator.core.money import format_usd
+
+    value = "" if vote.group is None else f", value {vote.group + 1}"
+    outcome = vote.outcome.replace("_", " ")
+    return (
+        f"{vote.deployment} ({vote.role.replace('_', ' ')}): {outcome}{value}, {format_usd(vote.cost_nusd)}"
+    )
+
+
 def _plan_parts(plan: "KeptPlan") -> "Iterator[RenderableType]":
     yield listed("plan", [(str(place), _candidate_line(candidate)) for place, candidate in
                           enumerate(plan.candidates, start=1)])  # fmt: skip
@@ -288,6 +298,9 @@ def _plan_parts(plan: "KeptPlan") -> "Iterator[RenderableType]":
     lines += [("-", f"{count} more: {kind.replace('_', ' ')}") for kind, count in plan.left_out_more.items()]
     if lines:
         yield listed("left out", lines)
+    if plan.decision is not None:
+        yield listed(f"votes ({plan.decision.policy}: {plan.decision.accepted_for})", [
+            (str(place), _vote_line(vote)) for place, vote in enumerate(plan.decision.votes, start=1)])  # fmt: skip
     if plan.passed_over:
         yield listed("passed over", [("-", f"{step.deployment}: {step.reason}") for step in plan.passed_over])
 

@@ -8,7 +8,7 @@ import os
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
 from hashlib import sha256
@@ -315,7 +315,9 @@ def _build_catalog(
         elif why := off_providers.get(deployment.provider) or chat_only(provider, model, settings):
             off[name] = why
         else:
-            usable[name] = _usable(name, deployment, provider, model, quote.price)
+            place = _usable(name, deployment, provider, model, quote.price)
+            on_board = place.is_local and settings.local_model.base_url is None
+            usable[name] = replace(place, data_policy=None) if on_board else place
     notices = [f"provider {name} is off: {reason}" for name, reason in off_providers.items()]
     notices += notices_of(settings, usable, book)
     served = {name: deployment.model for name, deployment in settings.deployments.items()}
@@ -332,7 +334,15 @@ def _usable(
 ) -> Deployment:
     preferences = merged((provider.openrouter_preferences, settings.openrouter_preferences))
     return Deployment(
-        name, settings.model, model, settings.provider, provider, settings.upstream, price, preferences
+        name,
+        settings.model,
+        model,
+        settings.provider,
+        provider,
+        settings.upstream,
+        price,
+        preferences,
+        provider.data_policy.behind(settings.data_policy),
     )
 
 

@@ -8,6 +8,8 @@ from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_
 from orchestrator.config.schema import RootSettings
 from orchestrator.core.money import format_usd
 from orchestrator.ledger.budgets import Limits
+from orchestrator.routing.eligibility import why_not_demanded
+from orchestrator.routing.facts import policy_at
 
 
 def notices_of(settings: RootSettings, usable: Mapping[str, Deployment], book: PriceBook) -> Iterator[str]:
@@ -16,6 +18,7 @@ def notices_of(settings: RootSettings, usable: Mapping[str, Deployment], book: P
     yield from book.notices()
     yield from _of_ends(settings, book)
     yield from _of_limits(settings)
+    yield from _of_demands(settings, usable)
 
 
 def _of_prices(usable: Mapping[str, Deployment]) -> Iterator[str]:
@@ -34,6 +37,17 @@ def _of_limits(settings: RootSettings) -> Iterator[str]:
             f"the limit of {scope} for a {shorter}, {format_usd(limit)}, is above that for a {longer}, "
             f"{format_usd(ceiling)}, which ends it first: is a digit too many in budgets.limits?"
         )
+
+
+def _of_demands(settings: RootSettings, usable: Mapping[str, Deployment]) -> Iterator[str]:
+    """Yield the places of routes that are never asked, for what their own use case demands."""
+    for key, use_case in settings.use_cases.items():
+        for step in use_case.route:
+            if step.deployment in usable:
+                place = usable[step.deployment].preferring(use_case.openrouter_preferences)
+                unmet = why_not_demanded(policy_at(place), (use_case.demands,))
+                if unmet is not None:
+                    yield f"use case '{key}' never asks {step.deployment}, which its route names: {unmet}"
 
 
 def _of_ends(settings: RootSettings, book: PriceBook) -> Iterator[str]:

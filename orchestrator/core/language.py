@@ -15,6 +15,7 @@ its marks is known by some of its commonest words: a good guess, and no more.
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -141,12 +142,12 @@ def _samples(text: str) -> Iterator[str]:
 def _is_vietnamese(text: str) -> bool:
     if text.isascii():
         return _is_unmarked_vietnamese(text)
-    words = _WORD.findall(unicodedata.normalize("NFC", text))
-    if _weighed([word.lower() for word in words if not _may_be_name(word)]).speaks_for:
+    words = Counter(_WORD.findall(unicodedata.normalize("NFC", text)))
+    if _weighed({word: times for word, times in words.items() if not _may_be_name(word)}).speaks_for:
         return True
     # With names and headlines counted, nearly every word has to be Vietnamese.
-    weights = _weighed([word.lower() for word in words])
-    return weights.speaks_for and 4 * weights.marked > 3 * len(words)
+    weights = _weighed(words)
+    return weights.speaks_for and 4 * weights.marked > 3 * words.total()
 
 
 def _is_unmarked_vietnamese(text: str) -> bool:
@@ -174,13 +175,15 @@ class _Weights:
         return self.proofs > 0 and self.marked >= self.foreign
 
 
-def _weighed(words: Sequence[str]) -> _Weights:
-    weights = [_weight(word) for word in words]
-    return _Weights(
-        marked=sum(one.marked for one in weights),
-        proofs=sum(one.proofs for one in weights),
-        foreign=sum(one.foreign for one in weights),
-    )
+def _weighed(words: Mapping[str, int]) -> _Weights:
+    """Weigh words, each with how often it is there."""
+    marked = proofs = foreign = 0
+    for word, times in words.items():
+        weights = _weight(word.lower())
+        marked += times * weights.marked
+        proofs += times * weights.proofs
+        foreign += times * weights.foreign
+    return _Weights(marked, proofs, foreign)
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from orchestrator.core.errors import InvalidRequestError
 
@@ -77,6 +79,17 @@ def tags_of(raw: Any) -> tuple[str, ...]:
     if len(tags) > TAGS_MAX:
         raise InvalidRequestError(f"'tags' has at most {TAGS_MAX} names")
     return tuple(name_of(tag, f"tags[{place}]") for place, tag in enumerate(tags))
+
+
+def _tenant(raw: str) -> str:
+    try:
+        return name_of(raw, "tenant")
+    except InvalidRequestError as exc:
+        raise ValueError(str(exc)) from exc
+
+
+TenantName = Annotated[str, AfterValidator(_tenant)]
+"""A tenant in config.yaml, as it is counted."""
 
 
 def _shown(raw: Any) -> str:

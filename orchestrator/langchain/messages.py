@@ -16,6 +16,7 @@ from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import to_usd
 from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.core.reply import ChatReply, Delta, ToolCall, Usage
+from orchestrator.routing.explaining import plain_choice
 
 Tool = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 
@@ -146,6 +147,7 @@ def to_response_metadata(reply: ChatReply) -> dict[str, Any]:
         "apology": reply.apology,
         "notices": list(reply.notices),
         "decision": None if reply.decision is None else plain_decision(reply.decision),
+        "explain": None if reply.plan is None else plain_choice(reply.plan, reply.deployment),
         "request_id": reply.request_id,
     }
 

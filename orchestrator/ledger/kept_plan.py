@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from orchestrator.core.decision import Decision
 from orchestrator.core.errors import FailedStep
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate, Plan, ReasonKind
@@ -67,6 +68,32 @@ class KeptStep:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptVote:
+    """What became of one model that a policy asked."""
+
+    deployment: str
+    role: str
+    """As `core.decision.VoteRole` has it."""
+    outcome: str
+    """As `core.decision.VoteOutcome` has it."""
+    group: int | None
+    """Equal numbers gave equal values; None where it gave none."""
+    cost_nusd: NanoUsd
+    """Of all its attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDecision:
+    """How a policy came to its answer."""
+
+    policy: str
+    version: str
+    accepted_for: str
+    """As `core.decision.AcceptedFor` has it."""
+    votes: tuple[KeptVote, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KeptPlan:
     """Why a request went where it went."""
 
@@ -77,18 +104,24 @@ class KeptPlan:
     """How many more were left out than are named, by kind of reason."""
     passed_over: tuple[KeptStep, ...]
     """Not asked when it was their turn."""
+    decision: KeptDecision | None = None
+    """Of a policy that asks several models."""
 
 
-def packed_plan(plan: Plan, passed_over: Sequence[FailedStep] = ()) -> PackedPlan:
-    """Return what is kept of a plan and of the way along it."""
+def packed_plan(
+    plan: Plan, passed_over: Sequence[FailedStep] = (), *, decision: Decision | None = None
+) -> PackedPlan:
+    """Return what is kept of a plan, of the way along it, and of the votes."""
     candidates, reserve = plan.candidates[:KEPT_MAX], plan.reserve[:KEPT_MAX]
     left_out = tuple([(excluded.deployment, excluded.reason.kind) for excluded in plan.excluded])
     key, shape = _shape(_named(candidates), _named(reserve), left_out)
     numbers: list[Any] = [
         [(round(step.score * _THOUSANDTHS), step.bound_nusd) for step in (*candidates, *reserve)]
     ]
-    if passed_over:
+    if passed_over or decision is not None:
         numbers.append([(step.deployment, step.reason[:_REASON_MAX]) for step in passed_over[:KEPT_MAX]])
+    if decision is not None:
+        numbers.append(_packed_decision(decision))
     return PackedPlan(key, shape, orjson.dumps(numbers).decode())
 
 
@@ -108,10 +141,30 @@ def unpacked_plan(shape: str | None, numbers: str | None) -> KeptPlan | None:
             left_out=tuple(KeptStep(str(name), str(kind)) for name, kind in left_out),
             left_out_more={str(kind): int(count) for kind, count in more.items()},
             passed_over=tuple(KeptStep(str(name), str(reason)) for name, reason in (rest[0] if rest else ())),
+            decision=_unpacked_decision(rest[1]) if len(rest) > 1 else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         # It explains and counts nothing: a request without it is shown all the same.
         return None
+
+
+def _packed_decision(decision: Decision) -> list[Any]:
+    votes = [
+        (vote.deployment, vote.role.value, vote.outcome.value, vote.group, vote.cost_nusd)
+        for vote in decision.votes[:KEPT_MAX]
+    ]
+    return [decision.policy, decision.version, decision.accepted_for.value, votes]
+
+
+def _unpacked_decision(packed: Sequence[Any]) -> KeptDecision:
+    policy, version, accepted_for, votes = packed
+    return KeptDecision(
+        *(str(policy), str(version), str(accepted_for)),
+        tuple(
+            KeptVote(*(str(deployment), str(role), str(outcome)), group, NanoUsd(cost))
+            for deployment, role, outcome, group, cost in votes
+        ),
+    )
 
 
 def _named(candidates: Sequence[Candidate]) -> _Named:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.names import name_of
+from orchestrator.core.names import TenantName
 from orchestrator.core.settings import Name, Settings
 
 _KEEP_DAYS_MAX = 3650
@@ -27,13 +26,6 @@ class RecordMode(StrEnum):
 
 _LEAST_FIRST = tuple(RecordMode)
 KeepDays = Annotated[int, Field(gt=0, le=_KEEP_DAYS_MAX)]
-
-
-def _tenant(name: str) -> str:
-    try:
-        return name_of(name, "tenant")
-    except InvalidRequestError as exc:
-        raise ValueError(str(exc)) from exc
 
 
 def _with_mode(raw: Any) -> Any:
@@ -65,7 +57,7 @@ class RecordSettings(Settings):
     """For how many days prompts and replies are kept, where mode is content."""
     use_cases: Mapping[Name, RecordRule] = {}
     """Use cases of which something else is kept."""
-    tenants: Mapping[Annotated[str, AfterValidator(_tenant)], RecordRule] = {}
+    tenants: Mapping[TenantName, RecordRule] = {}
     """Tenants of which something else is kept."""
 
     _mode_alone = model_validator(mode="before")(_with_mode)

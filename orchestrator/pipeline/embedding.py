@@ -88,6 +88,7 @@ class Embedding:
             pinned=request.model is not None,
             ceiling_nusd=NanoUsd(min(most)) if most else None,
             routing=config.settings.routing,
+            demands=config.settings.routing.demands_on(call.payer.tenant, call.use_case.demands),
             health=known_health(facts, config.settings.routing, self._services.health),
         )
         off = tuple(

@@ -87,6 +87,7 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
         ),
         input_bound=config.settings.budgets.input_bound,
         budget_tier=_budget_tier(config, state.ledger),
+        demands=config.settings.routing.demands_on(call.payer.tenant, use_case.demands),
     )
     health = known_health(deployments, config.settings.routing, state.health)
     plan = rank(request, deployments.values(), size=size, rules=rules, health=health, shortlists=shortlists)

@@ -11,7 +11,7 @@ from orchestrator.core.errors import (
     UnavailableError,
 )
 from orchestrator.core.reply import CacheState, ChatReply, Degradation, DegradationKind, Outcome, Usage
-from orchestrator.ledger.kept_plan import packed_plan
+from orchestrator.ledger.kept_plan import PackedPlan, packed_plan
 from orchestrator.ledger.record_settings import RecordMode
 from orchestrator.ledger.records import RequestRecord
 from orchestrator.ledger.request_log import log_ended
@@ -107,7 +107,7 @@ def _count(
 def _record_of(
     call: Call, reply: ChatReply | None, error: BaseException | None, mode: RecordMode
 ) -> RequestRecord:
-    attempts, plan = call.trace.attempts, call.trace.plan
+    attempts = call.trace.attempts
     degradation = reply.degraded if reply is not None else None
     explained = mode is not RecordMode.OFF
     return RequestRecord(
@@ -132,9 +132,16 @@ def _record_of(
         ),
         cost_nusd=call.trace.spent_nusd,
         latency_s=call.deadline.elapsed_s(),
-        plan=packed_plan(plan, call.trace.passed_over) if plan is not None and explained else None,
+        plan=_packed(call, reply) if explained else None,
         prompt=prompt_print(call) if explained else None,
     )
+
+
+def _packed(call: Call, reply: ChatReply | None) -> PackedPlan | None:
+    """Return what is kept of a plan, None where there was none, as of a reply from the cache."""
+    decision = reply.decision if reply is not None else None
+    plan = call.trace.plan
+    return None if plan is None else packed_plan(plan, call.trace.passed_over, decision=decision)
 
 
 def _degraded(degradation: Degradation | None, *, explained: bool) -> str | None:

@@ -8,7 +8,7 @@ import orjson
 from orchestrator.core.formatting import money, usd_text
 from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.feedback import FeedbackSum
-from orchestrator.ledger.kept_plan import KeptPlan
+from orchestrator.ledger.kept_plan import KeptDecision, KeptPlan
 from orchestrator.ledger.requests import AttemptRow, RequestDetail, RequestRow
 
 CSV_COLUMNS = (
@@ -90,6 +90,25 @@ def _plain_plan(plan: KeptPlan) -> dict[str, Any]:
         "left_out": [{"deployment": step.deployment, "kind": step.reason} for step in plan.left_out],
         "left_out_more": dict(plan.left_out_more),
         "passed_over": [{"deployment": step.deployment, "reason": step.reason} for step in plan.passed_over],
+        "decision": None if plan.decision is None else _plain_decision(plan.decision),
+    }
+
+
+def _plain_decision(decision: KeptDecision) -> dict[str, Any]:
+    return {
+        "policy": decision.policy,
+        "version": decision.version,
+        "accepted_for": decision.accepted_for,
+        "votes": [
+            {
+                "deployment": vote.deployment,
+                "role": vote.role,
+                "outcome": vote.outcome,
+                "group": vote.group,
+                **money("cost", vote.cost_nusd),
+            }
+            for vote in decision.votes
+        ],
     }
 
 

@@ -1,8 +1,10 @@
 """Why a deployment cannot or may not serve a request, and why its health leaves it out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.catalog.catalog import Capability
+from orchestrator.catalog.data_policy import DataPolicy, Demands
 from orchestrator.core.language import Language
 from orchestrator.core.plan import Excluded, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
@@ -47,6 +49,8 @@ class Requirements:
     budget_tier: BudgetTier | None
     language: Language | None
     """What the reply is to be written in; None is a language that nobody here knows."""
+    demands: tuple[Demands, ...] = ()
+    """Those of its use case and of its tenant; all of them hold."""
 
     def output_of(self, facts: DeploymentFacts) -> OutputLimit:
         """Return the most output that a deployment is asked for."""
@@ -69,6 +73,27 @@ def too_dear(facts: DeploymentFacts, size: PromptSize, required: Requirements) -
     return Excluded(facts.deployment.name, TOO_DEAR, needed_nusd=least)
 
 
+def why_not_demanded(policy: DataPolicy | None, demands: Sequence[Demands]) -> Reason | None:
+    """Return which demand a data policy is not known to meet; None is that of the model on board."""
+    if policy is None:
+        return None
+    for each in demands:
+        if not each.takes_region(policy.region):
+            where = "its region is not stated" if policy.region is None else f"its region is {policy.region}"
+            allowed = " or ".join(each.regions or ())
+            return Reason(ReasonKind.REGION, f"prompts are to be processed in {allowed}, and {where}")
+        if each.no_training and policy.training is not False:
+            how = "may be" if policy.training else "are not stated not to be"
+            return Reason(ReasonKind.DATA_POLICY, f"prompts are not to be learned from, and there they {how}")
+        most, days = each.retention_days_max, policy.retention_days
+        if most is not None and (days is None or days > most):
+            kept = "for how long is not stated" if days is None else f"there they are for {days} days"
+            return Reason(
+                ReasonKind.DATA_POLICY, f"prompts are to be kept for {most} days at most, and {kept}"
+            )
+    return None
+
+
 def why_unhealthy(health: DeploymentHealth, routing: RoutingSettings) -> Reason | None:
     """Return why a deployment's recent conduct leaves it out, None when it is healthy."""
     if health.provider_open:
@@ -84,8 +109,13 @@ def why_unhealthy(health: DeploymentHealth, routing: RoutingSettings) -> Reason 
 
 
 def _why_not_allowed(facts: DeploymentFacts, required: Requirements) -> Reason | None:
+    if required.pinned is not None and facts.deployment.name not in required.pinned:
+        return _OTHER_MODEL
+    # A model by name leaves out no demand: who wrote that is not who answers for the data.
+    if required.demands and (unmet := _why_not_met(facts, required)):
+        return unmet
     if required.pinned is not None:
-        return None if facts.deployment.name in required.pinned else _OTHER_MODEL
+        return None
     if facts.is_emergency:
         return _NEVER_DEGRADES if required.never_degrade else _why_not_spoken(facts, required.language)
     if required.never_degrade:
@@ -94,15 +124,26 @@ def _why_not_allowed(facts: DeploymentFacts, required: Requirements) -> Reason |
     return _BUDGET_TIER if tier is not None and facts.class_rank < CLASS_RANKS[tier.best] else None
 
 
+def _why_not_met(facts: DeploymentFacts, required: Requirements) -> Reason | None:
+    unmet = why_not_demanded(facts.data_policy, required.demands)
+    if unmet is None and any(demands.listed_languages for demands in required.demands):
+        return _why_not_listed(facts, required.language, "it lists")
+    return unmet
+
+
 def _why_not_spoken(facts: DeploymentFacts, language: Language | None) -> Reason | None:
     """Return that the emergency model would answer in words that are none; others write most languages."""
+    return _why_not_listed(facts, language, "the emergency model writes")
+
+
+def _why_not_listed(facts: DeploymentFacts, language: Language | None, who: str) -> Reason | None:
     languages = facts.deployment.model.languages
     if language in languages:
         return None
     wanted = "a language that is not known here" if language is None else f"'{language}'"
     return Reason(
         ReasonKind.LANGUAGE,
-        f"the reply is to be in {wanted}, and the emergency model writes {', '.join(languages)} alone",
+        f"the reply is to be in {wanted}, and {who} {', '.join(languages)} alone",
     )
 
 

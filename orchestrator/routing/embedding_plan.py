@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind
+from orchestrator.catalog.data_policy import Demands
 from orchestrator.core.embedding import EmbeddingRequest, messages_with
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate, Excluded, Plan, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
-from orchestrator.routing.eligibility import TOO_DEAR, DeploymentHealth, why_unhealthy
+from orchestrator.routing.eligibility import TOO_DEAR, DeploymentHealth, why_not_demanded, why_unhealthy
 from orchestrator.routing.estimate import bound_nusd, measure
 from orchestrator.routing.facts import DeploymentFacts
 from orchestrator.routing.settings import RoutingSettings
@@ -72,6 +73,7 @@ def embedding_plan(  # noqa: PLR0913 -- one keyword for each independent fact
     ceiling_nusd: NanoUsd | None,
     routing: RoutingSettings,
     health: Mapping[str, DeploymentHealth],
+    demands: Sequence[Demands] = (),
 ) -> Plan:
     """Return the plan for all parts together; its candidates are empty when no deployment may serve them.
 
@@ -87,6 +89,8 @@ def embedding_plan(  # noqa: PLR0913 -- one keyword for each independent fact
         if facts.has_ended:
             ended = Reason(ReasonKind.ENDED, f"switched off by its vendor on {facts.deployment.model.ends}")
             excluded.append(Excluded(facts.deployment.name, ended))
+        elif unmet := why_not_demanded(facts.data_policy, demands):
+            excluded.append(Excluded(facts.deployment.name, unmet))
         elif ceiling_nusd is not None and candidate.bound_nusd > ceiling_nusd:
             needed_nusd = candidate.bound_nusd
             excluded.append(Excluded(facts.deployment.name, TOO_DEAR, needed_nusd=needed_nusd))

@@ -1,16 +1,42 @@
 """What would have made another deployment the first of a plan, and what each factor contributes."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
 
-from orchestrator.core.plan import Candidate, Plan, ReasonKind
+from orchestrator.core.plan import Candidate, LeftOut, Plan, ReasonKind
 
 _SHOWN_MAX = 3
+_LEFT_OUT_MAX = 8
 _HEALTH = frozenset({ReasonKind.CIRCUIT_OPEN, ReasonKind.PROVIDER_CIRCUIT_OPEN, ReasonKind.LOW_AVAILABILITY})
 
 
 def shares_of(candidate: Candidate, weights: Mapping[str, float]) -> dict[str, float]:
     """Return what each factor adds to a candidate's score; together they are the score."""
     return {name: round(part * weights.get(name, 0.0), 4) for name, part in candidate.parts.items()}
+
+
+def plain_choice(plan: Plan, deployment: str) -> dict[str, Any]:
+    """Return in short why a deployment answered, and who was left out, as plain data.
+
+    Of those left out it names who was looked at: the route, and who might have come before the chosen.
+    """
+    chosen = next((each for each in plan.asked if each.deployment == deployment), None)
+    excluded = plan.excluded.noted.values() if isinstance(plan.excluded, LeftOut) else plan.excluded
+    analysis = plan.analysis
+    return {
+        "chosen": deployment,
+        "why": [] if chosen is None else [reason.text for reason in chosen.reasons],
+        "score": None if chosen is None else chosen.score,
+        "shares": {} if chosen is None else shares_of(chosen, plan.weights),
+        "complexity": None if analysis is None else analysis.complexity.value,
+        "urgency": None if analysis is None else analysis.urgency.value,
+        "language": None if analysis is None else analysis.language,
+        "left_out": [
+            {"deployment": each.deployment, "kind": each.reason.kind.value, "reason": each.reason.text}
+            for each in islice(excluded, _LEFT_OUT_MAX)
+        ],
+    }
 
 
 def what_would_change(plan: Plan) -> tuple[str, ...]:

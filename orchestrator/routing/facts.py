@@ -9,6 +9,7 @@ from datetime import date
 from types import MappingProxyType
 
 from orchestrator.catalog.catalog import Deployment, ModelClass
+from orchestrator.catalog.data_policy import DataPolicy
 from orchestrator.catalog.price_table import PriceTable
 from orchestrator.core.plan import Reason, ReasonKind
 from orchestrator.routing.settings import RouteOrder, UseCaseSettings
@@ -43,6 +44,8 @@ class DeploymentFacts:
     """That it is below the quality floor, where it is."""
     host_reasons: tuple[Reason, ...] = ()
     """Which of OpenRouter's hosts may serve it, where that is set."""
+    data_policy: DataPolicy | None = None
+    """What becomes of prompts there; None of the model on board, which sends them nowhere."""
 
 
 def facts_of(
@@ -65,7 +68,8 @@ def _facts(
     named = use_case.policy.named if use_case.policy is not None else ()
     # A policy was measured with these models; an estimated quality does not send them behind.
     is_below_floor = quality < use_case.quality_floor and deployment.name not in named
-    hosts = str(deployment.preferring(use_case.openrouter_preferences).preferences)
+    served = deployment.preferring(use_case.openrouter_preferences)
+    hosts = str(served.preferences)
     return DeploymentFacts(
         deployment=deployment,
         price=PriceTable.of(deployment.price.on(today)),
@@ -84,7 +88,14 @@ def _facts(
         other_reason=_other_reason(strength),
         floor_reasons=(_floor_reason(use_case.quality_floor),) if is_below_floor else (),
         host_reasons=(Reason(ReasonKind.HOSTS, f"OpenRouter's hosts: {hosts}"),) if hosts else (),
+        data_policy=policy_at(served),
     )
+
+
+def policy_at(deployment: Deployment) -> DataPolicy | None:
+    """Return what becomes of prompts there, with what hosts promise; None of the model on board."""
+    stated = deployment.data_policy
+    return None if stated is None else stated.with_hosts(deployment.preferences)
 
 
 def _specialisation(place: int | None, places: int, *, is_strong: bool) -> float:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from orchestrator.catalog.catalog import Capability, Deployment
+from orchestrator.catalog.data_policy import Demands
 from orchestrator.core.language import Language
 from orchestrator.core.money import NANO_PER_USD, NanoUsd
 from orchestrator.core.plan import Excluded, Reason
@@ -66,6 +67,8 @@ class RankingContext:
     """What the reply is to be written in; None is a language that nobody here knows."""
     budget_tier: BudgetTier | None = None
     """The tier of what is left of the day's budget; None leaves the choice alone."""
+    demands: tuple[Demands, ...] = ()
+    """What its use case and its tenant demand of every deployment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,10 @@ class Scored:
     def name(self) -> str:
         """Return the name of the deployment."""
         return self.facts.deployment.name
+
+    def as_of(self, facts: DeploymentFacts, order: tuple[int | float | str, ...]) -> "Scored":
+        """Return the same of a deployment that differs in its name alone."""
+        return Scored(facts, self.estimate, self.parts, self.score, order, self.unhealthy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,7 @@ def _requirements(request: ChatRequest, rules: RankingContext) -> Requirements:
         never_degrade=use_case.never_degrade,
         budget_tier=rules.budget_tier,
         language=rules.language,
+        demands=rules.demands,
     )
 
 

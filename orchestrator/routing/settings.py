@@ -1,12 +1,15 @@
 """The settings of routing: what a use case asks for, its route, and how deployments are scored."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
+from orchestrator.catalog.data_policy import NO_DEMANDS, Demands
 from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences
+from orchestrator.core.names import TenantName
 from orchestrator.core.settings import Name, Seconds, Settings, Share
 from orchestrator.policies.settings import PolicySettings, Weights
 
@@ -64,6 +67,13 @@ class RoutingSettings(Settings):
     """How far back requests count as recent."""
     max_candidates: PositiveInt = 6
     """How many deployments a plan holds at most, the emergency model among them."""
+    tenants: Mapping[TenantName, Demands] = {}
+    """What the requests of a tenant demand of every deployment, beside what their use case demands."""
+
+    def demands_on(self, tenant: str, own: Demands) -> tuple[Demands, ...]:
+        """Return all that a request of a tenant demands; `own` are the demands of its use case."""
+        both = (own, self.tenants.get(tenant, NO_DEMANDS))
+        return tuple(demands for demands in both if demands is not NO_DEMANDS)
 
 
 class RouteStep(Settings):
@@ -111,6 +121,8 @@ class UseCaseSettings(Settings):
 
     policy: PolicySettings | None = None
     """How answers are chosen: constant, score, agreement or escalate; None is what order says."""
+    demands: Demands = NO_DEMANDS
+    """What every deployment must meet: region, training, retention, language."""
     openrouter_preferences: OpenRouterPreferences = NO_PREFERENCES
     """Which of OpenRouter's hosts may serve it; counts before the preferences of deployment and provider."""
 

@@ -1,24 +1,26 @@
 """Which deployments can come into the plan of a request, so that a large catalogue costs a plan no more.
 
-Where a deployment stands hangs on the request only by its price and by what it writes at most. Requests of
-about one size (within an eighth) and with the same demands share a shortlist: who may serve them, ordered by
-the best place each can have for any of them. For one request the list is walked from its beginning, each
-deployment looked at exactly, until no later one can stand before the places that are filled.
+Deployments that differ in nothing but their name (one model in many regions) are one kind of place: one of
+them is looked at for all. Where a place stands hangs on the request only by its price and by what it writes
+at most. Requests of about one size and about one `max_tokens`, with the same demands, share a shortlist: who
+may serve them, ordered by the best place each can have for any of them. For one request the list is walked
+from its beginning, each place looked at exactly, until no later one can stand before the filled places.
 
 The exceptions are looked at always: what the route names, the emergency model, what has a health or counted
-tokens of its own, and what may be too dear. So a plan is the same as one for which all were looked at.
+tokens of its own, and with `on_limit: clamp` what may be too dear: a shorter answer may score better. So a
+plan is the same as one for which all were looked at.
 """
 
 import math
 from bisect import insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.core.money import NanoUsd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.plan import Excluded
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.routing.eligibility import Requirements
-from orchestrator.routing.estimate import bound_nusd, bounded_for
+from orchestrator.routing.estimate import bound_nusd, bounded_for, output_limit
 from orchestrator.routing.facts import DeploymentFacts
 from orchestrator.routing.scoring import Question, Scored, look_at, score_of
 from orchestrator.routing.settings import OnLimit
@@ -29,20 +31,23 @@ _ENTRIES_MAX = 50_000
 _LISTS_MAX = 256
 _SIZE_BITS = 4
 """Sizes that agree in so many leading binary digits are of one kind: they differ by an eighth at most."""
+_WORDS_BITS = 2
+"""Likewise for what the words of a reply may take: they differ by a half at most."""
 
-_Key = tuple[int, int, int | None, Requirements]
+_Key = tuple[Hashable, ...]
 _Place = tuple[int | float | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A deployment that may serve requests of one kind."""
+    """A kind of place that may serve requests of one kind."""
 
     best: _Place
     """No request of this kind gives it a place before this one."""
     most_nusd: NanoUsd
-    """The most that any request of this kind can cost there."""
-    facts: DeploymentFacts
+    """The most that any request of this kind can cost there; 0 where nothing hangs on it."""
+    alike: tuple[DeploymentFacts, ...]
+    """Those that differ in nothing but their name, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +59,31 @@ class _Shortlist:
     """The dearest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class _RequestKind:
+    """Requests of about one size, between the least and the most of them."""
+
+    least: PromptSize
+    most: PromptSize
+    required: Requirements
+    """Of them all, with the fewest words that one of them asks for."""
+    words_below: int
+    """All of them ask for fewer."""
+
+
 class Shortlists:
     """The shortlists of one use case on one day, each made with the first request of its kind."""
 
     def __init__(self, facts: Mapping[str, DeploymentFacts]) -> None:
-        """Keep the facts of all deployments, by name; nothing is computed yet."""
+        """Keep the facts of all deployments, by name; no list is made yet."""
         self._facts = facts
         self._always = [each for each in facts.values() if each.route_reasons or each.is_emergency]
+        self._alike = _alike(each for each in facts.values() if not each.is_emergency)
         self._by_model: dict[str, list[DeploymentFacts]] = {}
         for each in facts.values():
             self._by_model.setdefault(each.deployment.model_name, []).append(each)
         self._by_kind: dict[_Key, _Shortlist] = {}
-        self._most_lists = max(1, min(_LISTS_MAX, _ENTRIES_MAX // max(1, len(facts))))
+        self._most_lists = max(1, min(_LISTS_MAX, _ENTRIES_MAX // max(1, len(self._alike))))
 
     def looked_at(self, question: Question) -> list[Scored | Excluded]:
         """Return the deployments that can come into the plan, each looked at, and some others."""
@@ -77,10 +95,7 @@ class Shortlists:
         for entry in shortlist.by_place:
             if places.are_before(entry.best):
                 break
-            name = entry.facts.deployment.name
-            if name not in looked:
-                looked[name] = look_at(entry.facts, question)
-                places.fill(looked[name])
+            _look_at_alike(entry.alike, question, looked=looked, places=places)
         return list(looked.values())
 
     def _exceptions(self, question: Question, shortlist: _Shortlist) -> dict[str, DeploymentFacts]:
@@ -97,20 +112,12 @@ class Shortlists:
                 yield from self._by_model.get(model, ())
 
     def _shortlist_for(self, question: Question) -> _Shortlist:
-        size = question.size
-        expected, bound = _kind_of(size.input_expected_tokens), _kind_of(size.input_bound_tokens)
-        # All files may be as large as the whole bound, so only whether there are any counts.
-        files = min(1, size.file_bound_tokens) if size.file_bound_tokens is not None else None
-        key = (expected.start, bound.start, files, question.required)
+        key = _key_of(question)
         shortlist = self._by_kind.get(key)
         if shortlist is None:
             if len(self._by_kind) >= self._most_lists:
                 self._by_kind.pop(next(iter(self._by_kind)), None)
-            least = replace(size, input_expected_tokens=expected.start)
-            most = replace(size, input_expected_tokens=expected.stop, input_bound_tokens=bound.stop)
-            shortlist = self._by_kind[key] = _shortlist(
-                self._facts.values(), question, least=least, most=most
-            )
+            shortlist = self._by_kind[key] = _shortlist(self._alike, question, _kind_of(question))
         return shortlist
 
 
@@ -122,43 +129,103 @@ class _FilledPlaces:
             question.ceiling_nusd if question.rules.use_case.on_limit.choose is OnLimit.REFUSE else None
         )
         self._places: list[_Place] = []
-        emergency = 0
-        for each in looked_at:
-            emergency += self.fill(each)
+        filling = [each for each in map(self.filling, looked_at) if each is not None]
+        for each in filling:
+            self.take(each)
+        emergency = sum(each.facts.is_emergency for each in filling)
         self._room = max(1, question.rules.routing.max_candidates - emergency)
 
-    def fill(self, looked_at: Scored | Excluded) -> bool:
-        """Take in what may be a candidate; return whether it is an emergency model: that has one."""
+    def filling(self, looked_at: Scored | Excluded) -> Scored | None:
+        """Return what was looked at if it may be a candidate, else None."""
         if isinstance(looked_at, Excluded) or looked_at.unhealthy is not None:
-            return False
-        if self._ceiling_nusd is not None and looked_at.estimate.bound_nusd > self._ceiling_nusd:
-            return False
-        if looked_at.facts.is_emergency:
-            return True
-        insort(self._places, looked_at.order)
-        return False
+            return None
+        is_short = self._ceiling_nusd is not None and looked_at.estimate.bound_nusd > self._ceiling_nusd
+        return None if is_short else looked_at
+
+    def take(self, candidate: Scored) -> None:
+        """Fill a place; the emergency model has one of its own."""
+        if not candidate.facts.is_emergency:
+            insort(self._places, candidate.order)
 
     def are_before(self, place: _Place) -> bool:
         """Return whether all places are filled with what stands before this one."""
         return len(self._places) >= self._room and self._places[self._room - 1] < place
 
 
+def _alike(facts: Iterable[DeploymentFacts]) -> tuple[tuple[DeploymentFacts, ...], ...]:
+    """Return deployments with those that differ from them in nothing but the name, by name."""
+    groups: dict[Hashable, list[DeploymentFacts]] = {}
+    for each in sorted(facts, key=lambda each: each.deployment.name):
+        groups.setdefault(_what_counts(each), []).append(each)
+    return tuple(map(tuple, groups.values()))
+
+
+def _what_counts(facts: DeploymentFacts) -> Hashable:
+    """Return all by which `look_at` tells two deployments without health or counts from each other."""
+    model = facts.deployment.model
+    return (
+        *(
+            facts.price,
+            facts.quality,
+            facts.specialisation,
+            facts.place,
+            facts.class_rank,
+            facts.is_emergency,
+        ),
+        *(facts.is_below_floor, facts.has_ended, facts.data_policy, model.ends),
+        *(model.capabilities, model.languages, model.context_tokens, model.most_tokens),
+        *(model.max_output_tokens, model.reasoning_tokens, model.speed_tokens_per_s),
+    )
+
+
+def _look_at_alike(
+    alike: Sequence[DeploymentFacts],
+    question: Question,
+    *,
+    looked: dict[str, Scored | Excluded],
+    places: "_FilledPlaces",
+) -> None:
+    """Look at deployments that differ in their name alone, as far as they can have a place."""
+    first: Scored | None = None
+    for facts in alike:
+        name = facts.deployment.name
+        if name in looked:
+            continue
+        if first is None:
+            looked[name] = look_at(facts, question)
+            first = places.filling(looked[name])
+            if first is None:
+                # Nor may the others.
+                return
+            candidate = first
+        else:
+            order = (*first.order[:-1], name)
+            if places.are_before(order):
+                return
+            looked[name] = candidate = first.as_of(facts, order)
+        places.take(candidate)
+
+
 def _shortlist(
-    facts: Iterable[DeploymentFacts], question: Question, *, least: PromptSize, most: PromptSize
+    alike: Iterable[tuple[DeploymentFacts, ...]], question: Question, kind: _RequestKind
 ) -> _Shortlist:
-    """Return who may serve requests from `least` to `most`, health and counts unknown."""
-    rules = replace(question.rules, ceiling=None, seen={})
-    smallest = Question(least, question.required, None, rules, {})
+    """Return who may serve requests of a kind, health and counts unknown."""
+    smallest = Question(kind.least, kind.required, None, replace(question.rules, ceiling=None, seen={}), {})
     entries = []
-    for each in facts:
-        looked_at = look_at(each, smallest)
-        if isinstance(looked_at, Scored) and not each.is_emergency:
-            most_nusd = _most_nusd(each, most, output_tokens=looked_at.estimate.output.max_tokens)
-            entries.append(_Entry(_best_place(looked_at, question, least, most), most_nusd, each))
+    for group in alike:
+        looked_at = look_at(group[0], smallest)
+        if isinstance(looked_at, Scored):
+            most_nusd = _most_nusd(group[0], kind) if _shortens(question) else ZERO_NUSD
+            entries.append(_Entry(_best_place(looked_at, question, kind.least, kind.most), most_nusd, group))
     return _Shortlist(
         tuple(sorted(entries, key=lambda entry: entry.best)),
         tuple(sorted(entries, key=lambda entry: -entry.most_nusd)),
     )
+
+
+def _shortens(question: Question) -> bool:
+    """Return whether an answer is shortened where it stands: then it may score better than a whole one."""
+    return question.rules.use_case.on_limit.choose is OnLimit.CLAMP
 
 
 def _best_place(scored: Scored, question: Question, least: PromptSize, most: PromptSize) -> _Place:
@@ -173,8 +240,11 @@ def _best_place(scored: Scored, question: Question, least: PromptSize, most: Pro
     return (*scored.order[:-2], -score)
 
 
-def _most_nusd(facts: DeploymentFacts, most: PromptSize, *, output_tokens: int) -> NanoUsd:
-    own = bounded_for(most, facts.deployment.model.most_tokens)
+def _most_nusd(facts: DeploymentFacts, kind: _RequestKind) -> NanoUsd:
+    model, most = facts.deployment.model, kind.most
+    words_tokens, reasons = kind.words_below, kind.required.reasons
+    output_tokens = output_limit(model, words_tokens=words_tokens, reasons=reasons).max_tokens
+    own = bounded_for(most, model.most_tokens)
     all_text, all_files = (
         replace(
             own,
@@ -193,11 +263,43 @@ def _maybe_too_dear(question: Question, shortlist: _Shortlist) -> Iterator[Deplo
     for entry in shortlist.by_cost:
         if entry.most_nusd <= ceiling_nusd:
             return
-        yield entry.facts
+        yield from entry.alike
 
 
-def _kind_of(tokens: int) -> range:
-    """Return the numbers that agree with one in their leading digits; `stop` is above the last of them."""
-    shift = max(0, tokens.bit_length() - _SIZE_BITS)
-    first = tokens >> shift << shift
-    return range(first, first + (1 << shift))
+def _key_of(question: Question) -> _Key:
+    """Return what requests have in common that share a shortlist."""
+    size, required = question.size, question.required
+    return (
+        _first_alike(size.input_expected_tokens, bits=_SIZE_BITS),
+        _first_alike(size.input_bound_tokens, bits=_SIZE_BITS) if _shortens(question) else 0,
+        # All files may be as large as the whole bound, so only whether there are any counts.
+        None if size.file_bound_tokens is None else size.file_bound_tokens > 0,
+        _first_alike(required.words_tokens, bits=_WORDS_BITS),
+        *(required.needs, required.reasons, required.never_degrade, required.budget_tier),
+        *(required.language, required.demands),
+    )
+
+
+def _kind_of(question: Question) -> _RequestKind:
+    size, required = question.size, question.required
+    expected = _all_alike(size.input_expected_tokens, bits=_SIZE_BITS)
+    bound = _all_alike(size.input_bound_tokens, bits=_SIZE_BITS)
+    words = _all_alike(required.words_tokens, bits=_WORDS_BITS)
+    return _RequestKind(
+        least=replace(size, input_expected_tokens=expected.start),
+        most=replace(size, input_expected_tokens=expected.stop, input_bound_tokens=bound.stop),
+        required=replace(required, words_tokens=words.start),
+        words_below=words.stop,
+    )
+
+
+def _first_alike(number: int, *, bits: int) -> int:
+    """Return the first number that agrees with one in so many leading binary digits."""
+    shift = max(0, number.bit_length() - bits)
+    return number >> shift << shift
+
+
+def _all_alike(number: int, *, bits: int) -> range:
+    """Return the numbers that agree with one; `stop` is above the last of them."""
+    first = _first_alike(number, bits=bits)
+    return range(first, first + (1 << max(0, number.bit_length() - bits)))

@@ -200,8 +200,8 @@ def _most_nusd(config: Config, name: str, reached: Iterable[Deployment], today: 
         output = min(model.max_output_tokens, use_case.max_tokens + model.reasoning_tokens)
         inputs = max(0, model.context_tokens - output)
         bound = facts[deployment.name].price.bound_of(input_tokens=inputs, output_tokens=output)
-        scopes = ("all", f"use_case:{name}", f"provider:{deployment.provider_name}")
-        scopes = (*scopes, f"model:{deployment.model_name}")
+        of_deployment = (f"provider:{deployment.provider_name}", f"model:{deployment.model_name}")
+        scopes = ("all", f"use_case:{name}", *of_deployment)
         ceilings = [limit for scope in scopes if (limit := limits.of(scope, Window.REQUEST)) is not None]
         total = NanoUsd(total + min([bound, *ceilings]) * profile.attempts_per_deployment)
     ends = [

@@ -10,6 +10,7 @@ from orchestrator.core.errors import AllProvidersFailedError, InvalidRequestErro
 from orchestrator.core.reply import DegradationKind
 from orchestrator.practice.answers import PracticeToolCall
 from orchestrator.providers.in_memory import InMemoryTransport
+from orchestrator.requests.views import plain_detail
 from tests.support.voices import Voices
 
 LUNA, FLASH, SEEK = "openrouter/gpt-6-luna", "google/gemini-3.1-flash-lite", "openrouter/deepseek-v3.2"
@@ -72,6 +73,35 @@ def test_every_vote_is_booked_under_one_request_at_what_it_was_billed(voting):
     assert reply.cost_nusd == transport.bill.total_nusd() > 0
     assert sum(vote.cost_nusd for vote in reply.decision.votes) == reply.cost_nusd
     assert orchestrator.request(reply.request_id).request.cost_nusd == reply.cost_nusd
+
+
+def test_votes_are_found_again_with_their_request_and_no_word_of_an_answer(voting):
+    orchestrator, _, _ = voting(**{"gemini-3.1-flash-lite": "other"})
+    reply = ask(orchestrator)
+    kept = orchestrator.request(reply.request_id).plan.decision
+    assert (kept.policy, kept.version, kept.accepted_for) == ("agreement", "2026-11-28", "agreed")
+    assert [
+        (vote.deployment, vote.role, vote.outcome, vote.group, vote.cost_nusd) for vote in kept.votes
+    ] == [
+        (vote.deployment, vote.role.value, vote.outcome.value, vote.group, vote.cost_nusd)
+        for vote in reply.decision.votes
+    ]
+    assert (
+        plain_detail(orchestrator.request(reply.request_id))["plan"]["decision"]["votes"][2]["role"]
+        == "tie_breaker"
+    )
+
+
+def test_a_message_of_langchain_says_who_was_chosen_why_and_who_was_left_out(voting):
+    orchestrator, _, _ = voting()
+    explain = orchestrator.chat_model("cost_sensitive").invoke(PROMPT).response_metadata["explain"]
+    plan = orchestrator.explain(PROMPT, use_case="cost_sensitive")
+    assert explain["chosen"] == LUNA
+    assert explain["why"] == ["policy 'agreement', version 2026-11-28"]
+    assert round(sum(explain["shares"].values()), 2) == round(explain["score"], 2)
+    assert len(explain["left_out"]) <= 8
+    for left in explain["left_out"]:
+        assert plan.why_left_out(left["deployment"]).text == left["reason"]
 
 
 def test_a_tie_breaker_settles_it_before_the_judge_is_asked(voting):

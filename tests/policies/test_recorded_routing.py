@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.routing.decide import decided_lines
+from benchmarks.routing.measure import saved_between
 from benchmarks.routing.pools import Pool
 from benchmarks.routing.recorded import load
 from benchmarks.routing.replay import Decided, decisions, outcome
@@ -61,3 +63,12 @@ def test_decisions_name_every_prompt_and_never_read_the_answer_key(folder):
 
 def test_what_was_chosen_in_one_folder_decides_another(folder):
     assert list(decided_lines(folder, calibrate=folder))
+
+
+def test_what_is_saved_is_drawn_in_pairs_and_less_sure_where_prompts_differ():
+    """Prompts of very different cost say nothing uncertain where each of them saves the same share."""
+    alone = np.array([1.0, 10.0, 1_000.0] * 20)
+    low, high = saved_between(0.3 * alone, alone)
+    assert low == pytest.approx(high) == pytest.approx(0.7)
+    low, high = saved_between(np.array([0.1, 0.5, 0.3] * 20), np.ones(60))
+    assert low < 0.7 < high

@@ -88,7 +88,7 @@ def random_question(chance, use_case, facts):
     request = ChatRequest.of(
         [{"role": "user", "content": content}],
         use_case=USE_CASE,
-        max_tokens=chance.choice([None, 1, 500, 4_000]),
+        max_tokens=chance.choice([None, 1, 500, 530, 620, 4_000]),
         tools=TOOLS if chance.random() < 0.2 else None,
     )
     limit = chance.choice([None, None, 10**4, 10**6, 10**7, 10**9])
@@ -193,6 +193,23 @@ def test_requests_of_one_kind_have_plans_of_their_own(tier, first):
         assert plan == plain
         orders.add(tuple(each.deployment for each in plan.candidates))
     assert len(orders) > 1
+
+
+def test_of_deployments_that_differ_in_their_name_alone_as_many_are_looked_at_as_have_a_place():
+    """One list serves every `max_tokens` of about one size, and the plan is that of all."""
+    like = CONFIG.catalog.deployments["openrouter/gpt-6.1-sol"]
+    twins = [replace(like, name=f"x/{number:04}", model_name=f"m-{number}") for number in range(1_000)]
+    use_case = CONFIG.settings.use_cases[USE_CASE].model_copy(update={"order": RouteOrder.SCORE})
+    facts = facts_of((*KNOWN, *twins), use_case_name=USE_CASE, use_case=use_case, today=TODAY)
+    shortlists, rules = Shortlists(facts), usual_rules(use_case)
+    for max_tokens in (400, 450, 500):
+        request = ChatRequest.of("Đơn hàng của tôi ở đâu?", use_case=USE_CASE, max_tokens=max_tokens)
+        size = measure(request)
+        question = question_of(request, size=size, rules=rules, health={})
+        assert len(shortlists.looked_at(question)) <= len(KNOWN) + rules.routing.max_candidates
+        asked = {"size": size, "rules": rules, "health": {}}
+        plan, plain = (rank(request, facts.values(), **asked, shortlists=each) for each in (shortlists, None))
+        assert plan.candidates == plain.candidates
 
 
 def test_few_of_a_thousand_are_looked_at_though_the_score_decides():

@@ -58,7 +58,6 @@ TESTED_BY = {
     "orchestrator/metering/litellm_call.py": "tests/metering/test_budget_guard.py",
     "orchestrator/providers/local/server.py": "tests/providers/local/test_model.py",
     "orchestrator/metering/meter.py": "tests/metering/test_langchain_clients.py",
-    "orchestrator/routing/eligibility.py": "tests/routing/test_ranking.py",
     "orchestrator/routing/settings.py": "tests/routing/test_ranking.py",
     "orchestrator/routing/capabilities.py": "tests/routing/test_ranking.py",
     "orchestrator/practice/fault_kinds.py": "tests/practice/test_faults.py",
