@@ -23,8 +23,9 @@ from typing import Self
 from pydantic import PositiveInt
 
 from orchestrator.catalog.bundled_prices import map_price, prefix_price, snapshot_price
-from orchestrator.catalog.catalog import ModelSettings, ProviderKind, ProviderSettings
+from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.catalog.media_rates import states_its_media
+from orchestrator.catalog.models import ModelSettings
 from orchestrator.catalog.openrouter_prices import (
     ListedModel,
     MalformedEntryError,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
-from orchestrator.catalog.catalog import ModelSettings
+from orchestrator.catalog.models import ModelSettings
 from orchestrator.config.loader import Config
 from orchestrator.config.policy_files import read_whole
 from orchestrator.config.schema import RootSettings

@@ -24,10 +24,10 @@ from orchestrator.catalog.catalog import (
     Deployment,
     DeploymentSettings,
     MissingKey,
-    ModelSettings,
     ProviderKind,
     ProviderSettings,
 )
+from orchestrator.catalog.models import ModelSettings
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.openrouter_preferences import merged
 from orchestrator.catalog.price import Price

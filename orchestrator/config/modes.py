@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from orchestrator.catalog.catalog import Catalog, Mode, ModelSettings, ProviderKind, ProviderSettings
+from orchestrator.catalog.catalog import Catalog, ProviderKind, ProviderSettings
+from orchestrator.catalog.models import Mode, ModelSettings
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document
 from orchestrator.core.embedding import EmbeddingRequest

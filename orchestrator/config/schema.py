@@ -9,8 +9,9 @@ from orchestrator.access.settings import ServerSettings
 from orchestrator.alerting.settings import AlertsSettings
 from orchestrator.cache.idempotent_replies import IdempotencySettings
 from orchestrator.cache.response_cache import CacheSettings
-from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, ModelSettings, ProviderSettings
+from orchestrator.catalog.catalog import AliasSettings, DeploymentSettings, ProviderSettings
 from orchestrator.catalog.commitments import CommitmentSettings
+from orchestrator.catalog.models import ModelSettings
 from orchestrator.catalog.price_book import PricesSettings
 from orchestrator.config.telemetry import TelemetrySettings
 from orchestrator.core.language import Language

@@ -7,7 +7,7 @@ deployment is left, the way waits for the one that recovers first. What is refus
 import math
 from collections.abc import Sequence
 
-from orchestrator.catalog.catalog import ModelClass
+from orchestrator.catalog.models import ModelClass
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
@@ -224,8 +224,7 @@ class Cursor:
         return self._skip(target, rejected.reason, failure=failure)
 
     def _asked_of(self, target: Target) -> ChatRequest:
-        writer = self.writer
-        return self._dispatch.request if writer is None else writer.request_for(target.name)
+        return self._dispatch.request if self.writer is None else self.writer.request_for(target.name)
 
     def _limit_s(self, target: Target) -> float:
         """Return how long an attempt may be silent."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from orchestrator.catalog.catalog import Deployment, ModelClass
+from orchestrator.catalog.catalog import Deployment
+from orchestrator.catalog.models import ModelClass
 from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences
 from orchestrator.catalog.price import Price
 from orchestrator.core.plan import Candidate, Plan

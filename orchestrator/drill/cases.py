@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.catalog.catalog import ModelClass
+from orchestrator.catalog.models import ModelClass
 from orchestrator.config.loader import Config
 from orchestrator.core.language import language_of
 from orchestrator.practice import Fault

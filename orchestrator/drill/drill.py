@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from orchestrator.catalog.catalog import Mode
+from orchestrator.catalog.models import Mode
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import use_cases_of

@@ -20,7 +20,8 @@ from langchain_core.runnables import Runnable, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError, model_validator
 
-from orchestrator.catalog.catalog import Capability, Catalog
+from orchestrator.catalog.catalog import Catalog
+from orchestrator.catalog.models import Capability
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.on_break import OnBreak

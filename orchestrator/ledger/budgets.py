@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from orchestrator.catalog.catalog import ModelClass
+from orchestrator.catalog.models import ModelClass
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.names import EVERY_NAME, PROMPT_TAG, name_of

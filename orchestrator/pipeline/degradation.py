@@ -5,7 +5,7 @@ It is decided by types alone: what ops write as a reason in config.yaml is only 
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.catalog.catalog import ModelClass
+from orchestrator.catalog.models import ModelClass
 from orchestrator.config.loader import Config
 from orchestrator.core.decision import AcceptedFor, Decision
 from orchestrator.core.plan import Candidate, Plan, ReasonKind

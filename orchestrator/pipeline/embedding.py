@@ -8,7 +8,8 @@
 
 from dataclasses import replace
 
-from orchestrator.catalog.catalog import Deployment, Mode
+from orchestrator.catalog.catalog import Deployment
+from orchestrator.catalog.models import Mode
 from orchestrator.core.embedding import EmbeddingReply, Vector
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NanoUsd

@@ -14,7 +14,7 @@ from typing import TypeVar
 import orjson
 
 from orchestrator.cache.response_cache import ReplyCache
-from orchestrator.catalog.catalog import ModelSettings
+from orchestrator.catalog.models import ModelSettings
 from orchestrator.core.embedding import EmbeddingReply, EmbeddingRequest, Vector, messages_with
 from orchestrator.core.errors import InvalidRequestError, PromptTooLargeError
 from orchestrator.core.reply import CacheState, ChatReply, Usage

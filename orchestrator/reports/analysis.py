@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from orchestrator.catalog.catalog import Deployment, Mode, ProviderKind
+from orchestrator.catalog.catalog import Deployment, ProviderKind
+from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import use_cases_of
 from orchestrator.core.errors import UnknownNameError

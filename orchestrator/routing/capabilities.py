@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from orchestrator.catalog.catalog import Capability
+from orchestrator.catalog.models import Capability
 from orchestrator.core.request import ChatRequest
 
 

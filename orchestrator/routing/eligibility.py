@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.catalog.catalog import Capability
 from orchestrator.catalog.data_policy import DataPolicy, Demands
+from orchestrator.catalog.models import Capability
 from orchestrator.core.language import Language
 from orchestrator.core.plan import Excluded, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize

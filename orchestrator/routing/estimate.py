@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from orchestrator.catalog.catalog import ModelSettings
+from orchestrator.catalog.models import ModelSettings
 from orchestrator.catalog.price_table import PriceTable
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.prompt_size import WIDE_SHARE, PromptSize, Script

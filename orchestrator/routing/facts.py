@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
-from orchestrator.catalog.catalog import Deployment, ModelClass
+from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.data_policy import DataPolicy
+from orchestrator.catalog.models import ModelClass
 from orchestrator.catalog.price_table import PriceTable
 from orchestrator.core.plan import Reason, ReasonKind
 from orchestrator.routing.settings import RouteOrder, UseCaseSettings

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from orchestrator.catalog.catalog import Capability, Deployment
+from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.data_policy import Demands
+from orchestrator.catalog.models import Capability
 from orchestrator.core.language import Language
 from orchestrator.core.money import NANO_PER_USD, NanoUsd
 from orchestrator.core.plan import Excluded, Reason

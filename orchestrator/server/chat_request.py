@@ -18,7 +18,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
-from orchestrator.catalog.catalog import Mode
+from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import embedding_use_case
 from orchestrator.core.errors import InvalidRequestError

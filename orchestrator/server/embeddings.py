@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.access.api_keys import Role
-from orchestrator.catalog.catalog import Mode
+from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
 from orchestrator.core.embedding import EmbeddingReply, EmbeddingRequest, Vector
 from orchestrator.core.errors import OrchestratorError

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from orchestrator.cache.response_cache import ReplyCache
-from orchestrator.catalog.catalog import Deployment, Mode
+from orchestrator.catalog.catalog import Deployment
+from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import use_cases_of
 from orchestrator.core.alerts import Alerts

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.catalog.catalog import Mode
+from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import use_cases_of
 from orchestrator.core.clock import Clock

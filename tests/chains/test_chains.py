@@ -5,7 +5,7 @@ import sys
 
 import chains
 from chains import CHAINS
-from orchestrator.catalog.catalog import Mode
+from orchestrator.catalog.models import Mode
 from orchestrator.config.modes import use_cases_of
 
 

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from orchestrator.catalog.catalog import Capability, Mode, ModelClass, ProviderKind, ProviderSettings
+from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
+from orchestrator.catalog.models import Capability, Mode, ModelClass
 from orchestrator.config import loader as config_module
 from orchestrator.config.file_schema import json_schema
 from orchestrator.config.loader import default_path, embedded_path, load_config

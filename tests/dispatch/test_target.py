@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from orchestrator.catalog.catalog import ModelClass
+from orchestrator.catalog.models import ModelClass
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.target import targets_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.catalog.catalog import ModelClass
+from orchestrator.catalog.models import ModelClass
 from orchestrator.core.money import NanoUsd, nano_usd
 from orchestrator.ledger.budgets import BudgetTier, tier_for
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from orchestrator.catalog.catalog import Deployment, ModelClass
+from orchestrator.catalog.catalog import Deployment
+from orchestrator.catalog.models import ModelClass
 from orchestrator.core.money import NANO_PER_USD, NanoUsd
 from orchestrator.core.plan import Candidate, Excluded, Plan
 from orchestrator.core.prompt_size import PromptSize

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from orchestrator.catalog.catalog import Mode
+from orchestrator.catalog.models import Mode
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import ReasonKind

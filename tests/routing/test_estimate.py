@@ -12,7 +12,7 @@ import tiktoken
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.catalog.catalog import ModelSettings
+from orchestrator.catalog.models import ModelSettings
 from orchestrator.catalog.price import Price
 from orchestrator.catalog.price_table import PriceTable
 from orchestrator.core.prompt_size import PromptSize, Script

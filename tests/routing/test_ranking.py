@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.catalog.catalog import Capability, Mode
+from orchestrator.catalog.models import Capability, Mode
 from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.config.modes import use_cases_of
 from orchestrator.core.language import Language

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from orchestrator.catalog.catalog import ModelClass
+from orchestrator.catalog.models import ModelClass
 from orchestrator.catalog.price import Price
 from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.core.language import Language

@@ -36,6 +36,7 @@ TESTED_BY = {
     "orchestrator/errors.py": "tests/core/test_moved.py",
     "orchestrator/config/telemetry.py": "tests/telemetry/test_otlp.py",
     "orchestrator/embeds.py": "tests/pipeline/test_embedding.py",
+    "orchestrator/catalog/models.py": "tests/catalog/test_catalog.py",
     "orchestrator/lends.py": "tests/test_client.py",
     "orchestrator/core/live_object.py": "tests/langchain/test_round_trip.py",
     "orchestrator/looks.py": "tests/test_client.py",

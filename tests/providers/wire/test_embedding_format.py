@@ -7,7 +7,8 @@ from array import array
 import orjson
 import pytest
 
-from orchestrator.catalog.catalog import Mode, ProviderKind
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.models import Mode
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import UnreadableAnswerError
