@@ -8,6 +8,7 @@ from orchestrator.core.background_loop import BackgroundLoop
 from orchestrator.core.payer import Payer
 from orchestrator.core.request_fields import ChatModelFields
 from orchestrator.core.run import Run
+from orchestrator.pipeline.recorded_answers import AnswerFile
 from orchestrator.pipeline.services import PipelineServices
 from orchestrator.providers.local.model import LocalModel
 
@@ -21,6 +22,7 @@ class Lends(ABC):
     _loop: BackgroundLoop
     _services: PipelineServices
     _local_model: LocalModel
+    _answers: AnswerFile | None
 
     @property
     @abstractmethod
@@ -55,7 +57,10 @@ class Lends(ABC):
             UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
             InvalidRequestError: no tenant's name, or `overrides` of what config.yaml decides or has no bound.
             ClosedError: the orchestrator was closed; so does every call of its clients.
+            AnswerNotRecordedError: answers are replayed, so nobody is asked.
         """
+        if self._answers is not None and not self._answers.adds:
+            raise self._answers.unrecorded("what a vendor's own client answers")
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
         config = self.config
