@@ -77,7 +77,8 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
         self._answer = build(self._services, answers)
         # A file of answers comes before the cache.
         self._hits = Hits(self._services, self._loop.submit) if answers is None else None
-        self._answer_embedding = build_embedding(self._services)
+        self._answer_embedding = build_embedding(self._services, answers)
+        self._answers = answers
         self._snapshot = self._snapshot_of(config, ReplyCache(config.settings.cache))
         self._watch = ConfigWatch(config, take_over=self.reload, clock=clock) if watch else None
         self._finalizer = weakref.finalize(self, _close, self._loop, self._services, self._local_model)

@@ -9,6 +9,7 @@ from orchestrator.core.errors import UnavailableError
 from orchestrator.core.payer import Payer
 from orchestrator.core.request_fields import ChatModelFields
 from orchestrator.core.run import Run
+from orchestrator.pipeline.recorded_answers import AnswerFile
 from orchestrator.pipeline.services import PipelineServices
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.routing.eligibility import why_not_demanded
@@ -24,6 +25,7 @@ class Lends(ABC):
     _loop: BackgroundLoop
     _services: PipelineServices
     _local_model: LocalModel
+    _answers: AnswerFile | None
 
     @property
     @abstractmethod
@@ -59,7 +61,10 @@ class Lends(ABC):
             UnavailableError: what becomes of prompts there does not meet what use case and tenant demand.
             InvalidRequestError: no tenant's name, or `overrides` of what config.yaml decides or has no bound.
             ClosedError: the orchestrator was closed; so does every call of its clients.
+            AnswerNotRecordedError: answers are replayed, so nobody is asked.
         """
+        if self._answers is not None and not self._answers.adds:
+            raise self._answers.unrecorded("what a vendor's own client answers")
         from orchestrator.metering.langchain_clients import native_client  # noqa: PLC0415 -- loads both vendors' clients
 
         config = self.config

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Self
 
-from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.errors import InvalidRequestError, about
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 
@@ -56,11 +56,13 @@ class EmbeddingRequest(ChatRequest):
             prompt = prompt.texts
         _refuse_unknown(overrides)
         dimensions = overrides.get("dimensions")
-        if dimensions is not None and (type(dimensions) is not int or dimensions < 1):
-            raise InvalidRequestError(
-                f"'dimensions' must be a whole number of at least 1, got {dimensions!r}"
-            )
-        messages = messages_with(_texts_of(prompt))
+        with about("dimensions"):
+            if dimensions is not None and (type(dimensions) is not int or dimensions < 1):
+                raise InvalidRequestError(
+                    f"'dimensions' must be a whole number of at least 1, got {dimensions!r}"
+                )
+        with about("texts"):
+            messages = messages_with(_texts_of(prompt))
         # Not by super(), which a class with slots does not have here.
         request: Self = ChatRequest.of.__func__(cls, messages, **overrides)  # type: ignore[attr-defined]
         return request

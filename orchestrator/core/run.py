@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.errors import InvalidRequestError, about
 from orchestrator.core.money import ZERO_NUSD, NanoUsd, nano_usd
 from orchestrator.core.names import NAME_MAX, name_of
 
@@ -34,13 +34,8 @@ class Run:
         Raises:
             InvalidRequestError: it is no name, has too many parts, or the limit is none.
         """
-        parts = name_of(self.name, "run").split(_PART)
-        if len(parts) > RUN_DEPTH_MAX:
-            raise InvalidRequestError(f"'run' has at most {RUN_DEPTH_MAX} parts, got {len(parts)}")
-        name = _PART.join(name_of(part, "run") for part in parts)
-        if len(name) > NAME_MAX:
-            raise InvalidRequestError(f"'run' has at most {NAME_MAX} characters, got {len(name)}")
-        object.__setattr__(self, "name", name)
+        with about("run"):
+            object.__setattr__(self, "name", _counted(self.name))
         most = self.max_cost_nusd
         if most is not None and (type(most) is not int or most <= 0):
             raise InvalidRequestError(f"the limit of a run is more than nothing, got {most!r}")
@@ -56,14 +51,15 @@ class Run:
             if max_cost_usd is not None:
                 raise InvalidRequestError("'max_cost_usd' is given with the name of a run, not with a `Run`")
             return raw  # type: ignore[return-value]
-        if raw is None:
+        if raw is not None:
+            return cls(raw, None if max_cost_usd is None else _amount(max_cost_usd))
+        with about("max_cost_usd"):
             if max_cost_usd is not None:
                 raise InvalidRequestError(
                     "'max_cost_usd' is for all calls of a run: name it with 'run', or limit this one request "
-                    "with max_cost_nusd"
+                    "with 'max_cost_nusd'"
                 )
-            return None
-        return cls(raw, None if max_cost_usd is None else _amount(max_cost_usd))
+        return None
 
     @property
     def lineage(self) -> tuple[str, ...]:
@@ -84,11 +80,25 @@ def run_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**others, "run": Run.of(fields.get("run"), fields.get("max_cost_usd"))}
 
 
+def _counted(raw: Any) -> str:
+    """Return the name of a run as the ledger counts it: each of its parts is a name."""
+    parts = name_of(raw, "run").split(_PART)
+    if len(parts) > RUN_DEPTH_MAX:
+        raise InvalidRequestError(f"'run' has at most {RUN_DEPTH_MAX} parts, got {len(parts)}")
+    if not all(part.strip() for part in parts):
+        raise InvalidRequestError(f"'run' has a part without a name, got {raw!r:.60}")
+    name = _PART.join(name_of(part, "run") for part in parts)
+    if len(name) > NAME_MAX:
+        raise InvalidRequestError(f"'run' has at most {NAME_MAX} characters, got {len(name)}")
+    return name
+
+
 def _amount(raw: Any) -> NanoUsd:
     try:
         amount = nano_usd(raw)
     except ValueError:
         amount = ZERO_NUSD
-    if amount == 0:
-        raise InvalidRequestError(f"'max_cost_usd' must be dollars greater than 0, got {raw!r:.60}")
+    with about("max_cost_usd"):
+        if amount == 0:
+            raise InvalidRequestError(f"'max_cost_usd' must be dollars greater than 0, got {raw!r:.60}")
     return amount

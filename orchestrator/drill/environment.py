@@ -17,9 +17,10 @@ from orchestrator.config.yaml_file import written
 from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.settings import Settings
-from orchestrator.drill.practice_config import PRACTICE_KEY, practice_prices, practice_provider
+from orchestrator.drill.practice_config import PRACTICE_KEY, practice_prices
 from orchestrator.practice import PracticeServer, Scripted
 from orchestrator.practice.odd_answers import gone_on_from_half
+from orchestrator.providers.in_memory import practice_provider
 from orchestrator.providers.local.model import LocalModel
 
 ANSWER = (

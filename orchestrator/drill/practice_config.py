@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.config.loader import Config, load_config
 from orchestrator.config.yaml_file import read_document
 from orchestrator.practice import PracticePrice, PracticeServer
+from orchestrator.providers.in_memory import practice_provider
 
 PRACTICE_KEY = "practice"
 """The key of practice providers; it is valid nowhere else."""
@@ -32,7 +32,11 @@ def practice_prices(
     for place, names in mentioned.items():
         if place[:1] == ("providers",) and place[2:] == ("api_key",):
             with_keys |= {name: PRACTICE_KEY for name in names if not name.startswith("file:")}
-    config: Config = load_config(path, today=today, environment=with_keys)
+    return prices_of(load_config(path, today=today, environment=with_keys), today=today)
+
+
+def prices_of(config: Config, *, today: date) -> dict[tuple[str, str], PracticePrice]:
+    """Return what every usable deployment of a loaded configuration charges on a day, as `practice_prices`."""
     prices = {}
     for deployment in config.catalog.usable.values():
         if not deployment.is_local:
@@ -42,13 +46,6 @@ def practice_prices(
                 price.input, price.output, price.cached_input, price.cache_write
             )
     return prices
-
-
-def practice_provider(kind: str, prefix: str | None) -> str:
-    """Return which practice provider plays one of config.yaml: by its kind, or by its prefix."""
-    if kind != ProviderKind.LITELLM.value:
-        return str(kind)
-    return prefix if prefix in {"anthropic", "azure"} else "compatible"
 
 
 def practice_models(prices: Mapping[tuple[str, str], PracticePrice]) -> dict[str, tuple[str, ...]]:

@@ -116,6 +116,13 @@ class AnswerFile:
             "Record it: run once with record= in the place of replay="
         )
 
+    def unrecorded(self, what: str) -> AnswerNotRecordedError:
+        """Return the error of `what` is never recorded, while the file is replayed."""
+        return AnswerNotRecordedError(
+            f"{self.path} is replayed, so nobody is asked, and {what} are not recorded: "
+            "use an orchestrator without replay= for them"
+        )
+
     def _read(self) -> Iterator[bytes]:
         try:
             yield from self.path.read_bytes().splitlines()
@@ -187,6 +194,22 @@ class RecordedAnswers:
         call.hand_over(reply)
         record(call, reply, None, services=self._services)
         return reply
+
+
+class NobodyIsAsked:
+    """The innermost step of what no file records, where answers are replayed: an error, and nothing is sent."""
+
+    def __init__(self, answers: AnswerFile) -> None:
+        """Name `answers` in the error."""
+        self._answers = answers
+
+    async def __call__(self, call: Call) -> ChatReply:
+        """Raise.
+
+        Raises:
+            AnswerNotRecordedError: always.
+        """
+        raise self._answers.unrecorded("embeddings").of_request(call.id)
 
 
 def _question_of(request: ChatRequest) -> dict[str, Any]:

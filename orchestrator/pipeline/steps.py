@@ -9,7 +9,7 @@ from orchestrator.pipeline.embedding_cache import EmbeddingCache
 from orchestrator.pipeline.graceful import Graceful
 from orchestrator.pipeline.idempotency import Idempotency
 from orchestrator.pipeline.planning import Planning
-from orchestrator.pipeline.recorded_answers import AnswerFile, RecordedAnswers
+from orchestrator.pipeline.recorded_answers import AnswerFile, NobodyIsAsked, RecordedAnswers
 from orchestrator.pipeline.recording import Recording
 from orchestrator.pipeline.services import PipelineServices
 
@@ -27,9 +27,11 @@ def build(services: PipelineServices, answers: AnswerFile | None = None) -> Step
     return Graceful(step)  # an apology where it is asked for
 
 
-def build_embedding(services: PipelineServices) -> Step:
+def build_embedding(services: PipelineServices, answers: AnswerFile | None = None) -> Step:
     """Return the way of every embedding, which ends in vectors or an error: nothing can stand for them."""
     step: Step = Embedding(services)  # plan, parts, attempts, vectors
+    if answers is not None and not answers.adds:
+        step = NobodyIsAsked(answers)  # while answers are replayed
     step = Concurrency(services, step)
     step = EmbeddingCache(step)  # what is kept of these texts
     step = Recording(services, step)

@@ -36,13 +36,6 @@ from orchestrator.practice.trim import trimmed
 from orchestrator.practice.wire_embeddings import vector_of
 from orchestrator.practice.wire_openai import read_openai_request
 
-_NAMES: Mapping[ProviderKind, str] = {
-    ProviderKind.OPENROUTER: "openrouter",
-    ProviderKind.GOOGLE: "google",
-    ProviderKind.OPENAI: "openai",
-    ProviderKind.LOCAL: "openai",
-    ProviderKind.LITELLM: "compatible",
-}
 _REASONS: Mapping[str, FailureKind] = {
     "context_length": FailureKind.CONTEXT_OVERFLOW,
     "content_filter": FailureKind.CONTENT_FILTERED,
@@ -112,7 +105,7 @@ class InMemoryTransport:
         self.bill = Bill()
         self._clock = clock
         self._answerer = Scripted() if answerer is None else answerer
-        self._prices = PracticePrices(prices or {})
+        self.prices = PracticePrices(prices or {})
         self._latency_s = latency_s
         self._numbers = count(1)
 
@@ -231,7 +224,7 @@ class InMemoryTransport:
         self, request: PracticeRequest, spoken: _Spoken, reply_id: str, *, delivered: Delivered, stream: bool
     ) -> tuple[PracticeUsage, NanoUsd]:
         usage = PracticeUsage(input_tokens(request), count_tokens(spoken.size_bytes))
-        cost = self._prices.price_of(request.provider, request.model).cost_of(usage)
+        cost = self.prices.price_of(request.provider, request.model).cost_of(usage)
         self.bill.add(
             PracticeCharge(
                 request_id=reply_id,
@@ -255,6 +248,13 @@ async def _next(source: AttemptSource) -> InFlightAttempt | None:
     return None
 
 
+def practice_provider(kind: str, prefix: str | None) -> str:
+    """Return which practice provider plays one of config.yaml: by its kind, or by its prefix."""
+    if kind == ProviderKind.LITELLM:
+        return prefix if prefix in {"anthropic", "azure"} else "compatible"
+    return str(ProviderKind.OPENAI if kind == ProviderKind.LOCAL else kind)
+
+
 def _request_of(attempt: InFlightAttempt) -> PracticeRequest:
     outbound, deployment = attempt.outbound(), attempt.target.deployment
     body = {
@@ -263,7 +263,8 @@ def _request_of(attempt: InFlightAttempt) -> PracticeRequest:
         "max_tokens": outbound.max_tokens,
         **outbound.parameters,
     }
-    return read_openai_request(body, provider=_NAMES[deployment.provider.kind]).request
+    played = practice_provider(deployment.provider.kind, deployment.provider.prefix)
+    return read_openai_request(body, provider=played).request
 
 
 def _with_vectors(answer: ProviderAnswer, attempt: InFlightAttempt, fault: Fault | None) -> ProviderAnswer:

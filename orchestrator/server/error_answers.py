@@ -109,8 +109,13 @@ _NAMES_HERE = {
     "cache": f"{_OURS}cache",
     "deadline_s": f"{_OURS}deadline-s",
     "max_cost_nusd": f"{_OURS}max-cost-usd",
+    "run": f"{_OURS}run",
+    "max_cost_usd": f"{_OURS}run-max-cost-usd",
+    "texts": "input",
 }
 """Fields of ours by the name that they have in a body or a header; the others have OpenAI's own."""
+_NAMED_IN = {"max_cost_usd": ("max_cost_usd", "max_cost_nusd", "run")}
+"""Fields of ours whose errors name others too."""
 _UNSEEN: Mapping[type[OrchestratorError], str] = {
     # Their own words name files of this machine.
     errors.StateError: "the ledger or a store of replies cannot be used at the moment; operations can see why",
@@ -138,7 +143,8 @@ def answer_of(error: OrchestratorError, *, now: datetime, scopes: frozenset[str]
     message, param = _message_of(error, scopes), _PARAMS.get(code)
     if isinstance(error, errors.InvalidRequestError) and error.field is not None:
         param = _NAMES_HERE.get(error.field, error.field)
-        message = message.replace(f"'{error.field}'", f"'{param}'")
+        for name in _NAMED_IN.get(error.field, (error.field,)):
+            message = message.replace(f"'{name}'", f"'{_NAMES_HERE.get(name, name)}'")
     return ErrorAnswer(
         status,
         message,

@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import load_config
 from orchestrator.config.placeholder_keys import with_placeholder_keys
+from orchestrator.drill.practice_config import prices_of
 from orchestrator.pipeline.recorded_answers import AnswerFile
 from orchestrator.practice import (
     Bill,
@@ -19,6 +20,7 @@ from orchestrator.practice import (
     Scripted,
 )
 from orchestrator.practice.answers import Piece
+from orchestrator.practice.bill import PracticePrices
 from orchestrator.providers.in_memory import InMemoryTransport
 from orchestrator.testing.clock import TestClock
 
@@ -45,7 +47,7 @@ class Practice:
 
     @property
     def bill(self) -> Bill:
-        """What the providers charged."""
+        """What the providers charged, at the prices of the configuration that was opened last."""
         return self._transport.bill
 
     def say(self, *replies: str | PracticeToolCall | PracticeAnswer) -> None:
@@ -66,7 +68,9 @@ class Practice:
         """
         environment = with_placeholder_keys(self._config, replace=True)
         environment["ORCHESTRATOR_HOME"] = str(self._home)
-        config = load_config(self._config, today=self.clock.now().date(), environment=environment)
+        today = self.clock.now().date()
+        config = load_config(self._config, today=today, environment=environment)
+        self._transport.prices = PracticePrices(prices_of(config, today=today))
         answers = None if record is None else AnswerFile(record, adds=True)
         self._opened.append(
             Orchestrator(config, clock=self.clock, transport=self._transport, answers=answers)

@@ -34,7 +34,7 @@ def test_a_limit_that_is_no_amount_is_refused(amount):
 
 def test_a_limit_without_a_run_says_what_limits_one_request():
     with pytest.raises(
-        InvalidRequestError, match="name it with 'run', or limit this one request with max_cost_nusd"
+        InvalidRequestError, match="name it with 'run', or limit this one request with 'max_cost_nusd'"
     ):
         ChatRequest.of("Xin chào", use_case="bulk", max_cost_usd=1)
     with pytest.raises(InvalidRequestError, match="with the name of a run, not with a `Run`"):
@@ -45,8 +45,10 @@ def test_a_limit_without_a_run_says_what_limits_one_request():
     "name", ["", "/", "a//b", "a/", "a/*", "x" * 129, 42, "a\u200bb", "/".join("a" * (RUN_DEPTH_MAX + 1))]
 )
 def test_what_is_no_name_of_a_run_is_refused(name):
-    with pytest.raises(InvalidRequestError, match="'run'"):
+    with pytest.raises(InvalidRequestError, match="'run'") as caught:
         ChatRequest.of("Xin chào", use_case="bulk", run=name)
+    assert caught.value.field == "run"
+    assert "got ''" not in str(caught.value) or name == "", "the whole name is shown"
 
 
 @pytest.mark.parametrize("most", [0, -5, 0.5, True])

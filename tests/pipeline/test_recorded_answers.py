@@ -133,3 +133,16 @@ def test_replaying_from_a_configuration_needs_no_key(make, make_config, path, mo
     monkeypatch.setenv("ORCHESTRATOR_HOME", str(tmp_path / "home"))
     with Orchestrator.from_config(tmp_path / "config.yaml", replay=path) as replaying:
         assert replaying.complete("Hi", model="gpt-6-luna").text == "Xin chào!"
+
+
+def test_what_no_file_records_is_refused_while_replaying_and_nobody_is_asked(make, clock, make_config, path):
+    make("Xin chào!").complete("Hi")
+    transport = InMemoryTransport(clock=clock)
+    with Orchestrator(
+        make_config(), clock=clock, transport=transport, answers=AnswerFile(path, adds=False)
+    ) as replaying:
+        with pytest.raises(AnswerNotRecordedError, match="embeddings are not recorded"):
+            replaying.embed(["Đổi trả trong 30 ngày"])
+        with pytest.raises(AnswerNotRecordedError, match="nobody is asked"):
+            replaying.native("openai/gpt-6-luna")
+    assert not transport.bill.charges

@@ -113,9 +113,10 @@ def test_what_changes_nothing_is_ignored_and_said(running):
         ({"x-nextflow-deadline-s": "-2"}, "greater than 0"),
         ({"x-nextflow-tags": "a*"}, "stands for every name"),
         ({"x-nextflow-max-cost-usd": "-1"}, "number"),
-        ({"x-nextflow-run": "a//b"}, "'run' must be a name"),
-        ({"x-nextflow-run": "a", "x-nextflow-run-max-cost-usd": "much"}, "'max_cost_usd' must be dollars"),
-        ({"x-nextflow-run-max-cost-usd": "1"}, "name it with 'run'"),
+        ({"x-nextflow-run": "a//b"}, "'x-nextflow-run' has a part without a name"),
+        ({"x-nextflow-run": "a", "x-nextflow-run-max-cost-usd": "much"}, "-cost-usd' must be dollars"),
+        ({"x-nextflow-run-max-cost-usd": "1"}, "name it with 'x-nextflow-run', or limit this one request"),
+        ({"x-nextflow-run-max-cost-usd": "1"}, "with 'x-nextflow-max-cost-usd'"),
         ({"x-nextflow-cache": "maybe"}, "cache"),
         ({"x-nextflow-use-case": "customer_service"}, "two use cases"),
         ({"idempotency-key": "a" * 300}, "at most 255"),
@@ -124,7 +125,7 @@ def test_what_changes_nothing_is_ignored_and_said(running):
 def test_a_header_of_ours_that_means_nothing_is_refused(running, headers, word):
     response = post(running, BODY, **headers)
     error = response.json()["error"]
-    (name,) = headers
+    *_, name = headers
     assert response.status_code == 400
     assert word in error["message"]
     assert error["param"] == ("model" if "use-case" in name else name)

@@ -8,6 +8,27 @@ import pytest
 from orchestrator.core.errors import UnavailableError
 from orchestrator.testing.practice import Practice
 
+AZURE = {
+    "providers": {
+        "azure": {
+            "kind": "litellm",
+            "prefix": "azure",
+            "priority": 2,
+            "base_url": "https://our-resource.openai.azure.com",
+            "api_key": "${AZURE_KEY:-}",
+            "parameters": {"api_version": "2024-10-21"},
+        }
+    },
+    "deployments": {
+        "azure/ours": {
+            "provider": "azure",
+            "model": "gpt-6-luna",
+            "upstream": "ours",
+            "price": {"input": 7, "output": 11, "source": "a contract", "date": "2026-11-01"},
+        }
+    },
+}
+
 
 @pytest.fixture
 def practice(make_config, tmp_path: Path, monkeypatch) -> Iterator[Practice]:
@@ -54,3 +75,18 @@ def test_no_real_key_is_read(practice):
         if provider.api_key
     ]
     assert {key.get_secret_value() for key in keys} == {"practice"}
+
+
+def test_the_bill_has_the_prices_of_the_configuration_and_the_faults_its_providers(
+    practice, tmp_path, make_config
+):
+    practice = Practice(home=tmp_path / "own", config=make_config(AZURE, AZURE_KEY="k").path)
+    orchestrator = practice.open()
+    for model in ("google/gemini-3.8-flash", "openai/gpt-6-luna", "openrouter/gpt-6-luna", "azure/ours"):
+        billed = practice.bill.total_nusd()
+        reply = orchestrator.complete(f"Ask {model}", model=model)
+        assert reply.cost_nusd == practice.bill.total_nusd() - billed, model
+    practice.faults.add("azure:status=401")
+    with pytest.raises(UnavailableError):
+        orchestrator.complete("Hi", model="azure/ours")
+    practice.close()
