@@ -70,6 +70,8 @@ class Config:
     """A hash of the file and of what the environment put into it; equal means unchanged."""
     secret_files: tuple[Path, ...] = ()
     """The files that it takes values from, whether they are there or not."""
+    written: Any = field(default=None, repr=False, compare=False)
+    """The file's own values, those of the environment in their places: keys among them, so mask what is shown."""
     _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts], Shortlists]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -191,7 +193,7 @@ def load_config(
     fingerprint = sha256(repr(document.data).encode()).hexdigest()
     named = {name for names in document.mentioned.values() for name in names if name.startswith("file:")}
     secret_files = tuple(Path(name.removeprefix("file:")) for name in sorted(named))
-    return Config(chosen, settings, catalog, tuple(notices), fingerprint, secret_files)
+    return Config(chosen, settings, catalog, tuple(notices), fingerprint, secret_files, document.data)
 
 
 def _validated(document: Document) -> RootSettings:
