@@ -46,7 +46,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     bounds: ServerSettings
     waiting: "OrderedDict[BoundedProtocol, None]"
-    """Every connection of the server without a request whose headers have come, the one that waits longest first."""
+    """Every connection without a request whose headers have come, the one that waits longest first."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, in the place of the longest idle one where there are too many."""

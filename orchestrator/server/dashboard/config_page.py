@@ -1,4 +1,4 @@
-"""The configuration in force: since when, its values without a secret, and the last change that was refused."""
+"""The configuration in force: since when, its values without a secret, and the last refused change."""
 
 from collections.abc import Iterator
 from datetime import datetime

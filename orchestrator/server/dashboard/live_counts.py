@@ -1,4 +1,4 @@
-"""The last hour in this process, by tenant and minute: each model's requests, sends, cost, times; latest failures.
+"""The last hour in this process, by tenant and minute: what each model did and cost; the latest failures.
 
 Fed by the ledger's bookings, so every amount is one that was booked. Some additions for each request; what is
 in memory is bounded by tenants, minutes and the models of config.yaml.
