@@ -11,7 +11,7 @@ from typing import Any, Self, Unpack
 from orchestrator.cache.response_cache import ReplyCache
 from orchestrator.config.loader import Config, load_config
 from orchestrator.config.placeholder_keys import with_placeholder_keys
-from orchestrator.config.watcher import ConfigWatch
+from orchestrator.config.watcher import ConfigRefusal, ConfigWatch
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
@@ -126,6 +126,11 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
     def config_since(self) -> datetime:
         """Return since when it is in force in this process."""
         return self._config_since
+
+    @property
+    def config_refusal(self) -> ConfigRefusal | None:
+        """Return the latest change of the file that was refused, None where there was none."""
+        return None if self._watch is None else self._watch.refusal
 
     def complete(
         self, prompt: ChatRequest | str | Sequence[Message], **overrides: Unpack[RequestFields]

@@ -28,6 +28,7 @@ from orchestrator.requests.lookup import find_content, find_request, find_reques
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.concurrency_limiter import Load
 from orchestrator.resilience.health import Health
+from orchestrator.resilience.rate_limiter import RateLimiter
 from orchestrator.resilience.traffic_counts import TrafficCounts
 
 
@@ -183,3 +184,8 @@ class Looks(ABC):
     def health(self) -> Health:
         """Return what is known of the health of deployments and providers."""
         return self._services.dispatch.health
+
+    @property
+    def rates(self) -> RateLimiter:
+        """Return what providers take a minute; it is kept, and read, on the orchestrator's own loop."""
+        return self._services.dispatch.rate_limiter

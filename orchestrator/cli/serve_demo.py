@@ -15,6 +15,7 @@ from orchestrator.core.errors import OrchestratorError
 
 if TYPE_CHECKING:
     from orchestrator.client import Orchestrator
+    from orchestrator.core.request_fields import RequestFields
 
 _PAUSE_S = 0.5
 
@@ -24,11 +25,12 @@ class _Question:
     use_case: str
     tenant: str
     text: str
+    is_streamed: bool = False
 
 
 _QUESTIONS = (
     _Question("customer_service", "acme", "Đơn DH1001 của tôi ở đâu?"),
-    _Question("content_generation", "sao-mai", "Viết một lời chào cho khách hàng mới."),
+    _Question("content_generation", "sao-mai", "Viết một lời chào cho khách hàng mới.", is_streamed=True),
     _Question("data_analysis", "acme", "Which region sold most in October, and why?"),
     _Question("cost_sensitive", "lotus", "Is this review positive: 'Giao hàng nhanh!'?"),
 )
@@ -84,7 +86,15 @@ async def _traffic(orchestrator: "Orchestrator") -> None:
     clock = SystemClock()
     for question in cycle(_QUESTIONS):
         with suppress(OrchestratorError):
-            await orchestrator.acomplete(
-                question.text, use_case=question.use_case, tenant=question.tenant, cache="off"
-            )
+            await _ask(orchestrator, question)
         await clock.sleep(_PAUSE_S)
+
+
+async def _ask(orchestrator: "Orchestrator", question: _Question) -> None:
+    fields: RequestFields = {"use_case": question.use_case, "tenant": question.tenant, "cache": "off"}
+    if not question.is_streamed:
+        await orchestrator.acomplete(question.text, **fields)
+        return
+    async with orchestrator.stream(question.text, **fields) as pieces:
+        async for _ in pieces:
+            pass

@@ -8,7 +8,6 @@ from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from orchestrator.catalog.models import ModelSettings
 from orchestrator.config.loader import Config
-from orchestrator.config.policy_files import read_whole
 from orchestrator.config.schema import RootSettings
 from orchestrator.core.settings import SecretAddress
 
@@ -27,13 +26,9 @@ _PLAIN = TypeAdapter(Any)
 def effective(config: Config) -> dict[str, Any]:
     """Return the whole configuration, ready to be written as YAML that loads again.
 
-    Values stand as in the file and the environment, so money is in dollars.
-
-    Raises:
-        ConfigError: the file can no longer be read.
+    Values stand as in the file and the environment of when it was read, so money is in dollars.
     """
-    raw = read_whole(config.path)[0].data
-    shown = _shown(config.settings, raw, name="")
+    shown = _shown(config.settings, config.written, name="")
     return dict(shown)
 
 

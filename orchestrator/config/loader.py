@@ -71,6 +71,8 @@ class Config:
     """A hash of the file and of what the environment put into it; equal means unchanged."""
     secret_files: tuple[Path, ...] = ()
     """The files that it takes values and policies from, whether they are there or not."""
+    written: Any = field(default=None, repr=False, compare=False)
+    """The file's values, those of the environment in their places; keys are among them: mask what is shown."""
     _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts], Shortlists]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -194,7 +196,8 @@ def load_config(
     named = {name for names in document.mentioned.values() for name in names if name.startswith("file:")}
     secret_files = tuple(Path(name.removeprefix("file:")) for name in sorted(named))
     policy_files = tuple(file.path for file in policies)
-    return Config(chosen, settings, catalog, tuple(notices), fingerprint, (*secret_files, *policy_files))
+    used_files = (*secret_files, *policy_files)
+    return Config(chosen, settings, catalog, tuple(notices), fingerprint, used_files, document.data)
 
 
 def _validated(document: Document) -> RootSettings:

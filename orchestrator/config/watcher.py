@@ -10,6 +10,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from orchestrator.config.loader import Config, load_config
@@ -28,6 +30,18 @@ _State = tuple[tuple[int, ...] | None, ...]
 """Device, inode, size and times of each file, None of one that is not there."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigRefusal:
+    """A change of the configuration that was not taken over."""
+
+    at: datetime
+    """When it was refused first."""
+    reason: str
+    """What a ConfigError says; of another error its type alone."""
+    stands: bool = True
+    """Whether the file still is as it was refused."""
+
+
 class ConfigWatch:
     """Looks at a configuration file, and at the files of secrets that it names, in a daemon thread."""
 
@@ -38,10 +52,15 @@ class ConfigWatch:
         self._fingerprint = config.fingerprint
         self._take_over = take_over
         self._clock = clock
-        self._refusal: str | None = None
+        self._refusal: ConfigRefusal | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="orchestrator-config", daemon=True)
         self._thread.start()
+
+    @property
+    def refusal(self) -> ConfigRefusal | None:
+        """Return the latest refusal, None where every change was taken over."""
+        return self._refusal
 
     def close(self) -> None:
         """Stop watching."""
@@ -56,16 +75,20 @@ class ConfigWatch:
                 self._take_over(config)
                 self._fingerprint = config.fingerprint
                 logger.info("took over the changed configuration %s", self._path)
-            self._refusal = None
+            if self._refusal is not None:
+                self._refusal = replace(self._refusal, stands=False)
         except ConfigError as exc:
-            self._refuse("the changed configuration is refused, the last good one stays: %s", exc)
+            self._refuse("the changed configuration is refused, the last good one stays: %s", str(exc), exc)
         except Exception as exc:  # noqa: BLE001 -- the watch outlives whatever a file or a listener does
-            self._refuse("the changed configuration cannot be taken over, the last good one stays: %r", exc)
+            words = "the changed configuration cannot be taken over, the last good one stays: %r"
+            self._refuse(words, type(exc).__name__, exc)
 
-    def _refuse(self, words: str, reason: Exception) -> None:
-        if str(reason) != self._refusal:
-            logger.error(words, reason)
-        self._refusal = str(reason)
+    def _refuse(self, words: str, reason: str, error: Exception) -> None:
+        latest = self._refusal
+        if latest is not None and latest.stands and latest.reason == reason:
+            return
+        logger.error(words, error)
+        self._refusal = ConfigRefusal(self._clock.now(), reason)
 
     def _watch(self) -> None:
         # The first look finds what changed before the watch had begun.
@@ -82,7 +105,7 @@ class ConfigWatch:
             seen = now
 
     def _tries_again(self, looks: int) -> bool:
-        return self._refusal is not None and looks % _LOOKS_BETWEEN_TRIES == 0
+        return self._refusal is not None and self._refusal.stands and looks % _LOOKS_BETWEEN_TRIES == 0
 
     def _state(self) -> _State:
         return tuple(map(_state_of, self._files))

@@ -46,7 +46,7 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
         raise InvalidRequestError("no messages: give at least one with a role and content")
     for place, message in enumerate(messages):
         role = message.get("role") if isinstance(message, Mapping) else None  # type: ignore[redundant-expr]
-        if role not in ROLES:
+        if not isinstance(role, str) or role not in ROLES:
             raise InvalidRequestError(f"message {place} needs a 'role', one of: {', '.join(ROLES)}")
         _check_keys(message, place)
         _check_content(message.get("content"), place)

@@ -72,12 +72,18 @@ def section(title: str, body: str) -> str:
     return f"<section><h2>{text(title)}</h2>{body}</section>"
 
 
-def bar(share: float, words: str) -> Html:
-    """Return a share of 0 to 1 (more is full) as a bar, which is read out as `words`."""
+def bar(share: float, words: str, *, mark: float | None = None) -> Html:
+    """Return a share of 0 to 1 (more is full) as a bar, which is read out as `words`.
+
+    `mark` is the share at which a line stands across it: at the end where it is 1 or more.
+    """
     width = 100 * min(1.0, max(0.0, share))
-    level = "full" if share >= 1 else "high" if share >= 0.8 else "low"  # noqa: PLR2004 -- as alerts begin
+    worst = max(share, mark or 0.0)
+    level = "full" if share >= 1 else "high" if worst >= 0.8 else "low"  # noqa: PLR2004 -- as alerts begin
+    place = 98 * min(1.0, max(0.0, mark or 0.0))
+    line = "" if mark is None else f'<rect class=mark x="{place:.1f}" width="2" height="8"></rect>'
     return Html(
         f'<svg class="bar {level}" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" '
         f'aria-label="{text(words)}"><rect class=rest width="100" height="8"></rect>'
-        f'<rect width="{width:.1f}" height="8"></rect></svg>'
+        f'<rect width="{width:.1f}" height="8"></rect>{line}</svg>'
     )

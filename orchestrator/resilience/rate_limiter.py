@@ -31,6 +31,18 @@ class RateReservation:
     """It is the tokens of the minute that are used up, and not its requests."""
 
 
+@dataclass(frozen=True, slots=True)
+class RateRoom:
+    """What a provider would still take in the minute that ends now."""
+
+    requests: int
+    requests_per_min: int
+    tokens: int
+    tokens_per_min: int
+    waiting: int
+    """Requests whose moment has not come."""
+
+
 @dataclass(slots=True)
 class _Taken:
     slots: "deque[RateReservation]" = field(default_factory=deque)
@@ -56,8 +68,7 @@ class RateLimiter:
         """
         taken = self._taken.setdefault(provider, _Taken())
         now_s = self._clock.monotonic_s()
-        while taken.slots and taken.slots[0].at_s <= now_s - WINDOW_S:
-            taken.tokens -= _over(taken.slots.popleft())
+        _forget(taken, before_s=now_s - WINDOW_S)
         line_s = _end_of_line_s(taken, requests_per_min)
         place_s = _free_at_s(taken, len(taken.slots) - requests_per_min + 1, excess_tokens=0)
         room_s = _free_at_s(taken, 0, excess_tokens=taken.tokens + tokens - tokens_per_min)
@@ -92,6 +103,18 @@ class RateLimiter:
             self._taken[slot.provider].tokens += tokens - slot.tokens
             slot.tokens = tokens
 
+    def room(self, provider: str, *, requests_per_min: int, tokens_per_min: int) -> RateRoom:
+        """Return what a provider would still take; those that wait have their place already."""
+        taken, now_s = self._taken.get(provider, _Taken()), self._clock.monotonic_s()
+        _forget(taken, before_s=now_s - WINDOW_S)
+        return RateRoom(
+            max(0, requests_per_min - len(taken.slots)),
+            requests_per_min,
+            max(0, tokens_per_min - taken.tokens),
+            tokens_per_min,
+            waiting=sum(slot.at_s > now_s for slot in taken.slots),
+        )
+
     def rests_s(self, name: str) -> float:
         """Return how many seconds `name` still rests, 0 when it does not."""
         taken = self._taken.get(name)
@@ -101,6 +124,12 @@ class RateLimiter:
         """Send nothing to a provider or deployment for `duration_s` seconds, because it said so."""
         taken = self._taken.setdefault(name, _Taken())
         taken.rests_until_s = max(taken.rests_until_s, self._clock.monotonic_s() + duration_s)
+
+
+def _forget(taken: _Taken, *, before_s: float) -> None:
+    """Let out of the window what was sent until then."""
+    while taken.slots and taken.slots[0].at_s <= before_s:
+        taken.tokens -= _over(taken.slots.popleft())
 
 
 def _over(slot: RateReservation) -> int:

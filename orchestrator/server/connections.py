@@ -46,7 +46,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     bounds: ServerSettings
     waiting: "OrderedDict[BoundedProtocol, None]"
-    """Every connection of the server that has no request under way, the one that waits longest first."""
+    """Every connection without a request whose headers have come, the one that waits longest first."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, in the place of the longest idle one where there are too many."""
@@ -84,13 +84,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head and self._head_bytes > self.bounds.header_bytes:
             self._refuse(_TOO_LARGE)
 
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        super().on_message_begin()
-        self.waiting.pop(self, None)
-
     def on_headers_complete(self) -> None:
         """Begin the work on a request, if its headers are within the bounds."""
+        # Not before: who never ends his headers waits as one that says nothing, and makes room as one.
+        self.waiting.pop(self, None)
         self._in_head = False
         self._stop_head_timer()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

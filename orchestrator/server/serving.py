@@ -116,12 +116,13 @@ def serve_until_stopped(
     Raises:
         ConfigError: the telemetry that config.yaml asks for is not installed.
     """
+    # From here on it counts what is booked, also while it warms up.
+    routes = dashboard_routes(orchestrator, clock=SystemClock())
     duties = Duties(orchestrator)
     orchestrator.warm_up()
     gc.collect()
     gc.freeze()
     keys = KeyRing(KeyFolder(settings.keys_path), clock=SystemClock())
-    routes = dashboard_routes(orchestrator, clock=SystemClock())
     server = server_of(build_app(orchestrator, settings, keys, routes=routes, duties=duties), settings)
     # uvicorn raises the signal again once it has stopped.
     before = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -1,5 +1,6 @@
 """`orchestrator serve`: its address, its stop, its workers and its demo, as processes."""
 
+import itertools
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -165,3 +167,71 @@ def test_a_damaged_ledger_is_told_before_anything_is_served(run, home, workers):
     assert ran.code == 6
     assert ran.err.startswith("error: cannot use the ledger")
     assert "Serving" not in ran.err
+
+
+class Rolling:
+    """Clients that ask the first server that takes them, again and with the same key where one does not."""
+
+    def __init__(self, *addresses):
+        self.addresses = addresses
+        self.retries = 0
+
+    def ask(self, number):
+        ends = time.monotonic() + LONG_S
+        with httpx.Client(timeout=LONG_S, trust_env=False) as client:
+            for address in itertools.cycle(self.addresses):
+                assert time.monotonic() < ends, "no server took it"
+                answer = self.asked_at(address, client, number)
+                if answer is not None:
+                    break
+                self.retries += 1
+                time.sleep(0.02)
+        return answer
+
+    @staticmethod
+    def asked_at(address, client, number):
+        """Return an answer's body, None where the server takes no request any more."""
+        question = {"role": "user", "content": f"Đơn DH{number} đâu rồi?"}
+        try:
+            answer = client.post(
+                f"{address}/v1/chat/completions",
+                json=BODY | {"messages": [question]},
+                headers={"idempotency-key": f"order-{number}"},
+            )
+        except httpx.TransportError:
+            return None
+        assert answer.status_code == 200 or answer.headers["x-should-retry"] == "true"
+        return answer.json() if answer.status_code == 200 else None
+
+
+@pytest.mark.timeout(LONG_S * 2)
+def test_a_rolling_restart_under_load_loses_no_request_with_a_key(serving, practice, shell):
+    """One of two servers on one ledger is stopped while it is busy: each key has one answer and one booking."""
+    ports = [free_port() for _ in range(2)]
+    leaving, _ = (serving("--port", str(port)) for port in ports)
+    addresses = [f"http://127.0.0.1:{port}" for port in ports]
+    for address in addresses:
+        until_ready(address)
+    clients, keys = Rolling(*addresses), range(16)
+    # Of the first four: they are under way when the signal comes.
+    practice.faults.add(Fault.parse("*:slow_first_token=1,times=4"))
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(clients.ask, number) for number in keys]
+        while not any(seen.method == "POST" for seen in practice.requests):
+            time.sleep(0.01)
+        leaving.send_signal(signal.SIGTERM)
+        replies = [answer.result() for answer in answers]
+    assert leaving.wait(LONG_S) == 0
+    assert clients.retries > 0, "nobody was turned away: it was no restart under load"
+    ids = [reply["id"] for reply in replies]
+    assert len(set(ids)) == len(keys)
+    # Asked again, a key gives the same answer, whoever had it first.
+    again = [Rolling(addresses[1]).ask(number) for number in keys]
+    assert [reply["id"] for reply in again] == ids
+    practice.wait_idle()
+    assert practice.bill.count() == len(keys)
+    assert sum(reply["nextflow"]["cost_nusd"] for reply in replies) == practice.bill.total_nusd()
+    listed = shell("requests", "--limit", "100", "--json").json
+    assert sorted(f"chatcmpl-{row['id']}" for row in listed["requests"]) == sorted(ids)
+    assert sum(row["cost_nusd"] for row in listed["requests"]) == practice.bill.total_nusd()
+    assert shell("ledger", "verify", "--json").json["counters_are_right"]

@@ -29,6 +29,12 @@ def test_what_no_message_of_a_role_has_is_named(message, says):
         messages_of([USER, message])
 
 
+@pytest.mark.parametrize("role", [[], {}, ["user"], {"user": 1}, 1, True, None, "", "User", "function"])
+def test_what_is_no_role_is_refused_whatever_it_is(role):
+    with pytest.raises(InvalidRequestError, match="message 1 needs a 'role', one of"):
+        messages_of([USER, {"role": role, "content": "a"}])
+
+
 def test_a_foreign_shape_alone_is_told_as_such_and_not_as_empty():
     with pytest.raises(InvalidRequestError, match="has 'parts'"):
         messages_of([{"role": "user", "parts": [{"text": "a"}]}])

@@ -219,3 +219,16 @@ def test_with_waiting_and_cancelling_no_sixty_seconds_see_more_than_the_limits(a
         inside = [one.tokens for one in kept if end.at_s - WINDOW_S < one.at_s <= end.at_s]
         assert len(inside) <= requests
         assert sum(inside) <= 1000
+
+
+def test_room_is_what_a_minute_still_takes_and_comes_back_with_it(limits, clock):
+    for _ in range(3):
+        book(limits, 100)
+    room = limits.room("openrouter", requests_per_min=3, tokens_per_min=1000)
+    assert (room.requests, room.tokens, room.waiting) == (0, 700, 0)
+    book(limits, 100)
+    assert limits.room("openrouter", requests_per_min=3, tokens_per_min=1000).waiting == 1
+    clock.advance(WINDOW_S + 1)
+    room = limits.room("openrouter", requests_per_min=3, tokens_per_min=1000)
+    assert (room.requests, room.tokens, room.waiting) == (2, 900, 0)
+    assert limits.room("nobody asked", requests_per_min=3, tokens_per_min=1000).requests == 3

@@ -1,5 +1,6 @@
 """What a client may do to a connection, with real sockets: it is bounded, and nobody else notices."""
 
+import contextlib
 import socket
 import time
 
@@ -156,3 +157,41 @@ def test_a_connection_whose_body_never_comes_is_closed(running, monkeypatch):
     with connect(running) as connection:
         connection.sendall(post(b"/nowhere", b"{}")[0])
         assert all_of(connection).startswith(b"HTTP/1.1 404 ")
+
+
+def crowd_size() -> int:
+    """Return how many connections to open: both of their ends are files of this process."""
+    resource = pytest.importorskip("resource")
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(2000, (soft - 300) // 2)
+
+
+def test_thousands_that_wait_or_drip_keep_no_memory_and_nobody_out(serve, practice):
+    """Half of the crowd says nothing, half never ends its headers; the server keeps its bound and answers others."""
+    bound = 200
+    running = serve(connections=bound, header_s=LONG_S)
+    beginning = b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nx: "
+    body = {"model": "cost_sensitive", "messages": [{"role": "user", "content": "Hello?"}]}
+    size, crowd = crowd_size(), []
+    kept = running.server.server_state.connections
+    assert size > 2 * bound, "too few files: raise ulimit -n"
+    try:
+        for number in range(size):
+            crowd.append(connect(running))
+            if number % 2:
+                crowd[-1].sendall(beginning)
+            if number % (size // 4) == 0:
+                with running.client() as client:
+                    assert client.post("/v1/chat/completions", json=body).status_code == 200
+                assert len(kept) <= bound + 1
+        for dripping in crowd[1::2]:
+            with contextlib.suppress(ConnectionError):
+                dripping.sendall(b"a")
+        assert is_served(running)
+        running.wait_for(lambda: len(kept) <= bound)
+        with running.client() as client:
+            assert client.post("/v1/chat/completions", json=body).status_code == 200
+    finally:
+        for connection in crowd:
+            connection.close()
+    running.wait_for(lambda: not kept)

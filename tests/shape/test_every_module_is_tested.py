@@ -115,7 +115,6 @@ TESTED_BY = {
     "orchestrator/server/request_body.py": "tests/server/test_chat_request.py",
     "orchestrator/server/serving.py": "tests/cli/test_serve.py",
     "orchestrator/server/workers.py": "tests/cli/test_serve.py",
-    "orchestrator/server/dashboard/live_pages.py": "tests/server/dashboard/test_routes.py",
     "orchestrator/server/dashboard/record_pages.py": "tests/server/dashboard/test_routes.py",
     "orchestrator/cli/serve_demo.py": "tests/cli/test_serve.py",
     "orchestrator/evaluation/calibrating.py": "tests/cli/test_calibrate.py",

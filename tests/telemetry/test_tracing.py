@@ -117,3 +117,18 @@ def test_a_failed_request_is_an_error_span(make_orchestrator: Any, practice: Pra
 def test_without_providers_of_the_application_nothing_is_made(practised: Orchestrator) -> None:
     trace_requests(practised)
     assert practised.complete("question").text
+
+
+def test_embeddings_are_embeddings_in_spans_and_measurements(
+    practised: Orchestrator, recorded: Recorded
+) -> None:
+    reply = practised.embed(["a secret text"])
+    spans = recorded.spans()
+    assert set(spans) == {"embeddings embedding", f"embeddings {reply.model}"}
+    for span in spans.values():
+        assert span.attributes is not None
+        assert span.attributes["gen_ai.operation.name"] == "embeddings"
+    measured = recorded.reader.get_metrics_data()
+    assert measured is not None
+    assert '"gen_ai.operation.name": "embeddings"' in measured.to_json()
+    assert '"gen_ai.operation.name": "chat"' not in measured.to_json()

@@ -1,4 +1,4 @@
-"""The last hour in this process, by tenant and minute: cost, latency, sends of each model, latest failures.
+"""The last hour in this process, by tenant and minute: what each model did and cost; the latest failures.
 
 Fed by the ledger's bookings, so every amount is one that was booked. Some additions for each request; what is
 in memory is bounded by tenants, minutes and the models of config.yaml.
@@ -20,7 +20,8 @@ ALL_TENANTS = ""
 MINUTES = 60
 TENANTS_MAX = 500
 """Beyond so many the one that was asked longest ago is forgotten."""
-_FAILURES_MAX = 30
+_FAILURES_MAX = 10
+"""Of each provider: one that fails all the time does not push out what others said."""
 _MINUTE_S = 60.0
 _TRIED = frozenset({Outcome.SUCCEEDED, Outcome.FAILED})
 _REPEATS = frozenset({CacheState.HIT, CacheState.JOINED, CacheState.REPLAYED})
@@ -28,26 +29,44 @@ _REPEATS = frozenset({CacheState.HIT, CacheState.JOINED, CacheState.REPLAYED})
 
 @dataclass(slots=True)
 class ModelCount:
-    """Sends to a model."""
+    """Sends to a model, and the requests that it answered."""
 
+    requests: int = 0
+    """Those it answered; a repetition from the cache is none."""
     sends: int = 0
     failed: int = 0
     cost_nusd: int = 0
     latency_s: float = 0.0
-    """Of those that were answered, together."""
+    """Of the sends that were answered, together."""
+    streams: int = 0
+    first_token_s: float = 0.0
+    """Until the first piece of the streams, together."""
 
     def add(self, other: "ModelCount") -> None:
         """Add what another minute counted."""
+        self.requests += other.requests
         self.sends += other.sends
         self.failed += other.failed
         self.cost_nusd += other.cost_nusd
         self.latency_s += other.latency_s
+        self.streams += other.streams
+        self.first_token_s += other.first_token_s
 
     @property
     def average_s(self) -> float | None:
         """Return how long an answered send took, None without any."""
         answered = self.sends - self.failed
         return self.latency_s / answered if answered else None
+
+    @property
+    def average_first_s(self) -> float | None:
+        """Return how long the first piece of a stream took, None without a stream."""
+        return self.first_token_s / self.streams if self.streams else None
+
+    @property
+    def success(self) -> float | None:
+        """Return the part of the sends that was answered, None without any."""
+        return 1 - self.failed / self.sends if self.sends else None
 
 
 @dataclass(slots=True)
@@ -91,24 +110,20 @@ class LiveCounts:
         self._clock = clock
         self._lock = threading.Lock()
         self._tenants: OrderedDict[str, deque[_Minute]] = OrderedDict()
-        self._failures: deque[LiveFailure] = deque(maxlen=_FAILURES_MAX)
+        self._failures: dict[str, deque[LiveFailure]] = {}
         self.since = clock.now()
 
     def attempt_settled(self, hold: Hold, attempt: Attempt) -> None:
         """Count a send."""
         tenant = name_in(hold.request.scopes, "tenant")
         failed = attempt.outcome is Outcome.FAILED
-        count = ModelCount(
-            sends=1,
-            failed=int(failed),
-            cost_nusd=attempt.cost_nusd,
-            latency_s=0.0 if failed else attempt.latency_s,
-        )
+        count = _count_of(attempt)
         with self._lock:
             for minute in self._minutes(tenant):
                 minute.models.setdefault(attempt.model, ModelCount()).add(count)
             if failed:
-                self._failures.appendleft(_failure_of(attempt, self._clock.now()))
+                latest = self._failures.setdefault(attempt.provider, deque(maxlen=_FAILURES_MAX))
+                latest.appendleft(_failure_of(attempt, self._clock.now()))
 
     def request_recorded(self, record: RequestRecord) -> None:
         """Count a request that was tried; one refused by a budget or repeated says nothing of models."""
@@ -119,6 +134,8 @@ class LiveCounts:
                 minute.tried += 1
                 minute.failed += record.outcome is Outcome.FAILED
                 minute.latency_s += record.latency_s
+                if record.outcome is Outcome.SUCCEEDED and record.model is not None:
+                    minute.models.setdefault(record.model, ModelCount()).requests += 1
 
     def sums(self, tenant: str = ALL_TENANTS) -> LiveSums:
         """Return the last hour of a tenant."""
@@ -136,9 +153,10 @@ class LiveCounts:
         return LiveSums(tried, failed, latency_s / tried if tried else None, cost, models)
 
     def failures(self) -> tuple[LiveFailure, ...]:
-        """Return the latest failures, the newest first."""
+        """Return the latest failures of each provider, the newest first."""
         with self._lock:
-            return tuple(self._failures)
+            latest = [failure for failures in self._failures.values() for failure in failures]
+        return tuple(sorted(latest, key=lambda failure: failure.at, reverse=True))
 
     def _minute(self) -> int:
         return int(self._clock.monotonic_s() // _MINUTE_S)
@@ -157,6 +175,19 @@ class LiveCounts:
         if not minutes or minutes[-1].number != number:
             minutes.append(_Minute(number))
         return minutes[-1]
+
+
+def _count_of(attempt: Attempt) -> ModelCount:
+    failed = attempt.outcome is Outcome.FAILED
+    first_s = attempt.first_token_s
+    return ModelCount(
+        sends=1,
+        failed=int(failed),
+        cost_nusd=attempt.cost_nusd,
+        latency_s=0.0 if failed else attempt.latency_s,
+        streams=int(first_s is not None),
+        first_token_s=first_s or 0.0,
+    )
 
 
 def _failure_of(attempt: Attempt, at: datetime) -> LiveFailure:

@@ -1,45 +1,23 @@
-"""What is new within a second: overview, budgets, providers."""
+"""What is new within a second: overview, budgets, models."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from orchestrator.alerting.conditions import projected
 from orchestrator.core.formatting import percent, seconds
-from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
 from orchestrator.ledger.records import BudgetStatus
-from orchestrator.reports.html_parts import bar, cards, html_table, section, text
-from orchestrator.resilience.circuit_breaker import CircuitState
+from orchestrator.reports.html_parts import Html, bar, cards, html_table, section, text
 from orchestrator.resilience.traffic_counts import TrafficSums
-from orchestrator.server.dashboard.live_counts import LiveFailure, LiveSums
-from orchestrator.server.dashboard.snapshot import DeploymentState, Snapshot
+from orchestrator.server.dashboard.live_counts import LiveSums, ModelCount
+from orchestrator.server.dashboard.provider_page import provider_table
+from orchestrator.server.dashboard.snapshot import Snapshot
+from orchestrator.server.dashboard.viewer import Viewer
 from orchestrator.server.dashboard.words import words_in
 
 _MODELS_SHOWN = 8
 _OVERVIEW_BUDGETS = 6
 _BUDGETS_SHOWN = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who looks, and how it is written for him."""
-
-    tenant: str | None
-    """Whose data alone are shown; None for everybody's."""
-    scopes: frozenset[str]
-    """The budgets that are shown where `tenant` is named."""
-    language: Language
-    zone: ZoneInfo
-
-    def sees(self, scope: str) -> bool:
-        """Return whether the budget of a scope is shown."""
-        return self.tenant is None or scope in self.scopes
-
-    def moment(self, at: datetime) -> str:
-        """Return a moment in his time zone."""
-        return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
 
 
 def overview(
@@ -60,10 +38,10 @@ def overview(
         numbers[:0] = [(words["in_flight"], f"{load.in_flight:,}"), (words["waiting"], f"{load.waiting:,}")]
     yield cards(numbers)
     yield _budget_table(viewer, snapshot, count=_OVERVIEW_BUDGETS)
-    yield _models(viewer, live)
+    yield _top_models(viewer, live)
     if viewer.tenant is None:
-        yield _provider_table(viewer, snapshot)
-    yield f"<p class=soft>{text(words['process'].format(since=viewer.moment(since)))}</p>"
+        yield provider_table(viewer, snapshot)
+    yield process_note(viewer, since)
 
 
 def budgets(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
@@ -71,41 +49,20 @@ def budgets(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
     yield _budget_table(viewer, snapshot, count=_BUDGETS_SHOWN)
 
 
-def providers(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
-    """Yield the health of providers and deployments, and the latest failures; of every tenant."""
+def models(
+    viewer: Viewer, live: LiveSums, embedding_models: Collection[str], *, since: datetime
+) -> Iterator[str]:
+    """Yield what every model did in the last hour: requests, share, sends, success, times, cost."""
     words = words_in(viewer.language)
-    yield _provider_table(viewer, snapshot)
-    rows = [
-        (
-            health.name, circuit_words(health.circuit, viewer.language), percent(health.seen.availability),
-            f"{health.seen.samples:,}", seconds(health.seen.median_latency_s),
-        )
-        for health in snapshot.deployments
-    ]  # fmt: skip
-    names = ("deployment", "circuit", "availability", "samples", "latency")
-    yield section(words["deployments"], html_table([words[name] for name in names], rows))
-    yield section(words["failures"], _failures(viewer, snapshot.failures))
+    yield section(words["models_hour"], _model_table(viewer, live, embedding_models))
+    yield process_note(viewer, since)
 
 
-def circuit_words(state: CircuitState, language: Language) -> str:
-    """Return what a circuit does, in a word or two."""
-    name = "open_circuit" if state is CircuitState.OPEN else state.value
-    return words_in(language)[name]
-
-
-def _failures(viewer: Viewer, failures: Iterable[LiveFailure]) -> str:
-    words = words_in(viewer.language)
-    rows = [
-        (
-            viewer.moment(failure.at), failure.deployment, failure.failure.replace("_", " "),
-            "-" if failure.status is None else str(failure.status),
-        )
-        for failure in failures
-    ]  # fmt: skip
-    if not rows:
-        return f"<p>{text(words['none'])}</p>"
-    head = [words[name] for name in ("time", "deployment", "failure", "status")]
-    return html_table(head, rows, texts=len(head) - 1)
+def process_note(viewer: Viewer, since: datetime) -> str:
+    """Return whose numbers those of the last hour are."""
+    return (
+        f"<p class=soft>{text(words_in(viewer.language)['process'].format(since=viewer.moment(since)))}</p>"
+    )
 
 
 def _budget_table(viewer: Viewer, snapshot: Snapshot, *, count: int) -> str:
@@ -125,13 +82,29 @@ def _budget_row(budget: BudgetStatus, viewer: Viewer, now: datetime) -> tuple[st
     pace = projected(budget, now)
     return (
         f"{scope} · {words[budget.window.value]}",
-        bar(share, percent(share)),
+        _budget_bar(viewer, share, _share_of(budget, pace)),
         f"{format_usd(budget.spent)} · {percent(share)}",
         format_usd(budget.held),
         "-" if budget.limit is None else format_usd(budget.limit),
-        words["young"] if pace is None else format_usd(pace),
+        words["young"] if pace is None else _with_share(pace, _share_of(budget, pace)),
         f"{budget.resets_at.astimezone(viewer.zone):%Y-%m-%d %H:%M}",
     )
+
+
+def _budget_bar(viewer: Viewer, share: float, pace_share: float | None) -> Html:
+    """Return how much of a limit is used, with a line where this pace leads by the end of the period."""
+    if not pace_share:
+        return bar(share, percent(share))
+    words = words_in(viewer.language)["bar_words"].format(used=percent(share), pace=percent(pace_share))
+    return bar(share, words, mark=pace_share)
+
+
+def _with_share(pace: int, pace_share: float | None) -> str:
+    return format_usd(pace) if pace_share is None else f"{format_usd(pace)} · {percent(pace_share)}"
+
+
+def _share_of(budget: BudgetStatus, pace: int | None) -> float | None:
+    return pace / budget.limit if budget.limit and pace is not None else None
 
 
 def _used(budget: BudgetStatus) -> float:
@@ -141,40 +114,42 @@ def _used(budget: BudgetStatus) -> float:
     return (budget.spent + budget.held) / budget.limit if budget.limit else 1.0
 
 
-def _models(viewer: Viewer, live: LiveSums) -> str:
+def _top_models(viewer: Viewer, live: LiveSums) -> str:
     words = words_in(viewer.language)
-    dearest = sorted(live.models.items(), key=lambda item: (-item[1].cost_nusd, -item[1].sends, item[0]))
-    sends = sum(count.sends for count in live.models.values())
+    requests = sum(count.requests for count in live.models.values())
     rows = [
         (
-            name, f"{count.sends:,}", percent(count.sends / sends), format_usd(count.cost_nusd),
-            seconds(count.average_s), percent(1 - count.failed / count.sends),
+            name, f"{count.requests:,}", percent(count.requests / requests if requests else None),
+            format_usd(count.cost_nusd), seconds(count.average_s), percent(count.success),
         )
-        for name, count in dearest[:_MODELS_SHOWN]
+        for name, count in _dearest(live)[:_MODELS_SHOWN]
     ]  # fmt: skip
     if not rows:
-        return section(words["models"], f"<p>{text(words['none'])}</p>")
-    names = ("name", "sends", "share", "cost", "latency", "success")
-    return section(words["models"], html_table([words[name] for name in names], rows))
+        return section(words["models_hour"], f"<p>{text(words['none'])}</p>")
+    names = ("name", "answered", "share", "cost", "latency", "success")
+    return section(words["models_hour"], html_table([words[name] for name in names], rows))
 
 
-def _provider_table(viewer: Viewer, snapshot: Snapshot) -> str:
+def _model_table(viewer: Viewer, live: LiveSums, embedding_models: Collection[str]) -> str:
     words = words_in(viewer.language)
-    rows = []
-    for name in sorted({health.provider for health in snapshot.deployments}):
-        of_provider = [health for health in snapshot.deployments if health.provider == name]
-        state = snapshot.providers.get(name, CircuitState.CLOSED)
-        samples = sum(health.seen.samples for health in of_provider)
-        rows.append(
-            (name, circuit_words(state, viewer.language), percent(_healthy(of_provider)), f"{samples:,}")
+    if not live.models:
+        return f"<p>{text(words['none'])}</p>"
+    whole = ModelCount()
+    for count in live.models.values():
+        whole.add(count)
+    counts = [(name, count) for name, count in _dearest(live)]
+    rows = [
+        (
+            f"{name} · {words['embeddings']}" if name in embedding_models else name,
+            f"{count.requests:,}", percent(count.requests / whole.requests if whole.requests else None),
+            f"{count.sends:,}", percent(count.success), seconds(count.average_s),
+            seconds(count.average_first_s), format_usd(count.cost_nusd),
         )
-    names = ("name", "circuit", "availability", "samples")
-    return section(words["health"], html_table([words[name] for name in names], rows))
+        for name, count in (*counts, (words["together"], whole))
+    ]  # fmt: skip
+    names = ("name", "answered", "share", "sends", "success", "latency", "first", "cost")
+    return html_table([words[name] for name in names], rows)
 
 
-def _healthy(deployments: Iterable[DeploymentState]) -> float | None:
-    """Return the part of all samples that was healthy, None without any."""
-    seen = [health.seen for health in deployments if health.seen.availability is not None]
-    samples = sum(snapshot.samples for snapshot in seen)
-    healthy = sum((snapshot.availability or 0.0) * snapshot.samples for snapshot in seen)
-    return healthy / samples if samples else None
+def _dearest(live: LiveSums) -> list[tuple[str, ModelCount]]:
+    return sorted(live.models.items(), key=lambda item: (-item[1].cost_nusd, -item[1].sends, item[0]))

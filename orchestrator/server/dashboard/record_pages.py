@@ -1,4 +1,4 @@
-"""What the ledger keeps: requests, one of them, the month's report; and the configuration in force."""
+"""What the ledger keeps: requests, one of them, the month's report."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,6 @@ from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
-from orchestrator.config.effective import effective
-from orchestrator.config.loader import Config
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.formatting import seconds
 from orchestrator.core.language import Language
@@ -25,7 +21,7 @@ from orchestrator.reports.html_parts import cards, html_table, link, section, te
 from orchestrator.reports.report_words import words_of as report_words
 from orchestrator.requests.moments import moment_of
 from orchestrator.requests.views import plain_content
-from orchestrator.server.dashboard.live_pages import Viewer
+from orchestrator.server.dashboard.viewer import Viewer
 from orchestrator.server.dashboard.words import words_in
 
 _NAMES = ("use_case", "model", "user", "tag")
@@ -123,22 +119,6 @@ def savings_page(viewer: Viewer, analysed: Analysis) -> Iterator[str]:
         return
     yield f"<p class=soft>{text(analysed.report.span.label)} {text(analysed.report.of.label)}</p>"
     yield from report_parts(analysed, viewer.language)
-
-
-def config_page(viewer: Viewer, config: Config, *, since: datetime) -> Iterator[str]:
-    """Yield the configuration in force, without a secret.
-
-    Raises:
-        ConfigError: its file can no longer be read.
-    """
-    words = words_in(viewer.language)
-    yield cards(((words["in_force"], viewer.moment(since)), (words["file"], str(config.path))))
-    if config.notices:
-        notices = "".join(f"<li>{text(notice)}</li>" for notice in config.notices)
-        yield section(words["notices"], f"<ul>{notices}</ul>")
-    for name, value in effective(config).items():
-        values = orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
-        yield f"<details><summary>{text(name)}</summary><pre tabindex=0>{text(values)}</pre></details>"
 
 
 def _form(viewer: Viewer, search: Search) -> str:

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from orchestrator.access.api_keys import Role
+from orchestrator.catalog.models import Mode
 from orchestrator.client import Orchestrator
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import OrchestratorError
@@ -24,17 +25,14 @@ from orchestrator.reports.span import Span
 from orchestrator.reports.usage_report import Filter
 from orchestrator.requests.lookup import find_requests
 from orchestrator.server.callers import Caller, forbidden
+from orchestrator.server.dashboard.config_page import config_page
 from orchestrator.server.dashboard.live_counts import ALL_TENANTS, MINUTES, LiveCounts
-from orchestrator.server.dashboard.live_pages import Viewer, budgets, overview, providers
-from orchestrator.server.dashboard.record_pages import (
-    Search,
-    config_page,
-    request_list,
-    request_page,
-    savings_page,
-)
+from orchestrator.server.dashboard.live_pages import budgets, models, overview
+from orchestrator.server.dashboard.provider_page import providers
+from orchestrator.server.dashboard.record_pages import Search, request_list, request_page, savings_page
 from orchestrator.server.dashboard.shell import PAGES, SECURITY, script, shell, style
 from orchestrator.server.dashboard.snapshot import Snapshots
+from orchestrator.server.dashboard.viewer import Viewer
 from orchestrator.server.dashboard.words import language_for, words_in
 from orchestrator.server.door import door_of
 from orchestrator.server.error_answers import AnswerError, answer_of
@@ -52,7 +50,7 @@ def dashboard_routes(orchestrator: Orchestrator, *, clock: Clock) -> tuple[BaseR
     """Return the routes of the dashboard; from now on it counts what the orchestrator books."""
     parts = _Parts(orchestrator, clock)
     parts_by_path = {
-        "overview": parts.overview, "budgets": parts.budgets, "providers": parts.providers,
+        "overview": parts.overview, "models": parts.models, "budgets": parts.budgets, "providers": parts.providers,
         "requests": parts.requests, f"requests/{_REQUEST_ID}": parts.request, "report": parts.report,
         "config": parts.config,
     }  # fmt: skip
@@ -87,6 +85,14 @@ class _Parts:
             snapshot = await asyncio.to_thread(self._snapshots.latest)
         return overview(viewer, snapshot, live, traffic, since=self._counts.since)
 
+    async def models(self, _request: Request, viewer: Viewer) -> Iterable[str]:
+        live = self._counts.sums(ALL_TENANTS if viewer.tenant is None else viewer.tenant)
+        known = self._orchestrator.config.catalog.models
+        embedding_models = {
+            name for name in live.models if name in known and known[name].mode is Mode.EMBEDDING
+        }
+        return models(viewer, live, embedding_models, since=self._counts.since)
+
     async def budgets(self, _request: Request, viewer: Viewer) -> Iterable[str]:
         async with self._looking:
             return budgets(viewer, await asyncio.to_thread(self._snapshots.latest))
@@ -119,7 +125,11 @@ class _Parts:
         _check_operator(viewer)
         orchestrator = self._orchestrator
         return await asyncio.to_thread(
-            lambda: tuple(config_page(viewer, orchestrator.config, since=orchestrator.config_since))
+            lambda: tuple(
+                config_page(
+                    viewer, orchestrator.config, orchestrator.config_refusal, since=orchestrator.config_since
+                )
+            )
         )
 
     def _month(self, tenant: str | None) -> Analysis:

@@ -7,8 +7,8 @@ from orchestrator.core.language import Language
 from orchestrator.reports.html_parts import STYLE, text
 from orchestrator.server.dashboard.words import words_in
 
-PAGES = ("overview", "budgets", "providers", "requests", "report", "config")
-_LIVE = frozenset({"overview", "budgets", "providers"})
+PAGES = ("overview", "models", "budgets", "providers", "requests", "report", "config")
+_LIVE = frozenset({"overview", "models", "budgets", "providers"})
 """Asked for again and again; the others are read when they are opened."""
 _LANGUAGE_NAMES = {Language.VI: "Tiếng Việt", Language.EN: "English"}
 

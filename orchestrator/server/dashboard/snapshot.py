@@ -12,6 +12,7 @@ from orchestrator.reports.budget_status import budget_status
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.concurrency_limiter import Load
 from orchestrator.resilience.health import HealthSnapshot
+from orchestrator.resilience.rate_limiter import RateRoom
 from orchestrator.server.dashboard.live_counts import LiveCounts, LiveFailure
 
 _KEPT_S = 0.45
@@ -27,6 +28,16 @@ class DeploymentState:
     provider: str
     circuit: CircuitState
     seen: HealthSnapshot
+    rests_s: float
+    """For so long its provider asked for no more; 0 where it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState:
+    """A provider that config.yaml has, and what is known of it."""
+
+    circuit: CircuitState
+    room: RateRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +47,12 @@ class Snapshot:
     at: datetime
     load: Load
     budgets: tuple[BudgetStatus, ...]
-    providers: Mapping[str, CircuitState]
+    providers: Mapping[str, ProviderState]
     deployments: tuple[DeploymentState, ...]
     failures: tuple[LiveFailure, ...]
 
 
-_HealthRead = tuple[Mapping[str, CircuitState], tuple[DeploymentState, ...]]
+_HealthRead = tuple[Mapping[str, ProviderState], tuple[DeploymentState, ...]]
 
 
 class Snapshots:
@@ -88,7 +99,7 @@ class Snapshots:
 
 
 def _health_of(orchestrator: Orchestrator) -> _HealthRead:
-    config, health = orchestrator.config, orchestrator.health
+    config, health, rates = orchestrator.config, orchestrator.health, orchestrator.rates
     circuits, window_s = health.circuits(), config.settings.routing.availability_window_s
     deployments = tuple(
         DeploymentState(
@@ -96,7 +107,18 @@ def _health_of(orchestrator: Orchestrator) -> _HealthRead:
             deployment.provider_name,
             circuits.get(name, CircuitState.CLOSED),
             health.snapshot(name, window_s=window_s),
+            rates.rests_s(name),
         )
         for name, deployment in config.catalog.deployments.items()
     )
-    return dict(health.provider_circuits()), deployments
+    of_providers = health.provider_circuits()
+    providers = {
+        name: ProviderState(
+            of_providers.get(name, CircuitState.CLOSED),
+            rates.room(
+                name, requests_per_min=provider.requests_per_min, tokens_per_min=provider.tokens_per_min
+            ),
+        )
+        for name, provider in config.settings.providers.items()
+    }
+    return providers, deployments

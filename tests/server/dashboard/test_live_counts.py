@@ -49,3 +49,22 @@ def test_many_tenants_take_bounded_memory_and_everybody_stays(practised, clock, 
         practised.complete("Hello?", tenant=f"tenant-{number}", cache="off")
     assert counts.sums().tried == 6
     assert [counts.sums(f"tenant-{number}").tried for number in range(6)] == [0, 0, 0, 0, 1, 1]
+
+
+def test_a_provider_that_fails_all_the_time_pushes_out_no_failure_of_another(
+    make_orchestrator, practice, clock, monkeypatch
+):
+    monkeypatch.setattr(live_counts, "_FAILURES_MAX", 2)
+    practice.faults.add("*:status=401")
+    orchestrator = make_orchestrator({"local_model": {"enabled": False}}, clock=clock)
+    counts = observed(orchestrator, clock)
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            orchestrator.complete("Hello?", cache="off")
+        clock.advance(600)
+    providers = [failure.provider for failure in counts.failures()]
+    assert {"openrouter", "google", "openai"} >= set(providers)
+    assert len(set(providers)) > 1
+    assert all(providers.count(provider) <= 2 for provider in providers)
+    moments = [failure.at for failure in counts.failures()]
+    assert moments == sorted(moments, reverse=True)

@@ -17,7 +17,9 @@ def test_it_is_kept_for_less_than_a_second_and_then_read_again(practised, clock)
     known = {health.name: health for health in after.deployments}
     assert known.keys() == practised.config.catalog.deployments.keys()
     assert sum(health.seen.samples for health in known.values()) == 1
-    assert set(after.providers.values()) == {CircuitState.CLOSED}
+    assert {provider.circuit for provider in after.providers.values()} == {CircuitState.CLOSED}
+    sent = [provider.room for provider in after.providers.values() if provider.room.requests < 1_000_000]
+    assert [room.requests_per_min - room.requests for room in sent] == [1]
     assert after.load.in_flight == 0
 
 
