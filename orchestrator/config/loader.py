@@ -72,7 +72,7 @@ class Config:
     secret_files: tuple[Path, ...] = ()
     """The files that it takes values and policies from, whether they are there or not."""
     written: Any = field(default=None, repr=False, compare=False)
-    """The file's values, those of the environment in their places; keys are among them: mask what is shown."""
+    """The file's values with those of the environment; keys are among them: mask what is shown."""
     _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts], Shortlists]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -36,7 +36,7 @@ def practice_prices(
 
 
 def prices_of(config: Config, *, today: date) -> dict[tuple[str, str], PracticePrice]:
-    """Return what every usable deployment of a loaded configuration charges on a day, as `practice_prices`."""
+    """Return what each usable deployment of a configuration charges on a day, as `practice_prices`."""
     prices = {}
     for deployment in config.catalog.usable.values():
         if not deployment.is_local:

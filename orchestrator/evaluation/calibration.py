@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
-from orchestrator.evaluation.candidates import Replayed, replay
+from orchestrator.evaluation.candidates import Replayed, replayed_policy
 from orchestrator.evaluation.intervals import MeanInterval, bootstrap, paired, rows_needed
 from orchestrator.evaluation.outcomes import Outcomes
 from orchestrator.policies.settings import PolicySettings
@@ -70,7 +70,7 @@ def choose_policy(
     rest = outcomes.part(confirm)
     tested: list[Measured] = []
     for policy in _chosen(outcomes.part(choose), policies, reference, margin):
-        tested.append(_measured(replay(policy, rest), rest, reference))
+        tested.append(_measured(replayed_policy(policy, rest), rest, reference))
         if tested[-1].difference.low < -margin:
             break
     passed = [each for each in tested if each.difference.low >= -margin]
@@ -78,7 +78,7 @@ def choose_policy(
     reason, missing_rows = _why(proposed, tried, rest, begin)
     return replace(
         begin, proposed=proposed, tried=tried, reason=reason, missing_rows=missing_rows,
-        all_replayed=tuple(replay(policy, rest) for policy in policies),
+        all_replayed=tuple(replayed_policy(policy, rest) for policy in policies),
         unsure=_unsure(outcomes, proposed or tried, rest, reference),
     )  # fmt: skip
 
@@ -99,7 +99,7 @@ def _chosen(
     theirs, most = part.scores[reference], part.cost_of(reference)
     suitable: list[tuple[float, int, PolicySettings]] = []
     for policy in policies:
-        replayed = replay(policy, part)
+        replayed = replayed_policy(policy, part)
         differences = [ours - other for ours, other in zip(replayed.scores, theirs, strict=True)]
         mean = math.fsum(differences) / len(differences)
         error = math.sqrt(math.fsum((each - mean) ** 2 for each in differences)) / len(differences)

@@ -100,7 +100,7 @@ def _agreements(
             yield AgreementSettings(voters=pair, tie_breakers=tie_breakers, judge=reference, compare=compare)
 
 
-def replay(policy: PolicySettings, outcomes: Outcomes) -> Replayed:
+def replayed_policy(policy: PolicySettings, outcomes: Outcomes) -> Replayed:
     """Return what a policy would have done with each row, all its calls paid."""
     if policy.agreement is not None:
         decided = _by_agreement(policy.agreement, outcomes)

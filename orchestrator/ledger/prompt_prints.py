@@ -1,4 +1,4 @@
-"""Fingerprints of a prompt: enough to see that prompts, or their beginnings, are equal, and nothing of a text.
+"""Fingerprints of a prompt: enough to see that prompts or their beginnings are equal, without the text.
 
 A print is made where the prompt is, and keyed where it is kept: `keyed` mixes in a secret of the ledger, so
 that nobody who sees a row can try out what a prompt may have been. Rows of prints are never exported.

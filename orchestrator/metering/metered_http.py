@@ -165,7 +165,7 @@ class _LoopConnections(NamedTuple):
 async def _closed_at_the_end(
     transport: httpx.AsyncHTTPTransport, forget: Callable[[], object]
 ) -> AsyncGenerator[None, None]:
-    """Close connections with their event loop: it ends the generators that are still open before it closes."""
+    """Close connections with their event loop, which ends open generators before it closes."""
     try:
         yield
     finally:

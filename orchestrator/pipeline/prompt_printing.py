@@ -17,7 +17,7 @@ _LOOKED_AT_BYTES = BEGINNINGS_BYTES[-1]
 
 
 def prompt_print(call: Call) -> PromptPrint | None:
-    """Return the fingerprints of a prompt that was sent to a model; None of one with files, and of embeddings.
+    """Return the fingerprints of a prompt that was sent; None of one with files, and of embeddings.
 
     Files are in no proportion to the tokens that they take; embeddings are not cached by providers.
     """
@@ -38,7 +38,7 @@ def prompt_print(call: Call) -> PromptPrint | None:
 
 
 def _measured(request: ChatRequest) -> tuple[int, bytes]:
-    """Return how long a prompt is in bytes, and its first ones, as a provider reads them: tools, then messages."""
+    """Return a prompt's length in bytes, and the first of them as a provider reads: tools, then messages."""
     length, pieces, kept = 0, [], 0
     for piece in _pieces(request):
         length += len(piece)

@@ -197,7 +197,7 @@ class RecordedAnswers:
 
 
 class NobodyIsAsked:
-    """The innermost step of what no file records, where answers are replayed: an error, and nothing is sent."""
+    """The innermost step of what no file records while answers are replayed: an error; nothing is sent."""
 
     def __init__(self, answers: AnswerFile) -> None:
         """Name `answers` in the error."""

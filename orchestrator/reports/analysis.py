@@ -69,7 +69,7 @@ def analysis(
 
 
 def configured_limits(config: Config, committed_days: tuple[str, ...] = ()) -> ConfiguredLimits:
-    """Return what config.yaml says of what recommendations are about; commitments count in `committed_days`."""
+    """Return what config.yaml says of what is recommended; commitments count in `committed_days`."""
     return ConfiguredLimits(
         {
             name: config.settings.use_cases[name].max_tokens

@@ -1,4 +1,4 @@
-"""What fingerprints of prompts say of a range: how often the same was asked, began alike, or was not waited for."""
+"""What fingerprints of prompts say of a range: how often the same was asked or began alike, who waited."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,7 +1,8 @@
 """What prompts show that was paid for more than once, or at more than it had to be.
 
-Looked for: equal prompts that a cache would have answered, equal beginnings that a provider would have given
-for less, and work nobody waited for that has a price for batches. Each is counted as the least that it can be.
+Looked for: equal prompts that a cache would have answered, equal beginnings that a provider would have
+given for less, and work nobody waited for that has a price for batches. Each is counted as the least that
+it can be.
 """
 
 from collections import defaultdict
@@ -134,7 +135,7 @@ def _repeated(prompts: PromptSums, terms: PromptTerms) -> Iterator[_Waste]:
 
 
 def _remedies(use_case: str, repeats: RepeatSum, ttl_s: float) -> Iterator[_Waste]:
-    """Yield what would have answered repeated prompts: a cache that keeps replies for an hour, or for a day."""
+    """Yield what would have answered repeated prompts: a cache that keeps replies an hour, or a day."""
 
     def waste(count: int, by_day: Mapping[str, int], within: str, apply: str) -> _Waste:
         rows = (

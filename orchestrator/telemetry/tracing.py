@@ -3,8 +3,8 @@
     trace_requests(orchestrator)
 
 A request is a span `chat {use case}`, each of its sends a client span `chat {model}` in it; of embeddings,
-`embeddings {...}`. Both stand in the caller's own trace. No prompt and no reply is in them; what a request cost is `nextflow.cost_usd`, since
-the conventions name no attribute for it.
+`embeddings {...}`. Both stand in the caller's own trace. No prompt and no reply is in them; what a request
+cost is `nextflow.cost_usd`, since the conventions name no attribute for it.
 """
 
 from collections import OrderedDict

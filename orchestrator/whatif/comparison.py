@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.config.loader import Config
-from orchestrator.whatif.evidence import ENOUGH, Evidence, RestsOn
-from orchestrator.whatif.outcomes import DeploymentLoad, Fate, Outcomes
+from orchestrator.whatif.evidence import ENOUGH, RestsOn, SendEvidence
+from orchestrator.whatif.outcomes import DeploymentLoad, Fate, ReplayOutcomes
 from orchestrator.whatif.recorded_traffic import RecordedTraffic
 
 
@@ -79,7 +79,7 @@ class Ground:
     """Replayed under the new configuration."""
     rests_on: RestsOn
     recorded: int
-    """Recorded sends behind it."""
+    """RecordedShare sends behind it."""
 
     @property
     def is_thin(self) -> bool:
@@ -110,7 +110,7 @@ class WhatIf:
     """Both replays together."""
 
 
-def side_of(outcomes: Outcomes) -> Side:
+def side_of(outcomes: ReplayOutcomes) -> Side:
     """Return the sums of a replay."""
     return Side(
         total=_total(outcomes),
@@ -122,7 +122,7 @@ def side_of(outcomes: Outcomes) -> Side:
     )
 
 
-def affected(names: Sequence[str], before: Outcomes, after: Outcomes) -> tuple[Affected, ...]:
+def affected(names: Sequence[str], before: ReplayOutcomes, after: ReplayOutcomes) -> tuple[Affected, ...]:
     """Return who is affected, the most first; `names` say whose each request is."""
     sums: dict[str, tuple[Sum, Sum, list[int]]] = defaultdict(lambda: (Sum(), Sum(), [0, 0]))
     for number, name in enumerate(names):
@@ -139,7 +139,7 @@ def affected(names: Sequence[str], before: Outcomes, after: Outcomes) -> tuple[A
     )
 
 
-def grounds_of(side: Side, config: Config, evidence: Evidence) -> tuple[Ground, ...]:
+def grounds_of(side: Side, config: Config, evidence: SendEvidence) -> tuple[Ground, ...]:
     """Return what the numbers of each deployment rest on, the most asked first."""
     loads = sorted(side.loads.items(), key=lambda item: -item[1].sends)
     return tuple(
@@ -147,7 +147,7 @@ def grounds_of(side: Side, config: Config, evidence: Evidence) -> tuple[Ground, 
     )
 
 
-def notices_of(traffic: RecordedTraffic, side: Side, grounds: Sequence[Ground]) -> Iterator[str]:
+def comparison_notices(traffic: RecordedTraffic, side: Side, grounds: Sequence[Ground]) -> Iterator[str]:
     """Yield what a reader has to know before the numbers are believed."""
     sends = sum(ground.sends for ground in grounds)
     thin = [ground for ground in grounds if ground.is_thin]
@@ -162,25 +162,25 @@ def notices_of(traffic: RecordedTraffic, side: Side, grounds: Sequence[Ground]) 
         yield f"{unknown} requests name a use case that the new configuration does not define"
 
 
-def total_of(outcomes: Outcomes) -> Sum:
+def total_of(outcomes: ReplayOutcomes) -> Sum:
     """Return the sum of all requests."""
     return _total(outcomes)
 
 
-def _total(outcomes: Outcomes) -> Sum:
+def _total(outcomes: ReplayOutcomes) -> Sum:
     fates = [0] * len(Fate)
     for fate in outcomes.fates:
         fates[fate] += 1
     return Sum(len(outcomes.fates), sum(outcomes.costs_nusd), fates)
 
 
-def _count(sums: Sum, outcomes: Outcomes, number: int) -> None:
+def _count(sums: Sum, outcomes: ReplayOutcomes, number: int) -> None:
     sums.requests += 1
     sums.cost_nusd += outcomes.costs_nusd[number]
     sums.fates[outcomes.fates[number]] += 1
 
 
-def _latency(outcomes: Outcomes) -> Latency | None:
+def _latency(outcomes: ReplayOutcomes) -> Latency | None:
     pairs = zip(outcomes.fates, outcomes.latencies_s, strict=True)
     answered = array("d", sorted(latency_s for fate, latency_s in pairs if fate <= Fate.DEGRADED))
     if not answered:

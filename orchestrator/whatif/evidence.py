@@ -1,10 +1,10 @@
 """What a deployment would have answered: drawn from what the ledger recorded of it, near that time.
 
-A request that was sent to a deployment gets from it what it got then. For another deployment a send is drawn
-that the ledger has of it around the same moment, so that an outage is one in the replay too. Its length is
-that of the request's own answer, as much longer or shorter as the model usually writes; its latency grows with the
-length as the recorded ones do. Of a deployment with too few sends of its own, those of its model at other
-providers are taken, then those of its provider, then all: `rests_on` says which.
+A request that was sent to a deployment gets from it what it got then. For another deployment a send is
+drawn that the ledger has of it around the same moment, so that an outage is one in the replay too. Its
+length is that of the request's own answer, as much longer or shorter as the model usually writes; its
+latency grows with the length as the recorded ones do. Of a deployment with too few sends of its own, those
+of its model at other providers are taken, then those of its provider, then all: `rests_on` says which.
 """
 
 from bisect import bisect_left, bisect_right
@@ -53,7 +53,7 @@ class DrawnSend:
 
 @dataclass(slots=True)
 class Pool:
-    """Recorded sends that stand for a deployment, oldest first."""
+    """RecordedShare sends that stand for a deployment, oldest first."""
 
     sends: list[RecordedSend] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Pool:
         return self.sends[first + lot % min(_NEAREST, len(self.sends))]
 
 
-class Evidence:
+class SendEvidence:
     """What is known of every deployment; the same seed draws the same."""
 
     def __init__(

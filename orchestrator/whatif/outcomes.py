@@ -53,7 +53,7 @@ class PeakCount:
 
 
 @dataclass(slots=True)
-class Outcomes:
+class ReplayOutcomes:
     """What became of all requests, in the order of the traffic."""
 
     fates: "array[int]"
@@ -68,7 +68,7 @@ class Outcomes:
     """Of each provider: the most sends in a minute."""
 
     @classmethod
-    def of(cls, count: int) -> "Outcomes":
+    def of(cls, count: int) -> "ReplayOutcomes":
         """Return a place for the outcomes of so many requests."""
         return cls(array("b", bytes(count)), array("q", bytes(8 * count)), array("d", bytes(8 * count)))
 
@@ -98,9 +98,9 @@ class Outcomes:
             self.peaks.setdefault(attempt.provider, PeakCount()).add(at_s)
 
 
-def recorded_outcomes(requests: Sequence[RecordedRequest]) -> Outcomes:
+def recorded_outcomes(requests: Sequence[RecordedRequest]) -> ReplayOutcomes:
     """Return what became of requests when they were made, as far as their rows say it."""
-    outcomes = Outcomes.of(len(requests))
+    outcomes = ReplayOutcomes.of(len(requests))
     fates = {Outcome.REFUSED: Fate.REFUSED, Outcome.FAILED: Fate.FAILED, Outcome.CANCELLED: Fate.CANCELLED}
     for request in requests:
         answered = Fate.DEGRADED if request.is_degraded else Fate.ANSWERED

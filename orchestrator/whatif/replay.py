@@ -1,7 +1,8 @@
 """Replays recorded traffic through the whole way of a request, on a clock of its own.
 
 Every request passes the same steps as a real one: cache, slots, plan, circuits, rate limits, budgets,
-retries, fallbacks and policies, on a real ledger in a temporary folder. Only the way out is another, and the time.
+retries, fallbacks and policies, on a real ledger in a temporary folder. Only the way out is another, and
+the time.
 """
 
 import asyncio
@@ -27,9 +28,9 @@ from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build
 from orchestrator.streaming.reply_stream import StreamSink
-from orchestrator.whatif.evidence import Evidence
+from orchestrator.whatif.evidence import SendEvidence
 from orchestrator.whatif.isolated import isolated
-from orchestrator.whatif.outcomes import Outcomes
+from orchestrator.whatif.outcomes import ReplayOutcomes
 from orchestrator.whatif.recorded_traffic import RecordedRequest, RecordedTraffic
 from orchestrator.whatif.replay_transport import ReplayTransport
 from orchestrator.whatif.world import World
@@ -55,11 +56,11 @@ class ReplaySettings:
 
 
 def replay(
-    config: Config, traffic: RecordedTraffic, evidence: Evidence, settings: ReplaySettings
-) -> Outcomes:
+    config: Config, traffic: RecordedTraffic, evidence: SendEvidence, settings: ReplaySettings
+) -> ReplayOutcomes:
     """Return what would have become of recorded traffic under a configuration; nothing is sent."""
 
-    async def main(clock: VirtualClock) -> Outcomes:
+    async def main(clock: VirtualClock) -> ReplayOutcomes:
         with isolated(config) as own:
             world = World(clock, evidence, settings.seed, settings.accepted_share)
             run = _Replay(own, traffic, world)
@@ -82,10 +83,10 @@ class _Replay:
         self._config, self._traffic, self._world = config, traffic, world
         self._cache = ReplyCache(config.settings.cache)
         self._answer: Step = build(self._services)
-        self._outcomes = Outcomes.of(len(traffic.requests))
+        self._outcomes = ReplayOutcomes.of(len(traffic.requests))
         self._began_s = world.clock.monotonic_s()
 
-    async def all(self) -> Outcomes:
+    async def all(self) -> ReplayOutcomes:
         """Begin every request at its moment, and wait for the last one."""
         _open_balances(self._services.ledger, self._traffic)
         loop = asyncio.get_running_loop()

@@ -1,8 +1,9 @@
 """What a configuration promises by itself, use case by use case: whom it reaches, and what at worst.
 
 The chain is the plan of a short request while all is well, made as every plan is. Availability of a
-deployment is its recorded share of sends that were answered, where there are enough, else an assumption that is named.
-Deployments of one provider are taken to fail together: a second model of the same provider promises nothing.
+deployment is its recorded share of sends that were answered, where there are enough, else an assumption
+that is named. Deployments of one provider are taken to fail together: a second model of the same provider
+promises nothing.
 """
 
 import math
@@ -41,14 +42,14 @@ _ORDINARY = {"role": "user", "content": "..."}
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedAnswers:
+class RecordedSends:
     """How many sends to a deployment are recorded, and how many of them were answered."""
 
     sends: int
     answered: int
 
 
-Recorded = Mapping[str, RecordedAnswers]
+RecordedShare = Mapping[str, RecordedSends]
 """What is recorded, by deployment."""
 
 
@@ -94,14 +95,14 @@ class UseCaseProof:
         return any(part.recorded_sends is None for part in self.chain)
 
 
-def prove(config: Config, recorded: Recorded, *, clock: Clock) -> tuple[UseCaseProof, ...]:
+def prove(config: Config, recorded: RecordedShare, *, clock: Clock) -> tuple[UseCaseProof, ...]:
     """Return what a configuration promises of each use case that answers chats; no file is touched."""
     with isolated(config) as own:
         services = PipelineServices.of(own, clock=clock, alerts=Alerts())
         return tuple(_proof(services, own, name, recorded) for name in use_cases_of(own.settings, Mode.CHAT))
 
 
-def recorded_answers(config: Config, *, clock: Clock) -> dict[str, RecordedAnswers]:
+def recorded_answers(config: Config, *, clock: Clock) -> dict[str, RecordedSends]:
     """Return how often each deployment answered in the last days; nothing without a ledger.
 
     Raises:
@@ -118,10 +119,10 @@ def recorded_answers(config: Config, *, clock: Clock) -> dict[str, RecordedAnswe
             if group.outcome != Outcome.CANCELLED:
                 sums[group.deployment][0] += group.sends
                 sums[group.deployment][1] += group.sends * (group.outcome == Outcome.SUCCEEDED)
-    return {name: RecordedAnswers(*counts) for name, counts in sums.items()}
+    return {name: RecordedSends(*counts) for name, counts in sums.items()}
 
 
-def _proof(services: PipelineServices, config: Config, name: str, recorded: Recorded) -> UseCaseProof:
+def _proof(services: PipelineServices, config: Config, name: str, recorded: RecordedShare) -> UseCaseProof:
     plans = [_plan(services, config, name, language) for language in LANGUAGES]
     plan = max(plans, key=lambda plan: 0 if plan is None else len(plan.asked))
     asked = () if plan is None else plan.asked
@@ -155,7 +156,7 @@ def _plan(services: PipelineServices, config: Config, name: str, language: str) 
         return None
 
 
-def _availability(name: str, recorded: Recorded) -> Availability:
+def _availability(name: str, recorded: RecordedShare) -> Availability:
     known = recorded.get(name)
     if known is None or known.sends < ENOUGH_SENDS:
         return Availability(name, ASSUMED_AVAILABILITY, None)

@@ -12,12 +12,12 @@ from orchestrator.ledger.opening import open_view
 from orchestrator.whatif.comparison import (
     WhatIf,
     affected,
+    comparison_notices,
     grounds_of,
-    notices_of,
     side_of,
     total_of,
 )
-from orchestrator.whatif.evidence import Evidence
+from orchestrator.whatif.evidence import SendEvidence
 from orchestrator.whatif.outcomes import recorded_outcomes
 from orchestrator.whatif.recorded_traffic import NoTrafficError, RecordedTraffic, read_traffic
 from orchestrator.whatif.replay import ReplaySettings, replay
@@ -55,7 +55,7 @@ def what_if(
             f"none of the {len(traffic.requests):,} requests recorded in this range was sent to a provider, so nothing is "
             "known of one: reach further back with --since"
         )
-    evidence = Evidence(traffic.sends, traffic.requests, seed=settings.seed)
+    evidence = SendEvidence(traffic.sends, traffic.requests, seed=settings.seed)
     began_s = clock.monotonic_s()
     say(f"replaying {len(traffic.requests):,} requests as they are configured now")
     before = replay(old, traffic, evidence, settings)
@@ -74,7 +74,7 @@ def what_if(
         use_cases=affected([request.use_case for request in traffic.requests], before, after),
         grounds=grounds,
         left_out=traffic.left_out,
-        notices=tuple(notices_of(traffic, side, grounds)),
+        notices=tuple(comparison_notices(traffic, side, grounds)),
         seed=settings.seed,
         took_s=took_s,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from orchestrator.core.virtual_time import VirtualClock
-from orchestrator.whatif.evidence import Evidence
+from orchestrator.whatif.evidence import SendEvidence
 
 RIGHT = "right"
 """The answer on which models agree, and which passes the checks of a policy."""
@@ -19,7 +19,7 @@ class World:
     """What the requests of one replay share."""
 
     clock: VirtualClock
-    evidence: Evidence
+    evidence: SendEvidence
     seed: int
     accepted_share: float
     """How many answers under a policy are right or pass its checks: assumed, for none is kept."""

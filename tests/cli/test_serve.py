@@ -76,7 +76,7 @@ def test_a_port_in_use_is_said(run):
         taken.listen()
         refused = run("serve", "--port", str(taken.getsockname()[1]))
     assert refused.code == 2
-    assert "choose another with --port" in refused.err.lower()
+    assert "choose another port with --port" in refused.err.lower()
 
 
 def test_the_demo_takes_no_workers(run):

@@ -176,7 +176,7 @@ def test_the_file_that_a_package_carries_is_the_one_at_the_top_of_a_checkout():
         ("request: 0.50, day", "request: -1, day", "request: -1", "an amount of dollars must be finite and not negative"),
         ("request: 0.50, day", "request: yes, day", "request: yes", "budgets.limits.0.request: true and false (yes, no, on, off) are no value here; write a number"),
         ("request: 0.50, day", "request: 1e300, day", "request: 1e300", "an amount of dollars must be at most 1,000,000,000"),
-        ("report: {}", "commitments: [{provider: opnai, usd_per_month: 9, since: 2026-01-01, until: 2026-12-31}]\nreport: {}", "provider: opnai", "unknown provider 'opnai'. Did you mean 'openai'?"),
+        ("commitments: []", "commitments: [{provider: opnai, usd_per_month: 9, since: 2026-01-01, until: 2026-12-31}]", "provider: opnai", "unknown provider 'opnai'. Did you mean 'openai'?"),
         ("request: 0.50, day", "request: 0, day", "request: 0,", "a limit of 0 would refuse everything that costs"),
         ("request: 0.50, day", "request: 0.50, dya", None, "unknown key 'budgets.limits.0.dya'; did you mean 'day'?"),
         (", request: 0.50, day: 100, month: 2500", "", "{scope: all", "scope 'all' has no limit: give it a request, hour, day, week or month"),

@@ -1,6 +1,6 @@
 """Policies are replayed by their own decisions, and every call is paid."""
 
-from orchestrator.evaluation.candidates import candidates_of, policy_name, replay
+from orchestrator.evaluation.candidates import candidates_of, policy_name, replayed_policy
 from orchestrator.evaluation.comparing import compare_of
 from orchestrator.evaluation.outcomes import outcomes_of
 from orchestrator.policies.settings import CheckSettings
@@ -40,19 +40,19 @@ def policies(vendors=VENDORS):
 
 
 def test_two_that_agree_are_paid_and_believed_else_the_judge():
-    replayed = replay(policies()["agreement: other, cheap | best"], outcomes()) if "agreement: other, cheap | best" in policies() else replay(policies()["agreement: cheap, other | best"], outcomes())  # fmt: skip
+    replayed = replayed_policy(policies()["agreement: other, cheap | best"], outcomes()) if "agreement: other, cheap | best" in policies() else replayed_policy(policies()["agreement: cheap, other | best"], outcomes())  # fmt: skip
     assert replayed.scores == (1.0, 1.0, 1.0)
     assert replayed.costs_nusd == (3, 103, 103)
 
 
 def test_an_escalation_goes_on_where_the_check_fails():
-    replayed = replay(policies()["escalate: cheap > best"], outcomes())
+    replayed = replayed_policy(policies()["escalate: cheap > best"], outcomes())
     assert replayed.scores == (1.0, 1.0, 1.0)
     assert replayed.costs_nusd == (1, 1, 101)
 
 
 def test_a_constant_model_is_paid_once_a_row():
-    replayed = replay(policies()["constant: other"], outcomes())
+    replayed = replayed_policy(policies()["constant: other"], outcomes())
     assert (replayed.scores, replayed.costs_nusd) == ((1.0, 0.0, 0.0), (2, 2, 2))
 
 

@@ -123,7 +123,13 @@ def booked(orchestrator: Orchestrator) -> tuple[int, int]:
 def same(first: ChatReply, again: ChatReply) -> bool:
     """Whether a reply is the first one once more, and free."""
     expected = replace(
-        first, cached=CacheState.REPLAYED, cost_nusd=0, attempts=(), plan=None, latency_s=again.latency_s
+        first,
+        cached=CacheState.REPLAYED,
+        cost_nusd=0,
+        attempts=(),
+        plan=None,
+        latency_s=again.latency_s,
+        queued_s=again.queued_s,
     )
     return again == expected
 

@@ -104,10 +104,10 @@ def test_a_ledger_that_cannot_be_written_at_a_hop_is_told_to_the_caller(
     ledger = orchestrator._services.ledger
     hold = ledger.ahold
 
-    async def full(request):
+    async def full(request, **waiting):
         if request.deployment == GOOGLE:
             raise LedgerError("the disk is full; free some space")
-        return await hold(request)
+        return await hold(request, **waiting)
 
     monkeypatch.setattr(ledger, "ahold", full)
     with pytest.raises(LedgerError, match="free some space"):

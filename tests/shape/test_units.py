@@ -88,8 +88,8 @@ def float_money(text: str) -> Iterator[str]:
             yield f"{line}: {name}"
 
 
-READS_DOLLARS = {"orchestrator/money.py"}
-"""The one place that turns a float from YAML or JSON into nano-dollars."""
+READS_DOLLARS = {"orchestrator/core/money.py", "orchestrator/core/request_fields.py"}
+"""Where a float from YAML, JSON or a caller is turned into nano-dollars, and where callers' types are named."""
 
 
 def of_every_file(rule) -> list[str]:

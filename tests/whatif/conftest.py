@@ -1,4 +1,4 @@
-"""Recorded traffic: requests that really passed the pipeline, in front of practice providers in memory."""
+"""RecordedShare traffic: requests that really passed the pipeline, in front of practice providers in memory."""
 
 from collections import Counter
 from datetime import timedelta

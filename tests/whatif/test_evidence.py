@@ -7,7 +7,7 @@ import pytest
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.prompt_size import Script
 from orchestrator.core.reply import Outcome
-from orchestrator.whatif.evidence import ENOUGH, Evidence, RestsOn
+from orchestrator.whatif.evidence import ENOUGH, RestsOn, SendEvidence
 from orchestrator.whatif.recorded_traffic import RecordedRequest, RecordedSend
 
 SOL, FLASH, OPENAI_SOL = "openrouter/gpt-6.1-sol", "google/gemini-3.8-flash", "openai/gpt-6.1-sol"
@@ -30,7 +30,7 @@ def deployments(make_config):
 
 def test_a_request_gets_from_a_deployment_what_it_got(deployments):
     own = send(100, failure="timeout", latency_s=9.0)
-    evidence = Evidence([send(at) for at in range(50)], [], seed=0)
+    evidence = SendEvidence([send(at) for at in range(50)], [], seed=0)
     drawn = evidence.draw(request(1, 100, own), deployments[SOL], nth=0)
     assert (drawn.failure, drawn.latency_s) == (FailureKind.TIMEOUT, 9.0)
 
@@ -39,7 +39,7 @@ def test_an_outage_is_one_for_every_request_of_that_time(deployments):
     sends = [
         send(at, FLASH, failure="unavailable" if 3000 <= at < 4000 else None) for at in range(0, 9000, 100)
     ]
-    evidence = Evidence(sends, [], seed=0)
+    evidence = SendEvidence(sends, [], seed=0)
     at = lambda moment: evidence.draw(request(int(moment), moment), deployments[FLASH], nth=0).failure  # noqa: E731
     assert {at(moment) for moment in range(3100, 3850, 50)} == {FailureKind.UNAVAILABLE}
     assert {at(moment) for moment in range(6000, 7000, 50)} == {None}
@@ -48,7 +48,7 @@ def test_an_outage_is_one_for_every_request_of_that_time(deployments):
 def test_another_model_writes_as_much_longer_as_it_usually_does(deployments):
     pairs = [(request(n, n, send(n)), request(100 + n, n, send(n, FLASH, output=300))) for n in range(ENOUGH)]
     requests = [each for pair in pairs for each in pair]
-    evidence = Evidence([each.sends[0] for each in requests], requests, seed=0)
+    evidence = SendEvidence([each.sends[0] for each in requests], requests, seed=0)
     drawn = evidence.draw(request(7, 7, send(7, output=50)), deployments[FLASH], nth=0)
     assert drawn.output_tokens == 150
     assert drawn.input_tokens == 50
@@ -56,13 +56,13 @@ def test_another_model_writes_as_much_longer_as_it_usually_does(deployments):
 
 def test_latency_grows_with_length_as_the_recorded_ones_do(deployments):
     sends = [send(n, FLASH, output=100 + n, latency_s=1 + (100 + n) / 100) for n in range(100)]
-    evidence = Evidence(sends, [], seed=0)
+    evidence = SendEvidence(sends, [], seed=0)
     drawn = evidence.draw(request(1, 50, send(50, output=150)), deployments[FLASH], nth=0)
     assert drawn.latency_s == pytest.approx(1 + drawn.output_tokens / 100)
 
 
 def test_it_says_whose_sends_it_rests_on(deployments):
-    evidence = Evidence([send(n) for n in range(ENOUGH)], [], seed=0)
+    evidence = SendEvidence([send(n) for n in range(ENOUGH)], [], seed=0)
     assert evidence.rests_on(deployments[SOL]) == (RestsOn.ITSELF, ENOUGH)
     assert evidence.rests_on(deployments[OPENAI_SOL]) == (RestsOn.MODEL, ENOUGH)
     assert evidence.rests_on(deployments["openrouter/claude-opus-5.5"]) == (RestsOn.PROVIDER, ENOUGH)
@@ -71,6 +71,6 @@ def test_it_says_whose_sends_it_rests_on(deployments):
 
 def test_a_bad_request_is_one_everywhere_and_speaks_of_no_provider(deployments):
     bad = replace(send(1), failure=FailureKind.BAD_REQUEST)
-    evidence = Evidence([bad, *(send(n) for n in range(ENOUGH))], [], seed=0)
+    evidence = SendEvidence([bad, *(send(n) for n in range(ENOUGH))], [], seed=0)
     assert evidence.draw(request(1, 1, bad), deployments[FLASH], nth=0).failure is FailureKind.BAD_REQUEST
     assert evidence.rests_on(deployments[SOL]) == (RestsOn.ITSELF, ENOUGH)

@@ -1,9 +1,9 @@
-"""Recorded traffic takes its whole way again."""
+"""RecordedShare traffic takes its whole way again."""
 
 import pytest
 
 from orchestrator.ledger.opening import open_view
-from orchestrator.whatif.evidence import Evidence
+from orchestrator.whatif.evidence import SendEvidence
 from orchestrator.whatif.outcomes import Fate
 from orchestrator.whatif.recorded_traffic import read_traffic
 from orchestrator.whatif.replay import ReplaySettings, replay
@@ -13,7 +13,7 @@ from tests.whatif.test_isolated import VOTE
 
 @pytest.fixture
 def traffic(make_config, record, tmp_path):
-    """Recorded traffic of forty requests, ten of them streams."""
+    """RecordedShare traffic of forty requests, ten of them streams."""
     config = make_config({"ledger": {"path": f"{tmp_path}/l.sqlite3"}, "local_model": {"enabled": False}})
     record(config, count=30)
     record(config, count=10, stream=True)
@@ -22,7 +22,7 @@ def traffic(make_config, record, tmp_path):
 
 
 def replayed(traffic, config, **settings):
-    evidence = Evidence(traffic.sends, traffic.requests, seed=0)
+    evidence = SendEvidence(traffic.sends, traffic.requests, seed=0)
     return replay(config, traffic, evidence, ReplaySettings(**settings))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.core.clock import SystemClock
 from orchestrator.whatif.proof_words import warnings_of
-from orchestrator.whatif.static_proof import ASSUMED_AVAILABILITY, RecordedAnswers, prove, recorded_answers
+from orchestrator.whatif.static_proof import ASSUMED_AVAILABILITY, RecordedSends, prove, recorded_answers
 
 PRIMARY, OTHER = "openrouter/gpt-6.1-sol", "google/gemini-3.8-flash"
 
@@ -36,7 +36,7 @@ def test_one_provider_behind_a_use_case_is_a_single_point_of_failure(make_config
 
 def test_availability_comes_from_the_record_where_there_is_enough(make_config, clock):
     config = make_config(chain(PRIMARY, OTHER))
-    recorded = {PRIMARY: RecordedAnswers(99, 90), OTHER: RecordedAnswers(3, 0)}
+    recorded = {PRIMARY: RecordedSends(99, 90), OTHER: RecordedSends(3, 0)}
     proof = proof_of(config, clock, recorded)
     assert [part.recorded_sends for part in proof.chain] == [99, None]
     assert proof.availability == pytest.approx(1 - 0.1 * (1 - ASSUMED_AVAILABILITY))

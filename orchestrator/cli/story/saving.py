@@ -73,7 +73,7 @@ def _twice(stage: DemoStage) -> tuple[ChatReply, ChatReply, int]:
 
 def _together(stage: DemoStage) -> tuple[list[ChatReply], int]:
     request = ChatRequest.of(
-        _TOGETHER, use_case="customer_service", tenant="nextflow", max_tokens=32, temperature=0.0
+        _TOGETHER, use_case="customer_service", tenant="nextflow", max_tokens=96, temperature=0.0
     )
 
     async def ask_all() -> list[ChatReply]:

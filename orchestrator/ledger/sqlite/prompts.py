@@ -53,7 +53,7 @@ _LEVELS = " UNION ALL ".join(
     for place, length in enumerate(BEGINNINGS_BYTES)
 )
 _UNCACHED = "MAX(0, a.input_tokens * l.length / p.length_bytes - a.cached_input_tokens)"
-"""How many tokens of a beginning were paid in full; a beginning takes its share of what the provider counted."""
+"""Tokens of a beginning that were paid in full; it takes its share of what the provider counted."""
 _BY_BEGINNING = (
     "SELECT a.day, o.use_case, a.deployment, l.length, COUNT(*) AS n,"
     f" SUM({_UNCACHED}) AS tokens, MAX({_UNCACHED}) AS most"
