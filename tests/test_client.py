@@ -113,7 +113,8 @@ def test_twenty_like_requests_at_once_are_sent_once(
 @pytest.mark.parametrize("in_flight", [1, 50])
 def test_a_budget_is_never_overspent(make_orchestrator, practice: PracticeServer, in_flight: int) -> None:
     """Spent and held stay within the limit at any concurrency; refusals are typed and send nothing."""
-    orchestrator = make_orchestrator(TIGHT)
+    at_once = {"use_cases": {"customer_service": {"on_limit": {"wait_s": 0}}}}
+    orchestrator = make_orchestrator({**TIGHT, **at_once})
     limit = nano_usd("0.02")
 
     async def one(number: int) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.catalog.models import Mode
-from orchestrator.config.loader import json_schema
+from orchestrator.config.file_schema import json_schema
 from orchestrator.config.modes import check_mode, embedding_use_case, mode_of, use_cases_of
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import ConfigError, InvalidRequestError, UnknownNameError

@@ -138,7 +138,8 @@ def test_a_counter_that_was_tampered_with_is_told(make, clock):
     books.close()
     assert watch.look() == (), "it is read once a minute"
     clock.advance(60)
-    assert {alert.facts.name for alert in watch.look()} == {"all 2026-11-23", "all 2026-11"}
+    periods = ("2026-11-23T16+07:00", "2026-11-23", "2026-W48", "2026-11")
+    assert {alert.facts.name for alert in watch.look()} == {f"all {period}" for period in periods}
 
 
 def test_what_is_told_goes_over_the_rules_channels_and_what_happens_at_once_too(make, clock):

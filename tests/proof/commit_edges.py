@@ -40,6 +40,7 @@ from orchestrator.core.reply import CostSource
 from orchestrator.ledger.compact import compact
 from orchestrator.ledger.facts import AssumedCost
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.periods import period_of
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.reconcile import OrphanPolicy, correct_cost, find_orphans, settle_orphans
 from tests.support import mortal_sqlite
@@ -172,7 +173,7 @@ class Correct(Verb):
         correct_cost(ledger, given, cost_nusd=NanoUsd(300), now=datetime.now(UTC))
 
 
-class Compact(Verb):
+class RollUpDay(Verb):
     seen = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE operation_id = ?)"
     clock = LongAgo()
 
@@ -181,11 +182,18 @@ class Compact(Verb):
         ledger.record_request(operation_of(operation, cost=400, moment=self.clock.now()))
 
     def do(self, ledger, operation, given):
+        ledger.store.roll_up_day(period_of(self.clock.now(), LIMITS.time_zone).day)
+
+
+class Compact(RollUpDay):
+    is_one_transaction = False  # one for each day, and one for what no plan needs any more
+
+    def do(self, ledger, operation, given):
         compact(ledger, today=date(2026, 11, 23), keep_days=400)
 
 
 VERBS: tuple[type[Verb], ...] = (
-    Open, HoldMoney, Refuse, Settle, SettleAgain, SettleLate, Close, SettleOrphans, Correct, Compact,
+    Open, HoldMoney, Refuse, Settle, SettleAgain, SettleLate, Close, SettleOrphans, Correct, RollUpDay, Compact,
 )  # fmt: skip
 
 
