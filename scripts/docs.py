@@ -242,7 +242,7 @@ def config_page() -> str:
         ),
     ]
     for key, part in schema["properties"].items():
-        keys = {way: one for way, one in config_keys().items() if way.split(".")[0] == key}
+        keys = {way: one for way, one in config_keys().items() if way.split(".")[0].removesuffix("[]") == key}
         about = _about(part, schema)
         parts.append(f"## {key}")
         if about and about != keys[key][1]:
