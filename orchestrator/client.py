@@ -206,14 +206,6 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
             self._snapshot.cache.close()
             self._services.kept_replies.close()
 
-    def __enter__(self) -> Self:
-        """Return the orchestrator."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the orchestrator."""
-        self.close()
-
     def _snapshot_of(self, config: Config, cache: ReplyCache) -> ConfigSnapshot:
         transport = self._transport or open_transport(config.catalog, self._local_model, self._connections)
         return ConfigSnapshot(config, transport, cache)

@@ -1,10 +1,23 @@
 """An object that is one for its process: its copies are itself, and it is written down nowhere."""
 
+from abc import ABC, abstractmethod
 from typing import NoReturn, Self
 
 
-class LiveObject:
-    """Holds threads, connections and open files."""
+class LiveObject(ABC):
+    """Holds threads, connections and open files, until it is closed."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close all of it."""
+
+    def __enter__(self) -> Self:
+        """Return the object itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
 
     def __copy__(self) -> Self:
         """Return the object itself, also in copies of what holds it."""
