@@ -42,7 +42,7 @@ class Caching:
         age_s = math.inf if kept is None else age_s_of(kept, self._clock)
         if kept is not None and age_s < lifetime.fresh_s:
             return self._repeat(call, kept, CacheState.HIT)
-        asking = replace(call, stale=kept if age_s < lifetime.kept_s else None)
+        asking = replace(call, stale=kept if age_s < lifetime.kept_s else None, cache_key=key)
 
         async def ask_and_keep() -> ChatReply:
             reply = await self._following(asking)

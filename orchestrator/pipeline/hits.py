@@ -72,12 +72,14 @@ class Hits:
             self._begin(self._write())
 
     async def _write(self) -> None:
-        busy = True
-        while busy:
+        while True:
             await asyncio.sleep(_GATHERED_S)
             # Before it writes: what comes meanwhile needs another turn.
             self._writing_in = 0
-            busy = self._is_busy()
+            if not self._is_busy() or self._writing_in:
+                # Written, or somebody else has begun to: one at a time waits for the file.
+                return
+            self._writing_in = os.getpid()
 
     def _is_busy(self) -> bool:
         """Write what was gathered, or return that others hold the file."""

@@ -5,10 +5,10 @@ from hashlib import blake2b
 
 import orjson
 
-from orchestrator.cache.response_cache import key_of
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.prompt_prints import BEGINNINGS_BYTES, PromptPrint
+from orchestrator.pipeline.cache_lookup import cache_key_of
 from orchestrator.pipeline.call import Call
 
 _WHOLE_MAX_BYTES = 262_144
@@ -30,7 +30,7 @@ def prompt_print(call: Call) -> PromptPrint | None:
     ):
         return None
     is_long = size.input_bound_tokens > _WHOLE_MAX_BYTES
-    key = call.cache_key or ("" if is_long else key_of(call.request))
+    key = call.cache_key or ("" if is_long else cache_key_of(call))
     length, beginning = 0, b""
     if size.input_bound_tokens >= BEGINNINGS_BYTES[0]:
         length, beginning = _measured(call.request)

@@ -134,6 +134,30 @@ async def test_while_others_hold_the_ledger_the_rows_stay_gathered_and_follow(
     assert (busy, [row[0] for row in bench.rows()]) == ([], [hit.request_id])
 
 
+async def test_however_long_others_hold_the_ledger_a_single_writer_waits_for_it(
+    bench, begun, asked, monkeypatch
+) -> None:
+    hits = Hits(bench.services, begun)
+    hits.look(bench.call())
+    write, tries, waits = bench.services.ledger.store.write_gathered, [], asyncio.Event()
+
+    def busy_for_a_while() -> None:
+        tries.append(len(begun.works))
+        waits.set()
+        if len(tries) <= 5:
+            raise LedgerBusyError("others hold it")
+        write()
+
+    monkeypatch.setattr(bench.services.ledger.store, "write_gathered", busy_for_a_while)
+    writing = asyncio.create_task(begun.works.pop(0))
+    await waits.wait()
+    hits.look(bench.call())
+    await writing
+    assert tries == [0] * 6
+    assert begun.works == []
+    assert len(bench.rows()) == 2
+
+
 async def test_a_forked_child_writes_its_own(bench, begun, asked, monkeypatch) -> None:
     hits = Hits(bench.services, begun)
     hits.look(bench.call())

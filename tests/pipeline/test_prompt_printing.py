@@ -13,7 +13,7 @@ from orchestrator.routing.estimate import measure
 SYSTEM = "Bạn là trợ lý của một CRM. " * 300
 
 
-def printed(*messages, sent=True, cache_key=None, background=False, **more):
+def printed(*messages, sent=True, cache_key=None, background=False, hosts="", **more):
     request = ChatRequest.of(
         [{"role": role, "content": content} for role, content in messages],
         use_case="bulk",
@@ -22,7 +22,11 @@ def printed(*messages, sent=True, cache_key=None, background=False, **more):
     )
     trace = SimpleNamespace(size=measure(request), attempts=(1,) if sent else ())
     profile = SimpleNamespace(background=background)
-    return prompt_print(SimpleNamespace(request=request, trace=trace, profile=profile, cache_key=cache_key))
+    snapshot = SimpleNamespace(config=SimpleNamespace(hosts_of=lambda _use_case: hosts))
+    call = SimpleNamespace(
+        request=request, trace=trace, profile=profile, cache_key=cache_key, snapshot=snapshot
+    )
+    return prompt_print(call)
 
 
 def test_the_same_question_has_the_same_print_and_any_other_has_another():
@@ -31,6 +35,7 @@ def test_the_same_question_has_the_same_print_and_any_other_has_another():
     assert first.whole != printed(("user", "Xin chào!")).whole
     assert first.whole != printed(("user", "Xin chào"), temperature=0.5).whole
     assert first.beginnings == ()
+    assert first.whole != printed(("user", "Xin chào"), hosts="only azure").whole
 
 
 def test_prompts_that_begin_alike_have_the_same_beginning_up_to_where_they_differ():
