@@ -9,7 +9,6 @@ ratio of CPU is taken in each round, and its median printed.
 
 import argparse
 import asyncio
-import copy
 import os
 import statistics
 import sys
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peer_subjects import MODEL, light_litellm_router
-from benchmarks.stage import Child, Providers, answer_orders, orchestrator_at, rounds_of
+from benchmarks.stage import Child, Providers, answer_orders, enlarge, orchestrator_at, rounds_of
 
 REFERENCE = "light Router"
 DEPLOYMENTS = (16, 100, 1_000)
@@ -72,12 +71,7 @@ def ours(base_url: str, stack: ExitStack, *, deployments: int) -> Ask:
 
     def change(data: dict[str, Any]) -> None:
         data["budgets"]["limits"] = [{"scope": "all", "request": 100, "day": 1_000_000, "month": 1_000_000}]
-        asked = [name for name, entry in data["deployments"].items() if entry["provider"] == "openai"]
-        for number in range(deployments - len(asked)):
-            data["models"][f"copy-{number}"] = copy.deepcopy(data["models"][MODEL])
-            entry = copy.deepcopy(data["deployments"][f"openai/{MODEL}"])
-            entry.update(model=f"copy-{number}", upstream=f"copy-{number}")
-            data["deployments"][f"openai/copy-{number}"] = entry
+        enlarge(data, deployments, model=MODEL)
 
     orchestrator = orchestrator_at(Path(folder), {"openai": base_url}, change)
     stack.callback(orchestrator.close)

@@ -6,6 +6,7 @@ LiteLLM's callbacks and budgets are process-wide, so whoever is compared runs al
     python -m benchmarks.stage '{"text": "…", "latency_s": 0.1}'     what `Providers` starts
 """
 
+import copy
 import json
 import subprocess
 import sys
@@ -118,6 +119,16 @@ def answer_orders(answer: Callable[[Any], Any]) -> None:
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+def enlarge(data: dict[str, Any], deployments: int, *, model: str) -> None:
+    """Copy OpenAI's `model` in a configuration until so many deployments of OpenAI can be asked."""
+    asked = [name for name, entry in data["deployments"].items() if entry["provider"] == "openai"]
+    for number in range(deployments - len(asked)):
+        data["models"][f"copy-{number}"] = copy.deepcopy(data["models"][model])
+        entry = copy.deepcopy(data["deployments"][f"openai/{model}"])
+        entry.update(model=f"copy-{number}", upstream=f"copy-{number}")
+        data["deployments"][f"openai/copy-{number}"] = entry
 
 
 def orchestrator_at(

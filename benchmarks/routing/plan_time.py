@@ -5,15 +5,13 @@ times and its shortest time counts, so that other work on the machine is not mea
 a kind takes, which prepares a shortlist for all that follow, is told apart.
 """
 
-import copy
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from benchmarks.stage import orchestrator_at
+from benchmarks.stage import enlarge, orchestrator_at
 from orchestrator import Orchestrator
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.language import Language, reply_language
@@ -54,7 +52,9 @@ def _timed(deployments: int) -> tuple[list[float], list[float]]:
     """Return the microseconds of each decision, made for the first time, and the shortest of five more."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         orchestrator = orchestrator_at(
-            Path(folder), {"openai": "http://127.0.0.1:9"}, lambda data: _enlarge(data, deployments)
+            Path(folder),
+            {"openai": "http://127.0.0.1:9"},
+            lambda data: enlarge(data, deployments, model=_MODEL),
         )
         try:
             services = orchestrator._services  # noqa: SLF001 -- the step alone is measured
@@ -98,12 +98,3 @@ def _shortest_us(work: Callable[[], object], repeats: int = _REPEATS) -> float:
 
 def _met(taken_us: float, aim_us: float) -> str:
     return "met" if taken_us <= aim_us else "MISSED"
-
-
-def _enlarge(data: dict[str, Any], deployments: int) -> None:
-    asked = [name for name, entry in data["deployments"].items() if entry["provider"] == "openai"]
-    for number in range(deployments - len(asked)):
-        data["models"][f"copy-{number}"] = copy.deepcopy(data["models"][_MODEL])
-        entry = copy.deepcopy(data["deployments"][f"openai/{_MODEL}"])
-        entry.update(model=f"copy-{number}", upstream=f"copy-{number}")
-        data["deployments"][f"openai/copy-{number}"] = entry
