@@ -21,7 +21,7 @@ POINTS_PER_COST = 0.15
 """All of the best model's cost is worth fifteen points of quality; a tenth of it one and a half."""
 MARGIN = 0.01
 """What is so much worse is not taken."""
-FOLDS = 4
+FOLDS = 8
 _BEAM = 4
 _TIE_BREAKERS_MAX = 1
 _CHEAP_SHARE = 0.35
