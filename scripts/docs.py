@@ -32,9 +32,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from typer.main import get_command
 
-from orchestrator.cli.app import app
+from orchestrator.cli.app import root
 from orchestrator.config.file_schema import FileSchema
 from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.config.schema import RootSettings
@@ -203,7 +202,7 @@ def cli_page() -> str:
         parts.append(f"## {' '.join(way)}")
         usage = ["orchestrator", *way[1:]]
         given = [one for one in command.params if one.param_type_name == "argument"]
-        options = [one for one in command.params if one.param_type_name == "option"]
+        options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
         usage += ["[OPTIONS]"] if options else []
         usage += ["COMMAND"] if hasattr(command, "commands") else []
         usage += [one.name if one.required else f"[{one.name}]" for one in given]
@@ -223,7 +222,7 @@ def commands() -> dict[tuple[str, ...], Any]:
         for name, one in getattr(command, "commands", {}).items():
             walk((*way, name), one)
 
-    walk(("orchestrator",), get_command(app))
+    walk(("orchestrator",), root())
     return found
 
 

@@ -7,14 +7,10 @@ code; `orchestrator --help` lists the codes.
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from orchestrator.cli.standard_streams import settle_streams
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.visible_text import visible
-
-if TYPE_CHECKING:
-    from typer.core import TyperGroup
 
 __all__ = ["main"]
 
@@ -46,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    app = _app()
+    from orchestrator.cli.app import root
+
     try:
-        app.main(args=arguments, prog_name="orchestrator")
+        root().main(args=arguments, prog_name="orchestrator")
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     else:
@@ -56,15 +53,6 @@ def _run(arguments: list[str]) -> int:
     if code == EXIT_INTERRUPTED:
         _print_line("stopped")
     return code
-
-
-def _app() -> "TyperGroup":
-    from typer.main import get_group
-
-    from orchestrator.cli.app import app
-    from orchestrator.cli.global_options import with_common_options
-
-    return with_common_options(get_group(app))
 
 
 def _check_text(arguments: list[str]) -> None:

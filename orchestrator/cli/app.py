@@ -1,32 +1,14 @@
 """All commands in one place, with the global options."""
 
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from orchestrator.cli import (
-    alerts,
-    ask,
-    calibrate,
-    chain,
-    config,
-    demo,
-    doctor,
-    drill,
-    evaluate,
-    feedback,
-    keys,
-    ledger,
-    practice,
-    prices,
-    report,
-    requests,
-    route,
-    serve,
-    top,
-    whatif,
-)
+from orchestrator.cli.commands import Commands
 from orchestrator.cli.session import CliSession, configure_log
 
 EXIT_CODES = (
@@ -82,23 +64,9 @@ def _options(
     configure_log(verbose=verbose, as_json=log_json)
 
 
-app.command("demo", epilog=EXIT_CODES)(demo.demo)
-app.command("ask", epilog=EXIT_CODES)(ask.ask)
-app.command("chain", epilog=EXIT_CODES)(chain.chain)
-app.command("route", epilog=EXIT_CODES)(route.route)
-app.command("feedback", epilog=EXIT_CODES)(feedback.feedback)
-app.command("report", epilog=EXIT_CODES)(report.report)
-app.command("top", epilog=EXIT_CODES)(top.top)
-app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
-app.command("drill", epilog=EXIT_CODES)(drill.drill)
-app.command("eval", epilog=EXIT_CODES)(evaluate.evaluate)
-app.command("calibrate", epilog=EXIT_CODES)(calibrate.calibrate)
-app.command("whatif", epilog=EXIT_CODES)(whatif.whatif)
-app.add_typer(alerts.app, name="alerts", epilog=EXIT_CODES)
-app.command("serve", epilog=EXIT_CODES)(serve.serve)
-app.add_typer(config.app, name="config", epilog=EXIT_CODES)
-app.add_typer(keys.app, name="keys", epilog=EXIT_CODES)
-app.add_typer(ledger.app, name="ledger", epilog=EXIT_CODES)
-app.add_typer(practice.app, name="practice", epilog=EXIT_CODES)
-app.add_typer(requests.app, name="requests", epilog=EXIT_CODES)
-app.add_typer(prices.app, name="prices", epilog=EXIT_CODES)
+@cache
+def root() -> TyperGroup:
+    """Return the whole command line; a command is loaded when it is named."""
+    whole = get_group(app)
+    whole.commands = cast("Any", Commands(epilog=EXIT_CODES))
+    return whole

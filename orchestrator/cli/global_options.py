@@ -1,9 +1,9 @@
 """The global options behind a command as well as before it: `orchestrator config check --config x`."""
 
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -12,21 +12,13 @@ from typer.main import get_command
 from orchestrator.cli.session import configure_log, log_is_json, session_of
 
 
-def with_common_options(root: TyperGroup) -> TyperGroup:
-    """Let every command and group below the root take the root's options, unless it has one of that name."""
-    options = get_command(_options_alone()).params
-    for command in _below(root):
-        taken = {text for parameter in command.params for text in parameter.opts}
-        command.params.extend(option for option in options if not taken & set(option.opts))
-    return root
-
-
-def _below(group: TyperGroup) -> Iterator[TyperCommand | TyperGroup]:
-    for command in group.commands.values():
-        if isinstance(command, TyperCommand | TyperGroup):
-            yield command
-        if isinstance(command, TyperGroup):
-            yield from _below(command)
+def take_common_options(command: TyperCommand | TyperGroup) -> None:
+    """Let a command, or a group and all below it, take the root's options, unless it has one of that name."""
+    taken = {text for parameter in command.params for text in parameter.opts}
+    command.params.extend(option for option in _options() if not taken & set(option.opts))
+    if isinstance(command, TyperGroup):
+        for below in command.commands.values():
+            take_common_options(cast("TyperCommand | TyperGroup", below))
 
 
 def _take_config(context: typer.Context, path: Path | None) -> None:
@@ -45,8 +37,9 @@ def _take_log_json(context: typer.Context, as_json: bool) -> None:
         configure_log(verbose=session_of(context).verbose, as_json=True)
 
 
-def _options_alone() -> typer.Typer:
-    """Return an application of which only the options are used."""
+@cache
+def _options() -> tuple[Any, ...]:
+    """Return the options as the parameters of a command."""
     # Hidden: they stand in the root's help, once.
     hidden: dict[str, Any] = {"expose_value": False, "hidden": True, "is_eager": True}
 
@@ -61,4 +54,4 @@ def _options_alone() -> typer.Typer:
 
     carrier = typer.Typer(add_completion=False)
     carrier.command()(carry)
-    return carrier
+    return tuple(get_command(carrier).params)

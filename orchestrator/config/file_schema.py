@@ -7,9 +7,10 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from orchestrator.config.key_descriptions import key_descriptions
 from orchestrator.config.schema import RootSettings
 from orchestrator.core.money import to_usd
-from orchestrator.core.settings import USD_SCHEMA, dollars
+from orchestrator.core.settings import USD_SCHEMA, Settings, dollars
 
 
 def json_schema() -> dict[str, Any]:
@@ -22,7 +23,17 @@ def json_schema() -> dict[str, Any]:
 
 
 class FileSchema(GenerateJsonSchema):
-    """Writes defaults as somebody would write them into config.yaml: $0.01 is 0.01 and not 10000000."""
+    """Describes keys, and writes defaults as they stand in config.yaml: $0.01 is 0.01 and not 10000000."""
+
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
+        """Return the schema of a part of the file, each key with its description."""
+        described = super().model_schema(schema)
+        if issubclass(schema["cls"], Settings):
+            descriptions = key_descriptions(schema["cls"])
+            for key, value in described["properties"].items():
+                if key in descriptions:
+                    value.setdefault("description", descriptions[key])
+        return described
 
     def default_schema(self, schema: Any) -> JsonSchemaValue:
         """Return the schema of a value with a default."""

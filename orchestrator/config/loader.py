@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from orchestrator.catalog.catalog import (
     AliasSettings,
@@ -33,6 +33,7 @@ from orchestrator.catalog.openrouter_preferences import merged
 from orchestrator.catalog.price import Price
 from orchestrator.catalog.price_book import PriceBook, PriceQuery
 from orchestrator.catalog.vendors import VENDORS, vendors_at
+from orchestrator.config.key_descriptions import key_descriptions
 from orchestrator.config.modes import chat_only
 from orchestrator.config.notices import notices_of
 from orchestrator.config.policy_files import outdated, read_whole
@@ -43,7 +44,7 @@ from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.request import ChatRequest
-from orchestrator.core.settings import UnquotedError
+from orchestrator.core.settings import Settings, UnquotedError
 from orchestrator.ledger.budgets import Limits
 from orchestrator.resilience.health_check_policy import NAME, PROFILE, limit_of
 from orchestrator.resilience.retry_policy import RetryProfile
@@ -249,25 +250,24 @@ def _description_of(path: Sequence[str | int]) -> str:
     holder: Any = RootSettings
     for step in path[:-1]:
         holder = _inner(holder, step)
-    known = holder.model_fields.get(str(path[-1])) if _is_model(holder) else None
-    description = known.description if known is not None else None
+    description = key_descriptions(holder).get(str(path[-1])) if _is_settings(holder) else None
     return f": {description[0].lower()}{description[1:].rstrip('.')}" if description else ""
 
 
-def _is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
+def _is_settings(kind: Any) -> TypeGuard[type[Settings]]:
+    return isinstance(kind, type) and issubclass(kind, Settings)
 
 
 def _keys_at(kind: Any, path: Sequence[str | int]) -> Iterator[str]:
     """Yield the keys that a settings type knows at `path`."""
     if path:
         yield from _keys_at(_inner(kind, path[0]), path[1:])
-    elif _is_model(kind):
+    elif _is_settings(kind):
         yield from kind.model_fields
 
 
 def _inner(kind: Any, step: str | int) -> Any:
-    if _is_model(kind):
+    if _is_settings(kind):
         field = kind.model_fields.get(str(step))
         return _without_none(field.annotation) if field else None
     arguments = typing.get_args(kind)

@@ -1,7 +1,8 @@
 """The base of every settings type, and the field types they share.
 
 A settings type lives beside the code that uses it; `config` fills them all in from one file.
-They are frozen, and an unknown key is an error.
+They are frozen, and an unknown key is an error. The docstring under a field is what its key means to a
+reader of the file (`config.key_descriptions`).
 """
 
 import re
@@ -42,7 +43,6 @@ class Settings(BaseModel):
         arbitrary_types_allowed=True,
         hide_input_in_errors=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
     )
 
     @field_validator("*", mode="before")

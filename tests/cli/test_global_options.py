@@ -4,11 +4,9 @@ import json
 import logging
 
 import pytest
-import typer.main
 from typer.core import TyperGroup
 
-from orchestrator.cli.app import app
-from orchestrator.cli.global_options import with_common_options
+from orchestrator.cli.app import root
 from tests.cli.conftest import CONFIG
 
 
@@ -59,15 +57,13 @@ def test_the_log_is_configured_behind_a_command_too(run, home):
 
 
 def test_every_command_takes_them():
-    root = with_common_options(typer.main.get_group(app))
-
     def below(group: TyperGroup):
         for command in group.commands.values():
             yield command
             if isinstance(command, TyperGroup):
                 yield from below(command)
 
-    commands = list(below(root))
+    commands = list(below(root()))
     assert len(commands) > 30
     for command in commands:
         options = [text for parameter in command.params for text in parameter.opts]
