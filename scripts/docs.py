@@ -14,6 +14,7 @@ run in order, in front of practice providers). A Python block that cannot run sa
 
 import ast
 import contextlib
+import copy
 import io
 import json
 import logging
@@ -213,6 +214,7 @@ def cli_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+@cache
 def commands() -> dict[tuple[str, ...], Any]:
     """Return every command and group by its words: `("orchestrator", "config", "check")`."""
     found: dict[tuple[str, ...], Any] = {}
@@ -438,11 +440,11 @@ def wrong_settings(page: Path) -> list[str]:
     """Return what config.yaml would say of a page's YAML examples, each merged into the shipped file."""
     found = []
     for block in blocks(page, "yaml"):
-        data = yaml.safe_load(embedded_path().read_text(encoding="utf-8"))
+        data = copy.deepcopy(_shipped_settings())
         _merge(data, yaml.safe_load(block.code))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "config.yaml"
-            path.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+            path.write_text(yaml.dump(data, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8")
             try:
                 load_config(
                     path, today=SystemClock().now().date(), environment=dict.fromkeys(_KEYS, "practice")
@@ -450,6 +452,12 @@ def wrong_settings(page: Path) -> list[str]:
             except errors.ConfigError as error:
                 found.append(f"{_name(page)}:{block.line}: {str(error).replace(str(path), 'config.yaml')}")
     return found
+
+
+@cache
+def _shipped_settings() -> Any:
+    """Return the shipped configuration as YAML reads it."""
+    return yaml.load(embedded_path().read_bytes(), Loader=yaml.CSafeLoader)
 
 
 def run_python(page: Path) -> None:

@@ -1,13 +1,12 @@
 """An orchestrator whose providers are practice providers with a script."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import yaml
 
 from orchestrator import Orchestrator, load_config
+from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.practice import PracticeAnswer, PracticeRequest, PracticeServer, Scripted
 from orchestrator.providers.in_memory import InMemoryTransport
 
@@ -32,7 +31,7 @@ def make_orchestrator(server: PracticeServer, tmp_path: Path) -> Iterator[Callab
     """A maker of orchestrators on the shipped configuration, all of one test with one ledger and cache."""
     orchestrators: list[Orchestrator] = []
 
-    def make(config: Path = CONFIG, **more: str) -> Orchestrator:
+    def make(config: Path = CONFIG, *, clock: Clock | None = None, **more: str) -> Orchestrator:
         environment = {
             "ORCHESTRATOR_HOME": str(tmp_path),
             "OPENROUTER_API_KEY": "k",
@@ -45,9 +44,9 @@ def make_orchestrator(server: PracticeServer, tmp_path: Path) -> Iterator[Callab
             "LOCAL_MODEL_BASE_URL": "http://127.0.0.1:9/v1",
             **more,
         }
-        orchestrators.append(
-            Orchestrator(load_config(config, today=datetime.now(UTC).date(), environment=environment))
-        )
+        today = (clock or SystemClock()).now().date()
+        loaded = load_config(config, today=today, environment=environment)
+        orchestrators.append(Orchestrator(loaded, clock=clock))
         return orchestrators[-1]
 
     yield make
@@ -62,14 +61,9 @@ def orchestrator(make_orchestrator: Callable[..., Orchestrator]) -> Orchestrator
 
 
 @pytest.fixture
-def impatient(make_orchestrator: Callable[..., Orchestrator], tmp_path: Path) -> Orchestrator:
-    """The same, which tells at once that nobody can answer."""
-    data = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    for profile in data["retry_profiles"].values():
-        profile["max_recovery_wait_s"] = 0
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    return make_orchestrator(path)
+def unhurried(make_orchestrator: Callable[..., Orchestrator], clock: Clock) -> Orchestrator:
+    """The same on a clock of the test: whatever it waits for passes at once."""
+    return make_orchestrator(clock=clock)
 
 
 @pytest.fixture

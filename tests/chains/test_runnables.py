@@ -147,11 +147,11 @@ async def test_an_asynchronous_stream_that_nobody_reads_on_ends_and_is_booked(or
     assert {standing.held for standing in orchestrator.standings() if standing.scope == "all"} == {0}
 
 
-def test_a_stream_that_breaks_off_is_an_error_and_not_a_short_answer(orchestrator, server, script):
+def test_a_stream_that_breaks_off_is_an_error_and_not_a_short_answer(unhurried, server, script):
     script.add("word " * 50)
     server.faults.add("*:cut_stream=3")
     with pytest.raises(StreamInterruptedError):
-        list(customer_service_text(orchestrator, model="gpt-6.1-sol").stream(QUESTION))
+        list(customer_service_text(unhurried, model="gpt-6.1-sol").stream(QUESTION))
 
 
 def test_what_a_call_costs_reaches_langchains_own_counters(orchestrator, script):
@@ -195,19 +195,19 @@ def test_details_are_the_same_chain_with_the_way_told(orchestrator, script):
     assert result.degraded is None
 
 
-async def test_a_customer_reads_an_apology_in_the_chains_language_when_nobody_answers(impatient, server):
+async def test_a_customer_reads_an_apology_in_the_chains_language_when_nobody_answers(unhurried, server):
     """A chat window shows what it gets; who must know that it is none asks for the error."""
     server.faults.add("*:status=503")
-    chain = customer_service_text(impatient, language="en")
+    chain = customer_service_text(unhurried, language="en")
     assert chain.invoke(QUESTION).startswith("Sorry, we cannot answer just now")
     assert "".join(chain.stream(QUESTION)).startswith("Sorry")
     assert (await chain.ainvoke(QUESTION, language="vi")).startswith("Xin lỗi")
     with pytest.raises(UnavailableError):
-        customer_service_text(impatient, graceful=False).invoke(QUESTION)
+        customer_service_text(unhurried, graceful=False).invoke(QUESTION)
 
 
-def test_no_structured_answer_is_ever_made_of_an_apology(impatient, server):
+def test_no_structured_answer_is_ever_made_of_an_apology(unhurried, server):
     server.faults.add("*:status=503")
-    for chain in (customer_service(impatient), customer_service(impatient, graceful=True)):
+    for chain in (customer_service(unhurried), customer_service(unhurried, graceful=True)):
         with pytest.raises(UnavailableError):
             chain.invoke(QUESTION)

@@ -87,10 +87,10 @@ def test_the_next_model_is_another_model_and_not_the_same_one_elsewhere(orchestr
     assert [request.provider for request in answered] == ["google", "google", "openai"]
 
 
-def test_a_next_model_that_is_down_is_passed_over(orchestrator, server, script):
+def test_a_next_model_that_is_down_is_passed_over(unhurried, server, script):
     server.faults.add("openrouter:status=503,model=anthropic/claude-sonnet-5.5")
     script.add("no", "no", written(ANSWER))
-    result = customer_service(orchestrator).with_details().invoke(QUESTION)
+    result = customer_service(unhurried).with_details().invoke(QUESTION)
     assert result.tries[-1].deployment == "openrouter/gpt-6-luna"
 
 
@@ -190,10 +190,10 @@ def test_a_first_choice_that_is_down_makes_the_result_degraded(orchestrator, ser
     assert "openrouter/gpt-6.1-sol" in result.degraded
 
 
-def test_nobody_there_is_not_called_an_invalid_answer(orchestrator, server):
+def test_nobody_there_is_not_called_an_invalid_answer(unhurried, server):
     server.faults.add("*:status=503")
     with pytest.raises(UnavailableError):
-        customer_service(orchestrator, model="gpt-6.1-sol").invoke(QUESTION)
+        customer_service(unhurried, model="gpt-6.1-sol").invoke(QUESTION)
 
 
 def test_a_budget_that_is_used_up_is_said_as_such(orchestrator, server, script):

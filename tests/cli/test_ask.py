@@ -1,9 +1,11 @@
 """`orchestrator ask`: the answer on standard output, what it cost on standard error."""
 
+import copy
 import os
 from decimal import Decimal
 from pathlib import Path
 
+import orjson
 import pytest
 
 
@@ -104,9 +106,19 @@ def test_an_outage_is_survived_and_said(run, practice):
     assert "degraded: openrouter/gpt-6.1-sol unavailable" in ran.err
 
 
+@pytest.fixture
+def impatient(shipped_data, tmp_path, monkeypatch):
+    """The shipped configuration, which waits for nobody to recover."""
+    data = copy.deepcopy(shipped_data)
+    data["retry_profiles"]["interactive"]["max_recovery_wait_s"] = 0
+    path = tmp_path / "config.yaml"
+    path.write_bytes(orjson.dumps(data))
+    monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(path))
+
+
 @pytest.mark.parametrize("streamed", ["--stream", "--no-stream"])
 def test_when_nobody_answers_a_person_reads_an_apology_and_a_program_an_exit_code(
-    run, practice, monkeypatch, streamed
+    run, practice, impatient, monkeypatch, streamed
 ):
     """In the language of the question, with the request's id; why stands on standard error."""
     monkeypatch.setenv("LOCAL_MODEL_BASE_URL", "http://127.0.0.1:9/v1")

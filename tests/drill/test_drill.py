@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import yaml
 
 from orchestrator.config.loader import embedded_path
 from orchestrator.core.clock import SystemClock
@@ -109,10 +108,10 @@ def test_where_nobody_is_left_an_error_is_right_unless_a_last_resort_speaks_the_
     assert {judge(case, refused, late=False)[0] for case in cases} == {CaseResult.FAILED}
 
 
-def test_practice_providers_stand_in_for_a_configuration_as_it_is(tmp_path):
+def test_practice_providers_stand_in_for_a_configuration_as_it_is(tmp_path, shipped_data):
     """Its routes, prices and limits; only addresses, keys, state and the length of waits are others."""
     with staged(embedded_path(), home=tmp_path, clock=SystemClock(), speed=10) as stage:
-        drilled, shipped = stage.config.settings, yaml.safe_load(embedded_path().read_text(encoding="utf-8"))
+        drilled, shipped = stage.config.settings, shipped_data
         assert set(stage.servers) == {"openrouter", "google", "openai"}
         assert {deployment.provider_name for deployment in stage.config.catalog.deployments.values()} == {
             *shipped["providers"]

@@ -1,9 +1,9 @@
 """Death at every edge: whichever statement a process dies beside, a verb is done as a whole or not begun.
 
 For each verb a process is forked that kills itself (-9) right before the first statement, another before the
-second, and so on until one lives through the verb; then the same right after each statement. Each meets a new
-ledger with the same rows, so that what it leaves can be compared whole: with the ledger before the verb, and
-with the one that the survivor left.
+second, and so on until one lives through the verb; then the same right after each statement. Each meets a copy
+of the same ledger, so that what it leaves can be compared whole: with the ledger before the verb, and with the
+one that the survivor left.
 """
 
 import asyncio
@@ -134,6 +134,39 @@ VERBS = {
 WITHOUT_EFFECT = {"refuse", "settle_again"}
 
 
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What a ledger held: before a verb, after each death in it, and where a process lived through it."""
+
+    before: dict[str, object]
+    left: list[dict[str, object]]
+    survivors: list[dict[str, object]]
+
+
+def die_at_every_edge(backend: Backend, name: str) -> Edges:
+    """Let a process die beside each statement of a verb; to be called where a fork is cheap.
+
+    Every one of them meets a copy of the same ledger.
+    """
+    verb = VERBS[name]
+    with closing(backend.open()) as store:
+        prepared = verb.before(store)
+        edges = Edges(content(store), [], [])
+    for after in (False, True):
+        for at in range(1, EDGES_MAX):
+            copy = backend.copied()
+            ended_as = die(copy, verb, prepared, at=at, after=after)
+            assert ended_as in {LIVED, DIED}, f"the process ended with {ended_as}"
+            with closing(copy.open()) as store:
+                assert_balanced(store)
+                (edges.left if ended_as == DIED else edges.survivors).append(content(store))
+                # The next process finds a ledger that works.
+                store.settle(held(store, "next"), attempt(5))
+            if ended_as == LIVED:
+                break
+    return edges
+
+
 def die(backend: Backend, verb: Verb, prepared: object, *, at: int, after: bool) -> int:
     """Fork a process that does the verb and dies beside a statement; return how it ended."""
     process = os.fork()
@@ -158,27 +191,14 @@ class CrashContract:
         raise NotImplementedError
 
     @pytest.mark.parametrize("name", VERBS)
-    def test_death_at_any_edge_leaves_a_verb_done_or_not_begun(self, new_backend, name):
-        verb, left, survivors = VERBS[name], [], []
-        for after in (False, True):
-            for at in range(1, EDGES_MAX):
-                backend = new_backend()
-                with closing(backend.open()) as store:
-                    prepared = verb.before(store)
-                    before = content(store)
-                ended_as = die(backend, verb, prepared, at=at, after=after)
-                assert ended_as in {LIVED, DIED}, f"the process ended with {ended_as}"
-                with closing(backend.open()) as store:
-                    assert_balanced(store)
-                    (left if ended_as == DIED else survivors).append(content(store))
-                    # The next process finds a ledger that works.
-                    store.settle(held(store, "next"), attempt(5))
-                if ended_as == LIVED:
-                    break
-        done = survivors[0]
-        assert len(left) >= 4, "a transaction has an edge before and behind its begin and its end at least"
-        assert survivors == [done, done], "without a death the verb does the same each time"
-        assert all(state in (before, done) for state in left)
-        assert (done == before) == (name in WITHOUT_EFFECT)
-        assert before in left
-        assert done in left, "dead right behind the commit: it is done, though it was not acknowledged"
+    def test_death_at_any_edge_leaves_a_verb_done_or_not_begun(self, new_backend, small_process, name):
+        edges = small_process.submit(die_at_every_edge, new_backend(), name).result()
+        done = edges.survivors[0]
+        assert len(edges.left) >= 4, (
+            "a transaction has an edge before and behind its begin and its end at least"
+        )
+        assert edges.survivors == [done, done], "without a death the verb does the same each time"
+        assert all(state in (edges.before, done) for state in edges.left)
+        assert (done == edges.before) == (name in WITHOUT_EFFECT)
+        assert edges.before in edges.left
+        assert done in edges.left, "dead right behind the commit: it is done, though it was not acknowledged"

@@ -63,6 +63,9 @@ class Backend(Protocol):
     def open(self, *, lock_timeout_s: float = 5.0) -> LedgerStore:
         """Open the ledger once more, as another process does."""
 
+    def copied(self) -> "Backend":
+        """Return another ledger with the same content; nobody has this one open."""
+
     def busy(self) -> AbstractContextManager[object]:
         """Let another program be in the middle of a transaction that changes counters."""
 

@@ -5,10 +5,7 @@ import contextlib
 import inspect
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import litellm
@@ -620,12 +617,10 @@ async def test_what_an_orchestrator_sends_is_held_once(guard: BudgetGuard, pract
 
 
 def test_a_process_that_ends_with_its_reply_has_booked_it(
-    practice: PracticeServer, make_config, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    practice: PracticeServer, make_config, environment: dict[str, str], warm
 ) -> None:
     """LiteLLM's own success callbacks record 0 of 1 here."""
     path = make_config().path
-    for name, value in {**environment, **addresses(practice)}.items():
-        monkeypatch.setenv(name, value)
     program = f"""
 import asyncio, os, litellm
 from orchestrator import BudgetGuard
@@ -635,7 +630,7 @@ async def main():
     os._exit(0)
 asyncio.run(main())
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=300, cwd=Path(__file__).parents[2])
+    warm(program, environment={**environment, **addresses(practice)}).wait(300)
     practice.wait_idle()
     looker = BudgetGuard(make_config())
     assert len(practice.requests) == 50

@@ -33,6 +33,7 @@ with orchestrator:
     print(*sorted(set(sys.modules) - before))
 """
 WHILE_IT_LOADS = """
+assert "langchain_openai" not in sys.modules
 begun, may_go_on = threading.Event(), threading.Event()
 
 class Slow:
@@ -65,7 +66,7 @@ with orchestrator:
     may_go_on.set()
     for thread in threads:
         thread.join()
-    print(len(clients))
+    print(len(clients), flush=True)
 """
 
 
@@ -78,11 +79,11 @@ def test_after_a_warm_up_the_first_clients_load_next_to_nothing(
 
 
 def test_while_the_first_client_loads_requests_are_answered(
-    environment: dict[str, str], make_config, tmp_path: Path
+    environment: dict[str, str], make_config, warm
 ) -> None:
     """No lock of ours is held meanwhile; who wants a client too waits, and gets one."""
-    make_config()
-    assert ran(START + WHILE_IT_LOADS, environment, tmp_path) == "3\n"
+    path = make_config().path
+    assert warm(START + WHILE_IT_LOADS, str(path), environment=environment).told() == "3"
 
 
 def test_what_is_loaded_ahead_is_what_the_clients_would_load() -> None:

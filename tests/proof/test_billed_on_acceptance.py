@@ -5,6 +5,7 @@ with providers that work and with providers that break: cut, unreadable, silent,
 """
 
 import asyncio
+import copy
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,6 @@ from typing import Any
 import booking
 import orjson
 import pytest
-import yaml
 from acceptance_storm import ANSWERER, Doors, Storm, line_of, urls_of
 from warm import Warm
 
@@ -94,7 +94,7 @@ def environment(practice: PracticeServer, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def config_path(shipped_data: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped configuration, in a hurry, with a tenant and a limit for each cell."""
-    data = yaml.safe_load(yaml.safe_dump(shipped_data, allow_unicode=True))
+    data = copy.deepcopy(shipped_data)
     for provider in data["providers"].values():
         provider.update(requests_per_min=1_000_000, tokens_per_min=1_000_000_000)
     data["local_model"]["enabled"] = False
@@ -103,7 +103,7 @@ def config_path(shipped_data: dict[str, Any], tmp_path_factory: pytest.TempPathF
     limits = [{"scope": f"tenant:{tenant_of(*cell)}", "month": LIMITS[cell[0]]} for cell in CELLS]
     data["budgets"].update(limits=[*limits, {"scope": "all", "month": 100}], tiers=[])
     path = tmp_path_factory.mktemp("config") / "config.yaml"
-    path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    path.write_bytes(orjson.dumps(data))
     return path
 
 

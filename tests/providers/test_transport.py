@@ -172,9 +172,11 @@ def test_a_prompt_too_long_goes_only_to_models_with_a_larger_context(
     assert [one.model for one in practice.requests] == ["openai/gpt-6.1-sol", "anthropic/claude-sonnet-5.5"]
 
 
-def test_when_everybody_is_down_the_error_names_each(make_orchestrator, practice: PracticeServer) -> None:
+def test_when_everybody_is_down_the_error_names_each(
+    make_orchestrator, practice: PracticeServer, clock
+) -> None:
     """G08: the graceful message carries what became of every deployment."""
-    orchestrator = make_orchestrator({"local_model": {"enabled": False}})
+    orchestrator = make_orchestrator({"local_model": {"enabled": False}}, clock=clock)
     practice.faults.add(Fault.parse("*:status=503"))
     with pytest.raises(AllProvidersFailedError) as caught:
         ask(orchestrator)

@@ -1,6 +1,8 @@
 """The SQLite store passes what every back end must, and a lookup in its file uses an index."""
 
+import shutil
 import sqlite3
+import tempfile
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -25,6 +27,11 @@ class SqliteBackend:
         return SqliteStore(
             self.path, lock_timeout_s=lock_timeout_s, clock=SystemClock(), on_late=lambda *_: None
         )
+
+    def copied(self) -> "SqliteBackend":
+        folder = Path(tempfile.mkdtemp(dir=self.path.parent.parent))
+        shutil.copy(self.path, folder)
+        return SqliteBackend(folder / self.path.name)
 
     @contextmanager
     def busy(self):

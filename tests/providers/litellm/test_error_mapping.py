@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import httpx
+import orjson
 import pytest
 import yaml
 
@@ -34,7 +35,7 @@ TIMEOUT_S = 2.5
 
 def configured(folder, server: PracticeServer, *, timeout_s: float = 5.0) -> Orchestrator:
     """Make an orchestrator that asks once, never gives up on a deployment, and does not wait for long."""
-    data = yaml.safe_load(embedded_path().read_text(encoding="utf-8"))
+    data = yaml.load(embedded_path().read_bytes(), Loader=yaml.CSafeLoader)
     for provider in data["providers"].values():
         provider.update(
             requests_per_min=10**6,
@@ -50,7 +51,7 @@ def configured(folder, server: PracticeServer, *, timeout_s: float = 5.0) -> Orc
     data["budgets"] = {}
     data["cache"]["enabled"] = False
     path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    path.write_bytes(orjson.dumps(data))
     environment = {"ORCHESTRATOR_HOME": str(folder)}
     for provider, variable in (("openrouter", "OPENROUTER"), ("google", "GOOGLE"), ("openai", "OPENAI")):
         environment[f"{variable}_BASE_URL"] = server.base_url(provider)
