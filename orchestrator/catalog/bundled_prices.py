@@ -18,7 +18,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.litellm_prefixes import bills_at
 from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price, PriceChange
 from orchestrator.catalog.rates import PriceTier
-from orchestrator.catalog.vendors import VENDORS, is_of_this_machine, vendors_at
+from orchestrator.catalog.vendors import VENDORS, is_of_this_machine, openai_region, vendors_at
 from orchestrator.core.money import TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
 
 _SNAPSHOT_RATES = {
@@ -74,27 +74,35 @@ def snapshot_price(
 def map_price(kind: ProviderKind, upstream: str, *, today: date, address: str | None = None) -> Price | None:
     """Return a provider's price by LiteLLM's map, None when it does not know or has no price in tokens.
 
-    At the address of another vendor it is not asked.
+    At the address of another vendor it is not asked. At one of OpenAI's regions it has to know the surcharge.
     """
-    if kind not in _MAP_PREFIXES or VENDORS[kind] not in vendors_at(kind, address):
+    region = openai_region(address) if kind is ProviderKind.OPENAI else None
+    if kind not in _MAP_PREFIXES or (region is None and VENDORS[kind] not in vendors_at(kind, address)):
         return None
     entry = _map().get(_MAP_PREFIXES[kind] + upstream)
     # The same name may be another provider's.
     if entry is None or entry.get("litellm_provider") != _MAP_OWNERS[kind]:
         return None
-    return _price_of(entry, today)
+    if region is None:
+        return _price_of(entry, today)
+    factor = entry.get(f"regional_processing_uplift_multiplier_{region}")
+    return None if factor is None else _price_of(entry, today, factor=Decimal(factor))
 
 
-def prefix_price(prefix: str, upstream: str, *, today: date, address: str | None = None) -> Price | None:
+def prefix_price(
+    prefix: str, upstream: str, *, today: date, address: str | None = None, region: str | None = None
+) -> Price | None:
     """Return a price by LiteLLM's map under one of its prefixes; None where it knows none in tokens.
 
-    At an address that is not the vendor's own, nor on this machine, it is not asked.
+    At an address that is not the vendor's own, nor on this machine, it is not asked. `region` is where Vertex
+    AI computes, which costs more in one region than in the world.
     """
     if not bills_at(prefix, address) and not is_of_this_machine(address):
         return None
     entries = (_map().get(name) for name in (f"{prefix}/{upstream}", upstream))
     owned = (entry for entry in entries if entry is not None and _is_owned_by(prefix, entry))
-    price = next((price for entry in owned if (price := _price_of(entry, today)) is not None), None)
+    prices = (_price_of(entry, today, factor=_factor_in(region, entry)) for entry in owned)
+    price = next((price for price in prices if price is not None), None)
     if price is None or price.cache_write != 0 or price.input == 0:
         return price
     # A 0 there says that storing is not charged apart: it costs what input costs.
@@ -107,9 +115,15 @@ def _is_owned_by(prefix: str, entry: Mapping[str, Any]) -> bool:
     return owner == prefix or owner in _OTHER_OWNERS.get(prefix, ()) or owner.startswith(f"{prefix}-")
 
 
-def _price_of(entry: Mapping[str, Any], today: date) -> Price | None:
-    """Return an entry of the map as a price, None where it has none in tokens."""
-    rates = _map_rates(entry, "")
+def _factor_in(region: str | None, entry: Mapping[str, Any]) -> Decimal:
+    if region is None or region.lower() == "global":
+        return Decimal(1)
+    return Decimal(entry.get("regional_endpoint_uplift_multiplier") or 1)
+
+
+def _price_of(entry: Mapping[str, Any], today: date, *, factor: Decimal = Decimal(1)) -> Price | None:
+    """Return an entry of the map as a price, `factor` times dearer; None where it has none in tokens."""
+    rates = _map_rates(entry, "", factor)
     if rates["input"] is None or rates["output"] is None:
         return None
     if entry.get("mode") in _DRAWS and rates["image_output"] is None:
@@ -118,14 +132,15 @@ def _price_of(entry: Mapping[str, Any], today: date) -> Price | None:
     thresholds = sorted(int(match["thousands"]) for key in entry if (match := _MAP_THRESHOLD.match(key)))
     tiers = []
     for thousands in thresholds:
-        there = _map_rates(entry, f"_above_{thousands}k_tokens")
+        there = _map_rates(entry, f"_above_{thousands}k_tokens", factor)
         known = {name: rates[name] if rate is None else rate for name, rate in there.items()}
         tiers.append(PriceTier.model_construct(above_input_tokens=thousands * 1000, **known))
     return Price.model_construct(
         **rates,
         tiers=tuple(tiers),
         batch_percent=_batch_percent(entry),
-        source=f"LiteLLM {version('litellm')}'s map",
+        source=f"LiteLLM {version('litellm')}'s map"
+        + ("" if factor == 1 else f", {factor} times in a region"),
         date=today,
     )
 
@@ -217,14 +232,14 @@ def _map() -> Mapping[str, Mapping[str, Any]]:
     return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
 
 
-def _map_rates(entry: Mapping[str, Any], suffix: str) -> dict[str, Any]:
-    return {name: _per_mtok(entry.get(key + suffix)) for name, key in _MAP_RATES.items()}
+def _map_rates(entry: Mapping[str, Any], suffix: str, factor: Decimal) -> dict[str, Any]:
+    return {name: _per_mtok(entry.get(key + suffix), factor) for name, key in _MAP_RATES.items()}
 
 
-def _per_mtok(usd_per_token: Any) -> NanoUsdPerMtok | None:
+def _per_mtok(usd_per_token: Any, factor: Decimal = Decimal(1)) -> NanoUsdPerMtok | None:
     if isinstance(usd_per_token, bool) or not isinstance(usd_per_token, int | Decimal) or usd_per_token < 0:
         return None
-    return NanoUsdPerMtok(nano_usd(Decimal(usd_per_token) * TOKENS_PER_MTOK))
+    return NanoUsdPerMtok(nano_usd(Decimal(usd_per_token) * TOKENS_PER_MTOK * factor))
 
 
 def _batch_percent(entry: Mapping[str, Any]) -> BasisPoints:

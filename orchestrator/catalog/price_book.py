@@ -75,11 +75,14 @@ class PriceQuery:
     """Where it is asked for; None is the address of the vendor whose format the kind is."""
     prefix: str | None = None
     """LiteLLM's name of the provider, of kind litellm."""
+    region: str | None = None
+    """Where Vertex AI computes."""
 
     @classmethod
     def at(cls, provider: ProviderSettings, upstream: str) -> Self:
         """Return the query for a model at a provider of config.yaml."""
-        return cls(provider.kind, upstream, provider.base_url, provider.prefix)
+        region = provider.parameters.vertex_location
+        return cls(provider.kind, upstream, provider.base_url, provider.prefix, region)
 
 
 class Origin(StrEnum):
@@ -179,7 +182,9 @@ class PriceBook:
 
     def _mapped(self, query: PriceQuery) -> Price | None:
         if query.prefix is not None:
-            return prefix_price(query.prefix, query.upstream, today=self.today, address=query.address)
+            return prefix_price(
+                query.prefix, query.upstream, today=self.today, address=query.address, region=query.region
+            )
         return map_price(query.kind, query.upstream, today=self.today, address=query.address)
 
     def _assumed(self, kind: ProviderKind) -> Quote | None:

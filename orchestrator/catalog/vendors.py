@@ -16,6 +16,9 @@ VENDORS = {
     ProviderKind.OPENAI: "openai",
 }
 """The vendor whose format a kind is, as genai-prices names it."""
+_OPENAI_HOST = re.compile(r"(?:(?P<region>[a-z0-9-]+)\.)?api\.openai\.com")
+_GOOGLES_REGION = re.compile(r".+-aiplatform\.googleapis\.com")
+"""Regions of Vertex AI, which cost more than Google's one address for the world."""
 
 
 def vendors_at(kind: ProviderKind, address: str | None) -> tuple[str, ...]:
@@ -32,11 +35,26 @@ def vendors_at(kind: ProviderKind, address: str | None) -> tuple[str, ...]:
 
 def is_of_this_machine(address: str | None) -> bool:
     """Return whether an address leads to this machine."""
-    host = (urlsplit(address or "").hostname or "").removesuffix(".")
+    host = _host(address)
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_openai_host(address: str | None) -> bool:
+    """Return whether an address is OpenAI's own, that of a region included."""
+    return _OPENAI_HOST.fullmatch(_host(address)) is not None
+
+
+def openai_region(address: str | None) -> str | None:
+    """Return the region of one of OpenAI's regional addresses, such as `eu`; None at every other."""
+    match = _OPENAI_HOST.fullmatch(_host(address))
+    return match["region"] if match else None
+
+
+def _host(address: str | None) -> str:
+    return (urlsplit(address or "").hostname or "").removesuffix(".")
 
 
 def same_vendor(kind: ProviderKind, one: str | None, other: str | None) -> bool:
@@ -46,6 +64,8 @@ def same_vendor(kind: ProviderKind, one: str | None, other: str | None) -> bool:
 
 @lru_cache(maxsize=64)
 def _vendors_of(address: str) -> tuple[str, ...]:
+    if _GOOGLES_REGION.fullmatch(_host(address)):
+        return ()
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 -- takes 0.1 s and is rarely needed
 
     return tuple(

@@ -5,6 +5,7 @@ from datetime import date
 
 from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.price_book import ASSUMED, PriceBook, PriceQuery, end_notice
+from orchestrator.catalog.vendors import openai_region
 from orchestrator.config.schema import RootSettings
 from orchestrator.core.money import format_usd
 from orchestrator.ledger.budgets import Limits
@@ -15,6 +16,7 @@ from orchestrator.routing.facts import policy_at
 def notices_of(settings: RootSettings, usable: Mapping[str, Deployment], book: PriceBook) -> Iterator[str]:
     """Yield a line for each."""
     yield from _of_prices(usable)
+    yield from _of_regions(usable, book)
     yield from book.notices()
     yield from _of_ends(settings, book)
     yield from _of_limits(settings)
@@ -28,6 +30,21 @@ def _of_prices(usable: Mapping[str, Deployment]) -> Iterator[str]:
             yield (
                 f"no source knows the price of {name}: it is booked at prices.assumed_maximum, "
                 f"{rates} per million tokens of input and output"
+            )
+
+
+def _of_regions(usable: Mapping[str, Deployment], book: PriceBook) -> Iterator[str]:
+    """Yield the prices of config.yaml that are below what a source says of the region where they are paid."""
+    for name, deployment in usable.items():
+        provider, price = deployment.provider, deployment.price
+        if openai_region(provider.base_url) is None:
+            continue
+        there = book.quote(PriceQuery.at(provider, deployment.upstream), None)
+        if there is not None and (price.input < there.price.input or price.output < there.price.output):
+            yield (
+                f"{name} is asked in a region of OpenAI's ({provider.base_url}), where '{there.price.version}' says "
+                f"{format_usd(there.price.input)} and {format_usd(there.price.output)} per million tokens, and its "
+                "'price' is lower: state what you pay there, or leave 'price' out"
             )
 
 

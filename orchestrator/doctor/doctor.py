@@ -60,8 +60,10 @@ def run_checks(
             (*here, *(skipped(tier.name, "key", f"set; not tried: {why}") for tier in tiers), *off)
         )
     with Orchestrator(with_unknown_models(config, tiers), clock=clock) as orchestrator:
-        say("loading LiteLLM")
-        orchestrator.warm_up()
+        # The model on board needs nothing of it, and without a key it is all that there is.
+        if not all(tier.is_embedded for tier in tiers):
+            say("loading LiteLLM")
+            orchestrator.warm_up()
         say(f"asking {', '.join(tier.name for tier in tiers)}")
         checked = asyncio.run(_check_all(tiers, orchestrator))
     return Findings((*here, *checked, *off))

@@ -9,6 +9,7 @@ attempt in the ledger.
 import contextlib
 import importlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import httpx
@@ -49,6 +50,7 @@ FIRST_CLIENT_LOADS = (
 """What the vendors' clients would import with the first one that is made, and with its first call."""
 
 
+@cache
 def load_vendors() -> None:
     """Load what the first client and its first call would, in whichever thread or event loop they are."""
     for name in FIRST_CLIENT_LOADS:
@@ -144,6 +146,8 @@ def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
             f"'{deployment.name}' has no native client: its provider is of kind litellm; ask for it with complete or stream"
         )
     loop.check_open()
+    # Here, where nothing is under way, and not in the time of the first call.
+    load_vendors()
     check_made_with(provider.kind, overrides)
     quiet_libraries()
     follow_config(tracing)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+import httpx
 import litellm
 from litellm.exceptions import BadRequestError
 from litellm.llms.custom_httpx.http_handler import HTTPHandler
@@ -20,6 +21,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.core.request import Message
+from orchestrator.metering.first_byte import watch_first_byte
 from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.providers.litellm.http_client import SendOnceClient
@@ -79,6 +81,15 @@ _KEPT_HERE = frozenset(
 
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _DECLARED = ("tools", "functions", "response_format")
+
+
+class _WatchedClient(SendOnceClient):
+    """A client that tells when the first byte leaves, also the one that LiteLLM makes anew when it is closed."""
+
+    def create_client(self, *args: Any, **kwargs: Any) -> Any:
+        client = super().create_client(*args, **kwargs)
+        watch_first_byte(client)
+        return client
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,17 +270,27 @@ def async_client(kind: ProviderKind, client: Any) -> Any:
         raise InvalidRequestError("'client' is not taken by a guarded call: LiteLLM's sends twice unasked")
     loop = asyncio.get_running_loop()
     if loop not in _CLIENTS:
-        _CLIENTS[loop] = SendOnceClient()
+        _CLIENTS[loop] = _WatchedClient()
     return _CLIENTS[loop]
 
 
+def is_watched(client: Any, *, asynchronous: bool) -> bool:
+    """Return whether a call's client tells when the first byte leaves; None is the one that LiteLLM makes."""
+    return asynchronous and (client is None or isinstance(client, _WatchedClient))
+
+
 def to_one_address(open_client: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that opens httpx clients as `open_client` does, which follow no redirect."""
+    """Return a function that opens httpx clients as `open_client` does, which follow no redirect.
+
+    Asynchronous ones tell when the first byte leaves.
+    """
 
     @wraps(open_client)
     def opened(*args: Any, **kwargs: Any) -> Any:
         client = open_client(*args, **kwargs)
         client.follow_redirects = False
+        if isinstance(client, httpx.AsyncClient):
+            watch_first_byte(client)
         return client
 
     return opened

@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
@@ -19,17 +18,20 @@ import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 from litellm.llms.openai.common_utils import BaseOpenAILLM
+from litellm.types.utils import CallTypes
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError, OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.quiet_logs import quiet_libraries
+from orchestrator.metering.first_byte import CURRENT_METERED, note_first_byte
 from orchestrator.metering.litellm_call import (
     MeteredCall,
     async_client,
     bounded,
     for_provider,
     host_of,
+    is_watched,
     metered_call_of,
     named,
     sent_once,
@@ -43,9 +45,6 @@ from orchestrator.providers.litellm.free_errors import was_refused, was_unconnec
 from orchestrator.providers.litellm.responses import counted_usage
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.openrouter import token_costs_only
-
-_METERED: ContextVar[bool] = ContextVar("orchestrator_metered", default=False)
-"""This task is inside a send for which money is held."""
 
 
 class Guard(CustomLogger):
@@ -69,8 +68,12 @@ class Guard(CustomLogger):
         Raises:
             InvalidRequestError: no money is held for it.
         """
+        name = str(getattr(call_type, "value", call_type))
         if _goes_past():
-            raise _final(_past_the_guard(str(getattr(call_type, "value", call_type))))
+            raise _final(_past_the_guard(name))
+        if name != CallTypes.acompletion.value:
+            # LiteLLM carries it to another API, over a client that tells nothing.
+            note_first_byte()
         return None
 
 
@@ -91,11 +94,16 @@ class MeteredStream(CustomStreamWrapper):
 
     async def __anext__(self) -> Any:
         """Return the next chunk; settle when there is none."""
+        # Some streams are asked for with the first of their chunks only.
+        before = CURRENT_METERED.get()
+        CURRENT_METERED.set(self._sending)
         try:
             chunk = await super().__anext__()
         except BaseException as error:
             self._end(error)
             raise
+        finally:
+            CURRENT_METERED.set(before)
         self._sending.began = True
         return chunk
 
@@ -202,14 +210,15 @@ def _held(
     if call.kind is ProviderKind.OPENROUTER:
         sending.reports_cost = True
         arguments["extra_body"] = token_costs_only(meter.offer.price.dearest)
-    token = _METERED.set(True)
+    sending.was_sent = not is_watched(arguments["client"], asynchronous=client is async_client)
+    token = CURRENT_METERED.set(sending)
     try:
         yield sending, arguments
     except BaseException as error:
         _fail(sending, error)
         raise
     finally:
-        _METERED.reset(token)
+        CURRENT_METERED.reset(token)
 
 
 def _settled(answer: Any, sending: MeteredSend) -> Any:
@@ -231,7 +240,9 @@ def _fail(sending: MeteredSend, error: BaseException) -> None:
     LiteLLM makes up a status for whatever it cannot read, and follows redirects; both may have been billed.
     """
     failure = failure_of(error)
-    sending.was_sent = not (failure.kind in _NOT_BEGUN or was_unconnected(error, host=sending.host))
+    sending.was_sent = sending.was_sent and not (
+        failure.kind in _NOT_BEGUN or was_unconnected(error, host=sending.host)
+    )
     sending.began = sending.began or not was_refused(error)
     sending.end(failure)
 
@@ -247,7 +258,7 @@ def _note_usage(sending: MeteredSend, answer: Any) -> None:
 
 
 def _goes_past() -> bool:
-    return CURRENT_SENDING.get() is None and not _METERED.get()
+    return CURRENT_SENDING.get() is None and CURRENT_METERED.get() is None
 
 
 def _rule(_: str) -> bool:

@@ -15,6 +15,7 @@ from orchestrator.ledger.kept_plan import PackedPlan, packed_plan
 from orchestrator.ledger.record_settings import RecordMode
 from orchestrator.ledger.records import RequestRecord
 from orchestrator.ledger.request_log import log_ended
+from orchestrator.ledger.store import LedgerBusyError
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.content_keeping import keep_content
 from orchestrator.pipeline.prompt_printing import prompt_print
@@ -72,6 +73,9 @@ def record(
         log_ended(row)
     try:
         services.ledger.record_request_deferred(row)
+    except LedgerBusyError as exc:
+        # Written in a moment; who waits in vain alerts.
+        logger.info("the operation row follows: request=%s: %s", call.id, exc)
     except LedgerError as exc:
         # The money is in the attempts' rows; this row follows with the next transaction.
         # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.

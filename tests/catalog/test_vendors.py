@@ -4,10 +4,16 @@ from datetime import date
 
 import pytest
 
-from orchestrator.catalog.bundled_prices import map_price, snapshot_price
+from orchestrator.catalog.bundled_prices import map_price, prefix_price, snapshot_price
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.price_book import Origin, PriceBook, PriceQuery, PricesSettings
-from orchestrator.catalog.vendors import is_of_this_machine, same_vendor, vendors_at
+from orchestrator.catalog.vendors import (
+    is_of_this_machine,
+    is_openai_host,
+    openai_region,
+    same_vendor,
+    vendors_at,
+)
 from orchestrator.core.errors import ConfigError
 
 TODAY = date(2026, 11, 23)
@@ -114,3 +120,40 @@ def test_a_deployment_without_a_price_takes_that_of_the_vendor_at_its_address(ma
         "deployments": {"openai/gpt-6-luna": {"price": None, "upstream": "deepseek-v4-pro"}},
     }
     assert make_config(changes).catalog.price_of("openai/gpt-6-luna").source.endswith(", deepseek")
+
+
+def test_a_region_of_openais_has_the_price_with_the_surcharge_that_the_map_states_or_none(tmp_path):
+    book = PriceBook(PricesSettings(path=str(tmp_path / "none.json")), today=TODAY)
+    world = map_price(OPENAI, "gpt-6-luna", today=TODAY)
+    for region in ("eu", "us"):
+        there = book.quote(PriceQuery(OPENAI, "gpt-6-luna", f"https://{region}.api.openai.com/v1"), None)
+        assert there.origin is Origin.MAP
+        assert (there.price.input, there.price.output) == (world.input * 11 // 10, world.output * 11 // 10)
+        assert there.price.tiers[0].output == world.tiers[0].output * 11 // 10
+        assert "1.1 times in a region" in there.price.version
+    for unknown in (
+        PriceQuery(OPENAI, "gpt-6-luna", "https://in.api.openai.com/v1"),
+        PriceQuery(OPENAI, "gpt-4o-2024-05-13", "https://eu.api.openai.com/v1"),
+        PriceQuery(OPENAI, "gpt-6-luna", "https://eu.api.openai.com.example.net/v1"),
+        PriceQuery(
+            ProviderKind.GOOGLE, "gemini-3.8-flash", "https://europe-west4-aiplatform.googleapis.com/v1"
+        ),
+    ):
+        assert book.quote(unknown, None) is None
+
+
+def test_a_region_is_openai_itself():
+    for address in ("https://api.openai.com/v1", "https://EU.api.openai.com./v1"):
+        assert is_openai_host(address)
+    for address in (None, "https://llm.example.net/v1", "https://api.openai.com.example.net/v1"):
+        assert not is_openai_host(address)
+    assert openai_region("https://eu.api.openai.com/v1") == "eu"
+    assert openai_region("https://api.openai.com/v1") is None
+
+
+def test_a_region_of_vertex_ai_costs_more_than_the_world():
+    world, there = (
+        prefix_price("vertex_ai", "gemini-3.8-flash", today=TODAY, region=region)
+        for region in ("global", "europe-west4")
+    )
+    assert (there.input, there.output) == (world.input * 11 // 10, world.output * 11 // 10)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import UnknownNameError
-from orchestrator.doctor.doctor import EXIT_OK, EXIT_STATE, EXIT_TIER
+from orchestrator.doctor.doctor import EXIT_OK, EXIT_STATE, EXIT_TIER, run_checks
 from orchestrator.doctor.results import CheckResult
 from tests.support.prefixed import prefixed, prefixed_server
 
@@ -108,6 +109,14 @@ def test_a_server_that_answers_for_any_model_is_noticed(configured, check, pract
     errors = _of(check(configured(), provider="openai"), "openai")["errors"]
     assert errors.verdict is CheckResult.FAIL
     assert "does not exist" in errors.detail
+
+
+def test_without_a_key_nobody_waits_for_litellm(configured):
+    """It takes most of the time of the whole check, and the model on board needs nothing of it."""
+    keys = dict.fromkeys(("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"), "")
+    steps = []
+    run_checks(configured(**keys), clock=SystemClock(), provider="openai", say=steps.append)
+    assert steps == ["checking this machine", "asking "]
 
 
 @pytest.mark.live

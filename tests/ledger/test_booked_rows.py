@@ -183,7 +183,9 @@ def content(path):
         return {
             name: {
                 "columns": [column[0] for column in cursor.description],
-                "rows": [[other.get(value, value) for value in row] for row in cursor],
+                "rows": [
+                    [other.get(value, value) for value in row] for row in cursor if row[0] != "generation"
+                ],
             }
             for name, cursor in cursors.items()
         }

@@ -21,7 +21,8 @@ from orchestrator.core.fork_hooks import hold_still
 from orchestrator.core.private_folder import make_private_folder
 from orchestrator.ledger.process_identity import own_process
 from orchestrator.ledger.sqlite.busy_retry import BusyRetry
-from orchestrator.ledger.sqlite.errors import explained, kept
+from orchestrator.ledger.sqlite.errors import busy, explained, kept
+from orchestrator.ledger.sqlite.file_contents import FileContents
 from orchestrator.ledger.sqlite.file_identity import (
     FileIdentity,
     LedgerLostError,
@@ -54,8 +55,12 @@ class LedgerFile:
         clock: Clock,
         on_late: OnLate,
         migrate: Migrate = migrate,
+        contents: FileContents | None = None,
     ) -> None:
-        """Remember where the file is; the first use opens it, and `migrate` brings it up to date."""
+        """Remember where the file is; the first use opens it, and `migrate` brings it up to date.
+
+        `contents` finds out when others are copied over it; None where no money is kept in it.
+        """
         self._migrate = migrate
         self.path = path
         self.process = ""
@@ -71,6 +76,7 @@ class LedgerFile:
         self._connection: sqlite3.Connection | None = None
         self._connected_in = 0
         self._identity = FileIdentity(path)
+        self._contents = contents
         hold_still(self)
 
     @property
@@ -120,6 +126,7 @@ class LedgerFile:
                 self.deferred.append(write)
                 if on_loop and isinstance(exc, LedgerBusyError):
                     self._write_deferred_aside()
+                    raise busy(self.path) from exc.__cause__
                 raise kept(exc) from exc.__cause__
             raise
 
@@ -216,11 +223,15 @@ class LedgerFile:
             for booking in (*deferred, *gathered):
                 booking(connection)
             result = write(connection)
+            if self._contents is not None:
+                self._contents.raise_generation(connection)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        if self._contents is not None:
+            self._contents.note_raised()
         del self.deferred[: len(deferred)]
         del self.gathered[: len(gathered)]
         return result
@@ -240,6 +251,8 @@ class LedgerFile:
                 self._connection = self._open()
                 self._connected_in = os.getpid()
                 self.process = own_process()
+            if self._contents is not None:
+                self._contents.check(self._connection)
         except (sqlite3.Error, OSError) as exc:
             raise explained(exc, path=self.path, waited_s=self._busy_retry.limit_s) from exc
         return self._connection

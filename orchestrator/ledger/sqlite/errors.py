@@ -12,6 +12,11 @@ NOTHING_SENT = "Nothing is sent that cannot be booked."
 def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
     """Return the ledger's error for one of SQLite's or of the file system's."""
     # Without the path, whose words say nothing about what went wrong.
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        return LedgerError(
+            f"cannot write this into the ledger {path}: {error}; its rows say otherwise, and nothing of it is kept. "
+            "'orchestrator ledger verify' says whether the ledger is right; if it is, this program is at fault"
+        )
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     if "disk is full" in text or "No space" in text:
         todo = "free some space on that disk"
@@ -27,9 +32,17 @@ def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
         )
     else:
         todo = "make the file and its folder writable, or set ledger.path in config.yaml"
-    busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-    kind = LedgerBusyError if busy else LedgerError
+    is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    kind = LedgerBusyError if is_busy else LedgerError
     return kind(f"cannot use the ledger {path}: {text}; {todo}. {NOTHING_SENT}")
+
+
+def busy(path: Path) -> LedgerBusyError:
+    """Return the error of a booking that finds others at the ledger, for which an event loop does not wait."""
+    return LedgerBusyError(
+        f"others use the ledger {path} at this moment. The booking is kept and written as soon as they are done; "
+        "what was held for it stays counted."
+    )
 
 
 def kept(error: LedgerError) -> LedgerError:

@@ -51,6 +51,10 @@ _BOOKED = (
     " LEFT JOIN corrections c ON c.operation_id = a.operation_id AND c.number = a.number"
     " WHERE a.operation_id = ? AND a.number = ? GROUP BY a.operation_id, a.number"
 )
+_IS_KEPT = (
+    "SELECT EXISTS (SELECT 1 FROM holds WHERE id = ? AND operation_id = ?)"
+    " OR EXISTS (SELECT 1 FROM attempts WHERE operation_id = ? AND number = ?)"
+)
 
 
 class ShortageError(Exception):
@@ -94,6 +98,13 @@ def hold(connection: sqlite3.Connection, new: NewHold, *, process: str) -> Hold:
         ),
     )
     return Hold(row.lastrowid or 0, request, period, new.held_at, numbers)
+
+
+def is_kept(connection: sqlite3.Connection, hold: Hold) -> bool:
+    """Return whether the ledger still has a hold that was committed, or what it was settled as."""
+    operation_id, number = hold.request.operation_id, hold.request.number
+    values = (hold.id, operation_id, operation_id, number)
+    return bool(connection.execute(_IS_KEPT, values).fetchone()[0])
 
 
 def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool:

@@ -26,6 +26,7 @@ from orchestrator.ledger.records import (
 from orchestrator.ledger.sqlite import keys as key_rows
 from orchestrator.ledger.sqlite import queries, runs, statements
 from orchestrator.ledger.sqlite.connection import LedgerFile, OnLate
+from orchestrator.ledger.sqlite.file_contents import FileContents, lost_contents
 from orchestrator.ledger.sqlite.orphans import settle_orphan
 from orchestrator.ledger.sqlite.reader import LedgerReader
 from orchestrator.ledger.sqlite.roll_up import drop_unused_shapes, roll_up_day
@@ -39,7 +40,11 @@ class SqliteStore:
     def __init__(self, path: Path, *, lock_timeout_s: float, clock: Clock, on_late: OnLate) -> None:
         """Remember where the file is; it is opened with the first verb."""
         self.path = path
-        self.file = LedgerFile(path, lock_timeout_s=lock_timeout_s, clock=clock, on_late=on_late)
+        self.file = LedgerFile(
+            path, lock_timeout_s=lock_timeout_s, clock=clock, on_late=on_late, contents=FileContents(path)
+        )
+        self._last: Hold | None = None
+        """The last hold of this process: a ledger that no longer has it, in any form, is an older one."""
 
     @property
     def location(self) -> str:
@@ -74,16 +79,18 @@ class SqliteStore:
     def hold(self, new: NewHold) -> Hold | Shortage:
         """Hold in every counter of a claim, or nothing at all."""
         try:
-            return self.file.write(lambda connection: self._hold(connection, new))
+            last = self._last = self.file.write(lambda connection: self._hold(connection, new))
         except statements.ShortageError as exc:
             return exc.shortage
+        return last
 
     async def ahold(self, new: NewHold) -> Hold | Shortage:
         """Hold as `hold` does; the event loop is not held up."""
         try:
-            return await self.file.awrite(lambda connection: self._hold(connection, new))
+            last = self._last = await self.file.awrite(lambda connection: self._hold(connection, new))
         except statements.ShortageError as exc:
             return exc.shortage
+        return last
 
     def settle(self, hold: Hold, attempt: Attempt) -> None:
         """Replace a hold by its attempt, now or before the next transaction."""
@@ -213,5 +220,12 @@ class SqliteStore:
 
     def _hold(self, connection: sqlite3.Connection, new: NewHold) -> Hold:
         take_zone(connection, new.period.time_zone, path=self.path)
+        last = self._last
+        # Rows of a month that is over may have been rolled up meanwhile.
+        is_expected = last is not None and last.period.month == new.period.month
+        if last is not None and is_expected and not statements.is_kept(connection, last):
+            raise lost_contents(
+                self.path, "what this process booked last is gone: an older copy was put back"
+            )
         # Which process this is, is known once the file is open.
         return statements.hold(connection, new, process=self.file.process)

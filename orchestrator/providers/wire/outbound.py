@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences
 from orchestrator.catalog.rates import Rates
+from orchestrator.catalog.vendors import is_openai_host
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.http_text import fault_of_header, fault_of_header_name
 from orchestrator.core.request import ChatRequest, Message
@@ -128,8 +129,8 @@ class WireRequest:
 
 
 def is_openai_itself(kind: ProviderKind, address: str) -> bool:
-    """Return whether an address is OpenAI's own, and not that of another server which speaks its format."""
-    return kind is ProviderKind.OPENAI and urlsplit(address).hostname == urlsplit(OPENAI_URL).hostname
+    """Return whether an address is OpenAI's own, or one of its regions', and not another server's of its format."""
+    return kind is ProviderKind.OPENAI and is_openai_host(address)
 
 
 def address_of_provider(deployment: Deployment, base_url: str | None = None) -> str:

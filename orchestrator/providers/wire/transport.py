@@ -24,6 +24,10 @@ from orchestrator.providers.wire.outbound import OutboundRequest, UnsendableErro
 
 logger = logging.getLogger("orchestrator.providers")
 
+_LOADING = (
+    "this request waited while LiteLLM was loaded, which takes seconds: call warm_up() while a program starts"
+)
+
 
 class FallbackWalker(Protocol):
     """What goes from a failed attempt to the next deployment that its source admits."""
@@ -138,9 +142,16 @@ class WireTransport:
 
     async def _bridged(self, source: AttemptSource) -> ProviderAnswer | None:
         """Send one attempt by what carries the formats that this wire does not speak."""
-        if not self._bridge.is_ready:
+        if self._bridge.is_ready:
+            return await self._bridge.send(_OneAttempt(source))
+        try:
             await self._bridge.get_ready()
-        return await self._bridge.send(_OneAttempt(source))
+        except asyncio.CancelledError:
+            if source.current is not None:
+                source.current.remark(_LOADING)
+            raise
+        answer = await self._bridge.send(_OneAttempt(source))
+        return answer and replace(answer, notices=(*answer.notices, _LOADING))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ async def test_late_is_a_booking_that_waited_all_the_time_and_the_alert_says_tha
     file.write(lambda connection: connection.execute("CREATE TABLE notes (text TEXT UNIQUE)"))
     with closing(file), closing(sqlite3.connect(file.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LedgerError, match="The booking is kept"):
+        with pytest.raises(LedgerError, match="others use the ledger .* at this moment. The booking is kept"):
             file.write_or_defer(note("first"), on_loop=True)
         other.execute("COMMIT")
         file.write(note("another's, and the first along with it"))
@@ -38,3 +38,17 @@ async def test_late_is_a_booking_that_waited_all_the_time_and_the_alert_says_tha
     assert waiting == 1
     assert str(error).endswith("what was held for it stays counted.")
     assert "Nothing is sent" not in str(error)
+
+
+async def test_a_row_that_the_ledger_has_already_is_no_matter_of_rights_and_is_kept_by_nobody(tmp_path):
+    file = LedgerFile(
+        tmp_path / "ledger.sqlite3", lock_timeout_s=5, clock=SystemClock(), on_late=lambda *_: None
+    )
+    with closing(file):
+        file.write(lambda connection: connection.execute("CREATE TABLE notes (text TEXT UNIQUE)"))
+        file.write(note("twice"))
+        for write in (file.write, file.write_or_defer):
+            with pytest.raises(LedgerError, match="UNIQUE.*'orchestrator ledger verify'") as raised:
+                write(note("twice"))
+            assert "writable" not in str(raised.value)
+        assert file.deferred == []

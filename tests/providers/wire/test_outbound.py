@@ -68,6 +68,7 @@ def test_a_slash_at_the_end_of_an_address_changes_nothing() -> None:
 
 def test_openai_itself_is_known_by_its_host() -> None:
     assert is_openai_itself(ProviderKind.OPENAI, "https://api.openai.com/v1")
+    assert is_openai_itself(ProviderKind.OPENAI, "https://eu.api.openai.com/v1")
     assert not is_openai_itself(ProviderKind.OPENAI, "https://api.deepseek.com/v1")
     assert not is_openai_itself(ProviderKind.OPENROUTER, "https://api.openai.com/v1")
 

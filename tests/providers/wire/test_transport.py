@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from orchestrator import CacheUse, Orchestrator
 from orchestrator.core.errors import AllProvidersFailedError, LocalModelError, RejectedByProviderError
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.reply import CostSource
+from orchestrator.core.provider_answer import ProviderAnswer
+from orchestrator.core.reply import CostSource, Usage
 from orchestrator.dispatch.transport import AttemptSource
 from orchestrator.practice import PracticeServer
 from orchestrator.providers.local.model import LocalModel
@@ -225,3 +227,48 @@ def test_what_the_wire_does_not_speak_crosses_the_bridge_alone(walk, practice: P
         ask(orchestrator, model="openai/gpt-6.1-sol", tools=[tool])
     assert seen == [("openai/gpt-6.1-sol", (), False, False)]
     assert practice.requests == ()
+
+
+class SlowBridge(Bridge):
+    """Loads for as long as the test wants, and answers then."""
+
+    is_ready = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_be_loaded = asyncio.Event()
+
+    async def get_ready(self) -> None:
+        await self.may_be_loaded.wait()
+
+    async def send(self, source: AttemptSource) -> ProviderAnswer:
+        source.current.start()
+        source.current.mark_sent()
+        return ProviderAnswer("Chào", (), "stop", Usage(10, 5), None, None)
+
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+
+
+def test_a_request_that_waits_for_litellm_to_load_says_so(walk) -> None:
+    bridge = SlowBridge()
+    bridge.may_be_loaded.set()
+    orchestrator = walk(bridge, OPENAI_BASE_URL="https://api.openai.com/v1")
+    reply = ask(orchestrator, model="openai/gpt-6.1-sol", tools=[TOOL])
+    assert reply.text == "Chào"
+    assert any("call warm_up() while a program starts" in notice for notice in reply.notices)
+    bridge.is_ready = True
+    assert ask(orchestrator, "Câu sau", model="openai/gpt-6.1-sol", tools=[TOOL]).notices == ()
+
+
+async def test_a_deadline_that_comes_while_litellm_loads_is_told_as_that() -> None:
+    remarks: list[str] = []
+    source = SimpleNamespace(streams=False, current=SimpleNamespace(remark=remarks.append))
+    client, bridge = WireClient(), SlowBridge()
+    transport = WireTransport(PlainWalker(), client=client, local_model=None, bridge=bridge)
+    waiting = asyncio.ensure_future(transport._bridged(source))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert "warm_up()" in remarks[0]
