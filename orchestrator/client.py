@@ -20,7 +20,7 @@ from orchestrator.core.json_log import name_request
 from orchestrator.core.live_object import LiveObject
 from orchestrator.core.plan import Plan
 from orchestrator.core.reply import ChatReply
-from orchestrator.core.request import ChatRequest, Message
+from orchestrator.core.request import ChatRequest, Message, with_run_around
 from orchestrator.core.request_fields import RequestFields
 from orchestrator.dispatch.services import AnswerCheck
 from orchestrator.dispatch.transport import Transport
@@ -215,7 +215,7 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
     ) -> ChatRequest:
         if not isinstance(prompt, ChatRequest):
             overrides.setdefault("use_case", self._snapshot.config.settings.default_use_case)
-        return ChatRequest.of(prompt, **overrides)
+        return with_run_around(ChatRequest.of(prompt, **overrides))
 
     def _met(
         self, prompt: ChatRequest | str | Sequence[Message], overrides: RequestFields

@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import embedding_use_case
 from orchestrator.core.background_loop import BackgroundLoop
 from orchestrator.core.embedding import EmbeddingReply, EmbeddingRequest
 from orchestrator.core.json_log import LoggedRequest, name_request
+from orchestrator.core.request import with_run_around
+from orchestrator.core.request_fields import EmbeddingFields
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 
@@ -29,7 +31,9 @@ class Embeds(ABC):
     def config(self) -> Config:
         """Return the configuration in force."""
 
-    def embed(self, texts: EmbeddingRequest | str | Sequence[str], **overrides: Any) -> EmbeddingReply:
+    def embed(
+        self, texts: EmbeddingRequest | str | Sequence[str], **overrides: Unpack[EmbeddingFields]
+    ) -> EmbeddingReply:
         """Return a vector for each text; `overrides` are fields of `EmbeddingRequest`.
 
         All vectors of a reply are of the model that it names, whichever place served it. Without a use case
@@ -42,7 +46,9 @@ class Embeds(ABC):
         """
         return self._loop.run(self._serve_embedding(self._embedding_request(texts, overrides)))
 
-    async def aembed(self, texts: EmbeddingRequest | str | Sequence[str], **overrides: Any) -> EmbeddingReply:
+    async def aembed(
+        self, texts: EmbeddingRequest | str | Sequence[str], **overrides: Unpack[EmbeddingFields]
+    ) -> EmbeddingReply:
         """Return a vector for each text, from any event loop; see `embed`."""
         return await self._loop.join(self._serve_embedding(self._embedding_request(texts, overrides)))
 
@@ -54,10 +60,10 @@ class Embeds(ABC):
             overrides["use_case"] = use_case
         return OrchestratorEmbeddings(self, **overrides)
 
-    def _embedding_request(self, texts: Any, overrides: dict[str, Any]) -> EmbeddingRequest:
+    def _embedding_request(self, texts: Any, overrides: EmbeddingFields) -> EmbeddingRequest:
         if not isinstance(texts, EmbeddingRequest) and overrides.get("use_case") is None:
             overrides["use_case"] = embedding_use_case(self.config.settings)
-        return EmbeddingRequest.of(texts, **overrides)
+        return with_run_around(EmbeddingRequest.of(texts, **overrides))
 
     async def _serve_embedding(self, request: EmbeddingRequest) -> EmbeddingReply:
         call = Call.of(request, self._snapshot, clock=self._services.clock)

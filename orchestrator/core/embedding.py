@@ -19,8 +19,10 @@ Vector = tuple[float, ...]
 
 _FIELDS = (
     *("use_case", "model", "tenant", "user", "tags", "dimensions", "max_cost_nusd", "deadline_s"),
-    *("profile", "cache", "idempotency_key"),
+    *("profile", "cache", "idempotency_key", "run"),
 )
+_TAKEN = (*_FIELDS, "max_cost_usd")
+"""The last becomes the limit of `run`."""
 _TOKENS = (
     "token numbers are not taken, because each model has its own: send the text (LangChain's OpenAIEmbeddings "
     "does so with check_embedding_ctx_length=False)"
@@ -90,9 +92,9 @@ class EmbeddingReply(ChatReply):
 
 def _refuse_unknown(overrides: Mapping[str, Any]) -> None:
     for name in overrides:
-        if name not in _FIELDS:
-            close = get_close_matches(name, _FIELDS, n=1)
-            hint = f". Did you mean '{close[0]}'?" if close else f"; it has: {', '.join(_FIELDS)}"
+        if name not in _TAKEN:
+            close = get_close_matches(name, _TAKEN, n=1)
+            hint = f". Did you mean '{close[0]}'?" if close else f"; it has: {', '.join(_TAKEN)}"
             raise InvalidRequestError(f"an embedding request has no field '{name}'{hint}")
 
 

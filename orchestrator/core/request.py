@@ -26,7 +26,7 @@ from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.parameter_ranges import check_parameter_size, check_parameters, is_number
 from orchestrator.core.plain_data import copied
-from orchestrator.core.run import Run, run_of
+from orchestrator.core.run import Run, counted_for, run_of
 from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
 
 Message = Mapping[str, Any]
@@ -130,6 +130,12 @@ class ChatRequest:
 
 
 _RequestT = TypeVar("_RequestT", bound=ChatRequest)
+
+
+def with_run_around(request: _RequestT) -> _RequestT:
+    """Return a request with the run that it counts for: that around it, where it names none."""
+    run = counted_for(request.run)
+    return request if run is request.run else replace(request, run=run)
 
 
 def _settled(request: _RequestT) -> _RequestT:

@@ -48,6 +48,25 @@ class RequestFields(_SharedFields, total=False):
     use_case: str | None
 
 
+class EmbeddingFields(TypedDict, total=False):
+    """The fields of `EmbeddingRequest`."""
+
+    use_case: str | None
+    tenant: str
+    user: str | None
+    tags: str | Sequence[str]
+    model: str | None
+    dimensions: int | None
+    max_cost_nusd: NanoUsd | int | None
+    deadline_s: float | None
+    profile: str | None
+    cache: CacheUse | str
+    idempotency_key: str | None
+    run: str | None
+    max_cost_usd: Decimal | float | str | None
+    """Of all calls of `run` together, in dollars."""
+
+
 _Aliases = TypedDict("_Aliases", {"timeout": float | None}, total=False)  # noqa: UP013 -- LangChain's name for a field
 """Which is `deadline_s`, in seconds; as a name of ours it would have to say so."""
 

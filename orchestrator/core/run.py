@@ -3,12 +3,15 @@
     orchestrator.complete(prompt, run="thread-42", max_cost_usd=0.50)
     orchestrator.complete(prompt, run="thread-42/researcher", max_cost_usd=0.20)
 
-A run belongs to its tenant. What a part of a run spends counts for the whole run too.
+A run belongs to its tenant. What a part of a run spends counts for the whole run too. Around a piece of
+work, `counting` says which run all calls inside count for that name none.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, Self, overload
 
 from orchestrator.core.errors import InvalidRequestError, about
 from orchestrator.core.money import ZERO_NUSD, NanoUsd, nano_usd
@@ -27,6 +30,8 @@ class Run:
     """`thread-42`, or `thread-42/researcher` for a part of it."""
     max_cost_nusd: NanoUsd | None = None
     """The most that all calls of this run, or of this part, may cost; None names no limit."""
+    limits_around: tuple[tuple[str, NanoUsd], ...] = ()
+    """Names and limits of runs that it is a part of, where they are known: it may be the first to spend."""
 
     def __post_init__(self) -> None:
         """Take the name as the ledger counts it.
@@ -39,6 +44,14 @@ class Run:
         most = self.max_cost_nusd
         if most is not None and (type(most) is not int or most <= 0):
             raise InvalidRequestError(f"the limit of a run is more than nothing, got {most!r}")
+
+    @overload
+    @classmethod
+    def of(cls, raw: "str | Run", max_cost_usd: Any = None) -> Self: ...
+
+    @overload
+    @classmethod
+    def of(cls, raw: Any, max_cost_usd: Any = None) -> Self | None: ...
 
     @classmethod
     def of(cls, raw: Any, max_cost_usd: Any = None) -> Self | None:
@@ -61,11 +74,59 @@ class Run:
                 )
         return None
 
+    def limit_of(self, name: str) -> NanoUsd | None:
+        """Return the limit that is named for a run of its lineage, None where none is."""
+        return self.max_cost_nusd if name == self.name else dict(self.limits_around).get(name)
+
+    def part(self, name: str, max_cost_nusd: NanoUsd | None = None) -> Self:
+        """Return the part of it that is called so: `researcher` or `thread-42/researcher` of `thread-42`.
+
+        By its own name it is the run itself.
+
+        Raises:
+            InvalidRequestError: no name, or too many parts.
+        """
+        inner = replace(self, name=name, max_cost_nusd=max_cost_nusd, limits_around=())
+        if self.name not in inner.lineage:
+            inner = replace(inner, name=f"{self.name}{_PART}{inner.name}")
+        return inner.inside(self)
+
+    def inside(self, outer: "Run | None") -> Self:
+        """Return it with the limits of `outer`, where that is of its lineage; the smaller of two holds."""
+        if outer is None or outer.name not in self.lineage:
+            return self
+        known = {**dict(outer.limits_around), **dict(self.limits_around)}
+        if outer.name == self.name:
+            named = [most for most in (outer.max_cost_nusd, self.max_cost_nusd) if most is not None]
+            return replace(self, max_cost_nusd=min(named, default=None), limits_around=tuple(known.items()))
+        if outer.max_cost_nusd is not None:
+            known.setdefault(outer.name, outer.max_cost_nusd)
+        return replace(self, limits_around=tuple(known.items()))
+
     @property
     def lineage(self) -> tuple[str, ...]:
         """Return the run and its parts, the whole first: `thread-42`, `thread-42/researcher`."""
         parts = self.name.split(_PART)
         return tuple(_PART.join(parts[: count + 1]) for count in range(len(parts)))
+
+
+_around: ContextVar[Run | None] = ContextVar("orchestrator_run", default=None)
+
+
+@contextmanager
+def counting(run: Run) -> Iterator[None]:
+    """Let every call inside that names no run count for `run`, in threads and tasks begun inside too."""
+    token = _around.set(run)
+    try:
+        yield
+    finally:
+        _around.reset(token)
+
+
+def counted_for(named: Run | None) -> Run | None:
+    """Return the run that a call counts for: the one it names, else the one that stands around it."""
+    around = _around.get()
+    return around if named is None else named.inside(around)
 
 
 def run_of(fields: Mapping[str, Any]) -> dict[str, Any]:

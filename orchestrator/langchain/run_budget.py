@@ -3,24 +3,34 @@
     agent.invoke(question, config=run_config("thread-42", max_cost_usd=0.50))
 
 LangChain hands the metadata of a config down to all that runs inside of it: tools, sub-graphs, parallel
-branches. The chat model of the orchestrator reads it there; the agent and its tools need not know.
+branches. The chat model and the embeddings of the orchestrator read it there; the agent and its tools need
+not know.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import RunnableConfig, ensure_config
 
-from orchestrator.core.run import Run
+from orchestrator.core.formatting import usd_text
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.run import Run, counted_for, counting
 
 RUN_KEY, LIMIT_KEY = "orchestrator_run", "orchestrator_run_max_cost_usd"
+AROUND_KEY = "orchestrator_run_limits_around"
+"""Names and limits, in nano-dollars, of the runs that the run is a part of."""
 _RUN_FIELDS = ("run", "max_cost_usd")
+
+_overtaken: ContextVar[Mapping[str, Any] | None] = ContextVar("orchestrator_run_overtaken", default=None)
+"""What a config says of its run, where a run was named further inside than that config."""
 
 
 def run_config(run: str, *, max_cost_usd: Any = None) -> RunnableConfig:
-    """Return a config under which every call of the orchestrator's chat models counts for `run`.
+    """Return a config under which the orchestrator's chat models and embeddings count for `run`.
 
     Give it to `invoke`, `stream` or `with_config` of whatever runs the calls; a part of a run,
     `run_config("thread-42/researcher", max_cost_usd=0.20)`, counts for the whole run too.
@@ -28,9 +38,41 @@ def run_config(run: str, *, max_cost_usd: Any = None) -> RunnableConfig:
     Raises:
         InvalidRequestError: no name of a run, or no amount of dollars.
     """
-    Run.of(run, max_cost_usd)
-    limit = {} if max_cost_usd is None else {LIMIT_KEY: str(max_cost_usd)}
-    return RunnableConfig(metadata={RUN_KEY: run, **limit})
+    named = Run.of(run, max_cost_usd)
+    metadata: dict[str, Any] = {RUN_KEY: run}
+    if max_cost_usd is not None:
+        metadata[LIMIT_KEY] = str(max_cost_usd)
+    if limits := named.inside(run_around()).limits_around:
+        metadata[AROUND_KEY] = [list(limit) for limit in limits]
+    return RunnableConfig(metadata=metadata)
+
+
+def run_around(config: RunnableConfig | None = None) -> Run | None:
+    """Return the run that a call under `config` counts for, or whatever it is called in; None for none.
+
+    Raises:
+        InvalidRequestError: the config's metadata names no run.
+    """
+    said = _said(config)
+    if not said or said == _overtaken.get():
+        return counted_for(None)
+    named = Run.of(said[RUN_KEY], said.get(LIMIT_KEY))
+    around = tuple((str(name), NanoUsd(most)) for name, most in said.get(AROUND_KEY, ()))
+    return named and counted_for(Run(named.name, named.max_cost_nusd, around))
+
+
+@contextmanager
+def counting_inside(run: Run, config: RunnableConfig | None = None) -> Iterator[None]:
+    """Let every call inside count for `run` that names none, and is under no config of its own that does.
+
+    `config` is that in which `run` is named, and which is handed on: what it says of a run is older.
+    """
+    token = _overtaken.set(_said(config))
+    try:
+        with counting(run):
+            yield
+    finally:
+        _overtaken.reset(token)
 
 
 def in_run(config: RunnableConfig | None, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -38,11 +80,12 @@ def in_run(config: RunnableConfig | None, arguments: dict[str, Any]) -> dict[str
 
     A run that the call names itself stays.
     """
-    named = ensure_config(config).get("metadata") or {}
-    if RUN_KEY not in named or arguments.get("run") is not None:
+    if arguments.get("run") is not None or (run := run_around(config)) is None:
         return arguments
-    limit = {"max_cost_usd": named[LIMIT_KEY]} if LIMIT_KEY in named else {}
-    return {**arguments, "run": named[RUN_KEY], **limit}
+    if run.limits_around:
+        return {**arguments, "run": run, "max_cost_usd": None}
+    most = None if run.max_cost_nusd is None else usd_text(run.max_cost_nusd)
+    return {**arguments, "run": run.name, "max_cost_usd": most}
 
 
 class ChatInRun(BaseChatModel):
@@ -91,3 +134,11 @@ def without_run(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[st
     if "run" not in others:
         return dict(fields)
     return {name: value for name, value in fields.items() if name not in _RUN_FIELDS}
+
+
+def _said(config: RunnableConfig | None) -> Mapping[str, Any] | None:
+    """Return what a config, or that of whatever it is used in, says of a run; None where it says nothing."""
+    metadata = ensure_config(config).get("metadata") or {}
+    if RUN_KEY not in metadata:
+        return None
+    return {name: metadata[name] for name in (RUN_KEY, LIMIT_KEY, AROUND_KEY) if name in metadata}

@@ -20,6 +20,7 @@ from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt, CacheState
 from orchestrator.core.request import ChatRequest, Message
+from orchestrator.core.run import counted_for
 from orchestrator.dispatch.charges import (
     Charge,
     PricedSend,
@@ -185,7 +186,7 @@ class Meter:
             ),
             price_version=price.version,
             size=None if size.has_files else size,
-            run=payer.run,
+            run=counted_for(payer.run),
         )
         return MeteredSend(self, self.ledger.hold(claim), price)
 

@@ -7,7 +7,9 @@ import pytest
 
 from orchestrator.core.embedding import EmbeddingReply, EmbeddingRequest
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.money import nano_usd
 from orchestrator.core.reply import Usage
+from orchestrator.core.run import Run
 
 
 def request_of(texts, **fields) -> EmbeddingRequest:
@@ -24,6 +26,9 @@ def test_a_request_names_its_payer_as_every_request_does() -> None:
     assert (request.tenant, request.user, request.tags) == ("acme", "lan", ("trial",))
     assert (request.dimensions, request.idempotency_key) == (256, "k")
     assert EmbeddingRequest.of(request) == request
+    in_run = request_of("a", run="thread-42", max_cost_usd=0.5)
+    assert in_run.run == Run("thread-42", nano_usd("0.5"))
+    assert EmbeddingRequest.of(in_run) == in_run
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,8 @@ def test_what_is_no_text_is_refused_with_its_place(texts, words) -> None:
         ({"dimensions": 2.5}, "'dimensions'"),
         ({"dimensions": True}, "'dimensions'"),
         ({"dimension": 256}, "Did you mean 'dimensions'"),
+        ({"max_cost_usd": 1}, "name it with 'run', or limit this one request with 'max_cost_nusd'"),
+        ({"max_cost": 1}, "Did you mean 'max_cost_usd'"),
         ({"temperature": 1}, "no field 'temperature'"),
         ({"max_tokens": 5}, "no field 'max_tokens'"),
         ({"graceful": True}, "no field 'graceful'"),

@@ -6,7 +6,7 @@ from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import nano_usd
 from orchestrator.core.payer import Payer
 from orchestrator.core.request import ChatRequest
-from orchestrator.core.run import RUN_DEPTH_MAX, Run
+from orchestrator.core.run import RUN_DEPTH_MAX, Run, counted_for, counting
 
 
 def test_a_request_names_its_run_and_what_all_calls_of_it_may_cost():
@@ -55,3 +55,31 @@ def test_what_is_no_name_of_a_run_is_refused(name):
 def test_a_run_of_ones_own_making_is_limited_in_nano_dollars(most):
     with pytest.raises(InvalidRequestError, match="more than nothing"):
         Run("r", most)
+
+
+def test_a_part_is_named_by_its_own_name_or_the_whole_one_and_knows_the_limits_around_it():
+    whole = Run("a", 50)
+    assert whole.part("b", 20) == whole.part("a/b", 20) == Run("a/b", 20, (("a", 50),))
+    assert whole.part("a") == whole
+    assert whole.part("a", 20) == Run("a", 20), "of two limits the smaller holds"
+    assert whole.part("a", 80) == whole
+    innermost = whole.part("b", 20).part("c")
+    assert {name: innermost.limit_of(name) for name in innermost.lineage} == {
+        "a": 50,
+        "a/b": 20,
+        "a/b/c": None,
+    }
+    with pytest.raises(InvalidRequestError, match="at most"):
+        Run("/".join("a" * RUN_DEPTH_MAX)).part("b")
+
+
+def test_a_call_counts_for_the_run_around_it_unless_it_names_one():
+    assert counted_for(None) is None
+    with counting(Run("a", 50)):
+        assert counted_for(None) == Run("a", 50)
+        assert counted_for(Run("other", 5)) == Run("other", 5)
+        assert counted_for(Run("a/b")) == Run("a/b", None, (("a", 50),))
+        with counting(Run("inner")):
+            assert counted_for(None) == Run("inner")
+        assert counted_for(None) == Run("a", 50)
+    assert counted_for(None) is None

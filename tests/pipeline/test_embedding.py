@@ -19,6 +19,7 @@ from orchestrator.core.errors import (
     PromptTooLargeError,
     UnavailableError,
 )
+from orchestrator.core.money import to_usd
 from orchestrator.core.reply import DegradationKind, Outcome
 from orchestrator.practice import Fault
 from orchestrator.practice.wire_embeddings import vector_of
@@ -219,6 +220,44 @@ def test_a_budget_is_never_passed_by_the_providers_own_bill_however_many_ask_at_
     assert False in answered
     assert here.bill.total_nusd() == here.booked_nusd() <= limit_usd * 1e9
     assert here.bill.count() == sum(answered)
+
+
+def test_a_run_has_one_budget_for_chats_and_vectors(desk) -> None:
+    here = desk()
+    texts = [f"câu hỏi số {number} " * 20 for number in range(3)]
+    task = {"tenant": "acme", "run": "thread-42"}
+    chat = here.orchestrator.complete("Xin chào", **task, max_cost_usd="0.1")
+    costs = [chat.cost_nusd, here.embed(texts, **task).cost_nusd]
+    costs.append(here.embed(texts[0], **{**task, "run": "thread-42/search"}, dimensions=8).cost_nusd)
+    standing = here.orchestrator.run_standing("thread-42", tenant="acme")
+    assert (standing.spent, standing.held) == (sum(costs), 0)
+    assert min(costs) > 0
+    with pytest.raises(BudgetExceededError) as refused:
+        here.embed(texts, **task, dimensions=9, max_cost_usd=to_usd(standing.spent + 1))
+    assert refused.value.scope == "run:thread-42"
+    # What the cache has is no send, and no limit is asked.
+    assert here.embed(texts, **task, max_cost_usd=to_usd(standing.spent + 1)).cost_nusd == 0
+
+
+def test_a_run_is_passed_by_no_number_of_embeddings_at_once(desk) -> None:
+    here = desk()
+    limit_usd = "0.0001"
+
+    async def ask(number: int) -> bool:
+        try:
+            await here.orchestrator.aembed(
+                f"câu {number} " * 60, tenant="acme", run="thread-42", max_cost_usd=limit_usd, dimensions=8
+            )
+        except BudgetExceededError:
+            return False
+        return True
+
+    async def all_at_once() -> list[bool]:
+        return await asyncio.gather(*(ask(number) for number in range(80)))
+
+    answered = asyncio.run(all_at_once())
+    assert {True, False} == set(answered)
+    assert here.bill.total_nusd() == here.booked_nusd() <= float(limit_usd) * 1e9
 
 
 def test_a_key_gets_its_vectors_once_more_and_is_charged_once(desk) -> None:

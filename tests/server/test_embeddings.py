@@ -47,6 +47,21 @@ def test_the_stock_client_gets_its_vectors_with_the_replys_facts(opened, practic
     assert practice.bill.count() == number
 
 
+def test_vectors_count_for_the_run_of_the_header(opened) -> None:
+    running, key = opened
+    embeddings = stock(running, key).embeddings
+    named = {"x-nextflow-run": "thread-42", "x-nextflow-run-max-cost-usd": "0.5"}
+    embeddings.create(model="embedding", input=TEXTS, extra_headers=named)
+    tiny = {"x-nextflow-run": "tiny", "x-nextflow-run-max-cost-usd": "0.000000001"}
+    with pytest.raises(openai.APIStatusError, match="run:tiny"):
+        embeddings.create(model="embedding", input="another", extra_headers=tiny)
+    with pytest.raises(openai.BadRequestError) as caught:
+        embeddings.create(model="embedding", input="a", extra_headers={"x-nextflow-run": "a//b"})
+    assert caught.value.param == "x-nextflow-run"
+    standing = running.orchestrator.run_standing("thread-42", tenant="acme")
+    assert (standing.spent > 0, standing.limit) == (True, nano_usd("0.5"))
+
+
 def test_langchains_openai_client_works_where_it_sends_text(opened) -> None:
     running, key = opened
     options = {"base_url": f"{running.address}/v1", "api_key": key, "model": "embedding", "dimensions": 16}

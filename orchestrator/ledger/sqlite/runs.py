@@ -35,7 +35,7 @@ def raise_held(connection: sqlite3.Connection, new: NewHold) -> tuple[tuple[int,
     """Raise `held` in the run of a send and its parts; return their numbers and what is short."""
     run, numbers, short = new.request.run, [], []
     for name in () if run is None else run.lineage:
-        named = run.max_cost_nusd if run is not None and name == run.name else None
+        named = None if run is None else run.limit_of(name)
         number, shortage = _raise_one(connection, new, name, named)
         numbers.append(number)
         short += [] if shortage is None else [shortage]
