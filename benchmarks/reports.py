@@ -45,7 +45,7 @@ def cpu_s(act: Callable[[], object]) -> float:
 _MOMENTS = [datetime.now(UTC) - timedelta(days=back) for back in range(DAYS)]
 _NUMBERS = "WITH RECURSIVE numbers (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i + 1 < ?)"
 _TRAFFIC = (
-    f"CREATE TEMP TABLE traffic AS {_NUMBERS} SELECT days.*, i, abs(random()) % 20 AS tenant,"
+    f"CREATE TEMP TABLE traffic AS {_NUMBERS} SELECT days.*, i, abs(random()) % 20 AS tenant,"  # noqa: S608 -- our own text
     " abs(random()) % 12 AS use_case, abs(random()) % 50 AS user, abs(random()) % 16 AS model, (i % 37 = 0) AS failed,"
     " 80 + abs(random()) % 400 * (1 + abs(random()) % 40) AS ms,"
     " stamp || printf('%06x', i) || '78' || substr(hex(randomblob(6)), 1, 12) AS id"
