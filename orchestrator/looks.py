@@ -16,6 +16,7 @@ from orchestrator.core.plan import Candidate, Plan
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.request_fields import RequestFields
 from orchestrator.core.run import Run
+from orchestrator.ledger.closed_days import sum_closed_days
 from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.ledger import BudgetStatus
 from orchestrator.ledger.observers import LedgerObserver
@@ -126,6 +127,16 @@ class Looks(ABC):
             LedgerError: the file cannot be written.
         """
         return self._services.contents.delete_expired(now=self._services.clock.now())
+
+    def sum_closed_days(self) -> int:
+        """Sum the days of the ledger that are over, so that reports need not read their rows; return how many.
+
+        Raises:
+            LedgerError: the ledger cannot be read or written.
+        """
+        services = self._services
+        ledger = services.ledger
+        return sum_closed_days(ledger.store, now=services.clock.now(), time_zone=ledger.limits.time_zone)
 
     def feedback(self, request_id: str, **feedback: Any) -> TakenFeedback:
         """Keep `score` (1 to 5) and `corrected` (a better answer) of a `source`, `user` if none is named.

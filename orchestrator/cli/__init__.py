@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from orchestrator.cli.standard_streams import settle_streams
+from orchestrator.cli.standard_streams import ReaderGoneError, settle_streams
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.visible_text import visible
 
@@ -18,6 +18,8 @@ EXIT_UNEXPECTED = 70
 """A mistake of ours (EX_SOFTWARE)."""
 EXIT_INTERRUPTED = 130
 """Ctrl-C: 128 + SIGINT."""
+EXIT_READER_GONE = 141
+"""The reader of standard output has gone: 128 + SIGPIPE, as every tool of a pipe ends."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _print_line("stopped")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        return 1
+    except ReaderGoneError:
+        return EXIT_READER_GONE
     except Exception as error:  # noqa: BLE001 -- the last place that can report it; nothing is hidden
         return _print_unexpected(error)
 

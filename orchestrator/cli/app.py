@@ -13,7 +13,7 @@ from orchestrator.cli.session import CliSession, configure_log
 
 EXIT_CODES = (
     "Exit codes: 0 ok · 1 failure · 2 usage or configuration · 3 budget · 4 nobody answered · "
-    "5 invalid output · 6 ledger or cache · 70 a bug · 130 interrupted."
+    "5 invalid output · 6 ledger or cache · 70 a bug · 130 interrupted · 141 no reader."
 )
 
 app = typer.Typer(

@@ -41,7 +41,7 @@ app.command("restore")(backup.restore_backup)
 
 @app.command()
 def verify(context: typer.Context, as_json: AsJson = False) -> None:
-    """Reckon every counter again from the rows; exit 6 when one differs.
+    """Reckon every counter and every kept sum again from the rows; exit 6 when one differs.
 
     Also named: requests whose cost is not the sum of their attempts, attempts without a request
     (older than a minute), attempts that cost more than was held for them.
@@ -62,7 +62,7 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
         print_json(plain_verification(verification))
     else:
         write("".join(f"{line}\n" for line in _wrapped(_verification_lines(verification))))
-    if not verification.counters_are_right:
+    if not verification.is_right:
         raise typer.Exit(EXIT_LEDGER)
 
 
@@ -279,6 +279,10 @@ def _verification_lines(verification: "Verification") -> list[str]:
     )
     lines += _mistake_lines("attempts without a request", _unclaimed_lines(verification))
     lines += _mistake_lines("attempts that cost more than was held", _excess_lines(verification))
+    lines += _mistake_lines(
+        "days whose kept sums differ from their rows ('DELETE FROM summed_days' in the file has them read anew)",
+        list(verification.unequal_days),
+    )
     right = verification.counters_are_right
     lines.append("every counter is the sum of its rows" if right else "the counters are wrong")
     return lines

@@ -1,6 +1,7 @@
 """`orchestrator report`: what some days cost, who answered, how quickly, what was saved, what to change."""
 
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,13 +97,14 @@ def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple
     Raises:
         OrchestratorError: the range is none, a name is none, or the ledger cannot be read.
     """
-    from datetime import date
+    from datetime import date, timedelta
 
     from orchestrator.core.clock import SystemClock
     from orchestrator.ledger.budgets import period_of
     from orchestrator.ledger.opening import open_view
     from orchestrator.reports.analysis import analysis
     from orchestrator.reports.budget_status import budget_status
+    from orchestrator.reports.forecast import HISTORY_DAYS
     from orchestrator.reports.usage_report import Filter
 
     now, view = SystemClock().now(), open_view(config.settings.ledger)
@@ -113,12 +115,27 @@ def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple
             zone = view.time_zone or zone
     today = date.fromisoformat(period_of(now, zone).day)
     span, of = _span_of(options, today), Filter(**options.names)
+    _sum_closed_days(config, min(span.before.first, today - timedelta(days=HISTORY_DAYS)))
     result = analysis(view, config, span, of=of, today=today)
     tenant = result.report.of.tenant
     if not span.first <= today <= span.last:
         return result, ()
     scopes = None if tenant is None else ("all", f"tenant:{tenant}")
     return result, budget_status(view, config.settings.budgets, moment=now, scopes=scopes)
+
+
+def _sum_closed_days(config: "Config", since: "date") -> None:
+    """Sum what this report will read and the next one too; a ledger that may not be written is read as it is."""
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.core.errors import LedgerError
+    from orchestrator.ledger.budgets import Limits
+    from orchestrator.ledger.closed_days import sum_closed_days
+    from orchestrator.ledger.opening import open_ledger
+
+    budgets, clock = config.settings.budgets, SystemClock()
+    ledger = open_ledger(config.settings.ledger, limits=Limits(budgets), clock=clock)
+    with suppress(LedgerError), closing(ledger):
+        sum_closed_days(ledger.store, now=clock.now(), time_zone=budgets.time_zone, since=f"{since}")
 
 
 def _span_of(options: ReportOptions, today: "date") -> "Span":

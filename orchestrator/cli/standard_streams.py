@@ -16,6 +16,13 @@ class OutputError(OrchestratorError):
     """Standard output does not take the result."""
 
 
+class ReaderGoneError(Exception):
+    """Who reads standard output wants no more, as `head` does: no failure, and nothing is said of it.
+
+    It is no OSError: of those each library makes an exit of its own.
+    """
+
+
 def settle_streams() -> None:
     """Give every standard stream an object that prints a mark for letters which its encoding lacks."""
     _fill_closed_descriptors()
@@ -81,7 +88,7 @@ class _Output(io.RawIOBase):
     def _fail(self, error: OSError, data: Any) -> int:
         del data
         if isinstance(error, BrokenPipeError):
-            raise error
+            raise ReaderGoneError from None
         raise OutputError(
             f"the result cannot be written to standard output: {error.strerror or error}; "
             "what the command had to do besides is done"

@@ -4,8 +4,8 @@
     KeyStore     which request has an idempotency key; a part of the ledger's store, or one beside it
     LedgerView   reads: one consistent look at all rows, for reports, reconciling and verifying
 
-Each verb is one transaction: done as a whole or not begun, also when the process dies in the middle. What
-goes in and comes out is frozen data. Which limits there are, what an orphan costs and what an alert says is
+Each verb is one transaction (`sum_day` two, between which nobody waits): done as a whole or not begun, also
+when the process dies in the middle. What goes in and comes out is frozen data. Which limits there are, what an orphan costs and what an alert says is
 decided above; how rows are kept, and what the back end's errors mean, is known below.
 
     hold           waits for other processes, up to the time that the store was made with
@@ -233,6 +233,16 @@ class LedgerStore(KeyStore, Protocol):
 
         Raises:
             LedgerError: it cannot be written; nothing was rolled up.
+        """
+
+    def sum_day(self, day: str) -> bool:
+        """Keep what reports ask of a day, so that they need not read its rows; False when it was not kept.
+
+        The rows are read without holding up anybody. A booking into the day, a correction among them, takes
+        the sums away in its own transaction; one that comes while the day is summed lets nothing be kept.
+
+        Raises:
+            LedgerError: the ledger cannot be read or written; nothing was kept.
         """
 
     def drop_unused(self) -> int:

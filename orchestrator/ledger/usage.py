@@ -1,4 +1,8 @@
-"""What a look at a range of days returns: which rows are meant, and their sums, streamed group by group."""
+"""What a look at a range of days returns: which rows are meant, and their sums, streamed group by group.
+
+A look may take the sums of a day that `LedgerStore.sum_day` kept; they are those of its rows, so nothing that is
+said here depends on it but the time that it takes.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,8 +33,6 @@ class RequestGroup:
     day: str
     tenant: str
     use_case: str
-    user: str | None
-    tags: tuple[str, ...]
     outcome: str
     cached: str
     degraded: bool
@@ -45,7 +47,9 @@ class SendGroup:
     """Sends that are alike; cost has its corrections in it."""
 
     day: str
-    scopes: tuple[str, ...]
+    tenant: str
+    """Empty where a send has none."""
+    use_case: str
     provider: str
     deployment: str
     model: str
@@ -62,9 +66,28 @@ class SendGroup:
     latency_ms: int
     """Together."""
 
-    def names(self, kind: str) -> tuple[str, ...]:
-        """Return every name in the scopes of one kind: a request may have several tags."""
-        return tuple(scope[len(kind) + 1 :] for scope in self.scopes if scope.startswith(f"{kind}:"))
+
+@dataclass(frozen=True, slots=True)
+class NameGroup:
+    """What one user or one tag of a range comes to; how probes of ours ended is not counted."""
+
+    kind: str
+    """`user` or `tag`."""
+    name: str
+    requests: int
+    succeeded: int
+    failed: int
+    latency_ms: int
+    """Of those that succeeded, together."""
+    cost_nusd: NanoUsd
+
+
+@dataclass(frozen=True, slots=True)
+class DayCost:
+    """What was booked into a day, with its corrections."""
+
+    day: str
+    cost_nusd: NanoUsd
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +149,7 @@ class DurationCount:
     model: str
     """Empty for requests, which may have asked several."""
     duration_ms: int
+    """Exact below 200; above, to the nearest of steps that are half a percent off at most."""
     count: int
 
 
@@ -138,6 +162,12 @@ class UsageView(Protocol):
     def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
         """Yield the sends booked into some days, those that are alike together."""
 
+    def name_groups(self, selection: Selection) -> Iterator[NameGroup]:
+        """Yield what each user and each tag comes to, once each."""
+
+    def day_costs(self, selection: Selection) -> Iterator[DayCost]:
+        """Yield the cost of each day on which something was booked."""
+
     def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
         """Yield how often what succeeded took how long, by model, the shortest first."""
 
@@ -149,3 +179,9 @@ class UsageView(Protocol):
 
     def waiting_groups(self, selection: Selection) -> Iterator[WaitingGroup]:
         """Yield the sends for which nobody waited, by day, use case and deployment."""
+
+    def unsummed_days(self, *, since: str, before: str) -> tuple[str, ...]:
+        """Return the days with rows, from one on and before another, whose sums are not kept."""
+
+    def differing_days(self) -> tuple[str, ...]:
+        """Return the days whose kept sums are not those of their rows: every row is read again."""

@@ -47,11 +47,18 @@ class Verification:
     excesses: tuple[Excess, ...]
     sources: Mapping[str, SourceSum]
     """By cost source, as booked, without corrections."""
+    unequal_days: tuple[str, ...] = ()
+    """Days whose kept sums are not those of their rows, so that a report of them is wrong."""
 
     @property
     def counters_are_right(self) -> bool:
         """Return whether every counter is the sum of its rows."""
         return not self.differences
+
+    @property
+    def is_right(self) -> bool:
+        """Return whether every counter and every kept sum is that of its rows."""
+        return self.counters_are_right and not self.unequal_days
 
 
 def verify(view: LedgerView, *, now: datetime) -> Verification:
@@ -67,6 +74,7 @@ def verify(view: LedgerView, *, now: datetime) -> Verification:
         unclaimed_attempts=view.unclaimed_attempts(before=now - OPEN_FOR, limit=NAMED_MAX),
         excesses=view.excesses(limit=NAMED_MAX),
         sources=view.source_sums(),
+        unequal_days=view.differing_days(),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
+from orchestrator.config.measured_policies import measured_policies
 from orchestrator.config.modes import use_cases_of
 from orchestrator.core.errors import UnknownNameError
 from orchestrator.ledger.periods import CALENDAR
@@ -64,7 +65,7 @@ def analysis(
         forecasts(_history(view, of, today), today) if span.first <= today <= span.last else (),
         unusual_days(now.sums, whole_days),
         recommendations(now.sums, prompts, limits, days),
-        not_known(prompts, limits),
+        not_known(now.sums, prompts, limits),
     )
 
 
@@ -85,6 +86,7 @@ def configured_limits(config: Config, committed_days: tuple[str, ...] = ()) -> C
             {name: _prompt_price(deployment) for name, deployment in config.catalog.deployments.items()},
         ),
         Committed(config.settings.commitments, committed_days),
+        measured_policies(config),
     )
 
 

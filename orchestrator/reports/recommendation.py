@@ -20,6 +20,7 @@ class RecommendationKind(StrEnum):
     COMMON_PREFIXES = "common_prefixes"
     BATCH_PRICE = "batch_price"
     IDLE_COMMITMENT = "idle_commitment"
+    CHEAPER_MODEL = "cheaper_model"
 
     @property
     def risk(self) -> str:
@@ -35,6 +36,7 @@ _RISKS = {
     "common_prefixes": "storing a beginning costs more than reading it once, where it is not asked again in minutes",
     "batch_price": "an answer may take a day, and this program sends no batch: its budgets do not hold for them",
     "idle_commitment": "a smaller commitment may lose its discount, and what goes beyond it pays the list",
+    "cheaper_model": "it was measured on the rows of then: where what is asked changes, measure again",
 }
 
 
@@ -67,7 +69,7 @@ class Recommendation:
     rows: str
     """Which rows: the condition by which to find them in an export of the ledger."""
     figure: int = 0
-    """For max_tokens: the longest answer. For beginnings: how many bytes are equal."""
+    """Of max_tokens: the longest answer. Of beginnings: how many bytes are equal. Of a policy: measured rows."""
     apply: str = ""
     """The command, or the lines of config.yaml."""
 
@@ -78,7 +80,7 @@ class NotKnown:
 
     kind: str
     names: tuple[str, ...] = ()
-    """The deployments that it is about, where it is about some."""
+    """The deployments or use cases that it is about, where it is about some."""
 
     @property
     def reason(self) -> str:
@@ -91,5 +93,5 @@ _REASONS: Mapping[str, str] = {
     "common_prefixes": "no price of a cached token is known of {names}",
     "batch_price": "no price of a batch is known of {names}, where work waited",
     "idle_commitments": "config.yaml names no 'commitments'",
-    "cheaper_model": "quality is not measured yet, and a price alone is no reason",
+    "cheaper_model": "no measurement of 'orchestrator calibrate' holds for {names}, and a price alone is no reason",
 }

@@ -1,7 +1,8 @@
 """What to change, from what was booked: dollars a month, evidence, risk, and the lines that apply it.
 
 Looked for here: sends that failed and were paid for, limits that refuse what was good, max_tokens that no
-answer came near; in `prompt_waste` what prompts show, in `idle_commitments` what is paid for and not used.
+answer came near; in `prompt_waste` what prompts show, in `idle_commitments` what is paid for and not used, in `cheaper_policy` what
+was measured to be as good for less.
 What nothing shows is named with the reason by `not_known`, and never guessed.
 """
 
@@ -9,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.config.measured_policies import MeasuredPolicy
 from orchestrator.core.money import NanoUsd
+from orchestrator.reports.cheaper_policy import cheaper_policies, unmeasured
 from orchestrator.reports.idle_commitments import Committed, idle_commitments
 from orchestrator.reports.prompt_sums import PromptSums
 from orchestrator.reports.prompt_waste import PromptTerms, prompt_waste, unknown_prices
@@ -46,6 +49,8 @@ class ConfiguredLimits:
     """Every scope that has a limit of a day or a month."""
     prompts: PromptTerms = field(default_factory=PromptTerms)
     committed: Committed = field(default_factory=Committed)
+    measured: tuple[MeasuredPolicy, ...] = ()
+    """Policies that are proven and not in force."""
 
 
 def recommendations(
@@ -58,14 +63,15 @@ def recommendations(
         *_unused_max_tokens(sums, limits),
         *prompt_waste(sums, prompts, limits.prompts, days),
         *idle_commitments(sums, limits.committed),
+        *cheaper_policies(sums, limits.measured, days),
     )
     return tuple(sorted(changes, key=lambda change: (-change.month_nusd, change.kind, change.subject)))
 
 
-def not_known(prompts: PromptSums, limits: ConfiguredLimits) -> tuple[NotKnown, ...]:
+def not_known(sums: UsageSums, prompts: PromptSums, limits: ConfiguredLimits) -> tuple[NotKnown, ...]:
     """Return what was not looked for, or not everywhere."""
     uncommitted = () if limits.committed.commitments else (NotKnown("idle_commitments"),)
-    return (*unknown_prices(prompts, limits.prompts), *uncommitted, NotKnown("cheaper_model"))
+    return (*unknown_prices(prompts, limits.prompts), *uncommitted, *unmeasured(sums, limits.measured))
 
 
 def _paid_failures(sums: UsageSums, days: Sequence[str]) -> Iterator[Recommendation]:

@@ -23,7 +23,7 @@ EN: Mapping[str, str] = {
     "unknown_common_prefixes": "common beginnings on {names}, whose price of cached tokens is not known",
     "unknown_batch_price": "batches on {names}, whose price of a batch is not known",
     "unknown_idle_commitments": "idle commitments, because config.yaml names none",
-    "unknown_cheaper_model": "cheaper models, whose quality is not measured yet",
+    "unknown_cheaper_model": "cheaper models for {names}, where 'orchestrator calibrate' has measured nothing that holds",
     "saved": "Saved a month", "spent": "It costs a month", "evidence": "{count} of {out_of} rows", "risk": "Risk",
     "apply": "To apply it", "empty": "Nothing was booked in this time.", "unknown": "Not known: {reason}",
     "paid_failures": "{subject} fails, and its failures cost money",
@@ -33,6 +33,7 @@ EN: Mapping[str, str] = {
     "common_prefixes": "Prompts of {subject} begin alike, and are paid in full",
     "batch_price": "Nobody waits for {subject}, and a batch costs less",
     "idle_commitment": "What was committed to {subject} is not used up",
+    "cheaper_model": "A cheaper policy for {subject} was measured to be no worse, on {figure} rows",
     "risk_paid_failures": "Requests that it would have answered go to the next deployment, which may cost more.",
     "risk_refusing_limit": "The limit may be meant: this money would be spent.",
     "risk_unused_max_tokens": "An answer longer than any so far is cut off.",
@@ -41,6 +42,7 @@ EN: Mapping[str, str] = {
     "minutes.",
     "risk_batch_price": "An answer may take a day, and this program sends no batch: its budgets do not hold for them.",
     "risk_idle_commitment": "A smaller commitment may lose its discount, and what goes beyond it pays the list.",
+    "risk_cheaper_model": "It was measured on the rows of then: where what is asked changes, measure again.",
     "few": "too few days", "more": "and {count} more: --csv lists all",
 }  # fmt: skip
 
@@ -59,7 +61,8 @@ VI: Mapping[str, str] = {
     "unknown_common_prefixes": "phần đầu chung trên {names}, vì chưa biết giá của token đã lưu đệm",
     "unknown_batch_price": "xử lý theo lô trên {names}, vì chưa biết giá theo lô",
     "unknown_idle_commitments": "cam kết không dùng đến, vì config.yaml không ghi cam kết nào",
-    "unknown_cheaper_model": "mô hình rẻ hơn, vì chất lượng chưa được đo",
+    "unknown_cheaper_model": "mô hình rẻ hơn cho {names}, vì chưa có phép đo nào của 'orchestrator calibrate' còn "
+    "hiệu lực",
     "saved": "Tiết kiệm mỗi tháng", "spent": "Tốn thêm mỗi tháng", "evidence": "{count} trên {out_of} dòng",
     "risk": "Rủi ro", "apply": "Cách áp dụng", "empty": "Không có gì được ghi trong thời gian này.",
     "unknown": "Chưa biết: {reason}",
@@ -70,6 +73,7 @@ VI: Mapping[str, str] = {
     "common_prefixes": "Câu hỏi của {subject} có phần đầu giống nhau, mà vẫn trả đủ giá",
     "batch_price": "Không ai chờ {subject}, và xử lý theo lô thì rẻ hơn",
     "idle_commitment": "Phần đã cam kết với {subject} không được dùng hết",
+    "cheaper_model": "Một chính sách rẻ hơn cho {subject} đã được đo là không kém hơn, trên {figure} dòng",
     "risk_paid_failures": "Yêu cầu lẽ ra được trả lời ở đây sẽ sang nơi tiếp theo, có thể đắt hơn.",
     "risk_refusing_limit": "Hạn mức có thể là chủ ý: khoản tiền này sẽ được chi.",
     "risk_unused_max_tokens": "Câu trả lời dài hơn mọi câu trước đây sẽ bị cắt.",
@@ -78,6 +82,7 @@ VI: Mapping[str, str] = {
     "risk_batch_price": "Câu trả lời có thể mất một ngày, và chương trình này không gửi lô nào: hạn mức của nó "
     "không áp dụng cho các lô đó.",
     "risk_idle_commitment": "Cam kết nhỏ hơn có thể mất giảm giá, và phần vượt quá phải trả theo bảng giá.",
+    "risk_cheaper_model": "Nó được đo trên các dòng lúc đó: khi nội dung câu hỏi thay đổi, hãy đo lại.",
     "few": "quá ít ngày", "more": "và {count} mục nữa: --csv liệt kê tất cả",
 }  # fmt: skip
 

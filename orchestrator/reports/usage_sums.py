@@ -1,17 +1,14 @@
 """Sums of a range of the ledger, folded group by group: what is in memory grows with names, not with rows."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
 from typing import NamedTuple
 
-from orchestrator.core.money import NanoUsd
-from orchestrator.core.payer import PROBE_TENANTS, name_in
+from orchestrator.core.payer import PROBE_TENANTS
 from orchestrator.core.reply import CacheState, Outcome
 from orchestrator.ledger.store import LedgerView
-from orchestrator.ledger.usage import Duration, RequestGroup, Selection, SendGroup
+from orchestrator.ledger.usage import Duration, NameGroup, RequestGroup, Selection, SendGroup
 
 _BUDGET_ERROR = "BudgetExceededError"
 
@@ -79,6 +76,7 @@ class UsageSums:
     use_cases: defaultdict[str, Tally] = field(default_factory=_tallies)
     tenants: defaultdict[str, Tally] = field(default_factory=_tallies)
     users: defaultdict[str, Tally] = field(default_factory=_tallies)
+    """Requests, how they ended and what they cost; likewise of tags."""
     tags: defaultdict[str, Tally] = field(default_factory=_tallies)
     """A request with two tags counts in both."""
     days: defaultdict[str, Tally] = field(default_factory=_tallies)
@@ -110,7 +108,10 @@ def read_sums(view: LedgerView, selection: Selection, *, durations: bool = True)
     sums = UsageSums()
     for requests in view.request_groups(selection):
         _add_requests(sums, requests)
-    _add_sends(sums, view.send_groups(selection))
+    for sends in view.send_groups(selection):
+        _add_sends(sums, sends)
+    for name in view.name_groups(selection):
+        _add_name(sums, name)
     if durations:
         for duration in Duration:
             for counted in view.durations(selection, duration):
@@ -125,14 +126,11 @@ def _add_requests(sums: UsageSums, group: RequestGroup) -> None:
     sums.outcomes[group.outcome] += 0 if is_probe else group.requests
     sums.cached[group.cached] += group.requests
     sums.degraded += group.requests if group.degraded else 0
-    users = (group.user,) if group.user is not None else ()
     for tally in (
         sums.total,
         sums.days[group.day],
         sums.tenants[group.tenant],
         sums.use_cases[group.use_case],
-        *_of(sums.users, users),
-        *_of(sums.tags, group.tags),
     ):
         tally.count(group.outcome, group.requests, group.latency_ms, is_probe=is_probe)
     if group.cached in _REPEATS:
@@ -144,63 +142,8 @@ def _add_requests(sums: UsageSums, group: RequestGroup) -> None:
         sums.refused_by_day[group.day, group.tenant] += group.requests
 
 
-class _Figures(NamedTuple):
-    """What sends that are alike come to, in the order of `SendGroup`."""
-
-    sends: int
-    sends_paid: int
-    cost_nusd: NanoUsd
-    input_tokens: int
-    output_tokens: int
-    cached_input_tokens: int
-    output_tokens_max: int
-    latency_ms: int
-
-    def with_more(self, more: SendGroup) -> "_Figures":
-        """Return the figures with those of another group."""
-        return _Figures(
-            self.sends + more.sends,
-            self.sends_paid + more.sends_paid,
-            NanoUsd(self.cost_nusd + more.cost_nusd),
-            self.input_tokens + more.input_tokens,
-            self.output_tokens + more.output_tokens,
-            self.cached_input_tokens + more.cached_input_tokens,
-            max(self.output_tokens_max, more.output_tokens_max),
-            self.latency_ms + more.latency_ms,
-        )
-
-
-_NOTHING = _Figures(0, 0, NanoUsd(0), 0, 0, 0, 0, 0)
-
-
-def _add_sends(sums: UsageSums, groups: Iterable[SendGroup]) -> None:
-    """Add groups, of which there may be as many as sends: first up by what they have in common."""
-    by_place: dict[tuple[str, str, str, str, str, str, str, str], _Figures] = {}
-    by_scopes: dict[tuple[tuple[str, ...], str], _Figures] = {}
-    for group in groups:
-        tenant, use_case = _payer_of(group.scopes)
-        place = (
-            group.day, tenant, use_case, group.provider, group.deployment, group.model, group.outcome, group.cost_source,
-        )  # fmt: skip
-        by_place[place] = by_place.get(place, _NOTHING).with_more(group)
-        payer = (group.scopes, group.outcome)
-        by_scopes[payer] = by_scopes.get(payer, _NOTHING).with_more(group)
-    for (day, tenant, use_case, provider, deployment, model, outcome, source), figures in by_place.items():
-        group = SendGroup(day, (), provider, deployment, model, outcome, source, *figures)
-        _add_of_place(sums, group, tenant, use_case)
-    for (scopes, outcome), figures in by_scopes.items():
-        group = SendGroup("", scopes, "", "", "", outcome, "", *figures)
-        for tally in (*_of(sums.users, group.names("user")), *_of(sums.tags, group.names("tag"))):
-            _add_money(tally, group)
-
-
-@lru_cache(maxsize=10_000)
-def _payer_of(scopes: tuple[str, ...]) -> tuple[str, str]:
-    """Return tenant and use case, empty where there is none."""
-    return name_in(scopes, "tenant") or "", name_in(scopes, "use_case") or ""
-
-
-def _add_of_place(sums: UsageSums, group: SendGroup, tenant: str, use_case: str) -> None:
+def _add_sends(sums: UsageSums, group: SendGroup) -> None:
+    tenant, use_case = group.tenant, group.use_case
     sums.sources[group.cost_source] += group.cost_nusd
     by_send = (
         sums.models[group.model],
@@ -214,8 +157,8 @@ def _add_of_place(sums: UsageSums, group: SendGroup, tenant: str, use_case: str)
         *by_send,
         sums.total,
         sums.days[group.day],
-        *_of(sums.tenants, (tenant,) if tenant else ()),
-        *_of(sums.use_cases, (use_case,) if use_case else ()),
+        *((sums.tenants[tenant],) if tenant else ()),
+        *((sums.use_cases[use_case],) if use_case else ()),
     ):
         _add_money(tally, group)
 
@@ -235,13 +178,15 @@ def _add_money(tally: Tally, group: SendGroup) -> None:
         tally.failed_paid += group.sends_paid
 
 
-def _of(tallies: defaultdict[str, Tally], names: Iterable[str]) -> tuple[Tally, ...]:
-    return tuple(tallies[name] for name in dict.fromkeys(names))
+def _add_name(sums: UsageSums, group: NameGroup) -> None:
+    tally = (sums.users if group.kind == "user" else sums.tags)[group.name]
+    tally.requests += group.requests
+    tally.succeeded += group.succeeded
+    tally.failed += group.failed
+    tally.latency_ms += group.latency_ms
+    tally.cost_nusd += group.cost_nusd
 
 
 def daily_costs(view: LedgerView, selection: Selection) -> dict[date, int]:
     """Return the nano-dollars of each day on which something was booked; the view is entered already."""
-    costs: defaultdict[date, int] = defaultdict(int)
-    for group in view.send_groups(selection):
-        costs[date.fromisoformat(group.day)] += group.cost_nusd
-    return dict(costs)
+    return {date.fromisoformat(entry.day): entry.cost_nusd for entry in view.day_costs(selection)}

@@ -1,6 +1,6 @@
-"""What a server does beside answering: it watches, looks after providers, sends telemetry, and deletes.
+"""What a server does beside answering: it watches, looks after providers, sends telemetry, and keeps house.
 
-Prompts that were kept are deleted when their time is over. Nothing here is in the way of a request, and
+Prompts that were kept are deleted when their time is over, and days that are over are summed. Nothing here is in the way of a request, and
 none of it can hold up the end.
 """
 
@@ -12,8 +12,8 @@ from orchestrator.client import Orchestrator
 from orchestrator.config.telemetry import TelemetrySettings
 from orchestrator.core.errors import ConfigError
 from orchestrator.monitoring.alert_watch import AlertWatch
-from orchestrator.monitoring.content_expiry import ContentExpiry
 from orchestrator.monitoring.health_checks import HealthChecks
+from orchestrator.monitoring.housekeeping import Housekeeping
 
 _TELEMETRY = "orchestrator.telemetry.otlp"
 _LAST_SPANS_S = 3.0
@@ -33,7 +33,7 @@ class Duties:
         self._orchestrator = orchestrator
         self._alerts = AlertWatch(orchestrator)
         self._checks = HealthChecks(orchestrator)
-        self._expiry = ContentExpiry(orchestrator)
+        self._housekeeping = Housekeeping(orchestrator)
         self._end_telemetry: Callable[[], None] | None = None
 
     def begin(self) -> None:
@@ -43,7 +43,7 @@ class Duties:
             self._end_telemetry = import_module(_TELEMETRY).export_telemetry(self._orchestrator)
         self._alerts.start()
         self._checks.start()
-        self._expiry.start()
+        self._housekeeping.start()
 
     def end(self) -> None:
         """Close the orchestrator, and end all of them within `alerts.close_wait_s` and 3 seconds more.
@@ -52,7 +52,7 @@ class Duties:
         """
         try:
             self._checks.stop()
-            self._expiry.stop()
+            self._housekeeping.stop()
             self._orchestrator.close()
         finally:
             self._alerts.stop()

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import pytest
@@ -34,6 +35,7 @@ from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyState
 from orchestrator.ledger.kept_plan import PackedPlan
 from orchestrator.ledger.periods import CALENDAR, Window, period_of
 from orchestrator.ledger.process_identity import Life, life_of, own_process
+from orchestrator.ledger.prompt_prints import PromptPrint
 from orchestrator.ledger.records import (
     ORPHANED,
     CostCorrection,
@@ -47,6 +49,7 @@ from orchestrator.ledger.records import (
 )
 from orchestrator.ledger.requests import RequestQuery
 from orchestrator.ledger.store import LedgerBusyError, LedgerStore
+from orchestrator.ledger.usage import Duration, Selection
 from orchestrator.ledger.verify import verify
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -101,6 +104,26 @@ def stands(store: LedgerStore, name: str, tenant: str = "acme") -> tuple[int | N
 
 def new_hold(operation: str = "op", *, limits=(), moment: datetime = NOON, **more) -> NewHold:
     return NewHold(claim(operation, **more), period_of(moment, "UTC"), moment, tuple(limits))
+
+
+def looked_at(store: LedgerStore) -> list[object]:
+    """Return all that a report can see of the day, for everybody, for a tenant, and for a user."""
+    seen: list[object] = []
+    with store.view() as view:
+        for names in ({}, {"tenant": "acme"}, {"use_case": "bulk"}, {"tenant": "other"}, {"user": "42"}):
+            days = Selection(PERIOD.day, PERIOD.day, **names)
+            looks = (
+                view.request_groups, view.send_groups, view.name_groups, view.day_costs, view.repeat_groups,
+                view.beginning_groups, view.waiting_groups,
+                *(partial(view.durations, duration=duration) for duration in Duration),
+            )  # fmt: skip
+            seen += [sorted(look(days), key=repr) for look in looks]
+    return seen
+
+
+def costs_of(store: LedgerStore) -> dict[str, int]:
+    with store.view() as view:
+        return {cost.day: cost.cost_nusd for cost in view.day_costs(Selection(PERIOD.day, PERIOD.day))}
 
 
 def limit_of(nano: int, *, scope: str = "all", window: Window = Window.DAY) -> CounterLimit:
@@ -567,6 +590,58 @@ class StoreContract:
         before = content(store)
         assert store.roll_up_day(PERIOD.day) == UnequalCounter("tag:trial", PERIOD.day)
         assert content(store) == before
+
+    # ---- summing days
+
+    def test_the_sums_of_a_day_say_what_its_rows_say(self, store):
+        for number, cost in enumerate((300, 0, 70)):
+            store.settle(held(store, f"op-{number}"), attempt(cost))
+            asked = record(f"op-{number}", cost=cost)
+            store.record_request(replace(asked, prompt=PromptPrint(b"q", (b"4k",), 10, True)), PERIOD)
+        store.settle(held(store, "of nobody"), attempt(5))
+        before = looked_at(store)
+        assert store.sum_day(PERIOD.day)
+        assert store.sum_day(PERIOD.day), "it is summed already"
+        with store.view() as view:
+            assert view.unsummed_days(since=PERIOD.day, before="2100-01-01") == ()
+            assert verify(view, now=LATER).unequal_days == ()
+        assert looked_at(store) == before
+
+    @pytest.mark.parametrize("late", ["settle", "record_request", "correct", "roll_up_day"])
+    def test_whatever_is_booked_into_a_summed_day_is_seen(self, store, late):
+        store.settle(held(store), attempt(300))
+        if late != "record_request":
+            store.record_request(record(), PERIOD)
+        assert store.sum_day(PERIOD.day)
+        before = looked_at(store)
+        {
+            "settle": lambda: store.settle(held(store, "late"), attempt(7)),
+            "record_request": lambda: store.record_request(record(), PERIOD),
+            "correct": lambda: store.correct(
+                CostCorrection("op", 1, NanoUsd(7), CostSource.OPERATOR, NOON, "the invoice")
+            ),
+            "roll_up_day": lambda: store.roll_up_day(PERIOD.day),
+        }[late]()
+        after = looked_at(store)
+        assert after != before
+        assert store.sum_day(PERIOD.day)
+        assert looked_at(store) == after
+
+    def test_a_day_that_is_booked_into_while_it_is_summed_is_not_kept(self, store, monkeypatch):
+        store.settle(held(store), attempt(300))
+        late, look = held(store, "late"), store.view
+
+        def look_and_book():
+            view = look()
+            store.settle(late, attempt(7))
+            return view
+
+        monkeypatch.setattr(store, "view", look_and_book)
+        assert not store.sum_day(PERIOD.day)
+        monkeypatch.undo()
+        assert costs_of(store) == {PERIOD.day: 307}
+        assert store.sum_day(PERIOD.day)
+        assert costs_of(store) == {PERIOD.day: 307}
 
     # ---- looking
 

@@ -7,7 +7,7 @@ from orchestrator.reports.prompt_sums import PromptSums, read_prompt_sums
 from orchestrator.reports.recommendations import ConfiguredLimits, not_known, recommendations
 from orchestrator.reports.span import Span
 from orchestrator.reports.usage_report import EVERYBODY
-from orchestrator.reports.usage_sums import read_sums
+from orchestrator.reports.usage_sums import UsageSums, read_sums
 from tests.support.planted_traffic import SUBJECTS, TODAY, Traffic, configured
 
 MONTH = Span.of_month("2026-11")
@@ -45,6 +45,6 @@ def test_nothing_is_invented_on_clean_traffic(tmp_path, seed):
 
 
 def test_what_was_not_looked_for_is_said_with_its_reason():
-    kinds = {item.kind: item.reason for item in not_known(PromptSums(), ConfiguredLimits())}
-    assert set(kinds) == {"repeated_prompts", "idle_commitments", "cheaper_model"}
+    kinds = {item.kind: item.reason for item in not_known(UsageSums(), PromptSums(), ConfiguredLimits())}
+    assert set(kinds) == {"repeated_prompts", "idle_commitments"}
     assert "'record' is off" in kinds["repeated_prompts"]

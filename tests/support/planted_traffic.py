@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from orchestrator.catalog.commitments import CommitmentSettings
+from orchestrator.config.measured_policies import MeasuredPolicy, Proof
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
@@ -32,6 +33,7 @@ SUBJECTS = {
     "common_prefixes": tuple(f"{use_case}, {name}" for use_case in USE_CASES for name in DEPLOYMENTS),
     "batch_price": USE_CASES,
     "idle_commitment": PROVIDERS,
+    "cheaper_model": USE_CASES,
 }
 """What each kind of waste may be planted in."""
 LONG_BYTES, LONG_TOKENS = 12_288, 3_600
@@ -54,6 +56,25 @@ def configured(wastes: frozenset[tuple[str, str]], *, cache_ttl_s: float = 3600)
             ),
             tuple(str(TODAY - timedelta(days=back)) for back in range(13, 0, -1)),
         ),
+        tuple(measured(name, is_waste=("cheaper_model", name) in wastes) for name in USE_CASES),
+    )  # fmt: skip
+
+
+def measured(use_case: str, *, is_waste: bool) -> MeasuredPolicy:
+    """Return a measurement of a policy: as good for less, or else worse, dearer, or of what nobody asks."""
+    low, share, reference = {
+        True: (-0.005, 0.4, DEPLOYMENTS[0]),
+        USE_CASES[0]: (-0.03, 0.4, DEPLOYMENTS[0]),
+        USE_CASES[1]: (-0.005, 1.2, DEPLOYMENTS[0]),
+        USE_CASES[2]: (-0.005, 0.4, "openai/of-nobody"),
+    }[is_waste or use_case]
+    return MeasuredPolicy(
+        use_case,
+        f"policies/{use_case}.json",
+        Proof.model_validate({
+            "day": "2026-11-20", "reference": reference, "margin": 0.01, "rows": 600, "confirmed_on": 400,
+            "difference": {"mean": 0.001, "low": low, "high": 0.01}, "cost_share": share, "conditions": {},
+        }),
     )  # fmt: skip
 
 
@@ -135,8 +156,8 @@ class Traffic:
 
     def _prompt(self, payer: Payer, deployment: str, is_long: bool, chance: random.Random) -> PromptPrint:
         whole, beginning = chance.randbytes(8), chance.randbytes(8)
-        if ("repeated_prompts", payer.use_case) in self.wastes and chance.random() < 0.3:
-            whole = b"%d" % chance.randrange(3)
+        if ("repeated_prompts", payer.use_case) in self.wastes and chance.random() < 0.6:
+            whole = b"%d" % chance.randrange(2)
         if ("common_prefixes", f"{payer.use_case}, {deployment}") in self.wastes:
             beginning = b"common"
         waits = ("batch_price", payer.use_case) in self.wastes or chance.random() < 0.01

@@ -8,9 +8,7 @@ The file is opened read-only, so a report can neither create nor change a ledger
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -39,24 +37,15 @@ from orchestrator.ledger.kept_plan import unpacked_plan
 from orchestrator.ledger.periods import booked_in
 from orchestrator.ledger.records import HoldRequest
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
-from orchestrator.ledger.sqlite import prompts, queries, request_queries, usage_queries
+from orchestrator.ledger.sqlite import queries, request_queries
 from orchestrator.ledger.sqlite.runs import sums_of
 from orchestrator.ledger.sqlite.schema import VERSION
-from orchestrator.ledger.usage import (
-    BeginningGroup,
-    Duration,
-    DurationCount,
-    RepeatGroup,
-    RequestGroup,
-    Selection,
-    SendGroup,
-    WaitingGroup,
-)
+from orchestrator.ledger.sqlite.usage_reader import UsageReader
 
 T = TypeVar("T")
 
 
-class LedgerReader:
+class LedgerReader(UsageReader):
     """One look at a ledger file; everything read through it is of the same moment."""
 
     def __init__(self, path: Path) -> None:
@@ -105,36 +94,6 @@ class LedgerReader:
     def rolled(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the sums of a compacted month, by tenant, use case and model; nothing of any other month."""
         return self._rows(queries.ROLLED, {"month": month, "tenant": tenant})
-
-    def request_groups(self, selection: Selection) -> Iterator[RequestGroup]:
-        """Yield the requests of some days, those that are alike together."""
-        for row in self._each(usage_queries.REQUEST_GROUPS, asdict(selection)):
-            day, tenant, use_case, user, tags, outcome, cached, degraded, *rest = row
-            yield RequestGroup(
-                day, tenant, use_case, user, tuple(orjson.loads(tags)), outcome, cached, bool(degraded), *rest
-            )
-
-    def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
-        """Yield the sends booked into some days, those that are alike together."""
-        for day, scopes, *rest in self._each(usage_queries.SEND_GROUPS, asdict(selection)):
-            yield SendGroup(day, _names(scopes), *rest)
-
-    def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
-        """Yield how often what succeeded took how long, by model, the shortest first."""
-        rows = self._each(usage_queries.DURATIONS[duration], asdict(selection))
-        return (DurationCount(*row) for row in rows)
-
-    def repeat_groups(self, selection: Selection) -> Iterator[RepeatGroup]:
-        """Yield how often prompts were asked again of a model, by day and use case."""
-        return (RepeatGroup(*row) for row in self._each(prompts.REPEATS, asdict(selection)))
-
-    def beginning_groups(self, selection: Selection) -> Iterator[BeginningGroup]:
-        """Yield how often prompts began alike, by day, use case, deployment and length."""
-        return (BeginningGroup(*row) for row in self._each(prompts.BEGINNINGS, asdict(selection)))
-
-    def waiting_groups(self, selection: Selection) -> Iterator[WaitingGroup]:
-        """Yield the sends for which nobody waited, by day, use case and deployment."""
-        return (WaitingGroup(*row) for row in self._each(prompts.WAITED, asdict(selection)))
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
         """Return what every scope has spent and holds in the named days and months, in all without a name."""
@@ -331,11 +290,6 @@ class LedgerReader:
             f"cannot read the ledger {self.path}: {error}; make it readable, set ledger.path in config.yaml, "
             "or restore the last good copy if it is damaged"
         )
-
-
-@lru_cache(maxsize=10_000)
-def _names(listed: str) -> tuple[str, ...]:
-    return tuple(orjson.loads(listed))
 
 
 def _columns(cursor: sqlite3.Cursor) -> tuple[str, ...]:

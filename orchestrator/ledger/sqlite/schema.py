@@ -15,6 +15,8 @@
     idempotency which request has an idempotency key of a tenant, until when; no text, only a hash of it
     runs        spent and held money of every run and its parts, and its limit; a row that is not used any
                 more is forgotten
+    ..._sums    what reports ask of a day that is over, asked once; `summed_days` says of which days they are
+                right, and a row that is booked late takes its day off that list in its own transaction
     about       what belongs to the file as a whole: the time zone whose windows it counts, since when,
                 and the secret of its fingerprints
 
@@ -29,13 +31,66 @@ import sqlite3
 
 from orchestrator.core.errors import LedgerError
 
-VERSION = 7
+VERSION = 8
 
 _THURSDAY = "period, '-3 days', 'weekday 4'"
 _ISO_WEEK = (
     f"strftime('%Y', {_THURSDAY}) || '-W' || printf('%02d', (strftime('%j', {_THURSDAY}) - 1) / 7 + 1)"
 )
 """Of the day in `period`: the week belongs to the year of its Thursday."""
+
+_SUMS = (
+    (
+        "request_sums (day TEXT NOT NULL, tenant TEXT NOT NULL, use_case TEXT NOT NULL, outcome TEXT NOT NULL,"
+        " cached TEXT NOT NULL, degraded INTEGER NOT NULL, error TEXT, requests INTEGER NOT NULL,"
+        " latency_ms INTEGER NOT NULL)"
+    ),
+    (
+        "send_sums (day TEXT NOT NULL, tenant TEXT NOT NULL, use_case TEXT NOT NULL, provider TEXT NOT NULL,"
+        " deployment TEXT NOT NULL, model TEXT NOT NULL, outcome TEXT NOT NULL, cost_source TEXT NOT NULL,"
+        " sends INTEGER NOT NULL, sends_paid INTEGER NOT NULL, cost_nusd INTEGER NOT NULL,"
+        " input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL,"
+        " output_tokens_max INTEGER NOT NULL, latency_ms INTEGER NOT NULL)"
+    ),
+    (
+        "name_sums (day TEXT NOT NULL, tenant TEXT NOT NULL, use_case TEXT NOT NULL, kind TEXT NOT NULL,"
+        " name TEXT NOT NULL, requests INTEGER NOT NULL, succeeded INTEGER NOT NULL, failed INTEGER NOT NULL,"
+        " latency_ms INTEGER NOT NULL, cost_nusd INTEGER NOT NULL)"
+    ),
+    # Where tenant and use case are NULL, the row is of everybody: a sum that can be read at once.
+    (
+        "duration_sums (day TEXT NOT NULL, kind TEXT NOT NULL, tenant TEXT, use_case TEXT, model TEXT NOT NULL,"
+        " counts TEXT NOT NULL)"
+    ),
+    (
+        "repeat_sums (day TEXT NOT NULL, tenant TEXT NOT NULL, use_case TEXT NOT NULL, requests INTEGER NOT NULL,"
+        " hourly INTEGER NOT NULL, hourly_nusd INTEGER NOT NULL, daily INTEGER NOT NULL,"
+        " daily_nusd INTEGER NOT NULL)"
+    ),
+    (
+        "beginning_sums (day TEXT NOT NULL, tenant TEXT, use_case TEXT NOT NULL, deployment TEXT NOT NULL,"
+        " length_bytes INTEGER NOT NULL, sends INTEGER NOT NULL, alike INTEGER NOT NULL,"
+        " uncached_tokens INTEGER NOT NULL)"
+    ),
+    (
+        "waiting_sums (day TEXT NOT NULL, tenant TEXT NOT NULL, use_case TEXT NOT NULL, deployment TEXT NOT NULL,"
+        " sends INTEGER NOT NULL, cost_nusd INTEGER NOT NULL)"
+    ),
+)
+SUM_TABLES = tuple(table.split(" ", 1)[0] for table in _SUMS)
+
+
+def _spoiling(table: str, event: str) -> str:
+    """Return the trigger by which a changed row takes its day, and that of its request, off the summed ones."""
+    rows = {"INSERT": ("NEW",), "DELETE": ("OLD",), "UPDATE": ("OLD", "NEW")}[event]
+    days = [f"{row}.day" for row in rows if table != "prompts"]
+    if table != "operations":
+        days += [f"(SELECT day FROM operations WHERE id = {row}.operation_id)" for row in rows]  # noqa: S608 -- fixed words
+    return (
+        f"CREATE TRIGGER {table}_{event.lower()}_spoils AFTER {event} ON {table} BEGIN"  # noqa: S608 -- fixed words
+        f" DELETE FROM summed_days WHERE day IN ({', '.join(days)}); END"
+    )
+
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -149,6 +204,17 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
             operation_id TEXT PRIMARY KEY, whole BLOB NOT NULL, beginnings BLOB NOT NULL,
             length_bytes INTEGER NOT NULL, waited INTEGER NOT NULL) WITHOUT ROWID""",
         "INSERT INTO about VALUES ('prompt_secret', lower(hex(randomblob(32))))",
+    ),
+    8: (
+        # Who counts a day writes a token of its own, which a row that is booked meanwhile takes away.
+        "CREATE TABLE summed_days (day TEXT PRIMARY KEY, counting TEXT) WITHOUT ROWID",
+        *(f"CREATE TABLE {table}" for table in _SUMS),
+        *(f"CREATE INDEX {name}_by_day ON {name} (day)" for name in SUM_TABLES),
+        *(
+            _spoiling(table, event)
+            for table in ("operations", "attempts", "corrections", "prompts")
+            for event in ("INSERT", "UPDATE", "DELETE")
+        ),
     ),
 }
 

@@ -23,8 +23,8 @@ from orchestrator.ledger.records import (
     Shortage,
     TokenSample,
 )
+from orchestrator.ledger.sqlite import day_sums, queries, runs, statements
 from orchestrator.ledger.sqlite import keys as key_rows
-from orchestrator.ledger.sqlite import queries, runs, statements
 from orchestrator.ledger.sqlite.connection import LedgerFile, OnLate
 from orchestrator.ledger.sqlite.file_contents import FileContents, lost_contents
 from orchestrator.ledger.sqlite.orphans import settle_orphan
@@ -141,9 +141,20 @@ class SqliteStore:
         """Turn a day's rows into a part of its month's sums."""
         return self.file.write(lambda connection: roll_up_day(connection, day))
 
+    def sum_day(self, day: str) -> bool:
+        """Keep the sums of a day, or say that something was booked into it meanwhile."""
+        token = self.file.write(lambda connection: day_sums.announce(connection, day))
+        if token is None:
+            return True
+        with self.view() as view:
+            sums = view.day_rows(day)
+        return self.file.write(lambda connection: day_sums.keep(connection, day, token, sums))
+
     def drop_unused(self) -> int:
         """Drop what no row refers to any more."""
-        return self.file.write(drop_unused_shapes)
+        return self.file.write(
+            lambda connection: drop_unused_shapes(connection) + day_sums.drop_stale(connection)
+        )
 
     def counter(self, scope: str, period: str) -> Counter:
         """Return what a scope has spent and holds in a window."""

@@ -1,48 +1,143 @@
-"""What reports ask of a range of days: SQLite groups and sums, so that rows never leave it one by one."""
+"""What reports ask of a range of days: SQLite groups and sums, so that rows never leave it one by one.
 
+A day is read from its sums where they are right (`:closed`), else from its rows (`:open`); both are lists of
+days as JSON. The sums of a day are what the same statements say of its rows, so they cannot say anything else.
+"""
+
+from orchestrator.core.payer import PROBE_TENANTS
+from orchestrator.ledger.sqlite.queries import scoped
 from orchestrator.ledger.usage import Duration
+
+PROBES = ", ".join(f"'{tenant}'" for tenant in sorted(PROBE_TENANTS))
+OPEN = "(SELECT value FROM json_each(:open))"
+CLOSED = (
+    "day IN (SELECT value FROM json_each(:closed)) AND (:tenant IS NULL OR tenant = :tenant)"
+    " AND (:use_case IS NULL OR use_case = :use_case)"
+)
 
 # `:name IS NULL OR` lets one statement serve every selection.
 _OPERATIONS = (
-    "FROM operations WHERE day BETWEEN :since AND :until AND (:tenant IS NULL OR tenant = :tenant)"
+    f"FROM operations WHERE day IN {OPEN} AND (:tenant IS NULL OR tenant = :tenant)"  # noqa: S608 -- fixed words
     " AND (:use_case IS NULL OR use_case = :use_case) AND (:user IS NULL OR user = :user)"
     " AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag))"
 )
-
-
-def _in_scope(kind: str) -> str:
-    return f"(:{kind} IS NULL OR EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = '{kind}:' || :{kind}))"  # noqa: S608 -- fixed words
-
-
-_ATTEMPTS = "FROM attempts WHERE day BETWEEN :since AND :until AND " + " AND ".join(
-    _in_scope(kind) for kind in ("tenant", "use_case", "user", "tag")
-)
+_ATTEMPTS = " AND ".join([
+    f"FROM attempts WHERE day IN {OPEN}",
+    *(
+        f"(:{kind} IS NULL OR {scoped(kind)} = :{kind})"
+        for kind in ("tenant", "use_case", "user")
+    ),
+    "(:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = 'tag:' || :tag))",
+])  # fmt: skip
+_TENANT, _USE_CASE = (f"COALESCE({scoped(kind)}, '')" for kind in ("tenant", "use_case"))
 _CORRECTIONS = (
     "FROM corrections c WHERE c.operation_id = attempts.operation_id AND c.number = attempts.number"
 )
 _COST = f"cost_nusd + COALESCE((SELECT SUM(c.cost_nusd) {_CORRECTIONS}), 0)"
 
-REQUEST_GROUPS = (
-    "SELECT day, tenant, use_case, user, tags, outcome, cached, degraded IS NOT NULL, error, COUNT(*),"
-    f" SUM(latency_ms) {_OPERATIONS} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"
+REQUEST_ROWS = (
+    "SELECT day, tenant, use_case, outcome, cached, degraded IS NOT NULL, error, COUNT(*), SUM(latency_ms)"
+    f" {_OPERATIONS} GROUP BY 1, 2, 3, 4, 5, 6, 7"
 )
-SEND_GROUPS = (
-    "SELECT day, scopes, provider, deployment, model, outcome,"
+REQUEST_GROUPS = f"{REQUEST_ROWS} UNION ALL SELECT * FROM request_sums WHERE {CLOSED}"  # noqa: S608 -- fixed words
+
+SEND_ROWS = (
+    f"SELECT day, {_TENANT}, {_USE_CASE}, provider, deployment, model, outcome,"
     f" COALESCE((SELECT c.source {_CORRECTIONS} ORDER BY c.step DESC LIMIT 1), cost_source),"
     f" COUNT(*), SUM({_COST} > 0), SUM({_COST}),"
     " SUM(input_tokens), SUM(output_tokens), SUM(cached_input_tokens), MAX(output_tokens), SUM(latency_ms)"
-    f" {_ATTEMPTS} GROUP BY 1, 2, 3, 4, 5, 6, 7"
+    f" {_ATTEMPTS} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
 )
-DURATIONS = {
-    Duration.REQUEST: (
-        f"SELECT '', latency_ms, COUNT(*) {_OPERATIONS} AND outcome = 'succeeded' GROUP BY 2 ORDER BY 2"
-    ),
-    Duration.SEND: (
-        f"SELECT model, latency_ms, COUNT(*) {_ATTEMPTS} AND outcome = 'succeeded'"
-        " GROUP BY 1, 2 ORDER BY 1, 2"
-    ),
+SEND_GROUPS = f"{SEND_ROWS} UNION ALL SELECT * FROM send_sums WHERE {CLOSED}"  # noqa: S608 -- fixed words
+DAY_COSTS = (
+    f"SELECT day, SUM({_COST}) {_ATTEMPTS} GROUP BY 1"  # noqa: S608 -- fixed words
+    f" UNION ALL SELECT day, SUM(cost_nusd) FROM send_sums WHERE {CLOSED} GROUP BY 1"
+)
+
+_SUCCEEDED, _FAILED = (
+    f"(outcome = '{outcome}' AND tenant NOT IN ({PROBES}))" for outcome in ("succeeded", "failed")
+)
+_REQUESTS_OF_NAME = (
+    f"COUNT(*) AS requests, SUM({_SUCCEEDED}) AS succeeded, SUM({_FAILED}) AS failed,"
+    f" SUM(latency_ms * {_SUCCEEDED}) AS latency_ms, 0 AS cost_nusd"
+)
+# Names are read from a text once for all sends that have the same.
+_SENT = f"sent AS MATERIALIZED (SELECT day, scopes, SUM({_COST}) AS nusd {_ATTEMPTS} GROUP BY 1, 2)"
+_COST_OF_NAME = f"SELECT day, {_TENANT}, {_USE_CASE}, '{{kind}}', {{name}}, 0, 0, 0, 0, nusd FROM sent"  # noqa: S608 -- fixed words
+NAME_ROWS = (
+    "SELECT day, tenant, use_case, kind, name, SUM(requests), SUM(succeeded), SUM(failed), SUM(latency_ms),"  # noqa: S608 -- fixed words
+    f" SUM(cost_nusd) FROM (WITH {_SENT} SELECT day, tenant, use_case, 'user' AS kind, user AS name,"
+    f" {_REQUESTS_OF_NAME} {_OPERATIONS} AND user IS NOT NULL GROUP BY 1, 2, 3, 5"
+    f" UNION ALL SELECT day, tenant, use_case, 'tag', json_each.value, {_REQUESTS_OF_NAME}"
+    f" {_OPERATIONS.replace('WHERE', ', json_each(operations.tags) WHERE', 1)} AND tags <> '[]' GROUP BY 1, 2, 3, 5"
+    f" UNION ALL {_COST_OF_NAME.format(kind='user', name=scoped('user'))}"
+    f" UNION ALL {_COST_OF_NAME.format(kind='tag', name='substr(json_each.value, 5)')}, json_each(sent.scopes)"
+    " WHERE instr(scopes, '\"tag:') AND json_each.value LIKE 'tag:%')"
+    " WHERE name IS NOT NULL GROUP BY 1, 2, 3, 4, 5"
+)
+NAME_GROUPS = (
+    "SELECT kind, name, SUM(requests), SUM(succeeded), SUM(failed), SUM(latency_ms), SUM(cost_nusd) FROM ("  # noqa: S608 -- fixed words
+    f"SELECT * FROM name_sums WHERE {CLOSED} UNION ALL {NAME_ROWS}) GROUP BY 1, 2"
+)
+
+_STEPS_MS = tuple(
+    (limit * 10**power // 1000, step * 10**power // 1000)
+    for power in range(3, 10)
+    for limit, step in ((200, 1), (500, 2), (1000, 5))
+)
+"""Below the first, milliseconds are counted to a multiple of the second: half a percent off at most."""
+
+
+def _counted_ms(column: str) -> str:
+    whens = " ".join(
+        f"WHEN {column} < {limit} THEN ({column} + {step // 2}) / {step} * {step}"
+        for limit, step in _STEPS_MS
+    )
+    return f"CASE {whens} ELSE {column} END"
+
+
+_TIMED = {
+    Duration.REQUEST: ("''", "latency_ms", f"{_OPERATIONS} AND outcome = 'succeeded'"),
+    Duration.SEND: ("model", "latency_ms", f"{_ATTEMPTS} AND outcome = 'succeeded'"),
     Duration.FIRST_TOKEN: (
-        f"SELECT model, first_token_ms, COUNT(*) {_ATTEMPTS} AND outcome = 'succeeded'"
-        " AND first_token_ms IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
+        "model",
+        "first_token_ms",
+        f"{_ATTEMPTS} AND outcome = 'succeeded' AND first_token_ms IS NOT NULL",
     ),
 }
+
+
+def _durations(duration: Duration) -> str:
+    model, column, rows = _TIMED[duration]
+    return (
+        f"SELECT model, ms, SUM(n) FROM (SELECT {model} AS model, {_counted_ms(column)} AS ms, COUNT(*) AS n"  # noqa: S608 -- fixed words
+        f" {rows} GROUP BY 1, 2 UNION ALL SELECT model, CAST(json_each.key AS INTEGER), SUM(json_each.value)"
+        f" FROM duration_sums, json_each(counts) WHERE kind = '{duration}' AND {CLOSED}"
+        " AND (tenant IS NULL) = (:tenant IS NULL AND :use_case IS NULL) GROUP BY 1, 2) GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+
+
+def _duration_rows(duration: Duration) -> str:
+    model, column, rows = _TIMED[duration]
+    tenant, use_case = ("tenant", "use_case") if duration is Duration.REQUEST else (_TENANT, _USE_CASE)
+    return (
+        f"WITH counted AS MATERIALIZED (SELECT day, {tenant} AS tenant, {use_case} AS use_case, {model} AS model,"  # noqa: S608 -- fixed words
+        f" {_counted_ms(column)} AS ms, COUNT(*) AS n {rows} GROUP BY 1, 2, 3, 4, 5)"
+        f" SELECT day, '{duration}', tenant, use_case, model, json_group_object(ms, n) FROM counted"
+        " GROUP BY 1, 3, 4, 5"
+        f" UNION ALL SELECT day, '{duration}', NULL, NULL, model, json_group_object(ms, n) FROM"
+        " (SELECT day, model, ms, SUM(n) AS n FROM counted GROUP BY 1, 2, 3) GROUP BY 1, 5"
+    )
+
+
+DURATIONS = {duration: _durations(duration) for duration in Duration}
+DURATION_ROWS = tuple(_duration_rows(duration) for duration in Duration)
+
+_BOOKED = (
+    "SELECT day FROM (WITH RECURSIVE each_day (day) AS (SELECT MIN(day) FROM {table} WHERE day >= :since UNION ALL"
+    " SELECT (SELECT MIN(day) FROM {table} WHERE day > each_day.day) FROM each_day WHERE each_day.day <= :until)"
+    " SELECT day FROM each_day WHERE day <= :until)"
+)
+"""From one day to the next by the index, however many rows a day has."""
+BOOKED = " UNION ".join(_BOOKED.format(table=table) for table in ("operations", "attempts")) + " ORDER BY 1"
+SUMMED = "SELECT day FROM summed_days WHERE counting IS NULL AND day BETWEEN :since AND :until ORDER BY day"

@@ -1,6 +1,6 @@
-"""Deletes kept prompts and replies when their time is over, also where nothing new is kept.
+"""What is done every hour, also where nobody asks: expired prompts are deleted, days that are over are summed.
 
-with ContentExpiry(orchestrator):
+with Housekeeping(orchestrator):
     serve()
 """
 
@@ -20,17 +20,17 @@ EVERY_S = 3600.0
 """`record.keep_days` counts days; nothing stays for more than an hour after them."""
 
 
-class ContentExpiry:
-    """Deletes what has expired, from `start` until `stop` or until the orchestrator is closed."""
+class Housekeeping:
+    """Deletes and sums, from `start` until `stop` or until the orchestrator is closed."""
 
     def __init__(self, orchestrator: Orchestrator, *, clock: Clock | None = None) -> None:
-        """Keep the orchestrator; nothing is deleted before `start`."""
+        """Keep the orchestrator; nothing is done before `start`."""
         self._orchestrator = orchestrator
         self._clock = clock or SystemClock()
         self._job: Job[None] | None = None
 
     def start(self) -> Self:
-        """Delete now, and every hour."""
+        """Begin now, and do it every hour."""
         if self._job is None:
             self._job = self._orchestrator.begin(self._run())
         return self
@@ -53,9 +53,13 @@ class ContentExpiry:
 
     async def _run(self) -> None:
         while True:
-            try:
-                # A disk may be slow, and requests run on this loop.
-                await asyncio.to_thread(self._orchestrator.delete_expired)
-            except OrchestratorError as error:
-                logger.warning("expired prompts and replies are not deleted yet: %s", error)
+            for what, act in (
+                ("expired prompts and replies are not deleted", self._orchestrator.delete_expired),
+                ("days that are over are not summed", self._orchestrator.sum_closed_days),
+            ):
+                try:
+                    # A disk may be slow, and requests run on this loop.
+                    await asyncio.to_thread(act)
+                except OrchestratorError as error:
+                    logger.warning("%s yet: %s", what, error)
             await self._clock.sleep(EVERY_S)
