@@ -55,17 +55,13 @@ def doctor(
 def _show(findings: "Findings") -> None:
     from rich.text import Text
 
-    seen = table("tier", "check", "", "what was seen", folded=("what was seen",))
-    before = None
+    seen = table("tier", "check", "", "what was seen", folded=("what was seen",), grouped=True)
     for check in findings.checks:
         detail = Text(check.detail)
         if check.todo:
             detail.append(f"\n→ {check.todo}", style="yellow")
-        tier = check.tier if check.tier != before else ""
-        if before is not None and tier:
-            seen.add_section()
-        before = check.tier
-        seen.add_row(tier, check.name, Text(check.verdict.value, style=_STYLES[check.verdict.value]), detail)
+        verdict = Text(check.verdict.value, style=_STYLES[check.verdict.value])
+        seen.add_row(check.tier, check.name, verdict, detail)
     console = out()
     console.print(seen)
     failures = sum(check.verdict.value == "fail" for check in findings.checks)

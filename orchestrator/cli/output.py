@@ -5,6 +5,7 @@ and read one object, which is `{"error": ...}` when the command failed. Whatever
 in it is markup, and what would act on a terminal is shown.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -50,7 +51,20 @@ def _console_class() -> "type[Console]":
 
         def print(self, *objects: Any, **options: Any) -> None:
             # What is longer than the terminal is wide goes on in its next line; it is not cut off.
+            if options.get("soft_wrap") and (self.is_terminal or "COLUMNS" in os.environ):
+                # Between words, where a terminal would cut an amount of money; a file has no edge.
+                objects = tuple(self._wrapped(part) if isinstance(part, str) else part for part in objects)
             super().print(*objects, **{"crop": False, **options})
+
+        def _wrapped(self, text: str) -> "Text":
+            from rich.text import Text
+
+            from orchestrator.cli.tables import lines_of
+
+            lines = list(lines_of(self.render_str(text), self.width))
+            for line in lines:
+                line.rstrip()
+            return Text("\n").join(lines)
 
         def render_str(self, text: str, **options: Any) -> "Text":
             # Here, before the columns of a table are measured.
@@ -113,16 +127,18 @@ def dim(text: str) -> "Text":
     return Text(visible(text), style="dim")
 
 
-def table(*columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = ()) -> "Table":
+def table(
+    *columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = (), grouped: bool = False
+) -> "Table":
     """Return an empty table without lines, readable at any width and in a file.
 
-    Columns in `numbers` are aligned to the right. Those in `folded` are prose and may wrap; nothing else
-    is cut,
-    for half a number is another number and half a name is nobody's.
+    Columns in `numbers` are aligned to the right. Those in `folded` are prose and may wrap; nothing else is
+    cut, for half a number is another number and half a name is nobody's. With `grouped` the rows that have a
+    first cell in common stand together.
     """
     from orchestrator.cli.tables import WholeTable
 
-    return WholeTable(columns, numbers=numbers, prose=folded)
+    return WholeTable(columns, numbers=numbers, prose=folded, grouped=grouped)
 
 
 def listed(title: str, lines: Iterable[tuple[str, str]]) -> "RenderableType":

@@ -120,14 +120,15 @@ async def _refreshed(config: "Config") -> "Refreshed":
 
 def _show_lines(lines: "tuple[PriceLine, ...]", *, today: "date", everything: bool) -> None:
     numbers = ("in", "out", "cached", "age")
-    listing = table("deployment", *numbers[:3], "source", "date", "age", numbers=numbers)
+    columns = ("deployment", *numbers[:3], "source", "date", "age")
+    listing = table(*columns, numbers=numbers, grouped=everything)
     for line in lines:
         if line.quote is None:
             listing.add_row(line.deployment, "-", "-", "-", "no source knows", "-", "-")
             continue
         listing.add_row(line.deployment, *_cells(line.quote, today))
         for other in line.others if everything else ():
-            listing.add_row("", *_cells(other, today), style="dim")
+            listing.add_row(line.deployment, *_cells(other, today), style="dim")
     console = out()
     console.print(listing)
     console.print(

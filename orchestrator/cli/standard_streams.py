@@ -28,13 +28,15 @@ def settle_streams() -> None:
     _fill_closed_descriptors()
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 -- for the whole process
     if sys.stdout is None:
-        sys.stdout = _text_of(_Output(None), "utf-8")
+        sys.stdout = _text_of(_Output(None), "utf-8", by_line=False)
     elif sys.__stdout__ is not None and sys.stdout is sys.__stdout__:
-        sys.stdout = _text_of(_Output(sys.__stdout__.fileno()), sys.__stdout__.encoding)
+        output = _Output(sys.__stdout__.fileno())
+        sys.stdout = _text_of(output, sys.__stdout__.encoding, by_line=output.isatty())
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 -- for the whole process
     elif sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
-        sys.stderr = _text_of(_Warnings(sys.__stderr__.fileno()), sys.__stderr__.encoding)
+        # By line into a file or a pipe too: a server's log is read while it runs.
+        sys.stderr = _text_of(_Warnings(sys.__stderr__.fileno()), sys.__stderr__.encoding, by_line=True)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Vietnamese must not end a command.
@@ -49,8 +51,8 @@ def _fill_closed_descriptors() -> None:
         os.close(descriptor)
 
 
-def _text_of(raw: io.RawIOBase, encoding: str) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, line_buffering=raw.isatty())
+def _text_of(raw: io.RawIOBase, encoding: str, *, by_line: bool) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, line_buffering=by_line)
 
 
 class _Output(io.RawIOBase):

@@ -7,6 +7,7 @@ own above its row; where that does not fit either, each cell has its line, with 
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich import box
 from rich.cells import cell_len
@@ -26,15 +27,36 @@ _WORD_MAX = 50
 class WholeTable(Table):
     """A table without lines, readable in 80 columns and in a file."""
 
-    def __init__(self, titles: Sequence[str], *, numbers: Sequence[str], prose: Sequence[str]) -> None:
-        """Make an empty one; `numbers` are aligned to the right, `prose` may wrap."""
+    def __init__(
+        self,
+        titles: Sequence[str],
+        *,
+        numbers: Sequence[str] = (),
+        prose: Sequence[str] = (),
+        grouped: bool = False,
+    ) -> None:
+        """Make an empty one; `numbers` are aligned to the right, `prose` may wrap.
+
+        `grouped` shows a first cell once for the rows that have it in common, and in every record.
+        """
         super().__init__(
             box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim"
         )
+        self._is_grouped = grouped
+        self._firsts: list[Any] = []
         self._prose = [title in prose for title in titles]
         for title, wraps in zip(titles, self._prose, strict=True):
             justify = "right" if title in numbers else "left"
             self.add_column(Text(title), justify=justify, no_wrap=not wraps, overflow="fold")  # type: ignore[arg-type]
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row, as Rich does; of a group a section begins with the first."""
+        first, *others = cells
+        repeats = self._is_grouped and bool(self._firsts) and self._firsts[-1] == first
+        if self._is_grouped and self._firsts and not repeats:
+            self.add_section()
+        self._firsts.append(first)
+        super().add_row("" if repeats else first, *others, **options)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the first layout that holds every cell whole."""
@@ -55,7 +77,8 @@ class WholeTable(Table):
         elif led is not None and len(led) > 1 and not self._prose[0]:
             yield from self._with_leads(cells, [_INDENT, *led])
         else:
-            yield from self._as_records(cells, options.max_width)
+            firsts = [cells[0][0], *(self._text(console, first) for first in self._firsts)]
+            yield from self._as_records([firsts, *cells[1:]], options.max_width)
 
     def _with_leads(self, cells: list[list[Text]], widths: list[int]) -> Iterator[Table | Text]:
         """Yield each row under a line of its own with its first cell."""
@@ -84,7 +107,7 @@ class WholeTable(Table):
             for title, cell, wraps in zip(titles, row, self._prose, strict=True):
                 label = title.plain
                 room = max(1, width - label_width)
-                for line in _lines_of(cell, room) if wraps else [cell]:
+                for line in lines_of(cell, room) if wraps else [cell]:
                     yield _overlong(Text(label + " " * (label_width - cell_len(label)), style="dim") + line)
                     label = ""
 
@@ -108,7 +131,7 @@ def _shared(natural: list[int], least: list[int], room: int) -> list[int] | None
     return widths
 
 
-def _lines_of(text: Text, width: int) -> Iterator[Text]:
+def lines_of(text: Text, width: int) -> Iterator[Text]:
     """Yield a text in lines of whole words, a longer word in a line of its own."""
     for line in text.split("\n", allow_blank=True):
         breaks, used = [], 0

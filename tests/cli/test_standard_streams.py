@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli.standard_streams import settle_streams
 from orchestrator.core.errors import ConfigError
 from tests.support.nobody_home import nobody_is_home
 
@@ -64,6 +65,17 @@ def test_a_standard_error_that_takes_nothing_changes_no_result():
     ran = in_shell("orchestrator keys make --tenant acme 2>/dev/full")
     assert ran.returncode == 0
     assert ran.stdout.startswith("nfk_")
+
+
+def test_a_line_of_standard_error_is_there_at_once_in_a_file_too(monkeypatch, tmp_path):
+    """The log of a server is read while it runs."""
+    path = tmp_path / "serve.log"
+    with path.open("w", encoding="utf-8") as log:
+        for name in ("stderr", "__stderr__"):
+            monkeypatch.setattr(sys, name, log)
+        settle_streams()
+        print("attempt failed", file=sys.stderr)
+        assert path.read_text(encoding="utf-8") == "attempt failed\n"
 
 
 def test_a_closed_standard_input_is_an_empty_one():

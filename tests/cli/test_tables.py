@@ -51,6 +51,41 @@ def test_a_first_column_that_is_too_wide_stands_above_its_row(capsys, monkeypatc
     assert lines[-2:] == [MODEL, f"       12  {AMOUNT}"]
 
 
+@pytest.mark.parametrize("width", [80, 30])
+def test_a_group_is_named_once_in_columns_and_in_each_record(capsys, monkeypatch, width):
+    rows = table("tier", "check", "what was seen", folded=("what was seen",), grouped=True)
+    for check in ("key", "models"):
+        rows.add_row("openrouter", check, "a sentence that is longer than all of a narrow terminal")
+    printed = printed_at(capsys, monkeypatch, width, rows)
+    assert printed.count("openrouter") == (1 if width == 80 else 2)
+    assert "\ntier  \n" not in printed
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_sentence_wraps_between_words_and_cuts_no_amount(capsys, monkeypatch, width):
+    sentence = f"notice: {MODEL} costs {AMOUNT} above 100,000 tokens: set OPENROUTER_API_KEY, and ask again"
+    monkeypatch.setenv("COLUMNS", str(width))
+    out().print(sentence, soft_wrap=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [word for line in lines for word in line.split()] == sentence.split()
+    assert max(map(len, lines)) <= max(width, len(MODEL) + 1)
+
+
+def test_a_sentence_is_one_line_of_a_file(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    out().print("a sentence " * 40, soft_wrap=True)
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("prices",), ("config", "check"), ("doctor", "--no-live")], ids=" ".join)
+def test_nothing_but_a_long_name_goes_past_the_edge(run, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "60")
+    ran = run(*command)
+    wide = [line for line in ran.out.splitlines() if len(line.rstrip()) > 60]
+    assert [line for line in wide if max(map(len, line.split())) < 40] == []
+    assert not [line for line in ran.out.splitlines() if line.strip() == "tier"]
+
+
 @pytest.fixture
 def busy_books(home, monkeypatch):
     """A ledger with long names and high amounts, of this moment."""
