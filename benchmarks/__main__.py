@@ -6,6 +6,7 @@ import sys
 BENCHMARKS = (
     "overhead",
     "peers",
+    "server",
     "growth",
     "budgets",
     "bookings",
