@@ -24,7 +24,6 @@ import yaml
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 from orchestrator import Orchestrator
-from orchestrator.config import yaml_file
 from orchestrator.config.loader import Config, embedded_path, load_config
 from orchestrator.core.clock import Clock
 from orchestrator.drill.practice_config import practice_prices
@@ -45,8 +44,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("ours")
 
 TODAY = date(2026, 11, 23)
-_TEXTS_KEPT = 16
-"""Configurations whose nodes are kept; each is about a megabyte."""
 
 
 def pytest_collection_finish() -> None:
@@ -221,26 +218,6 @@ def warm() -> Iterator[Callable[..., Any]]:
     yield start
     for one in started:
         one.end()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _texts_composed_once() -> Iterator[None]:
-    """Compose a text of YAML once, however many tests load it: that is most of what they pay for a configuration.
-
-    What is made of its nodes, with the environment and the checks, is made for each test anew.
-    """
-    compose, composed = yaml_file._composed, {}
-
-    def once(text: str, name: str) -> tuple[yaml.Node | None, int]:
-        if text not in composed:
-            composed[text] = compose(text, name)
-            if len(composed) > _TEXTS_KEPT:
-                del composed[next(iter(composed))]
-        return composed[text]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(yaml_file, "_composed", once)
-        yield
 
 
 @pytest.fixture(scope="session")

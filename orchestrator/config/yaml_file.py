@@ -10,31 +10,14 @@ from typing import Any
 import yaml
 
 from orchestrator.config.secret_files import SecretFileError, read_secret
-from orchestrator.config.yaml_bounds import (
-    DEPTH_MAX,
-    FILE_BYTES_MAX,
-    UNFOLDED_MAX,
-    check_size,
-    place_of,
-    too_deep,
-    values_of,
-)
+from orchestrator.config.yaml_bounds import FILE_BYTES_MAX, check_size, place_of
+from orchestrator.config.yaml_template import LOADER, Path_, Template, read_template, scalar_of
 from orchestrator.core.errors import ConfigError
-from orchestrator.core.settings import PLAIN_NUMBER
-
-Path_ = tuple[str | int, ...]
-"""The way to a value: `("providers", "openrouter", "kind")`."""
-
-# libyaml reads the shipped file in a tenth of the time; every PyYAML wheel has it.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _VARIABLE = re.compile(
     r"\$\{(?:file:(?P<file>[^{}]*?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*))(?::-(?P<default>[^{}]*))?\}"
 )
 _PLACE = re.compile(r"\A.*?:\d+:\d+: ")
-
-_TEXT_TAG = "tag:yaml.org,2002:str"
-_NUMBER_TAGS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,33 +88,10 @@ def parse_document(raw: bytes, *, name: str, environment: Mapping[str, str]) -> 
         line = raw[: exc.start].count(b"\n") + 1
         msg = f"{name}:{line}: byte {exc.start} is not UTF-8; save the file as UTF-8"
         raise ConfigError(msg) from exc
-    node, count = _composed(text, name)
-    if node is None:
-        msg = f"{name}: the file is empty; 'orchestrator config show' prints a whole one to start from"
-        raise ConfigError(msg)
-    builder = _Builder(_Loader(""), name, environment, values_max=count + UNFOLDED_MAX)
-    data = builder.build(node, ())
-    return Document(name, data, builder.places, builder.variables, builder.mentioned, builder.values)
-
-
-def _composed(text: str, name: str) -> tuple[yaml.Node | None, int]:
-    """Return the nodes of YAML text, None without any, and how many values are written out in it."""
-    try:
-        count = values_of(text, name, loader=_Loader)
-        return _Loader(text).get_single_node(), count
-    except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        # libyaml's mark may stand behind the last line.
-        column = mark.column if mark else 0
-        lines = text.split("\n")[mark.line : mark.line + 1] if mark else []
-        is_tab = any(line[column : column + 1] == "\t" for line in lines)
-        problem = "a tab stands here, YAML is indented with spaces" if is_tab else exc.problem or exc.context
-        msg = f"{place}: not valid YAML: {problem}"
-        raise ConfigError(msg) from exc
-    except yaml.YAMLError as exc:
-        msg = f"{name}: not valid YAML: {' '.join(str(exc).split())}"
-        raise ConfigError(msg) from exc
+    template = read_template(text, name=name)
+    filling = _Filling(name, environment)
+    data = filling.fill(template)
+    return Document(name, data, template.places, filling.variables, filling.mentioned, filling.values)
 
 
 def written(data: Mapping[str, Any]) -> str:
@@ -139,79 +99,39 @@ def written(data: Mapping[str, Any]) -> str:
     return str(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=110))
 
 
-class _Builder:
-    """Turns YAML nodes into plain data."""
+class _Filling:
+    """Fills in what the environment and the files of secrets hold."""
 
-    def __init__(self, loader: Any, name: str, environment: Mapping[str, str], *, values_max: int) -> None:
-        self.places: dict[Path_, tuple[int, int]] = {}
+    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
         self.variables: dict[Path_, frozenset[str]] = {}
         self.mentioned: dict[Path_, tuple[str, ...]] = {}
         self.values: dict[str, str] = {}
-        self._values_left = values_max
-        self._loader = loader
+        self._loader = LOADER("")
         self._name = name
         self._environment = environment
-        self._under_way: list[yaml.Node] = []
 
-    def build(self, node: yaml.Node, path: Path_) -> Any:
-        self._values_left -= 1
-        if self._values_left < 0:
-            raise ConfigError(
-                f"{self._at(node)}: aliases unfold to more than {UNFOLDED_MAX:,} values; write them out instead"
-            )
-        self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
-        return self._scalar(node, path) if isinstance(node, yaml.ScalarNode) else self._collection(node, path)
+    def fill(self, template: Template) -> Any:
+        """Return the data of a template, which stays as it is."""
+        data = template.copied()
+        for path, node in template.gaps:
+            value = self._value(node, path)
+            if not path:
+                return value
+            holder = data
+            for step in path[:-1]:
+                holder = holder[step]
+            holder[path[-1]] = value
+        return data
 
-    def _collection(self, node: yaml.Node, path: Path_) -> dict[str, Any] | list[Any]:
-        if any(node is outer for outer in self._under_way):
-            raise ConfigError(f"{self._at(node)}: this part is used inside itself; write it out instead")
-        if len(self._under_way) > DEPTH_MAX:
-            raise ConfigError(too_deep(node, self._name))
-        self._under_way.append(node)
-        built = (
-            self._mapping(node, path)
-            if isinstance(node, yaml.MappingNode)
-            else [self.build(item, (*path, place)) for place, item in enumerate(node.value)]
-        )
-        self._under_way.pop()
-        return built
-
-    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
-        built: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            here = (*path, key)
-            if key in built:
-                first = self.places[here]
-                raise ConfigError(
-                    f"{self._at(key_node)}: '{key}' stands here again; it is first on line {first[0]}"
-                )
-            self.places[here] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-            built[key] = self.build(value_node, here)
-        return built
-
-    def _scalar(self, node: yaml.ScalarNode, path: Path_) -> Any:
-        written, names = str(node.value), frozenset[str]()
-        if "${" in written:
-            node, names = self._filled(node, path)
-        if node.tag == _TEXT_TAG:
-            return node.value
-        if node.tag in _NUMBER_TAGS and not PLAIN_NUMBER.fullmatch(str(node.value)):
-            # As it stands in the file: what a variable holds may be a secret.
-            raise ConfigError(
-                f"{self._at(node)}: '{written}' is no plain number (YAML takes 0100 for 64 and 1:30 for 90): "
-                "write digits such as 100 or 0.5, or put a text in quotes"
-            )
-        try:
-            return self._loader.construct_object(node)
-        except (yaml.YAMLError, ValueError) as exc:
-            reason = f"what {', '.join(sorted(names))} holds makes no value" if names else exc
-            raise ConfigError(f"{self._at(node)}: cannot be read: {reason}") from None
+    def _value(self, gap: yaml.ScalarNode, path: Path_) -> Any:
+        node, names = self._filled(gap, path)
+        holders = ", ".join(sorted(names))
+        return scalar_of(self._loader, node, name=self._name, written=gap.value, holders=holders)
 
     def _filled(self, node: yaml.ScalarNode, path: Path_) -> tuple[yaml.ScalarNode, frozenset[str]]:
         """Return a value with its variables filled in, and the names of those that are set."""
         names: set[str] = set()
-        written = str(node.value)
+        written = node.value
         filled = _VARIABLE.sub(lambda match: self._variable(match, node, names), written)
         self.mentioned[path] = tuple(_name_in(match) for match in _VARIABLE.finditer(written))
         if names:
