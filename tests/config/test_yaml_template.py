@@ -7,7 +7,7 @@ from orchestrator.config.yaml_file import parse_document
 from orchestrator.config.yaml_template import read_template
 from orchestrator.core.errors import ConfigError
 
-TEXT = "port: ${PORT:-80}\nhosts: [a, '${HOST:-b}']\nsame: &all {deep: ${PORT:-80}}\nagain: *all\n"
+TEXT = "port: ${PORT:-80}\nhosts: [a, '${HOST:-b}']\nsame: &all\n  deep: ${PORT:-80}\nagain: *all\n"
 
 
 def data_of(text: str, **environment: str):
@@ -19,10 +19,10 @@ def test_an_equal_text_is_read_once_whatever_its_file_is_called() -> None:
 
 
 def test_each_load_has_the_environment_of_its_own() -> None:
-    expected = {"port": 80, "hosts": ["a", "b"], "same": {"deep": 80}, "again": {"deep": 80}}
+    expected = {"port": "80", "hosts": ["a", "b"], "same": {"deep": "80"}, "again": {"deep": "80"}}
     assert data_of(TEXT) == expected
     assert data_of(TEXT, PORT="1", HOST="c") == {
-        "port": 1, "hosts": ["a", "c"], "same": {"deep": 1}, "again": {"deep": 1}
+        "port": "1", "hosts": ["a", "c"], "same": {"deep": "1"}, "again": {"deep": "1"}
     }  # fmt: skip
     assert data_of(TEXT) == expected
     assert list(data_of(TEXT)) == list(expected)
@@ -34,12 +34,12 @@ def test_what_somebody_does_to_the_data_of_one_load_is_in_no_other() -> None:
     changed["same"]["deep"] = "z"
     del changed["port"]
     assert data_of(TEXT)["hosts"] == ["a", "b"]
-    assert data_of(TEXT)["same"] == {"deep": 80}
+    assert data_of(TEXT)["same"] == {"deep": "80"}
     assert "port" in data_of(TEXT)
 
 
 def test_a_text_that_is_one_variable_is_filled() -> None:
-    assert data_of("${PORT:-80}", PORT="8") == 8
+    assert data_of("${PORT:-80}", PORT="8") == "8"
 
 
 @pytest.mark.parametrize(
