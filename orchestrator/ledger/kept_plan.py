@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -21,6 +21,7 @@ from orchestrator.core.decision import Decision
 from orchestrator.core.errors import FailedStep
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate, Plan, ReasonKind
+from orchestrator.core.request import ChatRequest
 
 KEPT_MAX = 16
 _REASON_MAX = 100
@@ -94,6 +95,24 @@ class KeptDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnTerms:
+    """What a request asked for itself, where its use case would have decided; None where it left it to that."""
+
+    model: str | None = None
+    max_tokens: int | None = None
+    max_cost_nusd: NanoUsd | None = None
+    deadline_s: float | None = None
+
+    @classmethod
+    def of(cls, request: ChatRequest) -> Self:
+        """Return those of a request."""
+        return cls(request.model, request.max_tokens, request.max_cost_nusd, request.deadline_s)
+
+
+NO_TERMS = OwnTerms()
+
+
+@dataclass(frozen=True, slots=True)
 class KeptPlan:
     """Why a request went where it went."""
 
@@ -106,22 +125,30 @@ class KeptPlan:
     """Not asked when it was their turn."""
     decision: KeptDecision | None = None
     """Of a policy that asks several models."""
+    terms: OwnTerms = NO_TERMS
 
 
 def packed_plan(
-    plan: Plan, passed_over: Sequence[FailedStep] = (), *, decision: Decision | None = None
+    plan: Plan,
+    passed_over: Sequence[FailedStep] = (),
+    *,
+    decision: Decision | None = None,
+    terms: OwnTerms = NO_TERMS,
 ) -> PackedPlan:
-    """Return what is kept of a plan, of the way along it, and of the votes."""
+    """Return what is kept of a plan, of the way along it, of the votes, and of what was asked for."""
     candidates, reserve = plan.candidates[:KEPT_MAX], plan.reserve[:KEPT_MAX]
     left_out = tuple([(excluded.deployment, excluded.reason.kind) for excluded in plan.excluded])
     key, shape = _shape(_named(candidates), _named(reserve), left_out)
     numbers: list[Any] = [
         [(round(step.score * _THOUSANDTHS), step.bound_nusd) for step in (*candidates, *reserve)]
     ]
-    if passed_over or decision is not None:
+    has_terms = terms != NO_TERMS
+    if passed_over or decision is not None or has_terms:
         numbers.append([(step.deployment, step.reason[:_REASON_MAX]) for step in passed_over[:KEPT_MAX]])
-    if decision is not None:
-        numbers.append(_packed_decision(decision))
+    if decision is not None or has_terms:
+        numbers.append(None if decision is None else _packed_decision(decision))
+    if has_terms:
+        numbers.append((terms.model, terms.max_tokens, terms.max_cost_nusd, terms.deadline_s))
     return PackedPlan(key, shape, orjson.dumps(numbers).decode())
 
 
@@ -131,7 +158,7 @@ def unpacked_plan(shape: str | None, numbers: str | None) -> KeptPlan | None:
         return None
     try:
         candidates, reserve, left_out, more = orjson.loads(shape)
-        figures, *rest = orjson.loads(numbers)
+        figures, passed_over, decision, terms = (*orjson.loads(numbers), None, None, None)[:4]
         named = [*((False, *step) for step in candidates), *((True, *step) for step in reserve)]
         return KeptPlan(
             candidates=tuple(
@@ -140,12 +167,32 @@ def unpacked_plan(shape: str | None, numbers: str | None) -> KeptPlan | None:
             ),
             left_out=tuple(KeptStep(str(name), str(kind)) for name, kind in left_out),
             left_out_more={str(kind): int(count) for kind, count in more.items()},
-            passed_over=tuple(KeptStep(str(name), str(reason)) for name, reason in (rest[0] if rest else ())),
-            decision=_unpacked_decision(rest[1]) if len(rest) > 1 else None,
+            passed_over=tuple(KeptStep(str(name), str(reason)) for name, reason in passed_over or ()),
+            decision=None if decision is None else _unpacked_decision(decision),
+            terms=NO_TERMS if terms is None else _unpacked_terms(terms),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         # It explains and counts nothing: a request without it is shown all the same.
         return None
+
+
+def terms_in(numbers: str) -> OwnTerms:
+    """Return what a request asked for itself, by the numbers of its plan; nothing where they cannot be read."""
+    try:
+        rest = orjson.loads(numbers)[3:]
+        return _unpacked_terms(rest[0]) if rest else NO_TERMS
+    except (ValueError, KeyError, TypeError):
+        return NO_TERMS
+
+
+def _unpacked_terms(packed: Sequence[Any]) -> OwnTerms:
+    model, max_tokens, max_cost_nusd, deadline_s = packed
+    return OwnTerms(
+        model=None if model is None else str(model),
+        max_tokens=None if max_tokens is None else int(max_tokens),
+        max_cost_nusd=None if max_cost_nusd is None else NanoUsd(int(max_cost_nusd)),
+        deadline_s=None if deadline_s is None else float(deadline_s),
+    )
 
 
 def _packed_decision(decision: Decision) -> list[Any]:

@@ -41,6 +41,7 @@ from orchestrator.ledger.facts import (
 )
 from orchestrator.ledger.feedback import Feedback, FeedbackSum
 from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyHolder
+from orchestrator.ledger.kept_plan import OwnTerms
 from orchestrator.ledger.periods import Period
 from orchestrator.ledger.records import (
     AttemptTotals,
@@ -335,6 +336,9 @@ class LedgerView(UsageView, Protocol):
         self, name: str, *, month: str | None = None
     ) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         """Return the columns of one of `TABLES`, and its rows as they are stored, one after the other."""
+
+    def own_terms(self, *, month: str) -> Iterator[tuple[str, OwnTerms]]:
+        """Return the id of each request of a month that asked for something itself, and what."""
 
     # ---- for looking requests up
 

@@ -11,7 +11,7 @@ from orchestrator.core.errors import (
     UnavailableError,
 )
 from orchestrator.core.reply import CacheState, ChatReply, Degradation, DegradationKind, Outcome, Usage
-from orchestrator.ledger.kept_plan import PackedPlan, packed_plan
+from orchestrator.ledger.kept_plan import OwnTerms, PackedPlan, packed_plan
 from orchestrator.ledger.record_settings import RecordMode
 from orchestrator.ledger.records import RequestRecord
 from orchestrator.ledger.request_log import log_ended
@@ -145,7 +145,10 @@ def _packed(call: Call, reply: ChatReply | None) -> PackedPlan | None:
     """Return what is kept of a plan, None where there was none, as of a reply from the cache."""
     decision = reply.decision if reply is not None else None
     plan = call.trace.plan
-    return None if plan is None else packed_plan(plan, call.trace.passed_over, decision=decision)
+    if plan is None:
+        return None
+    terms = OwnTerms.of(call.request)
+    return packed_plan(plan, call.trace.passed_over, decision=decision, terms=terms)
 
 
 def _degraded(degradation: Degradation | None, *, explained: bool) -> str | None:

@@ -16,6 +16,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.prompt_size import Script
 from orchestrator.core.reply import CacheState, Outcome
+from orchestrator.ledger.kept_plan import NO_TERMS, OwnTerms
 from orchestrator.ledger.periods import period_of
 from orchestrator.ledger.store import LedgerView
 from orchestrator.resilience.health_check_policy import NAME as HEALTH_CHECK
@@ -92,6 +93,8 @@ class RecordedRequest:
     script: Script
     is_repeated: bool = False
     """Its prompt is asked more than once."""
+    terms: OwnTerms = NO_TERMS
+    """What it asked for itself; nothing where its plan was not kept."""
 
     @property
     def is_streamed(self) -> bool:
@@ -130,6 +133,7 @@ class _Rows:
     attempts: dict[str, list[RecordedSend]] = field(default_factory=lambda: defaultdict(list))
     left_out: Counter[str] = field(default_factory=Counter)
     before: Counter[tuple[str, str]] = field(default_factory=Counter)
+    terms: dict[str, OwnTerms] = field(default_factory=dict)
 
 
 def read_traffic(
@@ -188,6 +192,7 @@ def _read(view: LedgerView, *, since: datetime, until: datetime, time_zone: str)
         for row in _table(view, "operations", month):
             if first <= row["started_at"] < last:
                 rows.operations.append(row)
+        rows.terms.update(view.own_terms(month=month))
         for row in _table(view, "attempts", month):
             if first <= row["started_at"] < last:
                 _take_send(rows, row, since)
@@ -256,7 +261,7 @@ def _requests(
     sizes: dict[str, list[tuple[int, Script]]] = defaultdict(list)
     requests, repeated = [], set()
     for number, row in enumerate(operations):
-        request = _request(row, number, tuple(rows.attempts.get(row["id"], ())), began)
+        request = _request(row, number, rows, began)
         known = answers[request.tenant, request.use_case]
         if row["cached"] in {CacheState.HIT, CacheState.JOINED}:
             earlier = _repeated_by(request, known, row, fresh_s.get(request.use_case, 0.0))
@@ -268,6 +273,7 @@ def _requests(
                     sends=earlier.sends,
                     expected_tokens=earlier.expected_tokens,
                     script=earlier.script,
+                    terms=earlier.terms,
                 )
         elif request.sends:
             sizes[request.use_case].append((request.expected_tokens, request.script))
@@ -279,9 +285,8 @@ def _requests(
         yield _sized(request, sizes, is_repeated=request.prompt in repeated)
 
 
-def _request(
-    row: Mapping[str, Any], number: int, sends: tuple[RecordedSend, ...], began: datetime
-) -> RecordedRequest:
+def _request(row: Mapping[str, Any], number: int, rows: _Rows, began: datetime) -> RecordedRequest:
+    sends = tuple(rows.attempts.get(row["id"], ()))
     expected = max((send.expected_tokens or send.input_tokens for send in sends), default=0)
     return RecordedRequest(
         number=number,
@@ -298,6 +303,7 @@ def _request(
         prompt=number,
         expected_tokens=expected,
         script=sends[0].script if sends else Script.PLAIN,
+        terms=rows.terms.get(row["id"], NO_TERMS),
     )
 
 

@@ -129,6 +129,10 @@ class _Replay:
             user=request.user,
             tags=request.tags,
             language=_LANGUAGES[request.script],
+            model=request.terms.model,
+            max_tokens=request.terms.max_tokens,
+            max_cost_nusd=request.terms.max_cost_nusd,
+            deadline_s=request.terms.deadline_s,
             # A prompt that is asked once is found in no cache: it is not written there either.
             cache=CacheUse.USE if request.is_repeated else CacheUse.OFF,
         )

@@ -6,7 +6,15 @@ import pytest
 from orchestrator.core.errors import FailedStep
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate, Excluded, Plan, Reason, ReasonKind
-from orchestrator.ledger.kept_plan import KEPT_MAX, KeptStep, packed_plan, unpacked_plan
+from orchestrator.ledger.kept_plan import (
+    KEPT_MAX,
+    NO_TERMS,
+    KeptStep,
+    OwnTerms,
+    packed_plan,
+    terms_in,
+    unpacked_plan,
+)
 
 SECRET = "words of config.yaml and of nobody's prompt"
 
@@ -96,3 +104,24 @@ def test_a_plan_over_a_thousand_deployments_with_the_longest_names_stays_small()
 )
 def test_a_damaged_plan_is_none_and_hides_nothing_else(shape, numbers):
     assert unpacked_plan(shape, numbers) is None
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [NO_TERMS, OwnTerms(max_tokens=0), OwnTerms("a/x", 40, NanoUsd(7), 2.5), OwnTerms(deadline_s=0.25)],
+    ids=str,
+)
+@pytest.mark.parametrize("passed_over", [(), (FailedStep("a/x", "circuit open"),)], ids=["asked", "passed"])
+def test_what_a_request_asked_for_itself_comes_back(terms, passed_over):
+    packed = packed_plan(Plan("support", (candidate("a/x", ReasonKind.ROUTE),)), passed_over, terms=terms)
+    plan_again = unpacked_plan(packed.shape, packed.numbers)
+    assert (plan_again.terms, plan_again.decision) == (terms, None)
+    assert len(plan_again.passed_over) == len(passed_over)
+    assert terms_in(packed.numbers) == terms
+
+
+@pytest.mark.parametrize(
+    "numbers", ["[]", "{}", "[[],[],null,[1]]", '[[],[],null,[null,"x",null,null]]', "x"]
+)
+def test_terms_that_cannot_be_read_are_none(numbers):
+    assert terms_in(numbers) == NO_TERMS

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.clock import SystemClock
+from orchestrator.ledger.kept_plan import OwnTerms
+from orchestrator.ledger.opening import open_view
 from orchestrator.whatif.comparison import WhatIf
 from orchestrator.whatif.outcomes import Fate
-from orchestrator.whatif.recorded_traffic import NoTrafficError
+from orchestrator.whatif.recorded_traffic import NoTrafficError, read_traffic
 from orchestrator.whatif.replay import ReplaySettings
 from orchestrator.whatif.views import plain_what_if
 from orchestrator.whatif.whatif import TimeRange, what_if
@@ -73,18 +75,35 @@ def test_the_cost_of_another_order_is_what_it_really_costs(configured, record):
     assert use_case.name == "customer_service"
 
 
-def test_a_smaller_budget_refuses_as_many_as_it_really_does(configured, record):
+@pytest.mark.parametrize("terms", [{}, {"max_tokens": 24}], ids=["use_case", "own"])
+def test_a_smaller_budget_refuses_as_many_as_it_really_does(configured, record, terms):
     # With cheaper models to ask nothing would be refused for long.
     old = configured("old", ONE_MODEL)
-    _, cost = record(old)
+    _, cost = record(old, **terms)
     new = configured("new", {**ONE_MODEL, **half_of(cost)})
-    kinds, _ = record(new)
+    kinds, _ = record(new, **terms)
     result = asked(old, new)
     refused = result.after.total.count(Fate.REFUSED)
     assert kinds["refused"]
     assert abs(refused - kinds["refused"]) <= 0.01 * 120
     (tenant,) = result.tenants
     assert (tenant.name, tenant.worse) == ("acme", refused)
+
+
+def test_what_requests_asked_for_themselves_is_asked_again(configured, record):
+    old = configured("old")
+    record(old, count=3, max_tokens=24, deadline_s=9.5, model="google/gemini-3.8-flash")
+    view = open_view(old.settings.ledger)
+    traffic = read_traffic(view, since=SPAN.since, until=SPAN.until, time_zone="UTC", fresh_s={})
+    assert {request.terms for request in traffic.requests} == {
+        OwnTerms("google/gemini-3.8-flash", max_tokens=24, deadline_s=9.5)
+    }
+    assert {send.deployment for request in traffic.requests for send in request.sends} == {
+        "google/gemini-3.8-flash"
+    }
+    assert asked(old, configured("new", turned_round(old))).after.total.cost_nusd == pytest.approx(
+        sum(request.cost_nusd for request in traffic.requests), rel=0.03
+    )
 
 
 def test_what_was_spent_before_the_range_counts(configured, record):

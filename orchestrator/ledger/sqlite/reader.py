@@ -33,7 +33,7 @@ from orchestrator.ledger.facts import (
     UnequalOperation,
 )
 from orchestrator.ledger.feedback import FeedbackSum
-from orchestrator.ledger.kept_plan import unpacked_plan
+from orchestrator.ledger.kept_plan import OwnTerms, terms_in, unpacked_plan
 from orchestrator.ledger.periods import booked_in
 from orchestrator.ledger.records import HoldRequest
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
@@ -116,6 +116,11 @@ class LedgerReader(UsageReader):
         query = queries.TABLE_OF_MONTH_BY_DAYS if by_days else queries.TABLE
         cursor = self._execute(query.format(name=name), {"month": month})
         return _columns(cursor), self._fetched(cursor)
+
+    def own_terms(self, *, month: str) -> Iterator[tuple[str, OwnTerms]]:
+        """Return the id of each request of a month that asked for something itself, and what."""
+        for identity, numbers in self._each(request_queries.NUMBERS_WITH_TERMS, {"month": month}):
+            yield identity, terms_in(numbers)
 
     def requests(self, query: RequestQuery) -> tuple[RequestRow, ...]:
         """Return the requests that a query asks for, in its order."""

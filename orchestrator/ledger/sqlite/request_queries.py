@@ -71,6 +71,12 @@ PLAN_OF = (
     "SELECT s.shape, p.numbers FROM plans p LEFT JOIN plan_shapes s ON s.key = p.shape_key"
     " WHERE p.operation_id = :id"
 )
+NUMBERS_WITH_TERMS = (
+    "SELECT p.operation_id, p.numbers FROM operations o CROSS JOIN plans p ON p.operation_id = o.id"
+    " WHERE o.day BETWEEN :month AND :month || '~'"
+    " AND json_valid(p.numbers) AND json_array_length(p.numbers) > 3"
+)
+"""Of a month, as a range of days, which has an index."""
 FEEDBACK_OF = (
     "SELECT source, score, corrected, given_at FROM feedback WHERE operation_id = :id ORDER BY source"
 )
