@@ -43,18 +43,26 @@ class Settings(BaseModel):
         arbitrary_types_allowed=True,
         hide_input_in_errors=True,
         allow_inf_nan=False,
+        # A part is built with the whole that holds it, and not for itself alone.
+        defer_build=True,
     )
 
     @field_validator("*", mode="before")
     @classmethod
     def _no_boolean_is_a_number(cls, value: Any, info: ValidationInfo) -> Any:
         # To Python, and so to pydantic, True is 1.
+        if type(value) in _NEVER_BOOLEAN:
+            return value
         if not _field_may_hold_boolean(cls, str(info.field_name)) and _holds_boolean(value):
             msg = (
                 "true and false (yes, no, on, off) are no value here; write a number, or put a text in quotes"
             )
             raise ValueError(msg)
         return value
+
+
+_NEVER_BOOLEAN = frozenset({str, int, float, type(None)})
+"""What most values are: they are looked at hundreds of times in each load."""
 
 
 def _holds_boolean(value: Any) -> bool:
