@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.catalog.openrouter_prices import (
@@ -110,6 +110,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(json_values, max_size=4))
 def test_whatever_a_list_holds_every_entry_is_kept_or_named(entries):
     kept, skipped = checked_list(entries, fetched_at=NOW, provider="openrouter")

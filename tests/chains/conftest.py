@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator import Orchestrator, load_config
 from orchestrator.core.clock import Clock, SystemClock
-from orchestrator.practice import PracticeAnswer, PracticeRequest, PracticeServer, Scripted
+from orchestrator.practice import FaultQueue, PracticeAnswer, PracticeRequest, PracticeServer, Scripted
 from orchestrator.providers.in_memory import InMemoryTransport
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
@@ -73,7 +73,15 @@ def asked() -> list[PracticeRequest]:
 
 
 @pytest.fixture
-def quick(make_config, clock, script: Scripted, asked: list[PracticeRequest]) -> Iterator[Orchestrator]:
+def faults() -> FaultQueue:
+    """What the models of `quick` do wrong."""
+    return FaultQueue()
+
+
+@pytest.fixture
+def quick(
+    make_config, clock, script: Scripted, asked: list[PracticeRequest], faults: FaultQueue
+) -> Iterator[Orchestrator]:
     """An orchestrator whose models answer in this process, by the same script."""
 
     class Listening(Scripted):
@@ -81,6 +89,6 @@ def quick(make_config, clock, script: Scripted, asked: list[PracticeRequest]) ->
             asked.append(request)
             return script.reply_to(request)
 
-    transport = InMemoryTransport(clock=clock, answerer=Listening())
+    transport = InMemoryTransport(clock=clock, answerer=Listening(), faults=faults)
     with Orchestrator(make_config(), clock=clock, transport=transport) as orchestrator:
         yield orchestrator

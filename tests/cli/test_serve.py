@@ -9,12 +9,16 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from orchestrator import Orchestrator, load_config
+from orchestrator.access.settings import ServerSettings
 from orchestrator.practice import Fault
+from tests.server.conftest import served
 
 LONG_S = 240
 BODY = {"model": "cost_sensitive", "messages": [{"role": "user", "content": "Hello?"}]}
@@ -85,7 +89,7 @@ def test_the_demo_takes_no_workers(run):
 
 @pytest.mark.timeout(LONG_S * 2)
 def test_workers_share_one_port_and_one_ledger_and_stop_after_what_runs_has_ended(
-    serving, practice, home, shell, monkeypatch
+    serving, practice, home, run, monkeypatch
 ):
     port, temporary = free_port(), home.parent / "temporary"
     temporary.mkdir()
@@ -109,7 +113,7 @@ def test_workers_share_one_port_and_one_ledger_and_stop_after_what_runs_has_ende
     assert ids == {answer.headers["x-nextflow-request-id"] for answer in answers}
     assert not any(temporary.glob("orchestrator-metrics-*"))
     practice.wait_idle()
-    verified = shell("ledger", "verify", "--json").json
+    verified = run("ledger", "verify", "--json").json
     assert verified["counters_are_right"]
     spent = sum(answer.json()["nextflow"]["cost_nusd"] for answer in answers)
     assert spent == practice.bill.total_nusd()
@@ -204,12 +208,22 @@ class Rolling:
         return answer.json() if answer.status_code == 200 else None
 
 
+@pytest.fixture
+def staying(practice, tmp_path):
+    """The address of a server of this process on the same ledger, which stays."""
+    settings = ServerSettings(port=0, keys_path=str(tmp_path / "keys"))
+    config = load_config(today=datetime.now(UTC).date())
+    with Orchestrator(config) as orchestrator, served(orchestrator, settings) as running:
+        orchestrator.warm_up()
+        yield running.address
+
+
 @pytest.mark.timeout(LONG_S * 2)
-def test_a_rolling_restart_under_load_loses_no_request_with_a_key(serving, practice, shell):
+def test_a_rolling_restart_under_load_loses_no_request_with_a_key(serving, practice, staying, run):
     """One of two servers on one ledger is stopped while it is busy: each key has one answer and one booking."""
-    ports = [free_port() for _ in range(2)]
-    leaving, _ = (serving("--port", str(port)) for port in ports)
-    addresses = [f"http://127.0.0.1:{port}" for port in ports]
+    port = free_port()
+    leaving = serving("--port", str(port))
+    addresses = [f"http://127.0.0.1:{port}", staying]
     for address in addresses:
         until_ready(address)
     clients, keys = Rolling(*addresses), range(16)
@@ -231,7 +245,7 @@ def test_a_rolling_restart_under_load_loses_no_request_with_a_key(serving, pract
     practice.wait_idle()
     assert practice.bill.count() == len(keys)
     assert sum(reply["nextflow"]["cost_nusd"] for reply in replies) == practice.bill.total_nusd()
-    listed = shell("requests", "--limit", "100", "--json").json
+    listed = run("requests", "--limit", "100", "--json").json
     assert sorted(f"chatcmpl-{row['id']}" for row in listed["requests"]) == sorted(ids)
     assert sum(row["cost_nusd"] for row in listed["requests"]) == practice.bill.total_nusd()
-    assert shell("ledger", "verify", "--json").json["counters_are_right"]
+    assert run("ledger", "verify", "--json").json["counters_are_right"]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -209,6 +210,7 @@ weights = (
 )
 
 
+@hypothesis.settings(max_examples=40)
 @given(st.sampled_from(USE_CASES), weights)
 def test_a_score_is_the_weighted_sum_of_four_parts_between_0_and_1(use_case, chosen):
     for one in plan_of(use_case=use_case, settings={"weights": chosen}).candidates:
@@ -219,6 +221,7 @@ def test_a_score_is_the_weighted_sum_of_four_parts_between_0_and_1(use_case, cho
         assert 0 <= one.score <= 1
 
 
+@hypothesis.settings(max_examples=40)
 @given(st.sets(st.sampled_from(NAMES), min_size=1), st.sampled_from(USE_CASES))
 def test_other_deployments_never_change_a_score_or_the_order_of_the_rest(names, use_case):
     everybody = plan_of(use_case=use_case)

@@ -14,6 +14,7 @@ from orchestrator.access.key_folder import KeyFolder, KeyRing
 from orchestrator.access.settings import ServerSettings
 from orchestrator.core.clock import SystemClock
 from orchestrator.server.app import build_app
+from orchestrator.server.chat_request import _KNOWN
 from orchestrator.testing.practice import Practice
 
 EXAMPLES = 60
@@ -71,7 +72,14 @@ MESSAGES = st.fixed_dictionaries(
     },
 )  # fmt: skip
 NAMES = st.sampled_from(
-    ["cost_sensitive", "customer_service", "embedding", "gpt-6-luna", "text-embedding-3-small"]
+    [
+        "cost_sensitive",
+        "customer_service",
+        "embedding",
+        "gpt-6-luna",
+        "google/gemini-3.8-flash",
+        "text-embedding-3-small",
+    ]
 )
 TOOLS = st.lists(
     VALUES
@@ -84,11 +92,7 @@ FORMATS = st.fixed_dictionaries(
     {"type": st.sampled_from(["text", "json_object", "json_schema"]) | SCALARS},
     optional={"json_schema": VALUES | st.fixed_dictionaries({"name": SCALARS, "schema": VALUES, "strict": VALUES})},
 )  # fmt: skip
-CHAT_FIELDS = (
-    *("user", "max_tokens", "max_completion_tokens", "stream", "stream_options", "temperature", "top_p", "stop"),
-    *("seed", "presence_penalty", "reasoning_effort", "tool_choice", "parallel_tool_calls", "prompt_cache_key"),
-    *("metadata", "n", "logprobs", "logit_bias", "functions", "unheard_of"),
-)  # fmt: skip
+CHAT_FIELDS = sorted({*_KNOWN, "functions", "unheard_of"} - {"model", "messages", "tools", "response_format"})
 CHATS = st.fixed_dictionaries(
     {"model": NAMES | VALUES, "messages": st.lists(MESSAGES | VALUES, max_size=3) | VALUES},
     optional={"tools": TOOLS | VALUES, "response_format": FORMATS | VALUES}

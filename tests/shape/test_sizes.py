@@ -4,6 +4,7 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def bodies(text: str) -> Iterator[tuple[str, int]]:
             yield node.name, body[-1].end_lineno - body[0].lineno + 1 if body else 0
 
 
+@cache
 def long_bodies() -> dict[str, int]:
     return {
         f"{path.relative_to(ROOT).as_posix()}: {name}": lines

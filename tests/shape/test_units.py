@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,15 @@ def is_a_number(annotation: ast.expr | None) -> bool:
     )
 
 
+@cache
+def names_in(text: str) -> list[tuple[str, ast.expr | None, int]]:
+    """Return what `named` yields of a text; to parse all files takes longer than any rule."""
+    return list(named(ast.parse(text)))
+
+
 def without_unit(text: str) -> Iterator[str]:
     """Name each quantity whose name does not say its unit."""
-    for name, annotation, line in named(ast.parse(text)):
+    for name, annotation, line in names_in(text):
         last = name.strip("_").split("_")[-1].lower()
         if last not in QUANTITIES or last in ALLOWED or words_of_type(annotation) & OF_TYPE:
             continue
@@ -79,7 +86,7 @@ def without_unit(text: str) -> Iterator[str]:
 
 def float_money(text: str) -> Iterator[str]:
     """Name each money that is a float."""
-    for name, annotation, line in named(ast.parse(text)):
+    for name, annotation, line in names_in(text):
         words = set(name.strip("_").lower().split("_"))
         is_money = name.endswith(MONEY_ENDINGS) or bool(
             words & MONEY_WORDS and not words & UNITS - {"usd", "nusd"}

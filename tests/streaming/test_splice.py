@@ -11,7 +11,7 @@ from benchmarks.joins import measured
 from orchestrator.streaming.anchor import anchor_of
 from orchestrator.streaming.splice import NotJoinableError, Splice
 
-EXAMPLES = settings(max_examples=300, deadline=None)
+EXAMPLES = settings(max_examples=100, deadline=None)
 WORDS = [
     "từ",
     "luôn",
