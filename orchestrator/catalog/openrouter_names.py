@@ -10,14 +10,18 @@ import re
 
 TOKEN_VARIANTS = ("free", "batch", "extended", "thinking", "exacto", "nitro", "floor", "beta")
 """Variants whose whole price is that of their tokens; of any other nobody here knows."""
-_SEARCHES = re.compile(r"search-(preview|api)|deep-research|(^|/)sonar(-|:|$)", re.IGNORECASE)
-"""OpenAI's and Perplexity's models that search by themselves, whoever hosts them."""
+_SEARCHES = re.compile(
+    r"search-(preview|api)|deep-research|(^|/)sonar(-|:|$)|[:-]online(:|$)|(^|/)compound(-beta)?(-mini)?(:|$)",
+    re.IGNORECASE,
+)
+"""OpenAI's, Perplexity's and Groq's models that search by themselves, and `:online`, whoever hosts them."""
 
 
 def fault_of_search(upstream: str) -> str | None:
     """Return why nothing could be held for a model that searches by itself, None for any other.
 
-    https://platform.openai.com/docs/pricing, https://docs.perplexity.ai/getting-started/pricing
+    https://platform.openai.com/docs/pricing, https://docs.perplexity.ai/getting-started/pricing,
+    https://groq.com/pricing (compound systems)
     """
     if _SEARCHES.search(upstream) is None:
         return None

@@ -94,8 +94,11 @@ def _check_content(content: Any, place: int) -> None:
             raise InvalidRequestError(msg) from None
 
 
+_TOOL_KEYS = frozenset({"type", "function", "cache_control"})
+
+
 def check_tools(tools: Iterable[Any]) -> None:
-    """Check that each tool is a function with a name.
+    """Check that each tool is a function with a name, and nothing besides: others are billed by use.
 
     Raises:
         InvalidRequestError: one is not.
@@ -107,6 +110,9 @@ def check_tools(tools: Iterable[Any]) -> None:
                 f"a tool must be {{'type': 'function', 'function': {{'name': ...}}}}, got {str(tool)[:40]!r}"
             )
             raise InvalidRequestError(msg)
+        strange = next((key for key in tool if key not in _TOOL_KEYS), None)
+        if strange is not None:
+            raise InvalidRequestError(f"a tool of type function has no '{strange}': others are billed by use")
 
 
 def check_format(response_format: Any) -> None:

@@ -21,8 +21,22 @@ from orchestrator.routing.explaining import plain_choice
 Tool = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 
 
+_FUNCTION_TYPES = frozenset({None, "function", "object"})
+"""A schema of JSON says `object`."""
+
+
 def to_wire_tools(tools: Sequence[Tool], *, strict: bool | None) -> list[dict[str, Any]]:
-    """Return tools of any kind LangChain knows as JSON schemas in the OpenAI wire shape."""
+    """Return tools of any kind LangChain knows as JSON schemas in the OpenAI wire shape.
+
+    Raises:
+        InvalidRequestError: one is a vendor's own, such as a search, which LangChain would take for a function.
+    """
+    for tool in tools:
+        kind = tool.get("type") if isinstance(tool, Mapping) else None
+        if kind not in _FUNCTION_TYPES:
+            raise InvalidRequestError(
+                f"a tool of type '{kind}' is a vendor's own and billed by use: only functions are taken"
+            )
     return [_marked(convert_to_openai_tool(tool, strict=strict), tool) for tool in tools]
 
 

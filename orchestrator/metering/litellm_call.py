@@ -153,18 +153,19 @@ def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:
         InvalidRequestError: an argument takes the bound away.
     """
     known = _SENT | _KEPT_HERE
-    taken = next((name for name, value in kwargs.items() if name not in known and value), None)
+    # An empty value asks for something too: `web_search_options={}` is a search.
+    taken = next((name for name, value in kwargs.items() if name not in known and value is not None), None)
     if taken is not None:
         raise InvalidRequestError(
             f"'{taken}' is not taken by a guarded call: it may change the model, the price or the number "
             "of sends, so nothing could be held for it. A limit is called max_tokens; fallbacks belong to "
             "litellm.Router."
         )
-    for tool in kwargs.get("tools") or ():
-        if not _is_function(tool):
-            raise InvalidRequestError(
-                "'tools' of another type than function are not taken by a guarded call: they are billed by use"
-            )
+    functions = [{"type": "function", "function": function} for function in kwargs.get("functions") or ()]
+    if not all(_is_function(tool) for tool in (*(kwargs.get("tools") or ()), *functions)):
+        raise InvalidRequestError(
+            "'tools' of another type than function are not taken by a guarded call: they are billed by use"
+        )
     whole = dict(kwargs)
     if not any(kwargs.get(name) for name in _LIMITS):
         whole["max_tokens"] = DEFAULT_MAX_TOKENS
@@ -174,11 +175,8 @@ def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_function(tool: Any) -> bool:
-    return (
-        isinstance(tool, Mapping)
-        and tool.get("type") == "function"
-        and isinstance(tool.get("function"), Mapping)
-    )
+    function = tool.get("function") if isinstance(tool, Mapping) and tool.get("type") == "function" else None
+    return isinstance(function, Mapping) and isinstance(function.get("name"), str)
 
 
 def for_provider(arguments: dict[str, Any], call: MeteredCall) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +19,8 @@ from orchestrator.core.fitted_names import NO_NAMES_CHANGED
 from orchestrator.core.reply import ChatReply, Delta, ToolCallDelta
 
 _SETTLE_TIMEOUT_S = 5.0
+_TURN_PIECES = 64
+"""After so many pieces that were waiting, the others on the reader's event loop have their turn."""
 
 
 class _Pieces:
@@ -28,6 +31,7 @@ class _Pieces:
         self.ended = False
         self.changed = threading.Condition()
         self._wake: Callable[[], None] | None = None
+        self._is_awake = False
 
     def add(self, delta: Delta) -> None:
         with self.changed:
@@ -41,13 +45,21 @@ class _Pieces:
 
     def wake_with(self, wake: Callable[[], None] | None) -> None:
         with self.changed:
-            self._wake = wake
+            self._wake, self._is_awake = wake, False
             if wake is not None and (self.waiting or self.ended):
+                self._is_awake = True
                 wake()
+
+    def wake_again(self) -> None:
+        """Wake the reader with the next piece: it is about to look at those that wait."""
+        with self.changed:
+            self._is_awake = False
 
     def _notify(self) -> None:
         self.changed.notify_all()
-        if self._wake is not None:
+        if self._wake is not None and not self._is_awake:
+            # Once for all pieces until the reader looks: each call crosses to another event loop.
+            self._is_awake = True
             self._wake()
 
 
@@ -165,8 +177,13 @@ class ReplyStream:
         try:
             while True:
                 arrived.clear()
-                while self._pieces.waiting:
+                self._pieces.wake_again()
+                for number in count(1):
+                    if not self._pieces.waiting:
+                        break
                     yield self._pieces.waiting.popleft()
+                    if number % _TURN_PIECES == 0:
+                        await asyncio.sleep(0)
                 if self._pieces.ended and not self._pieces.waiting:
                     break
                 await arrived.wait()

@@ -37,12 +37,26 @@ def test_a_preset_may_add_anything(name):
         "perplexity/sonar",
         "perplexity/sonar-pro",
         "sonar-reasoning:free",
+        "llama-3.1-sonar-small-128k-online",
+        "gpt-6-luna:online",
+        "groq/compound",
+        "compound-beta-mini",
     ],
 )
 def test_a_model_that_searches_by_itself_is_refused_whoever_hosts_it(name):
     assert "billed beside its tokens" in (fault_of_search(name) or "")
 
 
-@pytest.mark.parametrize("name", ["gpt-6-luna", "openai/gpt-6-luna", "acme/sonara-7b", "acme/research-1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt-6-luna",
+        "openai/gpt-6-luna",
+        "acme/sonara-7b",
+        "acme/research-1",
+        "acme/compounder",
+        "acme/onliner",
+    ],
+)
 def test_a_model_that_answers_is_no_search(name):
     assert fault_of_search(name) is None

@@ -31,6 +31,13 @@ def test_a_message_says_who_answered_and_what_it_cost(practised: Orchestrator) -
     assert metadata["request_id"]
 
 
+def test_a_tool_of_a_vendors_own_is_refused_and_not_taken_for_a_function(practised: Orchestrator) -> None:
+    chat = practised.chat_model("customer_service")
+    for kind in ("web_search_20250305", "code_interpreter", "builtin_function"):
+        with pytest.raises(InvalidRequestError, match=f"'{kind}' is a vendor's own and billed by use"):
+            chat.bind_tools([{"type": kind, "name": "web_search"}])
+
+
 def test_the_last_chunk_of_a_stream_carries_usage_and_origin(practised: Orchestrator) -> None:
     chunks = list(practised.chat_model("customer_service").stream("Xin chào"))
     whole = chunks[0]

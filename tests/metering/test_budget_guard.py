@@ -652,6 +652,8 @@ FUNCTION = {"type": "function", "function": {"name": "find", "parameters": {"typ
         {"tools": [{"googleSearch": {}}]},
         {"tools": [FUNCTION, {"urlContext": {}}]},
         {"tools": [{"type": "web_search"}]},
+        {"web_search_options": {}},  # LiteLLM writes googleSearch for either
+        {"functions": [{"googleSearch": {}}]},
     ],
 )
 async def test_what_has_no_bound_at_google_is_refused(

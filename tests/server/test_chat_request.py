@@ -52,6 +52,12 @@ def post(running, body, **headers):
         ({"seed": "7"}, 400, "seed", "whole number"),
         ({"parallel_tool_calls": "yes"}, 400, "parallel_tool_calls", "true or false"),
         ({"tools": [{"type": "search"}]}, 400, "tools", "a tool must be"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f"}, "googleSearch": {}}]},
+            400,
+            "tools",
+            "no 'googleSearch'",
+        ),
         ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "a"}]}, 400, "messages", "tool"),
         (
             {

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import logging
 import threading
 import time
@@ -94,6 +95,25 @@ async def test_other_tasks_run_while_a_reader_waits(loop):
     await read_async(ReplyStream(loop, Call(at_once=False)))
     task.cancel()
     assert turns > 3
+
+
+async def test_a_burst_that_waits_leaves_other_tasks_of_the_reader_their_turn(loop):
+    words = [f"{number} " for number in range(2_000)]
+    stream = ReplyStream(loop, Call(words=words))
+    await asyncio.wait_for(asyncio.to_thread(stream._job.future.result), 60)
+    read, turns = [], []
+
+    async def others():
+        while True:
+            turns.append(len(read))
+            await asyncio.sleep(0)
+
+    busy = asyncio.create_task(others())
+    async for delta in stream:
+        read.append(delta.text)  # noqa: PERF401 -- others look at it meanwhile
+    busy.cancel()
+    assert read == words
+    assert max(later - earlier for earlier, later in itertools.pairwise(turns)) <= 64
 
 
 def test_many_streams_do_not_mix(loop):

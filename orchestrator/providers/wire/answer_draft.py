@@ -37,6 +37,8 @@ class AnswerDraft:
     upstream_id: str | None = None
     served_model: str | None = None
     service_tier: str | None = None
+    place: int | None = None
+    """Which of several answers it is, where the format counts them; known with its first piece."""
 
     @property
     def has_content(self) -> bool:
@@ -61,6 +63,17 @@ class AnswerDraft:
         self.upstream_id = self.upstream_id or _name(upstream_id)
         self.served_model = self.served_model or _name(served_model)
         self.service_tier = _name(service_tier) or self.service_tier
+
+    def take_place(self, index: Any) -> None:
+        """Note which answer a piece belongs to: one is asked for, and two must not be mixed.
+
+        Raises:
+            UnreadableAnswerError: it is another answer's.
+        """
+        place = index if type(index) is int else 0
+        self.place = place if self.place is None else self.place
+        if place != self.place:
+            raise self.malformed("the stream mixes two answers")
 
     def known_finish(self, reason: Any, known: Mapping[str, str]) -> str | None:
         """Return a finish reason in the wire's own words, None where there is none yet.

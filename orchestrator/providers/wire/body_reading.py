@@ -15,6 +15,8 @@ ANSWER_BYTES_MAX = 4 * 1024 * 1024
 """Of an answer in one piece: more than a million tokens of text."""
 STEP_BYTES = 64 * 1024
 """After so many bytes at once the others on the event loop have their turn."""
+EVENTS_STEP_BYTES = 8 * 1024
+"""The same for a stream, each piece of which is work of its own: 8 KB are some sixty pieces."""
 
 _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
@@ -23,8 +25,10 @@ class BodyUnreadableError(Exception):
     """A body is larger than any answer, or packed in a way that it may not be."""
 
 
-async def blocks_of(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of a response as they arrive, unfolded.
+async def blocks_of(
+    response: aiohttp.ClientResponse, *, step_bytes: int = STEP_BYTES
+) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of a response as they arrive, unfolded, in blocks of at most `step_bytes`.
 
     Raises:
         BodyUnreadableError: its content encoding is none that we know, or it is not packed by it.
@@ -33,16 +37,16 @@ async def blocks_of(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, N
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in {"identity", ""}:
         async for block in response.content.iter_any():
-            for step in range(0, len(block), STEP_BYTES):
-                yield block[step : step + STEP_BYTES] if len(block) > STEP_BYTES else block
-                if len(block) >= STEP_BYTES:
+            for step in range(0, len(block), step_bytes):
+                yield block[step : step + step_bytes] if len(block) > step_bytes else block
+                if len(block) >= step_bytes:
                     await asyncio.sleep(0)
         return
     if encoding not in _WINDOW_BITS:
         raise BodyUnreadableError("the body is packed in a way that was not asked for")
     unpacker = zlib.decompressobj(_WINDOW_BITS[encoding])
     async for block in response.content.iter_any():
-        async for unfolded in _unfolded(unpacker, block):
+        async for unfolded in _unfolded(unpacker, block, step_bytes):
             yield unfolded
 
 
@@ -79,10 +83,10 @@ async def read_beginning(response: aiohttp.ClientResponse, *, bytes_max: int) ->
     return parts[0][:bytes_max] if len(parts) == 1 else b"".join(parts)[:bytes_max]
 
 
-async def _unfolded(unpacker: "zlib._Decompress", block: bytes) -> AsyncIterator[bytes]:
+async def _unfolded(unpacker: "zlib._Decompress", block: bytes, step_bytes: int) -> AsyncIterator[bytes]:
     try:
         while block:
-            unfolded = unpacker.decompress(block, STEP_BYTES)
+            unfolded = unpacker.decompress(block, step_bytes)
             block = unpacker.unconsumed_tail
             if unfolded:
                 yield unfolded

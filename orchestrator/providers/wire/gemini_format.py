@@ -113,6 +113,7 @@ class GeminiReader:
         candidate = self._candidate(data)
         if candidate is None:
             return None
+        draft.take_place(candidate.get("index"))
         delta = self._take_content(candidate.get("content"))
         finish = draft.known_finish(candidate.get("finishReason"), GEMINI_FINISH_REASONS)
         draft.finish_reason = finish or draft.finish_reason

@@ -24,6 +24,7 @@ from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.answer_draft import AnswerDraft
 from orchestrator.providers.wire.body_reading import (
     ANSWER_BYTES_MAX,
+    EVENTS_STEP_BYTES,
     STEP_BYTES,
     BodyUnreadableError,
     blocks_of,
@@ -188,7 +189,7 @@ async def _read_stream(
     response: aiohttp.ClientResponse, reader: StreamReader, listener: _Listener
 ) -> ProviderAnswer:
     events = EventReader()
-    async with contextlib.aclosing(blocks_of(response)) as blocks:
+    async with contextlib.aclosing(blocks_of(response, step_bytes=EVENTS_STEP_BYTES)) as blocks:
         while not reader.is_complete:
             block = await _next_block(blocks, reader)
             _hear(reader, _events_in(events, block, reader), listener)

@@ -120,6 +120,8 @@ class OpenAiReader:
         draft = self.draft
         _take_names(draft, data)
         choice = _choice(draft, data)
+        if choice is not None:
+            draft.take_place(choice.get("index"))
         error = data if is_error and data.get("error") is None else _error_in(data, choice)
         usage = data.get("usage")
         if isinstance(usage, Mapping):

@@ -19,6 +19,7 @@ from tests.providers.wire.exchange import (
     assert_failure_as_meant,
     json_bytes,
     params,
+    sse,
 )
 
 
@@ -169,6 +170,16 @@ def test_blocks_of_thought_go_back_as_they_came_pieces_joined() -> None:
         },
         blocks[3],
     ]
+
+
+def test_two_answers_in_one_stream_are_never_mixed() -> None:
+    """One was asked for; a server that sends two would have their words read in turns."""
+    second = openai.piece("Chào chị")
+    second["choices"][0]["index"] = 1
+    with pytest.raises(UnreadableAnswerError, match="mixes two answers"):
+        read_stream(sse([openai.piece("Chào anh"), second, openai.STOP, openai.COUNTED]))
+    only_second = sse([second, {**openai.STOP, "choices": [{**openai.STOP["choices"][0], "index": 1}]}])
+    assert read_stream(only_second)[0].text == "Chào chị"
 
 
 def test_a_stream_is_complete_with_its_usage_though_no_end_mark_comes() -> None:
