@@ -83,7 +83,7 @@ def kinds(as_json: AsJson = False) -> None:
 
     listed = list(kinds_in_words())
     if as_json:
-        print_json([{"text": text, "words": words} for text, words in listed])
+        print_json({"kinds": [{"text": text, "words": words} for text, words in listed]})
         return
     write("".join(_fault_line(text, words) for text, words in listed))
 

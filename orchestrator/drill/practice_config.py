@@ -82,7 +82,8 @@ def _practised(
     if provider.prefix in UNPRACTICED:
         return Practised(name, None, None, {}, ())
     played = practice_provider(provider.kind, provider.prefix)
-    exports, has_to_write = {}, []
+    exports: dict[str, str] = {}
+    has_to_write: list[str] = []
     for field, value in (("base_url", server.base_url(played)), ("api_key", key)):
         variables = [
             each for each in mentioned.get(("providers", name, field), ()) if not each.startswith(FILE_MARK)

@@ -109,7 +109,10 @@ def test_every_kind_of_fault_is_listed_with_its_units_and_can_be_written_so(run)
     assert [Fault.parse(line.split()[0]).kind for line in lines] == list(FaultKind)
     assert "*:slow_first_token=5              5 s before it begins" in lines
     assert {"*:drip=100", "100", "bytes", "a", "second"} == set(lines[list(FaultKind).index("drip")].split())
-    assert run("practice", "kinds", "--json").json[0] == {"text": "*:status=503", "words": "HTTP 503"}
+    assert run("practice", "kinds", "--json").json["kinds"][0] == {
+        "text": "*:status=503",
+        "words": "HTTP 503",
+    }
 
 
 def test_nothing_there_and_nonsense_are_usage_errors(run, practice):
