@@ -14,7 +14,12 @@ from orchestrator.cli.output import CommandError, err, write
 from orchestrator.config.loader import default_path
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.money import format_usd
-from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
+from orchestrator.drill.practice_config import (
+    Practised,
+    practice_models,
+    practice_prices,
+    practised_providers,
+)
 from orchestrator.practice import (
     Answerer,
     Fault,
@@ -24,6 +29,7 @@ from orchestrator.practice import (
     PracticeServer,
     Scripted,
 )
+from orchestrator.practice.fault_words import in_words
 from orchestrator.practice.server import SeenRequest
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
 
@@ -70,7 +76,9 @@ def rehearse(rehearsal: Rehearsal) -> None:
                 f"port {rehearsal.port} cannot be had (is something else on it?): "
                 "choose another with --port, or 0 for any free one"
             ) from exc
-        _print_set_up(server, rehearsal)
+        _print_set_up(
+            server, rehearsal, practised_providers(path, server, today=clock.now().date(), key=rehearsal.key)
+        )
         log = _Log(server, clock)
         with _stoppable():
             log.follow()
@@ -91,7 +99,7 @@ def _answerer(stack: ExitStack) -> Answerer:
     return Generated(asyncio.run(model.base_url()), api_key=model.api_key)
 
 
-def _print_set_up(server: PracticeServer, rehearsal: Rehearsal) -> None:
+def _print_set_up(server: PracticeServer, rehearsal: Rehearsal, practised: Sequence[Practised]) -> None:
     by = "the model on this machine" if rehearsal.generated else "a script"
     err().print(
         f"Practice providers at {server.url}, answers by {by}. Ctrl-C stops them and prints the bill.",
@@ -99,9 +107,23 @@ def _print_set_up(server: PracticeServer, rehearsal: Rehearsal) -> None:
         markup=False,
         soft_wrap=True,
     )
-    write("".join(f"export {name}={value}\n" for name, value in addresses(server, key=rehearsal.key).items()))
+    exports: dict[str, str] = {}
+    for provider in practised:
+        exports |= provider.exports
+    write("".join(f"export {name}={value}\n" for name, value in exports.items()))
+    for provider in practised:
+        err().print(_provider_text(provider), style="dim", markup=False, soft_wrap=True)
     for fault in server.faults.waiting:
-        err().print(f"fault: {fault}", style="yellow", markup=False)
+        err().print(f"fault: {fault}  ({in_words(fault)})", style="yellow", markup=False, soft_wrap=True)
+
+
+def _provider_text(provider: Practised) -> str:
+    if provider.played_by is None:
+        return f"provider {provider.name}: no practice provider speaks its format; it stays as it is"
+    text = f"provider {provider.name}: {provider.base_url}, faults as {provider.played_by}:<kind>"
+    if provider.has_to_write:
+        text += f"; config.yaml takes no variable there, so write {', '.join(provider.has_to_write)}"
+    return text
 
 
 @contextmanager

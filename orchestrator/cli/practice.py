@@ -13,8 +13,8 @@ DEFAULT_PORT = 8399
 
 app = typer.Typer(
     help=(
-        "Run practice providers: OpenRouter, Google and OpenAI on a loopback port, with faults on demand "
-        "and a bill. While they run, the commands below talk to them from another terminal."
+        "Run practice providers for those of config.yaml on a loopback port, with faults on demand and a "
+        "bill. While they run, the commands below talk to them from another terminal."
     ),
     invoke_without_command=True,
 )
@@ -69,13 +69,23 @@ def fault(
     """Add a fault to running practice providers.
 
     It reads <provider>:<kind>[=<value>][,<name>=<value>...], * is any provider, and without times=
-    it stays until cleared. Kinds: status, reset, silence, slow_first_token, cut_stream, end_stream,
-    stall_stream, malformed_chunk, odd_chunk, malformed_body, empty_content, error_in_200, drip, continues,
-    odd_vectors.
+    it stays until cleared. `orchestrator practice kinds` lists the kinds.
     """
     with errors_as_json(as_json):
         waiting = _control("POST", "faults", port=port, body={"faults": [text]})
     _show_faults(waiting, as_json=as_json)
+
+
+@app.command()
+def kinds(as_json: AsJson = False) -> None:
+    """List the kinds of faults with the values that they have of themselves, and their units."""
+    from orchestrator.practice.fault_words import kinds_in_words
+
+    listed = list(kinds_in_words())
+    if as_json:
+        print_json({"kinds": [{"text": text, "words": words} for text, words in listed]})
+        return
+    write("".join(_fault_line(text, words) for text, words in listed))
 
 
 @app.command()
@@ -113,7 +123,12 @@ def _show_faults(answer: dict[str, Any], *, as_json: bool) -> None:
         print_json(answer)
         return
     waiting = answer["faults"]
-    write("".join(f"{fault['text']}\n" for fault in waiting) or "no faults: every request is answered\n")
+    lines = "".join(_fault_line(fault["text"], fault["words"]) for fault in waiting)
+    write(lines or "no faults: every request is answered\n")
+
+
+def _fault_line(text: str, words: str) -> str:
+    return f"{text:<32}  {words}".rstrip() + "\n"
 
 
 def _control(method: str, path: str, *, port: int, body: dict[str, Any] | None = None) -> dict[str, Any]:

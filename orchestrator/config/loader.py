@@ -39,6 +39,7 @@ from orchestrator.config.notices import notices_of
 from orchestrator.config.policy_files import outdated, read_whole
 from orchestrator.config.references import broken_references
 from orchestrator.config.schema import RootSettings
+from orchestrator.config.secret_files import remedy_of
 from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
@@ -378,5 +379,6 @@ def _why_off(
         return None if settings.local_model.enabled else "'local_model.enabled: false' in config.yaml"
     if not provider.has_key:
         variables = document.mentioned.get(("providers", name, "api_key"))
-        return MissingKey(name, " or ".join(variables or (f"providers.{name}.api_key in config.yaml",)))
+        remedies = map(remedy_of, variables or (f"providers.{name}.api_key in config.yaml",))
+        return MissingKey(name, " or ".join(remedies))
     return None

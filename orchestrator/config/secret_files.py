@@ -5,6 +5,8 @@ from pathlib import Path
 
 SECRET_BYTES_MAX = 64 * 1024
 """A key or a certificate is smaller; anything larger is another file."""
+FILE_MARK = "file:"
+"""How the name of a file begins where it stands beside names of variables."""
 
 
 class SecretFileError(Exception):
@@ -38,3 +40,12 @@ def read_secret(name: str) -> str | None:
         return raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise SecretFileError(f"{name} is not UTF-8; write the secret as plain text") from None
+
+
+def remedy_of(name: str) -> str:
+    """Return what is to be set where a secret is missing: a variable, or a file and how it stands with that."""
+    path = name.removeprefix(FILE_MARK)
+    if path == name:
+        return name
+    # It was read a moment ago, and nothing was in it.
+    return f"a key in the file {path}, which is {'empty' if Path(path).exists() else 'not there'}"

@@ -148,21 +148,24 @@ class _Filling:
         name, default = _name_in(match), match["default"]
         # An empty variable counts as not set, as in a shell's ${NAME:-default}.
         value = self._environment.get(name) if match["name"] else self._secret(match["file"], node)
-        if value:
+        is_there, value = value is not None, value or None
+        if value is not None:
             names.add(name)
-        value = value or default
-        if value is None:
+        elif default is None:
             missing = f"the environment variable {name} is not set; set it"
             if match["name"] is None:
-                missing = f"the file {match['file']} is not there or empty; write the secret into it"
+                fault = "empty" if is_there else "not there"
+                missing = f"the file {match['file']} is {fault}; write the secret into it"
             raise ConfigError(f"{self._at(node)}: {missing}, or write ${{{name}:-a default}}")
-        return value
+        return value or default or ""
 
     def _secret(self, name: str, node: yaml.Node) -> str | None:
+        """Return what a file holds, nothing where that is blank, None where it is not there."""
         try:
-            return read_secret(name)
+            held = read_secret(name)
         except SecretFileError as exc:
             raise ConfigError(f"{self._at(node)}: {exc}") from None
+        return "" if held is not None and held.isspace() else held
 
     def _at(self, node: yaml.Node) -> str:
         return place_of(node, self._name)

@@ -52,3 +52,12 @@ def thinking_block(raw: Any) -> dict[str, Any] | None:
     if kind == "redacted_thinking":
         return {"type": "reasoning.encrypted", "data": raw.get("data") or "", "format": ANTHROPIC_FORMAT}
     return None
+
+
+def signed_thinking_block(block: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return one of `reasoning_details` in Anthropic's shape; None where Anthropic would not take it back."""
+    if block.get("type") == "reasoning.text" and block.get("signature"):
+        return {"type": "thinking", "thinking": block.get("text") or "", "signature": block["signature"]}
+    if block.get("type") == "reasoning.encrypted" and block.get("data"):
+        return {"type": "redacted_thinking", "data": block["data"]}
+    return None

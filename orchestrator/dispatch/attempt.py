@@ -18,7 +18,6 @@ from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
 from orchestrator.core.failures import Failure, FailureKind, HealthScope
 from orchestrator.core.plain_data import copied
 from orchestrator.core.provider_answer import ProviderAnswer
-from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.core.reply import Attempt, CostSource, Delta, Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import AttemptPermit, close
@@ -356,8 +355,4 @@ class InFlightAttempt:
 
 
 def _sendable(message: Any) -> dict[str, Any]:
-    return {
-        key: copied(value)
-        for key, value in message.items()
-        if (value is not None or key == "content") and key != REASONING_VENDOR
-    }
+    return {key: copied(value) for key, value in message.items() if value is not None or key == "content"}

@@ -17,7 +17,7 @@ from orchestrator.config.yaml_file import written
 from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.settings import Settings
-from orchestrator.drill.practice_config import PRACTICE_KEY, practice_prices
+from orchestrator.drill.practice_config import PRACTICE_KEY, UNPRACTICED, practice_prices
 from orchestrator.practice import PracticeServer, Scripted
 from orchestrator.practice.odd_answers import gone_on_from_half
 from orchestrator.providers.in_memory import practice_provider
@@ -31,9 +31,6 @@ ANSWER = (
 
 RESCUED_ANSWER = gone_on_from_half(ANSWER)
 """Half an odd answer that was gone on with."""
-
-UNPRACTICED = frozenset({"bedrock", "vertex_ai"})
-"""Prefixes that no practice provider plays; a drill goes on without them."""
 
 _REQUESTS_KEPT = 100_000
 """More than a drill makes, so that they can be counted."""

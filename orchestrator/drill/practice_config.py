@@ -4,16 +4,24 @@ Both sides have the same prices, so a ledger can be compared with a bill to the 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.config.loader import Config, load_config
+from orchestrator.config.placeholder_keys import with_placeholder_keys
+from orchestrator.config.secret_files import FILE_MARK
 from orchestrator.config.yaml_file import read_document
 from orchestrator.practice import PracticePrice, PracticeServer
 from orchestrator.providers.in_memory import practice_provider
 
 PRACTICE_KEY = "practice"
 """The key of practice providers; it is valid nowhere else."""
+
+UNPRACTICED = frozenset({"bedrock", "vertex_ai"})
+"""Prefixes that no practice provider plays; a drill goes on without them."""
 
 _KEYS = ("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY")
 _ADDRESSES = {"OPENROUTER_BASE_URL": "openrouter", "GOOGLE_BASE_URL": "google", "OPENAI_BASE_URL": "openai"}
@@ -27,12 +35,62 @@ def practice_prices(
     Raises:
         ConfigError: the configuration cannot be used.
     """
-    with_keys = {**(environment or {}), **dict.fromkeys(_KEYS, PRACTICE_KEY)}
-    mentioned = read_document(path, environment=with_keys).mentioned
-    for place, names in mentioned.items():
-        if place[:1] == ("providers",) and place[2:] == ("api_key",):
-            with_keys |= {name: PRACTICE_KEY for name in names if not name.startswith("file:")}
+    with_keys = with_placeholder_keys(path, environment or {}, replace=True)
     return prices_of(load_config(path, today=today, environment=with_keys), today=today)
+
+
+@dataclass(frozen=True, slots=True)
+class Practised:
+    """A provider of a configuration, and how a program with that configuration comes to who plays it."""
+
+    name: str
+    played_by: str | None
+    """The practice provider; None where none speaks its format."""
+    base_url: str | None
+    exports: Mapping[str, str]
+    """Variables that config.yaml takes its address and key from, with what leads to the practice provider."""
+    has_to_write: tuple[str, ...]
+    """Keys of the provider in config.yaml that name no variable, so that their value is to be written there."""
+
+
+def practised_providers(
+    path: Path, server: PracticeServer, *, today: date, key: str = PRACTICE_KEY
+) -> tuple[Practised, ...]:
+    """Return every provider of a configuration that is reached over a network, in its order.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    environment = with_placeholder_keys(path, {}, replace=True)
+    mentioned = read_document(path, environment=environment).mentioned
+    settings = load_config(path, today=today, environment=environment).settings
+    return tuple(
+        _practised(name, provider, server, key=key, mentioned=mentioned)
+        for name, provider in settings.providers.items()
+        if provider.kind is not ProviderKind.LOCAL and provider.enabled
+    )
+
+
+def _practised(
+    name: str,
+    provider: ProviderSettings,
+    server: PracticeServer,
+    *,
+    key: str,
+    mentioned: Mapping[tuple[Any, ...], tuple[str, ...]],
+) -> Practised:
+    if provider.prefix in UNPRACTICED:
+        return Practised(name, None, None, {}, ())
+    played = practice_provider(provider.kind, provider.prefix)
+    exports: dict[str, str] = {}
+    has_to_write: list[str] = []
+    for field, value in (("base_url", server.base_url(played)), ("api_key", key)):
+        variables = [
+            each for each in mentioned.get(("providers", name, field), ()) if not each.startswith(FILE_MARK)
+        ]
+        exports |= dict.fromkeys(variables[:1], value)
+        has_to_write += [] if variables else [f"{field}: {value}"]
+    return Practised(name, played, server.base_url(played), exports, tuple(has_to_write))
 
 
 def prices_of(config: Config, *, today: date) -> dict[tuple[str, str], PracticePrice]:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.practice.bill import Bill
 from orchestrator.practice.desks import decoded
+from orchestrator.practice.fault_words import in_words
 from orchestrator.practice.faults import PROVIDERS, Fault, FaultQueue
 from orchestrator.practice.wire_errors import Refusal
 
@@ -81,7 +82,9 @@ class Control:
 
     def _waiting_faults(self) -> dict[str, Any]:
         waiting = self._faults.waiting
-        return {"faults": [{**fault.as_json(), "text": str(fault)} for fault in waiting]}
+        return {
+            "faults": [{**fault.as_json(), "text": str(fault), "words": in_words(fault)} for fault in waiting]
+        }
 
     def _add(self, body: dict[str, Any]) -> None:
         faults = body.get("faults")

@@ -10,6 +10,7 @@ import orjson
 
 from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
+from orchestrator.practice.thoughts import check_signature, signature_of
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
 from orchestrator.practice.wire_errors import Refusal
 
@@ -21,7 +22,7 @@ _FINISH = {
 }
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 _ARGUMENT_PIECE = 24
-_THOUGHT: JsonObject = {"type": "thinking", "thinking": "A practice thought.", "signature": "cHJhY3RpY2U="}
+_VENDOR = "anthropic"
 
 
 def read_anthropic_request(body: JsonObject) -> WireCall:
@@ -40,6 +41,7 @@ def read_anthropic_request(body: JsonObject) -> WireCall:
     budget = (body.get("thinking") or {}).get("budget_tokens")
     if isinstance(budget, int) and budget >= body["max_tokens"]:
         raise Refusal(400, "`max_tokens` must be greater than `thinking.budget_tokens`.")
+    _check_thoughts(messages)
     choice, forced = _tool_choice(body.get("tool_choice"))
     request = PracticeRequest(
         provider="anthropic",
@@ -58,7 +60,7 @@ def read_anthropic_request(body: JsonObject) -> WireCall:
 
 def anthropic_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     """Return the body of an answer in one piece."""
-    content: list[JsonObject] = [dict(_THOUGHT)] if outcome.usage.reasoning_tokens else []
+    content = _thought_blocks(outcome)
     content += [{"type": "text", "text": outcome.text}] if outcome.text else []
     content += [_call_block(call, _arguments(call)) for call in outcome.tool_calls]
     return {
@@ -89,6 +91,8 @@ class AnthropicStream:
         self._envelope = envelope
         self._place = -1
         self._in_text = False
+        self._thought: list[str] | None = None
+        """The pieces of the thought that is being written."""
 
     def opening(self) -> bytes:
         """Return the event with the message that is to come, and a sign of life."""
@@ -105,11 +109,13 @@ class AnthropicStream:
         return self._text_block() + self._delta({"type": "text_delta", "text": piece})
 
     def thought(self, piece: str) -> bytes:
-        """Return a piece of what the model thinks aloud, in a block of its own."""
-        opened = [self._close(), self._open({"type": "thinking", "thinking": "", "signature": ""})]
-        piece_of_block = self._delta({"type": "thinking_delta", "thinking": piece})
-        stop = _event({"type": "content_block_stop", "index": self._place})
-        return b"".join((*opened, piece_of_block, stop))
+        """Return a piece of what the model thinks aloud; its block is signed when it is closed."""
+        opened = b""
+        if self._thought is None:
+            opened = self._close() + self._open({"type": "thinking", "thinking": "", "signature": ""})
+            self._thought = []
+        self._thought.append(piece)
+        return opened + self._delta({"type": "thinking_delta", "thinking": piece})
 
     def tool_call(self, call: PracticeToolCall, *, index: int) -> bytes:  # noqa: ARG002 -- blocks are numbered
         """Return the call as a block of its own, its arguments in pieces."""
@@ -145,7 +151,7 @@ class AnthropicStream:
     def _text_block(self) -> bytes:
         if self._in_text:
             return b""
-        opened = self._open({"type": "text", "text": ""})
+        opened = self._close() + self._open({"type": "text", "text": ""})
         self._in_text = True
         return opened
 
@@ -154,13 +160,42 @@ class AnthropicStream:
         return _event({"type": "content_block_start", "index": self._place, "content_block": block})
 
     def _close(self) -> bytes:
-        if not self._in_text:
+        """End the open block, where one is open."""
+        signature = b""
+        if self._thought is not None:
+            signed = signature_of(_VENDOR, "".join(self._thought))
+            signature = self._delta({"type": "signature_delta", "signature": signed})
+        elif not self._in_text:
             return b""
-        self._in_text = False
-        return _event({"type": "content_block_stop", "index": self._place})
+        self._in_text, self._thought = False, None
+        return signature + _event({"type": "content_block_stop", "index": self._place})
 
     def _delta(self, delta: JsonObject) -> bytes:
         return _event({"type": "content_block_delta", "index": self._place, "delta": delta})
+
+
+def _thought_blocks(outcome: WireOutcome) -> list[JsonObject]:
+    """Return what the model thought: aloud and signed, or unseen."""
+    text = outcome.thoughts
+    if text:
+        return [{"type": "thinking", "thinking": text, "signature": signature_of(_VENDOR, text)}]
+    unseen = {"type": "redacted_thinking", "data": signature_of(_VENDOR, "")}
+    return [unseen] if outcome.usage.reasoning_tokens else []
+
+
+def _check_thoughts(messages: list[JsonObject]) -> None:
+    """Check the signatures of thoughts that come back.
+
+    Raises:
+        Refusal: 400, as for `check_signature`.
+    """
+    for message in messages:
+        content = message.get("content")
+        for block in content if isinstance(content, list) else ():
+            if isinstance(block, dict) and block.get("type") == "thinking":
+                check_signature(block.get("signature"), _VENDOR, str(block.get("thinking")))
+            elif isinstance(block, dict) and block.get("type") == "redacted_thinking":
+                check_signature(block.get("data"), _VENDOR)
 
 
 def _head(envelope: Envelope) -> JsonObject:

@@ -10,6 +10,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from orchestrator.practice import Fault, FaultKind
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -69,19 +71,26 @@ def test_it_prints_what_to_export_logs_what_comes_and_ends_with_the_bill(foregro
     port = foreground.port
     assert (
         run("practice", "fault", "openrouter:status=500,times=2", "--port", port).out
-        == "openrouter:status=500,times=2\n"
+        == "openrouter:status=500,times=2     HTTP 500, 2 times\n"
     )
     assert foreground.ask() == 500
-    assert run("practice", "faults", "--port", port).out == "openrouter:status=500,times=1\n"
+    assert (
+        run("practice", "faults", "--port", port).out
+        == "openrouter:status=500,times=1     HTTP 500, 1 times\n"
+    )
     assert run("practice", "clear", "--port", port).out == "1 faults dropped\n"
     bill = run("practice", "bill", "--port", port, "--json").json
     assert bill["providers"]["openrouter"]["count"] == 1
     assert "openrouter" in run("practice", "bill", "--port", port).out
+    url = foreground.environment["OPENROUTER_BASE_URL"].removesuffix("/openrouter/api/v1")
     code, out, err = foreground.stop()
     assert code == 0
     assert "asked    openrouter  POST" in out
     assert "charged  openrouter  openai/gpt-6-luna" in out
     assert "provider" in out.splitlines()[-4]
+    for name in ("openrouter", "google", "openai"):
+        assert f"provider {name}: {url}" in err
+    assert "fault: openrouter:status=503,times=1  (HTTP 503, 1 times)" in err
     assert "Traceback" not in err
 
 
@@ -93,6 +102,17 @@ def test_a_port_in_use_is_one_clear_line(foreground, run):
     assert len(ran.err.splitlines()) == 1
     assert f"port {foreground.port} cannot be had" in ran.err
     assert foreground.stop(signal.SIGTERM)[0] == 0
+
+
+def test_every_kind_of_fault_is_listed_with_its_units_and_can_be_written_so(run):
+    lines = run("practice", "kinds").out.splitlines()
+    assert [Fault.parse(line.split()[0]).kind for line in lines] == list(FaultKind)
+    assert "*:slow_first_token=5              5 s before it begins" in lines
+    assert {"*:drip=100", "100", "bytes", "a", "second"} == set(lines[list(FaultKind).index("drip")].split())
+    assert run("practice", "kinds", "--json").json["kinds"][0] == {
+        "text": "*:status=503",
+        "words": "HTTP 503",
+    }
 
 
 def test_nothing_there_and_nonsense_are_usage_errors(run, practice):

@@ -22,13 +22,26 @@ def test_a_value_is_the_text_of_the_file_without_the_line_break_at_its_end(tmp_p
     assert loaded(f'key: "${{file:{file}}}"') == {"key": f"{SECRET} "}
 
 
-def test_a_file_that_is_missing_or_empty_takes_the_default_or_is_an_error_with_its_line(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "fault"), [(None, "not there"), ("", "empty"), ("\n", "empty"), (" \t \r\n", "empty")]
+)
+def test_a_file_without_a_secret_takes_the_default_or_is_an_error_that_says_which(tmp_path, content, fault):
     file = tmp_path / "slack"
-    for _ in range(2):
-        assert loaded(f'key: "${{file:{file}:-none}}"') == {"key": "none"}
-        with pytest.raises(ConfigError, match=rf"config.yaml:1:6: the file {file} is not there or empty"):
-            loaded(f'key: "${{file:{file}}}"')
-        file.write_text("\n")
+    if content is not None:
+        file.write_text(content)
+    assert loaded(f'key: "${{file:{file}:-none}}"') == {"key": "none"}
+    words = rf"config.yaml:1:6: the file {file} is {fault}; write the secret into it, or write \$"
+    with pytest.raises(ConfigError, match=words):
+        loaded(f'key: "${{file:{file}}}"')
+
+
+def test_a_provider_that_is_off_for_a_file_without_a_key_says_which_file_and_why(make_config, tmp_path):
+    file = tmp_path / "key"
+    for fault in ("not there", "empty"):
+        config = make_config({"providers": {"openai": {"api_key": f"${{file:{file}:-}}"}}})
+        (missing,) = [each for each in config.catalog.off.values() if each.provider == "openai"][:1]
+        assert str(missing) == f"it has no key; set a key in the file {file}, which is {fault}"
+        file.write_text(" \n")
 
 
 @pytest.mark.parametrize("content", [SECRET.encode() + b"\xff", SECRET.encode() * SECRET_BYTES_MAX])

@@ -19,7 +19,7 @@ CALL = PracticeToolCall("find_order", '{"number": "DH1001"}')
 
 @pytest.fixture
 def server() -> Iterator[PracticeServer]:
-    answers = [PracticeAnswer("Chào bạn", (CALL,), reasoning_tokens=9)] * 2
+    answers = [PracticeAnswer("Chào bạn", (CALL,), reasoning="Look it up.")] * 2
     with PracticeServer(answerer=Scripted(answers), api_keys={"k"}) as server:
         yield server
 
@@ -39,6 +39,9 @@ def test_whole_and_stream_say_the_same(server: PracticeServer) -> None:
     deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
     assert "".join(delta.get("text", "") for delta in deltas) == "Chào bạn"
     assert json.loads("".join(delta.get("partial_json", "") for delta in deltas)) == {"number": "DH1001"}
+    thought = "".join(delta.get("thinking", "") for delta in deltas)
+    signatures = [delta["signature"] for delta in deltas if delta["type"] == "signature_delta"]
+    assert (thought, signatures) == (whole["content"][0]["thinking"], [whole["content"][0]["signature"]])
     (last,) = [event for event in events if event["type"] == "message_delta"]
     assert (last["delta"]["stop_reason"], last["usage"]) == ("tool_use", whole["usage"])
     assert events[-1]["type"] == "message_stop"
@@ -53,3 +56,12 @@ def test_what_is_wrong_is_said_in_its_words(server: PracticeServer) -> None:
     server.faults.add("anthropic:status=529")
     overloaded = post(server, ASKED)
     assert (overloaded.status_code, overloaded.json()["error"]["type"]) == (529, "overloaded_error")
+
+
+def test_a_thought_comes_back_with_its_own_signature_or_not_at_all(server: PracticeServer) -> None:
+    block = post(server, ASKED).json()["content"][0]
+    turns = [*ASKED["messages"], {"role": "assistant", "content": [block]}, *ASKED["messages"]]
+    assert post(server, ASKED | {"messages": turns}).status_code == 200
+    turns[1] = {"role": "assistant", "content": [block | {"thinking": "Another one."}]}
+    refused = post(server, ASKED | {"messages": turns})
+    assert (refused.status_code, "signature" in refused.text) == (400, True)

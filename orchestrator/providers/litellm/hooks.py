@@ -14,8 +14,9 @@ from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.catalog.litellm_prefixes import CLIENTS
 from orchestrator.core.errors import LocalModelError
 from orchestrator.core.failures import FailureKind
+from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.dispatch.attempt import InFlightAttempt, NotAdmittedError
-from orchestrator.providers.litellm.prefix_request import prefix_request
+from orchestrator.providers.litellm.prefix_request import Reader, prefix_request
 from orchestrator.providers.litellm.provider_words import ProviderWords
 from orchestrator.providers.litellm.sending import CURRENT_SENDING, Means, Sending
 from orchestrator.providers.openrouter import NOT_OFFERED, token_costs_only
@@ -101,7 +102,7 @@ def _for_prefix(kwargs: dict[str, Any], attempt: InFlightAttempt, sending: Sendi
     deployment, outbound = attempt.target.deployment, attempt.outbound()
     prefix = deployment.provider.prefix or ""
     try:
-        asked = prefix_request(prefix, deployment.upstream, outbound, taken=_taken(deployment))
+        asked = prefix_request(Reader.at(deployment), outbound, taken=_taken(deployment))
     except UnsendableError as exc:
         attempt.remark(str(exc))
         raise AttemptVetoedError(str(exc)) from exc
@@ -131,7 +132,7 @@ async def _changed(kwargs: dict[str, Any], attempt: InFlightAttempt, means: Mean
     # attempt's own timer ends it.
     changed = {
         **kwargs,
-        "messages": outbound.messages,
+        "messages": [_without_note(message) for message in outbound.messages],
         **outbound.parameters,
         "max_tokens": outbound.max_tokens,
     }
@@ -147,6 +148,10 @@ async def _changed(kwargs: dict[str, Any], attempt: InFlightAttempt, means: Mean
             base_url=changed.get("api_base"), api_key=str(changed.get("api_key") or "none")
         )
     return changed
+
+
+def _without_note(message: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name != REASONING_VENDOR}
 
 
 async def _local_address(attempt: InFlightAttempt, means: Means) -> str:

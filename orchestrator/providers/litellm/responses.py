@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta
+from orchestrator.providers.litellm.thoughts import Thoughts
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
 
 
@@ -42,15 +43,20 @@ def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
         raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
     finish_reason = str(getattr(choices[0], "finish_reason", None) or "stop")
     counted = counted_usage(getattr(response, "usage", None), reports_cost=reports_cost)
+    upstream_id, thoughts = _text(getattr(response, "id", None)), Thoughts()
+    thoughts.add(message)
     answer = ProviderAnswer(
         text=_text(getattr(message, "content", None)),
         tool_calls=tuple(
-            _tool_call(call, place) for place, call in enumerate(getattr(message, "tool_calls", None) or ())
+            _tool_call(call, _made_id(upstream_id, place))
+            for place, call in enumerate(getattr(message, "tool_calls", None) or ())
         ),
         finish_reason=finish_reason,
         usage=counted.usage,
         reported_cost_nusd=counted.reported_cost_nusd,
-        upstream_id=_text(getattr(response, "id", None)) or None,
+        upstream_id=upstream_id or None,
+        reasoning=_text("".join(thoughts.texts)),
+        reasoning_details=tuple(thoughts.blocks),
     )
     check_whole(answer)
     return answer
@@ -93,6 +99,7 @@ class StreamedAnswer:
     finish_reason: str | None = None
     usage: Any = None
     upstream_id: str | None = None
+    thoughts: Thoughts = field(default_factory=Thoughts)
     _calls: dict[int, _GrowingCall] = field(default_factory=dict)
 
     def add(self, chunk: Any) -> Delta | None:
@@ -115,12 +122,13 @@ class StreamedAnswer:
         text = _text(getattr(delta, "content", None))
         calls = tuple(self._grow(call) for call in getattr(delta, "tool_calls", None) or ())
         self.text += text
-        return Delta(text, calls) if text or calls else None
+        thought = _text(self.thoughts.add(delta))
+        return Delta(text, calls, thought) if text or calls or thought else None
 
     @property
     def has_content(self) -> bool:
         """Return whether the reader has seen a piece of it."""
-        return bool(self.text or self._calls)
+        return bool(self.text or self._calls or any(self.thoughts.texts))
 
     def whole(self, *, reports_cost: bool) -> ProviderAnswer:
         """Return the finished answer; its cost where the provider itself reports one.
@@ -134,13 +142,15 @@ class StreamedAnswer:
         answer = ProviderAnswer(
             text=self.text,
             tool_calls=tuple(
-                ToolCall(call.id or f"call_{place}", call.name, call.arguments)
+                ToolCall(call.id or _made_id(self.upstream_id, place), call.name, call.arguments)
                 for place, call in self._calls.items()
             ),
             finish_reason=self.finish_reason,
             usage=counted.usage,
             reported_cost_nusd=counted.reported_cost_nusd,
             upstream_id=self.upstream_id,
+            reasoning=_text("".join(self.thoughts.texts)),
+            reasoning_details=tuple(self.thoughts.blocks),
         )
         check_whole(answer)
         return answer
@@ -160,11 +170,16 @@ class StreamedAnswer:
         return ToolCallDelta(index, new_id, new_name, arguments)
 
 
-def _tool_call(call: Any, place: int) -> ToolCall:
+def _made_id(upstream_id: str | None, place: int) -> str:
+    """Return an id for a tool call that came without one: no other answer of the conversation may have it."""
+    return f"call_{upstream_id}_{place}" if upstream_id else f"call_{place}"
+
+
+def _tool_call(call: Any, made_id: str) -> ToolCall:
     function = getattr(call, "function", None)
     arguments = getattr(function, "arguments", None)
     return ToolCall(
-        id=str(getattr(call, "id", None) or f"call_{place}"),
+        id=str(getattr(call, "id", None) or made_id),
         name=str(getattr(function, "name", None) or ""),
         arguments=_text(arguments) if isinstance(arguments, str) else "{}",
     )

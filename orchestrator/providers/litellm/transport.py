@@ -8,15 +8,17 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
 from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.dispatch.transport import AttemptSource, in_flight
+from orchestrator.providers.litellm.prefix_request import Reader
 from orchestrator.providers.litellm.responses import StreamedAnswer, check_answered, read_answer
 from orchestrator.providers.litellm.router import CatalogRouter
 from orchestrator.providers.litellm.sending import Means, Sending, in_this_task
 from orchestrator.providers.local.model import LocalModel
+from orchestrator.providers.wire.reasoning_turns import vendor_at
 
 
 class LiteLLMConnections:
@@ -108,7 +110,21 @@ class LiteLLMTransport:
             raise
         if sending.words is not None:
             answer = sending.words.checked(answer)
+        if answer.reasoning or answer.reasoning_details:
+            deployment = in_flight(sending.source).target.deployment
+            answer = replace(answer, reasoning_vendor=_reader_of_thoughts(deployment))
         return replace(answer, notices=(*sending.notices, *answer.notices)) if sending.notices else answer
+
+
+def _reader_of_thoughts(deployment: Deployment) -> str:
+    """Return the vendor that reads again what a deployment's model has thought."""
+    provider = deployment.provider
+    if provider.kind is ProviderKind.LITELLM:
+        return Reader.at(deployment).vendor
+    is_openai = provider.kind is ProviderKind.OPENAI
+    return vendor_at(
+        provider.kind, deployment.upstream, is_openai=is_openai, provider_name=deployment.provider_name
+    )
 
 
 def _arguments(attempt: InFlightAttempt, source: AttemptSource) -> dict[str, Any]:

@@ -47,8 +47,9 @@ def ask(
     if not stream:
         return orchestrator.complete(prompt, **overrides)
     with orchestrator.stream(prompt, **overrides) as pieces:
-        seen = "".join(delta.text for delta in pieces)
-    assert seen == pieces.reply.text
+        seen = list(pieces)
+    assert "".join(delta.text for delta in seen) == pieces.reply.text
+    assert "".join(delta.reasoning for delta in seen) == pieces.reply.reasoning.text
     return pieces.reply
 
 
@@ -238,6 +239,37 @@ def test_thought_is_paid_for_as_output(make_orchestrator, stream: bool) -> None:
         assert reply.text == "Sau khi nghĩ."
         assert reply.attempts[0].usage.output_tokens > 77
         assert booked(orchestrator) == (server.bill.total_nusd(), 0)
+
+
+@pytest.mark.parametrize("name", [CLAUDE, DEEPSEEK])
+@WHOLE_AND_STREAM
+def test_thoughts_come_out_and_go_back_to_their_vendor_alone(
+    make_orchestrator, name: str, stream: bool
+) -> None:
+    """Anthropic refuses a thought without its signature, and one of another model's."""
+    call = PracticeToolCall("find_order", '{"number": "DH1001"}')
+    thought = "It is about an order: look it up."
+    answerer = Scripted([PracticeAnswer(tool_calls=(call,), reasoning=thought), "On its way.", "On its way."])
+    with prefixed_server(answerer=answerer) as server:
+        orchestrator = make_orchestrator(prefixed(server, name))
+        fields = {"tools": [TOOL], "max_tokens": 2_000, "reasoning_effort": "low"}
+        asked = ask(orchestrator, prompt=[QUESTION], stream=stream, **fields)
+        assert asked.reasoning.text == thought
+        assert asked.reasoning.vendor == ("anthropic" if name == CLAUDE else "deepseek")
+        result = {"role": "tool", "tool_call_id": asked.tool_calls[0].id, "content": "left this morning"}
+        conversation = [QUESTION, asked.as_message(), result]
+        assert ask(orchestrator, prompt=conversation, **fields).text == "On its way."
+        sent = server.requests[-1].body["messages"][1]
+        if name == CLAUDE:
+            block = sent["content"][0]
+            assert (block["type"], block["thinking"]) == ("thinking", thought)
+        else:
+            assert sent["reasoning_content"] == thought
+        other = DEEPSEEK if name == CLAUDE else CLAUDE
+        elsewhere = ask(orchestrator, prompt=conversation, model=other, tools=[TOOL])
+        assert any("came from another vendor" in notice for notice in elsewhere.notices)
+        assert thought not in json.dumps(server.requests[-1].body)
+        assert "reasoning_vendor" not in json.dumps([seen.body for seen in server.requests])
 
 
 def test_more_thought_than_is_held_for_is_not_sent(make_orchestrator, server: PracticeServer) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.catalog.rates import Rates
 from orchestrator.dispatch.attempt import Outbound
-from orchestrator.providers.litellm.prefix_request import PrefixRequest, prefix_request
+from orchestrator.providers.litellm.prefix_request import PrefixRequest, Reader, prefix_request
 from orchestrator.providers.wire.outbound import UnsendableError
 
 MARK = {"type": "ephemeral", "ttl": "1h"}
@@ -15,7 +15,7 @@ TAKEN = frozenset({"temperature", "tools"})
 
 def asked(prefix: str, content: Any = "Xin chào", *, upstream: str = "m", **parameters: Any) -> PrefixRequest:
     outbound = Outbound([{"role": "user", "content": content}], parameters, 100, Rates(input=1, output=1))
-    return prefix_request(prefix, upstream, outbound, taken=TAKEN)
+    return prefix_request(Reader(prefix, upstream, prefix), outbound, taken=TAKEN)
 
 
 def marked() -> list[dict[str, Any]]:
@@ -63,6 +63,6 @@ def test_a_signature_of_googles_goes_to_google_alone() -> None:
     turn = {"role": "assistant", "content": None, "tool_calls": [call], "reasoning_details": []}
     for prefix, kept in (("anthropic", "call_1"), ("vertex_ai", "call_1__thought__c2ln")):
         outbound = Outbound([{**turn, "tool_calls": [dict(call)]}], {}, 100, Rates(input=1, output=1))
-        (message,) = prefix_request(prefix, "m", outbound, taken=TAKEN).messages
+        (message,) = prefix_request(Reader(prefix, "m", prefix), outbound, taken=TAKEN).messages
         assert message["tool_calls"][0]["id"] == kept
         assert "reasoning_details" not in message
