@@ -153,7 +153,9 @@ def test_an_argument_that_is_not_utf8_is_refused(shell):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
-@pytest.mark.parametrize("command", [("config", "schema"), ("prices",), ("--help",)], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "command", [("config", "schema"), ("prices",), ("--help",)], ids=lambda words: words[0]
+)
 def test_a_reader_that_has_gone_ends_every_verb_as_it_ends_other_tools(command):
     """`orchestrator prices | head -1` says nothing, whoever of us prints: plain text, a table, or the help."""
     process = subprocess.Popen(
