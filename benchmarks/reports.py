@@ -53,14 +53,14 @@ _TRAFFIC = (
 )
 _ATTEMPTS = (
     'INSERT INTO attempts SELECT id, 1, day, month, \'["all","tenant:t\' || tenant || \'","use_case:u\' || use_case ||'
-    " '\",\"user:' || tenant || '-' || user || '\",\"provider:p' || model % 4 || '\"]', 'p' || model % 4 || '/m' || model, 'p' || model % 4,"
+    " '\",\"user:' || tenant || '-' || user || '\",\"provider:p' || (model % 4) || '\"]', 'p' || (model % 4) || '/m' || model, 'p' || (model % 4),"
     " 'm' || model, CASE WHEN failed THEN 'failed' ELSE 'succeeded' END, NULL, NULL, at, ms, ms / 3, 120 + user, 80, 0, 0, 0, 0,"
     " 2000000, 300000 + user, 'price_book', 'book@2026-11-09', 'chatcmpl-' || id, 0, '', '', '[]' FROM traffic ORDER BY id"
 )
 _OPERATIONS = (
     "INSERT INTO operations SELECT id, at, day, month, 't' || tenant, 'u' || use_case, tenant || '-' || user, '[]',"
-    " CASE WHEN failed THEN 'failed' ELSE 'succeeded' END, NULL, 'miss', NULL, 'p' || model % 4 || '/m' || model,"
-    " 'p' || model % 4, 'm' || model, 1, 120 + user, 80, 300000 + user, ms + 5 FROM traffic ORDER BY id"
+    " CASE WHEN failed THEN 'failed' ELSE 'succeeded' END, NULL, 'miss', NULL, 'p' || (model % 4) || '/m' || model,"
+    " 'p' || (model % 4), 'm' || model, 1, 120 + user, 80, 300000 + user, ms + 5 FROM traffic ORDER BY id"
 )
 _PROMPTS = "INSERT INTO prompts SELECT id, randomblob(8), randomblob(8), 12288, 0 FROM traffic ORDER BY id"
 

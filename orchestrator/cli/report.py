@@ -222,6 +222,7 @@ def headlines(report: "UsageReport") -> Iterator[str]:
 def findings(result: "Analysis") -> Iterator[str]:
     """Yield what was saved, what is to come, and what was unusual, one a line."""
     from orchestrator.core.money import format_usd
+    from orchestrator.reports.savings import share_text
 
     saved = result.savings
     if saved is None:
@@ -229,7 +230,7 @@ def findings(result: "Analysis") -> Iterator[str]:
     else:
         yield (
             f"saved {_spread(saved.total.amount_nusd, saved.total.interval)} against {saved.baseline} for the "
-            f"same tokens ({percent(saved.share)}): models {format_usd(saved.model.amount_nusd)}, "
+            f"same tokens ({share_text(saved)}): models {format_usd(saved.model.amount_nusd)}, "
             f"cache {format_usd(saved.cache.amount_nusd)}"
         )
     for forecast in result.forecasts:

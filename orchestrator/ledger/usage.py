@@ -35,7 +35,8 @@ class RequestGroup:
     use_case: str
     outcome: str
     cached: str
-    degraded: bool
+    degraded: int
+    """1 where they are, 0 where not."""
     error: str | None
     requests: int
     latency_ms: int

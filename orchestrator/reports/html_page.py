@@ -13,6 +13,7 @@ from orchestrator.core.money import format_usd
 from orchestrator.reports.html_parts import STYLE, cards, html_table, section, text
 from orchestrator.reports.report_rows import groups
 from orchestrator.reports.report_words import not_looked_for, spread, title_of, words_of
+from orchestrator.reports.savings import share_text
 
 if TYPE_CHECKING:
     from orchestrator.reports.analysis import Analysis
@@ -99,7 +100,7 @@ def _savings(result: "Analysis", language: Language) -> str:
             (words["by_model"], saved.model), (words["by_cache"], saved.cache), (words["savings"], saved.total),
         )
     ]  # fmt: skip
-    against = f"{words['against'].format(baseline=saved.baseline)}: {percent(saved.share)}"
+    against = f"{words['against'].format(baseline=saved.baseline)}: {share_text(saved)}"
     return section(words["savings"], f"<p>{text(against)}</p>" + html_table(("", words["cost"]), rows))
 
 

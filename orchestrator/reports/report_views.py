@@ -32,6 +32,7 @@ def plain_analysis(result: "Analysis", budgets: "Sequence[BudgetStatus]" = ()) -
             "cache": _plain_saving(saved.cache),
             "total": _plain_saving(saved.total),
             "share": saved.share,
+            "share_interval": None if saved.share_interval is None else asdict(saved.share_interval),
             "unpriced_repeats": saved.unpriced_repeats,
         },
         "forecasts": [_plain_forecast(forecast) for forecast in result.forecasts],

@@ -21,6 +21,28 @@ class Interval:
     high: int
 
 
+@dataclass(frozen=True, slots=True)
+class ShareInterval:
+    """Where 90 of 100 such shares lie."""
+
+    low: float
+    high: float
+
+
+def interval_of_share(parts: Sequence[int], wholes: Sequence[int]) -> ShareInterval | None:
+    """Return the 90 % interval of what days' parts are of their wholes, both drawn together.
+
+    None with fewer than five days, or where days may be drawn that come to nothing.
+    """
+    days = list(zip(parts, wholes, strict=True))
+    if len(days) < _DAYS_MIN or min(wholes) <= 0:
+        return None
+    chance = random.Random(len(days))  # noqa: S311 -- draws of days, no secret
+    draws = (chance.choices(days, k=len(days)) for _ in range(DRAWS))
+    shares = sorted(sum(part for part, _ in drawn) / sum(whole for _, whole in drawn) for drawn in draws)
+    return ShareInterval(shares[DRAWS // 20], shares[-DRAWS // 20 - 1])
+
+
 def interval_of_sum(values: Sequence[int], *, scale: float = 1.0) -> Interval | None:
     """Return the 90 % interval of `scale` times the sum of days; None with fewer than five days."""
     if len(values) < _DAYS_MIN:

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.catalog.catalog import Deployment
+from orchestrator.core.formatting import percent
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Usage
-from orchestrator.reports.resampling import Interval, interval_of_sum
+from orchestrator.reports.resampling import Interval, ShareInterval, interval_of_share, interval_of_sum
 from orchestrator.reports.usage_sums import UsageSums
 
 
@@ -42,6 +43,8 @@ class Savings:
     total: Saving
     share: float | None
     """Of what the baseline would have cost, repeated answers included; None of nothing."""
+    share_interval: ShareInterval | None
+    """None with too few days on which something was asked."""
     unpriced_repeats: int
     """Repeated answers of which no equal was paid for in the range, counted as no saving."""
 
@@ -59,7 +62,10 @@ def savings(
     cache, unpriced = _cache_by_day(sums)
     by_cache = [cache.get(day, 0) for day in days]
     together = [model + cached for model, cached in zip(by_model, by_cache, strict=True)]
-    whole = sum(would_cost.values()) + sum(by_cache)
+    wholes = [would_cost.get(day, 0) + cached for day, cached in zip(days, by_cache, strict=True)]
+    # A day without a request saves nothing of nothing, and says nothing of a share.
+    asked = [(saved, whole) for saved, whole in zip(together, wholes, strict=True) if whole]
+    whole = sum(wholes)
     return Savings(
         baseline.name,
         NanoUsd(sum(would_cost.values())),
@@ -67,8 +73,16 @@ def savings(
         _saving(by_cache),
         _saving(together),
         sum(together) / whole if whole else None,
+        interval_of_share([saved for saved, _ in asked], [whole for _, whole in asked]),
         unpriced,
     )
+
+
+def share_text(saved: Savings) -> str:
+    """Return `48.1 %`, or `48.1 % (45.0 % – 51.2 %)` where the interval is known."""
+    spread = saved.share_interval
+    shown = percent(saved.share)
+    return shown if spread is None else f"{shown} ({percent(spread.low)} – {percent(spread.high)})"
 
 
 def _saving(days: list[int]) -> Saving:

@@ -7,8 +7,8 @@ import pytest
 
 from orchestrator.catalog.price import Price
 from orchestrator.core.reply import Usage
-from orchestrator.reports.resampling import interval_of_sum
-from orchestrator.reports.savings import savings
+from orchestrator.reports.resampling import interval_of_share, interval_of_sum
+from orchestrator.reports.savings import savings, share_text
 from orchestrator.reports.usage_sums import CellKey, UsageSums
 
 
@@ -39,6 +39,8 @@ def test_models_and_cache_are_counted_apart_and_add_up():
     assert saved.cache.amount_nusd == 7 * 3 * 200_000
     assert saved.total.amount_nusd == saved.model.amount_nusd + saved.cache.amount_nusd
     assert saved.share == pytest.approx(saved.total.amount_nusd / (7 * paid + 7 * 600_000))
+    assert (saved.share_interval.low, saved.share_interval.high) == (pytest.approx(saved.share),) * 2
+    assert share_text(saved) == "73.1 % (73.1 % – 73.1 %)"
     # All days alike: there is nothing that could have come out otherwise.
     assert (saved.total.interval.low, saved.total.interval.high) == (saved.total.amount_nusd,) * 2
 
@@ -63,6 +65,16 @@ def test_a_hit_whose_question_was_never_paid_for_saves_nothing_known():
     sums.repeated["2026-11-01", "chat"] = 4
     saved = savings(sums, _baseline(input=1, output=5))
     assert (saved.cache.amount_nusd, saved.unpriced_repeats, saved.share) == (0, 4, None)
+
+
+def test_the_share_is_drawn_with_the_days_that_it_is_a_part_of():
+    """Seven quiet days that save half, and a loud one that saves a tenth."""
+    parts, wholes = [50] * 7 + [1_000], [100] * 7 + [10_000]
+    spread = interval_of_share(parts, wholes)
+    assert spread.low < sum(parts) / sum(wholes) < spread.high == 0.5
+    assert spread.low > 0.1
+    assert interval_of_share(parts[:4], wholes[:4]) is None
+    assert interval_of_share(parts, [0] * 8) is None
 
 
 def test_the_interval_is_wider_where_days_differ_more():

@@ -93,7 +93,11 @@ class LedgerReader(UsageReader):
 
     def rolled(self, *, month: str, tenant: str | None = None) -> Rows:
         """Return the sums of a compacted month, by tenant, use case and model; nothing of any other month."""
-        return self._rows(queries.ROLLED, {"month": month, "tenant": tenant})
+        rolled = self._rows(queries.ROLLED, {"month": month, "tenant": tenant})
+        for row in rolled.rows:
+            if not all(map(isinstance, row, (str, str, str, int, int, int))):
+                raise self._explained(ValueError(f"{month} has damaged sums: {row}"))
+        return rolled
 
     def counters(self, *periods: str) -> tuple[Counter, ...]:
         """Return what every scope has spent and holds in the named days and months, in all without a name."""

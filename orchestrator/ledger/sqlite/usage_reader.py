@@ -3,11 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from datetime import date
+from functools import lru_cache
+from typing import Any, TypeVar, get_type_hints
 
 import orjson
 
-from orchestrator.core.money import NanoUsd
+from orchestrator.core.errors import LedgerError
 from orchestrator.ledger.sqlite import day_sums, prompts, usage_queries
 from orchestrator.ledger.usage import (
     BeginningGroup,
@@ -22,6 +24,8 @@ from orchestrator.ledger.usage import (
     WaitingGroup,
 )
 
+T = TypeVar("T")
+
 
 class UsageReader(ABC):
     """The looks of `UsageView`; a day is read from its sums where they are right, else from its rows."""
@@ -30,39 +34,41 @@ class UsageReader(ABC):
     def _each(self, query: str, values: Any = ()) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query, all of one moment."""
 
+    @abstractmethod
+    def _explained(self, error: Exception) -> LedgerError:
+        """Return why the ledger cannot be read, and what to do."""
+
     def request_groups(self, selection: Selection) -> Iterator[RequestGroup]:
         """Yield the requests of some days, those that are alike together."""
-        for row in self._of(selection, usage_queries.REQUEST_GROUPS):
-            day, tenant, use_case, outcome, cached, degraded, *rest = row
-            yield RequestGroup(day, tenant, use_case, outcome, cached, bool(degraded), *rest)
+        return self._made(RequestGroup, selection, usage_queries.REQUEST_GROUPS)
 
     def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
         """Yield the sends booked into some days, those that are alike together."""
-        return (SendGroup(*row) for row in self._of(selection, usage_queries.SEND_GROUPS))
+        return self._made(SendGroup, selection, usage_queries.SEND_GROUPS)
 
     def name_groups(self, selection: Selection) -> Iterator[NameGroup]:
         """Yield what each user and each tag comes to, once each."""
-        return (NameGroup(*row) for row in self._of(selection, usage_queries.NAME_GROUPS))
+        return self._made(NameGroup, selection, usage_queries.NAME_GROUPS)
 
     def day_costs(self, selection: Selection) -> Iterator[DayCost]:
         """Yield the cost of each day on which something was booked."""
-        return (DayCost(day, NanoUsd(cost)) for day, cost in self._of(selection, usage_queries.DAY_COSTS))
+        return self._made(DayCost, selection, usage_queries.DAY_COSTS)
 
     def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
         """Yield how often what succeeded took how long, by model, the shortest first."""
-        return (DurationCount(*row) for row in self._of(selection, usage_queries.DURATIONS[duration]))
+        return self._made(DurationCount, selection, usage_queries.DURATIONS[duration])
 
     def repeat_groups(self, selection: Selection) -> Iterator[RepeatGroup]:
         """Yield how often prompts were asked again of a model, by day and use case."""
-        return (RepeatGroup(*row) for row in self._of(selection, prompts.REPEATS))
+        return self._made(RepeatGroup, selection, prompts.REPEATS)
 
     def beginning_groups(self, selection: Selection) -> Iterator[BeginningGroup]:
         """Yield how often prompts began alike, by day, use case, deployment and length."""
-        return (BeginningGroup(*row) for row in self._of(selection, prompts.BEGINNINGS))
+        return self._made(BeginningGroup, selection, prompts.BEGINNINGS)
 
     def waiting_groups(self, selection: Selection) -> Iterator[WaitingGroup]:
         """Yield the sends for which nobody waited, by day, use case and deployment."""
-        return (WaitingGroup(*row) for row in self._of(selection, prompts.WAITED))
+        return self._made(WaitingGroup, selection, prompts.WAITED)
 
     def unsummed_days(self, *, since: str, before: str) -> tuple[str, ...]:
         """Return the days with rows, from one on and before another, whose sums are not kept."""
@@ -78,14 +84,22 @@ class UsageReader(ABC):
         """Return what the rows of a day come to, as `day_sums.keep` takes it."""
         return day_sums.reckon(self._each, day)
 
-    def _of(self, selection: Selection, query: str) -> Iterator[tuple[Any, ...]]:
+    def _made(self, make: type[T], selection: Selection, query: str) -> Iterator[T]:
+        """Yield what a query says of some days, or say that it is damage: no sum of text, no name of bytes."""
+        kinds = _kinds_of(make)
+        for row in self._each(query, asdict(selection) | self._sources(selection)):
+            if not all(map(isinstance, row, kinds)):
+                raise self._explained(ValueError(f"it has damaged rows, which come to {row}"))
+            yield make(*row)
+
+    def _sources(self, selection: Selection) -> dict[str, str]:
+        """Return which days are read from their sums, and which from their rows, as statements take them."""
         summed, booked = self._days(selection)
         if selection.user is not None or selection.tag is not None:
             # Which user's tags what cost is, is in the rows alone.
             summed = ()
         rest = [day for day in booked if day not in set(summed)]
-        lists = {"open": orjson.dumps(rest).decode(), "closed": orjson.dumps(summed).decode()}
-        return self._each(query, asdict(selection) | lists)
+        return {"open": orjson.dumps(rest).decode(), "closed": orjson.dumps(summed).decode()}
 
     def _days(self, selection: Selection) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the days of a range whose sums are right, and all that have rows."""
@@ -94,4 +108,21 @@ class UsageReader(ABC):
             tuple(day for (day,) in self._each(query, values))
             for query in (usage_queries.SUMMED, usage_queries.BOOKED)
         )
+        for day in booked:
+            if not _is_day(day):
+                raise self._explained(ValueError(f"it has rows of a day {day!r}, which is none"))
         return summed, booked
+
+
+@lru_cache
+def _kinds_of(make: type) -> tuple[Any, ...]:
+    """Return of which types the fields of a dataclass are; a `NewType` is what it stands for."""
+    kinds = get_type_hints(make).values()
+    return tuple(getattr(kind, "__supertype__", kind) for kind in kinds)
+
+
+def _is_day(value: object) -> bool:
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from orchestrator.core.errors import LedgerError
 from orchestrator.ledger.sqlite.queries import scoped
 from orchestrator.ledger.sqlite.usage_queries import _counted_ms
 from orchestrator.ledger.usage import Duration, Selection
+from orchestrator.reports.usage_sums import read_sums
 
 DAY = "2026-11-23"
 
@@ -51,3 +53,18 @@ def test_a_day_that_is_summed_and_one_that_is_not_are_counted_together(books):
             ("tag", 2, 201),
             ("user", 2, 201),
         ]
+
+
+@pytest.mark.parametrize(("damage", "words"), [
+    ("UPDATE attempts SET day = '2026-11-2x'", "a day '2026-11-2x', which is none"),
+    ("UPDATE operations SET tenant = x'ff'", "damaged rows"),
+    ("UPDATE attempts SET cost_nusd = 1.5", "damaged rows"),
+    ("UPDATE operations SET latency_ms = 'slow'", "damaged rows"),
+    ("UPDATE operations SET tags = '{'", "malformed JSON"),
+    ("UPDATE operations SET tags = '[7]'", "damaged rows"),
+])  # fmt: skip
+def test_rows_that_no_program_writes_are_named_as_damage(books, damage, words):
+    books.request("op")
+    books.write(damage)
+    with books.reader as view, pytest.raises(LedgerError, match=words):
+        read_sums(view, Selection("2026-11-01", "2026-11-30"))
