@@ -14,7 +14,7 @@ from orchestrator.cli.output import CommandError, err, write
 from orchestrator.config.loader import default_path
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.money import format_usd
-from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
+from orchestrator.drill.practice_config import practice_models, practice_prices, variables_to_practice
 from orchestrator.practice import (
     Answerer,
     Fault,
@@ -70,7 +70,7 @@ def rehearse(rehearsal: Rehearsal) -> None:
                 f"port {rehearsal.port} cannot be had (is something else on it?): "
                 "choose another with --port, or 0 for any free one"
             ) from exc
-        _print_set_up(server, rehearsal)
+        _print_set_up(server, rehearsal, path)
         log = _Log(server, clock)
         with _stoppable():
             log.follow()
@@ -91,7 +91,7 @@ def _answerer(stack: ExitStack) -> Answerer:
     return Generated(asyncio.run(model.base_url()), api_key=model.api_key)
 
 
-def _print_set_up(server: PracticeServer, rehearsal: Rehearsal) -> None:
+def _print_set_up(server: PracticeServer, rehearsal: Rehearsal, path: Path) -> None:
     by = "the model on this machine" if rehearsal.generated else "a script"
     err().print(
         f"Practice providers at {server.url}, answers by {by}. Ctrl-C stops them and prints the bill.",
@@ -99,7 +99,15 @@ def _print_set_up(server: PracticeServer, rehearsal: Rehearsal) -> None:
         markup=False,
         soft_wrap=True,
     )
-    write("".join(f"export {name}={value}\n" for name, value in addresses(server, key=rehearsal.key).items()))
+    variables, not_led = variables_to_practice(path, server, key=rehearsal.key)
+    write("".join(f"export {name}={value}\n" for name, value in variables.items()))
+    for name, part in not_led.items():
+        err().print(
+            f"notice: {name} is not led here and is asked for real: its {part} in {path} is no variable alone, "
+            f"such as ${{NAME:-...}}; write it so, or 'enabled: false' meanwhile",
+            style="yellow",
+            soft_wrap=True,
+        )
     for fault in server.faults.waiting:
         err().print(f"fault: {fault}", style="yellow", markup=False)
 

@@ -13,8 +13,8 @@ DEFAULT_PORT = 8399
 
 app = typer.Typer(
     help=(
-        "Run practice providers: OpenRouter, Google and OpenAI on a loopback port, with faults on demand "
-        "and a bill. While they run, the commands below talk to them from another terminal."
+        "Run practice providers in the places of those of config.yaml, on a loopback port, with faults on "
+        "demand and a bill. While they run, the commands below talk to them from another terminal."
     ),
     invoke_without_command=True,
 )
@@ -70,8 +70,8 @@ def fault(
 
     It reads <provider>:<kind>[=<value>][,<name>=<value>...], * is any provider, and without times=
     it stays until cleared. Kinds: status, reset, silence, slow_first_token, cut_stream, end_stream,
-    stall_stream, malformed_chunk, odd_chunk, malformed_body, empty_content, error_in_200, drip, continues,
-    odd_vectors.
+    stall_stream, malformed_chunk, odd_chunk, malformed_body, wrong_types, no_choices, huge_body,
+    empty_content, error_in_200, odd_answer, drip, continues, odd_vectors. docs/how-to/ops.md says more.
     """
     with errors_as_json(as_json):
         waiting = _control("POST", "faults", port=port, body={"faults": [text]})
@@ -94,7 +94,8 @@ def clear(port: _RunningPort = DEFAULT_PORT, as_json: AsJson = False) -> None:
     if as_json:
         print_json(cleared)
         return
-    out().print(f"{cleared['dropped']} faults dropped")
+    count = cleared["dropped"]
+    out().print("1 fault dropped" if count == 1 else f"{count} faults dropped")
 
 
 @app.command()

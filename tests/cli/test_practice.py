@@ -10,6 +10,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from orchestrator.cli.practice import fault
+from orchestrator.practice.fault_kinds import FaultKind
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -73,7 +76,7 @@ def test_it_prints_what_to_export_logs_what_comes_and_ends_with_the_bill(foregro
     )
     assert foreground.ask() == 500
     assert run("practice", "faults", "--port", port).out == "openrouter:status=500,times=1\n"
-    assert run("practice", "clear", "--port", port).out == "1 faults dropped\n"
+    assert run("practice", "clear", "--port", port).out == "1 fault dropped\n"
     bill = run("practice", "bill", "--port", port, "--json").json
     assert bill["providers"]["openrouter"]["count"] == 1
     assert "openrouter" in run("practice", "bill", "--port", port).out
@@ -105,3 +108,8 @@ def test_nothing_there_and_nonsense_are_usage_errors(run, practice):
     assert "unknown fault 'explode'" in ran.err
     assert run("practice", "--fault", "nobody:status=500", "--port", "0").code == 2
     assert run("practice", "--answers", "magic").code == 2
+
+
+def test_the_help_names_every_kind_of_fault():
+    named = set(" ".join((fault.__doc__ or "").split()).replace(",", " ").replace(".", " ").split())
+    assert {kind.value for kind in FaultKind} <= named

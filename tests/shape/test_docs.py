@@ -92,6 +92,10 @@ def test_every_command_and_option_is_documented():
     assert missing == []
 
 
+def test_what_the_help_hides_is_not_documented():
+    assert "--socket" not in docs.cli_page()
+
+
 def test_every_command_stands_in_a_how_to_or_the_readme():
     pages = [ROOT / "README.md", *(ROOT / "docs/how-to").glob("*.md")]
     said = "\n".join(text_of(page) for page in pages)
