@@ -15,7 +15,6 @@ from orchestrator.config.watcher import ConfigRefusal, ConfigWatch
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
-from orchestrator.core.errors import StateError
 from orchestrator.core.json_log import name_request
 from orchestrator.core.live_object import LiveObject
 from orchestrator.core.plan import Plan
@@ -30,7 +29,7 @@ from orchestrator.looks import Looks
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.hits import Hits
 from orchestrator.pipeline.planning import planned_for
-from orchestrator.pipeline.recorded_answers import AnswerFile
+from orchestrator.pipeline.recorded_answers import AnswerFile, answer_file
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build, build_embedding
 from orchestrator.providers.local.model import LocalModel
@@ -104,9 +103,7 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
             ConfigError: the file cannot be used; it says where and what to do.
             StateError: the answers cannot be read, or both files are named.
         """
-        if record is not None and replay is not None:
-            raise StateError("record= and replay= are two ways to use a file of answers; name one of them")
-        answers = record if replay is None else replay
+        answers = answer_file(record=record, replay=replay)
         clock = clock or SystemClock()
         environment = None if replay is None else with_placeholder_keys(path)
         return cls(
@@ -114,7 +111,7 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
             clock=clock,
             watch=watch and replay is None,
             checks=checks,
-            answers=None if answers is None else AnswerFile(answers, adds=replay is None),
+            answers=answers,
         )
 
     @property

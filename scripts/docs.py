@@ -203,7 +203,11 @@ def cli_page() -> str:
         parts.append(f"## {' '.join(way)}")
         usage = ["orchestrator", *way[1:]]
         given = [one for one in command.params if one.param_type_name == "argument"]
-        options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
+        options = [
+            one
+            for one in command.params
+            if one.param_type_name == "option" and not getattr(one, "hidden", False)
+        ]
         usage += ["[OPTIONS]"] if options else []
         usage += ["COMMAND"] if hasattr(command, "commands") else []
         usage += [one.name if one.required else f"[{one.name}]" for one in given]
@@ -350,7 +354,7 @@ def _option(parameter: Any) -> str:
         "" if getattr(parameter, "is_flag", False) or parameter.param_type_name == "argument" else f" {name}"
     )
     default = parameter.default
-    told = "" if default is None or isinstance(default, bool) else f" Default: {default}."
+    told = "" if default in (None, "") or isinstance(default, bool) else f" Default: {default}."
     if parameter.required:
         told += " Required."
     return f"{names}{shown}: {parameter.help or 'Show this.'}{told}"

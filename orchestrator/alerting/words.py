@@ -55,7 +55,11 @@ def sentence(alert: Alert, language: Language) -> str:
     """Return what was measured, or the message of an alert that has no facts."""
     if alert.facts is None:
         return visible(alert.message)
-    return visible(sentence_of(alert.facts, language))
+    measured = sentence_of(alert.facts, language)
+    if alert.state is AlertState.OVER:
+        # These are the facts of the last moment at which it held.
+        measured = f"{'trước khi hết' if language is Language.VI else 'before it was over'}: {measured}"
+    return visible(measured)
 
 
 def sentence_of(facts: AlertFacts, language: Language) -> str:

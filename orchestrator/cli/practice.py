@@ -104,7 +104,8 @@ def clear(port: _RunningPort = DEFAULT_PORT, as_json: AsJson = False) -> None:
     if as_json:
         print_json(cleared)
         return
-    out().print(f"{cleared['dropped']} faults dropped")
+    count = cleared["dropped"]
+    out().print("1 fault dropped" if count == 1 else f"{count} faults dropped")
 
 
 @app.command()

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from orchestrator.access.settings import ServerSettings
     from orchestrator.config.loader import Config
 
-_MISSING = "the server is not installed: pip install 'nextflow-orchestrator[serve]'"
+PACKAGES = ("starlette", "uvicorn", "prometheus_client")
+"""What the extra `serve` installs, by the names that are imported; other packages bring some of it too."""
 
 
 def serve(
@@ -117,8 +118,11 @@ def _serve_with_workers(session: CliSession, settings: "ServerSettings", count: 
 def _check_installed() -> None:
     from importlib.util import find_spec
 
-    if find_spec("starlette") is None or find_spec("uvicorn") is None:
-        raise CommandError(_MISSING)
+    missing = [package for package in PACKAGES if find_spec(package) is None]
+    if missing:
+        raise CommandError(
+            f"the server is not installed ({', '.join(missing)}): pip install 'nextflow-orchestrator[serve]'"
+        )
 
 
 def _announce(address: str) -> None:

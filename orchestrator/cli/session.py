@@ -66,14 +66,16 @@ def session_of(context: typer.Context) -> CliSession:
 def configure_log(*, verbose: bool, as_json: bool = False) -> None:
     """Show warnings on standard error, one line each: with `verbose` all of ours, else those to repair.
 
-    With `as_json` all of ours are JSON, and so is a line for each request that has ended.
+    With `as_json` all of ours are JSON, and so is a line for each request that has ended and for each changed
+    configuration that was taken over.
     """
     shown = _OnStderr()
     shown.setFormatter(_OneLine("%(levelname)s %(name)s: %(message)s" if verbose else "warning: %(message)s"))
     # Without any handler the standard library would print the warnings of every library.
     for name in ("", "orchestrator", ALWAYS_SHOWN):
         logging.getLogger(name).handlers = [logging.NullHandler()]
-    logging.getLogger("orchestrator.requests").setLevel(logging.INFO if as_json else logging.NOTSET)
+    for name in ("orchestrator.requests", "orchestrator.config"):
+        logging.getLogger(name).setLevel(logging.INFO if as_json else logging.NOTSET)
     if as_json:
         from orchestrator.core.json_log import JsonLogFormatter
 

@@ -11,10 +11,11 @@ PLACEHOLDER_KEY = "practice"
 """It is valid nowhere."""
 
 
-class _Everything(dict[str, str]):
-    """An environment in which every variable is set: a file is read for the names that it has."""
+class EveryVariable(dict[str, str]):
+    """An environment in which every variable is the placeholder: a file is read for the names that it has."""
 
     def get(self, _name: str, _default: str | None = None) -> str:  # type: ignore[override]
+        """Return the placeholder."""
         return PLACEHOLDER_KEY
 
 
@@ -30,7 +31,7 @@ def with_placeholder_keys(
     """
     environment = dict(os.environ if environment is None else environment)
     chosen = Path(path).expanduser() if path is not None else default_path()
-    document = read_document(chosen, environment=_Everything())
+    document = read_document(chosen, environment=EveryVariable())
     for place, names in document.mentioned.items():
         if place[:1] == ("providers",) and place[-1] == "api_key":
             for name in names:

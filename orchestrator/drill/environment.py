@@ -17,10 +17,9 @@ from orchestrator.config.yaml_file import written
 from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.settings import Settings
-from orchestrator.drill.practice_config import PRACTICE_KEY, UNPRACTICED, practice_prices
+from orchestrator.drill.practice_config import PRACTICE_KEY, lead_to_practice, practice_prices
 from orchestrator.practice import PracticeServer, Scripted
 from orchestrator.practice.odd_answers import gone_on_from_half
-from orchestrator.providers.in_memory import practice_provider
 from orchestrator.providers.local.model import LocalModel
 
 ANSWER = (
@@ -71,14 +70,10 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[Dr
         document, _ = read_whole(path)
         data: dict[str, Any] = document.data
         prices = practice_prices(path, today=today, environment=os.environ)
-        servers = {}
-        for name, provider in data["providers"].items():
-            if provider["kind"] == ProviderKind.LOCAL.value or provider.get("enabled") is False:
-                continue
-            if provider.get("prefix") in UNPRACTICED:
-                provider["enabled"] = False
-                continue
-            server = stack.enter_context(
+        servers: dict[str, PracticeServer] = {}
+
+        def address_of(name: str, played: str) -> str:
+            servers[name] = stack.enter_context(
                 PracticeServer(
                     answerer=Scripted(matched={"": ANSWER}),
                     prices=prices,
@@ -86,11 +81,9 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[Dr
                     requests_kept=_REQUESTS_KEPT,
                 )
             )
-            # It would be sent in the place of the practice key.
-            (provider.get("parameters") or {}).pop("azure_ad_token", None)
-            played = practice_provider(provider["kind"], provider.get("prefix"))
-            provider.update(api_key=PRACTICE_KEY, base_url=server.base_url(played))
-            servers[name] = server
+            return servers[name].base_url(played)
+
+        lead_to_practice(data["providers"], address_of)
         _hasten(data, load_config(path, today=today).settings, speed)
         data["ledger"] = {**data.get("ledger", {}), "path": str(home / "ledger.sqlite3")}
         data["cache"] = {**data.get("cache", {}), "enabled": False, "path": str(home / "cache")}

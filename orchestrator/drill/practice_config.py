@@ -3,8 +3,8 @@
 Both sides have the same prices, so a ledger can be compared with a bill to the last nano-dollar.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.config.loader import Config, load_config
 from orchestrator.config.placeholder_keys import with_placeholder_keys
+from orchestrator.config.policy_files import read_whole
 from orchestrator.config.secret_files import FILE_MARK
-from orchestrator.config.yaml_file import read_document
+from orchestrator.config.yaml_file import read_document, written
 from orchestrator.practice import PracticePrice, PracticeServer
 from orchestrator.providers.in_memory import practice_provider
 
@@ -21,7 +22,7 @@ PRACTICE_KEY = "practice"
 """The key of practice providers; it is valid nowhere else."""
 
 UNPRACTICED = frozenset({"bedrock", "vertex_ai"})
-"""Prefixes that no practice provider plays; a drill goes on without them."""
+"""Prefixes that no practice provider plays; a rehearsal goes on without them."""
 
 _KEYS = ("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY")
 _ADDRESSES = {"OPENROUTER_BASE_URL": "openrouter", "GOOGLE_BASE_URL": "google", "OPENAI_BASE_URL": "openai"}
@@ -116,3 +117,42 @@ def addresses(server: PracticeServer, *, key: str = PRACTICE_KEY) -> dict[str, s
     """Return the environment variables with which the shipped config.yaml leads to a practice server."""
     bases = {variable: server.base_url(provider) for variable, provider in _ADDRESSES.items()}
     return {**bases, **dict.fromkeys(_KEYS, key)}
+
+
+def lead_to_practice(providers: dict[str, Any], address_of: Callable[[str, str], str]) -> None:
+    """Write the address and the key of practice providers over those of `providers`, the model on board apart.
+
+    `address_of` takes a provider's name and who plays it. One that nobody plays is switched off.
+    """
+    for name, provider in providers.items():
+        if provider["kind"] == ProviderKind.LOCAL.value or provider.get("enabled") is False:
+            continue
+        if provider.get("prefix") in UNPRACTICED:
+            provider["enabled"] = False
+            continue
+        # It would be sent in the place of the practice key.
+        (provider.get("parameters") or {}).pop("azure_ad_token", None)
+        played = practice_provider(provider["kind"], provider.get("prefix"))
+        provider.update(api_key=PRACTICE_KEY, base_url=address_of(name, played))
+
+
+def rehearsed_config(path: Path, server: PracticeServer, *, home: Path, today: date) -> Config:
+    """Return a configuration that asks one practice server alone, and keeps all that it keeps in `home`.
+
+    It tells nobody: no channel of an alert and no collector is in it.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    environment = {"ORCHESTRATOR_HOME": str(home), **addresses(server)}
+    data: dict[str, Any] = read_whole(path, environment=environment)[0].data
+    load_config(
+        path, today=today, environment=environment
+    )  # a mistake is told by its line in the user's file
+    lead_to_practice(data["providers"], lambda _name, played: server.base_url(played))
+    for part, place in (("ledger", "ledger.sqlite3"), ("cache", "cache"), ("idempotency", "replies")):
+        data[part] = {**(data.get(part) or {}), "path": str(home / place)}
+    data |= {"alerts": {"path": str(home / "alerts")}, "telemetry": {}}
+    written_to = home / "config.yaml"
+    written_to.write_text(written(data), encoding="utf-8")
+    return replace(load_config(written_to, today=today, environment=environment), path=path)

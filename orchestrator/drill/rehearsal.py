@@ -4,7 +4,8 @@
         print(orchestrator.complete("Đơn DH1001 của tôi ở đâu?").text)
 
 Every answer says that it is a practice answer. Routes, prices, budgets and fallbacks are those of a
-configuration; its ledger and its cache are new, and gone at the end.
+configuration; its ledger and its cache are new, and gone at the end. No provider of it, no channel of its alerts
+and no collector is reached.
 """
 
 import tempfile
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.client import Orchestrator
-from orchestrator.config.loader import embedded_path, load_config
+from orchestrator.config.loader import embedded_path
 from orchestrator.core.clock import SystemClock
-from orchestrator.drill.practice_config import addresses, practice_models, practice_prices
+from orchestrator.drill.practice_config import practice_models, practice_prices, rehearsed_config
 from orchestrator.practice import PracticeServer
 
 
@@ -37,7 +38,7 @@ def practice_server(path: Path | str | None = None, **options: Any) -> PracticeS
 def rehearsal(path: Path | str | None = None) -> Iterator[Orchestrator]:
     """Open an orchestrator whose providers are practice ones; all is closed and deleted at the end.
 
-    `path` is a config.yaml that takes keys and addresses from the variables of the shipped one; None is that.
+    `path` is a config.yaml, None the one in the package.
 
     Raises:
         ConfigError: the configuration cannot be used.
@@ -47,7 +48,6 @@ def rehearsal(path: Path | str | None = None) -> Iterator[Orchestrator]:
     with (
         tempfile.TemporaryDirectory(prefix="orchestrator-rehearsal-", ignore_cleanup_errors=True) as home,
         practice_server(config_path) as server,
+        Orchestrator(rehearsed_config(config_path, server, home=Path(home), today=today)) as opened,
     ):
-        environment = {"ORCHESTRATOR_HOME": home, **addresses(server)}
-        with Orchestrator(load_config(config_path, today=today, environment=environment)) as opened:
-            yield opened
+        yield opened

@@ -21,7 +21,7 @@ from orchestrator.alerting.conditions import Condition, conditions_of
 from orchestrator.alerting.delivery import Delivery
 from orchestrator.alerting.known_prices import changed_prices
 from orchestrator.alerting.settings import AlertsSettings, RuleSettings
-from orchestrator.alerting.words import headline, sentence_of
+from orchestrator.alerting.words import headline, sentence
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
 from orchestrator.core.alerts import Alert, AlertKind, AlertState
@@ -210,7 +210,7 @@ class AlertWatch:
 
     def _alert(self, name: str, rule: RuleSettings, condition: Condition, state: AlertState) -> Alert:
         bare = Alert(rule.kind, "", None, self._clock.now(), state, name, condition.facts)
-        words = f"{headline(bare, Language.EN)}; {sentence_of(condition.facts, Language.EN)}"
+        words = f"{headline(bare, Language.EN)}; {sentence(bare, Language.EN)}"
         return replace(bare, message=words)
 
     def _tell(self, alert: Alert, settings: AlertsSettings) -> None:

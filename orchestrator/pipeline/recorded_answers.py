@@ -151,6 +151,18 @@ class AnswerFile:
         self._answers[str(key)].append(_Recorded(self._lines, question, reply))
 
 
+def answer_file(*, record: Path | str | None, replay: Path | str | None) -> AnswerFile | None:
+    """Return the file of answers that is recorded to or replayed, None where neither is named.
+
+    Raises:
+        StateError: the answers cannot be read, or both are named.
+    """
+    if record is not None and replay is not None:
+        raise StateError("record= and replay= are two ways to use a file of answers; name one of them")
+    path = record if replay is None else replay
+    return None if path is None else AnswerFile(path, adds=replay is None)
+
+
 class RecordedAnswers:
     """Answers from a file, at no cost; a request that it has not is asked and written, or an error."""
 

@@ -10,7 +10,7 @@ from orchestrator.client import Orchestrator
 from orchestrator.config.loader import load_config
 from orchestrator.config.placeholder_keys import with_placeholder_keys
 from orchestrator.drill.practice_config import prices_of
-from orchestrator.pipeline.recorded_answers import AnswerFile
+from orchestrator.pipeline.recorded_answers import answer_file
 from orchestrator.practice import (
     Bill,
     FaultQueue,
@@ -58,20 +58,21 @@ class Practice:
         """Have them answer so whenever a key occurs in the user's last message, whatever its order."""
         self._script.match(matched)
 
-    def open(self, *, record: Path | str | None = None) -> Orchestrator:
+    def open(self, *, record: Path | str | None = None, replay: Path | str | None = None) -> Orchestrator:
         """Return an orchestrator in front of these providers; it is closed with the test.
 
-        `record` as in `Orchestrator.from_config`.
+        `record` and `replay` as in `Orchestrator.from_config`: with `replay` not even these are asked.
 
         Raises:
             ConfigError: the configuration cannot be used.
+            StateError: the answers cannot be read, or both files are named.
         """
+        answers = answer_file(record=record, replay=replay)
         environment = with_placeholder_keys(self._config, replace=True)
         environment["ORCHESTRATOR_HOME"] = str(self._home)
         today = self.clock.now().date()
         config = load_config(self._config, today=today, environment=environment)
         self._transport.prices = PracticePrices(prices_of(config, today=today))
-        answers = None if record is None else AnswerFile(record, adds=True)
         self._opened.append(
             Orchestrator(config, clock=self.clock, transport=self._transport, answers=answers)
         )

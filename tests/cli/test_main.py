@@ -1,5 +1,6 @@
 """What scripts rely on: quick help, one clear line for an error, an exit code that means something."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from orchestrator import cli
 from orchestrator.cli.app import EXIT_CODES
+from orchestrator.cli.session import configure_log
 from orchestrator.core.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
@@ -217,3 +219,11 @@ def test_with_log_json_the_log_and_errors_are_json_lines(run, practice):
     (error,) = [orjson.loads(line) for line in run("--log-json", "requests", "show", "zz").err.splitlines()]
     assert (error["error"], error["exit_code"]) == ("InvalidRequestError", 2)
     assert run("requests", "show", "zz").err.startswith("error: ")
+
+
+def test_with_log_json_a_changed_configuration_that_was_taken_over_is_told(capsys):
+    """Who has changed a key sees that it is in use."""
+    configure_log(verbose=False, as_json=True)
+    logging.getLogger("orchestrator.config").info("took over the changed configuration")
+    configure_log(verbose=False)
+    assert orjson.loads(capsys.readouterr().err)["message"] == "took over the changed configuration"

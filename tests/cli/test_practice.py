@@ -78,7 +78,7 @@ def test_it_prints_what_to_export_logs_what_comes_and_ends_with_the_bill(foregro
         run("practice", "faults", "--port", port).out
         == "openrouter:status=500,times=1     HTTP 500, 1 times\n"
     )
-    assert run("practice", "clear", "--port", port).out == "1 faults dropped\n"
+    assert run("practice", "clear", "--port", port).out == "1 fault dropped\n"
     bill = run("practice", "bill", "--port", port, "--json").json
     assert bill["providers"]["openrouter"]["count"] == 1
     assert "openrouter" in run("practice", "bill", "--port", port).out

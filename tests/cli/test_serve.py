@@ -1,13 +1,16 @@
 """`orchestrator serve`: its address, its stop, its workers and its demo, as processes."""
 
+import importlib.util
 import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -17,11 +20,28 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator import Orchestrator, load_config
 from orchestrator.access.settings import ServerSettings
+from orchestrator.cli.serve import PACKAGES
 from orchestrator.practice import Fault
+from tests.cli.conftest import ROOT
 from tests.server.conftest import served
 
 LONG_S = 240
 BODY = {"model": "cost_sensitive", "messages": [{"role": "user", "content": "Hello?"}]}
+
+
+def test_every_package_of_the_extra_is_looked_for_before_anything_begins(run, monkeypatch):
+    """Some of them come with other packages, so one alone may be missing."""
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    named = {re.match(r"[a-z-]+", requirement)[0].replace("-", "_") for requirement in extra["serve"]}
+    assert set(PACKAGES) == named
+    found = importlib.util.find_spec
+    for package in PACKAGES:
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name, hidden=package: None if name == hidden else found(name)
+        )
+        ran = run("serve")
+        assert ran.code == 2
+        assert f"({package}): pip install 'nextflow-orchestrator[serve]'" in ran.err
 
 
 def free_port() -> int:

@@ -1,6 +1,10 @@
-"""Every provider of a configuration is led to who plays it, or it is said what is in the way."""
+"""What leads a configuration to practice providers leads all of it, or says what is in the way."""
 
-from orchestrator.drill.practice_config import practised_providers
+import pytest
+import yaml
+
+from orchestrator.config.loader import embedded_path
+from orchestrator.drill.practice_config import practised_providers, rehearsed_config
 from orchestrator.practice import PracticeServer
 from tests.conftest import TODAY
 from tests.support.prefixed import prefixed
@@ -40,3 +44,59 @@ def test_each_provider_says_its_address_its_variables_and_what_has_to_be_written
         "api_key: k1",
     )
     assert found["bedrock"].played_by is None
+
+
+@pytest.fixture
+def own_config(tmp_path):
+    """A configuration with addresses, keys, a ledger and a channel that no variable leads elsewhere."""
+    secret = tmp_path / "key"
+    secret.write_text("sk-ant-real", encoding="utf-8")
+    data = yaml.safe_load(embedded_path().read_text(encoding="utf-8"))
+    litellm = {"kind": "litellm", "priority": 2}
+    data["providers"] |= {
+        "anthropic": {**litellm, "prefix": "anthropic", "api_key": f"${{file:{secret}}}"},
+        "azure": {
+            **litellm,
+            "prefix": "azure",
+            "base_url": "https://ours.openai.azure.com",
+            "api_key": "${AZURE_OPENAI_KEY:-real}",
+            "parameters": {"azure_ad_token": "real", "api_version": "2024-10-21"},
+        },
+        "deepseek": {
+            **litellm,
+            "prefix": "deepseek",
+            "base_url": "${DEEPSEEK_BASE_URL:-https://api.deepseek.com}",
+            "api_key": "${DEEPSEEK_API_KEY:-}",
+        },
+        "bedrock": {
+            **litellm,
+            "prefix": "bedrock",
+            "api_key": "real",
+            "parameters": {"aws_region_name": "eu-central-1"},
+        },
+    }
+    data["ledger"]["path"] = str(tmp_path / "real-ledger.sqlite3")
+    data["alerts"] = {"channels": {"ops": {"kind": "webhook", "url": "https://pager.example.com/hook"}}}
+    data["telemetry"] = {"otlp_endpoint": "http://collector.example.com:4318"}
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def test_a_rehearsal_reaches_no_provider_no_channel_and_no_file_of_the_configuration(own_config, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    with PracticeServer() as server:
+        config = rehearsed_config(own_config, server, home=home, today=TODAY)
+        for provider in config.settings.providers.values():
+            if provider.enabled and provider.kind != "local":
+                assert str(provider.base_url).startswith(f"{server.url}/")
+                assert provider.api_key is not None
+                assert provider.api_key.get_secret_value() == "practice"
+    settings = config.settings
+    assert settings.providers["azure"].parameters.azure_ad_token is None
+    assert not settings.providers["bedrock"].enabled
+    kept = (settings.ledger.path, settings.cache.path, settings.idempotency.path, settings.alerts.path)
+    assert all(str(path).startswith(str(home)) for path in kept)
+    assert (settings.alerts.channels, settings.telemetry.otlp_endpoint) == ({}, None)
+    assert config.path == own_config

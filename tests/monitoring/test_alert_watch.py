@@ -54,7 +54,9 @@ def test_a_provider_that_fails_is_told_once_then_again_after_a_day_then_that_it_
     clock.advance(60)
     assert states(watch.look()) == [AlertState.OVER]
     assert states(tuple(heard)) == [AlertState.BEGAN, AlertState.STILL, AlertState.OVER]
-    assert "[OVER] A provider is down: openrouter" in heard[-1].message
+    assert heard[-1].message == (
+        "[OVER] A provider is down: openrouter; before it was over: openrouter: half_open"
+    )
 
 
 def close_circuit(orchestrator) -> None:

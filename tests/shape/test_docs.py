@@ -81,15 +81,23 @@ def test_generated_pages_and_parts_are_what_the_program_says():
     assert docs.stale() == [], "python scripts/docs.py --write"
 
 
+def shown(command):
+    return [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+
+
 def test_every_command_and_option_is_documented():
     page = text_of(ROOT / "docs/reference/cli.md")
     missing = [
         f"{' '.join(way)} {option}"
         for way, command in docs.commands().items()
-        for option in ("", *(name for one in command.params for name in (*one.opts, *one.secondary_opts)))
+        for option in ("", *(name for one in shown(command) for name in (*one.opts, *one.secondary_opts)))
         if (f"`{option}`" if option else f"## {' '.join(way)}\n") not in page
     ]
     assert missing == []
+
+
+def test_what_the_help_hides_is_not_documented():
+    assert "--socket" not in docs.cli_page()
 
 
 def test_every_command_stands_in_a_how_to_or_the_readme():

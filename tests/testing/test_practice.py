@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.core.errors import UnavailableError
+from orchestrator.core.errors import AnswerNotRecordedError, StateError, UnavailableError
 from orchestrator.testing.practice import Practice
 
 AZURE = {
@@ -90,3 +90,19 @@ def test_the_bill_has_the_prices_of_the_configuration_and_the_faults_its_provide
     with pytest.raises(UnavailableError):
         orchestrator.complete("Hi", model="azure/ours")
     practice.close()
+
+
+def test_what_a_test_recorded_is_replayed_by_another_orchestrator_and_no_provider_is_asked(
+    practice, tmp_path
+):
+    path = tmp_path / "answers.jsonl"
+    practice.say("Huế")
+    practice.open(record=path).complete("Name a city.")
+    replaying = practice.open(replay=path)
+    again = replaying.complete("Name a city.")
+    assert (again.text, again.cost_nusd, again.cached) == ("Huế", 0, "replayed")
+    with pytest.raises(AnswerNotRecordedError):
+        replaying.complete("Name a river.")
+    assert len(practice.requests) == 1
+    with pytest.raises(StateError, match="name one of them"):
+        practice.open(record=path, replay=path)

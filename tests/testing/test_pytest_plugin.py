@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "ticket_triage"
-PLUGIN = "orchestrator.testing.pytest_plugin"
+PLUGIN = "nextflow_orchestrator_pytest"
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -26,7 +26,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_the_example_project_passes_its_tests_without_a_key_and_with_its_own_chains_folder():
     """By the name of the entry point, which is only there once the package is installed anew."""
     # Where the package is installed, pytest finds the plugin by itself.
-    is_installed = any(entry.value == PLUGIN for entry in entry_points(group="pytest11"))
+    is_installed = any(entry.name == "nextflow-orchestrator" for entry in entry_points(group="pytest11"))
     named = () if is_installed else ("-p", PLUGIN)
     ran = run("-m", "pytest", "-q", *named, "-p", "no:cacheprovider", "-p", "no:xdist", cwd=EXAMPLE)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -42,3 +42,17 @@ def test_the_plugin_is_declared_and_loads_nothing_before_a_fixture_is_asked_for(
     heavy = ("litellm", "langchain_core", "pydantic", "orchestrator.client", "yaml", "httpx")
     program = f"import sys, {PLUGIN}; print([name for name in {heavy!r} if name in sys.modules])"
     assert run("-c", program, cwd=ROOT).stdout.strip() == "[]"
+
+
+def test_a_file_that_hides_the_package_harms_no_test_but_those_that_ask_for_a_fixture(tmp_path):
+    """`python -m pytest` puts the project's folder before the installed packages; its file is not run for us."""
+    (tmp_path / "orchestrator.py").write_text("raise SystemExit('it was run')", encoding="utf-8")
+    tests = "def test_own():\n    pass\n\ndef test_ours(orchestrator):\n    pass\n"
+    (tmp_path / "test_own.py").write_text(tests, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", PLUGIN, "-p", "no:cacheprovider"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "1 passed, 1 error" in ran.stdout
+    assert f"finds {tmp_path / 'orchestrator.py'} and not the package" in ran.stdout
