@@ -18,6 +18,7 @@ from orchestrator.server.app import build_app
 from orchestrator.server.connections import bounded_protocol
 from orchestrator.server.dashboard.routes import dashboard_routes
 from orchestrator.server.duties import Duties
+from orchestrator.server.open_files import room_for_connections
 
 _BACKLOG = 2048
 
@@ -123,6 +124,9 @@ def serve_until_stopped(
     gc.collect()
     gc.freeze()
     keys = KeyRing(KeyFolder(settings.keys_path), clock=SystemClock())
+    in_flight = orchestrator.config.settings.overload.in_flight
+    room = room_for_connections(settings.connections, in_flight=in_flight)
+    settings = settings.model_copy(update={"connections": room})
     server = server_of(build_app(orchestrator, settings, keys, routes=routes, duties=duties), settings)
     # uvicorn raises the signal again once it has stopped.
     before = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}

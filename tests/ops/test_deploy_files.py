@@ -69,6 +69,19 @@ def test_values_that_expressions_look_for_are_values_that_occur(families):
     assert looked_for <= values
 
 
+def test_a_share_of_what_has_not_happened_yet_is_zero_and_not_nothing():
+    """A counter with labels has no series before its first event; without one a panel says `No data`."""
+    shares = [
+        target["expr"] for panel in panels() for target in panel["targets"] if _is_share(target["expr"])
+    ]
+    assert len(shares) >= 4
+    assert [text for text in shares if "or vector(0)" not in text] == []
+
+
+def _is_share(expression: str) -> bool:
+    return re.search(r"\)+ / sum\(rate\(nextflow_requests_total", expression) is not None
+
+
 def test_every_alert_says_what_it_means_and_how_urgent_it_is():
     for rule in alert_rules():
         assert rule["labels"]["severity"] in {"page", "ticket"}

@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.client import Orchestrator
 from orchestrator.core.clock import Clock
+from orchestrator.core.errors import UnavailableError
 from orchestrator.ledger.records import BudgetStatus
 from orchestrator.reports.budget_status import budget_status
 from orchestrator.resilience.circuit_breaker import CircuitState
@@ -71,6 +73,7 @@ class Snapshots:
 
         Raises:
             LedgerError: the ledger cannot be read.
+            UnavailableError: the requests under way leave no time to look.
         """
         with self._lock:
             now_s = self._clock.monotonic_s()
@@ -86,7 +89,7 @@ class Snapshots:
             health.append(_health_of(orchestrator))
 
         # Health is kept by the orchestrator's own loop, and read there.
-        orchestrator.begin(look()).future.result(_LOOP_WAIT_S)
+        self._wait(orchestrator.begin(look()).future)
         providers, deployments = health[0]
         return Snapshot(
             now,
@@ -96,6 +99,14 @@ class Snapshots:
             deployments,
             self._counts.failures(),
         )
+
+    def _wait(self, looking: "Future[None]") -> None:
+        try:
+            looking.result(_LOOP_WAIT_S)
+        except TimeoutError as exc:
+            looking.cancel()
+            msg = f"the requests under way left no time for a look within {_LOOP_WAIT_S:g} s; look again in a moment"
+            raise UnavailableError(msg) from exc
 
 
 def _health_of(orchestrator: Orchestrator) -> _HealthRead:

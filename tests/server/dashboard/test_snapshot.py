@@ -1,6 +1,12 @@
 """A snapshot says what the ledger and the circuits say, and is read again after a second."""
 
+import threading
+
+import pytest
+
+from orchestrator.core.errors import UnavailableError
 from orchestrator.resilience.circuit_breaker import CircuitState
+from orchestrator.server.dashboard import snapshot as snapshot_module
 from orchestrator.server.dashboard.live_counts import LiveCounts
 from orchestrator.server.dashboard.snapshot import Snapshots
 
@@ -29,3 +35,22 @@ def test_its_budgets_are_those_of_the_ledger(make_orchestrator, clock):
     snapshot = Snapshots(orchestrator, LiveCounts(clock=clock), clock=clock).latest()
     day = next(budget for budget in snapshot.budgets if budget.scope == "all")
     assert (day.spent, day.limit) == (reply.cost_nusd, 3_000_000_000)
+
+
+def test_requests_that_leave_no_time_to_look_are_said_and_are_no_mistake_of_ours(
+    practised, clock, monkeypatch
+):
+    monkeypatch.setattr(snapshot_module, "_LOOP_WAIT_S", 0.01)
+    goes_on = threading.Event()
+
+    async def busy() -> None:
+        goes_on.wait()
+
+    snapshots = Snapshots(practised, LiveCounts(clock=clock), clock=clock)
+    working = practised.begin(busy()).future
+    with pytest.raises(UnavailableError, match="no time for a look"):
+        snapshots.latest()
+    goes_on.set()
+    working.result()
+    monkeypatch.undo()
+    assert snapshots.latest().load.in_flight == 0
