@@ -15,6 +15,7 @@ from orchestrator.cli import (
     doctor,
     drill,
     evaluate,
+    experiment,
     feedback,
     keys,
     ledger,
@@ -93,6 +94,7 @@ app.command("doctor", epilog=EXIT_CODES)(doctor.doctor)
 app.command("drill", epilog=EXIT_CODES)(drill.drill)
 app.command("eval", epilog=EXIT_CODES)(evaluate.evaluate)
 app.command("calibrate", epilog=EXIT_CODES)(calibrate.calibrate)
+app.add_typer(experiment.app, name="experiment", epilog=EXIT_CODES)
 app.command("whatif", epilog=EXIT_CODES)(whatif.whatif)
 app.add_typer(alerts.app, name="alerts", epilog=EXIT_CODES)
 app.command("serve", epilog=EXIT_CODES)(serve.serve)

@@ -14,6 +14,13 @@ SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "model", "tag")
 PROBE_TENANTS = frozenset({"doctor", "health_check"})
 """On their account our own looks at providers are sent: their money counts, and their outcome is nobody's
 answer."""
+SHADOW_PAYER = "shadow:"
+"""How tenant and use case of an experiment's shadows begin: their money is nobody else's."""
+
+
+def is_own(tenant: str) -> bool:
+    """Return whether what is sent on a tenant's account is for ourselves: a probe, or an answer nobody reads."""
+    return tenant in PROBE_TENANTS or tenant.startswith(SHADOW_PAYER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,11 @@ class Payer:
         object.__setattr__(self, "use_case", name_of(self.use_case, "use_case"))
         object.__setattr__(self, "user", None if self.user is None else name_of(self.user, "user"))
         object.__setattr__(self, "tags", tags_of(self.tags))
+
+    @classmethod
+    def of_shadow(cls, experiment: str) -> Self:
+        """Return who pays for the shadows of an experiment: no tenant, no use case, no user."""
+        return cls(f"{SHADOW_PAYER}{experiment}", f"{SHADOW_PAYER}{experiment}")
 
     @classmethod
     def of(cls, request: ChatRequest) -> Self:

@@ -23,6 +23,7 @@ from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.services import Services
 from orchestrator.ledger.budgets import BudgetTier, Window, tier_for
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.pipeline.arms import told
 from orchestrator.pipeline.call import Call, PlannedRequest, Step
 from orchestrator.pipeline.known_health import known_health
 from orchestrator.pipeline.services import PipelineServices
@@ -87,7 +88,8 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
         ),
         input_bound=config.settings.budgets.input_bound,
         budget_tier=_budget_tier(config, state.ledger),
-        demands=config.settings.routing.demands_on(call.payer.tenant, use_case.demands),
+        # Of whom the prompt is, whoever pays.
+        demands=config.settings.routing.demands_on(request.tenant, use_case.demands),
     )
     health = known_health(deployments, config.settings.routing, state.health)
     plan = rank(request, deployments.values(), size=size, rules=rules, health=health, shortlists=shortlists)
@@ -101,7 +103,8 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
     analysis = analyse(
         request, size, rules, deadline_s=call.deadline.left_s(), background=call.profile.background
     )
-    plan = replace(plan, excluded=excluded, analysis=analysis, weights=weights.by_factor)
+    notices = (*plan.notices, *told(call.arm))
+    plan = replace(plan, excluded=excluded, analysis=analysis, weights=weights.by_factor, notices=notices)
     if not plan.asked:
         raise no_candidates(request, config, plan, pinned=pinned, ceiling=rules.ceiling)
     return plan

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.payer import PROBE_TENANTS, name_in
+from orchestrator.core.payer import is_own, name_in
 from orchestrator.core.reply import CacheState, Outcome
 from orchestrator.ledger.store import LedgerView
 from orchestrator.ledger.usage import Duration, RequestGroup, Selection, SendGroup
@@ -121,7 +121,7 @@ def read_sums(view: LedgerView, selection: Selection, *, durations: bool = True)
 
 
 def _add_requests(sums: UsageSums, group: RequestGroup) -> None:
-    is_probe = group.tenant in PROBE_TENANTS
+    is_probe = is_own(group.tenant)
     sums.outcomes[group.outcome] += 0 if is_probe else group.requests
     sums.cached[group.cached] += group.requests
     sums.degraded += group.requests if group.degraded else 0
@@ -209,7 +209,7 @@ def _add_of_place(sums: UsageSums, group: SendGroup, tenant: str, use_case: str)
         sums.cells[CellKey(group.day, tenant, use_case, group.deployment, group.model)],
     )
     for tally in by_send:
-        tally.count(group.outcome, group.sends, group.latency_ms, is_probe=tenant in PROBE_TENANTS)
+        tally.count(group.outcome, group.sends, group.latency_ms, is_probe=is_own(tenant))
     for tally in (
         *by_send,
         sums.total,
