@@ -11,11 +11,11 @@ from orchestrator.cli.session import session_of
 if TYPE_CHECKING:
     from orchestrator.config.loader import Config
     from orchestrator.core.money import NanoUsd
-    from orchestrator.experiments.comparison import Comparison
+    from orchestrator.experiments.comparison import MetricComparison
     from orchestrator.experiments.decision import Verdict
     from orchestrator.experiments.experiment import Experiment
     from orchestrator.experiments.settings import Metric
-    from orchestrator.experiments.standing import Standing
+    from orchestrator.experiments.standing import ExperimentStanding
     from orchestrator.ledger.periods import Window
 
     Spent = tuple[tuple[Window, NanoUsd, NanoUsd], ...]
@@ -27,19 +27,19 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Name = Annotated[str, typer.Argument(help="An experiment of config.yaml.")]
+ExperimentArgument = Annotated[str, typer.Argument(help="An experiment of config.yaml.")]
 
 
 @app.command("list")
 def list_experiments(context: typer.Context, as_json: AsJson = False) -> None:
     """Show every experiment: how it stands, and what is proven of its candidate."""
-    from orchestrator.experiments.views import plain_standing
+    from orchestrator.experiments.views import plain_experiment
 
     with errors_as_json(as_json):
         config = session_of(context).config()
         standings = [_standing(config, experiment) for experiment in config.experiments]
     if as_json:
-        print_json({"experiments": [plain_standing(each, spent=spent) for each, spent in standings]})
+        print_json({"experiments": [plain_experiment(each, spent=spent) for each, spent in standings]})
         return
     if not standings:
         out().print(
@@ -56,16 +56,16 @@ def list_experiments(context: typer.Context, as_json: AsJson = False) -> None:
     out().print(shown)
 
 
-@app.command()
-def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
+@app.command("show")
+def show_experiment(context: typer.Context, name: ExperimentArgument, as_json: AsJson = False) -> None:
     """Show one experiment: both sides by every metric, with intervals that hold however often one looks."""
-    from orchestrator.experiments.views import plain_standing
+    from orchestrator.experiments.views import plain_experiment
 
     with errors_as_json(as_json):
         config = session_of(context).config()
         standing, spent = _standing(config, _named(config, name))
     if as_json:
-        print_json(plain_standing(standing, spent=spent))
+        print_json(plain_experiment(standing, spent=spent))
         return
     for line in _lines(standing, spent):
         out().print(line, soft_wrap=True)
@@ -85,7 +85,7 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
 @app.command()
 def promote(
     context: typer.Context,
-    name: Name,
+    name: ExperimentArgument,
     anyway: Annotated[bool, typer.Option("--anyway", help="Also where it is proven worse.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -96,15 +96,15 @@ def promote(
 
 
 @app.command("roll-back")
-def roll_back(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
+def roll_back(context: typer.Context, name: ExperimentArgument, as_json: AsJson = False) -> None:
     """Ask the candidate no more; running processes follow within a second."""
     from orchestrator.experiments.decision import Verdict
 
     _decide(context, name, Verdict.ROLLED_BACK, anyway=True, as_json=as_json)
 
 
-@app.command()
-def check(context: typer.Context, as_json: AsJson = False) -> None:
+@app.command("check")
+def check_rules(context: typer.Context, as_json: AsJson = False) -> None:
     """Do what the rules say, as a server does every minute: for programs that run none.
 
     Exit code 1: a candidate was proven worse, and is rolled back.
@@ -112,7 +112,7 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
     from orchestrator.core.clock import SystemClock
     from orchestrator.experiments.decision import decision_path, write_decision
     from orchestrator.experiments.standing import by_rule
-    from orchestrator.experiments.views import plain_decision
+    from orchestrator.experiments.views import plain_experiment_decision
 
     decisions = []
     with errors_as_json(as_json):
@@ -124,7 +124,7 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
                 write_decision(decision_path(config.path, experiment.name), decision)
                 decisions.append(decision)
     if as_json:
-        print_json({"decisions": [plain_decision(each) for each in decisions]})
+        print_json({"decisions": [plain_experiment_decision(each) for each in decisions]})
     for each in decisions if not as_json else ():
         out().print(f"{each.experiment} is rolled back: {each.reason}", soft_wrap=True)
     if not decisions and not as_json:
@@ -138,7 +138,7 @@ def _decide(context: typer.Context, name: str, verdict: "Verdict", *, anyway: bo
     from orchestrator.experiments.comparison import Finding
     from orchestrator.experiments.decision import DecidedBy, decision_path, write_decision
     from orchestrator.experiments.standing import decision_on
-    from orchestrator.experiments.views import plain_decision
+    from orchestrator.experiments.views import plain_experiment_decision
 
     with errors_as_json(as_json):
         config = session_of(context).config()
@@ -151,7 +151,7 @@ def _decide(context: typer.Context, name: str, verdict: "Verdict", *, anyway: bo
         path = decision_path(config.path, name)
         write_decision(path, decision)
     if as_json:
-        print_json({**plain_decision(decision), "file": str(path)})
+        print_json({**plain_experiment_decision(decision), "file": str(path)})
         return
     out().print(f"{name} is {_words(verdict.value)}: {standing.text}", soft_wrap=True)
     use_case = standing.experiment.settings.use_case
@@ -175,7 +175,7 @@ def _named(config: "Config", name: str) -> "Experiment":
     return experiment
 
 
-def _standing(config: "Config", experiment: "Experiment") -> "tuple[Standing, Spent]":
+def _standing(config: "Config", experiment: "Experiment") -> "tuple[ExperimentStanding, Spent]":
     from contextlib import closing
 
     from orchestrator.core.alerts import Alerts
@@ -191,7 +191,7 @@ def _standing(config: "Config", experiment: "Experiment") -> "tuple[Standing, Sp
         return standing, shadow_spending(experiment, ledger)
 
 
-def _lines(standing: "Standing", spent: "Spent") -> list[str]:
+def _lines(standing: "ExperimentStanding", spent: "Spent") -> list[str]:
     from orchestrator.core.money import format_usd
     from orchestrator.experiments.settings import ExperimentMode
 
@@ -219,7 +219,7 @@ def _lines(standing: "Standing", spent: "Spent") -> list[str]:
     return lines
 
 
-def _cells(comparison: "Comparison") -> tuple[str, str, str]:
+def _cells(comparison: "MetricComparison") -> tuple[str, str, str]:
     live, candidate = (
         f"{_figure(comparison.metric, side.mean)} ({side.count:,})"
         for side in (comparison.live, comparison.candidate)

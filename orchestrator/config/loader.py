@@ -208,19 +208,13 @@ def load_config(
     mistakes.extend(overlaps)
     if mistakes:
         raise _refusal(document, mistakes)
-    decided = [experiment.decision for experiment in experiments]
+    decided = tuple(experiment.decision for experiment in experiments)
     fingerprint = sha256(repr((document.data, decided)).encode()).hexdigest()
     named = {name for names in document.mentioned.values() for name in names if name.startswith("file:")}
     secret_files = tuple(Path(name.removeprefix("file:")) for name in sorted(named))
-    policy_files = tuple(file.path for file in policies)
-    used_files = (
-        *secret_files,
-        *policy_files,
-        *(decision_path(chosen, name) for name in settings.experiments),
-    )
-    return Config(
-        chosen, settings, catalog, tuple(notices), fingerprint, used_files, experiments, document.data
-    )
+    decisions = tuple(decision_path(chosen, name) for name in settings.experiments)
+    used = (*secret_files, *(file.path for file in policies), *decisions)
+    return Config(chosen, settings, catalog, tuple(notices), fingerprint, used, experiments, document.data)
 
 
 def _validated(document: Document) -> RootSettings:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.run import Run
@@ -19,7 +20,7 @@ SHADOW_PAYER = "shadow:"
 
 
 def is_own(tenant: str) -> bool:
-    """Return whether what is sent on a tenant's account is for ourselves: a probe, or an answer nobody reads."""
+    """Return whether what is sent on a tenant's account is our own: a probe, or an answer nobody reads."""
     return tenant in PROBE_TENANTS or tenant.startswith(SHADOW_PAYER)
 
 
@@ -52,7 +53,15 @@ class Payer:
 
     @classmethod
     def of(cls, request: ChatRequest) -> Self:
-        """Return the payer that a request names."""
+        """Return the payer that a request names.
+
+        Raises:
+            InvalidRequestError: its tenant is one of the experiments' shadows, whose money is nobody else's.
+        """
+        if request.tenant.startswith(SHADOW_PAYER):
+            raise InvalidRequestError(
+                f"a tenant that begins with '{SHADOW_PAYER}' pays for shadows of experiments alone; name another"
+            )
         return cls(request.tenant, request.use_case, request.user, request.tags, request.run)
 
     def scopes(self, provider: str = "", model: str = "") -> tuple[str, ...]:

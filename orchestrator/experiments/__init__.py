@@ -1,1 +1,1 @@
-"""Experiments: a candidate beside or instead of what answers, compared at any moment, promoted or rolled back."""
+"""Experiments: a candidate beside or instead of what answers, compared, promoted or rolled back."""

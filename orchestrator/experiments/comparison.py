@@ -1,9 +1,9 @@
-"""Both sides of an experiment compared, from the rows of the ledger: at any moment, and as often as one likes.
+"""Both sides of an experiment compared, from the rows of the ledger: as often as anybody looks.
 
 What is drawn is what is compared. In ab that is a user: all his requests are on one side, so they say less
 than as many of different users would, and each user counts once, with his average. A request without a user
-counts by itself. Of shadows it is the difference between a live answer and its shadow; where the live one is a
-user's, his average difference.
+counts by itself. Of shadows it is the difference between a live answer and its shadow; where the live one is
+a user's, his average difference.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from orchestrator.core.arms import ArmKind, ArmTags, read_tags
 from orchestrator.core.reply import CacheState, Outcome
-from orchestrator.experiments.confidence import Interval, Sample, of_difference, of_mean
+from orchestrator.experiments.confidence import ConfidenceInterval, Sample, of_difference, of_mean
 from orchestrator.experiments.settings import ExperimentMode, ExperimentSettings, Metric
 from orchestrator.ledger.facts import ArmRow
 from orchestrator.ledger.feedback import SCORE_MAX, SCORE_MIN
@@ -45,34 +45,34 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MetricComparison:
     """The candidate beside what answers else, by one metric."""
 
     metric: Metric
     live: Sample
     """Users, or requests without one; of shadows those that have a pair."""
     candidate: Sample
-    difference: Interval | None
+    difference: ConfidenceInterval | None
     """Candidate less live; None of too few."""
     finding: Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredArms:
     """What was measured of an experiment so far."""
 
     live_requests: int
     candidate_requests: int
     """Of shadows: those that have a row."""
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[MetricComparison, ...]
     """By every metric of which anything is known."""
 
-    def by(self, metric: Metric) -> Comparison | None:
+    def by(self, metric: Metric) -> MetricComparison | None:
         """Return the comparison by a metric, None where nothing is known of it."""
         return next((each for each in self.comparisons if each.metric is metric), None)
 
 
-def measured(rows: Iterable[ArmRow], label: str, settings: ExperimentSettings) -> Measured:
+def measured(rows: Iterable[ArmRow], label: str, settings: ExperimentSettings) -> MeasuredArms:
     """Return what the rows of an experiment prove."""
     tagged = [(row, tags) for row in rows if (tags := read_tags(row.tags, label)) is not None]
     is_shadow = settings.mode is ExperimentMode.SHADOW
@@ -82,14 +82,14 @@ def measured(rows: Iterable[ArmRow], label: str, settings: ExperimentSettings) -
     # Nobody corrects what nobody reads.
     metrics = (each for each in Metric if not (is_shadow and each is Metric.CORRECTION_RATE))
     comparisons = (compare(tagged, metric, settings) for metric in metrics)
-    return Measured(counts[0], counts[1], tuple(each for each in comparisons if each is not None))
+    return MeasuredArms(counts[0], counts[1], tuple(each for each in comparisons if each is not None))
 
 
 _Tagged = Sequence[tuple[ArmRow, ArmTags]]
 _Unit = tuple[str, ...]
 
 
-def _sides(tagged: _Tagged, metric: Metric, settings: ExperimentSettings) -> Comparison | None:
+def _sides(tagged: _Tagged, metric: Metric, settings: ExperimentSettings) -> MetricComparison | None:
     """Compare users of one side with those of the other."""
     values: dict[ArmKind, dict[_Unit, list[float]]] = {
         ArmKind.LIVE: defaultdict(list),
@@ -106,7 +106,7 @@ def _sides(tagged: _Tagged, metric: Metric, settings: ExperimentSettings) -> Com
     return _compared(metric, live, candidate, of_difference(live, candidate), settings)
 
 
-def _pairs(tagged: _Tagged, metric: Metric, settings: ExperimentSettings) -> Comparison | None:
+def _pairs(tagged: _Tagged, metric: Metric, settings: ExperimentSettings) -> MetricComparison | None:
     """Compare live answers with their shadows."""
     of_live = {row.id: (row, tags) for row, tags in tagged if tags.kind is ArmKind.LIVE}
     pairs: dict[_Unit, list[tuple[float, float]]] = defaultdict(list)
@@ -128,15 +128,19 @@ def _pairs(tagged: _Tagged, metric: Metric, settings: ExperimentSettings) -> Com
 
 
 def _compared(
-    metric: Metric, live: Sample, candidate: Sample, difference: Interval | None, settings: ExperimentSettings
-) -> Comparison:
+    metric: Metric,
+    live: Sample,
+    candidate: Sample,
+    difference: ConfidenceInterval | None,
+    settings: ExperimentSettings,
+) -> MetricComparison:
     margin = settings.margin * live.mean if metric in _RELATIVE else settings.margin
     # The margin is of the metric that decides; by others nothing is allowed to be worse.
     margin = margin if metric is settings.metric else 0.0
-    return Comparison(metric, live, candidate, difference, _finding(metric, difference, margin))
+    return MetricComparison(metric, live, candidate, difference, _finding(metric, difference, margin))
 
 
-def _finding(metric: Metric, difference: Interval | None, margin: float) -> Finding:
+def _finding(metric: Metric, difference: ConfidenceInterval | None, margin: float) -> Finding:
     if difference is None:
         return Finding.TOO_FEW
     gain = difference.scaled(-1.0 if metric in _LESS_IS_BETTER else 1.0)

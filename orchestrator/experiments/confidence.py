@@ -7,8 +7,8 @@ experiment may be looked at and stopped at any moment.
 
     Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas: Time-uniform central limit theory and asymptotic confidence
     sequences. Annals of Statistics 52 (2024), arXiv:2103.06476. `radius` is the two-sided boundary of their
-    Gaussian mixture; the difference of two sides is their estimator for randomised experiments, with the share
-    as it came out.
+    Gaussian mixture; the difference of two sides is their estimator for randomised experiments, with the
+    share as it came out.
 """
 
 import math
@@ -25,17 +25,17 @@ _TUNED_FOR = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class ConfidenceInterval:
     """A value with the range in which the truth lies."""
 
     value: float
     low: float
     high: float
 
-    def scaled(self, factor: float) -> "Interval":
+    def scaled(self, factor: float) -> "ConfidenceInterval":
         """Return it in another unit; with a factor below 0 its ends change places."""
         ends = sorted((self.low * factor, self.high * factor))
-        return Interval(self.value * factor, *ends)
+        return ConfidenceInterval(self.value * factor, *ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,15 @@ def radius(count: int, *, alpha: float = ALPHA, tuned_for: int = _TUNED_FOR) -> 
     return math.sqrt(2 * grown / (count * count * rho2) * math.log(math.sqrt(grown) / alpha))
 
 
-def of_mean(sample: Sample) -> Interval | None:
+def of_mean(sample: Sample) -> ConfidenceInterval | None:
     """Return the mean of a sample with its interval, None of too few values."""
     if sample.count < UNITS_MIN:
         return None
     reach = sample.deviation * radius(sample.count)
-    return Interval(sample.mean, sample.mean - reach, sample.mean + reach)
+    return ConfidenceInterval(sample.mean, sample.mean - reach, sample.mean + reach)
 
 
-def of_difference(live: Sample, candidate: Sample) -> Interval | None:
+def of_difference(live: Sample, candidate: Sample) -> ConfidenceInterval | None:
     """Return the candidate's mean less the live one's, with its interval; None of too few values."""
     if min(live.count, candidate.count) < UNITS_MIN:
         return None
@@ -90,4 +90,4 @@ def of_difference(live: Sample, candidate: Sample) -> Interval | None:
     variance = count * (live.deviation**2 / live.count + candidate.deviation**2 / candidate.count)
     difference = candidate.mean - live.mean
     reach = math.sqrt(variance) * radius(count)
-    return Interval(difference, difference - reach, difference + reach)
+    return ConfidenceInterval(difference, difference - reach, difference + reach)

@@ -36,7 +36,7 @@ class DecidedBy(StrEnum):
     RULE = "rule"
 
 
-class Decision(Settings):
+class ExperimentDecision(Settings):
     """What was decided of an experiment."""
 
     experiment: str
@@ -54,7 +54,7 @@ def decision_path(config_path: Path, experiment: str) -> Path:
     return config_path.parent / _FOLDER / f"{experiment}.json"
 
 
-def read_decision(path: Path, experiment: str) -> Decision | None:
+def read_decision(path: Path, experiment: str) -> ExperimentDecision | None:
     """Return the decision of a file, None where there is none.
 
     Raises:
@@ -69,7 +69,7 @@ def read_decision(path: Path, experiment: str) -> Decision | None:
     except OSError as exc:
         raise ConfigError(f"{path}: the decision cannot be read: {exc.strerror}; {remedy}") from None
     try:
-        decision = Decision.model_validate_json(raw)
+        decision = ExperimentDecision.model_validate_json(raw)
     except ValidationError as exc:
         error = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, error["loc"])) or "the file"
@@ -79,7 +79,7 @@ def read_decision(path: Path, experiment: str) -> Decision | None:
     return decision
 
 
-def write_decision(path: Path, decision: Decision) -> None:
+def write_decision(path: Path, decision: ExperimentDecision) -> None:
     """Write a decision in the place of an earlier one; processes that watch config.yaml follow.
 
     Raises:
@@ -96,6 +96,8 @@ def write_decision(path: Path, decision: Decision) -> None:
 
 def decided(
     experiment: str, verdict: Verdict, *, candidate: str, at: datetime, by: DecidedBy, reason: str
-) -> Decision:
+) -> ExperimentDecision:
     """Return a decision."""
-    return Decision(experiment=experiment, verdict=verdict, candidate=candidate, at=at, by=by, reason=reason)
+    return ExperimentDecision(
+        experiment=experiment, verdict=verdict, candidate=candidate, at=at, by=by, reason=reason
+    )

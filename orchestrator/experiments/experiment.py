@@ -9,7 +9,7 @@ from hashlib import blake2b, sha256
 import orjson
 
 from orchestrator.core.arms import Arm, ArmKind
-from orchestrator.experiments.decision import Decision, Verdict
+from orchestrator.experiments.decision import ExperimentDecision, Verdict
 from orchestrator.experiments.settings import ExperimentMode, ExperimentSettings
 
 _WHOLE = 2**64
@@ -35,7 +35,7 @@ class Experiment:
     """`faq@1a2b3c4d`: under which its rows are measured. Whatever changes what is compared changes it."""
     candidate: str
     """A fingerprint of the candidate."""
-    decision: Decision | None = None
+    decision: ExperimentDecision | None = None
     """On this candidate; None where nothing is decided."""
 
     def state(self, today: date) -> ExperimentState:
@@ -78,7 +78,7 @@ def fingerprint_of(*parts: object) -> str:
 
 
 def made(
-    name: str, settings: ExperimentSettings, *, live: Sequence[object], decision: Decision | None
+    name: str, settings: ExperimentSettings, *, live: Sequence[object], decision: ExperimentDecision | None
 ) -> Experiment:
     """Return an experiment; `live` is, as plain data, what answers else."""
     candidate = settings.candidate.model_dump(mode="json")

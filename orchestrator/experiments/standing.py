@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import SHADOW_PAYER
-from orchestrator.experiments.comparison import Comparison, Finding, Measured, measured
-from orchestrator.experiments.decision import DecidedBy, Decision, Verdict, decided
+from orchestrator.experiments.comparison import Finding, MeasuredArms, MetricComparison, measured
+from orchestrator.experiments.decision import DecidedBy, ExperimentDecision, Verdict, decided
 from orchestrator.experiments.experiment import Experiment, ExperimentState
 from orchestrator.experiments.settings import ExperimentMode, Rule
 from orchestrator.ledger.ledger import Ledger
@@ -19,15 +19,15 @@ LOOK_BACK_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ExperimentStanding:
     """One experiment with what is known of it now."""
 
     experiment: Experiment
     state: ExperimentState
-    measured: Measured
+    measured: MeasuredArms
 
     @property
-    def decides(self) -> Comparison | None:
+    def decides(self) -> MetricComparison | None:
         """Return the comparison by the metric that decides, None where nothing is known of it."""
         return self.measured.by(self.experiment.settings.metric)
 
@@ -49,7 +49,9 @@ class Standing:
         )
 
 
-def standing_of(experiment: Experiment, view: LedgerView, *, now: datetime, time_zone: str) -> Standing:
+def standing_of(
+    experiment: Experiment, view: LedgerView, *, now: datetime, time_zone: str
+) -> ExperimentStanding:
     """Return how an experiment stands; without a ledger nothing is measured.
 
     Raises:
@@ -61,13 +63,13 @@ def standing_of(experiment: Experiment, view: LedgerView, *, now: datetime, time
     began = None if start is None else datetime.combine(start, time.min, zone).astimezone(UTC)
     since = began or now - timedelta(days=LOOK_BACK_DAYS)
     if not view.exists:
-        return Standing(experiment, state, measured((), experiment.label, experiment.settings))
+        return ExperimentStanding(experiment, state, measured((), experiment.label, experiment.settings))
     with view:
         rows = view.arm_rows(experiment.label, since=since)
-        return Standing(experiment, state, measured(rows, experiment.label, experiment.settings))
+        return ExperimentStanding(experiment, state, measured(rows, experiment.label, experiment.settings))
 
 
-def by_rule(standing: Standing, *, now: datetime) -> Decision | None:
+def by_rule(standing: ExperimentStanding, *, now: datetime) -> ExperimentDecision | None:
     """Return what the rule of a running experiment decides, None where it decides nothing."""
     experiment = standing.experiment
     is_on = (
@@ -78,7 +80,9 @@ def by_rule(standing: Standing, *, now: datetime) -> Decision | None:
     return decision_on(standing, Verdict.ROLLED_BACK, by=DecidedBy.RULE, now=now)
 
 
-def decision_on(standing: Standing, verdict: Verdict, *, by: DecidedBy, now: datetime) -> Decision:
+def decision_on(
+    standing: ExperimentStanding, verdict: Verdict, *, by: DecidedBy, now: datetime
+) -> ExperimentDecision:
     """Return a decision on the candidate of an experiment as it stands."""
     experiment = standing.experiment
     return decided(

@@ -4,15 +4,15 @@ from typing import Any
 
 from orchestrator.core.formatting import money
 from orchestrator.core.money import NanoUsd
-from orchestrator.experiments.comparison import Comparison
+from orchestrator.experiments.comparison import MetricComparison
 from orchestrator.experiments.confidence import ALPHA, UNITS_MIN, Sample
-from orchestrator.experiments.decision import Decision
-from orchestrator.experiments.standing import Standing
+from orchestrator.experiments.decision import ExperimentDecision
+from orchestrator.experiments.standing import ExperimentStanding
 from orchestrator.ledger.periods import Window
 
 
-def plain_standing(
-    standing: Standing, *, spent: tuple[tuple[Window, NanoUsd, NanoUsd], ...] = ()
+def plain_experiment(
+    standing: ExperimentStanding, *, spent: tuple[tuple[Window, NanoUsd, NanoUsd], ...] = ()
 ) -> dict[str, Any]:
     """Return an experiment with all that is known of it; `spent` are its shadows' windows."""
     experiment, settings = standing.experiment, standing.experiment.settings
@@ -35,7 +35,7 @@ def plain_standing(
         "live_requests": standing.measured.live_requests,
         "candidate_requests": standing.measured.candidate_requests,
         "comparisons": [plain_comparison(each) for each in standing.measured.comparisons],
-        "decision": None if experiment.decision is None else plain_decision(experiment.decision),
+        "decision": None if experiment.decision is None else plain_experiment_decision(experiment.decision),
         "shadow_budget": [
             {"window": window.value, **money("spent", used), **money("limit", limit)}
             for window, used, limit in spent
@@ -43,7 +43,7 @@ def plain_standing(
     }
 
 
-def plain_comparison(comparison: Comparison) -> dict[str, Any]:
+def plain_comparison(comparison: MetricComparison) -> dict[str, Any]:
     """Return the comparison by one metric."""
     difference = comparison.difference
     return {
@@ -57,7 +57,7 @@ def plain_comparison(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def plain_decision(decision: Decision) -> dict[str, Any]:
+def plain_experiment_decision(decision: ExperimentDecision) -> dict[str, Any]:
     """Return what was decided."""
     return decision.model_dump(mode="json")
 

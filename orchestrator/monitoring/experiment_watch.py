@@ -14,13 +14,13 @@ from orchestrator.core.alerts import Alert, AlertKind
 from orchestrator.core.background_loop import Job
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.experiments.decision import Decision, decision_path, read_decision, write_decision
+from orchestrator.experiments.decision import ExperimentDecision, decision_path, read_decision, write_decision
 from orchestrator.experiments.experiment import Experiment
 from orchestrator.experiments.standing import by_rule, standing_of
 
 logger = logging.getLogger("orchestrator.monitoring")
 
-EVERY_S = 60.0
+LOOK_EVERY_S = 60.0
 """The intervals hold at every look, so looking often costs nothing but a read of the ledger."""
 
 
@@ -55,7 +55,7 @@ class ExperimentWatch:
         """End."""
         self.stop()
 
-    def look(self) -> tuple[Decision, ...]:
+    def look(self) -> tuple[ExperimentDecision, ...]:
         """Do now what the rules say, and return what was decided.
 
         Raises:
@@ -67,7 +67,7 @@ class ExperimentWatch:
         )
         return tuple(decision for decision in looked_at if decision is not None)
 
-    def _decide(self, experiment: Experiment) -> Decision | None:
+    def _decide(self, experiment: Experiment) -> ExperimentDecision | None:
         orchestrator, now = self._orchestrator, self._clock.now()
         zone = orchestrator.config.settings.budgets.time_zone
         standing = standing_of(experiment, orchestrator.ledger_view, now=now, time_zone=zone)
@@ -91,4 +91,4 @@ class ExperimentWatch:
                 await asyncio.to_thread(self.look)
             except OrchestratorError as error:
                 logger.warning("experiments are not looked at: %s", error)
-            await self._clock.sleep(EVERY_S)
+            await self._clock.sleep(LOOK_EVERY_S)

@@ -63,7 +63,8 @@ def planned_for(call: Call, services: PipelineServices) -> PlannedRequest:
     if isinstance(call.request, EmbeddingRequest):
         raise InvalidRequestError("a request for embeddings goes to embed() or aembed()")
     size = measure(call.request)
-    return PlannedRequest(_plan_for(call, size=size, state=services.dispatch), size)
+    plan = _plan_for(call, size=size, state=services.dispatch)
+    return PlannedRequest(replace(plan, notices=(*plan.notices, *told(call.arm))), size)
 
 
 def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
@@ -103,8 +104,7 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
     analysis = analyse(
         request, size, rules, deadline_s=call.deadline.left_s(), background=call.profile.background
     )
-    notices = (*plan.notices, *told(call.arm))
-    plan = replace(plan, excluded=excluded, analysis=analysis, weights=weights.by_factor, notices=notices)
+    plan = replace(plan, excluded=excluded, analysis=analysis, weights=weights.by_factor)
     if not plan.asked:
         raise no_candidates(request, config, plan, pinned=pinned, ceiling=rules.ceiling)
     return plan

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.experiments.confidence import (
     ALPHA,
     UNITS_MIN,
-    Interval,
+    ConfidenceInterval,
     Sample,
     of_difference,
     of_mean,
@@ -141,4 +141,4 @@ def test_alike_values_are_not_certain_within_bounds_and_none_are_nothing():
 
 
 def test_a_factor_below_nought_turns_an_interval_round():
-    assert Interval(1.0, -1.0, 2.0).scaled(-2.0) == Interval(-2.0, -4.0, 2.0)
+    assert ConfidenceInterval(1.0, -1.0, 2.0).scaled(-2.0) == ConfidenceInterval(-2.0, -4.0, 2.0)

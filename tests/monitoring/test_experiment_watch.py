@@ -106,4 +106,4 @@ def test_the_watch_looks_by_itself_and_outlives_a_folder_that_cannot_be_written(
         eventually(lambda: "experiments are not looked at" in caplog.text)
         folder.unlink()
         eventually(lambda: read_decision(folder / "faq.json", "faq"))
-    assert experiment_watch.EVERY_S >= 1
+    assert experiment_watch.LOOK_EVERY_S >= 1
