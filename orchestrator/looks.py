@@ -147,6 +147,9 @@ class Looks(ABC):
             LedgerError: it cannot be written; nothing was kept.
         """
         services, secrets = self._services, secrets_of(self.config.settings)
+        with suppress(LedgerError):
+            # An answer of the cache was given a moment ago, and is judged at once.
+            services.ledger.write_gathered()
         return give_feedback(
             services.ledger.store, services.contents, request_id,
             now=services.clock.now(), secrets=secrets, **feedback,

@@ -39,6 +39,7 @@ USED: Mapping[AlertKind, frozenset[str]] = {
     AlertKind.PRICE_CHANGE: frozenset(),
     AlertKind.MODEL_ENDED: _OF_SUBJECT,
     AlertKind.LEDGER_DIFFERENCE: frozenset({"every_s", "repeat_s"}),
+    AlertKind.EXPERIMENT_WORSE: frozenset(),
     AlertKind.EMERGENCY_MODEL: frozenset({"scope", "window_s", "calm_s", "repeat_s"}),
 }
 """Which keys mean something for a kind of rule; any other is a mistake."""

@@ -33,6 +33,10 @@ _HEADLINES: Mapping[AlertKind, tuple[str, str]] = {
     AlertKind.PRICE_CHANGE: ("Giá đã thay đổi", "A price has changed"),
     AlertKind.MODEL_ENDED: ("Mô hình đã quá ngày ngừng", "A model is past its end date"),
     AlertKind.LEDGER_DIFFERENCE: ("Sổ cái có chênh lệch", "The ledger has a difference"),
+    AlertKind.EXPERIMENT_WORSE: (
+        "Thử nghiệm kém hơn, đã hoàn tác",
+        "An experiment is worse, and rolled back",
+    ),
     AlertKind.EMERGENCY_MODEL: ("Mô hình khẩn cấp đang trả lời", "The emergency model is answering"),
 }
 _STATES: Mapping[AlertState, tuple[str, str]] = {

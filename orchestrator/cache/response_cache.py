@@ -106,11 +106,11 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
         return (folder / name).resolve() == folder / name
 
 
-def key_of(request: ChatRequest, *, hosts: str = "") -> str:
+def key_of(request: ChatRequest, *, hosts: str = "", candidate: str = "") -> str:
     """Return the cache key of a request: equal for equal questions of one tenant, else different.
 
     `hosts` says which hosts of a model may serve it, where config.yaml does: another host may run it in lower
-    precision.
+    precision. `candidate` is the candidate of an experiment that answers in the place of what answers else.
     """
     shaped: dict[str, Any] = {
         "format": _FORMAT,
@@ -129,6 +129,8 @@ def key_of(request: ChatRequest, *, hosts: str = "") -> str:
         shaped["dimensions"] = request.dimensions
     if hosts:
         shaped["hosts"] = hosts
+    if candidate:
+        shaped["candidate"] = candidate
     packed = orjson.dumps(shaped, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_plain)
     return sha256(packed).hexdigest()
 

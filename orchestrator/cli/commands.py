@@ -22,6 +22,7 @@ HOME_OF: Mapping[str, str] = {
     "drill": "drill:drill",
     "eval": "evaluate:evaluate",
     "calibrate": "calibrate:calibrate",
+    "experiment": "experiment:app",
     "whatif": "whatif:whatif",
     "serve": "serve:serve",
     "alerts": "alerts:app",

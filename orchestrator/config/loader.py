@@ -33,6 +33,7 @@ from orchestrator.catalog.openrouter_preferences import merged
 from orchestrator.catalog.price import Price
 from orchestrator.catalog.price_book import PriceBook, PriceQuery
 from orchestrator.catalog.vendors import VENDORS, vendors_at
+from orchestrator.config.experiments import experiments_of, shadow_limits, with_candidate
 from orchestrator.config.key_descriptions import key_descriptions
 from orchestrator.config.modes import chat_only
 from orchestrator.config.notices import notices_of
@@ -46,6 +47,8 @@ from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Settings, UnquotedError
+from orchestrator.experiments.decision import decision_path
+from orchestrator.experiments.experiment import Experiment
 from orchestrator.ledger.budgets import Limits
 from orchestrator.resilience.health_check_policy import NAME, PROFILE, limit_of
 from orchestrator.resilience.retry_policy import RetryProfile
@@ -73,6 +76,8 @@ class Config:
     """A hash of the file and of what the environment put into it; equal means unchanged."""
     secret_files: tuple[Path, ...] = ()
     """The files that it takes values and policies from, whether they are there or not."""
+    experiments: tuple[Experiment, ...] = ()
+    """With what was decided of them."""
     written: Any = field(default=None, repr=False, compare=False)
     """The file's values with those of the environment; keys are among them: mask what is shown."""
     _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts], Shortlists]] = field(
@@ -80,11 +85,20 @@ class Config:
     )
     """What was computed of each use case, and for which day: nothing that could not be computed again."""
     _hosts: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _candidates: dict[str, "Config"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def limits(self) -> Limits:
-        """Return every limit in force: those written down, and that of the health checks."""
-        return Limits(self.settings.budgets, own=(limit_of(self.settings.health_checks),))
+        """Return every limit in force: those written down, of the health checks, and of shadows."""
+        own = (limit_of(self.settings.health_checks), *shadow_limits(self.settings))
+        return Limits(self.settings.budgets, own=own)
+
+    def with_candidate(self, experiment: str) -> "Config":
+        """Return this configuration with the candidate of an experiment in its use case."""
+        if experiment not in self._candidates:
+            known = next(each for each in self.experiments if each.name == experiment)
+            self._candidates[experiment] = replace(self, settings=with_candidate(self.settings, known))
+        return self._candidates[experiment]
 
     def use_case_of(self, request: ChatRequest) -> UseCaseSettings:
         """Return the settings of a request's use case.
@@ -192,14 +206,17 @@ def load_config(
     mistakes.extend(outdated(settings, policies))
     catalog, notices, unpriced = _build_catalog(document, settings, today=today)
     mistakes.extend(unpriced)
+    experiments, overlaps = experiments_of(document, settings, chosen)
+    mistakes.extend(overlaps)
     if mistakes:
         raise _refusal(document, mistakes)
-    fingerprint = sha256(repr(document.data).encode()).hexdigest()
+    decided = tuple(experiment.decision for experiment in experiments)
+    fingerprint = sha256(repr((document.data, decided)).encode()).hexdigest()
     named = {name for names in document.mentioned.values() for name in names if name.startswith("file:")}
     secret_files = tuple(Path(name.removeprefix("file:")) for name in sorted(named))
-    policy_files = tuple(file.path for file in policies)
-    used_files = (*secret_files, *policy_files)
-    return Config(chosen, settings, catalog, tuple(notices), fingerprint, used_files, document.data)
+    decisions = tuple(decision_path(chosen, name) for name in settings.experiments)
+    used = (*secret_files, *(file.path for file in policies), *decisions)
+    return Config(chosen, settings, catalog, tuple(notices), fingerprint, used, experiments, document.data)
 
 
 def _validated(document: Document) -> RootSettings:

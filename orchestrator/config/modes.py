@@ -74,9 +74,9 @@ def mixed_routes(document: Document, settings: RootSettings) -> Iterator[str]:
         where = document.where(("default_use_case",))
         yield f"{where}: '{settings.default_use_case}' is of mode {mode}; the default is for chats"
     for key, use_case in settings.use_cases.items():
-        primary = _model_at(settings, use_case.primary.deployment)
+        primary = model_at(settings, use_case.primary.deployment)
         for place, step in enumerate(use_case.fallbacks):
-            model = _model_at(settings, step.deployment)
+            model = model_at(settings, step.deployment)
             if primary is None or model is None or primary[0] == model[0]:
                 continue
             where = document.where(("use_cases", key, "fallbacks", place, "deployment"))
@@ -91,11 +91,12 @@ def mixed_routes(document: Document, settings: RootSettings) -> Iterator[str]:
 
 def _mode_of_default(settings: RootSettings) -> Mode | None:
     use_case = settings.use_cases.get(settings.default_use_case)
-    known = None if use_case is None else _model_at(settings, use_case.primary.deployment)
+    known = None if use_case is None else model_at(settings, use_case.primary.deployment)
     return None if known is None or known[1].mode is Mode.CHAT else known[1].mode
 
 
-def _model_at(settings: RootSettings, deployment: str) -> tuple[str, ModelSettings] | None:
+def model_at(settings: RootSettings, deployment: str) -> tuple[str, ModelSettings] | None:
+    """Return the model of a deployment with its name, None where one of both is not defined."""
     place = settings.deployments.get(deployment)
     if place is None or place.model not in settings.models:
         return None

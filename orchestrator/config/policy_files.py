@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import Document, parse_document, read_document
+from orchestrator.config.yaml_template import Path_
 from orchestrator.core.errors import ConfigError
 
 _KEYS = ("use_case", "policy", "measured")
@@ -39,23 +40,44 @@ def read_whole(
         ConfigError: a file cannot be read, or is of another use case; says its line.
     """
     document = read_document(path, environment=environment)
-    use_cases = document.data.get("use_cases") if isinstance(document.data, dict) else None
-    if not isinstance(use_cases, dict):
-        return document, ()
-    files, changed = [], {}
-    for key, settings in use_cases.items():
-        policy = settings.get("policy") if isinstance(settings, dict) else None
+    files, data = [], document.data
+    for place, use_case in _places(data):
+        policy = _at(data, place)
         if not isinstance(policy, dict) or "file" not in policy:
             continue
-        where = document.where(("use_cases", key, "policy", "file"))
+        where = document.where((*place, "file"))
         file = _path_of(policy, path.parent, where)
-        content, read = _read(file, str(key), where, environment)
+        content, read = _read(file, use_case, where, environment)
         files.append(read)
-        changed[key] = {**settings, "policy": content}
-    if not changed:
-        return document, ()
-    data = {**document.data, "use_cases": {**use_cases, **changed}}
-    return replace(document, data=data), tuple(files)
+        data = _with(data, place, content)
+    return (replace(document, data=data) if files else document), tuple(files)
+
+
+def _places(data: Any) -> Iterator[tuple[Path_, str]]:
+    """Yield where policies may stand, and of which use case each is."""
+    for key in _part(data, "use_cases"):
+        yield ("use_cases", key, "policy"), str(key)
+    for key, experiment in _part(data, "experiments").items():
+        if isinstance(experiment, dict):
+            yield ("experiments", key, "candidate"), str(experiment.get("use_case"))
+
+
+def _part(data: Any, key: str) -> dict[Any, Any]:
+    part = data.get(key) if isinstance(data, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _at(data: Any, place: Path_) -> Any:
+    for step in place:
+        data = data.get(step) if isinstance(data, dict) else None
+    return data
+
+
+def _with(data: Any, place: Path_, value: Any) -> Any:
+    """Return plain data with another value at a place that is there."""
+    if not place:
+        return value
+    return {**data, place[0]: _with(data[place[0]], place[1:], value)}
 
 
 def _path_of(policy: Mapping[str, Any], beside: Path, where: str) -> Path:

@@ -5,6 +5,7 @@ from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES
+from orchestrator.config.experiments import broken_experiments
 from orchestrator.config.modes import mixed_routes
 from orchestrator.config.policy_references import broken_policy
 from orchestrator.config.schema import RootSettings
@@ -31,7 +32,7 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
             "retry profile", use_case.profile, settings.retry_profiles, "use_cases", key, "profile"
         )
         yield from _broken_route(document, settings, key)
-        yield from broken_policy(document, settings, key)
+        yield from broken_policy(document, settings, use_case.policy, ("use_cases", key, "policy"))
     for key in settings.record.use_cases:
         yield from broken("use case", key, settings.use_cases, "record", "use_cases", key)
     yield from broken("use case", settings.default_use_case, settings.use_cases, "default_use_case")
@@ -41,6 +42,7 @@ def broken_references(document: Document, settings: RootSettings) -> Iterator[st
     yield from _broken_channels(document, settings)
     yield from _broken_limits(document, settings)
     yield from _broken_aliases(document, settings)
+    yield from broken_experiments(document, settings)
 
 
 def _strange_preferences(document: Document, settings: RootSettings) -> Iterator[str]:

@@ -16,6 +16,7 @@ from orchestrator.catalog.price_book import PricesSettings
 from orchestrator.config.telemetry import TelemetrySettings
 from orchestrator.core.language import Language
 from orchestrator.core.settings import Name, Settings
+from orchestrator.experiments.settings import ExperimentName, ExperimentSettings
 from orchestrator.langchain.tracing import LangChainSettings
 from orchestrator.ledger.budgets import BudgetSettings
 from orchestrator.ledger.opening import LedgerSettings
@@ -70,6 +71,8 @@ class RootSettings(Settings):
     """Other names by which models may be asked for."""
     use_cases: Mapping[Name, UseCaseSettings] = Field(min_length=1)
     """What requests are for: whom they ask, in which order, and with which limits."""
+    experiments: Mapping[ExperimentName, ExperimentSettings] = {}
+    """Candidates that are asked beside what answers, or instead of it for some users, and compared."""
     default_use_case: Name
     """The use case of a request that names none."""
     routing: RoutingSettings = RoutingSettings()

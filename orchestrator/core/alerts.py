@@ -45,6 +45,8 @@ class AlertKind(StrEnum):
     """A model that is in use is past the day on which its vendor switches it off."""
     LEDGER_DIFFERENCE = "ledger_difference"
     """A counter of the ledger is not the sum of its rows."""
+    EXPERIMENT_WORSE = "experiment_worse"
+    """The candidate of an experiment is proven worse, and was rolled back by its rule."""
     EMERGENCY_MODEL = "emergency_model"
     """The model of last resort answers."""
 

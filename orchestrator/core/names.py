@@ -23,6 +23,8 @@ EVERY_NAME = "*"
 """In the scope of a limit: a tenant that is called so would have the limit that is meant for all of them."""
 PROMPT_TAG = "prompt:"
 """How the tag begins that says which version of a prompt was asked; the limit of every tag is not for it."""
+ARM_TAG = "arm:"
+"""How the tags begin that say which side of an experiment a request is on; callers have none of them."""
 _SHOWN_MAX = 60
 _NAMES_KEPT = 4096
 # Printable to Python, and not to be seen: fillers, joiners, and selectors of a variant of the sign before.
@@ -69,7 +71,7 @@ def tags_of(raw: Any) -> tuple[str, ...]:
     """Return tags as they are counted; one text is one tag.
 
     Raises:
-        InvalidRequestError: no list, too many, or one of them is no name.
+        InvalidRequestError: no list, too many, or one of them is no name, or one of our own (`arm:`).
     """
     if raw is None:
         return ()
@@ -78,7 +80,14 @@ def tags_of(raw: Any) -> tuple[str, ...]:
     tags = (raw,) if isinstance(raw, str) else tuple(islice(raw, TAGS_MAX + 1))
     if len(tags) > TAGS_MAX:
         raise InvalidRequestError(f"'tags' has at most {TAGS_MAX} names")
-    return tuple(name_of(tag, f"tags[{place}]") for place, tag in enumerate(tags))
+    names = tuple(name_of(tag, f"tags[{place}]") for place, tag in enumerate(tags))
+    own = next((name for name in names if name.startswith(ARM_TAG)), None)
+    if own is not None:
+        raise InvalidRequestError(
+            f"'tags' that begin with '{ARM_TAG}' say which side of an experiment a request is on, so callers have "
+            f"none of them; got {_shown(own)}"
+        )
+    return names
 
 
 def _tenant(raw: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.run import Run
@@ -14,6 +15,13 @@ SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "model", "tag")
 PROBE_TENANTS = frozenset({"doctor", "health_check"})
 """On their account our own looks at providers are sent: their money counts, and their outcome is nobody's
 answer."""
+SHADOW_PAYER = "shadow:"
+"""How tenant and use case of an experiment's shadows begin: their money is nobody else's."""
+
+
+def is_own(tenant: str) -> bool:
+    """Return whether what is sent on a tenant's account is our own: a probe, or an answer nobody reads."""
+    return tenant in PROBE_TENANTS or tenant.startswith(SHADOW_PAYER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,21 @@ class Payer:
         object.__setattr__(self, "tags", tags_of(self.tags))
 
     @classmethod
+    def of_shadow(cls, experiment: str) -> Self:
+        """Return who pays for the shadows of an experiment: no tenant, no use case, no user."""
+        return cls(f"{SHADOW_PAYER}{experiment}", f"{SHADOW_PAYER}{experiment}")
+
+    @classmethod
     def of(cls, request: ChatRequest) -> Self:
-        """Return the payer that a request names."""
+        """Return the payer that a request names.
+
+        Raises:
+            InvalidRequestError: its tenant is one of the experiments' shadows, whose money is nobody else's.
+        """
+        if request.tenant.startswith(SHADOW_PAYER):
+            raise InvalidRequestError(
+                f"a tenant that begins with '{SHADOW_PAYER}' pays for shadows of experiments alone; name another"
+            )
         return cls(request.tenant, request.use_case, request.user, request.tags, request.run)
 
     def scopes(self, provider: str = "", model: str = "") -> tuple[str, ...]:

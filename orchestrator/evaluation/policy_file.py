@@ -8,9 +8,6 @@
 refused (`config.policy_files`). JSON is YAML, so the file is written as JSON.
 """
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -21,6 +18,7 @@ import orjson
 from orchestrator.config.loader import Config
 from orchestrator.config.policy_files import measured_under
 from orchestrator.core.money import format_usd
+from orchestrator.core.whole_file import write_whole
 from orchestrator.evaluation.calibration import Calibration, Measured
 from orchestrator.evaluation.case import EvaluationError
 from orchestrator.evaluation.summary import plain_interval
@@ -60,17 +58,7 @@ def write_policy(path: Path, text: bytes) -> None:
         EvaluationError: it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(text)
-            Path(draft).chmod(0o644)
-            Path(draft).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(draft).unlink()
-            raise
+        write_whole(path, text)
     except OSError as exc:
         raise EvaluationError(f"--policy {path}: cannot be written: {exc.strerror}") from None
 

@@ -139,6 +139,26 @@ class RolledDay:
 
 
 @dataclass(frozen=True, slots=True)
+class ArmRow:
+    """A request on a side of an experiment, with what was said of its answer."""
+
+    id: str
+    tenant: str
+    user: str | None
+    tags: tuple[str, ...]
+    """Those of its caller, and those that name its side (`core.arms`)."""
+    outcome: str
+    cached: str
+    cost_nusd: NanoUsd
+    """With corrections."""
+    latency_s: float
+    score: float | None
+    """The average of all scores, 1 to 5; None without any."""
+    is_corrected: bool
+    """Somebody wrote a better answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnequalCounter:
     """The first scope whose counter of a day differs from its rows."""
 

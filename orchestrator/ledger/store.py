@@ -25,6 +25,7 @@ from typing import Any, Protocol, Self
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.reply import Attempt
 from orchestrator.ledger.facts import (
+    ArmRow,
     AssumedCost,
     BookedSum,
     CostSample,
@@ -355,6 +356,9 @@ class LedgerView(UsageView, Protocol):
         self, *, first_day: str, last_day: str, tenant: str | None = None
     ) -> tuple[FeedbackSum, ...]:
         """Return the feedback on requests of these days, by tenant, use case and model."""
+
+    def arm_rows(self, label: str, *, since: datetime) -> Iterator[ArmRow]:
+        """Yield the requests since a moment that are on a side of an experiment, oldest first."""
 
     # ---- for reconciling and rolling up
 

@@ -19,7 +19,9 @@ class Lifetime:
 
 def cache_key_of(call: Call) -> str:
     """Return the key of a call's question, among those of its tenant."""
-    return key_of(call.request, hosts=call.snapshot.config.hosts_of(call.request.use_case))
+    candidate = call.arm.candidate if call.arm is not None and call.arm.asks_candidate else ""
+    hosts = call.snapshot.config.hosts_of(call.request.use_case)
+    return key_of(call.request, hosts=hosts, candidate=candidate)
 
 
 def lifetime_of(call: Call) -> Lifetime | None:

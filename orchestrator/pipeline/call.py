@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
 from orchestrator.config.modes import check_mode
+from orchestrator.core.arms import Arm
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DeadlineExceededError, FailedStep, about
@@ -23,6 +24,7 @@ from orchestrator.core.reply import Attempt, ChatReply, spent_on
 from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.record_settings import Recorded
 from orchestrator.ledger.records import new_operation_id
+from orchestrator.pipeline.arms import arm_of
 from orchestrator.pipeline.services import ConfigSnapshot
 from orchestrator.resilience.retry_policy import RetryProfile
 from orchestrator.routing.settings import UseCaseSettings
@@ -80,6 +82,8 @@ class Call:
     trace: Trace = field(default_factory=Trace)
     names: FittedNames = NO_NAMES_CHANGED
     """Of tools and schemas in its request, as they are sent; the caller reads his own."""
+    arm: Arm | None = None
+    """The side of an experiment that it is on; None of most."""
 
     @classmethod
     def of(
@@ -101,19 +105,25 @@ class Call:
         request = names.in_request(request)
         if sink is not None:
             sink.names = names
-        use_case = config.use_case_of(request)
+        config.use_case_named(request.use_case)
         check_mode(request, config.settings, config.catalog)
+        identity, payer = new_operation_id(clock.now()), Payer.of(request)
+        arm = arm_of(config, request, payer, identity, moment=clock.now())
+        if arm is not None and arm.asks_candidate:
+            config = config.with_candidate(arm.experiment)
+            snapshot = replace(snapshot, config=config)
         return cls(
-            id=new_operation_id(clock.now()),
+            id=identity,
             request=request,
             snapshot=snapshot,
-            use_case=use_case,
+            use_case=config.use_case_of(request),
             profile=config.profile_of(request),
-            payer=Payer.of(request),
+            payer=payer,
             started_at=clock.now(),
             deadline=Deadline.after(config.deadline_s_of(request), clock=clock),
             sink=sink,
             names=names,
+            arm=arm,
         )
 
     @property
@@ -123,9 +133,9 @@ class Call:
 
     @property
     def recorded(self) -> Recorded:
-        """Return how much is kept of it."""
+        """Return how much is kept of it: as its caller's are, whoever pays."""
         settings = self.snapshot.config.settings.record
-        return settings.of(tenant=self.payer.tenant, use_case=self.payer.use_case)
+        return settings.of(tenant=self.request.tenant, use_case=self.request.use_case)
 
     @property
     def has_delivered(self) -> bool:

@@ -23,7 +23,8 @@ def keep_content(call: Call, reply: ChatReply | None, recorded: Recorded, conten
         contents.keep(
             KeptContent(
                 operation_id=call.id,
-                tenant=call.payer.tenant,
+                # Of a shadow too: whoever forgets a tenant forgets what was made of its prompts.
+                tenant=call.request.tenant,
                 kept_at=call.started_at,
                 until=call.started_at + timedelta(days=recorded.keep_days),
                 messages=kept_messages(call.request.messages, secrets=secrets),

@@ -23,6 +23,7 @@ from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.services import Services
 from orchestrator.ledger.budgets import BudgetTier, Window, tier_for
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.pipeline.arms import told
 from orchestrator.pipeline.call import Call, PlannedRequest, Step
 from orchestrator.pipeline.known_health import known_health
 from orchestrator.pipeline.services import PipelineServices
@@ -62,7 +63,8 @@ def planned_for(call: Call, services: PipelineServices) -> PlannedRequest:
     if isinstance(call.request, EmbeddingRequest):
         raise InvalidRequestError("a request for embeddings goes to embed() or aembed()")
     size = measure(call.request)
-    return PlannedRequest(_plan_for(call, size=size, state=services.dispatch), size)
+    plan = _plan_for(call, size=size, state=services.dispatch)
+    return PlannedRequest(replace(plan, notices=(*plan.notices, *told(call.arm))), size)
 
 
 def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
@@ -87,7 +89,8 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
         ),
         input_bound=config.settings.budgets.input_bound,
         budget_tier=_budget_tier(config, state.ledger),
-        demands=config.settings.routing.demands_on(call.payer.tenant, use_case.demands),
+        # Of whom the prompt is, whoever pays.
+        demands=config.settings.routing.demands_on(request.tenant, use_case.demands),
     )
     health = known_health(deployments, config.settings.routing, state.health)
     plan = rank(request, deployments.values(), size=size, rules=rules, health=health, shortlists=shortlists)

@@ -10,12 +10,14 @@ from orchestrator.core.errors import (
     OverloadedError,
     UnavailableError,
 )
+from orchestrator.core.payer import is_own
 from orchestrator.core.reply import CacheState, ChatReply, Degradation, DegradationKind, Outcome, Usage
 from orchestrator.ledger.kept_plan import OwnTerms, PackedPlan, packed_plan
 from orchestrator.ledger.record_settings import RecordMode
 from orchestrator.ledger.records import RequestRecord
 from orchestrator.ledger.request_log import log_ended
 from orchestrator.ledger.store import LedgerBusyError
+from orchestrator.pipeline.arm_tags import arm_tags
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.content_keeping import keep_content
 from orchestrator.pipeline.prompt_printing import prompt_print
@@ -120,7 +122,7 @@ def _record_of(
         tenant=call.payer.tenant,
         use_case=call.payer.use_case,
         user=call.payer.user,
-        tags=call.payer.tags,
+        tags=(*call.payer.tags, *arm_tags(call, reply, error)),
         outcome=_outcome(reply, error),
         error=type(error).__name__ if error is not None and reply is None else None,
         cached=reply.cached if reply is not None else CacheState.MISS,
@@ -137,7 +139,8 @@ def _record_of(
         cost_nusd=call.trace.spent_nusd,
         latency_s=call.deadline.elapsed_s(),
         plan=_packed(call, reply) if explained else None,
-        prompt=prompt_print(call) if explained else None,
+        # A shadow asks again what its live request has asked, on purpose.
+        prompt=prompt_print(call) if explained and not is_own(call.payer.tenant) else None,
     )
 
 

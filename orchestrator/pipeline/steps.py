@@ -12,6 +12,7 @@ from orchestrator.pipeline.planning import Planning
 from orchestrator.pipeline.recorded_answers import AnswerFile, NobodyIsAsked, RecordedAnswers
 from orchestrator.pipeline.recording import Recording
 from orchestrator.pipeline.services import PipelineServices
+from orchestrator.pipeline.shadowing import Shadowing
 
 
 def build(services: PipelineServices, answers: AnswerFile | None = None) -> Step:
@@ -20,6 +21,7 @@ def build(services: PipelineServices, answers: AnswerFile | None = None) -> Step
     step = Planning(services, step)  # rank; or the error that says why no deployment may serve it
     step = Concurrency(services, step)  # a slot among the requests in flight
     step = Recording(services, step)  # one row in the ledger, whatever happens; an older answer on failure
+    step = Shadowing(services, step)  # the candidate of an experiment too, when the answer is there
     step = Caching(services, step)  # hit, joined, or ask and keep
     step = Idempotency(services, step)  # one charge for a key
     if answers is not None:

@@ -24,8 +24,15 @@ def why_failed(
 
     `messages` are those of the request. Checks of the caller's own program are not made here.
     """
+    return why_text_failed(answer.text, checks, messages=messages)
+
+
+def why_text_failed(
+    text: str, checks: Sequence[CheckSettings], *, messages: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """Return the first check that the text of an answer fails; see `why_failed`."""
     for check in checks:
-        reason = _why(answer.text, check, messages)
+        reason = _why(text, check, messages)
         if reason is not None:
             return reason
     return None

@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any
 
 from orchestrator.core.formatting import money
-from orchestrator.core.payer import PROBE_TENANTS
+from orchestrator.core.payer import is_own
 from orchestrator.ledger.requests import RequestQuery, RequestRow
 from orchestrator.ledger.store import LedgerView
 
@@ -100,7 +100,7 @@ def _summed(rows: Sequence[RequestRow], window_s: float) -> LiveNumbers:
     return LiveNumbers(
         window_s,
         requests=len(rows),
-        errors=sum(row.error is not None and row.tenant not in PROBE_TENANTS for row in rows),
+        errors=sum(row.error is not None and not is_own(row.tenant) for row in rows),
         degraded=sum(row.degraded is not None for row in rows),
         latency_average_s=sum(latencies) / len(latencies) if latencies else None,
         latency_p95_s=latencies[ceil(len(latencies) * _P95) - 1] if latencies else None,

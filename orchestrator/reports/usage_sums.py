@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from orchestrator.core.payer import PROBE_TENANTS
+from orchestrator.core.payer import is_own
 from orchestrator.core.reply import CacheState, Outcome
 from orchestrator.ledger.store import LedgerView
 from orchestrator.ledger.usage import Duration, NameGroup, RequestGroup, Selection, SendGroup
@@ -122,7 +122,7 @@ def read_sums(view: LedgerView, selection: Selection, *, durations: bool = True)
 
 
 def _add_requests(sums: UsageSums, group: RequestGroup) -> None:
-    is_probe = group.tenant in PROBE_TENANTS
+    is_probe = is_own(group.tenant)
     sums.outcomes[group.outcome] += 0 if is_probe else group.requests
     sums.cached[group.cached] += group.requests
     sums.degraded += group.requests if group.degraded else 0
@@ -152,7 +152,7 @@ def _add_sends(sums: UsageSums, group: SendGroup) -> None:
         sums.cells[CellKey(group.day, tenant, use_case, group.deployment, group.model)],
     )
     for tally in by_send:
-        tally.count(group.outcome, group.sends, group.latency_ms, is_probe=tenant in PROBE_TENANTS)
+        tally.count(group.outcome, group.sends, group.latency_ms, is_probe=is_own(tenant))
     for tally in (
         *by_send,
         sums.total,

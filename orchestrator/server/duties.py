@@ -12,6 +12,7 @@ from orchestrator.client import Orchestrator
 from orchestrator.config.telemetry import TelemetrySettings
 from orchestrator.core.errors import ConfigError
 from orchestrator.monitoring.alert_watch import AlertWatch
+from orchestrator.monitoring.experiment_watch import ExperimentWatch
 from orchestrator.monitoring.health_checks import HealthChecks
 from orchestrator.monitoring.housekeeping import Housekeeping
 
@@ -34,6 +35,7 @@ class Duties:
         self._alerts = AlertWatch(orchestrator)
         self._checks = HealthChecks(orchestrator)
         self._housekeeping = Housekeeping(orchestrator)
+        self._experiments = ExperimentWatch(orchestrator)
         self._end_telemetry: Callable[[], None] | None = None
 
     def begin(self) -> None:
@@ -44,6 +46,7 @@ class Duties:
         self._alerts.start()
         self._checks.start()
         self._housekeeping.start()
+        self._experiments.start()
 
     def end(self) -> None:
         """Close the orchestrator, and end all of them within `alerts.close_wait_s` and 3 seconds more.
@@ -53,6 +56,7 @@ class Duties:
         try:
             self._checks.stop()
             self._housekeeping.stop()
+            self._experiments.stop()
             self._orchestrator.close()
         finally:
             self._alerts.stop()

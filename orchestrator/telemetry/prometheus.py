@@ -20,6 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from orchestrator.client import Orchestrator
+from orchestrator.core.arms import sides
 from orchestrator.core.payer import name_in
 from orchestrator.core.reply import Attempt
 from orchestrator.ledger.records import Hold, RequestRecord
@@ -74,6 +75,9 @@ class _Bookings:
             "fallbacks", "Answered requests that took more than one attempt.", ("use_case",)
         )
         self._errors = counter("errors", "Requests that ended without an answer.", ("use_case", "error"))
+        self._arms = counter(
+            "experiment_requests", "Requests on a side of an experiment.", ("experiment", "arm", "outcome")
+        )
         self._latency = histogram("request_seconds", "Duration of requests.", ("use_case",))
         self._attempts = counter("attempts", "Sends to a provider, by outcome.", (*_SEND, "outcome"))
         self._failures = counter("attempt_failures", "Sends that failed, by kind.", (*_SEND[:2], "failure"))
@@ -104,6 +108,8 @@ class _Bookings:
         """Count a request."""
         self._requests.labels(record.use_case, record.outcome.value, record.cached.value).inc()
         self._latency.labels(record.use_case).observe(record.latency_s)
+        for experiment, arm in sides(record.tags):
+            self._arms.labels(experiment, arm.value, record.outcome.value).inc()
         if record.degraded is not None:
             self._degraded.labels(record.use_case).inc()
         if record.error is not None:

@@ -1,7 +1,7 @@
 """A configuration for a replay: the same decisions, but no file, key or answer of the real one."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from orchestrator.config.loader import Config, load_config
+from orchestrator.experiments.experiment import Experiment
+from orchestrator.experiments.settings import ExperimentMode
 from orchestrator.ledger.record_settings import RecordMode, RecordSettings
 from orchestrator.policies.normal_form import CompareBy, CompareSettings
 from orchestrator.policies.settings import CheckSettings, PolicySettings
@@ -62,7 +64,21 @@ def isolated(config: Config) -> Iterator[Config]:
                 },
             }
         )
-        yield replace(config, settings=changed)
+        yield replace(config, settings=changed, experiments=_replayed(config.experiments))
+
+
+def _replayed(experiments: Iterable[Experiment]) -> tuple[Experiment, ...]:
+    """Return the experiments whose candidates answer somebody; of shadows nobody knows in a replay."""
+    return tuple(
+        replace(
+            each,
+            settings=each.settings.model_copy(
+                update={"candidate": _without_answers(each.settings.candidate), "checks": ()}
+            ),
+        )
+        for each in experiments
+        if each.settings.mode is ExperimentMode.AB or each.decision is not None
+    )
 
 
 def _without_answers(policy: PolicySettings | None) -> PolicySettings | None:

@@ -14,6 +14,8 @@ import orjson
 
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import FailureKind
+from orchestrator.core.names import ARM_TAG
+from orchestrator.core.payer import SHADOW_PAYER
 from orchestrator.core.prompt_size import Script
 from orchestrator.core.reply import CacheState, Outcome
 from orchestrator.ledger.kept_plan import NO_TERMS, OwnTerms
@@ -218,6 +220,8 @@ def _is_open(row: Mapping[str, Any], keys: tuple[str, ...]) -> bool:
 def _is_replayed(row: Mapping[str, Any], left_out: Counter[str], embeddings: Collection[str]) -> bool:
     if row["tenant"] == HEALTH_CHECK:
         reason = "health checks"
+    elif row["tenant"].startswith(SHADOW_PAYER):
+        reason = "shadows of experiments"
     elif row["use_case"] in embeddings:
         reason = "embeddings"
     elif row["error"] in _CALLERS_OWN:
@@ -294,7 +298,8 @@ def _request(row: Mapping[str, Any], number: int, rows: _Rows, began: datetime) 
         tenant=row["tenant"],
         use_case=row["use_case"],
         user=row["user"],
-        tags=tuple(orjson.loads(row["tags"])),
+        # The side of an experiment is drawn anew.
+        tags=tuple(tag for tag in orjson.loads(row["tags"]) if not tag.startswith(ARM_TAG)),
         outcome=Outcome(row["outcome"]),
         is_degraded=row["degraded"] is not None,
         cost_nusd=row["cost_nusd"],

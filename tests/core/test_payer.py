@@ -73,3 +73,9 @@ def test_a_payer_that_is_no_name_is_refused() -> None:
 
 def test_the_tenants_of_our_probes_are_those_that_probe():
     assert {doctor.TENANT, health_check_policy.NAME} == PROBE_TENANTS
+
+
+def test_no_caller_spends_the_money_of_shadows():
+    assert Payer.of_shadow("faq").scopes()[1:3] == ("tenant:shadow:faq", "use_case:shadow:faq")
+    with pytest.raises(InvalidRequestError, match="pays for shadows of experiments alone"):
+        Payer.of(ChatRequest.of("Hi", use_case="support", tenant="shadow:faq"))

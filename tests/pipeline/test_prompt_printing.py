@@ -24,7 +24,7 @@ def printed(*messages, sent=True, cache_key=None, background=False, hosts="", **
     profile = SimpleNamespace(background=background)
     snapshot = SimpleNamespace(config=SimpleNamespace(hosts_of=lambda _use_case: hosts))
     call = SimpleNamespace(
-        request=request, trace=trace, profile=profile, cache_key=cache_key, snapshot=snapshot
+        request=request, trace=trace, profile=profile, cache_key=cache_key, snapshot=snapshot, arm=None
     )
     return prompt_print(call)
 

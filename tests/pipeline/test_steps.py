@@ -11,9 +11,10 @@ from orchestrator.pipeline.graceful import Graceful
 from orchestrator.pipeline.idempotency import Idempotency
 from orchestrator.pipeline.planning import Planning
 from orchestrator.pipeline.recording import Recording
+from orchestrator.pipeline.shadowing import Shadowing
 from orchestrator.pipeline.steps import build
 
-ORDER = (Graceful, Idempotency, Caching, Recording, Concurrency, Planning, Dispatching)
+ORDER = (Graceful, Idempotency, Caching, Shadowing, Recording, Concurrency, Planning, Dispatching)
 CLIENT_LINES_MAX = 250
 
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from orchestrator import CacheState, Orchestrator
 from orchestrator.core.errors import InvalidRequestError, RequestNotFoundError
 from orchestrator.ledger.opening import LedgerSettings, open_contents
+from orchestrator.providers.in_memory import InMemoryTransport
 from orchestrator.requests.feedback import TakenFeedback, give_feedback
 from tests.support.books import books
 
@@ -52,3 +54,12 @@ def test_of_a_better_answer_the_ledger_keeps_that_there_was_one(books, give):
     assert give(corrected="mã 4711") == TakenFeedback(ID, corrected_is_kept=False)
     assert books.rows("SELECT score, corrected FROM feedback") == [(None, 1)]
     assert b"4711" not in books.path.read_bytes()
+
+
+def test_an_answer_of_the_cache_can_be_judged_at_once(make_config, clock):
+    with Orchestrator(make_config(), clock=clock, transport=InMemoryTransport(clock=clock)) as orchestrator:
+        orchestrator.complete("Hi")
+        for _ in range(5):
+            hit = orchestrator.complete("Hi")
+            assert hit.cached is CacheState.HIT
+            assert orchestrator.feedback(hit.request_id, score=4).request_id == hit.request_id

@@ -126,6 +126,9 @@ TESTED_BY = {
     "orchestrator/evaluation/pricing.py": "tests/evaluation/test_evaluate.py",
     "orchestrator/evaluation/quality_plot.py": "tests/cli/test_calibrate.py",
     "orchestrator/evaluation/running.py": "tests/evaluation/test_evaluate.py",
+    "orchestrator/experiments/settings.py": "tests/config/test_experiments.py",
+    "orchestrator/experiments/views.py": "tests/cli/test_experiment.py",
+    "orchestrator/pipeline/arm_tags.py": "tests/pipeline/test_arms.py",
 }
 """Modules, or whole folders, that another module's test covers."""
 

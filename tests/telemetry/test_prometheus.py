@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from orchestrator import Orchestrator, RequestError
 from orchestrator.core.errors import UnavailableError
 from orchestrator.practice import PracticeServer
+from orchestrator.providers.in_memory import InMemoryTransport
 from orchestrator.telemetry.prometheus import PrometheusMetrics
 
 Samples = Callable[..., float]
@@ -59,6 +60,21 @@ def test_dollars_tokens_and_outcomes_are_those_of_the_ledger(
     assert total("first_token_seconds_count") >= 1
     assert total("budget_spent_usd", scope="all", window="day") == pytest.approx(booked.spent / 1e9)
     assert total("in_flight") == 0
+
+
+def test_sides_of_an_experiment_are_counted(make_config: Any, clock: Any) -> None:
+    faq = {
+        "use_case": "customer_service", "candidate": "openrouter/gpt-6-luna", "mode": "ab", "share": 0.5, "metric": "cost",
+    }  # fmt: skip
+    config = make_config({"experiments": {"faq": faq}})
+    with Orchestrator(config, clock=clock, transport=InMemoryTransport(clock=clock)) as orchestrator:
+        metrics = PrometheusMetrics(orchestrator)
+        for number in range(12):
+            orchestrator.complete("Hi", user=f"u{number}", cache="off")
+        total = samples_of(metrics)
+    sides = [total("experiment_requests_total", experiment="faq", arm=arm) for arm in ("live", "candidate")]
+    assert sum(sides) == 12
+    assert min(sides) > 0
 
 
 def test_failures_and_circuits_are_counted(make_orchestrator: Any, practice: PracticeServer) -> None:
@@ -111,6 +127,7 @@ from datetime import date
 from pathlib import Path
 from orchestrator import Orchestrator
 from orchestrator.config.loader import load_config
+from orchestrator.providers.in_memory import InMemoryTransport
 from orchestrator.telemetry.prometheus import PrometheusMetrics
 
 with Orchestrator(load_config(Path(sys.argv[1]), today=date(2026, 11, 23))) as orchestrator:

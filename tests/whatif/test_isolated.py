@@ -41,3 +41,17 @@ def test_policies_ask_the_same_models_and_accept_what_a_replay_answers(make_conf
     assert agreement.named == config.settings.use_cases["customer_service"].policy.agreement.named
     assert agreement.compare.by is CompareBy.LABEL
     assert RIGHT in agreement.compare.labels
+
+
+def test_sides_that_answer_are_replayed_and_shadows_are_not(make_config):
+    ab = {
+        "use_case": "customer_service", "mode": "ab", "share": 0.5, "metric": "checks", "checks": [{"min_chars": 1}],
+        "candidate": {"escalate": {"models": ["openrouter/gpt-6-luna", "openrouter/claude-sonnet-5.5"],
+                                   "checks": [{"min_chars": 99}]}},
+    }  # fmt: skip
+    shadow = {**ab, "use_case": "cost_sensitive", "mode": "shadow", "budget": {"day": 1}}
+    with isolated(make_config({"experiments": {"faq": ab, "bulk": shadow}})) as config:
+        (experiment,) = config.experiments
+        assert (experiment.name, experiment.settings.checks) == ("faq", ())
+        policy = config.with_candidate("faq").settings.use_cases["customer_service"].policy
+        assert policy.escalate.checks[0].labels == (RIGHT,)

@@ -58,6 +58,16 @@ def test_mistakes_of_callers_and_health_checks_are_left_out_and_counted(path):
     assert len(traffic.requests) == 115
 
 
+def test_shadows_are_left_out_and_sides_of_experiments_are_drawn_anew(path):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE operations SET tenant = 'shadow:faq' WHERE id IN "
+                           "(SELECT id FROM operations ORDER BY id LIMIT 2)")  # fmt: skip
+        connection.execute('UPDATE operations SET tags = \'["web", "arm:faq@1a2b3c4d:live"]\'')
+    traffic = read(path)
+    assert traffic.left_out == {"shadows of experiments": 2}
+    assert {request.tags for request in traffic.requests} == {("web",)}
+
+
 def test_a_ledger_of_an_older_schema_says_what_to_do(path):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 4")

@@ -20,6 +20,7 @@ from orchestrator.core.errors import LedgerError
 from orchestrator.core.money import NanoUsd
 from orchestrator.ledger.facts import (
     TABLES,
+    ArmRow,
     AssumedCost,
     BookedSum,
     CostSample,
@@ -37,7 +38,7 @@ from orchestrator.ledger.kept_plan import OwnTerms, terms_in, unpacked_plan
 from orchestrator.ledger.periods import booked_in
 from orchestrator.ledger.records import HoldRequest
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
-from orchestrator.ledger.sqlite import queries, request_queries
+from orchestrator.ledger.sqlite import arm_queries, queries, request_queries
 from orchestrator.ledger.sqlite.runs import sums_of
 from orchestrator.ledger.sqlite.schema import VERSION
 from orchestrator.ledger.sqlite.usage_reader import UsageReader
@@ -150,6 +151,11 @@ class LedgerReader(UsageReader):
             plan=unpacked_plan(shape, numbers),
             feedback=self._read_as(request_queries.feedback_row, request_queries.FEEDBACK_OF, key),
         )
+
+    def arm_rows(self, label: str, *, since: datetime) -> Iterator[ArmRow]:
+        """Yield the requests since a moment that are on a side of an experiment, oldest first."""
+        for row in self._each(arm_queries.ARM_ROWS, arm_queries.arm_values(label, since)):
+            yield arm_queries.arm_row(*row)
 
     def feedback_sums(
         self, *, first_day: str, last_day: str, tenant: str | None = None

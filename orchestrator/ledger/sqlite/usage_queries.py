@@ -4,11 +4,17 @@ A day is read from its sums where they are right (`:closed`), else from its rows
 days as JSON. The sums of a day are what the same statements say of its rows, so they cannot say anything else.
 """
 
-from orchestrator.core.payer import PROBE_TENANTS
+from orchestrator.core.payer import PROBE_TENANTS, SHADOW_PAYER
 from orchestrator.ledger.sqlite.queries import scoped
 from orchestrator.ledger.usage import Duration
 
-PROBES = ", ".join(f"'{tenant}'" for tenant in sorted(PROBE_TENANTS))
+OTHERS_THAN_OWN = " AND ".join(
+    (
+        f"tenant NOT IN ({', '.join(f"'{tenant}'" for tenant in sorted(PROBE_TENANTS))})",
+        f"substr(tenant, 1, {len(SHADOW_PAYER)}) <> '{SHADOW_PAYER}'",
+    )
+)
+"""Of rows whose outcome is somebody's answer, as `core.payer.is_own` says it in Python."""
 OPEN = "(SELECT value FROM json_each(:open))"
 CLOSED = (
     "day IN (SELECT value FROM json_each(:closed)) AND (:tenant IS NULL OR tenant = :tenant)"
@@ -55,7 +61,7 @@ DAY_COSTS = (
 )
 
 _SUCCEEDED, _FAILED = (
-    f"(outcome = '{outcome}' AND tenant NOT IN ({PROBES}))" for outcome in ("succeeded", "failed")
+    f"(outcome = '{outcome}' AND {OTHERS_THAN_OWN})" for outcome in ("succeeded", "failed")
 )
 _REQUESTS_OF_NAME = (
     f"COUNT(*) AS requests, SUM({_SUCCEEDED}) AS succeeded, SUM({_FAILED}) AS failed,"

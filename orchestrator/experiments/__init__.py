@@ -1,0 +1,1 @@
+"""Experiments: a candidate beside or instead of what answers, compared, promoted or rolled back."""

@@ -1,0 +1,94 @@
+"""Rolls candidates back that are proven worse, where the rule of their experiment says so.
+
+with ExperimentWatch(orchestrator):
+    serve()
+"""
+
+import asyncio
+import logging
+from types import TracebackType
+from typing import Self
+
+from orchestrator.client import Orchestrator
+from orchestrator.core.alerts import Alert, AlertKind
+from orchestrator.core.background_loop import Job
+from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.experiments.decision import ExperimentDecision, decision_path, read_decision, write_decision
+from orchestrator.experiments.experiment import Experiment
+from orchestrator.experiments.standing import by_rule, standing_of
+
+logger = logging.getLogger("orchestrator.monitoring")
+
+LOOK_EVERY_S = 60.0
+"""The intervals hold at every look, so looking often costs nothing but a read of the ledger."""
+
+
+class ExperimentWatch:
+    """Looks at the experiments with a rule, from `start` until `stop` or until the orchestrator is closed."""
+
+    def __init__(self, orchestrator: Orchestrator, *, clock: Clock | None = None) -> None:
+        """Keep the orchestrator; nothing is looked at before `start`."""
+        self._orchestrator = orchestrator
+        self._clock = clock or SystemClock()
+        self._job: Job[None] | None = None
+
+    def start(self) -> Self:
+        """Look now, and every minute."""
+        if self._job is None:
+            self._job = self._orchestrator.begin(self._run())
+        return self
+
+    def stop(self) -> None:
+        """End."""
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End."""
+        self.stop()
+
+    def look(self) -> tuple[ExperimentDecision, ...]:
+        """Do now what the rules say, and return what was decided.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+            StateError: a decision cannot be written.
+        """
+        looked_at = (
+            self._decide(each) for each in self._orchestrator.config.experiments if each.settings.rule
+        )
+        return tuple(decision for decision in looked_at if decision is not None)
+
+    def _decide(self, experiment: Experiment) -> ExperimentDecision | None:
+        orchestrator, now = self._orchestrator, self._clock.now()
+        zone = orchestrator.config.settings.budgets.time_zone
+        standing = standing_of(experiment, orchestrator.ledger_view, now=now, time_zone=zone)
+        decision = by_rule(standing, now=now)
+        if decision is None:
+            return None
+        path = decision_path(orchestrator.config.path, experiment.name)
+        known = read_decision(path, experiment.name)
+        if known is not None and known.candidate == decision.candidate:
+            # Somebody was faster: it is in force within a second here too.
+            return None
+        write_decision(path, decision)
+        message = f"experiment '{experiment.name}' is rolled back: {decision.reason}; {path} says so"
+        orchestrator.alerts.tell(Alert(AlertKind.EXPERIMENT_WORSE, message, None, now))
+        return decision
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                # A ledger may be large, and requests run on this loop.
+                await asyncio.to_thread(self.look)
+            except OrchestratorError as error:
+                logger.warning("experiments are not looked at: %s", error)
+            await self._clock.sleep(LOOK_EVERY_S)
