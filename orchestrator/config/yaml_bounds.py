@@ -38,18 +38,17 @@ def values_of(text: str, name: str, *, loader: Any) -> int:
     """
     depth = count = 0
     for event in yaml.parse(text, Loader=loader):
-        kind = type(event)
-        if kind is yaml.ScalarEvent:
+        if isinstance(event, yaml.ScalarEvent):
             count += 1
             if len(event.value) > _VALUE_CHARS_MAX:
                 raise ConfigError(
                     f"{place_of(event, name)}: a value of more than {_VALUE_CHARS_MAX:,} letters"
                 )
-        elif issubclass(kind, yaml.CollectionStartEvent):
+        elif isinstance(event, yaml.CollectionStartEvent):
             depth, count = depth + 1, count + 1
             if depth > DEPTH_MAX:
                 raise ConfigError(too_deep(event, name))
-        elif issubclass(kind, yaml.CollectionEndEvent):
+        elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
     return count
 

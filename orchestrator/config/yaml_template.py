@@ -146,8 +146,9 @@ class _Builder:
         if len(self._under_way) > DEPTH_MAX:
             raise ConfigError(too_deep(node, self._name))
         self._under_way.add(id(node))
-        is_mapping = isinstance(node, yaml.MappingNode)
-        built = self._mapping(node, path) if is_mapping else self._sequence(node, path)
+        built = (
+            self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._sequence(node, path)
+        )
         self._under_way.remove(id(node))
         return built
 
