@@ -129,7 +129,7 @@ class Looks(ABC):
         return self._services.contents.delete_expired(now=self._services.clock.now())
 
     def sum_closed_days(self) -> int:
-        """Sum the days of the ledger that are over, so that reports need not read their rows; return how many.
+        """Sum the days of the ledger that are over, so that reports need not read rows; return how many.
 
         Raises:
             LedgerError: the ledger cannot be read or written.

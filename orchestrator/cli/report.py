@@ -125,7 +125,7 @@ def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple
 
 
 def _sum_closed_days(config: "Config", since: "date") -> None:
-    """Sum what this report will read and the next one too; a ledger that may not be written is read as it is."""
+    """Sum what this report and the next one will read; a ledger that may not be written is read as it is."""
     from orchestrator.core.clock import SystemClock
     from orchestrator.core.errors import LedgerError
     from orchestrator.ledger.budgets import Limits

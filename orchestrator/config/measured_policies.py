@@ -1,7 +1,7 @@
-"""Policies that `orchestrator calibrate` has proven and that config.yaml does not use: `policies/*.json` beside it.
+"""Policies that `orchestrator calibrate` has proven and config.yaml does not use: `policies/*.json` beside it.
 
-A proof holds under its conditions. One that is of another use case by now, or cannot be read, proves nothing and is
-left out; where config.yaml names such a file, the configuration is refused (`policy_files`).
+A proof holds under its conditions. One that is of another use case by now, or cannot be read, proves nothing
+and is left out; where config.yaml names such a file, the configuration is refused (`policy_files`).
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from orchestrator.policies.settings import PolicySettings
 FOLDER = "policies"
 
 
-class Difference(Settings):
+class QualityDifference(Settings):
     """How much better or worse a policy is than the reference, with its 95 % interval; a whole is 1."""
 
     mean: float
@@ -43,8 +43,8 @@ class Proof(Settings):
     rows: int
     confirmed_on: int
     """The rows of them that had not chosen it."""
-    difference: Difference
-    cost_share: Annotated[float, Field(ge=0)]
+    difference: QualityDifference
+    share: Annotated[float, Field(ge=0, alias="cost_share")]
     """Its cost as a part of the reference's."""
     conditions: dict[str, Any]
 

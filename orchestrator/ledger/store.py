@@ -5,8 +5,9 @@
     LedgerView   reads: one consistent look at all rows, for reports, reconciling and verifying
 
 Each verb is one transaction (`sum_day` two, between which nobody waits): done as a whole or not begun, also
-when the process dies in the middle. What goes in and comes out is frozen data. Which limits there are, what an orphan costs and what an alert says is
-decided above; how rows are kept, and what the back end's errors mean, is known below.
+when the process dies in the middle. What goes in and comes out is frozen data. Which limits there are, what
+an orphan costs and what an alert says is decided above; how rows are kept, and what the back end's errors
+mean, is known below.
 
     hold           waits for other processes, up to the time that the store was made with
     ahold          the same; the event loop does other work meanwhile

@@ -1,7 +1,7 @@
 """What a look at a range of days returns: which rows are meant, and their sums, streamed group by group.
 
-A look may take the sums of a day that `LedgerStore.sum_day` kept; they are those of its rows, so nothing that is
-said here depends on it but the time that it takes.
+A look may take the sums of a day that `LedgerStore.sum_day` kept; they are those of its rows, so nothing that
+is said here depends on it but the time that it takes.
 """
 
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ class NameGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class DayCost:
+class BookedDay:
     """What was booked into a day, with its corrections."""
 
     day: str
@@ -166,7 +166,7 @@ class UsageView(Protocol):
     def name_groups(self, selection: Selection) -> Iterator[NameGroup]:
         """Yield what each user and each tag comes to, once each."""
 
-    def day_costs(self, selection: Selection) -> Iterator[DayCost]:
+    def day_costs(self, selection: Selection) -> Iterator[BookedDay]:
         """Yield the cost of each day on which something was booked."""
 
     def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:

@@ -1,4 +1,4 @@
-"""What is done every hour, also where nobody asks: expired prompts are deleted, days that are over are summed.
+"""What is done every hour, whoever asks: expired prompts are deleted, days that are over are summed.
 
 with Housekeeping(orchestrator):
     serve()

@@ -7,6 +7,7 @@ price alone is no reason: a use case without a measurement that holds is named b
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from orchestrator.catalog.price import WHOLE
 from orchestrator.config.measured_policies import MeasuredPolicy
 from orchestrator.core.formatting import percent
 from orchestrator.core.money import NanoUsd
@@ -47,7 +48,8 @@ def unmeasured(sums: UsageSums, measured: Sequence[MeasuredPolicy]) -> Iterator[
 
 def _change(sums: UsageSums, policy: MeasuredPolicy, days: Sequence[str]) -> Recommendation | None:
     proof, use_case = policy.proof, policy.use_case
-    saved: defaultdict[str, float] = defaultdict(float)
+    saved: defaultdict[str, int] = defaultdict(int)
+    paid_points = round(proof.share * WHOLE)
     sends = on_reference = cost = 0
     for key, tally in sums.cells.items():
         if key.use_case == use_case:
@@ -55,7 +57,7 @@ def _change(sums: UsageSums, policy: MeasuredPolicy, days: Sequence[str]) -> Rec
             cost += tally.cost_nusd
             if key.deployment == proof.reference:
                 on_reference += tally.requests
-                saved[key.day] += tally.cost_nusd * (1 - proof.cost_share)
+                saved[key.day] += tally.cost_nusd * (WHOLE - paid_points) // WHOLE
     whole = sum(saved.values())
     if not proof.is_not_inferior or on_reference < _SENDS_MIN or whole <= 0 or whole < _SHARE_MIN * cost:
         return None
@@ -65,7 +67,7 @@ def _change(sums: UsageSums, policy: MeasuredPolicy, days: Sequence[str]) -> Rec
         use_case,
         MoneyMeaning.SAVED,
         NanoUsd(round(scale * whole)),
-        interval_of_sum([round(saved.get(day, 0)) for day in days], scale=scale),
+        interval_of_sum([saved.get(day, 0) for day in days], scale=scale),
         on_reference,
         sends,
         _evidence(policy),
@@ -84,5 +86,5 @@ def _evidence(policy: MeasuredPolicy) -> str:
         f"attempts: scopes with 'use_case:{policy.use_case}', deployment = '{proof.reference}'; {policy.file} of "
         f"{proof.day}: on {proof.confirmed_on:,} rows of {proof.rows:,}, which had not chosen it, quality differs by "
         f"{mean} points of 100 (95 % interval {low} to {high}, margin {100 * proof.margin:g}) at "
-        f"{percent(proof.cost_share)} of the cost"
+        f"{percent(proof.share)} of the cost"
     )

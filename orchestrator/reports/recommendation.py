@@ -69,7 +69,7 @@ class Recommendation:
     rows: str
     """Which rows: the condition by which to find them in an export of the ledger."""
     figure: int = 0
-    """Of max_tokens: the longest answer. Of beginnings: how many bytes are equal. Of a policy: measured rows."""
+    """Of max_tokens: the longest answer; of beginnings: equal bytes; of a policy: rows that measured it."""
     apply: str = ""
     """The command, or the lines of config.yaml."""
 

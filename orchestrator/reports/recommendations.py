@@ -1,9 +1,9 @@
 """What to change, from what was booked: dollars a month, evidence, risk, and the lines that apply it.
 
 Looked for here: sends that failed and were paid for, limits that refuse what was good, max_tokens that no
-answer came near; in `prompt_waste` what prompts show, in `idle_commitments` what is paid for and not used, in `cheaper_policy` what
-was measured to be as good for less.
-What nothing shows is named with the reason by `not_known`, and never guessed.
+answer came near; in `prompt_waste` what prompts show, in `idle_commitments` what is paid for and not used, in
+`cheaper_policy` what was measured to be as good for less. What nothing shows is named with the reason by
+`not_known`, and never guessed.
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """What a server does beside answering: it watches, looks after providers, sends telemetry, and keeps house.
 
-Prompts that were kept are deleted when their time is over, and days that are over are summed. Nothing here is in the way of a request, and
-none of it can hold up the end.
+Prompts that were kept are deleted when their time is over, and days that are over are summed. Nothing here is
+in the way of a request, and none of it can hold up the end.
 """
 
 import threading

@@ -30,9 +30,7 @@ def test_it_saves_of_what_its_reference_cost_alone():
 
 def test_of_two_that_are_measured_the_one_that_saves_more_is_named():
     good = measured(BULK, is_waste=True)
-    better = replace(
-        good, file="policies/better.json", proof=good.proof.model_copy(update={"cost_share": 0.1})
-    )
+    better = replace(good, file="policies/better.json", proof=good.proof.model_copy(update={"share": 0.1}))
     (change,) = cheaper_policies(_sums(), (good, better, good), DAYS)
     assert "better.json" in change.apply
 

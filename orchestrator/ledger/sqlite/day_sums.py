@@ -2,10 +2,10 @@
 
     announce   a token of ours is written beside the day, in one short transaction
     reckon     the rows are summed in a look of its own; nobody waits for it
-    keep       the sums are written, if the token is still there
+    keep_sums  the sums are written, if the token is still there
 
-A row that is booked for a day in between takes the token away (the triggers of `schema`), so sums that miss it
-are never kept; one that is booked later takes the kept sums away in the same manner.
+A row that is booked for a day in between takes the token away (the triggers of `schema`), so sums that miss
+it are never kept; one that is booked later takes the kept sums away in the same manner.
 """
 
 import sqlite3
@@ -41,7 +41,7 @@ Sums = Mapping[str, list[tuple[Any, ...]]]
 
 
 def announce(connection: sqlite3.Connection, day: str) -> str | None:
-    """Say in the caller's transaction that a day is being summed; return the token, None where it is summed."""
+    """Say, in the caller's transaction, that a day is being summed; return the token, None of a summed one."""
     row = connection.execute(_ANNOUNCE, {"day": day}).fetchone()
     return None if row is None else str(row[0])
 
@@ -55,7 +55,7 @@ def reckon(execute: Execute, day: str) -> Sums:
     }
 
 
-def keep(connection: sqlite3.Connection, day: str, token: str, sums: Sums) -> bool:
+def keep_sums(connection: sqlite3.Connection, day: str, token: str, sums: Sums) -> bool:
     """Keep what was reckoned in the caller's transaction; False when something was booked meanwhile."""
     if connection.execute(_STILL_OURS, (day, token)).fetchone() is None:
         return False
@@ -70,7 +70,7 @@ def keep(connection: sqlite3.Connection, day: str, token: str, sums: Sums) -> bo
 
 
 def drop_stale(connection: sqlite3.Connection) -> int:
-    """Drop the sums of days whose rows have changed or are gone, in the caller's transaction; return how many."""
+    """Drop, in the caller's transaction, sums of days whose rows have changed or are gone; return how many."""
     return sum(
         connection.execute(f"DELETE FROM {table} WHERE day NOT IN (SELECT day FROM summed_days)").rowcount  # noqa: S608 -- our own names
         for table in SUM_TABLES

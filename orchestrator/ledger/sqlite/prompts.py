@@ -23,7 +23,7 @@ _SELECTED = (
 _OPERATIONS = f"FROM operations o CROSS JOIN prompts p ON p.operation_id = o.id WHERE {_SELECTED}"
 _ATTEMPTS = (
     "FROM operations o CROSS JOIN prompts p ON p.operation_id = o.id CROSS JOIN attempts a"
-    f" ON a.operation_id = o.id WHERE {_SELECTED} AND a.outcome = 'succeeded'"
+    f" ON a.operation_id = o.id AND a.day = o.day WHERE {_SELECTED} AND a.outcome = 'succeeded'"
 )
 _COST_OF_REQUEST = (
     "o.cost_nusd + COALESCE((SELECT SUM(c.cost_nusd) FROM corrections c WHERE c.operation_id = o.id), 0)"

@@ -4,8 +4,8 @@
 def scoped(kind: str) -> str:
     """Return the SQL for the name in an attempt's scope of one kind; it needs no operation row.
 
-    A text without a backslash has its quotes around names alone, so the name is what stands between two of them:
-    that takes a tenth of the time that reading the list takes.
+    A text without a backslash has its quotes around names alone, so the name is what stands between two of
+    them: that takes a tenth of the time that reading the list takes.
     """
     read = f"SELECT substr(value, {len(kind) + 2}) FROM json_each(scopes) WHERE value LIKE '{kind}:%' LIMIT 1"  # noqa: S608 -- two fixed words
     begins = f"instr(scopes, '\"{kind}:')"

@@ -81,10 +81,15 @@ SUM_TABLES = tuple(table.split(" ", 1)[0] for table in _SUMS)
 
 
 def _spoiling(table: str, event: str) -> str:
-    """Return the trigger by which a changed row takes its day, and that of its request, off the summed ones."""
+    """Return the trigger by which a changed row takes its day off the summed ones.
+
+    A correction also takes the day of its request, of which its attempt may not be: that costs a lookup,
+    which a booking has no time for. What is asked of a request's day therefore looks at its attempts of that
+    day alone.
+    """
     rows = {"INSERT": ("NEW",), "DELETE": ("OLD",), "UPDATE": ("OLD", "NEW")}[event]
     days = [f"{row}.day" for row in rows if table != "prompts"]
-    if table != "operations":
+    if table in ("corrections", "prompts"):
         days += [f"(SELECT day FROM operations WHERE id = {row}.operation_id)" for row in rows]  # noqa: S608 -- fixed words
     return (
         f"CREATE TRIGGER {table}_{event.lower()}_spoils AFTER {event} ON {table} BEGIN"  # noqa: S608 -- fixed words
@@ -214,6 +219,8 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
             _spoiling(table, event)
             for table in ("operations", "attempts", "corrections", "prompts")
             for event in ("INSERT", "UPDATE", "DELETE")
+            # A print is written with the row of its request, which takes the day away.
+            if (table, event) != ("prompts", "INSERT")
         ),
     ),
 }

@@ -160,7 +160,7 @@ def correct(connection: sqlite3.Connection, correction: CostCorrection) -> int |
 
 def record_request(connection: sqlite3.Connection, record: RequestRecord, period: Period) -> None:
     """Write the row of a finished request; only a row that was made for an orphan gives way to another."""
-    connection.execute(
+    written = connection.execute(
         _INSERT_OPERATION,
         (
             record.id,
@@ -188,7 +188,8 @@ def record_request(connection: sqlite3.Connection, record: RequestRecord, period
     if record.plan is not None:
         connection.execute(_INSERT_SHAPE, (record.plan.shape_key, record.plan.shape))
         connection.execute(_INSERT_PLAN, (record.id, record.plan.shape_key, record.plan.numbers))
-    if record.prompt is not None:
+    # Reports take it with the row of its request, or not at all.
+    if record.prompt is not None and written.rowcount:
         prompts.keep(connection, record.id, record.prompt)
 
 

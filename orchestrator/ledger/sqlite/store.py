@@ -148,7 +148,7 @@ class SqliteStore:
             return True
         with self.view() as view:
             sums = view.day_rows(day)
-        return self.file.write(lambda connection: day_sums.keep(connection, day, token, sums))
+        return self.file.write(lambda connection: day_sums.keep_sums(connection, day, token, sums))
 
     def drop_unused(self) -> int:
         """Drop what no row refers to any more."""

@@ -1,7 +1,8 @@
 """What reports ask of a range of days: SQLite groups and sums, so that rows never leave it one by one.
 
 A day is read from its sums where they are right (`:closed`), else from its rows (`:open`); both are lists of
-days as JSON. The sums of a day are what the same statements say of its rows, so they cannot say anything else.
+days as JSON. The sums of a day are what the same statements say of its rows, so they cannot say anything
+else.
 """
 
 from orchestrator.core.payer import PROBE_TENANTS, SHADOW_PAYER

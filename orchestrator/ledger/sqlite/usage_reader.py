@@ -13,7 +13,7 @@ from orchestrator.core.errors import LedgerError
 from orchestrator.ledger.sqlite import day_sums, prompts, usage_queries
 from orchestrator.ledger.usage import (
     BeginningGroup,
-    DayCost,
+    BookedDay,
     Duration,
     DurationCount,
     NameGroup,
@@ -50,9 +50,9 @@ class UsageReader(ABC):
         """Yield what each user and each tag comes to, once each."""
         return self._made(NameGroup, selection, usage_queries.NAME_GROUPS)
 
-    def day_costs(self, selection: Selection) -> Iterator[DayCost]:
+    def day_costs(self, selection: Selection) -> Iterator[BookedDay]:
         """Yield the cost of each day on which something was booked."""
-        return self._made(DayCost, selection, usage_queries.DAY_COSTS)
+        return self._made(BookedDay, selection, usage_queries.DAY_COSTS)
 
     def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
         """Yield how often what succeeded took how long, by model, the shortest first."""
@@ -81,11 +81,11 @@ class UsageReader(ABC):
         return tuple(day for day in summed if day_sums.differing(self._each, day))
 
     def day_rows(self, day: str) -> day_sums.Sums:
-        """Return what the rows of a day come to, as `day_sums.keep` takes it."""
+        """Return what the rows of a day come to, as `keep_sums` takes it."""
         return day_sums.reckon(self._each, day)
 
     def _made(self, make: type[T], selection: Selection, query: str) -> Iterator[T]:
-        """Yield what a query says of some days, or say that it is damage: no sum of text, no name of bytes."""
+        """Yield what a query says of some days, or that it is damage: no sum of text, no name of bytes."""
         kinds = _kinds_of(make)
         for row in self._each(query, asdict(selection) | self._sources(selection)):
             if not all(map(isinstance, row, kinds)):
