@@ -400,7 +400,8 @@ class StoreContract:
         store.settle(store.hold(in_run("r", most=1000, bound=900)), attempt(300))
         store.roll_up_day(PERIOD.day)
         assert stands(store, "r") == (1000, 300, 0)
-        assert isinstance(store.hold(in_run("r", operation="more", bound=701)), Shortage)
+        next_day = NOON + timedelta(days=1)
+        assert isinstance(store.hold(in_run("r", operation="more", bound=701, moment=next_day)), Shortage)
         assert_balanced(store)
 
     def test_a_run_that_nobody_uses_is_forgotten_and_its_name_begins_anew(self, store):

@@ -224,7 +224,7 @@ async def test_a_claim_that_cannot_be_freed_now_is_free_before_the_next_one(tmp_
     await ledger.store.claim_key(claim())
 
     def while_locked(_):
-        with pytest.raises(LedgerError, match="another process holds it"):
+        with pytest.raises(LedgerError, match="others use the ledger"):
             free_key(ledger, claim())
 
     blocker.store.file.write(while_locked)

@@ -689,7 +689,7 @@ async def test_on_an_event_loop_a_settlement_is_deferred_and_written_by_itself(m
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for one in holds:
-            with pytest.raises(LedgerError, match="locked"):
+            with pytest.raises(LedgerError, match="others use the ledger"):
                 ledger.settle_deferred(one, attempt(300))
         other.execute("COMMIT")
     await ledger.store.file.writing
@@ -773,7 +773,7 @@ def check_filled(out, path):
 def test_a_file_size_limit_of_the_system_stops_sends_and_loses_nothing(path):
     command = program(
         path,
-        "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))"
+        "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (520_000, 520_000))"
         + textwrap.dedent(FILL),
     )
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
@@ -789,7 +789,7 @@ def test_a_disk_that_is_really_full_stops_sends_and_loses_nothing(tmp_path):
     disk.mkdir()
     copy = tmp_path / "copy"
     command = program(disk / "ledger.sqlite3", FILL)
-    script = f'mount -t tmpfs -o size=420k tmpfs {disk} && "$@"; code=$?; cp -r {disk} {copy}; exit $code'
+    script = f'mount -t tmpfs -o size=540k tmpfs {disk} && "$@"; code=$?; cp -r {disk} {copy}; exit $code'
     probe = subprocess.run(
         ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", str(disk)], capture_output=True, check=False
     )

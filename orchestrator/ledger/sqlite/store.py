@@ -232,8 +232,8 @@ class SqliteStore:
     def _hold(self, connection: sqlite3.Connection, new: NewHold) -> Hold:
         take_zone(connection, new.period.time_zone, path=self.path)
         last = self._last
-        # Rows of a month that is over may have been rolled up meanwhile.
-        is_expected = last is not None and last.period.month == new.period.month
+        # Rows of a day that is over may have been rolled up meanwhile.
+        is_expected = last is not None and last.period.day == new.period.day
         if last is not None and is_expected and not statements.is_kept(connection, last):
             raise lost_contents(
                 self.path, "what this process booked last is gone: an older copy was put back"

@@ -9,12 +9,8 @@ from orchestrator.core.payer import PROBE_TENANTS, SHADOW_PAYER
 from orchestrator.ledger.sqlite.queries import scoped
 from orchestrator.ledger.usage import Duration
 
-OTHERS_THAN_OWN = " AND ".join(
-    (
-        f"tenant NOT IN ({', '.join(f"'{tenant}'" for tenant in sorted(PROBE_TENANTS))})",
-        f"substr(tenant, 1, {len(SHADOW_PAYER)}) <> '{SHADOW_PAYER}'",
-    )
-)
+_PROBES = ", ".join(f"'{tenant}'" for tenant in sorted(PROBE_TENANTS))
+OTHERS_THAN_OWN = f"tenant NOT IN ({_PROBES}) AND substr(tenant, 1, {len(SHADOW_PAYER)}) <> '{SHADOW_PAYER}'"
 """Of rows whose outcome is somebody's answer, as `core.payer.is_own` says it in Python."""
 OPEN = "(SELECT value FROM json_each(:open))"
 CLOSED = (
