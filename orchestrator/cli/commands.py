@@ -33,7 +33,7 @@ HOME_OF: Mapping[str, str] = {
     "requests": "requests:app",
     "prices": "prices:app",
 }
-"""The module of each command in this package and its function, or `app` of a group; in the order of --help."""
+"""The module of each command in this package and its function, or `app` of a group; in the order of help."""
 
 
 class Commands(Mapping[str, TyperCommand | TyperGroup]):
