@@ -203,7 +203,7 @@ def test_a_terminal_without_vietnamese_still_gets_an_answer(shell, monkeypatch):
     ran = shell("route", "--model", "local/smollm2-135m-instruct", "đơn hàng")
     assert ran.code == 0
     assert "deployment" in ran.out
-    assert "đơn" in str(shell("chain", "đơn", "--json").json)
+    assert "đơn" in str(shell("ask", "hi", "--use-case", "đơn", "--json").json)
 
 
 def test_with_log_json_the_log_and_errors_are_json_lines(run, practice):

@@ -21,7 +21,7 @@ from orchestrator.ledger.reconcile import OrphanPolicy
 from orchestrator.practice import PracticeServer
 from orchestrator.reports.reconciliation import ReconcileOptions, reconcile
 
-CALLS = 1500
+CALLS = 750
 KNOWN = {"provider", "price_book"}
 ASSUMED = {"estimate", "bound"}
 ATTEMPTS = (

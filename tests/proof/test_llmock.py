@@ -110,7 +110,7 @@ def environment(llmock: LLMock, tmp_path: Path) -> dict[str, str]:
 def orchestrator(llmock: LLMock, wire: str, make_orchestrator: MakeOrchestrator) -> Orchestrator:
     """The shipped configuration, impatient, and with nobody on this machine to help out."""
     # A model's pace: of what is written at once llmock cannot say who read it.
-    llmock.reply(TEXT, times=None).pace(15)
+    llmock.reply(TEXT, times=None).pace(30)
     primary, *fallbacks = ({"deployment": name, "reason": "a test"} for name in CHAINS[wire])
     impatient = dict.fromkeys(("timeout_s", "first_token_timeout_s", "stall_timeout_s"), TIMEOUT_S)
     made = make_orchestrator(
