@@ -21,10 +21,10 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.core.request import Message
-from orchestrator.metering.first_byte import watch_first_byte
+from orchestrator.metering.first_byte import note_first_byte
 from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
-from orchestrator.providers.litellm.http_client import SendOnceClient
+from orchestrator.providers.litellm.http_client import SendOnceClient, watch_first_byte
 from orchestrator.providers.wire.gemini_request import CACHE_CONTROL_NOT_FOR_GOOGLE
 from orchestrator.providers.wire.outbound import DEFAULT_URLS, OPENAI_URL, PINNED_TIER, is_openai_itself
 
@@ -88,7 +88,7 @@ class _WatchedClient(SendOnceClient):
 
     def create_client(self, *args: Any, **kwargs: Any) -> Any:
         client = super().create_client(*args, **kwargs)
-        watch_first_byte(client)
+        watch_first_byte(client, note_first_byte)
         return client
 
 
@@ -288,7 +288,7 @@ def to_one_address(open_client: Callable[..., Any]) -> Callable[..., Any]:
         client = open_client(*args, **kwargs)
         client.follow_redirects = False
         if isinstance(client, httpx.AsyncClient):
-            watch_first_byte(client)
+            watch_first_byte(client, note_first_byte)
         return client
 
     return opened

@@ -6,10 +6,12 @@ It also follows redirects, which take the prompt and every header but one, Googl
 that nobody configured; here a redirect is a failure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import aiohttp
 import httpx
+from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
@@ -21,6 +23,7 @@ from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
 from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
 
+_FIRST_BYTE = "send_request_headers.started"
 _REFUSED_FROM = 300
 _OPENAI_URL = "https://api.openai.com/v1"
 
@@ -103,6 +106,44 @@ class SendOnceClient(AsyncHTTPHandler):
         LiteLLM calls this inside its `except`, so the error is the one being handled.
         """
         raise  # noqa: PLE0704 -- the error being handled by the caller
+
+
+def watch_first_byte(client: httpx.AsyncClient, note: Callable[[], None]) -> None:
+    """Let a client call `note`, in the task that sends, when the first byte of a request goes to a socket."""
+
+    async def note_event(event: str, _: Any) -> None:
+        if event.endswith(_FIRST_BYTE):
+            note()
+
+    async def trace(request: httpx.Request) -> None:
+        # For httpx's own transports; LiteLLM's, over aiohttp, knows no such extension.
+        request.extensions = {**request.extensions, "trace": note_event}
+
+    async def note_headers(*_: Any) -> None:
+        # aiohttp tells of the headers before it writes them.
+        note()
+
+    hooks = client.event_hooks
+    client.event_hooks = {**hooks, "request": [*hooks.get("request", ()), trace]}
+    transport = client._transport  # noqa: SLF001 -- httpx tells nobody whom it sends with
+    if isinstance(transport, LiteLLMAiohttpTransport):
+        telling = aiohttp.TraceConfig()
+        telling.on_request_headers_sent.append(note_headers)
+        telling.freeze()
+        _watch_sessions(transport, telling)
+
+
+def _watch_sessions(transport: LiteLLMAiohttpTransport, telling: aiohttp.TraceConfig) -> None:
+    """Have every session that LiteLLM opens tell: it opens another one for another event loop."""
+    session_of = transport.get_valid_client_session
+
+    def watched() -> aiohttp.ClientSession:
+        session = session_of()
+        if telling not in session.trace_configs:
+            session.trace_configs.append(telling)
+        return session
+
+    transport.get_valid_client_session = watched  # type: ignore[method-assign]
 
 
 async def _limit_connect(request: httpx.Request) -> None:
