@@ -63,9 +63,9 @@ def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
     if fault is not None:
         attempt.remark(fault)
         raise UnboundedRequestError
-    for name in left_out(body, sending.asked_for):
+    for parameter in left_out(body, sending.asked_for):
         upstream = attempt.target.deployment.upstream
-        sending.notices.append(f"'{name}' is not taken by {upstream} as it was meant and was left out")
+        sending.notices.append(f"'{parameter}' is not taken by {upstream} as it was meant and was left out")
     if sending.words is not None:
         # Packed, it could not be read beside LiteLLM.
         request.headers["accept-encoding"] = "identity"
