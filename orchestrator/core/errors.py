@@ -151,7 +151,7 @@ class BudgetExceededError(OrchestratorError):
 
 
 def cheapest_of(refusals: Iterable[BudgetExceededError | None]) -> BudgetExceededError | None:
-    """Return the refusal of the least amount, the first of equal ones: none could have been asked for less."""
+    """Return the refusal of the least amount, the first of equal ones: none can be asked for less."""
     return min((each for each in refusals if each is not None), key=lambda each: each.needed, default=None)
 
 

@@ -1,7 +1,7 @@
 """What LiteLLM left out without a word: parameters that were asked for and do not stand in what it sends.
 
-It says of many that it takes them, and drops them for one model or beside another parameter: `temperature` for
-Claude Opus 4.8, `tool_choice` for Mistral and beside thought at Bedrock. So the body itself is looked at.
+It says of many that it takes them, and drops them for one model or beside another parameter: `temperature`
+for Claude Opus 4.8, `tool_choice` for Mistral and beside thought at Bedrock. So the body itself is looked at.
 """
 
 from collections.abc import Iterator, Mapping

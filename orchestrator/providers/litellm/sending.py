@@ -48,7 +48,7 @@ class Sending:
     words: ProviderWords | None = None
     """What the provider says itself, where that is read beside LiteLLM."""
     asked_for: Mapping[str, Any] = field(default_factory=dict)
-    """Parameters that LiteLLM was handed for the current attempt, where what it sends is compared with them."""
+    """Parameters that LiteLLM was handed for the current attempt, to be compared with what it sends."""
     notices: list[str] = field(default_factory=list)
     """What was left out of the current attempt's request, for people."""
     error: OrchestratorError | None = None
