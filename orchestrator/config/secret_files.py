@@ -43,7 +43,7 @@ def read_secret(name: str) -> str | None:
 
 
 def remedy_of(name: str) -> str:
-    """Return what is to be set where a secret is missing: a variable, or a file and how it stands with that."""
+    """Return what is to be set where a secret is missing: a variable, or a file and what is wrong with it."""
     path = name.removeprefix(FILE_MARK)
     if path == name:
         return name

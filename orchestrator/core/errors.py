@@ -27,7 +27,7 @@
 Every message says what happened, where, and what to do. None carries a prompt, a reply or a key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -148,6 +148,11 @@ class BudgetExceededError(OrchestratorError):
     def may_pass(self) -> bool:
         """Return whether only what is held for others refuses it, so that it may fit when they have ended."""
         return self.held > 0 and self.needed <= self.left + self.held
+
+
+def cheapest_of(refusals: Iterable[BudgetExceededError | None]) -> BudgetExceededError | None:
+    """Return the refusal of the least amount, the first of equal ones: none can be asked for less."""
+    return min((each for each in refusals if each is not None), key=lambda each: each.needed, default=None)
 
 
 def _remedy(scope: str) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from orchestrator.core.decision import AcceptedFor, Decision, Vote, VoteOutcome, VoteRole
-from orchestrator.core.errors import InvalidRequestError, OrchestratorError, UnavailableError
+from orchestrator.core.errors import InvalidRequestError, OrchestratorError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.plan import Candidate
 from orchestrator.dispatch.dispatch_request import DispatchRequest
-from orchestrator.dispatch.lanes import LaneEnd, Lanes
+from orchestrator.dispatch.lanes import LaneEnd, Lanes, error_of
 from orchestrator.dispatch.outcome import DispatchResult
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.transport import Transport
@@ -195,8 +195,7 @@ class AgreementDispatcher:
         return VoteRole.VOTER if name in self._order.voters else VoteRole.TIE_BREAKER
 
     def _error(self) -> OrchestratorError:
-        errors = [end.error for end in self._ends.values() if end.error is not None]
-        return errors[-1] if errors else UnavailableError("no model of the policy could be asked")
+        return error_of([end.error for end in self._ends.values() if end.error is not None])
 
 
 def _vote_of(name: str, role: VoteRole, end: LaneEnd, group: int | None) -> Vote:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from orchestrator.catalog.models import ModelClass
-from orchestrator.core.errors import BudgetExceededError
+from orchestrator.core.errors import BudgetExceededError, cheapest_of
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.progress import Progress, ProgressStep, tell
@@ -208,7 +208,7 @@ class Cursor:
         return True
 
     def _note_rejection(self, target: Target, rejected: Rejected, *, alone: bool) -> bool:
-        self.refusal = rejected.over_budget or self.refusal
+        self.refusal = cheapest_of((rejected.over_budget, self.refusal))
         self._money.note(target.name, rejected.over_budget)
         if rejected.wait is RejectReason.LINE and rejected.ready_in_s is not None:
             provider = target.deployment.provider_name

@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import replace
 
 from orchestrator.core.decision import AcceptedFor, Decision, Vote, VoteOutcome, VoteRole
-from orchestrator.core.errors import InvalidRequestError, OrchestratorError, UnavailableError
+from orchestrator.core.errors import InvalidRequestError, OrchestratorError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.dispatch.dispatch_request import DispatchRequest
-from orchestrator.dispatch.lanes import LaneEnd, Lanes
+from orchestrator.dispatch.lanes import LaneEnd, Lanes, error_of
 from orchestrator.dispatch.outcome import DispatchResult
 from orchestrator.dispatch.services import AnswerCheck, Services
 from orchestrator.dispatch.transport import Transport
@@ -47,12 +47,12 @@ class EscalationDispatcher:
         """
         functions = self._functions()
         last: DispatchResult | None = None
-        error: OrchestratorError | None = None
+        errors: list[OrchestratorError] = []
         for name in self._policy.models:
             end = await self._ask(name, is_last=name == self._policy.models[-1], has_answer=last is not None)
             answer = None if end.result is None else end.result.answer
             if answer is None:
-                error = end.error or error
+                errors += [] if end.error is None else [end.error]
                 outcome = VoteOutcome.FAILED if end.was_asked else VoteOutcome.NOT_ASKED
                 self._note(name, outcome, end, end.reason)
                 continue
@@ -62,7 +62,7 @@ class EscalationDispatcher:
             if reason is None:
                 return self._accepted(end.result, AcceptedFor.PASSED, f"the answer of {name} passed")
         if last is None:
-            raise error or UnavailableError("no model of the policy could be asked")
+            raise error_of(errors)
         return self._accepted(last, AcceptedFor.UNCHECKED, "no answer passed every check; this is the last")
 
     def close(self, reason: FailureKind = FailureKind.CANCELLED) -> None:

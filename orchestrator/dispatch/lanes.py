@@ -6,6 +6,7 @@ what the request has left beside that which the other lanes hold.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.core.errors import (
@@ -14,6 +15,7 @@ from orchestrator.core.errors import (
     PromptTooLargeError,
     RejectedByProviderError,
     UnavailableError,
+    cheapest_of,
 )
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
@@ -88,7 +90,11 @@ class Lanes:
             return LaneEnd(None, reason="no answer in time", cost_nusd=self._cost_of(targets, before))
         except (UnavailableError, PromptTooLargeError, BudgetExceededError) as exc:
             return LaneEnd(
-                None, exc, self._why_failed(targets, before), cost_nusd=self._cost_of(targets, before)
+                None,
+                exc,
+                self._why_failed(targets, before),
+                was_asked=self._was_asked(targets, before),
+                cost_nusd=self._cost_of(targets, before),
             )
         except RejectedByProviderError as exc:
             if self.dispatch.on_filtered is OnFiltered.STOP or "filter" not in self._failures(before):
@@ -144,15 +150,30 @@ class Lanes:
         names = {target.name for target in targets}
         return spent_on(each for each in self.history.attempts[before:] if each.deployment in names)
 
-    def _why_failed(self, targets: tuple[Target, ...], before: int) -> str:
+    def _was_asked(self, targets: tuple[Target, ...], before: int) -> bool:
         names = {target.name for target in targets}
-        failures = [
-            each.failure
-            for each in self.history.attempts[before:]
-            if each.failure and each.deployment in names
-        ]
-        skipped = [step.reason for step in self.history.skipped if step.deployment in names]
-        return (failures or skipped or ["no answer"])[-1]
+        return any(each.deployment in names for each in self.history.attempts[before:])
+
+    def _why_failed(self, targets: tuple[Target, ...], before: int) -> str:
+        """Return why a lane has no answer: what became of its own model comes before those behind it."""
+        for names in ({targets[0].name}, {target.name for target in targets}):
+            failures = [
+                each.failure
+                for each in self.history.attempts[before:]
+                if each.failure and each.deployment in names
+            ]
+            skipped = [step.reason for step in self.history.skipped if step.deployment in names]
+            if failures or skipped:
+                return (failures or skipped)[-1]
+        return "no answer"
 
     def _failures(self, before: int) -> str:
         return " ".join(each.failure or "" for each in self.history.attempts[before:])
+
+
+def error_of(errors: Sequence[OrchestratorError]) -> OrchestratorError:
+    """Return the error of a request none of whose lanes has an answer: the last one, of money the least."""
+    refusals = [each for each in errors if isinstance(each, BudgetExceededError)]
+    if refusals and len(refusals) == len(errors):
+        return cheapest_of(refusals) or errors[-1]
+    return errors[-1] if errors else UnavailableError("no model of the policy could be asked")

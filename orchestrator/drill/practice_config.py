@@ -51,7 +51,7 @@ class Practised:
     exports: Mapping[str, str]
     """Variables that config.yaml takes its address and key from, with what leads to the practice provider."""
     has_to_write: tuple[str, ...]
-    """Keys of the provider in config.yaml that name no variable, so that their value is to be written there."""
+    """Its keys in config.yaml that name no variable: what is to be written there."""
 
 
 def practised_providers(

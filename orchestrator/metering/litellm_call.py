@@ -136,7 +136,10 @@ def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
         raise PriceUnknownError(f"no price for '{model}': LiteLLM knows no such model") from error
     if provider not in _KINDS:
         known = ", ".join(f"{name}/..." for name in _KINDS)
-        raise PriceUnknownError(f"no price for '{model}' of {provider}; the guard lets {known} pass")
+        raise PriceUnknownError(
+            f"no price for '{model}' of {provider}; the guard lets {known} pass. Ask for others through the "
+            f"Orchestrator, with 'kind: litellm' and 'prefix: {provider}' in config.yaml"
+        )
     is_openrouter = _KINDS[provider] is ProviderKind.OPENROUTER
     fault = (fault_of_name(upstream) if is_openrouter else None) or fault_of_search(upstream)
     if fault is not None:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator import Orchestrator
 from orchestrator.core.decision import AcceptedFor, VoteOutcome
-from orchestrator.core.errors import AllProvidersFailedError, InvalidRequestError
+from orchestrator.core.errors import AllProvidersFailedError, BudgetExceededError, InvalidRequestError
 from orchestrator.core.reply import DegradationKind
 from orchestrator.practice.answers import PracticeToolCall
 from orchestrator.providers.in_memory import InMemoryTransport
@@ -32,11 +32,11 @@ def voting(make_config, clock, listed_prices):
     """Make an orchestrator whose models answer as the test says, and the transport they answer over."""
     opened: list[Orchestrator] = []
 
-    def make(policy=POLICY, *, profile=None, **answers):
+    def make(policy=POLICY, *, limits=(), **answers):
         spoken = {"gpt-6-luna": "delivery", "gemini-3.1-flash-lite": "Delivery.", "deepseek-v3.2": "other"}
         voices = Voices({**spoken, "claude-sonnet-5.5": "refund", "": "refund", **answers})
         changes = {"use_cases": {"cost_sensitive": {"policy": policy}}, "cache": {"enabled": False}}
-        config = make_config(changes)
+        config = make_config({**changes, "budgets": {"limits": list(limits)}} if limits else changes)
         transport = InMemoryTransport(clock=clock, answerer=voices, prices=listed_prices)
         opened.append(Orchestrator(config, clock=clock, transport=transport))
         return opened[-1], transport, voices
@@ -229,3 +229,31 @@ def test_free_text_is_never_voted_on(voting):
     with pytest.raises(InvalidRequestError, match="free text is never voted on"):
         ask(orchestrator)
     assert voices.asked == []
+
+
+def test_a_judge_that_is_left_out_for_money_says_so_and_not_what_kept_another(voting):
+    """Behind the judge stands the rest of the plan, and last the emergency model with a reason of its own."""
+    used_up = [{"scope": f"model:claude-{name}-5.5", "day": 0.000001} for name in ("sonnet", "haiku")]
+    orchestrator, _, _ = voting(limits=used_up, **{"gemini-3.1-flash-lite": "refund"})
+    reply = ask(orchestrator)
+    judge = reply.decision.votes[-1]
+    assert (judge.deployment, judge.outcome) == (JUDGE, VoteOutcome.NOT_ASKED)
+    assert "day budget of model:claude-sonnet-5.5" in judge.reason
+
+
+def test_a_run_that_is_used_up_names_the_cost_of_the_cheapest(voting):
+    for policy in (
+        POLICY,
+        None,
+        {"version": "1", "escalate": {"models": [JUDGE, LUNA, FLASH], "checks": [{"min_chars": 1}]}},
+    ):
+        orchestrator, transport, _ = voting(policy)
+        plan = plan_of(orchestrator)
+        with pytest.raises(BudgetExceededError) as caught:
+            ask(orchestrator, run="used-up", max_cost_usd="0.000000001")
+        assert caught.value.needed == min(each.bound_nusd for each in plan.candidates if each.bound_nusd)
+        assert transport.bill.count() == 0
+
+
+def plan_of(orchestrator):
+    return orchestrator.explain(PROMPT, use_case="cost_sensitive")

@@ -71,7 +71,7 @@ class AttemptGuard(CustomLogger):
             raise AttemptVetoedError(str(exc)) from exc
         if attempt.target.deployment.provider.kind is ProviderKind.LITELLM:
             return _for_prefix(kwargs, attempt, sending)
-        sending.words = None
+        sending.words, sending.asked_for = None, {}
         return await _changed(kwargs, attempt, sending.means)
 
     async def async_post_call_failure_deployment_hook(
@@ -107,6 +107,7 @@ def _for_prefix(kwargs: dict[str, Any], attempt: InFlightAttempt, sending: Sendi
         attempt.remark(str(exc))
         raise AttemptVetoedError(str(exc)) from exc
     sending.words, sending.notices = ProviderWords(), list(asked.notices)
+    sending.asked_for = asked.parameters
     sending.last_status = sending.refusal = None
     means = sending.means
     return {

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import orjson
 
+from orchestrator.providers.litellm.left_out import left_out
 from orchestrator.providers.litellm.sending import Sending
 
 _BREAKS = frozenset(b"\r\n\0")
@@ -57,22 +58,29 @@ def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
         return
     if attempt.was_sent and sending.last_status != _REFUSED_UNBILLED:
         raise SecondSendError
-    fault = _fault_of_body(request.content, attempt.max_tokens)
+    body = _body_of(request.content)
+    fault = _fault_of_body(body, attempt.max_tokens)
     if fault is not None:
         attempt.remark(fault)
         raise UnboundedRequestError
+    for parameter in left_out(body, sending.asked_for):
+        upstream = attempt.target.deployment.upstream
+        sending.notices.append(f"'{parameter}' is not taken by {upstream} as it was meant and was left out")
     if sending.words is not None:
         # Packed, it could not be read beside LiteLLM.
         request.headers["accept-encoding"] = "identity"
     attempt.mark_sent()
 
 
-def _fault_of_body(content: bytes, max_tokens: int) -> str | None:
-    """Return why a body could cost more than is held for `max_tokens` of output, None where it cannot."""
+def _body_of(content: bytes) -> Any:
     try:
-        body = orjson.loads(content)
+        return orjson.loads(content)
     except orjson.JSONDecodeError:
-        body = None
+        return None
+
+
+def _fault_of_body(body: Any, max_tokens: int) -> str | None:
+    """Return why a body could cost more than is held for `max_tokens` of output, None where it cannot."""
     if not isinstance(body, dict):
         return "LiteLLM would send something that is no request for an answer"
     limits = [limit for path in _LIMITS if (limit := _at(body, path)) is not None]

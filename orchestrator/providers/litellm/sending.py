@@ -1,6 +1,6 @@
 """The walk that LiteLLM's Router makes for us in this task: what its hooks and its HTTP client report to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -47,6 +47,8 @@ class Sending:
     """What the current attempt's refusal means, by the provider's own words."""
     words: ProviderWords | None = None
     """What the provider says itself, where that is read beside LiteLLM."""
+    asked_for: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters that LiteLLM was handed for the current attempt, to be compared with what it sends."""
     notices: list[str] = field(default_factory=list)
     """What was left out of the current attempt's request, for people."""
     error: OrchestratorError | None = None

@@ -33,7 +33,7 @@ class Attempt:
 
 def sending(**fields: Any) -> Any:
     source = SimpleNamespace(current=Attempt())
-    return SimpleNamespace(source=source, last_status=None, words=None, **fields)
+    return SimpleNamespace(source=source, last_status=None, words=None, asked_for={}, **fields)
 
 
 def request(body: Any, **headers: str) -> httpx.Request:

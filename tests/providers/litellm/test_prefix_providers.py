@@ -285,6 +285,26 @@ def test_what_a_model_does_not_take_is_told(make_orchestrator, server: PracticeS
     assert any("'seed'" in notice for notice in reply.notices)
 
 
+def test_what_litellm_drops_without_a_word_is_told(make_orchestrator) -> None:
+    """It says that GPT-5.2 at Azure takes a temperature, and sends none beside an effort."""
+    with PracticeServer(api_keys={KEY}) as server:
+        check_what_is_dropped(server, make_orchestrator)
+
+
+def check_what_is_dropped(server: PracticeServer, make_orchestrator) -> None:
+    changes = prefixed(server, AZURE)
+    changes["deployments"][AZURE]["price"] = {
+        "input": 1,
+        "output": 1,
+        "source": "tests",
+        "date": "2026-11-23",
+    }
+    changes["deployments"][AZURE]["upstream"] = "gpt-5.2"
+    reply = ask(make_orchestrator(changes), temperature=0.3, reasoning_effort="low")
+    assert "temperature" not in server.requests[-1].body
+    assert any("'temperature' is not taken by gpt-5.2" in notice for notice in reply.notices)
+
+
 @ALL
 @WHOLE_AND_STREAM
 def test_an_end_that_nobody_knows_is_no_answer(make_orchestrator, practice, name: str, stream: bool) -> None:
