@@ -40,7 +40,7 @@ def test_models_and_cache_are_counted_apart_and_add_up():
     assert saved.total.amount_nusd == saved.model.amount_nusd + saved.cache.amount_nusd
     assert saved.share == pytest.approx(saved.total.amount_nusd / (7 * paid + 7 * 600_000))
     assert (saved.share_interval.low, saved.share_interval.high) == (pytest.approx(saved.share),) * 2
-    assert share_text(saved) == "73.1 % (73.1 % – 73.1 %)"
+    assert share_text(saved) == "81.0 % (81.0 % – 81.0 %)"
     # All days alike: there is nothing that could have come out otherwise.
     assert (saved.total.interval.low, saved.total.interval.high) == (saved.total.amount_nusd,) * 2
 
