@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
-from functools import lru_cache
 from typing import Any, TypeVar, get_type_hints
 
 import orjson
@@ -114,7 +113,6 @@ class UsageReader(ABC):
         return summed, booked
 
 
-@lru_cache
 def _kinds_of(make: type) -> tuple[Any, ...]:
     """Return of which types the fields of a dataclass are; a `NewType` is what it stands for."""
     kinds = get_type_hints(make).values()
