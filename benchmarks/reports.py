@@ -32,7 +32,7 @@ from tests.support.planted_traffic import SUBJECTS, TODAY, Traffic, configured
 
 DAYS = 30
 COLD_ROWS_MAX = 1_000_000
-"""With more rows, reading all of them for one report is left out: it takes 50 us for each."""
+"""With more rows, reading all of them for one report is left out: it takes some 70 us for each."""
 
 
 def cpu_s(act: Callable[[], object]) -> float:

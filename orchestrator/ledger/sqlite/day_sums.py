@@ -41,7 +41,7 @@ Sums = Mapping[str, list[tuple[Any, ...]]]
 
 
 def announce(connection: sqlite3.Connection, day: str) -> str | None:
-    """Say, in the caller's transaction, that a day is being summed; return the token, None of a summed one."""
+    """Say in the caller's transaction that a day is being summed; return a token, None of a summed day."""
     row = connection.execute(_ANNOUNCE, {"day": day}).fetchone()
     return None if row is None else str(row[0])
 
@@ -70,7 +70,7 @@ def keep_sums(connection: sqlite3.Connection, day: str, token: str, sums: Sums) 
 
 
 def drop_stale(connection: sqlite3.Connection) -> int:
-    """Drop, in the caller's transaction, sums of days whose rows have changed or are gone; return how many."""
+    """Drop sums of days whose rows have changed or are gone, in the caller's transaction; return a count."""
     return sum(
         connection.execute(f"DELETE FROM {table} WHERE day NOT IN (SELECT day FROM summed_days)").rowcount  # noqa: S608 -- our own names
         for table in SUM_TABLES

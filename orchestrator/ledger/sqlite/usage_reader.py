@@ -1,11 +1,10 @@
 """What reports ask of a range of days, read from one look at a ledger file."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
-from functools import lru_cache
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import orjson
 
@@ -86,7 +85,7 @@ class UsageReader(ABC):
 
     def _made(self, make: type[T], selection: Selection, query: str) -> Iterator[T]:
         """Yield what a query says of some days, or that it is damage: no sum of text, no name of bytes."""
-        kinds = _kinds_of(cast("Hashable", make))
+        kinds = _kinds_of(make)
         for row in self._each(query, asdict(selection) | self._sources(selection)):
             if not all(map(isinstance, row, kinds)):
                 raise self._explained(ValueError(f"it has damaged rows, which come to {row}"))
@@ -114,8 +113,7 @@ class UsageReader(ABC):
         return summed, booked
 
 
-@lru_cache
-def _kinds_of(make: Hashable) -> tuple[Any, ...]:
+def _kinds_of(make: type) -> tuple[Any, ...]:
     """Return of which types the fields of a dataclass are; a `NewType` is what it stands for."""
     kinds = get_type_hints(make).values()
     return tuple(getattr(kind, "__supertype__", kind) for kind in kinds)
