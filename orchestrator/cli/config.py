@@ -1,5 +1,6 @@
 """`orchestrator config`: check the configuration, show what is in force, print its schema or its path."""
 
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,12 +90,17 @@ def _show_proofs(proofs: "Sequence[UseCaseProof]") -> None:
             f"{len(proof.chain)}",
             format_usd(proof.most_nusd),
             f"{proof.most_s:g} s",
-            f"{proof.availability:.4%}{' assumed' if proof.is_assumed else ''}",
+            f"{_share(proof.availability)}{' assumed' if proof.is_assumed else ''}",
         )
     out().print(grid)
     for proof in proofs:
         for warning in warnings_of(proof):
             out().print(f"notice: {warning}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _share(availability: float) -> str:
+    """Return a share in percent, rounded down: nothing is promised to answer always."""
+    return f"{floor(availability * 1e6) / 1e4:.4f}%"
 
 
 @app.command()

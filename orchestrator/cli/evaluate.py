@@ -213,8 +213,8 @@ def write_file(option: str, path: Path, text: str) -> None:
 def _show(places: "list[SubjectStanding]", reasons: list[str], path: Path) -> None:
     from orchestrator.core.money import format_usd
 
-    numbers = ("rows", "score", "95 %", "no answer", "cost", "latency")
-    listing = table("subject", *numbers, numbers=numbers, folded=("subject",))
+    numbers = ("rows", "score", "95 %", "beside the first", "no answer", "cost", "latency")
+    listing = table("subject", *numbers, numbers=numbers)
     for place in places:
         quality = place.quality
         shown = (
@@ -222,9 +222,11 @@ def _show(places: "list[SubjectStanding]", reasons: list[str], path: Path) -> No
             if quality is None
             else (f"{quality.mean:.3f}", f"{quality.low:.3f}-{quality.high:.3f}")
         )
+        beside = place.beside_first
         listing.add_row(
-            place.subject, str(place.rows), *shown, str(place.failed), format_usd(place.cost_nusd),
-            seconds(place.latency_s),
+            place.subject, str(place.rows), *shown,
+            "-" if beside is None else f"{beside.mean:+.3f} [{beside.low:+.3f}, {beside.high:+.3f}]",
+            str(place.failed), format_usd(place.cost_nusd), seconds(place.latency_s),
         )  # fmt: skip
     console = out()
     console.print(listing)

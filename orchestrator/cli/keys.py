@@ -95,7 +95,7 @@ def show_keys(context: typer.Context, as_json: AsJson = False) -> None:
     if ordered:
         out().print(rows)
     else:
-        write("no keys: make one with 'orchestrator keys make --tenant NAME'\n")
+        out().print("no keys: make one with 'orchestrator keys make --tenant NAME'", soft_wrap=True)
     for name in damaged:
         err().print(f"damaged, and no key: {folder.path / name}", markup=False, soft_wrap=True)
 

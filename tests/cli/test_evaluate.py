@@ -40,6 +40,16 @@ def test_files_for_people_and_for_ci_and_a_threshold(run, practice, options, tmp
     assert len(practice.requests) == 2
 
 
+def test_the_table_tells_the_difference_to_the_first_model_at_any_width(run, practice, options, monkeypatch):
+    for width in ("60", "80"):
+        monkeypatch.setenv("COLUMNS", width)
+        ran = run(*options, "--model", "google/gemini-3.1-flash-lite", "--yes")
+        assert ran.code == 0, ran.err
+        assert "beside the first" in ran.out
+        assert "+0.000 [" in ran.out
+        assert max(map(len, ran.out.splitlines())) <= int(width)
+
+
 def test_the_price_alone_sends_nothing(run, practice, options):
     ran = run(*options, "--dry-run")
     assert ran.code == 0

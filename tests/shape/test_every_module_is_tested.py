@@ -95,7 +95,6 @@ TESTED_BY = {
     "orchestrator/ops/views.py": "tests/cli/test_prices.py",
     "orchestrator/chains/views.py": "tests/cli/test_chain.py",
     "orchestrator/cli/prompts.py": "tests/cli/test_ask.py",
-    "orchestrator/drill/practice_config.py": "tests/cli/test_practice.py",
     "orchestrator/cli/session.py": "tests/cli/test_main.py",
     "orchestrator/cli/story/": "tests/cli/test_demo.py",
     "orchestrator/doctor/results.py": "tests/doctor/test_doctor.py",
