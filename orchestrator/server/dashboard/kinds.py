@@ -1,4 +1,4 @@
-"""Kinds that the ledger keeps, as a page says them: why a send failed, why a deployment was chosen or left out."""
+"""Kinds that the ledger keeps, as a page says them: why a send failed, why a deployment was left out."""
 
 from collections.abc import Mapping
 
