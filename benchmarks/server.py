@@ -56,8 +56,10 @@ def main() -> int:
             )
             for name in (ROUTER, WITHOUT_HTTP)
         }
-        for subject in (*children.values(), *servers.values()):
-            subject.wait_ready()
+        for child in children.values():
+            child.wait_ready()
+        for server in servers.values():
+            server.wait_ready()
         measures = {name: _of_child(child) for name, child in children.items()}
         measures |= {name: _of_server(server) for name, server in servers.items()}
         for in_flight in IN_FLIGHT:

@@ -39,8 +39,8 @@ class ServerSettings(Settings):
     idle_s: PositiveInt = 30
     """How long a connection without a request is kept, in whole seconds."""
     connections: PositiveInt = 2000
-    """Connections at once in one process; a new one then takes the place of the longest idle one. Fewer where the
-    process may not open so many files."""
+    """Connections at once in one process; a new one then takes the place of the longest idle one. Fewer where
+    the process may not open so many files."""
     requests_per_min: PositiveInt = 6000
     """Requests a minute of one key that has no limit of its own, in one process."""
     bad_keys_per_min: PositiveInt = 30

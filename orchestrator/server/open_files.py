@@ -1,7 +1,7 @@
 """How many connections a process has open files for.
 
-Each is an open file, as are the ledger and the sockets to providers. Were clients able to use them all up, the
-system would cut off whoever comes next, and no provider could be asked.
+Each is an open file, as are the ledger and the sockets to providers. Were clients able to use them all up,
+the system would cut off whoever comes next, and no provider could be asked.
 """
 
 import logging

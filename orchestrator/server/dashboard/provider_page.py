@@ -6,6 +6,7 @@ from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.language import Language
 from orchestrator.reports.html_parts import html_table, section, text
 from orchestrator.resilience.circuit_breaker import CircuitState
+from orchestrator.server.dashboard.kinds import kind_in
 from orchestrator.server.dashboard.live_counts import LiveFailure
 from orchestrator.server.dashboard.snapshot import DeploymentState, Snapshot
 from orchestrator.server.dashboard.viewer import Viewer
@@ -66,7 +67,7 @@ def _provider_rows(viewer: Viewer, snapshot: Snapshot) -> Iterator[Sequence[str]
             name, circuit_words(state.circuit, viewer.language), percent(_healthy(of_provider)), f"{samples:,}",
             f"{room.requests:,} / {room.requests_per_min:,}", f"{room.tokens:,} / {room.tokens_per_min:,}",
             f"{room.waiting:,}",
-            "-" if last is None else f"{viewer.moment(last.at)} {_kind(last)}",
+            "-" if last is None else f"{viewer.moment(last.at)} {kind_in(last.failure, viewer.language)}",
         )  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def _failures(viewer: Viewer, failures: Iterable[LiveFailure]) -> str:
     words = words_in(viewer.language)
     rows = [
         (
-            viewer.moment(failure.at), failure.deployment, _kind(failure),
+            viewer.moment(failure.at), failure.deployment, kind_in(failure.failure, viewer.language),
             "-" if failure.status is None else str(failure.status),
         )
         for failure in failures
@@ -83,10 +84,6 @@ def _failures(viewer: Viewer, failures: Iterable[LiveFailure]) -> str:
         return f"<p>{text(words['none'])}</p>"
     head = [words[name] for name in ("time", "deployment", "failure", "status")]
     return html_table(head, rows, texts=len(head) - 1)
-
-
-def _kind(failure: LiveFailure) -> str:
-    return failure.failure.replace("_", " ")
 
 
 def _healthy(deployments: Iterable[DeploymentState]) -> float | None:

@@ -14,13 +14,21 @@ from orchestrator.core.money import format_usd
 from orchestrator.core.reply import Outcome
 from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.kept_plan import KeptPlan
-from orchestrator.ledger.requests import RequestDetail, RequestOrder, RequestQuery, RequestRow, query_of
+from orchestrator.ledger.requests import (
+    AttemptRow,
+    RequestDetail,
+    RequestOrder,
+    RequestQuery,
+    RequestRow,
+    query_of,
+)
 from orchestrator.reports.analysis import Analysis
 from orchestrator.reports.html_page import report_parts
 from orchestrator.reports.html_parts import cards, html_table, link, section, text
 from orchestrator.reports.report_words import words_of as report_words
 from orchestrator.requests.moments import moment_of
 from orchestrator.requests.views import plain_content
+from orchestrator.server.dashboard.kinds import kind_in
 from orchestrator.server.dashboard.viewer import Viewer
 from orchestrator.server.dashboard.words import words_in
 
@@ -98,7 +106,12 @@ def request_page(
     yield section(words["attempts"], _attempts(viewer, detail))
     if detail.corrections:
         rows = [
-            (str(item.attempt), format_usd(item.cost_nusd), item.source.value, item.note)
+            (
+                str(item.attempt),
+                format_usd(item.cost_nusd),
+                kind_in(item.source.value, viewer.language),
+                item.note,
+            )
             for item in detail.corrections
         ]
         head = ("#", words["cost"], words["source"], "")
@@ -150,7 +163,7 @@ def _facts(viewer: Viewer, row: RequestRow) -> tuple[tuple[str, str], ...]:
         (words["time"], viewer.moment(row.started_at)), (words["outcome"], _result(row, viewer.language)),
         (words["cost"], format_usd(row.cost_nusd)), (words["latency"], seconds(row.latency_s)),
         (words["tenant"], row.tenant), (words["use_case"], row.use_case), (words["model"], row.model or "-"),
-        (words["tokens"], f"{row.input_tokens:,} / {row.output_tokens:,}"), (words["cache"], row.cached.value),
+        (words["tokens"], f"{row.input_tokens:,} / {row.output_tokens:,}"), (words["cache"], kind_in(row.cached.value, viewer.language)),
     ]  # fmt: skip
     facts += [(words["user_short"], row.user)] if row.user is not None else []
     facts += [(words["tags"], ", ".join(row.tags))] if row.tags else []
@@ -160,13 +173,20 @@ def _facts(viewer: Viewer, row: RequestRow) -> tuple[tuple[str, str], ...]:
 def _plan(viewer: Viewer, plan: KeptPlan) -> Iterator[str]:
     words = words_in(viewer.language)
     rows = [
-        (step.deployment, f"{step.score:.3f}", format_usd(step.bound_nusd), _spaced(", ".join(step.reasons)))
+        (
+            step.deployment,
+            f"{step.score:.3f}",
+            format_usd(step.bound_nusd),
+            _kinds(step.reasons, viewer.language),
+        )
         for step in plan.candidates
     ]
     head = [words[name] for name in ("deployment", "score", "bound", "reasons")]
     yield section(words["plan"], html_table(head, rows, texts=1))
-    left_out = [(step.deployment, _spaced(step.reason)) for step in plan.left_out]
-    left_out += [(f"+ {count:,}", _spaced(kind)) for kind, count in plan.left_out_more.items()]
+    left_out = [(step.deployment, kind_in(step.reason, viewer.language)) for step in plan.left_out]
+    left_out += [
+        (f"+ {count:,}", kind_in(kind, viewer.language)) for kind, count in plan.left_out_more.items()
+    ]
     passed_over = [(step.deployment, step.reason) for step in plan.passed_over]
     for name, steps in (("left_out", left_out), ("passed_over", passed_over)):
         if steps:
@@ -182,9 +202,7 @@ def _attempts(viewer: Viewer, detail: RequestDetail) -> str:
         (
             f"{row.number}. {row.deployment}", viewer.moment(row.started_at), seconds(row.latency_s),
             format_usd(row.cost_nusd), format_usd(row.held_nusd), f"{row.input_tokens:,} / {row.output_tokens:,}",
-            _spaced(" ".join(str(word) for word in (row.failure, row.status) if word is not None))
-            or _outcome(row.outcome, viewer.language),
-            _spaced(row.cost_source.value),
+            _failure(row, viewer.language), kind_in(row.cost_source.value, viewer.language),
         )
         for row in detail.attempts
     ]  # fmt: skip
@@ -209,7 +227,7 @@ def _result(row: RequestRow, language: Language) -> str:
         "degraded" if row.degraded else None,
         None if row.cached.value == "miss" else row.cached.value,
     )
-    more = ", ".join(kind for kind in kinds if kind)
+    more = _kinds((kind for kind in kinds if kind), language)
     return f"{outcome} ({more})" if more else outcome
 
 
@@ -217,5 +235,11 @@ def _outcome(outcome: Outcome, language: Language) -> str:
     return words_in(language)["failed_outcome" if outcome is Outcome.FAILED else outcome.value]
 
 
-def _spaced(kind: str) -> str:
-    return kind.replace("_", " ")
+def _failure(row: AttemptRow, language: Language) -> str:
+    failure = None if row.failure is None else kind_in(row.failure, language)
+    words = " ".join(str(word) for word in (failure, row.status) if word is not None)
+    return words or _outcome(row.outcome, language)
+
+
+def _kinds(kinds: Iterable[str], language: Language) -> str:
+    return ", ".join(kind_in(kind, language) for kind in kinds)
