@@ -40,7 +40,7 @@ else:
     @pytest.fixture(name="practice")
     def practice_in_vain() -> None:
         """Fail, and say why."""
-        pytest.fail(reason(_FOUND), pytrace=False)
+        pytest.fail(reason(str(_FOUND)), pytrace=False)
 
     @pytest.fixture(name="orchestrator")
     def orchestrator_in_vain(practice: None) -> None:

@@ -120,7 +120,7 @@ def addresses(server: PracticeServer, *, key: str = PRACTICE_KEY) -> dict[str, s
 
 
 def lead_to_practice(providers: dict[str, Any], address_of: Callable[[str, str], str]) -> None:
-    """Write the address and the key of practice providers over those of `providers`, the model on board apart.
+    """Write the address and the key of practice providers over those of `providers`, save the model on board.
 
     `address_of` takes a provider's name and who plays it. One that nobody plays is switched off.
     """

@@ -4,8 +4,8 @@
         print(orchestrator.complete("Đơn DH1001 của tôi ở đâu?").text)
 
 Every answer says that it is a practice answer. Routes, prices, budgets and fallbacks are those of a
-configuration; its ledger and its cache are new, and gone at the end. No provider of it, no channel of its alerts
-and no collector is reached.
+configuration; its ledger and its cache are new, and gone at the end. No provider of it, no channel of its
+alerts and no collector is reached.
 """
 
 import tempfile
