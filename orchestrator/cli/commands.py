@@ -41,12 +41,12 @@ class Commands(Mapping[str, TyperCommand | TyperGroup]):
 
     def __init__(self, *, epilog: str) -> None:
         self._epilog = epilog
-        self._made: dict[str, TyperCommand | TyperGroup] = {}
+        self._loaded: dict[str, TyperCommand | TyperGroup] = {}
 
     def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
-        if name not in self._made:
-            self._made[name] = _command_of(name, HOME_OF[name], epilog=self._epilog)
-        return self._made[name]
+        if name not in self._loaded:
+            self._loaded[name] = _command_of(name, HOME_OF[name], epilog=self._epilog)
+        return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(HOME_OF)

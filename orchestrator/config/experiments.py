@@ -13,7 +13,7 @@ from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
 from orchestrator.config.yaml_template import Path_
 from orchestrator.experiments.decision import Verdict, decision_path, read_decision
-from orchestrator.experiments.experiment import Experiment, is_over, made
+from orchestrator.experiments.experiment import Experiment, experiment_from, is_over
 from orchestrator.experiments.settings import ExperimentSettings, shadow_limit
 from orchestrator.ledger.budgets import LimitSettings
 from orchestrator.routing.settings import UseCaseSettings
@@ -57,7 +57,7 @@ def experiments_of(
         ConfigError: a file with a decision cannot be read; says what to do.
     """
     known = tuple(
-        made(
+        experiment_from(
             name,
             experiment,
             live=_live(settings.use_cases.get(experiment.use_case)),

@@ -353,7 +353,6 @@ def _usable(
     model: ModelSettings,
     price: Price,
 ) -> Deployment:
-    preferences = merged((provider.openrouter_preferences, settings.openrouter_preferences))
     return Deployment(
         name,
         settings.model,
@@ -362,7 +361,7 @@ def _usable(
         provider,
         settings.upstream,
         price,
-        preferences,
+        merged((provider.openrouter_preferences, settings.openrouter_preferences)),
         provider.data_policy.behind(settings.data_policy),
     )
 

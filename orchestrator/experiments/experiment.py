@@ -77,7 +77,7 @@ def fingerprint_of(*parts: object) -> str:
     return sha256(packed).hexdigest()[:8]
 
 
-def made(
+def experiment_from(
     name: str, settings: ExperimentSettings, *, live: Sequence[object], decision: ExperimentDecision | None
 ) -> Experiment:
     """Return an experiment; `live` is, as plain data, what answers else."""

@@ -29,7 +29,7 @@ def to_wire_tools(tools: Sequence[Tool], *, strict: bool | None) -> list[dict[st
     """Return tools of any kind LangChain knows as JSON schemas in the OpenAI wire shape.
 
     Raises:
-        InvalidRequestError: one is a vendor's own, such as a search, which LangChain would take for a function.
+        InvalidRequestError: one is a vendor's own, as a search is: LangChain would take it for a function.
     """
     for tool in tools:
         kind = tool.get("type") if isinstance(tool, Mapping) else None

@@ -53,11 +53,11 @@ def run_around(config: RunnableConfig | None = None) -> Run | None:
     Raises:
         InvalidRequestError: the config's metadata names no run.
     """
-    said = _said(config)
-    if not said or said == _overtaken.get():
+    fields = _run_fields(config)
+    if not fields or fields == _overtaken.get():
         return counted_for(None)
-    named = Run.of(said[RUN_KEY], said.get(LIMIT_KEY))
-    around = tuple((str(name), NanoUsd(most)) for name, most in said.get(AROUND_KEY, ()))
+    named = Run.of(fields[RUN_KEY], fields.get(LIMIT_KEY))
+    around = tuple((str(name), NanoUsd(most)) for name, most in fields.get(AROUND_KEY, ()))
     return named and counted_for(Run(named.name, named.max_cost_nusd, around))
 
 
@@ -67,7 +67,7 @@ def counting_inside(run: Run, config: RunnableConfig | None = None) -> Iterator[
 
     `config` is that in which `run` is named, and which is handed on: what it says of a run is older.
     """
-    token = _overtaken.set(_said(config))
+    token = _overtaken.set(_run_fields(config))
     try:
         with counting(run):
             yield
@@ -136,7 +136,7 @@ def without_run(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[st
     return {name: value for name, value in fields.items() if name not in _RUN_FIELDS}
 
 
-def _said(config: RunnableConfig | None) -> Mapping[str, Any] | None:
+def _run_fields(config: RunnableConfig | None) -> Mapping[str, Any] | None:
     """Return what a config, or that of whatever it is used in, says of a run; None where it says nothing."""
     metadata = ensure_config(config).get("metadata") or {}
     if RUN_KEY not in metadata:

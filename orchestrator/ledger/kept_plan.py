@@ -96,7 +96,7 @@ class KeptDecision:
 
 @dataclass(frozen=True, slots=True)
 class OwnTerms:
-    """What a request asked for itself, where its use case would have decided; None where it left it to that."""
+    """What a request asked for itself; None where it left that to its use case."""
 
     model: str | None = None
     max_tokens: int | None = None
@@ -177,7 +177,7 @@ def unpacked_plan(shape: str | None, numbers: str | None) -> KeptPlan | None:
 
 
 def terms_in(numbers: str) -> OwnTerms:
-    """Return what a request asked for itself, by the numbers of its plan; nothing where they cannot be read."""
+    """Return what a request asked for itself, by the numbers of its plan; nothing if they cannot be read."""
     try:
         rest = orjson.loads(numbers)[3:]
         return _unpacked_terms(rest[0]) if rest else NO_TERMS

@@ -21,7 +21,7 @@ mean, is known below.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.reply import Attempt
@@ -57,7 +57,7 @@ from orchestrator.ledger.records import (
     TokenSample,
 )
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
-from orchestrator.ledger.usage import UsageView
+from orchestrator.ledger.usage import StoredTable, UsageView
 
 RequestOf = Callable[[Hold, AttemptTotals], tuple[RequestRecord, Period]]
 """Says how the request of an orphan is recorded; it looks at nothing but what it is handed."""
@@ -334,10 +334,8 @@ class LedgerView(UsageView, Protocol):
     def months(self) -> tuple[str, ...]:
         """Return the months in which something was booked, the last one first."""
 
-    def table(
-        self, name: str, *, month: str | None = None
-    ) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
-        """Return the columns of one of `TABLES`, and its rows as they are stored, one after the other."""
+    def table(self, name: str, *, month: str | None = None) -> StoredTable:
+        """Return one of `TABLES`, or what of it belongs to a month."""
 
     def own_terms(self, *, month: str) -> Iterator[tuple[str, OwnTerms]]:
         """Return the id of each request of a month that asked for something itself, and what."""

@@ -7,9 +7,12 @@ is said here depends on it but the time that it takes.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator.core.money import NanoUsd
+
+StoredTable = tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]
+"""Its columns, and its rows as they are stored, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def experiment_of(config: Config, arm: Arm) -> Experiment | None:
     return next((each for each in config.experiments if each.label == arm.label), None)
 
 
-def told(arm: Arm | None) -> tuple[str, ...]:
+def arm_notices(arm: Arm | None) -> tuple[str, ...]:
     """Return what a plan and a reply say of the side that they are on; of shadows nothing."""
     is_silent = arm is None or arm.is_shadowed or arm.kind is ArmKind.SHADOW
     return () if arm is None or is_silent else (arm.text,)

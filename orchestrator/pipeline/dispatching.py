@@ -12,7 +12,7 @@ from orchestrator.dispatch.outcome import DispatchResult
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.strategies import strategy_of
 from orchestrator.dispatch.target import targets_of
-from orchestrator.pipeline.arms import told
+from orchestrator.pipeline.arms import arm_notices
 from orchestrator.pipeline.call import Call
 from orchestrator.pipeline.degradation import broken_off, clamped_notices, degraded
 from orchestrator.pipeline.services import PipelineServices
@@ -109,7 +109,7 @@ def _reply_of(call: Call, result: DispatchResult) -> ChatReply:
         tool_calls=answer.tool_calls,
         attempts=result.attempts,
         degraded=broken_off(result.story),
-        notices=(*clamped_notices(candidate), *result.notices, *told(call.arm)),
+        notices=(*clamped_notices(candidate), *result.notices, *arm_notices(call.arm)),
         latency_s=call.deadline.elapsed_s(),
         queued_s=call.trace.queued_s,
         created_at=call.started_at,

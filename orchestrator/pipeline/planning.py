@@ -23,7 +23,7 @@ from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.services import Services
 from orchestrator.ledger.budgets import BudgetTier, Window, tier_for
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.pipeline.arms import told
+from orchestrator.pipeline.arms import arm_notices
 from orchestrator.pipeline.call import Call, PlannedRequest, Step
 from orchestrator.pipeline.known_health import known_health
 from orchestrator.pipeline.services import PipelineServices
@@ -64,7 +64,7 @@ def planned_for(call: Call, services: PipelineServices) -> PlannedRequest:
         raise InvalidRequestError("a request for embeddings goes to embed() or aembed()")
     size = measure(call.request)
     plan = _plan_for(call, size=size, state=services.dispatch)
-    return PlannedRequest(replace(plan, notices=(*plan.notices, *told(call.arm))), size)
+    return PlannedRequest(replace(plan, notices=(*plan.notices, *arm_notices(call.arm))), size)
 
 
 def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:

@@ -24,8 +24,8 @@ _WORDS: Mapping[str, str] = {
 def in_words(fault: Fault) -> str:
     """Return a fault's parameters with their units: `20 s before it begins, until cleared`."""
     known = fault.as_json()
-    said = [words.format(_number(known[name])) for name, words in _WORDS.items() if name in known]
-    return ", ".join(said if fault.times is not None else [*said, "until cleared"])
+    texts = [words.format(_number(known[name])) for name, words in _WORDS.items() if name in known]
+    return ", ".join(texts if fault.times is not None else [*texts, "until cleared"])
 
 
 def kinds_in_words() -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.arms import ArmKind
 from orchestrator.experiments.decision import DecidedBy, Verdict, decided
-from orchestrator.experiments.experiment import ExperimentState, made
+from orchestrator.experiments.experiment import ExperimentState, experiment_from
 from orchestrator.experiments.settings import ExperimentSettings
 
 TODAY = date(2026, 11, 23)
@@ -17,7 +17,7 @@ SHADOW = {**AB, "mode": "shadow", "metric": "cost", "budget": {"day": 1}}
 
 def experiment(fields=AB, *, name="faq", live=("a/model",), decision=None, **changes):
     settings = ExperimentSettings.model_validate({**fields, **changes})
-    return made(name, settings, live=live, decision=decision)
+    return experiment_from(name, settings, live=live, decision=decision)
 
 
 def candidates(tested, users, tenant="acme"):

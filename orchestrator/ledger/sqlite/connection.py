@@ -21,7 +21,7 @@ from orchestrator.core.fork_hooks import hold_still
 from orchestrator.core.private_folder import make_private_folder
 from orchestrator.ledger.process_identity import own_process
 from orchestrator.ledger.sqlite.busy_retry import BusyRetry
-from orchestrator.ledger.sqlite.errors import busy, explained, kept
+from orchestrator.ledger.sqlite.errors import explained, in_use, kept
 from orchestrator.ledger.sqlite.file_contents import FileContents
 from orchestrator.ledger.sqlite.file_identity import (
     FileIdentity,
@@ -126,7 +126,7 @@ class LedgerFile:
                 self.deferred.append(write)
                 if on_loop and isinstance(exc, LedgerBusyError):
                     self._write_deferred_aside()
-                    raise busy(self.path) from exc.__cause__
+                    raise in_use(self.path) from exc.__cause__
                 raise kept(exc) from exc.__cause__
             raise
 

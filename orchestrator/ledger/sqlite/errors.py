@@ -37,8 +37,8 @@ def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
     return kind(f"cannot use the ledger {path}: {text}; {todo}. {NOTHING_SENT}")
 
 
-def busy(path: Path) -> LedgerBusyError:
-    """Return the error of a booking that finds others at the ledger, for which an event loop does not wait."""
+def in_use(path: Path) -> LedgerBusyError:
+    """Return the error of a booking that finds others at the ledger: an event loop does not wait for them."""
     return LedgerBusyError(
         f"others use the ledger {path} at this moment. The booking is kept and written as soon as they are done; "
         "what was held for it stays counted."

@@ -42,6 +42,7 @@ from orchestrator.ledger.sqlite import arm_queries, queries, request_queries
 from orchestrator.ledger.sqlite.runs import sums_of
 from orchestrator.ledger.sqlite.schema import VERSION
 from orchestrator.ledger.sqlite.usage_reader import UsageReader
+from orchestrator.ledger.usage import StoredTable
 
 T = TypeVar("T")
 
@@ -111,10 +112,8 @@ class LedgerReader(UsageReader):
         """Return the months in which something was booked, the last one first."""
         return tuple(month for (month,) in self._each(queries.MONTHS))
 
-    def table(
-        self, name: str, *, month: str | None = None
-    ) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
-        """Return the columns of one of `TABLES`, and its rows as they are stored, one after the other."""
+    def table(self, name: str, *, month: str | None = None) -> StoredTable:
+        """Return one of `TABLES`, or what of it belongs to a month."""
         if name not in TABLES:
             raise LedgerError(f"the ledger has no table '{name}' to read; it has {', '.join(TABLES)}")
         by_days = month is not None and name in {"operations", "attempts"}

@@ -39,35 +39,35 @@ class UsageReader(ABC):
 
     def request_groups(self, selection: Selection) -> Iterator[RequestGroup]:
         """Yield the requests of some days, those that are alike together."""
-        return self._made(RequestGroup, selection, usage_queries.REQUEST_GROUPS)
+        return self._rows_as(RequestGroup, selection, usage_queries.REQUEST_GROUPS)
 
     def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
         """Yield the sends booked into some days, those that are alike together."""
-        return self._made(SendGroup, selection, usage_queries.SEND_GROUPS)
+        return self._rows_as(SendGroup, selection, usage_queries.SEND_GROUPS)
 
     def name_groups(self, selection: Selection) -> Iterator[NameGroup]:
         """Yield what each user and each tag comes to, once each."""
-        return self._made(NameGroup, selection, usage_queries.NAME_GROUPS)
+        return self._rows_as(NameGroup, selection, usage_queries.NAME_GROUPS)
 
     def day_costs(self, selection: Selection) -> Iterator[BookedDay]:
         """Yield the cost of each day on which something was booked."""
-        return self._made(BookedDay, selection, usage_queries.DAY_COSTS)
+        return self._rows_as(BookedDay, selection, usage_queries.DAY_COSTS)
 
     def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
         """Yield how often what succeeded took how long, by model, the shortest first."""
-        return self._made(DurationCount, selection, usage_queries.DURATIONS[duration])
+        return self._rows_as(DurationCount, selection, usage_queries.DURATIONS[duration])
 
     def repeat_groups(self, selection: Selection) -> Iterator[RepeatGroup]:
         """Yield how often prompts were asked again of a model, by day and use case."""
-        return self._made(RepeatGroup, selection, prompts.REPEATS)
+        return self._rows_as(RepeatGroup, selection, prompts.REPEATS)
 
     def beginning_groups(self, selection: Selection) -> Iterator[BeginningGroup]:
         """Yield how often prompts began alike, by day, use case, deployment and length."""
-        return self._made(BeginningGroup, selection, prompts.BEGINNINGS)
+        return self._rows_as(BeginningGroup, selection, prompts.BEGINNINGS)
 
     def waiting_groups(self, selection: Selection) -> Iterator[WaitingGroup]:
         """Yield the sends for which nobody waited, by day, use case and deployment."""
-        return self._made(WaitingGroup, selection, prompts.WAITED)
+        return self._rows_as(WaitingGroup, selection, prompts.WAITED)
 
     def unsummed_days(self, *, since: str, before: str) -> tuple[str, ...]:
         """Return the days with rows, from one on and before another, whose sums are not kept."""
@@ -83,7 +83,7 @@ class UsageReader(ABC):
         """Return what the rows of a day come to, as `keep_sums` takes it."""
         return day_sums.reckon(self._each, day)
 
-    def _made(self, make: type[T], selection: Selection, query: str) -> Iterator[T]:
+    def _rows_as(self, make: type[T], selection: Selection, query: str) -> Iterator[T]:
         """Yield what a query says of some days, or that it is damage: no sum of text, no name of bytes."""
         kinds = _kinds_of(make)
         for row in self._each(query, asdict(selection) | self._sources(selection)):

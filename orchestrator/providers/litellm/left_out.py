@@ -32,16 +32,16 @@ _FORCING = frozenset({"required", "any", "tool", "function"})
 
 def left_out(body: Any, asked_for: Mapping[str, Any]) -> list[str]:
     """Return the names of parameters that were asked for and are not in a body, or not as they were meant."""
-    found: dict[str, list[Any]] = {}
+    sent: dict[str, list[Any]] = {}
     for name, value in _pairs(body):
-        found.setdefault(name, []).append(value)
-    return [name for name, value in asked_for.items() if name in _SENT_AS and not _is_met(name, value, found)]
+        sent.setdefault(name, []).append(value)
+    return [name for name, value in asked_for.items() if name in _SENT_AS and not _is_met(name, value, sent)]
 
 
-def _is_met(name: str, value: Any, found: Mapping[str, list[Any]]) -> bool:
+def _is_met(name: str, value: Any, sent: Mapping[str, list[Any]]) -> bool:
     if value is None or value == _SAME_WITHOUT.get(name):
         return True
-    held = [each for sent_as in _SENT_AS[name] for each in found.get(sent_as, ())]
+    held = [each for sent_as in _SENT_AS[name] for each in sent.get(sent_as, ())]
     if name == "tool_choice" and _forces(value):
         return any(map(_forces, held))
     return bool(held)
@@ -53,8 +53,8 @@ def _forces(choice: Any) -> bool:
         return choice.lower() in _FORCING
     if not isinstance(choice, Mapping):
         return False
-    said = {*choice, *(choice.get(name) for name in ("type", "mode") if isinstance(choice.get(name), str))}
-    return any(str(word).lower() in _FORCING for word in said)
+    words = {*choice, *(choice.get(name) for name in ("type", "mode") if isinstance(choice.get(name), str))}
+    return any(str(word).lower() in _FORCING for word in words)
 
 
 def _pairs(part: Any) -> Iterator[tuple[str, Any]]:

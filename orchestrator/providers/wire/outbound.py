@@ -129,7 +129,7 @@ class WireRequest:
 
 
 def is_openai_itself(kind: ProviderKind, address: str) -> bool:
-    """Return whether an address is OpenAI's own, or one of its regions', and not another server's of its format."""
+    """Return whether an address is OpenAI's own, or one of its regions', and not that of another server."""
     return kind is ProviderKind.OPENAI and is_openai_host(address)
 
 
