@@ -84,7 +84,7 @@ _DECLARED = ("tools", "functions", "response_format")
 
 
 class _WatchedClient(SendOnceClient):
-    """A client that tells when the first byte leaves, as does the one that LiteLLM makes once it is closed."""
+    """A client that tells when the first byte leaves, as does the one that LiteLLM makes after it."""
 
     def create_client(self, *args: Any, **kwargs: Any) -> Any:
         client = super().create_client(*args, **kwargs)
