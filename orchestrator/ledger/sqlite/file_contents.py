@@ -27,7 +27,7 @@ _RAISE = (
 )
 _LOG_HEAD_BYTES, _FRAME_HEAD_BYTES = 32, 24
 _LOOKS_MAX = 20
-"""A look may meet a checkpoint half way, or a copy that is still being written: then it looks again."""
+"""A look may meet a copy that is still being written: then it looks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,9 @@ class _Contents:
     secret: str | None = None
     """None in a file to which no checkpoint has brought it yet."""
     generation: int = 0
+    is_whole: bool = True
+    """False of a file to which a part of the log was brought, as by a process that died in a checkpoint: until
+    one comes to its end, only file and log together say anything."""
 
 
 class FileContents:
@@ -67,6 +70,8 @@ class FileContents:
         if signature == self._seen:
             return
         in_log, in_file = _read(connection), _read_file(self._path)
+        if in_file is not None and not in_file.is_whole and not self._has_shrunk(signature):
+            return
         if in_file is not None and self._belongs(in_file, in_log):
             self._seen, self._contents, self._secret = signature, in_file, in_log.secret
             self._looks, self._is_raised = 0, False
@@ -82,7 +87,12 @@ class FileContents:
         """Take it that the transaction which raised the generation was committed."""
         self._is_raised = True
 
+    def _has_shrunk(self, signature: _Signature) -> bool:
+        return self._seen is not None and signature[0] < self._seen[0]
+
     def _belongs(self, in_file: _Contents, in_log: _Contents) -> bool:
+        if not in_file.is_whole:
+            return False
         is_same = self._secret in {None, in_log.secret} and (
             in_file.secret == in_log.secret
             # No checkpoint has brought it to the file, which was empty or of an older schema.
@@ -132,13 +142,16 @@ def _read(connection: sqlite3.Connection) -> _Contents:
 
 
 def _read_file(path: Path) -> _Contents | None:
-    """Return what the file says without its log, None where it is no database, or no whole one."""
+    """Return what the file says without its log, None where it is no database."""
     # SQLite itself keeps its locks on the file when this connection goes; to open and close it would not.
     address = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
     try:
         with contextlib.closing(sqlite3.connect(address, uri=True)) as reading:
             return _read(reading) if path.stat().st_size else None
-    except (sqlite3.DatabaseError, ValueError):
+    except sqlite3.DatabaseError as error:
+        is_database = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
+        return _Contents(frozenset(), is_whole=False) if is_database else None
+    except ValueError:
         return None
 
 

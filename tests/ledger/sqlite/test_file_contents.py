@@ -198,3 +198,27 @@ def test_older_files_of_which_no_checkpoint_came_since_are_noticed_by_what_was_b
     books.ledger.store.file._contents._log_bytes = 0  # a log that is used again is as long as its longest
     with pytest.raises(LedgerError, match="what this process booked last is gone"):
         books.ledger.hold(books.claim("next"))
+
+
+def test_half_a_checkpoint_is_no_fault(used):
+    """A process that dies in it leaves a first page that counts pages which are in the log alone."""
+    page_bytes, size = 4096, used.path.stat().st_size
+    for number in range(40):
+        used.send(f"{'x' * 500}-{number}", 5)
+    assert used.path.stat().st_size == size
+    ended = used.path.parent / "ended"
+    ended.mkdir()
+    cp(*used.path.parent.glob(f"{used.path.name}*"), ended)
+    checkpoint(ended / used.path.name)
+    assert (ended / used.path.name).stat().st_size > size
+    subprocess.run(
+        ["dd", f"if={ended / used.path.name}", f"of={used.path}", f"bs={page_bytes}", "count=1", "conv=notrunc"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    for number in range(30):
+        used.send(f"half-{number}", 5)
+    checkpoint(used.path)
+    used.send("whole", 5)
+    a_page_of_html(used.path)
+    with pytest.raises(LedgerError, match=NO_HOLD):
+        used.ledger.hold(used.claim("next"))
