@@ -39,7 +39,7 @@ class _Contents:
     """None in a file to which no checkpoint has brought it yet."""
     generation: int = 0
     is_whole: bool = True
-    """False of a file to which a part of the log was brought, as by a process that died in a checkpoint: until
+    """False of a file to which a part of the log was brought, as by one that died in a checkpoint: until
     one comes to its end, only file and log together say anything."""
 
 
