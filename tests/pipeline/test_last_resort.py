@@ -177,7 +177,8 @@ def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may
 ) -> None:
     orchestrator = make_orchestrator({"use_cases": {"data_analysis": {"never_degrade": True}}})
     all_down(practice)
-    assert orchestrator.complete("Hello", max_tokens=8, graceful=True).deployment == LOCAL
+    # Its own deadline is for people; a busy machine may take longer.
+    assert orchestrator.complete("Hello", max_tokens=8, graceful=True, deadline_s=240).deployment == LOCAL
     with pytest.raises(UnavailableError):
         orchestrator.complete("Hello", use_case="data_analysis", max_tokens=8, graceful=True, deadline_s=5)
     plan = orchestrator.explain("Hello", use_case="data_analysis")

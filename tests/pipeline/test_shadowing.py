@@ -123,12 +123,13 @@ def test_shadows_never_spend_more_than_their_budget_at_any_concurrency(experimen
     )
     assert standing.held + standing.spent <= standing.limit
     orchestrator.begin(held.let_go())
-    rows = eventually(lambda: len(rows := shadows(orchestrator)) == 2 and rows)
+    eventually(lambda: len(shadows(orchestrator)) >= 2)
     orchestrator.close()
-    ledger = orchestrator._services.ledger
-    assert ledger.spent(SCOPE, Window.DAY) == sum(row[5] for row in rows)
-    # What was dropped for want of money has left no row.
-    assert [row[-1] for row in shadows(orchestrator)] == ["succeeded"] * 2
+    # One that came after those two were paid may have found money again; who was dropped has left no row.
+    rows = shadows(orchestrator)
+    spent = orchestrator._services.ledger.spent(SCOPE, Window.DAY)
+    assert spent == sum(row[5] for row in rows) <= standing.limit
+    assert {row[-1] for row in rows} == {"succeeded"}
 
 
 def test_a_process_that_dies_leaves_its_holds_and_the_next_one_spends_no_more(experimenting, transport):
