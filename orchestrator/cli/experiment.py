@@ -86,7 +86,9 @@ def show_experiment(context: typer.Context, name: ExperimentArgument, as_json: A
 def promote(
     context: typer.Context,
     name: ExperimentArgument,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Also where it is proven worse.")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Also where nothing is proven, or that it is worse.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Let the candidate answer for all; running processes follow within a second."""
@@ -135,7 +137,6 @@ def check_rules(context: typer.Context, as_json: AsJson = False) -> None:
 
 def _decide(context: typer.Context, name: str, verdict: "Verdict", *, anyway: bool, as_json: bool) -> None:
     from orchestrator.core.clock import SystemClock
-    from orchestrator.experiments.comparison import Finding
     from orchestrator.experiments.decision import DecidedBy, decision_path, write_decision
     from orchestrator.experiments.standing import decision_on
     from orchestrator.experiments.views import plain_experiment_decision
@@ -143,9 +144,9 @@ def _decide(context: typer.Context, name: str, verdict: "Verdict", *, anyway: bo
     with errors_as_json(as_json):
         config = session_of(context).config()
         standing, _ = _standing(config, _named(config, name))
-        if standing.finding is Finding.WORSE and not anyway:
+        if not (anyway or standing.is_proven):
             raise CommandError(
-                f"'{name}' is proven worse: {standing.text}; --anyway promotes it all the same"
+                f"'{name}' is not proven to be as good: {standing.text}; --anyway promotes it all the same"
             )
         decision = decision_on(standing, verdict, by=DecidedBy.COMMAND, now=SystemClock().now())
         path = decision_path(config.path, name)
@@ -207,6 +208,11 @@ def _lines(standing: "ExperimentStanding", spent: "Spent") -> list[str]:
         f"candidate: {policy.constant or f'policy {policy.kind}, version {policy.version}'}",
         f"rows: {rows}; tag arm:{experiment.label}:…",
     ]
+    if standing.measured.answered_by:
+        answered = ", ".join(f"{who} {count:,}" for who, count in standing.measured.answered_by.items())
+        lines.append(f"answers on the candidate's side: {answered}")
+    if standing.measured.never_answered:
+        lines.append(f"notice: {standing.text}; 'orchestrator requests --failed' says why")
     lines += [
         f"shadows: {format_usd(used)} of {format_usd(limit)} this {window.value}"
         for window, used, limit in spent

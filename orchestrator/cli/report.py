@@ -13,6 +13,7 @@ from orchestrator.cli.output import CommandError, busy, errors_as_json, out, pri
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.language import Language
+from orchestrator.core.names import ARM_TAG
 
 if TYPE_CHECKING:
     from datetime import date
@@ -71,6 +72,11 @@ def report(  # noqa: PLR0913 -- each is an option
     with errors_as_json(as_json):
         if as_json and as_csv:
             raise CommandError("choose one of --json and --csv")
+        if tag is not None and tag.startswith(ARM_TAG):
+            raise CommandError(
+                f"--tag {tag}: sides of experiments are compared by 'orchestrator experiment show', and their "
+                "requests listed by 'orchestrator requests --tag'"
+            )
         names = {"tenant": tenant, "use_case": use_case, "user": user, "tag": tag}
         options = ReportOptions(month, day, since, until, names)
         with busy("reading the ledger"):

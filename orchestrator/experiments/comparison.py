@@ -6,7 +6,7 @@ counts by itself. Of shadows it is the difference between a live answer and its 
 a user's, his average difference.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -66,6 +66,10 @@ class MeasuredArms:
     """Of shadows: those that have a row."""
     comparisons: tuple[MetricComparison, ...]
     """By every metric of which anything is known."""
+    answered_by: Mapping[str, int]
+    """How many answers on the candidate's side each deployment gave: where it fails, the route of the use case."""
+    never_answered: bool
+    """The candidate is one deployment, and gave none of the answers on its side."""
 
     def by(self, metric: Metric) -> MetricComparison | None:
         """Return the comparison by a metric, None where nothing is known of it."""
@@ -82,7 +86,13 @@ def measured(rows: Iterable[ArmRow], label: str, settings: ExperimentSettings) -
     # Nobody corrects what nobody reads.
     metrics = (each for each in Metric if not (is_shadow and each is Metric.CORRECTION_RATE))
     comparisons = (compare(tagged, metric, settings) for metric in metrics)
-    return MeasuredArms(counts[0], counts[1], tuple(each for each in comparisons if each is not None))
+    answered_by = Counter(row.deployment for row, tags in tagged if tags.kind is beside and row.deployment)
+    alone = settings.candidate.constant
+    return MeasuredArms(
+        *(counts[0], counts[1], tuple(each for each in comparisons if each is not None)),
+        answered_by=dict(answered_by.most_common()),
+        never_answered=counts[1] > 0 and alone is not None and alone not in answered_by,
+    )
 
 
 _Tagged = Sequence[tuple[ArmRow, ArmTags]]

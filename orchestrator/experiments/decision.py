@@ -60,7 +60,7 @@ def read_decision(path: Path, experiment: str) -> ExperimentDecision | None:
     Raises:
         ConfigError: it cannot be read, or is no decision on this experiment.
     """
-    remedy = f"'orchestrator experiment promote {experiment}' or 'roll-back' writes it anew; without it the experiment runs"
+    remedy = "delete it, and decide again: without it the experiment runs as config.yaml says"
     try:
         with path.open("rb") as file:
             raw = file.read(_SIZE_MAX_BYTES + 1)

@@ -37,8 +37,15 @@ class ExperimentStanding:
         return Finding.TOO_FEW if self.decides is None else self.decides.finding
 
     @property
+    def is_proven(self) -> bool:
+        """Return whether the candidate answered, and is better or not worse by the metric that decides."""
+        return self.finding in {Finding.BETTER, Finding.NOT_WORSE} and not self.measured.never_answered
+
+    @property
     def text(self) -> str:
         """Return that for people, in a few words."""
+        if self.measured.never_answered:
+            return f"it answered none of {self.measured.candidate_requests:,} requests on its side"
         comparison = self.decides
         if comparison is None or comparison.difference is None:
             return "too few answers to say anything"

@@ -34,6 +34,7 @@ def plain_experiment(
         "units_min": UNITS_MIN,
         "live_requests": standing.measured.live_requests,
         "candidate_requests": standing.measured.candidate_requests,
+        "candidate_answered_by": dict(standing.measured.answered_by),
         "comparisons": [plain_comparison(each) for each in standing.measured.comparisons],
         "decision": None if experiment.decision is None else plain_experiment_decision(experiment.decision),
         "shadow_budget": [

@@ -156,6 +156,8 @@ class ArmRow:
     """The average of all scores, 1 to 5; None without any."""
     is_corrected: bool
     """Somebody wrote a better answer."""
+    deployment: str | None = None
+    """Who answered; None of a request without an answer."""
 
 
 @dataclass(frozen=True, slots=True)

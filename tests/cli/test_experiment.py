@@ -9,6 +9,7 @@ import yaml
 from orchestrator import Orchestrator
 from orchestrator.config.loader import load_config
 from orchestrator.core.clock import SystemClock
+from orchestrator.experiments.decision import decision_path
 from orchestrator.experiments.experiment import ExperimentState
 from orchestrator.providers.in_memory import InMemoryTransport
 from tests.experiments.conftest import AB, CANDIDATE_WORDS, SHADOW, voices
@@ -91,7 +92,7 @@ def test_promote_refuses_what_is_proven_worse_unless_it_is_meant_and_roll_back_t
 ):
     refused = experiment("promote", "faq")
     assert refused.code == 2
-    assert "'faq' is proven worse: rating" in refused.err
+    assert "'faq' is not proven to be as good: rating" in refused.err
     assert state(config_path) is ExperimentState.RUNNING
     promoted = experiment("promote", "faq", "--anyway")
     assert promoted.code == 0
@@ -115,3 +116,27 @@ def test_an_unknown_name_is_an_error_that_names_the_known(experiment):
     for command in ("show", "promote", "roll-back"):
         ran = experiment(command, "fag")
         assert (ran.code, "Did you mean 'faq'?" in ran.err) == (2, True)
+
+
+def test_a_candidate_of_which_nothing_is_known_is_promoted_only_if_it_is_meant(experiment, config_path):
+    refused = experiment("promote", "faq")
+    assert (refused.code, "too few answers to say anything" in refused.err) == (2, True)
+    assert state(config_path) is ExperimentState.RUNNING
+
+
+def test_a_damaged_decision_names_a_remedy_that_helps(experiment, config_path):
+    assert experiment("roll-back", "faq").code == 0
+    path = decision_path(config_path, "faq")
+    path.write_text("garbage")
+    refused = experiment("promote", "faq", "--anyway")
+    assert (refused.code, "delete it, and decide again" in refused.err) == (2, True)
+    path.unlink()
+    assert experiment("promote", "faq", "--anyway").code == 0
+
+
+def test_reports_leave_the_sides_of_experiments_to_their_own_command(run, config_path, asked):
+    report = run("--config", str(config_path), "report", "--json")
+    assert report.code == 0, report.err
+    assert "arm:" not in report.out
+    refused = run("--config", str(config_path), "report", "--tag", "arm:faq@1a2b3c4d:live")
+    assert (refused.code, "orchestrator experiment show" in " ".join(refused.err.split())) == (2, True)

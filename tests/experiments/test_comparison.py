@@ -120,3 +120,20 @@ def test_rows_of_other_experiments_and_of_the_time_after_a_decision_are_left_out
     )
     known = measured([other, row("p", ArmKind.PROMOTED, score=1.0)], LABEL, settings())
     assert (known.live_requests, known.candidate_requests, known.comparisons) == (0, 0, ())
+
+
+@pytest.mark.parametrize(
+    ("who", "never"),
+    [("a/live", True), (None, True), ("b/model", False)],
+    ids=["route", "nobody", "candidate"],
+)
+def test_who_answered_on_the_candidates_side_is_counted(who, never):
+    """Where a candidate fails, the route answers: that says nothing of the candidate."""
+    rows = [row(number, ArmKind.CANDIDATE, user=f"u{number}", deployment=who) for number in range(3)]
+    arms = measured([*rows, row(9, deployment="a/live")], LABEL, settings())
+    assert arms.answered_by == ({} if who is None else {who: 3})
+    assert arms.never_answered is never
+    policy = settings(
+        candidate={"agreement": {"voters": ["a/x", "b/y"], "judge": "c/z", "compare": {"by": "number"}}}
+    )
+    assert not measured(rows, LABEL, policy).never_answered

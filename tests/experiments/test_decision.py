@@ -46,7 +46,7 @@ def test_a_file_that_is_no_decision_is_named_with_what_to_do(tmp_path, content, 
     with pytest.raises(ConfigError, match=re.escape(words)) as refused:
         read_decision(path, "faq")
     assert str(path) in str(refused.value)
-    assert "orchestrator experiment promote faq" in str(refused.value)
+    assert "delete it, and decide again" in str(refused.value)
 
 
 def test_where_it_cannot_be_written_nothing_is_decided(tmp_path):

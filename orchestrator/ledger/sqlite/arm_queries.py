@@ -14,7 +14,7 @@ ARM_ROWS = (
     "SELECT o.id, o.tenant, o.user, o.tags, o.outcome, o.cached, o.cost_nusd + COALESCE((SELECT SUM(c.cost_nusd)"
     " FROM corrections c WHERE c.operation_id = o.id), 0), o.latency_ms,"
     " (SELECT AVG(f.score) FROM feedback f WHERE f.operation_id = o.id),"
-    " (SELECT MAX(f.corrected) FROM feedback f WHERE f.operation_id = o.id)"
+    " (SELECT MAX(f.corrected) FROM feedback f WHERE f.operation_id = o.id), o.deployment"
     " FROM operations o WHERE o.id >= :first_id AND instr(o.tags, :tag) > 0 ORDER BY o.id"
 )
 """An id begins with its moment."""
@@ -29,7 +29,7 @@ def arm_values(label: str, since: datetime) -> Mapping[str, Any]:
 
 def arm_row(*row: Any) -> ArmRow:
     """Return a request as its columns say it."""
-    identity, tenant, user, tags, outcome, cached, cost, latency_ms, score, corrected = row
+    identity, tenant, user, tags, outcome, cached, cost, latency_ms, score, corrected, deployment = row
     return ArmRow(
         id=identity,
         tenant=tenant,
@@ -41,4 +41,5 @@ def arm_row(*row: Any) -> ArmRow:
         latency_s=latency_ms / 1000,
         score=score,
         is_corrected=bool(corrected),
+        deployment=deployment,
     )
