@@ -126,6 +126,9 @@ def _price_of(entry: Mapping[str, Any], today: date, *, factor: Decimal = Decima
     rates = _map_rates(entry, "", factor)
     if rates["input"] is None or rates["output"] is None:
         return None
+    if entry.get("input_cost_per_request"):
+        # A fee for each request, which no price of tokens can state.
+        return None
     if entry.get("mode") in _DRAWS and rates["image_output"] is None:
         # It charges for each picture, which no price of tokens can state.
         return None

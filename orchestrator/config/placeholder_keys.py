@@ -11,11 +11,10 @@ PLACEHOLDER_KEY = "practice"
 """It is valid nowhere."""
 
 
-class EveryVariable(dict[str, str]):
+class _EveryVariable(dict[str, str]):
     """An environment in which every variable is the placeholder: a file is read for the names that it has."""
 
     def get(self, _name: str, _default: str | None = None) -> str:  # type: ignore[override]
-        """Return the placeholder."""
         return PLACEHOLDER_KEY
 
 
@@ -31,7 +30,7 @@ def with_placeholder_keys(
     """
     environment = dict(os.environ if environment is None else environment)
     chosen = Path(path).expanduser() if path is not None else default_path()
-    document = read_document(chosen, environment=EveryVariable())
+    document = read_document(chosen, environment=_EveryVariable())
     for place, names in document.mentioned.items():
         if place[:1] == ("providers",) and place[-1] == "api_key":
             for name in names:

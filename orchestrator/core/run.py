@@ -95,13 +95,12 @@ class Run:
         """Return it with the limits of `outer`, where that is of its lineage; the smaller of two holds."""
         if outer is None or outer.name not in self.lineage:
             return self
-        known = {**dict(outer.limits_around), **dict(self.limits_around)}
         if outer.name == self.name:
             named = [most for most in (outer.max_cost_nusd, self.max_cost_nusd) if most is not None]
-            return replace(self, max_cost_nusd=min(named, default=None), limits_around=tuple(known.items()))
-        if outer.max_cost_nusd is not None:
-            known.setdefault(outer.name, outer.max_cost_nusd)
-        return replace(self, limits_around=tuple(known.items()))
+            known = _smaller(self.limits_around, outer.limits_around)
+            return replace(self, max_cost_nusd=min(named, default=None), limits_around=known)
+        own = () if outer.max_cost_nusd is None else ((outer.name, outer.max_cost_nusd),)
+        return replace(self, limits_around=_smaller(self.limits_around, (*outer.limits_around, *own)))
 
     @property
     def lineage(self) -> tuple[str, ...]:
@@ -139,6 +138,16 @@ def run_of(fields: Mapping[str, Any]) -> dict[str, Any]:
         return dict(fields)
     others = {name: value for name, value in fields.items() if name not in {"run", "max_cost_usd"}}
     return {**others, "run": Run.of(fields.get("run"), fields.get("max_cost_usd"))}
+
+
+def _smaller(
+    some: tuple[tuple[str, NanoUsd], ...], others: tuple[tuple[str, NanoUsd], ...]
+) -> tuple[tuple[str, NanoUsd], ...]:
+    """Return the limits of both, the smaller of two for one run."""
+    known: dict[str, NanoUsd] = {}
+    for name, most in (*others, *some):
+        known[name] = min(most, known.get(name, most))
+    return tuple(known.items())
 
 
 def _counted(raw: Any) -> str:

@@ -144,7 +144,7 @@ def rehearsed_config(path: Path, server: PracticeServer, *, home: Path, today: d
     Raises:
         ConfigError: the configuration cannot be used.
     """
-    environment = {"ORCHESTRATOR_HOME": str(home), **addresses(server)}
+    environment = with_placeholder_keys(path, {"ORCHESTRATOR_HOME": str(home)}, replace=True)
     data: dict[str, Any] = read_whole(path, environment=environment)[0].data
     load_config(
         path, today=today, environment=environment

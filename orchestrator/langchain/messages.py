@@ -21,7 +21,7 @@ from orchestrator.routing.explaining import plain_choice
 Tool = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 
 
-_FUNCTION_TYPES = frozenset({None, "function", "object"})
+_FUNCTION_TYPES = (None, "function", "object")
 """A schema of JSON says `object`."""
 
 

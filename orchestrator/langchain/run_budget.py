@@ -16,6 +16,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import RunnableConfig, ensure_config
 
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.formatting import usd_text
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.run import Run, counted_for, counting
@@ -57,8 +58,9 @@ def run_around(config: RunnableConfig | None = None) -> Run | None:
     if not fields or fields == _overtaken.get():
         return counted_for(None)
     named = Run.of(fields[RUN_KEY], fields.get(LIMIT_KEY))
-    around = tuple((str(name), NanoUsd(most)) for name, most in fields.get(AROUND_KEY, ()))
-    return named and counted_for(Run(named.name, named.max_cost_nusd, around))
+    return named and counted_for(
+        Run(named.name, named.max_cost_nusd, _limits_around(fields.get(AROUND_KEY, ())))
+    )
 
 
 @contextmanager
@@ -142,3 +144,23 @@ def _run_fields(config: RunnableConfig | None) -> Mapping[str, Any] | None:
     if RUN_KEY not in metadata:
         return None
     return {name: metadata[name] for name in (RUN_KEY, LIMIT_KEY, AROUND_KEY) if name in metadata}
+
+
+def _limits_around(raw: Any) -> tuple[tuple[str, NanoUsd], ...]:
+    """Return the limits that a config's metadata names, which may come from a client.
+
+    Raises:
+        InvalidRequestError: they are no pairs of a name and of nano-dollars above 0.
+    """
+    pairs = raw if isinstance(raw, list | tuple) else (None,)
+    for pair in pairs:
+        if not (isinstance(pair, list | tuple) and len(pair) == 2 and _is_limit(*pair)):  # noqa: PLR2004 -- a pair
+            raise InvalidRequestError(
+                f"'{AROUND_KEY}' in a config's metadata is not what run_config(...) writes: "
+                "take the config from there"
+            )
+    return tuple((name, NanoUsd(most)) for name, most in pairs)
+
+
+def _is_limit(name: Any, most: Any) -> bool:
+    return isinstance(name, str) and type(most) is int and most > 0

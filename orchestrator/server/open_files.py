@@ -25,7 +25,9 @@ def room_for_connections(connections: int, *, in_flight: int) -> int:
     files = _allowed(needed)
     if files >= needed:
         return connections
-    room = max(files // _LEAST_SHARE, files - in_flight - OWN_FILES)
+    room = min(connections, max(files // _LEAST_SHARE, files - in_flight - OWN_FILES))
+    if room == connections:
+        return connections
     logger.warning(
         "at most %d connections at once instead of server.connections = %d: this process may open %d files; allow it "
         "%d (ulimit -n, LimitNOFILE of systemd)", room, connections, files, needed,

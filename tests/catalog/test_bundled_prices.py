@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from orchestrator.catalog.bundled_prices import map_price, snapshot_price
+from orchestrator.catalog.bundled_prices import map_price, prefix_price, snapshot_price
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.config.loader import embedded_path, load_config
 
@@ -59,6 +59,11 @@ def test_the_map_knows_tiers_and_batches():
 )
 def test_what_the_map_does_not_know_has_no_price(kind, upstream):
     assert map_price(kind, upstream, today=TODAY) is None
+
+
+def test_a_fee_for_each_request_is_no_price_in_tokens():
+    assert prefix_price("perplexity", "sonar-small-online", today=TODAY) is None
+    assert prefix_price("perplexity", "sonar-small-chat", today=TODAY) is not None
 
 
 def test_reading_the_map_does_not_load_litellm():

@@ -83,3 +83,10 @@ def test_a_call_counts_for_the_run_around_it_unless_it_names_one():
             assert counted_for(None) == Run("inner")
         assert counted_for(None) == Run("a", 50)
     assert counted_for(None) is None
+
+
+def test_of_two_limits_for_a_run_around_the_smaller_holds_whoever_names_it():
+    named_earlier = Run("a/b", None, (("a", 50),))
+    for around in (Run("a", 20), Run("a/b", None, (("a", 20),))):
+        assert named_earlier.inside(around).limit_of("a") == 20
+    assert Run("a/b", None, (("a", 20),)).inside(Run("a", 50)).limit_of("a") == 20

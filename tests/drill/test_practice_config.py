@@ -66,7 +66,7 @@ def own_config(tmp_path):
             **litellm,
             "prefix": "deepseek",
             "base_url": "${DEEPSEEK_BASE_URL:-https://api.deepseek.com}",
-            "api_key": "${DEEPSEEK_API_KEY:-}",
+            "api_key": "${OUR_KEY_THAT_IS_NOT_SET}",
         },
         "bedrock": {
             **litellm,

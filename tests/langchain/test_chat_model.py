@@ -36,6 +36,10 @@ def test_a_tool_of_a_vendors_own_is_refused_and_not_taken_for_a_function(practis
     for kind in ("web_search_20250305", "code_interpreter", "builtin_function"):
         with pytest.raises(InvalidRequestError, match=f"'{kind}' is a vendor's own and billed by use"):
             chat.bind_tools([{"type": kind, "name": "web_search"}])
+    with pytest.raises(InvalidRequestError, match="only functions are taken"):
+        chat.bind_tools(
+            [{"type": ["object", "null"], "title": "find", "description": "Finds.", "properties": {}}]
+        )
 
 
 def test_the_last_chunk_of_a_stream_carries_usage_and_origin(practised: Orchestrator) -> None:

@@ -8,7 +8,7 @@ from langchain_core.runnables import RunnableLambda, RunnableParallel
 from orchestrator import Orchestrator
 from orchestrator.core.errors import BudgetExceededError, InvalidRequestError
 from orchestrator.core.money import nano_usd
-from orchestrator.langchain.run_budget import run_config
+from orchestrator.langchain.run_budget import AROUND_KEY, RUN_KEY, run_around, run_config
 
 
 def spent_on(orchestrator: Orchestrator, run: str) -> int:
@@ -52,3 +52,11 @@ def test_the_run_of_a_call_comes_before_that_of_its_config_and_that_before_the_m
 def test_what_is_no_run_is_refused_where_the_config_is_made(run, limit):
     with pytest.raises(InvalidRequestError):
         run_config(run, max_cost_usd=limit)
+
+
+@pytest.mark.parametrize(
+    "limits", [5, None, "ab", [["x"]], [["x", "a"]], [["x", -5]], [["x", None]], {"a": 1}]
+)
+def test_limits_in_metadata_that_run_config_never_writes_are_refused(limits):
+    with pytest.raises(InvalidRequestError, match=AROUND_KEY):
+        run_around({"metadata": {RUN_KEY: "thread-42/a", AROUND_KEY: limits}})
