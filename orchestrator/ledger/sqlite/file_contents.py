@@ -133,7 +133,8 @@ def lost_contents(path: Path, fate: str) -> LedgerLostError:
 def _frames_bytes(connection: sqlite3.Connection) -> float | None:
     """Return how large a log must be for what SQLite takes to be in it; infinity where it cannot be read.
 
-    None where nothing can be said now: SQLite tells it of a checkpoint alone, for which a full disk has no room.
+    None where nothing can be said now: SQLite tells it of a checkpoint alone, and a full disk has no room for
+    one.
     """
     page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
     try:
