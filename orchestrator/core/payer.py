@@ -24,6 +24,13 @@ def is_own(tenant: str) -> bool:
     return tenant in PROBE_TENANTS or tenant.startswith(SHADOW_PAYER)
 
 
+def _check_tenant(tenant: str) -> None:
+    if tenant.startswith(SHADOW_PAYER):
+        raise InvalidRequestError(
+            f"a tenant that begins with '{SHADOW_PAYER}' pays for shadows of experiments alone; name another"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Payer:
     """On whose account a request is sent."""
@@ -39,12 +46,15 @@ class Payer:
         """Take every name as the ledger counts it, whoever names the payer.
 
         Raises:
-            InvalidRequestError: one of them is no name.
+            InvalidRequestError: one of them is no name, or the tenant is one of the experiments' shadows.
         """
         object.__setattr__(self, "tenant", name_of(self.tenant, "tenant"))
         object.__setattr__(self, "use_case", name_of(self.use_case, "use_case"))
         object.__setattr__(self, "user", None if self.user is None else name_of(self.user, "user"))
         object.__setattr__(self, "tags", tags_of(self.tags))
+        # Theirs has a use case of the same name.
+        if self.use_case != self.tenant:
+            _check_tenant(self.tenant)
 
     @classmethod
     def of_shadow(cls, experiment: str) -> Self:
@@ -58,10 +68,7 @@ class Payer:
         Raises:
             InvalidRequestError: its tenant is one of the experiments' shadows, whose money is nobody else's.
         """
-        if request.tenant.startswith(SHADOW_PAYER):
-            raise InvalidRequestError(
-                f"a tenant that begins with '{SHADOW_PAYER}' pays for shadows of experiments alone; name another"
-            )
+        _check_tenant(request.tenant)
         return cls(request.tenant, request.use_case, request.user, request.tags, request.run)
 
     def scopes(self, provider: str = "", model: str = "") -> tuple[str, ...]:

@@ -79,3 +79,6 @@ def test_no_caller_spends_the_money_of_shadows():
     assert Payer.of_shadow("faq").scopes()[1:3] == ("tenant:shadow:faq", "use_case:shadow:faq")
     with pytest.raises(InvalidRequestError, match="pays for shadows of experiments alone"):
         Payer.of(ChatRequest.of("Hi", use_case="support", tenant="shadow:faq"))
+    # Clients of vendors and calls of LiteLLM name their payer without a request.
+    with pytest.raises(InvalidRequestError, match="pays for shadows of experiments alone"):
+        replace(Payer("acme", "support"), tenant="shadow:faq")

@@ -5,10 +5,14 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
+import httpx
 import litellm
 import pytest
+from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
 
 from orchestrator.metering.first_byte import CURRENT_METERED
+from orchestrator.providers.litellm.http_client import watch_first_byte
 from tests.metering.test_budget_guard import (
     HELLO,
     MODELS,
@@ -83,3 +87,38 @@ async def test_a_stream_that_is_never_read_costs_nothing_if_it_never_left(guard,
     assert (standing(guard)[0] > 0) == left
     assert sources(guard) == ["bound" if left else "none"]
     assert len(practice.requests) == left
+
+
+async def test_a_session_that_is_closed_under_a_request_gives_way_to_one_that_tells_too(practice):
+    sent = []
+    transport = LiteLLMAiohttpTransport(client=aiohttp.ClientSession)
+    proxy_of = transport._get_proxy_settings
+
+    async def close_first(request):
+        transport._get_proxy_settings = proxy_of
+        await transport.client.close()
+        return await proxy_of(request)
+
+    transport._get_proxy_settings = close_first
+    async with httpx.AsyncClient(transport=transport) as client:
+        watch_first_byte(client, lambda: sent.append("first byte"))
+        await client.post(practice.base_url("openai"), json={})
+        assert sent == ["first byte"]
+        await client.post(practice.base_url("openai"), json={})
+    assert len(sent) == 2
+
+
+async def test_a_client_over_a_transport_of_others_tells_before_it_sends():
+    class OfOthers(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            del request
+            raise httpx.ReadTimeout("the answer was on its way")
+
+    sent = []
+    for mounts in (None, {"http://": OfOthers()}):
+        sent.clear()
+        async with httpx.AsyncClient(transport=None if mounts else OfOthers(), mounts=mounts) as client:
+            watch_first_byte(client, lambda: sent.append("may have left"))
+            with pytest.raises(httpx.ReadTimeout):
+                await client.post("http://127.0.0.1:9", json={})
+        assert sent == ["may have left"]

@@ -26,6 +26,7 @@ _RAISE = (
     " WHERE CAST(value AS INTEGER) < CAST(?1 AS INTEGER)"
 )
 _LOG_HEAD_BYTES, _FRAME_HEAD_BYTES = 32, 24
+_READ_FAULTS = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ})
 _LOOKS_MAX = 20
 """A look may meet a copy that is still being written: then it looks again."""
 
@@ -105,8 +106,12 @@ class FileContents:
         """Find a log that was cut; SQLite itself empties it only when all of it is in the file."""
         with contextlib.suppress(FileNotFoundError):
             size = self._log.stat().st_size
-            if size < self._log_bytes and _frames_bytes(connection) > size:
-                raise lost_contents(self._path, "its log was cut")
+            if size < self._log_bytes:
+                needed = _frames_bytes(connection)
+                if needed is None:
+                    return
+                if needed > size:
+                    raise lost_contents(self._path, "its log was cut")
             self._log_bytes = size
 
     def _doubt(self, fate: str) -> None:
@@ -125,13 +130,17 @@ def lost_contents(path: Path, fate: str) -> LedgerLostError:
     )
 
 
-def _frames_bytes(connection: sqlite3.Connection) -> float:
-    """Return how large a log must be for what SQLite takes to be in it; infinity where it cannot be read."""
+def _frames_bytes(connection: sqlite3.Connection) -> float | None:
+    """Return how large a log must be for what SQLite takes to be in it; infinity where it cannot be read.
+
+    None where nothing can be said now: SQLite tells it of a checkpoint alone, and a full disk has no room for
+    one.
+    """
     page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
     try:
         _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    except sqlite3.OperationalError:
-        return math.inf
+    except sqlite3.OperationalError as error:
+        return math.inf if error.sqlite_errorcode in _READ_FAULTS else None
     return _LOG_HEAD_BYTES + frames * (_FRAME_HEAD_BYTES + page_bytes) if frames > 0 else 0
 
 

@@ -24,6 +24,8 @@ from orchestrator.providers.litellm.sse_check import checked
 from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
 
 _FIRST_BYTE = "send_request_headers.started"
+_TELLING = httpx.AsyncHTTPTransport | LiteLLMAiohttpTransport
+"""Transports that tell when the first byte leaves."""
 _REFUSED_FROM = 300
 _OPENAI_URL = "https://api.openai.com/v1"
 
@@ -109,13 +111,20 @@ class SendOnceClient(AsyncHTTPHandler):
 
 
 def watch_first_byte(client: httpx.AsyncClient, note: Callable[[], None]) -> None:
-    """Let a client call `note`, in the task that sends, when the first byte of a request goes to a socket."""
+    """Let a client call `note`, in the task that sends, when the first byte of a request goes to a socket.
+
+    A client over a transport of others calls it before it sends: nobody knows what that one tells of.
+    """
+    transports = [client._transport, *client._mounts.values()]  # noqa: SLF001 -- httpx tells nobody whom it sends with
+    is_telling = all(isinstance(each, _TELLING | None) for each in transports)
 
     async def note_event(event: str, _: Any) -> None:
         if event.endswith(_FIRST_BYTE):
             note()
 
     async def trace(request: httpx.Request) -> None:
+        if not is_telling:
+            note()
         # For httpx's own transports; LiteLLM's, over aiohttp, knows no such extension.
         request.extensions = {**request.extensions, "trace": note_event}
 
@@ -125,25 +134,31 @@ def watch_first_byte(client: httpx.AsyncClient, note: Callable[[], None]) -> Non
 
     hooks = client.event_hooks
     client.event_hooks = {**hooks, "request": [*hooks.get("request", ()), trace]}
-    transport = client._transport  # noqa: SLF001 -- httpx tells nobody whom it sends with
-    if isinstance(transport, LiteLLMAiohttpTransport):
-        telling = aiohttp.TraceConfig()
-        telling.on_request_headers_sent.append(note_headers)
-        telling.freeze()
-        _watch_sessions(transport, telling)
+    for transport in transports:
+        if isinstance(transport, LiteLLMAiohttpTransport):
+            telling = aiohttp.TraceConfig()
+            telling.on_request_headers_sent.append(note_headers)
+            telling.freeze()
+            _watch_sessions(transport, telling)
 
 
 def _watch_sessions(transport: LiteLLMAiohttpTransport, telling: aiohttp.TraceConfig) -> None:
-    """Have every session that LiteLLM opens tell: it opens another one for another event loop."""
-    session_of = transport.get_valid_client_session
+    """Have every session that LiteLLM sends through tell: it opens another one for another event loop.
 
-    def watched() -> aiohttp.ClientSession:
-        session = session_of()
-        if telling not in session.trace_configs:
-            session.trace_configs.append(telling)
-        return session
+    One that is closed under a request gives way to another, through which that request is sent at once.
+    """
 
-    transport.get_valid_client_session = watched  # type: ignore[method-assign]
+    def watched(session_of: Callable[[], aiohttp.ClientSession]) -> Callable[[], aiohttp.ClientSession]:
+        def session_that_tells() -> aiohttp.ClientSession:
+            session = session_of()
+            if telling not in session.trace_configs:
+                session.trace_configs.append(telling)
+            return session
+
+        return session_that_tells
+
+    transport.get_valid_client_session = watched(transport.get_valid_client_session)  # type: ignore[method-assign]
+    transport._rebuild_session = watched(transport._rebuild_session)  # type: ignore[method-assign]  # noqa: SLF001 -- the only other way to a session
 
 
 async def _limit_connect(request: httpx.Request) -> None:

@@ -1,6 +1,7 @@
 """A ledger's file that gets other or older contents is noticed before the next hold."""
 
 import os
+import resource
 import sqlite3
 import subprocess
 import threading
@@ -129,6 +130,22 @@ def test_a_log_that_was_cut_is_noticed_before_the_next_hold(used, cut):
     for _ in range(2):
         with pytest.raises(LedgerError, match="its log was cut"):
             used.ledger.hold(used.claim("next"))
+
+
+def test_a_log_that_others_emptied_was_not_cut_where_a_full_disk_has_no_room_for_a_checkpoint(used):
+    with closing(sqlite3.connect(used.path, isolation_level=None)) as other:
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+        other.execute("CREATE TABLE notes AS SELECT hex(randomblob(9000)) AS note")
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # No file may grow beyond this one: the log is shorter, and what it has to bring needs more pages.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (used.path.stat().st_size, unlimited[1]))
+    try:
+        used.send("next", 5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    no_log(used.path)
+    with pytest.raises(LedgerError, match="its log was cut"):
+        used.ledger.hold(used.claim("after"))
 
 
 def test_the_same_contents_put_back_are_used_again(used):
