@@ -67,7 +67,7 @@ class MeasuredArms:
     comparisons: tuple[MetricComparison, ...]
     """By every metric of which anything is known."""
     answered_by: Mapping[str, int]
-    """How many answers on the candidate's side each deployment gave: where it fails, the route of the use case."""
+    """How many answers on the candidate's side each deployment gave: where it fails, others do."""
     never_answered: bool
     """The candidate is one deployment, and gave none of the answers on its side."""
 
