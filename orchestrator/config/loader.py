@@ -40,7 +40,7 @@ from orchestrator.config.notices import notices_of
 from orchestrator.config.policy_files import outdated, read_whole
 from orchestrator.config.references import broken_references
 from orchestrator.config.schema import RootSettings
-from orchestrator.config.secret_files import remedy_of
+from orchestrator.config.secret_files import FILE_MARK, remedy_of
 from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
@@ -212,8 +212,8 @@ def load_config(
         raise _refusal(document, mistakes)
     decided = tuple(experiment.decision for experiment in experiments)
     fingerprint = sha256(repr((document.data, decided)).encode()).hexdigest()
-    named = {name for names in document.mentioned.values() for name in names if name.startswith("file:")}
-    secret_files = tuple(Path(name.removeprefix("file:")) for name in sorted(named))
+    named = {name for names in document.mentioned.values() for name in names if name.startswith(FILE_MARK)}
+    secret_files = tuple(Path(name.removeprefix(FILE_MARK)) for name in sorted(named))
     decisions = tuple(decision_path(chosen, name) for name in settings.experiments)
     used = (*secret_files, *(file.path for file in policies), *decisions)
     return Config(chosen, settings, catalog, tuple(notices), fingerprint, used, experiments, document.data)

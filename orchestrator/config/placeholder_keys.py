@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.config.loader import default_path
+from orchestrator.config.secret_files import FILE_MARK
 from orchestrator.config.yaml_file import read_document
 
 PLACEHOLDER_KEY = "practice"
@@ -34,6 +35,6 @@ def with_placeholder_keys(
     for place, names in document.mentioned.items():
         if place[:1] == ("providers",) and place[-1] == "api_key":
             for name in names:
-                if not name.startswith("file:") and (replace or not environment.get(name, "").strip()):
+                if not name.startswith(FILE_MARK) and (replace or not environment.get(name, "").strip()):
                     environment[name] = PLACEHOLDER_KEY
     return environment

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from orchestrator.core.names import ARM_TAG
 from orchestrator.core.payer import is_own
 from orchestrator.core.reply import CacheState, Outcome
 from orchestrator.ledger.store import LedgerView
@@ -180,9 +179,6 @@ def _add_money(tally: Tally, group: SendGroup) -> None:
 
 
 def _add_name(sums: UsageSums, group: NameGroup) -> None:
-    if group.kind == "tag" and group.name.startswith(ARM_TAG):
-        # Sides of experiments, a name for each shadow: they are compared by a command of their own.
-        return
     tally = (sums.users if group.kind == "user" else sums.tags)[group.name]
     tally.requests += group.requests
     tally.succeeded += group.succeeded

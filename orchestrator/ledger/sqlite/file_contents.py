@@ -71,13 +71,11 @@ class FileContents:
         if signature == self._seen:
             return
         in_log, in_file = _read(connection), _read_file(self._path)
-        if in_file is not None and not in_file.is_whole and not self._has_shrunk(signature):
-            return
-        if in_file is not None and self._belongs(in_file, in_log):
+        if in_file is not None and in_file.is_whole and self._belongs(in_file, in_log):
             self._seen, self._contents, self._secret = signature, in_file, in_log.secret
             self._looks, self._is_raised = 0, False
-            return
-        self._doubt("other or older contents were copied over it")
+        elif in_file is None or in_file.is_whole or self._has_shrunk(signature):
+            self._doubt("other or older contents were copied over it")
 
     def raise_generation(self, connection: sqlite3.Connection) -> None:
         """Let what a transaction writes be younger than what was last seen in the file."""
@@ -92,8 +90,6 @@ class FileContents:
         return self._seen is not None and signature[0] < self._seen[0]
 
     def _belongs(self, in_file: _Contents, in_log: _Contents) -> bool:
-        if not in_file.is_whole:
-            return False
         is_same = self._secret in {None, in_log.secret} and (
             in_file.secret == in_log.secret
             # No checkpoint has brought it to the file, which was empty or of an older schema.

@@ -7,14 +7,14 @@ one hour of the clock all but the dearest, of equal beginnings in ten minutes al
 import sqlite3
 
 from orchestrator.ledger.prompt_prints import BEGINNING_PRINT_BYTES, BEGINNINGS_BYTES, PromptPrint, keyed
-from orchestrator.ledger.sqlite.usage_queries import CLOSED, OPEN, OTHERS_THAN_OWN
+from orchestrator.ledger.sqlite.usage_queries import CLOSED, OPEN, others_than_own
 
 _SECRET = "SELECT value FROM about WHERE key = 'prompt_secret'"  # noqa: S105 -- it says where it is
 _INSERT = "INSERT INTO prompts VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING"
 _HOUR, _TEN_MINUTES = len("2026-11-28T19"), len("2026-11-28T19:3")
 
 _SELECTED = (
-    f"{OTHERS_THAN_OWN.replace('tenant', 'o.tenant')}"  # noqa: S608 -- fixed words
+    f"{others_than_own('o.tenant')}"  # noqa: S608 -- fixed words
     f" AND o.day IN {OPEN} AND (:tenant IS NULL OR o.tenant = :tenant)"
     " AND (:use_case IS NULL OR o.use_case = :use_case) AND (:user IS NULL OR o.user = :user)"
     " AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(o.tags) WHERE value = :tag))"

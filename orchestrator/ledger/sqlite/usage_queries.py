@@ -5,18 +5,23 @@ days as JSON. The sums of a day are what the same statements say of its rows, so
 else.
 """
 
+from orchestrator.core.names import ARM_TAG
 from orchestrator.core.payer import PROBE_TENANTS, SHADOW_PAYER
 from orchestrator.ledger.sqlite.queries import scoped
 from orchestrator.ledger.usage import Duration
 
 _PROBES = ", ".join(f"'{tenant}'" for tenant in sorted(PROBE_TENANTS))
-OTHERS_THAN_OWN = f"tenant NOT IN ({_PROBES}) AND substr(tenant, 1, {len(SHADOW_PAYER)}) <> '{SHADOW_PAYER}'"
-"""Of rows whose outcome is somebody's answer, as `core.payer.is_own` says it in Python."""
 OPEN = "(SELECT value FROM json_each(:open))"
 CLOSED = (
     "day IN (SELECT value FROM json_each(:closed)) AND (:tenant IS NULL OR tenant = :tenant)"
     " AND (:use_case IS NULL OR use_case = :use_case)"
 )
+
+
+def others_than_own(tenant: str) -> str:
+    """Return the condition of rows whose outcome is somebody's answer: not `core.payer.is_own`."""
+    return f"{tenant} NOT IN ({_PROBES}) AND substr({tenant}, 1, {len(SHADOW_PAYER)}) <> '{SHADOW_PAYER}'"
+
 
 # `:name IS NULL OR` lets one statement serve every selection.
 _OPERATIONS = (
@@ -58,7 +63,7 @@ DAY_COSTS = (
 )
 
 _SUCCEEDED, _FAILED = (
-    f"(outcome = '{outcome}' AND {OTHERS_THAN_OWN})" for outcome in ("succeeded", "failed")
+    f"(outcome = '{outcome}' AND {others_than_own('tenant')})" for outcome in ("succeeded", "failed")
 )
 _REQUESTS_OF_NAME = (
     f"COUNT(*) AS requests, SUM({_SUCCEEDED}) AS succeeded, SUM({_FAILED}) AS failed,"
@@ -72,7 +77,9 @@ NAME_ROWS = (
     f" SUM(cost_nusd) FROM (WITH {_SENT} SELECT day, tenant, use_case, 'user' AS kind, user AS name,"
     f" {_REQUESTS_OF_NAME} {_OPERATIONS} AND user IS NOT NULL GROUP BY 1, 2, 3, 5"
     f" UNION ALL SELECT day, tenant, use_case, 'tag', json_each.value, {_REQUESTS_OF_NAME}"
-    f" {_OPERATIONS.replace('WHERE', ', json_each(operations.tags) WHERE', 1)} AND tags <> '[]' GROUP BY 1, 2, 3, 5"
+    f" {_OPERATIONS.replace('WHERE', ', json_each(operations.tags) WHERE', 1)} AND tags <> '[]'"
+    # Sides of experiments have a command of their own, and a name for each shadow.
+    f" AND substr(json_each.value, 1, {len(ARM_TAG)}) <> '{ARM_TAG}' GROUP BY 1, 2, 3, 5"
     f" UNION ALL {_COST_OF_NAME.format(kind='user', name=scoped('user'))}"
     f" UNION ALL {_COST_OF_NAME.format(kind='tag', name='substr(json_each.value, 5)')}, json_each(sent.scopes)"
     " WHERE instr(scopes, '\"tag:') AND json_each.value LIKE 'tag:%')"
