@@ -210,16 +210,17 @@ class Ledger:
 
     def left(self, scope: str, window: Window) -> NanoUsd | None:
         """Return what may still be spent in a scope's current window, None without a limit."""
-        if self.limits.of(scope, window) is None:
-            return None
-        period = period_of(self._clock.now(), self.limits.time_zone)
-        if not self.store.exists:
-            # A dry run looks, and looking makes no ledger.
+        limit = self.limits.all_of(scope).get(window)
+        # A dry run looks, and looking makes no ledger.
+        if limit is None or not self.store.exists:
             return self.limits.of(scope, window)
-        keys = (period.key(window), period.key_before(window))
-        counters = (self.store.counter(scope, key) for key in keys)
-        standing = Standing(counters, self.limits, period, began_at=self.store.began_at())
-        return standing.of(scope, window).left
+        period = period_of(self._clock.now(), self.limits.time_zone)
+        counters, began_at = [self.store.counter(scope, period.key(window))], None
+        if limit.rollover_nusd:
+            # What is over counts only for what may be rolled over, and each request asks what is left.
+            counters.append(self.store.counter(scope, period.key_before(window)))
+            began_at = self.store.began_at()
+        return Standing(counters, self.limits, period, began_at=began_at).left(scope, window)
 
     def budget_status(self) -> tuple[BudgetStatus, ...]:
         """Return how every scope with a limit or with spend stands today and this month.

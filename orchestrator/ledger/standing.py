@@ -41,6 +41,14 @@ class Standing:
             rolled_over=added,
         )
 
+    def left(self, scope: str, window: Window) -> NanoUsd | None:
+        """Return what may still be spent in a window, None without a limit; as `of` says it, and sooner."""
+        limit = self._limits.of(scope, window)
+        if limit is None:
+            return None
+        spent, held = self._counted(scope, self._period.key(window))
+        return NanoUsd(max(0, limit + self._rolled_over(scope, window) - spent - held))
+
     def all(self) -> tuple[BudgetStatus, ...]:
         """Return every limited window, and the day and the month of every scope that has spent or holds."""
         named = set(self._limits.named())

@@ -30,6 +30,16 @@ def test_every_limited_window_is_shown_and_hours_and_weeks_only_where_they_are_l
     assert (week.begins_at.day, week.resets_at.day) == (23, 30)
 
 
+def test_what_is_left_is_what_the_whole_status_says():
+    yesterday = ("tenant:a", "2026-11-22", nano_usd("0.25"), nano_usd("0.05"))
+    now = standing(
+        yesterday, ("tenant:a", PERIOD.day, nano_usd("0.3"), nano_usd("0.1")), day=1, rollover=True
+    )
+    assert now.left("tenant:a", Window.DAY) == now.of("tenant:a", Window.DAY).left == nano_usd("1.3")
+    assert now.left("tenant:a", Window.WEEK) is None
+    assert standing(("tenant:a", PERIOD.day, 3, 0), day="0.000000002").left("tenant:a", Window.DAY) == 0
+
+
 def test_what_a_day_left_is_a_part_of_the_next_days_limit():
     yesterday = ("tenant:a", "2026-11-22", nano_usd("0.25"), nano_usd("0.05"))
     (day,) = standing(yesterday, ("tenant:a", PERIOD.day, 0, 0), day=1, rollover=True).limited()

@@ -25,6 +25,7 @@ from orchestrator.ledger.sqlite.errors import explained, in_use, kept
 from orchestrator.ledger.sqlite.file_contents import FileContents
 from orchestrator.ledger.sqlite.file_identity import (
     FileIdentity,
+    FileStatus,
     LedgerLostError,
     make_file,
     take_rights_of_others,
@@ -246,18 +247,18 @@ class LedgerFile:
     def _connect(self) -> sqlite3.Connection:
         try:
             # Before every transaction, and before a file that is gone would be made anew.
-            self._identity.check()
+            status = self._identity.check()
             if self._connection is None or self._connected_in != os.getpid():
-                self._connection = self._open()
+                self._connection, status = self._open()
                 self._connected_in = os.getpid()
                 self.process = own_process()
             if self._contents is not None:
-                self._contents.check(self._connection)
+                self._contents.check(self._connection, status)
         except (sqlite3.Error, OSError) as exc:
             raise explained(exc, path=self.path, waited_s=self._busy_retry.limit_s) from exc
         return self._connection
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> tuple[sqlite3.Connection, FileStatus]:
         make_private_folder(self.path.parent)
         make_file(self.path)
         self._identity.expect()
@@ -266,11 +267,11 @@ class LedgerFile:
             take_rights_of_others(self.path)
             _prepare(connection)
             self._migrate(connection, path=str(self.path))
-            self._identity.remember()
+            status = self._identity.remember()
         except BaseException:
             connection.close()
             raise
-        return connection
+        return connection, status
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -8,13 +8,14 @@ after a checkpoint raises. So the log says of it what the file says, or one more
 
 import contextlib
 import math
+import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from orchestrator.ledger.sqlite.errors import NOTHING_SENT
-from orchestrator.ledger.sqlite.file_identity import LedgerLostError
+from orchestrator.ledger.sqlite.file_identity import FileStatus, LedgerLostError
 from orchestrator.ledger.store import LedgerBusyError
 
 _Signature = tuple[int, int, int]
@@ -58,16 +59,19 @@ class FileContents:
         self._looks = 0
         self._is_raised = True
 
-    def check(self, connection: sqlite3.Connection) -> None:
+    def check(self, connection: sqlite3.Connection, status: FileStatus) -> None:
         """Return if file and log still belong together, before a transaction of `connection` begins.
+
+        `status` is that of a moment ago.
 
         Raises:
             LedgerBusyError: the file is being written; look again.
             LedgerLostError: other or older contents were put into it; says what to do.
             sqlite3.Error: the log cannot be read.
         """
-        self._check_log(connection)
-        signature = _signature_of(self._path)
+        if status.log is not None:
+            self._check_log(connection, status.log.st_size)
+        signature = _signature_of(status.file or self._path.stat())
         if signature == self._seen:
             return
         in_log, in_file = _read(connection), _read_file(self._path)
@@ -98,17 +102,17 @@ class FileContents:
         is_younger = in_file.generation >= self._contents.generation
         return is_same and is_younger and in_log.generation - in_file.generation in {0, 1}
 
-    def _check_log(self, connection: sqlite3.Connection) -> None:
+    def _check_log(self, connection: sqlite3.Connection, size: int) -> None:
         """Find a log that was cut; SQLite itself empties it only when all of it is in the file."""
-        with contextlib.suppress(FileNotFoundError):
+        if size < self._log_bytes:
+            needed = _frames_bytes(connection)
+            if needed is None:
+                return
+            # After SQLite was asked: others may have written to the log since it was looked at.
             size = self._log.stat().st_size
-            if size < self._log_bytes:
-                needed = _frames_bytes(connection)
-                if needed is None:
-                    return
-                if needed > size:
-                    raise lost_contents(self._path, "its log was cut")
-            self._log_bytes = size
+            if needed > size:
+                raise lost_contents(self._path, "its log was cut")
+        self._log_bytes = size
 
     def _doubt(self, fate: str) -> None:
         self._looks += 1
@@ -160,6 +164,5 @@ def _read_file(path: Path) -> _Contents | None:
         return None
 
 
-def _signature_of(path: Path) -> _Signature:
-    status = path.stat()
+def _signature_of(status: os.stat_result) -> _Signature:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns

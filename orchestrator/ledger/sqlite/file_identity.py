@@ -8,6 +8,7 @@ import contextlib
 import os
 import stat
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.errors import LedgerError
@@ -22,6 +23,14 @@ class LedgerLostError(LedgerError):
     """The ledger's file is gone, or another stands in its place: what is owed has nowhere to be booked."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileStatus:
+    """What the file system says of a ledger's files, None of one that is not there."""
+
+    file: os.stat_result | None
+    log: os.stat_result | None
+
+
 class FileIdentity:
     """Which file a ledger is, from the first time that it was opened in this process."""
 
@@ -29,36 +38,45 @@ class FileIdentity:
         """Remember the name; `remember` says which file it is."""
         self._path = path
         self._log = path.with_name(f"{path.name}-wal")
+        # Looked at before every transaction, and a `Path` would be turned into these each time.
+        self._names = os.fspath(self._path), os.fspath(self._log)
         self._file_node: _Node | None = None
         self._log_node: _Node | None = None
 
     def expect(self) -> None:
         """Take the file that stands there now for the ledger's, right before it is opened."""
-        self._file_node = self._file_node or _node_of(self._path)
+        self._file_node = self._file_node or _node_of(self._look().file)
 
-    def remember(self) -> None:
-        """Take the log that stands there now for the ledger's, right after it was opened."""
+    def remember(self) -> FileStatus:
+        """Take the log that stands there now for the ledger's, right after it was opened; return its status."""
         # Another may have been put in its place while it was opened.
-        self.check()
-        self._log_node = _node_of(self._log)
+        status = self.check()
+        self._log_node = _node_of(status.log)
+        return status
 
     def forget_log(self) -> None:
         """Expect a new log: SQLite deletes it when the last connection is closed."""
         self._log_node = None
 
-    def check(self) -> None:
-        """Return if the files are still those of the ledger, or none was opened yet.
+    def check(self) -> FileStatus:
+        """Return the status of the files if they are still the ledger's, or none was opened yet.
 
         Raises:
             LedgerLostError: one is gone or another stands in its place; says what to do.
         """
+        status = self._look()
         if self._file_node is not None:
-            self._check(self._path, self._file_node)
+            self._check(self._path, status.file, self._file_node)
         if self._log_node is not None:
-            self._check(self._log, self._log_node)
+            self._check(self._log, status.log, self._log_node)
+        return status
 
-    def _check(self, path: Path, node: _Node) -> None:
-        now = _node_of(path)
+    def _look(self) -> FileStatus:
+        file, log = self._names
+        return FileStatus(_status_of(file), _status_of(log))
+
+    def _check(self, path: Path, status: os.stat_result | None, node: _Node) -> None:
+        now = _node_of(status)
         if now == node:
             return
         fate = "was deleted or moved away" if now is None else "was replaced by another file"
@@ -98,9 +116,12 @@ def _make_empty(path: Path) -> None:
         Path(name).unlink()
 
 
-def _node_of(path: Path) -> _Node | None:
+def _status_of(name: str) -> os.stat_result | None:
     try:
-        status = path.stat()
+        return os.stat(name)  # noqa: PTH116 -- see `_names`
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return status.st_dev, status.st_ino
+
+
+def _node_of(status: os.stat_result | None) -> _Node | None:
+    return None if status is None else (status.st_dev, status.st_ino)

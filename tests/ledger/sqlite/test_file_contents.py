@@ -217,6 +217,16 @@ def test_older_files_of_which_no_checkpoint_came_since_are_noticed_by_what_was_b
         books.ledger.hold(books.claim("next"))
 
 
+def test_a_log_that_grew_since_it_was_looked_at_was_not_cut(used):
+    """Between the look and the answer of SQLite another process may book."""
+    file = used.ledger.store.file
+    earlier = file._identity.check()
+    for number in range(40):
+        used.send(f"{'x' * 500}-{number}", 5)
+    assert file._contents._log_bytes > earlier.log.st_size
+    file._contents.check(file._connection, earlier)
+
+
 def test_half_a_checkpoint_is_no_fault(used):
     """A process that dies in it leaves a first page that counts pages which are in the log alone."""
     page_bytes, size = 4096, used.path.stat().st_size
