@@ -11,8 +11,8 @@ How no budget is overspent, at any concurrency, over processes and after a crash
     4. A settlement that cannot be written (disk full) is deferred: kept and written before the next
        transaction; until then the hold stays counted, so the error is on the safe side.
 
-    5. An event loop is not held up by another process: `ahold` waits aside, `settle_deferred` and
-       `record_request_deferred` keep what they cannot write at once, as in 4, and write it when they can.
+    5. An event loop is not held up by another process: `ahold` waits aside, and what `settle_deferred`
+       and `record_request_deferred` cannot write in this turn of it is kept, as in 4, and follows.
 
 Counters exist for every scope from its first send on, limited or not, so that a limit added
 later counts what was spent before. A settlement books into the windows of its hold. The rows are kept
@@ -44,7 +44,7 @@ from orchestrator.ledger.records import (
     TokenSample,
 )
 from orchestrator.ledger.standing import Standing
-from orchestrator.ledger.store import LedgerBusyError, LedgerStore
+from orchestrator.ledger.store import LedgerStore
 
 __all__ = ["BudgetStatus", "Hold", "HoldRequest", "Ledger", "RequestRecord", "late_alert"]
 
@@ -124,21 +124,11 @@ class Ledger:
             self.queue.freed(hold.request)
 
     def settle_deferred(self, hold: Hold, attempt: Attempt) -> None:
-        """Book as `settle` does, on an event loop: what cannot be written at once is written when it can.
-
-        Raises:
-            LedgerError: it is not written yet; what for, and what to do.
-        """
+        """Book as `settle` does, on an event loop, with what else it books in this turn; see `written`."""
         self._alert_excess(hold.request, attempt)
         self.observers.attempt_settled(hold, attempt)
         try:
             self.store.settle_deferred(hold, attempt)
-        except LedgerBusyError:
-            # It is written in a moment, or `late_alert` raises the alarm.
-            raise
-        except LedgerError as exc:
-            self._alert(AlertKind.BOOKED_LATE, str(exc), hold.request.operation_id)
-            raise
         finally:
             self.queue.freed(hold.request)
 
@@ -152,13 +142,18 @@ class Ledger:
         self.store.record_request(record, period_of(record.started_at, self.limits.time_zone))
 
     def record_request_deferred(self, record: RequestRecord) -> None:
-        """Write the row as `record_request` does, on an event loop: if not at once, then when it can be.
-
-        Raises:
-            LedgerError: it is not written yet; what for, and what to do.
-        """
+        """Write the row as `record_request` does, with what else this turn of the event loop books."""
         self.observers.request_recorded(record)
         self.store.record_request_deferred(record, period_of(record.started_at, self.limits.time_zone))
+
+    async def written(self, request_id: str) -> None:
+        """Return when what a request has booked in this turn of the event loop is in the ledger.
+
+        Raises:
+            LedgerBusyError: others hold the ledger; it follows in a moment, or `late_alert` tells.
+            LedgerError: it is not written yet; what for, and what to do. `late_alert` has told it.
+        """
+        await self.store.written(request_id)
 
     def gather_request(self, record: RequestRecord) -> None:
         """Take the row of a request that cost nothing, to be written with others."""

@@ -12,8 +12,8 @@ mean, is known below.
     hold           waits for other processes, up to the time that the store was made with
     ahold          the same; the event loop does other work meanwhile
     settle         what cannot be written now is kept, and written before the next transaction
-    ..._deferred   the same on an event loop: it waits some milliseconds, then the booking is written
-                   by itself as soon as that can be done
+    ..._deferred   on an event loop: written in one transaction with what else comes in this turn of it,
+                   or by itself as soon as that can be done; `written` says when, or why it has to wait
 
 `tests/ledger/store_contract.py` is what every back end must pass.
 """
@@ -42,7 +42,7 @@ from orchestrator.ledger.facts import (
     UnequalOperation,
 )
 from orchestrator.ledger.feedback import Feedback, FeedbackSum
-from orchestrator.ledger.idempotency_keys import ExpiredKey, KeyClaim, KeyHolder
+from orchestrator.ledger.idempotency_keys import KeyStore
 from orchestrator.ledger.kept_plan import OwnTerms
 from orchestrator.ledger.periods import Period
 from orchestrator.ledger.records import (
@@ -65,54 +65,6 @@ RequestOf = Callable[[Hold, AttemptTotals], tuple[RequestRecord, Period]]
 
 class LedgerBusyError(LedgerError):
     """Another process or thread is in the middle of a transaction; it may be over in a moment."""
-
-
-class KeyStore(Protocol):
-    """Keeps which request has an idempotency key of a tenant; of many callers one gets it."""
-
-    async def claim_key(self, claim: KeyClaim) -> KeyHolder | None:
-        """Take a free key: None when it is taken now, else which request has it; an expired one has it too.
-
-        Raises:
-            LedgerError: it cannot be written; nothing was claimed.
-        """
-
-    async def take_over_key(self, claim: KeyClaim, *, over: KeyHolder) -> bool:
-        """Put a request in the place of `over`; False when `over` ended, or another was faster.
-
-        Raises:
-            LedgerError: it cannot be written; nothing was claimed.
-        """
-
-    def finish_key(self, claim: KeyClaim, *, operation_id: str, until: datetime) -> None:
-        """Note that the reply of `operation_id` is stored; doing it twice, or too late, changes nothing.
-
-        Raises:
-            LedgerError: it is not written yet; it is deferred.
-        """
-
-    def free_key(self, claim: KeyClaim) -> None:
-        """Let the next caller try: this request failed. A key that another request has by now stays its own.
-
-        Raises:
-            LedgerError: it is not written yet; it is deferred.
-        """
-
-    async def expired_keys(
-        self, *, done_until: datetime, running_until: datetime, limit: int
-    ) -> tuple[ExpiredKey, ...]:
-        """Return keys, `limit` at most, of replies and of requests that should have ended by these moments.
-
-        Raises:
-            LedgerError: they cannot be read.
-        """
-
-    async def forget_keys(self, keys: Sequence[ExpiredKey]) -> None:
-        """Free keys; one that another request has by now stays its own.
-
-        Raises:
-            LedgerError: it cannot be written; nothing was freed.
-        """
 
 
 class LedgerStore(KeyStore, Protocol):
@@ -182,7 +134,7 @@ class LedgerStore(KeyStore, Protocol):
         """
 
     def settle_deferred(self, hold: Hold, attempt: Attempt) -> None:
-        """Settle as `settle` does, on an event loop, which is not held up."""
+        """Settle with what else this turn of the event loop writes; where no loop runs, as `settle`."""
 
     def record_request(self, record: RequestRecord, period: Period) -> None:
         """Write the row of a finished request; only a row that was made for an orphan gives way to another.
@@ -192,7 +144,15 @@ class LedgerStore(KeyStore, Protocol):
         """
 
     def record_request_deferred(self, record: RequestRecord, period: Period) -> None:
-        """Write the row as `record_request` does, on an event loop, which is not held up."""
+        """Write the row with what else this turn of the event loop writes."""
+
+    async def written(self, operation_id: str) -> None:
+        """Return when what a request has deferred in this turn of the event loop is committed.
+
+        Raises:
+            LedgerBusyError: another process has the ledger; it is written in a moment.
+            LedgerError: it is not yet, and why; it is kept.
+        """
 
     def gather_request(self, record: RequestRecord, period: Period) -> None:
         """Take the row of a request that cost nothing, for the next transaction or the close."""

@@ -9,7 +9,7 @@ from orchestrator.cache.single_flight import LeaderFailedError, SingleFlight
 from orchestrator.core.reply import CacheState, ChatReply
 from orchestrator.pipeline.cache_lookup import cache_key_of, kept_reply, lifetime_of
 from orchestrator.pipeline.call import Call, Step
-from orchestrator.pipeline.recording import record
+from orchestrator.pipeline.recording import record_and_wait
 from orchestrator.pipeline.repeats import age_s_of, repeated, stale_reply
 from orchestrator.pipeline.reply_building import may_be_kept, pack
 from orchestrator.pipeline.services import PipelineServices
@@ -41,7 +41,7 @@ class Caching:
         kept = kept_reply(call, key)
         age_s = math.inf if kept is None else age_s_of(kept, self._clock)
         if kept is not None and age_s < lifetime.fresh_s:
-            return self._repeat(call, kept, CacheState.HIT)
+            return await self._repeat(call, kept, CacheState.HIT)
         asking = replace(call, stale=kept if age_s < lifetime.kept_s else None, cache_key=key)
 
         async def ask_and_keep() -> ChatReply:
@@ -63,17 +63,16 @@ class Caching:
                     except LeaderFailedError:
                         # Its deadline or budget was another's: ask on our own terms.
                         continue
-                    return self._repeat(call, reply, CacheState.JOINED) if joined else reply
+                    return await self._repeat(call, reply, CacheState.JOINED) if joined else reply
         except TimeoutError:
             error = call.too_late()
             stale = stale_reply(call, error, clock=self._clock)
-            record(call, stale, error, services=self._services)
             if stale is None:
+                await record_and_wait(call, None, error, services=self._services)
                 raise error from None
-            return stale
+            return await record_and_wait(call, stale, error, services=self._services)
 
-    def _repeat(self, call: Call, reply: ChatReply, cached: CacheState) -> ChatReply:
+    async def _repeat(self, call: Call, reply: ChatReply, cached: CacheState) -> ChatReply:
         """Return a reply that another request paid for, and record that it was given once more."""
         repeat = call.hand_over(repeated(call, reply, cached))
-        record(call, repeat, None, services=self._services)
-        return repeat
+        return await record_and_wait(call, repeat, None, services=self._services)

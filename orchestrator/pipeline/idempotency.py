@@ -36,8 +36,8 @@ from orchestrator.ledger.idempotency_keys import (
     KeyClaim,
     KeyHolder,
     KeyState,
+    KeyStore,
 )
-from orchestrator.ledger.store import KeyStore
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.repeats import replayed
 from orchestrator.pipeline.reply_building import pack_whole, unpack_whole

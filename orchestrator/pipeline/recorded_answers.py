@@ -29,7 +29,7 @@ from orchestrator.core.reply import CacheState, ChatReply
 from orchestrator.core.request import CacheUse, ChatRequest
 from orchestrator.ledger.contents import without_secrets
 from orchestrator.pipeline.call import Call, Step
-from orchestrator.pipeline.recording import record
+from orchestrator.pipeline.recording import record_and_wait
 from orchestrator.pipeline.reply_building import pack_whole, unpack_whole
 from orchestrator.pipeline.services import PipelineServices
 
@@ -182,7 +182,7 @@ class RecordedAnswers:
         asks_anew = self._answers.adds and call.request.cache is CacheUse.REFRESH
         recorded = None if asks_anew else self._answers.find(call.request)
         if recorded is not None:
-            return self._repeat(call, recorded)
+            return await self._repeat(call, recorded)
         if not self._answers.adds:
             raise self._answers.miss(call.request).of_request(call.id)
         reply = await self._following(call)
@@ -190,7 +190,7 @@ class RecordedAnswers:
         self._answers.add(call.request, reply, secrets=secrets)
         return reply
 
-    def _repeat(self, call: Call, recorded: ChatReply) -> ChatReply:
+    async def _repeat(self, call: Call, recorded: ChatReply) -> ChatReply:
         notice = f"recorded on {recorded.created_at:%Y-%m-%d}, from {self._answers.path.name}"
         reply = replace(
             recorded,
@@ -204,8 +204,7 @@ class RecordedAnswers:
             created_at=call.started_at,
         )
         call.hand_over(reply)
-        record(call, reply, None, services=self._services)
-        return reply
+        return await record_and_wait(call, reply, None, services=self._services)
 
 
 class NobodyIsAsked:

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from dataclasses import replace
+from typing import TypeVar
 
 from orchestrator.core.errors import (
     BudgetExceededError,
@@ -24,6 +26,8 @@ from orchestrator.pipeline.prompt_printing import prompt_print
 from orchestrator.pipeline.repeats import stale_reply
 from orchestrator.pipeline.services import PipelineServices
 from orchestrator.resilience.traffic_counts import TrafficCounts
+
+MaybeReply = TypeVar("MaybeReply", ChatReply, None)
 
 logger = logging.getLogger("orchestrator")
 
@@ -58,30 +62,56 @@ class Recording:
         finally:
             if isinstance(error, OrchestratorError):
                 error.request_id = call.id
-            record(call, reply, error, services=self._services)
             _count(call, reply, error, traffic=self._services.traffic)
+            record(call, reply, error, services=self._services)
+            # Who is cancelled is not held up; what was booked is written all the same.
+            stays = error is None or isinstance(error, Exception)
+            late = await _late(call, self._services) if stays else None
+        return reply if late is None else _with_notice(reply, late)
+
+
+async def record_and_wait(
+    call: Call, reply: MaybeReply, error: BaseException | None, *, services: PipelineServices
+) -> MaybeReply:
+    """Write the row of a call; return its reply when that is done, or with a notice that it follows."""
+    record(call, reply, error, services=services)
+    late = await _late(call, services)
+    if late is None or reply is None:
         return reply
+    return _with_notice(reply, late)
+
+
+async def _late(call: Call, services: PipelineServices) -> LedgerError | None:
+    """Wait until what a call has booked is in the ledger; return why it is not yet."""
+    try:
+        await services.ledger.written(call.id)
+    except LedgerBusyError as exc:
+        # Written in a moment; who waits in vain alerts.
+        logger.info("the bookings follow: request=%s: %s", call.id, exc)
+        return exc
+    except LedgerError as exc:
+        # They are kept, and follow with the next transaction.
+        # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
+        logger.error("the bookings are late: request=%s: %s", call.id, exc)  # noqa: TRY400
+        return exc
+    return None
+
+
+def _with_notice(reply: ChatReply, late: LedgerError) -> ChatReply:
+    return replace(reply, notices=(*reply.notices, f"booked late: {late}"))
 
 
 def record(
     call: Call, reply: ChatReply | None, error: BaseException | None, *, services: PipelineServices
 ) -> None:
-    """Write the row of a call that has ended; one that cannot be written yet is logged, and follows."""
+    """Write the row of a call that has ended, with what else is booked in this turn of the loop."""
     recorded = call.recorded
     row = _record_of(call, reply, error, recorded.mode)
     if not call.trace.is_logged:
         # The deadline of a call that joins may end it beside the one of its own work.
         call.trace.is_logged = True
         log_ended(row)
-    try:
-        services.ledger.record_request_deferred(row)
-    except LedgerBusyError as exc:
-        # Written in a moment; who waits in vain alerts.
-        logger.info("the operation row follows: request=%s: %s", call.id, exc)
-    except LedgerError as exc:
-        # The money is in the attempts' rows; this row follows with the next transaction.
-        # Without a traceback: this may run inside a provider's error, whose text quotes the prompt.
-        logger.error("the operation row is late: request=%s: %s", call.id, exc)  # noqa: TRY400
+    services.ledger.record_request_deferred(row)
     if recorded.mode is RecordMode.CONTENT:
         keep_content(call, reply, recorded, services.contents)
 

@@ -1,5 +1,7 @@
 """A way along a plan admits, waits, books and gives up as its plan and profile say; no provider is needed for that."""
 
+import asyncio
+
 import pytest
 
 from orchestrator.core.errors import (
@@ -53,7 +55,9 @@ def way_of(dispatch_of):
     return make
 
 
-def held(way: Way) -> int:
+async def held(way: Way) -> int:
+    """Return what is held when this turn of the loop is over: its bookings are written together."""
+    await asyncio.sleep(0)
     day = [row for row in way.services.ledger.budget_status() if row.scope == "all" and row.window == "day"]
     return day[0].held
 
@@ -67,10 +71,10 @@ async def test_money_is_held_from_the_admission_to_the_settlement(way_of) -> Non
     way = way_of()
     attempt = await way.next()
     assert attempt is not None
-    assert held(way) == attempt.target.candidate.bound_nusd
+    assert await held(way) == attempt.target.candidate.bound_nusd
     send(attempt)
     way.current.succeed(answer())
-    assert held(way) == 0
+    assert await held(way) == 0
     assert way.history.spent_nusd == 1_000
 
 
@@ -192,7 +196,7 @@ async def test_a_failed_attempt_costs_nothing_or_its_whole_bound(way_of, kind, c
     booked = way.history.attempts[0]
     assert booked.cost_nusd == (attempt.target.candidate.bound_nusd if cost_is_bound else 0)
     assert booked.cost_source is (CostSource.BOUND if cost_is_bound else CostSource.NONE)
-    assert held(way) == 0
+    assert await held(way) == 0
 
 
 @pytest.mark.parametrize("kind", [FailureKind.INTERRUPTED, FailureKind.UNAVAILABLE, FailureKind.MALFORMED])
@@ -218,7 +222,7 @@ async def test_an_attempt_that_was_never_sent_costs_nothing(way_of) -> None:
     await way.next()
     way.current.fail(Failure(FailureKind.CANCELLED))
     assert (way.history.attempts[0].cost_nusd, way.history.attempts[0].outcome) == (0, Outcome.CANCELLED)
-    assert held(way) == 0
+    assert await held(way) == 0
 
 
 async def test_what_is_charged_beyond_the_reservation_is_booked_and_said(way_of, caplog) -> None:
@@ -237,7 +241,7 @@ async def test_a_spent_budget_is_refused_and_the_emergency_model_is_not_asked(wa
     error = way.error()
     assert isinstance(error, BudgetExceededError)
     assert error.resets_at is not None
-    assert held(way) == 0
+    assert await held(way) == 0
 
 
 async def test_a_refusal_of_the_request_itself_ends_the_walk(way_of) -> None:

@@ -83,6 +83,17 @@ def _refuse(store: LedgerStore, _: object) -> None:
     assert isinstance(store.hold(new_hold(limits=[limit_of(10)])), Shortage)
 
 
+async def _one_turn(store: LedgerStore, settled: Hold) -> None:
+    """Write what three requests have to write in one turn of an event loop: one ends, two begin."""
+
+    async def end() -> None:
+        store.settle_deferred(settled, attempt(400))
+        store.record_request_deferred(record(cost=400), PERIOD)
+        await store.written("op")
+
+    await asyncio.gather(end(), *(store.ahold(new_hold(f"op-{number}")) for number in range(2)))
+
+
 VERBS = {
     "hold": Verb(lambda store: store.check_writable(), lambda store, _: held(store)),
     "hold_in_run": Verb(
@@ -93,6 +104,7 @@ VERBS = {
     ),
     "refuse": Verb(lambda store: held(store, "first"), _refuse),
     "settle": Verb(held, lambda store, hold: store.settle(hold, attempt(400))),
+    "one_turn": Verb(held, lambda store, hold: asyncio.run(_one_turn(store, hold))),
     "settle_again": Verb(_settled, lambda store, hold: store.settle(hold, attempt(300))),
     "settle_late": Verb(_orphaned, lambda store, hold: store.settle(hold, attempt(400))),
     "record_request": Verb(_settled, lambda store, _: store.record_request(record(), PERIOD)),

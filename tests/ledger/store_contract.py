@@ -313,8 +313,50 @@ class StoreContract:
         assert isinstance(await store.ahold(new_hold("more", bound=1, limits=[limit_of(1000)])), Shortage)
         store.settle_deferred(outcome, attempt(300))
         store.record_request_deferred(record(), PERIOD)
+        await store.written("op")
         assert counted(store) == (300, 0)
+        assert [row["id"] for row in table(store, "operations")] == ["op"]
         assert_balanced(store)
+
+    async def test_what_is_written_in_one_turn_of_an_event_loop_is_each_as_if_it_were_alone(self, store):
+        """Of a hundred holds those are granted that the limit has room for; the others hold nothing."""
+        await store.aopen()
+        paid = [held(store, f"paid-{number}", bound=100) for number in range(5)]
+        for hold in paid:
+            store.settle_deferred(hold, attempt(60))
+        outcomes = await asyncio.gather(
+            *(
+                store.ahold(new_hold(f"op-{number}", bound=100, limits=[limit_of(1000)]))
+                for number in range(100)
+            )
+        )
+        assert [isinstance(outcome, Hold) for outcome in outcomes] == [True] * 7 + [False] * 93
+        assert {outcome.used_nusd for outcome in outcomes[7:]} == {1000}
+        assert counted(store) == (300, 700)
+        assert_balanced(store)
+
+    async def test_a_hold_whose_caller_left_in_the_turn_of_its_commit_is_taken_back(self, store):
+        await store.aopen()
+        loop = asyncio.get_running_loop()
+        staying = asyncio.create_task(store.ahold(new_hold("op-1")))
+        # Before the second begins: so it is cancelled after both are held, and before it is woken.
+        loop.call_soon(lambda: loop.call_soon(leaving.cancel))
+        leaving = asyncio.create_task(store.ahold(new_hold("op-2")))
+        assert isinstance(await staying, Hold)
+        await asyncio.gather(leaving, return_exceptions=True)
+        await store.written("op-2")
+        assert leaving.cancelled()
+        assert counted(store) == (0, 1000)
+        assert_balanced(store)
+        assert isinstance(await store.ahold(new_hold("next")), Hold)
+
+    async def test_a_booking_that_no_later_moment_makes_right_stands_in_the_way_of_no_other(self, store):
+        for hold in (held(store, "twice"), held(store, "twice"), held(store, "other")):
+            store.settle_deferred(hold, attempt(300))
+        with pytest.raises(LedgerError):
+            await store.written("twice")
+        await store.written("other")
+        assert counted(store) == (600, 1000)
 
     def test_what_providers_counted_is_remembered_oldest_first(self, store):
         size = PromptSize(input_bound_tokens=90, input_expected_tokens=12, script=Script.WIDE)
@@ -859,8 +901,9 @@ class StoreContract:
         holds = [held(store, f"op-{number}") for number in range(2)]
         with backend.busy():
             for hold in holds:
-                with pytest.raises(LedgerBusyError):
-                    store.settle_deferred(hold, attempt(300))
+                store.settle_deferred(hold, attempt(300))
+            with pytest.raises(LedgerBusyError):
+                await store.written(holds[0].request.operation_id)
         await backend.deferred_are_written(store)
         assert counted(store) == (600, 0)
 

@@ -689,8 +689,10 @@ async def test_on_an_event_loop_a_settlement_is_deferred_and_written_by_itself(m
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for one in holds:
+            ledger.settle_deferred(one, attempt(300))
+        for one in holds:
             with pytest.raises(LedgerError, match="others use the ledger"):
-                ledger.settle_deferred(one, attempt(300))
+                await ledger.written(one.request.operation_id)
         other.execute("COMMIT")
     await ledger.store.file.writing
     assert (ledger.budget_status()[0].spent, ledger.budget_status()[0].held) == (600, 0)

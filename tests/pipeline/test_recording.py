@@ -85,13 +85,15 @@ async def test_what_is_the_callers_own_fault_gets_no_older_answer(bench) -> None
 
 
 async def test_a_row_that_cannot_be_written_yet_costs_nobody_the_answer(bench, monkeypatch, caplog) -> None:
-    def full(_: object) -> None:
+    async def full(_: object) -> None:
         raise LedgerError("the disk is full")
 
-    monkeypatch.setattr(bench.services.ledger, "record_request_deferred", full)
+    monkeypatch.setattr(bench.services.ledger.store, "written", full)
     call = bench.call()
-    assert (await Recording(bench.services, Following())(call)).text
-    assert f"the operation row is late: request={call.id}" in caplog.text
+    reply = await Recording(bench.services, Following())(call)
+    assert reply.text
+    assert reply.notices[-1] == "booked late: the disk is full"
+    assert f"the bookings are late: request={call.id}" in caplog.text
 
 
 async def test_what_a_plan_decided_is_kept_with_the_row(bench) -> None:

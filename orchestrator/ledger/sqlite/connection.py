@@ -10,7 +10,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,7 @@ from orchestrator.core.fork_hooks import hold_still
 from orchestrator.core.private_folder import make_private_folder
 from orchestrator.ledger.process_identity import own_process
 from orchestrator.ledger.sqlite.busy_retry import BusyRetry
+from orchestrator.ledger.sqlite.commit_group import CommitGroup
 from orchestrator.ledger.sqlite.errors import explained, in_use, kept
 from orchestrator.ledger.sqlite.file_contents import FileContents
 from orchestrator.ledger.sqlite.file_identity import (
@@ -71,6 +72,7 @@ class LedgerFile:
         """Rows without money that wait for the next transaction, of whoever it is."""
         self.writing: asyncio.Task[None] | None = None
         """Writes what is deferred, on the event loop that deferred it."""
+        self._group: CommitGroup | None = None
         self._on_late = on_late
         self._busy_retry = BusyRetry(limit_s=lock_timeout_s, clock=clock)
         self._lock = threading.RLock()
@@ -96,6 +98,12 @@ class LedgerFile:
     async def awrite(self, write: Callable[[sqlite3.Connection], T]) -> T:
         """Do `write` as `write` does; while others hold the file, the event loop does other work."""
         return await self._busy_retry.wait_aside(lambda: self._write_once(write))
+
+    async def awrite_unless(
+        self, is_needless: Callable[[], bool], write: Callable[[sqlite3.Connection], T]
+    ) -> T | None:
+        """Do `write` as `awrite` does; None once `is_needless`, which is asked before each try."""
+        return await self._busy_retry.wait_aside(lambda: None if is_needless() else self._write_once(write))
 
     def write_at_once(self, write: Callable[[sqlite3.Connection], T]) -> T:
         """Do `write` as `write` does, and wait for others no longer than an event loop may stand still.
@@ -131,6 +139,28 @@ class LedgerFile:
                 raise kept(exc) from exc.__cause__
             raise
 
+    def defer(self, writes: Sequence[Callable[[sqlite3.Connection], object]]) -> LedgerBusyError:
+        """Keep bookings that the busy file could not take, and write them by a task; return why they wait."""
+        self.deferred.extend(writes)
+        self._write_deferred_aside()
+        return in_use(self.path)
+
+    def late(self, error: LedgerError) -> None:
+        """Raise the alarm of bookings that are kept, and not written."""
+        self._on_late(len(self.deferred), error)
+
+    def group(self) -> CommitGroup:
+        """Return what the running event loop writes together.
+
+        Raises:
+            RuntimeError: no event loop runs on this thread.
+        """
+        loop = asyncio.get_running_loop()
+        if self._group is None or self._group.loop is not loop:
+            self._take_over_group()
+            self._group = CommitGroup(self, loop)
+        return self._group
+
     def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """Return what `read` returns.
 
@@ -158,6 +188,7 @@ class LedgerFile:
             if self._connection is None or self._connected_in != os.getpid():
                 return
             try:
+                self._take_over_group()
                 if self.deferred or self.gathered:
                     self.write(lambda _: None)
             except LedgerLostError as exc:
@@ -174,6 +205,12 @@ class LedgerFile:
     def after_fork(self) -> None:
         """Let transactions begin again; the first one opens the file."""
         self._lock.release()
+
+    def _take_over_group(self) -> None:
+        """Write with the next transaction what a loop has left that turns no more."""
+        if self._group is not None:
+            self.deferred.extend(write for _, write in self._group.bookings)
+            self._group.bookings.clear()
 
     def _disconnect(self) -> None:
         if self._connection is not None and self._connected_in == os.getpid():

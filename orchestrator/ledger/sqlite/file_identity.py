@@ -48,7 +48,7 @@ class FileIdentity:
         self._file_node = self._file_node or _node_of(self._look().file)
 
     def remember(self) -> FileStatus:
-        """Take the log that stands there now for the ledger's, right after it was opened; return its status."""
+        """Take the log that stands there for the ledger's, right after it was opened; return the status."""
         # Another may have been put in its place while it was opened.
         status = self.check()
         self._log_node = _node_of(status.log)

@@ -109,20 +109,32 @@ def is_kept(connection: sqlite3.Connection, hold: Hold) -> bool:
 
 def settle(connection: sqlite3.Connection, hold: Hold, attempt: Attempt) -> bool:
     """Replace a hold by its attempt, in every counter and row; False when it was settled before."""
+    if not _free(connection, hold, spent_nusd=attempt.cost_nusd):
+        _settle_late(connection, hold, attempt)
+        return False
+    connection.execute(_INSERT_ATTEMPT, _attempt_values(hold, attempt))
+    return True
+
+
+def release(connection: sqlite3.Connection, hold: Hold) -> None:
+    """Take back a hold that nobody got: nothing was sent for it, and no row tells of it."""
+    _free(connection, hold, spent_nusd=0)
+
+
+def _free(connection: sqlite3.Connection, hold: Hold, *, spent_nusd: int) -> bool:
+    """Replace what is held in every counter by what was spent; False when the hold is there no more."""
     request = hold.request
     freed = connection.execute(
         "DELETE FROM holds WHERE id = ? AND operation_id = ? AND attempt = ?",
         (hold.id, request.operation_id, request.number),
     )
     if freed.rowcount == 0:
-        _settle_late(connection, hold, attempt)
         return False
     connection.execute(
         _settle_sql(len(request.scopes)),
-        (request.bound_nusd, attempt.cost_nusd, *hold.period.keys, *request.scopes),
+        (request.bound_nusd, spent_nusd, *hold.period.keys, *request.scopes),
     )
-    runs.settle_runs(connection, hold.runs, freed_nusd=request.bound_nusd, spent_nusd=attempt.cost_nusd)
-    connection.execute(_INSERT_ATTEMPT, _attempt_values(hold, attempt))
+    runs.settle_runs(connection, hold.runs, freed_nusd=request.bound_nusd, spent_nusd=spent_nusd)
     return True
 
 

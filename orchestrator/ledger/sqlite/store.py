@@ -1,7 +1,7 @@
 """The ledger's verbs over one SQLite file, shared by threads and processes."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -87,7 +87,9 @@ class SqliteStore:
     async def ahold(self, new: NewHold) -> Hold | Shortage:
         """Hold as `hold` does; the event loop is not held up."""
         try:
-            last = self._last = await self.file.awrite(lambda connection: self._hold(connection, new))
+            last = self._last = await self.file.group().write(
+                lambda connection: self._hold(connection, new), undo=statements.release
+            )
         except statements.ShortageError as exc:
             return exc.shortage
         return last
@@ -97,20 +99,20 @@ class SqliteStore:
         self.file.write_or_defer(lambda connection: statements.settle(connection, hold, attempt))
 
     def settle_deferred(self, hold: Hold, attempt: Attempt) -> None:
-        """Settle as `settle` does; the event loop is not held up."""
-        self.file.write_or_defer(
-            lambda connection: statements.settle(connection, hold, attempt), on_loop=True
-        )
+        """Settle with what else this turn of the event loop writes."""
+        self._book(hold.request.operation_id, lambda connection: statements.settle(connection, hold, attempt))
 
     def record_request(self, record: RequestRecord, period: Period) -> None:
         """Write the row of a finished request, now or before the next transaction."""
         self.file.write_or_defer(lambda connection: statements.record_request(connection, record, period))
 
     def record_request_deferred(self, record: RequestRecord, period: Period) -> None:
-        """Write the row as `record_request` does; the event loop is not held up."""
-        self.file.write_or_defer(
-            lambda connection: statements.record_request(connection, record, period), on_loop=True
-        )
+        """Write the row with what else this turn of the event loop writes."""
+        self._book(record.id, lambda connection: statements.record_request(connection, record, period))
+
+    async def written(self, operation_id: str) -> None:
+        """Return when what a request has deferred in this turn of the event loop is written."""
+        await self.file.group().written(operation_id)
 
     def gather_request(self, record: RequestRecord, period: Period) -> None:
         """Take the row of a request that cost nothing, for the next transaction."""
@@ -228,6 +230,15 @@ class SqliteStore:
     async def forget_keys(self, keys: Sequence[ExpiredKey]) -> None:
         """Free keys whose time is over."""
         await self.file.awrite(lambda connection: key_rows.forget(connection, keys))
+
+    def _book(self, operation_id: str, write: Callable[[sqlite3.Connection], object]) -> None:
+        try:
+            group = self.file.group()
+        except RuntimeError:
+            # An abandoned stream settles when Python collects it, on whichever thread that is.
+            self.file.write_or_defer(write)
+        else:
+            group.book(operation_id, write)
 
     def _hold(self, connection: sqlite3.Connection, new: NewHold) -> Hold:
         take_zone(connection, new.period.time_zone, path=self.path)
