@@ -112,14 +112,28 @@ class Excluded:
     """The least the request can be bounded to there, where that is more than one request may cost."""
 
 
+LeftOutKinds = tuple[tuple[tuple[str, ReasonKind], ...], int]
+"""Deployments with the kind of a reason why they are left out, and how many more stand behind a full plan."""
+
+
 class LeftOut(Sequence[Excluded]):
     """All deployments that a plan leaves out, put together when somebody looks: a call seldom does."""
 
-    def __init__(self, look: Callable[[], Iterable[Excluded]], *, noted: Iterable[Excluded]) -> None:
-        """Keep how to put them together, and some that are known already; `look` is called once at most."""
+    def __init__(
+        self,
+        look: Callable[[], Iterable[Excluded]],
+        *,
+        noted: Iterable[Excluded],
+        others: Callable[[], LeftOutKinds] = lambda: ((), 0),
+    ) -> None:
+        """Keep how to put them together, and some that are known already; `look` is called once at most.
+
+        `others` says of those that are not noted, without a look at each, of what kind their reasons are.
+        """
         self._look = look
         self.noted = {excluded.deployment: excluded for excluded in noted}
         """Some of them, by deployment."""
+        self._others = others
 
     @cached_property
     def _all(self) -> tuple[Excluded, ...]:
@@ -127,7 +141,16 @@ class LeftOut(Sequence[Excluded]):
 
     def behind(self, first: tuple[Excluded, ...]) -> "LeftOut":
         """Return these with others in front."""
-        return LeftOut(lambda: (*first, *self), noted=(*first, *self.noted.values()))
+        return LeftOut(lambda: (*first, *self), noted=(*first, *self.noted.values()), others=self._others)
+
+    @property
+    def kinds(self) -> LeftOutKinds:
+        """Return each with the kind of a reason that is true of it, and how many stand behind a full plan.
+
+        It costs no look at each. A whole look may name another reason that is true as well.
+        """
+        others, behind = self._others()
+        return (*_kinds_of(self.noted.values()), *others), behind
 
     @overload
     def __getitem__(self, index: int) -> Excluded: ...
@@ -180,6 +203,16 @@ class Plan:
     """What counts how much in a score, by factor."""
 
     @property
+    def left_out_kinds(self) -> LeftOutKinds:
+        """Return who is left out and for what kind of reason, and how many more stand behind a full plan.
+
+        Of a plan that anybody may answer, the reason is one that is true; of an empty one the first.
+        """
+        if isinstance(self.excluded, LeftOut) and self.candidates:
+            return self.excluded.kinds
+        return _kinds_of(self.excluded), 0
+
+    @property
     def asked(self) -> tuple[Candidate, ...]:
         """Return every deployment that may be asked, in this order."""
         return (*self.candidates, *self.reserve)
@@ -191,3 +224,7 @@ class Plan:
         if isinstance(self.excluded, LeftOut) and deployment in self.excluded.noted:
             return self.excluded.noted[deployment].reason
         return next((each.reason for each in self.excluded if each.deployment == deployment), None)
+
+
+def _kinds_of(excluded: Iterable[Excluded]) -> tuple[tuple[str, ReasonKind], ...]:
+    return tuple([(each.deployment, each.reason.kind) for each in excluded])

@@ -137,8 +137,7 @@ def packed_plan(
 ) -> PackedPlan:
     """Return what is kept of a plan, of the way along it, of the votes, and of what was asked for."""
     candidates, reserve = plan.candidates[:KEPT_MAX], plan.reserve[:KEPT_MAX]
-    left_out = tuple([(excluded.deployment, excluded.reason.kind) for excluded in plan.excluded])
-    key, shape = _shape(_named(candidates), _named(reserve), left_out)
+    key, shape = _shape(_named(candidates), _named(reserve), *plan.left_out_kinds)
     numbers: list[Any] = [
         [(round(step.score * _THOUSANDTHS), step.bound_nusd) for step in (*candidates, *reserve)]
     ]
@@ -221,11 +220,11 @@ def _named(candidates: Sequence[Candidate]) -> _Named:
 
 @lru_cache(maxsize=512)
 def _shape(
-    candidates: _Named, reserve: _Named, excluded: tuple[tuple[str, ReasonKind], ...]
+    candidates: _Named, reserve: _Named, excluded: tuple[tuple[str, ReasonKind], ...], behind: int
 ) -> tuple[int, str]:
     """Return the key of a shape, and the shape."""
     named: list[tuple[str, ReasonKind]] = []
-    more: dict[str, int] = {}
+    more: dict[str, int] = {ReasonKind.BEHIND.value: behind} if behind else {}
     for deployment, kind in excluded:
         if kind in _COUNTED or len(named) == KEPT_MAX:
             more[kind.value] = more.get(kind.value, 0) + 1

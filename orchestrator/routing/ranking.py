@@ -49,12 +49,16 @@ def rank(
     seen = tuple(shortlists.looked_at(question))
     plan = _plan(seen, question)
 
+    known = {each.name if isinstance(each, Scored) else each.deployment: each for each in seen}
+
     def left_out() -> Iterable[Excluded]:
-        known = {each.name if isinstance(each, Scored) else each.deployment: each for each in seen}
         everything = [known.get(facts.deployment.name) or look_at(facts, question) for facts in deployments]
         return _plan(everything, question).excluded
 
-    return Plan(plan.use_case, plan.candidates, LeftOut(left_out, noted=plan.excluded), reserve=plan.reserve)
+    excluded = LeftOut(
+        left_out, noted=plan.excluded, others=lambda: shortlists.not_looked_at(question, known.keys())
+    )
+    return Plan(plan.use_case, plan.candidates, excluded, reserve=plan.reserve)
 
 
 def _plan(looked_at: Iterable[Scored | Excluded], question: Question) -> Plan:

@@ -13,11 +13,11 @@ plan is the same as one for which all were looked at.
 
 import math
 from bisect import insort
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
-from orchestrator.core.plan import Excluded
+from orchestrator.core.plan import Excluded, LeftOutKinds, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.routing.eligibility import Requirements
 from orchestrator.routing.estimate import bound_nusd, bounded_for, output_limit
@@ -57,6 +57,8 @@ class _Shortlist:
     by_place: tuple[_Entry, ...]
     by_cost: tuple[_Entry, ...]
     """The dearest first."""
+    unfit: tuple[tuple[str, ReasonKind], ...]
+    """Who may serve no request of this kind, and why not the least of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,11 @@ class Shortlists:
                 break
             _look_at_alike(entry.alike, question, looked=looked, places=places)
         return list(looked.values())
+
+    def not_looked_at(self, question: Question, looked_at: Collection[str]) -> LeftOutKinds:
+        """Return why others than those looked at are left out; who may serve such a request stands behind."""
+        unfit = tuple([pair for pair in self._shortlist_for(question).unfit if pair[0] not in looked_at])
+        return unfit, len(self._facts) - len(looked_at) - len(unfit)
 
     def _exceptions(self, question: Question, shortlist: _Shortlist) -> dict[str, DeploymentFacts]:
         """Return the deployments whose place does not hang on the kind of the request alone, by name."""
@@ -211,15 +218,18 @@ def _shortlist(
 ) -> _Shortlist:
     """Return who may serve requests of a kind, health and counts unknown."""
     smallest = Question(kind.least, kind.required, None, replace(question.rules, ceiling=None, seen={}), {})
-    entries = []
+    entries, unfit = [], []
     for group in alike:
         looked_at = look_at(group[0], smallest)
-        if isinstance(looked_at, Scored):
+        if isinstance(looked_at, Excluded):
+            unfit += [(facts.deployment.name, looked_at.reason.kind) for facts in group]
+        else:
             most_nusd = _most_nusd(group[0], kind) if _shortens(question) else ZERO_NUSD
             entries.append(_Entry(_best_place(looked_at, question, kind.least, kind.most), most_nusd, group))
     return _Shortlist(
         tuple(sorted(entries, key=lambda entry: entry.best)),
         tuple(sorted(entries, key=lambda entry: -entry.most_nusd)),
+        tuple(unfit),
     )
 
 

@@ -11,8 +11,10 @@ from orchestrator.catalog.price import Price
 from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.core.language import Language
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.plan import LeftOut
+from orchestrator.core.plan import LeftOut, ReasonKind
 from orchestrator.core.request import ChatRequest
+from orchestrator.ledger.kept_plan import packed_plan, unpacked_plan
+from orchestrator.routing import ranking
 from orchestrator.routing.capabilities import needs_of
 from orchestrator.routing.eligibility import DeploymentHealth
 from orchestrator.routing.estimate import measure
@@ -125,6 +127,12 @@ def test_a_plan_of_few_is_the_plan_of_all(seed):
         assert all(noted[each.deployment] == each for each in plain.excluded if each.deployment in noted)
         primary = use_case.primary.deployment
         assert plan.why_left_out(primary) == plain.why_left_out(primary)
+        named, behind = plan.excluded.kinds
+        whole = {each.deployment: each.reason.kind for each in plain.excluded}
+        assert len(named) + behind == len(whole)
+        # Two may be true of one deployment: that its time is over, and that the request is too long for it.
+        assert all(kind in {whole[name], ReasonKind.ENDED} for name, kind in named)
+        assert (plan.left_out_kinds == plain.left_out_kinds) or plan.candidates
 
 
 def spread_catalogue(size):
@@ -146,6 +154,25 @@ def spread_catalogue(size):
         )
     use_case = CONFIG.settings.use_cases[USE_CASE].model_copy(update={"order": RouteOrder.SCORE})
     return use_case, facts_of(deployments, use_case_name=USE_CASE, use_case=use_case, today=TODAY)
+
+
+def test_what_is_kept_of_a_plan_needs_no_look_at_all_deployments(monkeypatch):
+    use_case, facts = spread_catalogue(1_000)
+    request = ChatRequest.of([{"role": "user", "content": "Đơn hàng?"}], use_case=USE_CASE)
+    rules = RankingContext(
+        use_case_name=USE_CASE,
+        use_case=use_case,
+        routing=CONFIG.settings.routing,
+        needs=needs_of(request),
+        ceiling=None,
+        today=TODAY,
+    )
+    shortlists, size = Shortlists(facts), measure(request)
+    rank(request, facts.values(), size=size, rules=rules, health={}, shortlists=shortlists)
+    plan = rank(request, facts.values(), size=size, rules=rules, health={}, shortlists=shortlists)
+    monkeypatch.setattr(ranking, "look_at", None)
+    kept = packed_plan(plan)
+    assert unpacked_plan(kept.shape, kept.numbers).left_out_more["behind"] > 900
 
 
 def usual_rules(use_case):
