@@ -27,10 +27,11 @@
 Every message says what happened, where, and what to do. None carries a prompt, a reply or a key.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from types import TracebackType
 from typing import Self
 
 from orchestrator.core.money import ZERO_NUSD, NanoUsd, format_usd
@@ -71,14 +72,27 @@ class InvalidRequestError(RequestError):
     """Of `ChatRequest`, or a sampling parameter: which of them is wrong, where it is one."""
 
 
-@contextmanager
-def about(field: str) -> Iterator[None]:
+class _About:
+    """Names a field in an error; a class: a request enters sixteen, and a generator takes thrice as long."""
+
+    __slots__ = ("_field",)
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, InvalidRequestError):
+            error.field = error.field or self._field
+
+
+def about(field: str) -> AbstractContextManager[None]:
     """Name the field that is being checked in whatever error comes of it."""
-    try:
-        yield
-    except InvalidRequestError as error:
-        error.field = error.field or field
-        raise
+    return _About(field)
 
 
 class UnknownNameError(RequestError):

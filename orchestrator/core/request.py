@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Self, TypeVar
 
 import orjson
@@ -111,7 +112,7 @@ class ChatRequest:
                 raise InvalidRequestError(msg)
             _messages_of(prompt.messages)
             _check(prompt)
-            return _settled(prompt)  # type: ignore[return-value]
+            return _settled(replace(prompt))  # type: ignore[return-value]
         overrides = run_of(overrides)
         sampling = {name: overrides.pop(name) for name in SAMPLING_NAMES if name in overrides}
         _refuse_unknown(overrides, cls)
@@ -139,12 +140,13 @@ def with_run_around(request: _RequestT) -> _RequestT:
 
 
 def _settled(request: _RequestT) -> _RequestT:
-    """Return a request of its own data: who changes a message of theirs meanwhile changes no request.
+    """Give a new request data of its own: who changes a message of theirs meanwhile changes no request.
 
     Its bound and its cache key were taken from what it holds, and each attempt sends that.
     """
-    messages = tuple(copied(message) for message in request.messages)
-    return replace(request, messages=messages, sampling=request.sampling.copied())
+    object.__setattr__(request, "messages", tuple(copied(message) for message in request.messages))
+    object.__setattr__(request, "sampling", request.sampling.copied())
+    return request
 
 
 def _check(request: ChatRequest) -> None:
@@ -177,7 +179,7 @@ def _choice_of(choices: type[_ChoiceT], raw: Any, name: str) -> _ChoiceT:
 
 
 def _refuse_unknown(overrides: Mapping[str, Any], kind: type) -> None:
-    known = [f.name for f in fields(kind) if f.name not in {"messages", "sampling"}] + ["max_cost_usd"]
+    known = _fields_of(kind)
     for name in overrides:
         if name in known:
             continue
@@ -189,6 +191,11 @@ def _refuse_unknown(overrides: Mapping[str, Any], kind: type) -> None:
             f". Did you mean '{close[0]}'?" if close else f"; known: {', '.join([*known, *SAMPLING_NAMES])}"
         )
         raise InvalidRequestError(f"unknown request field '{name}'{hint}")
+
+
+@lru_cache
+def _fields_of(kind: type) -> tuple[str, ...]:
+    return (*(f.name for f in fields(kind) if f.name not in {"messages", "sampling"}), "max_cost_usd")
 
 
 def _several(name: str, raw: Any) -> tuple[Any, ...]:
