@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-import httpx
 import litellm
 from litellm.exceptions import BadRequestError
 from litellm.llms.custom_httpx.http_handler import HTTPHandler
@@ -21,10 +20,10 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.core.request import Message
-from orchestrator.metering.first_byte import note_first_byte
+from orchestrator.metering.first_byte import note_first_byte, watch_requests
 from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
-from orchestrator.providers.litellm.http_client import SendOnceClient, watch_first_byte
+from orchestrator.providers.litellm.http_client import SendOnceClient
 from orchestrator.providers.wire.gemini_request import CACHE_CONTROL_NOT_FOR_GOOGLE
 from orchestrator.providers.wire.outbound import DEFAULT_URLS, OPENAI_URL, PINNED_TIER, is_openai_itself
 
@@ -84,12 +83,10 @@ _DECLARED = ("tools", "functions", "response_format")
 
 
 class _WatchedClient(SendOnceClient):
-    """A client that tells when the first byte leaves, as does the one that LiteLLM makes after it."""
+    """A client that tells a metered send when its first byte leaves."""
 
-    def create_client(self, *args: Any, **kwargs: Any) -> Any:
-        client = super().create_client(*args, **kwargs)
-        watch_first_byte(client, note_first_byte)
-        return client
+    def note_first_byte(self) -> None:
+        note_first_byte()
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,17 +278,13 @@ def is_watched(client: Any, *, asynchronous: bool) -> bool:
 
 
 def to_one_address(open_client: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that opens httpx clients as `open_client` does, which follow no redirect.
-
-    Asynchronous ones tell when the first byte leaves.
-    """
+    """Return a function that opens httpx clients as `open_client` does: they follow no redirect, and tell."""
 
     @wraps(open_client)
     def opened(*args: Any, **kwargs: Any) -> Any:
         client = open_client(*args, **kwargs)
         client.follow_redirects = False
-        if isinstance(client, httpx.AsyncClient):
-            watch_first_byte(client, note_first_byte)
+        watch_requests(client)
         return client
 
     return opened
@@ -302,13 +295,17 @@ def _sends_once(client: Any) -> Any:
     if not hasattr(client, "with_options"):
         return client
     # The copy shares its connections with the caller's own client.
-    client._client.follow_redirects = False  # noqa: SLF001 -- the SDK takes it from its HTTP client alone
+    http = client._client  # noqa: SLF001 -- the SDK follows redirects where its HTTP client does
+    http.follow_redirects = False
+    watch_requests(http)
     return client.with_options(max_retries=0)
 
 
 @cache
 def _sync_client() -> HTTPHandler:
-    return HTTPHandler(follow_redirects=False)
+    handler = HTTPHandler(follow_redirects=False)
+    watch_requests(handler.client)
+    return handler
 
 
 def size_of(kind: ProviderKind, arguments: Mapping[str, Any]) -> Size:

@@ -82,6 +82,8 @@ class MeteredSend:
         self.upstream_id: str | None = None
         self.was_sent = True
         """A byte may have left; the code that sends says so where it knows that none has."""
+        self.has_left = False
+        """A byte has left: whatever is told later, it was sent."""
         self.began = False
         """An answer, a piece of one, or an error in its place with status 200 came: no failure is free."""
         self._meter = meter
