@@ -94,7 +94,7 @@ class MeteredSend:
 
     def take(self, answer: ProviderAnswer) -> None:
         """Keep what an answer says that it used, whole or not, or an error in its place."""
-        self.counted = CountedUsage(answer.usage, answer.reported_cost_nusd)
+        self.counted = CountedUsage(answer.usage, answer.reported_cost_nusd, answer.fee_nusd)
         self.service_tier = answer.service_tier
         self.upstream_id = answer.upstream_id
         self.began = True
@@ -124,7 +124,13 @@ class MeteredSend:
         if failure is None or not counted.usage.estimated or counted.reported_cost_nusd is not None:
             if tier_percent(self.service_tier) != LIST_PERCENT:
                 logger.warning("answered in service tier '%s', which nobody asked for", self.service_tier)
-            return charge_of(send, counted.usage, counted.reported_cost_nusd, service_tier=self.service_tier)
+            return charge_of(
+                send,
+                counted.usage,
+                counted.reported_cost_nusd,
+                fee_nusd=counted.fee_nusd,
+                service_tier=self.service_tier,
+            )
         return charge_of_failure(send, failure, sent=self.was_sent, begun=self.began)
 
 

@@ -43,6 +43,7 @@ def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
         raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
     finish_reason = str(getattr(choices[0], "finish_reason", None) or "stop")
     counted = counted_usage(getattr(response, "usage", None), reports_cost=reports_cost)
+    counted = counted.of(says_something(response))
     upstream_id, thoughts = _text(getattr(response, "id", None)), Thoughts()
     thoughts.add(message)
     answer = ProviderAnswer(
@@ -54,12 +55,22 @@ def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
         finish_reason=finish_reason,
         usage=counted.usage,
         reported_cost_nusd=counted.reported_cost_nusd,
+        fee_nusd=counted.fee_nusd,
         upstream_id=upstream_id or None,
         reasoning=_text("".join(thoughts.texts)),
         reasoning_details=tuple(thoughts.blocks),
     )
     check_whole(answer)
     return answer
+
+
+def says_something(response: Any) -> bool:
+    """Return whether a response of LiteLLM's, or a piece of one, has text or tool calls."""
+    for choice in getattr(response, "choices", None) or ():
+        holder = getattr(choice, "message", None) or getattr(choice, "delta", None)
+        if getattr(holder, "content", None) or getattr(holder, "tool_calls", None):
+            return True
+    return False
 
 
 def check_whole(answer: ProviderAnswer) -> None:
@@ -138,7 +149,7 @@ class StreamedAnswer:
         """
         if self.finish_reason is None:
             raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
-        counted = counted_usage(self.usage, reports_cost=reports_cost)
+        counted = counted_usage(self.usage, reports_cost=reports_cost).of(self.has_content)
         answer = ProviderAnswer(
             text=self.text,
             tool_calls=tuple(
@@ -148,6 +159,7 @@ class StreamedAnswer:
             finish_reason=self.finish_reason,
             usage=counted.usage,
             reported_cost_nusd=counted.reported_cost_nusd,
+            fee_nusd=counted.fee_nusd,
             upstream_id=self.upstream_id,
             reasoning=_text("".join(self.thoughts.texts)),
             reasoning_details=tuple(self.thoughts.blocks),
