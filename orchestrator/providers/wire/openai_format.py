@@ -198,7 +198,10 @@ def _take_message(
     if not isinstance(raw_calls, list):
         raise draft.malformed("'tool_calls' is no list")
     try:
-        return text, tuple(draft.calls.add(call) for call in raw_calls)
+        if in_pieces:
+            return text, tuple(draft.calls.add(call) for call in raw_calls)
+        # Whole ones are as many as are listed, whatever their ids and indexes say.
+        return text, tuple(draft.calls.add(call, place=place) for place, call in enumerate(raw_calls))
     except UnreadableAnswerError as exc:
         raise draft.malformed(exc.detail) from None
 
