@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import litellm
 from litellm.exceptions import BadRequestError
 from litellm.llms.custom_httpx.http_handler import HTTPHandler
+from litellm.secret_managers.main import get_secret_str
 from pydantic import BaseModel
 
 from orchestrator.catalog.catalog import ProviderKind
@@ -38,6 +39,13 @@ _KINDS: Mapping[str, ProviderKind] = {
     "openai": ProviderKind.OPENAI,
 }
 """LiteLLM's names of the providers whose prices are known here."""
+
+_ADDRESS_VARIABLES: Mapping[ProviderKind, tuple[str, ...]] = {
+    ProviderKind.OPENROUTER: ("OPENROUTER_API_BASE",),
+    ProviderKind.GOOGLE: ("GEMINI_API_BASE",),
+    ProviderKind.OPENAI: ("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+}
+"""Where LiteLLM looks for an address that no call states, the first before the next."""
 
 _SENT = frozenset(
     {
@@ -123,11 +131,11 @@ def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
     Raises:
         PriceUnknownError: its provider is not one whose prices are known, or it buys more than tokens.
     """
-    address = kwargs.get("api_base") or kwargs.get("base_url")
+    stated = kwargs.get("api_base") or kwargs.get("base_url")
     model = str(kwargs.get("model"))
     try:
         upstream, provider, _, _ = litellm.get_llm_provider(
-            model, custom_llm_provider=kwargs.get("custom_llm_provider"), api_base=address
+            model, custom_llm_provider=kwargs.get("custom_llm_provider"), api_base=stated
         )
     except BadRequestError as error:
         raise PriceUnknownError(f"no price for '{model}': LiteLLM knows no such model") from error
@@ -137,13 +145,25 @@ def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
             f"no price for '{model}' of {provider}; the guard lets {known} pass. Ask for others through the "
             f"Orchestrator, with 'kind: litellm' and 'prefix: {provider}' in config.yaml"
         )
-    is_openrouter = _KINDS[provider] is ProviderKind.OPENROUTER
+    kind = _KINDS[provider]
+    is_openrouter = kind is ProviderKind.OPENROUTER
     fault = (fault_of_name(upstream) if is_openrouter else None) or fault_of_search(upstream)
     if fault is not None:
         raise PriceUnknownError(fault)
     metadata = kwargs.get("metadata")
     payer = metadata.get(METADATA_KEY) if isinstance(metadata, Mapping) else None
-    return MeteredCall(_KINDS[provider], upstream, address, payer)
+    return MeteredCall(kind, upstream, _address_of(kind, stated, kwargs.get("client")), payer)
+
+
+def _address_of(kind: ProviderKind, stated: str | None, client: Any) -> str | None:
+    """Return where LiteLLM sends a call, and who bills it; None is the vendor's own address.
+
+    It looks into its settings and the environment too, and a client of the openai SDK has its own address.
+    """
+    if kind is ProviderKind.OPENAI and getattr(client, "base_url", None):
+        return str(client.base_url)
+    known = (get_secret_str(name) for name in _ADDRESS_VARIABLES[kind])
+    return stated or litellm.api_base or next((address for address in known if address), None)
 
 
 def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from orchestrator.providers.litellm.outgoing import check_outgoing
 from orchestrator.providers.litellm.provider_bodies import listen, refusal_of
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
+from orchestrator.providers.openai_sdk import from_no_environment
 from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
 
 _REFUSED_FROM = 300
@@ -27,7 +28,14 @@ _OPENAI_URL = "https://api.openai.com/v1"
 
 
 class _SentOnce:
-    """What keeps a client of the openai SDK from asking again: LiteLLM writes its own number into it."""
+    """What keeps a client of the openai SDK from asking again, and from adding what the environment names.
+
+    LiteLLM writes its own number of retries into it.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        from_no_environment(self)
 
     @property
     def max_retries(self) -> int:

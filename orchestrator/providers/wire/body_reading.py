@@ -111,26 +111,28 @@ class _Unpacker:
             zlib.error: it is not packed as its header says.
             BodyUnreadableError: it has more members than any answer.
         """
-        if self._member is None or self._member.eof:
-            block = self._begin_member(block)
-        if self._member is None or self._member.eof:
+        member, block = self._member_of(block)
+        if member is None:
             return b"", b""
-        unfolded = self._member.decompress(block, bytes_max)
-        return unfolded, self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+        unfolded = member.decompress(block, bytes_max)
+        return unfolded, member.unused_data if member.eof else member.unconsumed_tail
 
-    def _begin_member(self, block: bytes) -> bytes:
+    def _member_of(self, block: bytes) -> "tuple[zlib._Decompress | None, bytes]":
+        """Return what unfolds a block, and the bytes of the block that are its own; None at the end."""
+        if self._member is not None and not self._member.eof:
+            return self._member, block
         if self._member is not None:
             # Zeros fill a gzip up, and whatever else stands behind it is left alone, as gunzip does.
             block = block.lstrip(b"\0")
             self.is_over = bool(block) and not (self._is_gzip and block.startswith(_GZIP_BEGINS))
         if not block or self.is_over:
-            return b""
+            return None, b""
         self._members += 1
         if self._members > MEMBERS_MAX:
             raise BodyUnreadableError("the body is packed in more members than any answer")
         plain = zlib.MAX_WBITS if block[0] & 0x0F == _ZLIB_METHOD else -zlib.MAX_WBITS
         self._member = zlib.decompressobj(_GZIP_BITS if self._is_gzip else plain)
-        return block
+        return self._member, block
 
 
 async def _unfolded(unpacker: _Unpacker, block: bytes, step_bytes: int) -> AsyncIterator[bytes]:

@@ -163,7 +163,9 @@ def _choice(draft: AnswerDraft, data: Mapping[str, Any]) -> Mapping[str, Any] | 
         each is None or isinstance(each, Mapping) for each in choices
     ):
         raise draft.malformed("'choices' is no list of objects")
-    by_place = {place_of(each.get("index")): each for each in reversed(choices) if each is not None}
+    by_place: dict[int, Mapping[str, Any]] = {
+        place_of(each.get("index")): each for each in reversed(choices) if each is not None
+    }
     if draft.place in by_place:
         return by_place[draft.place]
     return by_place[min(by_place)] if by_place else None
@@ -198,10 +200,11 @@ def _take_message(
     if not isinstance(raw_calls, list):
         raise draft.malformed("'tool_calls' is no list")
     try:
+        listed = [call for call in raw_calls if call is not None]
         if in_pieces:
-            return text, tuple(draft.calls.add(call) for call in raw_calls)
+            return text, tuple(draft.calls.add(call) for call in listed)
         # Whole ones are as many as are listed, whatever their ids and indexes say.
-        return text, tuple(draft.calls.add(call, place=place) for place, call in enumerate(raw_calls))
+        return text, tuple(draft.calls.add(call, place=place) for place, call in enumerate(listed))
     except UnreadableAnswerError as exc:
         raise draft.malformed(exc.detail) from None
 

@@ -259,3 +259,9 @@ def test_a_whole_message_beside_pieces_is_not_read_twice() -> None:
     cumulative = _piece("chào", "stop")
     cumulative["choices"][0]["message"] = {"content": "Xin chào"}
     assert read_stream(sse([_piece("Xin "), cumulative]))[0].text == "Xin chào"
+
+
+def test_a_tool_call_that_is_null_is_none() -> None:
+    said = _piece("Chào", "stop")
+    said["choices"][0]["delta"]["tool_calls"] = [None]
+    assert read_stream(sse([said]))[0].tool_calls == ()
