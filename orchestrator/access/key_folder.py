@@ -18,7 +18,7 @@ from orchestrator.access.api_keys import Role, ServerKey, Token, hash_of
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
-from orchestrator.core.private_folder import make_private_folder
+from orchestrator.core.private_folder import anybody_may_write, make_private_folder
 
 LOOK_S = 0.5
 """For how long what was seen of the folder counts."""
@@ -97,9 +97,14 @@ class KeyFolder:
         """Return by what a changed folder is recognised: the files of keys, with time, node and size.
 
         Raises:
-            ConfigError: the folder is there and cannot be read.
+            ConfigError: the folder is there and cannot be read, or anybody may put keys into it.
         """
         try:
+            if anybody_may_write(self.path):
+                raise ConfigError(
+                    f"every user of this machine may write into {self.path}, so a key in it may be anybody's: take "
+                    f"that right away ('chmod o-w {self.path}'), and revoke the keys that you do not know"
+                )
             with os.scandir(self.path) as entries:
                 return frozenset(
                     (entry.name, status.st_mtime_ns, status.st_ino, status.st_size)

@@ -18,7 +18,7 @@ from uuid import uuid4
 import orjson
 
 from orchestrator.core.home_paths import expanded
-from orchestrator.core.private_folder import make_private_folder
+from orchestrator.core.private_folder import make_private_folder, write_new_private_file
 from orchestrator.ledger.process_identity import Life, life_of, own_process
 
 PERIOD = "period "
@@ -66,7 +66,7 @@ class Claims:
                 return False
         words = {"rule": rule, "subject": subject, "at": now.isoformat(), "holder": self._process}
         beside = file.with_suffix(f".{uuid4().hex}")
-        beside.write_bytes(orjson.dumps(words))
+        write_new_private_file(beside, orjson.dumps(words))
         try:
             # Whole at once: nobody finds a claim that is being written.
             os.link(beside, file)
@@ -145,7 +145,7 @@ class Claims:
     @staticmethod
     def _replace(file: Path, words: dict[str, Any]) -> None:
         beside = file.with_suffix(f".{uuid4().hex}")
-        beside.write_bytes(orjson.dumps(words))
+        write_new_private_file(beside, orjson.dumps(words))
         beside.replace(file)
 
     def _read_all(self, ending: str) -> Iterator[Claim]:

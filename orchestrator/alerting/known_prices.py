@@ -11,7 +11,7 @@ from orchestrator.catalog.price import Price
 from orchestrator.core.alerts import SubjectFacts
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.money import format_usd
-from orchestrator.core.private_folder import make_private_folder
+from orchestrator.core.private_folder import make_private_folder, write_new_private_file
 
 _BYTES_MAX = 8 * 1024 * 1024
 
@@ -38,7 +38,7 @@ def changed_prices(path: str, prices: Mapping[str, Price]) -> dict[str, SubjectF
     if now != before:
         make_private_folder(folder)
         beside = file.with_suffix(f".{uuid4().hex}")
-        beside.write_bytes(orjson.dumps({**before, **now}))
+        write_new_private_file(beside, orjson.dumps({**before, **now}))
         beside.replace(file)
     return changed
 

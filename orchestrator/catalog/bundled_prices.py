@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,14 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.litellm_prefixes import bills_at
 from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price, PriceChange
 from orchestrator.catalog.rates import PriceTier
-from orchestrator.catalog.vendors import VENDORS, is_of_this_machine, openai_region, vendors_at
+from orchestrator.catalog.vendors import (
+    VENDORS,
+    aws_regions,
+    is_of_this_machine,
+    is_vertex_worldwide,
+    openai_region,
+    vendors_at,
+)
 from orchestrator.core.money import TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
 
 _SNAPSHOT_RATES = {
@@ -51,6 +58,8 @@ _MAP_RATES = {
     "audio_output": "output_cost_per_audio_token",
     "image_output": "output_cost_per_image_token",
 }
+_REGION_SLASHES = 2
+"""In a name with a region: bedrock/sa-east-1/the-model."""
 _DRAWS = frozenset({"image_generation", "image_edit"})
 _MAP_THRESHOLD = re.compile(r"^input_cost_per_token_above_(?P<thousands>\d+)k_tokens$")
 
@@ -95,13 +104,18 @@ def prefix_price(
     """Return a price by LiteLLM's map under one of its prefixes; None where it knows none in tokens.
 
     At an address that is not the vendor's own, nor on this machine, it is not asked. `region` is where Vertex
-    AI computes, which costs more in one region than in the world.
+    AI or Bedrock computes, which may cost more there than elsewhere.
     """
     if not bills_at(prefix, address) and not is_of_this_machine(address):
         return None
-    entries = (_map().get(name) for name in (f"{prefix}/{upstream}", upstream))
-    owned = (entry for entry in entries if entry is not None and _is_owned_by(prefix, entry))
-    prices = (_price_of(entry, today, factor=_factor_in(region, entry)) for entry in owned)
+    factor_of = partial(_factor_at, region, address) if prefix == "vertex_ai" else _as_listed
+    entries = [
+        entry for name in (f"{prefix}/{upstream}", upstream) if (entry := _map().get(name)) is not None
+    ]
+    if prefix == "bedrock":
+        entries = [*_of_regions(upstream, aws_regions(region, address), elsewhere=entries), *entries]
+    owned = (entry for entry in entries if _is_owned_by(prefix, entry))
+    prices = (_price_of(entry, today, factor=factor_of(entry)) for entry in owned)
     price = next((price for price in prices if price is not None), None)
     if price is None or price.cache_write != 0 or price.input == 0:
         return price
@@ -115,10 +129,39 @@ def _is_owned_by(prefix: str, entry: Mapping[str, Any]) -> bool:
     return owner == prefix or owner in _OTHER_OWNERS.get(prefix, ()) or owner.startswith(f"{prefix}-")
 
 
-def _factor_in(region: str | None, entry: Mapping[str, Any]) -> Decimal:
-    if region is None or region.lower() == "global":
-        return Decimal(1)
-    return Decimal(entry.get("regional_endpoint_uplift_multiplier") or 1)
+def _factor_at(location: str | None, address: str | None, entry: Mapping[str, Any]) -> Decimal:
+    """Return how much dearer than the entry Vertex AI is where it computes."""
+    uplift = entry.get("regional_endpoint_uplift_multiplier")
+    return Decimal(1 if uplift is None or is_vertex_worldwide(location, address) else uplift)
+
+
+def _as_listed(_: Mapping[str, Any]) -> Decimal:
+    return Decimal(1)
+
+
+def _of_regions(
+    upstream: str, regions: frozenset[str], *, elsewhere: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return Bedrock's entries of a model in regions, the dearest first; none where no region has its own.
+
+    Of a model that some regions have their own price for, another region may be as dear as any of them.
+    """
+    listed = {
+        name.split("/")[1]: entry
+        for name, entry in _map().items()
+        if name.startswith("bedrock/")
+        and name.endswith(f"/{upstream}")
+        and name.count("/") == _REGION_SLASHES
+    }
+    if not listed:
+        return []
+    known = [listed[region] for region in regions if region in listed]
+    candidates = known if len(known) == len(regions) and known else [*listed.values(), *elsewhere]
+    return sorted(candidates, key=_dearness, reverse=True)
+
+
+def _dearness(entry: Mapping[str, Any]) -> Decimal:
+    return sum((Decimal(entry.get(_MAP_RATES[name]) or 0) for name in ("input", "output")), Decimal(0))
 
 
 def _price_of(entry: Mapping[str, Any], today: date, *, factor: Decimal = Decimal(1)) -> Price | None:

@@ -76,12 +76,12 @@ class PriceQuery:
     prefix: str | None = None
     """LiteLLM's name of the provider, of kind litellm."""
     region: str | None = None
-    """Where Vertex AI computes."""
+    """Where Vertex AI or Bedrock computes."""
 
     @classmethod
     def at(cls, provider: ProviderSettings, upstream: str) -> Self:
         """Return the query for a model at a provider of config.yaml."""
-        region = provider.parameters.vertex_location
+        region = provider.parameters.vertex_location or provider.parameters.aws_region_name
         return cls(provider.kind, upstream, provider.base_url, provider.prefix, region)
 
 

@@ -17,8 +17,12 @@ VENDORS = {
 }
 """The vendor whose format a kind is, as genai-prices names it."""
 _OPENAI_HOST = re.compile(r"(?:(?P<region>[a-z0-9-]+)\.)?api\.openai\.com")
-_GOOGLES_REGION = re.compile(r".+-aiplatform\.googleapis\.com")
-"""Regions of Vertex AI, which cost more than Google's one address for the world."""
+_VERTEX_WORLD = "aiplatform.googleapis.com"
+_LOCATION = re.compile(r"/locations/(?P<location>[^/]+)")
+_AWS_REGION = re.compile(r"(?:[a-z]+-){2,3}\d")
+_GOOGLES = ".googleapis.com"
+_GOOGLES_WORLD = frozenset({"generativelanguage.googleapis.com", _VERTEX_WORLD})
+"""Google's addresses for the world; its others, such as those of regions, may have other prices."""
 
 
 def vendors_at(kind: ProviderKind, address: str | None) -> tuple[str, ...]:
@@ -53,6 +57,25 @@ def openai_region(address: str | None) -> str | None:
     return match["region"] if match else None
 
 
+def is_vertex_worldwide(location: str | None, address: str | None) -> bool:
+    """Return whether Vertex AI computes anywhere: by its location and by its address, where that is its own."""
+    if location is not None and location.strip().lower() != "global":
+        return False
+    if not address or is_of_this_machine(address):
+        return True
+    return _host(address) == _VERTEX_WORLD and _names_no_region(address)
+
+
+def aws_regions(region: str | None, address: str | None) -> frozenset[str]:
+    """Return the regions that Bedrock may compute in, such as `sa-east-1`: the one named, and its address's."""
+    named = {region.strip().lower()} if region else set()
+    return frozenset(named | {label for label in _host(address).split(".") if _AWS_REGION.fullmatch(label)})
+
+
+def _names_no_region(address: str) -> bool:
+    return all(each == "global" for each in _LOCATION.findall(urlsplit(address).path.lower()))
+
+
 def _host(address: str | None) -> str:
     return (urlsplit(address or "").hostname or "").removesuffix(".")
 
@@ -64,7 +87,8 @@ def same_vendor(kind: ProviderKind, one: str | None, other: str | None) -> bool:
 
 @lru_cache(maxsize=64)
 def _vendors_of(address: str) -> tuple[str, ...]:
-    if _GOOGLES_REGION.fullmatch(_host(address)):
+    host = _host(address)
+    if host.endswith(_GOOGLES) and not (host in _GOOGLES_WORLD and _names_no_region(address)):
         return ()
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 -- takes 0.1 s and is rarely needed
 

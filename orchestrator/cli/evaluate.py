@@ -13,6 +13,7 @@ from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.language import Language
+from orchestrator.core.whole_file import write_whole
 
 if TYPE_CHECKING:
     from orchestrator.evaluation.case import ScoredRow
@@ -199,13 +200,18 @@ def _write_files(  # noqa: PLR0913 -- what the files are made of
 
 
 def write_file(option: str, path: Path, text: str) -> None:
-    """Write a text to the file that an option names.
+    """Write a text to the file that an option names; it holds prompts and answers, so it is its owner's alone.
 
     Raises:
         CommandError: it cannot be written.
     """
+    target = expanded(path)
     try:
-        expanded(path).write_text(text, encoding="utf-8")
+        if target.exists() and not target.is_file():
+            # A pipe, or the terminal.
+            target.write_text(text, encoding="utf-8")
+        else:
+            write_whole(target, text.encode(), mode=0o600)
     except OSError as exc:
         raise CommandError(f"{option} {path}: cannot be written: {exc.strerror}") from None
 

@@ -1,5 +1,6 @@
 """Folders and files for what is nobody else's: each that has to be made is for its owner alone."""
 
+import os
 from pathlib import Path
 
 
@@ -26,3 +27,23 @@ def make_private_file(path: Path) -> None:
     path.touch(mode=0o600)
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
+
+
+def write_new_private_file(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet and that only its owner may read.
+
+    Raises:
+        OSError: it is there, be it as a link, or cannot be written.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+
+
+def anybody_may_write(folder: Path) -> bool:
+    """Return whether every user of this machine may put a file into a folder.
+
+    Kubernetes mounts secrets into folders that look so, and that nobody can write.
+    """
+    is_read_only = hasattr(os, "statvfs") and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    return os.name == "posix" and bool(folder.stat().st_mode & 0o002) and not is_read_only

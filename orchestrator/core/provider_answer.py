@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.failures import Failure
-from orchestrator.core.money import NanoUsd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import ToolCall, Usage
 
 
@@ -30,8 +30,8 @@ class ProviderAnswer:
     """The model that answered, by the provider's own name."""
     service_tier: str | None = None
     """The class of service that the provider says it charges for."""
-    is_byok: bool = False
-    """OpenRouter used the customer's own key: its reported cost is the fee and what that key was charged."""
+    fee_nusd: NanoUsd = ZERO_NUSD
+    """What it charges beside tokens, where it does not say the whole: OpenRouter's fee for a customer's own key."""
     notices: tuple[str, ...] = ()
     """What was changed or read otherwise than it was written, for people."""
     vectors: tuple[tuple[float, ...], ...] = ()

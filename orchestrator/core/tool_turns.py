@@ -1,7 +1,7 @@
 """Tool calls in a conversation: each has an id of its own, and its result follows at once.
 
 OpenAI, Anthropic and Google each refuse a conversation in which a call has no result, two calls share an id,
-or a result answers nothing; so none is sent.
+or a result answers nothing; so none is sent. An id that comes again in a later turn is renamed (`call_ids`).
 """
 
 import json
@@ -37,9 +37,9 @@ def check_tool_turns(messages: Sequence[Mapping[str, Any]]) -> None:
         _refuse_open(open_calls, f"message {place} follows")
         for call in _tool_calls(message):
             call_id = _check_call(call, place)
-            if call_id in called:
+            if call_id in open_calls:
                 raise InvalidRequestError(
-                    f"two tool calls have the id '{call_id[:_SHOWN_MAX]}', the second in message {place}: "
+                    f"two tool calls of message {place} have the id '{call_id[:_SHOWN_MAX]}': "
                     "each needs an id of its own"
                 )
             called.add(call_id)

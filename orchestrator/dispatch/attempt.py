@@ -260,7 +260,13 @@ class InFlightAttempt:
             return
         services, hold = self._lane.services, self._permit.hold
         usage = self._seen(answer.text) if answer.usage.estimated else answer.usage
-        charge = charge_of(self._priced(), usage, answer.reported_cost_nusd, service_tier=answer.service_tier)
+        charge = charge_of(
+            self._priced(),
+            usage,
+            answer.reported_cost_nusd,
+            fee_nusd=answer.fee_nusd,
+            service_tier=answer.service_tier,
+        )
         if charge.source is CostSource.PRICE_BOOK and tier_percent(answer.service_tier) != LIST_PERCENT:
             self._lane.history.notices.append(
                 f"answered in service tier '{answer.service_tier}', which nobody asked for; "

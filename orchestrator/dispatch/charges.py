@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.catalog.price import NOTHING_OFF, BillingContext, Price, VolumeDiscount, volume_discount
 from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
@@ -41,18 +41,23 @@ class PricedSend:
 
 
 def charge_of(
-    send: PricedSend, usage: Usage, reported_nusd: NanoUsd | None, *, service_tier: str | None = None
+    send: PricedSend,
+    usage: Usage,
+    reported_nusd: NanoUsd | None,
+    *,
+    fee_nusd: NanoUsd = ZERO_NUSD,
+    service_tier: str | None = None,
 ) -> Charge:
     """Return what an answer cost: what its provider says before what our price book says.
 
-    `service_tier` is the class of service that it was answered in, as the provider says. Without a cost and a
-    count it is all that was held: a model may have thought more than it wrote.
+    `fee_nusd` comes on top of what it does not say itself; `service_tier` is the class of service that it was
+    answered in, as the provider says. Without a cost and a count it is all that was held: a model may have
+    thought more than it wrote.
     """
     if reported_nusd is not None and (reported_nusd > 0 or _is_free(send, usage)):
         return Charge(reported_nusd, CostSource.PROVIDER, usage)
-    if usage.estimated:
-        return _bound(send, usage)
-    return _by_price_book(send, usage, service_tier)
+    charge = _bound(send, usage) if usage.estimated else _by_price_book(send, usage, service_tier)
+    return replace(charge, cost_nusd=NanoUsd(charge.cost_nusd + fee_nusd)) if fee_nusd else charge
 
 
 def charge_of_failure(
@@ -66,7 +71,13 @@ def charge_of_failure(
     billed unseen.
     """
     if billed is not None and (not billed.usage.estimated or billed.reported_cost_nusd is not None):
-        return charge_of(send, billed.usage, billed.reported_cost_nusd, service_tier=billed.service_tier)
+        return charge_of(
+            send,
+            billed.usage,
+            billed.reported_cost_nusd,
+            fee_nusd=billed.fee_nusd,
+            service_tier=billed.service_tier,
+        )
     accepted = begun or billed is not None
     if not sent or (failure.policy.billing is Billing.NO and not accepted):
         return Charge(ZERO_NUSD, CostSource.NONE, Usage())

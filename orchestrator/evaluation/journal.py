@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import orjson
 
+from orchestrator.core.private_folder import make_private_file
 from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score
 
 FORMAT = 1
@@ -45,7 +46,7 @@ class Journal:
                     "run": f"eval-{secrets.token_hex(6)}",
                     "setup": dict(setup),
                 }
-                path.touch(mode=0o600)
+                make_private_file(path)
                 path.write_bytes(orjson.dumps(header) + b"\n")
                 return cls(path, header)
             journal = cls(path, _header_of(lines[0], path, setup))

@@ -4,8 +4,12 @@ A call may be cancelled while LiteLLM still writes it, or while there is no conn
 """
 
 from contextvars import ContextVar
+from weakref import WeakSet
+
+import httpx
 
 from orchestrator.metering.meter import MeteredSend
+from orchestrator.providers.litellm.byte_watch import watch_first_byte
 
 CURRENT_METERED: ContextVar[MeteredSend | None] = ContextVar("orchestrator_metered", default=None)
 """The send of this task, for which money is held."""
@@ -16,3 +20,25 @@ def note_first_byte() -> None:
     sending = CURRENT_METERED.get()
     if sending is not None:
         sending.was_sent = True
+        sending.has_left = True
+
+
+def watch_requests(client: httpx.Client | httpx.AsyncClient) -> None:
+    """Let a client tell of each metered send through it when it waits and when its first byte leaves.
+
+    By this nothing is free but what this very client has and has not sent: LiteLLM may send through another
+    one. A second call for a client changes nothing.
+    """
+    if client not in _WATCHED:
+        _WATCHED.add(client)
+        watch_first_byte(client, note_first_byte, _note_waiting)
+
+
+def _note_waiting() -> None:
+    """Take it that the current send is with a client that tells, and that nothing has left as yet."""
+    sending = CURRENT_METERED.get()
+    if sending is not None and not sending.has_left:
+        sending.was_sent = False
+
+
+_WATCHED: WeakSet[httpx.Client | httpx.AsyncClient] = WeakSet()

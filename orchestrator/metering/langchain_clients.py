@@ -32,6 +32,7 @@ from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter, Offer
 from orchestrator.metering.metered_http import MeteredHttp, VendorAddress
 from orchestrator.metering.native_parameters import check_called_with, check_made_with
 from orchestrator.providers.local.model import LocalModel
+from orchestrator.providers.openai_sdk import from_no_environment
 from orchestrator.providers.openrouter import token_costs_only
 from orchestrator.providers.wire.outbound import PINNED_TIER, address_of_provider, is_openai_itself
 
@@ -208,11 +209,15 @@ def _openai_client(
     if is_openai_itself(provider.kind, url):
         common["service_tier"] = PINNED_TIER
     common["base_url"] = url
-    return MeteredChatOpenAI(
+    headers = dict(provider.headers)
+    client = MeteredChatOpenAI(
         # That of the environment is not meant for this provider.
         openai_proxy=None,
-        default_headers=dict(provider.headers) or None,
+        default_headers=headers or None,
         http_client=httpx.Client(transport=transport, follow_redirects=False),
         http_async_client=httpx.AsyncClient(transport=transport, follow_redirects=False),
         **common,
     )
+    for sdk in (client.root_client, client.root_async_client):
+        from_no_environment(sdk, headers)
+    return client

@@ -11,20 +11,20 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-import httpx
 import litellm
 from litellm.exceptions import BadRequestError
 from litellm.llms.custom_httpx.http_handler import HTTPHandler
+from litellm.secret_managers.main import get_secret_str
 from pydantic import BaseModel
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.core.request import Message
-from orchestrator.metering.first_byte import note_first_byte
+from orchestrator.metering.first_byte import note_first_byte, watch_requests
 from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
-from orchestrator.providers.litellm.http_client import SendOnceClient, watch_first_byte
+from orchestrator.providers.litellm.http_client import SendOnceClient
 from orchestrator.providers.wire.gemini_request import CACHE_CONTROL_NOT_FOR_GOOGLE
 from orchestrator.providers.wire.outbound import DEFAULT_URLS, OPENAI_URL, PINNED_TIER, is_openai_itself
 
@@ -39,6 +39,13 @@ _KINDS: Mapping[str, ProviderKind] = {
     "openai": ProviderKind.OPENAI,
 }
 """LiteLLM's names of the providers whose prices are known here."""
+
+_ADDRESS_VARIABLES: Mapping[ProviderKind, tuple[str, ...]] = {
+    ProviderKind.OPENROUTER: ("OPENROUTER_API_BASE",),
+    ProviderKind.GOOGLE: ("GEMINI_API_BASE",),
+    ProviderKind.OPENAI: ("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+}
+"""Where LiteLLM looks for an address that no call states, the first before the next."""
 
 _SENT = frozenset(
     {
@@ -84,12 +91,10 @@ _DECLARED = ("tools", "functions", "response_format")
 
 
 class _WatchedClient(SendOnceClient):
-    """A client that tells when the first byte leaves, as does the one that LiteLLM makes after it."""
+    """A client that tells a metered send when its first byte leaves."""
 
-    def create_client(self, *args: Any, **kwargs: Any) -> Any:
-        client = super().create_client(*args, **kwargs)
-        watch_first_byte(client, note_first_byte)
-        return client
+    def note_first_byte(self) -> None:
+        note_first_byte()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +131,11 @@ def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
     Raises:
         PriceUnknownError: its provider is not one whose prices are known, or it buys more than tokens.
     """
-    address = kwargs.get("api_base") or kwargs.get("base_url")
+    stated = kwargs.get("api_base") or kwargs.get("base_url")
     model = str(kwargs.get("model"))
     try:
         upstream, provider, _, _ = litellm.get_llm_provider(
-            model, custom_llm_provider=kwargs.get("custom_llm_provider"), api_base=address
+            model, custom_llm_provider=kwargs.get("custom_llm_provider"), api_base=stated
         )
     except BadRequestError as error:
         raise PriceUnknownError(f"no price for '{model}': LiteLLM knows no such model") from error
@@ -140,13 +145,25 @@ def metered_call_of(kwargs: Mapping[str, Any]) -> MeteredCall:
             f"no price for '{model}' of {provider}; the guard lets {known} pass. Ask for others through the "
             f"Orchestrator, with 'kind: litellm' and 'prefix: {provider}' in config.yaml"
         )
-    is_openrouter = _KINDS[provider] is ProviderKind.OPENROUTER
+    kind = _KINDS[provider]
+    is_openrouter = kind is ProviderKind.OPENROUTER
     fault = (fault_of_name(upstream) if is_openrouter else None) or fault_of_search(upstream)
     if fault is not None:
         raise PriceUnknownError(fault)
     metadata = kwargs.get("metadata")
     payer = metadata.get(METADATA_KEY) if isinstance(metadata, Mapping) else None
-    return MeteredCall(_KINDS[provider], upstream, address, payer)
+    return MeteredCall(kind, upstream, _address_of(kind, stated, kwargs.get("client")), payer)
+
+
+def _address_of(kind: ProviderKind, stated: str | None, client: Any) -> str | None:
+    """Return where LiteLLM sends a call, and who bills it; None is the vendor's own address.
+
+    It looks into its settings and the environment too, and a client of the openai SDK has its own address.
+    """
+    if kind is ProviderKind.OPENAI and getattr(client, "base_url", None):
+        return str(client.base_url)
+    known = (get_secret_str(name) for name in _ADDRESS_VARIABLES[kind])
+    return stated or litellm.api_base or next((address for address in known if address), None)
 
 
 def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,17 +298,13 @@ def is_watched(client: Any, *, asynchronous: bool) -> bool:
 
 
 def to_one_address(open_client: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that opens httpx clients as `open_client` does, which follow no redirect.
-
-    Asynchronous ones tell when the first byte leaves.
-    """
+    """Return a function that opens httpx clients as `open_client` does: they follow no redirect, and tell."""
 
     @wraps(open_client)
     def opened(*args: Any, **kwargs: Any) -> Any:
         client = open_client(*args, **kwargs)
         client.follow_redirects = False
-        if isinstance(client, httpx.AsyncClient):
-            watch_first_byte(client, note_first_byte)
+        watch_requests(client)
         return client
 
     return opened
@@ -302,13 +315,17 @@ def _sends_once(client: Any) -> Any:
     if not hasattr(client, "with_options"):
         return client
     # The copy shares its connections with the caller's own client.
-    client._client.follow_redirects = False  # noqa: SLF001 -- the SDK takes it from its HTTP client alone
+    http = client._client  # noqa: SLF001 -- the SDK follows redirects where its HTTP client does
+    http.follow_redirects = False
+    watch_requests(http)
     return client.with_options(max_retries=0)
 
 
 @cache
 def _sync_client() -> HTTPHandler:
-    return HTTPHandler(follow_redirects=False)
+    handler = HTTPHandler(follow_redirects=False)
+    watch_requests(handler.client)
+    return handler
 
 
 def size_of(kind: ProviderKind, arguments: Mapping[str, Any]) -> Size:

@@ -42,7 +42,7 @@ from orchestrator.metering.litellm_call import (
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.free_errors import was_refused, was_unconnected
-from orchestrator.providers.litellm.responses import counted_usage
+from orchestrator.providers.litellm.responses import counted_usage, says_something
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.openrouter import token_costs_only
 
@@ -136,7 +136,7 @@ class MeteredStream(CustomStreamWrapper):
             return
         counted = [chunk for chunk in self.chunks if getattr(chunk, "usage", None) is not None]
         if counted and (self.received_finish_reason or self.intermittent_finish_reason):
-            _note_usage(self._sending, counted[-1])
+            _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)))
             self._sending.end()
         else:
             # LiteLLM makes up an end and a usage for a connection that merely closed.
@@ -229,7 +229,7 @@ def _settled(answer: Any, sending: MeteredSend) -> Any:
         # LiteLLM answers OpenAI's second 422 with nothing.
         sending.end(Failure(FailureKind.BAD_REQUEST, 422))
         return None
-    _note_usage(sending, answer)
+    _note_usage(sending, answer, said=says_something(answer))
     sending.end()
     return answer
 
@@ -250,8 +250,9 @@ def _fail(sending: MeteredSend, error: BaseException) -> None:
 _NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})
 
 
-def _note_usage(sending: MeteredSend, answer: Any) -> None:
-    sending.counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost)
+def _note_usage(sending: MeteredSend, answer: Any, *, said: bool) -> None:
+    counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost)
+    sending.counted = counted.of(said)
     sending.upstream_id = getattr(answer, "id", None)
     tier = getattr(answer, "service_tier", None)
     sending.service_tier = tier if isinstance(tier, str) else None

@@ -82,6 +82,8 @@ class MeteredSend:
         self.upstream_id: str | None = None
         self.was_sent = True
         """A byte may have left; the code that sends says so where it knows that none has."""
+        self.has_left = False
+        """A byte has left: whatever is told later, it was sent."""
         self.began = False
         """An answer, a piece of one, or an error in its place with status 200 came: no failure is free."""
         self._meter = meter
@@ -92,7 +94,7 @@ class MeteredSend:
 
     def take(self, answer: ProviderAnswer) -> None:
         """Keep what an answer says that it used, whole or not, or an error in its place."""
-        self.counted = CountedUsage(answer.usage, answer.reported_cost_nusd)
+        self.counted = CountedUsage(answer.usage, answer.reported_cost_nusd, answer.fee_nusd)
         self.service_tier = answer.service_tier
         self.upstream_id = answer.upstream_id
         self.began = True
@@ -122,7 +124,13 @@ class MeteredSend:
         if failure is None or not counted.usage.estimated or counted.reported_cost_nusd is not None:
             if tier_percent(self.service_tier) != LIST_PERCENT:
                 logger.warning("answered in service tier '%s', which nobody asked for", self.service_tier)
-            return charge_of(send, counted.usage, counted.reported_cost_nusd, service_tier=self.service_tier)
+            return charge_of(
+                send,
+                counted.usage,
+                counted.reported_cost_nusd,
+                fee_nusd=counted.fee_nusd,
+                service_tier=self.service_tier,
+            )
         return charge_of_failure(send, failure, sent=self.was_sent, begun=self.began)
 
 

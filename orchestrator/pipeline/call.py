@@ -9,6 +9,7 @@ from typing import Self
 
 from orchestrator.config.modes import check_mode
 from orchestrator.core.arms import Arm
+from orchestrator.core.call_ids import with_own_ids
 from orchestrator.core.clock import Clock
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DeadlineExceededError, FailedStep, about
@@ -101,6 +102,7 @@ class Call:
         with about("messages"):
             check_conversation(request.messages)
             check_media(request.messages)
+        request = replace(request, messages=with_own_ids(request.messages))
         names = FittedNames.of(request)
         request = names.in_request(request)
         if sink is not None:

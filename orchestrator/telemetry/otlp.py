@@ -1,10 +1,13 @@
 """Sends traces and metrics to the OpenTelemetry collector that config.yaml names, and to no other.
 
 The application is the owner of OpenTelemetry's global providers; these here are its own, so that no other
-library's spans are sent along.
+library's spans are sent along. The headers in OpenTelemetry's variables are for another collector: they may
+hold its key.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -18,6 +21,8 @@ from orchestrator.client import Orchestrator
 from orchestrator.telemetry.tracing import trace_requests
 
 _TIMEOUT_S = 10
+_CREDENTIALS = ("_HEADERS", "_CREDENTIAL_PROVIDER")
+"""How the names of variables end that give an exporter keys."""
 
 
 def export_telemetry(orchestrator: Orchestrator) -> Callable[[], None]:
@@ -31,9 +36,10 @@ def export_telemetry(orchestrator: Orchestrator) -> Callable[[], None]:
     base, headers = settings.otlp_endpoint.rstrip("/"), dict(settings.otlp_headers)
     resource = Resource({"service.name": settings.service_name})
     tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
-    spans = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=_TIMEOUT_S)
+    with _without_credentials_of_others():
+        spans = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=_TIMEOUT_S)
+        measures = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=_TIMEOUT_S)
     tracers.add_span_processor(BatchSpanProcessor(spans))
-    measures = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=_TIMEOUT_S)
     meters = MeterProvider(
         [PeriodicExportingMetricReader(measures)], resource=resource, shutdown_on_exit=False
     )
@@ -44,6 +50,17 @@ def export_telemetry(orchestrator: Orchestrator) -> Callable[[], None]:
         meters.shutdown()
 
     return end
+
+
+@contextmanager
+def _without_credentials_of_others() -> Iterator[None]:
+    """Hide what OpenTelemetry's exporters would add from the environment when they are made."""
+    names = [name for name in os.environ if name.startswith("OTEL_") and name.endswith(_CREDENTIALS)]
+    hidden = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def _nothing() -> None:

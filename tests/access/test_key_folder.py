@@ -104,3 +104,16 @@ def test_a_folder_that_is_a_file_says_so(tmp_path):
         folder.put(key_of(Token.new()))
     with pytest.raises(ConfigError, match="cannot read the keys"):
         folder.read()
+
+
+def test_keys_in_a_folder_that_everybody_may_write_open_nothing(folder, clock):
+    """Whoever has an account on the machine could put his own key there."""
+    token = Token.new()
+    folder.put(key_of(token))
+    folder.path.chmod(0o777)
+    ring = KeyRing(folder, clock=clock)
+    for read in (folder.read, lambda: ring.find(token)):
+        with pytest.raises(ConfigError, match=r"may be anybody's: take that right away \('chmod o-w"):
+            read()
+    folder.path.chmod(0o770)
+    assert ring.find(token) is not None

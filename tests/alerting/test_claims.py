@@ -1,5 +1,6 @@
 """Of many processes one tells, and one tells that it is over."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -68,3 +69,16 @@ def test_it_is_known_whether_anybody_looks_at_the_rules(tmp_path, clock):
     clock.advance(KEPT_FOR.total_seconds() + 1)
     claims.tidy(now=clock.now())
     assert list((tmp_path / "alerts").iterdir()) == []
+
+
+def test_a_claim_is_for_its_owner_whatever_the_folder_was(tmp_path, clock):
+    """It names a tenant."""
+    before = os.umask(0)
+    try:
+        tmp_path.chmod(0o777)
+        claims = Claims(str(tmp_path))
+        assert claims.take("r", "tenant:acme", now=clock.now(), valid_for=DAY)
+        claims.note_watch(now=clock.now())
+    finally:
+        os.umask(before)
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}

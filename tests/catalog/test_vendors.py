@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from orchestrator.catalog.bundled_prices import map_price, prefix_price, snapshot_price
-from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.catalog.price_book import Origin, PriceBook, PriceQuery, PricesSettings
 from orchestrator.catalog.vendors import (
     is_of_this_machine,
@@ -135,8 +135,14 @@ def test_a_region_of_openais_has_the_price_with_the_surcharge_that_the_map_state
         PriceQuery(OPENAI, "gpt-6-luna", "https://in.api.openai.com/v1"),
         PriceQuery(OPENAI, "gpt-4o-2024-05-13", "https://eu.api.openai.com/v1"),
         PriceQuery(OPENAI, "gpt-6-luna", "https://eu.api.openai.com.example.net/v1"),
-        PriceQuery(
-            ProviderKind.GOOGLE, "gemini-3.8-flash", "https://europe-west4-aiplatform.googleapis.com/v1"
+        *(
+            PriceQuery(ProviderKind.GOOGLE, "gemini-3.8-flash", f"https://{place}")
+            for place in (
+                "europe-west4-aiplatform.googleapis.com/v1",
+                "aiplatform.eu.rep.googleapis.com/v1",
+                "generativelanguage.us.rep.googleapis.com/v1beta",
+                "aiplatform.googleapis.com/v1/projects/p/locations/us-central1",
+            )
         ),
     ):
         assert book.quote(unknown, None) is None
@@ -151,9 +157,64 @@ def test_a_region_is_openai_itself():
     assert openai_region("https://api.openai.com/v1") is None
 
 
-def test_a_region_of_vertex_ai_costs_more_than_the_world():
-    world, there = (
-        prefix_price("vertex_ai", "gemini-3.8-flash", today=TODAY, region=region)
-        for region in ("global", "europe-west4")
-    )
-    assert (there.input, there.output) == (world.input * 11 // 10, world.output * 11 // 10)
+WORLD = (
+    None,
+    "https://aiplatform.googleapis.com",
+    "https://AIPlatform.googleapis.com/v1/projects/p/locations/global",
+)
+REGIONAL = (
+    "https://europe-west4-aiplatform.googleapis.com",
+    "https://aiplatform.eu.rep.googleapis.com",
+    "https://aiplatform.googleapis.com/v1/projects/p/locations/us-central1",
+    "https://ours.p.googleapis.com",
+)
+
+
+@pytest.mark.parametrize(
+    ("location", "address", "is_dearer"),
+    [
+        *(("global", address, False) for address in WORLD),
+        *(("global", address, True) for address in REGIONAL),
+        *(("europe-west4", address, True) for address in (*WORLD, *REGIONAL)),
+    ],
+)
+def test_a_region_of_vertex_ai_costs_more_than_the_world_by_its_location_or_its_address(
+    location, address, is_dearer
+):
+    world = prefix_price("vertex_ai", "gemini-3.8-flash", today=TODAY, region="global")
+    there = prefix_price("vertex_ai", "gemini-3.8-flash", today=TODAY, region=location, address=address)
+    times = 11 if is_dearer else 10
+    assert (there.input, there.output) == (world.input * times // 10, world.output * times // 10)
+
+
+@pytest.mark.parametrize(
+    ("region", "address", "usd_per_mtok"),
+    [
+        ("us-east-1", None, "0.5"),
+        ("eu-west-2", None, "0.78"),
+        ("EU-West-2 ", None, "0.78"),
+        ("us-east-1", "https://bedrock-runtime.eu-west-2.amazonaws.com", "0.78"),
+        # The map knows no price there, and eu-west-2 is the dearest that it knows.
+        ("me-central-1", None, "0.78"),
+        (None, None, "0.78"),
+    ],
+)
+def test_bedrock_costs_what_its_region_does(region, address, usd_per_mtok):
+    price = prefix_price("bedrock", "qwen.qwen3-coder-next", today=TODAY, region=region, address=address)
+    assert price.input == round(float(usd_per_mtok) * 10**9)
+
+
+def test_a_model_that_costs_the_same_in_all_of_bedrock_has_its_one_price():
+    for upstream in ("eu.anthropic.claude-sonnet-5", "anthropic.claude-opus-4-5-20251101-v1:0"):
+        anywhere = prefix_price("bedrock", upstream, today=TODAY, region="eu-central-1")
+        assert anywhere == prefix_price("bedrock", upstream, today=TODAY)
+
+
+def test_a_provider_of_bedrock_is_asked_for_by_its_region():
+    provider = ProviderSettings.model_validate(
+        {
+            "kind": "litellm", "prefix": "bedrock", "priority": 1, "api_key": "k",
+            "requests_per_min": 1, "tokens_per_min": 1, "parameters": {"aws_region_name": "sa-east-1"},
+        }
+    )  # fmt: skip
+    assert PriceQuery.at(provider, "qwen.qwen3-coder-next").region == "sa-east-1"

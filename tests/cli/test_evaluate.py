@@ -32,6 +32,9 @@ def test_files_for_people_and_for_ci_and_a_threshold(run, practice, options, tmp
     assert ran.json["ok"] is True
     assert ran.json["subjects"][0]["cost_nusd"] == practice.bill.total_nusd() > 0
     assert "at most $" in ran.err
+    assert {path.stat().st_mode & 0o777 for path in (page, report)} == {0o600}, (
+        "they hold prompts and answers"
+    )
     assert "Đánh giá: đạt" in page.read_text(encoding="utf-8")
     assert 'failures="1"' in report.read_text(encoding="utf-8")
     again = run(*options, "--yes", "--min-score", "0.9")

@@ -5,7 +5,12 @@ import stat
 
 import pytest
 
-from orchestrator.core.private_folder import make_private_file, make_private_folder
+from orchestrator.core.private_folder import (
+    anybody_may_write,
+    make_private_file,
+    make_private_folder,
+    write_new_private_file,
+)
 
 
 @pytest.fixture(params=[0o000, 0o002, 0o022])
@@ -38,3 +43,20 @@ def test_a_file_in_the_way_is_told(tmp_path):
     for folder in (tmp_path / "file", tmp_path / "file" / "folder"):
         with pytest.raises(OSError, match="File exists|Not a directory"):
             make_private_folder(folder)
+
+
+def test_a_new_file_is_private_and_written_through_no_link(tmp_path, umask):
+    write_new_private_file(tmp_path / "a", b"words")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
+    (tmp_path / "link").symlink_to(tmp_path / "another's")
+    for name in ("a", "link"):
+        with pytest.raises(FileExistsError):
+            write_new_private_file(tmp_path / name, b"other words")
+    assert (tmp_path / "a").read_bytes() == b"words"
+    assert not (tmp_path / "another's").exists()
+
+
+@pytest.mark.parametrize(("mode", "may"), [(0o700, False), (0o775, False), (0o757, True), (0o1777, True)])
+def test_a_folder_says_whether_anybody_may_write_it(tmp_path, mode, may):
+    tmp_path.chmod(mode)
+    assert anybody_may_write(tmp_path) is may

@@ -283,3 +283,18 @@ async def test_an_answer_in_a_dearer_service_tier_is_priced_and_told(
     assert any("service tier" in notice for notice in reply.notices) is (percent != 100)
     spent = {one.scope: one.spent for one in orchestrator.standings()}
     assert spent["tenant:native"] == spent["tenant:acme"] == reply.cost_nusd
+
+
+@pytest.mark.parametrize("usage", [COUNTS, {}])
+async def test_a_fee_for_a_customers_own_key_comes_on_top_of_what_is_booked_for_the_rest(
+    make_orchestrator, make_config, usage
+) -> None:
+    """OpenRouter says what it takes itself, and not what the key was charged."""
+
+    async def answers(exchanged: Exchanged) -> None:
+        await exchanged.answer(whole({**usage, "cost": 0.0001, "is_byok": True}))
+
+    booked = await booked_of(make_orchestrator, answers, stream=False)
+    listed = make_config().catalog.price_of(MODEL).cost_of(Usage(1_000, 10))
+    assert booked["cost_source"] == ("price_book" if usage else "bound")
+    assert booked["cost_nusd"] == (listed if usage else booked["held_nusd"]) + 100_000

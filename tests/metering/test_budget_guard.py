@@ -319,6 +319,46 @@ async def test_a_model_at_another_vendors_address_has_no_price_by_its_name(
     assert operations(guard) == []
 
 
+ELSEWHERE = "https://llm.example.net/v1"
+
+
+@pytest.mark.parametrize(
+    ("model", "variable"),
+    [
+        (MODELS[0], "OPENAI_BASE_URL"),
+        (MODELS[0], "OPENAI_API_BASE"),
+        (MODELS[1], "GEMINI_API_BASE"),
+        (MODELS[2], "OPENROUTER_API_BASE"),
+    ],
+)
+async def test_an_address_in_the_environment_is_another_vendors_too(
+    guard: BudgetGuard, to, monkeypatch: pytest.MonkeyPatch, model: str, variable: str
+) -> None:
+    """LiteLLM sends there a call that states none."""
+    monkeypatch.setenv(variable, ELSEWHERE)
+    with pytest.raises(PriceUnknownError, match="no price"):
+        await litellm.acompletion(**to(model, api_base=None))
+    with pytest.raises(PriceUnknownError, match="no price"):
+        litellm.completion(**to(model, api_base=None))
+    monkeypatch.delenv(variable)
+    monkeypatch.setattr(litellm, "api_base", ELSEWHERE)
+    with pytest.raises(PriceUnknownError, match="no price"):
+        litellm.completion(**to(model, api_base=None))
+    assert sources(guard) == []
+
+
+async def test_a_client_of_the_callers_own_is_billed_where_it_sends(
+    guard: BudgetGuard, practice: PracticeServer, to
+) -> None:
+    """Whatever address the call states beside it."""
+    own = AsyncOpenAI(api_key="k", base_url=ELSEWHERE)
+    with pytest.raises(PriceUnknownError, match="no price"):
+        await litellm.acompletion(**to(MODELS[0], client=own))
+    here = AsyncOpenAI(api_key="practice", base_url=practice.base_url("openai"))
+    await litellm.acompletion(**to(MODELS[0], client=here, api_base=ELSEWHERE))
+    assert sources(guard) == ["price_book"]
+
+
 async def test_a_model_that_only_the_price_book_knows_is_sent_and_booked(
     guard: BudgetGuard, practice: PracticeServer, to
 ) -> None:

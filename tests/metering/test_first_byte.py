@@ -1,18 +1,19 @@
 """A call that is given up before its first byte has left costs nothing; one that may have been billed its bound."""
 
 import asyncio
-import socket
-from collections.abc import Iterator
-from pathlib import Path
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-import aiohttp
 import httpx
 import litellm
+import openai
 import pytest
-from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
 
 from orchestrator.metering.first_byte import CURRENT_METERED
-from orchestrator.providers.litellm.http_client import watch_first_byte
+from orchestrator.practice import Fault
 from tests.metering.test_budget_guard import (
     HELLO,
     MODELS,
@@ -25,36 +26,12 @@ from tests.metering.test_budget_guard import (
     to,
     until,
 )
+from tests.support.full_house import NEEDS_CONNECTING, connecting_to, full_house
 
-__all__ = ["guard", "make_guard", "practice", "to"]
-
-
-_SYN_SENT = "02"
+__all__ = ["full_house", "guard", "make_guard", "practice", "to"]
 
 
-def connecting_to(port: int) -> int:
-    """Return how many connections to a port are begun and not there yet."""
-    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
-    rows = [line.split() for line in lines]
-    return sum(row[2].endswith(f":{port:04X}") and row[3] == _SYN_SENT for row in rows)
-
-
-@pytest.fixture
-def full_house() -> Iterator[int]:
-    """A port where every seat is taken: connections to it are begun and never come about."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        guests = [socket.socket() for _ in range(4)]
-        for guest in guests:
-            guest.setblocking(False)
-            guest.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
-        for guest in guests:
-            guest.close()
-
-
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells who is connecting")
+@NEEDS_CONNECTING
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_call_that_is_cancelled_while_it_connects_costs_nothing(guard, full_house, model, stream):
@@ -89,36 +66,95 @@ async def test_a_stream_that_is_never_read_costs_nothing_if_it_never_left(guard,
     assert len(practice.requests) == left
 
 
-async def test_a_session_that_is_closed_under_a_request_gives_way_to_one_that_tells_too(practice):
-    sent = []
-    transport = LiteLLMAiohttpTransport(client=aiohttp.ClientSession)
-    proxy_of = transport._get_proxy_settings
-
-    async def close_first(request):
-        transport._get_proxy_settings = proxy_of
-        await transport.client.close()
-        return await proxy_of(request)
-
-    transport._get_proxy_settings = close_first
-    async with httpx.AsyncClient(transport=transport) as client:
-        watch_first_byte(client, lambda: sent.append("first byte"))
-        await client.post(practice.base_url("openai"), json={})
-        assert sent == ["first byte"]
-        await client.post(practice.base_url("openai"), json={})
-    assert len(sent) == 2
+class Left(BaseException):
+    """The caller has lost its patience."""
 
 
-async def test_a_client_over_a_transport_of_others_tells_before_it_sends():
-    class OfOthers(httpx.AsyncBaseTransport):
+@contextmanager
+def leaving_when(is_so: Callable[[], bool]) -> Iterator[None]:
+    """Interrupt the block, which waits in the kernel, as Ctrl-C does, as soon as something is so."""
+
+    def leave(*_: object) -> None:
+        raise Left
+
+    over = threading.Event()
+
+    def watch() -> None:
+        while not is_so() and not over.is_set():
+            time.sleep(0.005)
+        if not over.is_set():
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, leave)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+SYNCHRONOUS = pytest.mark.parametrize(
+    ("model", "own"), [*((model, False) for model in MODELS), (MODELS[0], True)]
+)
+"""With the caller's own client too, which is the openai SDK's."""
+
+
+def client_of(address: str, *, own: bool) -> openai.OpenAI | None:
+    return openai.OpenAI(api_key="none", base_url=address) if own else None
+
+
+@NEEDS_CONNECTING
+@SYNCHRONOUS
+def test_a_synchronous_call_that_is_left_while_it_connects_costs_nothing(guard, full_house, model, own):
+    address, before = f"http://127.0.0.1:{full_house}", connecting_to(full_house)
+    call = {"model": model, "messages": HELLO, "api_base": address, "api_key": "none", "max_tokens": 50}
+    with leaving_when(lambda: connecting_to(full_house) > before), pytest.raises(Left):
+        litellm.completion(**call, client=client_of(address, own=own))
+    assert standing(guard) == (0, 0)
+    assert sources(guard) == ["none"]
+
+
+@SYNCHRONOUS
+def test_a_synchronous_call_that_is_left_after_its_first_byte_costs_its_bound(
+    guard, practice, to, model, own
+):
+    practice.faults.add(Fault.parse("*:silence"))
+    call = to(model)
+    with leaving_when(lambda: bool(practice.requests)), pytest.raises(Left):
+        litellm.completion(**call, client=client_of(call["api_base"], own=own))
+    spent, held = standing(guard)
+    assert (spent > 0, held, sources(guard)) == (True, 0, ["bound"])
+
+
+@NEEDS_CONNECTING
+async def test_a_callers_own_asynchronous_client_is_watched_once(guard, full_house):
+    """As often as it is handed over."""
+    address, before = f"http://127.0.0.1:{full_house}", connecting_to(full_house)
+    own = openai.AsyncOpenAI(api_key="none", base_url=address)
+    call = {"model": MODELS[0], "messages": HELLO, "api_base": address, "api_key": "none", "max_tokens": 50}
+    calls = [asyncio.ensure_future(litellm.acompletion(**call, client=own)) for _ in range(3)]
+    await until(lambda: connecting_to(full_house) > before)
+    await until(lambda: len(own._client.event_hooks["request"]) == 1)
+    for each in calls:
+        each.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert len(own._client.event_hooks["request"]) == 1
+    assert standing(guard)[1] == 0
+
+
+async def test_a_client_over_a_transport_of_the_callers_own_is_booked_at_its_bound(guard):
+    """Nobody knows what such a transport does, or whom it asks."""
+
+    class OfTheCaller(httpx.AsyncHTTPTransport):
         async def handle_async_request(self, request):
-            del request
-            raise httpx.ReadTimeout("the answer was on its way")
+            raise httpx.ReadTimeout("the answer was on its way", request=request)
 
-    sent = []
-    for mounts in (None, {"http://": OfOthers()}):
-        sent.clear()
-        async with httpx.AsyncClient(transport=None if mounts else OfOthers(), mounts=mounts) as client:
-            watch_first_byte(client, lambda: sent.append("may have left"))
-            with pytest.raises(httpx.ReadTimeout):
-                await client.post("http://127.0.0.1:9", json={})
-        assert sent == ["may have left"]
+    own = openai.AsyncOpenAI(
+        api_key="none", base_url="http://127.0.0.1:9", http_client=httpx.AsyncClient(transport=OfTheCaller())
+    )
+    with pytest.raises(litellm.exceptions.Timeout):
+        await litellm.acompletion(model=MODELS[0], messages=HELLO, api_key="none", max_tokens=50, client=own)
+    assert sources(guard) == ["bound"]

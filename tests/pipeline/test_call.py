@@ -97,6 +97,15 @@ def test_a_whole_conversation_passes(bench) -> None:
     assert bench.call(conversation).request.messages == tuple(conversation)
 
 
+def test_an_id_that_a_provider_repeats_in_the_next_turn_is_another_one_when_it_is_sent(bench) -> None:
+    """The caller hands back what he got, and servers that count the calls of each answer repeat their ids."""
+    answered = {"role": "tool", "tool_call_id": "call_1", "content": "in June"}
+    turn = [{"role": "assistant", "content": None, "tool_calls": [CALLED]}, answered]
+    sent = bench.call([{"role": "user", "content": "a"}, *turn, *turn]).request.messages
+    assert [message["tool_calls"][0]["id"] for message in sent[1::2]] == ["call_1", "call_1_2"]
+    assert [message["tool_call_id"] for message in sent[2::2]] == ["call_1", "call_1_2"]
+
+
 async def test_what_takes_longer_than_the_deadline_is_interrupted_and_told_as_that(bench) -> None:
     call = bench.call(deadline_s=0.01)
     with pytest.raises(DeadlineExceededError, match="allow more with deadline_s") as caught:

@@ -1,5 +1,6 @@
 """A collector that config.yaml names gets spans and measurements, with its headers; without one nothing is sent."""
 
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ class Collector(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.received: list[tuple[str, str | None, bytes]] = []
+        self.headers: list[dict[str, str]] = []
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -27,6 +29,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
         self.server.received.append((self.path, self.headers["x-collector-key"], body))
         self.send_response(200)
         self.send_header("Content-Length", "0")
@@ -75,3 +78,17 @@ def test_a_collector_that_is_away_is_in_nobodys_way(make_orchestrator: Any) -> N
     end = export_telemetry(orchestrator)
     assert orchestrator.complete("question").text
     end()
+
+
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"])
+def test_the_key_of_another_collector_is_not_sent_to_this_one(
+    make_orchestrator: Any, collector: Collector, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "x-of-another=key-of-another")
+    orchestrator = make_orchestrator({"telemetry": {"otlp_endpoint": collector.url}})
+    end = export_telemetry(orchestrator)
+    assert os.environ[name] == "x-of-another=key-of-another"
+    orchestrator.complete("question")
+    end()
+    assert collector.headers
+    assert not any("key-of-another" in str(headers) for headers in collector.headers)

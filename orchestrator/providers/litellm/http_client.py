@@ -6,32 +6,36 @@ It also follows redirects, which take the prompt and every header but one, Googl
 that nobody configured; here a redirect is a failure.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 import httpx
-from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from orchestrator.catalog.litellm_prefixes import ClientKind
 from orchestrator.providers.litellm.body_limit import limit_body
+from orchestrator.providers.litellm.byte_watch import watch_first_byte
 from orchestrator.providers.litellm.outgoing import check_outgoing
 from orchestrator.providers.litellm.provider_bodies import listen, refusal_of
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
+from orchestrator.providers.openai_sdk import from_no_environment
 from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
 
-_FIRST_BYTE = "send_request_headers.started"
-_TELLING = httpx.AsyncHTTPTransport | LiteLLMAiohttpTransport
-"""Transports that tell when the first byte leaves."""
 _REFUSED_FROM = 300
 _OPENAI_URL = "https://api.openai.com/v1"
 
 
 class _SentOnce:
-    """What keeps a client of the openai SDK from asking again: LiteLLM writes its own number into it."""
+    """What keeps a client of the openai SDK from asking again, and from adding what the environment names.
+
+    LiteLLM writes its own number of retries into it.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        from_no_environment(self)
 
     @property
     def max_retries(self) -> int:
@@ -61,6 +65,18 @@ class SendOnceClient(AsyncHTTPHandler):
         )
         self._sdks: dict[tuple[str, str], AsyncOpenAI] = {}
         self._azures: dict[tuple[str, str, str], AsyncAzureOpenAI] = {}
+
+    def create_client(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the client of httpx to send through; LiteLLM makes another one after it has closed the first."""
+        client = super().create_client(*args, **kwargs)
+        watch_first_byte(client, self.note_first_byte)
+        return client
+
+    def note_first_byte(self) -> None:
+        """Take it that the attempt of this task may have been billed from now on."""
+        sending = CURRENT_SENDING.get()
+        if sending is not None and sending.source.current is not None:
+            sending.source.current.mark_sent()
 
     def of(self, kind: ClientKind, arguments: Mapping[str, Any]) -> Any:
         """Return the client through which LiteLLM sends a call with these arguments."""
@@ -108,57 +124,6 @@ class SendOnceClient(AsyncHTTPHandler):
         LiteLLM calls this inside its `except`, so the error is the one being handled.
         """
         raise  # noqa: PLE0704 -- the error being handled by the caller
-
-
-def watch_first_byte(client: httpx.AsyncClient, note: Callable[[], None]) -> None:
-    """Let a client call `note`, in the task that sends, when the first byte of a request goes to a socket.
-
-    A client over a transport of others calls it before it sends: nobody knows what that one tells of.
-    """
-    transports = [client._transport, *client._mounts.values()]  # noqa: SLF001 -- httpx tells nobody whom it sends with
-    is_telling = all(isinstance(each, _TELLING | None) for each in transports)
-
-    async def note_event(event: str, _: Any) -> None:
-        if event.endswith(_FIRST_BYTE):
-            note()
-
-    async def trace(request: httpx.Request) -> None:
-        if not is_telling:
-            note()
-        # For httpx's own transports; LiteLLM's, over aiohttp, knows no such extension.
-        request.extensions = {**request.extensions, "trace": note_event}
-
-    async def note_headers(*_: Any) -> None:
-        # aiohttp tells of the headers before it writes them.
-        note()
-
-    hooks = client.event_hooks
-    client.event_hooks = {**hooks, "request": [*hooks.get("request", ()), trace]}
-    for transport in transports:
-        if isinstance(transport, LiteLLMAiohttpTransport):
-            telling = aiohttp.TraceConfig()
-            telling.on_request_headers_sent.append(note_headers)
-            telling.freeze()
-            _watch_sessions(transport, telling)
-
-
-def _watch_sessions(transport: LiteLLMAiohttpTransport, telling: aiohttp.TraceConfig) -> None:
-    """Have every session that LiteLLM sends through tell: it opens another one for another event loop.
-
-    One that is closed under a request gives way to another, through which that request is sent at once.
-    """
-
-    def watched(session_of: Callable[[], aiohttp.ClientSession]) -> Callable[[], aiohttp.ClientSession]:
-        def session_that_tells() -> aiohttp.ClientSession:
-            session = session_of()
-            if telling not in session.trace_configs:
-                session.trace_configs.append(telling)
-            return session
-
-        return session_that_tells
-
-    transport.get_valid_client_session = watched(transport.get_valid_client_session)  # type: ignore[method-assign]
-    transport._rebuild_session = watched(transport._rebuild_session)  # type: ignore[method-assign]  # noqa: SLF001 -- the only other way to a session
 
 
 async def _limit_connect(request: httpx.Request) -> None:

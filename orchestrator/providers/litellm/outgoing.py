@@ -43,7 +43,7 @@ class SecondSendError(Exception):
 
 
 def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
-    """Let a request leave, and mark its attempt as sent.
+    """Let a request leave, once for each attempt; its first byte may still wait for a connection.
 
     Raises:
         UnsendableHeaderError: what would leave is no HTTP.
@@ -56,7 +56,7 @@ def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
     attempt = None if sending is None else sending.source.current
     if sending is None or attempt is None:
         return
-    if attempt.was_sent and sending.last_status != _REFUSED_UNBILLED:
+    if sending.has_left and sending.last_status != _REFUSED_UNBILLED:
         raise SecondSendError
     body = _body_of(request.content)
     fault = _fault_of_body(body, attempt.max_tokens)
@@ -69,7 +69,7 @@ def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
     if sending.words is not None:
         # Packed, it could not be read beside LiteLLM.
         request.headers["accept-encoding"] = "identity"
-    attempt.mark_sent()
+    sending.left = attempt.number
 
 
 def _body_of(content: bytes) -> Any:

@@ -20,6 +20,7 @@ from orchestrator.providers.wire.usage_reading import (
     CONTRADICTION,
     UNKNOWN_USAGE,
     CountedUsage,
+    dearer_of,
     read_anthropic_usage,
     read_bedrock_usage,
     read_gemini_usage,
@@ -54,7 +55,7 @@ class ProviderWords:
     """The provider's own word for why it ended."""
     has_error: bool = False
     usage: dict[str, Any] = field(default_factory=dict)
-    """Its counts; of several in a stream the last one said of each."""
+    """Its counts; of several in a stream the last one said of each, and after the end the dearer."""
     service_tier: str | None = None
 
     def take(self, raw: bytes) -> None:
@@ -67,16 +68,18 @@ class ProviderWords:
             return
         self.heard = True
         self.has_error = self.has_error or said.get("type") == "error" or bool(said.get("error"))
+        had_ended = self.finish is not None and bool(self.usage)
         for part in _parts_of(said):
             self.has_error = self.has_error or bool(part.get("error"))
             self.finish = _finish_of(part) or self.finish
-            self._count(part)
+            self._count(part, had_ended=had_ended)
 
-    def _count(self, part: Mapping[str, Any]) -> None:
+    def _count(self, part: Mapping[str, Any], *, had_ended: bool) -> None:
         for name in _USAGES:
             counts = part.get(name)
             if isinstance(counts, Mapping):
-                self.usage |= {key: value for key, value in counts.items() if value is not None}
+                stated = {key: value for key, value in counts.items() if value is not None}
+                self.usage = dearer_of(self.usage, stated) if had_ended else self.usage | stated
         if isinstance(part.get("service_tier"), str):
             self.service_tier = part["service_tier"]
 
@@ -111,7 +114,7 @@ class ProviderWords:
         """Return an answer, or what came in its place, with the provider's own counts."""
         if not self.heard:
             return answer
-        counted = self.counted()
+        counted = self.counted().of(answer.has_content)
         notices = (*answer.notices, CONTRADICTION) if counted.contradicts else answer.notices
         return replace(answer, usage=counted.usage, notices=notices, service_tier=self.service_tier)
 
@@ -130,7 +133,8 @@ def _finish_of(part: Mapping[str, Any]) -> str | None:
     """Return the vendor's word for why it ended, None where it has not."""
     if part.get("object") == "response":
         # OpenAI's Responses API, to which LiteLLM carries function tools of newer models over.
-        reason = (part.get("incomplete_details") or {}).get("reason")
+        details = part.get("incomplete_details")
+        reason = details.get("reason") if isinstance(details, Mapping) else None
         return str(reason or part.get("status")) if part.get("status") in _RESPONSE_ENDS else None
     return next((str(part[name]) for name in _FINISHES if part.get(name)), None)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from orchestrator.core.call_ids import unlike
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta
@@ -43,23 +44,31 @@ def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
         raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
     finish_reason = str(getattr(choices[0], "finish_reason", None) or "stop")
     counted = counted_usage(getattr(response, "usage", None), reports_cost=reports_cost)
+    counted = counted.of(says_something(response))
     upstream_id, thoughts = _text(getattr(response, "id", None)), Thoughts()
     thoughts.add(message)
     answer = ProviderAnswer(
         text=_text(getattr(message, "content", None)),
-        tool_calls=tuple(
-            _tool_call(call, _made_id(upstream_id, place))
-            for place, call in enumerate(getattr(message, "tool_calls", None) or ())
-        ),
+        tool_calls=_tool_calls(message, upstream_id),
         finish_reason=finish_reason,
         usage=counted.usage,
         reported_cost_nusd=counted.reported_cost_nusd,
+        fee_nusd=counted.fee_nusd,
         upstream_id=upstream_id or None,
         reasoning=_text("".join(thoughts.texts)),
         reasoning_details=tuple(thoughts.blocks),
     )
     check_whole(answer)
     return answer
+
+
+def says_something(response: Any) -> bool:
+    """Return whether a response of LiteLLM's, or a piece of one, has text or tool calls."""
+    for choice in getattr(response, "choices", None) or ():
+        holder = getattr(choice, "message", None) or getattr(choice, "delta", None)
+        if getattr(holder, "content", None) or getattr(holder, "tool_calls", None):
+            return True
+    return False
 
 
 def check_whole(answer: ProviderAnswer) -> None:
@@ -138,7 +147,7 @@ class StreamedAnswer:
         """
         if self.finish_reason is None:
             raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
-        counted = counted_usage(self.usage, reports_cost=reports_cost)
+        counted = counted_usage(self.usage, reports_cost=reports_cost).of(self.has_content)
         answer = ProviderAnswer(
             text=self.text,
             tool_calls=tuple(
@@ -148,6 +157,7 @@ class StreamedAnswer:
             finish_reason=self.finish_reason,
             usage=counted.usage,
             reported_cost_nusd=counted.reported_cost_nusd,
+            fee_nusd=counted.fee_nusd,
             upstream_id=self.upstream_id,
             reasoning=_text("".join(self.thoughts.texts)),
             reasoning_details=tuple(self.thoughts.blocks),
@@ -162,9 +172,10 @@ class StreamedAnswer:
         call_id, name = getattr(piece, "id", None), getattr(function, "name", None)
         arguments = _text(getattr(function, "arguments", None)) or None
         # Some providers repeat the id with every piece; a reader would join the repetitions.
-        new_id = call_id if call_id and not growing.id else None
+        others = {call.id for call in self._calls.values()}
+        new_id = unlike(str(call_id), others) if call_id and not growing.id else None
         new_name = name if name and not growing.name else None
-        growing.id = growing.id or str(call_id or "")
+        growing.id = growing.id or new_id or ""
         growing.name = growing.name or str(name or "")
         growing.arguments += str(arguments or "")
         return ToolCallDelta(index, new_id, new_name, arguments)
@@ -175,14 +186,18 @@ def _made_id(upstream_id: str | None, place: int) -> str:
     return f"call_{upstream_id}_{place}" if upstream_id else f"call_{place}"
 
 
-def _tool_call(call: Any, made_id: str) -> ToolCall:
-    function = getattr(call, "function", None)
-    arguments = getattr(function, "arguments", None)
-    return ToolCall(
-        id=str(getattr(call, "id", None) or made_id),
-        name=str(getattr(function, "name", None) or ""),
-        arguments=_text(arguments) if isinstance(arguments, str) else "{}",
-    )
+def _tool_calls(message: Any, upstream_id: str) -> tuple[ToolCall, ...]:
+    calls: dict[str, ToolCall] = {}
+    for place, call in enumerate(getattr(message, "tool_calls", None) or ()):
+        function = getattr(call, "function", None)
+        arguments = getattr(function, "arguments", None)
+        call_id = unlike(str(getattr(call, "id", None) or _made_id(upstream_id, place)), calls)
+        calls[call_id] = ToolCall(
+            id=call_id,
+            name=str(getattr(function, "name", None) or ""),
+            arguments=_text(arguments) if isinstance(arguments, str) else "{}",
+        )
+    return tuple(calls.values())
 
 
 def _plain(holder: Any) -> Any:

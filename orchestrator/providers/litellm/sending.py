@@ -41,6 +41,8 @@ class Sending:
 
     bridged: int = 0
     """The number of the attempt that LiteLLM has carried to another API; it does so once."""
+    left: int = 0
+    """The number of the latest attempt whose request was handed to an HTTP client."""
     last_status: int | None = None
     """The status of the last response to this attempt."""
     refusal: Failure | None = None
@@ -54,6 +56,12 @@ class Sending:
     error: OrchestratorError | None = None
     """What kept the next attempt from being admitted at all, such as a ledger that cannot be written."""
 
+    @property
+    def has_left(self) -> bool:
+        """Return whether the current attempt's request was handed to an HTTP client, which may not reach anybody."""
+        attempt = self.source.current
+        return attempt is not None and self.left == attempt.number
+
     def fail(self, error: BaseException) -> None:
         """Tell the current attempt that it failed; without one nothing happens."""
         attempt = self.source.current
@@ -65,7 +73,7 @@ class Sending:
         attempt = self.source.current
         if self.words is not None and self.refusal is not None:
             return self.refusal
-        was_sent = attempt is None or attempt.was_sent
+        was_sent = attempt is None or self.has_left
         failure = failure_of(error, outer=self.outer_error, was_sent=was_sent)
         if was_sent and failure.kind is FailureKind.VETOED:
             # What the guard stopped came after a send, which may be billed.

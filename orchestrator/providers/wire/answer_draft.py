@@ -9,8 +9,9 @@ from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerEr
 from orchestrator.core.reply import ToolCall
 from orchestrator.providers.wire.answer_checks import check_says_something, unreadable
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL, ToolCallAssembly
-from orchestrator.providers.wire.usage_reading import CONTRADICTION, UNKNOWN_USAGE, CountedUsage
+from orchestrator.providers.wire.usage_reading import CONTRADICTION, UNKNOWN_USAGE, CountedUsage, dearer_of
 
+_NOT_WHOLE = frozenset({"length", "content_filter"})
 NAME_LETTERS_MAX = 256
 """Of an id, a model or a tier that is believed and kept."""
 CUT_BY_THOUGHT = "the limit of output tokens was used up before the first word; raise max_tokens, or the model's reasoning_tokens"
@@ -48,11 +49,14 @@ class AnswerDraft:
     @property
     def counted(self) -> CountedUsage:
         """Return what the provider says that the whole answer used."""
-        return self.read_usage(self.raw_usage) if self.has_last_count else UNKNOWN_USAGE
+        return self.read_usage(self.raw_usage).of(self.has_content) if self.has_last_count else UNKNOWN_USAGE
 
     def count(self, raw_usage: Any, *, ends: bool) -> None:
-        """Note what a piece of a stream counts; `ends` says that it ends the answer, well or badly."""
-        self.raw_usage = raw_usage
+        """Note what a piece of a stream counts; `ends` says that it ends the answer, well or badly.
+
+        Of several counts of the whole answer the dearer is taken.
+        """
+        self.raw_usage = dearer_of(self.raw_usage, raw_usage) if self.has_last_count else raw_usage
         self.has_last_count = ends or self.finish_reason is not None
 
     def name(self, *, upstream_id: Any, served_model: Any, service_tier: Any) -> None:
@@ -70,7 +74,7 @@ class AnswerDraft:
         Raises:
             UnreadableAnswerError: it is another answer's.
         """
-        place = index if type(index) is int else 0
+        place = place_of(index)
         self.place = place if self.place is None else self.place
         if place != self.place:
             raise self.malformed("the stream mixes two answers")
@@ -89,6 +93,11 @@ class AnswerDraft:
             return finish
         detail = "it ended with a finish reason that stands for no whole answer"
         raise self.broken(detail) if self.has_content else self.malformed(detail)
+
+    def end(self, finish: str | None) -> None:
+        """Note why the answer ends, where that is said; said twice, that it is not whole counts."""
+        if finish is not None and self.finish_reason not in _NOT_WHOLE:
+            self.finish_reason = finish
 
     def think(self, text: str) -> None:
         """Add a piece of thought."""
@@ -121,7 +130,7 @@ class AnswerDraft:
             reasoning_details=tuple(self.thought_blocks),
             served_model=self.served_model,
             service_tier=self.service_tier,
-            is_byok=counted.is_byok,
+            fee_nusd=counted.fee_nusd,
             notices=(CONTRADICTION,) if counted.contradicts else (),
         )
 
@@ -161,6 +170,11 @@ class AnswerDraft:
 
     def _with_answer(self, exc: UnreadableAnswerError) -> UnreadableAnswerError:
         return UnreadableAnswerError(exc.failure, self.as_it_stands(), detail=exc.detail)
+
+
+def place_of(index: Any) -> int:
+    """Return which of several answers an `index` means; the first where it says nothing."""
+    return index if type(index) is int else 0
 
 
 def _with_notices(

@@ -1,7 +1,8 @@
 """The bytes of a response, unfolded, bounded, and never so many at once that the event loop waits for them.
 
 We ask for no compression, and some servers compress all the same: gzip and deflate are unfolded here, in
-steps, and what they unfold to is what counts.
+steps, and what they unfold to is what counts. A gzip may have several members (RFC 1952), as of a server that
+packs each piece of a stream by itself; deflate comes with zlib's header and, from some servers, without.
 """
 
 import asyncio
@@ -18,7 +19,15 @@ STEP_BYTES = 64 * 1024
 EVENTS_STEP_BYTES = 8 * 1024
 """The same for a stream, each piece of which is work of its own: 8 KB are some sixty pieces."""
 
-_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+MEMBERS_MAX = 65_536
+"""Of one gzip; an answer has fewer pieces."""
+
+_GZIP = frozenset({"gzip", "x-gzip"})
+_PACKINGS = _GZIP | {"deflate"}
+_GZIP_BITS = zlib.MAX_WBITS | 16
+_GZIP_BEGINS = b"\x1f"
+_ZLIB_METHOD = 8
+"""In the low half of the first byte of a deflate with zlib's header."""
 
 
 class BodyUnreadableError(Exception):
@@ -42,10 +51,12 @@ async def blocks_of(
                 if len(block) >= step_bytes:
                     await asyncio.sleep(0)
         return
-    if encoding not in _WINDOW_BITS:
+    if encoding not in _PACKINGS:
         raise BodyUnreadableError("the body is packed in a way that was not asked for")
-    unpacker = zlib.decompressobj(_WINDOW_BITS[encoding])
+    unpacker = _Unpacker(is_gzip=encoding in _GZIP)
     async for block in response.content.iter_any():
+        if unpacker.is_over:
+            return
         async for unfolded in _unfolded(unpacker, block, step_bytes):
             yield unfolded
 
@@ -83,11 +94,54 @@ async def read_beginning(response: aiohttp.ClientResponse, *, bytes_max: int) ->
     return parts[0][:bytes_max] if len(parts) == 1 else b"".join(parts)[:bytes_max]
 
 
-async def _unfolded(unpacker: "zlib._Decompress", block: bytes, step_bytes: int) -> AsyncIterator[bytes]:
+class _Unpacker:
+    """Unfolds a body as its bytes come."""
+
+    def __init__(self, *, is_gzip: bool) -> None:
+        self._is_gzip = is_gzip
+        self._member: zlib._Decompress | None = None
+        self._members = 0
+        self.is_over = False
+        """What follows is none of it."""
+
+    def unfold(self, block: bytes, bytes_max: int) -> tuple[bytes, bytes]:
+        """Return the next bytes, at most `bytes_max`, and what of the block is still to be unfolded.
+
+        Raises:
+            zlib.error: it is not packed as its header says.
+            BodyUnreadableError: it has more members than any answer.
+        """
+        member, block = self._member_of(block)
+        if member is None:
+            return b"", b""
+        unfolded = member.decompress(block, bytes_max)
+        return unfolded, member.unused_data if member.eof else member.unconsumed_tail
+
+    def _member_of(self, block: bytes) -> "tuple[zlib._Decompress | None, bytes]":
+        """Return what unfolds a block, and the bytes of the block that are its own; None at the end."""
+        if self._member is not None and not self._member.eof:
+            return self._member, block
+        if self._member is not None:
+            # Zeros fill a gzip up, and whatever else stands behind it is left alone, as gunzip does.
+            block = block.lstrip(b"\0")
+            self.is_over = bool(block) and not (self._is_gzip and block.startswith(_GZIP_BEGINS))
+        if not block or self.is_over:
+            return None, b""
+        self._members += 1
+        if self._members > MEMBERS_MAX:
+            raise BodyUnreadableError("the body is packed in more members than any answer")
+        plain = zlib.MAX_WBITS if block[0] & 0x0F == _ZLIB_METHOD else -zlib.MAX_WBITS
+        self._member = zlib.decompressobj(_GZIP_BITS if self._is_gzip else plain)
+        return self._member, block
+
+
+async def _unfolded(unpacker: _Unpacker, block: bytes, step_bytes: int) -> AsyncIterator[bytes]:
+    is_full = False
     try:
-        while block:
-            unfolded = unpacker.decompress(block, step_bytes)
-            block = unpacker.unconsumed_tail
+        # Of a full step zlib may keep something back though all bytes were taken.
+        while block or is_full:
+            unfolded, block = unpacker.unfold(block, step_bytes)
+            is_full = len(unfolded) == step_bytes
             if unfolded:
                 yield unfolded
             # A block of some kilobytes may unfold to many megabytes.

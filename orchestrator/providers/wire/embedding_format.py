@@ -79,7 +79,7 @@ def read_embeddings(body: bytes, outbound: OutboundRequest) -> ProviderAnswer:
         reported_cost_nusd=counted.reported_cost_nusd,
         upstream_id=_name(data.get("id")),
         served_model=_name(data.get("model")),
-        is_byok=counted.is_byok,
+        fee_nusd=counted.fee_nusd,
     )
     if data.get("error"):
         raise UnreadableAnswerError(failure_of_error(data["error"]), bare, detail="the body is an error")

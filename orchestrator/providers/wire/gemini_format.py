@@ -115,8 +115,7 @@ class GeminiReader:
             return None
         draft.take_place(candidate.get("index"))
         delta = self._take_content(candidate.get("content"))
-        finish = draft.known_finish(candidate.get("finishReason"), GEMINI_FINISH_REASONS)
-        draft.finish_reason = finish or draft.finish_reason
+        draft.end(draft.known_finish(candidate.get("finishReason"), GEMINI_FINISH_REASONS))
         return delta
 
     def whole(self) -> ProviderAnswer:

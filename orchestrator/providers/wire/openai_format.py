@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCallDelta
-from orchestrator.providers.wire.answer_draft import AnswerDraft
+from orchestrator.providers.wire.answer_draft import AnswerDraft, place_of
 from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
 from orchestrator.providers.wire.sse import SentEvent
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
@@ -126,12 +126,11 @@ class OpenAiReader:
         usage = data.get("usage")
         if isinstance(usage, Mapping):
             draft.count(usage, ends=error is not None or bool((choice or {}).get("finish_reason")))
-        delta = self._take_delta(choice.get("delta")) if choice is not None else None
+        delta = self._take_delta(_piece_of(choice, begun=draft.has_content)) if choice is not None else None
         if error is not None:
             raise draft.failed(failure_of_late_error(error, begun=draft.has_content), "an error event")
         if choice is not None:
-            finish = draft.known_finish(choice.get("finish_reason"), OPENAI_FINISH_REASONS)
-            draft.finish_reason = finish or draft.finish_reason
+            draft.end(draft.known_finish(choice.get("finish_reason"), OPENAI_FINISH_REASONS))
         return delta
 
     def _take_delta(self, raw: Any) -> Delta | None:
@@ -156,12 +155,26 @@ def _take_names(draft: AnswerDraft, data: Mapping[str, Any]) -> None:
 
 
 def _choice(draft: AnswerDraft, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the one choice that was asked for: of several the answer's that was begun, else the first by index."""
     choices = data.get("choices")
     if not choices:
         return None
-    if not isinstance(choices, list) or not isinstance(choices[0], Mapping):
+    if not isinstance(choices, list) or not all(
+        each is None or isinstance(each, Mapping) for each in choices
+    ):
         raise draft.malformed("'choices' is no list of objects")
-    return choices[0]
+    by_place: dict[int, Mapping[str, Any]] = {
+        place_of(each.get("index")): each for each in reversed(choices) if each is not None
+    }
+    if draft.place in by_place:
+        return by_place[draft.place]
+    return by_place[min(by_place)] if by_place else None
+
+
+def _piece_of(choice: Mapping[str, Any], *, begun: bool) -> Any:
+    """Return what a choice of a stream brings: its `delta`, or all of the answer where that comes at once."""
+    is_whole = choice.get("delta") is None and bool(choice.get("finish_reason")) and not begun
+    return choice.get("message") if is_whole else choice.get("delta")
 
 
 def _error_in(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:
@@ -187,7 +200,11 @@ def _take_message(
     if not isinstance(raw_calls, list):
         raise draft.malformed("'tool_calls' is no list")
     try:
-        return text, tuple(draft.calls.add(call) for call in raw_calls)
+        listed = [call for call in raw_calls if call is not None]
+        if in_pieces:
+            return text, tuple(draft.calls.add(call) for call in listed)
+        # Whole ones are as many as are listed, whatever their ids and indexes say.
+        return text, tuple(draft.calls.add(call, place=place) for place, call in enumerate(listed))
     except UnreadableAnswerError as exc:
         raise draft.malformed(exc.detail) from None
 

@@ -8,8 +8,8 @@ arguments, so the signature stands in the id, behind a mark; of a text it is kep
 from collections.abc import Mapping
 from typing import Any
 
-SIGNATURE_MARK = "__thought__"
-"""As LiteLLM writes it, so that conversations that were begun with it go on."""
+from orchestrator.core.call_ids import SIGNATURE_MARK
+
 PLACEHOLDER_SIGNATURE = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 """Base64 of what Google documents for calls that another model made: skip_thought_signature_validator."""
 

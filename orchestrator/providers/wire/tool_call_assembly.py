@@ -1,13 +1,15 @@
 """Tool calls, put together from whole ones or from the pieces of a stream.
 
 The pieces of OpenAI's format belong together by their `index`. Servers that leave it out, or write 0 into
-each, are told apart by the calls' ids, and without ids by a new name after whole arguments.
+each, are told apart by the calls' ids, and without ids, or with the same ones, by a new name after whole
+arguments.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.core.call_ids import unlike
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.reply import ToolCall, ToolCallDelta
 from orchestrator.providers.wire.answer_checks import unreadable
@@ -20,12 +22,18 @@ CUT_CALL = "a tool call was cut off by the limit of output tokens and is left ou
 class _GrowingCall:
     place: int
     id: str = ""
+    own_id: str = ""
+    """As the server writes it, which may be another call's too."""
     name: str = ""
     arguments: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
         return "".join(self.arguments)
+
+    def is_said_by(self, call_id: str, arguments: str | None) -> bool:
+        """Return whether a piece says all of this call once more."""
+        return self.own_id == call_id and arguments is not None and arguments == self.text
 
     @property
     def may_be_whole(self) -> bool:
@@ -45,8 +53,10 @@ class ToolCallAssembly:
         """Return how many have begun."""
         return len(self._calls)
 
-    def add(self, piece: Any) -> ToolCallDelta:
+    def add(self, piece: Any, *, place: int | None = None) -> ToolCallDelta:
         """Take in a call, or a piece of one, in OpenAI's shape; return it with the place of its call.
+
+        `place` is that of a whole one in its list; a piece says itself to which call it belongs.
 
         Raises:
             UnreadableAnswerError: it is no object, or its name or arguments are of the wrong type.
@@ -55,9 +65,13 @@ class ToolCallAssembly:
         if not isinstance(piece, Mapping) or not isinstance(function or {}, Mapping):
             raise unreadable(FailureKind.MALFORMED, "a tool call is no object")
         call_id, name = _text(piece.get("id")), _text((function or {}).get("name"))
-        index = piece.get("index")
-        call = self._call_of(index if type(index) is int else None, call_id, name)
+        index = piece.get("index") if place is None else place
         arguments = _arguments((function or {}).get("arguments"))
+        if place is None and call_id and any(each.is_said_by(call_id, arguments) for each in self._calls):
+            # Some servers end with all of a call once more.
+            arguments = None
+        repeats = call_id if arguments else ""
+        call = self._call_of(index if type(index) is int else None, call_id, name, repeats=repeats)
         return self._grow(call, call_id=call_id, name=name, arguments=arguments)
 
     def add_whole(self, *, call_id: str, name: str, arguments: Any) -> ToolCallDelta:
@@ -79,21 +93,23 @@ class ToolCallAssembly:
                     return tuple(whole), True
                 part = "arguments that are a JSON object" if call.name else "a name"
                 raise unreadable(FailureKind.MALFORMED, f"tool call {call.place} comes without {part}")
-            whole.append(ToolCall(call.id or f"call_{id_suffix}{call.place}", call.name, arguments))
+            call.id = call.id or self._unlike_others(f"call_{id_suffix}{call.place}")
+            whole.append(ToolCall(call.id, call.name, arguments))
         return tuple(whole), False
 
-    def _call_of(self, index: int | None, call_id: str, name: str) -> _GrowingCall:
+    def _call_of(self, index: int | None, call_id: str, name: str, *, repeats: str) -> _GrowingCall:
+        """Return the call of a piece; `repeats` is its id where it brings arguments."""
         call = self._by_index.get(index) if index is not None else (self._calls[-1] if self._calls else None)
         if call is None:
             return self._begin(index)
-        if call_id and call.id and call_id != call.id:
-            known = next((each for each in self._calls if each.id == call_id), None)
+        if call_id and call.own_id and call_id != call.own_id:
+            known = next((each for each in self._calls if each.own_id == call_id), None)
             if known is None:
                 return self._begin(index)
             if index is not None:
                 self._by_index[index] = known
             return known
-        is_next = name and not call_id and call.name and call.arguments
+        is_next = name and call_id in {"", repeats} and call.name and call.arguments
         if is_next and call.may_be_whole and arguments_text(call.text) is not None:
             return self._begin(index)
         return call
@@ -107,12 +123,15 @@ class ToolCallAssembly:
 
     def _grow(self, call: _GrowingCall, *, call_id: str, name: str, arguments: str | None) -> ToolCallDelta:
         # Some servers repeat id and name with each piece; what joins the pieces must see them once.
-        new_id = call_id if not call.id else ""
+        new_id = self._unlike_others(call_id) if call_id and not call.own_id else ""
         new_name = name if not call.name else ""
-        call.id, call.name = call.id or call_id, call.name or name
+        call.own_id, call.id, call.name = call.own_id or call_id, call.id or new_id, call.name or name
         if arguments:
             call.arguments.append(arguments)
         return ToolCallDelta(call.place, new_id or None, new_name or None, arguments)
+
+    def _unlike_others(self, call_id: str) -> str:
+        return unlike(call_id, {call.id for call in self._calls})
 
 
 def _text(value: Any) -> str:

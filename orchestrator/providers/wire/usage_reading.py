@@ -2,16 +2,19 @@
 
 A count that is negative, null, no number or larger than any context makes the usage an estimate. Counts that
 contradict each other (more cached tokens than prompt, more reasoning than completion, a total above its
-parts) are read the dearer way, and the answer says so.
+parts) are read the dearer way, and the answer says so. No output for an answer that says something is a count
+that got lost.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
-from orchestrator.core.money import ZERO_NUSD, NanoUsd, nano_usd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd, nano_usd, to_usd
 from orchestrator.core.reply import Usage
+from orchestrator.core.settings import PLAIN_NUMBER
 
 COUNTED_TOKENS_MAX = 1_000_000_000
 """More than any context; a larger count is a mistake of the provider's."""
@@ -24,12 +27,23 @@ class CountedUsage:
 
     usage: Usage
     reported_cost_nusd: NanoUsd | None = None
-    is_byok: bool = False
+    fee_nusd: NanoUsd = ZERO_NUSD
+    """OpenRouter's for a customer's own key, where it does not say what that key was charged: to be added."""
     contradicts: bool = False
+
+    def of(self, answer_says_something: bool) -> "CountedUsage":  # noqa: FBT001 -- its only fact
+        """Return it as what an answer used: none has words and no output."""
+        is_lost = answer_says_something and self.usage.output_tokens == 0
+        return replace(self, usage=Usage(estimated=True)) if is_lost else self
 
 
 UNKNOWN_USAGE = CountedUsage(Usage(estimated=True))
 """The provider did not say, or said nonsense."""
+
+
+_UPSTREAM_PARTS = ("prompt", "completions")
+_CHEAPER = frozenset({"cached_tokens", "prompt_cache_hit_tokens", "cachedContentTokenCount"})
+"""Counts that make a part of the input cheaper; in other formats cached tokens come beside the input."""
 
 
 class _NonsenseError(ValueError):
@@ -40,14 +54,12 @@ def read_openai_usage(raw: Any, *, reports_cost: bool) -> CountedUsage:
     """Return the `usage` object of OpenAI's format; its cost where this provider reports one."""
     if not isinstance(raw, Mapping):
         return UNKNOWN_USAGE
-    is_byok = raw.get("is_byok") is True
-    upstream = _mapping(raw.get("cost_details")).get("upstream_inference_cost")
-    cost = openrouter_cost(raw.get("cost"), upstream, is_byok=raw.get("is_byok")) if reports_cost else None
+    cost, fee = _openrouter_charge(raw) if reports_cost else (None, ZERO_NUSD)
     try:
         counted = _openai_counts(raw)
     except _NonsenseError:
-        return CountedUsage(Usage(estimated=True), cost, is_byok)
-    return CountedUsage(counted.usage, cost, is_byok, counted.contradicts)
+        return CountedUsage(Usage(estimated=True), cost, fee)
+    return CountedUsage(counted.usage, cost, fee, counted.contradicts)
 
 
 def read_gemini_usage(raw: Any) -> CountedUsage:
@@ -199,14 +211,50 @@ def openrouter_cost(fee: Any, upstream: Any, *, is_byok: Any) -> NanoUsd | None:
     fee_nusd, upstream_nusd = _dollars(fee), _dollars(upstream)
     if fee_nusd is None:
         return None
-    if is_byok is not True:
-        return fee_nusd if is_byok is False else max(fee_nusd, upstream_nusd or ZERO_NUSD)
+    if is_byok is False:
+        return fee_nusd
+    if is_byok is None:
+        return max(fee_nusd, upstream_nusd or ZERO_NUSD)
     # A fee without the rest is no cost: better none than one that is too low.
     return None if upstream_nusd is None else NanoUsd(fee_nusd + upstream_nusd)
 
 
+def dearer_of(before: Any, after: Any) -> Any:
+    """Return two counts of the same whole answer as one: of each number the one that costs more."""
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return before if after is None else after
+    return {**before, **{name: _dearer(name, before.get(name), value) for name, value in after.items()}}
+
+
+def _dearer(name: str, before: Any, after: Any) -> Any:
+    if isinstance(after, Mapping):
+        return dearer_of(before, after)
+    if not _is_number(before) or not _is_number(after):
+        return before if after is None else after
+    # A nonsense count stays one, so that nothing is believed.
+    return min(before, after) if name in _CHEAPER or min(before, after) < 0 else max(before, after)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _openrouter_charge(raw: Mapping[str, Any]) -> tuple[NanoUsd | None, NanoUsd]:
+    """Return what OpenRouter says that it cost, and its fee where it says that alone."""
+    details, is_byok = _mapping(raw.get("cost_details")), raw.get("is_byok")
+    upstream = details.get("upstream_inference_cost")
+    if upstream is None:
+        parts = [_dollars(details.get(f"upstream_inference_{part}_cost")) for part in _UPSTREAM_PARTS]
+        known = [part for part in parts if part is not None]
+        upstream = to_usd(sum(known)) if len(known) == len(parts) else None
+    cost = openrouter_cost(raw.get("cost"), upstream, is_byok=is_byok)
+    is_fee = cost is None and is_byok is not None and is_byok is not False
+    return cost, (_dollars(raw.get("cost")) or ZERO_NUSD) if is_fee else ZERO_NUSD
+
+
 def _dollars(value: Any) -> NanoUsd | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    is_plain = isinstance(value, str) and PLAIN_NUMBER.fullmatch(value) is not None
+    if not is_plain and (isinstance(value, bool) or not isinstance(value, int | float | Decimal)):
         return None
     try:
         return nano_usd(value)

@@ -13,27 +13,23 @@ from orchestrator.providers.litellm.outgoing import (
     check_outgoing,
 )
 from orchestrator.providers.litellm.provider_words import ProviderWords
+from orchestrator.providers.litellm.sending import Sending
 
 
 class Attempt:
     """What is asked of an attempt, and what it is told."""
 
-    max_tokens = 100
+    max_tokens, number = 100, 1
 
     def __init__(self) -> None:
-        self.was_sent = False
         self.remarks: list[str] = []
-
-    def mark_sent(self) -> None:
-        self.was_sent = True
 
     def remark(self, text: str) -> None:
         self.remarks.append(text)
 
 
 def sending(**fields: Any) -> Any:
-    source = SimpleNamespace(current=Attempt())
-    return SimpleNamespace(source=source, last_status=None, words=None, asked_for={}, **fields)
+    return Sending(SimpleNamespace(current=Attempt()), **fields)  # type: ignore[arg-type]
 
 
 def request(body: Any, **headers: str) -> httpx.Request:
@@ -55,7 +51,7 @@ def request(body: Any, **headers: str) -> httpx.Request:
 def test_what_keeps_its_bound_leaves(body: Any) -> None:
     held = sending()
     check_outgoing(request(body), held)
-    assert held.source.current.was_sent
+    assert held.has_left
 
 
 @pytest.mark.parametrize(
@@ -77,7 +73,7 @@ def test_what_could_cost_more_than_is_held_stays(body: Any) -> None:
     held = sending()
     with pytest.raises(UnboundedRequestError):
         check_outgoing(request(body), held)
-    assert not held.source.current.was_sent
+    assert not held.has_left
     assert held.source.current.remarks
 
 

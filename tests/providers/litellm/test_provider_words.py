@@ -105,3 +105,20 @@ def test_a_filter_is_told_where_there_is_no_text() -> None:
 
 def test_without_its_words_litellms_reading_stays() -> None:
     assert ProviderWords().checked(ANSWER) is ANSWER
+
+
+def test_behind_the_end_the_dearer_count_is_believed() -> None:
+    ended = {"choices": [{"finish_reason": "stop"}]}
+    counts = [{"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": of}} for of in (4, 40, 1)]
+    assert words_of(ended, *counts).checked(ANSWER).usage == Usage(9, 40)
+
+
+def test_no_output_beside_words_is_a_count_that_got_lost() -> None:
+    said = {"choices": [{"finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": 0}}
+    assert words_of(said).checked(ANSWER).usage.estimated
+
+
+@pytest.mark.parametrize("details", ["length", ["length"], 7])
+def test_details_of_the_wrong_type_are_no_reason(details: object) -> None:
+    said = {"object": "response", "status": "completed", "incomplete_details": details}
+    assert words_of(said).finish == "completed"

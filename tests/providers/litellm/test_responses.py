@@ -134,6 +134,20 @@ def test_a_tool_call_in_pieces_keeps_one_id_and_one_name() -> None:
     assert [delta.tool_calls[0].id for delta in deltas if delta] == ["call_1", None]
 
 
+def test_no_two_calls_of_an_answer_have_one_id() -> None:
+    tools = [
+        SimpleNamespace(index=place, id="call_0", function=SimpleNamespace(name=name, arguments="{}"))
+        for place, name in enumerate("fg")
+    ]
+    whole = read_answer(response(None, tool_calls=tools), reports_cost=False)
+    streamed = StreamedAnswer()
+    deltas = [streamed.add(chunk(tool=tool)) for tool in tools]
+    streamed.add(chunk(finish="tool_calls"))
+    for calls in (whole.tool_calls, streamed.whole(reports_cost=False).tool_calls):
+        assert [(call.id, call.name) for call in calls] == [("call_0", "f"), ("call_0_2", "g")]
+    assert [delta.tool_calls[0].id for delta in deltas if delta] == ["call_0", "call_0_2"]
+
+
 def test_a_stream_without_an_end_is_no_answer() -> None:
     streamed = StreamedAnswer()
     streamed.add(chunk("Chào"))

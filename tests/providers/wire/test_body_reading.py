@@ -1,10 +1,12 @@
 """A body is read up to its bound, whatever it is packed in, in steps that leave the loop to others."""
 
 import gzip
+import zlib
 from typing import Any
 
 import pytest
 
+from orchestrator.providers.wire import body_reading
 from orchestrator.providers.wire.body_reading import (
     STEP_BYTES,
     BodyUnreadableError,
@@ -63,3 +65,37 @@ async def test_the_beginning_of_a_body_is_no_more_than_was_asked_for() -> None:
 async def test_a_packing_that_was_not_asked_for_and_is_not_known_is_unreadable(encoding) -> None:
     with pytest.raises(BodyUnreadableError, match="not asked for"):
         await read_body(response(b"a", encoding=encoding))
+
+
+def _raw_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.mark.parametrize("cut", [1, 7, 10_000])
+@pytest.mark.parametrize(
+    ("encoding", "packed", "body"),
+    [
+        ("gzip", gzip.compress(b"abc") + gzip.compress(b"") + gzip.compress(b"def"), b"abcdef"),
+        ("gzip", gzip.compress(b"x" * 9_000) + gzip.compress(b"y" * 9_001), b"x" * 9_000 + b"y" * 9_001),
+        ("x-gzip", gzip.compress(b"abc") + bytes(20) + gzip.compress(b"d"), b"abcd"),
+        ("gzip", gzip.compress(b"abc") + b"what stands behind it", b"abc"),
+        ("gzip", gzip.compress(b""), b""),
+        ("deflate", zlib.compress(b"abc") + zlib.compress(b"def"), b"abc"),
+        ("deflate", _raw_deflate(b'{"a":1}' * 300), b'{"a":1}' * 300),
+    ],
+)
+async def test_members_and_both_kinds_of_deflate_are_unfolded_however_they_arrive(
+    encoding, packed, body, cut
+) -> None:
+    blocks = [packed[start : start + cut] for start in range(0, len(packed), cut)]
+    assert await read_body(response(*blocks, encoding=encoding)) == body
+
+
+async def test_members_have_a_bound_and_each_must_be_one(monkeypatch) -> None:
+    monkeypatch.setattr(body_reading, "MEMBERS_MAX", 3)
+    with pytest.raises(BodyUnreadableError, match="more members"):
+        await read_body(response(gzip.compress(b"") * 4, encoding="gzip"))
+    for broken in (gzip.compress(b"abc") + b"\x1f\x8bno", gzip.compress(b"abc")[:-8] + bytes(8), b"abc"):
+        with pytest.raises(BodyUnreadableError, match="not packed as"):
+            await read_body(response(broken, encoding="gzip"))

@@ -101,6 +101,11 @@ def _cost_of(usage: dict[str, Any], *, reports_cost: bool = True) -> NanoUsd | N
         ({"cost": 0, "cost_details": {"upstream_inference_cost": 0.036}}, 36_000_000),
         ({"cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.036}}, 36_000_000),
         ({"cost": 0.002, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.036}}, 38_000_000),
+        ({"cost": 0.002, "is_byok": True, "cost_details": {"upstream_inference_prompt_cost": 0.01, "upstream_inference_completions_cost": 0.026}}, 38_000_000),
+        ({"cost": 0.002, "is_byok": "true", "cost_details": {"upstream_inference_cost": 0.036}}, 38_000_000),
+        ({"cost": 0.002, "is_byok": [], "cost_details": []}, None),
+        ({"cost": "1_0"}, None),
+        ({"cost": "１"}, None),
         ({"cost": 0.002, "is_byok": True}, None),
         ({"cost": 0.002, "is_byok": True, "cost_details": {"upstream_inference_cost": None}}, None),
         ({"cost": -0.1}, None),
@@ -109,7 +114,7 @@ def _cost_of(usage: dict[str, Any], *, reports_cost: bool = True) -> NanoUsd | N
         ({"cost": None}, None),
         ({"cost": 1e300}, None),
     ],
-)
+)  # fmt: skip
 def test_the_reported_cost_is_what_is_charged_in_whole_nano_dollars(usage, cost_nusd) -> None:
     assert _cost_of(usage) == cost_nusd
 
@@ -123,7 +128,6 @@ def test_an_answer_says_who_served_it_and_what_it_heard_and_spoke() -> None:
         **openai.USAGE,
         "prompt_tokens_details": {"audio_tokens": 7},
         "completion_tokens_details": {"audio_tokens": 3},
-        "is_byok": True,
     }
     data = {**openai.HEAD, "service_tier": "priority", "usage": usage}
     data["choices"] = [{"message": openai.said("Chào"), "finish_reason": "stop"}]
@@ -133,7 +137,7 @@ def test_an_answer_says_who_served_it_and_what_it_heard_and_spoke() -> None:
         "priority",
         "gen-1",
     )
-    assert (answer.usage.audio_input_tokens, answer.usage.audio_output_tokens, answer.is_byok) == (7, 3, True)
+    assert (answer.usage.audio_input_tokens, answer.usage.audio_output_tokens) == (7, 3)
 
 
 @pytest.mark.parametrize(
@@ -190,3 +194,74 @@ def test_a_stream_is_complete_with_its_usage_though_no_end_mark_comes() -> None:
             stream.take(event)
         seen.append((stream.has_finished, stream.is_complete))
     assert seen == [(False, False), (True, False), (True, True)]
+
+
+def _counting(output_tokens: int, **more: Any) -> dict[str, Any]:
+    return {"prompt_tokens": 100, "completion_tokens": output_tokens, **more}
+
+
+def _piece(text: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}], **more}
+
+
+_COUNT_ALONE: dict[str, Any] = {"choices": []}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "output_tokens"),
+    [
+        ([_piece("Chào", "stop"), {**_COUNT_ALONE, "usage": _counting(5)}, {**_COUNT_ALONE, "usage": _counting(50)}], 50),
+        ([_piece("Chào", "stop"), {**_COUNT_ALONE, "usage": _counting(50)}, {**_COUNT_ALONE, "usage": _counting(5)}], 50),
+        ([_piece("Chào", "stop", usage=_counting(50)), {**_COUNT_ALONE, "usage": _counting(0)}], 50),
+        ([_piece("Chào", "stop", usage=_counting(50)), {**_COUNT_ALONE, "usage": None}], 50),
+        ([_piece("Chào", "stop", usage=_counting(50)), {**_COUNT_ALONE, "usage": _counting(-3)}], None),
+        ([_piece("Chào", "stop", usage=_counting(0))], None),
+        ([_piece("Chào", usage=_counting(5)), _piece(finish="stop")], None),
+        ([_piece(finish="length", usage=_counting(0))], 0),
+    ],
+)  # fmt: skip
+def test_of_several_counts_the_dearer_is_believed_and_none_of_no_output_beside_words(
+    pieces, output_tokens
+) -> None:
+    """However the bytes were cut: what comes behind the first count may arrive with it."""
+    answer, _ = read_stream(sse(pieces))
+    assert answer.usage.estimated is (output_tokens is None)
+    assert answer.usage.output_tokens == (output_tokens or 0)
+
+
+def test_of_two_counts_the_smaller_cached_part_is_believed() -> None:
+    counts = [_counting(5, prompt_tokens_details={"cached_tokens": cached}) for cached in (90, 10, 50)]
+    pieces = [_piece("Chào", "stop"), *({**_COUNT_ALONE, "usage": usage} for usage in counts)]
+    assert read_stream(sse(pieces))[0].usage.cached_input_tokens == 10
+
+
+@pytest.mark.parametrize("finishes", [("length", "stop"), ("stop", "length"), ("content_filter", "stop")])
+def test_an_answer_that_is_said_to_be_cut_stays_cut(finishes) -> None:
+    pieces = [_piece("Chào"), *(_piece(finish=finish) for finish in finishes)]
+    assert read_stream(sse(pieces))[0].finish_reason in {"length", "content_filter"}
+
+
+@pytest.mark.parametrize(
+    ("choices", "text"),
+    [
+        ([None, {"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}], "a"),
+        ([{"index": 1, "delta": {"content": "b"}}, {"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}], "a"),
+        ([{"index": 0, "message": {"content": "all at once"}, "finish_reason": "stop"}], "all at once"),
+    ],
+)  # fmt: skip
+def test_the_one_answer_is_found_among_odd_choices(choices, text) -> None:
+    answer, deltas = read_stream(sse([{"choices": [None]}, {"choices": choices}]))
+    assert (answer.text, "".join(delta.text for delta in deltas)) == (text, text)
+
+
+def test_a_whole_message_beside_pieces_is_not_read_twice() -> None:
+    """Perplexity repeats in each piece all that came so far."""
+    cumulative = _piece("chào", "stop")
+    cumulative["choices"][0]["message"] = {"content": "Xin chào"}
+    assert read_stream(sse([_piece("Xin "), cumulative]))[0].text == "Xin chào"
+
+
+def test_a_tool_call_that_is_null_is_none() -> None:
+    said = _piece("Chào", "stop")
+    said["choices"][0]["delta"]["tool_calls"] = [None]
+    assert read_stream(sse([said]))[0].tool_calls == ()

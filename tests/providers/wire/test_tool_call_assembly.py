@@ -85,3 +85,40 @@ def test_a_call_that_nothing_excuses_is_no_call(broken) -> None:
 def test_what_has_not_the_shape_of_a_call_is_refused(odd) -> None:
     with pytest.raises(UnreadableAnswerError):
         ToolCallAssembly().add(odd)
+
+
+def test_two_calls_with_one_id_get_each_their_own() -> None:
+    calls, _, places = assembled(
+        piece('{"x"', name="f", index=0, id="call_0"),
+        piece('{"y"', name="g", index=1, id="call_0"),
+        piece(":1}", index=0, id="call_0"),
+        piece(":2}", index=1, id="call_0"),
+    )
+    assert calls == (ToolCall("call_0", "f", '{"x":1}'), ToolCall("call_0_2", "g", '{"y":2}'))
+    assert places == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("place", [{}, {"index": 0}])
+def test_two_whole_calls_that_share_id_and_index_are_two(place) -> None:
+    calls, _, _ = assembled(
+        piece("{}", name="f", id="a", **place), piece('{"y":2}', name="g", id="a", **place)
+    )
+    assert calls == (ToolCall("a", "f", "{}"), ToolCall("a_2", "g", '{"y":2}'))
+
+
+def test_a_call_that_is_said_once_more_is_called_once() -> None:
+    said = piece('{"x":1}', name="f", index=0, id="a")
+    calls, _, _ = assembled(piece('{"x"', name="f", index=0, id="a"), piece(":1}", index=0), said)
+    assert calls == (ToolCall("a", "f", '{"x":1}'),)
+
+
+def test_a_call_without_an_id_gets_none_of_another() -> None:
+    calls, _, _ = assembled(piece("{}", name="f", index=0, id="call_1"), piece("{}", name="g", index=1))
+    assert [call.id for call in calls] == ["call_1", "call_1_2"]
+
+
+def test_whole_calls_are_as_many_as_are_listed() -> None:
+    assembly = ToolCallAssembly()
+    for place in range(2):
+        assembly.add(piece("{}", name="f", index=0, id="a"), place=place)
+    assert assembly.finish(was_cut=False)[0] == (ToolCall("a", "f", "{}"), ToolCall("a_2", "f", "{}"))

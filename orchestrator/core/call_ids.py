@@ -1,0 +1,69 @@
+"""Ids of tool calls: no two of an answer or a conversation are the same, whatever providers write.
+
+Servers that number the calls of each answer anew repeat their ids in the next turn, and some in one answer.
+Anthropic refuses that, and a result could not say which call it answers. So a later call gets another id, the
+same whenever the conversation is sent.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+SIGNATURE_MARK = "__thought__"
+"""Behind it stands Gemini's signature, which other providers get without; as LiteLLM writes it."""
+
+_ID_MAX = 40
+"""OpenAI takes no longer ones."""
+
+
+def unlike(call_id: str, taken: Collection[str]) -> str:
+    """Return an id, or where it is taken one that is made of it."""
+    number, free = 1, call_id
+    while free in taken:
+        number += 1
+        free = f"{call_id[: _ID_MAX - len(str(number)) - 1]}_{number}"
+    return free
+
+
+def with_own_ids(messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Return a conversation that has passed `check_tool_turns`, each of its calls with an id of its own.
+
+    Its results and its blocks of thought name the calls by the new ids; no message is changed in place.
+    """
+    taken: set[str] = set()
+    renamed: dict[str, str] = {}
+    changed: list[Mapping[str, Any]] = []
+    for message in messages:
+        calls = message.get("tool_calls")
+        if calls:
+            renamed = _renamed(calls, taken)
+            changed.append(_calling(message, renamed) if renamed else message)
+        elif message.get("tool_call_id") in renamed:
+            changed.append({**message, "tool_call_id": renamed[message["tool_call_id"]]})
+        else:
+            changed.append(message)
+    return tuple(changed)
+
+
+def _renamed(calls: Sequence[Mapping[str, Any]], taken: set[str]) -> dict[str, str]:
+    """Return the new ids of calls whose ids are taken, by the old ones; all are taken from now on."""
+    renamed = {}
+    for call in calls:
+        plain, mark, signature = call["id"].partition(SIGNATURE_MARK)
+        own = unlike(plain, taken)
+        taken.add(own)
+        if own != plain:
+            renamed[call["id"]] = f"{own}{mark}{signature}"
+    return renamed
+
+
+def _calling(message: Mapping[str, Any], renamed: Mapping[str, str]) -> Mapping[str, Any]:
+    changed: dict[str, Any] = {"tool_calls": [_with_id(call, renamed) for call in message["tool_calls"]]}
+    blocks = message.get("reasoning_details")
+    if isinstance(blocks, list | tuple):
+        changed["reasoning_details"] = [_with_id(block, renamed) for block in blocks]
+    return {**message, **changed}
+
+
+def _with_id(holder: Any, renamed: Mapping[str, str]) -> Any:
+    known = holder.get("id") if isinstance(holder, Mapping) else None
+    return {**holder, "id": renamed[known]} if isinstance(known, str) and known in renamed else holder
