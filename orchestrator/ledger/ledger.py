@@ -45,6 +45,7 @@ from orchestrator.ledger.records import (
 )
 from orchestrator.ledger.standing import Standing
 from orchestrator.ledger.store import LedgerBusyError, LedgerStore
+from orchestrator.ledger.usability import Usability
 
 __all__ = ["BudgetStatus", "Hold", "HoldRequest", "Ledger", "RequestRecord", "late_alert"]
 
@@ -64,6 +65,7 @@ class Ledger:
         self.limits = limits
         self._clock = clock
         self._alerts = alerts or Alerts()
+        self._usability = Usability(self._alerts, clock, store.location)
         self.observers = Observers()
         self.queue = MoneyQueue()
         """Who waits for money that others hold, in this process."""
@@ -86,7 +88,9 @@ class Ledger:
             LedgerError: the ledger cannot be written, so nothing may be sent.
         """
         new = self._new_hold(request)
-        return self._granted(new, self.store.hold(new))
+        with self._usability.noted():
+            outcome = self.store.hold(new)
+        return self._granted(new, outcome)
 
     async def ahold(self, request: HoldRequest, *, place: MoneyPlace | None = None) -> Hold:
         """Hold as `hold` does; while another process holds the ledger, the event loop does other work.
@@ -100,7 +104,9 @@ class Ledger:
         ahead = None if place is None else self.queue.ahead(new, place)
         if ahead is not None:
             raise ahead
-        return self._granted(new, await self.store.ahold(new))
+        with self._usability.noted():
+            outcome = await self.store.ahold(new)
+        return self._granted(new, outcome)
 
     def settle(self, hold: Hold, attempt: Attempt) -> None:
         """Book what one send did cost and free the rest of its hold; doing it twice changes nothing.
@@ -250,6 +256,21 @@ class Ledger:
         """
         self.store.check_writable()
         self.store.take_time_zone(self.limits.time_zone)
+
+    def look(self) -> LedgerError | None:
+        """Write to the ledger now, with all that is deferred; return why it cannot be used.
+
+        None where it can, and where there is none yet: none is made. That it cannot, and that it can
+        again, is told once (`AlertKind.LEDGER_UNAVAILABLE`).
+        """
+        if not self.exists:
+            return None
+        try:
+            with self._usability.noted(at_first=True):
+                self.check_writable()
+        except LedgerError as error:
+            return error
+        return None
 
     def close(self) -> None:
         """Write what is deferred and close the ledger."""
