@@ -49,6 +49,7 @@ def faq(fields=AB, **changes):
         (faq(shares=0.1), "unknown key 'experiments.faq.shares'; did you mean 'share'?"),
         ({"experiments": {"FAQ test": AB}}, "experiments.FAQ test"),
         ({"experiments": {"faq": {**AB, "candidate": {"file": "policies/none.json"}}}}, "cannot be read"),
+        ({"experiments": {"faq": {**AB, "candidate": {"file": "policies/none.json"}}}}, "name another 'candidate'"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_named_with_its_line(make_config, changes, words):
