@@ -24,7 +24,8 @@ from collections.abc import Callable
 from orchestrator.core.alerts import Alert, AlertKind, Alerts
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import BudgetExceededError, LedgerError
-from orchestrator.core.money import NanoUsd, format_usd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd, format_usd
+from orchestrator.core.payer import SHADOW_PAYER
 from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.facts import Counter
@@ -278,6 +279,7 @@ class Ledger:
 
     def _new_hold(self, request: HoldRequest) -> NewHold:
         self._check_request_limit(request)
+        self._check_shadow(request)
         held_at = self._clock.now()
         return NewHold(request, period_of(held_at, self.limits.time_zone), held_at, self._limits_of(request))
 
@@ -288,6 +290,15 @@ class Ledger:
             raise BudgetExceededError(
                 scope=scope, window="request", limit=limit, left=limit, needed=bound, resets_at=None
             )
+
+    def _check_shadow(self, request: HoldRequest) -> None:
+        """Refuse the money of shadows that have no limit: their experiment was taken out while they ran."""
+        for scope in request.scopes:
+            if scope.startswith(f"tenant:{SHADOW_PAYER}") and not self.limits.has_own(scope):
+                raise BudgetExceededError(
+                    scope=scope, window=Window.DAY.value, limit=ZERO_NUSD, left=ZERO_NUSD,
+                    needed=request.bound_nusd, resets_at=None,
+                )  # fmt: skip
 
     def _limits_of(self, request: HoldRequest) -> tuple[CounterLimit, ...]:
         """Return the limits of hours, days, weeks and months that a send counts against."""

@@ -144,6 +144,15 @@ def test_a_measured_policy_is_a_candidate_and_its_conditions_hold_for_it(make_co
         make_config(changes)
 
 
+def test_no_use_case_has_a_name_of_shadows(make_config, shipped_data):
+    support = shipped_data["use_cases"]["customer_service"]
+    with pytest.raises(
+        ConfigError, match=r"config.yaml:\d+:\d+.*begins with 'shadow:'.*give it another name"
+    ):
+        make_config({"use_cases": {"shadow:faq": support}})
+    assert "shadows" in make_config({"use_cases": {"shadows": support}}).settings.use_cases
+
+
 def test_the_budget_of_shadows_is_a_limit_of_its_own(make_config):
     limits = make_config(faq(SHADOW)).limits.all_of("tenant:shadow:faq")
     assert {window.value: limit.limit_nusd for window, limit in limits.items()} == {"day": 1_500_000_000}
