@@ -41,7 +41,7 @@ from orchestrator.config.schema import RootSettings
 from orchestrator.core import errors
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.failures import FAILURE_POLICIES, FailureKind, FallbackScope
-from orchestrator.practice import PracticeServer
+from orchestrator.drill.rehearsal import practice_server
 from orchestrator.resilience.retry_policy import RetryProfile
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -485,7 +485,7 @@ def run_python(page: Path) -> None:
 @contextlib.contextmanager
 def rehearsing() -> Iterator[None]:
     """Lead the shipped configuration to practice providers and to a fresh folder, and stand at the top of the tree."""
-    with tempfile.TemporaryDirectory() as folder, PracticeServer() as server, contextlib.chdir(ROOT):
+    with tempfile.TemporaryDirectory() as folder, practice_server() as server, contextlib.chdir(ROOT):
         before = dict(os.environ)
         os.environ.update({name: server.base_url(provider) for name, provider in _ADDRESSES.items()})
         os.environ.update(dict.fromkeys(_KEYS, "practice"), ORCHESTRATOR_HOME=folder)
