@@ -10,7 +10,16 @@ from zoneinfo import ZoneInfo
 import typer
 
 from orchestrator.cli.options import AsJson, Since, Until
-from orchestrator.cli.output import CommandError, busy, errors_as_json, out, print_json, table, write
+from orchestrator.cli.output import (
+    CommandError,
+    busy,
+    errors_as_json,
+    out,
+    print_indented,
+    print_json,
+    table,
+    write,
+)
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.language import Language
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from orchestrator.reports.usage_report import Part, UsageReport
 
 _PARTS_SHOWN = 10
+_INNER = "   "
 _SOURCES = {
     "provider": "the provider said so",
     "price_book": "its tokens times our price",
@@ -193,7 +203,7 @@ def show_report(console: "Console", result: "Analysis", budgets: "tuple[BudgetSt
     else:
         console.print(f"{report.span.label}{whose}", style="bold", markup=False)
         for line in (*headlines(report), *findings(result), *report.notices):
-            console.print(f"  {line}", markup=False)
+            print_indented(console, line)
         _show_parts(console, report)
         _show_recommendations(console, result)
     if budgets:
@@ -284,11 +294,13 @@ def _show_recommendations(console: "Console", result: "Analysis") -> None:
         console.print(f"{number}. {title_of(change, Language.EN)}", style="bold", markup=False)
         if change.month_nusd:
             amount = _spread(change.month_nusd, change.interval)
-            console.print(f"   {change.meaning.value} a month: {amount}", markup=False)
-        console.print(f"   {change.count:,} of {change.out_of:,} rows; {change.rows}", markup=False)
-        console.print(f"   risk: {change.kind.risk}", markup=False)
+            print_indented(console, f"{change.meaning.value} a month: {amount}", indent=_INNER)
+        rows = f"{change.count:,} of {change.out_of:,} rows; {change.rows}"
+        print_indented(console, rows, indent=_INNER)
+        print_indented(console, f"risk: {change.kind.risk}", indent=_INNER)
         for line in change.apply.splitlines():
-            console.print(f"   | {line}", markup=False)
+            # To be copied: it is not broken.
+            console.print(f"{_INNER}| {line}", markup=False, no_wrap=True, overflow="ignore")
 
 
 def part_table(title: str, parts: "tuple[Part, ...]") -> "RenderableType":

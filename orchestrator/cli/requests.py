@@ -7,7 +7,17 @@ from zoneinfo import ZoneInfo
 import typer
 
 from orchestrator.cli.options import AsJson, Since, Until
-from orchestrator.cli.output import CommandError, busy, errors_as_json, listed, out, print_json, table, write
+from orchestrator.cli.output import (
+    CommandError,
+    busy,
+    errors_as_json,
+    listed,
+    out,
+    print_indented,
+    print_json,
+    table,
+    write,
+)
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
 
@@ -262,7 +272,7 @@ def _show_detail(detail: "Detail", zone: ZoneInfo) -> None:
     console = out()
     console.print(f"request {detail.request.id}", style="bold")
     for line in _headlines(detail.request, zone):
-        console.print(f"  {line}")
+        print_indented(console, line)
     parts: list[RenderableType] = []
     if detail.plan is not None:
         parts += _plan_parts(detail.plan)
