@@ -186,6 +186,17 @@ class Looks(ABC):
             self._services.ledger.write_gathered()
         return self._services.ledger.store.view()
 
+    def ledger_problem(self) -> LedgerError | None:
+        """Write to the ledger now, and return why it cannot be used, None where it can.
+
+        It waits for other processes as a request would. Both are told once, as an alert, when they change.
+
+        Raises:
+            ClosedError: the orchestrator is closed.
+        """
+        self._loop.check_open()
+        return self._services.ledger.look()
+
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return the circuit of every deployment that was asked so far."""
         return self._services.dispatch.health.circuits()

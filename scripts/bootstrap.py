@@ -25,6 +25,8 @@ PYTHON = os.path.join(BIN, "python")
 UV = os.path.join(BIN, "uv")
 
 UNFINISHED = "unfinished\n"
+BEAT_S = 15
+"""So often it says that it is still at it: nobody waits minutes in front of nothing."""
 WHEELS_ONLY = ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
 LOCK_COMMAND = [
     "pip",
@@ -164,7 +166,7 @@ def make_venv(wanted):
     write(STAMP, UNFINISHED)
     if old and old.splitlines()[0] == wanted.splitlines()[0] and os.path.exists(PYTHON):
         return
-    say("making .venv with Python {}.{}.{}".format(*sys.version_info[:3]))
+    say("1/4 making .venv with Python {}.{}.{}: some 10 s".format(*sys.version_info[:3]))
     empty(VENV)
     write(STAMP, UNFINISHED)
     run([sys.executable, "-m", "venv", VENV])
@@ -173,9 +175,13 @@ def make_venv(wanted):
 def install():
     # type: () -> None
     """Bring `.venv` to exactly what the lock says, with uv or else with pip; then add the project."""
-    count = sum(1 for line in text_of(LOCK).splitlines() if "==" in line.split("#")[0])
-    say("bringing it to the {} locked packages (1.2 GB when new)".format(count))
+    count = locked_count()
+    say("2/4 fetching uv, which installs the rest: some seconds")
     if has_uv():
+        say(
+            "3/4 bringing it to the {} locked packages, 1.2 GB when new: half a minute with a fast network and an "
+            "idle machine, else minutes; they are fetched first, and put in place at the end".format(count)
+        )
         try:
             # Compiled now: 7 s once, and 9 s become 4 at the first start (at every start where
             # PYTHONDONTWRITEBYTECODE is set, as in many containers).
@@ -187,11 +193,16 @@ def install():
             say("uv cannot reach an index; trying pip")
             install_with_pip()
     else:
-        say("uv cannot be had here; using pip, which takes minutes")
+        say(
+            "3/4 bringing it to the {} locked packages with pip, as uv cannot be had here: 6 minutes and more".format(
+                count
+            )
+        )
         install_with_pip()
     if "\nsetuptools==" not in text_of(LOCK):
         # Python 3.11 puts its own into every new environment, with a .pth file that runs code at each start.
         run([PYTHON, "-m", "pip", "uninstall", "--quiet", "--yes", "setuptools"])
+    say("4/4 adding this project: some seconds")
     installer = (
         [UV, "pip", "install", "--python", PYTHON] if os.path.exists(UV) else [PYTHON, "-m", "pip", "install"]
     )
@@ -267,7 +278,8 @@ def run(command):
         "PIP_REQUIRE_VIRTUALENV",
     ):
         environment.pop(name, None)
-    done = subprocess.run(
+    started_s = seconds()
+    running = subprocess.Popen(
         command,
         cwd=ROOT,
         env=environment,
@@ -276,10 +288,45 @@ def run(command):
         stdin=subprocess.DEVNULL,
         close_fds=False,  # the lock of only_one()
     )
-    if done.returncode == 0:
-        return
-    said = done.stdout.decode("utf-8", "replace")
-    raise BootstrapError(cause_of(said, command))
+    try:
+        output = output_of(running, started_s)
+    except BaseException:
+        running.kill()
+        running.wait()
+        raise
+    if running.returncode != 0:
+        raise BootstrapError(cause_of(output.decode("utf-8", "replace"), command))
+
+
+def output_of(running, started_s):
+    # type: (subprocess.Popen[bytes], float) -> bytes
+    """Return what a command printed, when it has ended; meanwhile say now and then how far it is."""
+    import subprocess
+
+    while True:
+        try:
+            return running.communicate(timeout=BEAT_S)[0]
+        except subprocess.TimeoutExpired:
+            say(
+                "    still at it after {:.0f} s: {} of {} packages are in place".format(
+                    seconds() - started_s, installed_count(), locked_count()
+                )
+            )
+
+
+def locked_count():
+    # type: () -> int
+    """Return how many packages the lock names."""
+    return sum(1 for line in text_of(LOCK).splitlines() if "==" in line.split("#")[0])
+
+
+def installed_count():
+    # type: () -> int
+    """Return how many packages `.venv` has by now."""
+    import glob
+
+    folders = ("lib/python*/site-packages", "Lib/site-packages")
+    return sum(len(glob.glob(os.path.join(VENV, folder, "*.dist-info"))) for folder in folders)
 
 
 def cause_of(said, command):

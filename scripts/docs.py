@@ -41,7 +41,7 @@ from orchestrator.config.schema import RootSettings
 from orchestrator.core import errors
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.failures import FAILURE_POLICIES, FailureKind, FallbackScope
-from orchestrator.practice import PracticeServer
+from orchestrator.drill.rehearsal import practice_server
 from orchestrator.resilience.retry_policy import RetryProfile
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +55,8 @@ _BLOCK = re.compile(
 _PART = re.compile(r"(<!-- written: (?P<name>[\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _KEYS = ("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY")
+_WITHOUT_KEYS = frozenset({"README.md", "README.vi.md"})
+"""Who reads these has no key yet: what they show runs without."""
 _ADDRESSES = {"OPENROUTER_BASE_URL": "openrouter", "GOOGLE_BASE_URL": "google", "OPENAI_BASE_URL": "openai"}
 _STRAY = (
     "ORCHESTRATOR_CONFIG",
@@ -470,16 +472,20 @@ def run_python(page: Path) -> None:
     Use it inside `rehearsing`. Raises whatever an example raises, with the page's own line numbers.
     """
     namespace: dict[str, Any] = {"__name__": "docs"}
-    for block in blocks(page, "python"):
-        if block.reason_not_to_run is None:
-            code = compile("\n" * (block.line - 1) + block.code, _name(page), "exec")
-            exec(code, namespace)  # noqa: S102 -- our own documents
+    keys = {name: os.environ.pop(name) for name in _KEYS if page.name in _WITHOUT_KEYS and name in os.environ}
+    try:
+        for block in blocks(page, "python"):
+            if block.reason_not_to_run is None:
+                code = compile("\n" * (block.line - 1) + block.code, _name(page), "exec")
+                exec(code, namespace)  # noqa: S102 -- our own documents
+    finally:
+        os.environ.update(keys)
 
 
 @contextlib.contextmanager
 def rehearsing() -> Iterator[None]:
     """Lead the shipped configuration to practice providers and to a fresh folder, and stand at the top of the tree."""
-    with tempfile.TemporaryDirectory() as folder, PracticeServer() as server, contextlib.chdir(ROOT):
+    with tempfile.TemporaryDirectory() as folder, practice_server() as server, contextlib.chdir(ROOT):
         before = dict(os.environ)
         os.environ.update({name: server.base_url(provider) for name, provider in _ADDRESSES.items()})
         os.environ.update(dict.fromkeys(_KEYS, "practice"), ORCHESTRATOR_HOME=folder)

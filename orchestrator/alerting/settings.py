@@ -28,6 +28,7 @@ _OF_SUBJECT = frozenset({"calm_s", "repeat_s"})
 USED: Mapping[AlertKind, frozenset[str]] = {
     AlertKind.EXCESS: frozenset(),
     AlertKind.BOOKED_LATE: frozenset(),
+    AlertKind.LEDGER_UNAVAILABLE: frozenset(),
     AlertKind.BUDGET: frozenset({"scope", "at_percent", "calm_s"}),
     AlertKind.PROJECTED_OVERRUN: frozenset({"scope", "calm_s"}),
     AlertKind.PROVIDER_DOWN: _OF_SUBJECT,

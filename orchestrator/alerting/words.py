@@ -22,6 +22,7 @@ ALERT_CHARS_MAX = 3000
 _HEADLINES: Mapping[AlertKind, tuple[str, str]] = {
     AlertKind.EXCESS: ("Nhà cung cấp tính phí vượt mức đã giữ", "A provider charged more than was held"),
     AlertKind.BOOKED_LATE: ("Sổ cái chưa ghi được", "The ledger could not be written yet"),
+    AlertKind.LEDGER_UNAVAILABLE: ("Không dùng được sổ cái", "The ledger cannot be used"),
     AlertKind.BUDGET: ("Ngân sách chạm mốc", "A budget has passed a mark"),
     AlertKind.PROJECTED_OVERRUN: ("Ngân sách có thể vượt hạn mức", "A budget will probably be used up"),
     AlertKind.PROVIDER_DOWN: ("Nhà cung cấp ngừng hoạt động", "A provider is down"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, errors_as_json, out, print_json
+from orchestrator.cli.output import CommandError, errors_as_json, out, print_indented, print_json
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
 from orchestrator.core.home_paths import expanded
@@ -168,7 +168,7 @@ def _part(console: "Console", played: list[_Played], *, took_s: float, keep: Pat
     if broken:
         console.print(f"{len(broken)} of {len(claims)} claims did not hold:", style="bold red")
         for claim in broken:
-            console.print(f"  {claim.text}", markup=False)
+            print_indented(console, claim.text)
     else:
         console.print(
             f"All {len(claims)} claims held. {seconds(took_s)}, no key, no network.", style="bold green"

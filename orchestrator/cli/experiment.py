@@ -204,13 +204,14 @@ def _lines(standing: "ExperimentStanding", spent: "Spent") -> list[str]:
     rows = f"{standing.measured.live_requests:,} live, {standing.measured.candidate_requests:,} candidate"
     state = _words(standing.state.value)
     lines = [
-        f"{experiment.name}: {settings.mode.value} on {settings.use_case}, {state}, {settings.share:.4g} of {whom}{days_text}",
+        f"{experiment.name}: {settings.mode.value} on {settings.use_case}, {state}, {settings.share * 100:.4g} % of {whom}{days_text}",
         f"candidate: {policy.constant or f'policy {policy.kind}, version {policy.version}'}",
         f"rows: {rows}; tag arm:{experiment.label}:…",
     ]
     if standing.measured.answered_by:
         answered = ", ".join(f"{who} {count:,}" for who, count in standing.measured.answered_by.items())
         lines.append(f"answers on the candidate's side: {answered}")
+    lines += _missing_lines(standing)
     if standing.measured.never_answered:
         lines.append(f"notice: {standing.text}; 'orchestrator requests --failed' says why")
     lines += [
@@ -223,6 +224,24 @@ def _lines(standing: "ExperimentStanding", spent: "Spent") -> list[str]:
             f"{_words(decision.verdict.value)} by {decision.by.value} at {decision.at:%Y-%m-%d %H:%M} UTC: {decision.reason}"
         )
     return lines
+
+
+def _missing_lines(standing: "ExperimentStanding") -> list[str]:
+    """Return how much is missing until the metric that decides says something."""
+    from orchestrator.experiments.comparison import Finding
+    from orchestrator.experiments.confidence import UNITS_MIN
+
+    decides = standing.decides
+    if standing.finding is Finding.TOO_FEW:
+        more = "" if decides is None else f", about {decides.missing:,} more in all"
+        return [
+            f"missing: {UNITS_MIN} users a side before anything is said{more}; who names no user counts once"
+        ]
+    if decides is None or decides.finding is not Finding.OPEN:
+        return []
+    if decides.missing is None:
+        return ["missing: nobody can tell; the sides are too close, so a margin or the end of it decides"]
+    return [f"missing: about {decides.missing:,} users more prove it, if the difference stays as it is"]
 
 
 def _cells(comparison: "MetricComparison") -> tuple[str, str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,8 +18,8 @@ from orchestrator.core.money import format_usd
 from orchestrator.drill.practice_config import (
     Practised,
     practice_models,
-    practice_prices,
     practised_providers,
+    prices_at_practice,
 )
 from orchestrator.practice import (
     Answerer,
@@ -58,7 +59,7 @@ def rehearse(rehearsal: Rehearsal) -> None:
     clock = SystemClock()
     faults = [_fault(text) for text in rehearsal.faults]
     path = rehearsal.config_path or default_path()
-    prices = practice_prices(path, today=clock.now().date(), environment=os.environ)
+    prices = prices_at_practice(path, today=clock.now().date(), environment=os.environ)
     with ExitStack() as stack:
         answerer = _answerer(stack) if rehearsal.generated else Scripted()
         server = PracticeServer(
@@ -100,6 +101,8 @@ def _answerer(stack: ExitStack) -> Answerer:
 
 
 def _print_set_up(server: PracticeServer, rehearsal: Rehearsal, practised: Sequence[Practised]) -> None:
+    # Whoever reads the addresses may ask at once, and use a fault up.
+    waiting = server.faults.waiting
     by = "the model on this machine" if rehearsal.generated else "a script"
     err().print(
         f"Practice providers at {server.url}, answers by {by}. Ctrl-C stops them and prints the bill.",
@@ -110,10 +113,10 @@ def _print_set_up(server: PracticeServer, rehearsal: Rehearsal, practised: Seque
     exports: dict[str, str] = {}
     for provider in practised:
         exports |= provider.exports
-    write("".join(f"export {name}={value}\n" for name, value in exports.items()))
+    write("".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))
     for provider in practised:
         err().print(_provider_text(provider), style="dim", markup=False, soft_wrap=True)
-    for fault in server.faults.waiting:
+    for fault in waiting:
         err().print(f"fault: {fault}  ({in_words(fault)})", style="yellow", markup=False, soft_wrap=True)
 
 

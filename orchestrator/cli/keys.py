@@ -1,7 +1,5 @@
 """`orchestrator keys`: who may ask a server: keys are made, listed and revoked."""
 
-import re
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +10,7 @@ from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, err, errors_as_json, out, print_json, table, write
 from orchestrator.cli.session import session_of
 from orchestrator.core.clock import SystemClock
+from orchestrator.core.moments import duration_of
 from orchestrator.core.names import name_of
 
 if TYPE_CHECKING:
@@ -23,9 +22,6 @@ app = typer.Typer(
     help="Make, list and revoke the keys of 'orchestrator serve'; a running server knows within a second.",
     no_args_is_help=True,
 )
-
-_DURATION = re.compile(r"([1-9][0-9]{0,4})([dhm])")
-_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
 
 @app.command()
@@ -121,10 +117,10 @@ def _folder(config: "Config") -> KeyFolder:
 
 
 def _moment_after(now: "datetime", duration: str) -> "datetime":
-    match = _DURATION.fullmatch(duration)
-    if match is None:
+    valid_for = duration_of(duration)
+    if not valid_for:
         raise CommandError(f"--expires '{duration}': write a number with d, h or m, such as 90d")
-    return now + int(match[1]) * _UNITS[match[2]]
+    return now + valid_for
 
 
 def _plain(key: ServerKey, now: "datetime") -> dict[str, Any]:

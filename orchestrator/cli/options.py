@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.core.moments import FORMS
+
 Prompt = Annotated[str | None, typer.Argument(help="The question; - or nothing reads standard input.")]
 UseCase = Annotated[str | None, typer.Option("--use-case", help="A use case of config.yaml.")]
 Tenant = Annotated[str, typer.Option("--tenant", help="Whose budget pays.")]
@@ -13,6 +15,17 @@ Model = Annotated[
     str | None, typer.Option("--model", help="A model, an alias or a deployment, and no other.")
 ]
 MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="The most output tokens.")]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help=f"From then on: {FORMS}.", show_default=False),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until", metavar="WHEN", help="Until then, written alike; now if left out. A day is included.",
+        show_default=False,
+    ),
+]  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

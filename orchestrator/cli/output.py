@@ -127,6 +127,15 @@ def dim(text: str) -> "Text":
     return Text(visible(text), style="dim")
 
 
+def print_indented(console: "Console", line: str, *, indent: str = "  ") -> None:
+    """Print a line that begins with `indent`; where it goes on, it stands two columns further in."""
+    from orchestrator.cli.tables import lines_of
+
+    room = max(1, console.width - len(indent) - 2)
+    for number, part in enumerate(lines_of(console.render_str(line), room)):
+        console.print(f"{indent}{'  ' if number else ''}{part.plain.rstrip()}", markup=False, no_wrap=True)
+
+
 def table(
     *columns: str, numbers: Sequence[str] = (), folded: Sequence[str] = (), grouped: bool = False
 ) -> "Table":

@@ -5,18 +5,28 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, busy, errors_as_json, out, print_json, table, write
+from orchestrator.cli.options import AsJson, Since, Until
+from orchestrator.cli.output import (
+    CommandError,
+    busy,
+    errors_as_json,
+    out,
+    print_indented,
+    print_json,
+    table,
+    write,
+)
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.language import Language
 from orchestrator.core.names import ARM_TAG
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from rich.console import Console, RenderableType
 
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
     from orchestrator.reports.usage_report import Part, UsageReport
 
 _PARTS_SHOWN = 10
+_INNER = "   "
 _SOURCES = {
     "provider": "the provider said so",
     "price_book": "its tokens times our price",
@@ -54,8 +65,8 @@ def report(  # noqa: PLR0913 -- each is an option
     *,
     month: Annotated[str | None, typer.Option(help="YYYY-MM; this month if nothing is said.")] = None,
     day: Annotated[str | None, typer.Option(help="YYYY-MM-DD, one day.")] = None,
-    since: Annotated[str | None, typer.Option(help="YYYY-MM-DD, the first day of a range.")] = None,
-    until: Annotated[str | None, typer.Option(help="YYYY-MM-DD, its last day; today if left out.")] = None,
+    since: Since = None,
+    until: Until = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
     use_case: Annotated[str | None, typer.Option("--use-case", help="Only this use case.")] = None,
     user: Annotated[str | None, typer.Option(help="Only this user.")] = None,
@@ -68,7 +79,10 @@ def report(  # noqa: PLR0913 -- each is an option
     parquet: Annotated[Path | None, typer.Option(help="Write the rows of --csv as Parquet.")] = None,
     language: Annotated[Language, typer.Option(help="Of the page.")] = Language.EN,
 ) -> None:
-    """Report some days: cost, trend, models, speed, savings, forecast, what to change, budgets."""
+    """Report some days: cost, trend, models, speed, savings, forecast, what to change, budgets.
+
+    A report is of whole days, of --since and --until of those in which they lie.
+    """
     with errors_as_json(as_json):
         if as_json and as_csv:
             raise CommandError("choose one of --json and --csv")
@@ -120,7 +134,7 @@ def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple
             # Days are the ledger's own, whatever config.yaml says by now.
             zone = view.time_zone or zone
     today = date.fromisoformat(period_of(now, zone).day)
-    span, of = _span_of(options, today), Filter(**options.names)
+    span, of = _span_of(options, now, zone), Filter(**options.names)
     _sum_closed_days(config, min(span.before.first, today - timedelta(days=HISTORY_DAYS)))
     result = analysis(view, config, span, of=of, today=today)
     tenant = result.report.of.tenant
@@ -144,7 +158,7 @@ def _sum_closed_days(config: "Config", since: "date") -> None:
         sum_closed_days(ledger.store, now=clock.now(), time_zone=budgets.time_zone, since=f"{since}")
 
 
-def _span_of(options: ReportOptions, today: "date") -> "Span":
+def _span_of(options: ReportOptions, now: "datetime", zone: str) -> "Span":
     from orchestrator.reports.span import Span
 
     ranged = options.since is not None or options.until is not None
@@ -153,8 +167,8 @@ def _span_of(options: ReportOptions, today: "date") -> "Span":
     if options.day is not None:
         return Span.of_day(options.day)
     if ranged:
-        return Span.between(options.since, options.until, today=today)
-    return Span.of_month(options.month or f"{today:%Y-%m}")
+        return Span.between(options.since, options.until, now=now, time_zone=zone)
+    return Span.of_month(options.month or f"{now.astimezone(ZoneInfo(zone)):%Y-%m}")
 
 
 def _written(
@@ -189,7 +203,7 @@ def show_report(console: "Console", result: "Analysis", budgets: "tuple[BudgetSt
     else:
         console.print(f"{report.span.label}{whose}", style="bold", markup=False)
         for line in (*headlines(report), *findings(result), *report.notices):
-            console.print(f"  {line}", markup=False)
+            print_indented(console, line)
         _show_parts(console, report)
         _show_recommendations(console, result)
     if budgets:
@@ -280,11 +294,13 @@ def _show_recommendations(console: "Console", result: "Analysis") -> None:
         console.print(f"{number}. {title_of(change, Language.EN)}", style="bold", markup=False)
         if change.month_nusd:
             amount = _spread(change.month_nusd, change.interval)
-            console.print(f"   {change.meaning.value} a month: {amount}", markup=False)
-        console.print(f"   {change.count:,} of {change.out_of:,} rows; {change.rows}", markup=False)
-        console.print(f"   risk: {change.kind.risk}", markup=False)
+            print_indented(console, f"{change.meaning.value} a month: {amount}", indent=_INNER)
+        rows = f"{change.count:,} of {change.out_of:,} rows; {change.rows}"
+        print_indented(console, rows, indent=_INNER)
+        print_indented(console, f"risk: {change.kind.risk}", indent=_INNER)
         for line in change.apply.splitlines():
-            console.print(f"   | {line}", markup=False)
+            # To be copied: it is not broken.
+            console.print(f"{_INNER}| {line}", markup=False, no_wrap=True, overflow="ignore")
 
 
 def part_table(title: str, parts: "tuple[Part, ...]") -> "RenderableType":

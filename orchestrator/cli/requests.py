@@ -6,8 +6,18 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, busy, errors_as_json, listed, out, print_json, table, write
+from orchestrator.cli.options import AsJson, Since, Until
+from orchestrator.cli.output import (
+    CommandError,
+    busy,
+    errors_as_json,
+    listed,
+    out,
+    print_indented,
+    print_json,
+    table,
+    write,
+)
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
 
@@ -46,11 +56,8 @@ def list_requests(  # noqa: PLR0913, PLR0917 -- an argument for each option
     tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None,
     use_case: Annotated[str | None, typer.Option(help="Only this use case.")] = None,
     model: Annotated[str | None, typer.Option(help="Only this model or deployment.")] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="WHEN", help="From then on: 2026-11-28, 2026-11-28T14:30, 90m, 24h, 7d."),
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="WHEN", help="Until then; a day is included.")] = None,
+    since: Since = None,
+    until: Until = None,
     before: Annotated[str | None, typer.Option(metavar="ID", help="Only older ones: the next page.")] = None,
     limit: Annotated[int, typer.Option(help="How many, 1,000 at most.")] = 20,
     as_json: AsJson = False,
@@ -64,6 +71,7 @@ def list_requests(  # noqa: PLR0913, PLR0917 -- an argument for each option
         return
     with errors_as_json(as_json):
         from orchestrator.ledger.opening import open_view
+        from orchestrator.ledger.requests import query_of
         from orchestrator.requests.lookup import find_requests
 
         if as_json and as_csv:
@@ -76,8 +84,13 @@ def list_requests(  # noqa: PLR0913, PLR0917 -- an argument for each option
             use_case=use_case, model=model, before=before, limit=limit,
             order="dearest" if dear else "slowest" if slow else "newest",
         )  # fmt: skip
+        view = open_view(config.settings.ledger)
         with busy("reading the ledger"):
-            rows = find_requests(open_view(config.settings.ledger), query)
+            rows = find_requests(view, query)
+            newest = rows or find_requests(view, query_of(limit=1))
+    if not rows and not (as_json or as_csv):
+        _show_none(query, newest, config)
+        return
     _show_rows(rows, query, config, as_json=as_json, as_csv=as_csv)
 
 
@@ -162,8 +175,8 @@ def _counted(count: int, noun: str) -> str:
 
 def _query_of(config: "Config", *, since: str | None, until: str | None, **parts: Any) -> "RequestQuery":
     from orchestrator.core.clock import SystemClock
+    from orchestrator.core.moments import moment_of
     from orchestrator.ledger.requests import query_of
-    from orchestrator.requests.moments import moment_of
 
     now, zone = SystemClock().now(), config.settings.budgets.time_zone
     return query_of(
@@ -184,12 +197,42 @@ def _show_rows(
         from orchestrator.reports.csv_text import csv_row
 
         write("".join(map(csv_row, (CSV_COLUMNS, *map(csv_values, rows)))))
-    elif not rows:
-        out().print("No such request is recorded. 'orchestrator ask' makes one.", soft_wrap=True)
     else:
         out().print(_row_table(rows, ZoneInfo(config.settings.budgets.time_zone)))
         if len(rows) == query.limit and query.before is None:
             out().print(f"the first {query.limit}; --limit shows more", style="dim")
+
+
+def _show_none(query: "RequestQuery", newest: "Sequence[RequestRow]", config: "Config") -> None:
+    """Say why there is nothing to show: nothing was asked yet, or what is looked for was not."""
+    if not newest:
+        out().print("No request is recorded yet. 'orchestrator ask' makes one.", soft_wrap=True)
+        return
+    zone = ZoneInfo(config.settings.budgets.time_zone)
+    parts = [f"--{name}" for name in ("failed", "degraded") if getattr(query, name)]
+    for name in ("tenant", "user", "tag", "use_case", "model", "before"):
+        value = getattr(query, name)
+        parts += [] if value is None else [f"--{name.replace('_', '-')} {value}"]
+    for name in ("since", "until"):
+        moment = getattr(query, name)
+        parts += [] if moment is None else [f"--{name} {moment.astimezone(zone):%Y-%m-%dT%H:%M}"]
+    out().print(
+        f"None of the recorded requests fits {' '.join(parts)}; the newest of all is of "
+        f"{newest[0].started_at.astimezone(zone):%Y-%m-%d %H:%M}. Leave one of these out to see more.",
+        soft_wrap=True,
+    )
+    for name, known in (("use_case", config.settings.use_cases), ("model", _model_names(config))):
+        value = getattr(query, name)
+        if value is not None and value not in known:
+            from orchestrator.config.unknown_names import unknown
+
+            out().print(
+                f"config.yaml has it not: {unknown(name.replace('_', ' '), value, known)}", soft_wrap=True
+            )
+
+
+def _model_names(config: "Config") -> set[str]:
+    return {*config.settings.models, *config.settings.deployments}
 
 
 def _row_table(rows: "Sequence[RequestRow]", zone: ZoneInfo) -> "RenderableType":
@@ -229,7 +272,7 @@ def _show_detail(detail: "Detail", zone: ZoneInfo) -> None:
     console = out()
     console.print(f"request {detail.request.id}", style="bold")
     for line in _headlines(detail.request, zone):
-        console.print(f"  {line}")
+        print_indented(console, line)
     parts: list[RenderableType] = []
     if detail.plan is not None:
         parts += _plan_parts(detail.plan)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import AsJson
+from orchestrator.cli.options import AsJson, Since, Until
 from orchestrator.cli.output import CommandError, dim, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import percent, seconds
@@ -20,18 +20,15 @@ if TYPE_CHECKING:
     from orchestrator.whatif.comparison import Affected, Side, WhatIf
 
 _AFFECTED_SHOWN = 10
+_SINCE = "30d"
 
 
 def whatif(  # noqa: PLR0913 -- each is an option
     context: typer.Context,
     new: Annotated[Path, typer.Argument(metavar="NEW.YAML", help="The configuration to try.")],
     *,
-    since: Annotated[
-        str, typer.Option(help="From when on: 2026-11-28, 2026-11-28T14:30, or 24h, 7d, 30d ago.")
-    ] = "30d",
-    until: Annotated[
-        str | None, typer.Option(help="Until when; now if left out.", show_default=False)
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same answer.")] = 0,
     accepted: Annotated[
         float,
@@ -41,11 +38,11 @@ def whatif(  # noqa: PLR0913 -- each is an option
 ) -> None:
     """Replay recorded traffic under the configuration in use and under another, and compare.
 
-    Every request takes its whole way again, on a clock of its own: routing, budgets, cache, limits, circuits
+    Of the last 30 days where nothing is said. Every request takes its whole way again, on a clock of its own: routing, budgets, cache, limits, circuits
     and fallbacks. Nothing is sent, no prompt is read, and no ledger is written.
     """
     with errors_as_json(as_json):
-        result = _compared(context, new, (since, until), seed=seed, accepted_share=accepted / 100)
+        result = _compared(context, new, (since or _SINCE, until), seed=seed, accepted_share=accepted / 100)
     if as_json:
         from orchestrator.whatif.views import plain_what_if
 
@@ -58,7 +55,7 @@ def _compared(
     context: typer.Context, new: Path, span: tuple[str, str | None], *, seed: int, accepted_share: float
 ) -> "WhatIf":
     from orchestrator.core.clock import SystemClock
-    from orchestrator.requests.moments import moment_of
+    from orchestrator.core.moments import moment_of
     from orchestrator.whatif.isolated import load_keyed
     from orchestrator.whatif.replay import ReplaySettings
     from orchestrator.whatif.whatif import TimeRange, what_if

@@ -17,7 +17,7 @@ from orchestrator.config.yaml_template import Path_
 from orchestrator.core.errors import ConfigError
 
 _KEYS = ("use_case", "policy", "measured")
-_REMEDY = "run 'orchestrator calibrate' again, or take 'policy' out of config.yaml"
+_POLICY = "policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,20 @@ class PolicyFile:
     conditions: Mapping[str, Any]
     where: str
     """The line of its conditions, or of its beginning."""
+    key: str = _POLICY
+    """The key of config.yaml that names it: policy, or candidate of an experiment."""
+
+    @property
+    def remedy(self) -> str:
+        """Return what to do about a file that cannot be used."""
+        return _remedy(self.key)
+
+
+def _remedy(key: str) -> str:
+    other = (
+        f"take '{_POLICY}' out of config.yaml" if key == _POLICY else f"name another '{key}' in config.yaml"
+    )
+    return f"run 'orchestrator calibrate' again, or {other}"
 
 
 def read_whole(
@@ -46,8 +60,9 @@ def read_whole(
         if not isinstance(policy, dict) or "file" not in policy:
             continue
         where = document.where((*place, "file"))
-        file = _path_of(policy, path.parent, where)
-        content, read = _read(file, use_case, where, environment)
+        key = str(place[-1])
+        file = _path_of(policy, path.parent, where, key)
+        content, read = _read(PolicyFile(file, use_case, {}, where, key), environment)
         files.append(read)
         data = _with(data, place, content)
     return (replace(document, data=data) if files else document), tuple(files)
@@ -80,20 +95,22 @@ def _with(data: Any, place: Path_, value: Any) -> Any:
     return {**data, place[0]: _with(data[place[0]], place[1:], value)}
 
 
-def _path_of(policy: Mapping[str, Any], beside: Path, where: str) -> Path:
+def _path_of(policy: Mapping[str, Any], beside: Path, where: str, key: str) -> Path:
     name = policy["file"]
     if len(policy) > 1 or not isinstance(name, str) or not name:
-        raise ConfigError(f"{where}: 'file' stands alone in a policy and is a path: policy: {{file: PATH}}")
+        raise ConfigError(f"{where}: 'file' stands alone in a policy and is a path: {key}: {{file: PATH}}")
     return beside / Path(name).expanduser()
 
 
-def _read(
-    path: Path, use_case: str, where: str, environment: Mapping[str, str] | None
-) -> tuple[Any, PolicyFile]:
+def _read(file: PolicyFile, environment: Mapping[str, str] | None) -> tuple[Any, PolicyFile]:
+    """Return the policy in a file, and the file with what is known of it; `where` is still the key's line."""
+    path, use_case = file.path, file.use_case
     try:
         raw = path.read_bytes()
     except OSError as exc:
-        raise ConfigError(f"{where}: policy file {path} cannot be read: {exc.strerror}; {_REMEDY}") from None
+        raise ConfigError(
+            f"{file.where}: policy file {path} cannot be read: {exc.strerror}; {file.remedy}"
+        ) from None
     inside = parse_document(
         raw, name=str(path), environment=os.environ if environment is None else environment
     )
@@ -103,17 +120,19 @@ def _read(
         or not isinstance(content.get("policy"), dict)
         or set(content) - set(_KEYS)
     ):
-        raise ConfigError(f"{inside.where(())}: a policy file has the keys {', '.join(_KEYS)}; {_REMEDY}")
+        raise ConfigError(f"{inside.where(())}: a policy file has the keys {', '.join(_KEYS)}; {file.remedy}")
     if content.get("use_case") != use_case:
         raise ConfigError(
             f"{inside.where(('use_case',))}: this policy is of use case {content.get('use_case')!r}, and config.yaml "
-            f"names it in '{use_case}': each use case needs a measurement of its own; {_REMEDY}"
+            f"names it in '{use_case}': each use case needs a measurement of its own; {file.remedy}"
         )
     measured = content.get("measured")
     conditions = measured.get("conditions") if isinstance(measured, dict) else None
     path_of_conditions = ("measured", "conditions")
-    return content["policy"], PolicyFile(
-        path, use_case, conditions if isinstance(conditions, dict) else {}, inside.where(path_of_conditions)
+    return content["policy"], replace(
+        file,
+        conditions=conditions if isinstance(conditions, dict) else {},
+        where=inside.where(path_of_conditions),
     )
 
 
@@ -137,11 +156,11 @@ def outdated(settings: RootSettings, files: Iterable[PolicyFile]) -> Iterator[st
             if name in before and before[name] != now[name]:
                 yield (
                     f"{file.where}: measured with {name} {before[name]!r}, and '{file.use_case}' has {now[name]!r} "
-                    f"now; {_REMEDY}"
+                    f"now; {file.remedy}"
                 )
         for name, upstream in (names if isinstance(names, dict) else {}).items():
             if now["deployments"].get(name, upstream) != upstream:
                 yield (
                     f"{file.where}: measured when '{name}' was {upstream!r}, and it is {now['deployments'][name]!r} "
-                    f"now; {_REMEDY}"
+                    f"now; {file.remedy}"
                 )

@@ -15,6 +15,7 @@ from orchestrator.catalog.models import ModelSettings
 from orchestrator.catalog.price_book import PricesSettings
 from orchestrator.config.telemetry import TelemetrySettings
 from orchestrator.core.language import Language
+from orchestrator.core.payer import UseCaseName
 from orchestrator.core.settings import Name, Settings
 from orchestrator.experiments.settings import ExperimentName, ExperimentSettings
 from orchestrator.langchain.tracing import LangChainSettings
@@ -69,7 +70,7 @@ class RootSettings(Settings):
     """Which provider serves which model, by a name such as openai/gpt-6-luna."""
     aliases: Mapping[Name, AliasSettings] = {}
     """Other names by which models may be asked for."""
-    use_cases: Mapping[Name, UseCaseSettings] = Field(min_length=1)
+    use_cases: Mapping[UseCaseName, UseCaseSettings] = Field(min_length=1)
     """What requests are for: whom they ask, in which order, and with which limits."""
     experiments: Mapping[ExperimentName, ExperimentSettings] = {}
     """Candidates that are asked beside what answers, or instead of it for some users, and compared."""

@@ -23,6 +23,8 @@ class AlertKind(StrEnum):
     """A provider charged more than was held for the send: a limit may be passed by the difference."""
     BOOKED_LATE = "booked_late"
     """The ledger could not be written after a send; the booking waits in memory, its hold stays counted."""
+    LEDGER_UNAVAILABLE = "ledger_unavailable"
+    """The ledger cannot be used, so nothing is sent: its file is lost or another, or the disk fails."""
     BUDGET = "budget"
     """A part of a limit is spent."""
     PROJECTED_OVERRUN = "projected_overrun"

@@ -1,13 +1,16 @@
 """On whose account a request is sent, and which budgets it therefore counts against."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+from typing import Annotated, Self
+
+from pydantic import AfterValidator
 
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.names import name_of, tags_of
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.run import Run
+from orchestrator.core.settings import Name, UnquotedError
 
 SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "model", "tag")
 
@@ -22,6 +25,19 @@ SHADOW_PAYER = "shadow:"
 def is_own(tenant: str) -> bool:
     """Return whether what is sent on a tenant's account is our own: a probe, or an answer nobody reads."""
     return tenant in PROBE_TENANTS or tenant.startswith(SHADOW_PAYER)
+
+
+def _use_case(name: str) -> str:
+    if name.startswith(SHADOW_PAYER):
+        raise UnquotedError(
+            f"a use case that begins with '{SHADOW_PAYER}' would share its budget with the shadows of experiments, "
+            "whose use case begins so: give it another name"
+        )
+    return name
+
+
+UseCaseName = Annotated[Name, AfterValidator(_use_case)]
+"""A use case that config.yaml defines."""
 
 
 def _check_tenant(tenant: str) -> None:
@@ -41,6 +57,8 @@ class Payer:
     tags: tuple[str, ...] = ()
     run: Run | None = None
     """The run whose budget it counts against besides."""
+    is_shadow: bool = field(default=False, repr=False)
+    """Whether it is that of an experiment's shadows, which `of_shadow` alone makes."""
 
     def __post_init__(self) -> None:
         """Take every name as the ledger counts it, whoever names the payer.
@@ -52,14 +70,14 @@ class Payer:
         object.__setattr__(self, "use_case", name_of(self.use_case, "use_case"))
         object.__setattr__(self, "user", None if self.user is None else name_of(self.user, "user"))
         object.__setattr__(self, "tags", tags_of(self.tags))
-        # Theirs has a use case of the same name.
-        if self.use_case != self.tenant:
+        if not self.is_shadow:
             _check_tenant(self.tenant)
 
     @classmethod
     def of_shadow(cls, experiment: str) -> Self:
         """Return who pays for the shadows of an experiment: no tenant, no use case, no user."""
-        return cls(f"{SHADOW_PAYER}{experiment}", f"{SHADOW_PAYER}{experiment}")
+        name = f"{SHADOW_PAYER}{experiment}"
+        return cls(name, name, is_shadow=True)
 
     @classmethod
     def of(cls, request: ChatRequest) -> Self:

@@ -17,7 +17,13 @@ from orchestrator.config.yaml_file import written
 from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.settings import Settings
-from orchestrator.drill.practice_config import PRACTICE_KEY, lead_to_practice, practice_prices
+from orchestrator.drill.practice_config import (
+    PRACTICE_KEY,
+    as_written,
+    at_prices_of,
+    lead_to_practice,
+    prices_of,
+)
 from orchestrator.practice import PracticeServer, Scripted
 from orchestrator.practice.odd_answers import gone_on_from_half
 from orchestrator.providers.local.model import LocalModel
@@ -69,7 +75,8 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[Dr
     with ExitStack() as stack:
         document, _ = read_whole(path)
         data: dict[str, Any] = document.data
-        prices = practice_prices(path, today=today, environment=os.environ)
+        original = as_written(path, today=today, environment=os.environ)
+        prices = prices_of(original, today=today)
         servers: dict[str, PracticeServer] = {}
 
         def address_of(name: str, played: str) -> str:
@@ -83,13 +90,13 @@ def staged(path: Path, *, home: Path, clock: Clock, speed: float) -> Iterator[Dr
             )
             return servers[name].base_url(played)
 
-        lead_to_practice(data["providers"], address_of)
+        lead_to_practice(data, address_of)
         _hasten(data, load_config(path, today=today).settings, speed)
         data["ledger"] = {**data.get("ledger", {}), "path": str(home / "ledger.sqlite3")}
         data["cache"] = {**data.get("cache", {}), "enabled": False, "path": str(home / "cache")}
         drilled = home / "config.yaml"
         drilled.write_text(written(data), encoding="utf-8")
-        config = load_config(drilled, today=today)
+        config = at_prices_of(load_config(drilled, today=today), original)
         yield DrillEnvironment(_with_local_model(config, data, today, stack), clock, servers)
 
 

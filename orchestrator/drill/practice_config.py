@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
+from orchestrator.catalog.catalog import Deployment, ProviderKind, ProviderSettings
+from orchestrator.catalog.vendors import openai_region
 from orchestrator.config.loader import Config, load_config
 from orchestrator.config.placeholder_keys import with_placeholder_keys
 from orchestrator.config.policy_files import read_whole
@@ -24,6 +26,7 @@ PRACTICE_KEY = "practice"
 UNPRACTICED = frozenset({"bedrock", "vertex_ai"})
 """Prefixes that no practice provider plays; a rehearsal goes on without them."""
 
+_TAKEN_OVER = {"input": 0, "output": 0, "source": "taken over", "date": "2000-01-01"}
 _KEYS = ("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY")
 _ADDRESSES = {"OPENROUTER_BASE_URL": "openrouter", "GOOGLE_BASE_URL": "google", "OPENAI_BASE_URL": "openai"}
 
@@ -36,8 +39,53 @@ def practice_prices(
     Raises:
         ConfigError: the configuration cannot be used.
     """
+    return prices_of(as_written(path, today=today, environment=environment), today=today)
+
+
+def as_written(path: Path, *, today: date, environment: Mapping[str, str] | None = None) -> Config:
+    """Return a configuration with its own addresses, and so with the prices that count there; no key is read.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
     with_keys = with_placeholder_keys(path, environment or {}, replace=True)
-    return prices_of(load_config(path, today=today, environment=with_keys), today=today)
+    return load_config(path, today=today, environment=with_keys)
+
+
+def prices_at_practice(
+    path: Path, *, today: date, environment: Mapping[str, str] | None = None
+) -> dict[tuple[str, str], PracticePrice]:
+    """Return what a program books whose configuration is led to practice providers, as `practice_prices`.
+
+    A region of OpenAI's costs more, and this machine is in none.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    with_keys = with_placeholder_keys(path, environment or {}, replace=True)
+    data: dict[str, Any] = read_whole(path, environment=with_keys)[0].data
+    load_config(path, today=today, environment=with_keys)  # a mistake is told by its line in the user's file
+    for provider in data["providers"].values():
+        if openai_region(provider.get("base_url")) is not None:
+            provider["base_url"] = "http://127.0.0.1"
+    with TemporaryDirectory(prefix="practice-prices-", ignore_cleanup_errors=True) as folder:
+        led = Path(folder) / path.name
+        led.write_text(written(data), encoding="utf-8")
+        return prices_of(load_config(led, today=today, environment=with_keys), today=today)
+
+
+def at_prices_of(config: Config, original: Config) -> Config:
+    """Return a configuration that was led to practice providers at the prices of the one that it came from."""
+    known, catalog = original.catalog.usable, config.catalog
+
+    def priced(deployments: Mapping[str, Deployment]) -> dict[str, Deployment]:
+        return {
+            name: replace(each, price=known[name].price) if name in known else each
+            for name, each in deployments.items()
+        }
+
+    deployments, embeddings = priced(catalog.deployments), priced(catalog.embeddings)
+    return replace(config, catalog=replace(catalog, deployments=deployments, embeddings=embeddings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +167,16 @@ def addresses(server: PracticeServer, *, key: str = PRACTICE_KEY) -> dict[str, s
     return {**bases, **dict.fromkeys(_KEYS, key)}
 
 
-def lead_to_practice(providers: dict[str, Any], address_of: Callable[[str, str], str]) -> None:
-    """Write the address and the key of practice providers over those of `providers`, save the model on board.
+def lead_to_practice(data: dict[str, Any], address_of: Callable[[str, str], str]) -> None:
+    """Write the address and the key of practice providers over those of a configuration, save the model on board.
 
-    `address_of` takes a provider's name and who plays it. One that nobody plays is switched off.
+    `address_of` takes a provider's name and who plays it. One that nobody plays is switched off. The other
+    addresses would have other prices, or none that anybody knows: `at_prices_of` takes those of before.
     """
-    for name, provider in providers.items():
+    for deployment in data["deployments"].values():
+        if not deployment.get("price"):
+            deployment["price"] = dict(_TAKEN_OVER)
+    for name, provider in data["providers"].items():
         if provider["kind"] == ProviderKind.LOCAL.value or provider.get("enabled") is False:
             continue
         if provider.get("prefix") in UNPRACTICED:
@@ -146,13 +198,13 @@ def rehearsed_config(path: Path, server: PracticeServer, *, home: Path, today: d
     """
     environment = with_placeholder_keys(path, {"ORCHESTRATOR_HOME": str(home)}, replace=True)
     data: dict[str, Any] = read_whole(path, environment=environment)[0].data
-    load_config(
-        path, today=today, environment=environment
-    )  # a mistake is told by its line in the user's file
-    lead_to_practice(data["providers"], lambda _name, played: server.base_url(played))
+    # A mistake is told by its line in the user's file.
+    original = load_config(path, today=today, environment=environment)
+    lead_to_practice(data, lambda _name, played: server.base_url(played))
     for part, place in (("ledger", "ledger.sqlite3"), ("cache", "cache"), ("idempotency", "replies")):
         data[part] = {**(data.get(part) or {}), "path": str(home / place)}
     data |= {"alerts": {"path": str(home / "alerts")}, "telemetry": {}}
     written_to = home / "config.yaml"
     written_to.write_text(written(data), encoding="utf-8")
-    return replace(load_config(written_to, today=today, environment=environment), path=path)
+    rehearsed = load_config(written_to, today=today, environment=environment)
+    return replace(at_prices_of(rehearsed, original), path=path)

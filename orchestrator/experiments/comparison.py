@@ -6,6 +6,7 @@ counts by itself. Of shadows it is the difference between a live answer and its 
 a user's, his average difference.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,14 @@ from enum import StrEnum
 
 from orchestrator.core.arms import ArmKind, ArmTags, read_tags
 from orchestrator.core.reply import CacheState, Outcome
-from orchestrator.experiments.confidence import ConfidenceInterval, Sample, of_difference, of_mean
+from orchestrator.experiments.confidence import (
+    UNITS_MIN,
+    ConfidenceInterval,
+    Sample,
+    of_difference,
+    of_mean,
+    units_until,
+)
 from orchestrator.experiments.settings import ExperimentMode, ExperimentSettings, Metric
 from orchestrator.ledger.facts import ArmRow
 from orchestrator.ledger.feedback import SCORE_MAX, SCORE_MIN
@@ -55,6 +63,9 @@ class MetricComparison:
     difference: ConfidenceInterval | None
     """Candidate less live; None of too few."""
     finding: Finding
+    missing: int | None = None
+    """About how many units more, of both sides, until something is proven, if all stays as it is; of too few,
+    until anything can be said. None where it is proven, or too close to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,8 @@ def _sides(tagged: _Tagged, metric: Metric, settings: ExperimentSettings) -> Met
     live, candidate = (Sample.of(map(_mean, side.values()), bounds=bounds) for side in values.values())
     if not live.count and not candidate.count:
         return None
-    return _compared(metric, live, candidate, of_difference(live, candidate), settings)
+    difference = of_difference(live, candidate)
+    return _compared(metric, live, candidate, difference, settings, count=live.count + candidate.count)
 
 
 def _pairs(tagged: _Tagged, metric: Metric, settings: ExperimentSettings) -> MetricComparison | None:
@@ -134,7 +146,8 @@ def _pairs(tagged: _Tagged, metric: Metric, settings: ExperimentSettings) -> Met
     lives = Sample.of((_mean([live for live, _ in each]) for each in pairs.values()), bounds=bounds)
     shadows = Sample.of((_mean([shadow for _, shadow in each]) for each in pairs.values()), bounds=bounds)
     differences = (_mean([shadow - live for live, shadow in each]) for each in pairs.values())
-    return _compared(metric, lives, shadows, of_mean(Sample.of(differences, bounds=widest)), settings)
+    difference = of_mean(Sample.of(differences, bounds=widest))
+    return _compared(metric, lives, shadows, difference, settings, count=lives.count)
 
 
 def _compared(
@@ -143,17 +156,39 @@ def _compared(
     candidate: Sample,
     difference: ConfidenceInterval | None,
     settings: ExperimentSettings,
+    *,
+    count: int,
 ) -> MetricComparison:
+    """Return what `count` units prove by a metric."""
     margin = settings.margin * live.mean if metric in _RELATIVE else settings.margin
     # The margin is of the metric that decides; by others nothing is allowed to be worse.
     margin = margin if metric is settings.metric else 0.0
-    return MetricComparison(metric, live, candidate, difference, _finding(metric, difference, margin))
+    finding = _finding(metric, difference, margin)
+    missing = None
+    if difference is None:
+        missing = _until_anything(live, candidate, settings)
+    elif finding is Finding.OPEN:
+        gain = _gain(metric, difference)
+        missing = units_until(gain, count, distance=abs(gain.value + margin))
+    return MetricComparison(metric, live, candidate, difference, finding, missing)
+
+
+def _until_anything(live: Sample, candidate: Sample, settings: ExperimentSettings) -> int:
+    """Return about how many units are missing until each side has enough; of shadows each is on both."""
+    if settings.mode is ExperimentMode.SHADOW:
+        return UNITS_MIN - live.count
+    shares = ((live, 1 - settings.share), (candidate, settings.share))
+    return max(math.ceil((UNITS_MIN - side.count) / share) for side, share in shares)
+
+
+def _gain(metric: Metric, difference: ConfidenceInterval) -> ConfidenceInterval:
+    return difference.scaled(-1.0 if metric in _LESS_IS_BETTER else 1.0)
 
 
 def _finding(metric: Metric, difference: ConfidenceInterval | None, margin: float) -> Finding:
     if difference is None:
         return Finding.TOO_FEW
-    gain = difference.scaled(-1.0 if metric in _LESS_IS_BETTER else 1.0)
+    gain = _gain(metric, difference)
     if gain.low > 0:
         return Finding.BETTER
     if gain.high < -margin:

@@ -20,6 +20,7 @@ ALPHA = 0.05
 """How often at most an interval may ever exclude the truth, however often it is looked at."""
 UNITS_MIN = 100
 """Of each side, before anything is said: an asymptotic interval of fewer promises too much."""
+_UNITS_MAX = 10_000_000
 _TUNED_FOR = 1_000
 """Units for which the intervals are closest; they hold for any number."""
 
@@ -71,6 +72,21 @@ def radius(count: int, *, alpha: float = ALPHA, tuned_for: int = _TUNED_FOR) -> 
     rho2 = (log_alpha + math.log(log_alpha + 1)) / tuned_for
     grown = count * rho2 + 1
     return math.sqrt(2 * grown / (count * count * rho2) * math.log(math.sqrt(grown) / alpha))
+
+
+def units_until(interval: ConfidenceInterval, count: int, *, distance: float) -> int | None:
+    """Return how many units more until an interval reaches less far than `distance`, all else as it is.
+
+    `count` units made it. None where so many are needed that nobody waits for them, as where the distance is 0.
+    """
+    deviation = (interval.high - interval.value) / radius(count)
+    if deviation * radius(_UNITS_MAX) >= distance:
+        return None
+    few, enough = count, _UNITS_MAX
+    while few < enough:
+        middle = (few + enough) // 2
+        few, enough = (few, middle) if deviation * radius(middle) < distance else (middle + 1, enough)
+    return enough - count
 
 
 def of_mean(sample: Sample) -> ConfidenceInterval | None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import SHADOW_PAYER
 from orchestrator.experiments.comparison import Finding, MeasuredArms, MetricComparison, measured
+from orchestrator.experiments.confidence import UNITS_MIN
 from orchestrator.experiments.decision import DecidedBy, ExperimentDecision, Verdict, decided
 from orchestrator.experiments.experiment import Experiment, ExperimentState
 from orchestrator.experiments.settings import ExperimentMode, Rule
@@ -47,8 +48,13 @@ class ExperimentStanding:
         if self.measured.never_answered:
             return f"it answered none of {self.measured.candidate_requests:,} requests on its side"
         comparison = self.decides
-        if comparison is None or comparison.difference is None:
-            return "too few answers to say anything"
+        if comparison is None:
+            return f"too few answers to say anything: none yet, and {UNITS_MIN} a side are needed"
+        if comparison.difference is None:
+            return (
+                f"too few answers to say anything: {comparison.live.count:,} live, "
+                f"{comparison.candidate.count:,} candidate, and {UNITS_MIN} a side are needed"
+            )
         difference = comparison.difference
         return (
             f"{comparison.metric.value} {comparison.live.mean:.4g} live, {comparison.candidate.mean:.4g} candidate, "

@@ -55,6 +55,7 @@ def plain_comparison(comparison: MetricComparison) -> dict[str, Any]:
         if difference is None
         else {"value": difference.value, "low": difference.low, "high": difference.high},
         "finding": comparison.finding.value,
+        "missing_units": comparison.missing,
     }
 
 

@@ -25,7 +25,7 @@ except ModuleNotFoundError as exc:
 from orchestrator.core.errors import BudgetExceededError, InvalidRequestError
 from orchestrator.core.formatting import usd_text
 from orchestrator.core.language import Language, reply_language
-from orchestrator.core.money import format_usd
+from orchestrator.core.money import NanoUsd, format_usd
 from orchestrator.core.run import Run
 from orchestrator.langchain.conversation import to_wire
 from orchestrator.langchain.run_budget import ChatInRun, counting_inside, run_around
@@ -39,17 +39,21 @@ _ToolResult = Any
 
 _ENDINGS = {
     Language.VI: (
-        "Tôi phải dừng ở đây: ngân sách cho việc này là {limit}, còn {left}, "
-        "không đủ cho bước tiếp theo ({needed})."
+        "Tôi phải dừng ở đây dù việc chưa xong: ngân sách cho việc này là {limit}, đã chi {spent}{held}, còn {left}, "
+        "mà bước tiếp theo có thể tốn đến {needed}. Muốn làm tiếp, hãy tăng ngân sách hoặc yêu cầu ít hơn."
     ),
     Language.EN: (
-        "I have to stop here: of the budget of {limit} for this task {left} is left, "
-        "which the next step may not cost ({needed})."
+        "I have to stop here, before the task is done: of its budget of {limit}, {spent} is spent{held} and {left} is "
+        "left, while the next step may cost up to {needed}. To go on, raise the budget, or ask for less."
     ),
 }
+_HELD = {
+    Language.VI: ", đang giữ {held} cho các bước chưa xong",
+    Language.EN: ", {held} is held for steps under way,",
+}
 _TOOL_STOPPED = (
-    "Stopped: of the budget of {limit} of {scope} {left} is left, and this may cost {needed}. "
-    "Answer with what is known."
+    "Stopped: of the budget of {limit} of {scope}, {spent} is spent{held} and {left} is left, while this step may cost "
+    "up to {needed}. Answer with what is known by now."
 )
 
 
@@ -174,12 +178,14 @@ class RunBudgetMiddleware(AgentMiddleware[Any, Any, Any]):
             to_wire(request.messages), named=getattr(request.model, "language", None), otherwise=Language.EN
         )
         return AIMessage(
-            _ENDINGS[language or Language.EN].format(**_amounts(refusal)),
+            _ENDINGS[language or Language.EN].format(**_amounts(refusal, language or Language.EN)),
             response_metadata={
                 "finish_reason": RUN_BUDGET,
                 "run_budget": {
                     "scope": refusal.scope,
                     "limit_usd": usd_text(refusal.limit),
+                    "spent_usd": usd_text(_spent(refusal)),
+                    "held_usd": usd_text(refusal.held),
                     "left_usd": usd_text(refusal.left),
                     "needed_usd": usd_text(refusal.needed),
                 },
@@ -191,7 +197,7 @@ class RunBudgetMiddleware(AgentMiddleware[Any, Any, Any]):
         if not self._ends or not _is_of(refusal, run):
             raise refusal
         return ToolMessage(
-            _TOOL_STOPPED.format(scope=refusal.scope, **_amounts(refusal)),
+            _TOOL_STOPPED.format(scope=refusal.scope, **_amounts(refusal, Language.EN)),
             name=request.tool_call["name"],
             tool_call_id=request.tool_call["id"],
             status="error",
@@ -204,9 +210,15 @@ def _is_of(refusal: BudgetExceededError, run: Run) -> bool:
     return refusal.scope.startswith(f"{own}/") or refusal.scope in {f"run:{name}" for name in run.lineage}
 
 
-def _amounts(refusal: BudgetExceededError) -> dict[str, str]:
+def _spent(refusal: BudgetExceededError) -> NanoUsd:
+    return NanoUsd(max(0, refusal.limit - refusal.left - refusal.held))
+
+
+def _amounts(refusal: BudgetExceededError, language: Language) -> dict[str, str]:
     return {
         "limit": format_usd(refusal.limit),
+        "spent": format_usd(_spent(refusal)),
+        "held": _HELD[language].format(held=format_usd(refusal.held)) if refusal.held else "",
         "left": format_usd(refusal.left),
         "needed": format_usd(refusal.needed),
     }

@@ -198,6 +198,10 @@ class Limits:
         limit = self.all_of(scope).get(window)
         return None if limit is None else limit.limit_nusd
 
+    def has_own(self, scope: str) -> bool:
+        """Return whether a scope has limits of its own, beside those of every name."""
+        return scope in self._by_scope
+
     def all_of(self, scope: str) -> Mapping[Window, WindowLimit]:
         """Return the limits of a scope by window, as far as it has them."""
         own = self._limits.get(scope)

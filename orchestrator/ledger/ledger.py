@@ -24,7 +24,8 @@ from collections.abc import Callable
 from orchestrator.core.alerts import Alert, AlertKind, Alerts
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import BudgetExceededError, LedgerError
-from orchestrator.core.money import NanoUsd, format_usd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd, format_usd
+from orchestrator.core.payer import SHADOW_PAYER
 from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.facts import Counter
@@ -45,6 +46,7 @@ from orchestrator.ledger.records import (
 )
 from orchestrator.ledger.standing import Standing
 from orchestrator.ledger.store import LedgerStore
+from orchestrator.ledger.usability import Usability
 
 __all__ = ["BudgetStatus", "Hold", "HoldRequest", "Ledger", "RequestRecord", "late_alert"]
 
@@ -64,6 +66,7 @@ class Ledger:
         self.limits = limits
         self._clock = clock
         self._alerts = alerts or Alerts()
+        self._usability = Usability(self._alerts, clock, store.location)
         self.observers = Observers()
         self.queue = MoneyQueue()
         """Who waits for money that others hold, in this process."""
@@ -86,7 +89,9 @@ class Ledger:
             LedgerError: the ledger cannot be written, so nothing may be sent.
         """
         new = self._new_hold(request)
-        return self._granted(new, self.store.hold(new))
+        with self._usability.noted():
+            outcome = self.store.hold(new)
+        return self._granted(new, outcome)
 
     async def ahold(self, request: HoldRequest, *, place: MoneyPlace | None = None) -> Hold:
         """Hold as `hold` does; while another process holds the ledger, the event loop does other work.
@@ -100,7 +105,9 @@ class Ledger:
         ahead = None if place is None else self.queue.ahead(new, place)
         if ahead is not None:
             raise ahead
-        return self._granted(new, await self.store.ahold(new))
+        with self._usability.noted():
+            outcome = await self.store.ahold(new)
+        return self._granted(new, outcome)
 
     def settle(self, hold: Hold, attempt: Attempt) -> None:
         """Book what one send did cost and free the rest of its hold; doing it twice changes nothing.
@@ -247,12 +254,28 @@ class Ledger:
         self.store.check_writable()
         self.store.take_time_zone(self.limits.time_zone)
 
+    def look(self) -> LedgerError | None:
+        """Write to the ledger now, with all that is deferred; return why it cannot be used.
+
+        None where it can, and where there is none yet: none is made. That it cannot, and that it can
+        again, is told once (`AlertKind.LEDGER_UNAVAILABLE`).
+        """
+        if not self.exists:
+            return None
+        try:
+            with self._usability.noted(at_first=True):
+                self.check_writable()
+        except LedgerError as error:
+            return error
+        return None
+
     def close(self) -> None:
         """Write what is deferred and close the ledger."""
         self.store.close()
 
     def _new_hold(self, request: HoldRequest) -> NewHold:
         self._check_request_limit(request)
+        self._check_shadow(request)
         held_at = self._clock.now()
         return NewHold(request, period_of(held_at, self.limits.time_zone), held_at, self._limits_of(request))
 
@@ -263,6 +286,15 @@ class Ledger:
             raise BudgetExceededError(
                 scope=scope, window="request", limit=limit, left=limit, needed=bound, resets_at=None
             )
+
+    def _check_shadow(self, request: HoldRequest) -> None:
+        """Refuse the money of shadows that have no limit: their experiment was taken out while they ran."""
+        for scope in request.scopes:
+            if scope.startswith(f"tenant:{SHADOW_PAYER}") and not self.limits.has_own(scope):
+                raise BudgetExceededError(
+                    scope=scope, window=Window.DAY.value, limit=ZERO_NUSD, left=ZERO_NUSD,
+                    needed=request.bound_nusd, resets_at=None,
+                )  # fmt: skip
 
     def _limits_of(self, request: HoldRequest) -> tuple[CounterLimit, ...]:
         """Return the limits of hours, days, weeks and months that a send counts against."""

@@ -16,6 +16,7 @@ from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.records import OrphanCost
 from orchestrator.ledger.sqlite.contents import SqliteContents
 from orchestrator.ledger.sqlite.store import SqliteStore
+from orchestrator.ledger.sqlite.strays import strays_of
 from orchestrator.ledger.store import LedgerView
 
 
@@ -49,6 +50,11 @@ def open_ledger(
 def open_view(settings: LedgerSettings) -> LedgerView:
     """Return a read-only look at the ledger of the settings, to be entered with `with`; it makes no file."""
     return LedgerReader(expanded(settings.path))
+
+
+def strays(settings: LedgerSettings, *, clock: Clock) -> tuple[str, ...]:
+    """Return why this is not the ledger that running processes book into, if that can be told."""
+    return strays_of(expanded(settings.path), clock=clock)
 
 
 def open_contents(settings: LedgerSettings, *, clock: Clock) -> ContentStore:

@@ -49,6 +49,8 @@ class Verification:
     """By cost source, as booked, without corrections."""
     unequal_days: tuple[str, ...] = ()
     """Days whose kept sums are not those of their rows, so that a report of them is wrong."""
+    strays: tuple[str, ...] = ()
+    """Why this is not the ledger that running processes book into, a sentence each."""
 
     @property
     def counters_are_right(self) -> bool:
@@ -57,12 +59,12 @@ class Verification:
 
     @property
     def is_right(self) -> bool:
-        """Return whether every counter and every kept sum is that of its rows."""
-        return self.counters_are_right and not self.unequal_days
+        """Return whether every counter and every kept sum is that of its rows, in the file that is in use."""
+        return self.counters_are_right and not self.unequal_days and not self.strays
 
 
-def verify(view: LedgerView, *, now: datetime) -> Verification:
-    """Reckon the ledger that `view` looks at.
+def verify(view: LedgerView, *, now: datetime, strays: tuple[str, ...] = ()) -> Verification:
+    """Reckon the ledger that `view` looks at; `strays` is what is known of its file.
 
     Raises:
         LedgerError: it cannot be read.
@@ -75,6 +77,7 @@ def verify(view: LedgerView, *, now: datetime) -> Verification:
         excesses=view.excesses(limit=NAMED_MAX),
         sources=view.source_sums(),
         unequal_days=view.differing_days(),
+        strays=strays,
     )
 
 

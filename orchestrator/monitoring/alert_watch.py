@@ -26,7 +26,7 @@ from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
 from orchestrator.core.alerts import Alert, AlertKind, AlertState
 from orchestrator.core.clock import Clock, SystemClock
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.errors import ClosedError, OrchestratorError
 from orchestrator.core.language import Language
 from orchestrator.ledger.periods import period_of
 from orchestrator.monitoring.alert_sources import LastFound, LiveSources
@@ -121,6 +121,9 @@ class AlertWatch:
         while not self._ends.is_set():
             try:
                 self._note()
+                with suppress(ClosedError):
+                    # It alerts by itself, and a file that is back is noticed without a request.
+                    self._orchestrator.ledger_problem()
                 self.look()
             except Exception:
                 logger.exception("the watch over alerts goes on after a fault of its own")

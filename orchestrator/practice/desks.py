@@ -1,5 +1,6 @@
 """The providers' desks: which path means what, and in which wire format it is answered."""
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from orchestrator.practice.tokens import input_tokens
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, WireStream
 from orchestrator.practice.wire_embeddings import Vectors
 from orchestrator.practice.wire_errors import Refusal, unknown_model
+
+logger = logging.getLogger("orchestrator.practice")
 
 PREFIXES = {
     "openrouter": "/openrouter/api/v1/",
@@ -135,7 +138,19 @@ class Desk:
         price = self.prices.price_of("openrouter", model)
         for name, listed in (("prompt", price.input), ("completion", price.output)):
             if isinstance(most, dict) and name in most and nano_usd(most[name]) < listed:
-                raise Refusal(404, message=f"No endpoints found for {model} within the requested max_price.")
+                message = f"No endpoints found for {model} within the requested max_price."
+                raise Refusal(404, message=message + self._price_is_a_guess(model))
+
+    def _price_is_a_guess(self, model: str) -> str:
+        """Return what is to be said where nobody gave a price of `model`; it is logged too: who asks may hide it."""
+        if ("openrouter", model) in self.prices.prices:
+            return ""
+        words = (
+            f"This practice server was given no price of {model}, and takes one price for all: "
+            "orchestrator.drill.rehearsal.practice_server() has the prices of config.yaml."
+        )
+        logger.warning("%s", words)
+        return f" {words}"
 
     def _listing(self, provider: str, *, path: str, query: Mapping[str, str]) -> JsonObject | None:
         if provider == "openrouter":

@@ -23,9 +23,14 @@ dt { color: var(--soft); } dd { margin: 0; font-size: 1.15rem; font-weight: 600;
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th { text-align: left; font-weight: 600; }
 th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td:first-child { overflow-wrap: anywhere; min-width: 8rem; }
+td:first-child { overflow-wrap: anywhere; min-width: 14rem; }
 td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-@media (max-width: 34rem) { td.n { white-space: normal; } td:first-child { min-width: 6rem; } }
+@media screen and (max-width: 34rem) { table, tbody, tr { display: block; } tr:has(> th) { display: none; }
+  td, td.n { display: flex; justify-content: space-between; gap: 1rem; padding: .1rem 0; border: 0; white-space: normal;
+    text-align: right; overflow-wrap: anywhere; }
+  td::before { content: attr(data-name); color: var(--soft); font-weight: 400; text-align: left; overflow-wrap: normal; }
+  td:first-child { min-width: 0; font-weight: 600; text-align: left; } td:first-child::before { content: none; }
+  tr { border-bottom: 1px solid var(--line); padding: .4rem 0; } }
 article { margin: .6rem 0; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font-size: .85rem; }
 svg { width: 100%; height: 9rem; display: block; } rect { fill: var(--bar); }
@@ -54,17 +59,23 @@ def cards(shown: Iterable[tuple[str, str]]) -> str:
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 0) -> str:
-    """Return a table whose first column and last `texts` columns are words, the others numbers."""
-    numbers = [0 < place < len(head) - texts for place in range(len(head))]
+    """Return a table whose first column and last `texts` columns are words, the others numbers.
 
-    def line(tag: str, cells: Sequence[str]) -> str:
+    On a narrow screen each row stands under its first cell, a line a column with the column's name.
+    """
+    kinds = [" class=n" if 0 < place < len(head) - texts else "" for place in range(len(head))]
+    names = [f' data-name="{text(name)}"' if place else "" for place, name in enumerate(head)]
+    titles = "".join(f"<th{kind}>{text(name)}</th>" for kind, name in zip(kinds, head, strict=True))
+
+    def line(cells: Sequence[str]) -> str:
+        # The flex line of a narrow screen has two parts, however many the cell has.
         return "".join(
-            f"<{tag}{' class=n' if number else ''}>{text(cell)}</{tag}>"
-            for cell, number in zip(cells, numbers, strict=True)
+            f"<td{kind}{name}><span>{text(cell)}</span></td>"
+            for kind, name, cell in zip(kinds, names, cells, strict=True)
         )
 
-    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
-    return f"<div class=wide tabindex=0><table><tr>{line('th', head)}</tr>{body}</table></div>"
+    body = "".join(f"<tr>{line(row)}</tr>" for row in rows)
+    return f"<div class=wide tabindex=0><table><tr>{titles}</tr>{body}</table></div>"
 
 
 def section(title: str, body: str) -> str:

@@ -46,6 +46,7 @@ def plain_verification(verification: "Verification") -> dict[str, Any]:
         "unclaimed_attempts": [asdict(attempt) for attempt in verification.unclaimed_attempts],
         "excesses": [asdict(attempt) for attempt in verification.excesses],
         "unequal_days": list(verification.unequal_days),
+        "strays": list(verification.strays),
         "cost_by_source": {
             name: {"attempts": source.attempts, **money("cost", source.cost_nusd)}
             for name, source in verification.sources.items()

@@ -1,10 +1,12 @@
 """Which days a report is about: a day, a month, or any range of days, both ends meant."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Self
+from zoneinfo import ZoneInfo
 
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.errors import InvalidRequestError, OrchestratorError
+from orchestrator.core.moments import FORMS, moment_of
 
 _DAYS_MAX = 3700
 """Ten years: more is a slip of the keyboard."""
@@ -57,17 +59,26 @@ class Span:
         return cls(read, read)
 
     @classmethod
-    def between(cls, since: str | None, until: str | None, *, today: date) -> Self:
-        """Return the days from `since` until `until`, today where the end is left out.
+    def between(cls, since: str | None, until: str | None, *, now: datetime, time_zone: str) -> Self:
+        """Return the days from the one of `since` to that of `until`, today where the end is left out.
+
+        Both are moments as `core.moments` reads them.
 
         Raises:
-            SpanError: one of them is no day, the beginning is missing, or they are the wrong way round.
+            SpanError: one of them is no moment, the beginning is missing, or they are the wrong way round.
         """
-        example = "YYYY-MM-DD, for example 2026-11-23"
         if since is None:
-            raise SpanError(f"--until needs --since: write the first day of the range as {example}")
-        last = today if until is None else _day(until, option="--until", example=example)
-        return cls(_day(since, option="--since", example=example), last)
+            raise SpanError(f"--until needs --since: write when the range begins: {FORMS}")
+        zone = ZoneInfo(time_zone)
+
+        def day(text: str, option: str) -> date:
+            try:
+                return moment_of(text, now=now, time_zone=time_zone).astimezone(zone).date()
+            except InvalidRequestError as error:
+                raise SpanError(f"{option}: {error}") from None
+
+        last = now.astimezone(zone).date() if until is None else day(until, "--until")
+        return cls(day(since, "--since"), last)
 
     @property
     def label(self) -> str:

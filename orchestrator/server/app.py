@@ -28,6 +28,7 @@ from orchestrator.server.edge import Edge
 from orchestrator.server.embeddings import Embeddings
 from orchestrator.server.error_answers import ErrorAnswer
 from orchestrator.server.feedback import take_feedback
+from orchestrator.server.ledger_look import LedgerLook
 from orchestrator.server.metrics import Metrics
 from orchestrator.server.model_list import list_models, show_model
 
@@ -48,7 +49,9 @@ def build_app(
     `duties` are begun and ended with it.
     """
     clock = clock or SystemClock()
-    door = Door(orchestrator, settings, Callers(keys, settings, clock), clock)
+    door = Door(
+        orchestrator, settings, Callers(keys, settings, clock), clock, LedgerLook(orchestrator, clock)
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -91,9 +94,13 @@ async def _healthz(_request: Request) -> Response:
 
 
 async def _readyz(request: Request) -> Response:
-    """Answer 200 while requests can be served: from the end of the warm-up to the beginning of the end."""
-    is_ready = door_of(request).is_ready
-    return JSONResponse({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
+    """Answer 200 while requests can be served: between warm-up and end, with a ledger that can be used."""
+    door = door_of(request)
+    if not door.is_ready:
+        return JSONResponse({"status": "not ready"}, 503)
+    if not await door.ledger_look.is_usable():
+        return JSONResponse({"status": "not ready", "reason": "the ledger cannot be used"}, 503)
+    return JSONResponse({"status": "ready"})
 
 
 async def _no_route(_request: Request, error: HTTPException) -> Response:

@@ -8,6 +8,7 @@ from orchestrator.access.settings import ServerSettings
 from orchestrator.client import Orchestrator
 from orchestrator.core.clock import Clock
 from orchestrator.server.callers import Callers
+from orchestrator.server.ledger_look import LedgerLook
 
 
 @dataclass(slots=True)
@@ -18,6 +19,7 @@ class Door:
     settings: ServerSettings
     callers: Callers
     clock: Clock
+    ledger_look: LedgerLook
     is_ready: bool = False
     """Whether it can serve: it has warmed up, and is not being stopped."""
 

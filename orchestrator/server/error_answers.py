@@ -6,13 +6,16 @@ failed here was tried on every deployment already: only what passes soon is wort
 A budget that is used up is 402 and not 429, which stock clients repeat at once.
 """
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from orchestrator.core import errors
 from orchestrator.core.errors import BudgetExceededError, OrchestratorError
+
+logger = logging.getLogger("orchestrator.server")
 
 _RETRY_SOON_S = 60.0
 _STATUS_INVALID, _STATUS_BUDGET, _STATUS_SERVER = 400, 402, 500
@@ -122,6 +125,10 @@ _UNSEEN: Mapping[type[OrchestratorError], str] = {
     errors.RequestNotFoundError: "no request of this tenant has this id, or several begin so",
     errors.ConfigError: "the server's configuration cannot be used; operations can see why",
 }
+_LOGGED_EVERY = timedelta(hours=1)
+_LOGGED_MAX = 100
+_logged: dict[str, datetime] = {}
+"""What was kept from callers, and when it was logged last; one line for each cause, not for each request."""
 _STOPPING_RETRY_S = 1.0
 _HELD_RETRY_S = 5.0
 """Until requests under way have ended, which hold what is left of a budget."""
@@ -140,6 +147,7 @@ def answer_of(error: OrchestratorError, *, now: datetime, scopes: frozenset[str]
         retry_after_s = _HELD_RETRY_S
     if isinstance(error, errors.ClosedError):
         retry_after_s = _STOPPING_RETRY_S
+    _log_unseen(error, now)
     message, param = _message_of(error, scopes), _PARAMS.get(code)
     if isinstance(error, errors.InvalidRequestError) and error.field is not None:
         param = _NAMES_HERE.get(error.field, error.field)
@@ -169,6 +177,21 @@ def _message_of(error: OrchestratorError, scopes: frozenset[str]) -> str:
             f"this request{reset}"
         )
     return str(error)
+
+
+def _log_unseen(error: OrchestratorError, now: datetime) -> None:
+    """Log what only operations may see; of the ledger an alert tells it."""
+    if not isinstance(error, (errors.StateError, errors.ConfigError)) or isinstance(
+        error, errors.LedgerError
+    ):
+        return
+    cause = str(error)
+    before = _logged.get(cause)
+    if before is None or not timedelta(0) <= now - before < _LOGGED_EVERY:
+        if len(_logged) >= _LOGGED_MAX:
+            _logged.clear()
+        _logged[cause] = now
+        logger.warning("request %s cannot be answered: %s", error.request_id or "-", cause)
 
 
 def _is_own(scope: str, scopes: frozenset[str]) -> bool:

@@ -1,7 +1,12 @@
-"""What a configuration cannot promise, in words: where nobody is asked, and what everything hangs on."""
+"""What a configuration cannot promise and what its experiments would do, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from orchestrator.catalog.catalog import MissingKey
+from orchestrator.core.money import format_usd
+from orchestrator.experiments.experiment import ExperimentState
+from orchestrator.experiments.settings import ExperimentMode
+from orchestrator.whatif.experiment_outlook import ExperimentOutlook
 from orchestrator.whatif.static_proof import UseCaseProof
 
 
@@ -18,3 +23,41 @@ def warnings_of(proof: UseCaseProof) -> Iterator[str]:
             f"{proof.use_case}: everything hangs on one {parts}: add a fallback that needs none of "
             f"{'it' if len(proof.single_points) == 1 else 'them'}"
         )
+
+
+def keyless_words(keyless: Mapping[str, MissingKey]) -> Iterator[str]:
+    """Yield a line for each provider without a key: what to set, and which deployments cannot be used."""
+    for provider in dict.fromkeys(key.provider for key in keyless.values()):
+        names = [name for name, key in keyless.items() if key.provider == provider]
+        yield f"{keyless_notice(keyless[names[0]])}; {len(names)} deployments cannot be used: {', '.join(names)}"
+
+
+def keyless_notice(key: MissingKey) -> str:
+    """Return how a configuration tells it in one line."""
+    return f"provider {key.provider} is off: {key}"
+
+
+def outlook_words(outlook: ExperimentOutlook) -> str:
+    """Return what an experiment would do."""
+    experiment, settings = outlook.experiment, outlook.experiment.settings
+    is_shadow = settings.mode is ExperimentMode.SHADOW
+    whom = "requests" if is_shadow else "users"
+    most = format_usd(outlook.most_nusd)
+    candidate = settings.candidate.constant or f"policy {settings.candidate.kind}"
+    asked = f"{candidate} is asked {'beside what answers' if is_shadow else 'instead'}"
+    state = outlook.state.value.replace("_", " ")
+    money = f"at most {most} a request, paid by who asks"
+    if is_shadow:
+        windows = " and ".join(f"{format_usd(most)} a {window}" for window, most in outlook.budget.items())
+        money = f"at most {most} each, and {windows} together"
+    share = "all" if outlook.state is ExperimentState.PROMOTED else f"{settings.share * 100:.4g} %"
+    return (
+        f"experiment {experiment.name}: {settings.mode.value} on {settings.use_case}, {state}: {asked} for {share} of "
+        f"{whom}, {money}"
+    )
+
+
+def missing_words(outlook: ExperimentOutlook) -> Iterator[str]:
+    """Yield who of its candidate cannot be asked, a line each."""
+    for name, reason in outlook.missing.items():
+        yield f"experiment {outlook.experiment.name}: {name} cannot be asked here: {reason}"

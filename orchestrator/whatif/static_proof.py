@@ -88,6 +88,8 @@ class UseCaseProof:
     """When its caller has an answer or an error, at the latest."""
     availability: float
     """How often the chain answers."""
+    unanswered: tuple[str, ...] = ()
+    """Languages in which nobody can answer; the chain is that of the others."""
 
     @property
     def is_assumed(self) -> bool:
@@ -122,6 +124,15 @@ def recorded_answers(config: Config, *, clock: Clock) -> dict[str, RecordedSends
     return {name: RecordedSends(*counts) for name, counts in sums.items()}
 
 
+def reached_by(config: Config, name: str, *, clock: Clock) -> tuple[Deployment, ...]:
+    """Return whom a use case reaches with a short request, in their order; no file is touched."""
+    with isolated(config) as own:
+        services = PipelineServices.of(own, clock=clock, alerts=Alerts())
+        plans = [_plan(services, own, name, language) for language in LANGUAGES]
+        longest = max((plan.asked for plan in plans if plan is not None), key=len, default=())
+        return tuple(own.catalog.deployments[candidate.deployment] for candidate in longest)
+
+
 def _proof(services: PipelineServices, config: Config, name: str, recorded: RecordedShare) -> UseCaseProof:
     plans = [_plan(services, config, name, language) for language in LANGUAGES]
     plan = max(plans, key=lambda plan: 0 if plan is None else len(plan.asked))
@@ -140,9 +151,12 @@ def _proof(services: PipelineServices, config: Config, name: str, recorded: Reco
             if step.deployment not in names
         },
         single_points=tuple(_single_points(reached)),
-        most_nusd=_most_nusd(config, name, reached, services.clock.now().date()),
+        most_nusd=most_nusd(config, name, reached, services.clock.now().date()),
         most_s=_most_s(config, name),
         availability=_together(reached, chain),
+        unanswered=tuple(
+            language for language, plan in zip(LANGUAGES, plans, strict=True) if not (plan and plan.asked)
+        ),
     )
 
 
@@ -191,10 +205,15 @@ def _key_of(deployment: Deployment) -> str:
     return "" if key is None else key.get_secret_value()
 
 
-def _most_nusd(config: Config, name: str, reached: Iterable[Deployment], today: date) -> NanoUsd:
-    """Return the most that one request can cost: all of its sends at full length, within their limits."""
+def most_nusd(
+    config: Config, name: str, reached: Iterable[Deployment], today: date, *, attempts: int | None = None
+) -> NanoUsd:
+    """Return the most that one request can cost: all of its sends at full length, within their limits.
+
+    `attempts` on each deployment are those of the use case's profile where none are said.
+    """
     use_case, settings = config.settings.use_cases[name], config.settings
-    profile = settings.retry_profiles[use_case.profile]
+    attempts = attempts or settings.retry_profiles[use_case.profile].attempts_per_deployment
     facts, limits = config.facts_of(name, today=today), config.limits
     total = ZERO_NUSD
     for deployment in reached:
@@ -205,7 +224,7 @@ def _most_nusd(config: Config, name: str, reached: Iterable[Deployment], today: 
         of_deployment = (f"provider:{deployment.provider_name}", f"model:{deployment.model_name}")
         scopes = ("all", f"use_case:{name}", *of_deployment)
         ceilings = [limit for scope in scopes if (limit := limits.of(scope, Window.REQUEST)) is not None]
-        total = NanoUsd(total + min([bound, *ceilings]) * profile.attempts_per_deployment)
+        total = NanoUsd(total + min([bound, *ceilings]) * attempts)
     ends = [
         limit
         for scope in ("all", f"use_case:{name}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestrator.core.formatting import money
 from orchestrator.whatif.comparison import Affected, Side, Sum, WhatIf
+from orchestrator.whatif.experiment_outlook import ExperimentOutlook
 from orchestrator.whatif.outcomes import Fate
 from orchestrator.whatif.proof_words import warnings_of
 from orchestrator.whatif.static_proof import UseCaseProof
@@ -56,8 +57,25 @@ def plain_proof(proof: UseCaseProof) -> Mapping[str, Any]:
         **money("most", proof.most_nusd),
         "most_s": proof.most_s,
         "availability": round(proof.availability, 8),
+        "unanswered": list(proof.unanswered),
         "assumed": proof.is_assumed,
         "warnings": list(warnings_of(proof)),
+    }
+
+
+def plain_outlook(outlook: ExperimentOutlook) -> Mapping[str, Any]:
+    """Return what an experiment would do as JSON holds it."""
+    settings = outlook.experiment.settings
+    return {
+        "experiment": outlook.experiment.name,
+        "use_case": settings.use_case,
+        "mode": settings.mode.value,
+        "state": outlook.state.value,
+        "share": settings.share,
+        "candidates": list(outlook.candidates),
+        "missing": dict(outlook.missing),
+        **money("most", outlook.most_nusd),
+        "budget": {window.value: money("limit", limit) for window, limit in outlook.budget.items()},
     }
 
 

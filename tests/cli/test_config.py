@@ -8,8 +8,6 @@ import orjson
 import pytest
 import yaml
 
-from orchestrator.cli.config import _share
-
 SECRET = "sk-or-v1-verysecret"
 
 
@@ -122,10 +120,3 @@ def _changed(folder: Path, changes: dict[str, str]) -> Path:
     path = folder / "broken.yaml"
     path.write_text(text, "utf-8")
     return path
-
-
-@pytest.mark.parametrize(
-    ("availability", "shown"), [(0.99999999, "99.9999%"), (1.0, "100.0000%"), (0.9, "90.0000%")]
-)
-def test_a_share_is_rounded_down(availability, shown):
-    assert _share(availability) == shown

@@ -140,3 +140,9 @@ def test_reports_leave_the_sides_of_experiments_to_their_own_command(run, config
     assert "arm:" not in report.out
     refused = run("--config", str(config_path), "report", "--tag", "arm:faq@1a2b3c4d:live")
     assert (refused.code, "orchestrator experiment show" in " ".join(refused.err.split())) == (2, True)
+
+
+def test_show_says_the_share_in_percent_and_how_much_is_missing(experiment):
+    shown = experiment("show", "faq").out
+    assert "running, 50 % of users" in shown
+    assert "missing: 100 users a side before anything is said" in shown

@@ -1,6 +1,7 @@
 """`orchestrator practice`: providers in the foreground, steered from another terminal."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,7 +28,8 @@ class Foreground:
             cwd=ROOT,
         )
         lines = [self.process.stdout.readline().strip() for _ in range(6)]
-        self.environment = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+        # As a shell reads them.
+        self.environment = dict(shlex.split(line)[1].split("=", 1) for line in lines)
         self.port = self.environment["OPENROUTER_BASE_URL"].split(":")[2].split("/")[0]
 
     def ask(self) -> int:
@@ -36,7 +38,7 @@ class Foreground:
         request = urllib.request.Request(  # noqa: S310 -- our own loopback address
             f"{self.environment['OPENROUTER_BASE_URL']}/chat/completions",
             orjson.dumps(body),
-            {"Authorization": "Bearer k1", "Content-Type": "application/json"},
+            {"Authorization": "Bearer k 1", "Content-Type": "application/json"},
         )
         try:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
@@ -56,7 +58,7 @@ class Foreground:
 @pytest.fixture
 def foreground():
     """A process with one fault from the start."""
-    started = Foreground("--key", "k1", "--fault", "openrouter:status=503,times=1")
+    started = Foreground("--key", "k 1", "--fault", "openrouter:status=503,times=1")
     yield started
     if started.process.poll() is None:
         started.stop(signal.SIGKILL)
@@ -65,7 +67,7 @@ def foreground():
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_it_prints_what_to_export_logs_what_comes_and_ends_with_the_bill(foreground, run):
     """The life of a rehearsal: exports, a fault, an answer, faults and bill from outside, Ctrl-C, the bill."""
-    assert foreground.environment["OPENROUTER_API_KEY"] == "k1"
+    assert foreground.environment["OPENROUTER_API_KEY"] == "k 1"
     assert foreground.ask() == 503
     assert foreground.ask() == 200
     port = foreground.port

@@ -42,6 +42,19 @@ def test_people_see_totals_models_and_budgets_in_80_columns(run, practice):
     assert max(len(line) for line in ran.out.splitlines()) <= 80
 
 
+def test_in_60_columns_what_goes_on_in_the_next_line_stands_further_in(run, practice, monkeypatch):
+    """A headline begins two columns in, and its rest four."""
+    monkeypatch.setenv("COLUMNS", "60")
+    run("ask", "hello")
+    lines = run("report").out.splitlines()
+    first = next(place for place, line in enumerate(lines) if "from the cache" in line)
+    assert lines[first].startswith("  0 from the cache")
+    assert lines[first + 1].startswith("    ")
+    headlines = lines[1 : lines.index("")]
+    assert all(line.startswith("  ") for line in headlines)
+    assert max(map(len, headlines)) <= 60
+
+
 def test_csv_has_a_row_for_each_part_with_exact_costs(run, practice):
     """--csv is one table: total, models, use cases, tenants."""
     run("ask", "hello", "--tenant", "acme")

@@ -56,6 +56,26 @@ def test_the_screens_fit_and_have_no_word_of_prompt_or_reply(run, practice, monk
         assert word in screens[1]
 
 
+def test_where_nothing_fits_it_says_what_was_looked_for_and_asks_nobody_to_ask(run, practice):
+    assert "'orchestrator ask' makes one" in run("requests").out
+    run("ask", QUESTION)
+    shown = " ".join(run("requests", "--tag", "nonesuch", "--failed", "--since", "24h").out.split())
+    assert "None of the recorded requests fits --failed --tag nonesuch --since 2" in shown
+    assert "makes one" not in shown
+    shown = " ".join(run("requests", "--use-case", "customer_servce").out.split())
+    assert "unknown use case 'customer_servce'. Did you mean 'customer_service'?" in shown
+    assert run("requests", "--tag", "nonesuch", "--json").json == {"requests": []}
+
+
+def test_every_command_takes_the_same_moments(run, practice, tmp_path):
+    run("ask", QUESTION)
+    for command in (("requests",), ("report",)):
+        for moment in ("24h", "2026-11-01", "2026-11-01T14:30", "2026-11-01T14:30:00+07:00"):
+            assert run(*command, "--since", moment, "--json").code == 0, (command, moment)
+        for moment in ("20261101", "yesterday", "7w"):
+            assert run(*command, "--since", moment).code == 2, (command, moment)
+
+
 def test_filters_and_csv(run, practice):
     for tenant in ("acme", "globex"):
         run("ask", f"hello {tenant}", "--tenant", tenant)

@@ -49,6 +49,7 @@ def faq(fields=AB, **changes):
         (faq(shares=0.1), "unknown key 'experiments.faq.shares'; did you mean 'share'?"),
         ({"experiments": {"FAQ test": AB}}, "experiments.FAQ test"),
         ({"experiments": {"faq": {**AB, "candidate": {"file": "policies/none.json"}}}}, "cannot be read"),
+        ({"experiments": {"faq": {**AB, "candidate": {"file": "policies/none.json"}}}}, "name another 'candidate'"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_named_with_its_line(make_config, changes, words):
@@ -141,6 +142,15 @@ def test_a_measured_policy_is_a_candidate_and_its_conditions_hold_for_it(make_co
     path.write_bytes(orjson.dumps({**content, "use_case": "cost_sensitive"}))
     with pytest.raises(ConfigError, match="of use case 'cost_sensitive'"):
         make_config(changes)
+
+
+def test_no_use_case_has_a_name_of_shadows(make_config, shipped_data):
+    support = shipped_data["use_cases"]["customer_service"]
+    with pytest.raises(
+        ConfigError, match=r"config.yaml:\d+:\d+.*begins with 'shadow:'.*give it another name"
+    ):
+        make_config({"use_cases": {"shadow:faq": support}})
+    assert "shadows" in make_config({"use_cases": {"shadows": support}}).settings.use_cases
 
 
 def test_the_budget_of_shadows_is_a_limit_of_its_own(make_config):

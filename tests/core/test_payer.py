@@ -82,3 +82,5 @@ def test_no_caller_spends_the_money_of_shadows():
     # Clients of vendors and calls of LiteLLM name their payer without a request.
     with pytest.raises(InvalidRequestError, match="pays for shadows of experiments alone"):
         replace(Payer("acme", "support"), tenant="shadow:faq")
+    with pytest.raises(InvalidRequestError, match="pays for shadows of experiments alone"):
+        Payer("shadow:faq", "shadow:faq")

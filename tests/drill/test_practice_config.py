@@ -3,8 +3,13 @@
 import pytest
 import yaml
 
-from orchestrator.config.loader import embedded_path
-from orchestrator.drill.practice_config import practised_providers, rehearsed_config
+from orchestrator.config.loader import embedded_path, load_config
+from orchestrator.drill.practice_config import (
+    practice_prices,
+    practised_providers,
+    prices_at_practice,
+    rehearsed_config,
+)
 from orchestrator.practice import PracticeServer
 from tests.conftest import TODAY
 from tests.support.prefixed import prefixed
@@ -81,6 +86,47 @@ def own_config(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
     return path
+
+
+REGIONAL = {
+    "providers": {"openai": {"base_url": "${OPENAI_BASE_URL:-https://eu.api.openai.com/v1}"}},
+    "deployments": {"openai/gpt-6-luna": {"price": None}},
+}
+FOREIGN = {
+    "providers": {"openai": {"base_url": "https://api.deepseek.com/v1"}},
+    "deployments": {"openai/gpt-6-luna": {"price": None, "upstream": "deepseek-v4-pro"}},
+}
+
+
+@pytest.mark.parametrize("changes", [REGIONAL, FOREIGN])
+def test_both_sides_of_a_rehearsal_have_the_price_of_the_providers_own_address(
+    make_config, tmp_path, changes
+):
+    price = make_config(changes, OPENAI_BASE_URL="").catalog.price_of("openai/gpt-6-luna")
+    path = tmp_path / "config.yaml"
+    charged = practice_prices(path, today=TODAY)[
+        "openai", changes["deployments"]["openai/gpt-6-luna"].get("upstream", "gpt-6-luna")
+    ]
+    (tmp_path / "home").mkdir()
+    with PracticeServer() as server:
+        config = rehearsed_config(path, server, home=tmp_path / "home", today=TODAY)
+    booked = config.catalog.price_of("openai/gpt-6-luna")
+    assert booked == price
+    assert (booked.input, booked.output) == (charged.input, charged.output)
+
+
+def test_practice_providers_of_their_own_charge_what_a_program_led_to_them_books(make_config, tmp_path):
+    make_config(REGIONAL)
+    path = tmp_path / "config.yaml"
+    charged = prices_at_practice(path, today=TODAY)["openai", "gpt-6-luna"]
+    led = load_config(
+        path,
+        today=TODAY,
+        environment={"OPENAI_BASE_URL": "http://127.0.0.1:8399/openai/v1", "OPENAI_API_KEY": "k"},
+    )
+    booked = led.catalog.price_of("openai/gpt-6-luna")
+    assert (booked.input, booked.output) == (charged.input, charged.output)
+    assert charged.input * 11 // 10 == practice_prices(path, today=TODAY)["openai", "gpt-6-luna"].input
 
 
 def test_a_rehearsal_reaches_no_provider_no_channel_and_no_file_of_the_configuration(own_config, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.core.arms import Arm, ArmKind
 from orchestrator.core.money import NanoUsd
 from orchestrator.experiments.comparison import Finding, measured
+from orchestrator.experiments.confidence import Sample, of_difference
 from orchestrator.experiments.settings import ExperimentSettings, Metric
 from orchestrator.ledger.facts import ArmRow
 
@@ -137,3 +138,18 @@ def test_who_answered_on_the_candidates_side_is_counted(who, never):
         candidate={"agreement": {"voters": ["a/x", "b/y"], "judge": "c/z", "compare": {"by": "number"}}}
     )
     assert not measured(rows, LABEL, policy).never_answered
+
+
+def test_how_much_is_missing_is_said_until_something_is_proven():
+    few = measured(sides(scores(4, 5), scores(4, 5), units=40), LABEL, settings(share=0.1)).by(Metric.RATING)
+    assert (few.finding, few.missing) == (Finding.TOO_FEW, 600), "60 on a side that every tenth user is on"
+    near = measured(sides(scores(4, 5), scores(4, 4, 5), units=110), LABEL, settings()).by(Metric.RATING)
+    assert near.finding is Finding.OPEN
+    # The difference stays as it is: so many more of the same users, on both sides.
+    times = 1 + near.missing / 220
+    assert 1 < times < 10
+    more = Sample(round(110 * times) + 5, near.live.mean, near.live.deviation)
+    beside = Sample(round(110 * times) + 5, near.candidate.mean, near.candidate.deviation)
+    assert of_difference(more, beside).high < 0
+    proven = measured(sides(scores(4, 5, 5), scores(1, 2, 5)), LABEL, settings()).by(Metric.RATING)
+    assert (proven.finding, proven.missing) == (Finding.WORSE, None)

@@ -14,6 +14,7 @@ from orchestrator.experiments.confidence import (
     of_difference,
     of_mean,
     radius,
+    units_until,
 )
 
 LOOK_EVERY = 20
@@ -142,3 +143,16 @@ def test_alike_values_are_not_certain_within_bounds_and_none_are_nothing():
 
 def test_a_factor_below_nought_turns_an_interval_round():
     assert ConfidenceInterval(1.0, -1.0, 2.0).scaled(-2.0) == ConfidenceInterval(-2.0, -4.0, 2.0)
+
+
+@pytest.mark.parametrize("distance", [0.05, 0.2])
+def test_so_many_units_more_make_an_interval_as_narrow_as_is_said(distance):
+    before = of_mean(Sample(400, 0.5, 0.5))
+    missing = units_until(before, 400, distance=distance)
+    narrow, wide = (of_mean(Sample(400 + more, 0.5, 0.5)) for more in (missing, missing - 1))
+    assert narrow.high - narrow.value < distance <= (wide.high - wide.value if missing else distance)
+
+
+def test_nobody_waits_for_a_difference_of_nothing():
+    assert units_until(of_mean(Sample(400, 0.5, 0.5)), 400, distance=0.0) is None
+    assert units_until(of_mean(Sample(400, 0.5, 0.5)), 400, distance=10.0) == 0

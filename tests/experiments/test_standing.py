@@ -58,7 +58,7 @@ def test_nothing_is_decided_of_too_few_and_without_a_ledger(experimenting):
     assert standing(orchestrator).finding is Finding.TOO_FEW
     orchestrator.feedback(orchestrator.complete("Hi", user="u1").request_id, score=1)
     known = standing(orchestrator)
-    assert known.text == "too few answers to say anything"
+    assert known.text == "too few answers to say anything: 0 live, 1 candidate, and 100 a side are needed"
     assert by_rule(known, now=orchestrator.clock.now()) is None
 
 

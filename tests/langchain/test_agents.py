@@ -14,7 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from orchestrator import Orchestrator
 from orchestrator.core.errors import BudgetExceededError, InvalidRequestError
 from orchestrator.core.formatting import usd_text
-from orchestrator.core.money import nano_usd
+from orchestrator.core.money import format_usd, nano_usd
 from orchestrator.langchain.agents import RunBudgetMiddleware
 from orchestrator.langchain.run_budget import run_config
 from orchestrator.practice.answers import Piece, PracticeRequest, PracticeToolCall
@@ -122,8 +122,16 @@ async def test_an_asynchronous_agent_and_its_tools_count_for_the_run_too(desk) -
 @pytest.mark.parametrize(
     ("question", "language", "words"),
     [
-        ("Please plan the visit to our customer Lan.", None, "I have to stop here: of the budget of $0.001"),
-        ("Lên kế hoạch thăm chị Lan giúp tôi với nhé.", None, "Tôi phải dừng ở đây: ngân sách cho việc này"),
+        (
+            "Please plan the visit to our customer Lan.",
+            None,
+            "I have to stop here, before the task is done: of its budget of $0.001, ",
+        ),
+        (
+            "Lên kế hoạch thăm chị Lan giúp tôi với nhé.",
+            None,
+            "Tôi phải dừng ở đây dù việc chưa xong: ngân sách cho việc này là $0.001, ",
+        ),
         ("Please plan the visit to our customer Lan.", "vi", "Tôi phải dừng ở đây"),
     ],
 )
@@ -150,6 +158,8 @@ def test_an_agent_whose_money_is_used_up_ends_with_words_that_say_so(
     facts = streamed[-1].response_metadata["run_budget"]
     assert (facts["scope"], facts["limit_usd"]) == ("run:visit", "0.001")
     assert float(facts["needed_usd"]) > float(facts["left_usd"])
+    assert nano_usd(facts["spent_usd"]) == spent(desk, "visit")
+    assert format_usd(spent(desk, "visit")) in streamed[-1].text
     assert 0 < spent(desk, "visit") == booked(desk) <= nano_usd("0.001")
 
 

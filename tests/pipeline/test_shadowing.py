@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import Orchestrator, OrchestratorError
+from orchestrator import BudgetExceededError, Orchestrator, OrchestratorError
+from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import Payer
 from orchestrator.ledger.periods import Window
+from orchestrator.ledger.records import HoldRequest
 from orchestrator.ledger.verify import verify
 from orchestrator.pipeline.shadowing import IN_FLIGHT_MAX
 from orchestrator.providers.in_memory import InMemoryTransport
@@ -130,6 +133,28 @@ def test_shadows_never_spend_more_than_their_budget_at_any_concurrency(experimen
     spent = orchestrator._services.ledger.spent(SCOPE, Window.DAY)
     assert spent == sum(row[5] for row in rows) <= standing.limit
     assert {row[-1] for row in rows} == {"succeeded"}
+
+
+@pytest.mark.parametrize("limits", [[], [{"scope": "tenant:*", "day": 20}]])
+def test_shadows_under_way_spend_nothing_when_their_experiment_is_taken_out(
+    experimenting, make_config, transport, limits
+):
+    budgets = {"limits": limits, "tiers": []}
+    orchestrator = experimenting(SHADOW, transport=transport, budgets=budgets)
+    before = orchestrator.config
+    orchestrator.complete("Hi", cache="off")
+    eventually(lambda: len(shadows(orchestrator)) == 1)
+    ledger = orchestrator._services.ledger
+    spent = ledger.spent(SCOPE, Window.DAY)
+    call = HoldRequest(
+        "late", 1, "p/m", "p", "m", Payer.of_shadow("faq").scopes("p", "m"), NanoUsd(1000), "book"
+    )
+    orchestrator.reload(make_config({"budgets": budgets}))
+    with pytest.raises(BudgetExceededError, match="shadow:faq"):
+        ledger.hold(call)
+    assert ledger.spent(SCOPE, Window.DAY) == spent
+    orchestrator.reload(before)
+    assert ledger.hold(call).request is call
 
 
 def test_a_process_that_dies_leaves_its_holds_and_the_next_one_spends_no_more(experimenting, transport):

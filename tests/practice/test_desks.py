@@ -1,6 +1,6 @@
 """Which path means what."""
 
-from orchestrator.practice import PracticeServer
+from orchestrator.practice import PracticePrice, PracticeServer
 from orchestrator.practice.desks import DEFAULT_MODELS
 
 
@@ -18,6 +18,21 @@ def test_unknown_models_and_paths_are_refused_as_the_provider_does(caller):
         assert (
             caller.http.post(f"{picky.base_url('openai')}/chat/completions", content=b"{").status_code == 400
         )
+
+
+def test_a_model_of_no_given_price_that_is_too_dear_says_where_the_prices_are(caller, caplog):
+    """Who asks with the prices of a configuration has to give them to the practice providers too."""
+    body = {
+        "model": "openai/gpt-6-luna",
+        "provider": {"max_price": {"prompt": "0.001", "completion": "0.001"}},
+    }
+    refused = caller.post("openrouter", body=body)
+    assert refused.status_code == 404
+    assert "practice_server() has the prices of config.yaml" in refused.json()["error"]["message"]
+    assert "openai/gpt-6-luna" in caplog.text
+    with PracticeServer(prices={("openrouter", "openai/gpt-6-luna"): PracticePrice(9, 9)}) as priced:
+        caller.server = priced
+        assert caller.post("openrouter", body=body).status_code == 200
 
 
 def test_models_are_listed_even_when_nothing_was_configured(caller):

@@ -24,7 +24,16 @@ def test_words_are_escaped_everywhere_and_html_is_left_alone():
 def test_a_table_has_numbers_on_the_right_and_takes_the_focus():
     html = html_table(("name", "cost", "why"), [("a", "1", "b")], texts=1)
     assert "tabindex=0" in html
-    assert "<td>a</td><td class=n>1</td><td>b</td>" in html
+    assert (
+        '<td><span>a</span></td><td class=n data-name="cost"><span>1</span></td>'
+        '<td data-name="why"><span>b</span></td>'
+    ) in html
+
+
+def test_the_name_of_a_column_is_a_text_in_each_of_its_cells():
+    html = html_table(("name", EVIL), [("a", "1")])
+    assert f'data-name="{text(EVIL)}"' in html
+    assert "<script>" not in html
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,9 @@ from orchestrator.ledger.sqlite.roll_up import drop_unused_shapes, roll_up_day
 from orchestrator.ledger.sqlite.time_zone import change_zone, take_zone
 from orchestrator.ledger.store import RequestOf
 
+_TICK = ("INSERT INTO about VALUES ('tick', '')", "DELETE FROM about WHERE key = 'tick'")
+"""Writes a page and leaves no row."""
+
 
 class SqliteStore:
     """A `LedgerStore` in one file; what each verb promises stands there."""
@@ -45,6 +48,8 @@ class SqliteStore:
         )
         self._last: Hold | None = None
         """The last hold of this process: a ledger that no longer has it, in any form, is an older one."""
+        self._misses_last = False
+        """Whether that was so when this process looked last."""
 
     @property
     def location(self) -> str:
@@ -58,7 +63,7 @@ class SqliteStore:
 
     def check_writable(self) -> None:
         """Open the file, bring it up to date, and write to it."""
-        self.file.write(lambda connection: connection.execute("SELECT 1").fetchone())
+        self.file.write(self._write_something)
 
     def take_time_zone(self, time_zone: str) -> None:
         """Let the file count days of a zone, or refuse another than it counts."""
@@ -245,9 +250,23 @@ class SqliteStore:
         last = self._last
         # Rows of a day that is over may have been rolled up meanwhile.
         is_expected = last is not None and last.period.day == new.period.day
-        if last is not None and is_expected and not statements.is_kept(connection, last):
+        if is_expected:
+            self._check_last(connection)
+        else:
+            self._misses_last = False
+        # Which process this is, is known once the file is open.
+        return statements.hold(connection, new, process=self.file.process)
+
+    def _write_something(self, connection: sqlite3.Connection) -> None:
+        """Bring a page to the log, which a full disk has no room for."""
+        if self._misses_last:
+            self._check_last(connection)
+        for statement in _TICK:
+            connection.execute(statement)
+
+    def _check_last(self, connection: sqlite3.Connection) -> None:
+        self._misses_last = self._last is not None and not statements.is_kept(connection, self._last)
+        if self._misses_last:
             raise lost_contents(
                 self.path, "what this process booked last is gone: an older copy was put back"
             )
-        # Which process this is, is known once the file is open.
-        return statements.hold(connection, new, process=self.file.process)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.formatting import seconds
 from orchestrator.core.language import Language
+from orchestrator.core.moments import moment_of
 from orchestrator.core.money import format_usd
 from orchestrator.core.reply import Outcome
 from orchestrator.ledger.contents import KeptContent
@@ -26,7 +27,6 @@ from orchestrator.reports.analysis import Analysis
 from orchestrator.reports.html_page import report_parts
 from orchestrator.reports.html_parts import cards, html_table, link, section, text
 from orchestrator.reports.report_words import words_of as report_words
-from orchestrator.requests.moments import moment_of
 from orchestrator.requests.views import plain_content
 from orchestrator.server.dashboard.kinds import kind_in
 from orchestrator.server.dashboard.viewer import Viewer

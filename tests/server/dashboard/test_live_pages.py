@@ -32,7 +32,9 @@ def test_models_show_requests_share_sends_success_times_and_cost():
     }
     page = page_of(LiveSums(4, 0, 0.4, 2_001_000, counts), embedding_models={"embedder"})
     rows = [row.split("</tr>")[0] for row in page.split("<tr>")[2:]]
-    cells = [[cell.split("</td>")[0].rpartition(">")[2] for cell in row.split("<td")[1:]] for row in rows]
+    cells = [
+        [cell.split("</span></td>")[0].rpartition(">")[2] for cell in row.split("<td")[1:]] for row in rows
+    ]
     assert cells[0] == ["gpt", "3", "75.0 %", "4", "75.0 %", "0.50 s", "0.25 s", "$0.002"]
     assert cells[1][:4] == ["embedder · embeddings", "1", "25.0 %", "1"]
     assert cells[2] == ["together", "4", "100.0 %", "5", "80.0 %", "0.38 s", "0.25 s", "$0.002001"]
@@ -78,7 +80,7 @@ def test_a_bar_has_a_line_where_the_pace_leads(spent, level, place, pace):
     assert f'class="bar {level}"' in page
     assert f'<rect class=mark x="{place}"' in page
     assert f'aria-label="{spent}.0 % used, {pace} at this pace"' in page
-    assert f"{pace}</td>" in page
+    assert f"{pace}</span></td>" in page
 
 
 def test_a_period_that_has_just_begun_has_no_pace():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.requests.moments import moment_of
+from orchestrator.core.moments import duration_of, moment_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ZONE = "Asia/Ho_Chi_Minh"
@@ -26,6 +26,12 @@ def test_a_moment_is_read_as_people_write_it(text, moment):
     assert moment_of(text, now=NOW, time_zone=ZONE) == moment
 
 
+def test_a_duration_is_written_like_how_long_ago():
+    assert [duration_of(text) for text in ("90m", "24h", "7d", "7w", "")] == [
+        timedelta(minutes=90), timedelta(hours=24), timedelta(days=7), None, None,
+    ]  # fmt: skip
+
+
 def test_a_day_at_the_end_is_included():
     assert moment_of("2026-11-20", now=NOW, time_zone=ZONE, is_end=True) == datetime(
         2026, 11, 20, 17, tzinfo=UTC
@@ -33,7 +39,23 @@ def test_a_day_at_the_end_is_included():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "7", "7w", "-7d", "٧d", "2026-13-01", "2026-02-30", "9999-12-31", "999999d"]
+    "text",
+    [
+        "",
+        "yesterday",
+        "7",
+        "7w",
+        "-7d",
+        "٧d",
+        "2026-13-01",
+        "2026-02-30",
+        "9999-12-31",
+        "999999d",
+        "20261123",
+        "2026-W48-1",
+        "2026-11-20T14",
+        "1999-01-01",
+    ],
 )
 def test_anything_else_is_refused(text):
     with pytest.raises(InvalidRequestError, match="is no moment"):
