@@ -43,24 +43,25 @@ def _experiment(viewer: Viewer, shown: ShownExperiment) -> str:
     never = (
         f"<p class=refused>{text(words['never_answered'])}</p>" if standing.measured.never_answered else ""
     )
+    settings = standing.experiment.settings
+    policy = settings.candidate
+    candidate = policy.constant or f"{policy.kind}, {policy.version}"
+    about = f"{words['use_case']}: {settings.use_case} · {words['candidate']}: {candidate}"
     return "".join((
-        cards(_facts(viewer, shown)), never, _comparisons(viewer, standing), _decision(viewer, standing),
-        _commands(words, standing),
+        f"<p>{text(about)}</p>", cards(_facts(viewer, shown)), never, _comparisons(viewer, standing),
+        _decision(viewer, standing), _commands(words, standing),
     ))  # fmt: skip
 
 
 def _facts(viewer: Viewer, shown: ShownExperiment) -> Iterator[tuple[str, str]]:
     words, standing = DASHBOARD_WORDS[viewer.language], shown.standing
     settings, measured = standing.experiment.settings, standing.measured
-    policy = settings.candidate
     whom = "of_requests" if settings.mode is ExperimentMode.SHADOW else "of_users"
     yield words["state"], words[f"state_{standing.state.value}"]
     yield words["verdict"], words[f"finding_{standing.finding.value}"]
     yield words["decides"], words[f"metric_{settings.metric.value}"]
     yield words["mode"], words[f"mode_{settings.mode.value}"]
     yield words["share"], f"{percent(settings.share)} {words[whom]}"
-    yield words["use_case"], settings.use_case
-    yield words["candidate"], policy.constant or f"{policy.kind}, {policy.version}"
     yield words["both_sides"], f"{measured.live_requests:,} / {measured.candidate_requests:,}"
     for budget in shown.budgets:
         limit = "-" if budget.limit is None else format_usd(budget.limit)
