@@ -94,5 +94,5 @@ _REASONS: Mapping[str, str] = {
     "common_prefixes": "no price of a cached token is known of {names}",
     "batch_price": "no price of a batch is known of {names}, where work waited",
     "idle_commitments": "config.yaml names no 'commitments'",
-    "cheaper_model": "no measurement of 'orchestrator calibrate' holds for {names}, and a price alone is no reason",
+    "cheaper_model": "no measurement of 'orchestrator calibrate' or 'eval --policy' holds for {names}, and a price alone is no reason",
 }

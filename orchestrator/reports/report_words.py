@@ -25,7 +25,7 @@ EN: Mapping[str, str] = {
     "unknown_common_prefixes": "common beginnings on {names}, whose price of cached tokens is not known",
     "unknown_batch_price": "batches on {names}, whose price of a batch is not known",
     "unknown_idle_commitments": "idle commitments, because config.yaml names none",
-    "unknown_cheaper_model": "cheaper models for {names}, where 'orchestrator calibrate' has measured nothing that holds",
+    "unknown_cheaper_model": "cheaper models for {names}, where neither 'orchestrator calibrate' nor 'eval --policy' has measured anything that holds",
     "saved": "Saved a month", "spent": "It costs a month", "evidence": "{count} of {out_of} rows", "risk": "Risk",
     "apply": "To apply it", "empty": "Nothing was booked in this time.", "unknown": "Not known: {reason}",
     "paid_failures": "{subject} fails, and its failures cost money",
@@ -96,7 +96,7 @@ VI: Mapping[str, str] = {
     "unknown_common_prefixes": "phần đầu chung trên {names}, vì chưa biết giá của token đã lưu đệm",
     "unknown_batch_price": "xử lý theo lô trên {names}, vì chưa biết giá theo lô",
     "unknown_idle_commitments": "cam kết không dùng đến, vì config.yaml không ghi cam kết nào",
-    "unknown_cheaper_model": "mô hình rẻ hơn cho {names}, vì chưa có phép đo nào của 'orchestrator calibrate' còn "
+    "unknown_cheaper_model": "mô hình rẻ hơn cho {names}, vì chưa có phép đo nào của 'orchestrator calibrate' hay 'eval --policy' còn "
     "hiệu lực",
     "saved": "Tiết kiệm mỗi tháng", "spent": "Tốn thêm mỗi tháng", "evidence": "{count} trên {out_of} dòng",
     "risk": "Rủi ro", "apply": "Cách áp dụng", "empty": "Không có gì được ghi trong thời gian này.",
