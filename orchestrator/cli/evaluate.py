@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from orchestrator.core.language import Language
 from orchestrator.core.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from orchestrator.client import Orchestrator
     from orchestrator.evaluation.case import ScoredRow
     from orchestrator.evaluation.pricing import EvaluationPrice
     from orchestrator.evaluation.running import Say
@@ -73,6 +75,16 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
         float | None, typer.Option(min=0, max=1, help="Exit code 1 where a mean score is lower.")
     ] = None,
     retry_failed: Annotated[bool, typer.Option(help="Ask rows again that got no answer.")] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the cheapest --model that is proven no worse than the first one as a policy file, such as "
+            "policies/USE_CASE.json: 'orchestrator report' then says what it saves. Tested in the order named."
+        ),
+    ] = None,
+    margin: Annotated[
+        float, typer.Option(min=0.001, max=0.5, help="Of --policy: how much worse is still as good.")
+    ] = 0.01,
     html: Annotated[Path | None, typer.Option(help="Also write a page.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML.")] = None,
     language: Annotated[Language, typer.Option(help="Of the page.")] = Language.EN,
@@ -90,18 +102,13 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
 
     path = expanded(results) if results else data.with_suffix(".results.jsonl")
     with errors_as_json(as_json), session_of(context).orchestrator(practice=practice) as orchestrator:
+        keep = _Keep(orchestrator, policy, model or [], use_case, margin)
+        keep.check(max_tokens, is_practice=practice)
         with Evaluation(
-            orchestrator,
-            expanded(data),
-            scorers=scorer,
-            results=path,
-            models=model or (),
-            use_case=use_case,
-            max_tokens=max_tokens,
-            labels=label or (),
-            extra_subjects=_chains(orchestrator, chain or ()),
+            orchestrator, expanded(data), scorers=scorer, results=path, models=model or (), use_case=use_case,
+            max_tokens=max_tokens, labels=label or (), extra_subjects=_chains(orchestrator, chain or ()),
             is_practice=practice,
-        ) as evaluation:
+        ) as evaluation:  # fmt: skip
             if retry_failed:
                 evaluation.journal.forget_failures()
             priced, may_pay = evaluation.estimate(), yes or practice
@@ -116,12 +123,72 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
         reasons = why_not_passed(places, min_score=min_score, stopped=stopped)
         _write_files(outcomes, places, reasons, html=html, junit=junit, min_score=min_score,
                      language=language, practice=practice)  # fmt: skip
+        kept = keep.written(outcomes)
     if as_json:
-        print_json(plain_evaluation(outcomes, places, reasons, path=str(path)))
+        print_json({**plain_evaluation(outcomes, places, reasons, path=str(path)), **kept})
     else:
         _show(places, reasons, path)
+        _show_kept(kept)
     if reasons:
         raise typer.Exit(EXIT_NOT_PASSED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keep:
+    """Keeps what is proven as a policy file."""
+
+    orchestrator: "Orchestrator"
+    path: Path | None
+    """None keeps nothing."""
+    models: list[str]
+    use_case: str | None
+    margin: float
+
+    def check(self, max_tokens: int | None, *, is_practice: bool) -> None:
+        """Refuse before anything is paid what could prove nothing of the use case.
+
+        Raises:
+            CommandError, EvaluationError: it could not; says why.
+        """
+        from orchestrator.evaluation.proving import check_subjects
+
+        if self.path is None:
+            return
+        config = self.orchestrator.config
+        if self.use_case is None:
+            raise CommandError("--policy is of a use case: name it with --use-case")
+        if is_practice:
+            raise CommandError("--policy with --practice: what practice providers answer proves nothing")
+        own = config.settings.use_cases[config.use_case_named(self.use_case)].max_tokens
+        if max_tokens not in {None, own}:
+            raise CommandError(f"--policy: '{self.use_case}' has max_tokens {own}; leave --max-tokens out")
+        check_subjects(config, self.models)
+
+    def written(self, outcomes: "list[ScoredRow]") -> dict[str, str | None]:
+        """Write the file where something is proven; return what is, and the file, for JSON."""
+        from orchestrator.core.clock import SystemClock
+        from orchestrator.evaluation.policy_file import proven_text, write_policy
+        from orchestrator.evaluation.proving import cheapest, proven
+
+        if self.path is None:
+            return {}
+        config = self.orchestrator.config
+        tested = proven(config, outcomes, self.models, margin=self.margin)
+        best = cheapest(tested)
+        if best is None:
+            return {"policy": tested[-1].text, "policy_file": None}
+        day, use_case = SystemClock().now().date(), config.use_case_named(self.use_case)
+        path = expanded(self.path)
+        write_policy(path, proven_text(best, config=config, use_case=use_case, day=day))
+        return {"policy": best.text, "policy_file": str(path)}
+
+
+def _show_kept(kept: dict[str, str | None]) -> None:
+    if not kept:
+        return
+    file = kept["policy_file"]
+    written = "no policy is written" if file is None else f"written to {file} (policy: {{file: {file}}})"
+    out().print(f"{written}: {kept['policy']}", soft_wrap=True, markup=False)
 
 
 def confirmed(

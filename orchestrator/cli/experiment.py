@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from orchestrator.experiments.comparison import MetricComparison
     from orchestrator.experiments.decision import Verdict
     from orchestrator.experiments.experiment import Experiment
-    from orchestrator.experiments.settings import Metric
     from orchestrator.experiments.standing import ExperimentStanding
     from orchestrator.ledger.periods import Window
 
@@ -245,29 +244,17 @@ def _missing_lines(standing: "ExperimentStanding") -> list[str]:
 
 
 def _cells(comparison: "MetricComparison") -> tuple[str, str, str]:
+    from orchestrator.experiments.views import figure_text
+
     live, candidate = (
-        f"{_figure(comparison.metric, side.mean)} ({side.count:,})"
+        f"{figure_text(comparison.metric, side.mean)} ({side.count:,})"
         for side in (comparison.live, comparison.candidate)
     )
     difference = comparison.difference
     if difference is None:
         return live, candidate, "-"
-    ends = (_figure(comparison.metric, end, signed=True) for end in (difference.low, difference.high))
+    ends = (figure_text(comparison.metric, end, signed=True) for end in (difference.low, difference.high))
     return live, candidate, " to ".join(ends)
-
-
-def _figure(metric: "Metric", value: float, *, signed: bool = False) -> str:
-    sign = "+" if signed else ""
-    match metric.value:
-        case "rating":
-            return f"{value:{sign}.2f}"
-        case "cost":
-            mark = "-" if value < 0 else sign
-            return f"{mark}${abs(value):.6f}"
-        case "latency":
-            return f"{value:{sign}.2f} s"
-        case _:
-            return f"{100 * value:{sign}.1f} %"
 
 
 def _words(value: str) -> str:

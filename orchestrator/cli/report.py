@@ -191,6 +191,7 @@ def _written(
 def show_report(console: "Console", result: "Analysis", budgets: "tuple[BudgetStatus, ...]") -> None:
     """Print a report for people."""
     from orchestrator.cli.route import budget_table
+    from orchestrator.reports.report_words import phrase_in
 
     report = result.report
     whose = f", {report.of.label}" if report.of.label else ""
@@ -202,7 +203,8 @@ def show_report(console: "Console", result: "Analysis", budgets: "tuple[BudgetSt
         )
     else:
         console.print(f"{report.span.label}{whose}", style="bold", markup=False)
-        for line in (*headlines(report), *findings(result), *report.notices):
+        notices = (phrase_in(notice, Language.EN) for notice in report.notices)
+        for line in (*headlines(report), *findings(result), *notices):
             print_indented(console, line)
         _show_parts(console, report)
         _show_recommendations(console, result)
@@ -217,6 +219,8 @@ def headlines(report: "UsageReport") -> Iterator[str]:
 
     average = "-" if report.average_cost_nusd is None else format_usd(report.average_cost_nusd)
     yield f"{format_usd(report.cost_nusd)} for {report.requests:,} requests, {average} each on average"
+    if report.experiments:
+        yield f"{format_usd(report.experiments_nusd)} of it for shadows of experiments, which are no requests"
     trend = report.trend
     change = "nothing to compare with" if trend.change is None else f"{trend.change * 100:+.1f} %"
     yield f"{change}; {trend.label}: {format_usd(trend.cost_nusd)} for {trend.requests:,} requests"
@@ -242,12 +246,13 @@ def headlines(report: "UsageReport") -> Iterator[str]:
 def findings(result: "Analysis") -> Iterator[str]:
     """Yield what was saved, what is to come, and what was unusual, one a line."""
     from orchestrator.core.money import format_usd
+    from orchestrator.reports.report_words import phrase_in
     from orchestrator.reports.savings import share_text
 
     saved = result.savings
-    if saved is None:
-        yield f"savings are not known: {result.no_savings}"
-    else:
+    if result.no_savings is not None:
+        yield f"savings are not known: {phrase_in(result.no_savings, Language.EN)}"
+    if saved is not None:
         yield (
             f"saved {_spread(saved.total.amount_nusd, saved.total.interval)} against {saved.baseline} for the "
             f"same tokens ({share_text(saved)}): models {format_usd(saved.model.amount_nusd)}, "
@@ -287,7 +292,7 @@ def _show_parts(console: "Console", report: "UsageReport") -> None:
 
 
 def _show_recommendations(console: "Console", result: "Analysis") -> None:
-    from orchestrator.reports.report_words import title_of
+    from orchestrator.reports.report_words import phrase_in, title_of
 
     for number, change in enumerate(result.recommendations, start=1):
         console.print()
@@ -295,10 +300,10 @@ def _show_recommendations(console: "Console", result: "Analysis") -> None:
         if change.month_nusd:
             amount = _spread(change.month_nusd, change.interval)
             print_indented(console, f"{change.meaning.value} a month: {amount}", indent=_INNER)
-        rows = f"{change.count:,} of {change.out_of:,} rows; {change.rows}"
+        rows = f"{change.count:,} of {change.out_of:,} rows; {phrase_in(change.rows, Language.EN)}"
         print_indented(console, rows, indent=_INNER)
         print_indented(console, f"risk: {change.kind.risk}", indent=_INNER)
-        for line in change.apply.splitlines():
+        for line in phrase_in(change.apply, Language.EN).splitlines():
             # To be copied: it is not broken.
             console.print(f"{_INNER}| {line}", markup=False, no_wrap=True, overflow="ignore")
 

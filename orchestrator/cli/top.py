@@ -86,13 +86,16 @@ def _summary(numbers: "LiveNumbers") -> "RenderableType":
     from orchestrator.core.money import format_usd
 
     rate = numbers.requests / numbers.window_s
+    cost = f"{format_usd(numbers.cost_nusd)}, an hour {format_usd(numbers.cost_per_hour_nusd)}"
+    if numbers.shadows:
+        cost += f"; {format_usd(numbers.shadows_nusd)} of it for {numbers.shadows:,} shadows of experiments"
     return listed(
         f"the last {numbers.window_s:.0f} s",
         (
             ("requests", f"{numbers.requests:,} ({rate:.2f} a second)"),
             ("errors", f"{percent(numbers.error_share)} ({numbers.errors:,}), degraded {numbers.degraded:,}"),
             ("latency", f"{seconds(numbers.latency_average_s)}, p95 {seconds(numbers.latency_p95_s)}"),
-            ("cost", f"{format_usd(numbers.cost_nusd)}, an hour {format_usd(numbers.cost_per_hour_nusd)}"),
+            ("cost", cost),
         ),
     )
 

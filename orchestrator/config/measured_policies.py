@@ -1,4 +1,4 @@
-"""Policies that `orchestrator calibrate` has proven and config.yaml leaves unused: `policies/*.json`.
+"""Policies that `calibrate` or `eval --policy` has proven and config.yaml leaves unused: `policies/*.json`.
 
 A proof holds under its conditions. One that is of another use case by now, or cannot be read, proves nothing
 and is left out; where config.yaml names such a file, the configuration is refused (`policy_files`).

@@ -40,6 +40,11 @@ UseCaseName = Annotated[Name, AfterValidator(_use_case)]
 """A use case that config.yaml defines."""
 
 
+def shadowed_experiment(tenant: str) -> str | None:
+    """Return whose shadows are sent on a tenant's account: the name of an experiment, None of all others."""
+    return tenant.removeprefix(SHADOW_PAYER) if tenant.startswith(SHADOW_PAYER) else None
+
+
 def _check_tenant(tenant: str) -> None:
     if tenant.startswith(SHADOW_PAYER):
         raise InvalidRequestError(

@@ -21,6 +21,7 @@ from orchestrator.core.money import format_usd
 from orchestrator.core.whole_file import write_whole
 from orchestrator.evaluation.calibration import Calibration, Measured
 from orchestrator.evaluation.case import EvaluationError
+from orchestrator.evaluation.proving import Proven
 from orchestrator.evaluation.summary import plain_interval
 from orchestrator.policies.settings import PolicySettings
 
@@ -28,19 +29,39 @@ from orchestrator.policies.settings import PolicySettings
 def policy_text(done: Calibration, measured: Measured, *, config: Config, use_case: str, day: date) -> bytes:
     """Return the content of the file."""
     policy = measured.replayed.policy
+    proof = {
+        "day": day.isoformat(),
+        "reference": done.reference,
+        "margin": done.margin,
+        "rows": done.rows,
+        "confirmed_on": done.confirmed_on,
+        "difference": plain_interval(measured.difference),
+        "cost_share": round(measured.share, 4),
+    }
+    return _document(policy, proof, config=config, use_case=use_case)
+
+
+def proven_text(found: Proven, *, config: Config, use_case: str, day: date) -> bytes:
+    """Return the content of the file of one deployment that an evaluation has proven."""
+    policy = PolicySettings(version=day.isoformat(), constant=found.deployment)
+    proof = {
+        "day": day.isoformat(),
+        "reference": found.reference,
+        "margin": found.margin,
+        "rows": found.rows,
+        "confirmed_on": found.compared,
+        "difference": plain_interval(found.difference),
+        "cost_share": round(found.share, 4),
+    }
+    return _document(policy, proof, config=config, use_case=use_case)
+
+
+def _document(policy: PolicySettings, proof: dict[str, Any], *, config: Config, use_case: str) -> bytes:
+    conditions = measured_under(config.settings, use_case, (proof["reference"], *policy.named))
     document = {
         "use_case": use_case,
         "policy": plain_policy(policy),
-        "measured": {
-            "day": day.isoformat(),
-            "reference": done.reference,
-            "margin": done.margin,
-            "rows": done.rows,
-            "confirmed_on": done.confirmed_on,
-            "difference": plain_interval(measured.difference),
-            "cost_share": round(measured.share, 4),
-            "conditions": measured_under(config.settings, use_case, (done.reference, *policy.named)),
-        },
+        "measured": {**proof, "conditions": conditions},
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
 

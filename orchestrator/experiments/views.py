@@ -1,4 +1,4 @@
-"""Experiments as the plain data that `--json` prints."""
+"""Experiments as the plain data that `--json` prints, and their figures as people read them."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.experiments.comparison import MetricComparison
 from orchestrator.experiments.confidence import ALPHA, UNITS_MIN, Sample
 from orchestrator.experiments.decision import ExperimentDecision
+from orchestrator.experiments.settings import Metric
 from orchestrator.experiments.standing import ExperimentStanding
 from orchestrator.ledger.periods import Window
 
@@ -62,6 +63,21 @@ def plain_comparison(comparison: MetricComparison) -> dict[str, Any]:
 def plain_experiment_decision(decision: ExperimentDecision) -> dict[str, Any]:
     """Return what was decided."""
     return decision.model_dump(mode="json")
+
+
+def figure_text(metric: Metric, value: float, *, signed: bool = False) -> str:
+    """Return a value of a metric: `4.20`, `$0.000120`, `0.80 s`, `98.5 %`; a difference with its sign."""
+    sign = "+" if signed else ""
+    match metric:
+        case Metric.RATING:
+            return f"{value:{sign}.2f}"
+        case Metric.COST:
+            mark = "-" if value < 0 else sign
+            return f"{mark}${abs(value):.6f}"
+        case Metric.LATENCY:
+            return f"{value:{sign}.2f} s"
+        case _:
+            return f"{100 * value:{sign}.1f} %"
 
 
 def _plain_sample(sample: Sample) -> dict[str, Any]:

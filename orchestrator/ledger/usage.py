@@ -31,10 +31,11 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class RequestGroup:
-    """Requests that are alike."""
+    """Requests that are alike, of whichever tenant."""
 
     day: str
-    tenant: str
+    own: str
+    """The tenant of what is our own (`core.payer.is_own`); empty of everybody else's."""
     use_case: str
     outcome: str
     cached: str
@@ -48,12 +49,13 @@ class RequestGroup:
 
 @dataclass(frozen=True, slots=True)
 class SendGroup:
-    """Sends that are alike; cost has its corrections in it."""
+    """Sends that are alike, of whichever tenant; cost has its corrections in it."""
 
     day: str
-    tenant: str
-    """Empty where a send has none."""
+    own: str
+    """The tenant of what is our own (`core.payer.is_own`); empty of everybody else's."""
     use_case: str
+    """Empty where a send has none."""
     provider: str
     deployment: str
     model: str
@@ -69,6 +71,39 @@ class SendGroup:
     output_tokens_max: int
     latency_ms: int
     """Together."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantGroup:
+    """What one tenant of a range comes to, one of our own among them."""
+
+    tenant: str
+    requests: int
+    succeeded: int
+    failed: int
+    latency_ms: int
+    """Of those that succeeded, together."""
+    cost_nusd: NanoUsd
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalGroup:
+    """Requests of a tenant that a budget refused on a day."""
+
+    day: str
+    tenant: str
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingGroup:
+    """What a tenant's use case cost on a day, on one model."""
+
+    day: str
+    tenant: str
+    use_case: str
+    model: str
+    cost_nusd: NanoUsd
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +126,8 @@ class BookedDay:
     """What was booked into a day, with its corrections."""
 
     day: str
+    requests: int
+    """Without the shadows of experiments, whose cost is in."""
     cost_nusd: NanoUsd
 
 
@@ -166,11 +203,20 @@ class UsageView(Protocol):
     def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
         """Yield the sends booked into some days, those that are alike together."""
 
+    def tenant_groups(self, selection: Selection) -> Iterator[TenantGroup]:
+        """Yield what each tenant comes to, once each."""
+
+    def refusal_groups(self, selection: Selection) -> Iterator[RefusalGroup]:
+        """Yield how many requests of each tenant a budget refused, by day."""
+
+    def spending_groups(self, selection: Selection) -> Iterator[SpendingGroup]:
+        """Yield what each tenant's use case cost on each model, by day: there may be very many."""
+
     def name_groups(self, selection: Selection) -> Iterator[NameGroup]:
         """Yield what each user and each tag comes to, once each."""
 
-    def day_costs(self, selection: Selection) -> Iterator[BookedDay]:
-        """Yield the cost of each day on which something was booked."""
+    def day_totals(self, selection: Selection) -> Iterator[BookedDay]:
+        """Yield requests and cost of each day on which something was booked."""
 
     def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
         """Yield how often what succeeded took how long, by model, the shortest first."""

@@ -10,13 +10,14 @@ from types import TracebackType
 from typing import Self
 
 from orchestrator.client import Orchestrator
-from orchestrator.core.alerts import Alert, AlertKind
+from orchestrator.core.alerts import Alert, AlertKind, SubjectFacts
 from orchestrator.core.background_loop import Job
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.experiments.decision import ExperimentDecision, decision_path, read_decision, write_decision
 from orchestrator.experiments.experiment import Experiment
-from orchestrator.experiments.standing import by_rule, standing_of
+from orchestrator.experiments.standing import ExperimentStanding, by_rule, standing_of
+from orchestrator.experiments.views import figure_text
 
 logger = logging.getLogger("orchestrator.monitoring")
 
@@ -81,7 +82,8 @@ class ExperimentWatch:
             return None
         write_decision(path, decision)
         message = f"experiment '{experiment.name}' is rolled back: {decision.reason}; {path} says so"
-        orchestrator.alerts.tell(Alert(AlertKind.EXPERIMENT_WORSE, message, None, now))
+        facts = SubjectFacts(experiment.name, _figures(standing))
+        orchestrator.alerts.tell(Alert(AlertKind.EXPERIMENT_WORSE, message, None, now, facts=facts))
         return decision
 
     async def _run(self) -> None:
@@ -92,3 +94,14 @@ class ExperimentWatch:
             except OrchestratorError as error:
                 logger.warning("experiments are not looked at: %s", error)
             await self._clock.sleep(LOOK_EVERY_S)
+
+
+def _figures(standing: ExperimentStanding) -> str:
+    """Return `rating: 4.50 → 3.20 (-1.52 … -1.08)`: numbers, which every language reads."""
+    comparison = standing.decides
+    if comparison is None or comparison.difference is None:
+        return ""
+    metric, difference = comparison.metric, comparison.difference
+    live, candidate = (figure_text(metric, side.mean) for side in (comparison.live, comparison.candidate))
+    low, high = (figure_text(metric, end, signed=True) for end in (difference.low, difference.high))
+    return f"{metric.value}: {live} → {candidate} ({low} … {high})"

@@ -14,6 +14,7 @@ from orchestrator.ledger.periods import CALENDAR
 from orchestrator.ledger.store import LedgerView
 from orchestrator.reports.forecast import HISTORY_DAYS, Forecast, forecasts
 from orchestrator.reports.idle_commitments import Committed
+from orchestrator.reports.phrase import Phrase
 from orchestrator.reports.prompt_sums import PromptSums, read_prompt_sums
 from orchestrator.reports.prompt_waste import PromptPrice, PromptTerms
 from orchestrator.reports.recommendation import NotKnown, Recommendation
@@ -22,7 +23,7 @@ from orchestrator.reports.savings import Savings, savings
 from orchestrator.reports.span import Span
 from orchestrator.reports.unusual_spend import UnusualDay, unusual_days
 from orchestrator.reports.usage_report import EVERYBODY, Filter, UsageReport, look, report_of
-from orchestrator.reports.usage_sums import UsageSums, daily_costs
+from orchestrator.reports.usage_sums import Cause, UsageSums, costs_by_cause, daily_costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Analysis:
 
     report: UsageReport
     savings: Savings | None
-    no_savings: str
-    """Why they are not known; empty where they are."""
+    no_savings: Phrase | None
+    """Why they are not known; None where they are."""
     forecasts: tuple[Forecast, ...]
     """Of today and this month, where the range reaches today."""
     unusual: tuple[UnusualDay, ...]
@@ -63,7 +64,7 @@ def analysis(
         saved,
         reason,
         forecasts(_history(view, of, today), today) if span.first <= today <= span.last else (),
-        unusual_days(now.sums, whole_days),
+        unusual_days(now.sums, whole_days, lambda: _costs_by_cause(view, span, of)),
         recommendations(now.sums, prompts, limits, days),
         not_known(now.sums, prompts, limits),
     )
@@ -110,6 +111,11 @@ def _prompts(view: LedgerView, span: Span, of: Filter) -> PromptSums:
         return read_prompt_sums(view, of.over(span))
 
 
+def _costs_by_cause(view: LedgerView, span: Span, of: Filter) -> Mapping[Cause, Mapping[str, int]]:
+    with view:
+        return costs_by_cause(view, of.over(span))
+
+
 def _history(view: LedgerView, of: Filter, today: date) -> Mapping[date, int]:
     if not view.exists:
         return {}
@@ -118,11 +124,11 @@ def _history(view: LedgerView, of: Filter, today: date) -> Mapping[date, int]:
         return daily_costs(view, of.over(Span(first, today)))
 
 
-def _savings(sums: UsageSums, config: Config) -> tuple[Savings | None, str]:
+def _savings(sums: UsageSums, config: Config) -> tuple[Savings | None, Phrase | None]:
     settings = config.settings
     named = settings.report.baseline or settings.use_cases[settings.default_use_case].primary.deployment
     try:
         embedding = frozenset(name for name, model in settings.models.items() if model.mode is Mode.EMBEDDING)
-        return savings(sums, config.catalog.named(named)[0], embedding_models=embedding), ""
-    except UnknownNameError as error:
-        return None, f"report.baseline: {error}"
+        return savings(sums, config.catalog.named(named)[0], embedding_models=embedding), None
+    except UnknownNameError:
+        return None, Phrase("unknown_baseline", {"baseline": named})

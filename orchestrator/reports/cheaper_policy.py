@@ -11,6 +11,7 @@ from orchestrator.catalog.price import WHOLE
 from orchestrator.config.measured_policies import MeasuredPolicy
 from orchestrator.core.formatting import percent
 from orchestrator.core.money import NanoUsd
+from orchestrator.reports.phrase import Phrase
 from orchestrator.reports.recommendation import (
     MONTH_DAYS,
     MoneyMeaning,
@@ -71,20 +72,22 @@ def _change(sums: UsageSums, policy: MeasuredPolicy, days: Sequence[str]) -> Rec
         on_reference,
         sends,
         _evidence(policy),
+        Phrase("apply_cheaper_model", {"use_case": use_case, "file": policy.file}),
         figure=proof.confirmed_on,
-        apply=f"use_cases:\n  {use_case}:\n    policy: {{file: {policy.file}}}",
     )
 
 
-def _evidence(policy: MeasuredPolicy) -> str:
+def _evidence(policy: MeasuredPolicy) -> Phrase:
     proof = policy.proof
     mean, low, high = (
         f"{100 * value:+.1f}"
         for value in (proof.difference.mean, proof.difference.low, proof.difference.high)
     )
-    return (
-        f"attempts: scopes with 'use_case:{policy.use_case}', deployment = '{proof.reference}'; {policy.file} of "
-        f"{proof.day}: on {proof.confirmed_on:,} rows of {proof.rows:,}, which had not chosen it, quality differs by "
-        f"{mean} points of 100 (95 % interval {low} to {high}, margin {100 * proof.margin:g}) at "
-        f"{percent(proof.share)} of the cost"
-    )
+    return Phrase(
+        "rows_cheaper_model",
+        {
+            "use_case": policy.use_case, "reference": proof.reference, "file": policy.file, "day": f"{proof.day}",
+            "count": f"{proof.confirmed_on:,}", "rows": f"{proof.rows:,}", "mean": mean, "low": low, "high": high,
+            "margin": f"{100 * proof.margin:g}", "share": percent(proof.share),
+        },
+    )  # fmt: skip

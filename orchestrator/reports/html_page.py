@@ -12,7 +12,14 @@ from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
 from orchestrator.reports.html_parts import STYLE, cards, html_table, section, text
 from orchestrator.reports.report_rows import groups
-from orchestrator.reports.report_words import not_looked_for, spread, title_of, words_of
+from orchestrator.reports.report_words import (
+    REPORT_WORDS,
+    filter_in,
+    not_looked_for,
+    phrase_in,
+    spread,
+    title_of,
+)
 from orchestrator.reports.savings import share_text
 
 if TYPE_CHECKING:
@@ -26,11 +33,11 @@ _SHOWN = 20
 
 def report_page(result: "Analysis", language: Language) -> str:
     """Return the page in a language."""
-    words, report = words_of(language), result.report
-    title = f"{words['title']} {report.span.label}"
+    words, report = REPORT_WORDS[language], result.report
+    title = f"{words['title']} {_days(report.span.label)}"
     parts = [f"<h1>{text(title)}</h1>"]
     if report.of.label:
-        parts.append(f"<p class=soft>{text(report.of.label)}</p>")
+        parts.append(f"<p class=soft>{text(filter_in(report.of, language))}</p>")
     if report.is_empty:
         parts.append(f"<p>{text(words['empty'])}</p>")
     else:
@@ -45,9 +52,9 @@ def report_page(result: "Analysis", language: Language) -> str:
 
 def report_parts(result: "Analysis", language: Language) -> Iterator[str]:
     """Yield the parts of a report that is not empty, each as HTML."""
-    words, report = words_of(language), result.report
+    words, report = REPORT_WORDS[language], result.report
     yield _cards(report, language)
-    yield "".join(f"<p class=soft>{text(notice)}</p>" for notice in report.notices)
+    yield "".join(f"<p class=soft>{text(phrase_in(notice, language))}</p>" for notice in report.notices)
     yield section(words["days"], _bars(report.days))
     yield _savings(result, language)
     yield _forecasts(result, language)
@@ -61,12 +68,13 @@ def report_parts(result: "Analysis", language: Language) -> Iterator[str]:
 
 
 def _cards(report: "UsageReport", language: Language) -> str:
-    words, trend = words_of(language), report.trend
+    words, trend = REPORT_WORDS[language], report.trend
     change = "" if trend.change is None else f" ({trend.change * 100:+.1f} %)"
     average = "-" if report.average_cost_nusd is None else format_usd(report.average_cost_nusd)
     shown = (
         (words["cost"], format_usd(report.cost_nusd)),
-        (f"{words['before']} ({trend.label})", f"{format_usd(trend.cost_nusd)}{change}"),
+        *(((words["experiments_cost"], format_usd(report.experiments_nusd)),) if report.experiments else ()),
+        (f"{words['before']} ({_days(trend.label)})", f"{format_usd(trend.cost_nusd)}{change}"),
         (words["requests"], f"{report.requests:,}"),
         (words["average"], average),
         (words["success"], percent(report.success_rate)),
@@ -74,6 +82,11 @@ def _cards(report: "UsageReport", language: Language) -> str:
         (words["per_hour"], f"{report.requests_per_hour:,.1f}"),
     )
     return cards(shown)
+
+
+def _days(label: str) -> str:
+    """Return a range without a word of any language."""
+    return label.replace(" to ", " – ")
 
 
 def _bars(days: Sequence["DayCost"]) -> str:
@@ -91,9 +104,10 @@ def _bars(days: Sequence["DayCost"]) -> str:
 
 
 def _savings(result: "Analysis", language: Language) -> str:
-    words, saved = words_of(language), result.savings
+    words, saved = REPORT_WORDS[language], result.savings
     if saved is None:
-        return section(words["savings"], f"<p>{text(words['unknown'].format(reason=result.no_savings))}</p>")
+        reason = "" if result.no_savings is None else phrase_in(result.no_savings, language)
+        return section(words["savings"], f"<p>{text(words['unknown'].format(reason=reason))}</p>")
     rows = [
         (name, _spread(saving.amount_nusd, saving.interval, language))
         for name, saving in (
@@ -107,7 +121,7 @@ def _savings(result: "Analysis", language: Language) -> str:
 def _forecasts(result: "Analysis", language: Language) -> str:
     if not result.forecasts:
         return ""
-    words = words_of(language)
+    words = REPORT_WORDS[language]
     rows = [
         (item.label, format_usd(item.spent_nusd), _spread(item.expected_nusd, item.interval, language))
         for item in result.forecasts
@@ -118,7 +132,7 @@ def _forecasts(result: "Analysis", language: Language) -> str:
 def _unusual(result: "Analysis", language: Language) -> str:
     if not result.unusual:
         return ""
-    words = words_of(language)
+    words = REPORT_WORDS[language]
     rows = [
         (
             day.day, format_usd(day.cost_nusd), format_usd(day.usual_nusd),
@@ -131,7 +145,7 @@ def _unusual(result: "Analysis", language: Language) -> str:
 
 
 def _changes(result: "Analysis", language: Language) -> str:
-    words = words_of(language)
+    words = REPORT_WORDS[language]
     shown = []
     for change in result.recommendations:
         evidence = words["evidence"].format(count=f"{change.count:,}", out_of=f"{change.out_of:,}")
@@ -139,9 +153,9 @@ def _changes(result: "Analysis", language: Language) -> str:
         if change.month_nusd:
             amount = _spread(change.month_nusd, change.interval, language)
             lines.append(f"<p><b>{text(words[change.meaning.value])}: {text(amount)}</b></p>")
-        lines.append(f"<p class=soft>{text(evidence)} · {text(change.rows)}</p>")
+        lines.append(f"<p class=soft>{text(evidence)} · {text(phrase_in(change.rows, language))}</p>")
         lines.append(f"<p>{text(words['risk'])}: {text(words[f'risk_{change.kind.value}'])}</p>")
-        lines.append(f"<p>{text(words['apply'])}:</p><pre>{text(change.apply)}</pre>")
+        lines.append(f"<p>{text(words['apply'])}:</p><pre>{text(phrase_in(change.apply, language))}</pre>")
         shown.append(f"<article>{''.join(lines)}</article>")
     body = "".join(shown) or f"<p>{text(words['none'])}</p>"
     return section(
@@ -150,7 +164,7 @@ def _changes(result: "Analysis", language: Language) -> str:
 
 
 def _parts(kind: str, parts: Sequence["Part"], language: Language) -> str:
-    words = words_of(language)
+    words = REPORT_WORDS[language]
     count = words["sends"] if kind == "model" else words["requests"]
     rows = [
         (
@@ -166,7 +180,7 @@ def _parts(kind: str, parts: Sequence["Part"], language: Language) -> str:
 
 
 def _speed(parts: Sequence["Part"], language: Language) -> str:
-    words = words_of(language)
+    words = REPORT_WORDS[language]
     rows = [
         (
             part.name, _ranks(part.latency), _ranks(part.first_token),
@@ -183,4 +197,4 @@ def _ranks(durations: "Durations | None") -> str:
 
 def _spread(amount: int, interval: "Interval | None", language: Language) -> str:
     bounds = None if interval is None else (interval.low, interval.high)
-    return spread(amount, bounds, words_of(language)["few"])
+    return spread(amount, bounds, REPORT_WORDS[language]["few"])

@@ -7,6 +7,7 @@ from datetime import date
 
 from orchestrator.catalog.commitments import CommitmentSettings
 from orchestrator.core.money import NanoUsd, to_usd
+from orchestrator.reports.phrase import Phrase
 from orchestrator.reports.recommendation import MONTH_DAYS, MoneyMeaning, Recommendation, RecommendationKind
 from orchestrator.reports.resampling import interval_of_sum
 from orchestrator.reports.usage_sums import UsageSums
@@ -62,10 +63,16 @@ def _idle(
             if (day, provider) in sums.provider_days
         ),
         sum(tally.requests for tally in sums.providers.values()),
-        f"attempts: provider = '{provider}', day between '{days[0]}' and '{days[-1]}'",
-        apply=f"commitments:    # as agreed with {provider} for the time after {max(item.until for item in group)}\n"
-        f"- provider: {provider}\n"
-        f"  usd_per_month: {to_usd(needed):f}    # today {to_usd(today):f}",
+        Phrase("rows_idle_commitment", {"provider": provider, "first": days[0], "last": days[-1]}),
+        Phrase(
+            "apply_idle_commitment",
+            {
+                "provider": provider,
+                "until": f"{max(item.until for item in group)}",
+                "needed": f"{to_usd(needed):f}",
+                "today": f"{to_usd(today):f}",
+            },
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any
 
 from orchestrator.core.formatting import money
-from orchestrator.core.payer import is_own
+from orchestrator.core.payer import is_own, shadowed_experiment
 from orchestrator.ledger.requests import RequestQuery, RequestRow
 from orchestrator.ledger.store import LedgerView
 
@@ -35,6 +35,7 @@ class LiveNumbers:
 
     window_s: float
     requests: int
+    """Without the shadows of experiments, which are in nothing but cost and their own number."""
     errors: int
     """Those that ended without an answer by an error."""
     degraded: int
@@ -43,6 +44,8 @@ class LiveNumbers:
     cost_nusd: int
     models: tuple[ModelNow, ...]
     """The one with most requests first."""
+    shadows: int = 0
+    shadows_nusd: int = 0
 
     @property
     def error_share(self) -> float | None:
@@ -66,6 +69,7 @@ class LiveNumbers:
             "latency_p95_s": self.latency_p95_s,
             **money("cost", self.cost_nusd),
             **money("cost_per_hour", self.cost_per_hour_nusd),
+            "experiments": {"requests": self.shadows, **money("cost", self.shadows_nusd)},
             "models": [
                 {"model": row.model, "requests": row.requests, **money("cost", row.cost_nusd)}
                 for row in self.models
@@ -95,7 +99,8 @@ def live_numbers(view: LedgerView, *, now: datetime, window_s: float) -> LiveNum
     return _summed(rows, min(window_s, covered_s))
 
 
-def _summed(rows: Sequence[RequestRow], window_s: float) -> LiveNumbers:
+def _summed(every: Sequence[RequestRow], window_s: float) -> LiveNumbers:
+    rows = [row for row in every if shadowed_experiment(row.tenant) is None]
     latencies = sorted(row.latency_s for row in rows)
     return LiveNumbers(
         window_s,
@@ -104,8 +109,10 @@ def _summed(rows: Sequence[RequestRow], window_s: float) -> LiveNumbers:
         degraded=sum(row.degraded is not None for row in rows),
         latency_average_s=sum(latencies) / len(latencies) if latencies else None,
         latency_p95_s=latencies[ceil(len(latencies) * _P95) - 1] if latencies else None,
-        cost_nusd=sum(row.cost_nusd for row in rows),
+        cost_nusd=sum(row.cost_nusd for row in every),
         models=_by_model(rows),
+        shadows=len(every) - len(rows),
+        shadows_nusd=sum(row.cost_nusd for row in every) - sum(row.cost_nusd for row in rows),
     )
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from orchestrator.catalog.price import WHOLE, BasisPoints, percent_text
 from orchestrator.core.money import TOKENS_PER_MTOK, NanoUsd
+from orchestrator.reports.phrase import Phrase
 from orchestrator.reports.prompt_sums import PromptSums, RepeatSum
 from orchestrator.reports.recommendation import (
     MONTH_DAYS,
@@ -27,17 +28,6 @@ _ROWS_MIN = 20
 _SHARE_MIN = 0.02
 """Of what a use case costs: below it a change is worth nobody's time."""
 _HOUR_S, _DAY_S = 3_600, 86_400
-_ASK_THE_CACHE = (
-    "in the calls of this use case: cache='use'    # today 'off', 'refresh', or streams side by side"
-)
-_MARK = (
-    "in the message with which the common part ends:\n"
-    '  {"type": "text", "text": ..., "cache_control": {"type": "ephemeral"}}'
-)
-_KEEP_EQUAL = (
-    "what changes (names, dates, ids) behind what is common, tools always in the same order,\n"
-    "requests of one kind one after the other: the provider looks for equal beginnings by itself"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +62,8 @@ class _Waste(NamedTuple):
     matched: int
     """How many rows say so."""
     out_of: int
-    rows: str
-    apply: str
+    rows: Phrase
+    apply: Phrase
     deployment: str = ""
     length_bytes: int = 0
 
@@ -102,8 +92,8 @@ def _recommended(waste: _Waste, days: Sequence[str]) -> Recommendation:
         waste.matched,
         waste.out_of,
         waste.rows,
-        waste.length_bytes,
         waste.apply,
+        waste.length_bytes,
     )
 
 
@@ -137,26 +127,27 @@ def _repeated(prompts: PromptSums, terms: PromptTerms) -> Iterator[_Waste]:
 def _remedies(use_case: str, repeats: RepeatSum, ttl_s: float) -> Iterator[_Waste]:
     """Yield what would have answered repeated prompts: a cache that keeps replies an hour, or a day."""
 
-    def waste(count: int, by_day: Mapping[str, int], within: str, apply: str) -> _Waste:
-        rows = (
-            f"operations: use_case = '{use_case}', outcome = 'succeeded', cached = 'miss'; "
-            f"as many of them had been asked {within}"
+    def waste(count: int, by_day: Mapping[str, int], within: str, apply: Phrase) -> _Waste:
+        kind, rows = (
+            RecommendationKind.REPEATED_PROMPTS,
+            Phrase(f"rows_repeated_{within}", {"use_case": use_case}),
         )
-        kind = RecommendationKind.REPEATED_PROMPTS
         return _Waste(kind, use_case, by_day, count, repeats.requests, rows, apply)
 
-    hourly = (repeats.hourly, repeats.hourly_by_day, "in the same hour")
-    keys, today = f"use_cases:\n  {use_case}:\n    cache_ttl_s: ", f"    # today {ttl_s:g}"
+    def lifetime(needed_s: int) -> Phrase:
+        return Phrase("apply_lifetime", {"use_case": use_case, "needed": needed_s, "today": f"{ttl_s:g}"})
+
+    hourly = (repeats.hourly, repeats.hourly_by_day, "hourly")
     if ttl_s < _HOUR_S:
-        yield waste(*hourly, f"{keys}{_HOUR_S}{today}")
+        yield waste(*hourly, lifetime(_HOUR_S))
         return
     # The cache keeps them for an hour already, so these did not ask it.
-    yield waste(*hourly, _ASK_THE_CACHE)
+    yield waste(*hourly, Phrase("apply_ask_the_cache"))
     if ttl_s < _DAY_S:
         earlier = repeats.hourly_by_day
         later = {day: cost - earlier.get(day, 0) for day, cost in repeats.daily_by_day.items()}
         count = repeats.daily - repeats.hourly
-        yield waste(count, later, "on the same day, in another hour", f"{keys}{_DAY_S}{today}")
+        yield waste(count, later, "daily", lifetime(_DAY_S))
 
 
 def _beginnings(prompts: PromptSums, terms: PromptTerms) -> Iterator[_Waste]:
@@ -174,9 +165,11 @@ def _beginnings(prompts: PromptSums, terms: PromptTerms) -> Iterator[_Waste]:
             {day: tokens * discount // TOKENS_PER_MTOK for day, tokens in sums.tokens_by_day.items()},
             sums.alike,
             sums.sends,
-            f"attempts: deployment = '{deployment}', scopes with 'use_case:{use_case}', outcome = 'succeeded'; as many "
-            f"of them begin as another in the same ten minutes, for {length:,} bytes at least",
-            _MARK if price.takes_marks else _KEEP_EQUAL,
+            Phrase(
+                "rows_common_prefixes",
+                {"deployment": deployment, "use_case": use_case, "length": f"{length:,}"},
+            ),
+            Phrase("apply_mark" if price.takes_marks else "apply_keep_equal"),
             deployment,
             length,
         )
@@ -198,9 +191,14 @@ def _batches(prompts: PromptSums, terms: PromptTerms) -> Iterator[_Waste]:
             by_day,
             sum(prompts.waiting[use_case, deployment].sends for deployment in batched),
             sum(sums.sends for (name, _), sums in prompts.waiting.items() if name == use_case),
-            f"attempts: scopes with 'use_case:{use_case}', outcome = 'succeeded', of a background profile",
-            "\n".join(
-                f"{deployment}: by the batch API of its provider, {percent_text(BasisPoints(points))} less"
-                for deployment, points in sorted(batched.items())
+            Phrase("rows_batch_price", {"use_case": use_case}),
+            Phrase(
+                "apply_batch_price",
+                {
+                    "discounts": "\n".join(
+                        f"{deployment}: -{percent_text(BasisPoints(points))}"
+                        for deployment, points in sorted(batched.items())
+                    )
+                },
             ),
         )

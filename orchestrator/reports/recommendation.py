@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.core.money import NanoUsd
+from orchestrator.reports.phrase import Phrase
 from orchestrator.reports.resampling import Interval
 
 MONTH_DAYS = 30
@@ -66,12 +67,12 @@ class Recommendation:
     """How many rows say so."""
     out_of: int
     """Of how many."""
-    rows: str
+    rows: Phrase
     """Which rows: the condition by which to find them in an export of the ledger."""
+    apply: Phrase
+    """The command, or the lines of config.yaml."""
     figure: int = 0
     """Of max_tokens: the longest answer; of beginnings: equal bytes; of a policy: rows that measured it."""
-    apply: str = ""
-    """The command, or the lines of config.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +94,5 @@ _REASONS: Mapping[str, str] = {
     "common_prefixes": "no price of a cached token is known of {names}",
     "batch_price": "no price of a batch is known of {names}, where work waited",
     "idle_commitments": "config.yaml names no 'commitments'",
-    "cheaper_model": "no measurement of 'orchestrator calibrate' holds for {names}, and a price alone is no reason",
+    "cheaper_model": "no measurement of 'orchestrator calibrate' or 'eval --policy' holds for {names}, and a price alone is no reason",
 }

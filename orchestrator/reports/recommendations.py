@@ -14,6 +14,7 @@ from orchestrator.config.measured_policies import MeasuredPolicy
 from orchestrator.core.money import NanoUsd
 from orchestrator.reports.cheaper_policy import cheaper_policies, unmeasured
 from orchestrator.reports.idle_commitments import Committed, idle_commitments
+from orchestrator.reports.phrase import Phrase
 from orchestrator.reports.prompt_sums import PromptSums
 from orchestrator.reports.prompt_waste import PromptTerms, prompt_waste, unknown_prices
 from orchestrator.reports.recommendation import (
@@ -96,8 +97,8 @@ def _paid_failures(sums: UsageSums, days: Sequence[str]) -> Iterator[Recommendat
             interval_of_sum([by_day[deployment].get(day, 0) for day in days], scale=scale),
             failed,
             sends,
-            f"attempts: deployment = '{deployment}', outcome = 'failed', cost_nusd > 0",
-            apply=f"deployments:\n  {deployment}:\n    enabled: false    # until it answers again",
+            Phrase("rows_paid_failures", {"deployment": deployment}),
+            Phrase("apply_paid_failures", {"deployment": deployment}),
         )
 
 
@@ -123,8 +124,8 @@ def _refusing_limits(
             counted,
             refused,
             tally.requests,
-            f"operations: tenant = '{tenant}', error = 'BudgetExceededError'",
-            apply=f"budgets.limits: raise the limit that refuses, one of: {', '.join(limits.scopes)}",
+            Phrase("rows_refusing_limit", {"tenant": tenant}),
+            Phrase("apply_refusing_limit", {"scopes": ", ".join(limits.scopes)}),
         )
 
 
@@ -149,7 +150,7 @@ def _unused_max_tokens(sums: UsageSums, limits: ConfiguredLimits) -> Iterator[Re
             None,
             count,
             count,
-            f"attempts: scopes with 'use_case:{use_case}', outcome = 'succeeded', output_tokens <= {longest}",
+            Phrase("rows_unused_max_tokens", {"use_case": use_case, "longest": longest}),
+            Phrase("apply_unused_max_tokens", {"use_case": use_case, "lower": lower, "limit": limit}),
             figure=longest,
-            apply=f"use_cases:\n  {use_case}:\n    max_tokens: {lower}    # today {limit}",
         )

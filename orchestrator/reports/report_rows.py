@@ -54,6 +54,7 @@ def groups(report: "UsageReport") -> "tuple[tuple[str, tuple[Part, ...]], ...]":
         ("model", report.models),
         ("use_case", report.use_cases),
         ("tenant", report.tenants),
+        ("experiment", report.experiments),
         ("user", report.users),
         ("tag", report.tags),
     )

@@ -5,13 +5,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.formatting import money
+from orchestrator.core.language import Language
 from orchestrator.reports.ledger_views import plain_budgets
+from orchestrator.reports.report_words import phrase_in
 
 if TYPE_CHECKING:
     from orchestrator.ledger.ledger import BudgetStatus
     from orchestrator.reports.analysis import Analysis
     from orchestrator.reports.durations import Durations
     from orchestrator.reports.forecast import Forecast
+    from orchestrator.reports.phrase import Phrase
     from orchestrator.reports.recommendation import Recommendation
     from orchestrator.reports.resampling import Interval
     from orchestrator.reports.savings import Saving
@@ -23,7 +26,7 @@ def plain_analysis(result: "Analysis", budgets: "Sequence[BudgetStatus]" = ()) -
     saved = result.savings
     return {
         **plain_report(result.report),
-        "savings": {"unknown": result.no_savings}
+        "savings": {"unknown": None if result.no_savings is None else _english(result.no_savings)}
         if saved is None
         else {
             "baseline": saved.baseline,
@@ -60,6 +63,7 @@ def plain_report(report: "UsageReport") -> dict[str, Any]:
         "requests": report.requests,
         "outcomes": dict(report.outcomes),
         **money("cost", report.cost_nusd),
+        **money("experiments_cost", report.experiments_nusd),
         **money("average_cost", report.average_cost_nusd),
         "average_latency_s": report.average_latency_s,
         "latency": _plain_durations(report.latency),
@@ -82,9 +86,10 @@ def plain_report(report: "UsageReport") -> dict[str, Any]:
         "models": [_plain_model(part) for part in report.models],
         "use_cases": [_plain_part(part) for part in report.use_cases],
         "tenants": [_plain_part(part) for part in report.tenants],
+        "experiments": [_plain_part(part) for part in report.experiments],
         "users": [_plain_part(part) for part in report.users],
         "tags": [_plain_part(part) for part in report.tags],
-        "notices": list(report.notices),
+        "notices": [_english(notice) for notice in report.notices],
     }
 
 
@@ -140,7 +145,11 @@ def _plain_recommendation(change: "Recommendation") -> dict[str, Any]:
         "money": change.meaning.value,
         **money("month", change.month_nusd),
         "interval": _plain_interval(change.interval),
-        "evidence": {"count": change.count, "out_of": change.out_of, "rows": change.rows},
+        "evidence": {"count": change.count, "out_of": change.out_of, "rows": _english(change.rows)},
         "risk": change.kind.risk,
-        "apply": change.apply,
+        "apply": _english(change.apply),
     }
+
+
+def _english(phrase: "Phrase") -> str:
+    return phrase_in(phrase, Language.EN)

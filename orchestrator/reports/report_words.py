@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
+from orchestrator.reports.phrase import Phrase
 
 if TYPE_CHECKING:
     from orchestrator.reports.recommendation import NotKnown, Recommendation
+    from orchestrator.reports.usage_report import Filter
 
 EN: Mapping[str, str] = {
     "title": "Report", "cost": "Cost", "requests": "Requests", "average": "Average", "success": "Success",
@@ -23,7 +25,7 @@ EN: Mapping[str, str] = {
     "unknown_common_prefixes": "common beginnings on {names}, whose price of cached tokens is not known",
     "unknown_batch_price": "batches on {names}, whose price of a batch is not known",
     "unknown_idle_commitments": "idle commitments, because config.yaml names none",
-    "unknown_cheaper_model": "cheaper models for {names}, where 'orchestrator calibrate' has measured nothing that holds",
+    "unknown_cheaper_model": "cheaper models for {names}, where neither 'orchestrator calibrate' nor 'eval --policy' has measured anything that holds",
     "saved": "Saved a month", "spent": "It costs a month", "evidence": "{count} of {out_of} rows", "risk": "Risk",
     "apply": "To apply it", "empty": "Nothing was booked in this time.", "unknown": "Not known: {reason}",
     "paid_failures": "{subject} fails, and its failures cost money",
@@ -44,6 +46,39 @@ EN: Mapping[str, str] = {
     "risk_idle_commitment": "A smaller commitment may lose its discount, and what goes beyond it pays the list.",
     "risk_cheaper_model": "It was measured on the rows of then: where what is asked changes, measure again.",
     "few": "too few days", "more": "and {count} more: --csv lists all",
+    "rows_paid_failures": "attempts: deployment = '{deployment}', outcome = 'failed', cost_nusd > 0",
+    "rows_refusing_limit": "operations: tenant = '{tenant}', error = 'BudgetExceededError'",
+    "rows_unused_max_tokens": "attempts: scopes with 'use_case:{use_case}', outcome = 'succeeded', output_tokens <= {longest}",
+    "rows_repeated_hourly": "operations: use_case = '{use_case}', outcome = 'succeeded', cached = 'miss'; as many of them "
+    "had been asked in the same hour",
+    "rows_repeated_daily": "operations: use_case = '{use_case}', outcome = 'succeeded', cached = 'miss'; as many of them "
+    "had been asked on the same day, in another hour",
+    "rows_common_prefixes": "attempts: deployment = '{deployment}', scopes with 'use_case:{use_case}', outcome = "
+    "'succeeded'; as many of them begin as another in the same ten minutes, for {length} bytes at least",
+    "rows_batch_price": "attempts: scopes with 'use_case:{use_case}', outcome = 'succeeded', of a background profile",
+    "rows_idle_commitment": "attempts: provider = '{provider}', day between '{first}' and '{last}'",
+    "rows_cheaper_model": "attempts: scopes with 'use_case:{use_case}', deployment = '{reference}'; {file} of {day}: on "
+    "{count} rows of {rows}, which had not chosen it, quality differs by {mean} points of 100 (95 % interval {low} to "
+    "{high}, margin {margin}) at {share} of the cost",
+    "apply_paid_failures": "deployments:\n  {deployment}:\n    enabled: false    # until it answers again",
+    "apply_refusing_limit": "budgets.limits: raise the limit that refuses, one of: {scopes}",
+    "apply_unused_max_tokens": "use_cases:\n  {use_case}:\n    max_tokens: {lower}    # today {limit}",
+    "apply_lifetime": "use_cases:\n  {use_case}:\n    cache_ttl_s: {needed}    # today {today}",
+    "apply_ask_the_cache": "in the calls of this use case: cache='use'    # today 'off', 'refresh', or streams side by side",
+    "apply_mark": "in the message with which the common part ends:\n"
+    '  {{"type": "text", "text": ..., "cache_control": {{"type": "ephemeral"}}}}',
+    "apply_keep_equal": "what changes (names, dates, ids) behind what is common, tools always in the same order,\n"
+    "requests of one kind one after the other: the provider looks for equal beginnings by itself",
+    "apply_batch_price": "by the batch API of the provider, which costs less:\n{discounts}",
+    "apply_idle_commitment": "commitments:    # as agreed with {provider} for the time after {until}\n"
+    "- provider: {provider}\n  usd_per_month: {needed}    # today {today}",
+    "apply_cheaper_model": "use_cases:\n  {use_case}:\n    policy: {{file: {file}}}",
+    "unknown_baseline": "report.baseline in config.yaml names '{baseline}', which is no deployment of it",
+    "compacted_month": "{month} is compacted and can only be reported as a whole: what is compacted is left out",
+    "compacted_names": "{month} is compacted and no longer knows users and tags: what is compacted is left out",
+    "range_before": "the range before: {notice}",
+    "experiment": "Experiments: shadows", "experiments_cost": "Of it for experiments",
+    "one_tenant": "tenant", "one_use_case": "use case", "one_user": "user", "one_tag": "tag",
 }  # fmt: skip
 
 VI: Mapping[str, str] = {
@@ -61,7 +96,7 @@ VI: Mapping[str, str] = {
     "unknown_common_prefixes": "phần đầu chung trên {names}, vì chưa biết giá của token đã lưu đệm",
     "unknown_batch_price": "xử lý theo lô trên {names}, vì chưa biết giá theo lô",
     "unknown_idle_commitments": "cam kết không dùng đến, vì config.yaml không ghi cam kết nào",
-    "unknown_cheaper_model": "mô hình rẻ hơn cho {names}, vì chưa có phép đo nào của 'orchestrator calibrate' còn "
+    "unknown_cheaper_model": "mô hình rẻ hơn cho {names}, vì chưa có phép đo nào của 'orchestrator calibrate' hay 'eval --policy' còn "
     "hiệu lực",
     "saved": "Tiết kiệm mỗi tháng", "spent": "Tốn thêm mỗi tháng", "evidence": "{count} trên {out_of} dòng",
     "risk": "Rủi ro", "apply": "Cách áp dụng", "empty": "Không có gì được ghi trong thời gian này.",
@@ -84,22 +119,70 @@ VI: Mapping[str, str] = {
     "risk_idle_commitment": "Cam kết nhỏ hơn có thể mất giảm giá, và phần vượt quá phải trả theo bảng giá.",
     "risk_cheaper_model": "Nó được đo trên các dòng lúc đó: khi nội dung câu hỏi thay đổi, hãy đo lại.",
     "few": "quá ít ngày", "more": "và {count} mục nữa: --csv liệt kê tất cả",
+    "rows_paid_failures": "attempts: deployment = '{deployment}', outcome = 'failed', cost_nusd > 0",
+    "rows_refusing_limit": "operations: tenant = '{tenant}', error = 'BudgetExceededError'",
+    "rows_unused_max_tokens": "attempts: scopes có 'use_case:{use_case}', outcome = 'succeeded', output_tokens <= {longest}",
+    "rows_repeated_hourly": "operations: use_case = '{use_case}', outcome = 'succeeded', cached = 'miss'; chừng ấy yêu cầu "
+    "đã được hỏi trong cùng giờ đó",
+    "rows_repeated_daily": "operations: use_case = '{use_case}', outcome = 'succeeded', cached = 'miss'; chừng ấy yêu cầu "
+    "đã được hỏi trong cùng ngày, vào giờ khác",
+    "rows_common_prefixes": "attempts: deployment = '{deployment}', scopes có 'use_case:{use_case}', outcome = "
+    "'succeeded'; chừng ấy lượt gửi có phần đầu giống một lượt khác trong cùng mười phút, ít nhất {length} byte",
+    "rows_batch_price": "attempts: scopes có 'use_case:{use_case}', outcome = 'succeeded', thuộc chế độ chạy nền",
+    "rows_idle_commitment": "attempts: provider = '{provider}', day từ '{first}' đến '{last}'",
+    "rows_cheaper_model": "attempts: scopes có 'use_case:{use_case}', deployment = '{reference}'; {file} ngày {day}: trên "
+    "{count} trong {rows} dòng, là những dòng không dùng để chọn nó, chất lượng chênh {mean} điểm trên 100 (khoảng 95 % "
+    "từ {low} đến {high}, biên {margin}) với {share} chi phí",
+    "apply_paid_failures": "deployments:\n  {deployment}:\n    enabled: false    # cho đến khi nó trả lời lại",
+    "apply_refusing_limit": "budgets.limits: nâng hạn mức đang từ chối, một trong số: {scopes}",
+    "apply_unused_max_tokens": "use_cases:\n  {use_case}:\n    max_tokens: {lower}    # hiện là {limit}",
+    "apply_lifetime": "use_cases:\n  {use_case}:\n    cache_ttl_s: {needed}    # hiện là {today}",
+    "apply_ask_the_cache": "trong các lời gọi của mục đích này: cache='use'    # hiện là 'off', 'refresh', hoặc nhiều luồng "
+    "cùng lúc",
+    "apply_mark": "trong tin nhắn kết thúc phần chung:\n"
+    '  {{"type": "text", "text": ..., "cache_control": {{"type": "ephemeral"}}}}',
+    "apply_keep_equal": "phần thay đổi (tên, ngày, mã số) đặt sau phần chung, công cụ luôn theo một thứ tự,\n"
+    "các yêu cầu cùng loại gửi liền nhau: nhà cung cấp tự tìm phần đầu giống nhau",
+    "apply_batch_price": "qua API xử lý theo lô của nhà cung cấp, rẻ hơn:\n{discounts}",
+    "apply_idle_commitment": "commitments:    # theo thỏa thuận với {provider} cho thời gian sau {until}\n"
+    "- provider: {provider}\n  usd_per_month: {needed}    # hiện là {today}",
+    "apply_cheaper_model": "use_cases:\n  {use_case}:\n    policy: {{file: {file}}}",
+    "unknown_baseline": "report.baseline trong config.yaml nêu '{baseline}', mà ở đó không có điểm triển khai này",
+    "compacted_month": "{month} đã được nén và chỉ báo cáo được trọn tháng: phần đã nén không được tính",
+    "compacted_names": "{month} đã được nén và không còn biết người dùng và nhãn: phần đã nén không được tính",
+    "range_before": "kỳ trước: {notice}",
+    "experiment": "Thử nghiệm: hỏi song song", "experiments_cost": "Trong đó cho thử nghiệm",
+    "one_tenant": "khách thuê", "one_use_case": "mục đích", "one_user": "người dùng", "one_tag": "nhãn",
 }  # fmt: skip
 
 
-def words_of(language: Language) -> Mapping[str, str]:
-    """Return the words of a language."""
-    return VI if language is Language.VI else EN
+REPORT_WORDS: Mapping[Language, Mapping[str, str]] = {Language.EN: EN, Language.VI: VI}
+
+
+def phrase_in(phrase: Phrase, language: Language) -> str:
+    """Return a text with its names and numbers, in a language."""
+    facts = {
+        name: phrase_in(fact, language) if isinstance(fact, Phrase) else fact
+        for name, fact in phrase.facts.items()
+    }
+    return REPORT_WORDS[language][phrase.key].format(**facts)
+
+
+def filter_in(of: "Filter", language: Language) -> str:
+    """Return whose requests are meant, empty where they are everybody's."""
+    words = REPORT_WORDS[language]
+    named = ((kind, getattr(of, kind)) for kind in ("tenant", "use_case", "user", "tag"))
+    return ", ".join(f"{words[f'one_{kind}']} {name}" for kind, name in named if name is not None)
 
 
 def title_of(change: "Recommendation", language: Language) -> str:
     """Return what a recommendation says, in a sentence."""
-    return words_of(language)[change.kind.value].format(subject=change.subject, figure=change.figure)
+    return REPORT_WORDS[language][change.kind.value].format(subject=change.subject, figure=change.figure)
 
 
 def not_looked_for(items: "Sequence[NotKnown]", language: Language) -> str:
     """Return what was not looked for, and why, in a sentence."""
-    words = words_of(language)
+    words = REPORT_WORDS[language]
     kinds = (words[f"unknown_{item.kind}"].format(names=", ".join(item.names)) for item in items)
     return words["not_looked"].format(kinds="; ".join(kinds))
 

@@ -1,7 +1,7 @@
 """What was saved against one named model for the same tokens: by cheaper models, and by the cache, apart.
 
     cheaper model   what the baseline would have charged for the tokens of every answered send, less what all
-                    sends cost; failed sends have cost money and count against us
+                    sends cost; failed sends and shadows of experiments have cost money and count against us
     cache           answers that were repeated, each at what an answered request of its use case and day cost
                     on average, which is what it would have cost here
 

@@ -4,13 +4,12 @@ A day is unusual when it costs more than the median of the days around it by six
 deviation, and by a quarter at least. Its cause is the tenant, use case and model whose own cost rose most.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from orchestrator.core.money import NanoUsd
-from orchestrator.reports.usage_sums import UsageSums
+from orchestrator.reports.usage_sums import Cause, UsageSums
 
 _DAYS_MIN = 7
 _DEVIATIONS = 6
@@ -32,8 +31,16 @@ class UnusualDay:
     """What this tenant's use case cost more on this model than on its median day."""
 
 
-def unusual_days(sums: UsageSums, days: Sequence[str]) -> tuple[UnusualDay, ...]:
-    """Return the unusual days of a range, in their order; none of fewer than seven days."""
+_Costs = Mapping[Cause, Mapping[str, int]]
+
+
+def unusual_days(
+    sums: UsageSums, days: Sequence[str], costs_by_cause: Callable[[], _Costs]
+) -> tuple[UnusualDay, ...]:
+    """Return the unusual days of a range, in their order; none of fewer than seven days.
+
+    `costs_by_cause` is asked where there is one, for it may have to read much.
+    """
     if len(days) < _DAYS_MIN:
         return ()
     costs = {day: sums.days[day].cost_nusd if day in sums.days else 0 for day in days}
@@ -41,24 +48,12 @@ def unusual_days(sums: UsageSums, days: Sequence[str]) -> tuple[UnusualDay, ...]
     deviation = median(abs(cost - usual) for cost in costs.values())
     line = usual + max(_DEVIATIONS * deviation, _RISE_MIN * usual)
     above = [day for day in days if costs[day] > line]
-    by_cause = _costs_by_cause(sums) if above else {}
+    by_cause = costs_by_cause() if above else {}
     return tuple(_explained(day, costs[day], usual, by_cause, len(days)) for day in above)
 
 
-_Cause = tuple[str, str, str]
-
-
-def _costs_by_cause(sums: UsageSums) -> Mapping[_Cause, Mapping[str, int]]:
-    by_cause: defaultdict[_Cause, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for key, tally in sums.cells.items():
-        by_cause[key.tenant, key.use_case, key.model][key.day] += tally.cost_nusd
-    return by_cause
-
-
-def _explained(
-    day: str, cost_nusd: int, usual: int, by_cause: Mapping[_Cause, Mapping[str, int]], days: int
-) -> UnusualDay:
-    def rise(cause: _Cause) -> int:
+def _explained(day: str, cost_nusd: int, usual: int, by_cause: _Costs, days: int) -> UnusualDay:
+    def rise(cause: Cause) -> int:
         costs = by_cause[cause]
         whole = [*costs.values(), *[0] * (days - len(costs))]
         return costs.get(day, 0) - int(median(whole))

@@ -1,8 +1,9 @@
 """Some days: what was asked, what it cost, who answered, how quickly, and how it was the range before.
 
-Cost comes from the sends, which are what providers charge; requests come from the operations. A
-success rate leaves out what nobody tried: refused before a send, or cancelled by the caller. Of a
-compacted month requests and cost are left, and neither outcomes nor latencies.
+Cost comes from the sends, which are what providers charge; requests come from the operations. Shadows of
+experiments are nobody's requests: their cost is in the total, and they stand apart (`experiments`). A
+success rate leaves out what nobody tried: refused before a send, or cancelled by the caller. Of a compacted
+month requests and cost are left, and neither outcomes nor latencies.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,9 +16,10 @@ from orchestrator.core.reply import CacheState, CostSource, Outcome
 from orchestrator.ledger.store import LedgerView
 from orchestrator.ledger.usage import Duration, Selection
 from orchestrator.reports.durations import Durations, durations_of
+from orchestrator.reports.phrase import Phrase
 from orchestrator.reports.rolled_months import RolledSums, rolled_sums
 from orchestrator.reports.span import Span
-from orchestrator.reports.usage_sums import Tally, UsageSums, read_sums
+from orchestrator.reports.usage_sums import Tally, UsageSums, read_sums, read_totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,9 @@ class UsageReport:
     outcomes: Mapping[str, int]
     """Requests by how they ended: succeeded, failed, refused, cancelled."""
     cost_nusd: NanoUsd
+    """The shadows of experiments among it."""
     average_cost_nusd: NanoUsd | None
+    """Of a request; without what shadows cost."""
     average_latency_s: float | None
     success_rate: float | None
     """Of the requests that were tried: the availability of the whole."""
@@ -134,10 +138,17 @@ class UsageReport:
     """By cost, the dearest first."""
     use_cases: tuple[Part, ...]
     tenants: tuple[Part, ...]
+    experiments: tuple[Part, ...]
+    """Their shadows, asked beside live answers: no tenant's and no use case's."""
     users: tuple[Part, ...]
     tags: tuple[Part, ...]
-    notices: tuple[str, ...] = ()
+    notices: tuple[Phrase, ...] = ()
     """What the numbers leave out."""
+
+    @property
+    def experiments_nusd(self) -> NanoUsd:
+        """Return what shadows of experiments cost of it."""
+        return NanoUsd(sum(part.cost_nusd for part in self.experiments))
 
     @property
     def is_empty(self) -> bool:
@@ -172,15 +183,14 @@ def look(view: LedgerView, span: Span, *, of: Filter, today: date) -> tuple[Look
         LedgerError: the ledger cannot be read.
         InvalidRequestError: a name of the filter is none.
     """
-    now, then = of.over(span), of.over(compared_with(span, today))
+    before = compared_with(span, today)
+    now, then = of.over(span), of.over(before)
     if not view.exists:
         return Looked(UsageSums(), RolledSums()), Looked(UsageSums(), RolledSums())
     with view:
         return (
             Looked(read_sums(view, now), rolled_sums(view, span, now)),
-            Looked(
-                read_sums(view, then, durations=False), rolled_sums(view, compared_with(span, today), then)
-            ),
+            Looked(read_totals(view, then), rolled_sums(view, before, then)),
         )
 
 
@@ -197,13 +207,14 @@ def report_of(now: Looked, then: Looked, span: Span, *, of: Filter, today: date)
     cost = NanoUsd(sums.total.cost_nusd + rolled.cost_nusd)
     requests = sums.total.requests + rolled.requests
     latency = durations_of(sums.durations.get((Duration.REQUEST, ""), ()))
+    experiments = _parts(sums.experiments, rolled.experiments)
     return UsageReport(
         span=span,
         of=of,
         requests=requests,
         outcomes={outcome.value: sums.outcomes[outcome.value] for outcome in Outcome},
         cost_nusd=cost,
-        average_cost_nusd=average(cost, requests),
+        average_cost_nusd=average(NanoUsd(cost - sum(part.cost_nusd for part in experiments)), requests),
         average_latency_s=_latency_s(sums.total),
         success_rate=_success_rate(sums.total),
         latency=latency,
@@ -221,9 +232,13 @@ def report_of(now: Looked, then: Looked, span: Span, *, of: Filter, today: date)
         models=_parts(sums.models, rolled.models, durations=sums),
         use_cases=_parts(sums.use_cases, rolled.use_cases),
         tenants=_parts(sums.tenants, rolled.tenants),
+        experiments=experiments,
         users=_parts(sums.users, {}, of=sums.total.requests),
         tags=_parts(sums.tags, {}, of=sums.total.requests),
-        notices=(*rolled.notices, *(f"the range before: {notice}" for notice in then.rolled.notices)),
+        notices=(
+            *rolled.notices,
+            *(Phrase("range_before", {"notice": notice}) for notice in then.rolled.notices),
+        ),
     )
 
 

@@ -9,16 +9,12 @@ budget, cancelled or repeated from the cache says nothing of the providers.
 
 import math
 import threading
-from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from orchestrator.core.clock import Clock
+from orchestrator.core.last_minutes import WINDOW_MAX_S, LastMinutes
 
-BUCKET_S = 60.0
-WINDOW_MAX_S = 3600.0
-SCOPES_MAX = 500
-"""Beyond so many the scope that was asked longest ago is forgotten: memory has a bound."""
 _STEP = 1.25
 _FASTEST_S = 0.01
 _SLOW_SHARE = 0.05
@@ -26,12 +22,12 @@ _SLOW_SHARE = 0.05
 
 @dataclass(slots=True)
 class _Bucket:
-    number: int
-    """Of its minute."""
     requests: int = 0
     failed: int = 0
     degraded: int = 0
     emergency: int = 0
+    latency_s: float = 0.0
+    """Together."""
     latencies: dict[int, int] = field(default_factory=dict)
     """How many took `_FASTEST_S` times `_STEP` to the power of the key, or more."""
 
@@ -46,6 +42,8 @@ class TrafficSums:
     """Answered, but not as the first choice would have."""
     emergency: int
     """Answered by the model of last resort."""
+    average_s: float | None
+    """Until the answer or the failure; None without a request."""
     p95_s: float
     """The slowest twentieth took so long or longer; exact to a quarter, and never too high."""
 
@@ -55,57 +53,47 @@ class TrafficCounts:
 
     def __init__(self, *, clock: Clock) -> None:
         """Begin with nothing."""
-        self._clock = clock
         self._lock = threading.Lock()
-        self._scopes: OrderedDict[str, deque[_Bucket]] = OrderedDict()
+        self._minutes = LastMinutes(_Bucket, clock=clock)
 
     def add(
         self, scopes: Iterable[str], *, succeeded: bool, degraded: bool, emergency: bool, latency_s: float
     ) -> None:
         """Count one request in each of its scopes."""
-        number = int(self._clock.monotonic_s() // BUCKET_S)
         step = _step_of(latency_s)
         with self._lock:
             for scope in scopes:
-                bucket = self._bucket(scope, number)
+                bucket = self._minutes.now(scope)
                 bucket.requests += 1
                 bucket.failed += not succeeded
                 bucket.degraded += succeeded and degraded
                 bucket.emergency += emergency
+                bucket.latency_s += latency_s
                 bucket.latencies[step] = bucket.latencies.get(step, 0) + 1
 
     def scopes(self) -> tuple[str, ...]:
         """Return every scope that is counted."""
         with self._lock:
-            return tuple(self._scopes)
+            return self._minutes.names()
 
-    def sums(self, scope: str, *, window_s: float) -> TrafficSums:
+    def sums(self, scope: str, *, window_s: float = WINDOW_MAX_S) -> TrafficSums:
         """Return what the last `window_s` seconds say, whole minutes counted; an hour at most."""
-        oldest = int((self._clock.monotonic_s() - min(window_s, WINDOW_MAX_S)) // BUCKET_S) + 1
         with self._lock:
-            buckets = [bucket for bucket in self._scopes.get(scope, ()) if bucket.number >= oldest]
+            buckets = self._minutes.last(scope, window_s=window_s)
             latencies: dict[int, int] = {}
             for bucket in buckets:
                 for step, count in bucket.latencies.items():
                     latencies[step] = latencies.get(step, 0) + count
+            requests = sum(bucket.requests for bucket in buckets)
+            latency_s = sum(bucket.latency_s for bucket in buckets)
             return TrafficSums(
-                requests=sum(bucket.requests for bucket in buckets),
+                requests=requests,
                 failed=sum(bucket.failed for bucket in buckets),
                 degraded=sum(bucket.degraded for bucket in buckets),
                 emergency=sum(bucket.emergency for bucket in buckets),
+                average_s=latency_s / requests if requests else None,
                 p95_s=_p95_s(latencies),
             )
-
-    def _bucket(self, scope: str, number: int) -> _Bucket:
-        buckets = self._scopes.get(scope)
-        if buckets is None:
-            buckets = self._scopes[scope] = deque(maxlen=int(WINDOW_MAX_S // BUCKET_S) + 1)
-            if len(self._scopes) > SCOPES_MAX:
-                self._scopes.popitem(last=False)
-        self._scopes.move_to_end(scope)
-        if not buckets or buckets[-1].number != number:
-            buckets.append(_Bucket(number))
-        return buckets[-1]
 
 
 def _step_of(latency_s: float) -> int:

@@ -4,7 +4,8 @@
     body, content_type = metrics.render()
 
 Counters and histograms begin with this process; budgets, circuits and load are read at each scrape. Labels
-hold names of config.yaml alone: tenants and users are no labels, for there may be any number of them.
+hold names of config.yaml alone: tenants and users are no labels, for there may be any number of them. What
+shadows of experiments send and cost has the use case `shadow:NAME`; as requests they are not counted.
 
 With several processes, set PROMETHEUS_MULTIPROC_DIR to an empty folder before prometheus_client is imported:
 each scrape then sums over all of them; load and circuits are those of the process that answers.
@@ -21,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from orchestrator.client import Orchestrator
 from orchestrator.core.arms import sides
-from orchestrator.core.payer import name_in
+from orchestrator.core.payer import name_in, shadowed_experiment
 from orchestrator.core.reply import Attempt
 from orchestrator.ledger.records import Hold, RequestRecord
 
@@ -105,11 +106,13 @@ class _Bookings:
         self._cost.labels(*send, use_case, attempt.cost_source.value).inc(attempt.cost_nusd)
 
     def request_recorded(self, record: RequestRecord) -> None:
-        """Count a request."""
-        self._requests.labels(record.use_case, record.outcome.value, record.cached.value).inc()
-        self._latency.labels(record.use_case).observe(record.latency_s)
+        """Count a request; a shadow of an experiment by its side alone, for nobody has asked it."""
         for experiment, arm in sides(record.tags):
             self._arms.labels(experiment, arm.value, record.outcome.value).inc()
+        if shadowed_experiment(record.tenant) is not None:
+            return
+        self._requests.labels(record.use_case, record.outcome.value, record.cached.value).inc()
+        self._latency.labels(record.use_case).observe(record.latency_s)
         if record.degraded is not None:
             self._degraded.labels(record.use_case).inc()
         if record.error is not None:

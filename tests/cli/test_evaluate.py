@@ -85,3 +85,19 @@ def test_bad_data_and_unwritable_files_are_usage_errors(run, practice, options, 
     assert ran.code == 2
     assert "golden.jsonl:1: 'expected' is missing" in ran.err
     assert not practice.requests
+
+
+def test_a_policy_is_refused_before_it_is_paid_where_it_could_prove_nothing(run, practice, options, tmp_path):
+    policy = ("--policy", str(tmp_path / "p.json"), "--yes")
+    for more, words in (
+        ((), "name the reference first"),
+        (("--model", FLASH, "--practice"), "proves nothing"),
+        (("--model", FLASH, "--max-tokens", "7"), "leave --max-tokens out"),
+    ):
+        ran = run(*options, *more, *policy)
+        assert (ran.code, words in " ".join(ran.err.split())) == (2, True), ran.err
+    assert not practice.requests
+    ran = run(*options, "--model", FLASH, *policy)
+    assert "no policy is written: google/gemini-3.1-flash-lite is not proven" in ran.out
+    assert "on 2 rows (at least 40 are needed)" in ran.out
+    assert not (tmp_path / "p.json").exists()

@@ -113,7 +113,8 @@ def looked_at(store: LedgerStore) -> list[object]:
         for names in ({}, {"tenant": "acme"}, {"use_case": "bulk"}, {"tenant": "other"}, {"user": "42"}):
             days = Selection(PERIOD.day, PERIOD.day, **names)
             looks = (
-                view.request_groups, view.send_groups, view.name_groups, view.day_costs, view.repeat_groups,
+                view.request_groups, view.send_groups, view.tenant_groups, view.refusal_groups, view.spending_groups,
+                view.name_groups, view.day_totals, view.repeat_groups,
                 view.beginning_groups, view.waiting_groups,
                 *(partial(view.durations, duration=duration) for duration in Duration),
             )  # fmt: skip
@@ -123,7 +124,7 @@ def looked_at(store: LedgerStore) -> list[object]:
 
 def costs_of(store: LedgerStore) -> dict[str, int]:
     with store.view() as view:
-        return {cost.day: cost.cost_nusd for cost in view.day_costs(Selection(PERIOD.day, PERIOD.day))}
+        return {cost.day: cost.cost_nusd for cost in view.day_totals(Selection(PERIOD.day, PERIOD.day))}
 
 
 def limit_of(nano: int, *, scope: str = "all", window: Window = Window.DAY) -> CounterLimit:

@@ -1,5 +1,8 @@
 """A live process follows decisions within a second, and rolls back by itself what is proven worse."""
 
+import shutil
+
+import orjson
 import pytest
 
 from orchestrator.core.alerts import AlertKind
@@ -15,6 +18,7 @@ from orchestrator.experiments.decision import (
 from orchestrator.experiments.experiment import ExperimentState
 from orchestrator.experiments.standing import standing_of
 from orchestrator.monitoring import experiment_watch
+from orchestrator.monitoring.alert_watch import AlertWatch
 from orchestrator.monitoring.experiment_watch import ExperimentWatch
 from tests.experiments.conftest import (
     AB,
@@ -68,9 +72,20 @@ def test_a_live_process_follows_a_promotion_and_a_roll_back(experimenting, envir
 
 
 @pytest.fixture
-def worse(experimenting, monkeypatch):
+def worse(experimenting, monkeypatch, tmp_path):
     """An experiment whose candidate is proven worse by a rating of one user of each side."""
-    orchestrator = experimenting({**AB, "rule": "roll_back_when_worse"})
+    alerts = {
+        "path": str(tmp_path / "alerts"),
+        "rules": {"tried": {"kind": "experiment_worse", "channels": ["log"]}},
+        "channels": {
+            "log": {
+                "kind": "command",
+                "argv": [shutil.which("tee"), str(tmp_path / "told")],
+                "language": "vi",
+            }
+        },
+    }
+    orchestrator = experimenting({**AB, "rule": "roll_back_when_worse"}, alerts=alerts)
     monkeypatch.setattr("orchestrator.experiments.confidence.UNITS_MIN", 1)
     for number in range(60):
         reply = orchestrator.complete("Hi", user=f"u{number}")
@@ -97,6 +112,18 @@ def test_what_is_proven_worse_is_rolled_back_once_and_told(worse):
     ((kind, message),) = [(alert.kind, alert.message) for alert in alerts]
     assert kind is AlertKind.EXPERIMENT_WORSE
     assert "experiment 'faq' is rolled back: rating" in message
+
+
+def test_what_is_rolled_back_goes_to_the_channels_of_its_rule_in_their_language(worse, tmp_path):
+    with AlertWatch(worse, clock=worse.clock):
+        assert ExperimentWatch(worse, clock=worse.clock).look()
+        told = eventually(
+            lambda: (tmp_path / "told").is_file() and orjson.loads((tmp_path / "told").read_bytes() or b"{}")
+        )["text"]
+    assert "Thử nghiệm kém hơn, đã hoàn tác: faq" in told
+    assert "rating: 5.00 → 1.00 (" in told
+    assert "Quy tắc tried" in told
+    assert "rolled back" not in told
 
 
 def test_the_watch_looks_by_itself_and_outlives_a_folder_that_cannot_be_written(worse, caplog):

@@ -40,7 +40,7 @@ def test_a_quiet_server_sums_the_days_that_are_over(configured, clock):
                 time.sleep(0.01)
         assert unsummed(orchestrator) == ()
         with orchestrator.ledger_view as view:
-            assert [cost.day for cost in view.day_costs(Selection(day, day))] == [day]
+            assert [cost.day for cost in view.day_totals(Selection(day, day))] == [day]
 
 
 def unsummed(orchestrator: Orchestrator) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from orchestrator.core.reply import Outcome
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.reports.analysis import Analysis
 from orchestrator.reports.html_page import report_page
+from orchestrator.reports.phrase import Phrase
 from orchestrator.reports.recommendation import MoneyMeaning, NotKnown, Recommendation, RecommendationKind
 from orchestrator.reports.report_words import EN, VI
 from orchestrator.reports.resampling import Interval
@@ -24,10 +25,11 @@ TODAY = date(2026, 11, 23)
 def _analysis(book):
     report = usage_report(LedgerReader(book.path), Span.of_month("2026-11"), today=TODAY)
     change = Recommendation(
-        RecommendationKind.REFUSING_LIMIT, EVIL, MoneyMeaning.SPENT, 5_000, Interval(4_000, 6_000), 3, 9, EVIL,
-        apply=EVIL,
+        RecommendationKind.REFUSING_LIMIT, EVIL, MoneyMeaning.SPENT, 5_000, Interval(4_000, 6_000), 3, 9,
+        Phrase("rows_refusing_limit", {"tenant": EVIL}), Phrase("apply_refusing_limit", {"scopes": EVIL}),
     )  # fmt: skip
-    return Analysis(report, None, EVIL, (), (), (change,), (NotKnown("batch_price", (EVIL,)),))
+    unknown = Phrase("unknown_baseline", {"baseline": EVIL})
+    return Analysis(report, None, unknown, (), (), (change,), (NotKnown("batch_price", (EVIL,)),))
 
 
 class _Tags(HTMLParser):

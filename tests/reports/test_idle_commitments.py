@@ -5,8 +5,10 @@ from datetime import date, timedelta
 import pytest
 
 from orchestrator.catalog.commitments import CommitmentSettings
+from orchestrator.core.language import Language
 from orchestrator.core.money import NANO_PER_USD
 from orchestrator.reports.idle_commitments import Committed, idle_commitments
+from orchestrator.reports.report_words import phrase_in
 from orchestrator.reports.usage_sums import UsageSums
 
 DAYS = tuple(str(date(2026, 11, 1) + timedelta(days=number)) for number in range(10))
@@ -35,8 +37,8 @@ def test_a_promised_spend_is_idle_by_what_was_not_booked():
     assert found.month_nusd == 180 * NANO_PER_USD
     assert (found.interval.low, found.interval.high) == (found.month_nusd, found.month_nusd)
     assert (found.subject, found.count, found.out_of) == ("openai", 100, 100)
-    assert "usd_per_month: 120    # today 300" in found.apply
-    assert "after 2026-12-31" in found.apply
+    assert "usd_per_month: 120    # today 300" in phrase_in(found.apply, Language.EN)
+    assert "after 2026-12-31" in phrase_in(found.apply, Language.EN)
 
 
 def test_throughput_is_idle_by_the_tokens_that_did_not_come():

@@ -16,12 +16,12 @@ from orchestrator.reports.live_numbers import ModelNow, live_numbers
 def record(book):
     """Book a request that began some seconds before now."""
 
-    def booked(ago_s, *, cost=0, latency_s=1.0, error=None, degraded=None, model="m"):
+    def booked(ago_s, *, cost=0, latency_s=1.0, error=None, degraded=None, model="m", tenant="acme"):
         began_at = book.clock.now() - timedelta(seconds=ago_s)
         outcome = Outcome.SUCCEEDED if error is None else Outcome.FAILED
         book.ledger.record_request(
             RequestRecord(
-                new_operation_id(began_at), began_at, "acme", "bulk", None, (), outcome, error, CacheState.MISS,
+                new_operation_id(began_at), began_at, tenant, "bulk", None, (), outcome, error, CacheState.MISS,
                 degraded, f"p/{model}", "p", model, 1, Usage(10, 5), NanoUsd(cost), latency_s,
             )
         )  # fmt: skip
@@ -72,3 +72,13 @@ def test_all_pages_of_the_span_count(book, record, monkeypatch):
     for ago_s in range(10):
         record(ago_s, cost=1)
     assert (look(book).requests, look(book).window_s) == (10, 300.0)
+
+
+def test_shadows_of_experiments_are_in_the_cost_and_in_no_other_number(book, record):
+    record(1, cost=100)
+    record(2, cost=7, latency_s=50.0, error="UnavailableError", model="b", tenant="shadow:faq")
+    numbers = look(book)
+    assert (numbers.requests, numbers.errors, numbers.latency_p95_s) == (1, 0, 1.0)
+    assert (numbers.cost_nusd, numbers.shadows, numbers.shadows_nusd) == (107, 1, 7)
+    assert numbers.models == (ModelNow("m", 1, 100),)
+    assert numbers.as_plain()["experiments"]["cost_nusd"] == 7

@@ -4,18 +4,21 @@ import pytest
 
 from orchestrator.core.language import Language
 from orchestrator.core.money import NanoUsd
+from orchestrator.reports.phrase import Phrase
 from orchestrator.reports.recommendation import MoneyMeaning, NotKnown, Recommendation, RecommendationKind
-from orchestrator.reports.report_words import not_looked_for, title_of, words_of
+from orchestrator.reports.report_words import REPORT_WORDS, not_looked_for, title_of
 
 UNKNOWN = ("repeated_prompts", "common_prefixes", "batch_price", "idle_commitments", "cheaper_model")
 
 
 @pytest.mark.parametrize("kind", RecommendationKind)
 def test_every_kind_says_its_risk_and_its_subject_in_both_languages(kind):
-    change = Recommendation(kind, "bulk", MoneyMeaning.SAVED, NanoUsd(1), None, 1, 2, "rows", 7, "apply")
+    change = Recommendation(
+        kind, "bulk", MoneyMeaning.SAVED, NanoUsd(1), None, 1, 2, Phrase("rows"), Phrase("apply"), 7
+    )
     assert kind.risk
     titles = {title_of(change, language) for language in Language}
-    risks = {words_of(language)[f"risk_{kind}"] for language in Language}
+    risks = {REPORT_WORDS[language][f"risk_{kind}"] for language in Language}
     assert len(titles) == len(risks) == 2
     assert all("bulk" in title for title in titles)
 

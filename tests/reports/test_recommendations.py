@@ -1,10 +1,14 @@
 """What is wasted is named, and nothing is invented where nothing is wasted."""
 
+import re
+
 import pytest
 
+from orchestrator.core.language import Language
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.reports.prompt_sums import PromptSums, read_prompt_sums
 from orchestrator.reports.recommendations import ConfiguredLimits, not_known, recommendations
+from orchestrator.reports.report_words import REPORT_WORDS, phrase_in, title_of
 from orchestrator.reports.span import Span
 from orchestrator.reports.usage_report import EVERYBODY
 from orchestrator.reports.usage_sums import UsageSums, read_sums
@@ -16,6 +20,24 @@ WASTES = frozenset(
     (kind, names[number % len(names)]) for number, (kind, names) in enumerate(SUBJECTS.items())
 )
 FAILING = next(subject for kind, subject in WASTES if kind == "paid_failures")
+
+
+ENGLISH = set(
+    re.findall(r"\w+", "the of that which are was were had would is at as for and with from until today by")
+)
+"""Words that no Vietnamese sentence has, and no condition on rows."""
+
+
+def assert_vietnamese(change):
+    """A sentence of a recommendation in Vietnamese has no English word; names and conditions are data."""
+    words = REPORT_WORDS[Language.VI]
+    said = (
+        title_of(change, Language.VI), words[f"risk_{change.kind}"],
+        phrase_in(change.rows, Language.VI), phrase_in(change.apply, Language.VI),
+    )  # fmt: skip
+    for sentence in said:
+        assert not set(re.findall(r"[A-Za-z']+", sentence.lower())) & ENGLISH, sentence
+        assert "{" not in sentence.replace('{"', "").replace("{file", "")
 
 
 def _found(path, wastes):
@@ -34,7 +56,9 @@ def test_each_planted_waste_is_found_and_nothing_else(tmp_path, seed):
     lost = sum(tally.failed_nusd for key, tally in sums.cells.items() if key.deployment == FAILING)
     assert failures.month_nusd == round(30 / len(DAYS) * lost)
     assert failures.interval.low <= failures.month_nusd <= failures.interval.high
-    assert all(change.count and change.rows and change.apply and change.kind.risk for change in changes)
+    assert all(change.count and change.kind.risk for change in changes)
+    for change in changes:
+        assert_vietnamese(change)
     assert all(change.interval for change in changes if change.month_nusd)
 
 

@@ -18,7 +18,7 @@ def _baseline(**rates):
 
 
 def _day(sums, day, *, cost, tokens, hits=0, asked=1):
-    cell = sums.cells[CellKey(day, "acme", "chat", "cheap/one", "one")]
+    cell = sums.cells[CellKey(day, "chat", "cheap/one", "one")]
     for tally in (cell, sums.days[day]):
         tally.cost_nusd += cost
     cell.answered_input_tokens, cell.answered_output_tokens = tokens

@@ -178,3 +178,47 @@ def test_our_own_probes_cost_and_are_in_no_success_rate(book):
     assert (report.cost_nusd, report.requests, report.success_rate) == (105, 3, 1.0)
     assert (report.outcomes["failed"], report.outcomes["succeeded"]) == (0, 1)
     assert [(part.requests, part.success_rate) for part in report.models] == [(3, 1.0)]
+
+
+def _with_shadows(book):
+    """One request of a customer, and two shadows of an experiment, one of which failed."""
+    book.request(("a", OK, 70))
+    shadow = {"tenant": "shadow:faq", "use_case": "shadow:faq"}
+    book.request(("b", OK, 20), **shadow)
+    book.request(("b", BAD, 10), outcome=BAD, **shadow)
+
+
+def _apart(report):
+    assert (report.requests, report.cost_nusd, report.experiments_nusd) == (1, 100, 30)
+    assert (report.average_cost_nusd, [day.requests for day in report.days if day.requests]) == (70, [1])
+    assert [(part.name, part.requests, part.cost_nusd) for part in report.experiments] == [("faq", 2, 30)]
+    for parts in (report.tenants, report.use_cases):
+        assert [(part.requests, part.share, part.cost_nusd) for part in parts] == [(1, 1.0, 70)]
+    assert {part.name: (part.requests, part.cost_nusd) for part in report.models} == {
+        "a": (1, 70),
+        "b": (2, 30),
+    }
+
+
+def test_shadows_of_experiments_cost_and_are_nobodys_requests(book):
+    _with_shadows(book)
+    report = _report(book)
+    _apart(report)
+    assert (report.success_rate, report.latency.p50_s, report.outcomes["failed"]) == (1.0, 2.0, 0)
+    assert report.experiments[0].success_rate == 0.5
+    assert _report(book, tenant="acme").experiments == ()
+
+
+def test_a_trend_and_a_compacted_month_keep_shadows_apart_too(book, at):
+    book.clock.moment = at("2025-08-05 10:00")
+    _with_shadows(book)
+    trend = month_report(LedgerReader(book.path), month="2025-09").trend
+    assert (trend.requests, trend.cost_nusd) == (1, 100)
+    compact(book.ledger, today=date(2026, 11, 23), keep_days=400)
+    _apart_when_rolled(month_report(LedgerReader(book.path), month="2025-08"))
+
+
+def _apart_when_rolled(report):
+    assert (report.requests, report.cost_nusd, report.average_cost_nusd) == (1, 100, 70)
+    assert [(part.name, part.requests, part.cost_nusd) for part in report.experiments] == [("faq", 2, 30)]
+    assert [part.name for part in report.tenants] == ["acme"]

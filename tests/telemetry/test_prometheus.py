@@ -15,6 +15,7 @@ from orchestrator.core.errors import UnavailableError
 from orchestrator.practice import PracticeServer
 from orchestrator.providers.in_memory import InMemoryTransport
 from orchestrator.telemetry.prometheus import PrometheusMetrics
+from tests.experiments.conftest import eventually
 
 Samples = Callable[..., float]
 
@@ -75,6 +76,22 @@ def test_sides_of_an_experiment_are_counted(make_config: Any, clock: Any) -> Non
     sides = [total("experiment_requests_total", experiment="faq", arm=arm) for arm in ("live", "candidate")]
     assert sum(sides) == 12
     assert min(sides) > 0
+
+
+def test_a_shadow_is_counted_by_its_side_and_its_cost_and_is_no_request(make_config: Any, clock: Any) -> None:
+    faq = {
+        "use_case": "customer_service", "candidate": "openrouter/gpt-6-luna", "mode": "shadow", "share": 1.0,
+        "metric": "cost", "budget": {"day": 1.0},
+    }  # fmt: skip
+    config = make_config({"experiments": {"faq": faq}})
+    with Orchestrator(config, clock=clock, transport=InMemoryTransport(clock=clock)) as orchestrator:
+        metrics = PrometheusMetrics(orchestrator)
+        orchestrator.complete("Hi")
+        eventually(lambda: samples_of(metrics)("experiment_requests_total", arm="shadow"))
+        total = samples_of(metrics)
+        assert (total("requests_total"), total("requests_total", use_case="shadow:faq")) == (1, 0)
+        assert total("request_seconds_count") == 1
+        assert total("cost_nanodollars_total", use_case="shadow:faq") > 0
 
 
 def test_failures_and_circuits_are_counted(make_orchestrator: Any, practice: PracticeServer) -> None:

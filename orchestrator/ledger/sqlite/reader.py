@@ -297,7 +297,7 @@ class LedgerReader(UsageReader):
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._gathered = None
 
     def _explained(self, error: Exception) -> LedgerError:
         return LedgerError(

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from orchestrator.core.clock import Clock
 from orchestrator.ledger.sqlite.busy_retry import BusyRetry
 from orchestrator.ledger.sqlite.file_contents import FileContents
-from orchestrator.ledger.sqlite.file_identity import LedgerLostError
+from orchestrator.ledger.sqlite.file_identity import FileIdentity, LedgerLostError
 from orchestrator.ledger.store import LedgerBusyError
 
 _LOOK_S = 2.0
@@ -45,10 +45,10 @@ def strays_of(path: Path, *, clock: Clock, processes: Path = Path("/proc")) -> t
 
 def _belongs_to_its_log(path: Path, clock: Clock) -> bool:
     address = f"file:{quote(str(path.absolute()))}?mode=ro"
-    contents = FileContents(path)
+    identity, contents = FileIdentity(path), FileContents(path)
     try:
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=0)) as connection:
-            BusyRetry(limit_s=_LOOK_S, clock=clock).wait(lambda: contents.check(connection))
+            BusyRetry(limit_s=_LOOK_S, clock=clock).wait(lambda: contents.check(connection, identity.check()))
     except LedgerLostError:
         return False
     except (LedgerBusyError, sqlite3.Error, OSError):

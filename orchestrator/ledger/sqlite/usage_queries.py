@@ -2,7 +2,7 @@
 
 A day is read from its sums where they are right (`:closed`), else from its rows (`:open`); both are lists of
 days as JSON. The sums of a day are what the same statements say of its rows, so they cannot say anything
-else.
+else. What is grouped in several ways is summed from the rows once (`GATHER`), for they may be many.
 """
 
 from orchestrator.core.names import ARM_TAG
@@ -20,7 +20,11 @@ CLOSED = (
 
 def others_than_own(tenant: str) -> str:
     """Return the condition of rows whose outcome is somebody's answer: not `core.payer.is_own`."""
-    return f"{tenant} NOT IN ({_PROBES}) AND substr({tenant}, 1, {len(SHADOW_PAYER)}) <> '{SHADOW_PAYER}'"
+    return f"{tenant} NOT IN ({_PROBES}) AND {_others_than_shadows(tenant)}"
+
+
+def _others_than_shadows(tenant: str) -> str:
+    return f"substr({tenant}, 1, {len(SHADOW_PAYER)}) <> '{SHADOW_PAYER}'"
 
 
 # `:name IS NULL OR` lets one statement serve every selection.
@@ -47,7 +51,6 @@ REQUEST_ROWS = (
     "SELECT day, tenant, use_case, outcome, cached, degraded IS NOT NULL, error, COUNT(*), SUM(latency_ms)"
     f" {_OPERATIONS} GROUP BY 1, 2, 3, 4, 5, 6, 7"
 )
-REQUEST_GROUPS = f"{REQUEST_ROWS} UNION ALL SELECT * FROM request_sums WHERE {CLOSED}"  # noqa: S608 -- fixed words
 
 SEND_ROWS = (
     f"SELECT day, {_TENANT}, {_USE_CASE}, provider, deployment, model, outcome,"
@@ -56,10 +59,49 @@ SEND_ROWS = (
     " SUM(input_tokens), SUM(output_tokens), SUM(cached_input_tokens), MAX(output_tokens), SUM(latency_ms)"
     f" {_ATTEMPTS} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
 )
-SEND_GROUPS = f"{SEND_ROWS} UNION ALL SELECT * FROM send_sums WHERE {CLOSED}"  # noqa: S608 -- fixed words
-DAY_COSTS = (
-    f"SELECT day, SUM({_COST}) {_ATTEMPTS} GROUP BY 1"  # noqa: S608 -- fixed words
-    f" UNION ALL SELECT day, SUM(cost_nusd) FROM send_sums WHERE {CLOSED} GROUP BY 1"
+_GATHERED = {"gathered_requests": ("request_sums", REQUEST_ROWS), "gathered_sends": ("send_sums", SEND_ROWS)}
+GATHER = tuple(
+    statement
+    for name, (table, rows) in _GATHERED.items()
+    for statement in (
+        f"DROP TABLE IF EXISTS temp.{name}",
+        # The first part is empty, and names the columns.
+        f"CREATE TEMP TABLE {name} AS SELECT * FROM {table} WHERE 0 UNION ALL {rows}",  # noqa: S608 -- fixed words
+    )
+)
+"""Make the temporary tables of one look: what the rows of the days without sums come to."""
+_REQUESTS, _SENDS = (
+    f"(SELECT * FROM temp.{name} UNION ALL SELECT * FROM {table} WHERE {CLOSED})"  # noqa: S608 -- fixed words
+    for name, (table, _) in _GATHERED.items()
+)
+_OWN = f"CASE WHEN {others_than_own('tenant')} THEN '' ELSE tenant END"
+REQUEST_GROUPS = (
+    f"SELECT day, {_OWN}, use_case, outcome, cached, degraded, error, SUM(requests), SUM(latency_ms)"  # noqa: S608 -- fixed words
+    f" FROM {_REQUESTS} GROUP BY 1, 2, 3, 4, 5, 6, 7"
+)
+SEND_GROUPS = (
+    f"SELECT day, {_OWN}, use_case, provider, deployment, model, outcome, cost_source, SUM(sends),"  # noqa: S608 -- fixed words
+    " SUM(sends_paid), SUM(cost_nusd), SUM(input_tokens), SUM(output_tokens), SUM(cached_input_tokens),"
+    f" MAX(output_tokens_max), SUM(latency_ms) FROM {_SENDS} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
+)
+TENANT_GROUPS = (
+    "SELECT tenant, SUM(requests), SUM(succeeded), SUM(failed), SUM(latency_ms), SUM(nusd) FROM"  # noqa: S608 -- fixed words
+    " (SELECT tenant, SUM(requests) AS requests, SUM(requests * (outcome = 'succeeded')) AS succeeded,"
+    " SUM(requests * (outcome = 'failed')) AS failed, SUM(latency_ms * (outcome = 'succeeded')) AS latency_ms,"
+    f" 0 AS nusd FROM {_REQUESTS} GROUP BY 1"
+    f" UNION ALL SELECT tenant, 0, 0, 0, 0, SUM(cost_nusd) FROM {_SENDS} WHERE tenant <> '' GROUP BY 1) GROUP BY 1"
+)
+REFUSAL_GROUPS = (
+    f"SELECT day, tenant, SUM(requests) FROM {_REQUESTS} WHERE error = 'BudgetExceededError' GROUP BY 1, 2"  # noqa: S608 -- fixed words
+)
+SPENDING_GROUPS = f"SELECT day, tenant, use_case, model, SUM(cost_nusd) FROM {_SENDS} GROUP BY 1, 2, 3, 4"  # noqa: S608 -- fixed words
+DAY_TOTALS = (
+    "SELECT day, SUM(requests), SUM(nusd) FROM (SELECT day, COUNT(*) AS requests, 0 AS nusd"  # noqa: S608 -- fixed words
+    f" {_OPERATIONS} AND {_others_than_shadows('tenant')} GROUP BY 1"
+    f" UNION ALL SELECT day, 0, SUM({_COST}) {_ATTEMPTS} GROUP BY 1"
+    f" UNION ALL SELECT day, SUM(requests), 0 FROM request_sums WHERE {CLOSED}"
+    f" AND {_others_than_shadows('tenant')} GROUP BY 1"
+    f" UNION ALL SELECT day, 0, SUM(cost_nusd) FROM send_sums WHERE {CLOSED} GROUP BY 1) GROUP BY 1"
 )
 
 _SUCCEEDED, _FAILED = (

@@ -16,10 +16,13 @@ from orchestrator.ledger.usage import (
     Duration,
     DurationCount,
     NameGroup,
+    RefusalGroup,
     RepeatGroup,
     RequestGroup,
     Selection,
     SendGroup,
+    SpendingGroup,
+    TenantGroup,
     WaitingGroup,
 )
 
@@ -28,6 +31,9 @@ T = TypeVar("T")
 
 class UsageReader(ABC):
     """The looks of `UsageView`; a day is read from its sums where they are right, else from its rows."""
+
+    _gathered: Selection | None = None
+    """Of which the rows without sums are in the temporary tables of this look."""
 
     @abstractmethod
     def _each(self, query: str, values: Any = ()) -> Iterator[tuple[Any, ...]]:
@@ -39,19 +45,31 @@ class UsageReader(ABC):
 
     def request_groups(self, selection: Selection) -> Iterator[RequestGroup]:
         """Yield the requests of some days, those that are alike together."""
-        return self._rows_as(RequestGroup, selection, usage_queries.REQUEST_GROUPS)
+        return self._gathered_as(RequestGroup, selection, usage_queries.REQUEST_GROUPS)
 
     def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
         """Yield the sends booked into some days, those that are alike together."""
-        return self._rows_as(SendGroup, selection, usage_queries.SEND_GROUPS)
+        return self._gathered_as(SendGroup, selection, usage_queries.SEND_GROUPS)
+
+    def tenant_groups(self, selection: Selection) -> Iterator[TenantGroup]:
+        """Yield what each tenant comes to, once each."""
+        return self._gathered_as(TenantGroup, selection, usage_queries.TENANT_GROUPS)
+
+    def refusal_groups(self, selection: Selection) -> Iterator[RefusalGroup]:
+        """Yield how many requests of each tenant a budget refused, by day."""
+        return self._gathered_as(RefusalGroup, selection, usage_queries.REFUSAL_GROUPS)
+
+    def spending_groups(self, selection: Selection) -> Iterator[SpendingGroup]:
+        """Yield what each tenant's use case cost on each model, by day: there may be very many."""
+        return self._gathered_as(SpendingGroup, selection, usage_queries.SPENDING_GROUPS)
 
     def name_groups(self, selection: Selection) -> Iterator[NameGroup]:
         """Yield what each user and each tag comes to, once each."""
         return self._rows_as(NameGroup, selection, usage_queries.NAME_GROUPS)
 
-    def day_costs(self, selection: Selection) -> Iterator[BookedDay]:
-        """Yield the cost of each day on which something was booked."""
-        return self._rows_as(BookedDay, selection, usage_queries.DAY_COSTS)
+    def day_totals(self, selection: Selection) -> Iterator[BookedDay]:
+        """Yield requests and cost of each day on which something was booked."""
+        return self._rows_as(BookedDay, selection, usage_queries.DAY_TOTALS)
 
     def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
         """Yield how often what succeeded took how long, by model, the shortest first."""
@@ -82,6 +100,17 @@ class UsageReader(ABC):
     def day_rows(self, day: str) -> day_sums.Sums:
         """Return what the rows of a day come to, as `keep_sums` takes it."""
         return day_sums.reckon(self._each, day)
+
+    def _gathered_as(self, make: type[T], selection: Selection, query: str) -> Iterator[T]:
+        """Yield what a query says that reads the temporary tables; the rows are summed into them first."""
+        if self._gathered != selection:
+            self._gathered = None
+            values = asdict(selection) | self._sources(selection)
+            for statement in usage_queries.GATHER:
+                # It yields nothing, and is done when that is known.
+                tuple(self._each(statement, values))
+            self._gathered = selection
+        yield from self._rows_as(make, selection, query)
 
     def _rows_as(self, make: type[T], selection: Selection, query: str) -> Iterator[T]:
         """Yield what a query says of some days, or that it is damage: no sum of text, no name of bytes."""

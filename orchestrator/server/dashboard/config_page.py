@@ -11,14 +11,14 @@ from orchestrator.config.watcher import ConfigRefusal
 from orchestrator.ledger.contents import without_secrets
 from orchestrator.reports.html_parts import cards, section, text
 from orchestrator.server.dashboard.viewer import Viewer
-from orchestrator.server.dashboard.words import words_in
+from orchestrator.server.dashboard.words import DASHBOARD_WORDS
 
 
 def config_page(
     viewer: Viewer, config: Config, refusal: ConfigRefusal | None, *, since: datetime
 ) -> Iterator[str]:
     """Yield the configuration in force and the last refusal, without a secret."""
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     yield cards(((words["in_force"], viewer.moment(since)), (words["file"], str(config.path))))
     yield section(words["refusal"], _refused(viewer, refusal, config))
     if config.notices:
@@ -34,7 +34,7 @@ def _values_of(name: str, value: object) -> str:
 
 
 def _refused(viewer: Viewer, refusal: ConfigRefusal | None, config: Config) -> str:
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     if refusal is None:
         return f"<p>{text(words['no_refusal'])}</p>"
     when = words["refusal_stands" if refusal.stands else "refusal_over"].format(at=viewer.moment(refusal.at))

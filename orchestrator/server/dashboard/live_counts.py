@@ -1,29 +1,25 @@
 """The last hour in this process, by tenant and minute: what each model did and cost; the latest failures.
 
 Fed by the ledger's bookings, so every amount is one that was booked. Some additions for each request; what is
-in memory is bounded by tenants, minutes and the models of config.yaml.
+in memory is bounded by tenants, minutes and the models of config.yaml. How requests ended, and how long they
+took, `resilience.traffic_counts` counts.
 """
 
 import threading
-from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.core.clock import Clock
-from orchestrator.core.payer import name_in
+from orchestrator.core.last_minutes import LastMinutes
+from orchestrator.core.payer import is_own, name_in, shadowed_experiment
 from orchestrator.core.reply import Attempt, CacheState, Outcome
 from orchestrator.ledger.records import Hold, RequestRecord
 
 ALL_TENANTS = ""
 """In the place of a tenant's name, which is never empty."""
-MINUTES = 60
-TENANTS_MAX = 500
-"""Beyond so many the one that was asked longest ago is forgotten."""
 _FAILURES_MAX = 10
 """Of each provider: one that fails all the time does not push out what others said."""
-_MINUTE_S = 60.0
-_TRIED = frozenset({Outcome.SUCCEEDED, Outcome.FAILED})
 _REPEATS = frozenset({CacheState.HIT, CacheState.JOINED, CacheState.REPLAYED})
 
 
@@ -71,24 +67,18 @@ class ModelCount:
 
 @dataclass(slots=True)
 class _Minute:
-    number: int
-    tried: int = 0
-    failed: int = 0
-    latency_s: float = 0.0
     models: dict[str, ModelCount] = field(default_factory=dict)
+    experiments_nusd: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSums:
     """The last minutes of a tenant, or of everybody."""
 
-    tried: int
-    """Requests that were answered or failed; without those refused, cancelled or repeated from the cache."""
-    failed: int
-    average_s: float | None
-    """Of these; None without any."""
     cost_nusd: int
     models: dict[str, ModelCount]
+    experiments_nusd: int = 0
+    """What shadows of experiments cost of it; models have their sends, nothing has their requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,72 +99,50 @@ class LiveCounts:
         """Begin with nothing."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._tenants: OrderedDict[str, deque[_Minute]] = OrderedDict()
+        self._minutes = LastMinutes(_Minute, clock=clock)
         self._failures: dict[str, deque[LiveFailure]] = {}
         self.since = clock.now()
 
     def attempt_settled(self, hold: Hold, attempt: Attempt) -> None:
         """Count a send."""
-        tenant = name_in(hold.request.scopes, "tenant")
+        tenant = name_in(hold.request.scopes, "tenant") or ALL_TENANTS
+        is_shadow = shadowed_experiment(tenant) is not None
         failed = attempt.outcome is Outcome.FAILED
         count = _count_of(attempt)
         with self._lock:
-            for minute in self._minutes(tenant):
+            for name in {ALL_TENANTS, ALL_TENANTS if is_shadow else tenant}:
+                minute = self._minutes.now(name)
                 minute.models.setdefault(attempt.model, ModelCount()).add(count)
+                minute.experiments_nusd += attempt.cost_nusd if is_shadow else 0
             if failed:
                 latest = self._failures.setdefault(attempt.provider, deque(maxlen=_FAILURES_MAX))
                 latest.appendleft(_failure_of(attempt, self._clock.now()))
 
     def request_recorded(self, record: RequestRecord) -> None:
-        """Count a request that was tried; one refused by a budget or repeated says nothing of models."""
-        if record.outcome not in _TRIED or record.cached in _REPEATS:
+        """Count a request that a model answered for somebody; a repetition says nothing of models."""
+        is_answered = record.outcome is Outcome.SUCCEEDED and record.model is not None
+        if not is_answered or record.cached in _REPEATS or is_own(record.tenant):
             return
         with self._lock:
-            for minute in self._minutes(record.tenant):
-                minute.tried += 1
-                minute.failed += record.outcome is Outcome.FAILED
-                minute.latency_s += record.latency_s
-                if record.outcome is Outcome.SUCCEEDED and record.model is not None:
-                    minute.models.setdefault(record.model, ModelCount()).requests += 1
+            for name in {ALL_TENANTS, record.tenant}:
+                self._minutes.now(name).models.setdefault(record.model or "", ModelCount()).requests += 1
 
     def sums(self, tenant: str = ALL_TENANTS) -> LiveSums:
         """Return the last hour of a tenant."""
-        oldest = self._minute() - MINUTES + 1
         models: dict[str, ModelCount] = {}
         with self._lock:
-            minutes = [minute for minute in self._tenants.get(tenant, ()) if minute.number >= oldest]
+            minutes = self._minutes.last(tenant)
             for minute in minutes:
                 for model, count in minute.models.items():
                     models.setdefault(model, ModelCount()).add(count)
-            tried = sum(minute.tried for minute in minutes)
-            failed = sum(minute.failed for minute in minutes)
-            latency_s = sum(minute.latency_s for minute in minutes)
-        cost = sum(count.cost_nusd for count in models.values())
-        return LiveSums(tried, failed, latency_s / tried if tried else None, cost, models)
+            experiments_nusd = sum(minute.experiments_nusd for minute in minutes)
+        return LiveSums(sum(count.cost_nusd for count in models.values()), models, experiments_nusd)
 
     def failures(self) -> tuple[LiveFailure, ...]:
         """Return the latest failures of each provider, the newest first."""
         with self._lock:
             latest = [failure for failures in self._failures.values() for failure in failures]
         return tuple(sorted(latest, key=lambda failure: failure.at, reverse=True))
-
-    def _minute(self) -> int:
-        return int(self._clock.monotonic_s() // _MINUTE_S)
-
-    def _minutes(self, tenant: str | None) -> Iterable[_Minute]:
-        number = self._minute()
-        return [self._of(name, number) for name in (ALL_TENANTS, tenant) if name is not None]
-
-    def _of(self, tenant: str, number: int) -> _Minute:
-        minutes = self._tenants.get(tenant)
-        if minutes is None:
-            minutes = self._tenants[tenant] = deque(maxlen=MINUTES)
-        self._tenants.move_to_end(tenant)
-        if len(self._tenants) > TENANTS_MAX:
-            self._tenants.popitem(last=False)
-        if not minutes or minutes[-1].number != number:
-            minutes.append(_Minute(number))
-        return minutes[-1]
 
 
 def _count_of(attempt: Attempt) -> ModelCount:

@@ -1,11 +1,14 @@
 """What is new within a second: overview, budgets, models."""
 
+import os
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from orchestrator.alerting.conditions import projected
 from orchestrator.core.formatting import percent, seconds
+from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
+from orchestrator.core.payer import shadowed_experiment
 from orchestrator.ledger.records import BudgetStatus
 from orchestrator.reports.html_parts import Html, bar, cards, html_table, section, text
 from orchestrator.resilience.traffic_counts import TrafficSums
@@ -13,7 +16,7 @@ from orchestrator.server.dashboard.live_counts import LiveSums, ModelCount
 from orchestrator.server.dashboard.provider_page import provider_table
 from orchestrator.server.dashboard.snapshot import Snapshot
 from orchestrator.server.dashboard.viewer import Viewer
-from orchestrator.server.dashboard.words import words_in
+from orchestrator.server.dashboard.words import DASHBOARD_WORDS
 
 _MODELS_SHOWN = 8
 _OVERVIEW_BUDGETS = 6
@@ -24,17 +27,19 @@ def overview(
     viewer: Viewer, snapshot: Snapshot, live: LiveSums, traffic: TrafficSums, *, since: datetime
 ) -> Iterator[str]:
     """Yield the overview; what concerns every tenant only for those who may see it."""
-    words = words_in(viewer.language)
-    rate = live.failed / live.tried if live.tried else None
+    words = DASHBOARD_WORDS[viewer.language]
+    rate = traffic.failed / traffic.requests if traffic.requests else None
     numbers = [
-        (words["tried"], f"{live.tried:,}"),
-        (words["average"], seconds(live.average_s)),
+        (words["tried"], f"{traffic.requests:,}"),
+        (words["average"], seconds(traffic.average_s)),
         (words["p95"], seconds(traffic.p95_s if traffic.requests else None)),
         (words["errors"], percent(rate)),
         (words["cost_hour"], format_usd(live.cost_nusd)),
     ]
     if viewer.tenant is None:
         load = snapshot.load
+        if live.experiments_nusd:
+            numbers.append((words["experiments_part"], format_usd(live.experiments_nusd)))
         numbers[:0] = [(words["in_flight"], f"{load.in_flight:,}"), (words["waiting"], f"{load.waiting:,}")]
     yield cards(numbers)
     yield _budget_table(viewer, snapshot, count=_OVERVIEW_BUDGETS)
@@ -53,20 +58,19 @@ def models(
     viewer: Viewer, live: LiveSums, embedding_models: Collection[str], *, since: datetime
 ) -> Iterator[str]:
     """Yield what every model did in the last hour: requests, share, sends, success, times, cost."""
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     yield section(words["models_hour"], _model_table(viewer, live, embedding_models))
     yield process_note(viewer, since)
 
 
 def process_note(viewer: Viewer, since: datetime) -> str:
     """Return whose numbers those of the last hour are."""
-    return (
-        f"<p class=soft>{text(words_in(viewer.language)['process'].format(since=viewer.moment(since)))}</p>"
-    )
+    words = DASHBOARD_WORDS[viewer.language]["process"]
+    return f"<p class=soft>{text(words.format(since=viewer.moment(since), process=os.getpid()))}</p>"
 
 
 def _budget_table(viewer: Viewer, snapshot: Snapshot, *, count: int) -> str:
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     shown = [budget for budget in snapshot.budgets if viewer.sees(budget.scope)]
     shown.sort(key=lambda status: (status.scope != "all", -_used(status), status.scope, status.window.value))
     if not shown:
@@ -77,8 +81,8 @@ def _budget_table(viewer: Viewer, snapshot: Snapshot, *, count: int) -> str:
 
 
 def _budget_row(budget: BudgetStatus, viewer: Viewer, now: datetime) -> tuple[str, ...]:
-    words, share = words_in(viewer.language), _used(budget)
-    scope = words["all"] if budget.scope == "all" else budget.scope
+    words, share = DASHBOARD_WORDS[viewer.language], _used(budget)
+    scope = words["all"] if budget.scope == "all" else _payer_words(budget.scope, viewer.language)
     pace = projected(budget, now)
     return (
         f"{scope} · {words[budget.window.value]}",
@@ -91,11 +95,20 @@ def _budget_row(budget: BudgetStatus, viewer: Viewer, now: datetime) -> tuple[st
     )
 
 
+def _payer_words(scope: str, language: Language) -> str:
+    """Return a scope as a page says it: who pays for shadows is an experiment, and no tenant."""
+    kind, _, name = scope.partition(":")
+    experiment = shadowed_experiment(name) if kind == "tenant" else None
+    return scope if experiment is None else f"{DASHBOARD_WORDS[language]['experiment']} {experiment}"
+
+
 def _budget_bar(viewer: Viewer, share: float, pace_share: float | None) -> Html:
     """Return how much of a limit is used, with a line where this pace leads by the end of the period."""
     if not pace_share:
         return bar(share, percent(share))
-    words = words_in(viewer.language)["bar_words"].format(used=percent(share), pace=percent(pace_share))
+    words = DASHBOARD_WORDS[viewer.language]["bar_words"].format(
+        used=percent(share), pace=percent(pace_share)
+    )
     return bar(share, words, mark=pace_share)
 
 
@@ -115,7 +128,7 @@ def _used(budget: BudgetStatus) -> float:
 
 
 def _top_models(viewer: Viewer, live: LiveSums) -> str:
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     requests = sum(count.requests for count in live.models.values())
     rows = [
         (
@@ -131,7 +144,7 @@ def _top_models(viewer: Viewer, live: LiveSums) -> str:
 
 
 def _model_table(viewer: Viewer, live: LiveSums, embedding_models: Collection[str]) -> str:
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     if not live.models:
         return f"<p>{text(words['none'])}</p>"
     whole = ModelCount()

@@ -10,14 +10,14 @@ from orchestrator.server.dashboard.kinds import kind_in
 from orchestrator.server.dashboard.live_counts import LiveFailure
 from orchestrator.server.dashboard.snapshot import DeploymentState, Snapshot
 from orchestrator.server.dashboard.viewer import Viewer
-from orchestrator.server.dashboard.words import words_in
+from orchestrator.server.dashboard.words import DASHBOARD_WORDS
 
 _FAILURES_SHOWN = 30
 
 
 def providers(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
     """Yield the health of providers and deployments, and the latest failures; of every tenant."""
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     yield section(words["health"], _limited_providers(viewer, snapshot))
     yield f"<p class=soft>{text(words['room_note'])}</p>"
     rows = [
@@ -35,7 +35,7 @@ def providers(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
 
 def provider_table(viewer: Viewer, snapshot: Snapshot) -> str:
     """Return the health of each provider, in short."""
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     names = ("name", "circuit", "availability", "samples")
     rows = [row[: len(names)] for row in _provider_rows(viewer, snapshot)]
     return section(words["health"], html_table([words[name] for name in names], rows))
@@ -44,11 +44,11 @@ def provider_table(viewer: Viewer, snapshot: Snapshot) -> str:
 def circuit_words(state: CircuitState, language: Language) -> str:
     """Return what a circuit does, in a word or two."""
     name = "open_circuit" if state is CircuitState.OPEN else state.value
-    return words_in(language)[name]
+    return DASHBOARD_WORDS[language][name]
 
 
 def _limited_providers(viewer: Viewer, snapshot: Snapshot) -> str:
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     names = ("name", "circuit", "availability", "samples", "room_requests", "room_tokens", "waiting")
     head = [words[name] for name in (*names, "last_failure")]
     return html_table(head, _provider_rows(viewer, snapshot), texts=1)
@@ -72,7 +72,7 @@ def _provider_rows(viewer: Viewer, snapshot: Snapshot) -> Iterator[Sequence[str]
 
 
 def _failures(viewer: Viewer, failures: Iterable[LiveFailure]) -> str:
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     rows = [
         (
             viewer.moment(failure.at), failure.deployment, kind_in(failure.failure, viewer.language),

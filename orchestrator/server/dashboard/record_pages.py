@@ -26,11 +26,11 @@ from orchestrator.ledger.requests import (
 from orchestrator.reports.analysis import Analysis
 from orchestrator.reports.html_page import report_parts
 from orchestrator.reports.html_parts import cards, html_table, link, section, text
-from orchestrator.reports.report_words import words_of as report_words
+from orchestrator.reports.report_words import REPORT_WORDS, filter_in
 from orchestrator.requests.views import plain_content
 from orchestrator.server.dashboard.kinds import kind_in
 from orchestrator.server.dashboard.viewer import Viewer
-from orchestrator.server.dashboard.words import words_in
+from orchestrator.server.dashboard.words import DASHBOARD_WORDS
 
 _NAMES = ("use_case", "model", "user", "tag")
 _MOMENTS = ("since", "until")
@@ -74,7 +74,7 @@ class Search:
 
 def request_list(viewer: Viewer, search: Search, rows: Sequence[RequestRow]) -> Iterator[str]:
     """Yield the form that searches, and what it found."""
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     yield _form(viewer, search)
     if not rows:
         yield f"<p>{text(words['no_requests'])}</p>"
@@ -98,7 +98,7 @@ def request_page(
     viewer: Viewer, detail: RequestDetail, content: KeptContent | None, *, with_content: bool
 ) -> Iterator[str]:
     """Yield all that is kept of one request; prompt and reply only `with_content`."""
-    words, row = words_in(viewer.language), detail.request
+    words, row = DASHBOARD_WORDS[viewer.language], detail.request
     yield f"<p>{link(f'/dashboard/requests?lang={viewer.language}', words['back'])}</p>"
     yield section(f"{words['request']} {row.id}", cards(_facts(viewer, row)))
     if detail.plan is not None:
@@ -128,14 +128,15 @@ def request_page(
 def savings_page(viewer: Viewer, analysed: Analysis) -> Iterator[str]:
     """Yield the month so far: cost, savings, forecast, what to change, models."""
     if analysed.report.is_empty:
-        yield f"<p>{text(report_words(viewer.language)['empty'])}</p>"
+        yield f"<p>{text(REPORT_WORDS[viewer.language]['empty'])}</p>"
         return
-    yield f"<p class=soft>{text(analysed.report.span.label)} {text(analysed.report.of.label)}</p>"
+    of = filter_in(analysed.report.of, viewer.language)
+    yield f"<p class=soft>{text(analysed.report.span.label)} {text(of)}</p>"
     yield from report_parts(analysed, viewer.language)
 
 
 def _form(viewer: Viewer, search: Search) -> str:
-    words, written = words_in(viewer.language), search.written
+    words, written = DASHBOARD_WORDS[viewer.language], search.written
     names = (*(("tenant",) if viewer.tenant is None else ()), *_NAMES, *_MOMENTS)
     fields = "".join(
         f'<label>{text(words[name])} <input name="{name}" value="{escape(written.get(name, ""))}"></label>'
@@ -158,7 +159,7 @@ def _form(viewer: Viewer, search: Search) -> str:
 
 
 def _facts(viewer: Viewer, row: RequestRow) -> tuple[tuple[str, str], ...]:
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     facts = [
         (words["time"], viewer.moment(row.started_at)), (words["outcome"], _result(row, viewer.language)),
         (words["cost"], format_usd(row.cost_nusd)), (words["latency"], seconds(row.latency_s)),
@@ -171,7 +172,7 @@ def _facts(viewer: Viewer, row: RequestRow) -> tuple[tuple[str, str], ...]:
 
 
 def _plan(viewer: Viewer, plan: KeptPlan) -> Iterator[str]:
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     rows = [
         (
             step.deployment,
@@ -194,7 +195,7 @@ def _plan(viewer: Viewer, plan: KeptPlan) -> Iterator[str]:
 
 
 def _attempts(viewer: Viewer, detail: RequestDetail) -> str:
-    words = words_in(viewer.language)
+    words = DASHBOARD_WORDS[viewer.language]
     if not detail.attempts:
         return f"<p>{text(words['none'])}</p>"
     names = ("deployment", "time", "latency", "cost", "held", "tokens", "outcome", "source")
@@ -232,7 +233,7 @@ def _result(row: RequestRow, language: Language) -> str:
 
 
 def _outcome(outcome: Outcome, language: Language) -> str:
-    return words_in(language)["failed_outcome" if outcome is Outcome.FAILED else outcome.value]
+    return DASHBOARD_WORDS[language]["failed_outcome" if outcome is Outcome.FAILED else outcome.value]
 
 
 def _failure(row: AttemptRow, language: Language) -> str:

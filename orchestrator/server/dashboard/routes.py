@@ -17,8 +17,10 @@ from starlette.routing import BaseRoute, Route
 from orchestrator.access.api_keys import Role
 from orchestrator.catalog.models import Mode
 from orchestrator.client import Orchestrator
+from orchestrator.config.loader import Config
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.experiments.standing import standing_of
 from orchestrator.ledger.budgets import period_of
 from orchestrator.reports.analysis import Analysis, analysis
 from orchestrator.reports.span import Span
@@ -26,14 +28,15 @@ from orchestrator.reports.usage_report import Filter
 from orchestrator.requests.lookup import find_requests
 from orchestrator.server.callers import Caller, forbidden
 from orchestrator.server.dashboard.config_page import config_page
-from orchestrator.server.dashboard.live_counts import ALL_TENANTS, MINUTES, LiveCounts
+from orchestrator.server.dashboard.experiment_page import ShownExperiment, experiments, shadow_budgets
+from orchestrator.server.dashboard.live_counts import ALL_TENANTS, LiveCounts
 from orchestrator.server.dashboard.live_pages import budgets, models, overview
 from orchestrator.server.dashboard.provider_page import providers
 from orchestrator.server.dashboard.record_pages import Search, request_list, request_page, savings_page
 from orchestrator.server.dashboard.shell import PAGES, SECURITY, script, shell, style
 from orchestrator.server.dashboard.snapshot import Snapshots
 from orchestrator.server.dashboard.viewer import Viewer
-from orchestrator.server.dashboard.words import language_for, words_in
+from orchestrator.server.dashboard.words import DASHBOARD_WORDS, language_for
 from orchestrator.server.door import door_of
 from orchestrator.server.error_answers import AnswerError, answer_of
 
@@ -52,7 +55,7 @@ def dashboard_routes(orchestrator: Orchestrator, *, clock: Clock) -> tuple[BaseR
     parts_by_path = {
         "overview": parts.overview, "models": parts.models, "budgets": parts.budgets, "providers": parts.providers,
         "requests": parts.requests, f"requests/{_REQUEST_ID}": parts.request, "report": parts.report,
-        "config": parts.config,
+        "experiments": parts.experiments, "config": parts.config,
     }  # fmt: skip
     return (
         Route("/dashboard", _first_page),
@@ -75,12 +78,13 @@ class _Parts:
         self._reading = asyncio.Semaphore(_READERS)
         self._looking = asyncio.Lock()
         self._reports: OrderedDict[str, tuple[float, Analysis]] = OrderedDict()
+        self._experiments: tuple[float, Config, tuple[ShownExperiment, ...]] | None = None
         orchestrator.observe(self._counts)
 
     async def overview(self, _request: Request, viewer: Viewer) -> Iterable[str]:
         scope = "all" if viewer.tenant is None else f"tenant:{viewer.tenant}"
         live = self._counts.sums(ALL_TENANTS if viewer.tenant is None else viewer.tenant)
-        traffic = self._orchestrator.traffic.sums(scope, window_s=MINUTES * 60)
+        traffic = self._orchestrator.traffic.sums(scope)
         async with self._looking:
             snapshot = await asyncio.to_thread(self._snapshots.latest)
         return overview(viewer, snapshot, live, traffic, since=self._counts.since)
@@ -121,6 +125,11 @@ class _Parts:
         async with self._reading:
             return savings_page(viewer, await asyncio.to_thread(self._month, viewer.tenant))
 
+    async def experiments(self, _request: Request, viewer: Viewer) -> Iterable[str]:
+        _check_operator(viewer)
+        async with self._reading:
+            return experiments(viewer, await asyncio.to_thread(self._standing))
+
     async def config(self, _request: Request, viewer: Viewer) -> Iterable[str]:
         _check_operator(viewer)
         orchestrator = self._orchestrator
@@ -131,6 +140,26 @@ class _Parts:
                 )
             )
         )
+
+    def _standing(self) -> tuple[ShownExperiment, ...]:
+        """Return how every experiment stands; read once a minute, and when config.yaml changes."""
+        orchestrator, now_s = self._orchestrator, self._clock.monotonic_s()
+        config, kept = orchestrator.config, self._experiments
+        if kept is not None and now_s - kept[0] < _REPORT_KEPT_S and kept[1] is config:
+            return kept[2]
+        zone, standings = (
+            config.settings.budgets.time_zone,
+            orchestrator.standings() if config.experiments else (),
+        )
+        shown = tuple(
+            ShownExperiment(
+                standing_of(each, orchestrator.ledger_view, now=self._clock.now(), time_zone=zone),
+                shadow_budgets(standings, each.name),
+            )
+            for each in config.experiments
+        )
+        self._experiments = (now_s, config, shown)
+        return shown
 
     def _month(self, tenant: str | None) -> Analysis:
         """Return what is said of the month so far; it is computed once a minute at most."""
@@ -175,7 +204,7 @@ def _viewer_of(caller: Caller, request: Request) -> Viewer:
 
 def _check_operator(viewer: Viewer) -> None:
     if viewer.tenant is not None:
-        raise forbidden(words_in(viewer.language)["operators"])
+        raise forbidden(DASHBOARD_WORDS[viewer.language]["operators"])
 
 
 def _shell_of(page: str) -> Callable[[Request], Awaitable[Response]]:

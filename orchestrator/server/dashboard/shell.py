@@ -5,9 +5,9 @@ from urllib.parse import quote, urlencode
 
 from orchestrator.core.language import Language
 from orchestrator.reports.html_parts import STYLE, text
-from orchestrator.server.dashboard.words import words_in
+from orchestrator.server.dashboard.words import DASHBOARD_WORDS
 
-PAGES = ("overview", "models", "budgets", "providers", "requests", "report", "config")
+PAGES = ("overview", "models", "budgets", "providers", "requests", "report", "experiments", "config")
 _LIVE = frozenset({"overview", "models", "budgets", "providers"})
 """Asked for again and again; the others are read when they are opened."""
 _LANGUAGE_NAMES = {Language.VI: "Tiếng Việt", Language.EN: "English"}
@@ -30,7 +30,7 @@ def style() -> str:
 
 def shell(page: str, language: Language, *, request_id: str | None = None) -> str:
     """Return a page without data; `request_id` is that of a page of one request."""
-    words = words_in(language)
+    words = DASHBOARD_WORDS[language]
     path = page if request_id is None else f"{page}/{quote(request_id, safe='')}"
     navigation = "".join(
         f'<a href="/dashboard/{name}?lang={language}"{" aria-current=page" if name == page else ""}>'

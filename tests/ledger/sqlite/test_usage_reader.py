@@ -44,7 +44,7 @@ def test_a_day_that_is_summed_and_one_that_is_not_are_counted_together(books):
     with books.reader as view:
         days = Selection(DAY, "2026-11-24")
         assert view.unsummed_days(since=DAY, before="2026-11-25") == ("2026-11-24",)
-        assert [(cost.day[-2:], cost.cost_nusd) for cost in sorted(view.day_costs(days), key=str)] == [
+        assert [(cost.day[-2:], cost.cost_nusd) for cost in sorted(view.day_totals(days), key=str)] == [
             ("23", 100),
             ("24", 101),
         ]

@@ -1,12 +1,16 @@
 """The pages in a real browser: the script fetches data with the key of the address, and names start nothing."""
 
 import html
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from orchestrator.access.api_keys import Role
+from orchestrator.core.language import Language
+from orchestrator.server.dashboard.shell import PAGES, shell, style
 
 LONG_S = 300
 EVIL = "Đại lý <script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
@@ -48,3 +52,49 @@ def test_without_a_key_it_asks_for_one_and_shows_nothing(running, seen):
     page = seen(f"{running.address}/dashboard/overview?lang=en")
     assert '<form id="door">' in page
     assert "<dl>" not in page
+
+
+DARK = "@media (prefers-color-scheme: dark)"
+LOOKS = {
+    "experiments": {
+        "faq": {
+            "use_case": "customer_service", "candidate": "openrouter/gpt-6-luna", "mode": "ab", "share": 0.5,
+            "metric": "cost",
+        },
+    },
+    # A bar that is full, one that is nearly so, and one that is nearly empty.
+    "budgets": {"limits": [{"scope": "all", "day": 9}, {"scope": "tenant:acme", "day": 0.0000001}]},
+}  # fmt: skip
+
+
+def filled(page, part):
+    """Return a page as it is when its script has put its data in, with its own style sheet and no script."""
+    whole = re.sub(
+        r"(<main [^>]*>).*?(</main>)", lambda main: main[1] + part + main[2], shell(page, Language.VI)
+    )
+    whole = re.sub(r"<script.*?</script>", "", whole.replace("<form id=door hidden>", "<form id=door>"))
+    return re.sub(r"<link rel=stylesheet[^>]*>", lambda _: f"<style>{style()}</style>", whole)
+
+
+@pytest.mark.timeout(3 * LONG_S)
+def test_every_page_is_read_and_reached_in_light_and_in_dark(serve, seen, tmp_path):
+    """Contrast AA of every text and bar; every control a stop of the tab key, with a ring that is seen."""
+    running = serve(LOOKS)
+    key = running.make_key(roles=(Role.READ, Role.OPERATE))
+    reply = running.orchestrator.complete("Hello?", tenant="lotus", tags=("sale",))
+    frames = []
+    with running.client(key) as client:
+        for name in (*PAGES, f"requests/{reply.request_id}"):
+            part = client.get(f"/dashboard/parts/{name}", params={"lang": "vi"}).text
+            page = filled(name.partition("/")[0], part)
+            frames += [
+                f'<iframe title="{name} {theme}" width=390 height=800 srcdoc="{html.escape(page.replace(DARK, media))}">'
+                "</iframe>"
+                for theme, media in (("light", "@media not all"), ("dark", "@media all"))
+            ]
+    script = Path(__file__).with_name("accessibility.js").read_text(encoding="utf-8")
+    looker = tmp_path / "looker.html"
+    looker.write_text(f"<meta charset=utf-8>{''.join(frames)}<script>{script}</script>", encoding="utf-8")
+    shown = seen(looker.as_uri())
+    assert f"looked at {len(frames)}" in shown
+    assert html.unescape(shown.partition('<pre id="faults">')[2].partition("</pre>")[0]) == ""

@@ -30,7 +30,7 @@ def test_models_show_requests_share_sends_success_times_and_cost():
         "gpt": ModelCount(3, 4, 1, 2_000_000, latency_s=1.5, streams=2, first_token_s=0.5),
         "embedder": ModelCount(1, 1, 0, 1_000),
     }
-    page = page_of(LiveSums(4, 0, 0.4, 2_001_000, counts), embedding_models={"embedder"})
+    page = page_of(LiveSums(2_001_000, counts), embedding_models={"embedder"})
     rows = [row.split("</tr>")[0] for row in page.split("<tr>")[2:]]
     cells = [
         [cell.split("</span></td>")[0].rpartition(">")[2] for cell in row.split("<td")[1:]] for row in rows
@@ -42,7 +42,7 @@ def test_models_show_requests_share_sends_success_times_and_cost():
 
 @pytest.mark.parametrize(("viewer", "words"), [(ENGLISH, "Nothing yet."), (VIETNAMESE, "Chưa có gì.")])
 def test_without_a_request_the_models_page_says_so(viewer, words):
-    page = page_of(LiveSums(0, 0, None, 0, {}), viewer)
+    page = page_of(LiveSums(0, {}), viewer)
     assert words in page
     assert "<table" not in page
 

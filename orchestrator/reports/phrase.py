@@ -1,0 +1,12 @@
+"""A text of a report before it is said in a language: which one, and the names and numbers in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A text by its key in `report_words`; `report_words.phrase_in` says it."""
+
+    key: str
+    facts: "Mapping[str, str | int | Phrase]" = field(default_factory=dict)
