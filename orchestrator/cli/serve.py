@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.output import CommandError, err
-from orchestrator.cli.session import CliSession, log_is_json, session_of
+from orchestrator.cli.session import CliSession, log_is_json, session_of, show_warnings_of_a_server
 
 if TYPE_CHECKING:
     import socket
@@ -32,6 +32,7 @@ def serve(
     socket_number: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
 ) -> None:
     """Serve /v1, as OpenAI's clients speak it, until SIGTERM or Ctrl-C."""
+    show_warnings_of_a_server()
     _check_installed()
     if demo and workers > 1:
         raise CommandError("--demo runs in one process: leave --workers out")

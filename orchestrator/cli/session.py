@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 ALWAYS_SHOWN = "orchestrator.cache"
 """The logger whose warnings are always shown: the user can repair what it warns of."""
+SHOWN_BY_SERVERS = (
+    "orchestrator.alerts",
+    "orchestrator.config",
+    "orchestrator.monitoring",
+    "orchestrator.server",
+)
+"""The loggers whose warnings a server always shows: it has no other way to tell them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,9 @@ def session_of(context: typer.Context) -> CliSession:
     return session if isinstance(session, CliSession) else CliSession()
 
 
+_WITH_NAME = "%(levelname)s %(name)s: %(message)s"
+
+
 def configure_log(*, verbose: bool, as_json: bool = False) -> None:
     """Show warnings on standard error, one line each: with `verbose` all of ours, else those to repair.
 
@@ -70,9 +80,9 @@ def configure_log(*, verbose: bool, as_json: bool = False) -> None:
     configuration that was taken over.
     """
     shown = _OnStderr()
-    shown.setFormatter(_OneLine("%(levelname)s %(name)s: %(message)s" if verbose else "warning: %(message)s"))
+    shown.setFormatter(_OneLine(_WITH_NAME if verbose else "warning: %(message)s"))
     # Without any handler the standard library would print the warnings of every library.
-    for name in ("", "orchestrator", ALWAYS_SHOWN):
+    for name in ("", "orchestrator", ALWAYS_SHOWN, *SHOWN_BY_SERVERS):
         logging.getLogger(name).handlers = [logging.NullHandler()]
     for name in ("orchestrator.requests", "orchestrator.config"):
         logging.getLogger(name).setLevel(logging.INFO if as_json else logging.NOTSET)
@@ -81,6 +91,15 @@ def configure_log(*, verbose: bool, as_json: bool = False) -> None:
 
         shown.setFormatter(JsonLogFormatter())
     logging.getLogger("orchestrator" if verbose or as_json else ALWAYS_SHOWN).handlers = [shown]
+
+
+def show_warnings_of_a_server() -> None:
+    """Show what operations must hear of, also without `--verbose`: nobody reads what a server's callers are told."""
+    if not any(isinstance(shown, _OnStderr) for shown in logging.getLogger("orchestrator").handlers):
+        shown = _OnStderr(logging.WARNING)
+        shown.setFormatter(_OneLine(_WITH_NAME))
+        for name in SHOWN_BY_SERVERS:
+            logging.getLogger(name).handlers = [shown]
 
 
 def log_is_json() -> bool:

@@ -15,6 +15,7 @@ h1 { font-size: 1.4rem; margin-bottom: 0; }
 p { color: #55606d; margin-top: 0.3rem; }
 h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; }
+@media screen and (max-width: 34rem) { table { display: block; overflow-x: auto; } td { min-width: 6rem; } }
 th { text-align: left; font-weight: 600; color: #55606d; }
 th, td { padding: 0.3rem 0.7rem 0.3rem 0; border-bottom: 1px solid #e3e7eb; vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }

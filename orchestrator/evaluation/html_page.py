@@ -18,6 +18,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; color: #1c2530; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; } p { color: #55606d; }
 table { border-collapse: collapse; width: 100%; }
+@media screen and (max-width: 34rem) { table { display: block; overflow-x: auto; } td { min-width: 6rem; } }
 th { text-align: left; font-weight: 600; color: #55606d; }
 th, td { padding: 0.4rem 0.8rem 0.4rem 0; border-bottom: 1px solid #e3e7eb; vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator import cli
 from orchestrator.cli.app import EXIT_CODES
-from orchestrator.cli.session import configure_log
+from orchestrator.cli.session import configure_log, show_warnings_of_a_server
 from orchestrator.core.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
@@ -227,3 +227,18 @@ def test_with_log_json_a_changed_configuration_that_was_taken_over_is_told(capsy
     logging.getLogger("orchestrator.config").info("took over the changed configuration")
     configure_log(verbose=False)
     assert orjson.loads(capsys.readouterr().err)["message"] == "took over the changed configuration"
+
+
+def test_a_server_shows_what_operations_must_hear_of_also_without_verbose(capsys):
+    """Alerts, refused changes and its own warnings, each once; of other loggers nothing."""
+    configure_log(verbose=False)
+    show_warnings_of_a_server()
+    capsys.readouterr()
+    for name in ("orchestrator.alerts", "orchestrator.dispatch"):
+        logging.getLogger(name).error("of %s", name)
+    assert capsys.readouterr().err == "ERROR orchestrator.alerts: of orchestrator.alerts\n"
+    configure_log(verbose=True)
+    show_warnings_of_a_server()
+    logging.getLogger("orchestrator.alerts").error("once")
+    assert capsys.readouterr().err == "ERROR orchestrator.alerts: once\n"
+    configure_log(verbose=False)
