@@ -58,7 +58,7 @@ def openai_region(address: str | None) -> str | None:
 
 
 def is_vertex_worldwide(location: str | None, address: str | None) -> bool:
-    """Return whether Vertex AI computes anywhere: by its location and by its address, where that is its own."""
+    """Return whether Vertex AI computes anywhere: by its location, and by its address where it has one."""
     if location is not None and location.strip().lower() != "global":
         return False
     if not address or is_of_this_machine(address):
@@ -67,7 +67,7 @@ def is_vertex_worldwide(location: str | None, address: str | None) -> bool:
 
 
 def aws_regions(region: str | None, address: str | None) -> frozenset[str]:
-    """Return the regions that Bedrock may compute in, such as `sa-east-1`: the one named, and its address's."""
+    """Return where Bedrock may compute, such as in `sa-east-1`: the region named, and its address's."""
     named = {region.strip().lower()} if region else set()
     return frozenset(named | {label for label in _host(address).split(".") if _AWS_REGION.fullmatch(label)})
 

@@ -267,7 +267,7 @@ def _write_files(  # noqa: PLR0913 -- what the files are made of
 
 
 def write_file(option: str, path: Path, text: str) -> None:
-    """Write a text to the file that an option names; it holds prompts and answers, so it is its owner's alone.
+    """Write a text to the file that an option names, its owner's alone: it holds prompts and answers.
 
     Raises:
         CommandError: it cannot be written.

@@ -31,7 +31,7 @@ class ProviderAnswer:
     service_tier: str | None = None
     """The class of service that the provider says it charges for."""
     fee_nusd: NanoUsd = ZERO_NUSD
-    """What it charges beside tokens, where it does not say the whole: OpenRouter's fee for a customer's own key."""
+    """OpenRouter's for a customer's own key, where it does not say what that key was charged."""
     notices: tuple[str, ...] = ()
     """What was changed or read otherwise than it was written, for people."""
     vectors: tuple[tuple[float, ...], ...] = ()

@@ -1,7 +1,7 @@
 """Clients of the openai SDK without what they take from the environment.
 
-`OPENAI_ORG_ID`, `OPENAI_PROJECT_ID` and `OPENAI_CUSTOM_HEADERS` are meant for OpenAI or for somebody's gateway.
-The SDK sends them to every address, and so the key of a gateway to each provider of its format.
+`OPENAI_ORG_ID`, `OPENAI_PROJECT_ID` and `OPENAI_CUSTOM_HEADERS` are meant for OpenAI or for somebody's
+gateway. The SDK sends them to every address, and so the key of a gateway to each provider of its format.
 """
 
 from collections.abc import Mapping

@@ -236,9 +236,10 @@ async def test_a_stream_that_is_given_up_leaves_nothing_held(
 
 async def give_up(stream: Any, how: str) -> None:
     if how == "cancel":
-        reader = asyncio.ensure_future(read_and_wait(stream))
+        begun = asyncio.Event()
+        reader = asyncio.ensure_future(read_and_wait(stream, begun))
         del stream
-        await asyncio.sleep(0.05)
+        await begun.wait()
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
         return
@@ -248,8 +249,9 @@ async def give_up(stream: Any, how: str) -> None:
         await stream.aclose()
 
 
-async def read_and_wait(stream: Any) -> None:
+async def read_and_wait(stream: Any, begun: asyncio.Event) -> None:
     async for _ in stream:
+        begun.set()
         await asyncio.sleep(60)
 
 

@@ -67,7 +67,7 @@ class SendOnceClient(AsyncHTTPHandler):
         self._azures: dict[tuple[str, str, str], AsyncAzureOpenAI] = {}
 
     def create_client(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the client of httpx to send through; LiteLLM makes another one after it has closed the first."""
+        """Return the client of httpx to send through; LiteLLM makes another one once it has closed it."""
         client = super().create_client(*args, **kwargs)
         watch_first_byte(client, self.note_first_byte)
         return client

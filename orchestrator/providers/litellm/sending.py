@@ -58,7 +58,7 @@ class Sending:
 
     @property
     def has_left(self) -> bool:
-        """Return whether the current attempt's request was handed to an HTTP client, which may not reach anybody."""
+        """Return whether the current attempt's request is with an HTTP client, which may reach nobody."""
         attempt = self.source.current
         return attempt is not None and self.left == attempt.number
 

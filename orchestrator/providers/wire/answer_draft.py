@@ -74,7 +74,7 @@ class AnswerDraft:
         Raises:
             UnreadableAnswerError: it is another answer's.
         """
-        place = place_of(index)
+        place = answer_place(index)
         self.place = place if self.place is None else self.place
         if place != self.place:
             raise self.malformed("the stream mixes two answers")
@@ -172,7 +172,7 @@ class AnswerDraft:
         return UnreadableAnswerError(exc.failure, self.as_it_stands(), detail=exc.detail)
 
 
-def place_of(index: Any) -> int:
+def answer_place(index: Any) -> int:
     """Return which of several answers an `index` means; the first where it says nothing."""
     return index if type(index) is int else 0
 

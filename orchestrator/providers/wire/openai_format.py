@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCallDelta
-from orchestrator.providers.wire.answer_draft import AnswerDraft, place_of
+from orchestrator.providers.wire.answer_draft import AnswerDraft, answer_place
 from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
 from orchestrator.providers.wire.sse import SentEvent
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
@@ -155,7 +155,7 @@ def _take_names(draft: AnswerDraft, data: Mapping[str, Any]) -> None:
 
 
 def _choice(draft: AnswerDraft, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the one choice that was asked for: of several the answer's that was begun, else the first by index."""
+    """Return the choice that was asked for: of several that of the answer begun, else the first by index."""
     choices = data.get("choices")
     if not choices:
         return None
@@ -164,7 +164,7 @@ def _choice(draft: AnswerDraft, data: Mapping[str, Any]) -> Mapping[str, Any] | 
     ):
         raise draft.malformed("'choices' is no list of objects")
     by_place: dict[int, Mapping[str, Any]] = {
-        place_of(each.get("index")): each for each in reversed(choices) if each is not None
+        answer_place(each.get("index")): each for each in reversed(choices) if each is not None
     }
     if draft.place in by_place:
         return by_place[draft.place]
