@@ -89,8 +89,8 @@ def _beside(
     ]
     difference = paired([mine for mine, _ in pairs], [other for _, other in pairs]) if pairs else _UNKNOWN
     cost, most = (NanoUsd(sum(row.answer.cost_nusd for row in rows)) for rows in (ours, theirs))
-    named = [_deployment(config, model) for model in (reference, name)]
-    return Proven(*named, margin, len(ours), len(pairs), difference, cost / most if most else 1.0)
+    first, second = (_deployment(config, model) for model in (reference, name))
+    return Proven(first, second, margin, len(ours), len(pairs), difference, cost / most if most else 1.0)
 
 
 _UNKNOWN = MeanInterval(0.0, -1.0, 1.0)
