@@ -59,10 +59,10 @@ SEND_ROWS = (
     " SUM(input_tokens), SUM(output_tokens), SUM(cached_input_tokens), MAX(output_tokens), SUM(latency_ms)"
     f" {_ATTEMPTS} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
 )
-_GATHERED = {"gathered_requests": ("request_sums", REQUEST_ROWS), "gathered_sends": ("send_sums", SEND_ROWS)}
+_GATHERED = {"request_sums": ("gathered_requests", REQUEST_ROWS), "send_sums": ("gathered_sends", SEND_ROWS)}
 GATHER = tuple(
     statement
-    for name, (table, rows) in _GATHERED.items()
+    for table, (name, rows) in _GATHERED.items()
     for statement in (
         f"DROP TABLE IF EXISTS temp.{name}",
         # The first part is empty, and names the columns.
@@ -70,31 +70,47 @@ GATHER = tuple(
     )
 )
 """Make the temporary tables of one look: what the rows of the days without sums come to."""
-_REQUESTS, _SENDS = (
-    f"(SELECT * FROM temp.{name} UNION ALL SELECT * FROM {table} WHERE {CLOSED})"  # noqa: S608 -- fixed words
-    for name, (table, _) in _GATHERED.items()
-)
+
+
+def _grouped(table: str, columns: str, *, by: int, where: str = "1") -> str:
+    """Return the columns of a table of sums and of what was gathered, each grouped by the first `by`.
+
+    A day is in one of them alone. Each is grouped by itself: together they would be copied first.
+    """
+    keys = ", ".join(str(place + 1) for place in range(by))
+    sources = (f"temp.{_GATHERED[table][0]} WHERE {where}", f"{table} WHERE {CLOSED} AND {where}")
+    return " UNION ALL ".join(f"SELECT {columns} FROM {source} GROUP BY {keys}" for source in sources)  # noqa: S608 -- fixed words
+
+
 _OWN = f"CASE WHEN {others_than_own('tenant')} THEN '' ELSE tenant END"
-REQUEST_GROUPS = (
-    f"SELECT day, {_OWN}, use_case, outcome, cached, degraded, error, SUM(requests), SUM(latency_ms)"  # noqa: S608 -- fixed words
-    f" FROM {_REQUESTS} GROUP BY 1, 2, 3, 4, 5, 6, 7"
+REQUEST_GROUPS = _grouped(
+    "request_sums",
+    f"day, {_OWN}, use_case, outcome, cached, degraded, error, SUM(requests), SUM(latency_ms)",
+    by=7,
 )
-SEND_GROUPS = (
-    f"SELECT day, {_OWN}, use_case, provider, deployment, model, outcome, cost_source, SUM(sends),"  # noqa: S608 -- fixed words
-    " SUM(sends_paid), SUM(cost_nusd), SUM(input_tokens), SUM(output_tokens), SUM(cached_input_tokens),"
-    f" MAX(output_tokens_max), SUM(latency_ms) FROM {_SENDS} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
+SEND_GROUPS = _grouped(
+    "send_sums",
+    f"day, {_OWN}, use_case, provider, deployment, model, outcome, cost_source, SUM(sends), SUM(sends_paid),"
+    " SUM(cost_nusd), SUM(input_tokens), SUM(output_tokens), SUM(cached_input_tokens), MAX(output_tokens_max),"
+    " SUM(latency_ms)",
+    by=8,
 )
+_REQUESTS_OF_TENANT = (
+    "tenant, SUM(requests) AS requests, SUM(requests * (outcome = 'succeeded')) AS succeeded,"
+    " SUM(requests * (outcome = 'failed')) AS failed, SUM(latency_ms * (outcome = 'succeeded')) AS latency_ms,"
+    " 0 AS nusd"
+)
+_NAMED = "tenant <> ''"
+_COST_OF_TENANT = "tenant, 0, 0, 0, 0, SUM(cost_nusd)"
 TENANT_GROUPS = (
     "SELECT tenant, SUM(requests), SUM(succeeded), SUM(failed), SUM(latency_ms), SUM(nusd) FROM"  # noqa: S608 -- fixed words
-    " (SELECT tenant, SUM(requests) AS requests, SUM(requests * (outcome = 'succeeded')) AS succeeded,"
-    " SUM(requests * (outcome = 'failed')) AS failed, SUM(latency_ms * (outcome = 'succeeded')) AS latency_ms,"
-    f" 0 AS nusd FROM {_REQUESTS} GROUP BY 1"
-    f" UNION ALL SELECT tenant, 0, 0, 0, 0, SUM(cost_nusd) FROM {_SENDS} WHERE tenant <> '' GROUP BY 1) GROUP BY 1"
+    f" ({_grouped('request_sums', _REQUESTS_OF_TENANT, by=1)}"
+    f" UNION ALL {_grouped('send_sums', _COST_OF_TENANT, by=1, where=_NAMED)}) GROUP BY 1"
 )
-REFUSAL_GROUPS = (
-    f"SELECT day, tenant, SUM(requests) FROM {_REQUESTS} WHERE error = 'BudgetExceededError' GROUP BY 1, 2"  # noqa: S608 -- fixed words
+REFUSAL_GROUPS = _grouped(
+    "request_sums", "day, tenant, SUM(requests)", by=2, where="error = 'BudgetExceededError'"
 )
-SPENDING_GROUPS = f"SELECT day, tenant, use_case, model, SUM(cost_nusd) FROM {_SENDS} GROUP BY 1, 2, 3, 4"  # noqa: S608 -- fixed words
+SPENDING_GROUPS = _grouped("send_sums", "day, tenant, use_case, model, SUM(cost_nusd)", by=4)
 DAY_TOTALS = (
     "SELECT day, SUM(requests), SUM(nusd) FROM (SELECT day, COUNT(*) AS requests, 0 AS nusd"  # noqa: S608 -- fixed words
     f" {_OPERATIONS} AND {_others_than_shadows('tenant')} GROUP BY 1"
@@ -115,8 +131,8 @@ _REQUESTS_OF_NAME = (
 _SENT = f"sent AS MATERIALIZED (SELECT day, scopes, SUM({_COST}) AS nusd {_ATTEMPTS} GROUP BY 1, 2)"
 _COST_OF_NAME = f"SELECT day, {_TENANT}, {_USE_CASE}, '{{kind}}', {{name}}, 0, 0, 0, 0, nusd FROM sent"  # noqa: S608 -- fixed words
 NAME_ROWS = (
-    "SELECT day, tenant, use_case, kind, name, SUM(requests), SUM(succeeded), SUM(failed), SUM(latency_ms),"  # noqa: S608 -- fixed words
-    f" SUM(cost_nusd) FROM (WITH {_SENT} SELECT day, tenant, use_case, 'user' AS kind, user AS name,"
+    "SELECT day, tenant, use_case, kind, name, SUM(requests) AS n1, SUM(succeeded) AS n2, SUM(failed) AS n3,"  # noqa: S608 -- fixed words
+    f" SUM(latency_ms) AS n4, SUM(cost_nusd) AS n5 FROM (WITH {_SENT} SELECT day, tenant, use_case, 'user' AS kind, user AS name,"
     f" {_REQUESTS_OF_NAME} {_OPERATIONS} AND user IS NOT NULL GROUP BY 1, 2, 3, 5"
     f" UNION ALL SELECT day, tenant, use_case, 'tag', json_each.value, {_REQUESTS_OF_NAME}"
     f" {_OPERATIONS.replace('WHERE', ', json_each(operations.tags) WHERE', 1)} AND tags <> '[]'"
@@ -127,9 +143,12 @@ NAME_ROWS = (
     " WHERE instr(scopes, '\"tag:') AND json_each.value LIKE 'tag:%')"
     " WHERE name IS NOT NULL GROUP BY 1, 2, 3, 4, 5"
 )
+_OF_NAME = ", ".join(
+    f"SUM({name}) AS {name}" for name in ("requests", "succeeded", "failed", "latency_ms", "cost_nusd")
+)
 NAME_GROUPS = (
-    "SELECT kind, name, SUM(requests), SUM(succeeded), SUM(failed), SUM(latency_ms), SUM(cost_nusd) FROM ("  # noqa: S608 -- fixed words
-    f"SELECT * FROM name_sums WHERE {CLOSED} UNION ALL {NAME_ROWS}) GROUP BY 1, 2"
+    f"SELECT kind, name, {_OF_NAME} FROM (SELECT kind, name, {_OF_NAME} FROM name_sums WHERE {CLOSED} GROUP BY 1, 2"  # noqa: S608 -- fixed words
+    f" UNION ALL SELECT kind, name, n1, n2, n3, n4, n5 FROM ({NAME_ROWS})) GROUP BY 1, 2"
 )
 
 _STEPS_MS = tuple(
