@@ -1,11 +1,13 @@
 """A process that books while the calendar crosses an edge, jumps forward, and jumps back.
 
-python edge_of_time.py FOLDER NAME ZONE MOMENT...
+python edge_of_time.py NAME
 
-It runs under libfaketime: for each moment (UTC, `2026-10-31 16:59:58`) the clock is set to it, and the
-process books in six forks until it has booked for long enough behind the next full two seconds.
+It runs under libfaketime and takes a line of JSON for each ledger: folder, zone, moments. For each moment (UTC,
+`2026-10-31 16:59:58`) the clock is set to it, and the process books in six forks until it has booked for long
+enough behind the next full two seconds. It answers each line with `booked`.
 """
 
+import json
 import os
 import random
 import sys
@@ -80,16 +82,22 @@ def fork(folder: Path, zone: str, name: str, until_s: float) -> int:
         os._exit(1)
 
 
-def main() -> None:
-    folder, name, zone = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    open_ledger(folder / "ledger.sqlite3", limits_in(zone)).check_writable()
-    for leg, text in enumerate(sys.argv[4:]):
+def cross(name: str, folder: Path, zone: str, moments: list[str]) -> None:
+    """Book in one ledger, at each of the moments."""
+    for leg, text in enumerate(moments):
         jump(datetime.strptime(text, FORMAT).replace(tzinfo=UTC))
         until_s = time.monotonic() + 2 + BEHIND_S
         # Processes of one thread each: libfaketime reads its file without a lock.
         children = [fork(folder, zone, f"{name}-{leg}-{number}", until_s) for number in range(AT_ONCE)]
         for child in children:
             assert os.waitpid(child, 0)[1] == 0
+
+
+def main() -> None:
+    for line in sys.stdin:
+        order = json.loads(line)
+        cross(sys.argv[1], Path(order["folder"]), order["zone"], order["moments"])
+        print("booked", flush=True)
 
 
 if __name__ == "__main__":
