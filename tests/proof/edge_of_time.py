@@ -47,17 +47,20 @@ def jump(moment: datetime) -> None:
     raise AssertionError(f"the clock shows {datetime.now(UTC)} and not {moment}")
 
 
-def book(folder: Path, zone: str, name: str, until_s: float) -> None:
-    """Hold, be under way for a while, settle."""
+def book(folder: Path, zone: str, name: str, start: int) -> None:
+    """Once the pipe `start` is closed: hold, be under way for a while, settle; until a limit was met, too."""
     chance = random.Random(name)  # noqa: S311 -- repeatable, no secret
     ledger, diary = open_ledger(folder / "ledger.sqlite3", limits_in(zone)), Diary(folder / "diary")
-    number = 0
-    while time.monotonic() < until_s:
+    ledger.check_writable()
+    os.read(start, 1)
+    number, refused, until_s = 0, False, time.monotonic() + 2 + BEHIND_S
+    while time.monotonic() < until_s or not refused:
         number += 1
         operation = f"{name}-{number}"
         try:
             hold = ledger.hold(claim_of(operation, bound=4000))
         except BudgetExceededError:
+            refused = True
             diary.add("refused", operation)
             time.sleep(0.01)
             continue
@@ -69,13 +72,14 @@ def book(folder: Path, zone: str, name: str, until_s: float) -> None:
     ledger.close()
 
 
-def fork(folder: Path, zone: str, name: str, until_s: float) -> int:
-    """Book in a process of its own."""
+def fork(folder: Path, zone: str, name: str, start: int, release: int) -> int:
+    """Book in a process of its own, once all have closed `release`."""
     child = os.fork()
     if child:
         return child
     try:
-        book(folder, zone, name, until_s)
+        os.close(release)
+        book(folder, zone, name, start)
         os._exit(0)
     except BaseException as wrong:  # noqa: BLE001 -- a child must end here, whatever it met
         print(repr(wrong), flush=True)
@@ -85,10 +89,13 @@ def fork(folder: Path, zone: str, name: str, until_s: float) -> int:
 def cross(name: str, folder: Path, zone: str, moments: list[str]) -> None:
     """Book in one ledger, at each of the moments."""
     for leg, text in enumerate(moments):
-        jump(datetime.strptime(text, FORMAT).replace(tzinfo=UTC))
-        until_s = time.monotonic() + 2 + BEHIND_S
+        start, release = os.pipe()
         # Processes of one thread each: libfaketime reads its file without a lock.
-        children = [fork(folder, zone, f"{name}-{leg}-{number}", until_s) for number in range(AT_ONCE)]
+        children = [fork(folder, zone, f"{name}-{leg}-{number}", start, release) for number in range(AT_ONCE)]
+        # When they have their ledger open, or nearly: the edge is two seconds away.
+        jump(datetime.strptime(text, FORMAT).replace(tzinfo=UTC))
+        os.close(release)
+        os.close(start)
         for child in children:
             assert os.waitpid(child, 0)[1] == 0
 
