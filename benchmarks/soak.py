@@ -26,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import orjson
 import yaml
 
 from orchestrator.practice.odd_answers import GOOD_TEXT, gone_on_from_half
@@ -143,7 +144,7 @@ def configured(folder: Path, bases: dict[str, str], *, patience: float) -> Path:
     """Write the shipped configuration with room for the load, and nobody on this machine to help out."""
     from orchestrator.config.loader import embedded_path
 
-    data = yaml.safe_load(embedded_path().read_text(encoding="utf-8"))
+    data = yaml.load(embedded_path().read_bytes(), Loader=yaml.CSafeLoader)
     for name, provider in data["providers"].items():
         provider.update(requests_per_min=10_000_000, tokens_per_min=10_000_000_000)
         if name in bases:
@@ -153,7 +154,8 @@ def configured(folder: Path, bases: dict[str, str], *, patience: float) -> Path:
     data["local_model"]["enabled"] = False
     data["ledger"]["path"], data["cache"]["path"] = str(folder / "ledger.sqlite3"), str(folder / "cache")
     path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+    # JSON is YAML too, written in a hundredth of the time.
+    path.write_bytes(orjson.dumps(data))
     return path
 
 

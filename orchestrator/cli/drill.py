@@ -1,5 +1,7 @@
 """`orchestrator drill`: break every level of your configuration, and see what a caller would have got."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,6 +64,8 @@ def drill(
 
     with errors_as_json(as_json):
         config = session_of(context).config()
+        if html is not None:
+            _check_page(expanded(html))
         with err().status(dim("setting up practice providers")) as status:
             done = play(
                 config,
@@ -81,11 +85,27 @@ def drill(
         raise typer.Exit(EXIT_FAILED)
 
 
+def _check_page(path: Path) -> None:
+    """Refuse a page that cannot be written before anything is broken: a drill takes minutes."""
+    was_there = path.exists()
+    with _page_errors(path):
+        path.open("a", encoding="utf-8").close()
+        if not was_there:
+            path.unlink()
+
+
 def _write_page(path: Path, done: "Drill", config: str) -> None:
     from orchestrator.drill.html_report import page
 
+    text = page(done, config)
+    with _page_errors(path):
+        path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _page_errors(path: Path) -> Iterator[None]:
     try:
-        path.write_text(page(done, config), encoding="utf-8")
+        yield
     except OSError as exc:
         raise CommandError(f"--html {path}: cannot be written: {exc.strerror}") from None
 

@@ -35,7 +35,9 @@ def quiet_libraries() -> None:
     """Let the libraries that are loaded by now say warnings and no less; a second call changes nothing."""
     for name in LIBRARIES:
         top = logging.getLogger(name)
-        top.setLevel(max(top.level, logging.WARNING))
+        if top.level < logging.WARNING:
+            # Setting a level makes every logger of the process forget what it has worked out.
+            top.setLevel(logging.WARNING)
     for name, known in list(logging.root.manager.loggerDict.items()):
         if isinstance(known, logging.Logger) and (name in LIBRARIES or name.startswith(_BELOW)):
             # addFilter keeps a filter once, however often it is added.

@@ -26,6 +26,14 @@ from tests.cli.conftest import ROOT
 from tests.server.conftest import served
 
 LONG_S = 240
+WARM = """
+import os, sys
+# What it logs is not read.
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+from orchestrator.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""`python -m orchestrator` as a forked process."""
 BODY = {"model": "cost_sensitive", "messages": [{"role": "user", "content": "Hello?"}]}
 
 
@@ -51,14 +59,20 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def serving():
-    """Start servers as processes; they are stopped at the end."""
+def serving(warm):
+    """Start servers of one process each, forked of one that has LiteLLM loaded."""
+    return lambda *arguments: warm(WARM, "serve", *arguments, environment=os.environ)
+
+
+@pytest.fixture
+def with_workers():
+    """Start a server with two workers from nothing, as a service manager does; it is stopped at the end."""
     started = []
 
     def start(*arguments):
         process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", "serve", *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy(),
+            [sys.executable, "-m", "orchestrator", "serve", "--workers", "2", *arguments],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ.copy(),
         )  # fmt: skip
         started.append(process)
         return process
@@ -109,12 +123,12 @@ def test_the_demo_takes_no_workers(run):
 
 @pytest.mark.timeout(LONG_S * 2)
 def test_workers_share_one_port_and_one_ledger_and_stop_after_what_runs_has_ended(
-    serving, practice, home, run, monkeypatch
+    with_workers, practice, home, run, monkeypatch
 ):
     port, temporary = free_port(), home.parent / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    server = serving("--port", str(port), "--workers", "2", "--log-json")
+    server = with_workers("--port", str(port), "--log-json")
     address = f"http://127.0.0.1:{port}"
     until_ready(address)
     practice.faults.add(Fault.parse("*:slow_first_token=1,times=1"))
@@ -144,7 +158,7 @@ def test_workers_share_one_port_and_one_ledger_and_stop_after_what_runs_has_ende
 @pytest.mark.timeout(LONG_S * 2)
 def test_the_demo_prints_an_address_and_a_key_that_stock_clients_take(serving):
     server = serving("--demo", "--port", "0")
-    exported = dict(server.stdout.readline().strip().removeprefix("export ").split("=", 1) for _ in range(2))
+    exported = dict(server.told().removeprefix("export ").split("=", 1) for _ in range(2))
     headers = {"authorization": f"Bearer {exported['OPENAI_API_KEY']}"}
     address = exported["OPENAI_BASE_URL"]
     until_ready(address.removesuffix("/v1"))
@@ -156,7 +170,7 @@ def test_the_demo_prints_an_address_and_a_key_that_stock_clients_take(serving):
     assert dashboard.split()[1] == f"{address.removesuffix('/v1')}/dashboard#key={exported['OPENAI_API_KEY']}"
     parts = f"{address.removesuffix('/v1')}/dashboard/parts/overview"
     assert httpx.get(parts, headers=headers, timeout=LONG_S, trust_env=False).status_code == 200
-    server.send_signal(signal.SIGINT)
+    server.interrupt()
     assert server.wait(LONG_S) == 0
 
 
@@ -253,7 +267,7 @@ def test_a_rolling_restart_under_load_loses_no_request_with_a_key(serving, pract
         answers = [pool.submit(clients.ask, number) for number in keys]
         while not any(seen.method == "POST" for seen in practice.requests):
             time.sleep(0.01)
-        leaving.send_signal(signal.SIGTERM)
+        leaving.terminate()
         replies = [answer.result() for answer in answers]
     assert leaving.wait(LONG_S) == 0
     assert clients.retries > 0, "nobody was turned away: it was no restart under load"

@@ -1,7 +1,6 @@
 """Each odd answer is odd in the way that it says, in each provider's own format."""
 
-import json
-
+import orjson
 import pytest
 
 from orchestrator.practice.fault_kinds import Fault, OddShape
@@ -17,16 +16,17 @@ def objects(stream: bytes) -> list:
         b"\n".join(line.removeprefix(b"data:") for line in event.split(b"\n") if line.startswith(b"data:"))
         for event in text.split(b"\n\n")
     ]
-    return [json.loads(event) for event in events if event.strip() not in {b"", b"[DONE]"}]
+    return [orjson.loads(event) for event in events if event.strip() not in {b"", b"[DONE]"}]
 
 
 @pytest.mark.parametrize("provider", ["openrouter", "google", "openai"])
 @pytest.mark.parametrize("shape", STREAMED)
 def test_every_event_is_an_object_of_the_providers_format(provider: str, shape: OddShape) -> None:
-    chunks = objects(odd_stream(provider, shape))
+    stream = odd_stream(provider, shape)
+    chunks = objects(stream)
     key = "candidates" if provider == "google" else "choices"
     assert any(key in chunk for chunk in chunks)
-    assert odd_stream(provider, shape).rstrip().endswith(b"[DONE]") is (provider != "google")
+    assert stream.rstrip().endswith(b"[DONE]") is (provider != "google")
 
 
 def test_odd_lines_use_what_the_standard_allows() -> None:

@@ -76,6 +76,8 @@ class Doors:
     def __init__(self, config: Config, practice_urls: dict[str, str]) -> None:
         self.orchestrator = Orchestrator(config)
         self.orchestrator.warm_up()
+        # LiteLLM stays: no later search for what a client left open need look at it.
+        gc.freeze()
         self._guard = BudgetGuard(config)
         litellm.callbacks.append(self._guard)
         self._urls = practice_urls

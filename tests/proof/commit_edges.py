@@ -12,7 +12,8 @@ import os
 import signal
 import sys
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,16 @@ VERBS: tuple[type[Verb], ...] = (
 )  # fmt: skip
 
 
+@contextmanager
+def at_work(process: int) -> Iterator[None]:
+    """Let a process run inside the block alone: what it books meanwhile is judged after every death."""
+    os.kill(process, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGSTOP)
+
+
 def die(verb: Verb, path: Path, operation: str, at: int, after: bool, last_words: Path) -> int:
     """Fork a process that does the verb and dies beside a statement; return how it ended."""
     process = os.fork()
@@ -223,7 +234,8 @@ def judge(verb: Verb, path: Path, operation: str, last: str) -> None:
         assert found == (last == "COMMIT after"), (type(verb).__name__, last)
 
 
-def try_every_edge(verb: Verb, folder: Path, shared: Path) -> int:
+def try_every_edge(verb: Verb, folder: Path, shared: Path, other: int) -> int:
+    """Let a process die at each statement of a verb while the process `other` works; return how many died."""
     name, deaths = type(verb).__name__, 0
     for after in (False, True):
         at, ended_as = 0, DIED
@@ -234,7 +246,8 @@ def try_every_edge(verb: Verb, folder: Path, shared: Path) -> int:
             path = folder / verb.file.format(operation=operation) if verb.file else shared
             last_words = folder / "last-words"
             last_words.write_text("")
-            ended_as = die(verb, path, operation, at, after, last_words)
+            with at_work(other) if path is shared else nullcontext():
+                ended_as = die(verb, path, operation, at, after, last_words)
             assert ended_as in {LIVED, DIED}, (name, at, ended_as)
             deaths += ended_as == DIED
             if verb.file:  # whoever comes next finds a file that works
@@ -270,9 +283,11 @@ def main() -> None:
         ledger.check_writable()
     audit(shared)
     deaths: Counter[str] = Counter()
-    with ended([write_meanwhile(shared, Diary(folder / "diary"))]):
+    other = write_meanwhile(shared, Diary(folder / "diary"))
+    with ended([other]):
+        os.kill(other, signal.SIGSTOP)
         for verb in VERBS:
-            deaths[verb.__name__] = try_every_edge(verb(), folder, shared)
+            deaths[verb.__name__] = try_every_edge(verb(), folder, shared, other)
     print(json.dumps(deaths))
 
 

@@ -1,11 +1,13 @@
 """A process that books while the calendar crosses an edge, jumps forward, and jumps back.
 
-python edge_of_time.py FOLDER NAME ZONE MOMENT...
+python edge_of_time.py NAME
 
-It runs under libfaketime: for each moment (UTC, `2026-10-31 16:59:58`) the clock is set to it, and the
-process books in six forks until it has booked for long enough behind the next full two seconds.
+It runs under libfaketime and takes a line of JSON for each ledger: folder, zone, moments. For each moment (UTC,
+`2026-10-31 16:59:58`) the clock is set to it, and the process books in six forks until it has booked for long
+enough behind the next full two seconds. It answers each line with `booked`.
 """
 
+import json
 import os
 import random
 import sys
@@ -45,17 +47,20 @@ def jump(moment: datetime) -> None:
     raise AssertionError(f"the clock shows {datetime.now(UTC)} and not {moment}")
 
 
-def book(folder: Path, zone: str, name: str, until_s: float) -> None:
-    """Hold, be under way for a while, settle."""
+def book(folder: Path, zone: str, name: str, start: int) -> None:
+    """Once the pipe `start` is closed: hold, be under way for a while, settle; until a limit was met, too."""
     chance = random.Random(name)  # noqa: S311 -- repeatable, no secret
     ledger, diary = open_ledger(folder / "ledger.sqlite3", limits_in(zone)), Diary(folder / "diary")
-    number = 0
-    while time.monotonic() < until_s:
+    ledger.check_writable()
+    os.read(start, 1)
+    number, refused, until_s = 0, False, time.monotonic() + 2 + BEHIND_S
+    while time.monotonic() < until_s or not refused:
         number += 1
         operation = f"{name}-{number}"
         try:
             hold = ledger.hold(claim_of(operation, bound=4000))
         except BudgetExceededError:
+            refused = True
             diary.add("refused", operation)
             time.sleep(0.01)
             continue
@@ -67,29 +72,39 @@ def book(folder: Path, zone: str, name: str, until_s: float) -> None:
     ledger.close()
 
 
-def fork(folder: Path, zone: str, name: str, until_s: float) -> int:
-    """Book in a process of its own."""
+def fork(folder: Path, zone: str, name: str, start: int, release: int) -> int:
+    """Book in a process of its own, once all have closed `release`."""
     child = os.fork()
     if child:
         return child
     try:
-        book(folder, zone, name, until_s)
+        os.close(release)
+        book(folder, zone, name, start)
         os._exit(0)
     except BaseException as wrong:  # noqa: BLE001 -- a child must end here, whatever it met
         print(repr(wrong), flush=True)
         os._exit(1)
 
 
-def main() -> None:
-    folder, name, zone = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    open_ledger(folder / "ledger.sqlite3", limits_in(zone)).check_writable()
-    for leg, text in enumerate(sys.argv[4:]):
-        jump(datetime.strptime(text, FORMAT).replace(tzinfo=UTC))
-        until_s = time.monotonic() + 2 + BEHIND_S
+def cross(name: str, folder: Path, zone: str, moments: list[str]) -> None:
+    """Book in one ledger, at each of the moments."""
+    for leg, text in enumerate(moments):
+        start, release = os.pipe()
         # Processes of one thread each: libfaketime reads its file without a lock.
-        children = [fork(folder, zone, f"{name}-{leg}-{number}", until_s) for number in range(AT_ONCE)]
+        children = [fork(folder, zone, f"{name}-{leg}-{number}", start, release) for number in range(AT_ONCE)]
+        # When they have their ledger open, or nearly: the edge is two seconds away.
+        jump(datetime.strptime(text, FORMAT).replace(tzinfo=UTC))
+        os.close(release)
+        os.close(start)
         for child in children:
             assert os.waitpid(child, 0)[1] == 0
+
+
+def main() -> None:
+    for line in sys.stdin:
+        order = json.loads(line)
+        cross(sys.argv[1], Path(order["folder"]), order["zone"], order["moments"])
+        print("booked", flush=True)
 
 
 if __name__ == "__main__":

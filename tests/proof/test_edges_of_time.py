@@ -4,9 +4,11 @@ Real processes under libfaketime. The file notes at each admission what its coun
 limit of the old day and of the new one are judged hold by hold.
 """
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,7 +37,17 @@ EDGES = {
 """By name: the zone, the moments the clock is set to (UTC), and the days in which then must be held."""
 
 
-def start(folder: Path, name: str, zone: str, moments: list[str]) -> "subprocess.Popen[str]":
+@pytest.fixture(scope="module")
+def clocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list["subprocess.Popen[str]"]]:
+    """Two processes, each with a clock of its own, that book in one ledger after another."""
+    folder = tmp_path_factory.mktemp("clocks")
+    processes = [start(folder, name) for name in ("one", "two")]
+    yield processes
+    for process in processes:
+        process.communicate(timeout=300)
+
+
+def start(folder: Path, name: str) -> "subprocess.Popen[str]":
     """Start a process with a clock of its own."""
     spec = find_spec("libfaketime")
     assert spec is not None
@@ -44,8 +56,8 @@ def start(folder: Path, name: str, zone: str, moments: list[str]) -> "subprocess
     clock = folder / f"clock-{name}"
     clock.write_text("@2026-01-15 12:00:00\n")
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/proof/edge_of_time.py"), str(folder), name, zone, *moments],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [sys.executable, str(ROOT / "tests/proof/edge_of_time.py"), name],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={
             **os.environ, "PYTHONPATH": str(ROOT), "TZ": "UTC", "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -54,15 +66,18 @@ def start(folder: Path, name: str, zone: str, moments: list[str]) -> "subprocess
 
 
 @pytest.mark.parametrize("edge", EDGES)
-def test_the_limits_of_both_days_hold_and_each_booking_is_in_the_day_of_its_hold(edge, tmp_path):
+def test_the_limits_of_both_days_hold_and_each_booking_is_in_the_day_of_its_hold(edge, tmp_path, clocked):
     zone, moments, days = EDGES[edge]
     path, diary, limits = tmp_path / "ledger.sqlite3", tmp_path / "diary", edge_of_time.limits_in(zone)
     booking.open_ledger(path, limits).check_writable()
     booking.audit(path)
-    children = [start(tmp_path, name, zone, moments) for name in ("one", "two")]
-    for child in children:
-        out, _ = child.communicate(timeout=300)
-        assert child.returncode == 0, out
+    order = json.dumps({"folder": str(tmp_path), "zone": zone, "moments": moments})
+    for process in clocked:
+        process.stdin.write(f"{order}\n")
+        process.stdin.flush()
+    for process in clocked:
+        answer = process.stdout.readline()
+        assert answer == "booked\n", answer + process.communicate(timeout=300)[0]
     held = booking.Diary.read(diary, "held")
     assert sorted({day for _, day, _ in held}) == days, "no hold on one side of the edge"
     assert booking.Diary.read(diary, "refused"), "no limit was reached"

@@ -1,8 +1,8 @@
 """The proof of the one property that no peer has: spent + held never exceeds a limit.
 
 Practice providers fail in every way while callers ask in every way and give up in every way. A
-watcher reads the counters all the while, as another process would. In the end the books are
-compared with themselves and with the providers' own bill.
+watcher reads the counters now and then, as another process would; in one process the file itself notes at
+every hold what they say. In the end the books are compared with themselves and with the providers' own bill.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from orchestrator.practice import Fault, PracticeServer
 from orchestrator.practice.bill import Delivered
 
 LIMIT = nano_usd("0.05")
+_LOOK_S = 0.01
 CHANGES = {
     "budgets": {"limits": [{"scope": "tenant:acme", "day": 0.05}, {"scope": "all", "day": 10}], "tiers": []},
     "local_model": {"enabled": False},
@@ -68,7 +69,7 @@ class Watcher:
         highest = "SELECT MAX(spent_nusd + held_nusd) FROM counters WHERE scope = 'tenant:acme'"
         # One connection for all looks: opening one takes longer than a look.
         with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=300)) as connection:
-            while not self._stop.wait(0.001):
+            while not self._stop.wait(_LOOK_S):
                 try:
                     found = connection.execute(highest).fetchone()
                 except sqlite3.OperationalError as exc:
@@ -135,13 +136,17 @@ def test_in_one_process_at_any_concurrency(
 ) -> None:
     orchestrator: Orchestrator = make_orchestrator(CHANGES)
     orchestrator.warm_up()
-    path = Path(orchestrator.config.settings.ledger.path)
+    path, ledger = Path(orchestrator.config.settings.ledger.path), orchestrator._services.ledger
+    ledger.check_writable()
+    booking.audit(path)
     with Watcher(path) as watcher, trouble(practice, seed=in_flight):
         calls = max(in_flight, 120)
         asyncio.run(spender.spend(orchestrator, seed=in_flight, calls=calls, in_flight=in_flight))
     orchestrator.close()
     assert watcher.looks > 10
     assert 0 < watcher.highest <= LIMIT
+    assert booking.rows(path, "SELECT COUNT(*) > 100 FROM admissions") == [(1,)]
+    assert booking.over_limit(path, ledger.limits) == []
     assert rows(path, "SELECT COUNT(*) FROM holds") == [(0,)]
     assert_the_books_are_right(path)
     assert_nothing_is_missing_from_the_books(path, practice)

@@ -17,7 +17,7 @@ _LOADED_BEFORE = ["warm_litellm", "pytest"]
 
 
 class Warm:
-    """A process that runs a program, with pipes for its standard input and output."""
+    """A process that runs a program, with pipes for its standard streams."""
 
     def __init__(self, program: str, *arguments: str, environment: Mapping[str, str]) -> None:
         _start_the_first()
@@ -47,14 +47,19 @@ class Warm:
         assert self._process.pid is not None
         os.kill(self._process.pid, signal.SIGINT)
 
+    def terminate(self) -> None:
+        """Send it SIGTERM, as a service manager does."""
+        self._process.terminate()
+
     def kill(self) -> None:
         """Kill it with SIGKILL."""
         self._process.kill()
 
-    def wait(self, timeout_s: float | None = None) -> None:
-        """Return when it has ended; fail when it takes longer than `timeout_s`."""
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Return its exit code when it has ended; fail when it takes longer than `timeout_s`."""
         self._process.join(timeout_s)
         assert self._process.exitcode is not None, f"it still runs after {timeout_s} s"
+        return self._process.exitcode
 
     def end(self) -> None:
         """Kill it if it still runs, and close everything."""

@@ -121,7 +121,7 @@ def test_what_was_spent_before_the_range_counts(configured, record):
 def test_the_same_seed_gives_the_same_answer_and_no_ledger_is_touched(configured, record):
     old = configured("old")
     new = configured("new", turned_round(old))
-    record(old, share=0.2)
+    record(old, count=60, share=0.2)
     before = hashlib.sha256(Path(old.settings.ledger.path).read_bytes()).digest()
     first, second = (plain_what_if(asked(old, new, seed=3)) for _ in range(2))
     assert {**first, "replay_s": 0} == {**second, "replay_s": 0}
@@ -132,7 +132,7 @@ def test_the_same_seed_gives_the_same_answer_and_no_ledger_is_touched(configured
 def test_a_model_without_evidence_is_named(configured, record):
     old = configured("old")
     new = configured("new", turned_round(old))
-    record(old)
+    record(old, count=30)
     result = asked(old, new)
     (ground, *_) = result.grounds
     assert ground.is_thin
