@@ -31,6 +31,7 @@ from orchestrator.core.clock import Clock
 from orchestrator.drill.practice_config import practice_prices
 from orchestrator.practice import PracticePrice, PracticeServer
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
+from tests.support import forks
 
 # Containers often forbid bytecode. Each process of the tests would then compile all of them anew, for 20 seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -46,6 +47,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("ours")
 
 TODAY = date(2026, 11, 23)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    forks.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if count := config.getoption("forks"):
+        config.pluginmanager.register(forks.Forks(config, count))
 
 
 # What collecting makes is kept for the whole run: to search it for garbage all the while takes a sixth of its time.
