@@ -10,6 +10,7 @@ import multiprocessing
 import traceback
 import warnings
 from collections import deque
+from collections.abc import Callable
 from itertools import groupby
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -18,6 +19,9 @@ import pytest
 from _pytest.config import create_terminal_writer
 
 _FORK = multiprocessing.get_context("fork")
+
+Prepare = Callable[[list[pytest.Item]], None]
+"""Loads what many of these tests need, before any process is forked."""
 
 
 def add_option(parser: pytest.Parser) -> None:
@@ -28,9 +32,10 @@ def add_option(parser: pytest.Parser) -> None:
 class Forks:
     """The plugin of the process that collects: it forks the others, hands out the tests and reports on them."""
 
-    def __init__(self, config: pytest.Config, count: int) -> None:
+    def __init__(self, config: pytest.Config, count: int, prepare: Prepare = lambda _: None) -> None:
         self._config = config
         self._count = count
+        self._prepare = prepare
         self._files: deque[deque[int]] = deque()
         """The tests that nobody has, as numbers into those collected, file by file."""
         self._workers: dict[Connection, _Worker] = {}
@@ -43,6 +48,7 @@ class Forks:
         files = groupby(range(len(session.items)), key=lambda number: session.items[number].path)
         self._files = deque(deque(numbers) for _, numbers in files)
         _print_no_file_names(session.config)
+        self._prepare(session.items)
         try:
             for _ in range(min(self._count, len(session.items))):
                 self._begin(session)
