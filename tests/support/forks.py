@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import groupby
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ _FORK = multiprocessing.get_context("fork")
 
 Prepare = Callable[[list[pytest.Item]], None]
 """Loads what many of these tests need, before any process is forked."""
+Unit = Callable[[pytest.Item], Path]
+"""Says with which neighbours a test shares work, so that one process takes them all: its file, or its folder."""
 
 
 def add_option(parser: pytest.Parser) -> None:
@@ -32,10 +35,18 @@ def add_option(parser: pytest.Parser) -> None:
 class Forks:
     """The plugin of the process that collects: it forks the others, hands out the tests and reports on them."""
 
-    def __init__(self, config: pytest.Config, count: int, prepare: Prepare = lambda _: None) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        count: int,
+        *,
+        prepare: Prepare = lambda _: None,
+        unit: Unit = lambda item: item.path,
+    ) -> None:
         self._config = config
         self._count = count
         self._prepare = prepare
+        self._unit = unit
         self._files: deque[deque[int]] = deque()
         """The tests that nobody has, as numbers into those collected, file by file."""
         self._workers: dict[Connection, _Worker] = {}
@@ -45,7 +56,7 @@ class Forks:
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         if session.config.option.collectonly or session.testsfailed:
             return None  # pytest's own loop says what there is to say
-        files = groupby(range(len(session.items)), key=lambda number: session.items[number].path)
+        files = groupby(range(len(session.items)), key=lambda number: self._unit(session.items[number]))
         self._files = deque(deque(numbers) for _, numbers in files)
         _print_no_file_names(session.config)
         self._prepare(session.items)
@@ -148,7 +159,7 @@ class _Worker:
         """What it will get if no idle process takes it."""
 
 
-def _run(session: pytest.Session, pipe: Connection, folder: Any) -> None:
+def _run(session: pytest.Session, pipe: Connection, folder: Path) -> None:
     try:
         _leave_the_terminal(session.config)
         folder.mkdir(mode=0o700)
