@@ -56,7 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if count := config.getoption("forks"):
-        config.pluginmanager.register(forks.Forks(config, count, prepare=_load_for_all))
+        config.pluginmanager.register(forks.Forks(config, count, prepare=_load_for_all, unit=_unit_of))
+
+
+def _unit_of(item: pytest.Item) -> Path:
+    """Let one process run all rules about the source: they parse it together."""
+    return item.path.parent if item.path.parent.name == "shape" else item.path
 
 
 def _load_for_all(items: list[pytest.Item]) -> None:
@@ -86,10 +91,9 @@ def pytest_collection() -> Generator[None, Any, Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files whose processes are forked of a warm one, and with the proofs, which take longest.
+    """Begin with the proofs, and with the files whose processes are forked of a warm one: they take longest.
 
-    Side by side they are mostly one worker's, which alone then makes the warm process; and nobody waits in the
-    end for a proof that began late.
+    Nobody then waits in the end for a proof that began late.
     """
     first = {
         item.path
@@ -187,6 +191,14 @@ def local_model() -> Iterator[LocalModel]:
     model = LocalModel(LocalModelSettings())
     yield model
     model.close()
+
+
+@pytest.fixture
+def vcr() -> None:
+    """What a test of langchain-tests asks for, before it skips itself: recordings of a vendor's answers.
+
+    The plugin that makes them would set up six fixtures for every test of ours.
+    """
 
 
 @pytest.fixture(scope="session")
