@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import groupby
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -83,7 +84,8 @@ class Forks:
         self._workers[pipe] = _Worker(process)
         # One to run and one to follow it: what fixtures outlive a test depends on which test follows.
         self._hand_out(pipe)
-        self._hand_out(pipe)
+        if self._workers[pipe].sent:
+            self._hand_out(pipe)
 
     def _hand_out(self, pipe: Connection) -> None:
         worker = self._workers[pipe]
@@ -92,7 +94,8 @@ class Forks:
         number = worker.to_come.popleft() if worker.to_come else None
         if number is not None:
             worker.sent.append(number)
-        pipe.send(number)
+        with suppress(OSError):  # who has died meanwhile is heard of soon
+            pipe.send(number)
 
     def _more(self) -> deque[int]:
         if self._files:
@@ -144,7 +147,8 @@ class Forks:
         )
         content = self._config.hook.pytest_report_to_serializable(config=self._config, report=died)
         self._log(session, content)
-        self._files.appendleft(worker.sent + worker.to_come)
+        if left := worker.sent + worker.to_come:
+            self._files.appendleft(left)
         self._begin(session)
 
 
@@ -222,7 +226,7 @@ def _received(pipe: Connection) -> tuple[str, Any]:
     """Return the next message: `report`, `warning`, `ended` (a test), `broken` (pytest itself) or `gone`."""
     try:
         name, content = pipe.recv()
-    except (EOFError, ConnectionError):
+    except (EOFError, OSError):  # the latter when it was killed in the middle of a message
         return "gone", None
     return name, content
 

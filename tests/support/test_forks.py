@@ -70,7 +70,12 @@ def test_every_test_is_reported_once_and_one_that_dies_is_a_failure(tmp_path: Pa
     assert (tmp_path / "temporary" / "torn down").exists()
 
 
+def test_who_dies_of_the_last_test_of_a_file_takes_no_other_with_it(tmp_path: Path) -> None:
+    printed = forked(tmp_path, "-k", "that_dies")
+    assert "2 failed, 30 deselected in" in printed
+
+
 def test_a_run_ends_at_its_first_failure_when_it_is_asked_to(tmp_path: Path) -> None:
-    printed = forked(tmp_path, "-x", "-k", "fails or skipped")
+    printed = forked(tmp_path, "-x", "-k", "that_fails or that_is_skipped")
     assert "stopping after 1 failures" in printed
     assert "1 failed" in printed
