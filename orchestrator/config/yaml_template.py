@@ -36,7 +36,7 @@ class Template:
     """What YAML text says, before anything of the environment is in it."""
 
     packed: bytes
-    """Plain data, None in each gap, as `pickle` writes it: read again it is a copy, in a tenth of the time."""
+    """Plain data, None in each gap, as `pickle` writes it: reading it makes a copy ten times as fast."""
     places: Mapping[Path_, tuple[int, int]]
     """Line and column, both from 1, of each key or item."""
     gaps: tuple[tuple[Path_, yaml.ScalarNode], ...]
