@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import copy
 import functools
 import gc
 import os
@@ -14,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ from orchestrator.config.loader import Config, embedded_path, load_config
 from orchestrator.core.clock import Clock
 from orchestrator.drill.practice_config import practice_prices
 from orchestrator.practice import PracticePrice, PracticeServer
+from orchestrator.providers.litellm.loading import load_litellm
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
+from tests.support import forks
 
 # Containers often forbid bytecode. Each process of the tests would then compile all of them anew, for 20 seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -48,6 +50,33 @@ hypothesis.settings.load_profile("ours")
 TODAY = date(2026, 11, 23)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    forks.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if count := config.getoption("forks"):
+        config.pluginmanager.register(forks.Forks(config, count, prepare=_load_for_all, unit=_unit_of))
+
+
+def _unit_of(item: pytest.Item) -> Path:
+    """Let one process run all rules about the source: they parse it together."""
+    return item.path.parent if item.path.parent.name == "shape" else item.path
+
+
+def _load_for_all(items: list[pytest.Item]) -> None:
+    """Load LiteLLM, and the process that others are forked of, once for all the processes of the tests."""
+    if any(item.path.parent.name in {"providers", "pipeline", "metering", "streaming"} for item in items):
+        load_litellm()
+    if any("warm" in getattr(item, "fixturenames", ()) for item in items):
+        from warm import start_the_first
+
+        start_the_first()
+        # Its address is known to our forks, and none of them is its parent, who alone can look after it.
+        for where in (forkserver, forkserver._forkserver):
+            where.ensure_running = lambda: None
+
+
 # What collecting makes is kept for the whole run: to search it for garbage all the while takes a sixth of its time.
 gc.disable()
 
@@ -62,10 +91,9 @@ def pytest_collection() -> Generator[None, Any, Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files whose processes are forked of a warm one, and with the proofs, which take longest.
+    """Begin with the proofs, and with the files whose processes are forked of a warm one: they take longest.
 
-    Side by side they are mostly one worker's, which alone then makes the warm process; and nobody waits in the
-    end for a proof that began late.
+    Nobody then waits in the end for a proof that began late.
     """
     first = {
         item.path
@@ -163,6 +191,14 @@ def local_model() -> Iterator[LocalModel]:
     model = LocalModel(LocalModelSettings())
     yield model
     model.close()
+
+
+@pytest.fixture
+def vcr() -> None:
+    """What a test of langchain-tests asks for, before it skips itself: recordings of a vendor's answers.
+
+    The plugin that makes them would set up six fixtures for every test of ours.
+    """
 
 
 @pytest.fixture(scope="session")
@@ -270,15 +306,23 @@ def shipped_data() -> dict[str, Any]:
     return data
 
 
+@pytest.fixture(scope="session")
+def unlimited_json(shipped_data: dict[str, Any]) -> bytes:
+    """The shipped configuration without limits per minute, as JSON, of which each reader makes data of its own.
+
+    The practice providers have no such limit, and a test should not wait for one by accident.
+    """
+    unlimited = {"requests_per_min": 1_000_000, "tokens_per_min": 1_000_000_000}
+    providers = {name: {**provider, **unlimited} for name, provider in shipped_data["providers"].items()}
+    return orjson.dumps({**shipped_data, "providers": providers})
+
+
 @pytest.fixture
-def make_config(environment: dict[str, str], tmp_path: Path, shipped_data: dict[str, Any]) -> MakeConfig:
+def make_config(environment: dict[str, str], tmp_path: Path, unlimited_json: bytes) -> MakeConfig:
     """Make the shipped configuration with some of its parts replaced, as a real file."""
 
     def make(changes: Mapping[str, Any] | None = None, **more_environment: str) -> Config:
-        data = copy.deepcopy(shipped_data)
-        # The practice providers have no rate limit, and a test should not wait for one by accident.
-        for provider in data["providers"].values():
-            provider.update(requests_per_min=1_000_000, tokens_per_min=1_000_000_000)
+        data = orjson.loads(unlimited_json)
         _merge(data, changes or {})
         path = tmp_path / "config.yaml"
         # JSON is YAML too, written in a hundredth of the time.

@@ -26,7 +26,9 @@ class DataPolicy(Settings):
 
     def behind(self, nearer: Self) -> Self:
         """Return what holds where `nearer` counts before it."""
-        return self.model_copy(update=nearer.model_dump(exclude_none=True))
+        return (
+            self.model_copy(update=nearer.model_dump(exclude_none=True)) if nearer.model_fields_set else self
+        )
 
     def with_hosts(self, preferences: OpenRouterPreferences) -> Self:
         """Return it with what OpenRouter's preferences promise of every host that may serve."""

@@ -79,11 +79,14 @@ NO_PREFERENCES = OpenRouterPreferences()
 
 def merged(layers: Sequence[OpenRouterPreferences]) -> OpenRouterPreferences:
     """Return what holds when several stand one behind the other, the last nearest to the request."""
+    outspoken = [layer for layer in layers if layer.model_fields_set]
+    if len(outspoken) <= 1:
+        return outspoken[0] if outspoken else NO_PREFERENCES
     whole: dict[str, Any] = {}
-    for layer in layers:
+    for layer in outspoken:
         whole |= {name: value for name, value in layer if value is not None}
-    if any(layer.data_collection == "deny" for layer in layers):
+    if any(layer.data_collection == "deny" for layer in outspoken):
         whole["data_collection"] = "deny"
-    if any(layer.zdr for layer in layers):
+    if any(layer.zdr for layer in outspoken):
         whole["zdr"] = True
     return OpenRouterPreferences.model_construct(**whole)

@@ -66,6 +66,8 @@ _NEVER_BOOLEAN = frozenset({str, int, float, type(None)})
 
 
 def _holds_boolean(value: Any) -> bool:
+    if type(value) in _NEVER_BOOLEAN:
+        return False
     if isinstance(value, Mapping):
         return any(_holds_boolean(item) for item in value.values())
     if isinstance(value, list | tuple):

@@ -1,9 +1,6 @@
 """Variables of the environment alone send no prompt to LangSmith; config.yaml may let them."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from orchestrator.config.loader import embedded_path
@@ -49,7 +46,7 @@ def config_file(folder: Path, *, allowed: bool) -> str:
     return str(path)
 
 
-def test_the_environment_alone_sends_nothing(tmp_path: Path) -> None:
+def test_the_environment_alone_sends_nothing(tmp_path: Path, warm) -> None:
     """The same program goes on with the switch on and then does send, so that the test would notice."""
     paths = [config_file(tmp_path, allowed=allowed) for allowed in (False, True)]
     with redirecting() as langsmith:
@@ -60,21 +57,10 @@ def test_the_environment_alone_sends_nothing(tmp_path: Path) -> None:
             "LANGCHAIN_ENDPOINT": langsmith.url,
             "LANGSMITH_API_KEY": "lsv2-secret",
         }
-        with subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *paths],
-            env={**os.environ, **variables},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as program:
-            assert program.stdin is not None
-            assert program.stdout is not None
-            assert int(program.stdout.readline()) >= 4
-            sent_without = list(langsmith.asked)
-            program.stdin.write("\n")
-            program.stdin.flush()
-            assert int(program.stdout.readline()) >= 8
-            program.stdin.close()
-        assert program.returncode == 0
+        program = warm(PROGRAM, *paths, environment=variables)
+        assert int(program.told()) >= 4
+        sent_without = list(langsmith.asked)
+        program.go()
+        assert int(program.told()) >= 8
     assert sent_without == []
     assert langsmith.asked

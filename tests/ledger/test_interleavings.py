@@ -16,7 +16,7 @@ import signal
 import sqlite3
 import tempfile
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -96,6 +96,7 @@ class Interleavings(RuleBasedStateMachine):
         self.closed: dict[str, int] = {}
         self.rolled: Counter[str] = Counter()
         self.began = None
+        self.reader = None
         self.named: dict[str, int] = {}
         self.moment = MOMENTS[2]
         machine = self
@@ -313,8 +314,9 @@ class Interleavings(RuleBasedStateMachine):
     # ---- what must be true after each
 
     def rows(self, query):
-        with closing(sqlite3.connect(self.path)) as connection:
-            return connection.execute(query).fetchall()
+        # One connection for all queries: a new one reads the schema again, which takes longer than most of them.
+        self.reader = self.reader or sqlite3.connect(self.path)
+        return self.reader.execute(query).fetchall()
 
     @invariant()
     def counters_are_what_the_model_reckons_and_what_the_rows_say(self):
@@ -353,6 +355,8 @@ class Interleavings(RuleBasedStateMachine):
     def teardown(self):
         for ledger in getattr(self, "ledgers", ()):
             ledger.close()
+        if self.reader is not None:
+            self.reader.close()
         shutil.rmtree(self.folder)
 
 

@@ -412,7 +412,7 @@ def program(path, text, *, limit="1"):
     return [sys.executable, "-c", head + textwrap.dedent(text)]
 
 
-def test_four_processes_on_one_new_file_get_exactly_what_the_limit_allows(path):
+def test_four_processes_on_one_new_file_get_exactly_what_the_limit_allows(path, warm):
     """They also create the file at the same moment."""
     text = """
         import sys
@@ -427,19 +427,13 @@ def test_four_processes_on_one_new_file_get_exactly_what_the_limit_allows(path):
                 pass
         print(granted, flush=True)
     """
-    command = program(path, "import os\n" + textwrap.dedent(text), limit="0.0001")
-    programs = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)
-    ]
-    for one in programs:
-        assert one.stdout is not None
-        assert one.stdout.readline() == "ready\n"
-    for one in programs:
-        assert one.stdin is not None
-        one.stdin.write("go\n")
-        one.stdin.flush()
-    granted = [int(one.communicate(timeout=300)[0]) for one in programs]
-    assert sum(granted) == 100
+    *_, holding = program(path, "import os\n" + textwrap.dedent(text), limit="0.0001")
+    processes = [warm(holding, environment={}) for _ in range(4)]
+    for process in processes:
+        assert process.told() == "ready"
+    for process in processes:
+        process.go()
+    assert sum(int(process.told()) for process in processes) == 100
     assert rows(path, "SELECT count(*), sum(held_nusd) FROM holds") == [(100, 100_000)]
     assert wrong_counters(path) == set()
 
@@ -516,7 +510,7 @@ def test_a_process_killed_between_hold_and_settle_leaves_its_hold_counted(make, 
     assert wrong_counters(path) == set()
 
 
-def test_many_kills_at_any_moment_never_lose_or_invent_money(path):
+def test_many_kills_at_any_moment_never_lose_or_invent_money(path, warm):
     """A writer is killed again and again; after each death the file is whole and its sums are right."""
     text = """
         import itertools, os
@@ -525,12 +519,13 @@ def test_many_kills_at_any_moment_never_lose_or_invent_money(path):
         for number in itertools.count():
             ledger.settle(ledger.hold(claim(f"{os.getpid()}-{number}")), attempt(7))
     """
+    *_, booking = program(path, text)
     for delay_s in (0.0, 0.003, 0.01, 0.02):
-        with subprocess.Popen(program(path, text), stdout=subprocess.PIPE, text=True) as one:
-            assert one.stdout is not None
-            assert one.stdout.readline() == "ready\n"
-            SystemClock().pause(delay_s)
-            one.send_signal(signal.SIGKILL)
+        process = warm(booking, environment={})
+        assert process.told() == "ready"
+        SystemClock().pause(delay_s)
+        process.kill()
+        process.wait()
         assert rows(path, "PRAGMA integrity_check") == [("ok",)]
         assert wrong_counters(path) == set()
     assert rows(path, "SELECT count(*) > 0 FROM attempts") == [(1,)]

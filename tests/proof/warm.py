@@ -20,7 +20,7 @@ class Warm:
     """A process that runs a program, with pipes for its standard streams."""
 
     def __init__(self, program: str, *arguments: str, environment: Mapping[str, str]) -> None:
-        _start_the_first()
+        start_the_first()
         its_input, our_end = _FORKS.Pipe(duplex=False)
         self.stdin = os.fdopen(os.dup(our_end.fileno()), "w")
         our_end.close()
@@ -70,7 +70,8 @@ class Warm:
         self._process.close()
 
 
-def _start_the_first() -> None:
+def start_the_first() -> None:
+    """Start the process that the others are forked of, unless it runs."""
     _FORKS.set_forkserver_preload(_LOADED_BEFORE)
     before = os.environ.get("PYTHONPATH")
     # It has no sys.path of ours, and says nothing of a module that it does not find.

@@ -5,12 +5,12 @@ import sys
 import tomllib
 from functools import cache
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[2]
+from tests.support.source import ROOT, Module, extraction, of_every_file
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 IMPORTED_ELSEWHERE = {
     "jupytext": "runs and converts the notebooks",
@@ -24,26 +24,22 @@ IMPORTED_ELSEWHERE = {
 """Declared for the notebooks, which are no modules, and for what a library imports on our behalf."""
 
 
-def parsed(text: str) -> ast.Module:
-    """Return the tree of a module; CPython 3.11 may fail for no reason beside threads that parse (gh-106905)."""
-    try:
-        return ast.parse(text)
-    except SystemError:
-        return ast.parse(text)
+@extraction
+def imports_of(module: Module) -> set[str]:
+    """Return every top-level module that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in module.nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
 
 
-@cache
 def imported() -> set[str]:
-    """Return every top-level module that our code imports, wherever in a file."""
-    found: set[str] = set()
-    for folder in ("orchestrator", "chains"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Import):
-                    found |= {alias.name.partition(".")[0] for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                    found.add(node.module.partition(".")[0])
-    return found - set(sys.stdlib_module_names) - {"orchestrator", "chains"}
+    """Return every library that our code imports."""
+    names = set().union(*of_every_file(imports_of).values())
+    return names - set(sys.stdlib_module_names) - {"orchestrator", "chains"}
 
 
 def declared() -> set[str]:

@@ -4,13 +4,13 @@ Such a package has a `__getattr__`, and mypy takes every name for granted where 
 """
 
 import ast
+from functools import cache
 from importlib import import_module
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted(path for folder in ("orchestrator", "chains") for path in (ROOT / folder).rglob("*.py"))
+from tests.support.source import FILES, ROOT, Module, extraction, of_every_file
 
 
+@cache
 def lazy_packages() -> list[str]:
     return [
         ".".join(path.parent.relative_to(ROOT).parts)
@@ -19,12 +19,13 @@ def lazy_packages() -> list[str]:
     ]
 
 
-def imports_of(text: str, packages: list[str]) -> list[tuple[str, str]]:
+@extraction
+def late_imports_of(module: Module) -> list[tuple[str, str]]:
     """Return what a module imports from those packages, wherever in it: package and name."""
     return [
         (node.module, alias.name)
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.ImportFrom) and node.module in packages
+        for node in module.nodes
+        if isinstance(node, ast.ImportFrom) and node.module in lazy_packages()
         for alias in node.names
     ]
 
@@ -36,12 +37,11 @@ def is_there(package: str, name: str) -> bool:
 
 
 def test_every_name_that_is_imported_from_a_lazy_package_is_there():
-    packages = lazy_packages()
-    assert "orchestrator.practice" in packages
-    imports = {name for path in FILES for name in imports_of(path.read_text(encoding="utf-8"), packages)}
+    assert "orchestrator.practice" in lazy_packages()
+    imports = {name for names in of_every_file(late_imports_of).values() for name in names}
     assert sorted(name for name in imports if not is_there(*name)) == []
 
 
 def test_a_name_that_is_not_there_is_noticed_also_inside_a_function():
     text = "def f():\n    from orchestrator.practice import Charge, PracticeCharge, server\n"
-    assert [is_there(*name) for name in imports_of(text, lazy_packages())] == [False, True, True]
+    assert [is_there(*name) for name in late_imports_of(Module(text))] == [False, True, True]

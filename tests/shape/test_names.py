@@ -1,23 +1,23 @@
 """A name says what the thing is: names that could stand for anything are counted, and get fewer."""
 
 import ast
-from pathlib import Path
+from collections.abc import Collection
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.source import Module, extraction, of_every_file
+
 FILLERS = frozenset({"one", "found", "told", "wanted", "given", "made", "said", "asked", "got", "thing"})
 """Each of them fits every value, so it tells a reader nothing."""
 FILLERS_PER_1000_MAX = 1
 """Of all names that are bound in `orchestrator/` and `chains/`; only ever lowered."""
 
-FILES = sorted(path for folder in ("orchestrator", "chains") for path in (ROOT / folder).rglob("*.py"))
 
-
-def names_of(tree: ast.AST) -> list[str]:
+@extraction
+def names_of(module: Module) -> list[str]:
     """Return every name that a module binds: variables, parameters, attributes of `self`, functions, classes."""
     names = []
-    for node in ast.walk(tree):
+    for node in module.nodes:
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
                 names.append(name)
@@ -32,18 +32,18 @@ def is_filler(name: str) -> bool:
     return name.lower().strip("_") in FILLERS
 
 
-def fillers_per_1000(texts: list[str]) -> float:
-    names = [name for text in texts for name in names_of(ast.parse(text))]
+def fillers_per_1000(names: Collection[str]) -> float:
     return 1000 * sum(is_filler(name) for name in names) / len(names)
 
 
 def test_few_names_could_stand_for_anything():
-    assert fillers_per_1000([path.read_text(encoding="utf-8") for path in FILES]) <= FILLERS_PER_1000_MAX
+    names = [name for names in of_every_file(names_of).values() for name in names]
+    assert fillers_per_1000(names) <= FILLERS_PER_1000_MAX
 
 
 @pytest.mark.parametrize(
     "text", ["found = 1", "def f(wanted): ...", "[x for one in y]", "self._told = 1", "class Said: ..."]
 )
 def test_a_filler_is_noticed_wherever_it_is_bound(text):
-    assert any(is_filler(name) for name in names_of(ast.parse(text)))
-    assert not any(is_filler(name) for name in names_of(ast.parse("match = f(overrides)")))
+    assert any(is_filler(name) for name in names_of(Module(text)))
+    assert not any(is_filler(name) for name in names_of(Module("match = f(overrides)")))

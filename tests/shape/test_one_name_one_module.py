@@ -2,12 +2,12 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.source import Module, extraction, of_every_file
+
 CONVENTIONS = frozenset({"app", "logger", "main", "T"})
 """Every module that has one calls it so."""
 
@@ -30,10 +30,11 @@ STILL_TWICE = {
 """What was there when the rule came; the list only ever gets shorter."""
 
 
-def public_names(tree: ast.Module) -> set[str]:
+@extraction
+def public_names(module: Module) -> set[str]:
     """Return the names that a module itself defines: classes, functions, constants."""
     names: set[str] = set()
-    for node in tree.body:
+    for node in module.tree.body:
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 names.add(name)
@@ -44,35 +45,28 @@ def public_names(tree: ast.Module) -> set[str]:
     return {name for name in names if not name.startswith("_")} - CONVENTIONS
 
 
-def defined_twice(texts: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+def defined_twice(names_by_module: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """Return each public name that several modules define, with the modules."""
     homes: dict[str, set[str]] = defaultdict(set)
-    for module, text in texts:
-        for name in public_names(ast.parse(text)):
+    for module, names in names_by_module.items():
+        for name in names:
             homes[name].add(module)
     return {name: modules for name, modules in homes.items() if len(modules) > 1}
 
 
-def source() -> list[tuple[str, str]]:
-    return [
-        (path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
-        for folder in ("orchestrator", "chains")
-        for path in (ROOT / folder).rglob("*.py")
-    ]
-
-
 def test_no_further_name_is_defined_in_two_modules():
-    twice = defined_twice(source())
+    twice = defined_twice(of_every_file(public_names))
     assert {
         name: modules for name, modules in twice.items() if not modules <= STILL_TWICE.get(name, set())
     } == {}
 
 
 def test_the_list_names_only_what_is_still_defined_twice():
-    assert sorted(set(STILL_TWICE) - set(defined_twice(source()))) == []
+    assert sorted(set(STILL_TWICE) - set(defined_twice(of_every_file(public_names)))) == []
 
 
 @pytest.mark.parametrize("text", ["class Turn: ...", "def turn(): ...", "Turn = int", "Turn: type = int"])
 def test_a_second_home_is_noticed_whatever_kind_of_name_it_is(text):
-    assert len(defined_twice([("a.py", text), ("b.py", text)])) == 1
-    assert defined_twice([("a.py", text), ("b.py", "def other(): ...")]) == {}
+    names, others = public_names(Module(text)), public_names(Module("def other(): ..."))
+    assert len(defined_twice({"a.py": names, "b.py": names})) == 1
+    assert defined_twice({"a.py": names, "b.py": others}) == {}

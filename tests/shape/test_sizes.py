@@ -3,13 +3,12 @@
 import ast
 import io
 import tokenize
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.source import FILES, ROOT, Module, extraction, of_every_file
+
 LINES_MAX = 400
 LARGER: dict[str, int] = {}
 """Files that are longer for now, with the most they may have; a number here is only ever lowered."""
@@ -34,8 +33,6 @@ EMPTY_WORDS = {
 }
 """A module of such a name is about nothing, so anything ends up in it."""
 
-FILES = sorted(path for folder in ("orchestrator", "chains") for path in (ROOT / folder).rglob("*.py"))
-
 
 def too_long(path: Path, text: str) -> str | None:
     name = path.relative_to(ROOT).as_posix()
@@ -43,33 +40,38 @@ def too_long(path: Path, text: str) -> str | None:
     return f"{name} has {lines} lines, {most} at most" if lines > most else None
 
 
-def bodies(text: str) -> Iterator[tuple[str, int]]:
-    """Yield each function with the number of lines of its body, from behind its docstring to its end."""
-    for node in ast.walk(ast.parse(text)):
+@extraction
+def bodies(module: Module) -> list[tuple[str, int]]:
+    """Return each function with the number of lines of its body, from behind its docstring to its end."""
+    lengths = []
+    for node in module.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-            yield node.name, body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            lengths.append((node.name, body[-1].end_lineno - body[0].lineno + 1 if body else 0))
+    return lengths
 
 
-@cache
 def long_bodies() -> dict[str, int]:
     return {
-        f"{path.relative_to(ROOT).as_posix()}: {name}": lines
-        for path in FILES
-        for name, lines in bodies(path.read_text(encoding="utf-8"))
+        f"{path}: {name}": lines
+        for path, lengths in of_every_file(bodies).items()
+        for name, lines in lengths
         if lines > BODY_LINES_MAX
     }
 
 
-def wide_prose(text: str) -> list[int]:
+@extraction
+def wide_prose(module: Module) -> list[int]:
     """Return the lines of docstrings and comments that are too wide, by their numbers.
 
     A string that stands alone is a docstring: of a module, class, function or attribute.
     """
-    lines = text.splitlines()
+    lines = module.text.splitlines()
+    if max(map(len, lines), default=0) <= PROSE_COLUMNS_MAX:
+        return []
     prose = {
         number
-        for node in ast.walk(ast.parse(text))
+        for node in module.nodes
         if isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
@@ -78,7 +80,7 @@ def wide_prose(text: str) -> list[int]:
     # What follows code on its line is a directive with its reason, and cannot be wrapped.
     prose |= {
         token.start[0]
-        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        for token in tokenize.generate_tokens(io.StringIO(module.text).readline)
         if token.type == tokenize.COMMENT and not token.line[: token.start[1]].strip()
     }
     return sorted(number for number in prose if len(lines[number - 1]) > PROSE_COLUMNS_MAX)
@@ -107,12 +109,12 @@ def test_a_function_that_became_short_is_off_the_list():
 
 
 def test_no_docstring_and_no_comment_is_too_wide():
-    wide = {path.relative_to(ROOT).as_posix(): wide_prose(path.read_text(encoding="utf-8")) for path in FILES}
+    wide = of_every_file(wide_prose)
     assert {name: lines for name, lines in wide.items() if len(lines) > WIDE_PROSE.get(name, 0)} == {}
 
 
 def test_a_file_whose_prose_became_narrow_is_off_the_list():
-    counts = {name: len(wide_prose((ROOT / name).read_text(encoding="utf-8"))) for name in WIDE_PROSE}
+    counts = {name: len(of_every_file(wide_prose)[name]) for name in WIDE_PROSE}
     assert {name: count for name, count in counts.items() if count < WIDE_PROSE[name]} == {}
 
 
@@ -140,7 +142,7 @@ def test_a_long_file_is_noticed():
 def test_a_long_function_is_noticed_wherever_it_stands_and_its_docstring_is_not_counted():
     statements = "        x = 1\n" * 41
     text = f'class A:\n    async def long(self):\n        """One.\n\n        Two.\n        """\n{statements}'
-    assert list(bodies(text)) == [("long", 41)]
+    assert bodies(Module(text)) == [("long", 41)]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_a_long_function_is_noticed_wherever_it_stands_and_its_docstring_is_not_
     ],
 )
 def test_wide_prose_is_noticed_and_wide_code_is_not(text, lines):
-    assert wide_prose(text) == lines
+    assert wide_prose(Module(text)) == lines
 
 
 @pytest.mark.parametrize(

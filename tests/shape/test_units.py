@@ -1,14 +1,11 @@
 """A quantity carries its unit in its name, and no money is a float."""
 
 import ast
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("orchestrator", "chains")
+from tests.support.source import Module, extraction, of_every_file
 
 QUANTITIES = {"timeout", "delay", "duration", "latency", "elapsed", "interval", "ttl", "deadline",
               "cost", "price", "budget", "spent", "spend", "amount", "charge"}  # fmt: skip
@@ -28,9 +25,9 @@ MONEY_ENDINGS = ("_nusd", "_usd")
 MONEY_WORDS = {"cost", "price", "budget", "spent", "spend", "amount"}
 
 
-def named(tree: ast.AST) -> Iterator[tuple[str, ast.expr | None, int]]:
+def named(module: Module) -> Iterator[tuple[str, ast.expr | None, int]]:
     """Yield each parameter and each annotated name or field, with its annotation."""
-    for node in ast.walk(tree):
+    for node in module.nodes:
         if isinstance(node, ast.arg):
             yield node.arg, node.annotation, node.lineno
         elif isinstance(node, ast.AnnAssign):
@@ -68,53 +65,52 @@ def is_a_number(annotation: ast.expr | None) -> bool:
     )
 
 
-@cache
-def names_in(text: str) -> list[tuple[str, ast.expr | None, int]]:
-    """Return what `named` yields of a text; to parse all files takes longer than any rule."""
-    return list(named(ast.parse(text)))
-
-
-def without_unit(text: str) -> Iterator[str]:
+@extraction
+def without_unit(module: Module) -> list[str]:
     """Name each quantity whose name does not say its unit."""
-    for name, annotation, line in names_in(text):
+    breaches = []
+    for name, annotation, line in named(module):
         last = name.strip("_").split("_")[-1].lower()
         if last not in QUANTITIES or last in ALLOWED or words_of_type(annotation) & OF_TYPE:
             continue
         if is_a_number(annotation):
-            yield f"{line}: {name}"
+            breaches.append(f"{line}: {name}")
+    return breaches
 
 
-def float_money(text: str) -> Iterator[str]:
+@extraction
+def float_money(module: Module) -> list[str]:
     """Name each money that is a float."""
-    for name, annotation, line in names_in(text):
+    breaches = []
+    for name, annotation, line in named(module):
         words = set(name.strip("_").lower().split("_"))
         is_money = name.endswith(MONEY_ENDINGS) or bool(
             words & MONEY_WORDS and not words & UNITS - {"usd", "nusd"}
         )
         if is_money and "float" in words_of_type(annotation):
-            yield f"{line}: {name}"
+            breaches.append(f"{line}: {name}")
+    return breaches
 
 
 READS_DOLLARS = {"orchestrator/core/money.py", "orchestrator/core/request_fields.py"}
 """Where a float from YAML, JSON or a caller is turned into nano-dollars, and where callers' types are named."""
 
 
-def of_every_file(rule) -> list[str]:
+def complaints(rule: Callable[[Module], list[str]]) -> list[str]:
     return [
-        f"{path.relative_to(ROOT)}:{found}"
-        for folder in FOLDERS
-        for path in sorted((ROOT / folder).rglob("*.py"))
-        if path.relative_to(ROOT).as_posix() not in READS_DOLLARS
-        for found in rule(path.read_text(encoding="utf-8"))
+        f"{path}:{breach}"
+        for path, breaches in of_every_file(rule).items()
+        if path not in READS_DOLLARS
+        for breach in breaches
     ]
 
 
 def test_every_quantity_says_its_unit():
-    assert of_every_file(without_unit) == []
+    assert complaints(without_unit) == []
 
 
 def test_no_money_is_a_float():
-    assert of_every_file(float_money) == []
+    assert complaints(float_money) == []
 
 
 @pytest.mark.parametrize(
@@ -123,7 +119,7 @@ def test_no_money_is_a_float():
      "def f(max_cost: int): ...", "self.ttl: Seconds = 3"],
 )  # fmt: skip
 def test_a_quantity_without_a_unit_is_noticed(text):
-    assert len(list(without_unit(text))) == 1
+    assert len(without_unit(Module(text))) == 1
 
 
 @pytest.mark.parametrize(
@@ -132,18 +128,18 @@ def test_a_quantity_without_a_unit_is_noticed(text):
      "amount: NanoUsd", "timeout_error: str", "def f(delay: 'timedelta'): ...", "spent: dict[str, int]"],
 )  # fmt: skip
 def test_a_quantity_with_a_unit_passes(text):
-    assert list(without_unit(text)) == []
+    assert without_unit(Module(text)) == []
 
 
 @pytest.mark.parametrize(
     "text", ["cost_usd: float", "def f(price: float): ...", "spent_nusd: 'float | None'", "max_cost: float"]
 )
 def test_money_in_a_float_is_noticed(text):
-    assert len(list(float_money(text))) == 1
+    assert len(float_money(Module(text))) == 1
 
 
 @pytest.mark.parametrize(
     "text", ["cost_nusd: int", "timeout_s: float", "spent: NanoUsd", "cost_weight_s: float"]
 )
 def test_what_is_no_money_may_be_a_float(text):
-    assert list(float_money(text)) == []
+    assert float_money(Module(text)) == []
