@@ -15,7 +15,7 @@ demo: environment  ## see it work: no key, no network, the model is on board
 	@$(BIN)/orchestrator demo
 
 test: environment  ## run all tests, the local model included
-	@$(BIN)/python -m pytest --forks 4
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: environment  ## lint, format, types, architecture
 	@$(BIN)/ruff check .

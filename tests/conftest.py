@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +29,7 @@ from orchestrator.config.loader import Config, embedded_path, load_config
 from orchestrator.core.clock import Clock
 from orchestrator.drill.practice_config import practice_prices
 from orchestrator.practice import PracticePrice, PracticeServer
-from orchestrator.providers.litellm.loading import load_litellm
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
-from tests.support import forks
 
 # Containers often forbid bytecode. Each process of the tests would then compile all of them anew, for 20 seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -50,40 +47,13 @@ hypothesis.settings.load_profile("ours")
 TODAY = date(2026, 11, 23)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    forks.add_option(parser)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if count := config.getoption("forks"):
-        config.pluginmanager.register(forks.Forks(config, count, prepare=_load_for_all, unit=_unit_of))
-
-
-def _unit_of(item: pytest.Item) -> Path:
-    """Let one process run all rules about the source: they parse it together."""
-    return item.path.parent if item.path.parent.name == "shape" else item.path
-
-
-def _load_for_all(items: list[pytest.Item]) -> None:
-    """Load LiteLLM, and the process that others are forked of, once for all the processes of the tests."""
-    if any(item.path.parent.name in {"providers", "pipeline", "metering", "streaming"} for item in items):
-        load_litellm()
-    if any("warm" in getattr(item, "fixturenames", ()) for item in items):
-        from warm import start_the_first
-
-        start_the_first()
-        # Its address is known to our forks, and none of them is its parent, who alone can look after it.
-        for where in (forkserver, forkserver._forkserver):
-            where.ensure_running = lambda: None
-
-
 # What collecting makes is kept for the whole run: to search it for garbage all the while takes a sixth of its time.
 gc.disable()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, Any, Any]:
-    """Search for garbage again once all is collected, also in the process that only hands out the tests."""
+    """Search for garbage again once all is collected."""
     try:
         return (yield)
     finally:
