@@ -27,8 +27,8 @@ class File(Protocol):
 
     deferred: list[Write[object]]
 
-    def write_at_once(self, write: Write[T]) -> T:
-        """Write, and hold the event loop up for a moment at most."""
+    def write_at_once(self, write: Write[T], *, waits: bool = True) -> T:
+        """Write, and hold the event loop up for a moment at most, or not at all."""
 
     async def awrite_unless(self, is_needless: Callable[[], bool], write: Write[T]) -> T | None:
         """Write, unless it is needless by then; the event loop does other work."""
@@ -128,6 +128,10 @@ class CommitGroup:
                 self._errors.update((operation_id, busy) for operation_id, _ in bookings)
         except Exception:  # noqa: BLE001 -- whoever waits meets its own, and no booking meets another's
             self._book_each(bookings)
+        except BaseException:
+            # Ctrl-C: they are written before the next transaction, and twice changes nothing.
+            self._file.deferred.extend(write for _, write in bookings)
+            raise
         else:
             self._finish(claims, outcomes)
 

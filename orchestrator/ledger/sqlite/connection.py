@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
-from orchestrator.core.fork_hooks import hold_still
+from orchestrator.core.fork_hooks import forget_in_child, hold_still
 from orchestrator.core.private_folder import make_private_folder
 from orchestrator.ledger.process_identity import own_process
 from orchestrator.ledger.sqlite.busy_retry import BusyRetry
@@ -78,9 +78,12 @@ class LedgerFile:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._connected_in = 0
+        self._closed_by_fork = False
+        """The next transaction opens it again, and so does a close that has something to write."""
         self._identity = FileIdentity(path)
         self._contents = contents
         hold_still(self)
+        forget_in_child(self)
 
     @property
     def is_there(self) -> bool:
@@ -105,13 +108,17 @@ class LedgerFile:
         """Do `write` as `awrite` does; None once `is_needless`, which is asked before each try."""
         return await self._busy_retry.wait_aside(lambda: None if is_needless() else self._write_once(write))
 
-    def write_at_once(self, write: Callable[[sqlite3.Connection], T]) -> T:
+    def write_at_once(self, write: Callable[[sqlite3.Connection], T], *, waits: bool = True) -> T:
         """Do `write` as `write` does, and wait for others no longer than an event loop may stand still.
+
+        Without `waits` it is tried once.
 
         Raises:
             LedgerBusyError: others hold the file.
             LedgerError: the file cannot be written.
         """
+        if not waits:
+            return self._write_once(write)
         return self._busy_retry.wait(lambda: self._write_once(write), limit_s=_AT_ONCE_S)
 
     def write_or_defer(self, write: Callable[[sqlite3.Connection], object], *, on_loop: bool = False) -> None:
@@ -185,7 +192,8 @@ class LedgerFile:
             LedgerError: the file is there, and what is deferred cannot be written; it is closed.
         """
         with self._lock:
-            if self._connection is None or self._connected_in != os.getpid():
+            is_open = self._connection is not None and self._connected_in == os.getpid()
+            if not is_open and not self._closed_by_fork:
                 return
             try:
                 self._take_over_group()
@@ -196,15 +204,22 @@ class LedgerFile:
                 self._on_late(len(self.deferred), exc)
             finally:
                 self._disconnect()
+                self._closed_by_fork = False
 
     def before_fork(self) -> None:
         """Wait for the transaction under way, and close the file."""
         self._lock.acquire()
+        self._closed_by_fork = self._closed_by_fork or self._connection is not None
         self._disconnect()
 
     def after_fork(self) -> None:
         """Let transactions begin again; the first one opens the file."""
         self._lock.release()
+
+    def begin_anew(self) -> None:
+        """Leave to the parent of this process what it has not written yet."""
+        self.deferred, self.gathered = [], []
+        self._group, self.writing = None, None
 
     def _take_over_group(self) -> None:
         """Write with the next transaction what a loop has left that turns no more."""

@@ -1,6 +1,7 @@
 """What one turn of an event loop writes is one transaction, in which nobody meets another's fault."""
 
 import asyncio
+import os
 import sqlite3
 from contextlib import closing
 
@@ -150,3 +151,36 @@ def test_what_a_loop_left_behind_is_written_with_the_next_transaction_or_the_clo
             ("first",),
             ("second",),
         ]
+
+
+def test_a_forked_child_leaves_to_its_parent_what_the_parent_has_not_written(notes):
+    loop = asyncio.new_event_loop()
+    loop.call_soon(lambda: notes.file.group().book("a", note("the parent's")))
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    process = os.fork()
+    if not process:
+        notes.file.write(note("the child's"))
+        notes.file.close()
+        os._exit(0)
+    assert os.waitpid(process, 0)[1] == 0
+    with closing(sqlite3.connect(notes.file.path)) as reading:
+        assert reading.execute("SELECT text FROM notes").fetchall() == [("the child's",)]
+    notes.file.close()
+    loop.close()
+    with closing(sqlite3.connect(notes.file.path)) as reading:
+        assert len(reading.execute("SELECT text FROM notes").fetchall()) == 2
+
+
+async def test_an_interruption_loses_no_booking(notes, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    group = notes.file.group()
+    group.book("a", note("booked"))
+    with monkeypatch.context() as patch:
+        patch.setattr(notes.file, "write_at_once", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            group._end_turn()
+    assert await write(notes, "next") == 1
+    assert notes.texts == ["booked", "next"]
