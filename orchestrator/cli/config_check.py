@@ -1,4 +1,4 @@
-"""What `orchestrator config check` says of a right file: its promises, with every key and without those missing."""
+"""What `orchestrator config check` says of a right file: its promises, with all keys and without some."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
