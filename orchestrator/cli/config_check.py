@@ -1,4 +1,4 @@
-"""What `orchestrator config check` says of a right file: what it promises, with every key and without those missing."""
+"""What `orchestrator config check` says of a right file: its promises, with all keys and without some."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -143,11 +143,11 @@ def _show_promises(check: ConfigCheck) -> None:
 def _answers(proof: "UseCaseProof") -> str:
     if not proof.chain:
         return "nobody"
-    share = f"{share_text(proof.availability)}{' assumed' if proof.is_assumed else ''}"
+    share = f"{share_of_answers(proof.availability)}{' assumed' if proof.is_assumed else ''}"
     answered = [language for language in LANGUAGES if language not in proof.unanswered]
     return f"{share}, {'/'.join(answered)} only" if proof.unanswered else share
 
 
-def share_text(availability: float) -> str:
+def share_of_answers(availability: float) -> str:
     """Return a share in percent, rounded down: nothing is promised to answer always."""
     return f"{floor(availability * 1e6) / 1e4:.4f}%"

@@ -94,7 +94,7 @@ def configure_log(*, verbose: bool, as_json: bool = False) -> None:
 
 
 def show_warnings_of_a_server() -> None:
-    """Show what operations must hear of, also without `--verbose`: nobody reads what a server's callers are told."""
+    """Show what operations must hear of, also without `--verbose`: a server's callers are told little."""
     if not any(isinstance(shown, _OnStderr) for shown in logging.getLogger("orchestrator").handlers):
         shown = _OnStderr(logging.WARNING)
         shown.setFormatter(_OneLine(_WITH_NAME))

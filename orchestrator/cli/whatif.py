@@ -38,8 +38,9 @@ def whatif(  # noqa: PLR0913 -- each is an option
 ) -> None:
     """Replay recorded traffic under the configuration in use and under another, and compare.
 
-    Of the last 30 days where nothing is said. Every request takes its whole way again, on a clock of its own: routing, budgets, cache, limits, circuits
-    and fallbacks. Nothing is sent, no prompt is read, and no ledger is written.
+    Of the last 30 days where nothing is said. Every request takes its whole way again, on a clock of its own:
+    routing, budgets, cache, limits, circuits and fallbacks. Nothing is sent, no prompt is read, and no ledger
+    is written.
     """
     with errors_as_json(as_json):
         result = _compared(context, new, (since or _SINCE, until), seed=seed, accepted_share=accepted / 100)

@@ -75,7 +75,7 @@ def prices_at_practice(
 
 
 def at_prices_of(config: Config, original: Config) -> Config:
-    """Return a configuration that was led to practice providers at the prices of the one that it came from."""
+    """Return a configuration that was led to practice providers at the prices of its original."""
     known, catalog = original.catalog.usable, config.catalog
 
     def priced(deployments: Mapping[str, Deployment]) -> dict[str, Deployment]:
@@ -168,10 +168,11 @@ def addresses(server: PracticeServer, *, key: str = PRACTICE_KEY) -> dict[str, s
 
 
 def lead_to_practice(data: dict[str, Any], address_of: Callable[[str, str], str]) -> None:
-    """Write the address and the key of practice providers over those of a configuration, save the model on board.
+    """Write the address and the key of practice providers over those of a configuration.
 
-    `address_of` takes a provider's name and who plays it. One that nobody plays is switched off. The other
-    addresses would have other prices, or none that anybody knows: `at_prices_of` takes those of before.
+    The model on board stays. `address_of` takes a provider's name and who plays it. One that nobody plays is
+    switched off. The other addresses would have other prices, or none that anybody knows: `at_prices_of`
+    takes those of before.
     """
     for deployment in data["deployments"].values():
         if not deployment.get("price"):

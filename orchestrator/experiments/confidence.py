@@ -77,7 +77,7 @@ def radius(count: int, *, alpha: float = ALPHA, tuned_for: int = _TUNED_FOR) -> 
 def units_until(interval: ConfidenceInterval, count: int, *, distance: float) -> int | None:
     """Return how many units more until an interval reaches less far than `distance`, all else as it is.
 
-    `count` units made it. None where so many are needed that nobody waits for them, as where the distance is 0.
+    `count` units made it. None where so many are needed that nobody waits, as where the distance is 0.
     """
     deviation = (interval.high - interval.value) / radius(count)
     if deviation * radius(_UNITS_MAX) >= distance:

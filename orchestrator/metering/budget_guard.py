@@ -28,7 +28,8 @@ from orchestrator.metering.litellm_call import METADATA_KEY, MeteredCall
 from orchestrator.metering.litellm_guard import Guard, stand_guard
 from orchestrator.metering.meter import Meter, Offer
 
-_PAYER_FIELDS = tuple(field.name for field in fields(Payer) if field.name != "is_shadow")
+_OF_A_REQUEST = frozenset(field.name for field in fields(ChatRequest))
+_PAYER_FIELDS = tuple(field.name for field in fields(Payer) if field.name in _OF_A_REQUEST)
 _SAID_WITH = (*_PAYER_FIELDS, "max_cost_usd")
 """Of who pays; the last is the limit of a run."""
 

@@ -142,7 +142,7 @@ class Desk:
                 raise Refusal(404, message=message + self._price_is_a_guess(model))
 
     def _price_is_a_guess(self, model: str) -> str:
-        """Return what is to be said where nobody gave a price of `model`; it is logged too: who asks may hide it."""
+        """Return what is to be said where nobody gave a price of `model`; it is logged too."""
         if ("openrouter", model) in self.prices.prices:
             return ""
         words = (

@@ -1,4 +1,4 @@
-"""What the experiments of a configuration would do: whom they ask, for which share, and what that costs at most.
+"""What the experiments of a configuration would do: whom they ask, for which share, and for how much at most.
 
 Nothing is sent and no row is read; what came of an experiment so far says `orchestrator experiment show`.
 """

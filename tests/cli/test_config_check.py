@@ -5,7 +5,7 @@ import copy
 import orjson
 import pytest
 
-from orchestrator.cli.config_check import share_text
+from orchestrator.cli.config_check import share_of_answers
 
 SECRET = "sk-or-v1-verysecret"
 
@@ -63,4 +63,4 @@ def test_check_says_what_experiments_would_do_and_who_of_them_is_missing(run, tm
     ("availability", "shown"), [(0.99999999, "99.9999%"), (1.0, "100.0000%"), (0.9, "90.0000%")]
 )
 def test_a_share_is_rounded_down(availability, shown):
-    assert share_text(availability) == shown
+    assert share_of_answers(availability) == shown
