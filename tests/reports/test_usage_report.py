@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from orchestrator.core.names import name_of
 from orchestrator.core.reply import CacheState, CostSource, Outcome
+from orchestrator.ledger.budgets import Limits, LimitSettings
 from orchestrator.ledger.compact import compact
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.reports import frames
 from orchestrator.reports.span import Span
 from orchestrator.reports.usage_report import Filter, usage_report
+from tests.support.filled_book import BUDGETS
 
 OK, BAD = Outcome.SUCCEEDED, Outcome.FAILED
 MONTH = "2026-11"
@@ -183,6 +185,8 @@ def test_our_own_probes_cost_and_are_in_no_success_rate(book):
 def _with_shadows(book):
     """One request of a customer, and two shadows of an experiment, one of which failed."""
     book.request(("a", OK, 70))
+    own = LimitSettings.model_validate({"scope": "tenant:shadow:faq", "day": 1})
+    book.ledger.limits = Limits(BUDGETS, own=(own,))
     shadow = {"tenant": "shadow:faq", "use_case": "shadow:faq"}
     book.request(("b", OK, 20), **shadow)
     book.request(("b", BAD, 10), outcome=BAD, **shadow)

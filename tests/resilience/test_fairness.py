@@ -146,7 +146,7 @@ def test_a_late_booking_says_nothing_of_prompt_or_key(
     locked.join()
     blocker.execute("ROLLBACK")
     blocker.close()
-    assert "the operation row follows" in caplog.text
+    assert "the bookings follow" in caplog.text
     assert "bí mật" not in caplog.text
     assert "practice-key" not in caplog.text
     orchestrator.complete("Xin chào lần nữa", cache=CacheUse.OFF)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.payer import Payer
+from orchestrator.core.payer import Payer, shadowed_experiment
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
 from orchestrator.ledger.ledger import HoldRequest, RequestRecord
@@ -93,7 +93,13 @@ class Book:
     def _claim(
         self, identity: str, number: int, model: str, bound: int, tenant: str, use_case: str
     ) -> HoldRequest:
-        scopes = Payer(tenant, use_case, self.user, self.tags).scopes("openrouter")
+        experiment = shadowed_experiment(tenant)
+        payer = (
+            Payer(tenant, use_case, self.user, self.tags)
+            if experiment is None
+            else Payer.of_shadow(experiment)
+        )
+        scopes = payer.scopes("openrouter")
         return HoldRequest(
             identity, number, f"openrouter/{model}", "openrouter", model, scopes, NanoUsd(bound), "test"
         )
