@@ -5,6 +5,7 @@ come from the rules; a JSON schema is forwarded, for servers that enforce it, an
 what comes back does not fit.
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -49,6 +50,17 @@ class Generated:
             pieces = self._generate(request)
         async for piece in pieces:
             yield piece
+
+    async def warm_up(self) -> None:
+        """Let the model say one word: its first takes many times as long as any other on a busy machine."""
+        body = {"model": self._model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+        # One that does not answer is told when it is asked.
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with (
+                aiohttp.ClientSession(timeout=self._timeout, headers=self._headers) as session,
+                session.post(self._url, json=body, allow_redirects=False) as response,
+            ):
+                await response.read()
 
     async def _structured(self, request: PracticeRequest) -> AsyncIterator[Piece]:
         text = "".join([piece async for piece in self._generate(request) if isinstance(piece, str)])

@@ -1,6 +1,7 @@
 """Chains are runnables like any other: sync and async, in batches, as streams, in pipes, traced."""
 
 import asyncio
+import time
 from contextlib import aclosing, closing
 
 import pytest
@@ -126,16 +127,20 @@ async def test_a_text_chain_answers_in_one_piece_asynchronously_too(orchestrator
     assert await customer_service_text(orchestrator).ainvoke(QUESTION) == "one two"
 
 
+def _spent_at_the_end(orchestrator):
+    """Return what everybody has spent when nothing is held: who leaves a stream does not wait for its booking."""
+    while any(standing.held for standing in orchestrator.standings()):
+        time.sleep(0.01)
+    return [standing.spent for standing in orchestrator.standings() if standing.scope == "all"]
+
+
 def test_a_stream_that_nobody_reads_on_ends_and_is_booked(orchestrator, server, script):
     script.add("word " * 5000)
     server.faults.add("openrouter:drip=2000")
     with closing(customer_service_text(orchestrator).stream(QUESTION)) as stream:
         assert next(stream)
     server.wait_idle()
-    spent = {standing.spent for standing in orchestrator.standings() if standing.scope == "all"}
-    held = {standing.held for standing in orchestrator.standings() if standing.scope == "all"}
-    assert held == {0}
-    assert min(spent) > 0
+    assert min(_spent_at_the_end(orchestrator)) > 0
 
 
 async def test_an_asynchronous_stream_that_nobody_reads_on_ends_and_is_booked(orchestrator, server, script):
@@ -144,7 +149,7 @@ async def test_an_asynchronous_stream_that_nobody_reads_on_ends_and_is_booked(or
     async with aclosing(customer_service_text(orchestrator).astream(QUESTION)) as stream:
         assert await anext(stream)
     await asyncio.to_thread(server.wait_idle)
-    assert {standing.held for standing in orchestrator.standings() if standing.scope == "all"} == {0}
+    assert min(await asyncio.to_thread(_spent_at_the_end, orchestrator)) > 0
 
 
 def test_a_stream_that_breaks_off_is_an_error_and_not_a_short_answer(unhurried, server, script):

@@ -41,6 +41,14 @@ def test_the_models_words_are_passed_on(caller, model):
     assert (sent["max_tokens"], sent["stop"], sent["temperature"]) == (5, ["x"], 0)
 
 
+async def test_a_warm_up_is_one_word_of_the_model_and_survives_one_that_does_not_answer(model):
+    await Generated(model.base_url("openai"), model="gpt-6-luna").warm_up()
+    assert [request.body["max_tokens"] for request in model.requests] == [1]
+    address = model.base_url("openai")
+    model.stop()
+    await Generated(address).warm_up()
+
+
 def test_a_limit_that_the_model_met_is_told(caller, model):
     """Its `length` is the answer's."""
     assert caller.post("openai", body={"max_tokens": 3}).json()["choices"][0]["finish_reason"] == "length"

@@ -152,7 +152,9 @@ def _answerer(address: str | None, api_key: str, *, fast: bool) -> tuple[Answere
         return Scripted(), "a script, because the local model is not installed"
     if fast:
         return Scripted(), "a script, because of --fast"
-    return Generated(address, api_key=api_key), "SmolLM2-135M on this machine"
+    model = Generated(address, api_key=api_key)
+    asyncio.run(model.warm_up())
+    return model, "SmolLM2-135M on this machine"
 
 
 def _keep_off_proxies() -> None:
