@@ -73,7 +73,7 @@ def tags_of(raw: Any) -> tuple[str, ...]:
     Raises:
         InvalidRequestError: no list, too many, or one of them is no name, or one of our own (`arm:`).
     """
-    if raw is None or raw == ():
+    if raw is None or (type(raw) is tuple and not raw):
         return ()
     if not isinstance(raw, Iterable) or isinstance(raw, bytes | bytearray | memoryview | Mapping):
         raise InvalidRequestError(f"'tags' must be a list, got {type(raw).__name__}")

@@ -53,6 +53,7 @@ __all__ = ["BudgetStatus", "Hold", "HoldRequest", "Ledger", "RequestRecord", "la
 _SAMPLED_ATTEMPTS = 5000
 """Of so many attempts it is learned how a model counts tokens."""
 _REASON_MAX = 500
+_SHADOW_SCOPE = f"tenant:{SHADOW_PAYER}"
 
 
 class Ledger:
@@ -136,6 +137,10 @@ class Ledger:
         self.observers.attempt_settled(hold, attempt)
         try:
             self.store.settle_deferred(hold, attempt)
+        except LedgerError as exc:
+            # Where no event loop runs it was tried at once.
+            self._alert(AlertKind.BOOKED_LATE, str(exc), hold.request.operation_id)
+            raise
         finally:
             self.queue.freed(hold.request)
 
@@ -290,7 +295,7 @@ class Ledger:
     def _check_shadow(self, request: HoldRequest) -> None:
         """Refuse the money of shadows that have no limit: their experiment was taken out while they ran."""
         for scope in request.scopes:
-            if scope.startswith(f"tenant:{SHADOW_PAYER}") and not self.limits.has_own(scope):
+            if scope.startswith(_SHADOW_SCOPE) and not self.limits.has_own(scope):
                 raise BudgetExceededError(
                     scope=scope, window=Window.DAY.value, limit=ZERO_NUSD, left=ZERO_NUSD,
                     needed=request.bound_nusd, resets_at=None,

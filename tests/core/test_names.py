@@ -3,6 +3,7 @@
 import itertools
 import unicodedata
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +53,8 @@ def test_a_name_is_bounded_in_its_composed_form():
 def test_a_text_is_one_tag_and_tags_are_bounded_in_number():
     assert tags_of("abc") == ("abc",)
     assert tags_of([DECOMPOSED, " x "]) == (HANOI, "x")
-    assert tags_of(None) == tags_of([]) == ()
+    assert tags_of(None) == tags_of([]) == tags_of(()) == ()
+    assert tags_of(pd.Series(["a", "b"])) == ("a", "b")
     assert len(tags_of(str(number) for number in range(TAGS_MAX))) == TAGS_MAX
     with pytest.raises(InvalidRequestError, match="'tags' has at most 16 names"):
         tags_of(itertools.repeat("x"))

@@ -24,6 +24,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from orchestrator.core.alerts import AlertKind, Alerts
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import BudgetExceededError, InvalidRequestError, LedgerError
 from orchestrator.core.money import NanoUsd
@@ -701,6 +702,21 @@ def limit_pages(ledger, more):
     connection = ledger.store.file._connect()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages + more}")
+
+
+def test_a_settlement_that_no_event_loop_will_write_is_told_at_once(path, clock):
+    """An abandoned stream settles when Python collects it, on whichever thread that is."""
+    alerts = Alerts()
+    told = []
+    alerts.subscribe(told.append)
+    ledger = open_ledger(LedgerSettings(path=str(path)), limits=limits(), clock=clock, alerts=alerts)
+    hold = ledger.hold(claim("paid"))
+    limit_pages(ledger, 0)
+    with pytest.raises(LedgerError, match="full"):
+        ledger.settle_deferred(hold, attempt(300, upstream_id="gen" + "x" * 9000))
+    assert [(alert.kind, alert.request_id) for alert in told] == [(AlertKind.BOOKED_LATE, "op-paid")]
+    limit_pages(ledger, 99)
+    ledger.close()
 
 
 def test_a_full_disk_refuses_holds_and_writes_the_deferred_settlement_later(make, path):
