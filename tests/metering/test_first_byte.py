@@ -26,7 +26,7 @@ from tests.metering.test_budget_guard import (
     to,
     until,
 )
-from tests.support.full_house import NEEDS_CONNECTING, connecting_to, full_house
+from tests.support.full_house import NEEDS_CONNECTING, full_house
 
 __all__ = ["full_house", "guard", "make_guard", "practice", "to"]
 
@@ -35,17 +35,15 @@ __all__ = ["full_house", "guard", "make_guard", "practice", "to"]
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_call_that_is_cancelled_while_it_connects_costs_nothing(guard, full_house, model, stream):
-    address, before = f"http://127.0.0.1:{full_house}", connecting_to(full_house)
-
     async def ask():
         answer = await litellm.acompletion(
-            model=model, messages=HELLO, api_base=address, api_key="none", max_tokens=50, stream=stream
+            model=model, messages=HELLO, api_base=full_house.url, api_key="none", max_tokens=50, stream=stream
         )
         # Gemini's are sent with the first chunk that is read.
         return [chunk async for chunk in answer] if stream else answer
 
     call = asyncio.ensure_future(ask())
-    await until(lambda: connecting_to(full_house) > before)
+    await until(full_house.has_caller)
     assert standing(guard)[1] > 0
     call.cancel()
     await asyncio.gather(call, return_exceptions=True)
@@ -109,10 +107,15 @@ def client_of(address: str, *, own: bool) -> openai.OpenAI | None:
 @NEEDS_CONNECTING
 @SYNCHRONOUS
 def test_a_synchronous_call_that_is_left_while_it_connects_costs_nothing(guard, full_house, model, own):
-    address, before = f"http://127.0.0.1:{full_house}", connecting_to(full_house)
-    call = {"model": model, "messages": HELLO, "api_base": address, "api_key": "none", "max_tokens": 50}
-    with leaving_when(lambda: connecting_to(full_house) > before), pytest.raises(Left):
-        litellm.completion(**call, client=client_of(address, own=own))
+    call = {
+        "model": model,
+        "messages": HELLO,
+        "api_base": full_house.url,
+        "api_key": "none",
+        "max_tokens": 50,
+    }
+    with leaving_when(full_house.has_caller), pytest.raises(Left):
+        litellm.completion(**call, client=client_of(full_house.url, own=own))
     assert standing(guard) == (0, 0)
     assert sources(guard) == ["none"]
 
@@ -132,11 +135,16 @@ def test_a_synchronous_call_that_is_left_after_its_first_byte_costs_its_bound(
 @NEEDS_CONNECTING
 async def test_a_callers_own_asynchronous_client_is_watched_once(guard, full_house):
     """As often as it is handed over."""
-    address, before = f"http://127.0.0.1:{full_house}", connecting_to(full_house)
-    own = openai.AsyncOpenAI(api_key="none", base_url=address)
-    call = {"model": MODELS[0], "messages": HELLO, "api_base": address, "api_key": "none", "max_tokens": 50}
+    own = openai.AsyncOpenAI(api_key="none", base_url=full_house.url)
+    call = {
+        "model": MODELS[0],
+        "messages": HELLO,
+        "api_base": full_house.url,
+        "api_key": "none",
+        "max_tokens": 50,
+    }
     calls = [asyncio.ensure_future(litellm.acompletion(**call, client=own)) for _ in range(3)]
-    await until(lambda: connecting_to(full_house) > before)
+    await until(full_house.has_caller)
     await until(lambda: len(own._client.event_hooks["request"]) == 1)
     for each in calls:
         each.cancel()

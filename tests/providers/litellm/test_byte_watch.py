@@ -9,7 +9,7 @@ from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
 
 from orchestrator.providers.litellm.byte_watch import watch_first_byte
 from tests.metering.test_budget_guard import until
-from tests.support.full_house import NEEDS_CONNECTING, connecting_to, full_house
+from tests.support.full_house import NEEDS_CONNECTING, full_house
 from tests.support.prefixed import CLAUDE, DEEPSEEK, prefixed, prefixed_server
 
 __all__ = ["full_house"]
@@ -68,11 +68,10 @@ async def test_an_attempt_of_litellms_that_is_cancelled_while_it_connects_costs_
 ):
     """Over aiohttp, and over the openai SDK's client."""
     with prefixed_server() as server:
-        nowhere = {name.partition("/")[0]: {"base_url": f"http://127.0.0.1:{full_house}"}}
+        nowhere = {name.partition("/")[0]: {"base_url": full_house.url}}
         orchestrator = make_orchestrator(prefixed(server, name, providers=nowhere))
-    before = connecting_to(full_house)
     asking = asyncio.ensure_future(orchestrator.acomplete("Xin chào", deadline_s=60))
-    await until(lambda: connecting_to(full_house) > before)
+    await until(full_house.has_caller)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     query = "SELECT deployment, cost_source FROM attempts"
