@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test check bench docs lock clean
+.PHONY: help environment demo test lint check bench docs lock clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,11 +17,13 @@ demo: environment  ## see it work: no key, no network, the model is on board
 test: environment  ## run all tests, the local model included
 	@$(BIN)/python -m pytest -n 4 --dist worksteal
 
-check: environment  ## lint, format, types, architecture
+lint: environment  ## lint, format, types, contracts of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+check: lint  ## the same, and what tests say of the code's shape
 	@$(BIN)/python -m pytest -q tests/shape
 
 bench: environment  ## make every number that we claim again

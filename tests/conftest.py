@@ -30,10 +30,17 @@ from orchestrator.core.clock import Clock
 from orchestrator.drill.practice_config import practice_prices
 from orchestrator.practice import PracticePrice, PracticeServer
 from orchestrator.providers.local.model import LocalModel, LocalModelSettings
+from tests.support.configured import PRACTICE_KEYS
 
 # Containers often forbid bytecode. Each process of the tests would then compile all of them anew, for 20 seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# In memory, where the system has a file system there with room, the ledgers and caches of the tests cost a
+# fifth less of the processor and a third less of the time. What is about a disk brings its own.
+_MEMORY = Path("/dev/shm")  # noqa: S108 -- pytest makes a folder of this user's own there
+if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 # A shell starts its background jobs with Ctrl-C ignored, and so would be the programs that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -195,9 +202,7 @@ def environment(practice: PracticeServer, tmp_path: Path) -> dict[str, str]:
     """The variables that lead the shipped configuration to the practice providers and to a fresh folder."""
     return {
         "ORCHESTRATOR_HOME": str(tmp_path / "state"),
-        "OPENROUTER_API_KEY": "practice-key-openrouter",
-        "GEMINI_API_KEY": "practice-key-google",
-        "OPENAI_API_KEY": "practice-key-openai",
+        **PRACTICE_KEYS,
         "OPENROUTER_BASE_URL": practice.base_url("openrouter"),
         "GOOGLE_BASE_URL": practice.base_url("google"),
         "OPENAI_BASE_URL": practice.base_url("openai"),

@@ -12,13 +12,20 @@ from orchestrator.practice import PracticePrice, PracticeServer
 
 CONFIG = Path(__file__).resolve().parents[2] / "config.yaml"
 TODAY = datetime.now(UTC).date()
+PRACTICE_KEYS = {
+    "OPENROUTER_API_KEY": "practice-key-openrouter",
+    "GEMINI_API_KEY": "practice-key-google",
+    "OPENAI_API_KEY": "practice-key-openai",
+}
+"""The keys of the configuration in front of the practice providers, by variable."""
 
 
 @pytest.fixture
 def practice(prices_today: dict[tuple[str, str], PracticePrice]) -> Iterator[PracticeServer]:
-    """Practice providers that serve the shipped models and no others, for one key."""
+    """Practice providers that serve the shipped models and no others, and look at the key."""
     models = practice_models(prices_today)
-    with PracticeServer(prices=prices_today, models=models, api_keys={"practice"}) as server:
+    keys = {"practice", *PRACTICE_KEYS.values()}
+    with PracticeServer(prices=prices_today, models=models, api_keys=keys) as server:
         yield server
 
 

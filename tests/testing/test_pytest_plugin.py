@@ -13,13 +13,18 @@ EXAMPLE = ROOT / "examples" / "ticket_triage"
 PLUGIN = "nextflow_orchestrator_pytest"
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTHONPATH"] = str(ROOT)
     for name in ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "GEMINI_API_KEY"):
         environment.pop(name, None)
     return subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=environment | more,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -49,10 +54,10 @@ def test_a_file_that_hides_the_package_harms_no_test_but_those_that_ask_for_a_fi
     (tmp_path / "orchestrator.py").write_text("raise SystemExit('it was run')", encoding="utf-8")
     tests = "def test_own():\n    pass\n\ndef test_ours(orchestrator):\n    pass\n"
     (tmp_path / "test_own.py").write_text(tests, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", PLUGIN, "-p", "no:cacheprovider"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    ran = run(
+        *("-m", "pytest", "-q", "-p", PLUGIN, "-p", "no:cacheprovider"),
+        cwd=tmp_path,
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+    )
     assert "1 passed, 1 error" in ran.stdout
     assert f"finds {tmp_path / 'orchestrator.py'} and not the package" in ran.stdout
