@@ -28,7 +28,10 @@ def with_own_ids(messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, An
     """Return a conversation that has passed `check_tool_turns`, each of its calls with an id of its own.
 
     Its results and its blocks of thought name the calls by the new ids; no message is changed in place.
+    Where nothing is called it is returned as it is.
     """
+    if isinstance(messages, tuple) and not any(message.get("tool_calls") for message in messages):
+        return messages
     taken: set[str] = set()
     renamed: dict[str, str] = {}
     changed: list[Mapping[str, Any]] = []

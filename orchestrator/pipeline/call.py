@@ -102,7 +102,8 @@ class Call:
         with about("messages"):
             check_conversation(request.messages)
             check_media(request.messages)
-        request = replace(request, messages=with_own_ids(request.messages))
+        messages = with_own_ids(request.messages)
+        request = request if messages is request.messages else replace(request, messages=messages)
         names = FittedNames.of(request)
         request = names.in_request(request)
         if sink is not None:
