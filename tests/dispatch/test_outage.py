@@ -95,13 +95,16 @@ def test_whom_nobody_else_can_serve_waits_for_the_circuit(make_orchestrator, pra
     assert ask(orchestrator, model=PRIMARY).deployment == PRIMARY
 
 
-def test_a_total_outage_ends_in_one_clear_error_and_a_bounded_load(make_orchestrator, practice) -> None:
+def test_a_total_outage_ends_in_one_clear_error_and_a_bounded_load(
+    make_orchestrator, practice, clock
+) -> None:
     """Fifty requests that cannot wait for a circuit, while everybody is down: a few attempts, then none."""
     orchestrator = make_orchestrator(
         {
             "local_model": {"enabled": False},
             "circuit_breaker": {"open_s": 600, "max_open_s": 600, "alone_open_s": 600},
-        }
+        },
+        clock=clock,
     )
     practice.faults.add("*:status=500")
     for number in range(50):

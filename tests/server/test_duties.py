@@ -41,6 +41,7 @@ def test_it_alerts_and_looks_after_quiet_providers_until_it_ends(make_orchestrat
         {
             "alerts": {"check_every_s": 1, "rules": {"broken": {"kind": "circuit_open", "calm_s": 0}}},
             "health_checks": {"every_s": 1},
+            "local_model": {"enabled": False},
         }
     )
     alerted = threading.Event()
