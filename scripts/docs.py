@@ -124,8 +124,25 @@ def layers() -> str:
     contracts = project["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["id"] == "layers")
     # Parentheses mark to import-linter what may be missing.
-    lines = ["chains", *(layer.replace("(", "").replace(")", "") for layer in layers)]
+    lines = ["chains (the folder at the top)", *(layer.replace("(", "").replace(")", "") for layer in layers)]
     return "```text\n" + "\n".join(lines) + "\n```"
+
+
+def doors() -> str:
+    """Return who may import a library, contract by contract."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    return "\n".join(
+        _item(f"{contract['name']}: `{'`, `'.join(contract['allowed_importers'])}`")
+        for contract in contracts
+        if contract["id"].startswith("door-")
+    )
+
+
+def folder_map() -> str:
+    """Return every package of the program with the first line of its docstring."""
+    packages = sorted((ROOT / "orchestrator").rglob("__init__.py"))
+    return "\n".join(_item(f"`{_name(path.parent)}/`: {_first_line(path)}") for path in packages)
 
 
 def module_map() -> str:
@@ -191,6 +208,8 @@ def _retries(profile: RetryProfile) -> str:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "layers": layers,
+    "doors": doors,
+    "folders": folder_map,
     "modules": module_map,
     "errors": errors_table,
     "failures": failures_table,

@@ -1,4 +1,4 @@
-"""The connection test of every tier, and of what this machine needs (source §3.3)."""
+"""The connection test of every tier, and of what this machine needs."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""RecordedShare traffic: what the ledger says of requests and sends, ready to be replayed.
+"""Recorded traffic: what the ledger says of requests and sends, ready to be replayed.
 
 No prompt is needed and none is read: sizes, times, outcomes, latencies and failures are enough. Whether two
 requests asked the same is known of cache hits alone, each of which repeats an earlier answer of its tenant.

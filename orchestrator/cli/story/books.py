@@ -1,4 +1,4 @@
-"""Act 7: the report of the month, and the ledger against the providers' bill, to the last nano-dollar."""
+"""Act 8: the report of the month, and the ledger against the providers' bill, to the last nano-dollar."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

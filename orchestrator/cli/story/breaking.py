@@ -1,4 +1,4 @@
-"""Act 4: a stream breaks off twice; another model finishes it, and the reader sees one text."""
+"""Act 5: a stream breaks off twice; another model finishes it, and the reader sees one text."""
 
 from dataclasses import dataclass
 

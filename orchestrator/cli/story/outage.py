@@ -1,4 +1,4 @@
-"""Acts 5 and 6: one provider down, two down, then all; each time there is an answer."""
+"""Acts 6 and 7: one provider down, two down, then all; each time there is an answer."""
 
 import asyncio
 from collections.abc import Sequence
