@@ -68,7 +68,7 @@ FAULTS = ("status=500", "status=502", "status=503", "status=529", "status=429", 
           "status=500,reason=huge",
           *(f"odd_answer={shape}"
             for shape in ("unknown_finish", "aborted", "error_beside_text", "cut_call", "nameless_call")))
-HARMLESS = tuple(f"odd_answer={shape}" for shape in ("stray_chunks", "open_end", "odd_lines", "no_usage"))
+HARMLESS = tuple(f"odd_answer={shape}" for shape in (*("stray_chunks", "open_end", "odd_lines", "no_usage"), *("split_character", "finish_in_each")))
 ASKED_TO_GO_ON = ("continues=afresh", "continues=other")
 PROVIDERS = ("openrouter", "google", "openai")
 answer, share, today = sys.argv[1], float(sys.argv[2]), date.fromisoformat(sys.argv[3])

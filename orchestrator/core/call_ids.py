@@ -5,7 +5,7 @@ Anthropic refuses that, and a result could not say which call it answers. So a l
 same whenever the conversation is sent.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 SIGNATURE_MARK = "__thought__"
@@ -15,13 +15,22 @@ _ID_MAX = 40
 """OpenAI takes no longer ones."""
 
 
-def unlike(call_id: str, taken: Collection[str]) -> str:
-    """Return an id, or where it is taken one that is made of it."""
-    number, free = 1, call_id
-    while free in taken:
-        number += 1
-        free = f"{call_id[: _ID_MAX - len(str(number)) - 1]}_{number}"
-    return free
+class TakenIds:
+    """The ids that are taken; however many are alike, the next of them costs no more than the first."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
+
+    def take(self, call_id: str) -> str:
+        """Take an id, or where it is taken one that is made of it; return which."""
+        free = call_id
+        while free in self._taken:
+            number = self._numbers[call_id] = self._numbers.get(call_id, 1) + 1
+            free = f"{call_id[: _ID_MAX - len(str(number)) - 1]}_{number}"
+        self._taken.add(free)
+        return free
 
 
 def with_own_ids(messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
@@ -32,7 +41,7 @@ def with_own_ids(messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, An
     """
     if isinstance(messages, tuple) and not any(message.get("tool_calls") for message in messages):
         return messages
-    taken: set[str] = set()
+    taken = TakenIds()
     renamed: dict[str, str] = {}
     changed: list[Mapping[str, Any]] = []
     for message in messages:
@@ -47,13 +56,12 @@ def with_own_ids(messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, An
     return tuple(changed)
 
 
-def _renamed(calls: Sequence[Mapping[str, Any]], taken: set[str]) -> dict[str, str]:
+def _renamed(calls: Sequence[Mapping[str, Any]], taken: TakenIds) -> dict[str, str]:
     """Return the new ids of calls whose ids are taken, by the old ones; all are taken from now on."""
     renamed = {}
     for call in calls:
         plain, mark, signature = call["id"].partition(SIGNATURE_MARK)
-        own = unlike(plain, taken)
-        taken.add(own)
+        own = taken.take(plain)
         if own != plain:
             renamed[call["id"]] = f"{own}{mark}{signature}"
     return renamed

@@ -5,7 +5,8 @@ of a provider that bills when it accepts.
 """
 
 import gzip
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -17,7 +18,7 @@ from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.connections import forever
 from orchestrator.practice.fault_kinds import OddShape
 
-GOOD_TEXT = "A whole answer, with a line separator\u2028in it."
+GOOD_TEXT = "A whole answer 👍, with a line separator\u2028in it."
 HALF_TEXT = "Half an answer, and then"
 CALLS = (("find_order", {"id": 1001}), ("find_order", {"id": 1002}))
 BURST_PIECES = 20_000
@@ -116,13 +117,14 @@ def _odd_of(shape: OddShape, max_tokens: int | None) -> _Odd:
 def odd_stream(provider: str, shape: OddShape, *, max_tokens: int | None = None) -> bytes:
     """Return a stream of a shape as bytes."""
     odd = _odd_of(shape, max_tokens)
-    chunks = list(_google_chunks(odd) if provider == "google" else _openai_chunks(odd, shape))
+    chunks = list(_google_chunks(odd, shape) if provider == "google" else _openai_chunks(odd, shape))
     if shape is OddShape.STRAY_CHUNKS:
         nothing: list[Any] = [{"id": "odd"}, {"choices": []}, {"choices": [{"index": 0, "delta": None}]}]
         if provider == "google":
             nothing = [{"modelVersion": "odd"}, {"candidates": []}, {"candidates": [{"content": {}}]}]
         chunks = [each for chunk in chunks for each in (*nothing, chunk)]
-    events = [orjson.dumps(chunk) for chunk in chunks]
+    # orjson writes no half of a character.
+    events = [json.dumps(chunk, separators=(",", ":")).encode() for chunk in chunks]
     if provider != "google":
         events.append(b"[DONE]")
     if shape is OddShape.ODD_LINES:
@@ -160,9 +162,9 @@ def _openai(odd: _Odd, shape: OddShape) -> dict[str, Any]:
 
 
 def _openai_chunks(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
-    pieces = odd.text.split(" ")
-    for place, piece in enumerate(pieces if odd.text else ()):
-        yield _chunk({"content": piece if place == len(pieces) - 1 else f"{piece} "})
+    in_each = {"finish": odd.finish, "more": _openai_usage(odd)} if shape is OddShape.FINISH_IN_EACH else {}
+    for piece in _pieces(odd.text, shape):
+        yield _chunk({"content": piece}, **in_each)
     for call in _openai_calls(odd, shape):
         yield _chunk({"tool_calls": [call]})
     last = _chunk({}, odd.finish)
@@ -171,9 +173,19 @@ def _openai_chunks(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
     yield last | _openai_usage(odd)
 
 
-def _chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+def _pieces(text: str, shape: OddShape) -> list[str]:
+    """Return a text in pieces of a word, or cut between the halves of its characters."""
+    if shape is not OddShape.SPLIT_CHARACTER:
+        return text.replace(" ", " \0").split("\0") if text else []
+    halves = text.encode("utf-16-be")
+    return [halves[at : at + 2].decode("utf-16-be", "surrogatepass") for at in range(0, len(halves), 2)]
+
+
+def _chunk(
+    delta: dict[str, Any], finish: str | None = None, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return {"id": "chatcmpl-odd", "created": _CREATED, "model": "odd", "choices": [choice]}
+    return {"id": "chatcmpl-odd", "created": _CREATED, "model": "odd", "choices": [choice], **(more or {})}
 
 
 def _openai_calls(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
@@ -218,8 +230,11 @@ def _google(odd: _Odd) -> dict[str, Any]:
     return body
 
 
-def _google_chunks(odd: _Odd) -> Iterator[dict[str, Any]]:
-    pieces = odd.text.split(" ")
-    for piece in pieces[:-1]:
-        yield {"candidates": [{"content": {"role": "model", "parts": [{"text": f"{piece} "}]}}]}
-    yield _google(replace(odd, text=pieces[-1]))
+def _google_chunks(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
+    *pieces, last = _pieces(odd.text, shape) or [""]
+    for piece in pieces:
+        if shape is OddShape.FINISH_IN_EACH:
+            yield _google(replace(odd, text=piece))
+        else:
+            yield {"candidates": [{"content": {"role": "model", "parts": [{"text": piece}]}}]}
+    yield _google(replace(odd, text=last))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.core.call_ids import unlike, with_own_ids
+from orchestrator.core.call_ids import TakenIds, with_own_ids
 from orchestrator.core.tool_turns import check_tool_turns
 from tests.core.test_tool_turns import ASK, call, calling, result
 
@@ -55,5 +55,13 @@ def test_a_signature_stays_with_its_renamed_call():
 
 
 def test_an_id_that_is_made_is_no_longer_than_any_provider_takes():
-    assert unlike("a", ()) == "a"
-    assert unlike("a" * 40, {"a" * 40}) == "a" * 38 + "_2"
+    ids = TakenIds()
+    assert [ids.take("a"), ids.take("a" * 40), ids.take("a" * 40)] == ["a", "a" * 40, "a" * 38 + "_2"]
+
+
+def test_a_long_conversation_with_one_id_costs_no_more_than_its_calls(stopwatch):
+    turns = [message for _ in range(20_000) for message in (calling(call()), result())]
+    watch = stopwatch()
+    renamed = with_own_ids(turns)
+    assert watch.took_s() < 2
+    assert renamed[-1]["tool_call_id"] == "c1_20000"

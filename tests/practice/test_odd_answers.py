@@ -1,6 +1,7 @@
 """Each odd answer is odd in the way that it says, in each provider's own format."""
 
-import orjson
+import json
+
 import pytest
 
 from orchestrator.practice.fault_kinds import Fault, OddShape
@@ -16,7 +17,7 @@ def objects(stream: bytes) -> list:
         b"\n".join(line.removeprefix(b"data:") for line in event.split(b"\n") if line.startswith(b"data:"))
         for event in text.split(b"\n\n")
     ]
-    return [orjson.loads(event) for event in events if event.strip() not in {b"", b"[DONE]"}]
+    return [json.loads(event) for event in events if event.strip() not in {b"", b"[DONE]"}]
 
 
 @pytest.mark.parametrize("provider", ["openrouter", "google", "openai"])
@@ -27,6 +28,19 @@ def test_every_event_is_an_object_of_the_providers_format(provider: str, shape: 
     key = "candidates" if provider == "google" else "choices"
     assert any(key in chunk for chunk in chunks)
     assert stream.rstrip().endswith(b"[DONE]") is (provider != "google")
+
+
+@pytest.mark.parametrize("provider", ["google", "openai"])
+def test_a_split_character_is_half_in_one_event_and_half_in_the_next(provider: str) -> None:
+    events = odd_stream(provider, OddShape.SPLIT_CHARACTER).split(b"\n\n")
+    first = next(place for place, event in enumerate(events) if b"\\ud83d" in event)
+    assert b"\\udc4d" not in events[first]
+    assert b"\\udc4d" in events[first + 1]
+
+
+@pytest.mark.parametrize(("provider", "finish"), [("google", b'"STOP"'), ("openai", b'"stop"')])
+def test_each_piece_of_a_stream_may_say_that_it_is_the_last(provider: str, finish: bytes) -> None:
+    assert odd_stream(provider, OddShape.FINISH_IN_EACH).count(finish) >= len(GOOD_TEXT.split(" "))
 
 
 def test_odd_lines_use_what_the_standard_allows() -> None:

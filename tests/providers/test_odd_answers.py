@@ -9,6 +9,7 @@ from orchestrator.core.errors import RejectedByProviderError
 from orchestrator.practice import PracticeServer
 from orchestrator.practice.fault_kinds import OddShape
 from orchestrator.practice.odd_answers import BURST_PIECES, CALLS, GOOD_TEXT, HALF_TEXT
+from orchestrator.providers.wire import http
 from orchestrator.resilience.circuit_breaker import CircuitState
 
 FIRST_OF = {
@@ -28,7 +29,10 @@ NO_ANSWERS = {
     OddShape.NAMELESS_CALL: {"malformed"},
     OddShape.GZIP_BOMB: {"malformed"},
 }
-TEXTS = (OddShape.STRAY_CHUNKS, OddShape.OPEN_END, OddShape.ODD_LINES, OddShape.NO_USAGE, OddShape.BURST)
+TEXTS = (
+    *(OddShape.STRAY_CHUNKS, OddShape.OPEN_END, OddShape.ODD_LINES, OddShape.NO_USAGE, OddShape.BURST),
+    *(OddShape.SPLIT_CHARACTER, OddShape.FINISH_IN_EACH),
+)
 TOOL_CALLS = {
     OddShape.CALLS_WITH_INDEX_0: CALLS,
     OddShape.CALLS_WITHOUT_INDEX: CALLS,
@@ -98,10 +102,13 @@ def test_an_odd_answer_that_is_whole_is_an_answer(
     orchestrator: Orchestrator,
     practice: PracticeServer,
     stopwatch,
+    monkeypatch,
     provider: str,
     stream: bool,
     shape: OddShape,
 ) -> None:
+    if shape is OddShape.OPEN_END:
+        monkeypatch.setattr(http, "LAST_WORD_S", 0.05)
     orchestrator.warm_up()
     practice.faults.add(f"{provider}:odd_answer={shape}")
     watch = stopwatch()

@@ -3,11 +3,15 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import orjson
 
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.failures import Failure
+from orchestrator.core.provider_answer import UnreadableAnswerError
 from orchestrator.providers.litellm.provider_words import ProviderWords
 from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, failure_of_reply
+from orchestrator.providers.wire.half_characters import HalfCharacters
+from orchestrator.providers.wire.wire_json import event_objects, json_text
 
 _EVENT_STREAM = "text/event-stream"
 _JSON = "application/json"
@@ -54,34 +58,54 @@ async def refusal_of(response: httpx.Response) -> Failure:
 
 
 class _Heard(httpx.AsyncByteStream):
-    """A body that is handed on as it comes, and read beside."""
+    """A body that is handed on as it comes, and read beside; events get the characters that were cut in two."""
 
     def __init__(self, stream: httpx.AsyncByteStream, words: ProviderWords, *, in_events: bool) -> None:
         self._stream = stream
         self._words = words
         self._in_events = in_events
+        self._halves = HalfCharacters()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces: list[bytes] = []
         async for piece in self._stream:
-            pieces.append(piece)
-            if self._in_events and b"\n" in piece:
-                *lines, rest = b"".join(pieces).split(b"\n")
-                pieces = [rest]
-                self._take(lines)
-            yield piece
+            if not self._in_events:
+                pieces.append(piece)
+                yield piece
+                continue
+            whole, cut, rest = piece.rpartition(b"\n")
+            if cut:
+                lines = b"".join((*pieces, whole)).split(b"\n")
+                pieces = []
+                yield b"\n".join([self._heard(line) for line in lines]) + b"\n"
+            pieces.append(rest)
         # LiteLLM may stop reading at the end mark; then nothing is left to be taken.
-        self._take([b"".join(pieces)])
+        last = b"".join(pieces)
+        if self._in_events:
+            yield self._heard(last)
+        else:
+            self._words.take(last)
 
-    def _take(self, lines: list[bytes]) -> None:
-        for line in lines:
-            data = line.strip()
-            if self._in_events:
-                if not data.startswith(b"data:"):
-                    continue
-                data = data.removeprefix(b"data:").strip()
-            if data and data != _END_MARK:
-                self._words.take(data)
+    def _heard(self, line: bytes) -> bytes:
+        """Take in a line of a stream of events; return it as it is handed on."""
+        data = line.strip()
+        if not data.startswith(b"data:"):
+            return line
+        data = data.removeprefix(b"data:").strip()
+        if not data or data == _END_MARK:
+            return line
+        try:
+            said, is_plain = orjson.loads(data), not self._halves.are_kept
+        except orjson.JSONDecodeError:
+            said, is_plain = None, False
+        if not is_plain:
+            try:
+                (said,) = event_objects(data, self._halves)
+            except UnreadableAnswerError:
+                return line
+            line = b"data: " + json_text(said).encode()
+        self._words.hear(said)
+        return line
 
     async def aclose(self) -> None:
         await self._stream.aclose()

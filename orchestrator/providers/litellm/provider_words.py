@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import orjson
-
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.providers.wire.gemini_format import GEMINI_FINISH_REASONS
@@ -27,6 +25,7 @@ from orchestrator.providers.wire.usage_reading import (
     read_openai_usage,
     read_responses_usage,
 )
+from orchestrator.providers.wire.wire_json import read_object_or_none
 
 FINISH_REASONS: Mapping[str, str] = {
     **GEMINI_FINISH_REASONS,
@@ -60,10 +59,10 @@ class ProviderWords:
 
     def take(self, raw: bytes) -> None:
         """Take one JSON text in; what is none is left to LiteLLM, which fails at it."""
-        try:
-            said = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            return
+        self.hear(read_object_or_none(raw))
+
+    def hear(self, said: Any) -> None:
+        """Take in what one JSON text says; nothing of what is no object."""
         if not isinstance(said, Mapping):
             return
         self.heard = True

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestrator.core.call_ids import unlike
+from orchestrator.core.call_ids import TakenIds
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta
@@ -110,6 +110,7 @@ class StreamedAnswer:
     upstream_id: str | None = None
     thoughts: Thoughts = field(default_factory=Thoughts)
     _calls: dict[int, _GrowingCall] = field(default_factory=dict)
+    _ids: TakenIds = field(default_factory=TakenIds)
 
     def add(self, chunk: Any) -> Delta | None:
         """Take one chunk in; return its piece of the reply, None when it has none.
@@ -172,8 +173,7 @@ class StreamedAnswer:
         call_id, name = getattr(piece, "id", None), getattr(function, "name", None)
         arguments = _text(getattr(function, "arguments", None)) or None
         # Some providers repeat the id with every piece; a reader would join the repetitions.
-        others = {call.id for call in self._calls.values()}
-        new_id = unlike(str(call_id), others) if call_id and not growing.id else None
+        new_id = self._ids.take(str(call_id)) if call_id and not growing.id else None
         new_name = name if name and not growing.name else None
         growing.id = growing.id or new_id or ""
         growing.name = growing.name or str(name or "")
@@ -187,17 +187,20 @@ def _made_id(upstream_id: str | None, place: int) -> str:
 
 
 def _tool_calls(message: Any, upstream_id: str) -> tuple[ToolCall, ...]:
-    calls: dict[str, ToolCall] = {}
+    calls: list[ToolCall] = []
+    ids = TakenIds()
     for place, call in enumerate(getattr(message, "tool_calls", None) or ()):
         function = getattr(call, "function", None)
         arguments = getattr(function, "arguments", None)
-        call_id = unlike(str(getattr(call, "id", None) or _made_id(upstream_id, place)), calls)
-        calls[call_id] = ToolCall(
-            id=call_id,
-            name=str(getattr(function, "name", None) or ""),
-            arguments=_text(arguments) if isinstance(arguments, str) else "{}",
+        call_id = str(getattr(call, "id", None) or _made_id(upstream_id, place))
+        calls.append(
+            ToolCall(
+                id=ids.take(call_id),
+                name=str(getattr(function, "name", None) or ""),
+                arguments=_text(arguments) if isinstance(arguments, str) else "{}",
+            )
         )
-    return tuple(calls.values())
+    return tuple(calls)
 
 
 def _plain(holder: Any) -> Any:

@@ -13,6 +13,7 @@ from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.answer_draft import AnswerDraft
 from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
+from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent
 from orchestrator.providers.wire.thought_signatures import signature_block, with_signature
 from orchestrator.providers.wire.usage_reading import read_gemini_usage
@@ -67,6 +68,7 @@ class GeminiReader:
         """Expect the first response, or the only one where it does not come in pieces."""
         self.draft = AnswerDraft(read_gemini_usage, has_last_count=not in_pieces)
         self._in_pieces = in_pieces
+        self._halves = HalfCharacters()
         self._text_signature: str | None = None
 
     @property
@@ -75,8 +77,13 @@ class GeminiReader:
         return self.draft.finish_reason is not None
 
     @property
+    def is_over(self) -> bool:
+        """Return False: the format has no end mark."""
+        return False
+
+    @property
     def is_complete(self) -> bool:
-        """Return whether nothing more is to come; there is no end mark, and the connection may stay open."""
+        """Return whether all that an answer must have is there."""
         draft = self.draft
         return draft.finish_reason is not None and not draft.counted.usage.estimated
 
@@ -87,7 +94,7 @@ class GeminiReader:
             UnreadableAnswerError: it is no event of this format, or an error of the provider's.
         """
         try:
-            objects = event_objects(event.data)
+            objects = event_objects(event.data, self._halves)
         except UnreadableAnswerError as exc:
             raise self.draft.malformed(exc.detail) from None
         deltas = (self.take_response(data) for data in objects)

@@ -40,7 +40,8 @@ from orchestrator.providers.wire.sessions import Sessions, hung_up
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 
 LAST_WORD_S = 2.0
-"""How long a finished stream may keep back its usage, and a refusal its body: both are clear without."""
+"""How long a finished stream may be silent before its end, and a refusal keep back its body: both are clear by
+then. A shorter wait would cut answers off whose server says of each piece that it is the last."""
 
 _OK = 200
 _ID_HEADER = "x-generation-id"
@@ -58,8 +59,8 @@ class StreamReader(Protocol):
         ...
 
     @property
-    def is_complete(self) -> bool:
-        """Return whether nothing more is to come."""
+    def is_over(self) -> bool:
+        """Return whether the end mark of the format has come, behind which nothing counts."""
         ...
 
     def take(self, event: SentEvent) -> list[Delta]:
@@ -188,22 +189,24 @@ async def _read_whole(response: aiohttp.ClientResponse, outbound: OutboundReques
 async def _read_stream(
     response: aiohttp.ClientResponse, reader: StreamReader, listener: _Listener
 ) -> ProviderAnswer:
-    events = EventReader()
+    events, silent_at_s, now_s = EventReader(), None, asyncio.get_running_loop().time
     async with contextlib.aclosing(blocks_of(response, step_bytes=EVENTS_STEP_BYTES)) as blocks:
-        while not reader.is_complete:
-            block = await _next_block(blocks, reader)
-            _hear(reader, _events_in(events, block, reader), listener)
+        while not reader.is_over:
+            block = await _next_block(blocks, reader, until_s=silent_at_s)
+            has_spoken = _hear(reader, _events_in(events, block, reader), listener)
             if block is None:
                 break
+            if reader.has_finished and (has_spoken or silent_at_s is None):
+                silent_at_s = now_s() + LAST_WORD_S
     return reader.whole()
 
 
-async def _next_block(blocks: AsyncGenerator[bytes, None], reader: StreamReader) -> bytes | None:
-    """Return the next bytes, None at their end, or when a finished answer has no more to say."""
+async def _next_block(
+    blocks: AsyncGenerator[bytes, None], reader: StreamReader, *, until_s: float | None
+) -> bytes | None:
+    """Return the next bytes, None at their end, or when a finished answer has no more to say `until_s`."""
     try:
-        if not reader.has_finished:
-            return await anext(blocks, None)
-        async with asyncio.timeout(LAST_WORD_S):
+        async with asyncio.timeout_at(until_s):
             return await anext(blocks, None)
     except BodyUnreadableError as exc:
         raise reader.draft.malformed(str(exc)) from None
@@ -222,7 +225,8 @@ def _events_in(events: EventReader, block: bytes | None, reader: StreamReader) -
         raise reader.draft.malformed("the stream is larger than any answer") from None
 
 
-def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) -> None:
+def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) -> bool:
+    """Tell a listener what events bring; return whether there are words or calls in them."""
     had_id, has_spoken = reader.draft.upstream_id is not None, False
     try:
         for event in events:
@@ -236,6 +240,7 @@ def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) ->
     # A comment comes from what stands before the model, and keeps no answer alive that never begins.
     if events and not has_spoken and listener.on_alive is not None:
         listener.on_alive()
+    return has_spoken
 
 
 def _reader_for(outbound: OutboundRequest) -> StreamReader:

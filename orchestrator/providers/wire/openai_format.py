@@ -13,6 +13,7 @@ from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerEr
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire.answer_draft import AnswerDraft, answer_place
 from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
+from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
 from orchestrator.providers.wire.wire_json import event_objects, read_object
@@ -79,6 +80,7 @@ class OpenAiReader:
     def __init__(self, *, reports_cost: bool) -> None:
         """Expect the first event."""
         self.draft = AnswerDraft(_usage_reader(reports_cost=reports_cost), has_last_count=False)
+        self._halves = HalfCharacters()
         self._is_done = False
 
     @property
@@ -87,8 +89,13 @@ class OpenAiReader:
         return self._is_done or self.draft.finish_reason is not None
 
     @property
+    def is_over(self) -> bool:
+        """Return whether the end mark has come, behind which nothing counts."""
+        return self._is_done
+
+    @property
     def is_complete(self) -> bool:
-        """Return whether nothing more is to come, though the connection may stay open."""
+        """Return whether all that an answer must have is there."""
         return self._is_done or (self.draft.finish_reason is not None and self.draft.has_last_count)
 
     def take(self, event: SentEvent) -> list[Delta]:
@@ -101,7 +108,7 @@ class OpenAiReader:
             self._is_done = True
             return []
         try:
-            objects = event_objects(event.data)
+            objects = event_objects(event.data, self._halves)
         except UnreadableAnswerError as exc:
             raise self.draft.malformed(exc.detail) from None
         is_error = event.name == b"error"

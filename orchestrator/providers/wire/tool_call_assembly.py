@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.core.call_ids import unlike
+from orchestrator.core.call_ids import TakenIds
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.reply import ToolCall, ToolCallDelta
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.wire_json import arguments_text, json_text
 
+CALLS_MAX = 256
+"""Of one answer; OpenAI takes 128 tools."""
 CUT_CALL = "a tool call was cut off by the limit of output tokens and is left out"
 
 
@@ -26,6 +28,8 @@ class _GrowingCall:
     """As the server writes it, which may be another call's too."""
     name: str = ""
     arguments: list[str] = field(default_factory=list)
+    letters: int = 0
+    """Of the arguments."""
 
     @property
     def text(self) -> str:
@@ -33,7 +37,9 @@ class _GrowingCall:
 
     def is_said_by(self, call_id: str, arguments: str | None) -> bool:
         """Return whether a piece says all of this call once more."""
-        return self.own_id == call_id and arguments is not None and arguments == self.text
+        may = arguments is not None and self.own_id == call_id and len(arguments) == self.letters
+        # Joined where it may be so alone, for it may come in many pieces.
+        return may and arguments == self.text
 
     @property
     def may_be_whole(self) -> bool:
@@ -48,6 +54,7 @@ class ToolCallAssembly:
         """Begin without any."""
         self._calls: list[_GrowingCall] = []
         self._by_index: dict[int, _GrowingCall] = {}
+        self._ids = TakenIds()
 
     def __len__(self) -> int:
         """Return how many have begun."""
@@ -59,7 +66,8 @@ class ToolCallAssembly:
         `place` is that of a whole one in its list; a piece says itself to which call it belongs.
 
         Raises:
-            UnreadableAnswerError: it is no object, or its name or arguments are of the wrong type.
+            UnreadableAnswerError: it is no object, its name or arguments are of the wrong type, or there are
+                more calls than any answer has.
         """
         function = piece.get("function") if isinstance(piece, Mapping) else None
         if not isinstance(piece, Mapping) or not isinstance(function or {}, Mapping):
@@ -75,7 +83,11 @@ class ToolCallAssembly:
         return self._grow(call, call_id=call_id, name=name, arguments=arguments)
 
     def add_whole(self, *, call_id: str, name: str, arguments: Any) -> ToolCallDelta:
-        """Take in a call that came in one piece, with decoded arguments."""
+        """Take in a call that came in one piece, with decoded arguments.
+
+        Raises:
+            UnreadableAnswerError: there are more calls than any answer has.
+        """
         call = self._begin(None)
         return self._grow(call, call_id=call_id, name=name, arguments=_arguments(arguments) or "{}")
 
@@ -93,7 +105,7 @@ class ToolCallAssembly:
                     return tuple(whole), True
                 part = "arguments that are a JSON object" if call.name else "a name"
                 raise unreadable(FailureKind.MALFORMED, f"tool call {call.place} comes without {part}")
-            call.id = call.id or self._unlike_others(f"call_{id_suffix}{call.place}")
+            call.id = call.id or self._ids.take(f"call_{id_suffix}{call.place}")
             whole.append(ToolCall(call.id, call.name, arguments))
         return tuple(whole), False
 
@@ -115,6 +127,8 @@ class ToolCallAssembly:
         return call
 
     def _begin(self, index: int | None) -> _GrowingCall:
+        if len(self._calls) == CALLS_MAX:
+            raise unreadable(FailureKind.MALFORMED, "more tool calls than any answer has")
         call = _GrowingCall(place=len(self._calls))
         self._calls.append(call)
         if index is not None:
@@ -123,15 +137,13 @@ class ToolCallAssembly:
 
     def _grow(self, call: _GrowingCall, *, call_id: str, name: str, arguments: str | None) -> ToolCallDelta:
         # Some servers repeat id and name with each piece; what joins the pieces must see them once.
-        new_id = self._unlike_others(call_id) if call_id and not call.own_id else ""
+        new_id = self._ids.take(call_id) if call_id and not call.own_id else ""
         new_name = name if not call.name else ""
         call.own_id, call.id, call.name = call.own_id or call_id, call.id or new_id, call.name or name
         if arguments:
             call.arguments.append(arguments)
+            call.letters += len(arguments)
         return ToolCallDelta(call.place, new_id or None, new_name or None, arguments)
-
-    def _unlike_others(self, call_id: str) -> str:
-        return unlike(call_id, {call.id for call in self._calls})
 
 
 def _text(value: Any) -> str:

@@ -5,14 +5,21 @@ UTF-8; an answer that has been paid for is not thrown away for one of them.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from orchestrator.core.failures import FailureKind
 from orchestrator.providers.wire.answer_checks import unreadable
+from orchestrator.providers.wire.half_characters import HalfCharacters, valid_text
 
 _BOM = b"\xef\xbb\xbf"
+_LENIENT_BYTES_MAX = 1024 * 1024
+"""Of what is no strict JSON: it is read in many steps, and nobody else has a turn meanwhile."""
+_LONG_BYTES, _NESTS_MAX = 64 * 1024, 100_000
+"""Of a longer text, the objects and lists: an answer of a million letters of code has fewer, and none are read
+but a few."""
 
 
 def read_object(text: bytes, *, place: str = "the body") -> dict[str, Any]:
@@ -21,10 +28,7 @@ def read_object(text: bytes, *, place: str = "the body") -> dict[str, Any]:
     Raises:
         UnreadableAnswerError: it is no JSON object; `place` says of what.
     """
-    value = _decoded(text)
-    if not isinstance(value, dict):
-        raise unreadable(FailureKind.MALFORMED, f"{place} is not a JSON object")
-    return value
+    return _object_of(_decoded(text), place=place)
 
 
 def read_object_or_none(text: bytes) -> dict[str, Any] | None:
@@ -40,21 +44,25 @@ def read_error_body(text: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def event_objects(data: bytes) -> list[dict[str, Any]]:
+def event_objects(data: bytes, halves: HalfCharacters | None = None) -> list[dict[str, Any]]:
     """Return the objects in the data of one event: one, or one a line where a server leaves out blank lines.
+
+    `halves` are what the events before have left of characters that were cut in two.
 
     Raises:
         UnreadableAnswerError: there is anything else in it.
     """
+    joined = HalfCharacters().joined if halves is None else halves.joined
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         value = None
     if isinstance(value, dict):
-        return [value]
+        return [joined(value) if halves is not None and halves.are_kept else value]
     if b"\n" in data and _decoded(data) is None:
-        return [read_object(line, place="an event") for line in data.split(b"\n") if line.strip()]
-    return [read_object(data, place="an event")]
+        lines = [line for line in data.split(b"\n") if line.strip()]
+        return [_object_of(_decoded(line, joined), place="an event") for line in lines]
+    return [_object_of(_decoded(data, joined), place="an event")]
 
 
 def json_text(value: Any) -> str:
@@ -77,26 +85,36 @@ def arguments_text(text: str) -> str | None:
     return json_text(value) if isinstance(value, dict) else None
 
 
-def valid_text(text: str) -> str:
-    """Return text as Unicode that can be written: half an emoji becomes U+FFFD."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+def _object_of(value: Any, *, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise unreadable(FailureKind.MALFORMED, f"{place} is not a JSON object")
+    return value
 
 
-def _decoded(text: bytes) -> Any:
+def _decoded(text: bytes, joined: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None) -> Any:
+    """Return what a JSON text says, None where it is none; `joined` makes the texts of an object valid."""
+    if len(text) > _LONG_BYTES and text.count(b"{") + text.count(b"[") > _NESTS_MAX:
+        return None
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        pass
+        if len(text) > _LENIENT_BYTES_MAX:
+            return None
+    else:
+        return joined(value) if joined is not None and isinstance(value, dict) else value
     try:
-        return _valid(json.loads(text.removeprefix(_BOM).decode("utf-8", "replace"), strict=False))
+        value = json.loads(_lenient(text.removeprefix(_BOM)), strict=False)
+        return joined(value) if joined is not None and isinstance(value, dict) else _valid(value)
     except (ValueError, RecursionError):
         return None
+
+
+def _lenient(text: bytes) -> str:
+    """Return bytes as text; what is no UTF-8 is kept as halves, for it may be those of a character."""
+    try:
+        return text.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return text.decode("utf-8", "surrogateescape")
 
 
 def _valid(value: Any) -> Any:

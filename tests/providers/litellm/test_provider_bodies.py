@@ -1,5 +1,6 @@
 """What is heard of a response, and what a refusal means by its own words."""
 
+import json
 from collections.abc import AsyncIterator
 
 import httpx
@@ -31,6 +32,23 @@ async def test_events_are_heard_however_they_are_cut() -> None:
     async for piece in said.aiter_raw():
         whole += piece
     assert (whole, words.finish) == (events, "end_turn")
+
+
+@pytest.mark.parametrize("cut_at", [1, 30, 70, 200])
+async def test_a_character_that_was_cut_in_two_is_handed_on_whole(cut_at: int) -> None:
+    halves = [
+        b'{"delta": {"text": "a \\ud83d"}}',
+        b'{"delta": {"text": "\\ude00 b"}, "stop_reason": "end_turn"}',
+    ]
+    events = b"".join(b"event: x\ndata: " + each + b"\n\n" for each in halves)
+    words = ProviderWords()
+    said = response("text/event-stream", events[:cut_at], events[cut_at:])
+    listen(said, words)
+    whole = b"".join([piece async for piece in said.aiter_raw()])
+    texts = [
+        json.loads(line[6:])["delta"]["text"] for line in whole.split(b"\n") if line.startswith(b"data: ")
+    ]
+    assert (texts, words.finish) == (["a ", "😀 b"], "end_turn")
 
 
 async def test_a_body_is_heard_whole_and_a_page_is_no_answer() -> None:

@@ -145,6 +145,8 @@ def _broken(name: str, *events: Any, usage: Usage = COUNTED_USAGE, **meaning: An
 STREAMED: tuple[Exchange, ...] = (
     streamed("text", PIECE, LAST, text="Xin chào"),
     streamed("one-response", LAST, text="chào"),
+    streamed("finish-in-each", response(text("Xin "), finish="STOP"), LAST, text="Xin chào"),
+    streamed("split-emoji", *(b"data: " + json_bytes(each).replace(b'"x"', half) + b"\n\n" for each, half in ((response(text("x")), b'"a\\ud83d"'), (response(text("x"), finish="STOP"), b'"\\ude00 b"'))), text="a😀 b"),
     streamed("empty-last-text", PIECE, response(text("chào")), response(text(""), finish="STOP"), text="Xin chào"),
     streamed("last-without-parts", PIECE, response(finish="STOP"), text="Xin "),
     streamed("last-without-content", PIECE, {**HEAD, "candidates": [{"finishReason": "STOP"}], "usageMetadata": COUNTS}, text="Xin "),

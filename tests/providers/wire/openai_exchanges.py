@@ -194,6 +194,12 @@ def streamed(name: str, *events: Any, end: bytes = b"data: [DONE]\n\n", **meanin
     return Exchange(f"stream-{name}", sse(events, end=end), **meaning)
 
 
+def _written(event: Any, *texts: str | bytes) -> list[bytes]:
+    """Return an event once for each text, which stands as JSON in the place of its "x"."""
+    raw = [text.encode() if isinstance(text, str) else text for text in texts]
+    return [b"data: " + json_bytes(event).replace(b'"x"', text) + b"\n\n" for text in raw]
+
+
 def _broken(name: str, *events: Any, **meaning: Any) -> Exchange:
     return streamed(name, *events, failure=FailureKind.INTERRUPTED, **meaning)
 
@@ -243,7 +249,15 @@ STREAMED: tuple[Exchange, ...] = (
     streamed("line-separator", piece("a\u2028b\u2029c\u0085d"), STOP, COUNTED, text="a\u2028b\u2029c\u0085d"),
     streamed("end-mark-in-text", piece("it ends with [DONE]"), piece(" here"), STOP, COUNTED, text="it ends with [DONE] here"),
     streamed("after-the-end", piece("Chào"), STOP, COUNTED, b"data: [DONE]\n\n", piece(" again"), text="Chào"),
-    streamed("half-emoji", json_bytes(piece("x")).replace(b'"x"', b'"a\\ud83d"').join((b"data: ", b"\n\n")), STOP, COUNTED, text="a�"),
+    streamed("half-emoji", json_bytes(piece("x")).replace(b'"x"', b'"a\\ud83d"').join((b"data: ", b"\n\n")), STOP, COUNTED, text="a"),
+    streamed("split-emoji", *_written(piece("x"), '"a\\ud83d"', '"\\ude00 b"'), STOP, COUNTED, text="a😀 b"),
+    streamed("split-emoji-between-empty-pieces", *_written(piece("x"), '"a\\ud83d"', '""', '"\\ude00 b"'), STOP, COUNTED, text="a😀 b"),
+    streamed("split-emoji-lost", *_written(piece("x"), '"a\\ud83d"', '" b \\ude00"'), STOP, COUNTED, text="a� b �"),
+    streamed("split-utf8", *_written(piece("x"), b'"a\xf0\x9f"', b'"\x98\x80 b\xe1"', b'"\xba"', b'"\xa1"'), STOP, COUNTED, text="a😀 bạ"),
+    streamed("split-cesu8", *_written(piece("x"), b'"a\xed\xa0\xbd"', b'"\xed\xb8\x80 b"'), STOP, COUNTED, text="a😀 b"),
+    streamed("split-emoji-in-thought", *_written(chunk({"reasoning": "x"}), '"a\\ud83d"', '"\\ude00 b"'), piece("Chào"), STOP, COUNTED, text="Chào", reasoning="a😀 b"),
+    streamed("split-emoji-in-arguments", *_pieces(0, "a", "weather", '{"city":"'), *_written(call_piece(index=0, function={"arguments": "x"}), '"\\ud83d"', '"\\ude00\\"}"'), CALLED, COUNTED, calls=(("weather", '{"city":"😀"}'),), finish="tool_calls"),
+    streamed("finish-in-each", *(chunk({"content": word}, "stop", usage=USAGE) for word in ("Xin ", "chào")), text="Xin chào"),
     streamed("chunk-without-choices", {**HEAD}, piece("Chào"), {**HEAD, "choices": []}, STOP, COUNTED, text="Chào"),
     streamed("null-choices", piece("Chào"), {**HEAD, "choices": None}, STOP, COUNTED, text="Chào"),
     streamed("null-delta", piece("Chào"), chunk(None), chunk(None, "stop"), COUNTED, text="Chào"),

@@ -472,6 +472,7 @@ async def test_a_finished_stream_is_not_waited_for_and_its_connection_closed(
     client, monkeypatch, kind, events
 ) -> None:
     monkeypatch.setattr("orchestrator.providers.wire.sessions.END_WAIT_S", 0.05)
+    monkeypatch.setattr(http, "LAST_WORD_S", 0.05)
     closed = asyncio.Event()
 
     async def answer(exchanged: Exchanged) -> None:
@@ -483,6 +484,51 @@ async def test_a_finished_stream_is_not_waited_for_and_its_connection_closed(
     async with serving(answer) as server, asyncio.timeout(UNTIL_NOTICED_S):
         assert (await call(client, server, kind, stream=True)).text == "Xin chào"
         await closed.wait()
+
+
+@pytest.mark.parametrize(
+    ("kind", "events"),
+    [
+        (GOOGLE, [sse([each], end=b"") for each in (gemini.response(gemini.text("Xin "), finish="STOP"), gemini.LAST)]),
+        (OPENAI, [sse([openai.chunk({"content": each}, "stop", usage=openai.USAGE)], end=b"") for each in ("Xin ", "chào")]),
+    ],
+)  # fmt: skip
+async def test_what_comes_behind_a_finish_belongs_to_the_answer_however_its_bytes_are_cut(
+    client, kind, events
+) -> None:
+    """Some servers say of each piece that it is the last: to believe the first would cut the answer off."""
+    heard, first = Heard(), asyncio.Event()
+
+    def hear(delta: Delta) -> None:
+        heard.deltas.append(delta)
+        first.set()
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.begin_stream()
+        await exchanged.chunk(events[0])
+        await first.wait()
+        await exchanged.chunk(events[1])
+        await exchanged.end_stream()
+
+    async with serving(answer) as server, asyncio.timeout(UNTIL_NOTICED_S):
+        reply = await client.call(
+            outbound(kind, base_url=server.base_url, stream=True), on_sent=heard.on_sent, on_delta=hear
+        )
+    assert (reply.text, heard.text) == ("Xin chào", "Xin chào")
+
+
+async def test_comments_behind_a_finish_keep_no_answer_waiting(client, monkeypatch) -> None:
+    monkeypatch.setattr(http, "LAST_WORD_S", 0.05)
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.begin_stream()
+        await exchanged.chunk(sse([openai.piece("Chào"), openai.STOP], end=b""))
+        while True:
+            await exchanged.chunk(b": still here\n\n")
+            await asyncio.sleep(0.01)
+
+    async with serving(answer) as server, asyncio.timeout(UNTIL_NOTICED_S):
+        assert (await call(client, server, stream=True)).text == "Chào"
 
 
 async def test_usage_that_never_comes_holds_a_finished_answer_for_a_moment_only(client, monkeypatch) -> None:

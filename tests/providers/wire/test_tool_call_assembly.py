@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.core.provider_answer import UnreadableAnswerError
 from orchestrator.core.reply import ToolCall
-from orchestrator.providers.wire.tool_call_assembly import ToolCallAssembly
+from orchestrator.providers.wire.tool_call_assembly import CALLS_MAX, ToolCallAssembly
 
 
 def assembled(*pieces, was_cut: bool = False):
@@ -31,6 +31,24 @@ def test_a_name_that_is_repeated_with_each_of_many_pieces_costs_no_more_than_its
     assert watch.took_s() < 2
     calls, _ = assembly.finish(was_cut=False)
     assert [len(call.arguments) for call in calls] == [20_000 * 15 + 8, 7]
+
+
+def test_id_and_name_repeated_with_each_of_many_pieces_cost_no_more_than_the_pieces(stopwatch) -> None:
+    assembly = ToolCallAssembly()
+    watch = stopwatch()
+    for part in ('{"x":"', *["word " * 20] * 20_000, '"}'):
+        assembly.add(piece(part, name="f", id="a", index=0))
+    calls, _ = assembly.finish(was_cut=False)
+    assert watch.took_s() < 2
+    assert (len(calls), len(calls[0].arguments)) == (1, 20_000 * 100 + 8)
+
+
+def test_more_calls_than_any_answer_has_are_none() -> None:
+    assembly = ToolCallAssembly()
+    for place in range(CALLS_MAX):
+        assembly.add(piece("{}", name="f", id="a"), place=place)
+    with pytest.raises(UnreadableAnswerError, match="more tool calls than any answer has"):
+        assembly.add(piece("{}", name="f", id="a"), place=CALLS_MAX)
 
 
 def test_ids_tell_apart_what_the_index_does_not_even_when_they_take_turns() -> None:
