@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
+from orchestrator.core.names import name_of
+
 _PREFIX = "nfk"
 _TOKEN = re.compile(rf"{_PREFIX}_([0-9a-f]{{12}})_([0-9a-f]{{64}})")
 
@@ -55,6 +57,14 @@ class ServerKey:
     """Its own limit; None for the server's."""
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Name its tenant as the ledger counts it, also where its file was written by hand.
+
+        Raises:
+            InvalidRequestError: the tenant is no name.
+        """
+        object.__setattr__(self, "tenant", name_of(self.tenant, "tenant"))
 
     @property
     def tag(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.access.api_keys import Role, ServerKey, Token, hash_of
 from orchestrator.core.clock import Clock
-from orchestrator.core.errors import ConfigError, UnknownNameError
+from orchestrator.core.errors import ConfigError, InvalidRequestError, UnknownNameError
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.private_folder import anybody_may_write, make_private_folder
 
@@ -84,7 +84,7 @@ class KeyFolder:
                 key = _as_key(json.loads((self.path / name).read_bytes()))
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidRequestError):
                 damaged.append(name)
                 continue
             if name == self._file_of(key.id).name:

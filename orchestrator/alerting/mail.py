@@ -12,6 +12,7 @@ from email.utils import formatdate, make_msgid
 from orchestrator.alerting.messages import AlertMessage
 from orchestrator.alerting.settings import ChannelSettings, SmtpSecurity
 from orchestrator.alerting.undelivered import UndeliveredError
+from orchestrator.providers.tls import tls_context
 
 _PORTS = {SmtpSecurity.TLS: 465, SmtpSecurity.STARTTLS: 587, SmtpSecurity.NONE: 25}
 _PERMANENT = 500
@@ -29,7 +30,7 @@ class _Sending:
         """Return the server's last word on the mail."""
         channel = self._channel
         host, port = channel.host or "", channel.port or _PORTS[channel.security]
-        trust = ssl.create_default_context()
+        trust = tls_context()
         if channel.security is SmtpSecurity.TLS:
             self._client = smtplib.SMTP_SSL(timeout=channel.timeout_s, context=trust)
         else:

@@ -17,6 +17,7 @@ from typing import Any
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.litellm_prefixes import bills_at
 from orchestrator.catalog.price import NOTHING_OFF, BasisPoints, Price, PriceChange
+from orchestrator.catalog.price_units import SNAPSHOT_UNITS, is_of_tokens
 from orchestrator.catalog.rates import PriceTier
 from orchestrator.catalog.vendors import (
     VENDORS,
@@ -34,8 +35,12 @@ _SNAPSHOT_RATES = {
     "cached_input": "cache_read_mtok",
     "cache_write": "cache_write_mtok",
     "audio_input": "input_audio_mtok",
+    "image_input": "input_image_mtok",
     "audio_output": "output_audio_mtok",
+    "image_output": "output_image_mtok",
 }
+_SNAPSHOT_DEARER = {"input": ("input_video_mtok",), "output": ("output_reasoning_mtok", "output_video_mtok")}
+"""Kinds of tokens that a price has no rate for: they count as input or output, at the dearest of the rates."""
 _MAP_PREFIXES = {
     ProviderKind.OPENROUTER: "openrouter/",
     ProviderKind.GOOGLE: "gemini/",
@@ -58,6 +63,13 @@ _MAP_RATES = {
     "audio_output": "output_cost_per_audio_token",
     "image_output": "output_cost_per_image_token",
 }
+_MAP_DEARER = {
+    "input": ("input_cost_per_video_token",),
+    "output": ("output_cost_per_reasoning_token", "output_cost_per_video_token"),
+}
+_NAMED_BY_CUSTOMERS = frozenset({"azure", "azure_ai"})
+"""Whose names of deployments are the customer's own, and say neither the model nor its class: global, or the
+dearer data zone and region."""
 _REGION_SLASHES = 2
 """In a name with a region: bedrock/sa-east-1/the-model."""
 _DRAWS = frozenset({"image_generation", "image_edit"})
@@ -103,10 +115,11 @@ def prefix_price(
 ) -> Price | None:
     """Return a price by LiteLLM's map under one of its prefixes; None where it knows none in tokens.
 
-    At an address that is not the vendor's own, nor on this machine, it is not asked. `region` is where Vertex
-    AI or Bedrock computes, which may cost more there than elsewhere.
+    At an address that is not the vendor's own, nor on this machine, it is not asked, and of Azure only there.
+    `region` is where Vertex AI or Bedrock computes, which may cost more there than elsewhere.
     """
-    if not bills_at(prefix, address) and not is_of_this_machine(address):
+    is_practice = is_of_this_machine(address)
+    if not is_practice and (prefix in _NAMED_BY_CUSTOMERS or not bills_at(prefix, address)):
         return None
     factor_of = partial(_factor_at, region, address) if prefix == "vertex_ai" else _as_listed
     entries = [
@@ -169,8 +182,7 @@ def _price_of(entry: Mapping[str, Any], today: date, *, factor: Decimal = Decima
     rates = _map_rates(entry, "", factor)
     if rates["input"] is None or rates["output"] is None:
         return None
-    if entry.get("input_cost_per_request"):
-        # A fee for each request, which no price of tokens can state.
+    if not is_of_tokens(entry, input_rate=rates["input"], output_rate=rates["output"]):
         return None
     if entry.get("mode") in _DRAWS and rates["image_output"] is None:
         # It charges for each picture, which no price of tokens can state.
@@ -234,14 +246,21 @@ def _constraints(model: Any, name: str) -> list[Any]:
 
 
 def _is_priced(listed: Any) -> bool:
-    return listed.input_mtok is not None and listed.output_mtok is not None
+    if listed.input_mtok is None or listed.output_mtok is None:
+        return False
+    return all(name in SNAPSHOT_UNITS for name, rate in vars(listed).items() if rate is not None)
 
 
 def _rates(listed: Sequence[Any], start: int) -> dict[str, Any]:
     """Return the dearest of several prices for requests with more input than `start`."""
     return {
         name: max(
-            (rate for price in listed if (rate := _at(getattr(price, key, None), start)) is not None),
+            (
+                rate
+                for price in listed
+                for unit in (key, *_SNAPSHOT_DEARER.get(name, ()))
+                if (rate := _at(getattr(price, unit, None), start)) is not None
+            ),
             default=None,
         )
         for name, key in _SNAPSHOT_RATES.items()
@@ -279,7 +298,13 @@ def _map() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _map_rates(entry: Mapping[str, Any], suffix: str, factor: Decimal) -> dict[str, Any]:
-    return {name: _per_mtok(entry.get(key + suffix), factor) for name, key in _MAP_RATES.items()}
+    rates = {name: _per_mtok(entry.get(key + suffix), factor) for name, key in _MAP_RATES.items()}
+    for name, keys in _MAP_DEARER.items():
+        others = [_per_mtok(entry.get(key + suffix), factor) for key in keys]
+        rates[name] = (
+            None if rates[name] is None else max(rates[name] or 0, *(other or 0 for other in others))
+        )
+    return rates
 
 
 def _per_mtok(usd_per_token: Any, factor: Decimal = Decimal(1)) -> NanoUsdPerMtok | None:

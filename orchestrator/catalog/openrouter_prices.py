@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from orchestrator.catalog.price import Price
-from orchestrator.catalog.rates import PriceTier
+from orchestrator.catalog.rates import BOUND_TOKENS_PER_PICTURE, PriceTier
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NANO_PER_USD, TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
 from orchestrator.core.private_folder import make_private_folder
@@ -37,6 +37,7 @@ _RATES = {
     "input_cache_read": "cached_input",
     "input_cache_write": "cache_write",
     "audio": "audio_input",
+    "image_token": "image_input",
     "audio_output": "audio_output",
     "image_output": "image_output",
 }
@@ -105,6 +106,7 @@ def listed_model(entry: Mapping[str, Any], *, day: date) -> ListedModel:
     if base["input"] is None or base["output"] is None:
         raise MalformedEntryError("'prompt' or 'completion' is missing in its 'pricing'")
     base["output"] = NanoUsdPerMtok(max(base["output"], thinking))
+    base["image_input"] = _picture_rate(pricing, base)
     overrides = list(_overrides(pricing))
     for threshold, changed in overrides:
         if threshold is None:
@@ -207,6 +209,13 @@ def _per_mtok(pricing: Mapping[str, Any], key: str, label: str) -> NanoUsdPerMto
     if rate > _NUSD_PER_MTOK_MAX:
         raise MalformedEntryError(f"{label}: {_quoted(raw)} is no price in dollars per token")
     return NanoUsdPerMtok(rate)
+
+
+def _picture_rate(pricing: Mapping[str, Any], base: _Read) -> NanoUsdPerMtok | None:
+    """Return what a token of a picture costs at most; `image` is what a whole picture costs, however small."""
+    fee = _per_mtok(pricing, "image", "image") or 0
+    by_the_piece = NanoUsdPerMtok(-(-fee // BOUND_TOKENS_PER_PICTURE))
+    return _dearer(base["image_input"], by_the_piece if by_the_piece > (base["input"] or 0) else None)
 
 
 def _overrides(pricing: Mapping[str, Any]) -> Iterable[tuple[int | None, _Read]]:

@@ -8,6 +8,9 @@ from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, cost_nusd
 from orchestrator.core.reply import Usage
 from orchestrator.core.settings import Settings, UsdPerMtok
 
+BOUND_TOKENS_PER_PICTURE = 8_000
+"""Held for a small picture in the input; more than any vendor takes for a fixed resolution."""
+
 
 class Rates(Settings):
     """What each kind of token costs."""

@@ -1,7 +1,8 @@
 """Names by which money is counted: of tenants, users, tags and use cases.
 
 What looks the same is the same name, or it is refused: one account has one counter and one limit. So names
-are in composed form (NFC) and trimmed, and hold nothing that cannot be seen.
+are in composed form (NFC) and trimmed, with one space where pages show one, and hold nothing that cannot be
+seen.
 """
 
 import re
@@ -29,8 +30,11 @@ _SHOWN_MAX = 60
 _NAMES_KEPT = 4096
 # Printable to Python, and not to be seen: fillers, joiners, and selectors of a variant of the sign before.
 _INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u303f\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
 )
+
+_SPACES = re.compile(" {2,}")
 
 
 def name_of(raw: Any, field: str) -> str:
@@ -51,7 +55,7 @@ def _counted(raw: str, field: str) -> str:
 
 
 def _checked(raw: Any, field: str) -> str:
-    name = raw.strip(" ") if isinstance(raw, str) and raw.isprintable() else ""
+    name = _SPACES.sub(" ", raw).strip(" ") if isinstance(raw, str) and raw.isprintable() else ""
     if not name.isascii():
         # Most names have nothing to compose.
         name = "" if _INVISIBLE.search(name) else unicodedata.normalize("NFC", name)

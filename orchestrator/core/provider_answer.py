@@ -10,6 +10,24 @@ from orchestrator.core.reply import ToolCall, Usage
 
 
 @dataclass(frozen=True, slots=True)
+class BilledUsage:
+    """What a provider says that an answer used and cost."""
+
+    usage: Usage
+    reported_cost_nusd: NanoUsd | None = None
+    """None when it does not say."""
+    fee_nusd: NanoUsd = ZERO_NUSD
+    """OpenRouter's for a customer's own key, where it does not say what that key was charged: to be added."""
+    service_tier: str | None = None
+    """The class of service that it was answered in."""
+
+    @property
+    def tells_cost(self) -> bool:
+        """Return whether what it cost follows from it, and is no estimate."""
+        return not self.usage.estimated or self.reported_cost_nusd is not None
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderAnswer:
     """One whole answer of one provider."""
 
@@ -36,6 +54,11 @@ class ProviderAnswer:
     """What was changed or read otherwise than it was written, for people."""
     vectors: tuple[tuple[float, ...], ...] = ()
     """Of an embedding model: one for each text; there are no words then."""
+
+    @property
+    def billed(self) -> BilledUsage:
+        """Return what it used and cost."""
+        return BilledUsage(self.usage, self.reported_cost_nusd, self.fee_nusd, self.service_tier)
 
     @property
     def has_content(self) -> bool:

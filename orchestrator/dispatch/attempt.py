@@ -260,13 +260,7 @@ class InFlightAttempt:
             return
         services, hold = self._lane.services, self._permit.hold
         usage = self._seen(answer.text) if answer.usage.estimated else answer.usage
-        charge = charge_of(
-            self._priced(),
-            usage,
-            answer.reported_cost_nusd,
-            fee_nusd=answer.fee_nusd,
-            service_tier=answer.service_tier,
-        )
+        charge = charge_of(self._priced(), replace(answer.billed, usage=usage))
         if charge.source is CostSource.PRICE_BOOK and tier_percent(answer.service_tier) != LIST_PERCENT:
             self._lane.history.notices.append(
                 f"answered in service tier '{answer.service_tier}', which nobody asked for; "
@@ -298,7 +292,13 @@ class InFlightAttempt:
             # The caller's own messages were taken before: what is refused is the begun answer.
             failure = replace(failure, kind=FailureKind.CONTINUATION_REFUSED)
         begun = self._first_token_at_s is not None
-        charge = charge_of_failure(self._priced(), failure, billed=billed, sent=self._sent, begun=begun)
+        charge = charge_of_failure(
+            self._priced(),
+            failure,
+            billed=None if billed is None else billed.billed,
+            sent=self._sent,
+            begun=begun,
+        )
         upstream_id = (billed.upstream_id if billed else None) or self._upstream_id
         self._lane.note_failure(self, failure)
         self._end(charge, failure=failure, upstream_id=upstream_id)

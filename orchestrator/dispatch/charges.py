@@ -10,7 +10,7 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.failures import Billing, Failure, FailureKind
 from orchestrator.core.money import ZERO_NUSD, NanoUsd, share_nusd
-from orchestrator.core.provider_answer import ProviderAnswer
+from orchestrator.core.provider_answer import BilledUsage
 from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import Window
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger
@@ -40,28 +40,21 @@ class PricedSend:
     clock: Clock
 
 
-def charge_of(
-    send: PricedSend,
-    usage: Usage,
-    reported_nusd: NanoUsd | None,
-    *,
-    fee_nusd: NanoUsd = ZERO_NUSD,
-    service_tier: str | None = None,
-) -> Charge:
+def charge_of(send: PricedSend, billed: BilledUsage) -> Charge:
     """Return what an answer cost: what its provider says before what our price book says.
 
-    `fee_nusd` comes on top of what it does not say itself; `service_tier` is the class of service that it was
-    answered in, as the provider says. Without a cost and a count it is all that was held: a model may have
-    thought more than it wrote.
+    A fee comes on top of what it does not say itself. Without a cost and a count it is all that was held: a
+    model may have thought more than it wrote.
     """
+    usage, reported_nusd = billed.usage, billed.reported_cost_nusd
     if reported_nusd is not None and (reported_nusd > 0 or _is_free(send, usage)):
         return Charge(reported_nusd, CostSource.PROVIDER, usage)
-    charge = _bound(send, usage) if usage.estimated else _by_price_book(send, usage, service_tier)
-    return replace(charge, cost_nusd=NanoUsd(charge.cost_nusd + fee_nusd)) if fee_nusd else charge
+    charge = _bound(send, usage) if usage.estimated else _by_price_book(send, usage, billed.service_tier)
+    return replace(charge, cost_nusd=NanoUsd(charge.cost_nusd + billed.fee_nusd))
 
 
 def charge_of_failure(
-    send: PricedSend, failure: Failure, *, billed: ProviderAnswer | None = None, sent: bool, begun: bool
+    send: PricedSend, failure: Failure, *, billed: BilledUsage | None = None, sent: bool, begun: bool
 ) -> Charge:
     """Return what a failed attempt is booked at: what was billed, or all that was held where nobody knows.
 
@@ -70,14 +63,8 @@ def charge_of_failure(
     free. What has arrived is no measure, since thoughts and whatever comes after a broken connection are
     billed unseen.
     """
-    if billed is not None and (not billed.usage.estimated or billed.reported_cost_nusd is not None):
-        return charge_of(
-            send,
-            billed.usage,
-            billed.reported_cost_nusd,
-            fee_nusd=billed.fee_nusd,
-            service_tier=billed.service_tier,
-        )
+    if billed is not None and billed.tells_cost:
+        return charge_of(send, billed)
     accepted = begun or billed is not None
     if not sent or (failure.policy.billing is Billing.NO and not accepted):
         return Charge(ZERO_NUSD, CostSource.NONE, Usage())

@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.names import name_of
 from orchestrator.core.reply import CacheState, CostSource, Outcome
 from orchestrator.ledger.kept_plan import KeptPlan
 
@@ -56,9 +57,7 @@ class RequestQuery:
         if type(self.limit) is not int or not 1 <= self.limit <= LIMIT_MAX:
             raise InvalidRequestError(f"'limit' is a number from 1 to {LIMIT_MAX}, got {self.limit!r}")
         for name in ("tenant", "user", "tag", "use_case", "model"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, str):
-                raise InvalidRequestError(f"'{name}' is a text, got {type(value).__name__}")
+            object.__setattr__(self, name, _name_of(getattr(self, name), name))
         for name in ("since", "until"):
             moment = getattr(self, name)
             if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
@@ -72,6 +71,13 @@ class RequestQuery:
             object.__setattr__(self, "before", request_id_of(self.before))
             if self.order is not RequestOrder.NEWEST:
                 raise InvalidRequestError("'before' goes with the newest first, and with no other order")
+
+
+def _name_of(value: Any, field: str) -> str | None:
+    """Return a name as the ledger counts it."""
+    if value is not None and not isinstance(value, str):
+        raise InvalidRequestError(f"'{field}' is a text, got {type(value).__name__}")
+    return name_of(value, field) if value else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from litellm.types.utils import CallTypes
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError, OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.provider_answer import BilledUsage
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.metering.first_byte import CURRENT_METERED, note_first_byte
 from orchestrator.metering.litellm_call import (
@@ -195,30 +196,34 @@ def _held(
     guard: Guard, kwargs: dict[str, Any], *, client: Callable[[ProviderKind, Any], Any]
 ) -> Iterator[tuple[MeteredSend, dict[str, Any]]]:
     """Hold the money of a call, hand out the arguments to send it with, and settle it when it fails."""
+    before, is_handed_out = CURRENT_METERED.get(), False
+    sending: MeteredSend | None = None
     try:
         call = metered_call_of(kwargs)
         arguments = for_provider(sent_once(bounded(kwargs)), call)
         arguments["client"] = client(call.kind, arguments.get("client"))
-        size = size_of(call.kind, arguments)
-        meter = guard.meter(call)
+        size, meter = size_of(call.kind, arguments), guard.meter(call)
+        # The last before what may be interrupted: from here on whatever is raised settles the send.
         sending = meter.open(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
         )
-    except OrchestratorError as error:
-        raise _final(error) from error.__cause__
-    sending.host = host_of(call)
-    if call.kind is ProviderKind.OPENROUTER:
-        sending.reports_cost = True
-        arguments["extra_body"] = token_costs_only(meter.offer.price.dearest)
-    sending.was_sent = not is_watched(arguments["client"], asynchronous=client is async_client)
-    token = CURRENT_METERED.set(sending)
-    try:
+        sending.host = host_of(call)
+        if call.kind is ProviderKind.OPENROUTER:
+            sending.reports_cost = True
+            arguments["extra_body"] = token_costs_only(meter.offer.price.dearest)
+        sending.was_sent = not is_watched(arguments["client"], asynchronous=client is async_client)
+        CURRENT_METERED.set(sending)
+        is_handed_out = True
         yield sending, arguments
     except BaseException as error:
-        _fail(sending, error)
+        if sending is not None:
+            sending.was_sent = sending.was_sent and is_handed_out
+            _fail(sending, error)
+        elif isinstance(error, OrchestratorError):
+            raise _final(error) from error.__cause__
         raise
     finally:
-        CURRENT_METERED.reset(token)
+        CURRENT_METERED.set(before)
 
 
 def _settled(answer: Any, sending: MeteredSend) -> Any:
@@ -251,11 +256,12 @@ _NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})
 
 
 def _note_usage(sending: MeteredSend, answer: Any, *, said: bool) -> None:
-    counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost)
-    sending.counted = counted.of(said)
-    sending.upstream_id = getattr(answer, "id", None)
+    counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost).of(said)
     tier = getattr(answer, "service_tier", None)
-    sending.service_tier = tier if isinstance(tier, str) else None
+    sending.billed = BilledUsage(
+        counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier if isinstance(tier, str) else None
+    )
+    sending.upstream_id = getattr(answer, "id", None)
 
 
 def _goes_past() -> bool:

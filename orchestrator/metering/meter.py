@@ -17,8 +17,8 @@ from orchestrator.core.errors import InvalidRequestError, LedgerError
 from orchestrator.core.failures import Failure
 from orchestrator.core.payer import Payer
 from orchestrator.core.prompt_size import PromptSize
-from orchestrator.core.provider_answer import ProviderAnswer
-from orchestrator.core.reply import Attempt, CacheState
+from orchestrator.core.provider_answer import BilledUsage, ProviderAnswer
+from orchestrator.core.reply import Attempt, CacheState, Usage
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.run import counted_for
 from orchestrator.dispatch.charges import (
@@ -32,7 +32,6 @@ from orchestrator.dispatch.charges import (
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.ledger.request_log import log_ended
-from orchestrator.providers.wire.usage_reading import UNKNOWN_USAGE, CountedUsage
 from orchestrator.routing.estimate import bounded_for, measure
 
 logger = logging.getLogger("orchestrator.metering")
@@ -71,14 +70,12 @@ class MeteredSend:
 
     def __init__(self, meter: "Meter", hold: Hold, price: Price) -> None:
         """Start the clock of a send."""
-        self.counted = UNKNOWN_USAGE
+        self.billed = BilledUsage(Usage(estimated=True))
         """What the provider says that it used and charges, once it has said so."""
         self.reports_cost = False
         """The provider reports its charge; set by the code that reads its answers."""
         self.host = ""
         """Where it goes, for code that has to tell a connection there from one elsewhere."""
-        self.service_tier: str | None = None
-        """The class of service that the provider says it answered in."""
         self.upstream_id: str | None = None
         self.was_sent = True
         """A byte may have left; the code that sends says so where it knows that none has."""
@@ -94,8 +91,7 @@ class MeteredSend:
 
     def take(self, answer: ProviderAnswer) -> None:
         """Keep what an answer says that it used, whole or not, or an error in its place."""
-        self.counted = CountedUsage(answer.usage, answer.reported_cost_nusd, answer.fee_nusd)
-        self.service_tier = answer.service_tier
+        self.billed = answer.billed
         self.upstream_id = answer.upstream_id
         self.began = True
 
@@ -120,17 +116,11 @@ class MeteredSend:
         send = PricedSend(
             self._price, self._hold, meter.offer.volume_discounts, ledger=meter.ledger, clock=meter.clock
         )
-        counted = self.counted
-        if failure is None or not counted.usage.estimated or counted.reported_cost_nusd is not None:
-            if tier_percent(self.service_tier) != LIST_PERCENT:
-                logger.warning("answered in service tier '%s', which nobody asked for", self.service_tier)
-            return charge_of(
-                send,
-                counted.usage,
-                counted.reported_cost_nusd,
-                fee_nusd=counted.fee_nusd,
-                service_tier=self.service_tier,
-            )
+        billed = self.billed
+        if failure is None or billed.tells_cost:
+            if tier_percent(billed.service_tier) != LIST_PERCENT:
+                logger.warning("answered in service tier '%s', which nobody asked for", billed.service_tier)
+            return charge_of(send, billed)
         return charge_of_failure(send, failure, sent=self.was_sent, begun=self.began)
 
 

@@ -24,6 +24,7 @@ from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.metering.vendor_bodies import bounded_body
+from orchestrator.providers.tls import tls_context
 from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
 _FREE_METHOD = ":countTokens"
@@ -58,12 +59,12 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             OrchestratorError: it may not be sent; nothing was.
         """
         if self._sync is None:
-            self._sync = httpx.HTTPTransport(proxy=self._proxy)
+            self._sync = httpx.HTTPTransport(proxy=self._proxy, verify=tls_context())
             # A vendor's client is seldom closed by who made it.
             finalize(self, self._sync.close)
         tap = self._begun(request)
         if tap is None:
-            return self._sync.handle_request(request)
+            return _without_cookies(self._sync.handle_request(request))
 
         def note(event: str, _: Any) -> None:
             tap.note(event)
@@ -76,7 +77,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise
         tap.answer.begin(response.status_code, response.headers)
         response.stream = _SyncTapped(response.stream, tap)  # type: ignore[arg-type]
-        return response
+        return _without_cookies(response)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request on the running event loop.
@@ -87,7 +88,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         transport = await self._of_this_loop()
         tap = self._begun(request)
         if tap is None:
-            return await transport.handle_async_request(request)
+            return _without_cookies(await transport.handle_async_request(request))
 
         async def note(event: str, _: Any) -> None:
             tap.note(event)
@@ -100,7 +101,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise
         tap.answer.begin(response.status_code, response.headers)
         response.stream = _AsyncTapped(response.stream, tap)  # type: ignore[arg-type]
-        return response
+        return _without_cookies(response)
 
     def close(self) -> None:
         """Close the connections of threads."""
@@ -120,7 +121,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             # A loop that was closed without its end, as `asyncio.run` gives it, can close nothing any more.
             for closed in [known for known in tuple(self._by_loop) if known.is_closed()]:
                 self._by_loop.pop(closed, None)
-            transport = httpx.AsyncHTTPTransport(proxy=self._proxy)
+            transport = httpx.AsyncHTTPTransport(proxy=self._proxy, verify=tls_context())
             end = _closed_at_the_end(transport, partial(self._by_loop.pop, loop, None))
             connections = self._by_loop[loop] = _LoopConnections(transport, end)
             # Begun, it is known to the loop.
@@ -264,6 +265,13 @@ class _AsyncTapped(httpx.AsyncByteStream):
             await self._stream.aclose()
         finally:
             self._tap.leave()
+
+
+def _without_cookies(response: httpx.Response) -> httpx.Response:
+    """Return a response whose cookies no client keeps: they would go back with another tenant's request."""
+    if "set-cookie" in response.headers:
+        del response.headers["set-cookie"]
+    return response
 
 
 def _object(content: bytes) -> dict[str, Any]:

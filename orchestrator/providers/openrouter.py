@@ -28,6 +28,7 @@ def token_costs_only(rates: Rates, preferences: OpenRouterPreferences = NO_PREFE
     A model has many hosts there, at prices of their own, and money is held at the listed one. In dollars
     per million tokens: https://openrouter.ai/docs/features/provider-routing.
     """
-    dollars = {"prompt": float(to_usd(rates.input)), "completion": float(to_usd(rates.output))}
+    # Some hosts take a fee for each request; the listed price of a model that may be asked has none.
+    dollars = {"prompt": float(to_usd(rates.input)), "completion": float(to_usd(rates.output)), "request": 0}
     provider = {**preferences.as_wire(), "max_price": dollars}
     return {"provider": provider, "plugins": [dict(plugin) for plugin in TOKENS_ONLY]}

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.core.errors import InvalidRequestError, RequestNotFoundError
+from orchestrator.core.names import name_of
 from orchestrator.ledger.contents import TEXT_MAX, ContentStore, kept_text
 from orchestrator.ledger.feedback import Feedback
 from orchestrator.ledger.store import LedgerStore
@@ -41,6 +42,7 @@ def give_feedback(  # noqa: PLR0913 -- each is a part of what is said
     if corrected is not None and not 0 < len(corrected.strip()) <= TEXT_MAX:
         raise InvalidRequestError(f"'corrected' is the better answer, of 1 to {TEXT_MAX:,} characters")
     feedback = Feedback("", source, now, score, corrected=corrected is not None)
+    tenant = None if tenant is None else name_of(tenant, "tenant")
     identity = find_request(store.view(), request_id, tenant=tenant).request.id
     if not store.give_feedback(replace(feedback, operation_id=identity), tenant=tenant):
         raise RequestNotFoundError(f"the request '{identity}' was compacted meanwhile")

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from orchestrator.core.errors import RequestNotFoundError
+from orchestrator.core.names import name_of
 from orchestrator.ledger.contents import ContentStore, KeptContent
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow, request_id_of
 from orchestrator.ledger.store import LedgerView
@@ -29,7 +30,7 @@ def find_request(view: LedgerView, request_id: str, *, tenant: str | None = None
     With `tenant` the requests of others are not there: whoever looks learns nothing of them.
 
     Raises:
-        InvalidRequestError: that is no id.
+        InvalidRequestError: that is no id, or no name of a tenant.
         RequestNotFoundError: no request (of this tenant) has it, or several begin so.
         LedgerError: the ledger cannot be read, or is of another version; says what to do.
     """
@@ -55,7 +56,8 @@ def find_content(
 
 
 def _whole_id(view: LedgerView, prefix: str, tenant: str | None) -> str:
-    ids = view.request_ids(prefix, tenant=tenant, limit=_NAMED_MAX + 1)
+    counted = None if tenant is None else name_of(tenant, "tenant")
+    ids = view.request_ids(prefix, tenant=counted, limit=_NAMED_MAX + 1)
     if not ids:
         raise _unknown(prefix)
     if len(ids) > 1 and prefix not in ids:

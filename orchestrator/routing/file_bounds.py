@@ -12,8 +12,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-BOUND_TOKENS_PER_PICTURE = 8_000
-"""Of a small one; more than any vendor takes for a fixed resolution."""
+from orchestrator.catalog.rates import BOUND_TOKENS_PER_PICTURE
+
 _TOKENS_PER_SECOND = 50
 """Of sound: Gemini takes 32, OpenAI 10. https://ai.google.dev/gemini-api/docs/audio"""
 _HEADER_BYTES = 512 * 1024

@@ -18,10 +18,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from orchestrator.client import Orchestrator
+from orchestrator.telemetry.collector_session import CollectorSession
 from orchestrator.telemetry.tracing import trace_requests
 
 _TIMEOUT_S = 10
-_CREDENTIALS = ("_HEADERS", "_CREDENTIAL_PROVIDER")
+_CREDENTIALS = ("_HEADERS", "_CREDENTIAL_PROVIDER", "_CLIENT_KEY", "_CLIENT_CERTIFICATE")
 """How the names of variables end that give an exporter keys."""
 
 
@@ -37,8 +38,12 @@ def export_telemetry(orchestrator: Orchestrator) -> Callable[[], None]:
     resource = Resource({"service.name": settings.service_name})
     tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
     with _without_credentials_of_others():
-        spans = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=_TIMEOUT_S)
-        measures = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=_TIMEOUT_S)
+        spans = OTLPSpanExporter(
+            f"{base}/v1/traces", headers=headers, timeout=_TIMEOUT_S, session=CollectorSession(base)
+        )
+        measures = OTLPMetricExporter(
+            f"{base}/v1/metrics", headers=headers, timeout=_TIMEOUT_S, session=CollectorSession(base)
+        )
     tracers.add_span_processor(BatchSpanProcessor(spans))
     meters = MeterProvider(
         [PeriodicExportingMetricReader(measures)], resource=resource, shutdown_on_exit=False

@@ -1,5 +1,6 @@
 """Keys on disk: hashed, private, whole, and known to a running server within half a second."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -32,6 +33,19 @@ def test_a_key_is_read_as_it_was_written_and_nothing_on_disk_opens_anything(fold
     assert token.secret not in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
     assert folder.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_key_written_by_hand_has_its_tenant_as_it_is_counted_or_opens_nothing(folder):
+    """Else its owner would not see the amounts of his own account."""
+    token, other = Token.new(), Token.new()
+    folder.put(key_of(token, tenant="Hà Nội"))
+    folder.put(key_of(other))
+    for key_id, tenant in ((token.id, "Ha\u0300  No\u0323\u0302i"), (other.id, "a\u200bb")):
+        path = folder.path / f"{key_id}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "tenant": tenant}))
+    keys, damaged = folder.read()
+    assert keys[token.id].tenant == "Hà Nội"
+    assert damaged == (f"{other.id}.json",)
 
 
 def test_a_token_is_read_back_and_its_repr_keeps_the_secret():

@@ -66,6 +66,30 @@ def test_a_fee_for_each_request_is_no_price_in_tokens():
     assert prefix_price("perplexity", "sonar-small-chat", today=TODAY) is not None
 
 
+@pytest.mark.parametrize("prefix", ["dashscope", "qwencloud"])
+def test_thought_and_video_that_cost_more_than_words_count_as_output(prefix):
+    """Where a model thinks, all that it writes has that price; a price has one rate for both."""
+    assert prefix_price(prefix, "qwen-turbo", today=TODAY, address="http://127.0.0.1").output == 500_000_000
+    for source in (snapshot_price, map_price):
+        price = source(ProviderKind.GOOGLE, "gemini-omni-flash-preview", today=TODAY)
+        assert price.output == 17_500_000_000
+
+
+def test_what_charges_by_anything_but_tokens_has_no_price_in_them():
+    for source in (snapshot_price, map_price):
+        assert source(ProviderKind.GOOGLE, "lyria-3-clip-preview", today=TODAY) is None, "by the piece"
+    for deployment in ("model-router", "model_router"):
+        price = prefix_price("azure_ai", deployment, today=TODAY, address="http://127.0.0.1")
+        assert price is None, "the model that it chooses is billed beside it"
+
+
+def test_the_name_of_a_deployment_in_azure_has_no_price():
+    """It is the customer's own, and its class (global, data zone, region) is not in it: the file states it."""
+    for prefix, host in (("azure", "ours.openai.azure.com"), ("azure_ai", "ours.services.ai.azure.com")):
+        assert prefix_price(prefix, "gpt-4o", today=TODAY, address=f"https://{host}") is None
+    assert prefix_price("azure", "gpt-4o", today=TODAY, address="http://127.0.0.1:1") is not None
+
+
 def test_reading_the_map_does_not_load_litellm():
     code = (
         "import sys; from datetime import date; from orchestrator.catalog.bundled_prices import map_price;"

@@ -30,6 +30,9 @@ def test_every_other_model_is_sold_at_it(name: str) -> None:
 def test_the_next_source_is_asked_and_without_one_the_model_is_refused(tmp_path) -> None:
     book = PriceBook(PricesSettings(path=str(tmp_path / "none")), today=date(2026, 11, 23))
     drawn = book.quote(PriceQuery(ProviderKind.GOOGLE, "gemini-2.5-flash-image"), None)
+    spoken = book.quote(PriceQuery(ProviderKind.GOOGLE, "gemini-3.8-flash-tts"), None)
     assert drawn is not None
-    assert (drawn.origin, drawn.price.image_output) == (Origin.MAP, 30_000_000_000)
+    assert spoken is not None
+    assert (drawn.origin, drawn.price.image_output) == (Origin.SNAPSHOT, 30_000_000_000)
+    assert spoken.origin is Origin.MAP
     assert book.quote(PriceQuery(ProviderKind.OPENAI, "gpt-4o-audio-preview"), None) is None

@@ -15,6 +15,7 @@ from orchestrator.catalog.openrouter_prices import (
     listed_model,
     read_list,
 )
+from orchestrator.catalog.rates import BOUND_TOKENS_PER_PICTURE
 from orchestrator.core.reply import Usage
 
 DAY = date(2026, 11, 23)
@@ -45,6 +46,18 @@ def test_a_free_model_costs_nothing_because_the_list_says_so():
 def test_reasoning_is_output_at_the_dearer_of_both_prices():
     assert price_of(internal_reasoning="0.00002").output == 20_000_000_000
     assert price_of(internal_reasoning="0.000001").output == 10_000_000_000
+
+
+def test_a_fee_for_each_picture_is_held_with_the_smallest_of_them():
+    """`image` is dollars for a whole picture; of tokens it is held at no fewer than the bound of a small one."""
+    price = price_of(image="0.04")
+    smallest = price.bound_of(
+        input_tokens=BOUND_TOKENS_PER_PICTURE, output_tokens=0, file_tokens=BOUND_TOKENS_PER_PICTURE
+    )
+    assert smallest >= 40_000_000
+    assert price.cost_of(Usage(1_000, 0)) == 1_000 * 2_000
+    assert price_of(image="0.000002").image_input is None
+    assert price_of(image_token="0.000003").image_input == 3_000_000_000
 
 
 def test_an_override_for_long_prompts_is_a_tier():

@@ -21,6 +21,7 @@ SPELLINGS = [
     "Ha\u0300 No\u0323\u0302i",
     "Hà N\u1ecd\u0302i",
     f" {HANOI}  ",
+    "Hà   Nội",
 ]
 
 
@@ -33,7 +34,7 @@ def test_every_spelling_of_a_name_is_one_name(spelling):
     "raw",
     [
         "", " ", "\u00a0", "\u3000", "a\n", "a\x00b", "a\u200bb", "a\u00adb", "a\u202eb", "a\ufeff", "a\ud83d",
-        "acme\ufe0f", "ac\u034fme", "\u3164", "\u115f", "\u2800", "acme\U000e0101", "a\ue000", "a\u0378",
+        "acme\ufe0f", "ac\u034fme", "\u3164", "\u115f", "\u2800", "acme\U000e0101", "a\U0001d159", "a\u303fb", "a\U00016fe4", "a\ue000", "a\u0378",
         None, 7, 1.5, True, b"acme", ["acme"], {"acme": 1}, object(),
     ],
 )  # fmt: skip

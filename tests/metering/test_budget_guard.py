@@ -608,6 +608,23 @@ async def test_no_prompt_stands_in_any_log(
     assert "Xin ch" not in caplog.text
 
 
+@pytest.mark.parametrize("when", ["host_of", "is_watched"])
+async def test_an_interrupt_before_the_send_leaves_nothing_held_and_costs_nothing(
+    guard: BudgetGuard, practice: PracticeServer, to, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(guarded, when, interrupted)
+    for call in (litellm.completion, litellm.acompletion):
+        with pytest.raises(KeyboardInterrupt):
+            sent = call(**to(MODELS[0]))
+            # Driven by hand: a loop lets an interrupt of a task end it.
+            sent.send(None)
+    assert standing(guard) == (0, 0)
+    assert practice.requests == ()
+
+
 def test_our_hook_has_the_parameters_that_litellm_passes() -> None:
     """A hook with another name or other parameters would let everything past."""
     theirs = inspect.signature(CustomLogger.async_pre_call_deployment_hook)

@@ -75,6 +75,32 @@ async def test_a_cancelled_send_is_paid_for_only_once_a_byte_has_left(http_to, p
     assert (spent(practised) > 0) is (when != "before it connects")
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_no_cookie_of_a_provider_goes_back_to_it(http_to, asynchronous: bool) -> None:
+    """It would tie the requests of all tenants of a client together."""
+    heads = []
+
+    async def answer(exchanged: Exchanged) -> None:
+        heads.append(exchanged.head.lower())
+        await exchanged.answer(b'{"totalTokens": 3}', headers="set-cookie: who=acme; Path=/\r\n")
+
+    async with serving(answer) as server:
+        for path, body in (("models/gpt-6-luna:countTokens", {}), ("chat/completions", BODY)) * 2:
+            url = f"{server.base_url}/{path}"
+            kind = ProviderKind.OPENAI if body else ProviderKind.GOOGLE
+            way = http_to(server.base_url, kind)
+            if asynchronous:
+                async with httpx.AsyncClient(transport=way) as client:
+                    for _ in range(2):
+                        await client.post(url, json=body)
+            else:
+                with httpx.Client(transport=way) as client:
+                    for _ in range(2):
+                        await asyncio.to_thread(client.post, url, json=body)
+    assert len(heads) == 8
+    assert not any("cookie" in head for head in heads)
+
+
 async def test_every_send_of_a_client_that_retries_holds_for_itself(http_to, practised) -> None:
     message = {"role": "assistant", "content": "Hi"}
     usage = {"prompt_tokens": 1_000_000, "completion_tokens": 1}

@@ -11,7 +11,7 @@ from orchestrator.practice import PracticePrice, PracticeServer
 from orchestrator.providers.openrouter import token_costs_only
 from tests.support.ways import BOTH_WAYS
 
-LUNA = {"provider": {"max_price": {"prompt": 0.1, "completion": 0.5}}}
+LUNA = {"provider": {"max_price": {"prompt": 0.1, "completion": 0.5, "request": 0}}}
 
 
 def test_every_send_names_the_listed_price_as_the_most(practised, practice: PracticeServer) -> None:
@@ -59,7 +59,7 @@ def test_an_announced_rise_is_allowed_for(practised) -> None:
     price = practised.config.catalog.price_of("openrouter/gpt-6-luna")
     change = PriceChange(begins=price.date, input="0.2", output="0.4")
     preference = token_costs_only(price.model_copy(update={"changes": (change,)}).dearest)
-    assert preference["provider"] == {"max_price": {"prompt": 0.2, "completion": 0.5}}
+    assert preference["provider"] == {"max_price": {"prompt": 0.2, "completion": 0.5, "request": 0}}
 
 
 PREFERENCES = {

@@ -1,5 +1,7 @@
 """A request is found by its id or the beginning of it; a tenant's reader sees no trace of another's."""
 
+import unicodedata
+
 import pytest
 
 from orchestrator.core.errors import InvalidRequestError, LedgerError, RequestNotFoundError
@@ -42,6 +44,16 @@ def test_an_unknown_id_is_an_error_that_says_what_may_be_the_reason(reader):
 def test_a_tenants_reader_sees_its_own_request_alone(reader):
     assert find_request(reader, "01a2", tenant="other").request.id == SECOND
     assert [row.id for row in find_requests(reader, RequestQuery(tenant="other"))] == [SECOND]
+
+
+def test_a_tenant_is_looked_for_as_it_is_counted(books):
+    books.request(FIRST)
+    books.write("UPDATE operations SET tenant = 'Hà Nội' WHERE id = ?", FIRST)
+    reader, decomposed = LedgerReader(books.path), unicodedata.normalize("NFD", " Hà  Nội")
+    assert find_request(reader, "01a2", tenant=decomposed).request.id == FIRST
+    assert [row.id for row in find_requests(reader, RequestQuery(tenant=decomposed))] == [FIRST]
+    with pytest.raises(InvalidRequestError, match="'tenant' must be a name"):
+        RequestQuery(tenant="Hà\u200bNội")
 
 
 @pytest.mark.parametrize("text", [SECOND, "01a207a31ce07abc"])

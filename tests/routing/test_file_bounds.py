@@ -7,7 +7,8 @@ import wave
 
 import pytest
 
-from orchestrator.routing.file_bounds import BOUND_TOKENS_PER_PICTURE, bound_of_file, picture_tokens
+from orchestrator.catalog.rates import BOUND_TOKENS_PER_PICTURE
+from orchestrator.routing.file_bounds import bound_of_file, picture_tokens
 
 
 def _png(width: int, height: int) -> bytes:

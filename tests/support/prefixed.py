@@ -20,7 +20,7 @@ def prefixed_prices() -> dict[tuple[str, str], PracticePrice]:
     """What LiteLLM's map says that the models cost."""
     prices = {}
     for name, provider in PRACTICED.items():
-        price = prefix_price(name.partition("/")[0], UPSTREAMS[name], today=TODAY)
+        price = prefix_price(name.partition("/")[0], UPSTREAMS[name], today=TODAY, address="http://127.0.0.1")
         assert price is not None
         prices[provider, UPSTREAMS[name]] = PracticePrice(
             price.input, price.output, price.cached_input, price.cache_write

@@ -4,11 +4,13 @@ import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.telemetry.otlp import export_telemetry
+from tests.support.redirecting import STATUSES, redirecting
 
 
 class Collector(ThreadingHTTPServer):
@@ -33,6 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.received.append((self.path, self.headers["x-collector-key"], body))
         self.send_response(200)
         self.send_header("Content-Length", "0")
+        self.send_header("Set-Cookie", "follow=me; Path=/")
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -78,6 +81,35 @@ def test_a_collector_that_is_away_is_in_nobodys_way(make_orchestrator: Any) -> N
     end = export_telemetry(orchestrator)
     assert orchestrator.complete("question").text
     end()
+
+
+def test_no_password_of_the_machine_and_no_cookie_goes_along(
+    make_orchestrator: Any, collector: Collector, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A session of `requests` puts what ~/.netrc has for a host in the place of the configured key."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password of-the-machine\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    telemetry = {"otlp_endpoint": collector.url, "otlp_headers": {"authorization": "Bearer of-the-collector"}}
+    orchestrator = make_orchestrator({"telemetry": telemetry})
+    for _ in range(2):
+        end = export_telemetry(orchestrator)
+        orchestrator.complete("question")
+        end()
+    assert {headers["authorization"] for headers in collector.headers} == {"Bearer of-the-collector"}
+    assert not any("cookie" in headers for headers in collector.headers)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_redirect_takes_nothing_along(make_orchestrator: Any, status: int) -> None:
+    with redirecting() as elsewhere:
+        elsewhere.status = status
+        telemetry = {"otlp_endpoint": elsewhere.url, "otlp_headers": {"x-collector-key": "secret"}}
+        orchestrator = make_orchestrator({"telemetry": telemetry})
+        end = export_telemetry(orchestrator)
+        orchestrator.complete("question")
+        end()
+        assert elsewhere.asked
+        assert elsewhere.reached == []
 
 
 @pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"])

@@ -82,6 +82,7 @@ _CAUSES: Mapping[str, FailureKind] = {
     "LocalProtocolError": FailureKind.NOT_SENT,
     "UnsendableHeaderError": FailureKind.NOT_SENT,
     "UnboundedRequestError": FailureKind.NOT_SENT,
+    "MisdirectedRequestError": FailureKind.NOT_SENT,
     "UnsendableError": FailureKind.NOT_SENT,
     "UnicodeEncodeError": FailureKind.NOT_SENT,
     "InvalidURL": FailureKind.NOT_SENT,

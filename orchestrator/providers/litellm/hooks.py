@@ -16,6 +16,7 @@ from orchestrator.core.errors import LocalModelError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.dispatch.attempt import InFlightAttempt, NotAdmittedError
+from orchestrator.providers.litellm.destination import Destination
 from orchestrator.providers.litellm.prefix_request import Reader, prefix_request
 from orchestrator.providers.litellm.provider_words import ProviderWords
 from orchestrator.providers.litellm.sending import CURRENT_SENDING, Means, Sending
@@ -72,7 +73,9 @@ class AttemptGuard(CustomLogger):
         if attempt.target.deployment.provider.kind is ProviderKind.LITELLM:
             return _for_prefix(kwargs, attempt, sending)
         sending.words, sending.asked_for = None, {}
-        return await _changed(kwargs, attempt, sending.means)
+        changed = await _changed(kwargs, attempt, sending.means)
+        sending.destination = Destination.of(attempt.target.deployment, changed)
+        return changed
 
     async def async_post_call_failure_deployment_hook(
         self,
@@ -109,6 +112,7 @@ def _for_prefix(kwargs: dict[str, Any], attempt: InFlightAttempt, sending: Sendi
     sending.words, sending.notices = ProviderWords(), list(asked.notices)
     sending.asked_for = asked.parameters
     sending.last_status = sending.refusal = None
+    sending.destination = Destination.of(deployment, kwargs)
     means = sending.means
     return {
         **{name: value for name, value in kwargs.items() if name not in outbound.parameters},

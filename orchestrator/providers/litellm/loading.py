@@ -63,9 +63,22 @@ def _load() -> Any:
     from orchestrator.providers.litellm.hooks import GUARD  # noqa: PLC0415 -- needs LiteLLM's base class
 
     litellm.callbacks.append(GUARD)
+    _keep_from_the_proxy(litellm)
     quiet_libraries()
     for name in _LOGGERS:
         # Their lines quote prompts, replies and providers' error bodies; ours say what happened.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     _litellm = litellm
     return litellm
+
+
+def _keep_from_the_proxy(litellm: Any) -> None:
+    """Let USE_LITELLM_PROXY send nothing of ours to another address; calls of the program go as before."""
+    from orchestrator.providers.litellm.sending import CURRENT_SENDING  # noqa: PLC0415 -- with LiteLLM alone
+
+    original = litellm.LiteLLMProxyChatConfig.should_use_litellm_proxy_by_default
+
+    def by_default(*args: Any, **kwargs: Any) -> bool:
+        return CURRENT_SENDING.get() is None and bool(original(*args, **kwargs))
+
+    litellm.LiteLLMProxyChatConfig.should_use_litellm_proxy_by_default = staticmethod(by_default)

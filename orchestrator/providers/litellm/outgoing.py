@@ -1,8 +1,8 @@
 """What LiteLLM is about to send, checked at the last moment: its bytes as they will stand on the wire.
 
 LiteLLM may raise a limit of output, leave it out for a model that it thinks takes none, or send something
-beside the request. So what leaves must say itself that it writes no more than money is held for, and may
-leave once.
+beside the request. So what leaves must say itself that it writes no more than money is held for, may leave
+once, and goes where config.yaml says.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import orjson
 
+from orchestrator.dispatch.attempt import InFlightAttempt
+from orchestrator.providers.litellm.destination import Destination
 from orchestrator.providers.litellm.left_out import left_out
 from orchestrator.providers.litellm.sending import Sending
 
@@ -38,6 +40,10 @@ class UnboundedRequestError(Exception):
     """What would leave could cost more than is held, so it does not; carries no word of it."""
 
 
+class MisdirectedRequestError(Exception):
+    """What would leave goes elsewhere, or with another key, than config.yaml says; carries no word of it."""
+
+
 class SecondSendError(Exception):
     """An attempt was about to be sent once more; its money is held for one send."""
 
@@ -49,6 +55,7 @@ def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
         UnsendableHeaderError: what would leave is no HTTP.
         SecondSendError: the attempt has left before.
         UnboundedRequestError: it does not say that it writes no more than is held.
+        MisdirectedRequestError: it goes elsewhere than config.yaml says, or with another key.
     """
     for name, value in request.headers.raw:
         if any(byte in _BREAKS for byte in value):
@@ -58,6 +65,7 @@ def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
         return
     if sending.has_left and sending.last_status != _REFUSED_UNBILLED:
         raise SecondSendError
+    _direct(request, sending.destination, attempt)
     body = _body_of(request.content)
     fault = _fault_of_body(body, attempt.max_tokens)
     if fault is not None:
@@ -70,6 +78,16 @@ def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
         # Packed, it could not be read beside LiteLLM.
         request.headers["accept-encoding"] = "identity"
     sending.left = attempt.number
+
+
+def _direct(request: httpx.Request, destination: Destination | None, attempt: InFlightAttempt) -> None:
+    if destination is None:
+        return
+    destination.strip(request)
+    fault = destination.fault_of(request)
+    if fault is not None:
+        attempt.remark(fault)
+        raise MisdirectedRequestError
 
 
 def _body_of(content: bytes) -> Any:

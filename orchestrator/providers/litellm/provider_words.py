@@ -54,7 +54,7 @@ class ProviderWords:
     """The provider's own word for why it ended."""
     has_error: bool = False
     usage: dict[str, Any] = field(default_factory=dict)
-    """Its counts; of several in a stream the last one said of each, and after the end the dearer."""
+    """Its counts; of several in a stream the dearer of each, but for what was cached: that grows too."""
     service_tier: str | None = None
 
     def take(self, raw: bytes) -> None:
@@ -78,7 +78,7 @@ class ProviderWords:
             counts = part.get(name)
             if isinstance(counts, Mapping):
                 stated = {key: value for key, value in counts.items() if value is not None}
-                self.usage = dearer_of(self.usage, stated) if had_ended else self.usage | stated
+                self.usage = dearer_of(self.usage, stated, is_growing=not had_ended)
         if isinstance(part.get("service_tier"), str):
             self.service_tier = part["service_tier"]
 

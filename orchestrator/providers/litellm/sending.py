@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Billing, Failure, FailureKind
 from orchestrator.dispatch.transport import AttemptSource
+from orchestrator.providers.litellm.destination import Destination
 from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.provider_words import ProviderWords
 from orchestrator.providers.local.model import LocalModel
@@ -51,6 +52,8 @@ class Sending:
     """What the provider says itself, where that is read beside LiteLLM."""
     asked_for: Mapping[str, Any] = field(default_factory=dict)
     """Parameters that LiteLLM was handed for the current attempt, to be compared with what it sends."""
+    destination: Destination | None = None
+    """Where the current attempt may go, and with whose key."""
     notices: list[str] = field(default_factory=list)
     """What was left out of the current attempt's request, for people."""
     error: OrchestratorError | None = None

@@ -56,7 +56,7 @@ class AnswerDraft:
 
         Of several counts of the whole answer the dearer is taken.
         """
-        self.raw_usage = dearer_of(self.raw_usage, raw_usage) if self.has_last_count else raw_usage
+        self.raw_usage = dearer_of(self.raw_usage, raw_usage, is_growing=not self.has_last_count)
         self.has_last_count = ends or self.finish_reason is not None
 
     def name(self, *, upstream_id: Any, served_model: Any, service_tier: Any) -> None:

@@ -16,6 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
+from orchestrator.providers.tls import tls_context
 from orchestrator.providers.wire.outbound import UnsendableError, WireRequest
 from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
@@ -175,8 +176,8 @@ class _Body(aiohttp.Payload):
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Return the TLS settings of the process; OpenSSL reads SSL_CERT_FILE and SSL_CERT_DIR itself."""
-    return ssl.create_default_context()
+    """Return the TLS settings of the process."""
+    return tls_context()
 
 
 def _failure_of(error: Exception, *, was_sent: bool) -> Failure:

@@ -7,7 +7,7 @@ that got lost.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -52,86 +52,31 @@ class _NonsenseError(ValueError):
 
 def read_openai_usage(raw: Any, *, reports_cost: bool) -> CountedUsage:
     """Return the `usage` object of OpenAI's format; its cost where this provider reports one."""
-    if not isinstance(raw, Mapping):
-        return UNKNOWN_USAGE
-    cost, fee = _openrouter_charge(raw) if reports_cost else (None, ZERO_NUSD)
-    try:
-        counted = _openai_counts(raw)
-    except _NonsenseError:
-        return CountedUsage(Usage(estimated=True), cost, fee)
-    return CountedUsage(counted.usage, cost, fee, counted.contradicts)
+    counted = _read(raw, _openai_counts)
+    if not reports_cost or not isinstance(raw, Mapping):
+        return counted
+    cost, fee = _openrouter_charge(raw)
+    return replace(counted, reported_cost_nusd=cost, fee_nusd=fee)
 
 
 def read_gemini_usage(raw: Any) -> CountedUsage:
     """Return the `usageMetadata` object of Gemini's format, where thoughts are counted beside the answer."""
-    if not isinstance(raw, Mapping):
-        return UNKNOWN_USAGE
-    try:
-        prompt = _required(raw, "promptTokenCount") + _count(raw, "toolUsePromptTokenCount")
-        candidates = _count(raw, "candidatesTokenCount")
-        thoughts = _count(raw, "thoughtsTokenCount")
-        total = _count(raw, "totalTokenCount")
-        # Some models count the thoughts among the candidates' tokens: the total tells.
-        inside = bool(thoughts) and prompt + candidates == total and thoughts <= candidates
-        counts = _Counts(
-            input_tokens=prompt,
-            output_tokens=candidates if inside else candidates + thoughts,
-            cached_tokens=_count(raw, "cachedContentTokenCount"),
-            reasoning_tokens=thoughts,
-            total_tokens=total,
-            audio_input_tokens=_modality(raw.get("promptTokensDetails"), "AUDIO"),
-            image_input_tokens=_modality(raw.get("promptTokensDetails"), "IMAGE"),
-            audio_output_tokens=_modality(raw.get("candidatesTokensDetails"), "AUDIO"),
-            image_output_tokens=_modality(raw.get("candidatesTokensDetails"), "IMAGE"),
-        )
-    except _NonsenseError:
-        return UNKNOWN_USAGE
-    return _settled(counts)
+    return _read(raw, _gemini_counts)
 
 
 def read_responses_usage(raw: Any) -> CountedUsage:
     """Return the `usage` object of OpenAI's Responses API, whose input has the cached tokens in it."""
-    try:
-        counts = _Counts(
-            input_tokens=_required(raw, "input_tokens"),
-            output_tokens=_required(raw, "output_tokens"),
-            cached_tokens=_count(_mapping(raw.get("input_tokens_details")), "cached_tokens"),
-            reasoning_tokens=_count(_mapping(raw.get("output_tokens_details")), "reasoning_tokens"),
-            total_tokens=_count(raw, "total_tokens"),
-        )
-    except _NonsenseError:
-        return UNKNOWN_USAGE
-    return _settled(counts)
+    return _read(raw, _responses_counts)
 
 
 def read_anthropic_usage(raw: Any) -> CountedUsage:
     """Return the `usage` object of Anthropic's format, where cached tokens are counted beside the input."""
-    try:
-        cached, written = _count(raw, "cache_read_input_tokens"), _count(raw, "cache_creation_input_tokens")
-        counts = _Counts(
-            input_tokens=_required(raw, "input_tokens") + cached + written,
-            output_tokens=_required(raw, "output_tokens"),
-            cached_tokens=cached,
-            cache_write_tokens=written,
-        )
-    except _NonsenseError:
-        return UNKNOWN_USAGE
-    return _settled(counts)
+    return _read(raw, _anthropic_counts)
 
 
 def read_bedrock_usage(raw: Any) -> CountedUsage:
     """Return the `usage` object of Bedrock's Converse API, which counts as Anthropic does."""
-    try:
-        cached, written = _count(raw, "cacheReadInputTokens"), _count(raw, "cacheWriteInputTokens")
-        counts = _Counts(
-            input_tokens=_required(raw, "inputTokens") + cached + written,
-            output_tokens=_required(raw, "outputTokens"),
-            cached_tokens=cached,
-            cache_write_tokens=written,
-        )
-    except _NonsenseError:
-        return UNKNOWN_USAGE
-    return _settled(counts)
+    return _read(raw, _bedrock_counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +93,25 @@ class _Counts:
     image_output_tokens: int = 0
 
 
-def _openai_counts(raw: Mapping[str, Any]) -> CountedUsage:
+def _read(raw: Any, counts_of: Callable[[Mapping[str, Any]], _Counts]) -> CountedUsage:
+    """Return what a provider counted, in its format; an estimate where that is none, or nonsense."""
+    if not isinstance(raw, Mapping):
+        return UNKNOWN_USAGE
+    try:
+        return _settled(counts_of(raw))
+    except _NonsenseError:
+        return UNKNOWN_USAGE
+
+
+def _openai_counts(raw: Mapping[str, Any]) -> _Counts:
     prompt_details = _mapping(raw.get("prompt_tokens_details"))
     completion_details = _mapping(raw.get("completion_tokens_details"))
-    # DeepSeek and Anthropic's compatible servers say it one level up.
-    cached = _first(prompt_details, "cached_tokens", raw, "prompt_cache_hit_tokens")
-    written = _first(prompt_details, "cache_write_tokens", raw, "cache_creation_input_tokens")
-    counts = _Counts(
+    return _Counts(
         input_tokens=_required(raw, "prompt_tokens"),
         output_tokens=_required(raw, "completion_tokens"),
-        cached_tokens=cached,
-        cache_write_tokens=written,
+        # DeepSeek and Anthropic's compatible servers say it one level up.
+        cached_tokens=_first(prompt_details, "cached_tokens", raw, "prompt_cache_hit_tokens"),
+        cache_write_tokens=_first(prompt_details, "cache_write_tokens", raw, "cache_creation_input_tokens"),
         reasoning_tokens=_count(completion_details, "reasoning_tokens"),
         total_tokens=_count(raw, "total_tokens"),
         audio_input_tokens=_count(prompt_details, "audio_tokens"),
@@ -166,7 +119,57 @@ def _openai_counts(raw: Mapping[str, Any]) -> CountedUsage:
         audio_output_tokens=_count(completion_details, "audio_tokens"),
         image_output_tokens=_count(completion_details, "image_tokens"),
     )
-    return _settled(counts)
+
+
+def _gemini_counts(raw: Mapping[str, Any]) -> _Counts:
+    prompt = _required(raw, "promptTokenCount") + _count(raw, "toolUsePromptTokenCount")
+    candidates = _count(raw, "candidatesTokenCount")
+    thoughts = _count(raw, "thoughtsTokenCount")
+    total = _count(raw, "totalTokenCount")
+    # Some models count the thoughts among the candidates' tokens: the total tells.
+    inside = bool(thoughts) and prompt + candidates == total and thoughts <= candidates
+    return _Counts(
+        input_tokens=prompt,
+        output_tokens=candidates if inside else candidates + thoughts,
+        cached_tokens=_count(raw, "cachedContentTokenCount"),
+        reasoning_tokens=thoughts,
+        total_tokens=total,
+        audio_input_tokens=_modality(raw.get("promptTokensDetails"), "AUDIO"),
+        image_input_tokens=_modality(raw.get("promptTokensDetails"), "IMAGE"),
+        audio_output_tokens=_modality(raw.get("candidatesTokensDetails"), "AUDIO"),
+        image_output_tokens=_modality(raw.get("candidatesTokensDetails"), "IMAGE"),
+    )
+
+
+def _responses_counts(raw: Mapping[str, Any]) -> _Counts:
+    return _Counts(
+        input_tokens=_required(raw, "input_tokens"),
+        output_tokens=_required(raw, "output_tokens"),
+        cached_tokens=_count(_mapping(raw.get("input_tokens_details")), "cached_tokens"),
+        reasoning_tokens=_count(_mapping(raw.get("output_tokens_details")), "reasoning_tokens"),
+        total_tokens=_count(raw, "total_tokens"),
+    )
+
+
+def _anthropic_counts(raw: Mapping[str, Any]) -> _Counts:
+    cached, written = _count(raw, "cache_read_input_tokens"), _count(raw, "cache_creation_input_tokens")
+    return _Counts(
+        input_tokens=_required(raw, "input_tokens") + cached + written,
+        output_tokens=_required(raw, "output_tokens"),
+        cached_tokens=cached,
+        cache_write_tokens=written,
+    )
+
+
+def _bedrock_counts(raw: Mapping[str, Any]) -> _Counts:
+    cached, written = _count(raw, "cacheReadInputTokens"), _count(raw, "cacheWriteInputTokens")
+    return _Counts(
+        input_tokens=_required(raw, "inputTokens") + cached + written,
+        output_tokens=_required(raw, "outputTokens"),
+        cached_tokens=cached,
+        cache_write_tokens=written,
+        total_tokens=_count(raw, "totalTokens"),
+    )
 
 
 def _settled(counts: _Counts) -> CountedUsage:
@@ -219,20 +222,33 @@ def openrouter_cost(fee: Any, upstream: Any, *, is_byok: Any) -> NanoUsd | None:
     return None if upstream_nusd is None else NanoUsd(fee_nusd + upstream_nusd)
 
 
-def dearer_of(before: Any, after: Any) -> Any:
-    """Return two counts of the same whole answer as one: of each number the one that costs more."""
+def dearer_of(before: Any, after: Any, *, is_growing: bool = False) -> Any:
+    """Return two counts of one answer as one: of each number the one that costs more.
+
+    While an answer is growing its cached part is the one said last; no other count of it falls.
+    """
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         return before if after is None else after
-    return {**before, **{name: _dearer(name, before.get(name), value) for name, value in after.items()}}
+    return {
+        **before,
+        **{
+            name: _dearer(name, before.get(name), value, is_growing=is_growing)
+            for name, value in after.items()
+        },
+    }
 
 
-def _dearer(name: str, before: Any, after: Any) -> Any:
+def _dearer(name: str, before: Any, after: Any, *, is_growing: bool) -> Any:
     if isinstance(after, Mapping):
-        return dearer_of(before, after)
+        return dearer_of(before, after, is_growing=is_growing)
     if not _is_number(before) or not _is_number(after):
         return before if after is None else after
-    # A nonsense count stays one, so that nothing is believed.
-    return min(before, after) if name in _CHEAPER or min(before, after) < 0 else max(before, after)
+    if min(before, after) < 0:
+        # A nonsense count stays one, so that nothing is believed.
+        return min(before, after)
+    if name in _CHEAPER:
+        return after if is_growing else min(before, after)
+    return max(before, after)
 
 
 def _is_number(value: Any) -> bool:

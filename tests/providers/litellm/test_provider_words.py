@@ -73,6 +73,12 @@ def test_of_a_stream_the_last_count_counts() -> None:
     assert (answer.usage, answer.finish_reason) == (Usage(10, 5), "length")
 
 
+def test_a_stream_that_ends_with_less_than_it_began_with_used_what_it_began_with() -> None:
+    begun = {"type": "message_start", "message": {"usage": {"input_tokens": 900, "output_tokens": 1}}}
+    ended = {"delta": {"stop_reason": "end_turn"}, "usage": {"input_tokens": 0, "output_tokens": 5}}
+    assert words_of(begun, ended).checked(ANSWER).usage == Usage(900, 5)
+
+
 def test_without_an_end_no_count_is_believed() -> None:
     begun = {"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 1}}}
     assert words_of(begun).billed(ANSWER).usage.estimated

@@ -65,7 +65,7 @@ def test_openrouter_is_told_the_most_that_a_token_may_cost(make_config) -> None:
     sent = OutboundRequest.to(place, request, max_tokens=0, price_cap=place.price.dearest)
     assert (sent.vector_size, sent.shorten_to) == (1536, None)
     body = orjson.loads(wire_request_of(sent).body)
-    assert body["provider"] == {"max_price": {"prompt": 0.02, "completion": 0.0}}
+    assert body["provider"] == {"max_price": {"prompt": 0.02, "completion": 0.0, "request": 0}}
     assert "plugins" not in body
 
 

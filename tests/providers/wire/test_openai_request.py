@@ -52,7 +52,7 @@ def test_a_reasoning_model_gets_its_limit_under_its_own_name() -> None:
 def test_openrouter_hears_the_most_that_a_host_may_charge_and_how_much_to_think() -> None:
     cap = Rates(input="0.1", output="0.5")
     body = body_of(OPENROUTER, price_cap=cap, reasoning_effort="low")
-    assert body["provider"] == {"max_price": {"prompt": 0.1, "completion": 0.5}}
+    assert body["provider"] == {"max_price": {"prompt": 0.1, "completion": 0.5, "request": 0}}
     assert (body["reasoning"], "reasoning_effort" in body) == ({"effort": "low"}, False)
     assert "provider" not in body_of(OPENAI, price_cap=cap)
 

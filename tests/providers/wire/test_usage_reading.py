@@ -10,8 +10,12 @@ from orchestrator.core.reply import Usage
 from orchestrator.providers.wire.usage_reading import (
     COUNTED_TOKENS_MAX,
     UNKNOWN_USAGE,
+    dearer_of,
+    read_anthropic_usage,
+    read_bedrock_usage,
     read_gemini_usage,
     read_openai_usage,
+    read_responses_usage,
 )
 
 _AT_EASE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -54,7 +58,30 @@ def _check(usage: Usage) -> None:
 @pytest.mark.parametrize("raw", [None, "", [], 7, {}, {"prompt_tokens": math.nan, "completion_tokens": 1}])
 def test_what_is_no_usage_is_an_estimate(raw) -> None:
     assert read_openai_usage(raw, reports_cost=True) == UNKNOWN_USAGE
-    assert read_gemini_usage(raw) == UNKNOWN_USAGE
+    for read in (read_gemini_usage, read_responses_usage, read_anthropic_usage, read_bedrock_usage):
+        assert read(raw) == UNKNOWN_USAGE
+
+
+@pytest.mark.parametrize(
+    ("read", "counts"),
+    [
+        (read_responses_usage, {"input_tokens": 1, "output_tokens": 2, "total_tokens": 900}),
+        (read_bedrock_usage, {"inputTokens": 1, "outputTokens": 2, "totalTokens": 900}),
+    ],
+)
+def test_a_total_above_its_parts_is_output_in_every_format(read, counts) -> None:
+    assert read(counts).usage.output_tokens == 899
+    assert read(counts).contradicts
+
+
+def test_of_an_answer_that_grows_no_count_falls_but_what_was_cached() -> None:
+    """A server that ends with an input of 1 said 900 before; what it had cached it may say late."""
+    before = {"prompt_tokens": 900, "prompt_tokens_details": {"cached_tokens": 0}, "cost": None}
+    after = {"prompt_tokens": 1, "prompt_tokens_details": {"cached_tokens": 800}, "cost": 0.5}
+    growing = dearer_of(before, after, is_growing=True)
+    assert growing == {"prompt_tokens": 900, "prompt_tokens_details": {"cached_tokens": 800}, "cost": 0.5}
+    assert dearer_of(before, after)["prompt_tokens_details"] == {"cached_tokens": 0}
+    assert dearer_of({"prompt_tokens": -1}, after, is_growing=True)["prompt_tokens"] == -1
 
 
 def test_a_cost_is_kept_though_the_counts_beside_it_are_nonsense() -> None:

@@ -1,0 +1,15 @@
+"""TLS as every client here speaks it: certificates are checked, and nobody else gets the keys of a connection.
+
+OpenSSL reads SSL_CERT_FILE and SSL_CERT_DIR itself, which say whom this machine trusts. LiteLLM's SSL_VERIFY
+and SSL_SECURITY_LEVEL would check less, and with SSLKEYLOGFILE Python writes down what decrypts a recorded
+connection, keys and prompts included: none of them is read.
+"""
+
+import ssl
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return the settings of one client; making them reads the machine's certificates, which takes a while."""
+    context = ssl.create_default_context()
+    context.keylog_filename = None  # type: ignore[assignment]  # what turns it off
+    return context

@@ -1,0 +1,33 @@
+"""Every client checks certificates, and writes down no keys of its connections."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
+
+from orchestrator.providers.litellm.http_client import SendOnceClient
+from orchestrator.providers.tls import tls_context
+
+
+def test_no_key_of_a_connection_is_written_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    context = tls_context()
+    assert context.keylog_filename is None
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize("switch", ["SSL_VERIFY", "SSL_SECURITY_LEVEL"])
+async def test_litellm_checks_certificates_whatever_its_variables_say(
+    monkeypatch: pytest.MonkeyPatch, switch: str
+) -> None:
+    monkeypatch.setenv(switch, {"SSL_VERIFY": "False"}.get(switch, "DEFAULT@SECLEVEL=0"))
+    client = SendOnceClient()
+    transport = client.client._transport
+    assert isinstance(transport, LiteLLMAiohttpTransport)
+    context = transport.get_valid_client_session().connector._ssl
+    assert isinstance(context, ssl.SSLContext)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.security_level == ssl.create_default_context().security_level
+    await client.close()
