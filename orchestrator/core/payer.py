@@ -46,7 +46,7 @@ def shadowed_experiment(tenant: str) -> str | None:
 
 
 def shown_scope(scope: str) -> str:
-    """Return a scope as people read it: who pays for shadows is an experiment, `experiment:faq`, and no tenant."""
+    """Return a scope as people read it: who pays for shadows is `experiment:faq`, and no tenant."""
     kind, _, name = scope.partition(":")
     experiment = shadowed_experiment(name) if kind in {"tenant", "use_case"} else None
     return scope if experiment is None else f"experiment:{experiment}"

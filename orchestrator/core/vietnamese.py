@@ -1,4 +1,4 @@
-"""What is kept and told in English, as a Vietnamese page says it: why a reply is degraded, who was passed over.
+"""What is kept and told in English, as a Vietnamese page says it: why a reply is degraded, who was asked.
 
 The ledger keeps such words as one text, in which sentences stand in sentences; so each is looked for wherever
 it is. What nobody has translated stands as it is: a name, or the words of who wrote config.yaml.
@@ -100,6 +100,13 @@ SENTENCES_VI: Mapping[str, str] = {
     "máy chủ của OpenRouter: ",
     "max_tokens lowered from {a} to {b} to fit the limit of a request": "max_tokens giảm từ {a} xuống {b} để vừa hạn mức của "
     "một yêu cầu",
+    # What the caller of a drill got.
+    "the whole answer": "trọn câu trả lời", ", degraded: ": ", giảm cấp: ", "an apology: ": "lời xin lỗi: ",
+    "an apology, though somebody could have answered: ": "lời xin lỗi, dù có nơi trả lời được: ",
+    "the local model's answer, degraded: ": "câu trả lời của mô hình đi kèm, giảm cấp: ", "it ended after its deadline": "kết thúc quá hạn",
+    "an answer, where an error is the right end": "một câu trả lời, trong khi đúng ra phải là lỗi",
+    "an answer that is not whole: {a} of {b} characters": "câu trả lời không trọn: {a} trong {b} ký tự",
+    "an error of another library: {a}": "lỗi của một thư viện khác: {a}",
     # Notices of config.yaml.
     "provider {a} is off: ": "nhà cung cấp {a} đang tắt: ", "it has no key; set {MANY}": "chưa có khóa; hãy đặt {MANY}",
     "'enabled: false' in config.yaml": "'enabled: false' trong config.yaml",
@@ -126,7 +133,7 @@ SENTENCES_VI: Mapping[str, str] = {
     "model {a} is switched off by its vendor on {b}, in {c} day(s); replace it in config.yaml": "mô hình {a} bị hãng ngừng từ "
     "{b}, còn {c} ngày; hãy thay trong config.yaml",
 }  # fmt: skip
-"""By the English sentence: `{a}` stands for one word, `{MANY}` for several, `(s)` for the end of `day` or of `days`."""
+"""By the English sentence: `{a}` is one word, `{MANY}` several, `(s)` the end of `day` or of `days`."""
 
 
 _WINDOWS = {
@@ -140,12 +147,12 @@ def in_language(text: str, language: Language) -> str:
     if language is not Language.VI:
         return text
     for pattern, words in _PATTERNS:
-        text = pattern.sub(lambda found, words=words: _said(words, found), text)
-    return _FAILED.sub(lambda found: f"{found[1]}{FAILURES_VI[found[2]]}", text)
+        text = pattern.sub(lambda match, words=words: _filled(words, match), text)
+    return _FAILED.sub(lambda match: f"{match[1]}{FAILURES_VI[match[2]]}", text)
 
 
-def _said(words: str, found: re.Match[str]) -> str:
-    return words.format(**{name: _WINDOWS.get(part, part) for name, part in found.groupdict().items()})
+def _filled(words: str, match: re.Match[str]) -> str:
+    return words.format(**{name: _WINDOWS.get(part, part) for name, part in match.groupdict().items()})
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
@@ -165,6 +172,6 @@ _PATTERNS = tuple(
     for sentence, words in sorted(SENTENCES_VI.items(), key=lambda item: -len(item[0]))
 )
 _FAILED = re.compile(
-    rf"((?:^|(?<=; )|(?<=\())\S+:? )({'|'.join(kind.value for kind in FailureKind)})(?=[;)]|$)"
+    rf"((?:^|(?<=[;:] )|(?<=\())\S+:? )({'|'.join(kind.value for kind in FailureKind)})(?=[;)]|$)"
 )
 """A kind of failure behind who failed: in no other place is it a word of ours."""

@@ -1,7 +1,7 @@
 """What every process of a ledger notices by itself and one of them tells: that the ledger cannot be used.
 
-Where processes share `alerts.path`, whoever notices a cause first tells it, and whoever first finds the ledger
-well again tells that. Where that folder cannot be written, as on a full disk, each tells for itself.
+Where processes share `alerts.path`, whoever notices a cause first tells it, and whoever first finds the
+ledger well again tells that. Where that folder cannot be written, as on a full disk, each tells for itself.
 """
 
 import logging
@@ -25,7 +25,7 @@ class SharedAlerts:
         self._clock = clock
         self._lock = threading.Lock()
         self._claimed: dict[str, bool] = {}
-        """The causes that this process has seen since the ledger worked last: whether there is a claim of each."""
+        """By the causes seen here since the ledger worked last: whether there is a claim of each."""
 
     def is_ours(self, alert: Alert, claims: Claims) -> bool:
         """Return whether this process tells it, and leave word of it for the others."""

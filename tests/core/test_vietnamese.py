@@ -14,12 +14,13 @@ from orchestrator.core.vietnamese import FAILURES_VI, SENTENCES_VI, in_language
 PACKAGE = Path(orchestrator.__file__).parent
 WRITERS = (
     "catalog/price_book.py", "config/notices.py", "dispatch/admission.py", "dispatch/agreement.py",
-    "dispatch/exclusions.py", "pipeline/degradation.py", "pipeline/graceful.py", "pipeline/repeats.py",
+    "dispatch/exclusions.py", "drill/drill.py", "pipeline/degradation.py", "pipeline/graceful.py", "pipeline/repeats.py",
     "routing/eligibility.py", "routing/embedding_plan.py", "routing/facts.py", "routing/ranking.py",
 )  # fmt: skip
 """Modules whose sentences are kept with a request, or are notices of config.yaml."""
 NOT_KEPT = {
     "assumed maximum of config.yaml", "an accepted answer has a result", "Sorry, we cannot answer just now", "Xin lỗi",
+    "the pieces of the stream are not the reply",
 }  # fmt: skip
 """How texts begin that no page shows of a request: the source of a price, a fault of the program, what callers read."""
 
@@ -73,6 +74,7 @@ def test_no_value_is_lost_on_the_way(sentence):
             "over the day budget of tenant:Đại lý A, as long as others hold money of it",
             "vượt ngân sách ngày của tenant:Đại lý A, chừng nào yêu cầu khác còn giữ tiền của nó",
         ),
+        ("the whole answer, degraded: a/b empty", "trọn câu trả lời, giảm cấp: a/b trả lời trống"),
         ("a/b left out: our own words, empty timeout", "a/b bị loại: our own words, empty timeout"),
     ],
 )

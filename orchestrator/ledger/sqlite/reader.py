@@ -236,7 +236,7 @@ class LedgerReader(UsageReader):
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             self._connection.execute("BEGIN")
             if READABLE_SINCE <= version < VERSION:
-                # A program of another version may be at work on it: to look must not migrate it under its hands.
+                # A program of that version may be at work on it, which a migration would lock out.
                 stand_in(self._connection, version)
         except (sqlite3.Error, OSError) as exc:
             self._close()

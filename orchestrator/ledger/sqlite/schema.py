@@ -227,11 +227,11 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
 
 
 READABLE_SINCE = 6
-"""What later versions have brought are tables of their own: without them an older file says what it always said."""
+"""What came later are tables of their own: without them an older file says what it always said."""
 
 
 def stand_in(connection: sqlite3.Connection, version: int) -> None:
-    """Give a look at a file from `READABLE_SINCE` on the tables that it lacks, empty; the file stays as it is."""
+    """Give a look at a file of `READABLE_SINCE` or later the tables that it lacks, empty and temporary."""
     for later in range(version + 1, VERSION + 1):
         for statement in _MIGRATIONS[later]:
             if statement.startswith("CREATE TABLE "):
