@@ -14,6 +14,7 @@ from orchestrator.core.alerts import (
 )
 from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
+from orchestrator.core.payer import shown_scope
 from orchestrator.core.visible_text import visible
 
 ALERT_CHARS_MAX = 3000
@@ -77,19 +78,17 @@ def sentence_of(facts: AlertFacts, language: Language) -> str:
             share, above = f"{facts.share:.1%}", f"{facts.above_share:.1%}"
             window = f"{facts.window_s / 60:g}"
             if is_vi:
-                return (
-                    f"{facts.scope}: {share} của {facts.requests} yêu cầu trong {window} phút; ngưỡng {above}"
-                )
-            return f"{facts.scope}: {share} of {facts.requests} requests in {window} min; the threshold is {above}"
+                return f"{shown_scope(facts.scope)}: {share} của {facts.requests} yêu cầu trong {window} phút; ngưỡng {above}"
+            return f"{shown_scope(facts.scope)}: {share} of {facts.requests} requests in {window} min; the threshold is {above}"
         case LatencyFacts():
             window = f"{facts.window_s / 60:g}"
             if is_vi:
                 return (
-                    f"{facts.scope}: 5 % chậm nhất của {facts.requests} yêu cầu trong {window} phút mất ít nhất "
+                    f"{shown_scope(facts.scope)}: 5 % chậm nhất của {facts.requests} yêu cầu trong {window} phút mất ít nhất "
                     f"{facts.p95_s:.1f} s; ngưỡng {facts.above_s:g} s"
                 )
             return (
-                f"{facts.scope}: the slowest 5 % of {facts.requests} requests in {window} min took at least "
+                f"{shown_scope(facts.scope)}: the slowest 5 % of {facts.requests} requests in {window} min took at least "
                 f"{facts.p95_s:.1f} s; the threshold is {facts.above_s:g} s"
             )
         case SubjectFacts():
@@ -98,7 +97,7 @@ def sentence_of(facts: AlertFacts, language: Language) -> str:
 
 def _spend(facts: SpendFacts, *, is_vi: bool) -> str:
     spent, compared = format_usd(facts.spent_nusd), format_usd(facts.compared_nusd)
-    words = f"{facts.scope}, {facts.period}: "
+    words = f"{shown_scope(facts.scope)}, {facts.period}: "
     if facts.projected_nusd is not None:
         projected = format_usd(facts.projected_nusd)
         if is_vi:
@@ -113,7 +112,11 @@ def _spend(facts: SpendFacts, *, is_vi: bool) -> str:
     )
     if facts.cause is None:
         return words
-    return f"{words}; chủ yếu do {facts.cause}" if is_vi else f"{words}; mostly by {facts.cause}"
+    return (
+        f"{words}; chủ yếu do {shown_scope(facts.cause)}"
+        if is_vi
+        else f"{words}; mostly by {shown_scope(facts.cause)}"
+    )
 
 
 def alert_text(alert: Alert, language: Language) -> str:
@@ -154,8 +157,8 @@ def _subject(facts: AlertFacts | None) -> str:
         case SubjectFacts():
             return facts.name
         case SpendFacts(percent=percent) if percent is not None:
-            return f"{facts.scope} {facts.period}, {percent} %"
+            return f"{shown_scope(facts.scope)} {facts.period}, {percent} %"
         case SpendFacts():
-            return f"{facts.scope} {facts.period}"
+            return f"{shown_scope(facts.scope)} {facts.period}"
         case RateFacts() | LatencyFacts():
-            return facts.scope
+            return shown_scope(facts.scope)

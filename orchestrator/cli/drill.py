@@ -12,6 +12,7 @@ from orchestrator.cli.output import CommandError, dim, err, errors_as_json, out,
 from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
 from orchestrator.core.home_paths import expanded
+from orchestrator.core.language import Language
 
 if TYPE_CHECKING:
     from orchestrator.drill.drill import Drill, Result
@@ -28,8 +29,9 @@ _COLUMNS = {
 _STYLES = {"failed": "bold red", "rescued": "green", "last resort": "yellow"}
 
 
-def drill(
+def drill(  # noqa: PLR0913 -- each is an option
     context: typer.Context,
+    *,
     use_case: Annotated[
         list[str] | None,
         typer.Option("--use-case", help="Only this use case; may be repeated.", show_default=False),
@@ -51,6 +53,7 @@ def drill(
             "--html", metavar="FILE", help="Also write the scorecard as a page.", show_default=False
         ),
     ] = None,
+    language: Annotated[Language, typer.Option(help="Of the page.")] = Language.EN,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Break every class of fault and every level of each use case's chain, against your configuration.
@@ -76,7 +79,7 @@ def drill(
                 say=lambda text: status.update(dim(text)),
             )
         if html is not None:
-            _write_page(expanded(html), done, str(config.path))
+            _write_page(expanded(html), done, str(config.path), language)
     if as_json:
         print_json(plain_drill(done))
     else:
@@ -94,10 +97,10 @@ def _check_page(path: Path) -> None:
             path.unlink()
 
 
-def _write_page(path: Path, done: "Drill", config: str) -> None:
+def _write_page(path: Path, done: "Drill", config: str, language: Language) -> None:
     from orchestrator.drill.html_report import page
 
-    text = page(done, config)
+    text = page(done, config, language)
     with _page_errors(path):
         path.write_text(text, encoding="utf-8")
 

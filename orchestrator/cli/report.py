@@ -141,7 +141,7 @@ def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple
     if not span.first <= today <= span.last:
         return result, ()
     scopes = None if tenant is None else ("all", f"tenant:{tenant}")
-    return result, budget_status(view, config.settings.budgets, moment=now, scopes=scopes)
+    return result, budget_status(view, config.limits, moment=now, scopes=scopes)
 
 
 def _sum_closed_days(config: "Config", since: "date") -> None:

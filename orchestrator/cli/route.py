@@ -95,12 +95,13 @@ def budgets_of(
     scopes = dict.fromkeys(
         scope for each in asked for scope in payer.scopes(each.provider_name, each.model_name)
     )
-    return budget_status(reader, settings.budgets, moment=SystemClock().now(), scopes=scopes)
+    return budget_status(reader, orchestrator.config.limits, moment=SystemClock().now(), scopes=scopes)
 
 
 def budget_table(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":
     """Return the budgets as a table."""
     from orchestrator.core.money import format_usd
+    from orchestrator.core.payer import shown_scope
 
     listing = table(
         "budget",
@@ -119,7 +120,9 @@ def budget_table(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":
             format_usd(budget.held),
             format_usd(budget.left or 0),
         ]
-        listing.add_row(budget.scope, budget.window.value, *amounts, f"{budget.resets_at:%d %b %H:%M}")
+        listing.add_row(
+            shown_scope(budget.scope), budget.window.value, *amounts, f"{budget.resets_at:%d %b %H:%M}"
+        )
     return listing
 
 

@@ -67,7 +67,7 @@ def _look(config: "Config", minutes: int) -> "tuple[LiveNumbers, tuple[BudgetSta
 
     now, settings = SystemClock().now(), config.settings
     numbers = live_numbers(open_view(settings.ledger), now=now, window_s=minutes * 60.0)
-    return numbers, budget_status(open_view(settings.ledger), settings.budgets, moment=now)
+    return numbers, budget_status(open_view(settings.ledger), config.limits, moment=now)
 
 
 def _screen(numbers: "LiveNumbers", budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":
@@ -114,6 +114,7 @@ def _budgets(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":
     from rich.text import Text
 
     from orchestrator.core.money import format_usd
+    from orchestrator.core.payer import shown_scope
 
     listing = table("budget", "window", "used", "", "of", numbers=("used", "of"))
     for budget in sorted(budgets, key=_used_share, reverse=True)[:_BUDGETS]:
@@ -121,7 +122,8 @@ def _budgets(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":
         filled = min(_BAR, round(share * _BAR))
         style = "red" if share >= _SPENT else "yellow" if share >= _NEARLY else "green"
         bar = Text("█" * filled + "░" * (_BAR - filled), style=style)
-        listing.add_row(budget.scope, budget.window.value, percent(share), bar, format_usd(budget.limit or 0))
+        amount = format_usd(budget.limit or 0)
+        listing.add_row(shown_scope(budget.scope), budget.window.value, percent(share), bar, amount)
     return listing
 
 

@@ -130,6 +130,8 @@ class Alert:
 
 Listener = Callable[[Alert], None]
 """Takes an alert at once, on whatever thread it arose; a listener with more to do hands it on."""
+Gate = Callable[[Alert], bool]
+"""Returns whether this process tells an alert, or another one does that has noticed the same."""
 
 
 class Alerts:
@@ -138,6 +140,11 @@ class Alerts:
     def __init__(self) -> None:
         """Start with the log alone."""
         self._listeners: tuple[Listener, ...] = ()
+        self._gate: Gate | None = None
+
+    def ask_first(self, gate: Gate | None) -> None:
+        """Ask `gate` from now on before an alert is told; None asks nobody."""
+        self._gate = gate
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` with every alert from now on."""
@@ -149,6 +156,9 @@ class Alerts:
 
     def tell(self, alert: Alert) -> None:
         """Log an alert and tell every listener; one that fails is logged and stops nothing."""
+        if self._gate is not None and not self._gate(alert):
+            logger.info("%s: told by another process: %s", alert.kind, alert.message)
+            return
         level = logging.WARNING if alert.state is AlertState.OVER else logging.ERROR
         logger.log(level, "%s: request=%s: %s", alert.kind, alert.request_id or "-", alert.message)
         for listener in self._listeners:

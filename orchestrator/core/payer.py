@@ -45,6 +45,13 @@ def shadowed_experiment(tenant: str) -> str | None:
     return tenant.removeprefix(SHADOW_PAYER) if tenant.startswith(SHADOW_PAYER) else None
 
 
+def shown_scope(scope: str) -> str:
+    """Return a scope as people read it: who pays for shadows is `experiment:faq`, and no tenant."""
+    kind, _, name = scope.partition(":")
+    experiment = shadowed_experiment(name) if kind in {"tenant", "use_case"} else None
+    return scope if experiment is None else f"experiment:{experiment}"
+
+
 def _check_tenant(tenant: str) -> None:
     if tenant.startswith(SHADOW_PAYER):
         raise InvalidRequestError(

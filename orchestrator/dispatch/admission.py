@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.failures import HealthScope
+from orchestrator.core.payer import shown_scope
 from orchestrator.core.progress import Progress, ProgressStep, tell
 from orchestrator.core.reply import Attempt, CostSource
 from orchestrator.dispatch.services import Services
@@ -184,6 +185,8 @@ async def _enter(
             services.retry_budget.give_back(provider, drew=True)
         if isinstance(exc, BudgetExceededError):
             holds = ", as long as others hold money of it" if exc.may_pass else ""
-            return Rejected(f"over the {exc.window} budget of {exc.scope}{holds}", over_budget=exc)
+            return Rejected(
+                f"over the {exc.window} budget of {shown_scope(exc.scope)}{holds}", over_budget=exc
+            )
         raise
     return AttemptPermit(circuit, reservation, hold, draws_retry)

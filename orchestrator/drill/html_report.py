@@ -1,64 +1,53 @@
 """The scorecard of a drill as one page that needs nothing else: no script, no network."""
 
-from html import escape
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.core.formatting import seconds
+from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
+from orchestrator.core.vietnamese import in_language
+from orchestrator.drill.drill import CaseResult
+from orchestrator.drill.scorecard_words import broken_in, scorecard_words
+from orchestrator.reports.html_parts import Html, document, html_table, section, text
 
 if TYPE_CHECKING:
     from orchestrator.drill.drill import Drill, Result
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1c2530; }
-h1 { font-size: 1.4rem; margin-bottom: 0; }
-p { color: #55606d; margin-top: 0.3rem; }
-h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; }
-@media screen and (max-width: 34rem) { table { display: block; overflow-x: auto; } td { min-width: 6rem; } }
-th { text-align: left; font-weight: 600; color: #55606d; }
-th, td { padding: 0.3rem 0.7rem 0.3rem 0; border-bottom: 1px solid #e3e7eb; vertical-align: top; }
-td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.verdict { white-space: nowrap; font-weight: 600; }
-tr.failed td.verdict { color: #b3261e; } tr.failed { background: #fdf0ef; }
-tr.rescued td.verdict { color: #1b6e3c; } tr.last-resort td.verdict { color: #8a5a00; }
-"""
-
-_HEAD = (
-    "<tr><th>broken</th><th>asked for</th><th>verdict</th><th>answered by</th>"
-    '<th class="number">time</th><th class="number">sends</th><th class="number">cost</th>'
-    "<th>what the caller saw</th></tr>"
-)
+_COLUMNS = ("broken", "time", "sends", "cost", "asked", "verdict", "answered_by", "saw")
+_NUMBERS = 3
+_MARKS = {CaseResult.FAILED: "wrong", CaseResult.RESCUED: "right", CaseResult.LAST_RESORT: "part"}
 
 
-def page(done: "Drill", config: str) -> str:
+def page(done: "Drill", config: str, language: Language) -> str:
     """Return the page; `config` is the path of the configuration that was drilled."""
-    total, failed = len(done.results), len(done.failed)
-    verdict = "every case ended as it should" if not failed else f"{failed} of {total} cases failed"
-    summary = (
-        f"{config}: {total} cases, waits {done.speed:g} times shorter than configured; booked "
-        f"{format_usd(done.booked_nusd)}, billed {format_usd(done.billed_nusd)} by practice providers."
+    words, total, failed = scorecard_words(language), len(done.results), len(done.failed)
+    verdict = words["failures"].format(failed=failed, total=total) if failed else words["well"]
+    summary = words["summary"].format(
+        config=config,
+        total=total,
+        speed=f"{done.speed:g}",
+        booked=format_usd(done.booked_nusd),
+        billed=format_usd(done.billed_nusd),
     )
-    parts = [f"<h1>Drill: {escape(verdict)}</h1>", f"<p>{escape(summary)}</p>"]
+    title = f"{words['title']}: {verdict}"
+    parts = [f"<h1>{text(title)}</h1>", f"<p class=soft>{text(summary)}</p>"]
     for use_case in dict.fromkeys(result.case.use_case for result in done.results):
-        rows = "".join(_row(result) for result in done.results if result.case.use_case == use_case)
-        parts.append(f"<h2>{escape(use_case)}</h2><table>{_HEAD}{rows}</table>")
+        rows = [_row(result, language) for result in done.results if result.case.use_case == use_case]
+        head = [words[name] for name in _COLUMNS]
+        parts.append(section(use_case, html_table(head, rows, texts=len(_COLUMNS) - 1 - _NUMBERS)))
+    return document(title, "".join(parts), language)
+
+
+def _row(result: "Result", language: Language) -> Sequence[str]:
+    words = scorecard_words(language)
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Drill</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+        broken_in(result.case.broken, language), seconds(result.took_s), str(result.sends),
+        format_usd(result.cost_nusd), words["stream" if result.case.stream else "whole"], _verdict(result, words),
+        result.answered_by or words["nobody"], in_language(result.saw, language),
+    )  # fmt: skip
 
 
-def _row(result: "Result") -> str:
-    cells = (
-        ("", result.case.broken),
-        ("", "stream" if result.case.stream else "whole"),
-        ("verdict", result.verdict.value),
-        ("", result.answered_by or "nobody"),
-        ("number", seconds(result.took_s)),
-        ("number", str(result.sends)),
-        ("number", format_usd(result.cost_nusd)),
-        ("", result.saw),
-    )
-    columns = "".join(f'<td class="{name}">{escape(text)}</td>' for name, text in cells)
-    return f'<tr class="{result.verdict.value.replace(" ", "-")}">{columns}</tr>'
+def _verdict(result: "Result", words: Mapping[str, str]) -> Html:
+    mark = _MARKS.get(result.verdict, "")
+    return Html(f'<b class="{mark}">{text(words[result.verdict.value])}</b>')

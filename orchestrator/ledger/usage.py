@@ -231,7 +231,7 @@ class UsageView(Protocol):
         """Yield the sends for which nobody waited, by day, use case and deployment."""
 
     def unsummed_days(self, *, since: str, before: str) -> tuple[str, ...]:
-        """Return the days with rows, from one on and before another, whose sums are not kept."""
+        """Return the days with rows, from one on and before another, whose sums could be kept and are not."""
 
     def differing_days(self) -> tuple[str, ...]:
         """Return the days whose kept sums are not those of their rows: every row is read again."""

@@ -10,7 +10,7 @@ from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
 from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
-from orchestrator.ledger.budgets import period_of
+from orchestrator.ledger.budgets import Limits, period_of
 from orchestrator.ledger.records import BudgetStatus
 from orchestrator.ledger.verify import Difference, differences
 from orchestrator.reports.budget_status import budget_status
@@ -57,7 +57,9 @@ class LiveSources:
 
     @cached_property
     def _budgets(self) -> tuple[BudgetStatus, ...]:
-        return budget_status(self._orchestrator.ledger_view, self._config.settings.budgets, moment=self.now)
+        # Those that ops wrote: what our own probes may cost is used up day after day, and no news.
+        limits = Limits(self._config.settings.budgets)
+        return budget_status(self._orchestrator.ledger_view, limits, moment=self.now)
 
     def day_spend(self) -> DaySpend:
         """Return what was spent today and before."""

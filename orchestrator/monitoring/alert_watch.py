@@ -30,6 +30,7 @@ from orchestrator.core.errors import ClosedError, OrchestratorError
 from orchestrator.core.language import Language
 from orchestrator.ledger.periods import period_of
 from orchestrator.monitoring.alert_sources import LastFound, LiveSources
+from orchestrator.monitoring.shared_alerts import SharedAlerts
 
 logger = logging.getLogger("orchestrator.monitoring")
 
@@ -58,6 +59,7 @@ class AlertWatch:
         self._settings: AlertsSettings | None = None
         self._delivery: Delivery | None = None
         self._claims = Claims(orchestrator.config.settings.alerts.path)
+        self._shared = SharedAlerts(self._clock)
         self._ends = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -68,6 +70,7 @@ class AlertWatch:
             self._ends.clear()
             self._follow_config()
             self._orchestrator.on_alert(self._pass_on)
+            self._orchestrator.alerts.ask_first(lambda alert: self._shared.is_ours(alert, self._claims))
             self._thread = threading.Thread(target=self._run, name="orchestrator-alert-watch", daemon=True)
             self._thread.start()
         return self
@@ -80,11 +83,14 @@ class AlertWatch:
         self._thread = None
         self._claims.end_watch()
         self._orchestrator.alerts.unsubscribe(self._pass_on)
+        self._orchestrator.alerts.ask_first(None)
         self._ends.set()
         with self._lock:
             delivery, self._delivery, self._settings = self._delivery, None, None
         left = delivery.close() if delivery is not None else {}
         waiting = {alert for alerts in left.values() for alert in alerts}
+        for alert in waiting:
+            self._shared.withdraw(alert, self._claims)
         for key, firing in self._firing.items():
             if firing.alert in waiting:
                 self._claims.release(*key)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from orchestrator.ledger.budgets import BudgetSettings, Limits
+from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.facts import Counter
 from orchestrator.ledger.periods import period_of
 from orchestrator.ledger.records import BudgetStatus
@@ -12,7 +12,7 @@ from orchestrator.ledger.store import LedgerView
 
 
 def budget_status(
-    view: LedgerView, settings: BudgetSettings, *, moment: datetime, scopes: Collection[str] | None = None
+    view: LedgerView, limits: Limits, *, moment: datetime, scopes: Collection[str] | None = None
 ) -> tuple[BudgetStatus, ...]:
     """Return how every limited scope stands in the hour, day, week and month of `moment`.
 
@@ -21,12 +21,12 @@ def budget_status(
     Raises:
         LedgerError: there is a ledger and it cannot be read.
     """
-    period = period_of(moment, settings.time_zone)
+    period = period_of(moment, limits.time_zone)
     counters: tuple[Counter, ...] = ()
     began_at = None
     if view.exists:
         with view:
             # What counts is the ledger's own zone, whatever config.yaml says by now.
-            period = period_of(moment, view.time_zone or settings.time_zone)
+            period = period_of(moment, view.time_zone or limits.time_zone)
             counters, began_at = view.counters(*period.keys, *period.keys_before), view.began_at
-    return tuple(Standing(counters, Limits(settings), period, began_at=began_at).limited(scopes))
+    return tuple(Standing(counters, limits, period, began_at=began_at).limited(scopes))

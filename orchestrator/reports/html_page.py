@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
-from orchestrator.reports.html_parts import STYLE, cards, html_table, section, text
+from orchestrator.reports.html_parts import cards, document, html_table, section, text
 from orchestrator.reports.report_rows import groups
 from orchestrator.reports.report_words import (
     REPORT_WORDS,
@@ -42,12 +42,7 @@ def report_page(result: "Analysis", language: Language) -> str:
         parts.append(f"<p>{text(words['empty'])}</p>")
     else:
         parts += report_parts(result, language)
-    return (
-        f'<!doctype html><html lang="{language.value}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{text(title)}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+    return document(title, "".join(parts), language)
 
 
 def report_parts(result: "Analysis", language: Language) -> Iterator[str]:

@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from orchestrator.core.language import Language
 from orchestrator.core.visible_text import visible
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2530; --soft: #55606d; --line: #dfe4e9; --bar: #2563a8; --page: #fff;
-  --card: #f4f6f8; }
+  --card: #f4f6f8; --right: #1b6e3c; --wrong: #b3261e; --part: #7d5200; --focus: #0b57d0; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6eaee; --soft: #a3aeba; --line: #343d47; --bar: #6ea8e6;
-  --page: #14181d; --card: #1d232a; } }
+  --page: #14181d; --card: #1d232a; --right: #7fd49b; --wrong: #ff8a80; --part: #f0b860; --focus: #a8c7fa; } }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #333; --line: #bbb; --bar: #444; --page: #fff;
   --card: #fff; } section { break-inside: avoid; } }
-* { box-sizing: border-box; }
+* { box-sizing: border-box; } :focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 72rem; padding: 0 1rem;
   color: var(--ink); background: var(--page); }
 h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
@@ -20,16 +21,19 @@ h3 { font-size: 1rem; margin: 0; } p { margin: .3rem 0; } .soft, th { color: var
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem; margin: 1rem 0; }
 dl div, article { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem .8rem; }
 dt { color: var(--soft); } dd { margin: 0; font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere; }
+.right { color: var(--right); } .wrong { color: var(--wrong); } .part { color: var(--part); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th { text-align: left; font-weight: 600; }
 th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td:first-child { overflow-wrap: anywhere; min-width: 14rem; }
+.prose td { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 12rem; } .prose td:first-child { min-width: 6rem; }
 td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 @media screen and (max-width: 34rem) { table, tbody, tr { display: block; } tr:has(> th) { display: none; }
   td, td.n { display: flex; justify-content: space-between; gap: 1rem; padding: .1rem 0; border: 0; white-space: normal;
     text-align: right; overflow-wrap: anywhere; }
   td::before { content: attr(data-name); color: var(--soft); font-weight: 400; text-align: left; overflow-wrap: normal; }
   td:first-child { min-width: 0; font-weight: 600; text-align: left; } td:first-child::before { content: none; }
+  .prose td { display: block; min-width: 0; text-align: left; } .prose td::before { display: block; }
   tr { border-bottom: 1px solid var(--line); padding: .4rem 0; } }
 article { margin: .6rem 0; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font-size: .85rem; }
@@ -48,6 +52,16 @@ def text(words: str) -> str:
     return words if isinstance(words, Html) else escape(visible(words))
 
 
+def document(title: str, body: str, language: Language, *, style: str = "") -> str:
+    """Return a whole page that needs nothing else, no script and no network; `style` is its own."""
+    return (
+        f'<!doctype html><html lang="{language.value}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{text(title)}</title><style>{STYLE}{style}</style></head><body>{body}</body></html>\n"
+    )
+
+
 def link(target: str, words: str) -> Html:
     """Return a link to a page of ours; `target` is an address whose parts are quoted already."""
     return Html(f'<a href="{escape(target)}">{text(words)}</a>')
@@ -58,10 +72,13 @@ def cards(shown: Iterable[tuple[str, str]]) -> str:
     return "<dl>" + "".join(f"<div><dt>{text(n)}</dt><dd>{text(v)}</dd></div>" for n, v in shown) + "</dl>"
 
 
-def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 0) -> str:
+def html_table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 0, prose: bool = False
+) -> str:
     """Return a table whose first column and last `texts` columns are words, the others numbers.
 
-    On a narrow screen each row stands under its first cell, a line a column with the column's name.
+    On a narrow screen each row stands under its first cell, a line a column with the column's name. Words
+    that are `prose` stand below that name there, and keep their lines everywhere.
     """
     kinds = [" class=n" if 0 < place < len(head) - texts else "" for place in range(len(head))]
     names = [f' data-name="{text(name)}"' if place else "" for place, name in enumerate(head)]
@@ -75,7 +92,8 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int
         )
 
     body = "".join(f"<tr>{line(row)}</tr>" for row in rows)
-    return f"<div class=wide tabindex=0><table><tr>{titles}</tr>{body}</table></div>"
+    shape = " class=prose" if prose else ""
+    return f"<div class=wide tabindex=0><table{shape}><tr>{titles}</tr>{body}</table></div>"
 
 
 def section(title: str, body: str) -> str:

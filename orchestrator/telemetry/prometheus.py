@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from orchestrator.client import Orchestrator
 from orchestrator.core.arms import sides
-from orchestrator.core.payer import name_in, shadowed_experiment
+from orchestrator.core.payer import name_in, shadowed_experiment, shown_scope
 from orchestrator.core.reply import Attempt
 from orchestrator.ledger.records import Hold, RequestRecord
 
@@ -150,8 +150,12 @@ class _Standing(Collector):
         }
         named = {scope for scope, _ in self._orchestrator.config.limits.named()}
         for status in self._orchestrator.standings():
-            if status.scope in named or not status.scope.startswith(_ANY_NUMBER):
-                labels = (status.scope, status.window.value)
+            labels = (shown_scope(status.scope), status.window.value)
+            is_shadow = labels[0] != status.scope
+            if is_shadow and not status.scope.startswith("tenant:"):
+                # The same money: shadows have a tenant and a use case of one name.
+                continue
+            if is_shadow or status.scope in named or not status.scope.startswith(_ANY_NUMBER):
                 amounts["spent"].add_metric(labels, status.spent / _NUSD_PER_USD)
                 amounts["held"].add_metric(labels, status.held / _NUSD_PER_USD)
                 if status.limit is not None:

@@ -23,7 +23,7 @@ def test_a_drill_that_went_well_is_a_scorecard_and_exits_0(run, tmp_path):
     assert "all 12 cases ended as they should" in ran.out
     assert max(len(line) for line in ran.out.splitlines()) <= 80
     text = page.read_text(encoding="utf-8")
-    assert text.count("<tr class=") == 12
+    assert text.count("<b class=") == 12
     assert "Drill: every case ended as it should" in text
     assert "<script" not in text
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.payer import PROBE_TENANTS, Payer, name_in
+from orchestrator.core.payer import PROBE_TENANTS, Payer, name_in, shown_scope
 from orchestrator.core.request import ChatRequest
 from orchestrator.doctor import provider_checks as doctor
 from orchestrator.resilience import health_check_policy
@@ -84,3 +84,17 @@ def test_no_caller_spends_the_money_of_shadows():
         replace(Payer("acme", "support"), tenant="shadow:faq")
     with pytest.raises(InvalidRequestError, match="pays for shadows of experiments alone"):
         Payer("shadow:faq", "shadow:faq")
+
+
+@pytest.mark.parametrize(
+    ("scope", "shown"),
+    [
+        ("tenant:shadow:faq", "experiment:faq"),
+        ("use_case:shadow:faq", "experiment:faq"),
+        ("tag:shadow:faq", "tag:shadow:faq"),
+        ("tenant:acme", "tenant:acme"),
+        ("all", "all"),
+    ],
+)
+def test_people_read_the_name_of_an_experiment_where_its_shadows_pay(scope, shown):
+    assert shown_scope(scope) == shown

@@ -1,5 +1,11 @@
 """The application opens, says whether it can serve, and closes."""
 
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -16,6 +22,18 @@ def test_a_running_server_is_alive_and_ready(running):
     with running.client() as client:
         assert client.get("/healthz").json() == {"status": "alive"}
         assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_the_health_check_of_the_image_passes_while_the_server_is_ready_alone(running):
+    """As the image runs it, at the port of this server: Docker takes any other end than 0 for unhealthy."""
+    image = (Path(__file__).parents[2] / "deploy/Dockerfile").read_text("utf-8")
+    line = re.search(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", image, re.MULTILINE)
+    python, *words = json.loads(line[1])
+    command = [sys.executable, *(word.replace(":8400/", f":{running.port}/") for word in words)]
+    assert python == "python"
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    running.orchestrator.close()
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
 
 
 def test_every_answer_has_security_headers_and_no_name_of_a_program(running):

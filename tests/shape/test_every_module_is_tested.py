@@ -76,7 +76,6 @@ TESTED_BY = {
     "orchestrator/ledger/store.py": "tests/ledger/store_contract.py",
     "orchestrator/ledger/records.py": "tests/ledger/test_ledger.py",
     "orchestrator/cli/app.py": "tests/cli/test_main.py",
-    "orchestrator/drill/html_report.py": "tests/cli/test_drill.py",
     "orchestrator/cli/foreground.py": "tests/cli/test_practice.py",
     "orchestrator/cli/options.py": "tests/cli/test_ask.py",
     "orchestrator/reports/views.py": "tests/cli/test_ask.py",

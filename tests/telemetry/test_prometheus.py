@@ -92,6 +92,8 @@ def test_a_shadow_is_counted_by_its_side_and_its_cost_and_is_no_request(make_con
         assert (total("requests_total"), total("requests_total", use_case="shadow:faq")) == (1, 0)
         assert total("request_seconds_count") == 1
         assert total("cost_nanodollars_total", use_case="shadow:faq") > 0
+        assert total("budget_limit_usd", scope="experiment:faq", window="day") == 1
+        assert total("budget_limit_usd", scope="tenant:shadow:faq", window="day") == 0
 
 
 def test_failures_and_circuits_are_counted(make_orchestrator: Any, practice: PracticeServer) -> None:

@@ -21,13 +21,16 @@ _CORRECTIONS = (
 _TAGS = "(SELECT json_group_array(substr(value, 5)) FROM json_each(scopes) WHERE value LIKE 'tag:%')"
 """The tags in an attempt's scopes, as a JSON list."""
 
+_OF_MONTH = "day BETWEEN :month AND :month || '~'"
+"""A month as a range of days, which the largest tables have an index for."""
+
 # ---- for reports
 
 OPERATIONS = (
-    "SELECT id, started_at, day, tenant, use_case, user, tags, outcome, error, cached, degraded, deployment,"
+    "SELECT id, started_at, day, tenant, use_case, user, tags, outcome, error, cached, degraded, deployment,"  # noqa: S608 -- fixed words
     " provider, model, attempts, input_tokens, output_tokens, cost_nusd + (SELECT COALESCE(SUM(c.cost_nusd), 0)"
     " FROM corrections c WHERE c.operation_id = operations.id) AS cost_nusd, latency_ms FROM operations"
-    " WHERE month = :month AND (:tenant IS NULL OR tenant = :tenant) ORDER BY started_at, id"
+    f" WHERE {_OF_MONTH} AND (:tenant IS NULL OR tenant = :tenant) ORDER BY started_at, id"
 )
 ATTEMPTS = (
     "SELECT operation_id, number, day, deployment, provider, model, outcome, failure, status, started_at,"  # noqa: S608 -- fixed words
@@ -36,20 +39,25 @@ ATTEMPTS = (
     f" COALESCE((SELECT c.source {_CORRECTIONS} ORDER BY c.step DESC LIMIT 1), cost_source) AS cost_source,"
     f" upstream_id, {scoped('tenant')} AS tenant, {scoped('use_case')} AS use_case,"
     f" {scoped('user')} AS user, {_TAGS} AS tags FROM attempts"
-    f" WHERE month = :month AND (:tenant IS NULL OR {scoped('tenant')} = :tenant)"
+    f" WHERE {_OF_MONTH} AND (:tenant IS NULL OR {scoped('tenant')} = :tenant)"
     " ORDER BY started_at, operation_id, number"
 )
 ROLLED = (
     "SELECT tenant, use_case, model, requests, attempts, cost_nusd FROM monthly"
     " WHERE month = :month AND (:tenant IS NULL OR tenant = :tenant)"
 )
+_MONTHS_BY_DAYS = (
+    "SELECT substr(day, 1, 7) AS month FROM (WITH RECURSIVE firsts (day) AS (SELECT MIN(day) FROM {table} UNION"
+    " SELECT (SELECT MIN(day) FROM {table} WHERE day > substr(firsts.day, 1, 7) || '~') FROM firsts"
+    " WHERE firsts.day IS NOT NULL) SELECT day FROM firsts WHERE day IS NOT NULL)"
+)
+"""From the first day of one month to that of the next by the index, however many rows a month has."""
 MONTHS = (
-    "SELECT month FROM operations UNION SELECT month FROM attempts UNION SELECT month FROM monthly"
-    " ORDER BY 1 DESC"
+    " UNION ".join(_MONTHS_BY_DAYS.format(table=table) for table in ("operations", "attempts"))  # noqa: S608 -- fixed words
+    + " UNION SELECT month FROM monthly ORDER BY 1 DESC"
 )
 TABLE = "SELECT * FROM {name} WHERE :month IS NULL OR month = :month"
-TABLE_OF_MONTH_BY_DAYS = "SELECT * FROM {name} WHERE day BETWEEN :month AND :month || '~'"
-"""A month as a range of days, which the largest tables have an index for."""
+TABLE_OF_MONTH_BY_DAYS = f"SELECT * FROM {{name}} WHERE {_OF_MONTH}"  # noqa: S608 -- fixed words
 
 # ---- for budgets
 

@@ -40,7 +40,7 @@ from orchestrator.ledger.records import HoldRequest
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
 from orchestrator.ledger.sqlite import arm_queries, queries, request_queries
 from orchestrator.ledger.sqlite.runs import sums_of
-from orchestrator.ledger.sqlite.schema import VERSION
+from orchestrator.ledger.sqlite.schema import READABLE_SINCE, VERSION, stand_in
 from orchestrator.ledger.sqlite.usage_reader import UsageReader
 from orchestrator.ledger.usage import StoredTable
 
@@ -229,18 +229,22 @@ class LedgerReader(UsageReader):
         """Open the file for one consistent view.
 
         Raises:
-            LedgerError: it cannot be read, or is no ledger of this program's version.
+            LedgerError: it cannot be read, or is no ledger that this program reads.
         """
         try:
             self._connection = self._open()
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             self._connection.execute("BEGIN")
+            if READABLE_SINCE <= version < VERSION:
+                # A program of that version may be at work on it, which a migration would lock out.
+                stand_in(self._connection, version)
         except (sqlite3.Error, OSError) as exc:
             self._close()
             raise self._explained(exc) from exc
-        if version != VERSION:
+        if not READABLE_SINCE <= version <= VERSION:
             self._close()
             raise LedgerError(f"the ledger {self.path} {_version_problem(version)}")
+        self._keeps_sums = version == VERSION
         return self
 
     def __exit__(

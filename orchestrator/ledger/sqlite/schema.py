@@ -226,6 +226,18 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
 }
 
 
+READABLE_SINCE = 6
+"""What came later are tables of their own: without them an older file says what it always said."""
+
+
+def stand_in(connection: sqlite3.Connection, version: int) -> None:
+    """Give a look at a file of `READABLE_SINCE` or later the tables that it lacks, empty and temporary."""
+    for later in range(version + 1, VERSION + 1):
+        for statement in _MIGRATIONS[later]:
+            if statement.startswith("CREATE TABLE "):
+                connection.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
+
+
 def migrate(connection: sqlite3.Connection, *, path: str) -> None:
     """Bring the file to the current version, in one transaction.
 

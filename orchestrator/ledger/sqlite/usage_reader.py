@@ -34,6 +34,8 @@ class UsageReader(ABC):
 
     _gathered: Selection | None = None
     """Of which the rows without sums are in the temporary tables of this look."""
+    _keeps_sums = True
+    """Whether the file has tables for sums; one of an older schema has none."""
 
     @abstractmethod
     def _each(self, query: str, values: Any = ()) -> Iterator[tuple[Any, ...]]:
@@ -88,7 +90,9 @@ class UsageReader(ABC):
         return self._rows_as(WaitingGroup, selection, prompts.WAITED)
 
     def unsummed_days(self, *, since: str, before: str) -> tuple[str, ...]:
-        """Return the days with rows, from one on and before another, whose sums are not kept."""
+        """Return the days with rows, from one on and before another, whose sums could be kept and are not."""
+        if not self._keeps_sums:
+            return ()
         summed, booked = self._days(Selection(since, before))
         return tuple(day for day in booked if day < before and day not in summed)
 

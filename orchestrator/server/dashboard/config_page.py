@@ -8,6 +8,7 @@ import orjson
 from orchestrator.config.effective import effective, masked, secrets_of
 from orchestrator.config.loader import Config
 from orchestrator.config.watcher import ConfigRefusal
+from orchestrator.core.vietnamese import in_language
 from orchestrator.ledger.contents import without_secrets
 from orchestrator.reports.html_parts import cards, section, text
 from orchestrator.server.dashboard.viewer import Viewer
@@ -22,7 +23,9 @@ def config_page(
     yield cards(((words["in_force"], viewer.moment(since)), (words["file"], str(config.path))))
     yield section(words["refusal"], _refused(viewer, refusal, config))
     if config.notices:
-        notices = "".join(f"<li>{text(notice)}</li>" for notice in config.notices)
+        notices = "".join(
+            f"<li>{text(in_language(notice, viewer.language))}</li>" for notice in config.notices
+        )
         yield section(words["notices"], f"<ul>{notices}</ul>")
     values = "".join(_values_of(name, value) for name, value in effective(config).items())
     yield section(words["values"], values)

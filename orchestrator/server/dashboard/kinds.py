@@ -3,16 +3,10 @@
 from collections.abc import Mapping
 
 from orchestrator.core.language import Language
+from orchestrator.core.vietnamese import FAILURES_VI
 
 KINDS_VI: Mapping[str, str] = {
-    # Why a send failed.
-    "rate_limited": "quá giới hạn tốc độ", "server_error": "lỗi máy chủ", "unavailable": "không phục vụ",
-    "unreachable": "không kết nối được", "disconnected": "mất kết nối", "timeout": "quá thời gian",
-    "unauthorized": "khóa không được chấp nhận", "no_credit": "hết tiền", "model_not_found": "không có mô hình này",
-    "context_overflow": "vượt ngữ cảnh", "output_limit": "vượt giới hạn đầu ra", "content_filtered": "bị lọc nội dung",
-    "bad_request": "yêu cầu sai", "malformed": "trả lời sai dạng", "empty": "trả lời trống", "interrupted": "đứt giữa chừng",
-    "continuation_refused": "từ chối viết tiếp", "not_joinable": "không nối được", "cancelled": "bị hủy",
-    "vetoed": "bị chặn", "not_sent": "chưa gửi", "unknown": "không rõ",
+    **FAILURES_VI,
     # Why a deployment stands where it stands, or is left out.
     "pinned": "được nêu tên", "route": "theo tuyến", "strength": "thế mạnh", "beyond_route": "ngoài tuyến",
     "below_quality_floor": "dưới mức chất lượng", "clamped": "giảm max_tokens", "hosts": "máy chủ được chọn",

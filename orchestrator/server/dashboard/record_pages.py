@@ -13,6 +13,7 @@ from orchestrator.core.language import Language
 from orchestrator.core.moments import moment_of
 from orchestrator.core.money import format_usd
 from orchestrator.core.reply import Outcome
+from orchestrator.core.vietnamese import in_language
 from orchestrator.ledger.contents import KeptContent
 from orchestrator.ledger.kept_plan import KeptPlan
 from orchestrator.ledger.requests import (
@@ -168,7 +169,12 @@ def _facts(viewer: Viewer, row: RequestRow) -> tuple[tuple[str, str], ...]:
     ]  # fmt: skip
     facts += [(words["user_short"], row.user)] if row.user is not None else []
     facts += [(words["tags"], ", ".join(row.tags))] if row.tags else []
-    return (*facts, *(((words["degraded"], row.degraded),) if row.degraded else ()))
+    return (*facts, *_degraded(viewer, row))
+
+
+def _degraded(viewer: Viewer, row: RequestRow) -> tuple[tuple[str, str], ...]:
+    words = DASHBOARD_WORDS[viewer.language]
+    return ((words["why_degraded"], in_language(row.degraded, viewer.language)),) if row.degraded else ()
 
 
 def _plan(viewer: Viewer, plan: KeptPlan) -> Iterator[str]:
@@ -188,7 +194,7 @@ def _plan(viewer: Viewer, plan: KeptPlan) -> Iterator[str]:
     left_out += [
         (f"+ {count:,}", kind_in(kind, viewer.language)) for kind, count in plan.left_out_more.items()
     ]
-    passed_over = [(step.deployment, step.reason) for step in plan.passed_over]
+    passed_over = [(step.deployment, in_language(step.reason, viewer.language)) for step in plan.passed_over]
     for name, steps in (("left_out", left_out), ("passed_over", passed_over)):
         if steps:
             yield section(words[name], html_table((words["deployment"], words["reasons"]), steps, texts=1))

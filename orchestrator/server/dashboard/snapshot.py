@@ -94,7 +94,7 @@ class Snapshots:
         return Snapshot(
             now,
             orchestrator.load(),
-            budget_status(orchestrator.ledger_view, orchestrator.config.settings.budgets, moment=now),
+            budget_status(orchestrator.ledger_view, orchestrator.config.limits, moment=now),
             providers,
             deployments,
             self._counts.failures(),

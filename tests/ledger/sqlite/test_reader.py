@@ -7,6 +7,7 @@ import pytest
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.reply import Outcome
 from orchestrator.ledger.reader import LedgerReader
+from orchestrator.ledger.sqlite import queries
 
 
 def test_a_reader_cannot_write(book):
@@ -53,6 +54,29 @@ def test_months_are_those_of_the_budgets_time_zone(book, at):
     book.request(("m", Outcome.SUCCEEDED, 5))
     with LedgerReader(book.path) as reader:
         assert reader.months() == ("2026-11",)
+
+
+def test_months_are_found_by_the_index_of_days(book, at):
+    """However many rows a month has, as one of them alone is looked at."""
+    for moment in ("2025-12-31 12:00", "2026-02-01 12:00", "2026-02-27 12:00", "2026-11-05 12:00"):
+        book.clock.moment = at(moment)
+        book.request(("m", Outcome.SUCCEEDED, 5), with_operation=moment != "2026-11-05 12:00")
+    with LedgerReader(book.path) as reader:
+        assert reader.months() == ("2026-11", "2026-02", "2025-12")
+        plan = [step for *_, step in reader._connection.execute(f"EXPLAIN QUERY PLAN {queries.MONTHS}")]
+    assert not [step for step in plan if step.startswith(("SCAN operations", "SCAN attempts"))]
+    assert sum("_by_day" in step for step in plan) >= 4
+
+
+@pytest.mark.timeout(30)
+def test_rows_of_days_that_are_none_do_not_keep_the_months_waiting(book):
+    book.request(("m", Outcome.SUCCEEDED, 5))
+    with sqlite3.connect(book.path) as connection:
+        connection.execute("UPDATE attempts SET day = x'ff00'")
+        connection.execute("UPDATE operations SET day = '2026-11~~~'")
+    connection.close()
+    with LedgerReader(book.path) as reader:
+        assert "2026-11" in reader.months()
 
 
 def test_a_file_without_its_log_in_a_locked_folder_is_still_read(book):

@@ -7,14 +7,22 @@ from datetime import date, timedelta
 import pytest
 
 from orchestrator.core.errors import LedgerError
+from orchestrator.core.reply import Outcome
+from orchestrator.ledger.budgets import Limits
+from orchestrator.ledger.closed_days import sum_closed_days
 from orchestrator.ledger.feedback import Feedback
 from orchestrator.ledger.kept_plan import PackedPlan
+from orchestrator.ledger.opening import LedgerSettings, open_ledger
 from orchestrator.ledger.periods import week_of
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.reconcile import OrphanPolicy, find_orphans, settle_orphans
 from orchestrator.ledger.requests import RequestQuery
 from orchestrator.ledger.sqlite import schema as ledger_schema
 from orchestrator.ledger.sqlite.schema import VERSION, migrate
+from orchestrator.reports.prompt_sums import read_prompt_sums
+from orchestrator.reports.span import Span
+from orchestrator.reports.usage_report import EVERYBODY, usage_report
+from tests.support.filled_book import BUDGETS
 
 
 def make_version_1(path):
@@ -145,3 +153,48 @@ def test_a_rolled_up_day_takes_the_plans_of_its_requests_along(books):
     assert books.rows("SELECT operation_id, shape_key FROM plans") == [("two", 7)]
     books.ledger.store.roll_up_day("2026-11-23")
     assert books.rows("SELECT COUNT(*) FROM operations UNION ALL SELECT COUNT(*) FROM plans") == [(0,), (0,)]
+
+
+def make_older(path, version):
+    """Take from a file what later versions have brought: tables with their indices and triggers."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        later = [
+            statement
+            for number in range(version + 1, VERSION + 1)
+            for statement in ledger_schema._MIGRATIONS[number]
+        ]
+        for kind in ("TRIGGER", "TABLE"):
+            for statement in later:
+                if statement.startswith(f"CREATE {kind} "):
+                    connection.execute(f"DROP {kind} {statement.split()[2]}")
+        connection.execute("DELETE FROM about WHERE key = 'prompt_secret' AND ? < 7", (version,))
+        connection.execute(f"PRAGMA user_version = {version}")
+
+
+@pytest.mark.parametrize("version", [ledger_schema.READABLE_SINCE, VERSION - 1])
+def test_a_look_at_an_older_file_says_the_same_and_leaves_it_as_it_is(book, version):
+    """A program of that version may be at work on it, and would not open a newer one again."""
+    book.request(("m", Outcome.SUCCEEDED, 5), tenant="acme")
+    book.request(("m", Outcome.FAILED, 0), outcome=Outcome.FAILED)
+    book.ledger.close()
+    tomorrow = book.clock.now() + timedelta(days=1)
+
+    def said():
+        reader = LedgerReader(book.path)
+        report = usage_report(reader, Span.of_month("2026-11"), of=EVERYBODY, today=tomorrow.date())
+        with reader:
+            prompts = read_prompt_sums(reader, EVERYBODY.over(Span.of_month("2026-11")))
+            return report, prompts, reader.requests(RequestQuery()), tuple(reader.booked_sums())
+
+    before = said()
+    make_older(book.path, version)
+    file = book.path.read_bytes()
+    assert said() == before
+    with closing(
+        open_ledger(LedgerSettings(path=str(book.path)), limits=Limits(BUDGETS), clock=book.clock)
+    ) as new:
+        assert sum_closed_days(new.store, now=tomorrow, time_zone="UTC") == 0
+        assert book.path.read_bytes() == file
+        new.check_writable()
+        assert sum_closed_days(new.store, now=tomorrow, time_zone="UTC") == 1
+        assert said() == before

@@ -93,5 +93,5 @@ def test_a_report_counts_the_ledgers_days_whatever_the_configuration_says(books,
     books.send("first", 300)
     books.clock.set(at("2026-11-23 22:00"))
     settings = BudgetSettings(time_zone="Asia/Ho_Chi_Minh", limits=LIMIT)
-    (status,) = budget_status(books.reader, settings, moment=books.clock.now())
+    (status,) = budget_status(books.reader, Limits(settings), moment=books.clock.now())
     assert (status.period, status.spent) == ("2026-11-23", 300)

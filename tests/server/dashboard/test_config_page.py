@@ -1,5 +1,6 @@
 """The configuration page shows what is in force, whatever has become of the file, and why a change was refused."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -88,3 +89,10 @@ def test_an_error_of_ours_is_told_by_its_type_alone(make_config, clock, monkeypa
     config.path.write_text(text.replace('"failures": 3', '"failures": 4'), encoding="utf-8")
     watch.check()
     assert watch.refusal.reason == "KeyError"
+
+
+def test_notices_are_said_in_the_language_of_the_page(make_config):
+    config = replace(make_config(), notices=("provider openai is off: it has no key; set OPENAI_API_KEY",))
+    assert "it has no key" in page_of(config)
+    shown = page_of(config, language=Language.VI)
+    assert "nhà cung cấp openai đang tắt: chưa có khóa; hãy đặt OPENAI_API_KEY" in shown

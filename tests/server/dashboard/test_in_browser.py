@@ -10,7 +10,14 @@ import pytest
 
 from orchestrator.access.api_keys import Role
 from orchestrator.core.language import Language
+from orchestrator.drill.drill import CaseResult
+from orchestrator.drill.html_report import page as drill_page
+from orchestrator.evaluation.html_page import evaluation_page
+from orchestrator.evaluation.summary import standings
 from orchestrator.server.dashboard.shell import PAGES, shell, style
+from tests.drill.test_html_report import drilled
+from tests.drill.test_html_report import result as drill_result
+from tests.evaluation.conftest import scored
 
 LONG_S = 300
 EVIL = "Đại lý <script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
@@ -76,22 +83,34 @@ def filled(page, part):
     return re.sub(r"<link rel=stylesheet[^>]*>", lambda _: f"<style>{style()}</style>", whole)
 
 
+def written_pages():
+    """Yield the pages that commands write, each with everything on it that has a colour of its own."""
+    results = [drill_result(verdict, "the whole answer, degraded: a/b timeout") for verdict in CaseResult]
+    yield "drill", drill_page(drilled(*results), "config.yaml", Language.VI)
+    words = f"{'delivery ' * 40}{'x' * 200}"
+    rows = [
+        scored("a", f"model-{name}", score, text=words) for name, score in enumerate((1.0, 0.5, 0.0, None))
+    ]
+    yield "eval", evaluation_page(rows, standings(rows), ["too low"], language=Language.VI, is_practice=True)
+
+
 @pytest.mark.timeout(3 * LONG_S)
 def test_every_page_is_read_and_reached_in_light_and_in_dark(serve, seen, tmp_path):
     """Contrast AA of every text and bar; every control a stop of the tab key, with a ring that is seen."""
     running = serve(LOOKS)
     key = running.make_key(roles=(Role.READ, Role.OPERATE))
     reply = running.orchestrator.complete("Hello?", tenant="lotus", tags=("sale",))
-    frames = []
+    pages = dict(written_pages())
     with running.client(key) as client:
         for name in (*PAGES, f"requests/{reply.request_id}"):
             part = client.get(f"/dashboard/parts/{name}", params={"lang": "vi"}).text
-            page = filled(name.partition("/")[0], part)
-            frames += [
-                f'<iframe title="{name} {theme}" width=390 height=800 srcdoc="{html.escape(page.replace(DARK, media))}">'
-                "</iframe>"
-                for theme, media in (("light", "@media not all"), ("dark", "@media all"))
-            ]
+            pages[name] = filled(name.partition("/")[0], part)
+    frames = [
+        f'<iframe title="{name} {theme}" width=390 height=800 srcdoc="{html.escape(page.replace(DARK, media))}">'
+        "</iframe>"
+        for name, page in pages.items()
+        for theme, media in (("light", "@media not all"), ("dark", "@media all"))
+    ]
     script = Path(__file__).with_name("accessibility.js").read_text(encoding="utf-8")
     looker = tmp_path / "looker.html"
     looker.write_text(f"<meta charset=utf-8>{''.join(frames)}<script>{script}</script>", encoding="utf-8")

@@ -122,6 +122,19 @@ def test_a_name_is_text_on_every_page(serve, lang):
     assert _Tags(page.text).tags.count("script") == 1
 
 
+def test_why_a_reply_is_degraded_is_said_in_the_language_of_the_page(running, practice):
+    first = running.orchestrator.config.catalog.deployments["openrouter/gpt-6.1-sol"]
+    practice.faults.add(f"openrouter:status=500,model={first.upstream}")
+    reply = running.orchestrator.complete("Hello?", use_case="customer_service")
+    key = running.make_key(roles=OPERATE)
+    english, vietnamese = (
+        part(running, key, f"requests/{reply.request_id}", lang=lang).text for lang in ("en", "vi")
+    )
+    assert "openrouter/gpt-6.1-sol server_error" in english
+    assert "openrouter/gpt-6.1-sol lỗi máy chủ" in vietnamese
+    assert "server_error" not in vietnamese
+
+
 def test_the_language_is_the_named_one_else_that_of_the_browser(running):
     with running.client() as client:
         client.headers["accept-language"] = "fr, vi-VN;q=0.8, en;q=0.5"
