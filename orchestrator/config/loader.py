@@ -45,6 +45,7 @@ from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
+from orchestrator.core.payer import ProbeRequest
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Settings, UnquotedError
 from orchestrator.experiments.decision import decision_path
@@ -156,7 +157,7 @@ class Config:
             UnknownNameError: config.yaml does not define the profile the request names.
         """
         name = request.profile or self.use_case_of(request).profile
-        if name == NAME and request.tenant == NAME:
+        if name == NAME and isinstance(request, ProbeRequest):
             return PROFILE
         profile = self.settings.retry_profiles.get(name)
         if profile is None:
