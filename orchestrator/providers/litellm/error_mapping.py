@@ -70,6 +70,7 @@ _CAUSES: Mapping[str, FailureKind] = {
     "TimeoutError": FailureKind.TIMEOUT,
     "JSONDecodeError": FailureKind.MALFORMED,
     "BodyTooLargeError": FailureKind.MALFORMED,
+    "BrokenFrameError": FailureKind.MALFORMED,
     "ValidationError": FailureKind.MALFORMED,
     "UnicodeDecodeError": FailureKind.MALFORMED,
     "MalformedEventError": FailureKind.MALFORMED,
@@ -81,6 +82,7 @@ _CAUSES: Mapping[str, FailureKind] = {
     # nowhere.
     "LocalProtocolError": FailureKind.NOT_SENT,
     "UnsendableHeaderError": FailureKind.NOT_SENT,
+    "StrangeAddressError": FailureKind.NOT_SENT,
     "UnboundedRequestError": FailureKind.NOT_SENT,
     "UnsendableError": FailureKind.NOT_SENT,
     "UnicodeEncodeError": FailureKind.NOT_SENT,

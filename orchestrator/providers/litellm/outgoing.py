@@ -1,8 +1,8 @@
 """What LiteLLM is about to send, checked at the last moment: its bytes as they will stand on the wire.
 
-LiteLLM may raise a limit of output, leave it out for a model that it thinks takes none, or send something
-beside the request. So what leaves must say itself that it writes no more than money is held for, and may
-leave once.
+LiteLLM may raise a limit of output, leave it out for a model that it thinks takes none, send something beside
+the request, or take an address from a variable of its own. So what leaves must say itself that it writes no
+more than money is held for, go to the host that config.yaml names, and may leave once.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import orjson
 
+from orchestrator.catalog.litellm_prefixes import is_own_host
+from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.providers.litellm.left_out import left_out
 from orchestrator.providers.litellm.sending import Sending
 
@@ -25,7 +27,7 @@ _LIMITS = (
 )
 """Where the formats that LiteLLM writes say how much a model may write."""
 _ANSWERS = (("n",), ("generationConfig", "candidateCount"))
-_THOUGHT = ("thinking", "budget_tokens")
+_THOUGHTS = (("thinking", "budget_tokens"), ("additionalModelRequestFields", "thinking", "budget_tokens"))
 _REFUSED_UNBILLED = 422
 """LiteLLM answers OpenAI's by leaving parameters out and asking again."""
 
@@ -38,6 +40,10 @@ class UnboundedRequestError(Exception):
     """What would leave could cost more than is held, so it does not; carries no word of it."""
 
 
+class StrangeAddressError(Exception):
+    """LiteLLM was about to send to a host or a region that config.yaml does not name."""
+
+
 class SecondSendError(Exception):
     """An attempt was about to be sent once more; its money is held for one send."""
 
@@ -47,6 +53,7 @@ def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
 
     Raises:
         UnsendableHeaderError: what would leave is no HTTP.
+        StrangeAddressError: it would go to another host or region than the provider's.
         SecondSendError: the attempt has left before.
         UnboundedRequestError: it does not say that it writes no more than is held.
     """
@@ -56,6 +63,7 @@ def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
     attempt = None if sending is None else sending.source.current
     if sending is None or attempt is None:
         return
+    _check_address(request.url, attempt)
     if sending.has_left and sending.last_status != _REFUSED_UNBILLED:
         raise SecondSendError
     body = _body_of(request.content)
@@ -70,6 +78,25 @@ def check_outgoing(request: httpx.Request, sending: Sending | None) -> None:
         # Packed, it could not be read beside LiteLLM.
         request.headers["accept-encoding"] = "identity"
     sending.left = attempt.number
+
+
+def _check_address(url: httpx.URL, attempt: InFlightAttempt) -> None:
+    provider = attempt.target.deployment.provider
+    if provider.prefix is None:
+        return
+    if not is_own_host(provider.prefix, provider.base_url, url.host):
+        attempt.remark(
+            f"LiteLLM would send to {url.host}, which config.yaml does not name: unset the variable that does (such "
+            "as AWS_BEDROCK_RUNTIME_ENDPOINT), or write it as the provider's base_url"
+        )
+        raise StrangeAddressError
+    region = provider.parameters.vertex_location
+    if region and f"/locations/{region}/" not in url.path:
+        attempt.remark(
+            f"LiteLLM would have it computed elsewhere than in {region}, where it knows no "
+            f"{attempt.target.deployment.upstream}: write the region in vertex_location that may compute it"
+        )
+        raise StrangeAddressError
 
 
 def _body_of(content: bytes) -> Any:
@@ -88,8 +115,9 @@ def _fault_of_body(body: Any, max_tokens: int) -> str | None:
         return f"LiteLLM would not keep its answer within the {max_tokens} tokens that money is held for"
     if not all(_at(body, path) in {None, 1} for path in _ANSWERS):
         return "LiteLLM would ask for more than one answer"
-    thought = _at(body, _THOUGHT)
-    if thought is not None and not _is_within(thought, max_tokens - 1):
+    thoughts = [budget for path in _THOUGHTS if (budget := _at(body, path)) is not None]
+    thought = next((budget for budget in thoughts if not _is_within(budget, max_tokens - 1)), None)
+    if thought is not None:
         return (
             f"LiteLLM asks for {thought} tokens of thought, and {max_tokens} are allowed for thought and words: "
             "ask for less effort, or raise the model's reasoning_tokens"

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.providers.litellm.outgoing import (
     SecondSendError,
+    StrangeAddressError,
     UnboundedRequestError,
     UnsendableHeaderError,
     check_outgoing,
@@ -21,8 +22,13 @@ class Attempt:
 
     max_tokens, number = 100, 1
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str | None = None, base_url: str | None = None) -> None:
         self.remarks: list[str] = []
+        region = "europe-west4" if prefix == "vertex_ai" else None
+        provider = SimpleNamespace(
+            prefix=prefix, base_url=base_url, parameters=SimpleNamespace(vertex_location=region)
+        )
+        self.target = SimpleNamespace(deployment=SimpleNamespace(provider=provider, upstream="m"))
 
     def remark(self, text: str) -> None:
         self.remarks.append(text)
@@ -46,6 +52,10 @@ def request(body: Any, **headers: str) -> httpx.Request:
         {"generationConfig": {"max_output_tokens": 100, "candidateCount": 1}},
         {"inferenceConfig": {"maxTokens": 100}},
         {"max_tokens": 100, "thinking": {"type": "enabled", "budget_tokens": 99}},
+        {
+            "inferenceConfig": {"maxTokens": 100},
+            "additionalModelRequestFields": {"thinking": {"budget_tokens": 99}},
+        },
     ],
 )
 def test_what_keeps_its_bound_leaves(body: Any) -> None:
@@ -67,6 +77,10 @@ def test_what_keeps_its_bound_leaves(body: Any) -> None:
         {"max_tokens": 100, "n": 2},
         {"generationConfig": {"maxOutputTokens": 100, "candidateCount": 2}},
         {"max_tokens": 100, "thinking": {"budget_tokens": 100}},
+        {
+            "inferenceConfig": {"maxTokens": 100},
+            "additionalModelRequestFields": {"thinking": {"budget_tokens": 100}},
+        },
     ],
 )
 def test_what_could_cost_more_than_is_held_stays(body: Any) -> None:
@@ -85,6 +99,54 @@ def test_an_attempt_leaves_once() -> None:
         check_outgoing(request({"max_tokens": 1}), held)
     held.last_status = 422
     check_outgoing(request({"max_tokens": 1}), held)
+
+
+OURS = "https://bedrock.our-proxy.example"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "base_url", "url"),
+    [
+        ("bedrock", None, "https://bedrock-runtime.eu-central-1.amazonaws.com/model/m/converse"),
+        ("bedrock", None, "https://bedrock-runtime.cn-north-1.amazonaws.com.cn/model/m/converse"),
+        ("bedrock", OURS, f"{OURS}/model/m/converse"),
+        ("vertex_ai", None, "https://aiplatform.googleapis.com/v1/projects/p/locations/europe-west4/m:x"),
+        ("anthropic", None, "https://api.anthropic.com/v1/messages"),
+        (None, None, "http://127.0.0.1:9/x"),
+    ],
+)
+def test_a_request_leaves_to_its_own_provider(prefix: str | None, base_url: str | None, url: str) -> None:
+    held = Sending(SimpleNamespace(current=Attempt(prefix, base_url)))  # type: ignore[arg-type]
+    check_outgoing(httpx.Request("POST", url, json={"max_tokens": 1}), held)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "base_url", "host"),
+    [
+        ("bedrock", None, "amazonaws.com.evil.example"),
+        ("bedrock", OURS, "bedrock-runtime.eu-central-1.amazonaws.com"),
+        ("vertex_ai", None, "127.0.0.1"),
+        ("anthropic", None, "gateway.example"),
+        ("azure", OURS, "other.openai.azure.com"),
+    ],
+)
+def test_nothing_leaves_to_a_host_that_config_yaml_does_not_name(
+    prefix: str, base_url: str | None, host: str
+) -> None:
+    held = Sending(SimpleNamespace(current=Attempt(prefix, base_url)))  # type: ignore[arg-type]
+    with pytest.raises(StrangeAddressError):
+        check_outgoing(httpx.Request("POST", f"https://{host}/x", json={"max_tokens": 1}), held)
+    assert not held.has_left
+    assert host in held.source.current.remarks[0]
+
+
+def test_nothing_is_computed_in_a_region_that_config_yaml_does_not_name() -> None:
+    """LiteLLM sends a model that it knows in no region of ours to one that it chooses."""
+    held = Sending(SimpleNamespace(current=Attempt("vertex_ai")))  # type: ignore[arg-type]
+    url = "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google/models/m:x"
+    with pytest.raises(StrangeAddressError):
+        check_outgoing(httpx.Request("POST", url, json={"max_tokens": 1}), held)
+    assert "elsewhere than in europe-west4" in held.source.current.remarks[0]
 
 
 def test_a_header_that_is_none_is_told_by_its_name() -> None:
