@@ -20,6 +20,7 @@ from pydantic import (
 
 from orchestrator.catalog.data_policy import UNKNOWN_POLICY, DataPolicy
 from orchestrator.catalog.litellm_prefixes import (
+    TAKES_NO_KEY,
     LiteLlmParameters,
     fault_of_prefix,
     faults_of_parameters,
@@ -114,8 +115,11 @@ class ProviderSettings(Settings):
     @property
     def has_key(self) -> bool:
         """Return whether it has a key, or what its prefix takes in the place of one."""
-        key = self.api_key.get_secret_value().strip() if self.api_key is not None else ""
-        return bool(key) or has_other_credentials(self.prefix, tuple(self.parameters.as_arguments()))
+        if has_other_credentials(self.prefix, tuple(self.parameters.as_arguments())):
+            return True
+        return self.prefix not in TAKES_NO_KEY and bool(
+            self.api_key is not None and self.api_key.get_secret_value().strip()
+        )
 
 
 class DeploymentSettings(Settings):

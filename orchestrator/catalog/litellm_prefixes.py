@@ -77,7 +77,7 @@ _FROM_REGION = frozenset({"bedrock", "vertex_ai"})
 _DOMAINS: Mapping[str, tuple[str, ...]] = {
     "azure": ("openai.azure.com", "cognitiveservices.azure.com"),
     "azure_ai": ("services.ai.azure.com", "models.ai.azure.com"),
-    "bedrock": ("amazonaws.com",),
+    "bedrock": ("amazonaws.com", "amazonaws.com.cn"),
     "vertex_ai": ("googleapis.com",),
 }
 """Where the vendor of a prefix bills whose customers have addresses of their own."""
@@ -131,12 +131,14 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "bedrock": ("aws_region_name",),
     "vertex_ai": ("vertex_project", "vertex_location"),
 }
-_IN_PLACE_OF_KEY: Mapping[str, tuple[str, ...]] = {
+IN_PLACE_OF_KEY: Mapping[str, tuple[str, ...]] = {
     "azure": ("azure_ad_token",),
     "bedrock": ("aws_access_key_id", "aws_secret_access_key"),
     "vertex_ai": ("vertex_credentials",),
 }
 """What makes a key unnecessary when all of it is set."""
+TAKES_NO_KEY = frozenset({"vertex_ai"})
+"""For whom a key is of no use: what stands in its place is needed."""
 
 
 def fault_of_prefix(prefix: str) -> str | None:
@@ -169,7 +171,7 @@ def faults_of_parameters(prefix: str, named: Sequence[str], *, base_url: str | N
 
 def has_other_credentials(prefix: str | None, named: Sequence[str]) -> bool:
     """Return whether parameters are set that stand in the place of a key."""
-    needed = _IN_PLACE_OF_KEY.get(prefix or "", ())
+    needed = IN_PLACE_OF_KEY.get(prefix or "", ())
     return bool(needed) and set(needed) <= set(named)
 
 

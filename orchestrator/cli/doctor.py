@@ -25,7 +25,7 @@ def doctor(
 ) -> None:
     """Test the connection to every tier: key, models, a small prompt, its format and time, errors, headroom.
 
-    The prompt goes through the orchestrator: it is budgeted, and booked for the tenant "doctor".
+    The prompt goes through the orchestrator: it is budgeted, and booked for the tenant "probe:doctor".
     Exit code 0: all is well; 4: a provider that is on fails; 6: ledger or cache. A provider without a key
     is off, no failure.
     """

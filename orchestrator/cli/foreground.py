@@ -121,8 +121,6 @@ def _print_set_up(server: PracticeServer, rehearsal: Rehearsal, practised: Seque
 
 
 def _provider_text(provider: Practised) -> str:
-    if provider.played_by is None:
-        return f"provider {provider.name}: no practice provider speaks its format; it stays as it is"
     text = f"provider {provider.name}: {provider.base_url}, faults as {provider.played_by}:<kind>"
     if provider.has_to_write:
         text += f"; config.yaml takes no variable there, so write {', '.join(provider.has_to_write)}"

@@ -7,7 +7,7 @@ line, its column and the word that was likely meant.
 import os
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
@@ -27,6 +27,7 @@ from orchestrator.catalog.catalog import (
     ProviderKind,
     ProviderSettings,
 )
+from orchestrator.catalog.litellm_prefixes import IN_PLACE_OF_KEY, TAKES_NO_KEY
 from orchestrator.catalog.models import ModelSettings
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.openrouter_preferences import merged
@@ -45,6 +46,7 @@ from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
+from orchestrator.core.payer import ProbeRequest
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Settings, UnquotedError
 from orchestrator.experiments.decision import decision_path
@@ -156,7 +158,7 @@ class Config:
             UnknownNameError: config.yaml does not define the profile the request names.
         """
         name = request.profile or self.use_case_of(request).profile
-        if name == NAME and request.tenant == NAME:
+        if name == NAME and isinstance(request, ProbeRequest):
             return PROFILE
         profile = self.settings.retry_profiles.get(name)
         if profile is None:
@@ -394,7 +396,14 @@ def _why_off(
     if provider.kind is ProviderKind.LOCAL:
         return None if settings.local_model.enabled else "'local_model.enabled: false' in config.yaml"
     if not provider.has_key:
-        variables = document.mentioned.get(("providers", name, "api_key"))
-        remedies = map(remedy_of, variables or (f"providers.{name}.api_key in config.yaml",))
-        return MissingKey(name, " or ".join(remedies))
+        return MissingKey(name, " or ".join(_remedies(name, provider, document)))
     return None
+
+
+def _remedies(name: str, provider: ProviderSettings, document: Document) -> Iterable[str]:
+    """Return what to set so that a provider has a key, or what its prefix takes in the place of one."""
+    fields = [] if provider.prefix in TAKES_NO_KEY else ["api_key"]
+    fields += [f"parameters.{other}" for other in IN_PLACE_OF_KEY.get(provider.prefix or "", ())]
+    places = [("providers", name, *field.split(".")) for field in fields]
+    variables = dict.fromkeys(each for place in places for each in document.mentioned.get(place, ()))
+    return map(remedy_of, variables or (f"providers.{name}.{fields[0]} in config.yaml",))

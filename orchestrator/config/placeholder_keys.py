@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
+from orchestrator.catalog.litellm_prefixes import IN_PLACE_OF_KEY
 from orchestrator.config.loader import default_path
 from orchestrator.config.secret_files import FILE_MARK
 from orchestrator.config.yaml_file import read_document
 
 PLACEHOLDER_KEY = "practice"
 """It is valid nowhere."""
+_CREDENTIALS = frozenset({"api_key", *chain.from_iterable(IN_PLACE_OF_KEY.values())})
 
 
 class _EveryVariable(dict[str, str]):
@@ -33,7 +36,7 @@ def with_placeholder_keys(
     chosen = Path(path).expanduser() if path is not None else default_path()
     document = read_document(chosen, environment=_EveryVariable())
     for place, names in document.mentioned.items():
-        if place[:1] == ("providers",) and place[-1] == "api_key":
+        if place[:1] == ("providers",) and place[-1] in _CREDENTIALS:
             for name in names:
                 if not name.startswith(FILE_MARK) and (replace or not environment.get(name, "").strip()):
                     environment[name] = PLACEHOLDER_KEY

@@ -1,6 +1,6 @@
 """On whose account a request is sent, and which budgets it therefore counts against."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Self
 
@@ -15,16 +15,21 @@ from orchestrator.core.settings import Name, UnquotedError
 SCOPE_KINDS = ("all", "tenant", "use_case", "user", "provider", "model", "tag")
 
 
-PROBE_TENANTS = frozenset({"doctor", "health_check"})
-"""On their account our own looks at providers are sent: their money counts, and their outcome is nobody's
-answer."""
+PROBE_PAYER = "probe:"
+"""How the tenants begin on whose account our own looks at providers are sent: their money counts, and their
+outcome is nobody's answer."""
 SHADOW_PAYER = "shadow:"
 """How tenant and use case of an experiment's shadows begin: their money is nobody else's."""
+OWN_PAYERS: Mapping[str, str] = {
+    PROBE_PAYER: "our own looks at providers",
+    SHADOW_PAYER: "shadows of experiments",
+}
+"""How a tenant begins that no caller is, and for what it pays: so ours is told from everybody else's."""
 
 
 def is_own(tenant: str) -> bool:
     """Return whether what is sent on a tenant's account is our own: a probe, or an answer nobody reads."""
-    return tenant in PROBE_TENANTS or tenant.startswith(SHADOW_PAYER)
+    return tenant.startswith(tuple(OWN_PAYERS))
 
 
 def _use_case(name: str) -> str:
@@ -53,10 +58,19 @@ def shown_scope(scope: str) -> str:
 
 
 def _check_tenant(tenant: str) -> None:
-    if tenant.startswith(SHADOW_PAYER):
-        raise InvalidRequestError(
-            f"a tenant that begins with '{SHADOW_PAYER}' pays for shadows of experiments alone; name another"
-        )
+    for begin, what in OWN_PAYERS.items():
+        if tenant.startswith(begin):
+            raise InvalidRequestError(
+                f"a tenant that begins with '{begin}' pays for {what} alone; name another"
+            )
+
+
+@dataclass(frozen=True)
+class ProbeRequest(ChatRequest):
+    """A look of our own at a provider, whose tenant begins with `probe:`; no caller sends one.
+
+    Build it with `ProbeRequest.of`.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +83,43 @@ class Payer:
     tags: tuple[str, ...] = ()
     run: Run | None = None
     """The run whose budget it counts against besides."""
-    is_shadow: bool = field(default=False, repr=False)
-    """Whether it is that of an experiment's shadows, which `of_shadow` alone makes."""
+    is_own: bool = field(default=False, repr=False)
+    """Whether it is one of ours, which `of_shadow` and a `ProbeRequest` alone make."""
 
     def __post_init__(self) -> None:
         """Take every name as the ledger counts it, whoever names the payer.
 
         Raises:
-            InvalidRequestError: one of them is no name, or the tenant is one of the experiments' shadows.
+            InvalidRequestError: one of them is no name, or the tenant is one of ours.
         """
         object.__setattr__(self, "tenant", name_of(self.tenant, "tenant"))
         object.__setattr__(self, "use_case", name_of(self.use_case, "use_case"))
         object.__setattr__(self, "user", None if self.user is None else name_of(self.user, "user"))
         object.__setattr__(self, "tags", tags_of(self.tags))
-        if not self.is_shadow:
+        if not self.is_own:
             _check_tenant(self.tenant)
 
     @classmethod
     def of_shadow(cls, experiment: str) -> Self:
         """Return who pays for the shadows of an experiment: no tenant, no use case, no user."""
         name = f"{SHADOW_PAYER}{experiment}"
-        return cls(name, name, is_shadow=True)
+        return cls(name, name, is_own=True)
 
     @classmethod
     def of(cls, request: ChatRequest) -> Self:
         """Return the payer that a request names.
 
         Raises:
-            InvalidRequestError: its tenant is one of the experiments' shadows, whose money is nobody else's.
+            InvalidRequestError: its tenant is one of ours, and it is no probe.
         """
-        _check_tenant(request.tenant)
-        return cls(request.tenant, request.use_case, request.user, request.tags, request.run)
+        return cls(
+            request.tenant,
+            request.use_case,
+            request.user,
+            request.tags,
+            request.run,
+            is_own=isinstance(request, ProbeRequest),
+        )
 
     def scopes(self, provider: str = "", model: str = "") -> tuple[str, ...]:
         """Return every scope that a send of `model` to `provider` counts against, the widest first.

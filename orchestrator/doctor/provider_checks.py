@@ -15,13 +15,14 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.money import format_usd
+from orchestrator.core.payer import PROBE_PAYER, ProbeRequest
 from orchestrator.core.reply import ChatReply, Outcome, Usage
 from orchestrator.core.request import CacheUse
 from orchestrator.doctor.results import Check, CheckResult, failed, passed, skipped
 from orchestrator.providers.account_api import Account, AccountError, AccountSession
 from orchestrator.providers.local.model import LocalModelSettings, find_weights
 
-TENANT = "doctor"
+TENANT = f"{PROBE_PAYER}doctor"
 """The tenant that the checks are booked for, in budgets and in the report."""
 NO_SUCH_MODEL = "doctor-no-such-model"
 
@@ -167,14 +168,7 @@ def _bases(offered: frozenset[str]) -> frozenset[str]:
 async def _prompt(tier: ProviderTier, orchestrator: Orchestrator) -> list[Check]:
     """Send one small prompt, budgeted and booked like any other request."""
     try:
-        reply = await orchestrator.acomplete(
-            _PROMPT,
-            model=tier.cheapest.name,
-            max_tokens=_MAX_TOKENS,
-            tenant=TENANT,
-            tags=(TENANT,),
-            cache=CacheUse.OFF,
-        )
+        reply = await orchestrator.acomplete(_probe(tier.cheapest.name, orchestrator))
     except OrchestratorError as error:
         todo = "see 'attempts' in the ledger, or run with --verbose"
         return [
@@ -182,6 +176,17 @@ async def _prompt(tier: ProviderTier, orchestrator: Orchestrator) -> list[Check]
             *(skipped(tier.name, name, "needs an answer") for name in ("format", "time")),
         ]
     return list(_judged(tier, reply))
+
+
+def _probe(deployment: str, orchestrator: Orchestrator) -> ProbeRequest:
+    return ProbeRequest.of(
+        _PROMPT,
+        use_case=orchestrator.config.settings.default_use_case,
+        model=deployment,
+        max_tokens=_MAX_TOKENS,
+        tenant=TENANT,
+        cache=CacheUse.OFF,
+    )
 
 
 def _judged(tier: ProviderTier, reply: ChatReply) -> Iterator[Check]:
@@ -210,14 +215,7 @@ async def _errors(tier: ProviderTier, orchestrator: Orchestrator) -> Check:
     if tier.is_embedded:
         return skipped(tier.name, "errors", "it serves one model, whatever name it is asked for")
     try:
-        reply = await orchestrator.acomplete(
-            _PROMPT,
-            model=f"{tier.name}/{NO_SUCH_MODEL}",
-            max_tokens=_MAX_TOKENS,
-            tenant=TENANT,
-            tags=(TENANT,),
-            cache=CacheUse.OFF,
-        )
+        reply = await orchestrator.acomplete(_probe(f"{tier.name}/{NO_SUCH_MODEL}", orchestrator))
     except RejectedByProviderError:
         return passed(tier.name, "errors", "an unknown model is refused cleanly (bad request)")
     except AllProvidersFailedError as error:

@@ -18,14 +18,17 @@ from orchestrator.config.policy_files import read_whole
 from orchestrator.config.secret_files import FILE_MARK
 from orchestrator.config.yaml_file import read_document, written
 from orchestrator.practice import PracticePrice, PracticeServer
+from orchestrator.practice.wire_vertex import vertex_credentials
 from orchestrator.providers.in_memory import practice_provider
 
 PRACTICE_KEY = "practice"
 """The key of practice providers; it is valid nowhere else."""
 
-UNPRACTICED = frozenset({"bedrock", "vertex_ai"})
-"""Prefixes that no practice provider plays; a rehearsal goes on without them."""
-
+_REAL_CREDENTIALS = (
+    *("azure_ad_token", "aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+    "vertex_credentials",
+)
+"""Parameters of a provider that would be sent in the place of the practice key."""
 _TAKEN_OVER = {"input": 0, "output": 0, "source": "taken over", "date": "2000-01-01"}
 _KEYS = ("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY")
 _ADDRESSES = {"OPENROUTER_BASE_URL": "openrouter", "GOOGLE_BASE_URL": "google", "OPENAI_BASE_URL": "openai"}
@@ -93,9 +96,9 @@ class Practised:
     """A provider of a configuration, and how a program with that configuration comes to who plays it."""
 
     name: str
-    played_by: str | None
-    """The practice provider; None where none speaks its format."""
-    base_url: str | None
+    played_by: str
+    """The practice provider."""
+    base_url: str
     exports: Mapping[str, str]
     """Variables that config.yaml takes its address and key from, with what leads to the practice provider."""
     has_to_write: tuple[str, ...]
@@ -128,18 +131,25 @@ def _practised(
     key: str,
     mentioned: Mapping[tuple[Any, ...], tuple[str, ...]],
 ) -> Practised:
-    if provider.prefix in UNPRACTICED:
-        return Practised(name, None, None, {}, ())
     played = practice_provider(provider.kind, provider.prefix)
     exports: dict[str, str] = {}
     has_to_write: list[str] = []
-    for field, value in (("base_url", server.base_url(played)), ("api_key", key)):
-        variables = [
-            each for each in mentioned.get(("providers", name, field), ()) if not each.startswith(FILE_MARK)
-        ]
+    values = {"base_url": server.base_url(played), **_credentials(provider, server, key)}
+    for field, value in values.items():
+        place = ("providers", name, *field.split("."))
+        variables = [each for each in mentioned.get(place, ()) if not each.startswith(FILE_MARK)]
         exports |= dict.fromkeys(variables[:1], value)
         has_to_write += [] if variables else [f"{field}: {value}"]
-    return Practised(name, played, server.base_url(played), exports, tuple(has_to_write))
+    return Practised(name, played, values["base_url"], exports, tuple(has_to_write))
+
+
+def _credentials(provider: ProviderSettings, server: PracticeServer, key: str) -> dict[str, str]:
+    """Return what a provider shows practice in the place of what it shows its vendor, by its place."""
+    if provider.prefix == "vertex_ai":
+        return {"parameters.vertex_credentials": server.vertex_credentials(key)}
+    if provider.prefix == "bedrock" and provider.api_key is None:
+        return {f"parameters.{name}": key for name in ("aws_access_key_id", "aws_secret_access_key")}
+    return {"api_key": key}
 
 
 def prices_of(config: Config, *, today: date) -> dict[tuple[str, str], PracticePrice]:
@@ -170,8 +180,7 @@ def addresses(server: PracticeServer, *, key: str = PRACTICE_KEY) -> dict[str, s
 def lead_to_practice(data: dict[str, Any], address_of: Callable[[str, str], str]) -> None:
     """Write the address and the key of practice providers over those of a configuration.
 
-    The model on board stays. `address_of` takes a provider's name and who plays it. One that nobody plays is
-    switched off. The other addresses would have other prices, or none that anybody knows: `at_prices_of`
+    The model on board stays. `address_of` takes a provider's name and who plays it. The other addresses would have other prices, or none that anybody knows: `at_prices_of`
     takes those of before.
     """
     for deployment in data["deployments"].values():
@@ -180,13 +189,14 @@ def lead_to_practice(data: dict[str, Any], address_of: Callable[[str, str], str]
     for name, provider in data["providers"].items():
         if provider["kind"] == ProviderKind.LOCAL.value or provider.get("enabled") is False:
             continue
-        if provider.get("prefix") in UNPRACTICED:
-            provider["enabled"] = False
-            continue
-        # It would be sent in the place of the practice key.
-        (provider.get("parameters") or {}).pop("azure_ad_token", None)
+        parameters = provider.get("parameters") or {}
+        for real in _REAL_CREDENTIALS:
+            parameters.pop(real, None)
         played = practice_provider(provider["kind"], provider.get("prefix"))
-        provider.update(api_key=PRACTICE_KEY, base_url=address_of(name, played))
+        address = address_of(name, played)
+        provider.update(api_key=PRACTICE_KEY, base_url=address)
+        if provider.get("prefix") == "vertex_ai":
+            parameters["vertex_credentials"] = vertex_credentials(address, PRACTICE_KEY)
 
 
 def rehearsed_config(path: Path, server: PracticeServer, *, home: Path, today: date) -> Config:

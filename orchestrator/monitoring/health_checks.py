@@ -17,10 +17,19 @@ from orchestrator.client import Orchestrator
 from orchestrator.core.background_loop import Job
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import BudgetExceededError, OrchestratorError
+from orchestrator.core.payer import ProbeRequest
 from orchestrator.core.request import CacheUse
 from orchestrator.providers.account_api import Account, AccountError, AccountSession, open_session
 from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.health_check_policy import NAME, TICK_MAX_S, Due, Look, ProviderView, due
+from orchestrator.resilience.health_check_policy import (
+    NAME,
+    TENANT,
+    TICK_MAX_S,
+    Due,
+    Look,
+    ProviderView,
+    due,
+)
 
 logger = logging.getLogger("orchestrator.monitoring")
 
@@ -126,13 +135,15 @@ class HealthChecks:
         """Send the cheapest completion, booked like any other; the circuit counts its result as always."""
         try:
             await self._orchestrator.acomplete(
-                _PROMPT,
-                model=deployment,
-                max_tokens=_MAX_TOKENS,
-                tenant=NAME,
-                tags=(NAME,),
-                cache=CacheUse.OFF,
-                profile=NAME,
+                ProbeRequest.of(
+                    _PROMPT,
+                    use_case=self._orchestrator.config.settings.default_use_case,
+                    model=deployment,
+                    max_tokens=_MAX_TOKENS,
+                    tenant=TENANT,
+                    cache=CacheUse.OFF,
+                    profile=NAME,
+                )
             )
         except BudgetExceededError as error:
             logger.info("no more probes today: %s", error)

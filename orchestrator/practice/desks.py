@@ -12,9 +12,11 @@ from orchestrator.practice import (
     wire_accounts,
     wire_anthropic,
     wire_azure,
+    wire_bedrock,
     wire_embeddings,
     wire_gemini,
     wire_openai,
+    wire_vertex,
 )
 from orchestrator.practice.answers import PracticeRequest
 from orchestrator.practice.bill import Bill, PracticePrices
@@ -32,9 +34,13 @@ PREFIXES = {
     "google": "/google/v1beta/",
     "anthropic": "/anthropic/",
     "azure": "/azure/",
+    "bedrock": "/bedrock/",
+    "vertex_ai": "/v1/projects/",
     "compatible": "/compatible/",
 }
 """Where each provider is; `compatible` is any that speaks OpenAI's format, such as DeepSeek."""
+AT_ROOT = frozenset({"vertex_ai"})
+"""Whose clients are given the address of the server alone: they write the whole path themselves."""
 ROUTER = "openrouter/auto"
 """It is no model, and chooses one."""
 DEFAULT_MODELS = {
@@ -43,6 +49,8 @@ DEFAULT_MODELS = {
     "google": ("gemini-2.5-flash", "gemini-2.5-pro"),
     "anthropic": ("claude-haiku-4-5", "claude-sonnet-4-5"),
     "azure": ("gpt-4o-mini",),
+    "bedrock": ("anthropic.claude-haiku-4-5-20251001-v1:0",),
+    "vertex_ai": ("gemini-2.5-flash",),
     "compatible": ("deepseek-chat",),
 }
 
@@ -91,10 +99,10 @@ class Desk:
     ) -> Chat | JsonObject | None:
         if provider == "google":
             return self._gemini(path, query=query, body=body)
-        if provider == "anthropic":
-            return _anthropic(path, body)
         if provider == "azure":
             return _azure(path, query, body)
+        if provider in _BY_PATH:
+            return _BY_PATH[provider](path, body)
         if path == "embeddings":
             request, vectors = wire_embeddings.read_openai_embedding(decoded(body), provider=provider)
             if provider == "openrouter":
@@ -155,6 +163,8 @@ class Desk:
     def _listing(self, provider: str, *, path: str, query: Mapping[str, str]) -> JsonObject | None:
         if provider == "openrouter":
             return self._openrouter(path, query)
+        if provider == "vertex_ai":
+            return {"token": query.get("token", "")} if path == wire_vertex.SUBJECT_PATH else None
         names, is_google = self._names(provider), provider == "google"
         listed = wire_accounts.gemini_models if is_google else wire_accounts.openai_models
         if path == "models":
@@ -221,6 +231,30 @@ def _anthropic(path: str, body: bytes) -> Chat | None:
         return None
     call = wire_anthropic.read_anthropic_request(decoded(body))
     return Chat(call, wire_anthropic.anthropic_reply, wire_anthropic.AnthropicStream, "msg_")
+
+
+def _vertex(path: str, body: bytes) -> Chat | JsonObject | None:
+    if path == wire_vertex.TOKEN_PATH:
+        return wire_vertex.token_for(body)
+    asked = wire_vertex.asked_at(path)
+    if asked is None:
+        return None
+    call = wire_vertex.read_vertex_request(asked, decoded(body))
+    if asked.is_claude:
+        return Chat(call, wire_anthropic.anthropic_reply, wire_anthropic.AnthropicStream, "msg_vrtx_")
+    return Chat(call, wire_gemini.gemini_reply, wire_gemini.GeminiStream, "")
+
+
+def _bedrock(path: str, body: bytes) -> Chat | None:
+    call = wire_bedrock.read_bedrock_request(path, decoded(body))
+    return call and Chat(call, wire_bedrock.bedrock_reply, wire_bedrock.BedrockStream, "br-")
+
+
+_BY_PATH: Mapping[str, Callable[[str, bytes], Chat | JsonObject | None]] = {
+    "anthropic": _anthropic,
+    "bedrock": _bedrock,
+    "vertex_ai": _vertex,
+}
 
 
 def _azure(path: str, query: Mapping[str, str], body: bytes) -> Chat | None:

@@ -45,7 +45,6 @@ _AT_A_PIECE = frozenset(
         FaultKind.ERROR_IN_200,
     }
 )
-_SSE = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,8 @@ class Exchange:
         Raises:
             Refusal: the answerer could not begin; nothing was sent.
         """
-        response = web.StreamResponse(headers=_SSE)
+        headers = {"Content-Type": self._call.stream_type, "Cache-Control": "no-cache"}
+        response = web.StreamResponse(headers=headers)
         try:
             await self._wait_stream(response, writer)
             async for piece in self._pieces():

@@ -18,7 +18,10 @@ from typing import Any
 
 from orchestrator.practice.json_types import JsonValue
 
-PROVIDERS = ("openrouter", "openai", "google", "anthropic", "azure", "compatible")
+PROVIDERS = (
+    *("openrouter", "openai", "google", "anthropic", "azure", "bedrock", "vertex_ai"),
+    "compatible",
+)
 ANY_PROVIDER = "*"
 REASONS = (
     "context_length",

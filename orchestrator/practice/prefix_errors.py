@@ -1,4 +1,4 @@
-"""The bodies of errors as Anthropic and Azure send them."""
+"""The bodies of errors as Anthropic, Azure and Bedrock send them."""
 
 from http import HTTPStatus
 
@@ -64,6 +64,41 @@ _AZURE_TEXTS: dict[int | str, tuple[str, str]] = {
         "Requests to the ChatCompletions_Create Operation have exceeded the rate limit of your tier.",
     ),
 }
+_BEDROCK_TYPES = {
+    400: "ValidationException",
+    401: "UnrecognizedClientException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    408: "ModelTimeoutException",
+    424: "ModelErrorException",
+    429: "ThrottlingException",
+    500: "InternalServerException",
+    503: "ServiceUnavailableException",
+}
+_BEDROCK_IN_STREAM = {
+    400: "validationException",
+    424: "modelStreamErrorException",
+    429: "throttlingException",
+    500: "internalServerException",
+    503: "serviceUnavailableException",
+}
+_BEDROCK_TEXTS: dict[int | str, str] = {
+    "context_length": "Input is too long for requested model.",
+    "content_filter": "Output blocked by content filtering policy",
+    "insufficient_quota": "Too many tokens per day, please wait before trying again.",
+    "output_limit": (
+        "The maximum tokens you requested exceeds the model limit of 8192. Try again with a maximum tokens value "
+        "that is lower than 8192."
+    ),
+    "unknown_model": "The provided model identifier is invalid.",
+    "no_key": "Missing Authentication Token",
+    "wrong_key": "The security token included in the request is invalid.",
+    401: "The security token included in the request is invalid.",
+    403: "You don't have access to the model with the specified model ID.",
+    429: "Too many requests, please wait before trying again.",
+    500: "The system encountered an unexpected error during processing. Try your request again.",
+    503: "Bedrock is unable to process your request.",
+}
 _FILTERED: JsonObject = {
     "code": "ResponsibleAIPolicyViolation",
     "content_filter_result": {"violence": {"filtered": True, "severity": "high"}},
@@ -87,6 +122,18 @@ def azure_error(status: int, reason: str | None, message: str | None) -> JsonObj
     if reason == "content_filter":
         error |= {"param": "prompt", "type": None, "status": status, "innererror": _FILTERED}
     return {"error": error}
+
+
+def bedrock_error(status: int, reason: str | None, message: str | None) -> JsonObject:
+    """Return Bedrock's body of an error; its kind is a header."""
+    text = message or _BEDROCK_TEXTS.get(reason or "") or _BEDROCK_TEXTS.get(status) or _phrase(status)
+    return {"message": text}
+
+
+def bedrock_error_type(status: int, *, in_stream: bool = False) -> str:
+    """Return what Bedrock calls an error, in a header of its response or of a frame of its stream."""
+    kinds = _BEDROCK_IN_STREAM if in_stream else _BEDROCK_TYPES
+    return kinds.get(status, kinds[500])
 
 
 def _phrase(status: int) -> str:

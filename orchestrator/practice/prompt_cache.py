@@ -17,7 +17,7 @@ CACHED_TOKENS_MIN = 1024
 CACHED_TOKENS_STEP = 128
 
 
-MARKED_ALONE = frozenset({"anthropic"})
+MARKED_ALONE = frozenset({"anthropic", "bedrock"})
 """Who caches nothing that is not marked with `cache_control`."""
 
 

@@ -1,5 +1,6 @@
 """Takes requests in: finds the provider, checks the key, acts out a waiting fault, and has them answered."""
 
+import re
 import secrets
 from collections import deque
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from orchestrator.practice import wire_vertex
 from orchestrator.practice.continuing import begun_answer
 from orchestrator.practice.control import PREFIX as CONTROL_PREFIX
 from orchestrator.practice.control import Control, check_origin
@@ -25,6 +27,11 @@ _SECRET_HEADERS = frozenset(
 )
 
 
+_SIGNER = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([^/]+)/\d{8}/[\w-]+/bedrock/aws4_request, "
+    r"SignedHeaders=[\w;-]*host[\w;-]*, Signature=[0-9a-f]{64}"
+)
+"""A signature of Amazon's, which names the id of the key and is not checked."""
 _KEY_HEADERS = {"anthropic": "x-api-key", "azure": "api-key"}
 """Who takes the key in a header of its own."""
 
@@ -92,7 +99,8 @@ class Reception:
         chat: Chat | dict[str, Any] | None = None
         model = ""
         try:
-            self._check_key(http, provider)
+            if path not in wire_vertex.OPEN_PATHS:
+                self._check_key(http, provider)
             chat = self._desk.read(provider, method=http.method, path=path, query=http.query, body=body)
             if not isinstance(chat, Chat):
                 return _json(chat)
@@ -135,7 +143,9 @@ class Reception:
         elif provider == "google":
             key = http.headers.get("x-goog-api-key") or http.query.get("key") or ""
         else:
-            key = http.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+            sent = http.headers.get("Authorization", "")
+            signer = _SIGNER.match(sent) if provider == "bedrock" else None
+            key = signer[1] if signer else sent.removeprefix("Bearer ").strip()
         if key not in self._api_keys:
             raise key_refusal(provider, has_key=bool(key))
 

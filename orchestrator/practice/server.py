@@ -19,12 +19,13 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.practice.answers import Answerer
 from orchestrator.practice.bill import DEFAULT_PRICE, Bill, BilledWhen, PracticePrice, PracticePrices
 from orchestrator.practice.connections import forever
-from orchestrator.practice.desks import PREFIXES, Desk
+from orchestrator.practice.desks import AT_ROOT, PREFIXES, Desk
 from orchestrator.practice.exchange import House
 from orchestrator.practice.faults import FaultQueue
 from orchestrator.practice.prompt_cache import PromptCache
 from orchestrator.practice.reception import Reception, SeenRequest
 from orchestrator.practice.scripted import Scripted
+from orchestrator.practice.wire_vertex import vertex_credentials
 
 __all__ = ["PracticeError", "PracticeServer", "SeenRequest"]
 
@@ -137,7 +138,11 @@ class PracticeServer:
         if provider not in PREFIXES:
             msg = f"unknown provider {provider!r}; choose one of {', '.join(PREFIXES)}"
             raise ValueError(msg)
-        return self.url + PREFIXES[provider].rstrip("/")
+        return self.url if provider in AT_ROOT else self.url + PREFIXES[provider].rstrip("/")
+
+    def vertex_credentials(self, key: str = "practice") -> str:
+        """Return the JSON of credentials for Vertex AI whose tokens are fetched here, with `key` in them."""
+        return vertex_credentials(self.url, key)
 
     def start(self) -> Self:
         """Listen, and return when requests are answered.

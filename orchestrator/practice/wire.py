@@ -20,6 +20,8 @@ class WireCall:
     """Whether a stream says its usage at the end."""
     embeds: bool = False
     """Vectors are asked for; there is no output then."""
+    stream_type: str = "text/event-stream; charset=utf-8"
+    """The media type of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class WireOutcome:
 
 
 class WireStream(Protocol):
-    """Writes one streamed reply; every method returns whole server-sent events."""
+    """Writes one streamed reply; every method returns whole events."""
 
     def opening(self) -> bytes:
         """Return what comes before the first piece."""

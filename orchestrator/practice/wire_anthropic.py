@@ -25,8 +25,8 @@ _ARGUMENT_PIECE = 24
 _VENDOR = "anthropic"
 
 
-def read_anthropic_request(body: JsonObject) -> WireCall:
-    """Return the request in a decoded body.
+def read_anthropic_request(body: JsonObject, *, provider: str = "anthropic") -> WireCall:
+    """Return the request in a decoded body; `provider` is Vertex AI where that carries the model.
 
     Raises:
         Refusal: 400, when it has no model, no messages or no limit of output.
@@ -44,7 +44,7 @@ def read_anthropic_request(body: JsonObject) -> WireCall:
     _check_thoughts(messages)
     choice, forced = _tool_choice(body.get("tool_choice"))
     request = PracticeRequest(
-        provider="anthropic",
+        provider=provider,
         model=model,
         messages=(*_system(body.get("system")), *(part for each in messages for part in _read(each))),
         tools=tuple(_tool(tool) for tool in body.get("tools") or ()),

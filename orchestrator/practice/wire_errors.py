@@ -4,10 +4,17 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from orchestrator.practice.json_types import JsonObject
-from orchestrator.practice.prefix_errors import anthropic_error, azure_error
+from orchestrator.practice.prefix_errors import (
+    anthropic_error,
+    azure_error,
+    bedrock_error,
+    bedrock_error_type,
+)
 
 HTML_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
+GOOGLES = frozenset({"google", "vertex_ai"})
+"""Who speaks Gemini's format, and refuses in it."""
 _RATE_LIMITED = 429
 _HUGE_BYTES = 4_000_000
 
@@ -30,6 +37,7 @@ _USUAL_REASON = {
     ("openai", 401): "wrong_key",
     ("openai", 404): "unknown_model",
     ("google", 404): "unknown_model",
+    ("bedrock", 404): "unknown_model",
 }
 """What a status means when no reason is given."""
 
@@ -173,7 +181,9 @@ def error_body(provider: str, refusal: Refusal) -> JsonObject:
         return anthropic_error(refusal.status, refusal.reason, refusal.message, model=refusal.model)
     if provider == "azure":
         return azure_error(refusal.status, refusal.reason, refusal.message)
-    return _google(refusal) if provider == "google" else _openai(refusal)
+    if provider == "bedrock":
+        return bedrock_error(refusal.status, refusal.reason, refusal.message)
+    return _google(refusal) if provider in GOOGLES else _openai(refusal)
 
 
 def odd_error(refusal: Refusal) -> bytes | None:
@@ -187,25 +197,28 @@ def odd_error(refusal: Refusal) -> bytes | None:
 
 def error_headers(provider: str, refusal: Refusal) -> dict[str, str]:
     """Return the extra headers of the error; Google says its delay in the body only."""
-    if refusal.retry_after_s is None or provider == "google":
-        return {}
-    headers = {"Retry-After": f"{refusal.retry_after_s:g}"}
+    headers = {"x-amzn-ErrorType": bedrock_error_type(refusal.status)} if provider == "bedrock" else {}
+    if refusal.retry_after_s is None or provider in GOOGLES:
+        return headers
+    headers["Retry-After"] = f"{refusal.retry_after_s:g}"
     if provider == "openai":
         headers["retry-after-ms"] = f"{refusal.retry_after_s * 1000:.0f}"
     return headers
 
 
 def key_refusal(provider: str, *, has_key: bool) -> Refusal:
-    """Return the error for a missing or a wrong key; Google answers 403 and 400, the others 401."""
+    """Return the error for a missing or a wrong key; Google answers 403 and 400, Bedrock 403, the others 401."""
     reason = "wrong_key" if has_key else "no_key"
+    if provider == "bedrock":
+        return Refusal(403, reason=reason)
     if provider == "google":
         return Refusal(400 if has_key else 403, reason=reason)
     return Refusal(401, reason=reason)
 
 
 def unknown_model(provider: str, model: str) -> Refusal:
-    """Return the error for a model that does not exist; OpenRouter answers 400, the others 404."""
-    return Refusal(400 if provider == "openrouter" else 404, reason="unknown_model", model=model)
+    """Return the error for a model that does not exist; OpenRouter and Bedrock answer 400, the others 404."""
+    return Refusal(400 if provider in {"openrouter", "bedrock"} else 404, reason="unknown_model", model=model)
 
 
 def _text(refusal: Refusal, texts: dict[int | str, str], fallback: str) -> str:

@@ -18,8 +18,8 @@ _CHOICES = {"AUTO": "auto", "NONE": "none", "ANY": "required", "VALIDATED": "aut
 _ROLES = {"model": "assistant", "user": "user", "function": "user", "system": "system"}
 
 
-def read_gemini_request(body: JsonObject, *, model: str, stream: bool) -> WireCall:
-    """Return the request in a decoded body.
+def read_gemini_request(body: JsonObject, *, model: str, stream: bool, provider: str = "google") -> WireCall:
+    """Return the request in a decoded body; `provider` is Vertex AI where that carries the model.
 
     Raises:
         Refusal: 400, when it has no contents.
@@ -33,7 +33,7 @@ def read_gemini_request(body: JsonObject, *, model: str, stream: bool) -> WireCa
     config = _either(body, "generationConfig") or {}
     choice, forced = _tool_choice(body)
     request = PracticeRequest(
-        provider="google",
+        provider=provider,
         model=model,
         messages=tuple(_messages(_either(body, "systemInstruction"), contents)),
         tools=tuple(_tools(body)),

@@ -251,7 +251,7 @@ async def _next(source: AttemptSource) -> InFlightAttempt | None:
 def practice_provider(kind: str, prefix: str | None) -> str:
     """Return which practice provider plays one of config.yaml: by its kind, or by its prefix."""
     if kind == ProviderKind.LITELLM:
-        return prefix if prefix in {"anthropic", "azure"} else "compatible"
+        return prefix if prefix in {"anthropic", "azure", "bedrock", "vertex_ai"} else "compatible"
     return str(ProviderKind.OPENAI if kind == ProviderKind.LOCAL else kind)
 
 

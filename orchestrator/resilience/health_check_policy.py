@@ -13,12 +13,15 @@ from typing import Annotated
 from pydantic import Field
 
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.payer import PROBE_PAYER
 from orchestrator.core.settings import Settings, Usd
 from orchestrator.ledger.budgets import LimitSettings
 from orchestrator.resilience.retry_policy import RetryProfile
 
 NAME = "health_check"
-"""The tenant and the tag of what health checks send: where the report shows it, and whose limit it has."""
+"""The retry profile of what health checks send, which nobody else has."""
+TENANT = f"{PROBE_PAYER}{NAME}"
+"""On whose account health checks are sent: where the report shows it, and whose limit it has."""
 PROFILE = RetryProfile(
     deadline_s=20.0,
     attempts_per_deployment=1,
@@ -90,4 +93,4 @@ def due(views: Sequence[ProviderView], settings: HealthCheckSettings) -> Iterato
 def limit_of(settings: HealthCheckSettings) -> LimitSettings:
     """Return the limit of what health checks may cost, for the ledger to enforce."""
     # Not validated again: that would take nano-dollars for dollars.
-    return LimitSettings.model_construct(scope=f"tag:{NAME}", day=settings.daily_usd)
+    return LimitSettings.model_construct(scope=f"tenant:{TENANT}", day=settings.daily_usd)

@@ -15,13 +15,12 @@ import orjson
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.names import ARM_TAG
-from orchestrator.core.payer import SHADOW_PAYER
+from orchestrator.core.payer import PROBE_PAYER, SHADOW_PAYER
 from orchestrator.core.prompt_size import Script
 from orchestrator.core.reply import CacheState, Outcome
 from orchestrator.ledger.kept_plan import NO_TERMS, OwnTerms
 from orchestrator.ledger.periods import period_of
 from orchestrator.ledger.store import LedgerView
-from orchestrator.resilience.health_check_policy import NAME as HEALTH_CHECK
 from orchestrator.whatif.drawn import drawn_number
 
 _CALLERS_OWN = frozenset({"InvalidRequestError", "UnknownNameError", "PromptTooLargeError"})
@@ -121,7 +120,7 @@ class RecordedTraffic:
     ended: datetime
     requests: tuple[RecordedRequest, ...]
     sends: tuple[RecordedSend, ...]
-    """All sends that say something of a provider, health checks among them, oldest first."""
+    """All sends that say something of a provider, probes among them, oldest first."""
     spent_before: tuple[SpentBefore, ...]
     left_out: Mapping[str, int]
     """How many requests are not replayed, by reason."""
@@ -218,8 +217,8 @@ def _is_open(row: Mapping[str, Any], keys: tuple[str, ...]) -> bool:
 
 
 def _is_replayed(row: Mapping[str, Any], left_out: Counter[str], embeddings: Collection[str]) -> bool:
-    if row["tenant"] == HEALTH_CHECK:
-        reason = "health checks"
+    if row["tenant"].startswith(PROBE_PAYER):
+        reason = "probes of providers"
     elif row["tenant"].startswith(SHADOW_PAYER):
         reason = "shadows of experiments"
     elif row["use_case"] in embeddings:

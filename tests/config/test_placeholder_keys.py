@@ -14,3 +14,10 @@ def test_each_missing_key_has_a_placeholder_and_a_real_one_stays_unless_it_is_to
         "LOCAL_MODEL_API_KEY": PLACEHOLDER_KEY,
     }
     assert with_placeholder_keys(path, environment, replace=True)["GEMINI_API_KEY"] == PLACEHOLDER_KEY
+
+
+def test_what_stands_in_the_place_of_a_key_has_one_too(make_config):
+    vertex = {"vertex_project": "p", "vertex_location": "global", "vertex_credentials": "${VERTEX_JSON:-}"}
+    cloud = {"kind": "litellm", "prefix": "vertex_ai", "priority": 9, "parameters": vertex}
+    config = make_config({"providers": {"cloud": cloud}})
+    assert with_placeholder_keys(config.path, {})["VERTEX_JSON"] == PLACEHOLDER_KEY

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.payer import PROBE_TENANTS, Payer, name_in, shown_scope
+from orchestrator.core.payer import Payer, ProbeRequest, is_own, name_in, shown_scope
 from orchestrator.core.request import ChatRequest
 from orchestrator.doctor import provider_checks as doctor
 from orchestrator.resilience import health_check_policy
@@ -71,8 +71,21 @@ def test_a_payer_that_is_no_name_is_refused() -> None:
             Payer(**{"tenant": "acme", "use_case": "bulk", **wrong})
 
 
-def test_the_tenants_of_our_probes_are_those_that_probe():
-    assert {doctor.TENANT, health_check_policy.NAME} == PROBE_TENANTS
+@pytest.mark.parametrize("tenant", [doctor.TENANT, health_check_policy.TENANT])
+def test_no_caller_is_taken_for_a_probe_of_ours(tenant):
+    """Whatever a customer is called, `doctor` too: what tells our probes is no name that a caller can have."""
+    probe = Payer.of(ProbeRequest.of("ok", use_case="support", tenant=tenant))
+    assert is_own(probe.tenant)
+    assert replace(probe, user="42").tenant == tenant
+    bare = tenant.rpartition(":")[2]
+    assert not is_own(Payer.of(ChatRequest.of("Hi", use_case="support", tenant=bare)).tenant)
+    for name_it in (
+        lambda: Payer.of(ChatRequest.of("Hi", use_case="support", tenant=tenant)),
+        lambda: Payer(f" {tenant}", "support"),
+        lambda: replace(Payer("acme", "support"), tenant=tenant),
+    ):
+        with pytest.raises(InvalidRequestError, match="pays for our own looks at providers alone"):
+            name_it()
 
 
 def test_no_caller_spends_the_money_of_shadows():

@@ -38,7 +38,7 @@ def test_a_provider_that_tells_no_headroom_is_not_blamed(configured, check, prov
     assert {result.verdict for name, result in checks.items() if name != "headroom"} == {CheckResult.PASS}
 
 
-def test_its_prompt_is_budgeted_and_booked_for_the_tenant_doctor(configured, check, practice):
+def test_its_prompt_is_budgeted_and_booked_on_an_account_of_its_own(configured, check, practice):
     """The check goes through the orchestrator: its cost is in the ledger, and equals the bill."""
     config = configured()
     check(config, provider="openrouter")
@@ -46,7 +46,7 @@ def test_its_prompt_is_budgeted_and_booked_for_the_tenant_doctor(configured, che
         tenants = {tenant for (tenant,) in connection.execute("SELECT tenant FROM operations")}
         cost = connection.execute("SELECT sum(cost_nusd) FROM attempts").fetchone()[0]
     connection.close()
-    assert tenants == {"doctor"}
+    assert tenants == {"probe:doctor"}
     assert cost == practice.bill.total_nusd() > 0
 
 

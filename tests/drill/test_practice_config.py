@@ -14,12 +14,15 @@ from orchestrator.practice import PracticeServer
 from tests.conftest import TODAY
 from tests.support.prefixed import prefixed
 
-BEDROCK = {
+SIGNED = {
     "kind": "litellm",
     "prefix": "bedrock",
     "priority": 9,
-    "api_key": "k",
-    "parameters": {"aws_region_name": "us-east-1"},
+    "parameters": {
+        "aws_region_name": "us-east-1",
+        "aws_access_key_id": "${AWS_ID:-}",
+        "aws_secret_access_key": "${AWS_SECRET:-}",
+    },
 }
 
 
@@ -27,14 +30,16 @@ def test_each_provider_says_its_address_its_variables_and_what_has_to_be_written
     make_config, practice: PracticeServer, tmp_path
 ):
     changes = prefixed(practice, providers={"deepseek": {"api_key": "${DEEPSEEK_KEY:-}"}})
-    changes["providers"]["bedrock"] = BEDROCK
+    changes["providers"]["vertex_ai"]["parameters"]["vertex_credentials"] = "${VERTEX_JSON:-}"
+    changes["providers"]["signed"] = SIGNED
     changes["providers"]["openai"] = {"enabled": False}
     make_config(changes, DEEPSEEK_KEY="k")
     found = {
         each.name: each
         for each in practised_providers(tmp_path / "config.yaml", practice, today=TODAY, key="k1")
     }
-    assert list(found) == ["openrouter", "google", "anthropic", "azure", "deepseek", "bedrock"]
+    names = ["openrouter", "google", "anthropic", "azure", "bedrock", "vertex_ai", "deepseek", "signed"]
+    assert list(found) == names
     assert found["openrouter"].exports == {
         "OPENROUTER_BASE_URL": practice.base_url("openrouter"),
         "OPENROUTER_API_KEY": "k1",
@@ -48,7 +53,10 @@ def test_each_provider_says_its_address_its_variables_and_what_has_to_be_written
         f"base_url: {practice.base_url('anthropic')}",
         "api_key: k1",
     )
-    assert found["bedrock"].played_by is None
+    assert found["vertex_ai"].base_url == practice.url
+    assert found["vertex_ai"].exports == {"VERTEX_JSON": practice.vertex_credentials("k1")}
+    assert found["signed"].played_by == "bedrock"
+    assert found["signed"].exports == {"AWS_ID": "k1", "AWS_SECRET": "k1"}
 
 
 @pytest.fixture
@@ -77,7 +85,16 @@ def own_config(tmp_path):
             **litellm,
             "prefix": "bedrock",
             "api_key": "real",
-            "parameters": {"aws_region_name": "eu-central-1"},
+            "parameters": {"aws_region_name": "eu-central-1", "aws_session_token": "real"},
+        },
+        "vertex": {
+            **litellm,
+            "prefix": "vertex_ai",
+            "parameters": {
+                "vertex_project": "p",
+                "vertex_location": "global",
+                "vertex_credentials": f"${{file:{secret}}}",
+            },
         },
     }
     data["ledger"]["path"] = str(tmp_path / "real-ledger.sqlite3")
@@ -136,12 +153,15 @@ def test_a_rehearsal_reaches_no_provider_no_channel_and_no_file_of_the_configura
         config = rehearsed_config(own_config, server, home=home, today=TODAY)
         for provider in config.settings.providers.values():
             if provider.enabled and provider.kind != "local":
-                assert str(provider.base_url).startswith(f"{server.url}/")
+                assert f"{provider.base_url}/".startswith(f"{server.url}/")
                 assert provider.api_key is not None
                 assert provider.api_key.get_secret_value() == "practice"
+        credentials = config.settings.providers["vertex"].parameters.vertex_credentials
+        assert credentials is not None
+        assert credentials.get_secret_value() == server.vertex_credentials()
     settings = config.settings
     assert settings.providers["azure"].parameters.azure_ad_token is None
-    assert not settings.providers["bedrock"].enabled
+    assert settings.providers["bedrock"].parameters.aws_session_token is None
     kept = (settings.ledger.path, settings.cache.path, settings.idempotency.path, settings.alerts.path)
     assert all(str(path).startswith(str(home)) for path in kept)
     assert (settings.alerts.channels, settings.telemetry.otlp_endpoint) == ({}, None)

@@ -51,7 +51,7 @@ def spent(orchestrator: Orchestrator) -> int:
     return sum(
         budget.spent + budget.held
         for budget in orchestrator.standings()
-        if budget.scope == "tag:health_check" and budget.window == "day"
+        if budget.scope == "tenant:probe:health_check" and budget.window == "day"
     )
 
 

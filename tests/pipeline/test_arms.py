@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator import CacheState
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.payer import ProbeRequest
 from orchestrator.providers.in_memory import InMemoryTransport
 from tests.experiments.conftest import (
     AB,
@@ -69,14 +70,21 @@ async def test_equal_questions_under_way_are_joined_on_one_side_alone(faq):
     assert [reply.text for reply in replies] == [LIVE_WORDS] * 4 + [CANDIDATE_WORDS] * 4
 
 
+PROBE = ProbeRequest.of("Hi", use_case="customer_service", tenant="probe:doctor")
+
+
 @pytest.mark.parametrize(
-    "fields",
-    [{"model": LUNA}, {"use_case": "cost_sensitive"}, {"tenant": "health_check"}, {"tenant": "doctor"}],
+    ("prompt", "fields"),
+    [("Hi", {"model": LUNA}), ("Hi", {"use_case": "cost_sensitive"}), (PROBE, {})],
 )
-def test_who_names_a_model_asks_for_something_else_or_is_a_probe_is_on_no_side(faq, fields):
-    reply = faq.complete("Hi", **{"tenant": "acme", "user": "u1", **fields})
+def test_who_names_a_model_asks_for_something_else_or_is_a_probe_is_on_no_side(faq, prompt, fields):
+    reply = faq.complete(prompt, **fields)
     assert not any("experiment" in notice for notice in reply.notices)
     assert tags_of(faq, reply) == []
+
+
+def test_a_customer_is_on_a_side_whatever_it_is_called(faq):
+    assert tags_of(faq, faq.complete("Hi", tenant="doctor", user="u1"))
 
 
 def test_without_a_user_the_request_is_drawn_and_says_so(faq):

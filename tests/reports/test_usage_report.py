@@ -3,6 +3,7 @@
 import unicodedata
 from datetime import date
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -174,12 +175,23 @@ def test_a_compacted_month_keeps_its_requests_and_cost(book, at):
 def test_our_own_probes_cost_and_are_in_no_success_rate(book):
     """The doctor asks for a model that does not exist, on purpose."""
     book.request(("a", OK, 70))
-    book.request(("a", BAD, 30), tenant="doctor", outcome=BAD)
-    book.request(("a", BAD, 5), tenant="health_check", outcome=BAD)
+    book.request(("a", BAD, 30), tenant="probe:doctor", outcome=BAD)
+    book.request(("a", BAD, 5), tenant="probe:health_check", outcome=BAD)
     report = _report(book)
     assert (report.cost_nusd, report.requests, report.success_rate) == (105, 3, 1.0)
     assert (report.outcomes["failed"], report.outcomes["succeeded"]) == (0, 1)
     assert [(part.requests, part.success_rate) for part in report.models] == [(3, 1.0)]
+
+
+@pytest.mark.parametrize("name", ["doctor", "health_check", "shadow", "probe"])
+def test_no_customer_is_left_out_for_its_name(book, name):
+    book.tags = (name,)
+    book.request(("a", OK, 70), tenant=name)
+    book.request(("a", BAD, 30), tenant=name, outcome=BAD)
+    report = _report(book)
+    assert (report.outcomes["failed"], report.success_rate) == (1, 0.5)
+    for parts in (report.tenants, report.models, report.tags):
+        assert [(part.requests, part.success_rate) for part in parts] == [(2, 0.5)]
 
 
 def _with_shadows(book):

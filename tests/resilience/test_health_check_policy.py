@@ -36,10 +36,12 @@ def test_a_half_open_circuit_is_probed_at_once_whoever_was_heard_of():
 
 def test_the_limit_is_the_ledgers_and_is_not_shown_among_those_written_down():
     limits = Limits(BudgetSettings(), own=(limit_of(SETTINGS),))
-    assert limits.of("tag:health_check", Window.DAY) == nano_usd("0.01")
+    assert limits.of("tenant:probe:health_check", Window.DAY) == nano_usd("0.01")
     assert limits.named() == ()
 
 
 def test_a_limit_that_is_written_down_replaces_it():
-    written = BudgetSettings(limits=(LimitSettings(scope="tag:health_check", day=1),))
-    assert Limits(written, own=(limit_of(SETTINGS),)).of("tag:health_check", Window.DAY) == nano_usd(1)
+    written = BudgetSettings(limits=(LimitSettings(scope="tenant:probe:health_check", day=1),))
+    assert Limits(written, own=(limit_of(SETTINGS),)).of("tenant:probe:health_check", Window.DAY) == nano_usd(
+        1
+    )

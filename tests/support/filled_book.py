@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.payer import Payer, shadowed_experiment
+from orchestrator.core.payer import Payer, is_own, shadowed_experiment
 from orchestrator.core.reply import Attempt, CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import BudgetSettings, Limits
 from orchestrator.ledger.ledger import HoldRequest, RequestRecord
@@ -95,7 +95,7 @@ class Book:
     ) -> HoldRequest:
         experiment = shadowed_experiment(tenant)
         payer = (
-            Payer(tenant, use_case, self.user, self.tags)
+            Payer(tenant, use_case, self.user, self.tags, is_own=is_own(tenant))
             if experiment is None
             else Payer.of_shadow(experiment)
         )

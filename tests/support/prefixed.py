@@ -1,4 +1,4 @@
-"""Providers of kind litellm in front of the practice providers: Anthropic, Azure, and DeepSeek for all the rest."""
+"""Providers of kind litellm in front of the practice providers: each wire of its own, DeepSeek for the rest."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,17 +10,39 @@ from tests.conftest import TODAY
 CLAUDE = "anthropic/claude-haiku-4-5"
 AZURE = "azure/our-gpt"
 DEEPSEEK = "deepseek/deepseek-chat"
-PRACTICED = {CLAUDE: "anthropic", AZURE: "azure", DEEPSEEK: "compatible"}
+BEDROCK = "bedrock/claude"
+VERTEX = "vertex_ai/gemini"
+VERTEX_CLAUDE = "vertex_ai/claude"
+PRACTICED = {
+    CLAUDE: "anthropic",
+    AZURE: "azure",
+    BEDROCK: "bedrock",
+    VERTEX: "vertex_ai",
+    VERTEX_CLAUDE: "vertex_ai",
+    DEEPSEEK: "compatible",
+}
 """Each deployment, and the practice provider that plays its vendor."""
-UPSTREAMS = {CLAUDE: "claude-haiku-4-5", AZURE: "gpt-4o", DEEPSEEK: "deepseek-chat"}
+UPSTREAMS = {
+    CLAUDE: "claude-haiku-4-5",
+    AZURE: "gpt-4o",
+    BEDROCK: "anthropic.claude-haiku-4-5-20251001-v1:0",
+    VERTEX: "gemini-2.5-flash",
+    VERTEX_CLAUDE: "claude-haiku-4-5",
+    DEEPSEEK: "deepseek-chat",
+}
 KEY = "practice-key"
+_LOCAL = "http://127.0.0.1"
+_REGIONS = {"bedrock": "eu-central-1", "vertex_ai": "europe-west4"}
 
 
 def prefixed_prices() -> dict[tuple[str, str], PracticePrice]:
     """What LiteLLM's map says that the models cost."""
     prices = {}
     for name, provider in PRACTICED.items():
-        price = prefix_price(name.partition("/")[0], UPSTREAMS[name], today=TODAY, address="http://127.0.0.1")
+        prefix = name.partition("/")[0]
+        price = prefix_price(
+            prefix, UPSTREAMS[name], today=TODAY, address=_LOCAL, region=_REGIONS.get(prefix)
+        )
         assert price is not None
         prices[provider, UPSTREAMS[name]] = PracticePrice(
             price.input, price.output, price.cached_input, price.cache_write
@@ -29,8 +51,20 @@ def prefixed_prices() -> dict[tuple[str, str], PracticePrice]:
 
 
 def prefixed_server(**settings: Any) -> PracticeServer:
-    models = {provider: (UPSTREAMS[name],) for name, provider in PRACTICED.items()}
+    models = {
+        provider: tuple(UPSTREAMS[name] for name, owner in PRACTICED.items() if owner == provider)
+        for provider in PRACTICED.values()
+    }
     return PracticeServer(prices=prefixed_prices(), models=models, api_keys={KEY}, **settings)
+
+
+def _parameters(server: PracticeServer) -> dict[str, dict[str, str]]:
+    place = {"vertex_project": "our-project", "vertex_location": _REGIONS["vertex_ai"]}
+    return {
+        "azure": {"api_version": "2024-10-21"},
+        "bedrock": {"aws_region_name": _REGIONS["bedrock"]},
+        "vertex_ai": {**place, "vertex_credentials": server.vertex_credentials(KEY)},
+    }
 
 
 def prefixed(
@@ -51,7 +85,9 @@ def prefixed(
         for name in PRACTICED
         for prefix in (name.partition("/")[0],)
     }
-    settings["azure"].setdefault("parameters", {"api_version": "2024-10-21"})
+    for prefix, parameters in _parameters(server).items():
+        settings[prefix].setdefault("parameters", parameters)
+    del settings["vertex_ai"]["api_key"]
     model = {
         "vendor": "Practice",
         "tier": "premium",

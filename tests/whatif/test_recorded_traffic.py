@@ -47,14 +47,14 @@ def test_what_was_spent_before_it_in_the_same_month_is_kept(path):
     assert spent > 0
 
 
-def test_mistakes_of_callers_and_health_checks_are_left_out_and_counted(path):
+def test_mistakes_of_callers_and_probes_are_left_out_and_counted(path):
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE operations SET error = 'InvalidRequestError' WHERE id IN "
                            "(SELECT id FROM operations ORDER BY id LIMIT 3)")  # fmt: skip
-        connection.execute("UPDATE operations SET tenant = 'health_check' WHERE id IN "
+        connection.execute("UPDATE operations SET tenant = 'probe:doctor' WHERE id IN "
                            "(SELECT id FROM operations ORDER BY id DESC LIMIT 2)")  # fmt: skip
     traffic = read(path)
-    assert traffic.left_out == {"mistakes of callers": 3, "health checks": 2}
+    assert traffic.left_out == {"mistakes of callers": 3, "probes of providers": 2}
     assert len(traffic.requests) == 115
 
 

@@ -6,11 +6,10 @@ else. What is grouped in several ways is summed from the rows once (`GATHER`), f
 """
 
 from orchestrator.core.names import ARM_TAG
-from orchestrator.core.payer import PROBE_TENANTS, SHADOW_PAYER
+from orchestrator.core.payer import OWN_PAYERS, SHADOW_PAYER
 from orchestrator.ledger.sqlite.queries import scoped
 from orchestrator.ledger.usage import Duration
 
-_PROBES = ", ".join(f"'{tenant}'" for tenant in sorted(PROBE_TENANTS))
 OPEN = "(SELECT value FROM json_each(:open))"
 CLOSED = (
     "day IN (SELECT value FROM json_each(:closed)) AND (:tenant IS NULL OR tenant = :tenant)"
@@ -20,11 +19,15 @@ CLOSED = (
 
 def others_than_own(tenant: str) -> str:
     """Return the condition of rows whose outcome is somebody's answer: not `core.payer.is_own`."""
-    return f"{tenant} NOT IN ({_PROBES}) AND {_others_than_shadows(tenant)}"
+    return " AND ".join(_begins_not(tenant, begin) for begin in OWN_PAYERS)
 
 
 def _others_than_shadows(tenant: str) -> str:
-    return f"substr({tenant}, 1, {len(SHADOW_PAYER)}) <> '{SHADOW_PAYER}'"
+    return _begins_not(tenant, SHADOW_PAYER)
+
+
+def _begins_not(tenant: str, begin: str) -> str:
+    return f"substr({tenant}, 1, {len(begin)}) <> '{begin}'"
 
 
 # `:name IS NULL OR` lets one statement serve every selection.

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 
+from orchestrator.core.event_frames import MEDIA_TYPE
+
 WHOLE_BYTES_MAX = 4 * 1024 * 1024
 """Of an answer in one piece: more than a million tokens of text."""
 LINE_BYTES_MAX = 512 * 1024
@@ -32,13 +34,15 @@ async def limit_body(response: httpx.Response) -> None:
     Raises:
         BodyTooLargeError: its own headers say that it is too large; else the reading raises it.
     """
-    streamed = _is_streamed(response.request)
-    most = STREAM_BYTES_MAX if streamed else WHOLE_BYTES_MAX
+    # Frames have no lines, and their reader has a limit to each.
+    in_frames = response.headers.get("content-type", "").startswith(MEDIA_TYPE)
+    in_lines = _is_streamed(response.request) and not in_frames
+    most = STREAM_BYTES_MAX if in_lines or in_frames else WHOLE_BYTES_MAX
     length = response.headers.get("content-length", "")
     if length.isdigit() and int(length) > most:
         raise BodyTooLargeError
     if isinstance(response.stream, httpx.AsyncByteStream):
-        response.stream = _Limited(response.stream, most, LINE_BYTES_MAX if streamed else most)
+        response.stream = _Limited(response.stream, most, LINE_BYTES_MAX if in_lines else most)
 
 
 def _is_streamed(request: httpx.Request) -> bool:

@@ -40,6 +40,8 @@ class Destination:
     secrets: tuple[str, ...]
     headers: frozenset[str]
     """Names of those that config.yaml states, in small letters."""
+    region: str | None = None
+    """Where Vertex AI may compute it; None elsewhere, and where it may be anywhere."""
 
     def __repr__(self) -> str:
         """Return it without its secrets."""
@@ -53,6 +55,7 @@ class Destination:
             deployment.provider.prefix or "",
             tuple(str(arguments[name]) for name in _SECRETS if arguments.get(name)),
             frozenset(name.lower() for name in deployment.provider.headers),
+            deployment.provider.parameters.vertex_location,
         )
 
     def fault_of(self, request: httpx.Request) -> str | None:
@@ -61,6 +64,11 @@ class Destination:
             return (
                 f"LiteLLM would send to {request.url.host}, which config.yaml does not name: a variable of the "
                 "environment leads there; unset it, or write the address as base_url"
+            )
+        if self.region and f"/locations/{self.region}/" not in request.url.path:
+            return (
+                f"LiteLLM would have it computed elsewhere than in {self.region}, where it knows no such model: "
+                "write the region in vertex_location that may compute it"
             )
         for name, value in request.headers.items():
             if name in _CREDENTIALS - self.headers and not self._is_own(value):

@@ -70,6 +70,7 @@ _CAUSES: Mapping[str, FailureKind] = {
     "TimeoutError": FailureKind.TIMEOUT,
     "JSONDecodeError": FailureKind.MALFORMED,
     "BodyTooLargeError": FailureKind.MALFORMED,
+    "BrokenFrameError": FailureKind.MALFORMED,
     "ValidationError": FailureKind.MALFORMED,
     "UnicodeDecodeError": FailureKind.MALFORMED,
     "MalformedEventError": FailureKind.MALFORMED,

@@ -27,7 +27,7 @@ _LIMITS = (
 )
 """Where the formats that LiteLLM writes say how much a model may write."""
 _ANSWERS = (("n",), ("generationConfig", "candidateCount"))
-_THOUGHT = ("thinking", "budget_tokens")
+_THOUGHTS = (("thinking", "budget_tokens"), ("additionalModelRequestFields", "thinking", "budget_tokens"))
 _REFUSED_UNBILLED = 422
 """LiteLLM answers OpenAI's by leaving parameters out and asking again."""
 
@@ -106,8 +106,9 @@ def _fault_of_body(body: Any, max_tokens: int) -> str | None:
         return f"LiteLLM would not keep its answer within the {max_tokens} tokens that money is held for"
     if not all(_at(body, path) in {None, 1} for path in _ANSWERS):
         return "LiteLLM would ask for more than one answer"
-    thought = _at(body, _THOUGHT)
-    if thought is not None and not _is_within(thought, max_tokens - 1):
+    thoughts = [budget for path in _THOUGHTS if (budget := _at(body, path)) is not None]
+    thought = next((budget for budget in thoughts if not _is_within(budget, max_tokens - 1)), None)
+    if thought is not None:
         return (
             f"LiteLLM asks for {thought} tokens of thought, and {max_tokens} are allowed for thought and words: "
             "ask for less effort, or raise the model's reasoning_tokens"

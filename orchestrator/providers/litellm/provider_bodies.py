@@ -6,16 +6,18 @@ import httpx
 import orjson
 
 from orchestrator.core.clock import SystemClock
+from orchestrator.core.event_frames import MEDIA_TYPE, Frame, FrameReader
 from orchestrator.core.failures import Failure
 from orchestrator.core.provider_answer import UnreadableAnswerError
 from orchestrator.providers.litellm.provider_words import ProviderWords
+from orchestrator.providers.litellm.sse_check import check_event
 from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, failure_of_reply
 from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.wire_json import event_objects, json_text
 
 _EVENT_STREAM = "text/event-stream"
 _JSON = "application/json"
-_ANSWERS = frozenset({_EVENT_STREAM, _JSON, "application/vnd.amazon.eventstream"})
+_ANSWERS = frozenset({_EVENT_STREAM, _JSON, MEDIA_TYPE})
 _OK = 200
 _REFUSED = b'{"error": {"message": "refused"}}'
 _END_MARK = b"[DONE]"
@@ -36,7 +38,11 @@ def listen(response: httpx.Response, words: ProviderWords) -> None:
         raise NoAnswerError
     if response.headers.get("content-encoding", "identity") != "identity":
         return
-    if kind in {_EVENT_STREAM, _JSON} and isinstance(response.stream, httpx.AsyncByteStream):
+    if not isinstance(response.stream, httpx.AsyncByteStream):
+        return
+    if kind == MEDIA_TYPE:
+        response.stream = _HeardFrames(response.stream, words)
+    elif kind in {_EVENT_STREAM, _JSON}:
         response.stream = _Heard(response.stream, words, in_events=kind == _EVENT_STREAM)
 
 
@@ -55,6 +61,31 @@ async def refusal_of(response: httpx.Response) -> Failure:
     response.headers.pop("content-encoding", None)
     response.stream = httpx.ByteStream(_REFUSED)
     return failure_of_reply(response.status_code, response.headers, body, now=SystemClock().now)
+
+
+class _HeardFrames(httpx.AsyncByteStream):
+    """A body of Amazon's frames that is handed on as it comes, and read beside."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, words: ProviderWords) -> None:
+        self._stream = stream
+        self._words = words
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        reader = FrameReader()
+        async for piece in self._stream:
+            for frame in reader.read(piece):
+                self._take(frame)
+            yield piece
+
+    def _take(self, frame: Frame) -> None:
+        if frame.headers.get(":message-type", "event") != "event":
+            self._words.fail()
+        else:
+            check_event(frame.payload)
+            self._words.take(frame.payload)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 class _Heard(httpx.AsyncByteStream):

@@ -73,6 +73,10 @@ class ProviderWords:
             self.finish = _finish_of(part) or self.finish
             self._count(part, had_ended=had_ended)
 
+    def fail(self) -> None:
+        """Take it that the provider has said that it failed."""
+        self.heard = self.has_error = True
+
     def _count(self, part: Mapping[str, Any], *, had_ended: bool) -> None:
         for name in _USAGES:
             counts = part.get(name)

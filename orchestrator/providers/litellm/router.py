@@ -14,7 +14,7 @@ from orchestrator.catalog.catalog import Catalog, Deployment, ProviderKind
 from orchestrator.catalog.litellm_prefixes import ADDRESSES
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.dispatch.transport import AttemptSource
-from orchestrator.providers.litellm.loading import LOADING, load_litellm
+from orchestrator.providers.litellm.loading import LOADING, load_for, load_litellm
 from orchestrator.providers.litellm.sending import CURRENT_SENDING, Sending, in_this_task
 from orchestrator.providers.wire.outbound import DEFAULT_URLS
 
@@ -94,6 +94,8 @@ class CatalogRouter:
                 sending.outer_error = None
 
     def _build(self, litellm: Any) -> Any:
+        for prefix in {each.provider.prefix for each in self._catalog.deployments.values()} - {None}:
+            load_for(str(prefix))
         router = litellm.Router(
             model_list=[_model_entry(deployment) for deployment in self._catalog.deployments.values()],
             num_retries=0,
@@ -144,10 +146,16 @@ def _model_entry(deployment: Deployment) -> dict[str, Any]:
     if not key and provider.prefix is not None:
         # What stands in its place is among the parameters.
         del params["api_key"]
+    if not key and provider.prefix == "bedrock":
+        # An empty one: without any LiteLLM would take AWS_BEARER_TOKEN_BEDROCK.
+        params["api_key"] = ""
     address = provider.base_url or DEFAULT_URLS.get(provider.kind) or ADDRESSES.get(provider.prefix or "")
     if address:
         # Without one LiteLLM takes what OPENAI_BASE_URL and others of its own variables name.
         params["api_base"] = address
+        if provider.prefix == "bedrock":
+            # Else AWS_BEDROCK_RUNTIME_ENDPOINT would go before it.
+            params["aws_bedrock_runtime_endpoint"] = address
     if provider.headers:
         params["extra_headers"] = dict(provider.headers)
     # An id that stays the same: LiteLLM would make one of all parameters, and keep an entry of its price map

@@ -41,7 +41,16 @@ async def checked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
         raise EndedEarlyError
 
 
-def _event(data: str) -> dict[str, Any]:
+def check_event(data: bytes) -> None:
+    """Check an event that has come in a frame of its own.
+
+    Raises:
+        MalformedEventError: it is not JSON of the shape that can be read.
+    """
+    _finishes(_event(data))
+
+
+def _event(data: str | bytes) -> dict[str, Any]:
     try:
         event = orjson.loads(data)
     except orjson.JSONDecodeError:

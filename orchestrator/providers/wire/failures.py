@@ -97,7 +97,10 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
     ),
     (
         FailureKind.OUTPUT_LIMIT,
-        ("max_tokens", "max_completion_tokens", "maximum output tokens", "maxoutputtokens", "completion tokens"),
+        (
+            *("max_tokens", "max_completion_tokens", "maximum output tokens", "maxoutputtokens"),
+            *("completion tokens", "maximum tokens you requested"),
+        ),
     ),
     (
         FailureKind.CONTENT_FILTERED,
@@ -121,6 +124,10 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             "model is no longer",
             "model has been decommissioned",
             "not supported for generatecontent",
+            # Bedrock's, of a model that an account has not, or not in this region.
+            "model identifier is invalid",
+            "have access to the model",
+            "on-demand throughput",
         ),
     ),
 )  # fmt: skip

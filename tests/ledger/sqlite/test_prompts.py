@@ -43,7 +43,7 @@ def test_of_equal_prompts_all_but_the_dearest_could_have_come_from_a_cache(books
         ask(minute, SHORT, cost=cost)
     ask(6, replace(SHORT, whole=b"another"))
     ask(7, None)
-    ask(8, SHORT, tenant="doctor")
+    ask(8, SHORT, tenant="probe:doctor")
     with books.reader as view:
         (group,) = view.repeat_groups(ALL)
         assert list(view.repeat_groups(replace(ALL, tenant="other"))) == []

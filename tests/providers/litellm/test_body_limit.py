@@ -12,6 +12,7 @@ from orchestrator.providers.litellm.body_limit import (
     limit_body,
 )
 
+FRAMES = "application/vnd.amazon.eventstream"
 URL = "http://127.0.0.1/v1/chat/completions"
 WHOLE, STREAM = b'{"model": "a", "messages": []}', b'{"stream":true, "messages": []}'
 
@@ -66,3 +67,9 @@ async def test_a_line_of_a_stream_is_short_and_a_stream_is_long(sent: bytes, url
     assert await read([half + b"\n"] * 20, sent=sent, url=url) > WHOLE_BYTES_MAX
     with pytest.raises(BodyTooLargeError):
         await read([b"data: ", half, half, b"\n"], sent=sent, url=url)
+
+
+async def test_a_stream_of_frames_has_no_lines_and_is_long() -> None:
+    """Thirteen thousand tokens of Bedrock's are more than a whole answer may be."""
+    read_bytes = await read([b"a" * LINE_BYTES_MAX] * 10, **{"content-type": FRAMES})
+    assert read_bytes > WHOLE_BYTES_MAX

@@ -20,8 +20,15 @@ HERE = "http://127.0.0.1:9/base"
 BEDROCK = "https://bedrock-runtime.eu-central-1.amazonaws.com/model/x/converse"
 
 
-def destination(prefix: str = "deepseek", headers: tuple[str, ...] = (), **arguments: Any) -> Destination:
-    deployment = SimpleNamespace(provider=SimpleNamespace(prefix=prefix, headers=dict.fromkeys(headers, "x")))
+def destination(
+    prefix: str = "deepseek", headers: tuple[str, ...] = (), region: str | None = None, **arguments: Any
+) -> Destination:
+    provider = SimpleNamespace(
+        prefix=prefix,
+        headers=dict.fromkeys(headers, "x"),
+        parameters=SimpleNamespace(vertex_location=region),
+    )
+    deployment = SimpleNamespace(provider=provider)
     return Destination.of(deployment, {"api_base": HERE, "api_key": "the-key", **arguments})  # type: ignore[arg-type]
 
 
@@ -70,6 +77,14 @@ def test_bedrocks_address_of_a_region_is_amazons_and_its_signature_names_the_con
         "http://127.0.0.1:9/",
     ):
         assert bedrock.fault_of(leaving(url, **signed))
+
+
+def test_nothing_is_computed_in_a_region_that_config_yaml_does_not_name() -> None:
+    """LiteLLM sends a model that it knows in no region of ours to one that it chooses."""
+    vertex = destination("vertex_ai", region="europe-west4", api_base=None)
+    url = "https://aiplatform.googleapis.com/v1/projects/p/locations/{}/publishers/google/models/m:x"
+    assert vertex.fault_of(leaving(url.format("europe-west4"))) is None
+    assert "elsewhere than in europe-west4" in str(vertex.fault_of(leaving(url.format("global"))))
 
 
 def test_headers_that_nobody_configured_are_left_out() -> None:

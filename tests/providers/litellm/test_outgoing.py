@@ -46,6 +46,10 @@ def request(body: Any, **headers: str) -> httpx.Request:
         {"generationConfig": {"max_output_tokens": 100, "candidateCount": 1}},
         {"inferenceConfig": {"maxTokens": 100}},
         {"max_tokens": 100, "thinking": {"type": "enabled", "budget_tokens": 99}},
+        {
+            "inferenceConfig": {"maxTokens": 100},
+            "additionalModelRequestFields": {"thinking": {"budget_tokens": 99}},
+        },
     ],
 )
 def test_what_keeps_its_bound_leaves(body: Any) -> None:
@@ -67,6 +71,10 @@ def test_what_keeps_its_bound_leaves(body: Any) -> None:
         {"max_tokens": 100, "n": 2},
         {"generationConfig": {"maxOutputTokens": 100, "candidateCount": 2}},
         {"max_tokens": 100, "thinking": {"budget_tokens": 100}},
+        {
+            "inferenceConfig": {"maxTokens": 100},
+            "additionalModelRequestFields": {"thinking": {"budget_tokens": 100}},
+        },
     ],
 )
 def test_what_could_cost_more_than_is_held_stays(body: Any) -> None:

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from orchestrator.core.event_frames import MEDIA_TYPE, BrokenFrameError, Frame
 from orchestrator.core.failures import FailureKind
 from orchestrator.providers.litellm.provider_bodies import NoAnswerError, listen, refusal_of
 from orchestrator.providers.litellm.provider_words import ProviderWords
+from orchestrator.providers.litellm.sse_check import MalformedEventError
 
 
 class Pieces(httpx.AsyncByteStream):
@@ -49,6 +51,43 @@ async def test_a_character_that_was_cut_in_two_is_handed_on_whole(cut_at: int) -
         json.loads(line[6:])["delta"]["text"] for line in whole.split(b"\n") if line.startswith(b"data: ")
     ]
     assert (texts, words.finish) == (["a ", "😀 b"], "end_turn")
+
+
+def frame(event: bytes, **headers: str) -> bytes:
+    return Frame({f":{name.replace('_', '-')}": value for name, value in headers.items()}, event).encoded()
+
+
+async def test_frames_are_heard_however_they_are_cut() -> None:
+    frames = frame(b'{"stopReason": "end_turn"}') + frame(b'{"usage": {"inputTokens": 7, "outputTokens": 2}}')
+    words = ProviderWords()
+    said = response(MEDIA_TYPE, frames[:20], frames[20:25], frames[25:])
+    listen(said, words)
+    assert b"".join([piece async for piece in said.aiter_raw()]) == frames
+    assert (words.finish, words.counted().usage.input_tokens, words.has_error) == ("end_turn", 7, False)
+
+
+@pytest.mark.parametrize("kind", ["exception", "error"])
+async def test_a_frame_that_is_no_event_is_an_error(kind: str) -> None:
+    words = ProviderWords()
+    said = response(MEDIA_TYPE, frame(b'{"message": "no"}', message_type=kind))
+    listen(said, words)
+    await said.aread()
+    assert words.has_error
+
+
+@pytest.mark.parametrize("event", [b"{", b"[]", b'{"delta": {"text": 7}}'])
+async def test_a_frame_whose_words_cannot_be_read_is_no_answer(event: bytes) -> None:
+    said = response(MEDIA_TYPE, frame(event))
+    listen(said, ProviderWords())
+    with pytest.raises(MalformedEventError):
+        await said.aread()
+
+
+async def test_a_frame_that_was_changed_on_its_way_is_no_answer() -> None:
+    said = response(MEDIA_TYPE, frame(b"{}")[:-1] + b"x")
+    listen(said, ProviderWords())
+    with pytest.raises(BrokenFrameError):
+        await said.aread()
 
 
 async def test_a_body_is_heard_whole_and_a_page_is_no_answer() -> None:

@@ -31,6 +31,13 @@ def failure(
     ("status", "error", "kind"),
     [
         (400, {"message": "bad", "type": "invalid_request_error", "code": None}, K.BAD_REQUEST),
+        (400, {"message": "Input is too long for requested model."}, K.CONTEXT_OVERFLOW),
+        (400, {"message": "The maximum tokens you requested exceeds the model limit of 8192."}, K.OUTPUT_LIMIT),
+        (400, {"message": "The provided model identifier is invalid."}, K.MODEL_NOT_FOUND),
+        (400, {"message": "Invocation of model ID a.b with on-demand throughput isn't supported."}, K.MODEL_NOT_FOUND),
+        (403, {"message": "You don't have access to the model with the specified model ID."}, K.MODEL_NOT_FOUND),
+        (403, {"message": "The security token included in the request is invalid."}, K.UNAUTHORIZED),
+        (424, {"message": "The model failed."}, K.SERVER_ERROR),
         (400, {"message": "x", "code": "context_length_exceeded"}, K.CONTEXT_OVERFLOW),
         (400, {"message": "x", "type": "exceed_context_size_error", "code": 400}, K.CONTEXT_OVERFLOW),
         (400, {"message": "This endpoint's maximum context length is 8192 tokens.", "code": 400}, K.CONTEXT_OVERFLOW),
