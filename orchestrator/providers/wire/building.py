@@ -5,10 +5,8 @@ from typing import Any
 
 import orjson
 
-from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.providers.wire.embedding_format import embedding_body, embedding_path
-from orchestrator.providers.wire.gemini_request import gemini_body, gemini_path
-from orchestrator.providers.wire.openai_request import OPENAI_PATH, openai_body
+from orchestrator.providers.wire.formats import FORMATS
 from orchestrator.providers.wire.outbound import (
     OutboundRequest,
     UnsendableError,
@@ -35,14 +33,10 @@ def wire_request_of(outbound: OutboundRequest, rules: ParameterRules = documente
     model_rules = rules(outbound.kind, outbound.upstream, parameters)
     notices: list[str] = []
     parameters, renamed = _applied(parameters, model_rules, outbound.upstream, notices)
-    if outbound.kind is ProviderKind.GOOGLE:
-        path = gemini_path(outbound)
-        body = gemini_body(outbound, parameters, notices)
-    else:
-        path = OPENAI_PATH
-        body = openai_body(outbound, parameters, notices)
+    form = FORMATS[outbound.kind]
+    body = form.body(outbound, parameters, notices)
     return WireRequest(
-        url=address_of(outbound, path),
+        url=address_of(outbound, form.path(outbound)),
         headers=headers_of(outbound),
         body=_json(body),
         notices=tuple(dict.fromkeys(notices)),

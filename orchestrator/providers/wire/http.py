@@ -10,18 +10,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import aiohttp
 
-from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
 from orchestrator.core.reply import Delta, ToolCallDelta
-from orchestrator.providers.wire import gemini_format, openai_format
 from orchestrator.providers.wire.answer_checks import unreadable
-from orchestrator.providers.wire.answer_draft import AnswerDraft
 from orchestrator.providers.wire.body_reading import (
     ANSWER_BYTES_MAX,
     EVENTS_STEP_BYTES,
@@ -34,6 +30,7 @@ from orchestrator.providers.wire.body_reading import (
 from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.embedding_format import EMBEDDING_BYTES_MAX, read_embeddings
 from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, failure_of_reply
+from orchestrator.providers.wire.formats import FORMATS, StreamReader
 from orchestrator.providers.wire.outbound import OutboundRequest
 from orchestrator.providers.wire.parameter_rules import ParameterRules, documented_rules
 from orchestrator.providers.wire.sessions import Sessions, hung_up
@@ -46,30 +43,6 @@ then. A shorter wait would cut answers off whose server says of each piece that 
 _OK = 200
 _ID_HEADER = "x-generation-id"
 """OpenRouter's id of the generation, before its first event."""
-
-
-class StreamReader(Protocol):
-    """What reads the events of one format."""
-
-    draft: AnswerDraft
-
-    @property
-    def has_finished(self) -> bool:
-        """Return whether the answer has ended; its usage may still come."""
-        ...
-
-    @property
-    def is_over(self) -> bool:
-        """Return whether the end mark of the format has come, behind which nothing counts."""
-        ...
-
-    def take(self, event: SentEvent) -> list[Delta]:
-        """Return the pieces of the reply in one event."""
-        ...
-
-    def whole(self) -> ProviderAnswer:
-        """Return the finished answer."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +119,7 @@ async def _read(
 ) -> ProviderAnswer:
     if outbound.vector_size is not None:
         return await _read_vectors(response, outbound)
-    reader = _reader_for(outbound)
+    reader = FORMATS[outbound.kind].reader()
     reader.draft.name(upstream_id=response.headers.get(_ID_HEADER), served_model=None, service_tier=None)
     if reader.draft.upstream_id is not None and listener.on_id is not None:
         listener.on_id(reader.draft.upstream_id)
@@ -181,9 +154,7 @@ async def _read_vectors(response: aiohttp.ClientResponse, outbound: OutboundRequ
 
 async def _read_whole(response: aiohttp.ClientResponse, outbound: OutboundRequest) -> ProviderAnswer:
     body = await _whole_body(response)
-    if outbound.kind is ProviderKind.GOOGLE:
-        return gemini_format.read_gemini_answer(body)
-    return openai_format.read_openai_answer(body, reports_cost=outbound.kind is ProviderKind.OPENROUTER)
+    return FORMATS[outbound.kind].read(body)
 
 
 async def _read_stream(
@@ -241,12 +212,6 @@ def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) ->
     if events and not has_spoken and listener.on_alive is not None:
         listener.on_alive()
     return has_spoken
-
-
-def _reader_for(outbound: OutboundRequest) -> StreamReader:
-    if outbound.kind is ProviderKind.GOOGLE:
-        return gemini_format.GeminiReader()
-    return openai_format.OpenAiReader(reports_cost=outbound.kind is ProviderKind.OPENROUTER)
 
 
 def _as_delta(answer: ProviderAnswer) -> Delta:

@@ -29,6 +29,14 @@ DEFAULT_URLS: Mapping[ProviderKind, str] = {
     ProviderKind.OPENROUTER: OPENROUTER_URL,
 }
 """Where a provider is whose configuration names no address: never what a library finds in the environment."""
+_BEARER = ("authorization", "Bearer ")
+_KEY_HEADERS: Mapping[ProviderKind, tuple[str, str]] = {
+    ProviderKind.OPENROUTER: _BEARER,
+    ProviderKind.OPENAI: _BEARER,
+    ProviderKind.LOCAL: _BEARER,
+    ProviderKind.GOOGLE: ("x-goog-api-key", ""),
+}
+"""The header that holds the key, and what stands before it."""
 PINNED_TIER = "default"
 """OpenAI's class of service that the price book knows; the settings of a project may choose another."""
 _USER_AGENT = "nextflow-orchestrator"
@@ -167,8 +175,7 @@ def headers_of(outbound: OutboundRequest) -> dict[str, str]:
         "user-agent": _USER_AGENT,
     }
     if outbound.api_key:
-        is_google = outbound.kind is ProviderKind.GOOGLE
-        name, prefix = ("x-goog-api-key", "") if is_google else ("authorization", "Bearer ")
+        name, prefix = _KEY_HEADERS[outbound.kind]
         headers[name] = prefix + outbound.api_key
     for name, value in outbound.headers.items():
         headers[name.lower()] = value

@@ -19,6 +19,7 @@ from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.dispatch.transport import AttemptSource, Transport
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.openrouter import NOT_OFFERED
+from orchestrator.providers.wire.formats import FORMATS
 from orchestrator.providers.wire.http import WireClient
 from orchestrator.providers.wire.outbound import OutboundRequest, UnsendableError, is_carried
 
@@ -125,7 +126,7 @@ class WireTransport:
 
     async def _send(self, source: AttemptSource, attempt: InFlightAttempt) -> ProviderAnswer | None:
         stream, is_local = source.streams, attempt.target.deployment.is_local
-        if attempt.target.deployment.provider.kind is ProviderKind.LITELLM:
+        if attempt.target.deployment.provider.kind not in FORMATS:
             return await self._bridged(source)
         outbound = None if is_local else _outbound(attempt, stream=stream)
         if outbound is not None and not is_carried(outbound):
