@@ -35,11 +35,11 @@ _KEPT_LETTERS_MAX = 256 * 1024
 class Template:
     """What YAML text says, before anything of the environment is in it."""
 
-    packed: bytes
+    packed: bytes = field(repr=False)
     """Plain data, None in each gap, as `pickle` writes it: reading it makes a copy ten times as fast."""
     places: Mapping[Path_, tuple[int, int]]
     """Line and column, both from 1, of each key or item."""
-    gaps: tuple[tuple[Path_, yaml.ScalarNode], ...]
+    gaps: tuple[tuple[Path_, yaml.ScalarNode], ...] = field(repr=False)
     """The values with something like `${NAME}` in them, in their order."""
 
     def copied(self) -> Any:
@@ -84,7 +84,7 @@ def scalar_of(loader: Any, node: yaml.ScalarNode, *, name: str, written: str, ho
 class _Source:
     """A text, and what its file is called; equal texts are one, whatever their files are called."""
 
-    text: str
+    text: str = field(repr=False)
     name: str = field(compare=False)
 
 

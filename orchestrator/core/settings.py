@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SecretStr,
     ValidationInfo,
     WithJsonSchema,
@@ -171,7 +172,10 @@ def _fault_of_open_address(address: str) -> str | None:
 
 
 HeaderName = Annotated[str, AfterValidator(_carried(fault_of_header_name))]
-HeaderValue = Annotated[str, AfterValidator(_carried(fault_of_header))]
+HeaderValue = Annotated[
+    str, AfterValidator(_carried(fault_of_header)), PlainSerializer(lambda _: "********", return_type=str)
+]
+"""What a header holds, which may be a key: whoever writes settings down gets none of it."""
 ApiKey = Annotated[SecretStr, AfterValidator(_carried_key)]
 """A key that can stand in a header; an empty or blank one is none."""
 Address = Annotated[str, AfterValidator(_carried(fault_of_address))]

@@ -38,6 +38,8 @@ from orchestrator.providers.wire.outbound import PINNED_TIER, address_of_provide
 
 _FETCHING = frozenset({ProviderKind.GOOGLE, ProviderKind.LOCAL})
 """Whose client, or server on this machine, opens the address of a picture itself."""
+_NO_KEY = SecretStr("none")
+"""Of the vendors' clients: LangChain writes down what they hold, and their errors hang on to it."""
 _UNOPENED = frozenset({"file_uri", "file_id"})
 """What LangChain hands to Google as it is."""
 
@@ -156,10 +158,11 @@ def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
     # Never None: the vendors' clients would take an address from the environment.
     url = address_of_provider(deployment, local_url)
     meter = Meter(Offer.of(deployment), payer, ledger=ledger, clock=clock, check_open=loop.check_open)
-    transport = MeteredHttp(VendorAddress(provider.kind, deployment.upstream, url), meter)
+    headers = _headers_of(deployment, local_model)
+    transport = MeteredHttp(VendorAddress(provider.kind, deployment.upstream, url, headers), meter)
     common: dict[str, Any] = {
         "model": deployment.upstream,
-        "api_key": _key_of(deployment, local_model),
+        "api_key": _NO_KEY,
         "max_retries": 0,
         "timeout": provider.timeout_s,
         **overrides,
@@ -170,9 +173,16 @@ def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
     return client
 
 
-def _key_of(deployment: Deployment, local_model: LocalModel) -> SecretStr:
-    own = local_model.api_key if deployment.is_local else ""
-    return SecretStr(own) if own else deployment.provider.api_key or SecretStr("none")
+def _headers_of(deployment: Deployment, local_model: LocalModel) -> dict[str, str]:
+    """Return the key and what config.yaml states, by names in small letters."""
+    provider = deployment.provider
+    stated = provider.api_key.get_secret_value() if provider.api_key else ""
+    key = (local_model.api_key if deployment.is_local else "") or stated
+    name, scheme = (
+        ("x-goog-api-key", "") if provider.kind is ProviderKind.GOOGLE else ("authorization", "Bearer ")
+    )
+    own = {name: scheme + key} if key else {}
+    return own | {each.lower(): value for each, value in provider.headers.items()}
 
 
 def _google_client(
@@ -184,7 +194,6 @@ def _google_client(
     host = url.removesuffix("/").removesuffix("/v1beta")
     client = MeteredChatGoogle(
         base_url=host,
-        additional_headers=dict(deployment.provider.headers) or None,
         client_args={"transport": transport, "follow_redirects": False},
         vertexai=False,
         **common,
@@ -209,15 +218,13 @@ def _openai_client(
     if is_openai_itself(provider.kind, url):
         common["service_tier"] = PINNED_TIER
     common["base_url"] = url
-    headers = dict(provider.headers)
     client = MeteredChatOpenAI(
         # That of the environment is not meant for this provider.
         openai_proxy=None,
-        default_headers=headers or None,
         http_client=httpx.Client(transport=transport, follow_redirects=False),
         http_async_client=httpx.AsyncClient(transport=transport, follow_redirects=False),
         **common,
     )
     for sdk in (client.root_client, client.root_async_client):
-        from_no_environment(sdk, headers)
+        from_no_environment(sdk)
     return client

@@ -7,8 +7,8 @@ included. It is given to the client in the place of httpx's transport, for threa
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -38,6 +38,8 @@ class VendorAddress:
     kind: ProviderKind
     upstream: str
     url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What goes along, by names in small letters: the key, and what config.yaml states. No client holds it."""
 
 
 class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -64,14 +66,14 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             finalize(self, self._sync.close)
         tap = self._begun(request)
         if tap is None:
-            return _without_cookies(self._sync.handle_request(request))
+            return _without_cookies(self._sync.handle_request(self._with_key(request)))
 
         def note(event: str, _: Any) -> None:
             tap.note(event)
 
         request.extensions = {**request.extensions, "trace": note}
         try:
-            response = self._sync.handle_request(request)
+            response = self._sync.handle_request(self._with_key(request))
         except BaseException as exc:
             tap.fail(exc)
             raise
@@ -88,14 +90,14 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         transport = await self._of_this_loop()
         tap = self._begun(request)
         if tap is None:
-            return _without_cookies(await transport.handle_async_request(request))
+            return _without_cookies(await transport.handle_async_request(self._with_key(request)))
 
         async def note(event: str, _: Any) -> None:
             tap.note(event)
 
         request.extensions = {**request.extensions, "trace": note}
         try:
-            response = await transport.handle_async_request(request)
+            response = await transport.handle_async_request(self._with_key(request))
         except BaseException as exc:
             tap.fail(exc)
             raise
@@ -113,6 +115,18 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         connections = self._by_loop.get(asyncio.get_running_loop())
         if connections is not None:
             await connections.end.aclose()
+
+    def _with_key(self, request: httpx.Request) -> httpx.Request:
+        """Return a request with the key; the client's own, which hangs on its errors, stays without."""
+        headers = request.headers.copy()
+        headers.update(self._address.headers)
+        return httpx.Request(
+            request.method,
+            request.url,
+            headers=headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
 
     async def _of_this_loop(self) -> httpx.AsyncHTTPTransport:
         loop = asyncio.get_running_loop()

@@ -4,11 +4,10 @@
 gateway. The SDK sends them to every address, and so the key of a gateway to each provider of its format.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 
-def from_no_environment(client: Any, headers: Mapping[str, str] | None = None) -> None:
-    """Let a client of the SDK send no account and no headers but `headers`, which config.yaml states."""
+def from_no_environment(client: Any) -> None:
+    """Let a client of the SDK send no account, and no headers but its own."""
     client.organization = client.project = None
-    client._custom_headers = dict(headers or {})  # noqa: SLF001 -- what it was made with and the environment's, as one
+    client._custom_headers = {}  # noqa: SLF001 -- what it was made with and the environment's, as one

@@ -461,6 +461,7 @@ def test_no_secret_is_in_any_representation(load):
         + repr(config.settings)
         + str(config.settings.providers)
     )
+    shown += str(config.settings.model_dump()) + config.settings.model_dump_json()
     for secret in (*KEYS.values(), "tok-very-secret"):
         assert secret not in shown
     assert config.settings.providers["openrouter"].headers["Authorization"] == "tok-very-secret"

@@ -57,3 +57,8 @@ def test_a_long_text_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_template, "_KEPT_LETTERS_MAX", 10)
     text = "long: enough"
     assert read_template(text, name="a.yaml") is not read_template(text, name="a.yaml")
+
+
+def test_a_secret_in_the_text_is_in_no_representation():
+    template = read_template('api_key: "sk-secret"\nother: "sk-${SECRET:-of-nobody}"\n', name="config.yaml")
+    assert "sk-" not in repr(template)

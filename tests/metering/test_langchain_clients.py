@@ -2,12 +2,14 @@
 
 import json
 import logging
+import traceback
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
 
 from orchestrator.core.errors import BudgetExceededError, ClosedError, InvalidRequestError, UnknownNameError
@@ -469,3 +471,37 @@ def test_a_file_that_does_not_tell_its_tokens_is_held_for_as_a_whole_context(
     price = make_orchestrator().config.catalog.price_of(name).on(datetime.now(UTC).date())
     assert caught.value.needed == price.bound_of(input_tokens=context, output_tokens=10)
     assert practice.requests == ()
+
+
+@pytest.mark.parametrize("provider", ["openai", "google"])
+def test_no_client_holds_the_key_or_a_header_of_config(make_orchestrator, provider: str) -> None:
+    """LangChain writes its objects into traces and cache keys."""
+    secrets = {"api_key": "key-of-config", "headers": {"X-Team": "header-of-config"}}
+    with PracticeServer(api_keys={"key-of-config"}) as server:
+        orchestrator = make_orchestrator(
+            {"providers": {provider: {"base_url": server.base_url(provider), **secrets}}}
+        )
+        name = {"openai": "openai/gpt-6-luna", "google": "google/gemini-3.8-flash"}[provider]
+        client = orchestrator.native(name, tenant="acme")
+        shown = f"{client!r}{client}{client.to_json()}{client.model_dump()}{dumps(client)}"
+        assert "of-config" not in shown
+        # Another key would be refused.
+        assert client.invoke("Xin chào").content
+        assert "header-of-config" in str(dict(server.requests[-1].headers))
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-6-luna", "google/gemini-3.8-flash"])
+def test_no_frame_of_an_error_holds_the_key(make_orchestrator, name: str) -> None:
+    nowhere = {
+        "base_url": "http://127.0.0.1:9/v1",
+        "api_key": "key-of-config",
+        "headers": {"X-Team": "of-config"},
+    }
+    client = make_orchestrator({"providers": {name.partition("/")[0]: nowhere}}).native(name, tenant="acme")
+    try:
+        client.invoke("Xin chào")
+    except Exception as error:  # noqa: BLE001 -- of the vendor's own kinds
+        # Without this test's own frame, which holds what it wrote.
+        inner = error.__traceback__.tb_next
+        told = traceback.TracebackException(type(error), error, inner, capture_locals=True)
+    assert "of-config" not in "".join(told.format())

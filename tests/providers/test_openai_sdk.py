@@ -19,12 +19,12 @@ def others(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("kind", [openai.OpenAI, openai.AsyncOpenAI])
-def test_a_client_sends_the_headers_that_are_stated_and_no_others(others, kind) -> None:
+def test_a_client_sends_no_headers_but_its_own(others, kind) -> None:
     client = kind(api_key="k", base_url="http://127.0.0.1:9")
     assert "of-others" in str(client.default_headers)
-    from_no_environment(client, {"x-title": "crm"})
+    from_no_environment(client)
     assert "of-others" not in str(client.default_headers)
-    assert client.default_headers["x-title"] == "crm"
+    assert client.default_headers["authorization"] == "Bearer k"
 
 
 def test_no_client_of_litellms_sends_what_the_environment_names(others) -> None:

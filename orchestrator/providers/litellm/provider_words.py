@@ -19,6 +19,7 @@ from orchestrator.providers.wire.usage_reading import (
     UNKNOWN_USAGE,
     CountedUsage,
     dearer_of,
+    grown_of,
     read_anthropic_usage,
     read_bedrock_usage,
     read_gemini_usage,
@@ -82,7 +83,7 @@ class ProviderWords:
             counts = part.get(name)
             if isinstance(counts, Mapping):
                 stated = {key: value for key, value in counts.items() if value is not None}
-                self.usage = dearer_of(self.usage, stated, is_growing=not had_ended)
+                self.usage = (dearer_of if had_ended else grown_of)(self.usage, stated)
         if isinstance(part.get("service_tier"), str):
             self.service_tier = part["service_tier"]
 

@@ -9,7 +9,13 @@ from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerEr
 from orchestrator.core.reply import ToolCall
 from orchestrator.providers.wire.answer_checks import check_says_something, unreadable
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL, ToolCallAssembly
-from orchestrator.providers.wire.usage_reading import CONTRADICTION, UNKNOWN_USAGE, CountedUsage, dearer_of
+from orchestrator.providers.wire.usage_reading import (
+    CONTRADICTION,
+    UNKNOWN_USAGE,
+    CountedUsage,
+    dearer_of,
+    grown_of,
+)
 
 _NOT_WHOLE = frozenset({"length", "content_filter"})
 NAME_LETTERS_MAX = 256
@@ -56,7 +62,8 @@ class AnswerDraft:
 
         Of several counts of the whole answer the dearer is taken.
         """
-        self.raw_usage = dearer_of(self.raw_usage, raw_usage, is_growing=not self.has_last_count)
+        together = dearer_of if self.has_last_count else grown_of
+        self.raw_usage = together(self.raw_usage, raw_usage)
         self.has_last_count = ends or self.finish_reason is not None
 
     def name(self, *, upstream_id: Any, served_model: Any, service_tier: Any) -> None:

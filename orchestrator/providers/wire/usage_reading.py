@@ -46,6 +46,13 @@ _CHEAPER = frozenset({"cached_tokens", "prompt_cache_hit_tokens", "cachedContent
 """Counts that make a part of the input cheaper; in other formats cached tokens come beside the input."""
 
 
+_CACHED_BESIDE: Mapping[str, tuple[str, ...]] = {
+    "input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens"),
+    "inputTokens": ("cacheReadInputTokens", "cacheWriteInputTokens"),
+}
+"""Counts of input that cached tokens are no part of, with the names of those."""
+
+
 class _NonsenseError(ValueError):
     """A count that no ledger can hold."""
 
@@ -222,25 +229,39 @@ def openrouter_cost(fee: Any, upstream: Any, *, is_byok: Any) -> NanoUsd | None:
     return None if upstream_nusd is None else NanoUsd(fee_nusd + upstream_nusd)
 
 
-def dearer_of(before: Any, after: Any, *, is_growing: bool = False) -> Any:
-    """Return two counts of one answer as one: of each number the one that costs more.
+def dearer_of(before: Any, after: Any) -> Any:
+    """Return two counts of the same whole answer as one: of each number the one that costs more."""
+    return _merged(before, after, is_growing=False)
 
-    While an answer is growing its cached part is the one said last; no other count of it falls.
+
+def grown_of(before: Any, after: Any) -> Any:
+    """Return two counts of an answer that is coming as one: no number falls, and what was cached is said last.
+
+    Where cached tokens are counted beside the input it falls by as many as are found there.
     """
+    grown = _merged(before, after, is_growing=True)
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return grown
+    for name, parts in _CACHED_BESIDE.items():
+        last = after.get(name)
+        if _is_number(before.get(name)) and _is_number(last) and min(before[name], last) >= 0:
+            lost = _total(before, name, parts) - _total({**grown, name: last}, name, parts)
+            grown[name] = last + max(0, lost)
+    return grown
+
+
+def _merged(before: Any, after: Any, *, is_growing: bool) -> Any:
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         return before if after is None else after
-    return {
-        **before,
-        **{
-            name: _dearer(name, before.get(name), value, is_growing=is_growing)
-            for name, value in after.items()
-        },
+    later = {
+        name: _dearer(name, before.get(name), value, is_growing=is_growing) for name, value in after.items()
     }
+    return {**before, **later}
 
 
 def _dearer(name: str, before: Any, after: Any, *, is_growing: bool) -> Any:
     if isinstance(after, Mapping):
-        return dearer_of(before, after, is_growing=is_growing)
+        return _merged(before, after, is_growing=is_growing)
     if not _is_number(before) or not _is_number(after):
         return before if after is None else after
     if min(before, after) < 0:
@@ -249,6 +270,10 @@ def _dearer(name: str, before: Any, after: Any, *, is_growing: bool) -> Any:
     if name in _CHEAPER:
         return after if is_growing else min(before, after)
     return max(before, after)
+
+
+def _total(counts: Mapping[str, Any], name: str, parts: tuple[str, ...]) -> Any:
+    return sum(value for each in (name, *parts) if _is_number(value := counts.get(each)))
 
 
 def _is_number(value: Any) -> bool:

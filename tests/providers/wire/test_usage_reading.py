@@ -11,6 +11,7 @@ from orchestrator.providers.wire.usage_reading import (
     COUNTED_TOKENS_MAX,
     UNKNOWN_USAGE,
     dearer_of,
+    grown_of,
     read_anthropic_usage,
     read_bedrock_usage,
     read_gemini_usage,
@@ -78,10 +79,19 @@ def test_of_an_answer_that_grows_no_count_falls_but_what_was_cached() -> None:
     """A server that ends with an input of 1 said 900 before; what it had cached it may say late."""
     before = {"prompt_tokens": 900, "prompt_tokens_details": {"cached_tokens": 0}, "cost": None}
     after = {"prompt_tokens": 1, "prompt_tokens_details": {"cached_tokens": 800}, "cost": 0.5}
-    growing = dearer_of(before, after, is_growing=True)
+    growing = grown_of(before, after)
     assert growing == {"prompt_tokens": 900, "prompt_tokens_details": {"cached_tokens": 800}, "cost": 0.5}
     assert dearer_of(before, after)["prompt_tokens_details"] == {"cached_tokens": 0}
-    assert dearer_of({"prompt_tokens": -1}, after, is_growing=True)["prompt_tokens"] == -1
+    assert grown_of({"prompt_tokens": -1}, after)["prompt_tokens"] == -1
+
+
+@pytest.mark.parametrize(
+    ("last", "input_tokens"), [((100, 800), 100), ((900, 800), 900), ((0, 0), 900), ((0, 850), 50)]
+)
+def test_an_input_falls_by_what_is_found_in_the_cache_and_no_further(last, input_tokens) -> None:
+    fresh, cached = last
+    after = {"input_tokens": fresh, "cache_read_input_tokens": cached}
+    assert grown_of({"input_tokens": 900, "output_tokens": 1}, after)["input_tokens"] == input_tokens
 
 
 def test_a_cost_is_kept_though_the_counts_beside_it_are_nonsense() -> None:
