@@ -102,8 +102,8 @@ CASES = (
     _odd("open behind its end", "open_end", also_whole=GOOD_TEXT, mode="stream"),
     _odd("odd lines", "odd_lines", also_whole=GOOD_TEXT, mode="stream"),
     _odd("no usage", "no_usage", also_whole=GOOD_TEXT),
-    _odd("an emoji in two halves", "split_character", also_whole=GOOD_TEXT),
-    _odd("each piece is the last", "finish_in_each", also_whole=GOOD_TEXT),
+    _odd("an emoji in two halves", "split_character", also_whole=GOOD_TEXT, mode="stream"),
+    _odd("each piece is the last", "finish_in_each", also_whole=GOOD_TEXT, mode="stream"),
     _odd("20,000 pieces", "burst", also_whole="word " * BURST_PIECES, mode="stream"),
     _odd("packed body of 30 MB", "gzip_bomb"),
 )

@@ -72,6 +72,17 @@ ANSWERS: tuple[tuple[str, str], ...] = (
         "DH1001 | đã giao | 12/6\nDH1003 | chờ thanh toán | 15/6\n\nCả tuần có hai đơn, một đơn chờ thanh toán.",
     ),
     (
+        (
+            "Hàng còn trong kho hôm nay:\n\n- áo sơ mi trắng: còn hàng, giao trong ngày, miễn phí vận chuyển toàn"
+            " quốc\n- đèn bàn: còn hàng, giao trong ngày, miễn phí vận chuyển toàn quốc\n- giày thể thao: còn hàng,"
+            " giao trong ngày, miễn phí vận chuyển toàn quốc\n\nAnh cần thêm gì cứ nhắn cho em."
+        ),
+        (
+            "- đèn bàn: còn hàng, giao trong ngày, miễn phí vận chuyển toàn quốc\n- áo sơ mi trắng: còn hàng, giao"
+            " trong ngày, miễn phí vận chuyển toàn quốc"
+        ),
+    ),
+    (
         "您好，您的订单DH1001已经从仓库发出，预计明天下午五点之前送到您手中。如果需要更改地址，请在今天晚上之前联系我们，我们会尽快为您处理。",
         "您好，订单DH1001已经在路上了，明天下午就能送到，请您放心。",
     ),
@@ -125,7 +136,7 @@ def measured(*, step: int = 1) -> Joins:
     joins = Joins()
     for number, (first, _) in enumerate(ANSWERS):
         for delivered in list(_cut(first))[::step]:
-            for second in _afresh(number):
+            for second in (*_afresh(number), *_astray(delivered, number)):
                 _note_afresh(joins, delivered, second)
             for manner, second in _going_on(first, delivered):
                 _note_going_on(joins.going_on.setdefault(manner, Count()), first, delivered, second)
@@ -170,6 +181,15 @@ def _going_on(whole: str, delivered: str) -> Iterator[tuple[str, str]]:
     yield "in quotation marks", f"“{anchor}”{rest}"
     yield "behind a remark", f"Certainly! Here is the rest:\n\n{anchor}{rest}"
     yield "straight on", rest.lstrip()
+
+
+def _astray(delivered: str, number: int) -> Iterator[str]:
+    """Yield what begins with the anchor, and is another answer all the same."""
+    anchor = anchor_of(delivered)
+    if len(anchor) < len(delivered):
+        for more in ("s", "ng", "0", ".5", ",5", "-x", ":30"):
+            yield f"{anchor}{more} {ANSWERS[number][1]}"
+        yield f"{anchor}\n\n{delivered[: len(delivered) // 2]} {ANSWERS[number][1]}"
 
 
 def _joined(delivered: str, second: str) -> str | None:

@@ -14,13 +14,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestrator.streaming.anchor import is_within_clause
+from orchestrator.streaming.word_buffer import KEPT_MAX
 
 _PROOF_WORDS = 4
 _PROOF_LETTERS = 12
 _PROOF_LETTERS_WITHOUT_WORDS = 24
 """For scripts without spaces."""
-_PROOF_WORDS_OF_A_BEGINNING = 12
+_PROOF_WORDS_AMID = 12
 """Two models that say the same thing may begin a sentence alike."""
+_BEGINNING_WORDS = 4
+"""A rest that begins like the whole text, for so long, is the whole text once more."""
+_WITHIN_WORDS = tuple(".,:/-_'’@")
+"""Between two letters or figures these are a part of a word: `1.5`, `12/6`, `e-mail`."""
 _PREAMBLE_CHARS_MAX = 160
 """How far a remark like "Certainly, here is the rest:" may go before the anchor."""
 _BUFFER_SPARE_CHARS = 2_000
@@ -54,6 +59,8 @@ class _Seam:
     end: int
     closing: str = ""
     """The end of a quotation that the second text has put the reader's words in."""
+    is_whole: bool = False
+    """The second text has said all of the reader's words itself, from the beginning on."""
 
 
 class _Alignment:
@@ -90,7 +97,7 @@ class _Alignment:
             if at + 1 < len(self._letters):
                 alive.append(start)
                 continue
-            self._longest = _Seam(letter.end, self._closing)
+            self._longest = _Seam(letter.end, self._closing, is_whole=start == 0 and not self._closing)
             if start <= self._enough_at:
                 alive = []
                 break
@@ -110,12 +117,16 @@ class Splice:
         self._letters = tuple(_letters(delivered))
         self._anchor_at = len(self._letters) - sum(1 for _ in _letters(anchor))
         self._gap = delivered[len(delivered.rstrip()) :]
+        self._last_word = (delivered.split() or [""])[-1]
+        self._beginning = _beginning_of(self._letters)
         starts = _proving_starts(delivered, self._letters, anchor_at=self._anchor_at)
         self._alignments = [self._alignment(starts)]
         self._text = ""
         """What has come and is not decided."""
         self._read = 0
         self._seam: _Seam | None = None
+        self._is_settled = False
+        """What is behind the seam goes on with the delivered words, and is handed on as it comes."""
 
     def feed(self, piece: str) -> str:
         """Return what the reader has not seen yet; empty while that is undecided.
@@ -123,7 +134,7 @@ class Splice:
         Raises:
             NotJoinableError: nothing shows that it goes on.
         """
-        if self._seam is not None and not self._gap and not self._seam.closing:
+        if self._is_settled:
             return piece
         self._text += piece
         if len(self._text) > self._chars_max:
@@ -191,28 +202,73 @@ class Splice:
         return _Alignment(self._letters, starts, enough_at=self._anchor_at, closing=closing)
 
     def _behind_seam(self, seam: _Seam, *, at_end: bool) -> str:
-        """Return the text behind the seam, without the quotation mark and the space that belong before it."""
-        if seam.closing:
+        """Return the text behind the seam, without the quotation mark and the space that belong before it.
+
+        Raises:
+            NotJoinableError: it goes on with another last word, or begins the whole text once more.
+        """
+        if not self._is_settled:
             if len(self._text) < len(seam.closing) and not at_end:
                 return ""
-            self._text = self._text.removeprefix(seam.closing)
-            self._seam = _Seam(seam.end)
-        space = len(self._text) - len(self._text.lstrip())
-        if self._gap and space == len(self._text) and not at_end:
-            return ""
+            behind = self._text.removeprefix(seam.closing)
+            is_other = False if seam.is_whole else self._is_other(behind, at_end=at_end)
+            if is_other:
+                raise NotJoinableError
+            space = len(behind) - len(behind.lstrip())
+            if not at_end and (is_other is None or (self._gap and space == len(behind))):
+                return ""
+            if self._gap:
+                behind = behind[len(self._gap) :] if behind.startswith(self._gap) else behind[space:]
+            self._text, self._is_settled = behind, True
         text, self._text = self._text, ""
-        if self._gap:
-            text = text[len(self._gap) :] if text.startswith(self._gap) else text[space:]
-            self._gap = ""
         return text
+
+    def _is_other(self, behind: str, *, at_end: bool) -> bool | None:
+        """Return whether what comes behind the anchor shows another answer all the same, None until it tells.
+
+        It may go on within the last word (`từ` was `từng`, `1` was `10`), or say the whole text once more.
+        """
+        is_within = _goes_on_within(self._last_word, behind, at_end=at_end)
+        if is_within is not False:
+            return is_within
+        coming = list(_letters(behind, at_end=at_end))[: len(self._beginning)]
+        if any(letter.text != first for letter, first in zip(coming, self._beginning, strict=False)):
+            return False
+        if len(coming) == len(self._beginning):
+            return bool(coming)
+        return False if at_end else None
+
+
+def _goes_on_within(word: str, behind: str, *, at_end: bool) -> bool | None:
+    """Return whether a word goes on in what comes behind it, None until it tells; behind it stood a space."""
+    if len(word) >= KEPT_MAX:
+        # What is so long was cut anywhere.
+        return False
+    if behind[:1].isalnum() or unicodedata.combining(behind[:1] or " "):
+        return True
+    is_cut_short = len(behind) < 2 and (not behind or behind in _WITHIN_WORDS)  # noqa: PLR2004 -- it and the next
+    if is_cut_short and not at_end:
+        return None
+    return behind[:1] in _WITHIN_WORDS and behind[1:2].isalnum()
+
+
+def _beginning_of(letters: tuple[_Letter, ...]) -> tuple[str, ...]:
+    """Return the letters that no rest begins with, empty where the text is too short to tell."""
+    words = 0
+    for at, letter in enumerate(letters):
+        words += letter.begins_word
+        if (words > _BEGINNING_WORDS and at >= _PROOF_LETTERS) or at >= _PROOF_LETTERS_WITHOUT_WORDS:
+            return tuple(each.text for each in letters[:at])
+    return ()
 
 
 def _proving_starts(delivered: str, letters: tuple[_Letter, ...], *, anchor_at: int) -> list[int]:
     """Return the letters from which a repetition up to the end proves something, the first one first.
 
     From the beginning on it is the same text. From within a clause, where no answer begins, it is soon
-    too long for chance, but not with a word or two: `từ từ` and `had had` are good language. From where
-    an answer may begin it must be long.
+    too long for chance, but not with a word or two: `từ từ` and `had had` are good language. From
+    another place within a line it must be long. From where a line begins nothing proves: two models tell the
+    items of a list in two orders.
     """
     starts: list[int] = []
     words = 0
@@ -222,10 +278,15 @@ def _proving_starts(delivered: str, letters: tuple[_Letter, ...], *, anchor_at: 
         is_long = letter.begins_word and words >= _PROOF_WORDS and size >= _PROOF_LETTERS
         is_long = is_long or size >= _PROOF_LETTERS_WITHOUT_WORDS
         is_within = is_within_clause(delivered, letter.begin)
-        is_beginning = letter.begins_word and words >= _PROOF_WORDS_OF_A_BEGINNING
-        if at == anchor_at or is_beginning or (is_long and is_within):
+        is_amid = letter.begins_word and words >= _PROOF_WORDS_AMID and _is_amid(delivered, letter.begin)
+        if at == anchor_at or is_amid or (is_long and is_within):
             starts.append(at)
     return [0, *reversed(starts)]
+
+
+def _is_amid(text: str, at: int) -> bool:
+    """Return whether a place stands behind words of its line, and not behind its number or mark alone."""
+    return any(map(str.isalpha, text[text.rfind("\n", 0, at) + 1 : at]))
 
 
 def _letters(text: str, *, start: int = 0, at_end: bool = True) -> Iterator[_Letter]:

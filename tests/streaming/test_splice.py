@@ -44,12 +44,11 @@ TEXTS = st.lists(
 
 @st.composite
 def cut_texts(draw) -> tuple[str, int]:
-    """A whole text, and where it breaks off: anywhere but between a letter and its accent."""
+    """A whole text, and where it breaks off: behind a whole word, as readers have it."""
     whole = draw(TEXTS)
-    at = draw(st.integers(1, max(1, len(whole) - 1)))
-    assume(at < len(whole) and not unicodedata.combining(whole[at]))
-    assume(whole[:at].strip() and whole[at:].strip())
-    return whole, at
+    places = [at for at in range(1, len(whole)) if whole[at].isspace() and whole[:at].strip()]
+    assume(places)
+    return whole, draw(st.sampled_from(places))
 
 
 def joined(delivered: str, second: str, *, sizes: tuple[int, ...] = (3,)) -> str:
@@ -146,6 +145,43 @@ def test_spaces_come_out_right(second, whole):
     assert joined(DELIVERED, second) == whole
 
 
+@pytest.mark.parametrize("behind", ["ng", "s", "0", ".5", ",5", "-x", "/6", "\u0301", "’s"])
+@pytest.mark.parametrize(
+    "delivered",
+    [
+        "Chào chị Ánh, đơn hàng của chị được giao ngày mai từ",
+        "Chào chị Ánh, đơn hàng của chị được giao ngày mai lúc 1",
+    ],
+)
+def test_an_anchor_whose_last_word_is_another_one_is_no_seam(delivered, behind):
+    """Behind the reader's last word stood a space; `1` and `10` are two numbers."""
+    for size in (1, 100):
+        with pytest.raises(NotJoinableError):
+            joined(delivered, f"{anchor_of(delivered)}{behind} giờ.", sizes=(size,))
+
+
+@pytest.mark.parametrize("behind", [".", ", như đã hẹn.", ": nhé", "…", " – 2 ngày", "-", "\n\n1. Một"])
+def test_an_anchor_may_be_gone_on_with_by_a_mark(behind):
+    for size in (1, 100):
+        assert joined(DELIVERED, f"{anchor_of(DELIVERED)}{behind}", sizes=(size,)) == DELIVERED + behind
+
+
+def test_a_text_that_quotes_the_anchor_and_begins_anew_is_another_answer():
+    again = "Chào chị Ánh, đơn hàng DH1001 của chị sẽ đến ngày mai."
+    for size in (1, 100):
+        with pytest.raises(NotJoinableError):
+            joined(DELIVERED, f"“{anchor_of(DELIVERED)}”\n\n{again}", sizes=(size,))
+
+
+def test_the_items_of_a_list_in_another_order_are_another_answer():
+    items = [
+        f"- {name}: còn hàng, giao trong ngày, miễn phí vận chuyển toàn quốc"
+        for name in ("áo", "đèn", "giày")
+    ]
+    with pytest.raises(NotJoinableError):
+        joined("\n".join(items[:2]), "\n".join([items[1], items[0], items[2]]))
+
+
 AFRESH = {
     "a new sentence": "Kiện hàng DH1001 dự kiến đến ngày mai.",
     "begins alike": "Chào chị Ánh, đơn hàng DH1001 sẽ đến ngày mai.",
@@ -228,6 +264,8 @@ def test_no_second_answer_is_mixed_in_and_no_rest_with_its_anchor_is_thrown_away
         needless = count.joins - count.joined
         if manner == "straight on":
             assert needless == count.joins
+        elif manner == "from further back":
+            assert needless <= count.joins / 10
         elif manner in {"in quotation marks", "behind a remark"}:
             assert needless < count.joins / 2
         else:
