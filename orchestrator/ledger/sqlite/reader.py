@@ -8,7 +8,7 @@ The file is opened read-only, so a report can neither create nor change a ledger
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -41,7 +41,7 @@ from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
 from orchestrator.ledger.sqlite import arm_queries, queries, request_queries
 from orchestrator.ledger.sqlite.runs import sums_of
 from orchestrator.ledger.sqlite.schema import READABLE_SINCE, VERSION, stand_in
-from orchestrator.ledger.sqlite.usage_reader import UsageReader
+from orchestrator.ledger.sqlite.usage_reader import UsageReader, is_day
 from orchestrator.ledger.usage import StoredTable
 
 T = TypeVar("T")
@@ -128,8 +128,22 @@ class LedgerReader(UsageReader):
 
     def requests(self, query: RequestQuery) -> tuple[RequestRow, ...]:
         """Return the requests that a query asks for, in its order."""
-        statement, values = request_queries.requests_sql(query)
+        first, last = self._days_of(query)
+        if first is None:
+            return ()
+        days = (
+            (date.fromisoformat(first), date.fromisoformat(last)) if is_day(first) and is_day(last) else None
+        )
+        statement, values = request_queries.requests_sql(query, days=days)
         return self._read_as(request_queries.request_row, statement, values)
+
+    def _days_of(self, query: RequestQuery) -> tuple[str | None, str]:
+        """Return the first and the last day that may have what a query asks for, None where none has it."""
+        asked_of_days = request_queries.days_sql(query)
+        if asked_of_days is None:
+            return "", ""
+        first, last = next(self._each(*asked_of_days))
+        return first, last
 
     def request_ids(self, prefix: str, *, tenant: str | None, limit: int) -> tuple[str, ...]:
         """Return the first ids, `limit` at most, that begin so; those of one tenant, or of all."""

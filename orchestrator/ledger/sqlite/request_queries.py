@@ -1,15 +1,19 @@
 """Looks for requests: by key where it can, so that a page costs the same beside a million rows.
 
 Ids sort by time, so the newest are read from the end of the table and a time is a range of ids. What asks for
-the dearest or slowest reads the rows of its range once and keeps no more than it returns.
+the dearest or slowest reads the rows of its range once and keeps no more than it returns. What is rare, or not
+there at all, is looked for between the first and the last day that have it: the sums of days that are over
+say which those are.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import orjson
 
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.names import ARM_TAG
 from orchestrator.core.reply import CacheState, CostSource, Outcome
 from orchestrator.ledger.requests import (
     AttemptRow,
@@ -19,6 +23,7 @@ from orchestrator.ledger.requests import (
     RequestQuery,
     RequestRow,
 )
+from orchestrator.ledger.sqlite.usage_queries import DAYS_OF_REQUESTS, SUMMED
 
 _COST = "o.cost_nusd + COALESCE((SELECT SUM(c.cost_nusd) FROM corrections c WHERE c.operation_id = o.id), 0)"
 _COLUMNS = (
@@ -36,6 +41,7 @@ _BY_MODEL = (
     " WHERE a.operation_id = o.id AND (a.model = :model OR a.deployment = :model))))"
 )
 _BY_TAG = "EXISTS (SELECT 1 FROM json_each(o.tags) WHERE value = :tag)"
+_WITH_NAME = "day IN (SELECT day FROM name_sums WHERE kind = '{name}' AND name = :{name})"
 _BETWEEN_CLOCKS_MS = 1000
 """An id and the start of its request are two looks at one clock."""
 
@@ -82,8 +88,34 @@ FEEDBACK_OF = (
 )
 
 
-def requests_sql(query: RequestQuery) -> tuple[str, dict[str, Any]]:
-    """Return the statement for a query, with its values."""
+def days_sql(query: RequestQuery) -> tuple[str, dict[str, Any]] | None:
+    """Return the statement for the first and the last day that may have what a query asks for, with its values.
+
+    None where the sums of days say nothing of it.
+    """
+    values: dict[str, Any] = {"since": "", "until": "~"}
+    conditions = ["outcome <> 'succeeded'"] if query.failed else []
+    if query.degraded:
+        conditions.append("degraded = 1")
+    for name in ("tenant", "use_case"):
+        if getattr(query, name) is not None:
+            conditions.append(f"{name} = :{name}")
+            values[name] = getattr(query, name)
+    for name in ("user", "tag"):
+        wish = getattr(query, name)
+        # Sides of experiments are in no sum.
+        if wish is not None and not wish.startswith(ARM_TAG):
+            conditions.append(_WITH_NAME.format(name=name))
+            values[name] = wish
+    if not conditions:
+        return None
+    summed = f"SELECT day FROM request_sums WHERE {' AND '.join(conditions)} AND day IN ({SUMMED})"  # noqa: S608 -- fixed words
+    rest = f"SELECT day FROM ({DAYS_OF_REQUESTS}) WHERE day NOT IN ({SUMMED})"  # noqa: S608 -- fixed words
+    return f"SELECT MIN(day), MAX(day) FROM ({summed} UNION ALL {rest})", values  # noqa: S608 -- fixed words
+
+
+def requests_sql(query: RequestQuery, *, days: tuple[date, date] | None = None) -> tuple[str, dict[str, Any]]:
+    """Return the statement for a query, with its values; outside of `days` nothing is to be looked for."""
     values: dict[str, Any] = {"limit": query.limit}
     conditions = ["o.outcome <> 'succeeded'"] if query.failed else []
     if query.degraded:
@@ -99,17 +131,34 @@ def requests_sql(query: RequestQuery) -> tuple[str, dict[str, Any]]:
     if query.before is not None:
         conditions.append("o.id < :before")
         values["before"] = query.before
+    conditions += _times(query, values)
+    if days is not None:
+        conditions.append("o.id >= :days_begin AND o.id < :days_end")
+        values |= _ids_between(*days)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {_COLUMNS} FROM operations o {where} ORDER BY {_ORDERS[query.order]} LIMIT :limit", values  # noqa: S608 -- fixed words
+
+
+def _times(query: RequestQuery, values: dict[str, Any]) -> Iterator[str]:
+    """Yield the conditions of the times that a query names, and put their values to the others."""
     if query.since is not None:
-        conditions.append("o.id >= :first_id AND o.started_at >= :since")
+        yield "o.id >= :first_id AND o.started_at >= :since"
         values |= {
             "first_id": _id_at(query.since, earlier_ms=_BETWEEN_CLOCKS_MS),
             "since": _text(query.since),
         }
     if query.until is not None:
-        conditions.append("o.id < :end_id AND o.started_at < :until")
+        yield "o.id < :end_id AND o.started_at < :until"
         values |= {"end_id": _id_at(query.until), "until": _text(query.until)}
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {_COLUMNS} FROM operations o {where} ORDER BY {_ORDERS[query.order]} LIMIT :limit", values  # noqa: S608 -- fixed words
+
+
+def _ids_between(first: date, last: date) -> dict[str, Any]:
+    """Return the ids of some days; a day of any zone lies within a day of that of UTC."""
+    begins, ends = (datetime.combine(day, time.min, UTC) for day in (first, last))
+    return {
+        "days_begin": _id_at(begins - timedelta(days=1)),
+        "days_end": _id_at(ends + timedelta(days=2)),
+    }
 
 
 def request_row(*row: Any) -> RequestRow:

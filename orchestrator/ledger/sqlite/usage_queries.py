@@ -213,5 +213,6 @@ _BOOKED = (
     " SELECT day FROM each_day WHERE day <= :until)"
 )
 """From one day to the next by the index, however many rows a day has."""
+DAYS_OF_REQUESTS = _BOOKED.format(table="operations")
 BOOKED = " UNION ".join(_BOOKED.format(table=table) for table in ("operations", "attempts")) + " ORDER BY 1"
 SUMMED = "SELECT day FROM summed_days WHERE counting IS NULL AND day BETWEEN :since AND :until ORDER BY day"

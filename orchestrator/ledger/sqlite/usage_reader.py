@@ -141,7 +141,7 @@ class UsageReader(ABC):
             for query in (usage_queries.SUMMED, usage_queries.BOOKED)
         )
         for day in booked:
-            if not _is_day(day):
+            if not is_day(day):
                 raise self._explained(ValueError(f"it has rows of a day {day!r}, which is none"))
         return summed, booked
 
@@ -152,7 +152,8 @@ def _kinds_of(make: type) -> tuple[Any, ...]:
     return tuple(getattr(kind, "__supertype__", kind) for kind in kinds)
 
 
-def _is_day(value: object) -> bool:
+def is_day(value: object) -> bool:
+    """Return whether a value of a row is a day, as the ledger writes it."""
     try:
         return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
     except ValueError:

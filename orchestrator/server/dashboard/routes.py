@@ -43,6 +43,8 @@ from orchestrator.server.error_answers import AnswerError, answer_of
 _READERS = 2
 """Looks into the ledger's rows at once: a look may take seconds, and requests come first."""
 _REPORT_KEPT_S = 60.0
+_KEPT_PER_TAKEN = 20
+"""Today is read row by row, however many there are: a report may be at work for a twentieth of the time."""
 _REPORTS_MAX = 64
 _REQUEST_ID = "{request_id:str}"
 
@@ -78,6 +80,7 @@ class _Parts:
         self._reading = asyncio.Semaphore(_READERS)
         self._looking = asyncio.Lock()
         self._reports: OrderedDict[str, tuple[float, Analysis]] = OrderedDict()
+        """Until when each tenant's is kept, and what it says."""
         self._experiments: tuple[float, Config, tuple[ShownExperiment, ...]] | None = None
         orchestrator.observe(self._counts)
 
@@ -162,10 +165,10 @@ class _Parts:
         return shown
 
     def _month(self, tenant: str | None) -> Analysis:
-        """Return what is said of the month so far; it is computed once a minute at most."""
-        key, now_s = ALL_TENANTS if tenant is None else tenant, self._clock.monotonic_s()
+        """Return what is said of the month so far; computed once a minute at most, seldom if that takes long."""
+        key, began_s = ALL_TENANTS if tenant is None else tenant, self._clock.monotonic_s()
         kept = self._reports.get(key)
-        if kept is not None and now_s - kept[0] < _REPORT_KEPT_S:
+        if kept is not None and began_s < kept[0]:
             return kept[1]
         orchestrator = self._orchestrator
         view, zone = orchestrator.ledger_view, orchestrator.config.settings.budgets.time_zone
@@ -175,7 +178,9 @@ class _Parts:
         today = date.fromisoformat(period_of(self._clock.now(), zone).day)
         of, span = Filter(tenant=tenant), Span.of_month(f"{today:%Y-%m}")
         computed = analysis(view, orchestrator.config, span, of=of, today=today)
-        self._reports[key] = (now_s, computed)
+        ended_s = self._clock.monotonic_s()
+        kept_s = max(_REPORT_KEPT_S, _KEPT_PER_TAKEN * (ended_s - began_s))
+        self._reports[key] = (ended_s + kept_s, computed)
         if len(self._reports) > _REPORTS_MAX:
             self._reports.popitem(last=False)
         return computed

@@ -3,6 +3,7 @@
 import random
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -12,8 +13,10 @@ from orchestrator.core.errors import LedgerError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CacheState, CostSource, Outcome, Usage
 from orchestrator.ledger.budgets import period_of
+from orchestrator.ledger.closed_days import sum_closed_days
 from orchestrator.ledger.records import CostCorrection, RequestRecord, new_operation_id
 from orchestrator.ledger.requests import RequestOrder, RequestQuery
+from orchestrator.ledger.sqlite.statements import record_request
 
 START = datetime(2026, 11, 20, 9, tzinfo=UTC)
 COUNT = 300
@@ -49,15 +52,16 @@ def rows(books) -> list[RequestRecord]:
     """Hundreds of requests in the ledger, the newest first."""
     chance = random.Random(7)  # noqa: S311 -- the same rows in every run
     records = [record(chance, number) for number in range(COUNT)]
+    write(books, records)
+    return records[::-1]
 
-    def write(connection: sqlite3.Connection) -> None:
-        from orchestrator.ledger.sqlite.statements import record_request
 
+def write(books, records: list[RequestRecord]) -> None:
+    def write_all(connection: sqlite3.Connection) -> None:
         for each in records:
             record_request(connection, each, period_of(each.started_at, "UTC"))
 
-    books.ledger.store.file.write(write)
-    return records[::-1]
+    books.ledger.store.file.write(write_all)
 
 
 def ids(books, **query) -> list[str]:
@@ -88,6 +92,31 @@ def ids(books, **query) -> list[str]:
 )  # fmt: skip
 def test_a_query_returns_what_belongs_newest_first(books, rows, query, belongs):
     assert ids(books, limit=1000, **query) == [row.id for row in rows if belongs(row)]
+    # The sums of days that are over tell where to look, and nothing else: that of the last day is not kept.
+    assert sum_closed_days(books.ledger.store, now=rows[0].started_at, time_zone="UTC") == 2
+    assert ids(books, limit=1000, **query) == [row.id for row in rows if belongs(row)]
+
+
+@pytest.mark.parametrize("name", ["tenant", "use_case", "user", "tag"])
+def test_what_is_nowhere_is_looked_for_in_days_without_sums_alone(books, rows, name):
+    sum_closed_days(books.ledger.store, now=rows[0].started_at, time_zone="UTC")
+    assert ids(books, **{name: "nobody"}) == []
+    with books.reader:
+        last = rows[0].started_at.date().isoformat()
+        assert books.reader._days_of(RequestQuery(**{name: "nobody"})) == (last, last)
+    sum_closed_days(books.ledger.store, now=rows[0].started_at + timedelta(days=2), time_zone="UTC")
+    with books.reader:
+        assert books.reader._days_of(RequestQuery(**{name: "nobody"})) == (None, None)
+    assert ids(books, **{name: "nobody"}) == []
+
+
+def test_what_is_rare_is_looked_for_around_its_day(books, rows):
+    rare = replace(record(random.Random(1), 1), id=new_operation_id(START), tenant="rare")  # noqa: S311 -- one row
+    write(books, [rare])
+    sum_closed_days(books.ledger.store, now=START + timedelta(days=9), time_zone="UTC")
+    assert ids(books, tenant="rare") == [rare.id]
+    with books.reader:
+        assert books.reader._days_of(RequestQuery(tenant="rare")) == ("2026-11-20", "2026-11-20")
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 
 import pytest
+from starlette.testclient import TestClient
 
 from orchestrator.access.api_keys import Role
+from orchestrator.access.key_folder import KeyFolder, KeyRing
+from orchestrator.access.settings import ServerSettings
 from orchestrator.core.errors import BudgetExceededError, UnavailableError
+from orchestrator.reports.analysis import analysis
+from orchestrator.server.app import build_app
+from orchestrator.server.dashboard import routes
 from orchestrator.server.dashboard.shell import PAGES
 from orchestrator.server.dashboard.snapshot import Snapshots
 
@@ -209,3 +215,25 @@ def test_many_viewers_cost_one_look_a_second(running, monkeypatch):
         answers = list(pool.map(lambda _: client.get("/dashboard/parts/overview"), range(60)))
     assert {answer.status_code for answer in answers} == {200}
     assert len(looks) == 1
+
+
+def test_a_report_is_read_once_a_minute_and_one_that_takes_long_for_a_twentieth_of_the_time(
+    practised, clock, tmp_path, monkeypatch
+):
+    takes_s, looks = [0.0, 10.0, 0.0], []
+
+    def timed(*arguments, **fields):
+        clock.advance(takes_s[len(looks)])
+        looks.append(1)
+        return analysis(*arguments, **fields)
+
+    monkeypatch.setattr(routes, "analysis", timed)
+    keys = KeyRing(KeyFolder(tmp_path / "keys"), clock=clock)
+    app = build_app(practised, ServerSettings(), keys, routes=routes.dashboard_routes(practised, clock=clock))
+    counts = []
+    with TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 1)) as client:
+        for later_s in (0, 59, 2, 199, 2):
+            clock.advance(later_s)
+            assert client.get("/dashboard/parts/report").status_code == 200
+            counts.append(len(looks))
+    assert counts == [1, 1, 2, 2, 3]
