@@ -86,10 +86,11 @@ TAKES_NO_ADDRESS_OF_MEDIA = frozenset({"bedrock", "vertex_ai"})
 """For these LiteLLM would fetch a picture itself, and send what it got."""
 
 
-VERTEX_UPSTREAMS = tuple(
-    "claude codestral deepseek-ai/ gemini google/gemma- jamba meta/llama minimaxai/ mistral moonshotai/ "
-    "openai/gpt-oss- qwen/ zai-org/".split()
-)
+_OF_VERTEX = """
+claude codestral deepseek-ai/ gemini google/gemma- jamba meta/llama minimaxai/ mistral moonshotai/ openai/gpt-oss-
+qwen/ zai-org/
+"""
+VERTEX_UPSTREAMS = tuple(_OF_VERTEX.split())
 """How the models of Vertex AI begin that LiteLLM sends through the client that it is handed."""
 
 
