@@ -86,6 +86,14 @@ TAKES_NO_ADDRESS_OF_MEDIA = frozenset({"bedrock", "vertex_ai"})
 """For these LiteLLM would fetch a picture itself, and send what it got."""
 
 
+_OF_VERTEX = """
+claude codestral deepseek-ai/ gemini google/gemma- jamba meta/llama minimaxai/ mistral moonshotai/ openai/gpt-oss-
+qwen/ zai-org/
+"""
+VERTEX_UPSTREAMS = tuple(_OF_VERTEX.split())
+"""How the models of Vertex AI begin that LiteLLM sends through the client that it is handed."""
+
+
 class LiteLlmParameters(Settings):
     """What LiteLLM is told for a prefix beside key and address, by its own names."""
 
@@ -152,6 +160,16 @@ def fault_of_prefix(prefix: str) -> str | None:
     if prefix in _known_to_litellm():
         return f"what is meant for '{prefix}' LiteLLM sends by a way of its own, on which no budget would hold{hint}"
     return f"'{prefix}' is no prefix of LiteLLM's{hint or '; known here: ' + ', '.join(sorted(CLIENTS))}"
+
+
+def fault_of_upstream(prefix: str | None, upstream: str) -> str | None:
+    """Return what is wrong with a model's name under a prefix; None where nothing is known to be."""
+    if prefix != "vertex_ai" or upstream.startswith(VERTEX_UPSTREAMS):
+        return None
+    return (
+        f"LiteLLM asks Vertex AI for '{upstream}' by Google's library google-cloud-aiplatform, on which no budget would "
+        f"hold; it sends itself what begins with {', '.join(VERTEX_UPSTREAMS)}"
+    )
 
 
 def faults_of_parameters(prefix: str, named: Sequence[str], *, base_url: str | None) -> str | None:

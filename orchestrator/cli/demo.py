@@ -11,6 +11,7 @@ import typer
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, errors_as_json, out, print_indented, print_json
 from orchestrator.cli.session import session_of
+from orchestrator.core.errors import UnavailableError
 from orchestrator.core.formatting import seconds
 from orchestrator.core.home_paths import expanded
 
@@ -110,8 +111,19 @@ def _play(stage: "DemoStage", say: Callable[[str], None]) -> Iterator[_Played]:
     for waiting, play in _acts():
         say(waiting)
         began_s = stage.clock.monotonic_s()
-        act = play(stage)
-        yield _Played(act, stage.clock.monotonic_s() - began_s)
+        yield _Played(_act(play, stage), stage.clock.monotonic_s() - began_s)
+
+
+def _act(play: "Callable[[DemoStage], Act]", stage: "DemoStage") -> "Act":
+    try:
+        return play(stage)
+    except UnavailableError as error:
+        if stage.fast or not stage.has_local_model:
+            raise
+        raise UnavailableError(
+            f"the model on this machine was too slow just now ({type(error).__name__}): close what keeps the machine "
+            "busy, or see the same with scripted answers: orchestrator demo --fast"
+        ) from error
 
 
 def _silent(_: str) -> None:

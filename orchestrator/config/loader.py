@@ -27,7 +27,7 @@ from orchestrator.catalog.catalog import (
     ProviderKind,
     ProviderSettings,
 )
-from orchestrator.catalog.litellm_prefixes import IN_PLACE_OF_KEY, TAKES_NO_KEY
+from orchestrator.catalog.litellm_prefixes import IN_PLACE_OF_KEY, TAKES_NO_KEY, fault_of_upstream
 from orchestrator.catalog.models import ModelSettings
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.openrouter_preferences import merged
@@ -322,8 +322,10 @@ def _build_catalog(
             continue
         quote = book.quote(PriceQuery.at(provider, deployment.upstream), deployment.price)
         is_openrouter = provider.kind is ProviderKind.OPENROUTER
-        fault = (fault_of_name(deployment.upstream) if is_openrouter else None) or fault_of_search(
-            deployment.upstream
+        fault = (
+            (fault_of_name(deployment.upstream) if is_openrouter else None)
+            or fault_of_search(deployment.upstream)
+            or fault_of_upstream(provider.prefix, deployment.upstream)
         )
         if fault is not None:
             mistakes.append(f"{document.where(('deployments', name, 'upstream'))}: {fault}")

@@ -9,6 +9,7 @@ from orchestrator.catalog.litellm_prefixes import (
     LiteLlmParameters,
     bills_at,
     fault_of_prefix,
+    fault_of_upstream,
 )
 from orchestrator.core.errors import ConfigError
 from tests.conftest import TODAY
@@ -114,3 +115,24 @@ def test_a_cloud_without_credentials_is_off_and_says_which_are_missing(
     assert all(variable in why for variable in variables)
     with_them = make_config(changes, **dict.fromkeys(variables, "x"))
     assert not any(notice.startswith("provider cloud is off") for notice in with_them.notices)
+
+
+@pytest.mark.parametrize("upstream", ["gemini-2.5-pro", "claude-haiku-4-5", "zai-org/glm-4.7-maas"])
+def test_what_litellm_sends_itself_for_vertex_ai_is_taken(upstream: str) -> None:
+    assert fault_of_upstream("vertex_ai", upstream) is None
+    assert fault_of_upstream("bedrock", f"x/{upstream}") is None
+
+
+def test_what_another_library_would_send_is_refused_with_its_line_and_its_name(make_config) -> None:
+    changes = prefixed_config("vertex_ai", "gemma/gemma-3-27b-it")
+    with pytest.raises(
+        ConfigError, match=r"config.yaml:\d+:\d+: .*'gemma/gemma-3-27b-it' by Google's library google-cloud"
+    ):
+        make_config(changes)
+
+
+def prefixed_config(prefix: str, upstream: str) -> dict[str, object]:
+    price = {"input": 1, "output": 1, "source": "tests", "date": "2026-11-23"}
+    provider = {"kind": "litellm", "prefix": prefix, "priority": 9, "parameters": CLOUDS[prefix]}
+    place = {"provider": "cloud", "model": "gpt-6-luna", "upstream": upstream, "price": price}
+    return {"providers": {"cloud": provider}, "deployments": {"cloud/x": place}}

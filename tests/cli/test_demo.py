@@ -3,11 +3,14 @@
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from orchestrator.cli import demo as demo_module
 from orchestrator.cli.story.act import Act, CheckedClaim
+from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import DeadlineExceededError, UnavailableError
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +66,21 @@ def test_a_claim_that_does_not_hold_makes_the_exit_code_1(run, monkeypatch):
     assert ran.code == 1
     assert "1 of 1 claims did not hold" in ran.out
     assert "water flows uphill" in ran.out
+
+
+def test_a_model_that_is_too_slow_here_is_told_with_what_to_do(monkeypatch):
+    """On a busy machine it needs longer than its deadline; nothing is wrong with the program."""
+
+    def play(_):
+        raise DeadlineExceededError("no answer within 30 s")
+
+    monkeypatch.setattr(demo_module, "_acts", lambda: (("asking", play),))
+    stage = SimpleNamespace(fast=False, has_local_model=True, clock=SystemClock())
+    with pytest.raises(UnavailableError, match="too slow just now .DeadlineExceededError.*demo --fast"):
+        list(demo_module._play(stage, lambda _: None))
+    stage.fast = True
+    with pytest.raises(DeadlineExceededError):
+        list(demo_module._play(stage, lambda _: None))
 
 
 def test_without_the_local_model_answers_are_scripted_and_labelled(run, monkeypatch):

@@ -96,18 +96,20 @@ def test_a_restored_ledger_holds_what_the_backup_held(book, settings, path, tmp_
 
 
 def test_an_old_log_brings_no_row_back(book, settings, path, tmp_path):
-    """As after a crash: the file was lost or damaged, and its log still stands there."""
+    """As after a crash: the file was lost or damaged, and its log and the index of that still stand there."""
     backup = back_up(settings, tmp_path / "b", now=NOW)
     book.request(("m", Outcome.SUCCEEDED, 200))
-    log = path.with_name(f"{path.name}-wal").read_bytes()
-    assert log
+    beside = [path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm")]
+    left = [each.read_bytes() for each in beside]
+    assert all(left)
     book.ledger.close()
     for is_there in (True, False):
-        path.with_name(f"{path.name}-wal").write_bytes(log)
+        for each, content in zip(beside, left, strict=True):
+            each.write_bytes(content)
         if not is_there:
             path.unlink()
         restored = restore(settings, backup.path, now=NOW)
-        assert not path.with_name(f"{path.name}-wal").exists()
+        assert not any(each.exists() for each in beside)
         assert restored.verification.counters_are_right
         assert requests_in(path) == 1
         assert (restored.former is not None) is is_there
