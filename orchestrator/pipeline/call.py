@@ -102,7 +102,9 @@ class Call:
         with about("messages"):
             check_conversation(request.messages)
             check_media(request.messages)
-        request = replace(request, messages=with_own_ids(request.messages))
+        messages = with_own_ids(request.messages)
+        if messages != request.messages:
+            request = replace(request, messages=messages)
         names = FittedNames.of(request)
         request = names.in_request(request)
         if sink is not None:
