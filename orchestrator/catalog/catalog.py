@@ -30,6 +30,7 @@ from orchestrator.catalog.models import Mode, ModelSettings
 from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences, merged
 from orchestrator.catalog.price import Price, VolumeDiscount
 from orchestrator.core.errors import PriceUnknownError, UnknownNameError
+from orchestrator.core.plan import Excluded, Reason, ReasonKind
 from orchestrator.core.settings import (
     ApiKey,
     HeaderName,
@@ -169,7 +170,9 @@ class Deployment:
 
     def preferring(self, nearer: OpenRouterPreferences) -> "Deployment":
         """Return it with preferences that count before its own; itself where OpenRouter does not serve it."""
-        if self.provider.kind is not ProviderKind.OPENROUTER or nearer == NO_PREFERENCES:
+        # Most are the same object, and comparing settings costs more than all else that is asked here.
+        is_none = nearer is NO_PREFERENCES or nearer == NO_PREFERENCES
+        if is_none or self.provider.kind is not ProviderKind.OPENROUTER:
             return self
         return replace(self, preferences=merged((self.preferences, nearer)))
 
@@ -216,6 +219,8 @@ class Catalog:
     aliases: Mapping[str, AliasSettings]
     embeddings: Mapping[str, Deployment] = field(default_factory=dict)
     """The usable ones that make embeddings: apart, so that whoever looks for a chat model meets none."""
+    switched_off: Mapping[str, Excluded] = field(default_factory=dict)
+    """Those of `off`, as a plan leaves them out."""
 
     @classmethod
     def of(
@@ -231,7 +236,8 @@ class Catalog:
         of_mode: dict[Mode, dict[str, Deployment]] = {mode: {} for mode in Mode}
         for name, deployment in usable.items():
             of_mode[deployment.model.mode][name] = deployment
-        return cls(of_mode[Mode.CHAT], off, served, models, aliases, of_mode[Mode.EMBEDDING])
+        left_out = {name: Excluded(name, Reason(ReasonKind.OFF, str(why))) for name, why in off.items()}
+        return cls(of_mode[Mode.CHAT], off, served, models, aliases, of_mode[Mode.EMBEDDING], left_out)
 
     @property
     def usable(self) -> Mapping[str, Deployment]:

@@ -45,7 +45,8 @@ class PriceTable:
 
     def bound_of(self, *, input_tokens: int, output_tokens: int, file_tokens: int = 0) -> NanoUsd:
         """Return the most these tokens, or fewer, can cost; see `Price.bound_of`."""
-        return _cost_of(self.bounds, input_tokens, output_tokens, min(file_tokens, input_tokens))
+        files = min(file_tokens, input_tokens) if file_tokens else 0
+        return _cost_of(self.bounds, input_tokens, output_tokens, files)
 
     def cost_of(self, *, input_tokens: int, output_tokens: int) -> NanoUsd:
         """Return what these tokens cost by the list, none of them cached; see `Price.cost_of`."""
@@ -61,5 +62,7 @@ def _cost_of(steps: tuple[_Step, ...], input_tokens: int, output_tokens: int, fi
     step = steps[-1]
     if len(steps) > 1:
         step = next(step for step in steps if input_tokens > step.above_input_tokens)
-    cost = (input_tokens - file_tokens) * step.input + file_tokens * step.file + output_tokens * step.output
+    cost = input_tokens * step.input + output_tokens * step.output
+    if file_tokens:
+        cost += file_tokens * (step.file - step.input)
     return NanoUsd(-(-cost // TOKENS_PER_MTOK))

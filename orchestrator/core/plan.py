@@ -141,6 +141,8 @@ class LeftOut(Sequence[Excluded]):
 
     def behind(self, first: tuple[Excluded, ...]) -> "LeftOut":
         """Return these with others in front."""
+        if not first:
+            return self
         return LeftOut(lambda: (*first, *self), noted=(*first, *self.noted.values()), others=self._others)
 
     @property

@@ -29,12 +29,14 @@ class _Selector(selectors.DefaultSelector):
         self._other_threads_s = other_threads_s
 
     def select(self, timeout_s: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout_s is None or timeout_s <= 0:
-            return super().select(timeout_s)
-        events = super().select(self._other_threads_s)
-        if not events:
-            self.passed_s += timeout_s
-        return events
+        if timeout_s is None:
+            return super().select(None)
+        if timeout_s > 0:
+            events = super().select(self._other_threads_s) if self._other_threads_s else []
+            self.passed_s += 0.0 if events else timeout_s
+            return events
+        # Without other threads nothing is ever there to be read, and asking is a call of the system.
+        return super().select(timeout_s) if self._other_threads_s else []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

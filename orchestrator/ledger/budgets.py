@@ -176,6 +176,7 @@ def rolled_over(limit_nusd: int, rollover_nusd: int, *, used_before_nusd: int) -
 
 
 _NO_LIMITS: Mapping[Window, WindowLimit] = {}
+_PROMPT_SCOPE = f"tag:{PROMPT_TAG}"
 
 
 class Limits:
@@ -205,10 +206,12 @@ class Limits:
     def all_of(self, scope: str) -> Mapping[Window, WindowLimit]:
         """Return the limits of a scope by window, as far as it has them."""
         own = self._limits.get(scope)
-        if own is None and scope.startswith(f"tag:{PROMPT_TAG}"):
+        if own is not None:
+            return own
+        if not self._of_kind or scope.startswith(_PROMPT_SCOPE):
             # Nobody chose that tag to be limited: it says which prompt was asked, for all tenants.
             return _NO_LIMITS
-        return own if own is not None else self._of_kind.get(scope.partition(":")[0], _NO_LIMITS)
+        return self._of_kind.get(scope.partition(":")[0], _NO_LIMITS)
 
     def _merged(self, scope: str) -> Mapping[Window, WindowLimit]:
         limits: dict[Window, WindowLimit] = {}
@@ -239,8 +242,12 @@ class Limits:
 
     def tightest_for_request(self, scopes: tuple[str, ...]) -> tuple[str, NanoUsd] | None:
         """Return the scope with the smallest limit for a single request, and that limit."""
-        limits = [(scope, limit) for scope in scopes if (limit := self.of(scope, Window.REQUEST)) is not None]
-        return min(limits, key=lambda entry: entry[1], default=None)
+        tightest: tuple[str, NanoUsd] | None = None
+        for scope in scopes:
+            limit = self.all_of(scope).get(Window.REQUEST)
+            if limit is not None and (tightest is None or limit.limit_nusd < tightest[1]):
+                tightest = scope, limit.limit_nusd
+        return tightest
 
 
 def _window_limit(limit: NanoUsd, rollover: Rollover, window: Window) -> WindowLimit:

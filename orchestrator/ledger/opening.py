@@ -15,6 +15,7 @@ from orchestrator.ledger.ledger import Ledger, late_alert
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.records import OrphanCost
 from orchestrator.ledger.sqlite.contents import SqliteContents
+from orchestrator.ledger.sqlite.counting_store import CountingStore
 from orchestrator.ledger.sqlite.store import SqliteStore
 from orchestrator.ledger.sqlite.strays import strays_of
 from orchestrator.ledger.store import LedgerView
@@ -45,6 +46,11 @@ def open_ledger(
         on_late=late_alert(alerts, clock),
     )
     return Ledger(store, limits=limits, clock=clock, alerts=alerts)
+
+
+def counting_ledger(*, limits: Limits, clock: Clock) -> Ledger:
+    """Return a ledger that counts in memory and keeps no row: for requests that are replayed."""
+    return Ledger(CountingStore(clock=clock), limits=limits, clock=clock)
 
 
 def open_view(settings: LedgerSettings) -> LedgerView:

@@ -13,7 +13,7 @@ from orchestrator.catalog.models import Mode
 from orchestrator.core.embedding import EmbeddingReply, Vector
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.plan import Excluded, Plan, Reason, ReasonKind
+from orchestrator.core.plan import Plan
 from orchestrator.core.reply import Attempt, ChatReply, Usage
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.outcome import DispatchResult
@@ -23,7 +23,7 @@ from orchestrator.pipeline.degradation import degraded
 from orchestrator.pipeline.dispatching import dispatched
 from orchestrator.pipeline.embedding_cache import KeptVectors, request_of
 from orchestrator.pipeline.known_health import known_health
-from orchestrator.pipeline.planning import no_candidates
+from orchestrator.pipeline.planning import no_candidates, switched_off
 from orchestrator.pipeline.services import PipelineServices
 from orchestrator.routing.embedding_plan import EmbeddingPart, cut_into_parts, embedding_plan, plan_of_part
 from orchestrator.routing.facts import DeploymentFacts, facts_of
@@ -92,12 +92,7 @@ class Embedding:
             demands=config.settings.routing.demands_on(call.payer.tenant, call.use_case.demands),
             health=known_health(facts, config.settings.routing, self._services.health),
         )
-        off = tuple(
-            Excluded(step.deployment, Reason(ReasonKind.OFF, str(config.catalog.off[step.deployment])))
-            for step in call.use_case.route
-            if step.deployment in config.catalog.off
-        )
-        plan = replace(plan, excluded=(*off, *plan.excluded))
+        plan = replace(plan, excluded=(*switched_off(config, call.use_case), *plan.excluded))
         if not plan.asked:
             pinned = tuple(facts) if request.model is not None else None
             raise no_candidates(request, config, plan, pinned=pinned, ceiling=ceiling)

@@ -3,39 +3,37 @@
 from collections.abc import Mapping
 
 from orchestrator.resilience.circuit_breaker import CircuitState
-from orchestrator.resilience.health import Health, HealthSnapshot
-from orchestrator.routing.eligibility import DeploymentHealth
+from orchestrator.resilience.health import WELL_AGAIN, Health, HealthSnapshot
+from orchestrator.routing.eligibility import DeploymentHealth, KnownHealth
 from orchestrator.routing.facts import DeploymentFacts
 from orchestrator.routing.settings import RoutingSettings
 
 LOOK_AGAIN_S = 1.5
 """A deployment that is left out for its availability gets one request after so long."""
-WELL_AGAIN = 5
-"""So many healthy answers in a row are newer than any share: it is left out no longer."""
 
 
 def known_health(
     deployments: Mapping[str, DeploymentFacts], routing: RoutingSettings, health: Health
-) -> Mapping[str, DeploymentHealth]:
-    """Return the health of these deployments, without those of which nothing is known."""
+) -> KnownHealth:
+    """Return the health of deployments, these among them, as it is now; of others nothing is known."""
     open_providers = {
         name for name, state in health.provider_circuits().items() if state is CircuitState.OPEN
     }
-    known = {name for name in health.deployments() if name in deployments}
+    looked_at = {name for name in health.doubtful() if name in deployments}
     if open_providers:
-        known.update(
+        looked_at.update(
             name for name, facts in deployments.items() if facts.deployment.provider_name in open_providers
         )
-    healths = {}
-    for name in known:
+    doubtful = {}
+    for name in looked_at:
         snapshot = health.snapshot(name, window_s=routing.availability_window_s)
-        healths[name] = DeploymentHealth(
+        doubtful[name] = DeploymentHealth(
             availability=snapshot.availability if _still_tells(snapshot, routing) else None,
             latency_s=snapshot.median_latency_s,
             circuit_open=snapshot.circuit is CircuitState.OPEN,
             provider_open=deployments[name].deployment.provider_name in open_providers,
         )
-    return healths
+    return KnownHealth(doubtful, health.well_latencies_s())
 
 
 def _still_tells(snapshot: HealthSnapshot, routing: RoutingSettings) -> bool:

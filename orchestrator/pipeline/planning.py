@@ -16,7 +16,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.language import reply_language
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.plan import Excluded, LeftOut, Plan, Reason, ReasonKind
+from orchestrator.core.plan import Excluded, LeftOut, Plan, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest
@@ -32,6 +32,7 @@ from orchestrator.routing.capabilities import needs_of
 from orchestrator.routing.estimate import measure
 from orchestrator.routing.ranking import rank
 from orchestrator.routing.scoring import RankingContext
+from orchestrator.routing.settings import UseCaseSettings
 
 
 class Planning:
@@ -63,8 +64,7 @@ def planned_for(call: Call, services: PipelineServices) -> PlannedRequest:
     if isinstance(call.request, EmbeddingRequest):
         raise InvalidRequestError("a request for embeddings goes to embed() or aembed()")
     size = measure(call.request)
-    plan = _plan_for(call, size=size, state=services.dispatch)
-    return PlannedRequest(replace(plan, notices=(*plan.notices, *arm_notices(call.arm))), size)
+    return PlannedRequest(_plan_for(call, size=size, state=services.dispatch), size)
 
 
 def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
@@ -94,20 +94,23 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
     )
     health = known_health(deployments, config.settings.routing, state.health)
     plan = rank(request, deployments.values(), size=size, rules=rules, health=health, shortlists=shortlists)
-    off = tuple(
-        Excluded(step.deployment, Reason(ReasonKind.OFF, str(config.catalog.off[step.deployment])))
-        for step in use_case.route
-        if step.deployment in config.catalog.off
-    )
+    off = switched_off(config, use_case)
     excluded = plan.excluded.behind(off) if isinstance(plan.excluded, LeftOut) else (*off, *plan.excluded)
     weights = use_case.weights_in_force or config.settings.routing.weights
     analysis = analyse(
         request, size, rules, deadline_s=call.deadline.left_s(), background=call.profile.background
     )
-    plan = replace(plan, excluded=excluded, analysis=analysis, weights=weights.by_factor)
+    notices, factors = (*plan.notices, *arm_notices(call.arm)), weights.by_factor
+    plan = Plan(plan.use_case, plan.candidates, excluded, notices, plan.reserve, analysis, factors)
     if not plan.asked:
         raise no_candidates(request, config, plan, pinned=pinned, ceiling=rules.ceiling)
     return plan
+
+
+def switched_off(config: Config, use_case: UseCaseSettings) -> tuple[Excluded, ...]:
+    """Return the places of a route that are switched off, each with the reason."""
+    off = config.catalog.switched_off
+    return tuple([off[step.deployment] for step in use_case.route if step.deployment in off])
 
 
 def _budget_tier(config: Config, ledger: Ledger) -> BudgetTier | None:

@@ -49,13 +49,15 @@ class PipelineServices:
         clock: Clock,
         alerts: Alerts,
         checks: Mapping[str, AnswerCheck] | None = None,
+        ledger: Ledger | None = None,
     ) -> Self:
         """Make the services of a configuration; no file is opened before it is needed.
 
-        `checks` are the caller's own checks of answers, by name.
+        `checks` are the caller's own checks of answers, by name; without a `ledger` it is the settings' own.
         """
         settings = config.settings
-        ledger = open_ledger(settings.ledger, limits=config.limits, clock=clock, alerts=alerts)
+        if ledger is None:
+            ledger = open_ledger(settings.ledger, limits=config.limits, clock=clock, alerts=alerts)
         return cls(
             Services(
                 ledger=ledger,

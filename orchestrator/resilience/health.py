@@ -8,7 +8,7 @@ around all of its deployments instead of asking each. Which failure speaks again
 import math
 import statistics
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.core.clock import Clock
@@ -22,6 +22,8 @@ _REMEMBERED_LATENCIES = 32
 _SHUT_FIRST = (CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED)
 _FAILING_DEPLOYMENTS = 2
 """A failure that may be the deployment's or the provider's is the provider's once so many have it."""
+WELL_AGAIN = 5
+"""So many healthy answers in a row are newer than any share of healthy ones: the deployment is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,12 @@ class Health:
         self._records: dict[str, _Record] = {}
         self._providers: dict[str, _ProviderRecord] = {}
         self._sends: dict[str, LatestSends] = {}
+        self._doubtful: set[str] = set()
+        """The deployments that were asked and are not known to be well."""
+        self._well_s: dict[str, float | None] = {}
+        """Those that are, with their median latency."""
+        self._well_copy_s: Mapping[str, float | None] | None = None
+        """What `well_latencies_s` returned last, None when that is out of date."""
         forget_in_child(self)
 
     def begin_anew(self) -> None:
@@ -159,6 +167,7 @@ class Health:
         record.healthy_in_a_row += 1
         record.latencies_s.append(latency_s)
         record.median_latency_s = statistics.median(record.latencies_s)
+        self._sort(leave.deployment, record)
         host = self._providers.setdefault(leave.provider, _ProviderRecord())
         host.heard_at_s, host.has_worked = now_s, True
         if host.circuit.heal(now_s):
@@ -171,6 +180,7 @@ class Health:
             return
         now_s, by = self._clock.monotonic_s(), leave.deployment
         record = self._records.setdefault(by, _Record(leave.provider))
+        self._sort(by, record)
         host = self._providers.setdefault(leave.provider, _ProviderRecord())
         if leave.send.at_s < max(record.recovered_at_s, host.recovered_at_s):
             # Sent in an outage that is over: what was sent later has been answered.
@@ -183,6 +193,7 @@ class Health:
             self._leave_circuits(leave)
             return
         record.healthy_in_a_row = 0
+        self._sort(by, record)
         record.circuit.fail(now_s, self._settings, by=by, probe=leave.probes_deployment)
         host.heard_at_s = now_s
         if health_scope is not HealthScope.DEPLOYMENT:
@@ -216,9 +227,18 @@ class Health:
             None if host is None or host.heard_at_s is None else self._clock.monotonic_s() - host.heard_at_s
         )
 
-    def deployments(self) -> Iterable[str]:
-        """Return the deployments of which anything is known."""
-        return self._records.keys()
+    def doubtful(self) -> Collection[str]:
+        """Return the deployments of which anything is known, but not that they are well."""
+        return self._doubtful
+
+    def well_latencies_s(self) -> Mapping[str, float | None]:
+        """Return the median latency of each deployment that is well; what becomes of it later is not in it.
+
+        Its circuit is closed, its last `WELL_AGAIN` answers were healthy, and that stays so until it fails.
+        """
+        if self._well_copy_s is None:
+            self._well_copy_s = self._well_s.copy()
+        return self._well_copy_s
 
     def snapshot(self, deployment: str, *, window_s: float) -> HealthSnapshot:
         """Return what the last `window_s` seconds say of a deployment, its provider's circuit apart."""
@@ -263,6 +283,16 @@ class Health:
         """Return the state of every provider's circuit that has seen a request or a check."""
         now_s = self._clock.monotonic_s()
         return {name: host.circuit.state(now_s) for name, host in self._providers.items()}
+
+    def _sort(self, deployment: str, record: _Record) -> None:
+        """Note whether a deployment is well, after what was heard of it."""
+        self._well_copy_s = None
+        if record.healthy_in_a_row < WELL_AGAIN:
+            self._doubtful.add(deployment)
+            self._well_s.pop(deployment, None)
+        else:
+            self._doubtful.discard(deployment)
+            self._well_s[deployment] = record.median_latency_s
 
     def _circuits(self, deployment: str, provider: str) -> tuple[Circuit, ...]:
         holders = (self._records.get(deployment), self._providers.get(provider))

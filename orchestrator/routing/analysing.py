@@ -38,14 +38,18 @@ def analyse(
 
 def _signs(request: ChatRequest, size: PromptSize) -> tuple[str, ...]:
     tools, turns = len(request.sampling.tools or ()), len(request.messages)
-    signs = (
-        (size.input_expected_tokens > _LONG_TOKENS, f"{size.input_expected_tokens:,} tokens"),
-        (tools > 0, f"{tools} tools"),
-        (request.sampling.response_format is not None, "a format for the answer"),
-        (turns > _MANY_TURNS, f"{turns} messages"),
-        (size.has_files, "files"),
-    )
-    return tuple(words for holds, words in signs if holds)
+    signs = []
+    if size.input_expected_tokens > _LONG_TOKENS:
+        signs.append(f"{size.input_expected_tokens:,} tokens")
+    if tools:
+        signs.append(f"{tools} tools")
+    if request.sampling.response_format is not None:
+        signs.append("a format for the answer")
+    if turns > _MANY_TURNS:
+        signs.append(f"{turns} messages")
+    if size.has_files:
+        signs.append("files")
+    return tuple(signs)
 
 
 def _complexity(signs: tuple[str, ...], *, has_files: bool) -> Complexity:

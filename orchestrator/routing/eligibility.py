@@ -1,7 +1,7 @@
 """Why a deployment cannot or may not serve a request, and why its health leaves it out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from orchestrator.catalog.data_policy import DataPolicy, Demands
 from orchestrator.catalog.models import Capability
@@ -34,6 +34,27 @@ class DeploymentHealth:
     """The circuit of its whole provider is open."""
 
 
+NOTHING_KNOWN = DeploymentHealth()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHealth:
+    """What is known of the conduct of all deployments at one moment; most are well and are not looked at."""
+
+    doubtful: Mapping[str, DeploymentHealth] = field(default_factory=dict)
+    """Of those that may have to be left out, by name."""
+    well_latencies_s: Mapping[str, float | None] = field(default_factory=dict)
+    """The recent median of the others of which anything is known, by name."""
+
+    def of(self, deployment: str) -> DeploymentHealth:
+        """Return what is known of a deployment."""
+        known = self.doubtful.get(deployment)
+        if known is not None:
+            return known
+        latency_s = self.well_latencies_s.get(deployment)
+        return NOTHING_KNOWN if latency_s is None else DeploymentHealth(latency_s=latency_s)
+
+
 @dataclass(frozen=True, slots=True)
 class Requirements:
     """What a request asks of every deployment that is to serve it."""
@@ -57,9 +78,14 @@ class Requirements:
         return output_limit(facts.deployment.model, words_tokens=self.words_tokens, reasons=self.reasons)
 
 
-def why_not(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> Excluded | None:
-    """Return the first reason why a deployment cannot or may not serve a request, None when it may."""
-    needed_tokens = _needed_tokens(facts, size, required)
+def why_not(
+    facts: DeploymentFacts, size: PromptSize, required: Requirements, *, output_tokens: int
+) -> Excluded | None:
+    """Return the first reason why a deployment cannot or may not serve a request, None when it may.
+
+    `output_tokens` is the most that it would be asked for.
+    """
+    needed_tokens = size.input_expected_tokens + output_tokens
     too_small = needed_tokens > facts.deployment.model.context_tokens
     reason = _why_not_allowed(facts, required) or _why_not_able(
         facts, needed_tokens, required, too_small=too_small
@@ -145,10 +171,6 @@ def _why_not_listed(facts: DeploymentFacts, language: Language | None, who: str)
         ReasonKind.LANGUAGE,
         f"the reply is to be in {wanted}, and {who} {', '.join(languages)} alone",
     )
-
-
-def _needed_tokens(facts: DeploymentFacts, size: PromptSize, required: Requirements) -> int:
-    return size.input_expected_tokens + required.output_of(facts).max_tokens
 
 
 def _why_not_able(

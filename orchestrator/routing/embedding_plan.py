@@ -13,7 +13,7 @@ from orchestrator.core.embedding import EmbeddingRequest, messages_with
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate, Excluded, Plan, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
-from orchestrator.routing.eligibility import TOO_DEAR, DeploymentHealth, why_not_demanded, why_unhealthy
+from orchestrator.routing.eligibility import TOO_DEAR, KnownHealth, why_not_demanded, why_unhealthy
 from orchestrator.routing.estimate import bound_nusd, measure
 from orchestrator.routing.facts import DeploymentFacts
 from orchestrator.routing.settings import RoutingSettings
@@ -72,7 +72,7 @@ def embedding_plan(  # noqa: PLR0913 -- one keyword for each independent fact
     pinned: bool,
     ceiling_nusd: NanoUsd | None,
     routing: RoutingSettings,
-    health: Mapping[str, DeploymentHealth],
+    health: KnownHealth,
     demands: Sequence[Demands] = (),
 ) -> Plan:
     """Return the plan for all parts together; its candidates are empty when no deployment may serve them.
@@ -85,7 +85,7 @@ def embedding_plan(  # noqa: PLR0913 -- one keyword for each independent fact
     excluded: list[Excluded] = []
     for facts in deployments:
         candidate = _candidate(facts, parts, pinned=pinned)
-        unhealthy = why_unhealthy(health.get(facts.deployment.name, DeploymentHealth()), routing)
+        unhealthy = why_unhealthy(health.of(facts.deployment.name), routing)
         if facts.has_ended:
             ended = Reason(ReasonKind.ENDED, f"switched off by its vendor on {facts.deployment.model.ends}")
             excluded.append(Excluded(facts.deployment.name, ended))

@@ -123,16 +123,17 @@ def output_limit(model: ModelSettings, *, words_tokens: int, reasons: bool = Tru
     Never more than the model writes; `reasons` says whether the request lets it reason.
     """
     words_tokens = min(words_tokens, model.max_output_tokens)
-    room_tokens = min(model.reasoning_tokens, model.max_output_tokens - words_tokens) if reasons else 0
+    if not reasons or not model.reasoning_tokens:
+        return OutputLimit(words_tokens)
+    room_tokens = min(model.reasoning_tokens, model.max_output_tokens - words_tokens)
     return OutputLimit(words_tokens + room_tokens, room_tokens)
 
 
 def bound_nusd(size: PromptSize, price: PriceTable, *, output_tokens: int) -> NanoUsd:
     """Return the most that a prompt and so much output can cost."""
+    most, files = size.input_bound_tokens, size.file_bound_tokens
     return price.bound_of(
-        input_tokens=size.input_bound_tokens,
-        output_tokens=output_tokens,
-        file_tokens=size.input_bound_tokens if size.file_bound_tokens is None else size.file_bound_tokens,
+        input_tokens=most, output_tokens=output_tokens, file_tokens=most if files is None else files
     )
 
 
@@ -161,16 +162,17 @@ def estimate(
         if allowed_tokens < output.least_tokens:
             return None
         most_nusd = bound_nusd(size, price, output_tokens=allowed_tokens)
-    allowed = output._replace(max_tokens=allowed_tokens)
+    is_clamped = allowed_tokens < full_tokens
+    allowed = output._replace(max_tokens=allowed_tokens) if is_clamped else output
     return Estimate(
-        size=size,
-        output=allowed,
-        bound_nusd=most_nusd,
-        expected_nusd=price.cost_of(
+        size,
+        allowed,
+        most_nusd,
+        price.cost_of(
             input_tokens=size.input_expected_tokens,
             output_tokens=max(1, round(allowed.expected_tokens)),
         ),
-        clamped_from=full_tokens if allowed_tokens < full_tokens else None,
+        full_tokens if is_clamped else None,
     )
 
 

@@ -16,10 +16,10 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate, Excluded, LeftOut, Plan, Reason, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.request import ChatRequest
-from orchestrator.routing.eligibility import TOO_DEAR, DeploymentHealth
+from orchestrator.routing.eligibility import TOO_DEAR, KnownHealth
 from orchestrator.routing.estimate import Estimate
 from orchestrator.routing.facts import DeploymentFacts
-from orchestrator.routing.scoring import PARTS, Question, RankingContext, Scored, look_at, question_of
+from orchestrator.routing.scoring import Question, RankingContext, Scored, look_at, question_of
 from orchestrator.routing.settings import OnLimit
 from orchestrator.routing.shortlist import Shortlists
 
@@ -35,13 +35,12 @@ def rank(
     *,
     size: PromptSize,
     rules: RankingContext,
-    health: Mapping[str, DeploymentHealth],
+    health: KnownHealth,
     shortlists: Shortlists | None = None,
 ) -> Plan:
     """Return the plan for a request; its candidates are empty when no deployment may serve it.
 
-    `health` need only name deployments of which something is known. `shortlists` are those of the same
-    deployments and change nothing but the time it takes.
+    `shortlists` are those of the same deployments and change nothing but the time it takes.
     """
     question = question_of(request, size=size, rules=rules, health=health)
     if shortlists is None or rules.pinned is not None:
@@ -49,14 +48,18 @@ def rank(
     seen = tuple(shortlists.looked_at(question))
     plan = _plan(seen, question)
 
-    known = {each.name if isinstance(each, Scored) else each.deployment: each for each in seen}
+    def known() -> Mapping[str, Scored | Excluded]:
+        return {each.name if isinstance(each, Scored) else each.deployment: each for each in seen}
 
     def left_out() -> Iterable[Excluded]:
-        everything = [known.get(facts.deployment.name) or look_at(facts, question) for facts in deployments]
+        looked_at = known()
+        everything = [
+            looked_at.get(facts.deployment.name) or look_at(facts, question) for facts in deployments
+        ]
         return _plan(everything, question).excluded
 
     excluded = LeftOut(
-        left_out, noted=plan.excluded, others=lambda: shortlists.not_looked_at(question, known.keys())
+        left_out, noted=plan.excluded, others=lambda: shortlists.not_looked_at(question, known().keys())
     )
     return Plan(plan.use_case, plan.candidates, excluded, reserve=plan.reserve)
 
@@ -120,13 +123,19 @@ def _shortened(scored: list[Scored], rules: RankingContext) -> tuple[list[Scored
 
 def _candidate(scored: Scored, rules: RankingContext, *, reserved_for: Reason | None = None) -> Candidate:
     estimated = scored.estimate
+    quality, cost, speed, specialisation = scored.parts
     reasons = _reasons(scored.facts, estimated, is_pinned=rules.pinned is not None)
     if reserved_for is not None:
         reasons = (Reason(ReasonKind.RESERVE, f"in reserve: {reserved_for}"), *reasons)
     return Candidate(
         deployment=scored.name,
         score=scored.score,
-        parts={name: round(part, 4) for name, part in zip(PARTS, scored.parts, strict=True)},
+        parts={
+            "quality": round(quality, 4),
+            "cost": round(cost, 4),
+            "speed": round(speed, 4),
+            "specialisation": round(specialisation, 4),
+        },
         expected_nusd=estimated.expected_nusd,
         bound_nusd=estimated.bound_nusd,
         input_expected_tokens=estimated.size.input_expected_tokens,

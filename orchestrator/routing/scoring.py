@@ -25,7 +25,9 @@ from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.budgets import BudgetTier
 from orchestrator.policies.settings import Weights
 from orchestrator.routing.eligibility import (
+    NOTHING_KNOWN,
     DeploymentHealth,
+    KnownHealth,
     Requirements,
     too_dear,
     why_not,
@@ -42,7 +44,6 @@ _COST_SCALE_WORST_NUSD = NANO_PER_USD // 10
 _COST_SCALE_SPAN = math.log(_COST_SCALE_WORST_NUSD / _COST_SCALE_BEST_NUSD)
 _SPEED_HALF_S = 10.0
 _DEFAULT_LATENCY_S = 0.8
-_NOTHING_KNOWN = DeploymentHealth()
 
 Parts = tuple[float, float, float, float]
 """The four factors of a score, in the order of `PARTS`."""
@@ -103,36 +104,37 @@ class Question:
     ceiling_nusd: NanoUsd | None
     """What the request may cost at most."""
     rules: RankingContext
-    health: Mapping[str, DeploymentHealth]
-    """Of the deployments of which something is known."""
-
-    @property
-    def weights(self) -> Weights:
-        """Return what counts how much in a score."""
-        return self.rules.use_case.weights_in_force or self.rules.routing.weights
+    health: KnownHealth
+    weights: Weights
+    """What counts how much in a score."""
 
 
 def question_of(
-    request: ChatRequest, *, size: PromptSize, rules: RankingContext, health: Mapping[str, DeploymentHealth]
+    request: ChatRequest, *, size: PromptSize, rules: RankingContext, health: KnownHealth
 ) -> Question:
     """Return what a request asks of every deployment."""
-    return Question(size, _requirements(request, rules), _ceiling_nusd(request, rules), rules, health)
+    weights = rules.use_case.weights_in_force or rules.routing.weights
+    return Question(
+        size, _requirements(request, rules), _ceiling_nusd(request, rules), rules, health, weights
+    )
 
 
 def look_at(facts: DeploymentFacts, question: Question) -> Scored | Excluded:
     """Return a deployment with its score and place, or why it cannot or may not serve."""
-    deployment, rules, required = facts.deployment, question.rules, question.required
-    own_size = bounded_for(
-        calibrated(question.size, rules.seen.get(deployment.model_name), input_bound=rules.input_bound),
-        deployment.model.most_tokens,
-    )
-    refusal = why_not(facts, own_size, required)
+    deployment, rules, required, own_size = facts.deployment, question.rules, question.required, question.size
+    seen = rules.seen.get(deployment.model_name)
+    if seen is not None:
+        own_size = calibrated(own_size, seen, input_bound=rules.input_bound)
+    if own_size.has_files:
+        own_size = bounded_for(own_size, deployment.model.most_tokens)
+    output = required.output_of(facts)
+    refusal = why_not(facts, own_size, required, output_tokens=output.max_tokens)
     if refusal is not None:
         return refusal
     estimated = estimate(
         own_size,
         price=facts.price,
-        output=required.output_of(facts),
+        output=output,
         # Nothing is shortened for a use case that would rather be refused.
         ceiling_nusd=None if rules.use_case.on_limit.choose is OnLimit.REFUSE else question.ceiling_nusd,
     )
@@ -151,6 +153,12 @@ def score_of(parts: Parts, weights: Weights) -> float:
         + specialisation * weights.specialisation,
         4,
     )
+
+
+def best_place(facts: DeploymentFacts, weights: Weights) -> tuple[int | float, ...]:
+    """Return a place before which a deployment never stands, whatever is asked or known of it."""
+    score = score_of((facts.quality, 1.0, 1.0, facts.specialisation), weights)
+    return (facts.is_emergency, facts.is_below_floor, False, facts.place, -score)
 
 
 def _ceiling_nusd(request: ChatRequest, rules: RankingContext) -> NanoUsd | None:
@@ -179,7 +187,7 @@ def _usual_max_tokens(rules: RankingContext) -> int:
 
 
 def _score(facts: DeploymentFacts, estimated: Estimate, question: Question) -> Scored:
-    health = question.health.get(facts.deployment.name, _NOTHING_KNOWN)
+    health = question.health.of(facts.deployment.name)
     parts = (
         facts.quality,
         _cost_score(estimated.expected_nusd),
@@ -192,8 +200,8 @@ def _score(facts: DeploymentFacts, estimated: Estimate, question: Question) -> S
         estimated,
         parts,
         score,
-        order=(*_place(facts, estimated, question.rules), -score, facts.deployment.name),
-        unhealthy=why_unhealthy(health, question.rules.routing),
+        (*_place(facts, estimated, question.rules), -score, facts.deployment.name),
+        None if health is NOTHING_KNOWN else why_unhealthy(health, question.rules.routing),
     )
 
 

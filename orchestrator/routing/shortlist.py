@@ -6,9 +6,9 @@ at most. Requests of about one size and about one `max_tokens`, with the same de
 may serve them, ordered by the best place each can have for any of them. For one request the list is walked
 from its beginning, each place looked at exactly, until no later one can stand before the filled places.
 
-The exceptions are looked at always: what the route names, the emergency model, what has a health or counted
-tokens of its own, and with `on_limit: clamp` what may be too dear: a shorter answer may score better. So a
-plan is the same as one for which all were looked at.
+What the route names, the emergency model and what may be ill are looked at always. Where they leave a place,
+so are the exceptions: what has a latency or counted tokens of its own, and with `on_limit: clamp` what may be
+too dear: a shorter answer may score better. So a plan is the same as one for which all were looked at.
 """
 
 import math
@@ -19,10 +19,11 @@ from dataclasses import dataclass, replace
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.plan import Excluded, LeftOutKinds, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
-from orchestrator.routing.eligibility import Requirements
+from orchestrator.policies.settings import Weights
+from orchestrator.routing.eligibility import KnownHealth, Requirements
 from orchestrator.routing.estimate import bound_nusd, bounded_for, output_limit
 from orchestrator.routing.facts import DeploymentFacts
-from orchestrator.routing.scoring import Question, Scored, look_at, score_of
+from orchestrator.routing.scoring import Question, Scored, best_place, look_at, score_of
 from orchestrator.routing.settings import OnLimit
 from orchestrator.routing.token_calibration import SAMPLES_MIN
 
@@ -80,6 +81,9 @@ class Shortlists:
         """Keep the facts of all deployments, by name; no list is made yet."""
         self._facts = facts
         self._always = [each for each in facts.values() if each.route_reasons or each.is_emergency]
+        self._behind = [each for each in facts.values() if not (each.route_reasons or each.is_emergency)]
+        self._best_behind: _Place | None = None
+        """No other than those that are always looked at ever stands before this place."""
         self._alike = _alike(each for each in facts.values() if not each.is_emergency)
         self._by_model: dict[str, list[DeploymentFacts]] = {}
         for each in facts.values():
@@ -89,11 +93,18 @@ class Shortlists:
 
     def looked_at(self, question: Question) -> list[Scored | Excluded]:
         """Return the deployments that can come into the plan, each looked at, and some others."""
-        shortlist = self._shortlist_for(question)
-        looked = {
-            name: look_at(facts, question) for name, facts in self._exceptions(question, shortlist).items()
-        }
+        looked = {facts.deployment.name: look_at(facts, question) for facts in self._first(question)}
         places = _FilledPlaces(question, looked.values())
+        if self._best_behind is None:
+            self._best_behind = _best_of(self._behind, question.weights)
+        if places.are_before(self._best_behind):
+            # As with a whole route: no other can have a place, whatever it costs and however well it is.
+            return list(looked.values())
+        shortlist = self._shortlist_for(question)
+        for facts in (*self._with_a_past(question), *_maybe_too_dear(question, shortlist)):
+            if facts.deployment.name not in looked:
+                looked[facts.deployment.name] = each = look_at(facts, question)
+                places.take(each)
         for entry in shortlist.by_place:
             if places.are_before(entry.best):
                 break
@@ -105,15 +116,14 @@ class Shortlists:
         unfit = tuple([pair for pair in self._shortlist_for(question).unfit if pair[0] not in looked_at])
         return unfit, len(self._facts) - len(looked_at) - len(unfit)
 
-    def _exceptions(self, question: Question, shortlist: _Shortlist) -> dict[str, DeploymentFacts]:
-        """Return the deployments whose place does not hang on the kind of the request alone, by name."""
-        return {
-            facts.deployment.name: facts
-            for facts in (*self._always, *self._with_a_past(question), *_maybe_too_dear(question, shortlist))
-        }
+    def _first(self, question: Question) -> Iterator[DeploymentFacts]:
+        """Yield what the route names, the emergency model, and what may be left out for its health."""
+        yield from self._always
+        yield from (self._facts[name] for name in question.health.doubtful if name in self._facts)
 
     def _with_a_past(self, question: Question) -> Iterator[DeploymentFacts]:
-        yield from (self._facts[name] for name in question.health if name in self._facts)
+        """Yield the others whose place does not hang on the kind of the request alone."""
+        yield from (self._facts[name] for name in question.health.well_latencies_s if name in self._facts)
         for model, ratio in question.rules.seen.items():
             if ratio.samples >= SAMPLES_MIN:
                 yield from self._by_model.get(model, ())
@@ -136,27 +146,32 @@ class _FilledPlaces:
             question.ceiling_nusd if question.rules.use_case.on_limit.choose is OnLimit.REFUSE else None
         )
         self._places: list[_Place] = []
-        filling = [each for each in map(self.filling, looked_at) if each is not None]
-        for each in filling:
+        self._most = question.rules.routing.max_candidates
+        self._emergency = 0
+        for each in looked_at:
             self.take(each)
-        emergency = sum(each.facts.is_emergency for each in filling)
-        self._room = max(1, question.rules.routing.max_candidates - emergency)
 
-    def filling(self, looked_at: Scored | Excluded) -> Scored | None:
-        """Return what was looked at if it may be a candidate, else None."""
+    def take(self, looked_at: Scored | Excluded) -> bool:
+        """Fill a place with what was looked at, and return True, if it may be a candidate."""
         if isinstance(looked_at, Excluded) or looked_at.unhealthy is not None:
-            return None
-        is_short = self._ceiling_nusd is not None and looked_at.estimate.bound_nusd > self._ceiling_nusd
-        return None if is_short else looked_at
-
-    def take(self, candidate: Scored) -> None:
-        """Fill a place; the emergency model has one of its own."""
-        if not candidate.facts.is_emergency:
-            insort(self._places, candidate.order)
+            return False
+        if self._ceiling_nusd is not None and looked_at.estimate.bound_nusd > self._ceiling_nusd:
+            return False
+        # The emergency model has a place of its own.
+        if looked_at.facts.is_emergency:
+            self._emergency += 1
+        else:
+            insort(self._places, looked_at.order)
+        return True
 
     def are_before(self, place: _Place) -> bool:
         """Return whether all places are filled with what stands before this one."""
-        return len(self._places) >= self._room and self._places[self._room - 1] < place
+        room = max(1, self._most - self._emergency)
+        return len(self._places) >= room and self._places[room - 1] < place
+
+
+def _best_of(facts: Iterable[DeploymentFacts], weights: Weights) -> _Place:
+    return min((best_place(each, weights) for each in facts), default=(math.inf,))
 
 
 def _alike(facts: Iterable[DeploymentFacts]) -> tuple[tuple[DeploymentFacts, ...], ...]:
@@ -199,25 +214,25 @@ def _look_at_alike(
         if name in looked:
             continue
         if first is None:
-            looked[name] = look_at(facts, question)
-            first = places.filling(looked[name])
-            if first is None:
+            looked[name] = each = look_at(facts, question)
+            if isinstance(each, Excluded) or not places.take(each):
                 # Nor may the others.
                 return
-            candidate = first
+            first = each
         else:
             order = (*first.order[:-1], name)
             if places.are_before(order):
                 return
             looked[name] = candidate = first.as_of(facts, order)
-        places.take(candidate)
+            places.take(candidate)
 
 
 def _shortlist(
     alike: Iterable[tuple[DeploymentFacts, ...]], question: Question, kind: _RequestKind
 ) -> _Shortlist:
     """Return who may serve requests of a kind, health and counts unknown."""
-    smallest = Question(kind.least, kind.required, None, replace(question.rules, ceiling=None, seen={}), {})
+    rules = replace(question.rules, ceiling=None, seen={})
+    smallest = Question(kind.least, kind.required, None, rules, KnownHealth(), question.weights)
     entries, unfit = [], []
     for group in alike:
         looked_at = look_at(group[0], smallest)

@@ -8,7 +8,7 @@ no longer proven.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from orchestrator.core.prompt_size import InputBound, PromptSize
 
@@ -58,4 +58,4 @@ def calibrated(size: PromptSize, seen: TokenRatio | None, *, input_bound: InputB
     known = seen.samples >= BOUND_SAMPLES_MIN and size.input_expected_tokens >= RATIO_TOKENS_MIN
     if input_bound is InputBound.CALIBRATED and known and seen.highest_ratio > 0:
         bound = min(bound, math.ceil(size.input_expected_tokens * seen.highest_ratio * BOUND_MARGIN))
-    return replace(size, input_bound_tokens=bound, input_expected_tokens=min(expected, bound))
+    return PromptSize(bound, min(expected, bound), size.script, size.file_bound_tokens)

@@ -1,8 +1,8 @@
 """Replays recorded traffic through the whole way of a request, on a clock of its own.
 
 Every request passes the same steps as a real one: cache, slots, plan, circuits, rate limits, budgets,
-retries, fallbacks and policies, on a real ledger in a temporary folder. Only the way out is another, and
-the time.
+retries, fallbacks and policies. Only the way out is another, the time, and the ledger, which counts money in
+memory and keeps no row.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from orchestrator.core.reply import Attempt, ChatReply, CostSource, Outcome
 from orchestrator.core.request import CacheUse, ChatRequest
 from orchestrator.core.virtual_time import SeededChance, VirtualClock, run_virtually
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.opening import counting_ledger
 from orchestrator.ledger.periods import period_of
 from orchestrator.ledger.records import Hold, HoldRequest, NewHold
 from orchestrator.pipeline.call import Call, Step
@@ -77,7 +78,8 @@ class _Replay:
     """One configuration under recorded traffic."""
 
     def __init__(self, config: Config, traffic: RecordedTraffic, world: World) -> None:
-        services = PipelineServices.of(config, clock=world.clock, alerts=Alerts())
+        ledger = counting_ledger(limits=config.limits, clock=world.clock)
+        services = PipelineServices.of(config, clock=world.clock, alerts=Alerts(), ledger=ledger)
         dispatch = replace(services.dispatch, chance=SeededChance(world.seed))
         self._services = replace(services, dispatch=dispatch)
         self._config, self._traffic, self._world = config, traffic, world

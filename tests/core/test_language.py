@@ -1,10 +1,12 @@
 """Which texts are Vietnamese: a table of real sentences, and none of its neighbours by letters."""
 
+import re
 import time
 import unicodedata
 
 import pytest
 
+from orchestrator.core import language
 from orchestrator.core.language import Language, language_of, reply_language
 
 VIETNAMESE = [
@@ -149,3 +151,9 @@ def test_the_language_that_a_request_names_counts_before_its_words() -> None:
 def test_words_that_tell_nothing_are_in_the_configured_language() -> None:
     assert reply_language(said("DH1001"), otherwise=Language.VI) is Language.VI
     assert reply_language(said("Где мой заказ сейчас?"), otherwise=Language.VI) is None
+
+
+@pytest.mark.parametrize("text", [*VIETNAMESE, *OTHERS, "DH1001 2nd m² x½y a_b đơn_hàng ①② ٣ cà·phê"])
+def test_words_are_what_is_made_of_letters_alone(text):
+    """As one expression that looks around each word says it, in a quarter of its time."""
+    assert language._words_of(text) == re.findall(r"(?<!\w)[^\W\d_]+(?!\w)", text)

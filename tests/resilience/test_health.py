@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orchestrator.core.failures import HealthScope
 from orchestrator.resilience.circuit_breaker import CircuitSettings, CircuitState
-from orchestrator.resilience.health import CircuitPermit, Health
+from orchestrator.resilience.health import WELL_AGAIN, CircuitPermit, Health
 
 SETTINGS = CircuitSettings(failures=3, window_s=30, open_s=15, max_open_s=100)
 ONE, TWO, THREE = "openrouter/gpt-6.1-sol", "openrouter/claude-sonnet-5.5", "openrouter/gpt-6-luna"
@@ -314,3 +314,16 @@ def test_it_is_known_when_a_deployment_was_asked_last(health, clock):
     health.admit("a/one", provider="a")
     clock.advance(4)
     assert health.snapshot("a/one", window_s=600).asked_s_ago == 4
+
+
+def test_who_is_well_is_told_as_it_was_when_it_was_asked(health):
+    """A plan keeps what it was given, and what changes with time is left to a closer look."""
+    succeed(health, 0.1, ONE)
+    assert (set(health.doubtful()), dict(health.well_latencies_s())) == ({ONE}, {})
+    for _ in range(WELL_AGAIN - 1):
+        succeed(health, 0.3, ONE)
+    before = health.well_latencies_s()
+    assert (set(health.doubtful()), dict(before)) == (set(), {ONE: 0.3})
+    fail(health, name=ONE)
+    assert dict(before) == {ONE: 0.3}
+    assert (set(health.doubtful()), dict(health.well_latencies_s())) == ({ONE}, {})

@@ -8,7 +8,7 @@ from orchestrator.catalog.models import Mode
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import ReasonKind
-from orchestrator.routing.eligibility import DeploymentHealth
+from orchestrator.routing.eligibility import DeploymentHealth, KnownHealth
 from orchestrator.routing.embedding_plan import PART_BYTES_MAX, cut_into_parts, embedding_plan, plan_of_part
 from orchestrator.routing.facts import facts_of
 
@@ -33,7 +33,7 @@ def planned(make_config, texts, *, ceiling=None, health=None, day=TODAY, model="
     parts = cut_into_parts(request_of(texts), places)
     plan = embedding_plan(
         "embedding", facts.values(), parts, pinned=False, ceiling_nusd=ceiling,
-        routing=config.settings.routing, health=health or {},
+        routing=config.settings.routing, health=KnownHealth(health or {}),
     )  # fmt: skip
     return plan, parts, facts
 

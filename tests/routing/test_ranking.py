@@ -19,7 +19,7 @@ from orchestrator.core.prompt_size import InputBound
 from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.budgets import BudgetTier
 from orchestrator.routing.capabilities import needs_of
-from orchestrator.routing.eligibility import DeploymentHealth
+from orchestrator.routing.eligibility import DeploymentHealth, KnownHealth
 from orchestrator.routing.estimate import measure
 from orchestrator.routing.facts import facts_of
 from orchestrator.routing.ranking import rank
@@ -73,7 +73,7 @@ def plan_of(
         facts.values(),
         size=measure(request),
         rules=applied,
-        health=health or {},
+        health=KnownHealth(health or {}),
         shortlists=Shortlists(facts),
     )
 

@@ -10,6 +10,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import ReasonKind
 from orchestrator.core.request import ChatRequest
 from orchestrator.routing.capabilities import needs_of
+from orchestrator.routing.eligibility import KnownHealth
 from orchestrator.routing.estimate import measure
 from orchestrator.routing.scoring import RankingContext, Scored, look_at, question_of, score_of
 from orchestrator.routing.settings import Weights
@@ -30,7 +31,7 @@ def question(*, max_cost=None):
         ceiling=None if max_cost is None else ("all", NanoUsd(max_cost)),
         today=TODAY,
     )
-    return question_of(request, size=measure(request), rules=rules, health={})
+    return question_of(request, size=measure(request), rules=rules, health=KnownHealth())
 
 
 def test_what_may_serve_has_a_score_of_its_four_factors():

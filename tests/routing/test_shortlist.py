@@ -16,7 +16,7 @@ from orchestrator.core.request import ChatRequest
 from orchestrator.ledger.kept_plan import packed_plan, unpacked_plan
 from orchestrator.routing import ranking
 from orchestrator.routing.capabilities import needs_of
-from orchestrator.routing.eligibility import DeploymentHealth
+from orchestrator.routing.eligibility import DeploymentHealth, KnownHealth
 from orchestrator.routing.estimate import measure
 from orchestrator.routing.facts import facts_of
 from orchestrator.routing.ranking import rank
@@ -108,7 +108,8 @@ def random_question(chance, use_case, facts):
         language=chance.choice([None, *Language]),
         budget_tier=chance.choice([None, *tiers]),
     )
-    return request, rules, {name: random_health(chance) for name in names}
+    well = {name: chance.choice([None, 0.1, 20.0]) for name in facts if chance.random() < 0.1}
+    return request, rules, KnownHealth({name: random_health(chance) for name in names}, well)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -168,8 +169,8 @@ def test_what_is_kept_of_a_plan_needs_no_look_at_all_deployments(monkeypatch):
         today=TODAY,
     )
     shortlists, size = Shortlists(facts), measure(request)
-    rank(request, facts.values(), size=size, rules=rules, health={}, shortlists=shortlists)
-    plan = rank(request, facts.values(), size=size, rules=rules, health={}, shortlists=shortlists)
+    rank(request, facts.values(), size=size, rules=rules, health=KnownHealth(), shortlists=shortlists)
+    plan = rank(request, facts.values(), size=size, rules=rules, health=KnownHealth(), shortlists=shortlists)
     monkeypatch.setattr(ranking, "look_at", None)
     kept = packed_plan(plan)
     assert unpacked_plan(kept.shape, kept.numbers).left_out_more["behind"] > 900
@@ -215,7 +216,7 @@ def test_requests_of_one_kind_have_plans_of_their_own(tier, first):
     shortlists, orders = Shortlists(facts), set()
     for tokens in sorted(range(1_030, 1_140, 10), reverse=first == "the longest"):
         request = ChatRequest.of("word" * tokens, use_case=USE_CASE, max_tokens=16)
-        asked = {"size": measure(request), "rules": usual_rules(use_case), "health": {}}
+        asked = {"size": measure(request), "rules": usual_rules(use_case), "health": KnownHealth()}
         plan, plain = (rank(request, facts.values(), **asked, shortlists=each) for each in (shortlists, None))
         assert plan == plain
         orders.add(tuple(each.deployment for each in plan.candidates))
@@ -232,9 +233,9 @@ def test_of_deployments_that_differ_in_their_name_alone_as_many_are_looked_at_as
     for max_tokens in (400, 450, 500):
         request = ChatRequest.of("Đơn hàng của tôi ở đâu?", use_case=USE_CASE, max_tokens=max_tokens)
         size = measure(request)
-        question = question_of(request, size=size, rules=rules, health={})
+        question = question_of(request, size=size, rules=rules, health=KnownHealth())
         assert len(shortlists.looked_at(question)) <= len(KNOWN) + rules.routing.max_candidates
-        asked = {"size": size, "rules": rules, "health": {}}
+        asked = {"size": size, "rules": rules, "health": KnownHealth()}
         plan, plain = (rank(request, facts.values(), **asked, shortlists=each) for each in (shortlists, None))
         assert plan.candidates == plain.candidates
 
@@ -243,5 +244,5 @@ def test_few_of_a_thousand_are_looked_at_though_the_score_decides():
     use_case, facts = spread_catalogue(1_000)
     request = ChatRequest.of("Đơn hàng của tôi ở đâu? " * 20, use_case=USE_CASE)
     rules = usual_rules(use_case)
-    question = question_of(request, size=measure(request), rules=rules, health={})
+    question = question_of(request, size=measure(request), rules=rules, health=KnownHealth())
     assert len(Shortlists(facts).looked_at(question)) <= 60

@@ -218,10 +218,14 @@ def keep_feedback(connection: sqlite3.Connection, feedback: Feedback, *, tenant:
     return connection.execute(GIVE_FEEDBACK, values).rowcount == 1
 
 
+def foremost(short: Sequence[Shortage], *, bound_nusd: int) -> Shortage:
+    """Return which of the limits that a hold would pass is named: first one that is passed for good."""
+    return next((each for each in short if each.is_final(bound_nusd)), short[0])
+
+
 def _check_limits(new: NewHold, short: Sequence[Shortage]) -> None:
     if short:
-        bound = new.request.bound_nusd
-        raise ShortageError(next((each for each in short if each.is_final(bound)), short[0]))
+        raise ShortageError(foremost(short, bound_nusd=new.request.bound_nusd))
 
 
 def _short_counters(connection: sqlite3.Connection, new: NewHold) -> Iterator[Shortage]:
