@@ -160,6 +160,8 @@ def to_response_metadata(reply: ChatReply) -> dict[str, Any]:
         "degraded_kinds": [] if reply.degraded is None else [kind.value for kind in reply.degraded.kinds],
         "apology": reply.apology,
         "notices": list(reply.notices),
+        "latency_s": reply.latency_s,
+        "queued_s": reply.queued_s,
         "decision": None if reply.decision is None else plain_decision(reply.decision),
         "explain": None if reply.plan is None else plain_choice(reply.plan, reply.deployment),
         "request_id": reply.request_id,

@@ -247,7 +247,9 @@ def _vertex(path: str, body: bytes) -> Chat | JsonObject | None:
 
 def _bedrock(path: str, body: bytes) -> Chat | None:
     call = wire_bedrock.read_bedrock_request(path, decoded(body))
-    return call and Chat(call, wire_bedrock.bedrock_reply, wire_bedrock.BedrockStream, "br-")
+    if call is None:
+        return None
+    return Chat(call, wire_bedrock.bedrock_reply, wire_bedrock.BedrockStream, "br-")
 
 
 _BY_PATH: Mapping[str, Callable[[str, bytes], Chat | JsonObject | None]] = {
