@@ -300,10 +300,9 @@ def _map() -> Mapping[str, Mapping[str, Any]]:
 def _map_rates(entry: Mapping[str, Any], suffix: str, factor: Decimal) -> dict[str, Any]:
     rates = {name: _per_mtok(entry.get(key + suffix), factor) for name, key in _MAP_RATES.items()}
     for name, keys in _MAP_DEARER.items():
-        others = [_per_mtok(entry.get(key + suffix), factor) for key in keys]
-        rates[name] = (
-            None if rates[name] is None else max(rates[name] or 0, *(other or 0 for other in others))
-        )
+        own, others = rates[name], (_per_mtok(entry.get(key + suffix), factor) for key in keys)
+        if own is not None:
+            rates[name] = max(own, *(other for other in others if other is not None), own)
     return rates
 
 
