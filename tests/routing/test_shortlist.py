@@ -106,6 +106,7 @@ def random_question(chance, use_case, facts):
         today=TODAY,
         seen={name: TokenRatio(30, 1_000, chance.choice([500, 3_000]), 3.0) for name in models},
         language=chance.choice([None, *Language]),
+        evident_language=chance.choice([None, *Language]),
         budget_tier=chance.choice([None, *tiers]),
     )
     return request, rules, {name: random_health(chance) for name in names}
