@@ -42,6 +42,10 @@ class OrchestratorError(Exception):
 
     request_id: str | None = None
 
+    def __str__(self) -> str:
+        """Return what it says, as text that can be written: it may name what was no text."""
+        return super().__str__().encode("utf-8", "backslashreplace").decode()
+
     def of_request(self, request_id: str) -> Self:
         """Return the error, naming the request that it tells of."""
         self.request_id = request_id
@@ -211,7 +215,7 @@ class AllProvidersFailedError(UnavailableError):
         """Keep each step, in order, beside the message."""
         self.steps = steps
         self.retry_after_s = retry_after_s
-        """When a limit of our own has room again that was in the way; None where none was."""
+        """When a limit that was in the way has room again, ours or that of all providers; None where none was."""
         reasons = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
         super().__init__(f"{message} ({reasons})" if reasons else message)
 

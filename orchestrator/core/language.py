@@ -18,7 +18,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from functools import lru_cache
 from typing import Any
 
@@ -82,6 +82,47 @@ _FOREIGN_SHARE = 0.3
 """A French sentence has at most 20 letters of a hundred beyond ASCII, Thai and Russian have all."""
 _UNMARKED_MIN = 2
 _UNMARKED_SHARE = 1 / 3
+_UNMARKED_ALONE = _UNMARKED - {"toi", "minh", "xin", "oi", "huy", "chao"}
+"""One of these is enough where the words around it could all be Vietnamese; `toi` is French too."""
+_SYLLABLES_MIN, _SYLLABLES_SHARE = 4, 0.75
+_ENGLISH = frozenset(
+    [
+        *("the", "you", "your", "my", "mine", "we", "our", "they", "their", "there", "this", "that", "these"),
+        *(
+            "and",
+            "but",
+            "with",
+            "from",
+            "about",
+            "into",
+            "of",
+            "where",
+            "what",
+            "when",
+            "which",
+            "who",
+            "how",
+        ),
+        *("why", "is", "are", "has", "have", "does", "did", "was", "were", "been", "will", "would", "could"),
+        *(
+            "should",
+            "can",
+            "cannot",
+            "please",
+            "thanks",
+            "thank",
+            "hello",
+            "help",
+            "need",
+            "want",
+            "not",
+            "any",
+        ),
+        *("some", "more", "make", "give", "tell", "get", "it", "its", "for"),
+    ]
+)
+"""Words that hardly an English sentence is without; several of them no sentence of another language has."""
+_ENGLISH_SHARE = 1 / 5
 
 
 def language_of(text: str) -> Language | None:
@@ -102,15 +143,64 @@ def reply_language(
     """
     if named is not None:
         return Language(named)
+    shown = _shown_by(messages)
+    return _LANGUAGE_OF[shown] if shown in {_Shown.VIETNAMESE, _Shown.FOREIGN} else otherwise
+
+
+def evident_language(
+    messages: Sequence[Mapping[str, Any]], *, named: str | None = None, otherwise: Language
+) -> Language | None:
+    """Return the language of the reply where it was named or the user's words show it, else None.
+
+    `otherwise` is for words that are too few to tell any.
+    """
+    if named is not None:
+        return Language(named)
+    shown = _shown_by(messages)
+    return otherwise if shown is _Shown.NOTHING else _LANGUAGE_OF[shown]
+
+
+class _Shown(Enum):
+    """What a user's words show of their language."""
+
+    NOTHING = auto()
+    """They are too few."""
+    UNSURE = auto()
+    """It is written in the letters of English, and nothing says that it is English."""
+    FOREIGN = auto()
+    VIETNAMESE = auto()
+    ENGLISH = auto()
+
+
+_LANGUAGE_OF: Mapping[_Shown, Language | None] = {
+    _Shown.UNSURE: None,
+    _Shown.FOREIGN: None,
+    _Shown.VIETNAMESE: Language.VI,
+    _Shown.ENGLISH: Language.EN,
+}
+
+
+def _shown_by(messages: Sequence[Mapping[str, Any]]) -> _Shown:
+    """Return what the last of the user's words show that show anything."""
     for text in reversed(_user_texts(messages)):
         if language_of(text) is not None:
-            return Language.VI
+            return _Shown.VIETNAMESE
         words = _words_of(text[:_SAMPLE_CHARS])
-        if len(words) >= _TELLING_WORDS:
-            letters = "".join(words)
-            foreign = sum(not letter.isascii() for letter in letters)
-            return None if foreign > _FOREIGN_SHARE * len(letters) else otherwise
-    return otherwise
+        letters = "".join(words)
+        # Few words of Chinese are written as one.
+        if sum(map(_is_of_another_script, letters)) > _FOREIGN_SHARE * len(letters):
+            return _Shown.FOREIGN
+        if len(words) < _TELLING_WORDS:
+            continue
+        if sum(not letter.isascii() for letter in letters) > _FOREIGN_SHARE * len(letters):
+            return _Shown.FOREIGN
+        english = sum(word.lower() in _ENGLISH for word in words)
+        return _Shown.ENGLISH if english >= max(1, _ENGLISH_SHARE * len(words)) else _Shown.UNSURE
+    return _Shown.NOTHING
+
+
+def _is_of_another_script(letter: str) -> bool:
+    return not letter.isascii() and not unicodedata.name(letter, "").startswith("LATIN")
 
 
 def last_user_text(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -160,7 +250,12 @@ def _is_vietnamese(text: str) -> bool:
 def _is_unmarked_vietnamese(text: str) -> bool:
     words = _words_of(text.lower())
     known = _UNMARKED & set(words)
-    return len(known) >= _UNMARKED_MIN and len(known) >= _UNMARKED_SHARE * len(words)
+    if len(known) >= _UNMARKED_MIN and len(known) >= _UNMARKED_SHARE * len(words):
+        return True
+    if len(words) < _SYLLABLES_MIN or not known & _UNMARKED_ALONE:
+        return False
+    may_be = sum(word in known or not _weight(word).foreign for word in words)
+    return may_be >= _SYLLABLES_SHARE * len(words)
 
 
 def _may_be_name(word: str) -> bool:

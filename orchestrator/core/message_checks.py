@@ -11,6 +11,8 @@ from orchestrator.core.message_parts import check_part
 from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.core.tool_turns import check_tool_turns
 
+PIECES_MAX = 10_000
+"""Of a conversation; each is looked at several times, and nobody else has a turn meanwhile."""
 _FORMAT_KINDS = ("text", "json_object", "json_schema")
 _KEYS = ("role", "content", "name", "cache_control")
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -34,7 +36,7 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
     """Return a text or a list of messages as messages.
 
     Raises:
-        InvalidRequestError: no messages, one without a role, or content that is not text.
+        InvalidRequestError: no messages, too many, one without a role, or content that is not text.
     """
     if isinstance(prompt, bytes):
         raise InvalidRequestError("the prompt is bytes; decode it first, for example prompt.decode('utf-8')")
@@ -42,6 +44,7 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
         raise InvalidRequestError(f"a prompt is a text or a list of messages, not {type(prompt).__name__}")
     messages: tuple[Mapping[str, Any], ...]
     messages = ({"role": "user", "content": prompt},) if isinstance(prompt, str) else tuple(prompt)
+    _check_size(messages)
     if not messages:
         raise InvalidRequestError("no messages: give at least one with a role and content")
     for place, message in enumerate(messages):
@@ -53,6 +56,23 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
     if not any(_has_content(message) for message in messages):
         raise InvalidRequestError("every message is empty: write something to answer")
     return messages
+
+
+def _check_size(messages: Sequence[Any]) -> None:
+    pieces = len(messages) + sum(_listed(message) for message in messages[:PIECES_MAX])
+    if pieces > PIECES_MAX:
+        raise InvalidRequestError(
+            f"the conversation has {pieces:,} messages, parts and tool calls, and at most {PIECES_MAX:,} are "
+            "taken: join short ones, or leave out the oldest"
+        )
+
+
+def _listed(message: Any) -> int:
+    return sum(
+        len(value)
+        for key in ("content", "tool_calls", "reasoning_details", "thinking_blocks")
+        if isinstance(value := _read(message, key), list | tuple)
+    )
 
 
 def _check_keys(message: Mapping[str, Any], place: int) -> None:

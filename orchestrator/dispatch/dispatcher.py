@@ -7,6 +7,7 @@ booked, handed to the reader of a stream, or told as the error that says why no 
 import logging
 from dataclasses import replace
 
+from orchestrator.catalog.models import ModelClass
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.on_break import OnBreak
@@ -158,4 +159,15 @@ class Dispatcher:
             advice=cursor.exclusions.advice(),
             on_filtered=self.dispatch.on_filtered,
             room_in_s=cursor.room_in_s(),
+            rested_in_s=self._rested_in_s(),
         )
+
+    def _rested_in_s(self) -> float | None:
+        """Return how long it is until one may be asked again, where all that serve every day asked for a rest."""
+        limiter = self._cursor.services.rate_limiter
+        rests_s = [
+            limiter.rests_s(target.name)
+            for target in self.dispatch.targets
+            if target.deployment.model.tier is not ModelClass.EMERGENCY
+        ]
+        return min(rests_s) if rests_s and all(rests_s) else None

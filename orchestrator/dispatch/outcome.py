@@ -57,12 +57,14 @@ def failure_error(
     advice: str,
     on_filtered: OnFiltered = OnFiltered.STOP,
     room_in_s: float | None = None,
+    rested_in_s: float | None = None,
 ) -> OrchestratorError:
     """Return what to tell the caller of a dispatch that no deployment answered.
 
     `failure` is the last one, and `advice` is what the failures together ask for, empty when nothing;
-    `on_filtered` is what a filter's refusal meant for the dispatch, and `room_in_s` is when a provider's
-    minute has room again that was in the way.
+    `on_filtered` is what a filter's refusal meant for the dispatch, `room_in_s` is when a provider's minute has
+    room again that was in the way, and `rested_in_s` when the first may be asked again of those that all asked
+    for a rest.
     """
     attempts, skipped = history.attempts, history.skipped
     if failure is not None and failure.kind is FailureKind.BAD_REQUEST:
@@ -97,13 +99,15 @@ def failure_error(
         for attempt in attempts
     ]
     return AllProvidersFailedError(
-        f"no provider could answer just now{advice or _when_to_ask_again(room_in_s)}",
+        f"no provider could answer just now{advice or _when_to_ask_again(room_in_s, rested_in_s)}",
         steps=(*steps, *skipped),
-        retry_after_s=room_in_s,
+        retry_after_s=rested_in_s if room_in_s is None else room_in_s,
     )
 
 
-def _when_to_ask_again(room_in_s: float | None) -> str:
+def _when_to_ask_again(room_in_s: float | None, rested_in_s: float | None) -> str:
+    if room_in_s is None and rested_in_s is not None:
+        return f"; they asked for no more for a while: ask again in {math.ceil(rested_in_s)} s"
     if room_in_s is None:
         return "; please try again in a moment"
     raised = "raise requests_per_min or tokens_per_min under 'providers' in config.yaml if they allow more"

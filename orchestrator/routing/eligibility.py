@@ -70,6 +70,8 @@ class Requirements:
     budget_tier: BudgetTier | None
     language: Language | None
     """What the reply is to be written in; None is a language that nobody here knows."""
+    evident_language: Language | None
+    """The same where it was named or the user's words show it; None is any other."""
     demands: tuple[Demands, ...] = ()
     """Those of its use case and of its tenant; all of them hold."""
 
@@ -143,7 +145,9 @@ def _why_not_allowed(facts: DeploymentFacts, required: Requirements) -> Reason |
     if required.pinned is not None:
         return None
     if facts.is_emergency:
-        return _NEVER_DEGRADES if required.never_degrade else _why_not_spoken(facts, required.language)
+        return (
+            _NEVER_DEGRADES if required.never_degrade else _why_not_spoken(facts, required.evident_language)
+        )
     if required.never_degrade:
         return None
     tier = required.budget_tier

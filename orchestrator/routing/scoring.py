@@ -67,6 +67,8 @@ class RankingContext:
     input_bound: InputBound = InputBound.BYTES
     language: Language | None = Language.EN
     """What the reply is to be written in; None is a language that nobody here knows."""
+    evident_language: Language | None = Language.EN
+    """The same where it was named or the user's words show it; None is any other."""
     budget_tier: BudgetTier | None = None
     """The tier of what is left of the day's budget; None leaves the choice alone."""
     demands: tuple[Demands, ...] = ()
@@ -176,6 +178,7 @@ def _requirements(request: ChatRequest, rules: RankingContext) -> Requirements:
         never_degrade=use_case.never_degrade,
         budget_tier=rules.budget_tier,
         language=rules.language,
+        evident_language=rules.evident_language,
         demands=rules.demands,
     )
 

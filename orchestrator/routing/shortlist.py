@@ -301,7 +301,7 @@ def _key_of(question: Question) -> _Key:
         None if size.file_bound_tokens is None else size.file_bound_tokens > 0,
         _first_alike(required.words_tokens, bits=_WORDS_BITS),
         *(required.needs, required.reasons, required.never_degrade, required.budget_tier),
-        *(required.language, required.demands),
+        *(required.language, required.evident_language, required.demands),
     )
 
 

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from orchestrator.core import language
-from orchestrator.core.language import Language, language_of, reply_language
+from orchestrator.core.language import Language, evident_language, language_of, reply_language
 
 VIETNAMESE = [
     "Bạn ơi",
@@ -129,6 +129,11 @@ def said(*texts):
         (said("Où est ma commande déjà payée?"), Language.EN),
         (said("สินค้า ของ ฉัน อยู่ ที่ไหน"), None),
         (said("Где мой заказ сейчас?"), None),
+        (said("我的订单在哪里？"), None),
+        (said("Hello, 我想问一下我的订单什么时候到"), None),
+        (said("заказ где"), None),
+        (said("gia bao nhieu vay shop"), Language.VI),
+        (said("cho toi hoi don hang DH1001 dang o dau a"), Language.VI),
         (said("Đơn hàng của tôi ở đâu?", "DH1001"), Language.VI),
         (said("Đơn hàng của tôi ở đâu?", "ok", "DH1001, 2"), Language.VI),
         (said("Chào bạn, cảm ơn", "In English please"), Language.EN),
@@ -157,3 +162,30 @@ def test_words_that_tell_nothing_are_in_the_configured_language() -> None:
 def test_words_are_what_is_made_of_letters_alone(text):
     """As one expression that looks around each word says it, in a quarter of its time."""
     assert language._words_of(text) == re.findall(r"(?<!\w)[^\W\d_]+(?!\w)", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Where is my order?", Language.EN),
+        ("Summarize this for the team: sales are up", Language.EN),
+        ("hang con khong ban", Language.VI),
+        ("where is đơn hàng của tôi", Language.VI),
+        ("Où est ma commande, s'il vous plaît ?", None),
+        ("Ou est ma commande svp", None),
+        ("Donde esta mi pedido por favor", None),
+        ("Wo ist meine Bestellung?", None),
+        ("Pesanan saya di mana?", None),
+        ("Je voudrais savoir quand arrive mon colis", None),
+        ("我的订单在哪里？", None),
+        ("DH1001", Language.EN),
+        ("ok", Language.EN),
+    ],
+)
+def test_a_language_is_evident_by_its_words_and_not_for_want_of_another(text, expected) -> None:
+    assert evident_language(said(text), otherwise=Language.EN) is expected
+
+
+def test_english_is_english_wherever_another_language_is_usual() -> None:
+    assert evident_language(said("Where is my order?"), otherwise=Language.VI) is Language.EN
+    assert evident_language(said("Ou est ma commande svp"), named="en", otherwise=Language.VI) is Language.EN

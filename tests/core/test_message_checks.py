@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.message_checks import messages_of
+from orchestrator.core.message_checks import PIECES_MAX, messages_of
 from orchestrator.core.request import ChatRequest
 
 USER = {"role": "user", "content": "Xin chào"}
@@ -64,3 +64,23 @@ def test_a_message_that_was_put_into_a_finished_request_is_checked_too():
 )
 def test_an_answer_can_be_handed_back_as_it_came(message):
     assert messages_of([message]) == (message,)
+
+
+def test_an_error_that_names_what_is_no_text_can_be_written():
+    with pytest.raises(InvalidRequestError) as caught:
+        messages_of([{"role": "user", "content": "Chào", "a\ud83d": "x"}])
+    assert str(caught.value).startswith("message 0 has 'a\\ud83d', which")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "user", "content": "a"}] * (PIECES_MAX + 1),
+        [{"role": "user", "content": [{"type": "text", "text": "a"}] * PIECES_MAX}],
+        [{"role": "assistant", "content": None, "tool_calls": [{}] * PIECES_MAX}],
+    ],
+    ids=["messages", "parts", "tool calls"],
+)
+def test_more_pieces_than_can_be_read_at_once_are_refused(messages):
+    with pytest.raises(InvalidRequestError, match="at most 10,000 are taken"):
+        messages_of(messages)

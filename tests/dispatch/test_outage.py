@@ -113,6 +113,17 @@ def test_a_total_outage_ends_in_one_clear_error_and_a_bounded_load(
     assert len(practice.requests) <= 20
 
 
+def test_when_all_providers_ask_for_a_rest_the_caller_is_told_how_long(make_orchestrator, practice) -> None:
+    orchestrator = make_orchestrator({"local_model": {"enabled": False}})
+    practice.faults.add("*:status=429,retry_after_s=120")
+    with pytest.raises(AllProvidersFailedError, match="ask again in 1[12][0-9] s") as caught:
+        ask(orchestrator)
+    assert 100 < caught.value.retry_after_s <= 120
+    practice.faults.clear()
+    with pytest.raises(AllProvidersFailedError, match="ask again in 1[12][0-9] s"):
+        ask(orchestrator)
+
+
 def test_an_outage_of_everybody_that_ends_in_time_is_not_seen_by_the_caller(
     make_orchestrator, practice
 ) -> None:

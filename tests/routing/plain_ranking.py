@@ -148,7 +148,7 @@ def _why_not(
         (
             rules.pinned is None
             and model.tier is ModelClass.EMERGENCY
-            and rules.language not in model.languages,
+            and rules.evident_language not in model.languages,
             _not_spoken(one, rules),
         ),
         (_too_good(one, rules), "kept for a fuller budget: little is left of the day's"),
@@ -161,7 +161,11 @@ def _why_not(
 
 
 def _not_spoken(one: Deployment, rules: RankingContext) -> str:
-    wanted = "a language that is not known here" if rules.language is None else f"'{rules.language}'"
+    wanted = (
+        "a language that is not known here"
+        if rules.evident_language is None
+        else f"'{rules.evident_language}'"
+    )
     written = ", ".join(one.model.languages)
     return f"the reply is to be in {wanted}, and the emergency model writes {written} alone"
 

@@ -86,6 +86,21 @@ def test_hosts_that_keep_nothing_meet_what_is_demanded_of_them(make_orchestrator
     assert plan.why_left_out(LUNA).kind is ReasonKind.DATA_POLICY
 
 
+@pytest.mark.parametrize(
+    ("prompt", "is_asked"),
+    [
+        ("Where is my order?", True),
+        ("Ou est ma commande svp", False),
+        ("我的订单在哪里？", False),
+        ("DH1001", True),
+    ],
+)
+def test_the_emergency_model_is_asked_where_the_words_show_its_language(make_orchestrator, prompt, is_asked):
+    """French looks like English to whoever looks at the letters alone."""
+    plan = make_orchestrator().explain(prompt)
+    assert any(one.deployment.startswith("local/") for one in plan.asked) is is_asked
+
+
 def test_a_reply_is_asked_only_of_models_that_list_its_language_where_that_is_demanded(make_orchestrator):
     changes = {
         "models": {"gpt-6.1-sol": {"languages": ["en"]}},

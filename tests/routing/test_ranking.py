@@ -157,7 +157,7 @@ def test_a_named_model_is_asked_alone_at_its_best_provider_first():
 @pytest.mark.parametrize("use_case", USE_CASES)
 def test_the_emergency_model_is_asked_for_no_language_that_it_does_not_write(use_case, language):
     """Words that are none would be worse than an apology; all others write most languages."""
-    plan = plan_of(use_case=use_case, rules={"language": language})
+    plan = plan_of(use_case=use_case, rules={"evident_language": language})
     assert order_of(plan) == [name for name in order_of(plan_of(use_case=use_case)) if name != LOCAL]
     left_out = {one.deployment: one.reason for one in plan.excluded}
     assert left_out[LOCAL].kind is ReasonKind.LANGUAGE
@@ -165,7 +165,7 @@ def test_the_emergency_model_is_asked_for_no_language_that_it_does_not_write(use
 
 
 def test_the_emergency_model_that_is_asked_for_by_name_answers_in_any_language():
-    assert order_of(plan_of(rules={"pinned": (LOCAL,), "language": Language.VI})) == [LOCAL]
+    assert order_of(plan_of(rules={"pinned": (LOCAL,), "evident_language": Language.VI})) == [LOCAL]
 
 
 def test_the_emergency_model_writes_a_short_answer_whatever_is_asked_for():
@@ -600,6 +600,7 @@ applied_rules = st.fixed_dictionaries(
         "input_bound": st.sampled_from(InputBound),
         "budget_tier": st.none() | tiers,
         "language": st.none() | st.sampled_from(Language),
+        "evident_language": st.none() | st.sampled_from(Language),
         "routing": st.integers(1, 25).map(
             lambda most: CONFIG.settings.routing.model_copy(update={"max_candidates": most})
         ),

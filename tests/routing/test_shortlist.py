@@ -106,6 +106,7 @@ def random_question(chance, use_case, facts):
         today=TODAY,
         seen={name: TokenRatio(30, 1_000, chance.choice([500, 3_000]), 3.0) for name in models},
         language=chance.choice([None, *Language]),
+        evident_language=chance.choice([None, *Language]),
         budget_tier=chance.choice([None, *tiers]),
     )
     well = {name: chance.choice([None, 0.1, 20.0]) for name in facts if chance.random() < 0.1}
