@@ -315,7 +315,7 @@ class LedgerReader(UsageReader):
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection = self._gathered = None
+            self._connection = self._gathered = self._picked = None
 
     def _explained(self, error: Exception) -> LedgerError:
         return LedgerError(

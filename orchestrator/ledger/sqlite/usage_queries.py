@@ -5,6 +5,8 @@ days as JSON. The sums of a day are what the same statements say of its rows, so
 else. What is grouped in several ways is summed from the rows once (`GATHER`), for they may be many.
 """
 
+import re
+
 from orchestrator.core.names import ARM_TAG
 from orchestrator.core.payer import OWN_PAYERS, SHADOW_PAYER
 from orchestrator.ledger.sqlite.queries import scoped
@@ -153,6 +155,25 @@ NAME_GROUPS = (
     f"SELECT kind, name, {_OF_NAME} FROM (SELECT kind, name, {_OF_NAME} FROM name_sums WHERE {CLOSED} GROUP BY 1, 2"  # noqa: S608 -- fixed words
     f" UNION ALL SELECT kind, name, n1, n2, n3, n4, n5 FROM ({NAME_ROWS})) GROUP BY 1, 2"
 )
+
+PICK = (
+    "DROP TABLE IF EXISTS temp.picked_operations",
+    "DROP TABLE IF EXISTS temp.picked_attempts",
+    f"CREATE TEMP TABLE picked_operations AS SELECT * {_OPERATIONS}",
+    f"CREATE TEMP TABLE picked_attempts AS SELECT * {_ATTEMPTS}",
+    "CREATE INDEX temp.attempts_of_picked ON picked_attempts (operation_id)",
+)
+"""Make the temporary tables of a look at one user or tag: its rows, which are few and looked for once."""
+DAYS_WITH_NAME = "SELECT DISTINCT day FROM name_sums WHERE kind = :kind AND name = :name"
+_PICKED_FROM = re.compile(r"\b(FROM|JOIN) (operations|attempts)\b( [oa]\b)?")
+
+
+def of_picked(statement: str) -> str:
+    """Return a statement that reads the rows that were picked, and not all of them."""
+    return _PICKED_FROM.sub(
+        lambda match: f"{match[1]} temp.picked_{match[2]}{match[3] or f' AS {match[2]}'}", statement
+    )
+
 
 _STEPS_MS = tuple(
     (limit * 10**power // 1000, step * 10**power // 1000)

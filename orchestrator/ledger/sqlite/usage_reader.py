@@ -1,7 +1,7 @@
 """What reports ask of a range of days, read from one look at a ledger file."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date
 from typing import Any, TypeVar, get_type_hints
@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 import orjson
 
 from orchestrator.core.errors import LedgerError
+from orchestrator.core.names import ARM_TAG
 from orchestrator.ledger.sqlite import day_sums, prompts, usage_queries
 from orchestrator.ledger.usage import (
     BeginningGroup,
@@ -34,6 +35,8 @@ class UsageReader(ABC):
 
     _gathered: Selection | None = None
     """Of which the rows without sums are in the temporary tables of this look."""
+    _picked: Selection | None = None
+    """Of which user or tag the rows are in the temporary tables of this look."""
     _keeps_sums = True
     """Whether the file has tables for sums; one of an older schema has none."""
 
@@ -109,20 +112,36 @@ class UsageReader(ABC):
         """Yield what a query says that reads the temporary tables; the rows are summed into them first."""
         if self._gathered != selection:
             self._gathered = None
-            values = asdict(selection) | self._sources(selection)
-            for statement in usage_queries.GATHER:
-                # It yields nothing, and is done when that is known.
-                tuple(self._each(statement, values))
+            self._make(usage_queries.GATHER, selection)
             self._gathered = selection
         yield from self._rows_as(make, selection, query)
 
     def _rows_as(self, make: type[T], selection: Selection, query: str) -> Iterator[T]:
         """Yield what a query says of some days, or that it is damage: no sum of text, no name of bytes."""
         kinds = _kinds_of(make)
-        for row in self._each(query, asdict(selection) | self._sources(selection)):
+        for row in self._each(self._read_by(query, selection), asdict(selection) | self._sources(selection)):
             if not all(map(isinstance, row, kinds)):
                 raise self._explained(ValueError(f"it has damaged rows, which come to {row}"))
             yield make(*row)
+
+    def _read_by(self, query: str, selection: Selection) -> str:
+        """Return a query as it is asked: of one user or tag it reads temporary tables, which are made first."""
+        if selection.user is None and selection.tag is None:
+            return query
+        if self._picked != selection:
+            self._picked = None
+            values = asdict(selection) | {"open": orjson.dumps(self._days_with_name(selection)).decode()}
+            for statement in usage_queries.PICK:
+                tuple(self._each(statement, values))
+            self._picked = selection
+        return usage_queries.of_picked(query)
+
+    def _make(self, statements: Iterable[str], selection: Selection) -> None:
+        """Make temporary tables of a selection."""
+        values = asdict(selection) | self._sources(selection)
+        for statement in statements:
+            # It yields nothing, and is done when that is known.
+            tuple(self._each(self._read_by(statement, selection), values))
 
     def _sources(self, selection: Selection) -> dict[str, str]:
         """Return which days are read from their sums, and which from their rows, as statements take them."""
@@ -132,6 +151,16 @@ class UsageReader(ABC):
             summed = ()
         rest = [day for day in booked if day not in set(summed)]
         return {"open": orjson.dumps(rest).decode(), "closed": orjson.dumps(summed).decode()}
+
+    def _days_with_name(self, selection: Selection) -> list[str]:
+        """Return the days on which a user or a tag may have rows: by their sums, or because they have none."""
+        kind, name = ("tag", selection.tag) if selection.user is None else ("user", selection.user)
+        named = {day for (day,) in self._each(usage_queries.DAYS_WITH_NAME, {"kind": kind, "name": name})}
+        summed, booked = self._days(selection)
+        if kind == "tag" and str(name).startswith(ARM_TAG):
+            # Sides of experiments are in no sum.
+            summed = ()
+        return [day for day in booked if day in named or day not in set(summed)]
 
     def _days(self, selection: Selection) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the days of a range whose sums are right, and all that have rows."""

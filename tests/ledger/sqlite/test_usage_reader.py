@@ -1,6 +1,7 @@
 """How names and durations are read in SQL, beside the plain way to read them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -53,6 +54,22 @@ def test_a_day_that_is_summed_and_one_that_is_not_are_counted_together(books):
             ("tag", 2, 201),
             ("user", 2, 201),
         ]
+
+
+def test_a_user_is_looked_for_on_the_days_alone_that_have_him_and_others_stay_whole(books):
+    for number, day in enumerate((23, 24, 25)):
+        books.clock.set(books.clock.now().replace(day=day))
+        books.request(f"op-{number}", 100 + number)
+    (name,) = {user for (user,) in books.rows("SELECT user FROM operations")}
+    assert all(books.ledger.store.sum_day(f"2026-11-{day}") for day in (23, 24))
+    with books.reader as view:
+        everybody = Selection(DAY, "2026-11-25")
+        own, nobody = replace(everybody, user=name), replace(everybody, user="nobody")
+        assert view._days_with_name(own) == ["2026-11-23", "2026-11-24", "2026-11-25"]
+        assert view._days_with_name(nobody) == ["2026-11-25"]
+        for _ in range(2):
+            costs = [sum(cost.cost_nusd for cost in view.day_totals(of)) for of in (own, nobody, everybody)]
+            assert costs == [303, 0, 303]
 
 
 @pytest.mark.parametrize(("damage", "words"), [
