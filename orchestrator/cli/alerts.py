@@ -86,7 +86,7 @@ def send_test(
     """
     import asyncio
 
-    from orchestrator.alerting.trial import try_channels
+    from orchestrator.alerting.trial import plain_trial, try_channels
     from orchestrator.config.unknown_names import unknown
     from orchestrator.core.clock import SystemClock
     from orchestrator.core.errors import UnknownNameError
@@ -98,11 +98,7 @@ def send_test(
         chosen = {name: kept.kind for name, kept in settings.rules.items() if rule in {None, name}}
         trials = asyncio.run(try_channels(settings, chosen, now=SystemClock().now()))
     if as_json:
-        words = [
-            {"channel": trial.channel, "kind": trial.kind, "taken": trial.taken, "answer": trial.answer}
-            for trial in trials
-        ]
-        print_json({"channels": words})
+        print_json({"channels": [plain_trial(trial) for trial in trials]})
     elif not trials:
         out().print(
             "no rule has a channel: write some under 'alerts.channels' and 'alerts.rules' in config.yaml"

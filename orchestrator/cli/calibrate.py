@@ -128,6 +128,8 @@ class _Measure:
             self.orchestrator, self.data, scorers=question.scorers, models=models, use_case=question.use_case,
             results=path or self.data.with_suffix(".results.jsonl"), labels=question.labels, is_practice=practice,
         ) as evaluation:  # fmt: skip
+            if not as_json:
+                _print_too_few(len(evaluation.rows), question.margin)
             priced = evaluation.estimate()
             if not confirmed(priced, limit=limit, yes=yes or practice, dry_run=dry_run, as_json=as_json):
                 return None
@@ -136,6 +138,21 @@ class _Measure:
             if evaluation.stopped:
                 raise CommandError(f"the budget ended it before every model was asked: {evaluation.stopped}")
         return scored
+
+
+def _print_too_few(rows: int, margin: float) -> None:
+    """Say before anybody is paid that so few rows prove nothing within a margin, and what would do."""
+    from orchestrator.evaluation.calibration import least_rows
+
+    least = least_rows(margin)
+    if rows < least:
+        wide = next((points for points in (2, 3, 5, 10) if least_rows(points / 100) <= rows), None)
+        or_wider = f", or --margin {wide / 100:g}, which takes {least_rows(wide / 100)}" if wide else ""
+        out().print(
+            f"{rows} rows: --margin {margin:g} takes about {least}, even if no answer is worse; "
+            f"{least - rows} more are missing{or_wider}",
+            soft_wrap=True,
+        )
 
 
 def _write(

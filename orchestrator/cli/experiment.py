@@ -9,10 +9,13 @@ from orchestrator.cli.output import CommandError, errors_as_json, out, print_jso
 from orchestrator.cli.session import session_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.alerting.trial import Trial
     from orchestrator.config.loader import Config
     from orchestrator.core.money import NanoUsd
     from orchestrator.experiments.comparison import MetricComparison
-    from orchestrator.experiments.decision import Verdict
+    from orchestrator.experiments.decision import ExperimentDecision, Verdict
     from orchestrator.experiments.experiment import Experiment
     from orchestrator.experiments.standing import ExperimentStanding
     from orchestrator.ledger.periods import Window
@@ -108,30 +111,52 @@ def roll_back(context: typer.Context, name: ExperimentArgument, as_json: AsJson 
 def check_rules(context: typer.Context, as_json: AsJson = False) -> None:
     """Do what the rules say, as a server does every minute: for programs that run none.
 
-    Exit code 1: a candidate was proven worse, and is rolled back.
+    What is done is told once over the channels of `alerts.rules` of kind experiment_worse. Exit code 1: a
+    candidate was proven worse, and is rolled back.
     """
-    from orchestrator.core.clock import SystemClock
-    from orchestrator.experiments.decision import decision_path, write_decision
-    from orchestrator.experiments.standing import by_rule
-    from orchestrator.experiments.views import plain_experiment_decision
+    import asyncio
 
-    decisions = []
+    from orchestrator.alerting.trial import plain_trial, tell_now
+    from orchestrator.core.clock import SystemClock
+    from orchestrator.experiments.views import plain_experiment_decision
+    from orchestrator.monitoring.experiment_watch import roll_back_by_rule
+
+    decisions, alerts = [], []
     with errors_as_json(as_json):
         config = session_of(context).config()
         for experiment in config.experiments:
             standing, _ = _standing(config, experiment)
-            decision = by_rule(standing, now=SystemClock().now())
-            if decision is not None:
-                write_decision(decision_path(config.path, experiment.name), decision)
-                decisions.append(decision)
+            done = roll_back_by_rule(standing, config_path=config.path, now=SystemClock().now())
+            if done is not None:
+                decisions.append(done[0])
+                alerts.append(done[1])
+        trials = asyncio.run(tell_now(config.settings.alerts, alerts)) if alerts else ()
     if as_json:
-        print_json({"decisions": [plain_experiment_decision(each) for each in decisions]})
-    for each in decisions if not as_json else ():
-        out().print(f"{each.experiment} is rolled back: {each.reason}", soft_wrap=True)
-    if not decisions and not as_json:
-        out().print("nothing to do by the rules")
+        print_json(
+            {
+                "decisions": [plain_experiment_decision(each) for each in decisions],
+                "channels": [plain_trial(trial) for trial in trials],
+            }
+        )
+    else:
+        _print_done(decisions, trials)
     if decisions:
         raise typer.Exit(EXIT_WORSE)
+
+
+def _print_done(decisions: "Sequence[ExperimentDecision]", trials: "Sequence[Trial]") -> None:
+    console = out()
+    for each in decisions:
+        console.print(f"{each.experiment} is rolled back: {each.reason}", soft_wrap=True)
+    for trial in trials:
+        begin = "told over" if trial.taken else "not told over"
+        console.print(f"{begin} {trial.channel} ({trial.kind}): {trial.answer}", soft_wrap=True)
+    if decisions and not trials:
+        console.print(
+            "told to nobody: no rule of kind experiment_worse in 'alerts.rules' has a channel", soft_wrap=True
+        )
+    if not decisions:
+        console.print("nothing to do by the rules")
 
 
 def _decide(context: typer.Context, name: str, verdict: "Verdict", *, anyway: bool, as_json: bool) -> None:

@@ -14,7 +14,13 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from orchestrator.evaluation.candidates import Replayed, replayed_policy
-from orchestrator.evaluation.intervals import MeanInterval, bootstrap, paired, rows_needed
+from orchestrator.evaluation.intervals import (
+    MeanInterval,
+    bootstrap,
+    paired,
+    rows_needed,
+    rows_without_a_loss,
+)
 from orchestrator.evaluation.outcomes import Outcomes
 from orchestrator.policies.settings import PolicySettings
 
@@ -63,8 +69,7 @@ def choose_policy(
     choose, confirm = _split(outcomes)
     begin = Calibration(reference, margin, len(outcomes.rows), len(choose), len(confirm))
     if len(choose) < CHOOSE_MIN or len(confirm) < CONFIRM_MIN:
-        # A hash seldom cuts exactly at a third, so some more than the least are asked for.
-        missing = max(math.ceil(1.2 * max(3 * CHOOSE_MIN, 1.5 * CONFIRM_MIN)) - begin.rows, 5)
+        missing = max(least_rows(margin) - begin.rows, 5)
         reason = f"{begin.rows} rows are too few to choose by: about {missing} more are missing"
         return replace(begin, reason=reason, missing_rows=missing)
     rest = outcomes.part(confirm)
@@ -81,6 +86,13 @@ def choose_policy(
         all_replayed=tuple(replayed_policy(policy, rest) for policy in policies),
         unsure=_unsure(outcomes, proposed or tried, rest, reference),
     )  # fmt: skip
+
+
+def least_rows(margin: float) -> int:
+    """Return about how many rows a margin takes, to choose and to confirm, even if no answer is worse."""
+    # A hash seldom cuts exactly at a third, so some more than the fewest are asked for.
+    fewest = 1.2 * max(3 * CHOOSE_MIN, 1.5 * CONFIRM_MIN)
+    return math.ceil(max(fewest, rows_without_a_loss(margin) * 1.5))
 
 
 def _split(outcomes: Outcomes) -> tuple[list[int], list[int]]:

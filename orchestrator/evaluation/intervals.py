@@ -92,6 +92,10 @@ def rows_needed(differences: Sequence[float], margin: float) -> int | None:
         return None
     variance = math.fsum((difference - mean) ** 2 for difference in differences) / size
     by_spread = 1.96**2 * variance / room**2
-    # The bound for no loss in n rows is 1 - 0.025 ** (1 / n), which is about 3.69 / n.
-    by_rarity = -math.log(_TAIL) / margin
-    return math.ceil(max(by_spread, by_rarity))
+    return max(math.ceil(by_spread), rows_without_a_loss(margin))
+
+
+def rows_without_a_loss(margin: float) -> int:
+    """Return how many rows without a loss prove that losses are rarer than a margin: about 3.69 / margin."""
+    # The bound for no loss in n rows is 1 - 0.025 ** (1 / n).
+    return math.ceil(-math.log(_TAIL) / margin)

@@ -6,6 +6,8 @@ with ExperimentWatch(orchestrator):
 
 import asyncio
 import logging
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -72,18 +74,11 @@ class ExperimentWatch:
         orchestrator, now = self._orchestrator, self._clock.now()
         zone = orchestrator.config.settings.budgets.time_zone
         standing = standing_of(experiment, orchestrator.ledger_view, now=now, time_zone=zone)
-        decision = by_rule(standing, now=now)
-        if decision is None:
+        done = roll_back_by_rule(standing, config_path=orchestrator.config.path, now=now)
+        if done is None:
             return None
-        path = decision_path(orchestrator.config.path, experiment.name)
-        known = read_decision(path, experiment.name)
-        if known is not None and known.candidate == decision.candidate:
-            # Somebody was faster: it is in force within a second here too.
-            return None
-        write_decision(path, decision)
-        message = f"experiment '{experiment.name}' is rolled back: {decision.reason}; {path} says so"
-        facts = SubjectFacts(experiment.name, _figures(standing))
-        orchestrator.alerts.tell(Alert(AlertKind.EXPERIMENT_WORSE, message, None, now, facts=facts))
+        decision, alert = done
+        orchestrator.alerts.tell(alert)
         return decision
 
     async def _run(self) -> None:
@@ -94,6 +89,28 @@ class ExperimentWatch:
             except OrchestratorError as error:
                 logger.warning("experiments are not looked at: %s", error)
             await self._clock.sleep(LOOK_EVERY_S)
+
+
+def roll_back_by_rule(
+    standing: ExperimentStanding, *, config_path: Path, now: datetime
+) -> tuple[ExperimentDecision, Alert] | None:
+    """Write what the rule of an experiment says; return it and its alert, None where it says nothing.
+
+    Raises:
+        StateError: the decision cannot be written.
+    """
+    name, decision = standing.experiment.name, by_rule(standing, now=now)
+    if decision is None:
+        return None
+    path = decision_path(config_path, name)
+    known = read_decision(path, name)
+    if known is not None and known.candidate == decision.candidate:
+        # Somebody was faster: it is in force within a second here too.
+        return None
+    write_decision(path, decision)
+    message = f"experiment '{name}' is rolled back: {decision.reason}; {path} says so"
+    facts = SubjectFacts(name, _figures(standing))
+    return decision, Alert(AlertKind.EXPERIMENT_WORSE, message, None, now, facts=facts)
 
 
 def _figures(standing: ExperimentStanding) -> str:

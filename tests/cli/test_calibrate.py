@@ -79,6 +79,16 @@ def test_candidates_are_asked_where_nothing_was_recorded(run, practice, files, t
     assert (tmp_path / "golden.results.jsonl").is_file()
 
 
+def test_so_few_rows_are_told_before_anybody_is_paid(run, practice, files):
+    options = list(files(120, wrong_every=10))
+    at = options.index("--outcomes")
+    del options[at : at + 2]
+    ran = run(*options, "--model", LUNA, "--dry-run")
+    words = "120 rows: --margin 0.01 takes about 554, even if no answer is worse; 434 more are missing, or --margin 0.05"
+    assert words in " ".join(ran.out.split())
+    assert not practice.requests
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

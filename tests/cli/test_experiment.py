@@ -13,6 +13,7 @@ from orchestrator.experiments.decision import decision_path
 from orchestrator.experiments.experiment import ExperimentState
 from orchestrator.providers.in_memory import InMemoryTransport
 from tests.experiments.conftest import AB, CANDIDATE_WORDS, SHADOW, voices
+from tests.support.receiver import receiver
 
 __all__ = ["voices"]
 EXPERIMENTS = {
@@ -109,7 +110,31 @@ def test_check_does_what_the_rules_say_and_then_nothing_more(experiment, asked, 
     assert ran.code == 1
     assert "faq is rolled back: rating" in ran.out
     assert state(config_path) is ExperimentState.ROLLED_BACK
-    assert experiment("check", "--json").json == {"decisions": []}
+    assert "told to nobody: no rule of kind experiment_worse" in " ".join(ran.out.split())
+    assert experiment("check", "--json").json == {"decisions": [], "channels": []}
+
+
+def test_check_tells_the_channels_of_its_rule_and_says_what_came_back(experiment, asked, config_path):
+    """Nobody reads the output of a job that runs every minute."""
+    data = orjson.loads(config_path.read_bytes())
+    with receiver() as ops, receiver() as broken:
+        broken.statuses.append(404)
+        channels = {
+            "ops": {"kind": "slack", "url": ops.url},
+            "broken": {"kind": "webhook", "url": broken.url},
+        }
+        rules = {"worse": {"kind": "experiment_worse"}, "money": {"kind": "budget", "channels": ["ops"]}}
+        data["alerts"] = {"rules": rules, "channels": channels}
+        config_path.write_bytes(orjson.dumps(data))
+        ran = experiment("check", "--json")
+        assert ran.code == 1, ran.err
+        assert [(each["channel"], each["taken"]) for each in ran.json["channels"]] == [
+            ("ops", True),
+            ("broken", False),
+        ]
+        assert ["faq" in body["text"] for body in ops.bodies] == [True]
+        assert experiment("check").code == 0
+        assert len(ops.bodies) == 1
 
 
 def test_an_unknown_name_is_an_error_that_names_the_known(experiment):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from orchestrator.evaluation.calibration import choose_policy
+from orchestrator.evaluation.calibration import choose_policy, least_rows
 from orchestrator.evaluation.candidates import candidates_of
 from orchestrator.evaluation.comparing import compare_of
 from orchestrator.evaluation.outcomes import outcomes_of
@@ -72,6 +72,18 @@ def test_equal_answers_of_few_rows_prove_nothing_yet():
         outcomes(150 + calibration.missing_rows + 40, right={"cheap": 1.0, "second": 1.0, "best": 1.0})
     )
     assert enough.proposed.replayed.name == "constant: cheap"
+
+
+@pytest.mark.parametrize(("margin", "rows"), [(0.01, 554), (0.02, 278), (0.03, 185), (0.05, 111), (0.1, 72)])
+def test_how_many_rows_a_margin_takes_is_known_before_anybody_is_asked(margin, rows):
+    """With that many equal answers it is proven, give or take where the hash cuts, and with a fifth fewer not."""
+    assert least_rows(margin) == rows
+    equal = {"cheap": 1.0, "second": 1.0, "best": 1.0}
+    assert done(outcomes(round(rows * 1.1), right=equal), margin=margin).proposed is not None
+    too_few = done(outcomes(round(rows * 0.75), right=equal), margin=margin)
+    assert too_few.proposed is None
+    assert too_few.missing_rows <= rows / 2
+    assert done(outcomes(5, right=equal), margin=margin).missing_rows == rows - 5
 
 
 def test_worse_models_keep_the_reference():
