@@ -95,7 +95,7 @@ def open_stage(*, fast: bool, keep: Path | None, say: Callable[[str], None]) -> 
 def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> tuple[Config, PracticeServer]:
     """Return the shipped configuration and the practice providers that it leads to.
 
-    A small tenant gets its limit, and circuits stay open longer.
+    A small tenant gets its limit, circuits stay open longer, and requests have more time.
     """
     today = clock.now().date()
     prices = practice_prices(embedded_path(), today=today, environment={})
@@ -118,8 +118,14 @@ def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> t
     usual = shipped.settings.use_cases[shipped.settings.default_use_case]
     # The act of the budget shows refusals; with a wait its calls would have their turn one after the other.
     at_once = usual.model_copy(update={"on_limit": usual.on_limit.model_copy(update={"wait_s": 0.0})})
+    # Nor would a busy machine have its answers in time, and a send that is given up is booked at its bound.
+    profiles = {
+        name: profile.model_copy(update={"deadline_s": 300.0, "min_turn_s": 30.0})
+        for name, profile in shipped.settings.retry_profiles.items()
+    }
     changed = {
         "budgets": limited,
+        "retry_profiles": profiles,
         "circuit_breaker": patient,
         "use_cases": {**shipped.settings.use_cases, shipped.settings.default_use_case: at_once},
     }
