@@ -40,7 +40,7 @@ _SNAPSHOT_RATES = {
     "image_output": "output_image_mtok",
 }
 _SNAPSHOT_DEARER = {"input": ("input_video_mtok",), "output": ("output_reasoning_mtok", "output_video_mtok")}
-"""Kinds of tokens that a price has no rate for: they count as input or output, at the dearest of the rates."""
+"""Kinds of tokens that a price has no rate for: they count as input or output, at the dearest rate."""
 _MAP_PREFIXES = {
     ProviderKind.OPENROUTER: "openrouter/",
     ProviderKind.GOOGLE: "gemini/",

@@ -212,7 +212,7 @@ def _per_mtok(pricing: Mapping[str, Any], key: str, label: str) -> NanoUsdPerMto
 
 
 def _picture_rate(pricing: Mapping[str, Any], base: _Read) -> NanoUsdPerMtok | None:
-    """Return what a token of a picture costs at most; `image` is what a whole picture costs, however small."""
+    """Return what a token of a picture costs at most; `image` is dollars for a whole one, however small."""
     fee = _per_mtok(pricing, "image", "image") or 0
     by_the_piece = NanoUsdPerMtok(-(-fee // BOUND_TOKENS_PER_PICTURE))
     return _dearer(base["image_input"], by_the_piece if by_the_piece > (base["input"] or 0) else None)

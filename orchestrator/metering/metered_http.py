@@ -39,7 +39,7 @@ class VendorAddress:
     upstream: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What goes along, by names in small letters: the key, and what config.yaml states. No client holds it."""
+    """What goes along, by names in small letters: the key, and what config.yaml states; no client has it."""
 
 
 class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):

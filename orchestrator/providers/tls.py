@@ -1,4 +1,4 @@
-"""TLS as every client here speaks it: certificates are checked, and nobody else gets the keys of a connection.
+"""TLS as every client here speaks it: certificates are checked, and the keys of a connection stay in it.
 
 OpenSSL reads SSL_CERT_FILE and SSL_CERT_DIR itself, which say whom this machine trusts. LiteLLM's SSL_VERIFY
 and SSL_SECURITY_LEVEL would check less, and with SSLKEYLOGFILE Python writes down what decrypts a recorded
@@ -9,7 +9,7 @@ import ssl
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return the settings of one client; making them reads the machine's certificates, which takes a while."""
+    """Return the settings of one client; making them reads the machine's certificates."""
     context = ssl.create_default_context()
     context.keylog_filename = None  # type: ignore[assignment]  # what turns it off
     return context

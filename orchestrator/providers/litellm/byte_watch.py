@@ -93,7 +93,7 @@ def _watch_sessions(transport: LiteLLMAiohttpTransport, telling: aiohttp.TraceCo
             session = session_of()
             if telling not in session.trace_configs:
                 session.trace_configs.append(telling)
-                # With AIOHTTP_TRUST_ENV aiohttp sends what ~/.netrc has for the host; proxies are LiteLLM's matter.
+                # With AIOHTTP_TRUST_ENV aiohttp sends what ~/.netrc has; proxies are LiteLLM's matter.
                 session._trust_env = False  # noqa: SLF001 -- it can be set with a new session alone
             return session
 

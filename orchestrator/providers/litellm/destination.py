@@ -1,18 +1,21 @@
 """Where LiteLLM is about to send, and with whose key: as config.yaml says, whatever the environment names.
 
 LiteLLM reads hundreds of variables: AWS_BEDROCK_RUNTIME_ENDPOINT sends prompts elsewhere,
-AWS_BEARER_TOKEN_BEDROCK takes the place of the configured key, OPENAI_ORGANIZATION goes to every provider of
-that format. Which ones the next release reads nobody knows. So what leaves is compared with the configuration.
+AWS_BEARER_TOKEN_BEDROCK takes the place of the configured key, OPENAI_ORGANIZATION goes to every provider
+of that format. Which ones the next release reads nobody knows. So what leaves is compared with config.yaml.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.litellm_prefixes import bills_at
+
+if TYPE_CHECKING:
+    # It takes a tenth of a second to load, and this module is loaded with every orchestrator.
+    import httpx
 
 _SECRETS = ("api_key", "azure_ad_token", "aws_access_key_id", "aws_session_token")
 """Arguments of LiteLLM's that stand in the headers of a request, whole."""
@@ -58,9 +61,9 @@ class Destination:
             deployment.provider.parameters.vertex_location,
         )
 
-    def fault_of(self, request: httpx.Request) -> str | None:
+    def fault_of(self, request: "httpx.Request") -> str | None:
         """Return why a request may not leave, for people; None where it goes as config.yaml says."""
-        if not self._leads_to(request.url):
+        if not self._leads_to(str(request.url)):
             return (
                 f"LiteLLM would send to {request.url.host}, which config.yaml does not name: a variable of the "
                 "environment leads there; unset it, or write the address as base_url"
@@ -78,17 +81,24 @@ class Destination:
                 )
         return None
 
-    def strip(self, request: httpx.Request) -> None:
+    def strip(self, request: "httpx.Request") -> None:
         """Take from a request the headers that neither config.yaml nor its format has."""
         for name in tuple(request.headers):
             if name not in _HEADERS | self.headers and not name.startswith(_OF_THE_SDK):
                 del request.headers[name]
 
-    def _leads_to(self, url: httpx.URL) -> bool:
+    def _leads_to(self, url: str) -> bool:
         if not self.address:
-            return url.scheme == "https" and bills_at(self.prefix, str(url))
-        own = httpx.URL(self.address)
-        return (url.scheme, url.host, url.port) == (own.scheme, own.host, own.port)
+            return url.startswith("https:") and bills_at(self.prefix, url)
+        return _server_of(url) == _server_of(self.address)
 
     def _is_own(self, value: str) -> bool:
         return self.prefix in _MINTED or any(secret in value for secret in self.secrets)
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def _server_of(address: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)

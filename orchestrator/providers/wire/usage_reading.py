@@ -235,7 +235,7 @@ def dearer_of(before: Any, after: Any) -> Any:
 
 
 def grown_of(before: Any, after: Any) -> Any:
-    """Return two counts of an answer that is coming as one: no number falls, and what was cached is said last.
+    """Return two counts of an answer that is coming as one: no number falls but what was cached.
 
     Where cached tokens are counted beside the input it falls by as many as are found there.
     """
