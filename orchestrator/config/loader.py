@@ -7,7 +7,7 @@ line, its column and the word that was likely meant.
 import os
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
@@ -19,29 +19,15 @@ from typing import Any, TypeGuard
 from pydantic import ValidationError
 
 from orchestrator.catalog.catalog import (
-    AliasSettings,
     Catalog,
-    Deployment,
-    DeploymentSettings,
-    MissingKey,
-    ProviderKind,
-    ProviderSettings,
 )
-from orchestrator.catalog.litellm_prefixes import IN_PLACE_OF_KEY, TAKES_NO_KEY, fault_of_upstream
-from orchestrator.catalog.models import ModelSettings
-from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
-from orchestrator.catalog.openrouter_preferences import merged
-from orchestrator.catalog.price import Price
-from orchestrator.catalog.price_book import PriceBook, PriceQuery
-from orchestrator.catalog.vendors import VENDORS, vendors_at
+from orchestrator.config.catalog_building import built_catalog
 from orchestrator.config.experiments import experiments_of, shadow_limits, with_candidate
 from orchestrator.config.key_descriptions import key_descriptions
-from orchestrator.config.modes import chat_only
-from orchestrator.config.notices import notices_of
 from orchestrator.config.policy_files import outdated, read_whole
 from orchestrator.config.references import broken_references
 from orchestrator.config.schema import RootSettings
-from orchestrator.config.secret_files import FILE_MARK, remedy_of
+from orchestrator.config.secret_files import FILE_MARK
 from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
@@ -206,7 +192,7 @@ def load_config(
     settings = _validated(document)
     mistakes = list(islice(broken_references(document, settings), _MISTAKES_MAX + 1))
     mistakes.extend(outdated(settings, policies))
-    catalog, notices, unpriced = _build_catalog(document, settings, today=today)
+    catalog, notices, unpriced = built_catalog(document, settings, today=today)
     mistakes.extend(unpriced)
     experiments, overlaps = experiments_of(document, settings, chosen)
     mistakes.extend(overlaps)
@@ -302,110 +288,3 @@ def _without_none(kind: Any) -> Any:
     if typing.get_origin(kind) in {typing.Union, types.UnionType}:
         return next((argument for argument in typing.get_args(kind) if argument is not type(None)), None)
     return kind
-
-
-def _build_catalog(
-    document: Document, settings: RootSettings, *, today: date
-) -> tuple[Catalog, list[str], list[str]]:
-    usable: dict[str, Deployment] = {}
-    off: dict[str, str | MissingKey] = {}
-    mistakes: list[str] = []
-    book = PriceBook(settings.prices, today=today)
-    off_providers = {
-        name: reason
-        for name, provider in settings.providers.items()
-        if (reason := _why_off(name, provider, settings, document))
-    }
-    for name, deployment in settings.deployments.items():
-        provider, model = settings.providers.get(deployment.provider), settings.models.get(deployment.model)
-        if provider is None or model is None:
-            continue
-        quote = book.quote(PriceQuery.at(provider, deployment.upstream), deployment.price)
-        is_openrouter = provider.kind is ProviderKind.OPENROUTER
-        fault = (
-            (fault_of_name(deployment.upstream) if is_openrouter else None)
-            or fault_of_search(deployment.upstream)
-            or fault_of_upstream(provider.prefix, deployment.upstream)
-        )
-        if fault is not None:
-            mistakes.append(f"{document.where(('deployments', name, 'upstream'))}: {fault}")
-        elif quote is None:
-            mistakes.append(
-                f"{document.where(('deployments', name))}: '{name}' has no price, and neither OpenRouter's list, the "
-                f"genai-prices snapshot nor LiteLLM's map knows '{deployment.upstream}'{_whose(provider)}; "
-                "add 'price: {input: ..., output: ..., source: ..., date: ...}'"
-            )
-        elif not deployment.enabled:
-            off[name] = "'enabled: false' in config.yaml"
-        elif why := off_providers.get(deployment.provider) or chat_only(provider, model, settings):
-            off[name] = why
-        else:
-            place = _usable(name, deployment, provider, model, quote.price)
-            on_board = place.is_local and settings.local_model.base_url is None
-            usable[name] = replace(place, data_policy=None) if on_board else place
-    notices = [f"provider {name} is off: {reason}" for name, reason in off_providers.items()]
-    notices += notices_of(settings, usable, book)
-    served = {name: deployment.model for name, deployment in settings.deployments.items()}
-    catalog = Catalog.of(usable, off, served, models=settings.models, aliases=_flat(settings))
-    return catalog, notices, mistakes
-
-
-def _usable(
-    name: str,
-    settings: DeploymentSettings,
-    provider: ProviderSettings,
-    model: ModelSettings,
-    price: Price,
-) -> Deployment:
-    return Deployment(
-        name,
-        settings.model,
-        model,
-        settings.provider,
-        provider,
-        settings.upstream,
-        price,
-        merged((provider.openrouter_preferences, settings.openrouter_preferences)),
-        provider.data_policy.behind(settings.data_policy),
-    )
-
-
-def _whose(provider: ProviderSettings) -> str:
-    vendors = vendors_at(provider.kind, provider.base_url)
-    if provider.kind is ProviderKind.LITELLM:
-        return f" of '{provider.prefix}' at that address"
-    if provider.kind is ProviderKind.LOCAL or VENDORS[provider.kind] in vendors:
-        return ""
-    return f" of {vendors[0]}, whose address it is" if vendors else " at an address that is no known vendor's"
-
-
-def _flat(settings: RootSettings) -> dict[str, AliasSettings]:
-    """Return the aliases, each pointing at a model and at no other alias."""
-    flat = {}
-    for name, alias in settings.aliases.items():
-        target, steps = alias.model, 0
-        while target in settings.aliases and steps <= len(settings.aliases):
-            target, steps = settings.aliases[target].model, steps + 1
-        flat[name] = alias.model_copy(update={"model": target})
-    return flat
-
-
-def _why_off(
-    name: str, provider: ProviderSettings, settings: RootSettings, document: Document
-) -> str | MissingKey | None:
-    if not provider.enabled:
-        return "'enabled: false' in config.yaml"
-    if provider.kind is ProviderKind.LOCAL:
-        return None if settings.local_model.enabled else "'local_model.enabled: false' in config.yaml"
-    if not provider.has_key:
-        return MissingKey(name, " or ".join(_remedies(name, provider, document)))
-    return None
-
-
-def _remedies(name: str, provider: ProviderSettings, document: Document) -> Iterable[str]:
-    """Return what to set so that a provider has a key, or what its prefix takes in the place of one."""
-    fields = [] if provider.prefix in TAKES_NO_KEY else ["api_key"]
-    fields += [f"parameters.{other}" for other in IN_PLACE_OF_KEY.get(provider.prefix or "", ())]
-    places = [("providers", name, *field.split(".")) for field in fields]
-    variables = dict.fromkeys(each for place in places for each in document.mentioned.get(place, ()))
-    return map(remedy_of, variables or (f"providers.{name}.{fields[0]} in config.yaml",))

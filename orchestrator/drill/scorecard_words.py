@@ -57,6 +57,6 @@ def broken_in(broken: str, language: Language) -> str:
     kind, at, place = broken.partition(" at ")
     if at:
         return f"{BROKEN_VI.get(kind, kind)} tại {place}"
-    for said, words in _SAID_VI:
-        broken = re.sub(said, words, broken)
+    for english, words in _SAID_VI:
+        broken = re.sub(english, words, broken)
     return broken

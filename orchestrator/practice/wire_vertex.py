@@ -48,15 +48,15 @@ def asked_at(path: str) -> AskedModel | None:
     return AskedModel(match[2], match[1] == "anthropic", match[3].startswith("stream"))
 
 
-def read_vertex_request(asked: AskedModel, body: JsonObject) -> WireCall:
+def read_vertex_request(named: AskedModel, body: JsonObject) -> WireCall:
     """Return the request in a decoded body.
 
     Raises:
         Refusal: 400, as the format of the model refuses it.
     """
-    if asked.is_claude:
-        return read_anthropic_request({**body, "model": asked.model}, provider=_PROVIDER)
-    return read_gemini_request(body, model=asked.model, stream=asked.streams, provider=_PROVIDER)
+    if named.is_claude:
+        return read_anthropic_request({**body, "model": named.model}, provider=_PROVIDER)
+    return read_gemini_request(body, model=named.model, stream=named.streams, provider=_PROVIDER)
 
 
 def vertex_credentials(address: str, key: str) -> str:

@@ -13,6 +13,7 @@ TESTED_BY = {
     "orchestrator/whatif/replay_transport.py": "tests/whatif/test_replay.py",
     "orchestrator/whatif/views.py": "tests/cli/test_whatif.py",
     "orchestrator/whatif/world.py": "tests/whatif/test_replay.py",
+    "orchestrator/config/catalog_building.py": "tests/config/test_loader.py",
     "orchestrator/config/policy_references.py": "tests/policies/test_settings.py",
     "orchestrator/config/unknown_names.py": "tests/config/test_loader.py",
     "orchestrator/core/analysis.py": "tests/routing/test_analysing.py",
