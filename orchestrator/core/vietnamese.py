@@ -6,6 +6,7 @@ it is. What nobody has translated stands as it is: a name, or the words of who w
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.language import Language
@@ -147,7 +148,7 @@ def in_language(text: str, language: Language) -> str:
     if language is not Language.VI:
         return text
     for pattern, words in _PATTERNS:
-        text = pattern.sub(lambda match, words=words: _filled(words, match), text)
+        text = pattern.sub(partial(_filled, words), text)
     return _FAILED.sub(lambda match: f"{match[1]}{FAILURES_VI[match[2]]}", text)
 
 

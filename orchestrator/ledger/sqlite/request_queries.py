@@ -1,9 +1,9 @@
 """Looks for requests: by key where it can, so that a page costs the same beside a million rows.
 
 Ids sort by time, so the newest are read from the end of the table and a time is a range of ids. What asks for
-the dearest or slowest reads the rows of its range once and keeps no more than it returns. What is rare, or not
-there at all, is looked for between the first and the last day that have it: the sums of days that are over
-say which those are.
+the dearest or slowest reads the rows of its range once and keeps no more than it returns. What is rare, or
+nowhere, is looked for between the first and the last day that have it: the sums of days that are over say
+which those are.
 """
 
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ FEEDBACK_OF = (
 
 
 def days_sql(query: RequestQuery) -> tuple[str, dict[str, Any]] | None:
-    """Return the statement for the first and the last day that may have what a query asks for, with its values.
+    """Return the statement for the first and the last day that may have what is asked for, with its values.
 
     None where the sums of days say nothing of it.
     """

@@ -125,7 +125,7 @@ class UsageReader(ABC):
             yield make(*row)
 
     def _read_by(self, query: str, selection: Selection) -> str:
-        """Return a query as it is asked: of one user or tag it reads temporary tables, which are made first."""
+        """Return a query as it is asked: of one user or tag it reads temporary tables, made at the first."""
         if selection.user is None and selection.tag is None:
             return query
         if self._picked != selection:
@@ -153,7 +153,7 @@ class UsageReader(ABC):
         return {"open": orjson.dumps(rest).decode(), "closed": orjson.dumps(summed).decode()}
 
     def _days_with_name(self, selection: Selection) -> list[str]:
-        """Return the days on which a user or a tag may have rows: by their sums, or because they have none."""
+        """Return the days on which a user or a tag may have rows: their sums have it, or they have none."""
         kind, name = ("tag", selection.tag) if selection.user is None else ("user", selection.user)
         named = {day for (day,) in self._each(usage_queries.DAYS_WITH_NAME, {"kind": kind, "name": name})}
         summed, booked = self._days(selection)

@@ -165,7 +165,7 @@ class _Parts:
         return shown
 
     def _month(self, tenant: str | None) -> Analysis:
-        """Return what is said of the month so far; computed once a minute at most, seldom if that takes long."""
+        """Return what is said of the month so far; computed once a minute at most, or seldomer."""
         key, began_s = ALL_TENANTS if tenant is None else tenant, self._clock.monotonic_s()
         kept = self._reports.get(key)
         if kept is not None and began_s < kept[0]:
