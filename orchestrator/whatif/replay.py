@@ -6,6 +6,7 @@ memory and keeps no row.
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,8 @@ _LANGUAGES = {Script.PLAIN: "en", Script.WIDE: "vi"}
 _CHARS_PER_TOKEN = {Script.PLAIN: 4.0, Script.WIDE: 2.25}
 _LONGEST_CHARS = 4_000_000
 _MESSAGE_TOKENS = 4
+_COLLECTED_AFTER = 50_000
+"""So many new objects before the collector looks for circles; usually it does after 700."""
 _SIZE_STEPS = 32
 """Sizes of prompts are rounded to so many steps of a doubling, so that few texts are made."""
 
@@ -70,7 +73,7 @@ def replay(
             finally:
                 run.close()
 
-    with _quiet():
+    with _quiet(), _seldom_collecting():
         return run_virtually(main, began=traffic.began)
 
 
@@ -192,3 +195,16 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Let the collector leave alone what was read of the ledger, and look seldom at the rest."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_COLLECTED_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
