@@ -1,10 +1,10 @@
 """One circuit breaker: whether requests pass to a deployment or a provider.
 
-A circuit is *closed* (requests pass), *open* (none does, for a few seconds), or *half-open*: one
-single probe passes, and how it ends closes or opens the circuit again; one that is silent lets the next pass. A request that no other deployment
-can serve may be the probe of an open one, so that no outage outlives its cause by the whole wait.
-It looks at the latest outcomes within a sliding window. Everything runs on one event loop, so a
-check and its change are one step.
+A circuit is *closed* (requests pass), *open* (none does, for a few seconds), or *half-open*: one single
+probe passes, and how it ends closes or opens the circuit again; one that is silent lets the next pass. A
+request that no other deployment can serve may be the probe of an open one, so that no outage outlives its
+cause by the whole wait. It looks at the latest outcomes within a sliding window. Everything runs on one
+event loop, so a check and its change are one step.
 """
 
 import math
@@ -37,7 +37,7 @@ class CircuitSettings(Settings):
     window_s: Seconds = 30.0
     """Outcomes longer ago than this do not count."""
     open_s: Seconds = 5.0
-    """How long it stays open before one probe may pass, and how long a silent probe keeps the next one waiting;
+    """How long it stays open before one probe may pass, and a silent probe keeps the next one waiting;
     doubled after each failed probe."""
     max_open_s: Seconds = 8.0
     """It never stays open for longer than this at a time."""

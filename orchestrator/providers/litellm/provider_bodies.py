@@ -58,7 +58,7 @@ async def refusal_of(response: httpx.Response) -> Failure:
 
 
 class _Heard(httpx.AsyncByteStream):
-    """A body that is handed on as it comes, and read beside; events get the characters that were cut in two."""
+    """A body that is handed on as it comes, and read beside; characters that were cut in two come whole."""
 
     def __init__(self, stream: httpx.AsyncByteStream, words: ProviderWords, *, in_events: bool) -> None:
         self._stream = stream
@@ -95,16 +95,16 @@ class _Heard(httpx.AsyncByteStream):
         if not data or data == _END_MARK:
             return line
         try:
-            said, is_plain = orjson.loads(data), not self._halves.are_kept
+            event, is_plain = orjson.loads(data), not self._halves.are_kept
         except orjson.JSONDecodeError:
-            said, is_plain = None, False
+            event, is_plain = None, False
         if not is_plain:
             try:
-                (said,) = event_objects(data, self._halves)
+                (event,) = event_objects(data, self._halves)
             except UnreadableAnswerError:
                 return line
-            line = b"data: " + json_text(said).encode()
-        self._words.hear(said)
+            line = b"data: " + json_text(event).encode()
+        self._words.hear(event)
         return line
 
     async def aclose(self) -> None:

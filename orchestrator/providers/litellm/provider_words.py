@@ -61,14 +61,14 @@ class ProviderWords:
         """Take one JSON text in; what is none is left to LiteLLM, which fails at it."""
         self.hear(read_object_or_none(raw))
 
-    def hear(self, said: Any) -> None:
+    def hear(self, event: Any) -> None:
         """Take in what one JSON text says; nothing of what is no object."""
-        if not isinstance(said, Mapping):
+        if not isinstance(event, Mapping):
             return
         self.heard = True
-        self.has_error = self.has_error or said.get("type") == "error" or bool(said.get("error"))
+        self.has_error = self.has_error or event.get("type") == "error" or bool(event.get("error"))
         had_ended = self.finish is not None and bool(self.usage)
-        for part in _parts_of(said):
+        for part in _parts_of(event):
             self.has_error = self.has_error or bool(part.get("error"))
             self.finish = _finish_of(part) or self.finish
             self._count(part, had_ended=had_ended)
