@@ -8,7 +8,7 @@ number of dimensions.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from orchestrator.core.errors import InvalidRequestError, about
 from orchestrator.core.reply import ChatReply
@@ -32,6 +32,8 @@ _TOKENS = (
 @dataclass(frozen=True)
 class EmbeddingRequest(ChatRequest):
     """Texts of which vectors are asked; build it with `EmbeddingRequest.of`, which checks it."""
+
+    holds_conversation: ClassVar[bool] = False
 
     dimensions: int | None = None
     """How many numbers a vector is to have; the model's own number when None."""

@@ -215,7 +215,7 @@ class AllProvidersFailedError(UnavailableError):
         """Keep each step, in order, beside the message."""
         self.steps = steps
         self.retry_after_s = retry_after_s
-        """When a limit that was in the way has room again, ours or that of all providers; None where none was."""
+        """When a limit in the way has room again, ours or that of all providers; None where none was."""
         reasons = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
         super().__init__(f"{message} ({reasons})" if reasons else message)
 

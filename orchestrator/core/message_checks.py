@@ -36,7 +36,7 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
     """Return a text or a list of messages as messages.
 
     Raises:
-        InvalidRequestError: no messages, too many, one without a role, or content that is not text.
+        InvalidRequestError: no messages, one without a role, or content that is not text.
     """
     if isinstance(prompt, bytes):
         raise InvalidRequestError("the prompt is bytes; decode it first, for example prompt.decode('utf-8')")
@@ -44,7 +44,6 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
         raise InvalidRequestError(f"a prompt is a text or a list of messages, not {type(prompt).__name__}")
     messages: tuple[Mapping[str, Any], ...]
     messages = ({"role": "user", "content": prompt},) if isinstance(prompt, str) else tuple(prompt)
-    _check_size(messages)
     if not messages:
         raise InvalidRequestError("no messages: give at least one with a role and content")
     for place, message in enumerate(messages):
@@ -58,7 +57,12 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
     return messages
 
 
-def _check_size(messages: Sequence[Any]) -> None:
+def check_pieces(messages: Sequence[Any]) -> None:
+    """Check that a conversation has no more pieces than can be read at once.
+
+    Raises:
+        InvalidRequestError: it has.
+    """
     pieces = len(messages) + sum(_listed(message) for message in messages[:PIECES_MAX])
     if pieces > PIECES_MAX:
         raise InvalidRequestError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import orjson
 
@@ -18,6 +18,7 @@ from orchestrator.core.language import Language
 from orchestrator.core.message_checks import (
     check_format,
     check_parts,
+    check_pieces,
     check_tool_choice,
     check_tools,
     messages_of,
@@ -55,6 +56,9 @@ class ChatRequest:
 
     Build it with `ChatRequest.of`, which checks it; the constructor is for tests of parts.
     """
+
+    holds_conversation: ClassVar[bool] = True
+    """Its messages are read as one, by every step; texts to embed are not."""
 
     messages: tuple[Message, ...]
     use_case: str
@@ -161,6 +165,8 @@ def _check(request: ChatRequest) -> None:
     with about("response_format"):
         check_format(request.sampling.response_format)
     with about("messages"):
+        if request.holds_conversation:
+            check_pieces(request.messages)
         check_parts(request.messages)
         _check_plain(request)
 

@@ -62,9 +62,9 @@ def failure_error(
     """Return what to tell the caller of a dispatch that no deployment answered.
 
     `failure` is the last one, and `advice` is what the failures together ask for, empty when nothing;
-    `on_filtered` is what a filter's refusal meant for the dispatch, `room_in_s` is when a provider's minute has
-    room again that was in the way, and `rested_in_s` when the first may be asked again of those that all asked
-    for a rest.
+    `on_filtered` is what a filter's refusal meant for the dispatch, `room_in_s` is when a provider's minute
+    has room again that was in the way, and `rested_in_s` when the first may be asked again where all of them
+    asked for a rest.
     """
     attempts, skipped = history.attempts, history.skipped
     if failure is not None and failure.kind is FailureKind.BAD_REQUEST:

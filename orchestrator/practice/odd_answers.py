@@ -6,7 +6,7 @@ of a provider that bills when it accepts.
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -162,9 +162,10 @@ def _openai(odd: _Odd, shape: OddShape) -> dict[str, Any]:
 
 
 def _openai_chunks(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
-    in_each = {"finish": odd.finish, "more": _openai_usage(odd)} if shape is OddShape.FINISH_IN_EACH else {}
+    ends_each = shape is OddShape.FINISH_IN_EACH
     for piece in _pieces(odd.text, shape):
-        yield _chunk({"content": piece}, **in_each)
+        chunk = _chunk({"content": piece}, odd.finish if ends_each else None)
+        yield chunk | _openai_usage(odd) if ends_each else chunk
     for call in _openai_calls(odd, shape):
         yield _chunk({"tool_calls": [call]})
     last = _chunk({}, odd.finish)
@@ -181,11 +182,9 @@ def _pieces(text: str, shape: OddShape) -> list[str]:
     return [halves[at : at + 2].decode("utf-16-be", "surrogatepass") for at in range(0, len(halves), 2)]
 
 
-def _chunk(
-    delta: dict[str, Any], finish: str | None = None, more: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def _chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return {"id": "chatcmpl-odd", "created": _CREATED, "model": "odd", "choices": [choice], **(more or {})}
+    return {"id": "chatcmpl-odd", "created": _CREATED, "model": "odd", "choices": [choice]}
 
 
 def _openai_calls(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:

@@ -1,10 +1,10 @@
 """One circuit breaker: whether requests pass to a deployment or a provider.
 
-A circuit is *closed* (requests pass), *open* (none does, for a few seconds), or *half-open*: one
-single probe passes, and how it ends closes or opens the circuit again. A request that no other deployment
-can serve may be the probe of an open one, so that no outage outlives its cause by the whole wait.
-It looks at the latest outcomes within a sliding window. Everything runs on one event loop, so a
-check and its change are one step.
+A circuit is *closed* (requests pass), *open* (none does, for a few seconds), or *half-open*: one single
+probe passes, and how it ends closes or opens the circuit again; one that is silent lets the next pass. A
+request that no other deployment can serve may be the probe of an open one, so that no outage outlives its
+cause by the whole wait. It looks at the latest outcomes within a sliding window. Everything runs on one
+event loop, so a check and its change are one step.
 """
 
 import math
@@ -37,7 +37,8 @@ class CircuitSettings(Settings):
     window_s: Seconds = 30.0
     """Outcomes longer ago than this do not count."""
     open_s: Seconds = 5.0
-    """How long it stays open before one probe may pass; doubled after each failed probe."""
+    """How long it stays open before one probe may pass, and a silent probe keeps the next one waiting;
+    doubled after each failed probe."""
     max_open_s: Seconds = 8.0
     """It never stays open for longer than this at a time."""
     alone_open_s: Seconds = 1.0
@@ -73,6 +74,8 @@ class Circuit:
         self._opened_at_s: float | None = None
         self._open_s = 0.0
         self._probing = False
+        self._probe_at_s = -math.inf
+        """When the latest probe passed."""
         self._early = False
         """The probe passed before the circuit was half-open."""
         self._early_failed_at_s = -math.inf
@@ -94,13 +97,15 @@ class Circuit:
         half_open_at_s = self._opened_at_s + self._open_s
         early_at_s = max(self._opened_at_s, self._early_failed_at_s) + within_s
         left_s = max(0.0, min(half_open_at_s, early_at_s) - now_s)
-        return left_s or (_PROBE_POLL_S if self._probing else 0.0)
+        # A probe that is silent for so long says nothing of what has come about since.
+        is_heard = self._probing and now_s - self._probe_at_s < self._open_s
+        return left_s or (_PROBE_POLL_S if is_heard else 0.0)
 
     def enter(self, now_s: float) -> bool:
         """Let a request pass that `ready_in_s` has allowed; return whether it is the probe."""
         if self._opened_at_s is None:
             return False
-        self._probing = True
+        self._probing, self._probe_at_s = True, now_s
         self._early = self.state(now_s) is CircuitState.OPEN
         return True
 
@@ -133,7 +138,8 @@ class Circuit:
                     # Others may have another deployment to probe it with, at the time that is theirs.
                     self._early_failed_at_s = now_s
                     return
-                self._opened_at_s = now_s
+                # It told how things were when it was sent, which may be long ago.
+                self._opened_at_s = self._probe_at_s
                 self._open_s = min(self._open_s * 2, settings.max_open_s)
             return
         self._outcomes.append(_Outcome(now_s, by))

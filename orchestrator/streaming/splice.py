@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestrator.streaming.anchor import is_within_clause
-from orchestrator.streaming.word_buffer import KEPT_MAX
+from orchestrator.streaming.word_buffer import HELD_BACK_MAX
 
 _PROOF_WORDS = 4
 _PROOF_LETTERS = 12
@@ -241,13 +241,12 @@ class Splice:
 
 def _goes_on_within(word: str, behind: str, *, at_end: bool) -> bool | None:
     """Return whether a word goes on in what comes behind it, None until it tells; behind it stood a space."""
-    if len(word) >= KEPT_MAX:
+    if len(word) >= HELD_BACK_MAX:
         # What is so long was cut anywhere.
         return False
     if behind[:1].isalnum() or unicodedata.combining(behind[:1] or " "):
         return True
-    is_cut_short = len(behind) < 2 and (not behind or behind in _WITHIN_WORDS)  # noqa: PLR2004 -- it and the next
-    if is_cut_short and not at_end:
+    if not at_end and (not behind or behind in _WITHIN_WORDS):
         return None
     return behind[:1] in _WITHIN_WORDS and behind[1:2].isalnum()
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.message_checks import PIECES_MAX, messages_of
 from orchestrator.core.request import ChatRequest
@@ -83,4 +84,9 @@ def test_an_error_that_names_what_is_no_text_can_be_written():
 )
 def test_more_pieces_than_can_be_read_at_once_are_refused(messages):
     with pytest.raises(InvalidRequestError, match="at most 10,000 are taken"):
-        messages_of(messages)
+        ChatRequest.of(messages, use_case="customer_service")
+
+
+def test_texts_to_embed_may_be_more():
+    texts = ["a"] * (PIECES_MAX + 1)
+    assert len(EmbeddingRequest.of(texts, use_case="embedding").texts) == len(texts)

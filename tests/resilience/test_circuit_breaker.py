@@ -134,3 +134,18 @@ def test_an_early_probe_that_fails_puts_off_the_next_early_one_and_nobody_else()
     assert circuit.ready_in_s(1, within_s=1) == 1
     assert circuit.ready_in_s(1) == 4
     assert circuit.ready_in_s(5) == 0
+
+
+def test_a_silent_probe_lets_the_next_one_pass_and_prolongs_nothing():
+    """What was sent into an outage may hang for long, while the provider is well again."""
+    circuit = opened()
+    circuit.enter(5)
+    assert circuit.ready_in_s(9) > 0
+    assert circuit.ready_in_s(10) == 0
+    circuit.enter(10)
+    assert circuit.ready_in_s(12) > 0, "the second probe is under way"
+    fail(circuit, 21, probe=True)
+    assert circuit.ready_in_s(21) == 0, "both were sent more than ten seconds ago"
+    circuit.enter(21)
+    assert circuit.heal(22)
+    assert circuit.state(22) is CircuitState.CLOSED

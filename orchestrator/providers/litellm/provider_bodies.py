@@ -89,7 +89,7 @@ class _HeardFrames(httpx.AsyncByteStream):
 
 
 class _Heard(httpx.AsyncByteStream):
-    """A body that is handed on as it comes, and read beside; events get the characters that were cut in two."""
+    """A body that is handed on as it comes, and read beside; characters that were cut in two come whole."""
 
     def __init__(self, stream: httpx.AsyncByteStream, words: ProviderWords, *, in_events: bool) -> None:
         self._stream = stream

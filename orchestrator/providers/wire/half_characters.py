@@ -1,8 +1,8 @@
 """Characters that a stream has cut in two: one half in this event, the other in the next.
 
 Models write some characters, emoji above all, in two or more tokens, and servers that send each token at once
-cut between the halves of a UTF-16 pair or between the bytes of UTF-8. Which texts of two events belong together
-is told by the place at which they stand, so this is the same for every format.
+cut between the halves of a UTF-16 pair or between the bytes of UTF-8. Which texts of two events belong
+together is told by the place at which they stand, so this is the same for every format.
 """
 
 import codecs
@@ -90,6 +90,6 @@ def _raw(run: str) -> bytes:
 
 
 def _index(value: Any, at: int) -> int:
-    """Return the place of a part of a list: the one it names, as each piece of a tool call does, or its own."""
+    """Return the place of a part of a list: what it names, as a piece of a tool call does, or its own."""
     named = value.get("index") if isinstance(value, dict) else None
     return named if type(named) is int else at

@@ -37,8 +37,8 @@ from orchestrator.providers.wire.sessions import Sessions, hung_up
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 
 LAST_WORD_S = 2.0
-"""How long a finished stream may be silent before its end, and a refusal keep back its body: both are clear by
-then. A shorter wait would cut answers off whose server says of each piece that it is the last."""
+"""How long a finished stream may be silent before its end, and a refusal keep back its body: both are clear
+by then. A shorter wait would cut answers off whose server says of each piece that it is the last."""
 
 _OK = 200
 _ID_HEADER = "x-generation-id"

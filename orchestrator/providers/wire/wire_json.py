@@ -18,8 +18,7 @@ _BOM = b"\xef\xbb\xbf"
 _LENIENT_BYTES_MAX = 1024 * 1024
 """Of what is no strict JSON: it is read in many steps, and nobody else has a turn meanwhile."""
 _LONG_BYTES, _NESTS_MAX = 64 * 1024, 100_000
-"""Of a longer text, the objects and lists: an answer of a million letters of code has fewer, and none are read
-but a few."""
+"""Of a longer text, the objects and lists: an answer with a million letters of code has fewer."""
 
 
 def read_object(text: bytes, *, place: str = "the body") -> dict[str, Any]:
