@@ -7,7 +7,7 @@ line, its column and the word that was likely meant.
 import os
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
@@ -27,7 +27,7 @@ from orchestrator.catalog.catalog import (
     ProviderKind,
     ProviderSettings,
 )
-from orchestrator.catalog.litellm_prefixes import IN_PLACE_OF_KEY, TAKES_NO_KEY, fault_of_upstream
+from orchestrator.catalog.litellm_prefixes import fault_of_upstream
 from orchestrator.catalog.models import ModelSettings
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.openrouter_preferences import merged
@@ -41,8 +41,9 @@ from orchestrator.config.notices import notices_of
 from orchestrator.config.policy_files import outdated, read_whole
 from orchestrator.config.references import broken_references
 from orchestrator.config.schema import RootSettings
-from orchestrator.config.secret_files import FILE_MARK, remedy_of
+from orchestrator.config.secret_files import FILE_MARK
 from orchestrator.config.unknown_names import unknown
+from orchestrator.config.why_off import why_off
 from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
@@ -304,6 +305,15 @@ def _without_none(kind: Any) -> Any:
     return kind
 
 
+def _fault_of_upstream(provider: ProviderSettings, upstream: str) -> str | None:
+    is_openrouter = provider.kind is ProviderKind.OPENROUTER
+    return (
+        (fault_of_name(upstream) if is_openrouter else None)
+        or fault_of_search(upstream)
+        or fault_of_upstream(provider.prefix, upstream)
+    )
+
+
 def _build_catalog(
     document: Document, settings: RootSettings, *, today: date
 ) -> tuple[Catalog, list[str], list[str]]:
@@ -314,19 +324,14 @@ def _build_catalog(
     off_providers = {
         name: reason
         for name, provider in settings.providers.items()
-        if (reason := _why_off(name, provider, settings, document))
+        if (reason := why_off(name, provider, settings, document))
     }
     for name, deployment in settings.deployments.items():
         provider, model = settings.providers.get(deployment.provider), settings.models.get(deployment.model)
         if provider is None or model is None:
             continue
         quote = book.quote(PriceQuery.at(provider, deployment.upstream), deployment.price)
-        is_openrouter = provider.kind is ProviderKind.OPENROUTER
-        fault = (
-            (fault_of_name(deployment.upstream) if is_openrouter else None)
-            or fault_of_search(deployment.upstream)
-            or fault_of_upstream(provider.prefix, deployment.upstream)
-        )
+        fault = _fault_of_upstream(provider, deployment.upstream)
         if fault is not None:
             mistakes.append(f"{document.where(('deployments', name, 'upstream'))}: {fault}")
         elif quote is None:
@@ -388,24 +393,3 @@ def _flat(settings: RootSettings) -> dict[str, AliasSettings]:
             target, steps = settings.aliases[target].model, steps + 1
         flat[name] = alias.model_copy(update={"model": target})
     return flat
-
-
-def _why_off(
-    name: str, provider: ProviderSettings, settings: RootSettings, document: Document
-) -> str | MissingKey | None:
-    if not provider.enabled:
-        return "'enabled: false' in config.yaml"
-    if provider.kind is ProviderKind.LOCAL:
-        return None if settings.local_model.enabled else "'local_model.enabled: false' in config.yaml"
-    if not provider.has_key:
-        return MissingKey(name, " or ".join(_remedies(name, provider, document)))
-    return None
-
-
-def _remedies(name: str, provider: ProviderSettings, document: Document) -> Iterable[str]:
-    """Return what to set so that a provider has a key, or what its prefix takes in the place of one."""
-    fields = [] if provider.prefix in TAKES_NO_KEY else ["api_key"]
-    fields += [f"parameters.{other}" for other in IN_PLACE_OF_KEY.get(provider.prefix or "", ())]
-    places = [("providers", name, *field.split(".")) for field in fields]
-    variables = dict.fromkeys(each for place in places for each in document.mentioned.get(place, ()))
-    return map(remedy_of, variables or (f"providers.{name}.{fields[0]} in config.yaml",))
