@@ -1,6 +1,5 @@
 """The catalogue of a configuration: what may be asked at which price, what is off, and why."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
@@ -13,7 +12,7 @@ from orchestrator.catalog.catalog import (
     ProviderKind,
     ProviderSettings,
 )
-from orchestrator.catalog.litellm_prefixes import IN_PLACE_OF_KEY, TAKES_NO_KEY, fault_of_upstream
+from orchestrator.catalog.litellm_prefixes import fault_of_upstream
 from orchestrator.catalog.models import ModelSettings
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.catalog.openrouter_preferences import merged
@@ -23,7 +22,7 @@ from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.config.modes import chat_only
 from orchestrator.config.notices import notices_of
 from orchestrator.config.schema import RootSettings
-from orchestrator.config.secret_files import remedy_of
+from orchestrator.config.why_off import why_off
 from orchestrator.config.yaml_file import Document
 
 
@@ -38,7 +37,7 @@ def built_catalog(
     off_providers = {
         name: reason
         for name, provider in settings.providers.items()
-        if (reason := _why_off(name, provider, settings, document))
+        if (reason := why_off(name, provider, settings, document))
     }
     for name, deployment in settings.deployments.items():
         provider, model = settings.providers.get(deployment.provider), settings.models.get(deployment.model)
@@ -117,24 +116,3 @@ def _flat(settings: RootSettings) -> dict[str, AliasSettings]:
             target, steps = settings.aliases[target].model, steps + 1
         flat[name] = alias.model_copy(update={"model": target})
     return flat
-
-
-def _why_off(
-    name: str, provider: ProviderSettings, settings: RootSettings, document: Document
-) -> str | MissingKey | None:
-    if not provider.enabled:
-        return "'enabled: false' in config.yaml"
-    if provider.kind is ProviderKind.LOCAL:
-        return None if settings.local_model.enabled else "'local_model.enabled: false' in config.yaml"
-    if not provider.has_key:
-        return MissingKey(name, " or ".join(_remedies(name, provider, document)))
-    return None
-
-
-def _remedies(name: str, provider: ProviderSettings, document: Document) -> Iterable[str]:
-    """Return what to set so that a provider has a key, or what its prefix takes in the place of one."""
-    fields = [] if provider.prefix in TAKES_NO_KEY else ["api_key"]
-    fields += [f"parameters.{other}" for other in IN_PLACE_OF_KEY.get(provider.prefix or "", ())]
-    places = [("providers", name, *field.split(".")) for field in fields]
-    variables = dict.fromkeys(each for place in places for each in document.mentioned.get(place, ()))
-    return map(remedy_of, variables or (f"providers.{name}.{fields[0]} in config.yaml",))

@@ -180,8 +180,8 @@ def addresses(server: PracticeServer, *, key: str = PRACTICE_KEY) -> dict[str, s
 def lead_to_practice(data: dict[str, Any], address_of: Callable[[str, str], str]) -> None:
     """Write the address and the key of practice providers over those of a configuration.
 
-    The model on board stays. `address_of` takes a provider's name and who plays it. The other addresses would have other prices, or none that anybody knows: `at_prices_of`
-    takes those of before.
+    The model on board stays. `address_of` takes a provider's name and who plays it. The other addresses would
+    have other prices, or none that anybody knows: `at_prices_of` takes those of before.
     """
     for deployment in data["deployments"].values():
         if not deployment.get("price"):

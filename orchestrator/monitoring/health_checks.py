@@ -22,8 +22,8 @@ from orchestrator.core.request import CacheUse
 from orchestrator.providers.account_api import Account, AccountError, AccountSession, open_session
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.health_check_policy import (
+    HEALTH_CHECK_TENANT,
     NAME,
-    TENANT,
     TICK_MAX_S,
     Due,
     Look,
@@ -140,7 +140,7 @@ class HealthChecks:
                     use_case=self._orchestrator.config.settings.default_use_case,
                     model=deployment,
                     max_tokens=_MAX_TOKENS,
-                    tenant=TENANT,
+                    tenant=HEALTH_CHECK_TENANT,
                     cache=CacheUse.OFF,
                     profile=NAME,
                 )

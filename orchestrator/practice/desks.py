@@ -236,11 +236,11 @@ def _anthropic(path: str, body: bytes) -> Chat | None:
 def _vertex(path: str, body: bytes) -> Chat | JsonObject | None:
     if path == wire_vertex.TOKEN_PATH:
         return wire_vertex.token_for(body)
-    named = wire_vertex.asked_at(path)
-    if named is None:
+    target = wire_vertex.target_at(path)
+    if target is None:
         return None
-    call = wire_vertex.read_vertex_request(named, decoded(body))
-    if named.is_claude:
+    call = wire_vertex.read_vertex_request(target, decoded(body))
+    if target.is_claude:
         return Chat(call, wire_anthropic.anthropic_reply, wire_anthropic.AnthropicStream, "msg_vrtx_")
     return Chat(call, wire_gemini.gemini_reply, wire_gemini.GeminiStream, "")
 

@@ -8,6 +8,8 @@ from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.wire_errors import Refusal
 
 _MARK = "practice-thought"
+_CLOUDS = {"bedrock": "bedrock", "vertex_ai": "google"}
+"""Whose models a cloud has beside Anthropic's."""
 _FORMATS = {
     "anthropic": "anthropic-claude-v1",
     "openai": "openai-responses-v1",
@@ -17,8 +19,12 @@ _FORMATS = {
 
 
 def vendor_of(provider: str, model: str) -> str:
-    """Return whose model thinks: OpenRouter's models name it in front."""
-    return model.partition("/")[0] if provider == "openrouter" else provider
+    """Return whose model thinks: OpenRouter's models name it in front, clouds carry Claude and their own."""
+    if provider in _CLOUDS and "claude" in model:
+        return "anthropic"
+    if provider == "openrouter":
+        return model.partition("/")[0]
+    return _CLOUDS.get(provider, provider)
 
 
 def format_of(vendor: str) -> str:

@@ -37,8 +37,8 @@ def read_bedrock_request(path: str, body: JsonObject) -> WireCall | None:
     Raises:
         Refusal: 400, when it has no messages, no limit of output, or a thought with a false signature.
     """
-    asked = _PATH.fullmatch(path)
-    if asked is None:
+    match = _PATH.fullmatch(path)
+    if match is None:
         return None
     messages, config = body.get("messages"), body.get("inferenceConfig") or {}
     if not isinstance(messages, list) or not messages or not all(isinstance(each, dict) for each in messages):
@@ -49,7 +49,7 @@ def read_bedrock_request(path: str, body: JsonObject) -> WireCall | None:
     choice, forced = _tool_choice((body.get("toolConfig") or {}).get("toolChoice"))
     request = PracticeRequest(
         provider="bedrock",
-        model=asked["model"],
+        model=match["model"],
         messages=(*_system(body.get("system")), *(part for each in messages for part in _read(each))),
         tools=tuple(_tool(tool["toolSpec"]) for tool in tools if "toolSpec" in tool),
         tool_choice=choice,
@@ -59,7 +59,7 @@ def read_bedrock_request(path: str, body: JsonObject) -> WireCall | None:
         stop=tuple(config.get("stopSequences") or ()),
         temperature=config.get("temperature"),
     )
-    return WireCall(request=request, stream=asked["streams"] is not None, stream_type=MEDIA_TYPE)
+    return WireCall(request=request, stream=match["streams"] is not None, stream_type=MEDIA_TYPE)
 
 
 def bedrock_reply(_: Envelope, outcome: WireOutcome) -> JsonObject:

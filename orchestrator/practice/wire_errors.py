@@ -207,7 +207,7 @@ def error_headers(provider: str, refusal: Refusal) -> dict[str, str]:
 
 
 def key_refusal(provider: str, *, has_key: bool) -> Refusal:
-    """Return the error for a missing or a wrong key; Google answers 403 and 400, Bedrock 403, the others 401."""
+    """Return the error for a missing or a wrong key: Google's 403 and 400, Bedrock's 403, the others' 401."""
     reason = "wrong_key" if has_key else "no_key"
     if provider == "bedrock":
         return Refusal(403, reason=reason)

@@ -32,7 +32,7 @@ _LIFE_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class AskedModel:
+class VertexTarget:
     """What a path asks for."""
 
     model: str
@@ -40,23 +40,23 @@ class AskedModel:
     streams: bool
 
 
-def asked_at(path: str) -> AskedModel | None:
+def target_at(path: str) -> VertexTarget | None:
     """Return what a path behind `/v1/projects/` asks for, None where it asks for no answer."""
     match = _PATH.fullmatch(path)
     if match is None or match[3] not in _VERBS[match[1]]:
         return None
-    return AskedModel(match[2], match[1] == "anthropic", match[3].startswith("stream"))
+    return VertexTarget(match[2], match[1] == "anthropic", match[3].startswith("stream"))
 
 
-def read_vertex_request(named: AskedModel, body: JsonObject) -> WireCall:
+def read_vertex_request(target: VertexTarget, body: JsonObject) -> WireCall:
     """Return the request in a decoded body.
 
     Raises:
         Refusal: 400, as the format of the model refuses it.
     """
-    if named.is_claude:
-        return read_anthropic_request({**body, "model": named.model}, provider=_PROVIDER)
-    return read_gemini_request(body, model=named.model, stream=named.streams, provider=_PROVIDER)
+    if target.is_claude:
+        return read_anthropic_request({**body, "model": target.model}, provider=_PROVIDER)
+    return read_gemini_request(body, model=target.model, stream=target.streams, provider=_PROVIDER)
 
 
 def vertex_credentials(address: str, key: str) -> str:

@@ -20,7 +20,7 @@ from orchestrator.resilience.retry_policy import RetryProfile
 
 NAME = "health_check"
 """The retry profile of what health checks send, which nobody else has."""
-TENANT = f"{PROBE_PAYER}{NAME}"
+HEALTH_CHECK_TENANT = f"{PROBE_PAYER}{NAME}"
 """On whose account health checks are sent: where the report shows it, and whose limit it has."""
 PROFILE = RetryProfile(
     deadline_s=20.0,
@@ -93,4 +93,4 @@ def due(views: Sequence[ProviderView], settings: HealthCheckSettings) -> Iterato
 def limit_of(settings: HealthCheckSettings) -> LimitSettings:
     """Return the limit of what health checks may cost, for the ledger to enforce."""
     # Not validated again: that would take nano-dollars for dollars.
-    return LimitSettings.model_construct(scope=f"tenant:{TENANT}", day=settings.daily_usd)
+    return LimitSettings.model_construct(scope=f"tenant:{HEALTH_CHECK_TENANT}", day=settings.daily_usd)

@@ -71,7 +71,7 @@ def test_a_payer_that_is_no_name_is_refused() -> None:
             Payer(**{"tenant": "acme", "use_case": "bulk", **wrong})
 
 
-@pytest.mark.parametrize("tenant", [doctor.TENANT, health_check_policy.TENANT])
+@pytest.mark.parametrize("tenant", [doctor.TENANT, health_check_policy.HEALTH_CHECK_TENANT])
 def test_no_caller_is_taken_for_a_probe_of_ours(tenant):
     """Whatever a customer is called, `doctor` too: what tells our probes is no name that a caller can have."""
     probe = Payer.of(ProbeRequest.of("ok", use_case="support", tenant=tenant))

@@ -13,7 +13,7 @@ from orchestrator.drill.cases import CLASSES, Case, cases_of, levels_of
 from orchestrator.drill.drill import CaseResult, drill, judge
 from orchestrator.drill.environment import ANSWER, RESCUED_ANSWER, staged
 from orchestrator.practice.odd_answers import HALF_TEXT
-from tests.support.prefixed import AZURE, CLAUDE, DEEPSEEK, prefixed
+from tests.support.prefixed import BEDROCK, CLAUDE, VERTEX, prefixed
 
 CASE = Case("customer_service", "503 at openrouter/gpt-6.1-sol", "503", (), stream=False)
 FALLBACK = Degradation((DegradationKind.FALLBACK,), "p/x unavailable")
@@ -144,7 +144,7 @@ def test_what_there_is_not_to_drill_is_named(make_config):
 
 def test_providers_of_litellm_are_drilled_at_practice_providers_in_their_places(make_config, practice):
     """Their vendors' own wire, at the prices of the file, whatever variable their key stands in."""
-    changes = prefixed(practice, CLAUDE, AZURE, DEEPSEEK)
+    changes = prefixed(practice, CLAUDE, BEDROCK, VERTEX)
     changes["providers"]["anthropic"]["api_key"] = "${ANTHROPIC_API_KEY:-}"
     changes["local_model"] = {"enabled": False}
     config = make_config(changes, ANTHROPIC_API_KEY="a-real-key")
@@ -152,4 +152,6 @@ def test_providers_of_litellm_are_drilled_at_practice_providers_in_their_places(
     done = drill(config, clock=SystemClock(), use_cases=["customer_service"], kinds=kinds, speed=1)
     ends = [*[CaseResult.RESCUED] * 2, *[CaseResult.ANSWERED] * 2]
     assert [result.verdict for result in done.results] == ends * 2
+    assert done.results[0].answered_by == BEDROCK
+    assert done.booked_nusd == done.billed_nusd > 0
     assert not practice.requests

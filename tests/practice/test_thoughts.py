@@ -31,3 +31,18 @@ def test_openrouter_s_models_name_their_vendor():
     assert vendor_of("openrouter", "anthropic/claude") == "anthropic"
     assert vendor_of("google", "gemini-3.8-flash") == "google"
     assert (format_of("anthropic"), format_of("nobody")) == ("anthropic-claude-v1", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "vendor"),
+    [
+        ("openrouter", "x-ai/grok-4.1", "x-ai"),
+        ("anthropic", "claude-haiku-4-5", "anthropic"),
+        ("bedrock", "anthropic.claude-haiku-4-5-20251001-v1:0", "anthropic"),
+        ("bedrock", "amazon.nova-lite-v1:0", "bedrock"),
+        ("vertex_ai", "claude-haiku-4-5", "anthropic"),
+        ("vertex_ai", "gemini-2.5-flash", "google"),
+    ],
+)
+def test_a_thought_is_its_models_vendors_whoever_carries_it(provider: str, model: str, vendor: str) -> None:
+    assert vendor_of(provider, model) == vendor
