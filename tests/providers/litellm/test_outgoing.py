@@ -46,6 +46,8 @@ def request(body: Any, **headers: str) -> httpx.Request:
         {"generationConfig": {"max_output_tokens": 100, "candidateCount": 1}},
         {"inferenceConfig": {"maxTokens": 100}},
         {"max_tokens": 100, "thinking": {"type": "enabled", "budget_tokens": 99}},
+        {"max_tokens": 9, "system": [{"text": "ttl", "cache_control": {"type": "ephemeral", "ttl": "5m"}}]},
+        {"max_tokens": 9, "tools": [{"parameters": {"properties": {"ttl": {"const": "1h"}}}}]},
     ],
 )
 def test_what_keeps_its_bound_leaves(body: Any) -> None:
@@ -67,6 +69,8 @@ def test_what_keeps_its_bound_leaves(body: Any) -> None:
         {"max_tokens": 100, "n": 2},
         {"generationConfig": {"maxOutputTokens": 100, "candidateCount": 2}},
         {"max_tokens": 100, "thinking": {"budget_tokens": 100}},
+        {"max_tokens": 9, "system": [{"text": "x", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]},
+        {"inferenceConfig": {"maxTokens": 9}, "tools": [{"cachePoint": {"type": "default", "ttl": "1h"}}]},
     ],
 )
 def test_what_could_cost_more_than_is_held_stays(body: Any) -> None:
