@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.message_checks import messages_of
+from orchestrator.core.message_checks import check_tool_choice, messages_of
 from orchestrator.core.request import ChatRequest
 
 USER = {"role": "user", "content": "Xin chào"}
@@ -64,3 +64,21 @@ def test_a_message_that_was_put_into_a_finished_request_is_checked_too():
 )
 def test_an_answer_can_be_handed_back_as_it_came(message):
     assert messages_of([message]) == (message,)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"type": "web_search_preview"},
+        {"type": "function", "function": {"name": "g"}},
+        {},
+        "any",
+    ],
+)
+def test_a_choice_is_of_the_requests_own_functions_alone(choice: object) -> None:
+    """A vendor's own tools are billed by use."""
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    check_tool_choice({"type": "function", "function": {"name": "f"}}, tools)
+    check_tool_choice("required", tools)
+    with pytest.raises(InvalidRequestError, match="'tool_choice' "):
+        check_tool_choice(choice, tools)
