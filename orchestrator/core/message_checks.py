@@ -118,6 +118,7 @@ def _check_content(content: Any, place: int) -> None:
             raise InvalidRequestError(msg) from None
 
 
+_CHOICE_KINDS = ("function", "allowed_tools")
 _TOOL_KEYS = frozenset({"type", "function", "cache_control"})
 
 
@@ -170,7 +171,8 @@ def check_tool_choice(choice: Any, tools: Sequence[Any] | None) -> None:
     is_named = _read(choice, "type") == "function"
     if is_named and _read(_read(choice, "function"), "name") not in names:
         raise InvalidRequestError("'tool_choice' names a function that is not among 'tools'")
-    if not isinstance(choice, Mapping) and choice != "required":
+    # Of another type are a vendor's own tools, which are billed by use.
+    if _read(choice, "type") not in _CHOICE_KINDS and choice != "required":
         raise InvalidRequestError("'tool_choice' must be none, auto, required, or name one of 'tools'")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.message_checks import PIECES_MAX, messages_of
+from orchestrator.core.message_checks import PIECES_MAX, check_tool_choice, messages_of
 from orchestrator.core.request import ChatRequest
 
 USER = {"role": "user", "content": "Xin chào"}
@@ -90,3 +90,21 @@ def test_more_pieces_than_can_be_read_at_once_are_refused(messages):
 def test_texts_to_embed_may_be_more():
     texts = ["a"] * (PIECES_MAX + 1)
     assert len(EmbeddingRequest.of(texts, use_case="embedding").texts) == len(texts)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"type": "web_search_preview"},
+        {"type": "function", "function": {"name": "g"}},
+        {},
+        "any",
+    ],
+)
+def test_a_choice_is_of_the_requests_own_functions_alone(choice: object) -> None:
+    """A vendor's own tools are billed by use."""
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    check_tool_choice({"type": "function", "function": {"name": "f"}}, tools)
+    check_tool_choice("required", tools)
+    with pytest.raises(InvalidRequestError, match="'tool_choice' "):
+        check_tool_choice(choice, tools)

@@ -28,6 +28,9 @@ _LIMITS = (
 """Where the formats that LiteLLM writes say how much a model may write."""
 _ANSWERS = (("n",), ("generationConfig", "candidateCount"))
 _THOUGHTS = (("thinking", "budget_tokens"), ("additionalModelRequestFields", "thinking", "budget_tokens"))
+_MARKS = ("cache_control", "cachePoint")
+_PRICED_TTL = "5m"
+"""A variable of LiteLLM's makes an hour of it, at twice the price of the input."""
 _REFUSED_UNBILLED = 422
 """LiteLLM answers OpenAI's by leaving parameters out and asking again."""
 
@@ -106,6 +109,11 @@ def _fault_of_body(body: Any, max_tokens: int) -> str | None:
         return f"LiteLLM would not keep its answer within the {max_tokens} tokens that money is held for"
     if not all(_at(body, path) in {None, 1} for path in _ANSWERS):
         return "LiteLLM would ask for more than one answer"
+    if _is_kept_long(body):
+        return (
+            "LiteLLM would have the prompt kept for longer than 5m, which costs more than is held: unset "
+            "LITELLM_ANTHROPIC_PROMPT_CACHING_TTL, or litellm.anthropic_prompt_caching_ttl"
+        )
     thoughts = [budget for path in _THOUGHTS if (budget := _at(body, path)) is not None]
     thought = next((budget for budget in thoughts if not _is_within(budget, max_tokens - 1)), None)
     if thought is not None:
@@ -114,6 +122,15 @@ def _fault_of_body(body: Any, max_tokens: int) -> str | None:
             "ask for less effort, or raise the model's reasoning_tokens"
         )
     return None
+
+
+def _is_kept_long(value: Any) -> bool:
+    """Return whether a part of a request is marked to be cached for longer than the price book knows."""
+    if isinstance(value, Mapping):
+        marks = [mark for name in _MARKS if isinstance(mark := value.get(name), Mapping)]
+        is_long = any(mark.get("ttl", _PRICED_TTL) != _PRICED_TTL for mark in marks)
+        return is_long or any(map(_is_kept_long, value.values()))
+    return isinstance(value, list) and any(map(_is_kept_long, value))
 
 
 def _at(body: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -50,6 +50,8 @@ def request(body: Any, **headers: str) -> httpx.Request:
             "inferenceConfig": {"maxTokens": 100},
             "additionalModelRequestFields": {"thinking": {"budget_tokens": 99}},
         },
+        {"max_tokens": 9, "system": [{"text": "ttl", "cache_control": {"type": "ephemeral", "ttl": "5m"}}]},
+        {"max_tokens": 9, "tools": [{"parameters": {"properties": {"ttl": {"const": "1h"}}}}]},
     ],
 )
 def test_what_keeps_its_bound_leaves(body: Any) -> None:
@@ -75,6 +77,8 @@ def test_what_keeps_its_bound_leaves(body: Any) -> None:
             "inferenceConfig": {"maxTokens": 100},
             "additionalModelRequestFields": {"thinking": {"budget_tokens": 100}},
         },
+        {"max_tokens": 9, "system": [{"text": "x", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]},
+        {"inferenceConfig": {"maxTokens": 9}, "tools": [{"cachePoint": {"type": "default", "ttl": "1h"}}]},
     ],
 )
 def test_what_could_cost_more_than_is_held_stays(body: Any) -> None:
