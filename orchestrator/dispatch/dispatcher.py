@@ -163,7 +163,7 @@ class Dispatcher:
         )
 
     def _rested_in_s(self) -> float | None:
-        """Return how long it is until a daily target may be asked again, where all of them asked for a rest."""
+        """Return how long it is until one may be asked again, where all daily targets asked for a rest."""
         limiter = self._cursor.services.rate_limiter
         rests_s = [
             limiter.rests_s(target.name)
