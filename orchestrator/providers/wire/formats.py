@@ -1,4 +1,4 @@
-"""The formats of our own wire, a row for each kind of provider: how a question is written and its answer read."""
+"""The formats of our own wire, a row for each kind of provider: how each writes and reads."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
