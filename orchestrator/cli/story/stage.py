@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from orchestrator.catalog.catalog import Catalog
 from orchestrator.cli.output import CommandError
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config, embedded_path, load_config
@@ -27,6 +28,7 @@ SMALL_LIMIT_USD = "0.006"
 
 _CONTEXT_TOKENS = 2048
 _PARALLEL = 4
+_PATIENCE_S = 300.0
 _REQUESTS_KEPT = 10_000
 """More than the whole demo makes, so that they can be counted."""
 
@@ -120,7 +122,7 @@ def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> t
     at_once = usual.model_copy(update={"on_limit": usual.on_limit.model_copy(update={"wait_s": 0.0})})
     # Nor would a busy machine have its answers in time, and a send that is given up is booked at its bound.
     profiles = {
-        name: profile.model_copy(update={"deadline_s": 300.0, "min_turn_s": 30.0})
+        name: profile.model_copy(update={"deadline_s": 2 * _PATIENCE_S, "min_turn_s": _PATIENCE_S})
         for name, profile in shipped.settings.retry_profiles.items()
     }
     changed = {
@@ -129,7 +131,18 @@ def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> t
         "circuit_breaker": patient,
         "use_cases": {**shipped.settings.use_cases, shipped.settings.default_use_case: at_once},
     }
-    return replace(shipped, settings=shipped.settings.model_copy(update=changed)), providers
+    settings = shipped.settings.model_copy(update=changed)
+    return replace(shipped, settings=settings, catalog=_patient(shipped.catalog)), providers
+
+
+def _patient(catalog: Catalog) -> Catalog:
+    """Return a catalogue whose providers have five minutes for an answer, its first word, and each next one."""
+    times = dict.fromkeys(("timeout_s", "first_token_timeout_s", "stall_timeout_s"), _PATIENCE_S)
+    deployments = {
+        name: replace(deployment, provider=deployment.provider.model_copy(update=times))
+        for name, deployment in catalog.deployments.items()
+    }
+    return replace(catalog, deployments=deployments)
 
 
 def _home(keep: Path | None, stack: ExitStack) -> Path:
