@@ -137,6 +137,27 @@ def test_the_weeks_and_the_beginning_of_an_old_ledger_are_reckoned_from_its_rows
     assert books.rows("SELECT DISTINCT hour, runs FROM attempts") == [("", "[]")]
 
 
+def test_days_that_were_summed_while_probes_had_names_of_customers_are_summed_anew(books):
+    make_version_4(books.path)
+    with closing(sqlite3.connect(books.path)) as connection, connection:
+        for version in (5, 6, 7, 8):
+            for statement in ledger_schema._MIGRATIONS[version]:
+                connection.execute(statement)
+        connection.execute("PRAGMA user_version = 8")
+        for day, tenant in (("2026-11-20", "doctor"), ("2026-11-21", "acme")):
+            connection.execute("INSERT INTO summed_days VALUES (?, NULL)", (day,))
+            connection.execute(
+                "INSERT INTO request_sums VALUES (?, ?, 'bulk', 'succeeded', 'miss', 0, NULL, 1, 10)",
+                (day, tenant),
+            )
+            connection.execute(
+                "INSERT INTO name_sums VALUES (?, 'acme', 'bulk', 'tag', 'doctor', 1, 0, 0, 0, 0)", (day,)
+            )
+    books.ledger.check_writable()
+    for table in ("summed_days", "request_sums", "name_sums"):
+        assert books.rows(f"SELECT DISTINCT day FROM {table}") == [("2026-11-21",)]  # noqa: S608
+
+
 @pytest.mark.parametrize("year", [2020, 2021, 2026, 2032])
 def test_the_week_of_a_day_is_the_same_to_sqlite_and_to_us(year):
     days = [(date(year, 1, 1) + timedelta(days=number)).isoformat() for number in range(366)]
