@@ -136,7 +136,7 @@ def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> t
 
 
 def _patient(catalog: Catalog) -> Catalog:
-    """Return a catalogue whose providers have five minutes for an answer, its first word, and each next one."""
+    """Return a catalogue whose providers have minutes for an answer, its first word, and each next one."""
     times = dict.fromkeys(("timeout_s", "first_token_timeout_s", "stall_timeout_s"), _PATIENCE_S)
     deployments = {
         name: replace(deployment, provider=deployment.provider.model_copy(update=times))
