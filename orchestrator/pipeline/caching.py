@@ -66,6 +66,8 @@ class Caching:
                     return await self._repeat(call, reply, CacheState.JOINED) if joined else reply
         except TimeoutError:
             error = call.too_late()
+            # On a loop that stood still this may be the call that asks, and not one that joined it.
+            error.cost_nusd = call.trace.spent_nusd
             stale = stale_reply(call, error, clock=self._clock)
             if stale is None:
                 await record_and_wait(call, None, error, services=self._services)
