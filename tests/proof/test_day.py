@@ -47,6 +47,9 @@ def day(make_orchestrator, practice):
     )
     orchestrator.warm_up()
     config = orchestrator.config
+    # By chance the day below may cut none.
+    practice.faults.add("openrouter:cut_stream=2,times=1")
+    list(orchestrator.stream("Mấy giờ mở cửa?"))
     with trouble(practice, seed=11):
         asyncio.run(spender.spend(orchestrator, seed=11, calls=CALLS, in_flight=40))
     orchestrator.close()

@@ -24,7 +24,7 @@ def test_a_client_sends_no_headers_but_its_own(others, kind) -> None:
     assert "of-others" in str(client.default_headers)
     from_no_environment(client)
     assert "of-others" not in str(client.default_headers)
-    assert client.default_headers["authorization"] == "Bearer k"
+    assert client.auth_headers == {"Authorization": "Bearer k"}
 
 
 def test_no_client_of_litellms_sends_what_the_environment_names(others) -> None:
