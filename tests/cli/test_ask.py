@@ -4,9 +4,13 @@ import copy
 import os
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import orjson
 import pytest
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.cli import ask as ask_module
 
 
 def test_the_answer_goes_to_stdout_and_its_price_to_stderr(run, practice):
@@ -264,3 +268,15 @@ def test_what_a_model_and_a_tenant_write_does_not_act_on_the_terminal(run, pract
     for ran in told:
         assert "\x1b" not in ran.out + ran.err
         assert "\u202e" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(("kind", "warmed_up"), [("openai", 0), ("litellm", 1)])
+def test_litellm_is_loaded_before_the_question_where_a_provider_needs_it(kind, warmed_up):
+    """It takes seconds, which are none of a model's."""
+    provider = SimpleNamespace(kind=ProviderKind(kind))
+    catalog = SimpleNamespace(deployments={"a/b": SimpleNamespace(provider=provider)})
+    calls = []
+    ask_module._warm_up(
+        SimpleNamespace(config=SimpleNamespace(catalog=catalog), warm_up=lambda: calls.append(1))
+    )
+    assert len(calls) == warmed_up

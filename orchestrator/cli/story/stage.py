@@ -116,7 +116,7 @@ def _opened(home: Path, answerer: Answerer, clock: Clock, stack: ExitStack) -> t
     budgets = shipped.settings.budgets
     limited = BudgetSettings(time_zone=budgets.time_zone, limits=(*budgets.limits, small))
     # On a slow machine the local model answers later than the five seconds after which a circuit half-opens.
-    patient = shipped.settings.circuit_breaker.model_copy(update={"open_s": 60.0, "max_open_s": 60.0})
+    patient = shipped.settings.circuit_breaker.model_copy(update={"open_s": 600.0, "max_open_s": 600.0})
     usual = shipped.settings.use_cases[shipped.settings.default_use_case]
     # The act of the budget shows refusals; with a wait its calls would have their turn one after the other.
     at_once = usual.model_copy(update={"on_limit": usual.on_limit.model_copy(update={"wait_s": 0.0})})
