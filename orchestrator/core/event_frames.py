@@ -62,7 +62,8 @@ class FrameReader:
                 raise BrokenFrameError
             if len(self._bytes) < size:
                 return
-            whole, self._bytes = bytes(self._bytes[:size]), self._bytes[size:]
+            whole = bytes(self._bytes[:size])
+            del self._bytes[:size]
             yield _frame(whole, headers_size)
 
 

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import orjson
+
 from orchestrator.core.money import NanoUsd
 from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.fault_kinds import VectorFault
-from orchestrator.practice.json_types import JsonObject
+from orchestrator.practice.json_types import JsonObject, JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +91,27 @@ class WireStream(Protocol):
     def odd(self) -> bytes:
         """Return an event whose text is a number."""
         ...
+
+
+def decoded_arguments(call: PracticeToolCall) -> JsonValue:
+    """Return the arguments of a call, for a format that sends them decoded: broken ones cannot be shown."""
+    try:
+        return orjson.loads(call.arguments)
+    except orjson.JSONDecodeError:
+        return {}
+
+
+def openai_call(call_id: JsonValue, name: JsonValue, arguments: JsonValue) -> JsonObject:
+    """Return a call of a history in OpenAI's shape, from decoded arguments."""
+    function = {"name": name, "arguments": orjson.dumps(arguments or {}).decode()}
+    return {"id": call_id or "", "type": "function", "function": function}
+
+
+def openai_turn(
+    role: JsonValue, *, parts: list[JsonObject], calls: list[JsonObject], results: list[JsonObject]
+) -> list[JsonObject]:
+    """Return a message in OpenAI's shape, the results of tools before it as messages of their own."""
+    turn: JsonObject = {"role": role, "content": parts}
+    if calls:
+        turn["tool_calls"] = calls
+    return [*results, turn] if parts or calls or not results else results

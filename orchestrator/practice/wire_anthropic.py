@@ -11,7 +11,14 @@ import orjson
 from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.thoughts import check_signature, signature_of
-from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
+from orchestrator.practice.wire import (
+    Envelope,
+    WireCall,
+    WireOutcome,
+    decoded_arguments,
+    openai_call,
+    openai_turn,
+)
 from orchestrator.practice.wire_errors import Refusal
 
 _FINISH = {
@@ -62,7 +69,7 @@ def anthropic_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     """Return the body of an answer in one piece."""
     content = _thought_blocks(outcome)
     content += [{"type": "text", "text": outcome.text}] if outcome.text else []
-    content += [_call_block(call, _arguments(call)) for call in outcome.tool_calls]
+    content += [_call_block(call, decoded_arguments(call)) for call in outcome.tool_calls]
     return {
         **_head(envelope),
         "content": content,
@@ -216,14 +223,6 @@ def _call_block(call: PracticeToolCall, arguments: Any) -> JsonObject:
     return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
 
 
-def _arguments(call: PracticeToolCall) -> JsonValue:
-    try:
-        return orjson.loads(call.arguments)
-    except orjson.JSONDecodeError:
-        # Decoded arguments are sent, so broken ones cannot be shown.
-        return {}
-
-
 def _system(value: JsonValue) -> list[JsonObject]:
     if not value:
         return []
@@ -244,10 +243,7 @@ def _read(message: JsonObject) -> list[JsonObject]:
     ]
     calls = [_call(block) for block in blocks if block.get("type") == "tool_use"]
     parts = [_text_part(block) for block in blocks if block.get("type") in {"text", "image", "document"}]
-    read: JsonObject = {"role": message.get("role"), "content": parts}
-    if calls:
-        read["tool_calls"] = calls
-    return [*results, read] if parts or calls or not results else results
+    return openai_turn(message.get("role"), parts=parts, calls=calls, results=results)
 
 
 def _text_part(block: JsonObject) -> JsonObject:
@@ -264,9 +260,7 @@ def _result(content: JsonValue) -> str:
 
 
 def _call(block: JsonObject) -> JsonObject:
-    arguments = orjson.dumps(block.get("input") or {}).decode()
-    function = {"name": block.get("name"), "arguments": arguments}
-    return {"id": block.get("id") or "", "type": "function", "function": function}
+    return openai_call(block.get("id"), block.get("name"), block.get("input"))
 
 
 def _tool(tool: JsonObject) -> JsonObject:

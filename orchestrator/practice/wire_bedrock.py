@@ -14,7 +14,14 @@ from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.prefix_errors import bedrock_error_type
 from orchestrator.practice.thoughts import check_signature, signature_of
-from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
+from orchestrator.practice.wire import (
+    Envelope,
+    WireCall,
+    WireOutcome,
+    decoded_arguments,
+    openai_call,
+    openai_turn,
+)
 from orchestrator.practice.wire_errors import Refusal
 
 _PATH = re.compile(r"model/(?P<model>.+)/converse(?P<streams>-stream)?")
@@ -67,7 +74,7 @@ def bedrock_reply(_: Envelope, outcome: WireOutcome) -> JsonObject:
     content = _thought_blocks(outcome)
     content += [{"text": outcome.text}] if outcome.text else []
     content += [
-        {"toolUse": {"toolUseId": call.id, "name": call.name, "input": _arguments(call)}}
+        {"toolUse": {"toolUseId": call.id, "name": call.name, "input": decoded_arguments(call)}}
         for call in outcome.tool_calls
     ]
     return {
@@ -188,14 +195,6 @@ def _thought_blocks(outcome: WireOutcome) -> list[JsonObject]:
     return [{"reasoningContent": {"reasoningText": {"text": text, "signature": signature_of(_VENDOR, text)}}}]
 
 
-def _arguments(call: PracticeToolCall) -> JsonValue:
-    try:
-        return orjson.loads(call.arguments)
-    except orjson.JSONDecodeError:
-        # Decoded arguments are sent, so broken ones cannot be shown.
-        return {}
-
-
 def _system(blocks: JsonValue) -> list[JsonObject]:
     return [{"role": "system", "content": _parts(blocks)}] if blocks else []
 
@@ -211,11 +210,7 @@ def _read(message: JsonObject) -> list[JsonObject]:
         if (result := block.get("toolResult")) is not None
     ]
     calls = [_call(block["toolUse"]) for block in blocks if "toolUse" in block]
-    parts = _parts(blocks)
-    read: JsonObject = {"role": message.get("role"), "content": parts}
-    if calls:
-        read["tool_calls"] = calls
-    return [*results, read] if parts or calls or not results else results
+    return openai_turn(message.get("role"), parts=_parts(blocks), calls=calls, results=results)
 
 
 def _check_thought(thought: JsonValue) -> None:
@@ -245,9 +240,7 @@ def _result(content: JsonValue) -> str:
 
 
 def _call(block: JsonObject) -> JsonObject:
-    arguments = orjson.dumps(block.get("input") or {}).decode()
-    function = {"name": block.get("name"), "arguments": arguments}
-    return {"id": block.get("toolUseId") or "", "type": "function", "function": function}
+    return openai_call(block.get("toolUseId"), block.get("name"), block.get("input"))
 
 
 def _tool(spec: JsonObject) -> JsonObject:

@@ -10,7 +10,7 @@ from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.thoughts import check_signature, signature_of
 from orchestrator.practice.tokens import count_tokens
-from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
+from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, decoded_arguments, openai_call
 from orchestrator.practice.wire_errors import Refusal
 
 _FINISH = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
@@ -175,12 +175,7 @@ def _reply(
 
 
 def _call_part(call: PracticeToolCall) -> JsonObject:
-    try:
-        arguments = orjson.loads(call.arguments)
-    except orjson.JSONDecodeError:
-        # Gemini sends decoded arguments, so broken ones cannot be shown; it leaves them out.
-        arguments = {}
-    return {"functionCall": {"name": call.name, "args": arguments}}
+    return {"functionCall": {"name": call.name, "args": decoded_arguments(call)}}
 
 
 def _either(value: JsonObject, camel: str) -> JsonValue:
@@ -237,12 +232,7 @@ def _result(function_response: JsonObject) -> JsonObject:
 
 
 def _call(call: JsonObject) -> JsonObject:
-    arguments = orjson.dumps(call.get("args") or {}).decode()
-    return {
-        "id": call.get("id") or "",
-        "type": "function",
-        "function": {"name": call.get("name"), "arguments": arguments},
-    }
+    return openai_call(call.get("id"), call.get("name"), call.get("args"))
 
 
 def _tools(body: JsonObject) -> list[JsonObject]:
