@@ -18,7 +18,7 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.output import busy, err, errors_as_json, out, print_json, write
 from orchestrator.cli.prompts import read_prompt
-from orchestrator.cli.session import session_of
+from orchestrator.cli.session import load_what_is_needed, session_of
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.formatting import seconds
 
@@ -72,23 +72,13 @@ def ask(  # noqa: PLR0913, PLR0917 -- an argument for each option
     with errors_as_json(as_json):
         text = read_prompt(prompt)
         with session_of(context).orchestrator(practice=practice) as orchestrator:
-            _warm_up(orchestrator)
+            load_what_is_needed(orchestrator)
             if as_json:
                 print_json(_answer_as_json(orchestrator, text, overrides))
             else:
                 _answer(
                     orchestrator, text, overrides, streamed=out().is_terminal if stream is None else stream
                 )
-
-
-def _warm_up(orchestrator: "Orchestrator") -> None:
-    """Load LiteLLM before the question's time begins, where a provider needs it."""
-    from orchestrator.catalog.catalog import ProviderKind
-
-    kinds = {deployment.provider.kind for deployment in orchestrator.config.catalog.deployments.values()}
-    if ProviderKind.LITELLM in kinds:
-        with busy("loading LiteLLM, which takes a few seconds once a process"):
-            orchestrator.warm_up()
 
 
 def _answer_as_json(orchestrator: "Orchestrator", prompt: str, overrides: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli.output import CommandError, busy, err, errors_as_json, out, print_json, table, write
 from orchestrator.cli.prompts import read_argument
-from orchestrator.cli.session import session_of
+from orchestrator.cli.session import load_what_is_needed, session_of
 from orchestrator.core.language import Language
 
 if TYPE_CHECKING:
@@ -41,9 +41,11 @@ def chain(  # noqa: PLR0913, PLR0917 -- an argument for each option
         if language not in _LANGUAGES:
             raise CommandError(f"--language '{language}': choose {' or '.join(_LANGUAGES)}")
         chain_input = _input_of(spec, read_argument(input_text, what="input"))
-        with session_of(context).orchestrator() as orchestrator, busy(f"running {spec.name}"):
-            built = spec(orchestrator, tenant=tenant, language=language)
-            result = built.with_details().invoke(chain_input)
+        with session_of(context).orchestrator() as orchestrator:
+            load_what_is_needed(orchestrator)
+            with busy(f"running {spec.name}"):
+                built = spec(orchestrator, tenant=tenant, language=language)
+                result = built.with_details().invoke(chain_input)
     _show_result(spec, result, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from orchestrator.cli.output import busy
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.visible_text import visible
 
@@ -62,6 +63,16 @@ class CliSession:
 
         with Orchestrator(self.config(), watch=watch) as opened:
             yield opened
+
+
+def load_what_is_needed(orchestrator: "Orchestrator") -> None:
+    """Load LiteLLM before a question's time begins, where a provider needs it."""
+    from orchestrator.catalog.catalog import ProviderKind
+
+    kinds = {deployment.provider.kind for deployment in orchestrator.config.catalog.deployments.values()}
+    if ProviderKind.LITELLM in kinds:
+        with busy("loading LiteLLM, which takes a few seconds once a process"):
+            orchestrator.warm_up()
 
 
 def session_of(context: typer.Context) -> CliSession:

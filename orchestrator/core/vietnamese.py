@@ -6,7 +6,7 @@ it is. What nobody has translated stands as it is: a name, or the words of who w
 
 import re
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.language import Language
@@ -147,7 +147,7 @@ def in_language(text: str, language: Language) -> str:
     """Return a text of ours in a language; what of it nobody has translated stays."""
     if language is not Language.VI:
         return text
-    for pattern, words in _PATTERNS:
+    for pattern, words in _patterns():
         text = pattern.sub(partial(_filled, words), text)
     return _FAILED.sub(lambda match: f"{match[1]}{FAILURES_VI[match[2]]}", text)
 
@@ -168,10 +168,13 @@ def _pattern(sentence: str) -> re.Pattern[str]:
     return re.compile(begins + written + ends)
 
 
-_PATTERNS = tuple(
-    (_pattern(sentence), words)
-    for sentence, words in sorted(SENTENCES_VI.items(), key=lambda item: -len(item[0]))
-)
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return the sentences as patterns, the longest first: made with the first page that wants them."""
+    longest_first = sorted(SENTENCES_VI.items(), key=lambda item: -len(item[0]))
+    return tuple((_pattern(sentence), words) for sentence, words in longest_first)
+
+
 _FAILED = re.compile(
     rf"((?:^|(?<=[;:] )|(?<=\())\S+:? )({'|'.join(kind.value for kind in FailureKind)})(?=[;)]|$)"
 )

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.cli import ask as ask_module
+from orchestrator.cli import session as session_module
 
 
 def test_the_answer_goes_to_stdout_and_its_price_to_stderr(run, practice):
@@ -276,7 +276,7 @@ def test_litellm_is_loaded_before_the_question_where_a_provider_needs_it(kind, w
     provider = SimpleNamespace(kind=ProviderKind(kind))
     catalog = SimpleNamespace(deployments={"a/b": SimpleNamespace(provider=provider)})
     calls = []
-    ask_module._warm_up(
+    session_module.load_what_is_needed(
         SimpleNamespace(config=SimpleNamespace(catalog=catalog), warm_up=lambda: calls.append(1))
     )
     assert len(calls) == warmed_up
