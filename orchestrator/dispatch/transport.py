@@ -74,3 +74,15 @@ def in_flight(source: AttemptSource) -> InFlightAttempt:
     if source.current is None:
         raise AttemptFailedError(Failure(FailureKind.UNKNOWN))
     return source.current
+
+
+async def admitted_next(source: AttemptSource) -> InFlightAttempt | None:
+    """Return the attempt of the next deployment that is admitted, in the order of the plan; None without one.
+
+    Raises:
+        LedgerError: its money cannot be held.
+    """
+    for deployment in tuple(source.upcoming()):
+        if await source.admit(deployment):
+            return source.current
+    return None

@@ -5,58 +5,23 @@ with ExperimentWatch(orchestrator):
 """
 
 import asyncio
-import logging
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from orchestrator.client import Orchestrator
 from orchestrator.core.alerts import Alert, AlertKind, SubjectFacts
-from orchestrator.core.background_loop import Job
-from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.experiments.decision import ExperimentDecision, decision_path, read_decision, write_decision
 from orchestrator.experiments.experiment import Experiment
 from orchestrator.experiments.standing import ExperimentStanding, by_rule, standing_of
 from orchestrator.experiments.views import figure_text
-
-logger = logging.getLogger("orchestrator.monitoring")
+from orchestrator.monitoring.recurring_work import RecurringWork, logger
 
 LOOK_EVERY_S = 60.0
 """The intervals hold at every look, so looking often costs nothing but a read of the ledger."""
 
 
-class ExperimentWatch:
-    """Looks at the experiments with a rule, from `start` until `stop` or until the orchestrator is closed."""
-
-    def __init__(self, orchestrator: Orchestrator, *, clock: Clock | None = None) -> None:
-        """Keep the orchestrator; nothing is looked at before `start`."""
-        self._orchestrator = orchestrator
-        self._clock = clock or SystemClock()
-        self._job: Job[None] | None = None
-
-    def start(self) -> Self:
-        """Look now, and every minute."""
-        if self._job is None:
-            self._job = self._orchestrator.begin(self._run())
-        return self
-
-    def stop(self) -> None:
-        """End."""
-        job, self._job = self._job, None
-        if job is not None:
-            job.cancel()
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End."""
-        self.stop()
+class ExperimentWatch(RecurringWork):
+    """Looks at the experiments with a rule, every minute."""
 
     def look(self) -> tuple[ExperimentDecision, ...]:
         """Do now what the rules say, and return what was decided.
@@ -81,14 +46,15 @@ class ExperimentWatch:
         orchestrator.alerts.tell(alert)
         return decision
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                # A ledger may be large, and requests run on this loop.
-                await asyncio.to_thread(self.look)
-            except OrchestratorError as error:
-                logger.warning("experiments are not looked at: %s", error)
-            await self._clock.sleep(LOOK_EVERY_S)
+    async def _round(self) -> None:
+        try:
+            # A ledger may be large, and requests run on this loop.
+            await asyncio.to_thread(self.look)
+        except OrchestratorError as error:
+            logger.warning("experiments are not looked at: %s", error)
+
+    def _pause_s(self) -> float:
+        return LOOK_EVERY_S
 
 
 def roll_back_by_rule(

@@ -3,22 +3,15 @@
     with HealthChecks(orchestrator):
         serve()
 
-They run on the orchestrator's own loop, from `start` until `stop` or until the orchestrator is closed.
 `resilience.health_check_policy` decides which providers are due; the results go to `resilience.health`,
 where routing reads them.
 """
 
-import logging
-from types import TracebackType
-from typing import Self
-
 from orchestrator.catalog.catalog import Deployment, ProviderKind
-from orchestrator.client import Orchestrator
-from orchestrator.core.background_loop import Job
-from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import BudgetExceededError, OrchestratorError
 from orchestrator.core.payer import ProbeRequest
 from orchestrator.core.request import CacheUse
+from orchestrator.monitoring.recurring_work import RecurringWork, logger
 from orchestrator.providers.account_api import Account, AccountError, AccountSession, open_session
 from orchestrator.resilience.circuit_breaker import CircuitState
 from orchestrator.resilience.health_check_policy import (
@@ -31,43 +24,13 @@ from orchestrator.resilience.health_check_policy import (
     due,
 )
 
-logger = logging.getLogger("orchestrator.monitoring")
-
 _PROMPT = "ok"
 _MAX_TOKENS = 16
 """The smallest limit that every provider accepts."""
 
 
-class HealthChecks:
+class HealthChecks(RecurringWork):
     """Looks at quiet providers and at open circuits, again and again."""
-
-    def __init__(self, orchestrator: Orchestrator, *, clock: Clock | None = None) -> None:
-        """Keep the orchestrator to look after; nothing is sent before `start`."""
-        self._orchestrator = orchestrator
-        self._clock = clock or SystemClock()
-        self._job: Job[None] | None = None
-
-    def start(self) -> Self:
-        """Begin; the orchestrator answers requests meanwhile."""
-        if self._job is None:
-            self._job = self._orchestrator.begin(self._run())
-        return self
-
-    def stop(self) -> None:
-        """End; a probe that is under way is cancelled and booked."""
-        job, self._job = self._job, None
-        if job is not None:
-            job.cancel()
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End."""
-        self.stop()
 
     async def look(self) -> tuple[Due, ...]:
         """Look once at every provider and deployment that is due, and return what was looked at."""
@@ -79,14 +42,14 @@ class HealthChecks:
                     await self._look_at(look, session)
         return looks
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except OrchestratorError as error:
-                logger.warning("health checks go on after: %s", error)
-            every_s = self._orchestrator.config.settings.health_checks.every_s
-            await self._clock.sleep(min(every_s, TICK_MAX_S))
+    async def _round(self) -> None:
+        try:
+            await self.look()
+        except OrchestratorError as error:
+            logger.warning("health checks go on after: %s", error)
+
+    def _pause_s(self) -> float:
+        return min(self._orchestrator.config.settings.health_checks.every_s, TICK_MAX_S)
 
     def _provider_views(self) -> list[ProviderView]:
         """Return what is known of every provider that is reached over a network."""

@@ -16,7 +16,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta, Usage
 from orchestrator.dispatch.attempt import InFlightAttempt
-from orchestrator.dispatch.transport import AttemptSource
+from orchestrator.dispatch.transport import AttemptSource, admitted_next
 from orchestrator.practice.answers import Answerer, Content, Finish, PracticeRequest, Thought
 from orchestrator.practice.bill import (
     Bill,
@@ -125,7 +125,7 @@ class InMemoryTransport:
                 return await self._answer(attempt, stream=source.streams)
             except AttemptFailedError as exc:
                 attempt.fail(exc.failure, billed=exc.answer)
-            attempt = await _next(source)
+            attempt = await admitted_next(source)
         return None
 
     async def _answer(self, attempt: InFlightAttempt, *, stream: bool) -> ProviderAnswer:
@@ -239,13 +239,6 @@ class InMemoryTransport:
             )
         )
         return usage, cost
-
-
-async def _next(source: AttemptSource) -> InFlightAttempt | None:
-    for deployment in tuple(source.upcoming()):
-        if await source.admit(deployment):
-            return source.current
-    return None
 
 
 def practice_provider(kind: str, prefix: str | None) -> str:

@@ -11,7 +11,7 @@ from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
 from orchestrator.core.reply import Delta, Usage
 from orchestrator.dispatch.attempt import InFlightAttempt
-from orchestrator.dispatch.transport import AttemptSource
+from orchestrator.dispatch.transport import AttemptSource, admitted_next
 from orchestrator.whatif.drawn import drawn_share
 from orchestrator.whatif.evidence import DrawnSend
 from orchestrator.whatif.recorded_traffic import RecordedRequest
@@ -47,7 +47,7 @@ class ReplayTransport:
                 return await self._answer(attempt, streams=source.streams)
             except AttemptFailedError as exc:
                 attempt.fail(exc.failure)
-            attempt = await _next(source)
+            attempt = await admitted_next(source)
         return None
 
     async def _answer(self, attempt: InFlightAttempt, *, streams: bool) -> ProviderAnswer:
@@ -99,10 +99,3 @@ class ReplayTransport:
             await self._world.clock.sleep(rest_s / pieces)
             attempt.receive(Delta(piece))
         return piece * (pieces + 1)
-
-
-async def _next(source: AttemptSource) -> InFlightAttempt | None:
-    for deployment in tuple(source.upcoming()):
-        if await source.admit(deployment):
-            return source.current
-    return None
