@@ -66,7 +66,7 @@ def _chains() -> "Mapping[str, Any]":
 
 
 def _spec_of(chains: "Mapping[str, Any]", name: str | None) -> Any:
-    from orchestrator.config.unknown_names import unknown
+    from orchestrator.core.unknown_names import unknown
 
     if name is None:
         raise CommandError(f"name a chain: {', '.join(chains)}; 'orchestrator chain --list' tells more")

@@ -239,7 +239,7 @@ def _chains(orchestrator: Any, names: "list[str] | tuple[str, ...]") -> list[Any
     if not names:
         return []
     from orchestrator.chains.shipped import shipped
-    from orchestrator.config.unknown_names import unknown
+    from orchestrator.core.unknown_names import unknown
     from orchestrator.evaluation.chain_subject import ChainSubject
 
     chains = shipped().CHAINS

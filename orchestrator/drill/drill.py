@@ -14,7 +14,6 @@ from orchestrator.catalog.models import Mode
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import use_cases_of
-from orchestrator.config.unknown_names import unknown
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import (
     AllProvidersFailedError,
@@ -26,6 +25,7 @@ from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import ChatReply, DegradationKind
 from orchestrator.core.request import Message
 from orchestrator.core.request_fields import RequestFields
+from orchestrator.core.unknown_names import unknown
 from orchestrator.drill.cases import CLASSES, NOBODY_LEFT, QUESTION, Case, cases_of, levels_of
 from orchestrator.drill.environment import ANSWER, RESCUED_ANSWER, DrillEnvironment, staged
 
