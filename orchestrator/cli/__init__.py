@@ -98,7 +98,7 @@ def _log_error(error: OrchestratorError) -> None:
 
     fields = {"error": type(error).__name__, "exit_code": error.exit_code}
     fields |= {} if error.request_id is None else {"request_id": error.request_id}
-    logging.getLogger("orchestrator.cli").error("%s", error, extra={"request_fields": fields})
+    logging.getLogger("orchestrator.cli").error("%s", error.in_one_line, extra={"request_fields": fields})
 
 
 def _print_unexpected(error: Exception) -> int:

@@ -200,7 +200,7 @@ def judge(case: Case, end: ChatReply | Exception, *, late: bool) -> tuple[CaseRe
 
 def _error_text(error: Exception) -> str:
     if isinstance(error, OrchestratorError):
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error.in_one_line}"
     # Its text comes from another library and may quote the request.
     return f"an error of another library: {type(error).__name__}"
 

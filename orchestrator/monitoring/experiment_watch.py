@@ -87,7 +87,7 @@ class ExperimentWatch:
                 # A ledger may be large, and requests run on this loop.
                 await asyncio.to_thread(self.look)
             except OrchestratorError as error:
-                logger.warning("experiments are not looked at: %s", error)
+                logger.warning("experiments are not looked at: %s", error.in_one_line)
             await self._clock.sleep(LOOK_EVERY_S)
 
 

@@ -84,7 +84,7 @@ class HealthChecks:
             try:
                 await self.look()
             except OrchestratorError as error:
-                logger.warning("health checks go on after: %s", error)
+                logger.warning("health checks go on after: %s", error.in_one_line)
             every_s = self._orchestrator.config.settings.health_checks.every_s
             await self._clock.sleep(min(every_s, TICK_MAX_S))
 
@@ -148,4 +148,4 @@ class HealthChecks:
         except BudgetExceededError as error:
             logger.info("no more probes today: %s", error)
         except OrchestratorError as error:
-            logger.info("health check: deployment=%s does not answer yet: %s", deployment, error)
+            logger.info("health check: deployment=%s does not answer yet: %s", deployment, error.in_one_line)

@@ -61,5 +61,5 @@ class Housekeeping:
                     # A disk may be slow, and requests run on this loop.
                     await asyncio.to_thread(act)
                 except OrchestratorError as error:
-                    logger.warning("%s yet: %s", what, error)
+                    logger.warning("%s yet: %s", what, error.in_one_line)
             await self._clock.sleep(EVERY_S)
