@@ -24,7 +24,7 @@ from benchmarks.failover_cases import CASES, HANDLED, HARMFUL, TEXT, Case, judge
 from benchmarks.failover_subjects import DEADLINE_S, SUBJECTS, serve
 from benchmarks.stage import Child, Providers
 
-USD_PER_MTOK = (0.1, 0.5)
+USD_PER_MTOK = (0.1, 0.15)
 """Not above the configured prices: OpenRouter is told the most that may be charged."""
 AIM_CPU = 1.6
 AIM_ATTEMPTS = 1.45

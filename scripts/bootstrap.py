@@ -166,7 +166,7 @@ def make_venv(wanted):
     write(STAMP, UNFINISHED)
     if old and old.splitlines()[0] == wanted.splitlines()[0] and os.path.exists(PYTHON):
         return
-    say("1/4 making .venv with Python {}.{}.{}: some 10 s".format(*sys.version_info[:3]))
+    say("1/5 making .venv with Python {}.{}.{}: some 10 s".format(*sys.version_info[:3]))
     empty(VENV)
     write(STAMP, UNFINISHED)
     run([sys.executable, "-m", "venv", VENV])
@@ -176,16 +176,15 @@ def install():
     # type: () -> None
     """Bring `.venv` to exactly what the lock says, with uv or else with pip; then add the project."""
     count = locked_count()
-    say("2/4 fetching uv, which installs the rest: some seconds")
+    say("2/5 fetching uv, which installs the rest: some seconds")
     if has_uv():
         say(
-            "3/4 bringing it to the {} locked packages, 1.2 GB when new: half a minute with a fast network and an "
+            "3/5 bringing it to the {} locked packages, 1.2 GB when new: half a minute with a fast network and an "
             "idle machine, else minutes; they are fetched first, and put in place at the end".format(count)
         )
         try:
-            # Compiled now: 7 s once, and 9 s become 4 at the first start (at every start where
-            # PYTHONDONTWRITEBYTECODE is set, as in many containers).
-            run([UV, "pip", "sync", "--python", PYTHON, "--compile-bytecode"] + WHEELS_ONLY[1:] + [LOCK])
+            run([UV, "pip", "sync", "--python", PYTHON] + WHEELS_ONLY[1:] + [LOCK], in_place)
+            compile_all()
         except BootstrapError as error:
             # A company's mirror stands in pip.conf, which uv does not read.
             if NETWORK not in str(error):
@@ -194,7 +193,7 @@ def install():
             install_with_pip()
     else:
         say(
-            "3/4 bringing it to the {} locked packages with pip, as uv cannot be had here: 6 minutes and more".format(
+            "3/5 bringing it to the {} locked packages with pip, as uv cannot be had here: 6 minutes and more".format(
                 count
             )
         )
@@ -202,16 +201,29 @@ def install():
     if "\nsetuptools==" not in text_of(LOCK):
         # Python 3.11 puts its own into every new environment, with a .pth file that runs code at each start.
         run([PYTHON, "-m", "pip", "uninstall", "--quiet", "--yes", "setuptools"])
-    say("4/4 adding this project: some seconds")
+    say("5/5 adding this project: some seconds")
     installer = (
         [UV, "pip", "install", "--python", PYTHON] if os.path.exists(UV) else [PYTHON, "-m", "pip", "install"]
     )
     run(installer + ["--no-deps", "--no-build-isolation", "--editable", ROOT])
 
 
+def compile_all():
+    # type: () -> None
+    """Compile what is installed: 7 s once, and 9 s become 4 at the first start.
+
+    At every start, where PYTHONDONTWRITEBYTECODE is set, as in many containers.
+    """
+    say("4/5 compiling them, so that programs start in half the time: 10 s on an idle machine")
+    run(
+        [UV, "pip", "sync", "--python", PYTHON, "--compile-bytecode"] + WHEELS_ONLY[1:] + [LOCK],
+        lambda: "compiling",
+    )
+
+
 def install_with_pip():
     # type: () -> None
-    """Install the lock with the pip of the environment; uv, which may have no wheel here, is left out."""
+    """Install and compile the lock with pip, without uv, which may have no wheel here."""
     rest_path = os.path.join(VENV, "pip.lock")
     write(rest_path, lines_of_lock(uv=False))
     pip_install(rest_path)
@@ -235,7 +247,7 @@ def pip_install(requirements):
     # type: (str) -> None
     """Install a file of locked requirements with pip."""
     command = [PYTHON, "-m", "pip", "install", "--quiet", "--retries", "2"]
-    run(command + WHEELS_ONLY + ["--requirement", requirements])
+    run(command + WHEELS_ONLY + ["--requirement", requirements], in_place)
 
 
 def lines_of_lock(uv):
@@ -262,9 +274,12 @@ def relock():
     run([UV] + LOCK_COMMAND + upgrade)
 
 
-def run(command):
-    # type: (list[str]) -> None
-    """Run `command` in the project's folder; raise BootstrapError with its cause in one line."""
+def run(command, progress=None):
+    # type: (list[str], Callable[[], str] | None) -> None
+    """Run `command` in the project's folder; raise BootstrapError with its cause in one line.
+
+    What takes long says now and then how far it is: what `progress` returns.
+    """
     import subprocess
 
     environment = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", UV_NO_PROGRESS="1", NO_COLOR="1")
@@ -289,7 +304,7 @@ def run(command):
         close_fds=False,  # the lock of only_one()
     )
     try:
-        output = output_of(running, started_s)
+        output = output_of(running, started_s, progress)
     except BaseException:
         running.kill()
         running.wait()
@@ -298,8 +313,8 @@ def run(command):
         raise BootstrapError(cause_of(output.decode("utf-8", "replace"), command))
 
 
-def output_of(running, started_s):
-    # type: (subprocess.Popen[bytes], float) -> bytes
+def output_of(running, started_s, progress):
+    # type: (subprocess.Popen[bytes], float, Callable[[], str] | None) -> bytes
     """Return what a command printed, when it has ended; meanwhile say now and then how far it is."""
     import subprocess
 
@@ -307,11 +322,14 @@ def output_of(running, started_s):
         try:
             return running.communicate(timeout=BEAT_S)[0]
         except subprocess.TimeoutExpired:
-            say(
-                "    still at it after {:.0f} s: {} of {} packages are in place".format(
-                    seconds() - started_s, installed_count(), locked_count()
-                )
-            )
+            how_far = "" if progress is None else ": {}".format(progress())
+            say("    still at it after {:.0f} s{}".format(seconds() - started_s, how_far))
+
+
+def in_place():
+    # type: () -> str
+    """Say how many packages are installed by now; some of the lock are for other systems alone."""
+    return "{} of at most {} packages are in place".format(installed_count(), locked_count())
 
 
 def locked_count():

@@ -7,7 +7,6 @@ is frozen: a changed configuration makes a new one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -41,6 +40,7 @@ from orchestrator.core.settings import (
     Settings,
     UnquotedError,
 )
+from orchestrator.core.unknown_names import unknown
 
 
 class ProviderKind(StrEnum):
@@ -245,6 +245,15 @@ class Catalog:
         return {**self.deployments, **self.embeddings}
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of every model, alias and deployment."""
+        return (*self.models, *self.aliases, *self.served)
+
+    def knows(self, name: str) -> bool:
+        """Return whether a model, an alias or a deployment has this name, usable or not."""
+        return name in self.models or name in self.aliases or name in self.served
+
+    @property
     def keyless(self) -> Mapping[str, MissingKey]:
         """Return those of `off` that want nothing but their provider's key."""
         return {name: why for name, why in self.off.items() if isinstance(why, MissingKey)}
@@ -271,7 +280,7 @@ class Catalog:
         if model_name in self.models:
             msg = f"no usable deployment serves model '{model_name}': {self._why_off(model_name)}"
             raise UnknownNameError(msg)
-        raise UnknownNameError(self._unknown(name))
+        raise UnknownNameError(unknown("model", name, self.names))
 
     def model_of(self, name: str) -> str:
         """Return the model that a deployment serves or an alias stands for, else the name itself."""
@@ -310,9 +319,3 @@ class Catalog:
         reasons = sorted({why for why in off.values() if isinstance(why, str)})
         reasons += [keys_to_set(missing)] if missing else []
         return "; ".join(reasons) or "none is defined under 'deployments' in config.yaml"
-
-    def _unknown(self, name: str) -> str:
-        known = [*self.models, *self.aliases, *self.deployments]
-        close = get_close_matches(name, known, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
-        return f"unknown model '{name}': config.yaml defines no such model, alias or deployment.{hint}"

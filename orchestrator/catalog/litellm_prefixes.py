@@ -8,7 +8,6 @@ budget hold, and is a request that was never sent told from one that may be bill
 import importlib.util
 import json
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from orchestrator.core.settings import Settings
+from orchestrator.core.unknown_names import nearest
 
 
 class ClientKind(StrEnum):
@@ -155,8 +155,8 @@ def fault_of_prefix(prefix: str) -> str | None:
         return None
     if prefix in OWN_KINDS:
         return f"'{prefix}' has a kind of its own: write 'kind: {OWN_KINDS[prefix]}' and no prefix"
-    close = get_close_matches(prefix, [*CLIENTS, *OWN_KINDS], n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
+    close = nearest(prefix, [*CLIENTS, *OWN_KINDS])
+    hint = "" if close is None else f"; did you mean '{close}'?"
     if prefix in _known_to_litellm():
         return f"what is meant for '{prefix}' LiteLLM sends by a way of its own, on which no budget would hold{hint}"
     return f"'{prefix}' is no prefix of LiteLLM's{hint or '; known here: ' + ', '.join(sorted(CLIENTS))}"

@@ -44,17 +44,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    import typer
+
     from orchestrator.cli.app import root
+    from orchestrator.cli.output import CommandError, errors_as_json
+    from orchestrator.cli.usage_errors import usage_error_of
 
     try:
-        root().main(args=arguments, prog_name="orchestrator")
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    else:
-        code = 0
+        # It returns the code of `typer.Exit`, and None where a command has ended.
+        code = root().main(args=arguments, prog_name="orchestrator", standalone_mode=False) or 0
+    except typer.TyperException as refusal:
+        error = usage_error_of(refusal)
+        if error is None:
+            return CommandError.exit_code
+        with errors_as_json("--json" in arguments):
+            raise error from None
+    except typer.Abort:
+        code = EXIT_INTERRUPTED
     if code == EXIT_INTERRUPTED:
         _print_line("stopped")
-    return code
+    return int(code)
 
 
 def _check_text(arguments: list[str]) -> None:
@@ -89,7 +98,7 @@ def _log_error(error: OrchestratorError) -> None:
 
     fields = {"error": type(error).__name__, "exit_code": error.exit_code}
     fields |= {} if error.request_id is None else {"request_id": error.request_id}
-    logging.getLogger("orchestrator.cli").error("%s", error, extra={"request_fields": fields})
+    logging.getLogger("orchestrator.cli").error("%s", error.in_one_line, extra={"request_fields": fields})
 
 
 def _print_unexpected(error: Exception) -> int:

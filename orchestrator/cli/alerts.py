@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import errors_as_json, out, print_json, table
+from orchestrator.cli.output import CommandError, errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -82,14 +82,14 @@ def send_test(
 ) -> None:
     """Send a message that is marked as a test over each channel once, and say what came back.
 
-    Exit code 0: every channel took it; 4: one did not.
+    Exit code 0: every channel took it; 2: there is none to send over; 4: one did not.
     """
     import asyncio
 
     from orchestrator.alerting.trial import plain_trial, try_channels
-    from orchestrator.config.unknown_names import unknown
     from orchestrator.core.clock import SystemClock
     from orchestrator.core.errors import UnknownNameError
+    from orchestrator.core.unknown_names import unknown
 
     with errors_as_json(as_json):
         settings = session_of(context).config().settings.alerts
@@ -97,12 +97,10 @@ def send_test(
             raise UnknownNameError(unknown("rule", rule, settings.rules))
         chosen = {name: kept.kind for name, kept in settings.rules.items() if rule in {None, name}}
         trials = asyncio.run(try_channels(settings, chosen, now=SystemClock().now()))
+        if not trials:
+            raise CommandError(_without_channel(rule))
     if as_json:
         print_json({"channels": [plain_trial(trial) for trial in trials]})
-    elif not trials:
-        out().print(
-            "no rule has a channel: write some under 'alerts.channels' and 'alerts.rules' in config.yaml"
-        )
     else:
         shown = table("channel", "kind", "", "what came back", folded=("what came back",))
         for trial in trials:
@@ -110,3 +108,11 @@ def send_test(
         out().print(shown)
     if not all(trial.taken for trial in trials):
         raise typer.Exit(EXIT_UNDELIVERED)
+
+
+def _without_channel(rule: str | None) -> str:
+    whose = "no rule has a channel" if rule is None else f"the rule '{rule}' has no channel"
+    return (
+        f"nothing was sent: {whose}, so alerts go to the log alone; write channels under 'alerts.channels' in "
+        "config.yaml and name them in the rules ('channels: [NAME]'); docs/how-to/alerts.md shows how"
+    )

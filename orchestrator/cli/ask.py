@@ -19,7 +19,7 @@ from orchestrator.cli.options import (
 from orchestrator.cli.output import busy, err, errors_as_json, out, print_json, write
 from orchestrator.cli.prompts import read_prompt
 from orchestrator.cli.session import load_what_is_needed, session_of
-from orchestrator.core.errors import UnavailableError
+from orchestrator.core.errors import UnavailableError, step_lines
 from orchestrator.core.formatting import seconds
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _answer(orchestrator: "Orchestrator", prompt: str, overrides: dict[str, Any]
     for notice in reply.notices:
         err().print(f"notice: {notice}", style="yellow", markup=False, soft_wrap=True)
     if reply.apology:
-        err().print(f"error: {reply.degraded}", markup=False, soft_wrap=True)
+        for line in step_lines(str(reply.degraded)):
+            err().print(f"error: {line}", markup=False, soft_wrap=True)
     else:
         err().print(summary(reply), style="dim", markup=False, soft_wrap=True)
     if all(deployment.is_local for deployment in orchestrator.config.catalog.deployments.values()):

@@ -21,7 +21,7 @@ from orchestrator.cli.evaluate import (
 )
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, errors_as_json, listed, out, print_json
-from orchestrator.cli.session import session_of
+from orchestrator.cli.session import load_what_is_needed, session_of
 from orchestrator.core.home_paths import expanded
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ class _Measure:
             priced = evaluation.estimate()
             if not confirmed(priced, limit=limit, yes=yes or practice, dry_run=dry_run, as_json=as_json):
                 return None
+            load_what_is_needed(self.orchestrator)
             with progress() as say:
                 scored = evaluation.run(max_cost_usd=limit, say=say)
             if evaluation.stopped:

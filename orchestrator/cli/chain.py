@@ -20,6 +20,14 @@ _LANGUAGES = tuple(Language)
 def chain(  # noqa: PLR0913, PLR0917 -- an argument for each option
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="A chain; see --list.")] = None,
+    own: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PACKAGE.MODULE[:NAME]",
+            help="Your own chains, made there with make_chain, in the place of the shipped ones.",
+        ),
+    ] = None,
     input_text: Annotated[
         str,
         typer.Option("--input", "-i", help="The input as JSON, @file for a file's, - for standard input."),
@@ -27,21 +35,25 @@ def chain(  # noqa: PLR0913, PLR0917 -- an argument for each option
     tenant: Annotated[str, typer.Option(help="Whose budget pays.")] = "default",
     language: Annotated[str, typer.Option(help="The language of prompts and answers: vi or en.")] = "vi",
     show_list: Annotated[bool, typer.Option("--list", help="List the chains and their inputs.")] = False,
+    practice: Annotated[
+        bool,
+        typer.Option("--practice", help="Ask practice providers: no key, nothing to pay, made-up answers."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, with every try and its cost.")
     ] = False,
 ) -> None:
     """Run a chain: check its input, validate its answer, repair it once, then ask the next model."""
     with errors_as_json(as_json):
-        chains = _chains()
+        chains = _chains(own)
         if show_list:
             _show_chains(chains, as_json=as_json)
             return
-        spec = _spec_of(chains, name)
+        spec = _spec_of(chains, name, own=own is not None)
         if language not in _LANGUAGES:
             raise CommandError(f"--language '{language}': choose {' or '.join(_LANGUAGES)}")
         chain_input = _input_of(spec, read_argument(input_text, what="input"))
-        with session_of(context).orchestrator() as orchestrator:
+        with session_of(context).orchestrator(practice=practice) as orchestrator:
             load_what_is_needed(orchestrator)
             with busy(f"running {spec.name}"):
                 built = spec(orchestrator, tenant=tenant, language=language)
@@ -49,9 +61,12 @@ def chain(  # noqa: PLR0913, PLR0917 -- an argument for each option
     _show_result(spec, result, as_json=as_json)
 
 
-def _chains() -> "Mapping[str, Any]":
+def _chains(own: str | None) -> "Mapping[str, Any]":
+    from orchestrator.chains.own import own_chains
     from orchestrator.chains.shipped import hidden_by, shipped
 
+    if own is not None:
+        return own_chains(own)
     hiding = hidden_by()
     if hiding is not None:
         err().print(
@@ -65,13 +80,16 @@ def _chains() -> "Mapping[str, Any]":
     return chains
 
 
-def _spec_of(chains: "Mapping[str, Any]", name: str | None) -> Any:
-    from orchestrator.config.unknown_names import unknown
+def _spec_of(chains: "Mapping[str, Any]", name: str | None, *, own: bool) -> Any:
+    from orchestrator.core.unknown_names import unknown
 
+    if name is None and len(chains) == 1:
+        return next(iter(chains.values()))
     if name is None:
         raise CommandError(f"name a chain: {', '.join(chains)}; 'orchestrator chain --list' tells more")
     if name not in chains:
-        raise CommandError(unknown("chain", name, chains))
+        where = "" if own else " (your own are found with --from PACKAGE.MODULE)"
+        raise CommandError(f"{unknown('chain', name, chains)}{where}")
     return chains[name]
 
 

@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.cli.options import AsJson, UseCase
 from orchestrator.cli.output import CommandError, dim, err, errors_as_json, out, print_json, table
-from orchestrator.cli.session import session_of
+from orchestrator.cli.session import load_what_is_needed, session_of
 from orchestrator.core.formatting import seconds
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.language import Language
@@ -63,7 +63,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
     scorer: Scorers,
     model: Models = None,
     chain: Annotated[
-        list[str] | None, typer.Option("--chain", help="A chain; rows need 'input' then. Repeat it.")
+        list[str] | None,
+        typer.Option(
+            "--chain", help="A chain, or PACKAGE.MODULE:NAME of your own; rows need 'input'. Repeat it."
+        ),
     ] = None,
     use_case: UseCase = None,
     label: Labels = None,
@@ -114,6 +117,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
             priced, may_pay = evaluation.estimate(), yes or practice
             if not confirmed(priced, limit=max_cost_usd, yes=may_pay, dry_run=dry_run, as_json=as_json):
                 return
+            load_what_is_needed(orchestrator)
             with progress() as say:
                 outcomes = evaluation.run(
                     max_cost_usd=max_cost_usd, judge_max_cost_usd=judge_max_cost_usd, say=say
@@ -201,13 +205,12 @@ def confirmed(
     """
     from orchestrator.core.money import format_usd
 
-    bound = "unknown" if priced.bound_nusd is None else format_usd(priced.bound_nusd)
+    known = "what a chain costs is not known ahead"
+    if priced.bound_nusd is not None:
+        known = f"about {format_usd(priced.expected_nusd)}, at most {format_usd(priced.bound_nusd)} with every retry and fallback"
     kept = f", {priced.kept} are in the file already" if priced.kept else ""
     most = f"; never more than ${limit.lstrip('$')} of --max-cost-usd" if limit else ""
-    text = (
-        f"{priced.calls} answers to ask{kept}: about {format_usd(priced.expected_nusd)}, at most {bound} "
-        f"with every retry and fallback{most}"
-    )
+    text = f"{priced.calls} answers to ask{kept}: {known}{most}"
     if dry_run and as_json:
         from orchestrator.core.formatting import money
 
@@ -238,11 +241,16 @@ def progress() -> "Iterator[Say]":
 def _chains(orchestrator: Any, names: "list[str] | tuple[str, ...]") -> list[Any]:
     if not names:
         return []
+    from orchestrator.chains.own import own_chains
     from orchestrator.chains.shipped import shipped
-    from orchestrator.config.unknown_names import unknown
+    from orchestrator.core.unknown_names import unknown
     from orchestrator.evaluation.chain_subject import ChainSubject
 
-    chains = shipped().CHAINS
+    # First: a folder `chains/` of a project is found under this name as long as the shipped one is not.
+    chains: dict[str, Any] = {
+        name: made for name in names if ":" in name for made in own_chains(name).values()
+    }
+    chains |= shipped().CHAINS
     for name in names:
         if name not in chains:
             raise CommandError(unknown("chain", name, chains))

@@ -188,8 +188,8 @@ def _decide(context: typer.Context, name: str, verdict: "Verdict", *, anyway: bo
 
 
 def _named(config: "Config", name: str) -> "Experiment":
-    from orchestrator.config.unknown_names import unknown
     from orchestrator.core.errors import UnknownNameError
+    from orchestrator.core.unknown_names import unknown
 
     experiment = next((each for each in config.experiments if each.name == name), None)
     if experiment is None:

@@ -21,7 +21,7 @@ from orchestrator.cli.output import (
     write,
 )
 from orchestrator.cli.session import session_of
-from orchestrator.core.formatting import percent, seconds
+from orchestrator.core.formatting import percent, rate_text, seconds
 from orchestrator.core.language import Language
 from orchestrator.core.names import ARM_TAG
 
@@ -222,13 +222,17 @@ def headlines(report: "UsageReport") -> Iterator[str]:
     if report.experiments:
         yield f"{format_usd(report.experiments_nusd)} of it for shadows of experiments, which are no requests"
     trend = report.trend
-    change = "nothing to compare with" if trend.change is None else f"{trend.change * 100:+.1f} %"
-    yield f"{change}; {trend.label}: {format_usd(trend.cost_nusd)} for {trend.requests:,} requests"
+    if trend.is_empty:
+        yield f"none before, in {trend.label}, to compare with"
+    else:
+        change = "nothing to compare with" if trend.change is None else f"{trend.change * 100:+.1f} %"
+        yield f"{change}; {trend.label}: {format_usd(trend.cost_nusd)} for {trend.requests:,} requests"
     refused = report.outcomes.get("refused", 0)
     cancelled = report.outcomes.get("cancelled", 0)
     failed = report.outcomes.get("failed", 0)
+    probes = f", {report.probes:,} probes of doctor and health checks left out" if report.probes else ""
     yield (
-        f"{percent(report.success_rate)} succeeded ({failed:,} failed); "
+        f"{percent(report.success_rate)} succeeded ({failed:,} failed{probes}); "
         f"{refused:,} refused before a send, {cancelled:,} cancelled"
     )
     latency = report.latency
@@ -236,7 +240,7 @@ def headlines(report: "UsageReport") -> Iterator[str]:
     yield (
         f"{report.cache_hits:,} from the cache, {report.joined:,} shared another's answer, "
         f"{report.stale:,} got an older answer, {report.degraded:,} degraded, "
-        f"{seconds(report.average_latency_s)} on average{ranks}, {report.requests_per_hour:,.1f} requests an hour"
+        f"{seconds(report.average_latency_s)} on average{ranks}, {rate_text(report.requests_per_hour)} requests an hour"
     )
     for name in ("estimate", "bound"):
         if report.cost_by_source.get(name):

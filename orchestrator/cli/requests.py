@@ -224,7 +224,7 @@ def _show_none(query: "RequestQuery", newest: "Sequence[RequestRow]", config: "C
     for name, known in (("use_case", config.settings.use_cases), ("model", _model_names(config))):
         value = getattr(query, name)
         if value is not None and value not in known:
-            from orchestrator.config.unknown_names import unknown
+            from orchestrator.core.unknown_names import unknown
 
             out().print(
                 f"config.yaml has it not: {unknown(name.replace('_', ' '), value, known)}", soft_wrap=True

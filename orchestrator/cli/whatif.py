@@ -106,6 +106,7 @@ def _show(result: "WhatIf") -> None:
 def _totals(result: "WhatIf") -> "RenderableType":
     from orchestrator.whatif.outcomes import Fate
 
+    names = {Fate.ANSWERED: "answered by the first choice", Fate.DEGRADED: "answered, degraded"}
     grid = table("", "recorded", "in use", "new", "change", numbers=("recorded", "in use", "new", "change"))
     recorded, before, after = result.recorded, result.before.total, result.after.total
     costs = [recorded.cost_nusd, before.cost_nusd, after.cost_nusd]
@@ -115,7 +116,7 @@ def _totals(result: "WhatIf") -> "RenderableType":
         shares = [sums.share(fate) for sums in (recorded, before, after)]
         if any(shares):
             points = f"{(shares[2] - shares[1]) * 100:+.2f} points"
-            grid.add_row(fate.name.lower(), *map(percent, shares), points)
+            grid.add_row(names.get(fate, fate.name.lower()), *map(percent, shares), points)
     old, new = result.before.latency, result.after.latency
     if old is not None and new is not None:
         for name, first, second in (("p50", old.p50_s, new.p50_s), ("p95", old.p95_s, new.p95_s)):

@@ -9,9 +9,9 @@ from orchestrator.catalog.models import Mode
 from orchestrator.config.modes import model_at
 from orchestrator.config.policy_references import broken_policy
 from orchestrator.config.schema import RootSettings
-from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
 from orchestrator.config.yaml_template import Path_
+from orchestrator.core.unknown_names import unknown
 from orchestrator.experiments.decision import Verdict, decision_path, read_decision
 from orchestrator.experiments.experiment import Experiment, experiment_from, is_over
 from orchestrator.experiments.settings import ExperimentSettings, shadow_limit

@@ -10,7 +10,6 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from difflib import get_close_matches
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -28,13 +27,13 @@ from orchestrator.config.policy_files import outdated, read_whole
 from orchestrator.config.references import broken_references
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.secret_files import FILE_MARK
-from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.payer import ProbeRequest
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Settings, UnquotedError
+from orchestrator.core.unknown_names import hint_for, unknown
 from orchestrator.experiments.decision import decision_path
 from orchestrator.experiments.experiment import Experiment
 from orchestrator.ledger.budgets import Limits
@@ -232,10 +231,7 @@ def _explained(document: Document, error: Any) -> str:
     where = document.where(path)
     name = ".".join(str(part) for part in path)
     if error["type"] == "extra_forbidden":
-        known = list(_keys_at(RootSettings, path[:-1]))
-        close = get_close_matches(str(path[-1]), known, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(known))}"
-        return f"{where}: unknown key '{name}'; {hint}"
+        return f"{where}: unknown key '{name}'{hint_for(str(path[-1]), _keys_at(RootSettings, path[:-1]))}"
     if error["type"] == "missing":
         return f"{where}: '{name}' is missing{_description_of(path)}"
     variables = document.variables_at(path)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from orchestrator.config.schema import RootSettings
-from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
 from orchestrator.config.yaml_template import Path_
+from orchestrator.core.unknown_names import unknown
 from orchestrator.policies.settings import AgreementSettings, PolicySettings
 
 

@@ -9,8 +9,8 @@ from orchestrator.config.experiments import broken_experiments
 from orchestrator.config.modes import mixed_routes
 from orchestrator.config.policy_references import broken_policy
 from orchestrator.config.schema import RootSettings
-from orchestrator.config.unknown_names import unknown
 from orchestrator.config.yaml_file import Document
+from orchestrator.core.unknown_names import unknown
 
 
 def broken_references(document: Document, settings: RootSettings) -> Iterator[str]:

@@ -7,12 +7,12 @@ number of dimensions.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
 from orchestrator.core.errors import InvalidRequestError, about
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
+from orchestrator.core.unknown_names import hint_for
 
 Vector = tuple[float, ...]
 """The embedding of one text."""
@@ -95,8 +95,7 @@ class EmbeddingReply(ChatReply):
 def _refuse_unknown(overrides: Mapping[str, Any]) -> None:
     for name in overrides:
         if name not in _TAKEN:
-            close = get_close_matches(name, _TAKEN, n=1)
-            hint = f". Did you mean '{close[0]}'?" if close else f"; it has: {', '.join(_TAKEN)}"
+            hint = hint_for(name, _TAKEN)
             raise InvalidRequestError(f"an embedding request has no field '{name}'{hint}")
 
 

@@ -46,6 +46,11 @@ class OrchestratorError(Exception):
         """Return what it says, as text that can be written: it may name what was no text."""
         return super().__str__().encode("utf-8", "backslashreplace").decode()
 
+    @property
+    def in_one_line(self) -> str:
+        """What it says, for logs, headers, the ledger and other programs."""
+        return "; ".join(line.strip() for line in str(self).splitlines())
+
     def of_request(self, request_id: str) -> Self:
         """Return the error, naming the request that it tells of."""
         self.request_id = request_id
@@ -216,8 +221,26 @@ class AllProvidersFailedError(UnavailableError):
         self.steps = steps
         self.retry_after_s = retry_after_s
         """When a limit in the way has room again, ours or that of all providers; None where none was."""
-        reasons = "; ".join(f"{step.deployment}: {step.reason}" for step in steps)
-        super().__init__(f"{message} ({reasons})" if reasons else message)
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        """Return the message, and a line a step: it is read by a person, in a traceback or a terminal."""
+        return "\n  ".join([super().__str__(), *self._reasons()])
+
+    @property
+    def in_one_line(self) -> str:
+        """The message, and the steps in brackets behind it."""
+        reasons = "; ".join(self._reasons())
+        return f"{super().__str__()} ({reasons})" if reasons else super().__str__()
+
+    def _reasons(self) -> list[str]:
+        return [f"{step.deployment}: {step.reason}" for step in self.steps]
+
+
+def step_lines(text: str) -> list[str]:
+    """Return what was said `in_one_line` of a request that nobody answered: the message, then a line a step."""
+    message, bracket, steps = text.partition(" (")
+    return [message, *(f"  {step}" for step in steps.removesuffix(")").split("; ") if bracket)]
 
 
 class DeadlineExceededError(UnavailableError):

@@ -20,6 +20,11 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{share * 100:.1f} %"
 
 
+def rate_text(rate: float) -> str:
+    """Return `12.5`, and `<0.1` of what is more than nothing and would read as nothing."""
+    return "<0.1" if 0 < rate < 0.05 else f"{rate:,.1f}"  # noqa: PLR2004
+
+
 def seconds(duration_s: float | None) -> str:
     """Return `0.4 ms`, `12 ms`, `0.42 s`, or a dash for what is not known."""
     if duration_s is None:

@@ -6,7 +6,6 @@ which every door of the system speaks.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, ClassVar, Self, TypeVar
@@ -30,6 +29,7 @@ from orchestrator.core.parameter_ranges import check_parameter_size, check_param
 from orchestrator.core.plain_data import copied
 from orchestrator.core.run import Run, counted_for, run_of
 from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
+from orchestrator.core.unknown_names import unknown
 
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape."""
@@ -192,11 +192,7 @@ def _refuse_unknown(overrides: Mapping[str, Any], kind: type) -> None:
         if name in {"api_base", "base_url", "api_key", "headers", "extra_headers"}:
             msg = f"'{name}' is not taken per call: addresses, keys and headers come from config.yaml alone"
             raise InvalidRequestError(msg)
-        close = get_close_matches(name, [*known, *SAMPLING_NAMES], n=1)
-        hint = (
-            f". Did you mean '{close[0]}'?" if close else f"; known: {', '.join([*known, *SAMPLING_NAMES])}"
-        )
-        raise InvalidRequestError(f"unknown request field '{name}'{hint}")
+        raise InvalidRequestError(unknown("request field", name, [*known, *SAMPLING_NAMES]))
 
 
 @lru_cache

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
-from orchestrator.config.unknown_names import unknown
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import UnknownNameError
+from orchestrator.core.unknown_names import unknown
 from orchestrator.doctor.local_checks import HERE, STATE_CHECKS, check_here
 from orchestrator.doctor.provider_checks import ProviderTier, check_tier, with_unknown_models
 from orchestrator.doctor.results import Check, CheckResult, skipped

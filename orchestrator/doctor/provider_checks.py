@@ -172,7 +172,7 @@ async def _prompt(tier: ProviderTier, orchestrator: Orchestrator) -> list[Check]
     except OrchestratorError as error:
         todo = "see 'attempts' in the ledger, or run with --verbose"
         return [
-            failed(tier.name, "prompt", str(error), todo=todo),
+            failed(tier.name, "prompt", error.in_one_line, todo=todo),
             *(skipped(tier.name, name, "needs an answer") for name in ("format", "time")),
         ]
     return list(_judged(tier, reply))
@@ -225,7 +225,9 @@ async def _errors(tier: ProviderTier, orchestrator: Orchestrator) -> Check:
         detail = f"an unknown model ended in: {', '.join(reasons)}"
         return failed(tier.name, "errors", detail, todo="the provider may be ill; try again")
     except OrchestratorError as error:
-        return failed(tier.name, "errors", f"{type(error).__name__}: {error}", todo="mend this first")
+        return failed(
+            tier.name, "errors", f"{type(error).__name__}: {error.in_one_line}", todo="mend this first"
+        )
     outcome = reply.attempts[-1].outcome if reply.attempts else Outcome.SUCCEEDED
     return failed(
         tier.name,

@@ -14,7 +14,6 @@ from orchestrator.catalog.models import Mode
 from orchestrator.client import Orchestrator
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import use_cases_of
-from orchestrator.config.unknown_names import unknown
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import (
     AllProvidersFailedError,
@@ -26,6 +25,7 @@ from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import ChatReply, DegradationKind
 from orchestrator.core.request import Message
 from orchestrator.core.request_fields import RequestFields
+from orchestrator.core.unknown_names import unknown
 from orchestrator.drill.cases import CLASSES, NOBODY_LEFT, QUESTION, Case, cases_of, levels_of
 from orchestrator.drill.environment import ANSWER, RESCUED_ANSWER, DrillEnvironment, staged
 
@@ -200,7 +200,7 @@ def judge(case: Case, end: ChatReply | Exception, *, late: bool) -> tuple[CaseRe
 
 def _error_text(error: Exception) -> str:
     if isinstance(error, OrchestratorError):
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error.in_one_line}"
     # Its text comes from another library and may quote the request.
     return f"an error of another library: {type(error).__name__}"
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from orchestrator.config.loader import Config
-from orchestrator.config.unknown_names import unknown
+from orchestrator.core.unknown_names import unknown
 from orchestrator.evaluation.calibration import Calibration, choose_policy
 from orchestrator.evaluation.candidates import candidates_of
 from orchestrator.evaluation.case import EvaluationError, ScoredRow

@@ -42,7 +42,7 @@ class ChainSubject:
         except (BudgetExceededError, ClosedError):
             raise
         except OrchestratorError as exc:
-            return Answer(error=f"{type(exc).__name__}: {str(exc).splitlines()[0]}")
+            return Answer(error=f"{type(exc).__name__}: {exc.in_one_line}")
         return Answer(
             text=orjson.dumps(result.value.model_dump(mode="json")).decode(),
             cost_nusd=result.cost_nusd,

@@ -7,14 +7,13 @@ A thread cannot be ended from outside: one that hangs is left to itself, and its
 """
 
 import math
-import sys
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.own_modules import own_module
 from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score
 
 LIMIT_S = 10.0
@@ -39,15 +38,10 @@ class CustomScorer:
             EvaluationError: there is no such module or function, or the module cannot be imported.
         """
         module_name, _, function_name = spec.partition(":")
-        sys.path.insert(0, str(Path.cwd()))
         try:
-            function = getattr(import_module(module_name), function_name, None)
-        except Exception as exc:
-            raise EvaluationError(
-                f"scorer '{spec}': {module_name} cannot be imported: {type(exc).__name__}: {exc}"
-            ) from exc
-        finally:
-            sys.path.remove(str(Path.cwd()))
+            function = getattr(own_module(module_name), function_name, None)
+        except InvalidRequestError as exc:
+            raise EvaluationError(f"scorer '{spec}': {exc}") from exc
         if not callable(function):
             raise EvaluationError(f"scorer '{spec}': {module_name} has no function '{function_name}'")
         return cls(spec, function)

@@ -12,13 +12,13 @@ Other columns are left alone.
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from orchestrator.core.language import Language
+from orchestrator.core.unknown_names import nearest
 from orchestrator.evaluation.case import EvaluationError, Row
 
 GOLDEN_COLUMNS = ("id", "prompt", "messages", "input", "expected", "language", "tools")
@@ -184,9 +184,9 @@ def _row(line: int, fields: Mapping[str, Any], *, needs_expected: bool, labels: 
 
 def _likely(fields: Mapping[str, Any], names: Sequence[str]) -> str:
     for name in names:
-        close = get_close_matches(name, [str(field) for field in fields if field not in GOLDEN_COLUMNS], n=1)
-        if close:
-            return f"; is '{close[0]}' meant as '{name}'?"
+        close = nearest(name, [str(field) for field in fields if field not in GOLDEN_COLUMNS])
+        if close is not None:
+            return f"; is '{close}' meant as '{name}'?"
     return f"; it has {', '.join(map(str, fields)) or 'no columns'}"
 
 

@@ -107,7 +107,7 @@ def recorded(
 def _recorded(
     fields: Mapping[str, Any], rows: Mapping[str, Row], scorers: Sequence[Scorer], models: Mapping[str, Any]
 ) -> ScoredRow | None:
-    from orchestrator.config.unknown_names import unknown  # noqa: PLC0415 -- for mistakes alone
+    from orchestrator.core.unknown_names import unknown  # noqa: PLC0415 -- for mistakes alone
 
     for name in ("id", "model", "cost_usd"):
         if name not in fields:

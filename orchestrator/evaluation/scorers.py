@@ -26,6 +26,7 @@ import orjson
 from orchestrator.core.json_schema import fits, unknown_keywords
 from orchestrator.core.language import Language, language_of
 from orchestrator.core.money import format_usd, nano_usd
+from orchestrator.core.unknown_names import unknown
 from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score
 from orchestrator.evaluation.custom_scorer import CustomScorer
 from orchestrator.policies.normal_form import announced_number, label_of, unfenced, worked_out_number
@@ -80,9 +81,7 @@ def scorer_of(spec: str) -> Scorer:
         raise EvaluationError(f"scorer '{spec}': {exc}") from None
     if argument:
         return CustomScorer.of(spec)
-    raise EvaluationError(
-        f"unknown scorer '{spec}'; there are {', '.join(_MAKERS)}, judge:MODEL, and module:function of your own"
-    )
+    raise EvaluationError(f"{unknown('scorer', spec, [*_MAKERS, 'judge'])} (or module:function of your own)")
 
 
 def scored(scorer: Scorer, row: Row, answer: Answer) -> Score:

@@ -64,7 +64,7 @@ def answered(ask: Callable[[], ChatReply]) -> Answer:
     except (BudgetExceededError, ClosedError):
         raise
     except OrchestratorError as exc:
-        return Answer(error=f"{type(exc).__name__}: {str(exc).splitlines()[0]}")
+        return Answer(error=f"{type(exc).__name__}: {exc.in_one_line}")
     return Answer(
         text=reply.text,
         tool_calls=reply.tool_calls,

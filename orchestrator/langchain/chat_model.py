@@ -7,7 +7,6 @@ cached or degraded.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from operator import itemgetter
 from typing import Any, Literal, Protocol, Self, Unpack
 
@@ -31,6 +30,7 @@ from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import CacheUse, Message
 from orchestrator.core.request_fields import RequestFields
 from orchestrator.core.sampling import SAMPLING_NAMES
+from orchestrator.core.unknown_names import unknown
 from orchestrator.langchain.batches import PatientRunnable, RawMessage
 from orchestrator.langchain.conversation import to_wire
 from orchestrator.langchain.messages import (
@@ -187,9 +187,7 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
         for name in values:
             if name in known or name in _LANGCHAIN_ONLY:
                 continue
-            close = get_close_matches(name, sorted(known), n=1)
-            msg = f"unknown parameter '{name}'" + (f"; did you mean '{close[0]}'?" if close else "")
-            raise ValueError(msg)
+            raise ValueError(unknown("parameter", name, known))
         return {name: value for name, value in values.items() if name not in _LANGCHAIN_ONLY}
 
     def _asks(self) -> Any:

@@ -16,11 +16,11 @@ from orchestrator.catalog.catalog import DeploymentSettings, ProviderKind
 from orchestrator.catalog.price_book import PriceBook, PriceQuery
 from orchestrator.catalog.vendors import same_vendor
 from orchestrator.config.loader import Config, load_config
-from orchestrator.config.unknown_names import unknown
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError, UnknownNameError
 from orchestrator.core.payer import Payer
 from orchestrator.core.request import ChatRequest
+from orchestrator.core.unknown_names import unknown
 from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.ledger import BudgetStatus
 from orchestrator.ledger.opening import open_ledger

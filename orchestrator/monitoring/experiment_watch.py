@@ -51,7 +51,7 @@ class ExperimentWatch(RecurringWork):
             # A ledger may be large, and requests run on this loop.
             await asyncio.to_thread(self.look)
         except OrchestratorError as error:
-            logger.warning("experiments are not looked at: %s", error)
+            logger.warning("experiments are not looked at: %s", error.in_one_line)
 
     def _pause_s(self) -> float:
         return LOOK_EVERY_S

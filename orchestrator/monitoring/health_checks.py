@@ -46,7 +46,7 @@ class HealthChecks(RecurringWork):
         try:
             await self.look()
         except OrchestratorError as error:
-            logger.warning("health checks go on after: %s", error)
+            logger.warning("health checks go on after: %s", error.in_one_line)
 
     def _pause_s(self) -> float:
         return min(self._orchestrator.config.settings.health_checks.every_s, TICK_MAX_S)
@@ -109,6 +109,6 @@ class HealthChecks(RecurringWork):
                 )
             )
         except BudgetExceededError as error:
-            logger.info("no more probes today: %s", error)
+            logger.info("no more probes today: %s", error.in_one_line)
         except OrchestratorError as error:
-            logger.info("health check: deployment=%s does not answer yet: %s", deployment, error)
+            logger.info("health check: deployment=%s does not answer yet: %s", deployment, error.in_one_line)

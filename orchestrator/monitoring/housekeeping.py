@@ -25,7 +25,7 @@ class Housekeeping(RecurringWork):
                 # A disk may be slow, and requests run on this loop.
                 await asyncio.to_thread(act)
             except OrchestratorError as error:
-                logger.warning("%s yet: %s", what, error)
+                logger.warning("%s yet: %s", what, error.in_one_line)
 
     def _pause_s(self) -> float:
         return EVERY_S

@@ -55,7 +55,7 @@ class Embedding:
                 await self._keep(results[-1], part, kept)
         except OrchestratorError as exc:
             if results:
-                exc.args = (f"{exc}; {_done(len(results), len(parts))}",)
+                exc.args = (f"{exc.args[0]}; {_done(len(results), len(parts))}",)
             raise
         return _reply_of(call, plan, results)
 

@@ -86,7 +86,7 @@ def apology(
         usage=Usage(),
         cost_nusd=error.cost_nusd,
         finish_reason=FINISH_REASON,
-        degraded=Degradation((DegradationKind.NO_ANSWER,), f"nobody answered: {error}"),
+        degraded=Degradation((DegradationKind.NO_ANSWER,), f"nobody answered: {error.in_one_line}"),
         latency_s=latency_s,
         created_at=started_at,
         apology=True,

@@ -59,7 +59,7 @@ def age_s_of(reply: ChatReply, clock: Clock) -> float:
 
 def why_stale(error: UnavailableError, *, age_s: float) -> Degradation:
     """Return why a reply is an older answer, and how old it is."""
-    text = f"an answer from {_ago(age_s)}, because nobody answers now: {error}"
+    text = f"an answer from {_ago(age_s)}, because nobody answers now: {error.in_one_line}"
     return Degradation((DegradationKind.OLDER_ANSWER,), text)
 
 

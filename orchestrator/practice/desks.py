@@ -19,7 +19,7 @@ from orchestrator.practice import (
     wire_vertex,
 )
 from orchestrator.practice.answers import PracticeRequest
-from orchestrator.practice.bill import Bill, PracticePrices
+from orchestrator.practice.bill import DEFAULT_PRICE, Bill, PracticePrices
 from orchestrator.practice.json_types import JsonObject
 from orchestrator.practice.tokens import input_tokens
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, WireStream
@@ -150,8 +150,8 @@ class Desk:
                 raise Refusal(404, message=message + self._price_is_a_guess(model))
 
     def _price_is_a_guess(self, model: str) -> str:
-        """Return what is to be said where nobody gave a price of `model`; it is logged too."""
-        if ("openrouter", model) in self.prices.prices:
+        """Return what is to be said where nobody gave a price, of `model` or of all; it is logged too."""
+        if ("openrouter", model) in self.prices.prices or self.prices.default is not DEFAULT_PRICE:
             return ""
         words = (
             f"This practice server was given no price of {model}, and takes one price for all: "

@@ -7,7 +7,7 @@ was named by somebody is escaped.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.core.formatting import percent, seconds
+from orchestrator.core.formatting import percent, rate_text, seconds
 from orchestrator.core.language import Language
 from orchestrator.core.money import format_usd
 from orchestrator.reports.html_parts import cards, document, html_table, section, text
@@ -65,16 +65,18 @@ def report_parts(result: "Analysis", language: Language) -> Iterator[str]:
 def _cards(report: "UsageReport", language: Language) -> str:
     words, trend = REPORT_WORDS[language], report.trend
     change = "" if trend.change is None else f" ({trend.change * 100:+.1f} %)"
+    before = words["none_before"] if trend.is_empty else f"{format_usd(trend.cost_nusd)}{change}"
+    success = words["without_probes"].format(probes=report.probes) if report.probes else words["success"]
     average = "-" if report.average_cost_nusd is None else format_usd(report.average_cost_nusd)
     shown = (
         (words["cost"], format_usd(report.cost_nusd)),
         *(((words["experiments_cost"], format_usd(report.experiments_nusd)),) if report.experiments else ()),
-        (f"{words['before']} ({_days(trend.label)})", f"{format_usd(trend.cost_nusd)}{change}"),
+        (f"{words['before']} ({_days(trend.label)})", before),
         (words["requests"], f"{report.requests:,}"),
         (words["average"], average),
-        (words["success"], percent(report.success_rate)),
+        (success, percent(report.success_rate)),
         (f"{words['latency']} p50 / p95", _ranks(report.latency)),
-        (words["per_hour"], f"{report.requests_per_hour:,.1f}"),
+        (words["per_hour"], rate_text(report.requests_per_hour)),
     )
     return cards(shown)
 

@@ -69,6 +69,7 @@ def plain_report(report: "UsageReport") -> dict[str, Any]:
         "latency": _plain_durations(report.latency),
         "requests_per_hour": report.requests_per_hour,
         "success_rate": report.success_rate,
+        "probes": report.probes,
         "cache_hits": report.cache_hits,
         "joined": report.joined,
         "stale": report.stale,

@@ -104,6 +104,11 @@ class Trend:
     change: float | None
     """Cost now by cost then, less one; None where nothing was spent then."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing was asked and nothing was spent then."""
+        return not self.requests and not self.cost_nusd
+
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
@@ -120,7 +125,9 @@ class UsageReport:
     """Of a request; without what shadows cost."""
     average_latency_s: float | None
     success_rate: float | None
-    """Of the requests that were tried: the availability of the whole."""
+    """Of the requests that were tried, `probes` left out: the availability of the whole."""
+    probes: int
+    """Requests of our own (`doctor`, health checks): how they end is no success and no failure of anybody."""
     latency: Durations | None
     requests_per_hour: float
     """On average over the days of the range that have begun."""
@@ -217,6 +224,7 @@ def report_of(now: Looked, then: Looked, span: Span, *, of: Filter, today: date)
         average_cost_nusd=average(NanoUsd(cost - sum(part.cost_nusd for part in experiments)), requests),
         average_latency_s=_latency_s(sums.total),
         success_rate=_success_rate(sums.total),
+        probes=sums.total.requests - sum(sums.outcomes.values()),
         latency=latency,
         requests_per_hour=requests / (24 * len(span.until(today))),
         cache_hits=sums.cached[CacheState.HIT.value],

@@ -74,7 +74,7 @@ def plain_error(error: OrchestratorError) -> dict[str, Any]:
     """Return an error: its type, what to do, and the request that it ended."""
     return {
         "type": type(error).__name__,
-        "message": str(error),
+        "message": error.in_one_line,
         "exit_code": error.exit_code,
         "request_id": error.request_id,
     }

@@ -13,17 +13,17 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from starlette.datastructures import Headers
 
 from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
-from orchestrator.config.modes import embedding_use_case
-from orchestrator.core.errors import InvalidRequestError
+from orchestrator.config.modes import embedding_use_case, use_cases_of
+from orchestrator.core.errors import InvalidRequestError, UnknownNameError
 from orchestrator.core.money import nano_usd
 from orchestrator.core.request import ChatRequest
+from orchestrator.core.unknown_names import hint_for, unknown
 from orchestrator.server.callers import Caller, forbidden
 from orchestrator.server.error_answers import refusal
 
@@ -119,9 +119,7 @@ def _left_out(fields: Mapping[str, Any]) -> tuple[str, ...]:
                 hint = _HINTS.get(name, "")
                 raise refusal(f"'{name}' cannot be done here{hint}", param=name, code="unsupported_parameter")
         elif name not in _KNOWN:
-            close = get_close_matches(name, _KNOWN, n=1)
-            hint = f". Did you mean '{close[0]}'?" if close else ""
-            raise refusal(f"unknown field '{name[:60]}'{hint}", param=name[:60], code="unknown_parameter")
+            raise refusal(unknown("field", name, _KNOWN), param=name[:60], code="unknown_parameter")
     return tuple(f"'{name}' has no effect here" for name in fields if name in _IGNORED)
 
 
@@ -145,8 +143,12 @@ def route_of(
             raise refusal(f"'model' and '{_OURS}use-case' name two use cases", param="model")
         route = {"use_case": model}
     elif caller.use_cases:
-        raise forbidden("this key may name a use case as 'model', and no other; see /v1/models")
+        hint = hint_for(model, caller.use_cases)
+        raise forbidden(f"this key may name a use case as 'model', and no other{hint}")
     else:
+        if not config.catalog.knows(model):
+            known = (*use_cases_of(config.settings, mode), *config.catalog.names)
+            raise UnknownNameError(unknown("use case or model", model, known))
         config.catalog.named(model, mode=mode)
         if use_case is None and mode is Mode.EMBEDDING:
             use_case = embedding_use_case(config.settings)
@@ -164,10 +166,8 @@ def fields_of_headers(headers: Headers, caller: Caller) -> dict[str, Any]:
     """
     for name in headers:
         if name.startswith(_OURS) and name.removeprefix(_OURS) not in _OWN_HEADERS:
-            known = ", ".join(f"{_OURS}{own}" for own in _OWN_HEADERS)
-            raise refusal(
-                f"unknown header '{name[:60]}'; known are {known}", param=name[:60], code="unknown_header"
-            )
+            known = [f"{_OURS}{own}" for own in _OWN_HEADERS]
+            raise refusal(unknown("header", name, known), param=name[:60], code="unknown_header")
     tags = [tag.strip() for tag in (_header(headers, f"{_OURS}tags") or "").split(",") if tag.strip()]
     if any(tag.startswith(_RESERVED_TAG) for tag in tags):
         raise refusal(

@@ -9,7 +9,6 @@ import sys
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import orjson
@@ -22,6 +21,7 @@ from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
 from orchestrator.core.embedding import EmbeddingReply, EmbeddingRequest, Vector
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.unknown_names import unknown
 from orchestrator.server.callers import Caller
 from orchestrator.server.chat_answer import fact_headers, reply_facts
 from orchestrator.server.chat_request import fields_of_headers, route_of
@@ -90,9 +90,7 @@ def asked_embedding(
     fields = {name: value for name, value in body.items() if value is not None}
     for name in fields:
         if name not in _FIELDS:
-            close = get_close_matches(name, _FIELDS, n=1)
-            hint = f". Did you mean '{close[0]}'?" if close else f"; known are {', '.join(_FIELDS)}"
-            raise refusal(f"unknown field '{name[:60]}'{hint}", param=name[:60], code="unknown_parameter")
+            raise refusal(unknown("field", name, _FIELDS), param=name[:60], code="unknown_parameter")
     model, form = fields.get("model"), fields.get("encoding_format", "float")
     if not isinstance(model, str) or not model.strip():
         raise refusal("'model' must be a text", param="model")

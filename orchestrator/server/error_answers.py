@@ -176,7 +176,7 @@ def _message_of(error: OrchestratorError, scopes: frozenset[str]) -> str:
             f"the {error.window} budget of {error.scope}, which this tenant shares with others, has no room for "
             f"this request{reset}"
         )
-    return str(error)
+    return error.in_one_line
 
 
 def _log_unseen(error: OrchestratorError, now: datetime) -> None:
@@ -185,7 +185,7 @@ def _log_unseen(error: OrchestratorError, now: datetime) -> None:
         error, errors.LedgerError
     ):
         return
-    cause = str(error)
+    cause = error.in_one_line
     before = _logged.get(cause)
     if before is None or not timedelta(0) <= now - before < _LOGGED_EVERY:
         if len(_logged) >= _LOGGED_MAX:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from orchestrator.access.api_keys import Role
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.unknown_names import unknown
 from orchestrator.server.door import door_of
 from orchestrator.server.error_answers import AnswerError, answer_of, refusal
 from orchestrator.server.request_body import json_object_of
@@ -48,10 +49,7 @@ def _fields_of(body: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: value for name, value in body.items() if value is not None}
     for name, value in fields.items():
         if name not in _KINDS:
-            raise refusal(
-                f"'{name[:64]}' is not known here; there are {', '.join(_KINDS)}",
-                param=name[:64], code="unknown_parameter",
-            )  # fmt: skip
+            raise refusal(unknown("field", name, _KINDS), param=name[:60], code="unknown_parameter")
         # A boolean is an integer in Python alone.
         if type(value) is not _KINDS[name]:
             kind = "a whole number" if _KINDS[name] is int else "a text"

@@ -46,7 +46,7 @@ def test_every_carried_prefix_is_taken() -> None:
             "parameters.api_version is none of prefix 'anthropic'",
         ),
         ("azure", {"parameters": {}}, "prefix 'azure' needs parameters.api_version"),
-        ("azure", {"parameters": {"api_verson": "1"}}, "did you mean 'api_version'?"),
+        ("azure", {"parameters": {"api_verson": "1"}}, "Did you mean 'api_version'?"),
         ("azure", {"base_url": None}, "prefix 'azure' needs base_url"),
     ],
 )

@@ -26,7 +26,16 @@ def configure(tmp_path, monkeypatch):
 def test_without_rules_both_say_what_to_write(run):
     assert "no rules: write some under 'alerts.rules'" in run("alerts", "list").out
     ran = run("alerts", "test")
-    assert (ran.code, "no rule has a channel" in ran.out) == (0, True)
+    assert ran.code == 2
+    assert "nothing was sent: no rule has a channel" in ran.err
+
+
+def test_a_rule_without_a_channel_is_an_error_too(run, configure):
+    """Whoever tests it would believe that somebody was told."""
+    configure({"down": {"kind": "provider_down"}}, {})
+    ran = run("alerts", "test", "down", "--json")
+    assert (ran.code, ran.json["error"]["type"]) == (2, "CommandError")
+    assert "the rule 'down' has no channel" in ran.err
 
 
 def test_the_list_says_who_fires_and_what_was_told_last(run, configure, tmp_path):

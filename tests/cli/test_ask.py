@@ -131,6 +131,7 @@ def test_when_nobody_answers_a_person_reads_an_apology_and_a_program_an_exit_cod
     assert ran.code == 4
     assert ran.out.startswith("Xin lỗi, lúc này chúng tôi chưa thể trả lời")
     assert "error: nobody answered: no provider could answer" in ran.err
+    assert "error:   openrouter/" in ran.err
     failed = run("ask", "Where is my order?", "--json")
     assert failed.code == 4
     assert failed.json["error"]["type"] == "AllProvidersFailedError"

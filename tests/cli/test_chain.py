@@ -1,6 +1,11 @@
 """`orchestrator chain`: typed in, typed out."""
 
+import sys
+from pathlib import Path
+
 import orjson
+
+TRIAGE = Path(__file__).resolve().parents[2] / "examples/ticket_triage"
 
 
 def test_the_list_names_every_chain_with_its_input(run):
@@ -56,3 +61,24 @@ def test_an_unknown_chain_or_language_is_a_usage_error(run):
     assert "Did you mean 'customer_service'?" in ran.err
     assert run("chain", "customer_service", "-i", "{}", "--language", "fr").code == 2
     assert "name a chain" in run("chain").err
+
+
+def test_a_project_runs_the_chains_that_it_made(run, practice, monkeypatch):
+    """Also where its folder is called `chains`, as the shipped ones are; alone, one needs no name."""
+    monkeypatch.chdir(TRIAGE)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "chains"}
+    for name in kept:
+        monkeypatch.delitem(sys.modules, name)
+    try:
+        assert "triage" in run("chain", "--list", "--from", "chains.triage").out
+        ran = run("chain", "--from", "chains.triage:triage", "-i", '{"text": "Where is it?"}', "--json")
+        assert ran.code == 0, ran.err
+        assert ran.json["chain"] == "triage"
+        assert ran.json["cost_nusd"] == practice.bill.total_nusd() > 0
+        unknown = run("chain", "tirage", "--from", "chains.triage")
+        assert (unknown.code, "Did you mean 'triage'?" in unknown.err) == (2, True)
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "chains"]:
+            del sys.modules[name]
+        sys.modules.update(kept)

@@ -72,7 +72,10 @@ def test_chains_answer_rows_with_an_input(run, practice, tmp_path):
     path = tmp_path / "inputs.jsonl"
     path.write_bytes(orjson.dumps({"input": {"question": "Đơn DH1001 đâu rồi?"}, "language": "vi"}))
     options = ("eval", "--data", str(path), "--scorer", "cost:0.5", "--chain", "customer_service", "--yes")
-    assert "set --max-cost-usd" in run(*options).err
+    unpriced = run(*options).err
+    assert "1 answers to ask: what a chain costs is not known ahead\n" in unpriced
+    assert "set --max-cost-usd" in unpriced
+    assert "'no_such_project' cannot be imported" in run(*options, "--chain", "no_such_project:triage").err
     ran = run(*options, "--max-cost-usd", "1", "--json")
     assert ran.code == 0, ran.err
     assert ran.json["rows"][0]["subject"] == "chain:customer_service"

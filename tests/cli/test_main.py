@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -18,9 +19,11 @@ from orchestrator.core.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
     ConfigError,
+    FailedStep,
     InvalidOutputError,
     LedgerError,
     OrchestratorError,
+    step_lines,
 )
 from orchestrator.core.money import NanoUsd
 
@@ -128,6 +131,37 @@ def test_each_kind_of_error_has_its_exit_code(run, monkeypatch, error, code):
     assert ran.err.startswith("error: ")
     assert str(error).splitlines()[0] in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_that_nobody_answered_is_a_line_a_step_for_people_and_one_for_programs(run, monkeypatch):
+    """A traceback and a terminal are read by a person, a log line and JSON by a program."""
+    steps = (FailedStep("a/b", "unavailable 503"), FailedStep("c/d", "its circuit is open"))
+    error = AllProvidersFailedError("nobody could answer", steps=steps)
+    assert str(error).splitlines() == [
+        "nobody could answer",
+        "  a/b: unavailable 503",
+        "  c/d: its circuit is open",
+    ]
+    assert error.in_one_line == "nobody could answer (a/b: unavailable 503; c/d: its circuit is open)"
+    assert step_lines(error.in_one_line) == str(error).splitlines()
+    assert step_lines("nobody could answer") == ["nobody could answer"]
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 -- our own
+
+    def fail(_arguments):
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert run("ask", "hi").err == "".join(f"error: {line}\n" for line in str(error).splitlines())
+    monkeypatch.setattr("orchestrator.cli.session.log_is_json", lambda: True)
+    with monkeypatch.context() as logging_to:
+        lines = []
+        logging_to.setattr(
+            logging.getLogger("orchestrator.cli"),
+            "error",
+            lambda text, *parts, **_: lines.append(text % parts),
+        )
+        run("ask", "hi")
+    assert lines == [error.in_one_line]
 
 
 def test_a_bug_is_one_line_and_shows_its_traceback_on_demand(run, monkeypatch):

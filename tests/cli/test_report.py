@@ -42,6 +42,18 @@ def test_people_see_totals_models_and_budgets_in_80_columns(run, practice):
     assert max(len(line) for line in ran.out.splitlines()) <= 80
 
 
+def test_what_the_headlines_leave_out_is_said(run, practice):
+    """Probes are in no share of success, nothing before is no comparison, and few are not none."""
+    run("ask", "hello")
+    headlines = run("report").out
+    assert "left out" not in headlines
+    assert ", to compare with" in " ".join(headlines.split())
+    assert "0.0 requests an hour" not in " ".join(headlines.split())
+    run("doctor")
+    assert "(0 failed, " in run("report").out
+    assert "probes of doctor and health checks left out);" in " ".join(run("report").out.split())
+
+
 def test_in_60_columns_what_goes_on_in_the_next_line_stands_further_in(run, practice, monkeypatch):
     """A headline begins two columns in, and its rest four."""
     monkeypatch.setenv("COLUMNS", "60")

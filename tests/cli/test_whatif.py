@@ -44,7 +44,15 @@ def test_it_tells_what_changes_for_whom_and_on_what_it_rests(run, recorded, chan
 def test_people_get_tables(run, recorded, changed):
     ran = run("whatif", str(changed), "--since", SINCE)
     assert ran.code == 0, ran.err
-    for words in ("60 requests", "refused", "latency p95", "most in a minute", "acme", "notice: "):
+    for words in (
+        "60 requests",
+        "refused",
+        "answered by the first choice",
+        "latency p95",
+        "most in a minute",
+        "acme",
+        "notice: ",
+    ):
         assert words in ran.out
 
 

@@ -46,7 +46,7 @@ def faq(fields=AB, **changes):
         (faq(SHADOW, budget={"day": 0}), "a limit of 0 would refuse everything"),
         (faq(SHADOW, metric="correction_rate"), "nobody corrects what nobody reads"),
         (faq(checks=[{"function": "mine"}]), "a check of your own program would hold answers up"),
-        (faq(shares=0.1), "unknown key 'experiments.faq.shares'; did you mean 'share'?"),
+        (faq(shares=0.1), "unknown key 'experiments.faq.shares'. Did you mean 'share'?"),
         ({"experiments": {"FAQ test": AB}}, "experiments.FAQ test"),
         ({"experiments": {"faq": {**AB, "candidate": {"file": "policies/none.json"}}}}, "cannot be read"),
         ({"experiments": {"faq": {**AB, "candidate": {"file": "policies/none.json"}}}}, "name another 'candidate'"),

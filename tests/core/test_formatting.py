@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.core.formatting import money, percent, seconds, usd_text
+from orchestrator.core.formatting import money, percent, rate_text, seconds, usd_text
 
 
 def test_money_for_programs_is_exact():
@@ -24,3 +24,8 @@ def test_durations_are_short(duration_s, text):
 def test_a_share_that_is_not_known_is_a_dash():
     """Nothing asked is no success rate of 0 %."""
     assert (percent(None), percent(0.985)) == ("-", "98.5 %")
+
+
+def test_a_rate_that_is_more_than_nothing_does_not_read_as_nothing():
+    """Five requests in a month are not 0.0 an hour."""
+    assert [rate_text(rate) for rate in (0, 0.007, 0.05, 1234.56)] == ["0.0", "<0.1", "0.1", "1,234.6"]

@@ -33,6 +33,10 @@ def test_a_model_of_no_given_price_that_is_too_dear_says_where_the_prices_are(ca
     with PracticeServer(prices={("openrouter", "openai/gpt-6-luna"): PracticePrice(9, 9)}) as priced:
         caller.server = priced
         assert caller.post("openrouter", body=body).status_code == 200
+    with PracticeServer(default_price=PracticePrice(10**10, 10**10)) as priced:
+        # One price for all was given.
+        caller.server = priced
+        assert "prices of config.yaml" not in caller.post("openrouter", body=body).json()["error"]["message"]
 
 
 def test_models_are_listed_even_when_nothing_was_configured(caller):

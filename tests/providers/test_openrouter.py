@@ -118,7 +118,7 @@ def test_an_answer_of_other_hosts_is_not_repeated(make_orchestrator, make_config
         ),
         (
             {"use_cases": {"customer_service": {"openrouter_preferences": {"onyl": ["a"]}}}},
-            "did you mean 'only'",
+            "Did you mean 'only'",
         ),
     ],
 )

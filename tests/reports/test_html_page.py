@@ -67,3 +67,13 @@ def test_the_page_says_the_exact_cost_of_the_report_and_names_the_empty_one(book
     assert VI["empty"] in report_page(_analysis(book), Language.VI)
     book.request(("m", Outcome.SUCCEEDED, 234_567_000))
     assert "$0.234567" in report_page(_analysis(book), Language.EN)
+
+
+def test_the_page_says_that_probes_are_left_out_and_nothing_came_before(book):
+    """In the card of what it is about."""
+    book.request(("a", Outcome.SUCCEEDED, 70))
+    book.request(("a", Outcome.FAILED, 5), tenant="probe:doctor", outcome=Outcome.FAILED)
+    text = report_page(_analysis(book), Language.EN)
+    assert "<dt>Success, 1 probes left out</dt><dd>100.0 %</dd>" in text
+    assert re.search(r"<dt>Before \(2026-10[^<]*</dt><dd>none</dd>", text)
+    assert "<dt>Requests an hour</dt><dd>&lt;0.1</dd>" in text

@@ -179,6 +179,7 @@ def test_our_own_probes_cost_and_are_in_no_success_rate(book):
     book.request(("a", BAD, 5), tenant="probe:health_check", outcome=BAD)
     report = _report(book)
     assert (report.cost_nusd, report.requests, report.success_rate) == (105, 3, 1.0)
+    assert report.probes == 2
     assert (report.outcomes["failed"], report.outcomes["succeeded"]) == (0, 1)
     assert [(part.requests, part.success_rate) for part in report.models] == [(3, 1.0)]
 

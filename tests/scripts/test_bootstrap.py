@@ -29,9 +29,23 @@ def test_a_step_that_takes_long_says_how_far_it_is(told, tmp_path, monkeypatch):
     monkeypatch.setattr(bootstrap, "say", say)
     # It ends when it was told of, and not before.
     waiting = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.001)"
-    bootstrap.run([sys.executable, "-c", waiting])
-    assert f"1 of {bootstrap.locked_count()} packages are in place" in told[0]
+    bootstrap.run([sys.executable, "-c", waiting], bootstrap.in_place)
+    assert told[0].endswith(f" s: 1 of at most {bootstrap.locked_count()} packages are in place")
     assert bootstrap.locked_count() > 100
+
+
+def test_compiling_is_a_step_of_its_own_and_says_so(told, monkeypatch):
+    """It is not packages that are waited for then."""
+    steps = []
+    monkeypatch.setattr(
+        bootstrap, "run", lambda command, progress=None: steps.append((command, progress and progress()))
+    )
+    monkeypatch.setattr(bootstrap, "has_uv", lambda: True)
+    bootstrap.install()
+    (fetched, _), (compiled, doing) = [step for step in steps if "sync" in step[0]]
+    assert ("--compile-bytecode" in fetched, "--compile-bytecode" in compiled) == (False, True)
+    assert doing == "compiling"
+    assert [line.split()[0] for line in told] == ["2/5", "3/5", "4/5", "5/5"]
 
 
 def test_a_step_that_fails_says_why_and_nothing_of_a_quick_one_is_said(told, monkeypatch):

@@ -22,6 +22,7 @@ def post(running, body, **headers):
         ({"messages": []}, 400, "messages", "no messages"),
         ({"model": None}, 400, "model", "text"),
         ({"model": "gpt-6-lunar"}, 404, "model", "Did you mean"),
+        ({"model": "Cost-Sensitive"}, 404, "model", "Did you mean 'cost_sensitive'?"),
         ({"tools": "find"}, 400, "tools", "list"),
         ({"max_tokens": 3, "max_completion_tokens": 4}, 400, "max_tokens", "differ"),
         ({"max_tokens": 0}, 400, "max_tokens", "greater than 0"),
@@ -106,7 +107,7 @@ def test_what_changes_nothing_is_ignored_and_said(running):
 @pytest.mark.parametrize(
     ("headers", "word"),
     [
-        ({"x-nextflow-usecase": "a"}, "known are"),
+        ({"x-nextflow-usecase": "a"}, "Did you mean 'x-nextflow-use-case'"),
         ({"x-nextflow-deadline-s": "soon"}, "number"),
         ({"x-nextflow-deadline-s": "nan"}, "greater than 0"),
         ({"x-nextflow-deadline-s": "-2"}, "greater than 0"),

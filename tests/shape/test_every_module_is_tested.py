@@ -15,7 +15,6 @@ TESTED_BY = {
     "orchestrator/whatif/world.py": "tests/whatif/test_replay.py",
     "orchestrator/config/catalog_building.py": "tests/config/test_loader.py",
     "orchestrator/config/policy_references.py": "tests/policies/test_settings.py",
-    "orchestrator/config/unknown_names.py": "tests/config/test_loader.py",
     "orchestrator/core/analysis.py": "tests/routing/test_analysing.py",
     "orchestrator/routing/explaining.py": "tests/routing/test_analysing.py",
     "orchestrator/core/decision.py": "tests/dispatch/test_agreement.py",
