@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, PositiveInt, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from orchestrator.core.alerts import AlertKind
 from orchestrator.core.http_text import fault_of_full_address, fault_of_header, fault_of_key
 from orchestrator.core.language import Language
 from orchestrator.core.payer import SCOPE_KINDS
+from orchestrator.core.secret_values import SecretAddress, SecretText
 from orchestrator.core.settings import (
     HeaderName,
     Name,
     Seconds,
-    SecretAddress,
     Settings,
     UnquotedError,
     Usd,
@@ -98,14 +98,14 @@ def _full_address(address: SecretAddress) -> SecretAddress:
     return address
 
 
-def _header_text(value: SecretStr) -> SecretStr:
+def _header_text(value: SecretText) -> SecretText:
     fault = fault_of_header(value.get_secret_value())
     if fault is not None:
         raise UnquotedError(fault)
     return value
 
 
-def _token_text(value: SecretStr) -> SecretStr:
+def _token_text(value: SecretText) -> SecretText:
     text = value.get_secret_value()
     fault = fault_of_key(text) or ("holds a slash, a ? or a #" if {"/", "?", "#"} & set(text) else None)
     if fault is not None:
@@ -136,9 +136,9 @@ class ChannelSettings(Settings):
     """The longest one try may take."""
     url: FullAddress | None = None
     """Where to post, best as `${file:/run/secrets/slack_url}`; for telegram only for a server of your own."""
-    headers: Mapping[HeaderName, Annotated[SecretStr, AfterValidator(_header_text)]] = Field({}, repr=False)
+    headers: Mapping[HeaderName, Annotated[SecretText, AfterValidator(_header_text)]] = Field({}, repr=False)
     """Of a webhook: headers sent with it, such as an Authorization."""
-    token: Annotated[SecretStr, AfterValidator(_token_text)] | None = None
+    token: Annotated[SecretText, AfterValidator(_token_text)] | None = None
     """Of telegram: the bot's token."""
     chat_id: str | None = None
     """Of telegram: the chat, such as "-1001234567890"."""
@@ -150,7 +150,7 @@ class ChannelSettings(Settings):
     """Of email: tls, starttls or none."""
     user: str | None = None
     """Of email: who logs in; None logs nobody in."""
-    password: SecretStr | None = None
+    password: SecretText | None = None
     """Of email: the password of `user`."""
     sender: MailAddress | None = None
     """Of email: whom it is from."""

@@ -12,8 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
+from orchestrator.core.secret_values import SecretText
 from orchestrator.core.settings import Settings
 from orchestrator.core.unknown_names import nearest
 
@@ -99,28 +98,28 @@ class LiteLlmParameters(Settings):
 
     api_version: str | None = None
     """The version of Azure's API, such as 2024-10-21."""
-    azure_ad_token: SecretStr | None = None
+    azure_ad_token: SecretText | None = None
     """A token of Entra ID in the place of a key."""
     aws_region_name: str | None = None
     """The region of Bedrock, such as eu-central-1."""
-    aws_access_key_id: SecretStr | None = None
+    aws_access_key_id: SecretText | None = None
     """The id of the access key for Bedrock; in its place `api_key` may hold a Bedrock API key."""
-    aws_secret_access_key: SecretStr | None = None
+    aws_secret_access_key: SecretText | None = None
     """The access key itself."""
-    aws_session_token: SecretStr | None = None
+    aws_session_token: SecretText | None = None
     """The token of a temporary access key."""
     vertex_project: str | None = None
     """The project of Vertex AI."""
     vertex_location: str | None = None
     """The region of Vertex AI, such as europe-west4."""
-    vertex_credentials: SecretStr | None = None
+    vertex_credentials: SecretText | None = None
     """The JSON of a service account, best as `${file:/run/secrets/vertex.json}`."""
 
     def as_arguments(self) -> dict[str, str]:
         """Return those that are set, by LiteLLM's names; secrets are in it."""
         plain = {name: getattr(self, name) for name in type(self).model_fields}
         texts = {
-            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            name: value.get_secret_value() if isinstance(value, SecretText) else value
             for name, value in plain.items()
         }
         return {name: text for name, text in texts.items() if text}

@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter
 from orchestrator.catalog.models import ModelSettings
 from orchestrator.config.loader import Config
 from orchestrator.config.schema import RootSettings
-from orchestrator.core.settings import SecretAddress
+from orchestrator.core.secret_values import SecretAddress, text_of
 
 MASK = "********"
 """Stands in the place of a secret that is set."""
@@ -28,7 +28,7 @@ def effective(config: Config) -> dict[str, Any]:
 
     Values stand as in the file and the environment of when it was read, so money is in dollars.
     """
-    shown = _shown(config.settings, config.written, name="")
+    shown = _shown(config.settings, config.written.get_secret_value(), name="")
     return dict(shown)
 
 
@@ -39,13 +39,9 @@ def masked(text: str) -> str:
 
 def secrets_of(settings: RootSettings) -> tuple[str, ...]:
     """Return every key of a configuration's providers, and what their secret headers hold."""
-    keys = [
-        provider.api_key.get_secret_value()
-        for provider in settings.providers.values()
-        if provider.api_key is not None
-    ]
+    keys = [text_of(provider.api_key) for provider in settings.providers.values()]
     headers = [
-        value
+        value.get_secret_value()
         for provider in settings.providers.values()
         for name, value in provider.headers.items()
         if _SECRET_NAME.search(name)
@@ -67,7 +63,7 @@ def _shown(value: Any, raw: Any, *, name: str) -> Any:
         return _shown_model(value, raw if isinstance(raw, Mapping) else {})
     if isinstance(value, Mapping) and name == _HEADERS:
         # Whatever its name: nobody knows which header of a gateway is a key.
-        return {str(key): MASK if item else "" for key, item in value.items()}
+        return {str(key): _shown_secret(item) for key, item in value.items()}
     if isinstance(value, Mapping):
         inner = raw if isinstance(raw, Mapping) else {}
         return {str(key): _shown(item, inner.get(key), name=str(key)) for key, item in value.items()}

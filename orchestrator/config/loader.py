@@ -32,6 +32,7 @@ from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.payer import ProbeRequest
 from orchestrator.core.request import ChatRequest
+from orchestrator.core.secret_values import SecretData
 from orchestrator.core.settings import Settings, UnquotedError
 from orchestrator.core.unknown_names import hint_for, unknown
 from orchestrator.experiments.decision import decision_path
@@ -65,7 +66,7 @@ class Config:
     """The files that it takes values and policies from, whether they are there or not."""
     experiments: tuple[Experiment, ...] = ()
     """With what was decided of them."""
-    written: Any = field(default=None, repr=False, compare=False)
+    written: SecretData = field(default=SecretData(None), repr=False, compare=False)
     """The file's values with those of the environment; keys are among them: mask what is shown."""
     _facts: dict[str, tuple[date, Mapping[str, DeploymentFacts], Shortlists]] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -203,7 +204,9 @@ def load_config(
     secret_files = tuple(Path(name.removeprefix(FILE_MARK)) for name in sorted(named))
     decisions = tuple(decision_path(chosen, name) for name in settings.experiments)
     used = (*secret_files, *(file.path for file in policies), *decisions)
-    return Config(chosen, settings, catalog, tuple(notices), fingerprint, used, experiments, document.data)
+    return Config(
+        chosen, settings, catalog, tuple(notices), fingerprint, used, experiments, SecretData(document.data)
+    )
 
 
 def _validated(document: Document) -> RootSettings:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, get_args
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -18,8 +17,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
-    SecretStr,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -33,6 +30,7 @@ from orchestrator.core.http_text import (
     has_credentials,
 )
 from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, nano_usd
+from orchestrator.core.secret_values import SecretText
 
 
 class Settings(BaseModel):
@@ -148,20 +146,15 @@ def _carried(fault_of: Callable[[str], str | None]) -> Callable[[str], str]:
     return check
 
 
-class SecretAddress(SecretStr):
-    """An address that is a secret, such as a webhook's: only its host is ever shown."""
-
-    @property
-    def host(self) -> str:
-        """Return its scheme and host."""
-        parts = urlsplit(self.get_secret_value())
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
-def _carried_key(key: SecretStr) -> SecretStr:
+def _carried_key(key: SecretText) -> SecretText:
     if key.get_secret_value().strip():
         _carried(fault_of_key)(key.get_secret_value())
     return key
+
+
+def _carried_value(value: SecretText) -> SecretText:
+    _carried(fault_of_header)(value.get_secret_value())
+    return value
 
 
 def _fault_of_open_address(address: str) -> str | None:
@@ -172,11 +165,9 @@ def _fault_of_open_address(address: str) -> str | None:
 
 
 HeaderName = Annotated[str, AfterValidator(_carried(fault_of_header_name))]
-HeaderValue = Annotated[
-    str, AfterValidator(_carried(fault_of_header)), PlainSerializer(lambda _: "********", return_type=str)
-]
-"""What a header holds, which may be a key: whoever writes settings down gets none of it."""
-ApiKey = Annotated[SecretStr, AfterValidator(_carried_key)]
+HeaderValue = Annotated[SecretText, AfterValidator(_carried_value)]
+"""What a header holds, which may be a key."""
+ApiKey = Annotated[SecretText, AfterValidator(_carried_key)]
 """A key that can stand in a header; an empty or blank one is none."""
 Address = Annotated[str, AfterValidator(_carried(fault_of_address))]
 """The address of an API; an empty one is none."""

@@ -22,6 +22,8 @@ _REMEMBERED_LATENCIES = 32
 _SHUT_FIRST = (CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED)
 _FAILING_DEPLOYMENTS = 2
 """A failure that may be the deployment's or the provider's is the provider's once so many have it."""
+_OUTDONE_BY = 3
+"""So many answers to what was sent later make a late failure old news: as many as failures open a circuit."""
 WELL_AGAIN = 5
 """So many healthy answers in a row are newer than any share of healthy ones: the deployment is well."""
 
@@ -186,13 +188,15 @@ class Health:
             # Sent in an outage that is over: what was sent later has been answered.
             self.withdraw(leave)
             return
+        leave.send.has_failed = True
         record.outcomes.add(now_s, healthy=False)
         sends = self._sends.get(by, LatestSends())
-        if leave.send.at_s < sends.well_since_s(now_s, usual_s=record.median_latency_s):
+        answered = sends.answered_since(leave.send, now_s, usual_s=record.median_latency_s)
+        if answered >= _OUTDONE_BY:
             # It lowers the availability, and is no reason to take the deployment for ill now.
             self._leave_circuits(leave)
             return
-        record.healthy_in_a_row = 0
+        record.healthy_in_a_row = answered
         self._sort(by, record)
         record.circuit.fail(now_s, self._settings, by=by, probe=leave.probes_deployment)
         host.heard_at_s = now_s

@@ -4,12 +4,10 @@ A failure may be told long after it happened: what hangs in an outage is given u
 Whether it is news, the requests that were sent later say.
 """
 
-import math
 from collections import deque
 from dataclasses import dataclass
 
 _REMEMBERED = 1024
-_LATEST = 10
 _EARLIEST_S = 1.0
 """An answer is not missed sooner than this after its request."""
 
@@ -21,6 +19,7 @@ class Send:
     at_s: float
     """In monotonic seconds."""
     is_answered: bool = False
+    has_failed: bool = False
     is_withdrawn: bool = False
     """It was not sent, or says nothing about health."""
 
@@ -38,19 +37,21 @@ class LatestSends:
         self._sends.append(send)
         return send
 
-    def well_since_s(self, now_s: float, *, usual_s: float | None) -> float:
-        """Return from when on every request was answered, as far as that can be known; -inf when not.
+    def answered_since(self, failed: Send, now_s: float, *, usual_s: float | None) -> int:
+        """Return how many that were sent later are answered, where a send fails late; else 0.
 
-        Of those whose answer is due by now, twice the usual time after they were sent, the latest ten count.
+        Late is more than twice the usual time after it was sent. Of the later ones those in a row count that
+        were sent last, back to the first that failed or is overdue itself.
         """
         due_s = now_s - max(_EARLIEST_S, 2 * (usual_s or 0.0))
-        seen, since_s = 0, -math.inf
+        if failed.at_s > due_s:
+            return 0
+        answered = 0
         for send in reversed(self._sends):
-            if send.at_s > due_s or send.is_withdrawn:
-                continue
-            if not send.is_answered:
-                return -math.inf
-            seen, since_s = seen + 1, send.at_s
-            if seen == _LATEST:
-                return since_s
-        return -math.inf
+            if send.at_s <= failed.at_s:
+                break
+            if send.is_answered:
+                answered += not send.is_withdrawn
+            elif not send.is_withdrawn and (send.has_failed or send.at_s <= due_s):
+                break
+        return answered

@@ -316,7 +316,7 @@ def test_a_variable_fills_a_text_a_number_and_a_part(load):
     default, filled = load(text), load(text, WAIT="7.5", HOST="b.example")
     openrouter = [config.settings.providers["openrouter"] for config in (default, filled)]
     assert [provider.timeout_s for provider in openrouter] == [30, 7.5]
-    assert [provider.headers["HTTP-Referer"] for provider in openrouter] == [
+    assert [provider.headers["HTTP-Referer"].get_secret_value() for provider in openrouter] == [
         "https://a.example/crm",
         "https://b.example/crm",
     ]
@@ -464,7 +464,10 @@ def test_no_secret_is_in_any_representation(load):
     shown += str(config.settings.model_dump()) + config.settings.model_dump_json()
     for secret in (*KEYS.values(), "tok-very-secret"):
         assert secret not in shown
-    assert config.settings.providers["openrouter"].headers["Authorization"] == "tok-very-secret"
+    assert (
+        config.settings.providers["openrouter"].headers["Authorization"].get_secret_value()
+        == "tok-very-secret"
+    )
 
 
 @pytest.mark.parametrize(

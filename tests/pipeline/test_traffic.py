@@ -94,6 +94,26 @@ def test_after_an_outage_of_three_seconds_the_primary_is_back_within_ten(make_co
     assert set(answered_by[100:]) == {PRIMARY}
 
 
+@pytest.mark.parametrize(("fault", "outage_s"), [("silence", 7), ("silence", 16), ("status=503", 20)])
+def test_at_a_request_a_second_the_primary_is_back_within_ten_too(make_config, fault, outage_s) -> None:
+    """There are few answers then to outdo what fails late, and few requests to find out with."""
+
+    async def main(clock: Any) -> list[str]:
+        with traffic(make_config(two()), clock, latency_s=1.4) as running:
+            before = asyncio.create_task(running.ask_many(10 + outage_s, every_s=1))
+            await clock.sleep(9.7)
+            running.transport.faults.add(f"openrouter:{fault}")
+            await clock.sleep(outage_s)
+            running.transport.faults.clear()
+            after = whole(await running.ask_many(30, every_s=1))
+            assert len(whole(await before)) == 10 + outage_s
+            return [one.deployment for one in after]
+
+    answered_by = run_virtually(main)
+    assert len(answered_by) == 30
+    assert set(answered_by[10:]) == {PRIMARY}
+
+
 def test_who_is_left_out_for_its_availability_comes_back_with_a_trickle_of_requests(make_config) -> None:
     """Its circuit never opened: one in five failed for a while, and then no more."""
 

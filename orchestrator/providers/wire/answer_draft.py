@@ -32,6 +32,8 @@ class AnswerDraft:
     raw_usage: Any = None
     has_last_count: bool = True
     """The usage is that of the whole answer: of a stream none is before the end, though pieces may count."""
+    is_counted_alone: bool = False
+    """The latest count came in a piece of its own, and nothing was said after it."""
     texts: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
     thought_blocks: list[dict[str, Any]] = field(default_factory=list)
@@ -57,11 +59,13 @@ class AnswerDraft:
         """Return what the provider says that the whole answer used."""
         return self.read_usage(self.raw_usage).of(self.has_content) if self.has_last_count else UNKNOWN_USAGE
 
-    def count(self, raw_usage: Any, *, ends: bool) -> None:
+    def count(self, raw_usage: Any, *, ends: bool, alone: bool = False) -> None:
         """Note what a piece of a stream counts; `ends` says that it ends the answer, well or badly.
 
-        Of several counts of the whole answer the dearer is taken.
+        Of several counts of the whole answer the dearer is taken. One that comes `alone`, in a piece for
+        nothing else, is of the whole answer too, when only the finish comes after it.
         """
+        self.is_counted_alone = alone
         together = dearer_of if self.has_last_count else grown_of
         self.raw_usage = together(self.raw_usage, raw_usage)
         self.has_last_count = ends or self.finish_reason is not None
@@ -103,7 +107,10 @@ class AnswerDraft:
 
     def end(self, finish: str | None) -> None:
         """Note why the answer ends, where that is said; said twice, that it is not whole counts."""
-        if finish is not None and self.finish_reason not in _NOT_WHOLE:
+        if finish is None:
+            return
+        self.has_last_count = self.has_last_count or self.is_counted_alone
+        if self.finish_reason not in _NOT_WHOLE:
             self.finish_reason = finish
 
     def think(self, text: str) -> None:

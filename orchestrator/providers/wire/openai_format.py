@@ -132,7 +132,8 @@ class OpenAiReader:
         error = data if is_error and data.get("error") is None else _error_in(data, choice)
         usage = data.get("usage")
         if isinstance(usage, Mapping):
-            draft.count(usage, ends=error is not None or bool((choice or {}).get("finish_reason")))
+            ends = error is not None or bool((choice or {}).get("finish_reason"))
+            draft.count(usage, ends=ends, alone=choice is None)
         delta = self._take_delta(_piece_of(choice, begun=draft.has_content)) if choice is not None else None
         if error is not None:
             raise draft.failed(failure_of_late_error(error, begun=draft.has_content), "an error event")
@@ -148,6 +149,8 @@ class OpenAiReader:
         thoughts_before = len(self.draft.thoughts)
         text, calls = _take_message(self.draft, raw, in_pieces=True)
         reasoning = "".join(self.draft.thoughts[thoughts_before:])
+        if any(value for name, value in raw.items() if name != "role"):
+            self.draft.is_counted_alone = False
         return Delta(text, calls, reasoning) if text or calls or reasoning else None
 
 

@@ -16,6 +16,7 @@ from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.http_text import fault_of_header, fault_of_header_name
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.sampling import Sampling
+from orchestrator.core.secret_values import SecretText, text_of
 from orchestrator.providers.wire.parameter_rules import needs_responses_api
 from orchestrator.providers.wire.reasoning_turns import vendor_at
 
@@ -58,9 +59,9 @@ class OutboundRequest:
     """In OpenAI's shape; they are read and never changed."""
     max_tokens: int
     base_url: str
-    api_key: str = field(default="", repr=False)
+    api_key: SecretText | None = None
     """Without one no key is sent."""
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, SecretText] = field(default_factory=dict, repr=False)
     """Those of the provider's configuration; they win over ours."""
     sampling: Sampling = field(default_factory=Sampling)
     stream: bool = False
@@ -108,7 +109,7 @@ class OutboundRequest:
             messages=request.messages,
             max_tokens=max_tokens,
             base_url=address,
-            api_key=provider.api_key.get_secret_value() if provider.api_key else "",
+            api_key=provider.api_key,
             headers=provider.headers,
             sampling=request.sampling,
             stream=stream,
@@ -167,6 +168,7 @@ def headers_of(outbound: OutboundRequest) -> dict[str, str]:
     Raises:
         UnsendableError: a header cannot stand in HTTP; the message names it and not its value.
     """
+    _check_headers(outbound)
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if outbound.stream else "application/json",
@@ -176,16 +178,20 @@ def headers_of(outbound: OutboundRequest) -> dict[str, str]:
     }
     if outbound.api_key:
         name, prefix = _KEY_HEADERS[outbound.kind]
-        headers[name] = prefix + outbound.api_key
+        headers[name] = prefix + text_of(outbound.api_key)
     for name, value in outbound.headers.items():
-        headers[name.lower()] = value
-    for name, value in headers.items():
-        if fault_of_header_name(name) or fault_of_header(value):
-            part = (
-                "the API key" if outbound.api_key and value.endswith(outbound.api_key) else f"header '{name}'"
-            )
-            raise UnsendableError(f"{part} holds a character that cannot stand in an HTTP header")
+        headers[name.lower()] = text_of(value)
     return headers
+
+
+def _check_headers(outbound: OutboundRequest) -> None:
+    """Raise for what cannot stand in a header; no variable of this frame holds the text of a secret."""
+    part = "the API key" if outbound.api_key and fault_of_header(text_of(outbound.api_key)) else None
+    for name, value in outbound.headers.items():
+        if fault_of_header_name(name) or fault_of_header(text_of(value)):
+            part = part or f"header '{name}'"
+    if part is not None:
+        raise UnsendableError(f"{part} holds a character that cannot stand in an HTTP header")
 
 
 def address_of(outbound: OutboundRequest, path: str) -> str:

@@ -15,6 +15,7 @@ from orchestrator.core.errors import LocalModelError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
 from orchestrator.core.reply import Delta
+from orchestrator.core.secret_values import SecretText
 from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.dispatch.transport import AttemptSource, Transport
 from orchestrator.providers.local.model import LocalModel
@@ -136,7 +137,7 @@ class WireTransport:
             # Starting the model is a part of the attempt's time.
             outbound = _outbound(attempt, stream=stream, base_url=await self._local_model.base_url())
             if self._local_model.api_key:
-                outbound = replace(outbound, api_key=self._local_model.api_key)
+                outbound = replace(outbound, api_key=SecretText(self._local_model.api_key))
         if not stream:
             return await self._client.call(outbound, on_sent=attempt.mark_sent, on_id=attempt.identify)
         return await _streamed(self._client, outbound, attempt)

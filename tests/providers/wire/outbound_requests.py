@@ -6,6 +6,7 @@ import orjson
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.sampling import Sampling
+from orchestrator.core.secret_values import SecretText
 from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.outbound import OutboundRequest
 
@@ -35,8 +36,9 @@ def outbound(kind: ProviderKind, *messages: Any, **changes: Any) -> OutboundRequ
         "upstream": UPSTREAMS[kind],
         "max_tokens": 100,
         "base_url": "http://127.0.0.1:9/v1",
-        "api_key": "sk-secret",
         **changes,
+        "api_key": SecretText(changes.get("api_key", "sk-secret")),
+        "headers": {name: SecretText(value) for name, value in changes.get("headers", {}).items()},
     }
     return OutboundRequest(kind=kind, messages=messages or (HELLO,), sampling=Sampling(**sampling), **fields)
 

@@ -12,6 +12,7 @@ from orchestrator.catalog.models import Mode
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import UnreadableAnswerError
+from orchestrator.core.secret_values import SecretText
 from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.embedding_format import read_embeddings
 from orchestrator.providers.wire.outbound import OPENAI_URL, OutboundRequest
@@ -30,7 +31,7 @@ GEMINI = {"embeddings": [{"values": list(v)} for v in VECTORS], "usageMetadata":
 def outbound(kind=ProviderKind.OPENAI, *, url="http://127.0.0.1:1/v1", size=2, shorten_to=None, **fields):
     messages = tuple({"role": "user", "content": text} for text in TEXTS)
     return OutboundRequest(
-        kind, "m", messages, 0, url, "key", vector_size=size, shorten_to=shorten_to, **fields
+        kind, "m", messages, 0, url, SecretText("key"), vector_size=size, shorten_to=shorten_to, **fields
     )
 
 

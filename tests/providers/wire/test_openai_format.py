@@ -204,6 +204,11 @@ def _piece(text: str | None = None, finish: str | None = None, **more: Any) -> d
     return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}], **more}
 
 
+def _thought(data: str) -> dict[str, Any]:
+    block = {"type": "reasoning.encrypted", "data": data}
+    return {"choices": [{"index": 0, "delta": {"content": "", "reasoning_details": [block]}}]}
+
+
 _COUNT_ALONE: dict[str, Any] = {"choices": []}
 
 
@@ -218,6 +223,11 @@ _COUNT_ALONE: dict[str, Any] = {"choices": []}
         ([_piece("Chào", "stop", usage=_counting(0))], None),
         ([_piece("Chào", usage=_counting(5)), _piece(finish="stop")], None),
         ([_piece(finish="length", usage=_counting(0))], 0),
+        # Of the whole answer, though the finish comes behind it.
+        ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _piece("", "stop")], 5),
+        ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _piece("bạn"), _piece(finish="stop")], None),
+        ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _piece("bạn", "stop")], None),
+        ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _thought("…"), _piece(finish="stop")], None),
     ],
 )  # fmt: skip
 def test_of_several_counts_the_dearer_is_believed_and_none_of_no_output_beside_words(
