@@ -133,31 +133,31 @@ def language_of(text: str) -> Language | None:
     return Language.VI if any(_is_vietnamese(sample) for sample in _samples(text)) else None
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyLanguage:
+    """The language of a reply."""
+
+    expected: Language | None
+    """In which the user expects it; None is one that nobody here knows: its letters are not those of English."""
+    evident: Language | None
+    """Where it was named, or the user's words show it, else None."""
+
+
 def reply_language(
     messages: Sequence[Mapping[str, Any]], *, named: str | None = None, otherwise: Language
-) -> Language | None:
-    """Return the language in which a user expects the reply: the named one, else that of his words.
+) -> ReplyLanguage:
+    """Return the language of the reply: the named one, else that of the user's words, which are read once.
 
-    Where the last words are too few to tell, those before them do; `otherwise` is for words that look like
-    neither. None is a language that nobody here knows: its letters are not those of English.
+    Where the last words are too few to tell, those before them do. `otherwise` is what he expects whose words
+    look like neither language, and is evident where they are too few to tell any.
     """
     if named is not None:
-        return Language(named)
+        return ReplyLanguage(Language(named), Language(named))
     shown = _shown_by(messages)
-    return _LANGUAGE_OF[shown] if shown in {_Shown.VIETNAMESE, _Shown.FOREIGN} else otherwise
-
-
-def evident_language(
-    messages: Sequence[Mapping[str, Any]], *, named: str | None = None, otherwise: Language
-) -> Language | None:
-    """Return the language of the reply where it was named or the user's words show it, else None.
-
-    `otherwise` is for words that are too few to tell any.
-    """
-    if named is not None:
-        return Language(named)
-    shown = _shown_by(messages)
-    return otherwise if shown is _Shown.NOTHING else _LANGUAGE_OF[shown]
+    return ReplyLanguage(
+        expected=_LANGUAGE_OF[shown] if shown in {_Shown.VIETNAMESE, _Shown.FOREIGN} else otherwise,
+        evident=otherwise if shown is _Shown.NOTHING else _LANGUAGE_OF[shown],
+    )
 
 
 class _Shown(Enum):

@@ -203,6 +203,11 @@ class Ledger:
             )
         return delta_nusd
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether this process has the ledger open."""
+        return self.store.is_open
+
     async def aopen(self) -> None:
         """Open the ledger if it is not open yet; while others hold it, the event loop does other work.
 

@@ -44,7 +44,8 @@ class MoneyPlace:
         self.operation_id = operation_id
         self._tenant = tenant
         self._queue = queue
-        self._woken = asyncio.Event()
+        self._woken: asyncio.Event | None = None
+        """Made with the first `turn`: most requests never wait."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looks_in_s = _LOOKS_FIRST_S
 
@@ -53,6 +54,7 @@ class MoneyPlace:
 
         It is in vain where the request holds money itself, which it would wait for.
         """
+        woken = self._woken = self._woken or asyncio.Event()
         self._loop = asyncio.get_running_loop()
         keys = {_key(error.scope, error.window, self._tenant): error for error in refusals if error.may_pass}
         self._queue.enter(self, keys)
@@ -63,9 +65,9 @@ class MoneyPlace:
                 return False
             is_first = self._queue.is_first(self)
             wait_s = min(self._looks_in_s, ends_s - now_s) if is_first else ends_s - now_s
-            if await self._woken_within(wait_s, clock):
+            if await _is_set_within(wait_s, woken, clock):
                 self._looks_in_s = _LOOKS_FIRST_S
-                self._woken.clear()
+                woken.clear()
                 return True
             if is_first and clock.monotonic_s() < ends_s:
                 self._looks_in_s = min(self._looks_in_s * _LOOKS_GROW, _LOOKS_LAST_S)
@@ -78,23 +80,10 @@ class MoneyPlace:
 
     def wake(self) -> None:
         """Let it try again, from whichever thread."""
-        if self._loop is not None:
+        if self._loop is not None and self._woken is not None:
             # A loop that is closed has nobody who waits.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._woken.set)
-
-    async def _woken_within(self, wait_s: float, clock: Clock) -> bool:
-        if not self._woken.is_set():
-            tasks = {
-                asyncio.ensure_future(self._woken.wait()),
-                asyncio.ensure_future(clock.sleep(wait_s)),
-            }
-            try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in tasks:
-                    task.cancel()
-        return self._woken.is_set()
 
 
 class MoneyQueue:
@@ -217,3 +206,14 @@ def _as_refused(error: BudgetExceededError, new: NewHold) -> BudgetExceededError
         scope=error.scope, window=error.window, limit=error.limit, left=error.left,
         needed=new.request.bound_nusd, resets_at=error.resets_at, held=error.held,
     )  # fmt: skip
+
+
+async def _is_set_within(wait_s: float, event: asyncio.Event, clock: Clock) -> bool:
+    if not event.is_set():
+        tasks = {asyncio.ensure_future(event.wait()), asyncio.ensure_future(clock.sleep(wait_s))}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+    return event.is_set()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 _HOUR = timedelta(hours=1)
@@ -44,7 +44,7 @@ class CalendarWindow:
     """Of the window before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Period:
     """The calendar windows that a moment falls into."""
 
@@ -68,7 +68,7 @@ class Period:
         """Return the key of the window before this one."""
         return self.windows[window].key_before
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """Return the keys of all windows, the shortest first."""
         return tuple(self.windows[window].key for window in CALENDAR)

@@ -78,6 +78,10 @@ class LedgerStore(KeyStore, Protocol):
     def exists(self) -> bool:
         """Return whether there is a ledger: looking makes none."""
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether `aopen` has nothing to do in this process."""
+
     def check_writable(self) -> None:
         """Open the ledger, bring it up to date, and do an empty transaction.
 

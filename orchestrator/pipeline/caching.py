@@ -54,25 +54,27 @@ class Caching:
 
     async def _share(self, call: Call, key: str, ask: Callable[[], Awaitable[ChatReply]]) -> ChatReply:
         """Answer with an equal request that is under way, or be the one that others join."""
-        try:
-            # For a call that joins; the one that asks meets this deadline in its own work, a moment earlier.
-            async with asyncio.timeout(call.deadline.left_s() + _JOINED_GRACE_S):
-                while True:
-                    try:
-                        reply, joined = await self._flights.do(key, ask)
-                    except LeaderFailedError:
-                        # Its deadline or budget was another's: ask on our own terms.
-                        continue
-                    return await self._repeat(call, reply, CacheState.JOINED) if joined else reply
-        except TimeoutError:
-            error = call.too_late()
-            # On a loop that stood still this may be the call that asks, and not one that joined it.
-            error.cost_nusd = call.trace.spent_nusd
-            stale = stale_reply(call, error, clock=self._clock)
-            if stale is None:
-                await record_and_wait(call, None, error, services=self._services)
-                raise error from None
-            return await record_and_wait(call, stale, error, services=self._services)
+        while self._flights.is_running(key):
+            try:
+                # The one that asks meets this deadline in its own work, a moment earlier.
+                async with asyncio.timeout(call.deadline.left_s() + _JOINED_GRACE_S):
+                    reply, _ = await self._flights.do(key, ask)
+                    return await self._repeat(call, reply, CacheState.JOINED)
+            except LeaderFailedError:
+                # Its deadline or budget was another's: ask on our own terms.
+                continue
+            except TimeoutError:
+                return await self._joined_too_late(call)
+        reply, _ = await self._flights.do(key, ask)
+        return reply
+
+    async def _joined_too_late(self, call: Call) -> ChatReply:
+        error = call.too_late()
+        stale = stale_reply(call, error, clock=self._clock)
+        if stale is None:
+            await record_and_wait(call, None, error, services=self._services)
+            raise error from None
+        return await record_and_wait(call, stale, error, services=self._services)
 
     async def _repeat(self, call: Call, reply: ChatReply, cached: CacheState) -> ChatReply:
         """Return a reply that another request paid for, and record that it was given once more."""

@@ -51,8 +51,6 @@ class Trace:
     """None until the call is planned."""
     queued_s: float = 0.0
     """What it waited for a slot."""
-    is_logged: bool = False
-    """The line of its end is written."""
 
     @property
     def spent_nusd(self) -> NanoUsd:

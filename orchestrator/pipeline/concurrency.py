@@ -1,11 +1,10 @@
 """A slot among the requests in flight, for the time that a call needs one."""
 
-from contextlib import AsyncExitStack
-
 from orchestrator.core.progress import Progress, ProgressStep, tell
 from orchestrator.core.reply import ChatReply
 from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.services import PipelineServices
+from orchestrator.resilience.concurrency_limiter import Slot
 
 
 class Concurrency:
@@ -29,21 +28,25 @@ class Concurrency:
             DeadlineExceededError: the deadline came first.
             LedgerError: the ledger cannot be opened, so nothing may be sent.
         """
-        async with AsyncExitStack() as slot:
-            async with call.in_time():
-                await self._get_ready(call)
-                began_s = call.deadline.elapsed_s()
-                if not self._limiter.has_room(background=call.profile.background):
-                    tell(Progress(ProgressStep.QUEUED))
-                place = self._limiter.slot(
-                    call.payer.tenant, background=call.profile.background, left_s=call.deadline.left_s()
-                )
-                await slot.enter_async_context(place)
-                call.trace.queued_s = call.deadline.elapsed_s() - began_s
+        with self._free_slot(call) or await self._slot_in_time(call):
             return await self._following(call)
 
-    async def _get_ready(self, call: Call) -> None:
-        transport = call.snapshot.transport
-        if not transport.is_ready:
-            await transport.get_ready()
-        await self._ledger.aopen()
+    def _free_slot(self, call: Call) -> Slot | None:
+        """Return a slot where nothing has to be waited for, as is so of nearly all calls."""
+        is_ready = call.snapshot.transport.is_ready and self._ledger.is_open
+        background = call.profile.background
+        return self._limiter.free_slot(call.payer.tenant, background=background) if is_ready else None
+
+    async def _slot_in_time(self, call: Call) -> Slot:
+        async with call.in_time():
+            transport, background = call.snapshot.transport, call.profile.background
+            if not transport.is_ready:
+                await transport.get_ready()
+            await self._ledger.aopen()
+            began_s = call.deadline.elapsed_s()
+            if not self._limiter.has_room(background=background):
+                tell(Progress(ProgressStep.QUEUED))
+            left_s = call.deadline.left_s()
+            slot = await self._limiter.slot(call.payer.tenant, background=background, left_s=left_s)
+            call.trace.queued_s = call.deadline.elapsed_s() - began_s
+        return slot

@@ -107,10 +107,7 @@ def record(
     """Write the row of a call that has ended, with what else is booked in this turn of the loop."""
     recorded = call.recorded
     row = _record_of(call, reply, error, recorded.mode)
-    if not call.trace.is_logged:
-        # The deadline of a call that joins may end it beside the one of its own work.
-        call.trace.is_logged = True
-        log_ended(row)
+    log_ended(row)
     services.ledger.record_request_deferred(row)
     if recorded.mode is RecordMode.CONTENT:
         keep_content(call, reply, recorded, services.contents)

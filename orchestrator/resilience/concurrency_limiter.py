@@ -16,8 +16,7 @@ Everything here runs on one event loop, so a check and its change are one step.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pydantic import PositiveInt
@@ -113,27 +112,36 @@ class ConcurrencyLimiter:
         """Use changed settings from the next free slot on; no request is thrown out."""
         self._settings = settings
 
-    @asynccontextmanager
-    async def slot(self, tenant: str, *, background: bool, left_s: float) -> AsyncIterator[None]:
-        """Have a slot while the block runs; wait for it where none is free.
+    async def slot(self, tenant: str, *, background: bool, left_s: float) -> "Slot":
+        """Return a slot, which is to be left; wait for it where none is free.
 
         A caller that is cancelled while it waits has left the queue at once.
 
         Raises:
             OverloadedError: the queue is full, or could not come to this request within `left_s`.
         """
-        await self._enter(tenant, background=background, left_s=left_s)
-        entered_s = self._clock.monotonic_s()
-        try:
-            yield
-        finally:
-            self._learn(self._clock.monotonic_s() - entered_s)
-            self._leave(tenant, background=background)
+        free = self.free_slot(tenant, background=background)
+        if free is not None:
+            return free
+        await self._wait(tenant, background=background, left_s=left_s)
+        return self._slot(tenant, background=background)
 
-    async def _enter(self, tenant: str, *, background: bool, left_s: float) -> None:
-        if self.has_room(background=background):
-            self._take(tenant, background=background)
-            return
+    def free_slot(self, tenant: str, *, background: bool) -> "Slot | None":
+        """Return a slot, which is to be left; None where none is free."""
+        if not self.has_room(background=background):
+            return None
+        self._take(tenant, background=background)
+        return self._slot(tenant, background=background)
+
+    def leave(self, tenant: str, *, background: bool, duration_s: float) -> None:
+        """Give a slot that was had for so long to the next."""
+        self._learn(duration_s)
+        self._leave(tenant, background=background)
+
+    def _slot(self, tenant: str, *, background: bool) -> "Slot":
+        return Slot(self, self._clock, tenant, background=background)
+
+    async def _wait(self, tenant: str, *, background: bool, left_s: float) -> None:
         self._refuse_if_hopeless(tenant, background=background, left_s=left_s)
         mine = self._tenants.setdefault(tenant, _Tenant())
         queue = mine.background if background else mine.interactive
@@ -238,3 +246,25 @@ class ConcurrencyLimiter:
         self._samples += 1
         weight = max(_NEWEST_COUNTS, 1 / self._samples)
         self._mean_s += weight * (duration_s - self._mean_s)
+
+
+class Slot:
+    """One request's place among those under way; it is left at the end of a `with` block."""
+
+    __slots__ = ("_background", "_clock", "_entered_s", "_limiter", "_tenant")
+
+    def __init__(self, limiter: ConcurrencyLimiter, clock: Clock, tenant: str, *, background: bool) -> None:
+        """Enter it now."""
+        self._limiter = limiter
+        self._clock = clock
+        self._tenant = tenant
+        self._background = background
+        self._entered_s = clock.monotonic_s()
+
+    def __enter__(self) -> None:
+        """Do nothing: it was entered when it was taken."""
+
+    def __exit__(self, *error: object) -> None:
+        """Leave it."""
+        duration_s = self._clock.monotonic_s() - self._entered_s
+        self._limiter.leave(self._tenant, background=self._background, duration_s=duration_s)

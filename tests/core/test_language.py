@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from orchestrator.core import language
-from orchestrator.core.language import Language, evident_language, language_of, reply_language
+from orchestrator.core.language import Language, language_of, reply_language
 
 VIETNAMESE = [
     "Bạn ơi",
@@ -146,16 +146,18 @@ def said(*texts):
 )
 def test_a_reply_is_expected_in_the_language_of_the_users_last_telling_words(messages, expected) -> None:
     """An order number or `ok` tells none, so the words before it do."""
-    assert reply_language(messages, otherwise=Language.EN) is expected
+    assert reply_language(messages, otherwise=Language.EN).expected is expected
 
 
 def test_the_language_that_a_request_names_counts_before_its_words() -> None:
-    assert reply_language(said("Where is my order?"), named="vi", otherwise=Language.EN) is Language.VI
+    assert (
+        reply_language(said("Where is my order?"), named="vi", otherwise=Language.EN).expected is Language.VI
+    )
 
 
 def test_words_that_tell_nothing_are_in_the_configured_language() -> None:
-    assert reply_language(said("DH1001"), otherwise=Language.VI) is Language.VI
-    assert reply_language(said("Где мой заказ сейчас?"), otherwise=Language.VI) is None
+    assert reply_language(said("DH1001"), otherwise=Language.VI).expected is Language.VI
+    assert reply_language(said("Где мой заказ сейчас?"), otherwise=Language.VI).expected is None
 
 
 @pytest.mark.parametrize("text", [*VIETNAMESE, *OTHERS, "DH1001 2nd m² x½y a_b đơn_hàng ①② ٣ cà·phê"])
@@ -183,9 +185,12 @@ def test_words_are_what_is_made_of_letters_alone(text):
     ],
 )
 def test_a_language_is_evident_by_its_words_and_not_for_want_of_another(text, expected) -> None:
-    assert evident_language(said(text), otherwise=Language.EN) is expected
+    assert reply_language(said(text), otherwise=Language.EN).evident is expected
 
 
 def test_english_is_english_wherever_another_language_is_usual() -> None:
-    assert evident_language(said("Where is my order?"), otherwise=Language.VI) is Language.EN
-    assert evident_language(said("Ou est ma commande svp"), named="en", otherwise=Language.VI) is Language.EN
+    assert reply_language(said("Where is my order?"), otherwise=Language.VI).evident is Language.EN
+    assert (
+        reply_language(said("Ou est ma commande svp"), named="en", otherwise=Language.VI).evident
+        is Language.EN
+    )

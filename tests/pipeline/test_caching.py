@@ -8,7 +8,7 @@ from orchestrator.core.errors import BudgetExceededError, DeadlineExceededError,
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import CacheState
 from orchestrator.pipeline.caching import Caching
-from tests.support.step_bench import ATTEMPT, COST, Following
+from tests.support.step_bench import COST, Following
 
 HOUR_S = 3_600.0
 
@@ -100,18 +100,20 @@ async def test_a_call_that_joined_waits_no_longer_than_its_own_deadline_and_is_r
     assert (await leader).cached is CacheState.MISS
 
 
-async def test_a_call_that_asks_and_whose_loop_stood_still_says_what_it_spent(bench) -> None:
-    """Then this step meets the deadline before the work does, which is left and says what it has tried."""
+async def test_a_call_that_asks_meets_its_deadline_in_its_own_work_alone(bench) -> None:
+    """Also on a loop that stood still: the work knows what it has spent, and this step does not."""
+    call = bench.call(deadline_s=0.01)
+    own = call.too_late()
 
-    async def settled_when_left(call):
-        try:
-            await asyncio.Event().wait()
-        finally:
-            call.trace.attempts = (ATTEMPT,)
+    async def slow_to_settle(call):
+        for _ in range(3):
+            await asyncio.sleep(0)
+        raise own
 
+    bench.clock.advance(1.0)
     with pytest.raises(DeadlineExceededError) as caught:
-        await Caching(bench.services, settled_when_left)(bench.call(deadline_s=0.01))
-    assert caught.value.cost_nusd == COST
+        await Caching(bench.services, slow_to_settle)(call)
+    assert caught.value is own
 
 
 async def test_a_call_that_joined_in_vain_gets_the_older_answer(bench) -> None:

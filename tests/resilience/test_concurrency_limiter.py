@@ -27,7 +27,7 @@ class House:
         leave = asyncio.Event()
 
         async def visit() -> None:
-            async with self.admission.slot(tenant, background=background, left_s=left_s):
+            with await self.admission.slot(tenant, background=background, left_s=left_s):
                 self.inside.append(name)
                 await leave.wait()
 

@@ -90,6 +90,11 @@ class LedgerFile:
         """Return whether there is a file, or one will be: looking makes none."""
         return self._connection is not None or self.path.exists()
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether this process has the file open."""
+        return self._connection is not None and self._connected_in == os.getpid()
+
     def write(self, write: Callable[[sqlite3.Connection], T]) -> T:
         """Do `write`, and all that is deferred before it, in one transaction; an error undoes all of it.
 
@@ -182,7 +187,7 @@ class LedgerFile:
         Raises:
             LedgerError: it cannot be opened; says why and what to do.
         """
-        if self._connection is None or self._connected_in != os.getpid():
+        if not self.is_open:
             await self._busy_retry.wait_aside(lambda: self._read_once(lambda _: None))
 
     def close(self) -> None:
@@ -192,8 +197,7 @@ class LedgerFile:
             LedgerError: the file is there, and what is deferred cannot be written; it is closed.
         """
         with self._lock:
-            is_open = self._connection is not None and self._connected_in == os.getpid()
-            if not is_open and not self._closed_by_fork:
+            if not self.is_open and not self._closed_by_fork:
                 return
             try:
                 self._take_over_group()
@@ -228,7 +232,7 @@ class LedgerFile:
             self._group.bookings.clear()
 
     def _disconnect(self) -> None:
-        if self._connection is not None and self._connected_in == os.getpid():
+        if self._connection is not None and self.is_open:
             self._connection.close()
         self._connection = None
         self._identity.forget_log()

@@ -45,6 +45,11 @@ class CountingStore(SqliteStore):
         """Return True: there is nothing to be made."""
         return True
 
+    @property
+    def is_open(self) -> bool:
+        """Return True: there is nothing to open."""
+        return True
+
     async def aopen(self) -> None:
         """Do nothing: there is nothing to open."""
 

@@ -61,6 +61,11 @@ class SqliteStore:
         """Return whether there is a file: looking makes none."""
         return self.file.is_there
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether this process has the file open."""
+        return self.file.is_open
+
     def check_writable(self) -> None:
         """Open the file, bring it up to date, and write to it."""
         self.file.write(self._write_something)

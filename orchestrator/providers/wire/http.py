@@ -85,8 +85,11 @@ class WireClient:
             UnreadableAnswerError: what it answered is no whole answer; it may be billed all the same.
         """
         request = wire_request_of(outbound, self._rules)
+        sending, notices = self._sessions.send(request, on_sent), request.notices
+        # Its body would be held until the answer is there.
+        del request
         listener = _Listener(on_delta, on_alive, on_id)
-        response = await self._sessions.send(request, on_sent)
+        response = await sending
         is_whole = False
         try:
             if response.status != _OK:
@@ -99,7 +102,7 @@ class WireClient:
             else:
                 # Does nothing where the response has come to its end: its connection is in the pool again.
                 response.close()
-        return _finished(answer, outbound, request.notices)
+        return _finished(answer, outbound, notices)
 
     async def close(self) -> None:
         """Close the connections of the running loop."""

@@ -8,6 +8,7 @@ import contextlib
 import os
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from weakref import WeakKeyDictionary
 
@@ -57,6 +58,8 @@ class Sessions:
             AttemptFailedError: there is no connection, or it broke before an answer.
         """
         body = _Body(request.body, on_sent)
+        # The body alone holds its bytes, and lets them go when they are on their way.
+        request = replace(request, body=b"")
         try:
             return await self._session().send(request, body)
         except aiohttp.InvalidURL:
@@ -118,7 +121,7 @@ class _LoopSession:
         return await self._http.request(
             request.method,
             request.url,
-            data=body if request.body else None,
+            data=body if body.size else None,
             headers=request.headers,
             allow_redirects=False,
             ssl=_tls() if request.url.startswith("https:") else True,
@@ -172,6 +175,8 @@ class _Body(aiohttp.Payload):
         self._on_sent()
         for start in range(0, len(self._value), _WRITE_BYTES):
             await writer.write(self._value[start : start + _WRITE_BYTES])
+        # A call may wait for its answer for minutes.
+        self._value = b""
 
 
 @cache

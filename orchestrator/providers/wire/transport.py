@@ -183,7 +183,7 @@ def _outbound(attempt: InFlightAttempt, *, stream: bool, base_url: str | None = 
         attempt.request,
         max_tokens=attempt.max_tokens,
         stream=stream,
-        price_cap=attempt.rates,
+        price_cap=attempt.rates if _is_at_openrouter(attempt) else None,
         base_url=base_url,
     )
 

@@ -5,14 +5,18 @@ import contextlib
 import os
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
-from orchestrator.providers.wire import sessions
+from orchestrator.providers.wire import http, sessions
+from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.http import WireClient
+from orchestrator.providers.wire.outbound import OutboundRequest, WireRequest
+from orchestrator.providers.wire.parameter_rules import ParameterRules
 from tests.providers.wire import openai_exchanges as openai
 from tests.providers.wire.misbehaving import Exchanged, serving
 from tests.providers.wire.outbound_requests import outbound
@@ -59,6 +63,33 @@ async def test_a_large_request_arrives_whole_and_without_a_warning(recwarn) -> N
         await client.close()
     assert text.encode() in server.requests[0].body
     assert [each for each in recwarn if issubclass(each.category, ResourceWarning)] == []
+
+
+async def test_a_body_is_held_no_longer_than_it_takes_to_send_it(monkeypatch) -> None:
+    """A call waits for its answer for seconds or minutes, a hundred of them beside each other."""
+    let_go, held_when_answered = threading.Event(), []
+
+    class Watched(bytes):
+        def __del__(self) -> None:
+            let_go.set()
+
+    def watched(request: OutboundRequest, rules: ParameterRules) -> WireRequest:
+        written = wire_request_of(request, rules)
+        return replace(written, body=Watched(written.body))
+
+    async def look_and_answer(exchanged: Exchanged) -> None:
+        # The answer would be there a turn of the loop later at the earliest.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        held_when_answered.append(not let_go.is_set())
+        await answer(exchanged)
+
+    monkeypatch.setattr(http, "wire_request_of", watched)
+    client = WireClient()
+    async with serving(look_and_answer) as server:
+        await ask(client, server.base_url)
+        await client.close()
+    assert held_when_answered == [False]
 
 
 async def test_each_loop_has_its_own_connections() -> None:
