@@ -1,7 +1,7 @@
 """What a request is like, as far as it can be seen without a model, in a few microseconds."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from orchestrator.core.money import NanoUsd
 
@@ -27,8 +27,7 @@ class RequestUrgency(StrEnum):
     """Within ten seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestAnalysis:
+class RequestAnalysis(NamedTuple):
     """What a request is like; models are left out by `needs`, tokens and language before any score."""
 
     complexity: Complexity

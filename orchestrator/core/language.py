@@ -16,11 +16,11 @@ its marks is known by some of its commonest words: a good guess, and no more.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Language(StrEnum):
@@ -133,31 +133,39 @@ def language_of(text: str) -> Language | None:
     return Language.VI if any(_is_vietnamese(sample) for sample in _samples(text)) else None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyLanguage:
-    """The language of a reply."""
+class ReplyLanguages(NamedTuple):
+    """What the reply to a request is to be written in."""
 
     expected: Language | None
-    """In which the user expects it; None is one that nobody here knows: its letters are not those of English."""
+    """What its user expects; None is a language that nobody here knows."""
     evident: Language | None
-    """Where it was named, or the user's words show it, else None."""
+    """The same where it was named or the user's words show it, else None."""
+
+
+def reply_languages(
+    messages: Sequence[Mapping[str, Any]], *, named: str | None = None, otherwise: Language
+) -> ReplyLanguages:
+    """Return the language of the reply, as it is expected and as far as it is evident, read once.
+
+    Expected is the named one, else that of the user's words; where the last of them are too few to tell, those
+    before them do; `otherwise` is for words that look like neither. None is a language that nobody here knows:
+    its letters are not those of English. Evident is `otherwise` alone where the words are too few to tell any.
+    """
+    if named is not None:
+        return ReplyLanguages(Language(named), Language(named))
+    shown = _shown_by(messages)
+    of_words = _LANGUAGE_OF.get(shown)
+    return ReplyLanguages(
+        of_words if shown in {_Shown.VIETNAMESE, _Shown.FOREIGN} else otherwise,
+        otherwise if shown is _Shown.NOTHING else of_words,
+    )
 
 
 def reply_language(
     messages: Sequence[Mapping[str, Any]], *, named: str | None = None, otherwise: Language
-) -> ReplyLanguage:
-    """Return the language of the reply: the named one, else that of the user's words, which are read once.
-
-    Where the last words are too few to tell, those before them do. `otherwise` is what he expects whose words
-    look like neither language, and is evident where they are too few to tell any.
-    """
-    if named is not None:
-        return ReplyLanguage(Language(named), Language(named))
-    shown = _shown_by(messages)
-    return ReplyLanguage(
-        expected=_LANGUAGE_OF[shown] if shown in {_Shown.VIETNAMESE, _Shown.FOREIGN} else otherwise,
-        evident=otherwise if shown is _Shown.NOTHING else _LANGUAGE_OF[shown],
-    )
+) -> Language | None:
+    """Return the language in which a user expects the reply, as `reply_languages` has it."""
+    return reply_languages(messages, named=named, otherwise=otherwise).expected
 
 
 class _Shown(Enum):
@@ -187,20 +195,25 @@ def _shown_by(messages: Sequence[Mapping[str, Any]]) -> _Shown:
             return _Shown.VIETNAMESE
         words = _words_of(text[:_SAMPLE_CHARS])
         letters = "".join(words)
+        beyond_ascii = "" if letters.isascii() else "".join(filter(_is_beyond_ascii, letters))
         # Few words of Chinese are written as one.
-        if sum(map(_is_of_another_script, letters)) > _FOREIGN_SHARE * len(letters):
+        if sum(map(_is_of_another_script, beyond_ascii)) > _FOREIGN_SHARE * len(letters):
             return _Shown.FOREIGN
         if len(words) < _TELLING_WORDS:
             continue
-        if sum(not letter.isascii() for letter in letters) > _FOREIGN_SHARE * len(letters):
+        if len(beyond_ascii) > _FOREIGN_SHARE * len(letters):
             return _Shown.FOREIGN
-        english = sum(word.lower() in _ENGLISH for word in words)
+        english = sum(map(_ENGLISH.__contains__, map(str.lower, words)))
         return _Shown.ENGLISH if english >= max(1, _ENGLISH_SHARE * len(words)) else _Shown.UNSURE
     return _Shown.NOTHING
 
 
+def _is_beyond_ascii(letter: str) -> bool:
+    return not letter.isascii()
+
+
 def _is_of_another_script(letter: str) -> bool:
-    return not letter.isascii() and not unicodedata.name(letter, "").startswith("LATIN")
+    return not unicodedata.name(letter, "").startswith("LATIN")
 
 
 def last_user_text(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -239,12 +252,17 @@ def _samples(text: str) -> Iterator[str]:
 def _is_vietnamese(text: str) -> bool:
     if text.isascii():
         return _is_unmarked_vietnamese(text)
-    words = Counter(_words_of(unicodedata.normalize("NFC", text)))
-    if _weighed({word: times for word, times in words.items() if not _may_be_name(word)}).speaks_for:
+    # What blanks part is counted by what it says: a few kinds, however many words there are.
+    kinds: dict[_Kind, int] = {}
+    for piece, times in Counter(unicodedata.normalize("NFC", text).split()).items():
+        kind = _kind_of(piece)
+        kinds[kind] = kinds.get(kind, 0) + times
+    words = [(weights, times) for kind, times in kinds.items() for weights in kind.words]
+    if _weighed((weights, times) for weights, times in words if not weights.may_be_name).speaks_for:
         return True
     # With names and headlines counted, nearly every word has to be Vietnamese.
     weights = _weighed(words)
-    return weights.speaks_for and 4 * weights.marked > 3 * words.total()
+    return weights.speaks_for and 4 * weights.marked > 3 * sum(times for _, times in words)
 
 
 def _is_unmarked_vietnamese(text: str) -> bool:
@@ -262,8 +280,7 @@ def _may_be_name(word: str) -> bool:
     return word[0].isupper() and not (len(word) > 1 and word.isupper())
 
 
-@dataclass(frozen=True, slots=True)
-class _Weights:
+class _Weights(NamedTuple):
     """What the words of a text say of its language."""
 
     marked: int
@@ -271,26 +288,44 @@ class _Weights:
     proofs: int
     """Those of them that no other language writes so."""
     foreign: int
+    may_be_name: bool = False
+    """Whether it is one word, with a capital letter."""
 
     @property
     def speaks_for(self) -> bool:
         return self.proofs > 0 and self.marked >= self.foreign
 
 
-def _weighed(words: Mapping[str, int]) -> _Weights:
+def _weighed(words: Iterable[tuple[_Weights, int]]) -> _Weights:
     """Weigh words, each with how often it is there."""
     marked = proofs = foreign = 0
-    for word, times in words.items():
-        weights = _weight(word.lower())
+    for weights, times in words:
         marked += times * weights.marked
         proofs += times * weights.proofs
         foreign += times * weights.foreign
     return _Weights(marked, proofs, foreign)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kind:
+    """What pieces of a text say that say the same; the same object for most, so that counting is quick."""
+
+    words: tuple[_Weights, ...]
+
+
+_kind = lru_cache(maxsize=1024)(_Kind)
+
+
+@lru_cache(maxsize=8192)
+def _kind_of(piece: str) -> _Kind:
+    """Weigh each word of what stands between blanks; few syllables make most of a text."""
+    words = _words_of(piece)
+    return _kind(tuple([_weight(word.lower())._replace(may_be_name=_may_be_name(word)) for word in words]))
+
+
 @lru_cache(maxsize=4096)
 def _weight(word: str) -> _Weights:
-    """Weigh one word; few syllables make most of a text, and every request is read for its language."""
+    """Weigh one word in small letters."""
     decomposed = unicodedata.normalize("NFD", word)
     bare = unicodedata.normalize("NFC", _TONE.sub("", decomposed))
     if not _is_syllable(bare, _TONE.findall(decomposed)):

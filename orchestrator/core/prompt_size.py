@@ -1,7 +1,7 @@
 """How large a prompt is, whichever model will read it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 WIDE_SHARE = 0.05
 """With this part of its characters beyond ASCII a text is not English; Vietnamese has about a quarter."""
@@ -16,8 +16,7 @@ class Script(StrEnum):
     """Letters beyond ASCII: Vietnamese."""
 
 
-@dataclass(frozen=True, slots=True)
-class PromptSize:
+class PromptSize(NamedTuple):
     """How large a prompt is, whichever model will read it."""
 
     input_bound_tokens: int

@@ -174,8 +174,9 @@ class RunBudgetMiddleware(AgentMiddleware[Any, Any, Any]):
         """
         if not self._ends or not _is_of(refusal, run):
             raise refusal
-        named = getattr(request.model, "language", None)
-        language = reply_language(to_wire(request.messages), named=named, otherwise=Language.EN).expected
+        language = reply_language(
+            to_wire(request.messages), named=getattr(request.model, "language", None), otherwise=Language.EN
+        )
         return AIMessage(
             _ENDINGS[language or Language.EN].format(**_amounts(refusal, language or Language.EN)),
             response_metadata={

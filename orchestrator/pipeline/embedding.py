@@ -92,7 +92,7 @@ class Embedding:
             demands=config.settings.routing.demands_on(call.payer.tenant, call.use_case.demands),
             health=known_health(facts, config.settings.routing, self._services.health),
         )
-        plan = replace(plan, excluded=(*switched_off(config, call.use_case), *plan.excluded))
+        plan = plan._replace(excluded=(*switched_off(config, call.use_case), *plan.excluded))
         if not plan.asked:
             pinned = tuple(facts) if request.model is not None else None
             raise no_candidates(request, config, plan, pinned=pinned, ceiling=ceiling)

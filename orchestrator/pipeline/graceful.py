@@ -95,4 +95,4 @@ def apology(
 
 def _language(request: ChatRequest, settings: LastResortSettings) -> Language:
     language = reply_language(request.messages, named=request.language, otherwise=settings.language)
-    return language.expected or settings.language
+    return language or settings.language

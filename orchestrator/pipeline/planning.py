@@ -14,7 +14,7 @@ from orchestrator.core.errors import (
     PromptTooLargeError,
     UnavailableError,
 )
-from orchestrator.core.language import reply_language
+from orchestrator.core.language import reply_languages
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Excluded, LeftOut, Plan, ReasonKind
 from orchestrator.core.prompt_size import PromptSize
@@ -75,7 +75,7 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
     if request.model is not None:
         pinned = tuple(deployment.name for deployment in config.catalog.named(request.model))
         deployments = {name: deployments[name] for name in pinned}
-    language = reply_language(
+    languages = reply_languages(
         request.messages, named=request.language, otherwise=config.settings.last_resort.language
     )
     rules = RankingContext(
@@ -87,8 +87,8 @@ def _plan_for(call: Call, *, size: PromptSize, state: Services) -> Plan:
         today=call.started_at.date(),
         pinned=pinned,
         seen=state.token_ratios.of(size.script),
-        language=language.expected,
-        evident_language=language.evident,
+        language=languages.expected,
+        evident_language=languages.evident,
         input_bound=config.settings.budgets.input_bound,
         budget_tier=_budget_tier(config, state.ledger),
         # Of whom the prompt is, whoever pays.

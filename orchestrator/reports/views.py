@@ -60,7 +60,7 @@ def plain_plan(plan: Plan) -> dict[str, Any]:
     """Return a plan: the deployments in their order, the reserve, and those left out with the reason."""
     return {
         "use_case": plan.use_case,
-        "analysis": None if plan.analysis is None else asdict(plan.analysis),
+        "analysis": None if plan.analysis is None else plan.analysis._asdict(),
         "weights": dict(plan.weights),
         "candidates": [_plain_candidate(candidate, plan) for candidate in plan.candidates],
         "reserve": [_plain_candidate(candidate, plan) for candidate in plan.reserve],

@@ -31,7 +31,7 @@ def analyse(
         language=rules.language.value if rules.language is not None else None,
         input_tokens=size.input_expected_tokens,
         output_tokens=request.max_tokens or rules.use_case.max_tokens,
-        needs=tuple(sorted(need.value for need in rules.needs)),
+        needs=tuple(sorted([need.value for need in rules.needs])),
         signs=signs,
     )
 

@@ -1,7 +1,8 @@
 """Why a deployment cannot or may not serve a request, and why its health leaves it out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from orchestrator.catalog.data_policy import DataPolicy, Demands
 from orchestrator.catalog.models import Capability
@@ -21,8 +22,7 @@ _NEVER_DEGRADES = Reason(
 _BUDGET_TIER = Reason(ReasonKind.BUDGET_TIER, "kept for a fuller budget: little is left of the day's")
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentHealth:
+class DeploymentHealth(NamedTuple):
     """What is known of a deployment's recent conduct."""
 
     availability: float | None = None
@@ -37,13 +37,12 @@ class DeploymentHealth:
 NOTHING_KNOWN = DeploymentHealth()
 
 
-@dataclass(frozen=True, slots=True)
-class KnownHealth:
+class KnownHealth(NamedTuple):
     """What is known of the conduct of all deployments at one moment; most are well and are not looked at."""
 
-    doubtful: Mapping[str, DeploymentHealth] = field(default_factory=dict)
+    doubtful: Mapping[str, DeploymentHealth] = MappingProxyType({})
     """Of those that may have to be left out, by name."""
-    well_latencies_s: Mapping[str, float | None] = field(default_factory=dict)
+    well_latencies_s: Mapping[str, float | None] = MappingProxyType({})
     """The recent median of the others of which anything is known, by name."""
 
     def of(self, deployment: str) -> DeploymentHealth:
@@ -55,8 +54,7 @@ class KnownHealth:
         return NOTHING_KNOWN if latency_s is None else DeploymentHealth(latency_s=latency_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
+class Requirements(NamedTuple):
     """What a request asks of every deployment that is to serve it."""
 
     needs: frozenset[Capability]

@@ -97,7 +97,7 @@ def embedding_plan(  # noqa: PLR0913 -- one keyword for each independent fact
         elif unhealthy is not None:
             excluded.append(Excluded(facts.deployment.name, unhealthy))
             in_reserve = Reason(ReasonKind.RESERVE, f"in reserve: {unhealthy}")
-            reserve.append(replace(candidate, reasons=(in_reserve, *candidate.reasons)))
+            reserve.append(candidate._replace(reasons=(in_reserve, *candidate.reasons)))
         else:
             candidates.append(candidate)
     return Plan(use_case_name, tuple(candidates), tuple(excluded), reserve=tuple(reserve))
@@ -109,7 +109,7 @@ def plan_of_part(plan: Plan, part: EmbeddingPart, deployments: Mapping[str, Depl
     def own(steps: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         return tuple(_bounded(step, deployments[step.deployment], (part,)) for step in steps)
 
-    return replace(plan, candidates=own(plan.candidates), reserve=own(plan.reserve))
+    return plan._replace(candidates=own(plan.candidates), reserve=own(plan.reserve))
 
 
 def _candidate(facts: DeploymentFacts, parts: Sequence[EmbeddingPart], *, pinned: bool) -> Candidate:
@@ -117,7 +117,7 @@ def _candidate(facts: DeploymentFacts, parts: Sequence[EmbeddingPart], *, pinned
     empty = Candidate(
         deployment=facts.deployment.name,
         score=0.0,
-        parts={},
+        factors=(),
         expected_nusd=NanoUsd(0),
         bound_nusd=NanoUsd(0),
         input_expected_tokens=0,
@@ -132,8 +132,7 @@ def _candidate(facts: DeploymentFacts, parts: Sequence[EmbeddingPart], *, pinned
 def _bounded(candidate: Candidate, facts: DeploymentFacts, parts: Sequence[EmbeddingPart]) -> Candidate:
     """Return a candidate with what these parts can cost, and will probably; each is a send of its own."""
     sizes = [part.size for part in parts]
-    return replace(
-        candidate,
+    return candidate._replace(
         expected_nusd=NanoUsd(
             sum(
                 facts.price.cost_of(input_tokens=size.input_expected_tokens, output_tokens=0)

@@ -8,7 +8,6 @@ knows how a model counts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -66,8 +65,7 @@ class OutputLimit(NamedTuple):
         return words * _EXPECTED_OUTPUT_SHARE + self.reasoning_tokens * _EXPECTED_REASONING_SHARE
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """What a request costs on one deployment."""
 
     size: PromptSize
@@ -111,10 +109,10 @@ def bounded_for(size: PromptSize, most_tokens: int) -> PromptSize:
     if not size.has_files:
         return size
     if size.file_bound_tokens is None:
-        return replace(size, input_bound_tokens=most_tokens, file_bound_tokens=most_tokens)
+        return size._replace(input_bound_tokens=most_tokens, file_bound_tokens=most_tokens)
     text_tokens = size.input_bound_tokens - size.file_bound_tokens
     bound = min(size.input_bound_tokens, max(text_tokens, most_tokens))
-    return replace(size, input_bound_tokens=bound, file_bound_tokens=min(size.file_bound_tokens, bound))
+    return size._replace(input_bound_tokens=bound, file_bound_tokens=min(size.file_bound_tokens, bound))
 
 
 def output_limit(model: ModelSettings, *, words_tokens: int, reasons: bool = True) -> OutputLimit:
@@ -185,8 +183,7 @@ def _largest_output(size: PromptSize, price: PriceTable, *, full_tokens: int, ce
     return low
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
+class _Measured(NamedTuple):
     """The size of a piece of a prompt; `characters` and `non_ascii` are those of what people wrote."""
 
     bound_tokens: int
@@ -197,19 +194,25 @@ class _Measured:
 
 
 def _measure_message(message: Message) -> _Measured:
-    measured = [_measure_part(part) for part in _parts(message.get("content"))]
-    bound = sum(part.bound_tokens for part in measured)
-    expected = sum(part.expected_tokens for part in measured)
+    content = message.get("content")
+    measured = _measure_text(content) if isinstance(content, str) else _together(_parts(content))
     for name, value in message.items():
         # Tool calls, names, and whatever else a provider may read of a message.
         if value and name not in {"role", "content"}:
             extra = _measure_data(value)
-            bound += extra.bound_tokens + BOUND_TOKENS_PER_MESSAGE
-            expected += extra.expected_tokens
+            measured = measured._replace(
+                bound_tokens=measured.bound_tokens + extra.bound_tokens + BOUND_TOKENS_PER_MESSAGE,
+                expected_tokens=measured.expected_tokens + extra.expected_tokens,
+            )
+    return measured
+
+
+def _together(parts: Sequence[Mapping[str, Any]]) -> _Measured:
+    measured = [_measure_part(part) for part in parts]
     told = [part.file_tokens for part in measured if part.file_tokens is not None]
     return _Measured(
-        bound,
-        expected,
+        sum(part.bound_tokens for part in measured),
+        sum(part.expected_tokens for part in measured),
         sum(part.characters for part in measured),
         sum(part.non_ascii for part in measured),
         sum(told) if len(told) == len(measured) else None,
@@ -218,14 +221,18 @@ def _measure_message(message: Message) -> _Measured:
 
 def _measure_part(part: Mapping[str, Any]) -> _Measured:
     kind, text = part.get("type", "text"), str(part.get("text", ""))
-    characters, non_ascii = len(text), _non_ascii(text)
     if kind == "text":
-        return _Measured(len(text.encode()), _expected_tokens(characters, non_ascii), characters, non_ascii)
+        return _measure_text(text)
     bound = bound_of_file(part)
     is_picture = kind in {"image_url", "image"}
     expected = EXPECTED_TOKENS_PER_PICTURE if is_picture else EXPECTED_TOKENS_PER_FILE
     bound_tokens = (expected if bound is None else bound) + len(text.encode())
-    return _Measured(bound_tokens, min(expected, bound_tokens), characters, non_ascii, bound)
+    return _Measured(bound_tokens, min(expected, bound_tokens), len(text), _non_ascii(text), bound)
+
+
+def _measure_text(text: str) -> _Measured:
+    characters, non_ascii = len(text), _non_ascii(text)
+    return _Measured(len(text.encode()), _expected_tokens(characters, non_ascii), characters, non_ascii)
 
 
 def _measure_data(value: Any) -> _Measured:
@@ -245,6 +252,4 @@ def _non_ascii(text: str) -> int:
 def _parts(content: Any) -> Sequence[Mapping[str, Any]]:
     if content is None:
         return ()
-    if isinstance(content, str):
-        return ({"type": "text", "text": content},)
     return [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]

@@ -41,10 +41,10 @@ class DeploymentFacts:
     """The words of the route; empty where it is not named."""
     other_reason: Reason
     """Why it may serve though the route does not name it."""
-    floor_reasons: tuple[Reason, ...]
-    """That it is below the quality floor, where it is."""
-    host_reasons: tuple[Reason, ...] = ()
-    """Which of OpenRouter's hosts may serve it, where that is set."""
+    more_reasons: tuple[Reason, ...]
+    """That it is below the quality floor, and which of OpenRouter's hosts may serve it, where that is so."""
+    reasons: tuple[Reason, ...] = ()
+    """The words of the route, else the other reason; and more."""
     data_policy: DataPolicy | None = None
     """What becomes of prompts there; None of the model on board, which sends them nowhere."""
 
@@ -65,12 +65,19 @@ def _facts(
     quality = model.quality.get(use_case_name, min(model.quality.values(), default=0.0))
     route = [step.deployment for step in use_case.route]
     place = route.index(deployment.name) if deployment.name in route else None
-    strength = model.strengths.get(use_case_name)
     named = use_case.policy.named if use_case.policy is not None else ()
     # A policy was measured with these models; an estimated quality does not send them behind.
     is_below_floor = quality < use_case.quality_floor and deployment.name not in named
     served = deployment.preferring(use_case.openrouter_preferences)
     hosts = str(served.preferences)
+    route_reasons = tuple(
+        Reason(ReasonKind.ROUTE, step.reason) for step in use_case.route if step.deployment == deployment.name
+    )
+    other_reason = _other_reason(model.strengths.get(use_case_name))
+    more_reasons = (
+        *((_floor_reason(use_case.quality_floor),) if is_below_floor else ()),
+        *((Reason(ReasonKind.HOSTS, f"OpenRouter's hosts: {hosts}"),) if hosts else ()),
+    )
     return DeploymentFacts(
         deployment=deployment,
         price=PriceTable.of(deployment.price.on(today)),
@@ -81,14 +88,10 @@ def _facts(
         is_emergency=model.tier is ModelClass.EMERGENCY,
         is_below_floor=is_below_floor,
         has_ended=model.ends is not None and model.ends < today,
-        route_reasons=tuple(
-            Reason(ReasonKind.ROUTE, step.reason)
-            for step in use_case.route
-            if step.deployment == deployment.name
-        ),
-        other_reason=_other_reason(strength),
-        floor_reasons=(_floor_reason(use_case.quality_floor),) if is_below_floor else (),
-        host_reasons=(Reason(ReasonKind.HOSTS, f"OpenRouter's hosts: {hosts}"),) if hosts else (),
+        route_reasons=route_reasons,
+        other_reason=other_reason,
+        more_reasons=more_reasons,
+        reasons=(*(route_reasons or (other_reason,)), *more_reasons),
         data_policy=policy_at(served),
     )
 

@@ -11,6 +11,7 @@ when somebody asks why they were left out.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from operator import attrgetter
 
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Candidate, Excluded, LeftOut, Plan, Reason, ReasonKind
@@ -61,7 +62,7 @@ def rank(
     excluded = LeftOut(
         left_out, noted=plan.excluded, others=lambda: shortlists.not_looked_at(question, known().keys())
     )
-    return Plan(plan.use_case, plan.candidates, excluded, reserve=plan.reserve)
+    return plan._replace(excluded=excluded)
 
 
 def _plan(looked_at: Iterable[Scored | Excluded], question: Question) -> Plan:
@@ -72,7 +73,7 @@ def _plan(looked_at: Iterable[Scored | Excluded], question: Question) -> Plan:
             scored.append(each)
         else:
             excluded.append(each)
-    scored.sort(key=_order)
+    scored.sort(key=attrgetter("order"))
     if rules.use_case.on_limit.choose is OnLimit.REFUSE:
         scored, refused = _whole_or_none(scored, question.ceiling_nusd)
         excluded += refused
@@ -82,17 +83,15 @@ def _plan(looked_at: Iterable[Scored | Excluded], question: Question) -> Plan:
     excluded += [Excluded(choice.name, reason) for choice, reason in reserve]
     return Plan(
         rules.use_case_name,
-        tuple(_candidate(choice, rules) for choice in chosen),
+        tuple([_candidate(choice, rules) for choice in chosen]),
         (*excluded, *behind),
         reserve=tuple(
-            _candidate(choice, rules, reserved_for=reason)
-            for choice, reason in reserve[: rules.routing.max_candidates]
+            [
+                _candidate(choice, rules, reserved_for=reason)
+                for choice, reason in reserve[: rules.routing.max_candidates]
+            ]
         ),
     )
-
-
-def _order(scored: Scored) -> tuple[int | float | str, ...]:
-    return scored.order
 
 
 def _whole_or_none(scored: list[Scored], ceiling_nusd: NanoUsd | None) -> tuple[list[Scored], list[Excluded]]:
@@ -117,31 +116,28 @@ def _shortened(scored: list[Scored], rules: RankingContext) -> tuple[list[Scored
     emergency = [choice for choice in scored if choice.facts.is_emergency]
     others = [choice for choice in scored if not choice.facts.is_emergency]
     room = max(1, most - len(emergency))
+    if len(others) <= room:
+        return [*others, *emergency], []
     behind = Reason(ReasonKind.BEHIND, f"stands behind the first {most} (routing.max_candidates)")
     return [*others[:room], *emergency], [Excluded(choice.name, behind) for choice in others[room:]]
 
 
 def _candidate(scored: Scored, rules: RankingContext, *, reserved_for: Reason | None = None) -> Candidate:
     estimated = scored.estimate
-    quality, cost, speed, specialisation = scored.parts
     reasons = _reasons(scored.facts, estimated, is_pinned=rules.pinned is not None)
     if reserved_for is not None:
         reasons = (Reason(ReasonKind.RESERVE, f"in reserve: {reserved_for}"), *reasons)
+    size, output = estimated.size, estimated.output
     return Candidate(
         deployment=scored.name,
         score=scored.score,
-        parts={
-            "quality": round(quality, 4),
-            "cost": round(cost, 4),
-            "speed": round(speed, 4),
-            "specialisation": round(specialisation, 4),
-        },
+        factors=scored.parts,
         expected_nusd=estimated.expected_nusd,
         bound_nusd=estimated.bound_nusd,
-        input_expected_tokens=estimated.size.input_expected_tokens,
-        input_bound_tokens=estimated.size.input_bound_tokens,
-        max_tokens=estimated.output.max_tokens,
-        reasoning_tokens=estimated.output.reasoning_tokens,
+        input_expected_tokens=size.input_expected_tokens,
+        input_bound_tokens=size.input_bound_tokens,
+        max_tokens=output.max_tokens,
+        reasoning_tokens=output.reasoning_tokens,
         reasons=reasons,
         pinned=rules.pinned is not None,
         clamped_from=estimated.clamped_from,
@@ -149,10 +145,10 @@ def _candidate(scored: Scored, rules: RankingContext, *, reserved_for: Reason | 
 
 
 def _reasons(facts: DeploymentFacts, estimated: Estimate, *, is_pinned: bool) -> tuple[Reason, ...]:
-    own = (_PINNED, *facts.route_reasons) if is_pinned else facts.route_reasons or (facts.other_reason,)
+    reasons = (_PINNED, *facts.route_reasons, *facts.more_reasons) if is_pinned else facts.reasons
     if estimated.clamped_from is None:
-        return (*own, *facts.floor_reasons, *facts.host_reasons)
+        return reasons
     # The room for reasoning stays as it is; people are told of the words, which they asked for.
     room, most = estimated.output.reasoning_tokens, estimated.output.max_tokens
     lowered = f"max_tokens lowered from {estimated.clamped_from - room} to {most - room} to fit the limit of a request"
-    return (*own, *facts.floor_reasons, *facts.host_reasons, Reason(ReasonKind.CLAMPED, lowered))
+    return (*reasons, Reason(ReasonKind.CLAMPED, lowered))

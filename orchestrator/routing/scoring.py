@@ -11,8 +11,9 @@ the configuration never changes the score of another:
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
+from typing import NamedTuple
 
 from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.data_policy import Demands
@@ -38,7 +39,6 @@ from orchestrator.routing.facts import DeploymentFacts
 from orchestrator.routing.settings import OnLimit, RoutingSettings, UseCaseSettings
 from orchestrator.routing.token_calibration import TokenRatio, calibrated
 
-PARTS = ("quality", "cost", "speed", "specialisation")
 _COST_SCALE_BEST_NUSD = NANO_PER_USD // 10_000
 _COST_SCALE_WORST_NUSD = NANO_PER_USD // 10
 _COST_SCALE_SPAN = math.log(_COST_SCALE_WORST_NUSD / _COST_SCALE_BEST_NUSD)
@@ -46,11 +46,12 @@ _SPEED_HALF_S = 10.0
 _DEFAULT_LATENCY_S = 0.8
 
 Parts = tuple[float, float, float, float]
-"""The four factors of a score, in the order of `PARTS`."""
+"""The four factors of a score, in the order of `FACTORS`."""
+
+NOTHING_SEEN: Mapping[str, TokenRatio] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class RankingContext:
+class RankingContext(NamedTuple):
     """What applies to one ranking, gathered by the caller."""
 
     use_case_name: str
@@ -62,7 +63,7 @@ class RankingContext:
     today: date
     pinned: tuple[str, ...] | None = None
     """The only deployments that may serve, when the caller named a model."""
-    seen: Mapping[str, TokenRatio] = field(default_factory=dict)
+    seen: Mapping[str, TokenRatio] = NOTHING_SEEN
     """What each model was seen to count in prompts of this script."""
     input_bound: InputBound = InputBound.BYTES
     language: Language | None = Language.EN
@@ -75,8 +76,7 @@ class RankingContext:
     """What its use case and its tenant demand of every deployment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """A deployment that may serve the request, with its place among the others."""
 
     facts: DeploymentFacts
@@ -97,8 +97,7 @@ class Scored:
         return Scored(facts, self.estimate, self.parts, self.score, order, self.unhealthy)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What every deployment is looked at by for one request."""
 
     size: PromptSize

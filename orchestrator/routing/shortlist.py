@@ -14,7 +14,7 @@ too dear: a shorter answer may score better. So a plan is the same as one for wh
 import math
 from bisect import insort
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.plan import Excluded, LeftOutKinds, ReasonKind
@@ -231,7 +231,7 @@ def _shortlist(
     alike: Iterable[tuple[DeploymentFacts, ...]], question: Question, kind: _RequestKind
 ) -> _Shortlist:
     """Return who may serve requests of a kind, health and counts unknown."""
-    rules = replace(question.rules, ceiling=None, seen={})
+    rules = question.rules._replace(ceiling=None, seen={})
     smallest = Question(kind.least, kind.required, None, rules, KnownHealth(), question.weights)
     entries, unfit = [], []
     for group in alike:
@@ -271,8 +271,7 @@ def _most_nusd(facts: DeploymentFacts, kind: _RequestKind) -> NanoUsd:
     output_tokens = output_limit(model, words_tokens=words_tokens, reasons=reasons).max_tokens
     own = bounded_for(most, model.most_tokens)
     all_text, all_files = (
-        replace(
-            own,
+        own._replace(
             input_bound_tokens=max(own.input_bound_tokens, most.input_bound_tokens),
             file_bound_tokens=files,
         )
@@ -311,9 +310,9 @@ def _kind_of(question: Question) -> _RequestKind:
     bound = _all_alike(size.input_bound_tokens, bits=_SIZE_BITS)
     words = _all_alike(required.words_tokens, bits=_WORDS_BITS)
     return _RequestKind(
-        least=replace(size, input_expected_tokens=expected.start),
-        most=replace(size, input_expected_tokens=expected.stop, input_bound_tokens=bound.stop),
-        required=replace(required, words_tokens=words.start),
+        least=size._replace(input_expected_tokens=expected.start),
+        most=size._replace(input_expected_tokens=expected.stop, input_bound_tokens=bound.stop),
+        required=required._replace(words_tokens=words.start),
         words_below=words.stop,
     )
 

@@ -68,8 +68,7 @@ def fit_to_continuation(
     )
     if estimated is None:
         return "going on would cost more than is left of what one request may"
-    return replace(
-        candidate,
+    return candidate._replace(
         max_tokens=estimated.output.max_tokens,
         expected_nusd=estimated.expected_nusd,
         bound_nusd=estimated.bound_nusd,

@@ -5,9 +5,11 @@ import time
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.core import language
-from orchestrator.core.language import Language, language_of, reply_language
+from orchestrator.core.language import Language, language_of, reply_language, reply_languages
 
 VIETNAMESE = [
     "Bạn ơi",
@@ -146,18 +148,16 @@ def said(*texts):
 )
 def test_a_reply_is_expected_in_the_language_of_the_users_last_telling_words(messages, expected) -> None:
     """An order number or `ok` tells none, so the words before it do."""
-    assert reply_language(messages, otherwise=Language.EN).expected is expected
+    assert reply_language(messages, otherwise=Language.EN) is expected
 
 
 def test_the_language_that_a_request_names_counts_before_its_words() -> None:
-    assert (
-        reply_language(said("Where is my order?"), named="vi", otherwise=Language.EN).expected is Language.VI
-    )
+    assert reply_language(said("Where is my order?"), named="vi", otherwise=Language.EN) is Language.VI
 
 
 def test_words_that_tell_nothing_are_in_the_configured_language() -> None:
-    assert reply_language(said("DH1001"), otherwise=Language.VI).expected is Language.VI
-    assert reply_language(said("Где мой заказ сейчас?"), otherwise=Language.VI).expected is None
+    assert reply_language(said("DH1001"), otherwise=Language.VI) is Language.VI
+    assert reply_language(said("Где мой заказ сейчас?"), otherwise=Language.VI) is None
 
 
 @pytest.mark.parametrize("text", [*VIETNAMESE, *OTHERS, "DH1001 2nd m² x½y a_b đơn_hàng ①② ٣ cà·phê"])
@@ -185,12 +185,30 @@ def test_words_are_what_is_made_of_letters_alone(text):
     ],
 )
 def test_a_language_is_evident_by_its_words_and_not_for_want_of_another(text, expected) -> None:
-    assert reply_language(said(text), otherwise=Language.EN).evident is expected
+    assert reply_languages(said(text), otherwise=Language.EN).evident is expected
 
 
 def test_english_is_english_wherever_another_language_is_usual() -> None:
-    assert reply_language(said("Where is my order?"), otherwise=Language.VI).evident is Language.EN
+    assert reply_languages(said("Where is my order?"), otherwise=Language.VI).evident is Language.EN
     assert (
-        reply_language(said("Ou est ma commande svp"), named="en", otherwise=Language.VI).evident
+        reply_languages(said("Ou est ma commande svp"), named="en", otherwise=Language.VI).evident
         is Language.EN
     )
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["Đơn hàng", "của", "KHÔNG", "Hà", "não", "the", "x/y.của", "ở-đâu?", "12a", "", "\n"]
+        )
+        | st.text(alphabet="aăâđeêoơuưhnctg ơớợẽãÀĐ/.1", max_size=12),
+        max_size=40,
+    )
+)
+def test_counting_what_blanks_part_is_weighing_word_for_word(pieces) -> None:
+    text = unicodedata.normalize("NFC", " ".join(pieces))
+    weights = [(language._weight(word.lower()), word) for word in language._words_of(text)]
+    without_names = language._weighed((each, 1) for each, word in weights if not language._may_be_name(word))
+    every = language._weighed((each, 1) for each, _ in weights)
+    expected = without_names.speaks_for or (every.speaks_for and 4 * every.marked > 3 * len(weights))
+    assert text.isascii() or language._is_vietnamese(text) is expected

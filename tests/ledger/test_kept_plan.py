@@ -21,7 +21,7 @@ SECRET = "words of config.yaml and of nobody's prompt"
 
 def candidate(name: str, *kinds: ReasonKind, score: float = 0.81234, bound: int = 8_732_500) -> Candidate:
     reasons = tuple(Reason(kind, SECRET) for kind in kinds)
-    return Candidate(name, score, {}, NanoUsd(1), NanoUsd(bound), 10, 20, 800, reasons)
+    return Candidate(name, score, (), NanoUsd(1), NanoUsd(bound), 10, 20, 800, reasons)
 
 
 def excluded(name: str, kind: ReasonKind) -> Excluded:

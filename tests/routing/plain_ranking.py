@@ -5,7 +5,6 @@ What the program computes once for a configuration must make no difference; this
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 
 from orchestrator.catalog.catalog import Deployment
@@ -91,7 +90,7 @@ def _illness(vitals: DeploymentHealth, rules: RankingContext) -> str | None:
 
 
 def _reserved(one: Candidate, illness: str) -> Candidate:
-    return replace(one, reasons=(f"in reserve: {illness}", *one.reasons))
+    return one._replace(reasons=(f"in reserve: {illness}", *one.reasons))
 
 
 def _whole_or_none(
@@ -210,7 +209,7 @@ def _candidate(
     return Candidate(
         deployment=one.name,
         score=round(score, 4),
-        parts={name: round(value, 4) for name, value in parts.items()},
+        factors=tuple(round(value, 4) for value in parts.values()),
         expected_nusd=found.expected_nusd,
         bound_nusd=found.bound_nusd,
         input_expected_tokens=found.size.input_expected_tokens,

@@ -64,7 +64,7 @@ def plan_of(
         ceiling=None,
         today=TODAY,
     )
-    applied = replace(usual_rules, **(rules or {}))
+    applied = usual_rules._replace(**(rules or {}))
     if plain:
         return plain_rank(request, deployments, size=measure(request), rules=applied, vitals=health or {})
     facts = facts_of(deployments, use_case_name=request.use_case, use_case=use_case, today=applied.today)
@@ -559,13 +559,13 @@ def in_words(plan):
 
     def worded(candidate):
         texts = tuple(str(reason) for reason in candidate.reasons)
-        return replace(candidate, reasons=texts, pinned=False, clamped_from=None)
+        factors = tuple(candidate.parts.values())
+        return candidate._replace(reasons=texts, pinned=False, clamped_from=None, factors=factors)
 
-    return replace(
-        plan,
+    return plan._replace(
         candidates=tuple(worded(one) for one in plan.candidates),
         reserve=tuple(worded(one) for one in plan.reserve),
-        excluded=tuple(replace(one, reason=str(one.reason)) for one in plan.excluded),
+        excluded=tuple(one._replace(reason=str(one.reason)) for one in plan.excluded),
     )
 
 

@@ -70,7 +70,7 @@ def test_the_output_is_lowered_to_what_is_left_and_then_refused(candidate_of):
 
 def test_the_room_for_reasoning_is_not_added_twice(candidate_of):
     request, candidate, deployment = candidate_of("openrouter/gpt-6.1-sol")
-    roomy = replace(candidate, max_tokens=3_000, reasoning_tokens=2_000)
+    roomy = candidate._replace(max_tokens=3_000, reasoning_tokens=2_000)
     model = deployment.model.model_copy(update={"reasoning_tokens": 2_000})
     deployment, longer = replace(deployment, model=model), continuation_request(request, LONG)
     price, size = deployment.price.on(TODAY), measure(longer).input_bound_tokens
