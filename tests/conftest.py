@@ -274,6 +274,14 @@ def _certificates_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _patience_of_connecting() -> Iterator[None]:
+    """Wait a minute for a connection to this machine: in a process that hardly runs, it takes more than 5 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("orchestrator.providers.wire.sessions.CONNECT_TIMEOUT_S", 60.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shipped_data() -> dict[str, Any]:
     """The shipped configuration as YAML reads it, for copies: reading it takes longer than most tests."""

@@ -22,7 +22,7 @@ from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
 from orchestrator.providers.openai_sdk import from_no_environment
 from orchestrator.providers.tls import tls_context
-from orchestrator.providers.wire.sessions import CONNECT_TIMEOUT_S
+from orchestrator.providers.wire import sessions
 
 _REFUSED_FROM = 300
 _OPENAI_URL = "https://api.openai.com/v1"
@@ -132,7 +132,8 @@ async def _limit_connect(request: httpx.Request) -> None:
     """Let a connection come within seconds or never: LiteLLM and the SDK wait as long as for an answer."""
     timeouts = request.extensions.setdefault("timeout", {})
     set_s = timeouts.get("connect")
-    timeouts["connect"] = CONNECT_TIMEOUT_S if set_s is None else min(set_s, CONNECT_TIMEOUT_S)
+    limit_s = sessions.CONNECT_TIMEOUT_S
+    timeouts["connect"] = limit_s if set_s is None else min(set_s, limit_s)
 
 
 async def _check_outgoing(request: httpx.Request) -> None:
