@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from orchestrator.core.names import name_of
+from orchestrator.core.names import KEY_TAG, OwnTag, name_of
 
 _PREFIX = "nfk"
 _TOKEN = re.compile(rf"{_PREFIX}_([0-9a-f]{{12}})_([0-9a-f]{{64}})")
@@ -67,9 +67,9 @@ class ServerKey:
         object.__setattr__(self, "tenant", name_of(self.tenant, "tenant"))
 
     @property
-    def tag(self) -> str:
+    def tag(self) -> OwnTag:
         """Return the tag that its requests are counted under: `budgets.limits` may bound it."""
-        return f"key:{self.id}"
+        return OwnTag(f"{KEY_TAG}{self.id}")
 
     def state(self, now: datetime) -> KeyValidity:
         """Return whether it opens anything at a moment."""

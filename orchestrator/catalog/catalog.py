@@ -89,9 +89,10 @@ class ProviderSettings(Settings):
     stall_timeout_s: Seconds = 10.0
     """The longest a stream may pause between words."""
     requests_per_min: PositiveInt = 60
-    """Requests it takes in any sixty seconds; from 30 on half of them at once, the others spread."""
+    """Requests it takes in any sixty seconds of each process; from 30 on half of them at once, the others
+    spread."""
     tokens_per_min: PositiveInt = 100_000
-    """Tokens it takes in any sixty seconds, input and output."""
+    """Tokens it takes in any sixty seconds of each process, input and output."""
     volume_discounts: tuple[VolumeDiscount, ...] = ()
     """What it takes off once enough was spent with it this month; never off a cost that it reports itself."""
     enabled: bool = True

@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from orchestrator import CacheState, CacheUse, ChatRequest, NanoUsd, Orchestrator
 from orchestrator.chains.structured import ChainInputT, ChainOutputT, ModelAnswer, ModelQuery, PlanQuery, Task
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.names import PROMPT_TAG, tags_of
+from orchestrator.core.names import PROMPT_TAG, OwnTag, tags_of
 from orchestrator.core.request import Message
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ChainConfig(Generic[ChainInputT, ChainOutputT]):
             "use_case": task.use_case,
             **self._own_fields,
             # The ledger, the report and the log know a request's prompt by it.
-            "tags": (*tags_of(overrides.get("tags")), f"{PROMPT_TAG}{self.wording.version}"),
+            "tags": (*tags_of(overrides.get("tags")), OwnTag(f"{PROMPT_TAG}{self.wording.version}")),
         }
         self._request = ChatRequest.of("?", **self.request_fields)
         self.chat: OrchestratorChat = orchestrator.chat_model(**self.request_fields)

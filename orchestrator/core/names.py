@@ -25,7 +25,15 @@ EVERY_NAME = "*"
 PROMPT_TAG = "prompt:"
 """How the tag begins that says which version of a prompt was asked; the limit of every tag is not for it."""
 ARM_TAG = "arm:"
-"""How the tags begin that say which side of an experiment a request is on; callers have none of them."""
+"""How the tags begin that say which side of an experiment a request is on."""
+KEY_TAG = "key:"
+"""How the tags begin that count what a key of the server spends."""
+OWN_TAGS: Mapping[str, str] = {
+    PROMPT_TAG: "say which prompt was asked",
+    ARM_TAG: "say which side of an experiment a request is on",
+    KEY_TAG: "count what a key of the server spends",
+}
+"""How the tags begin that the program gives, and what they do; callers have none of them."""
 _SHOWN_MAX = 60
 _NAMES_KEPT = 4096
 # Printable to Python, and not to be seen: fillers, joiners, and selectors of a variant of the sign before.
@@ -71,11 +79,22 @@ def _checked(raw: Any, field: str) -> str:
     return name
 
 
+class OwnTag(str):
+    """A tag that the program gives, and so no text: callers have none that begins like one."""
+
+    __slots__ = ()
+
+
+def recorded_tag(tag: str) -> str:
+    """Return the tag of a row as it was when the row was written."""
+    return OwnTag(tag) if tag.startswith(tuple(OWN_TAGS)) else tag
+
+
 def tags_of(raw: Any) -> tuple[str, ...]:
     """Return tags as they are counted; one text is one tag.
 
     Raises:
-        InvalidRequestError: no list, too many, or one of them is no name, or one of our own (`arm:`).
+        InvalidRequestError: no list, too many, or one of them is no name, or a caller's is like one of ours.
     """
     if raw is None or (type(raw) is tuple and not raw):
         return ()
@@ -84,14 +103,19 @@ def tags_of(raw: Any) -> tuple[str, ...]:
     tags = (raw,) if isinstance(raw, str) else tuple(islice(raw, TAGS_MAX + 1))
     if len(tags) > TAGS_MAX:
         raise InvalidRequestError(f"'tags' has at most {TAGS_MAX} names")
-    names = tuple(name_of(tag, f"tags[{place}]") for place, tag in enumerate(tags))
-    own = next((name for name in names if name.startswith(ARM_TAG)), None)
-    if own is not None:
-        raise InvalidRequestError(
-            f"'tags' that begin with '{ARM_TAG}' say which side of an experiment a request is on, so callers have "
-            f"none of them; got {_shown(own)}"
-        )
-    return names
+    return tuple(_tag_of(tag, f"tags[{place}]") for place, tag in enumerate(tags))
+
+
+def _tag_of(raw: Any, field: str) -> str:
+    if isinstance(raw, OwnTag):
+        return OwnTag(name_of(str(raw), field))
+    name = name_of(raw, field)
+    for begin, what in OWN_TAGS.items():
+        if name.startswith(begin):
+            raise InvalidRequestError(
+                f"'tags' that begin with '{begin}' {what}, so callers have none of them; got {_shown(name)}"
+            )
+    return name
 
 
 def _tenant(raw: str) -> str:

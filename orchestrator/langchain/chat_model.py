@@ -17,7 +17,7 @@ from langchain_core.output_parsers import BaseOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
-from pydantic import AliasChoices, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, SkipValidation, ValidationError, model_validator
 
 from orchestrator.catalog.catalog import Catalog
 from orchestrator.catalog.models import Capability
@@ -117,8 +117,8 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
     use_case: str | None = None
     tenant: str = "default"
     user: str | None = None
-    request_tags: tuple[str, ...] = ()
-    """The budget tags of each request; LangChain's own `tags` are for tracing."""
+    request_tags: tuple[SkipValidation[str], ...] = ()
+    """The budget tags of each request; LangChain's own `tags` are for tracing. A request checks them."""
     model: str | None = Field(default=None, validation_alias=AliasChoices("model", "model_name"))
     """A model, alias or deployment to use instead of the use case's own choice."""
     max_tokens: int | None = None

@@ -56,7 +56,6 @@ _KNOWN = (*_HANDLED, *_SAMPLING, *sorted(_IGNORED), *_NEUTRAL)
 
 _OURS = "x-nextflow-"
 _OWN_HEADERS = ("use-case", "tags", "cache", "deadline-s", "max-cost-usd", "run", "run-max-cost-usd")
-_RESERVED_TAG = "key:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +167,9 @@ def fields_of_headers(headers: Headers, caller: Caller) -> dict[str, Any]:
         if name.startswith(_OURS) and name.removeprefix(_OURS) not in _OWN_HEADERS:
             known = [f"{_OURS}{own}" for own in _OWN_HEADERS]
             raise refusal(unknown("header", name, known), param=name[:60], code="unknown_header")
-    tags = [tag.strip() for tag in (_header(headers, f"{_OURS}tags") or "").split(",") if tag.strip()]
-    if any(tag.startswith(_RESERVED_TAG) for tag in tags):
-        raise refusal(
-            f"a tag cannot begin with '{_RESERVED_TAG}': those count what keys spend", param=f"{_OURS}tags"
-        )
+    tags: list[str] = [
+        tag.strip() for tag in (_header(headers, f"{_OURS}tags") or "").split(",") if tag.strip()
+    ]
     if caller.key is not None:
         tags.append(caller.key.tag)
     fields: dict[str, Any] = {"tags": tuple(tags), "idempotency_key": _header(headers, "idempotency-key")}

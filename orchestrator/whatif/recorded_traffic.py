@@ -14,7 +14,7 @@ import orjson
 
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import FailureKind
-from orchestrator.core.names import ARM_TAG
+from orchestrator.core.names import ARM_TAG, recorded_tag
 from orchestrator.core.payer import PROBE_PAYER, SHADOW_PAYER
 from orchestrator.core.prompt_size import Script
 from orchestrator.core.reply import CacheState, Outcome
@@ -298,7 +298,7 @@ def _request(row: Mapping[str, Any], number: int, rows: _Rows, began: datetime) 
         use_case=row["use_case"],
         user=row["user"],
         # The side of an experiment is drawn anew.
-        tags=tuple(tag for tag in orjson.loads(row["tags"]) if not tag.startswith(ARM_TAG)),
+        tags=tuple(recorded_tag(tag) for tag in orjson.loads(row["tags"]) if not tag.startswith(ARM_TAG)),
         outcome=Outcome(row["outcome"]),
         is_degraded=row["degraded"] is not None,
         cost_nusd=row["cost_nusd"],

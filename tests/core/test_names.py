@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.names import NAME_MAX, TAGS_MAX, name_of, tags_of
+from orchestrator.core.names import NAME_MAX, OWN_TAGS, TAGS_MAX, OwnTag, name_of, recorded_tag, tags_of
 
 HANOI = "Hà Nội"
 DECOMPOSED = unicodedata.normalize("NFD", HANOI)
@@ -88,3 +88,15 @@ def test_no_name_is_that_of_every_name(name):
     """In a scope of config.yaml `tenant:*` means each tenant, and its limit is not one tenant's."""
     with pytest.raises(InvalidRequestError, match=r"'tenant' has '\*' in it, which stands for every name"):
         name_of(name, "tenant")
+
+
+@pytest.mark.parametrize("begin", OWN_TAGS)
+def test_a_tag_like_one_of_ours_is_ours_or_refused(begin):
+    """Else a caller's would be counted with it, or escape a limit that is not for it."""
+    for spelling in (f"{begin}x", f"  {begin}x", f"{begin}  x"):
+        with pytest.raises(InvalidRequestError, match=f"begin with '{begin}'.*callers have none"):
+            tags_of(["trial", spelling])
+    own = tags_of(["trial", OwnTag(f"{begin}x")])
+    assert own == ("trial", f"{begin}x")
+    # Whatever is built of it is checked again: a request, its payer, a copy.
+    assert tags_of(tags_of(own)) == own == tags_of(map(recorded_tag, map(str, own)))

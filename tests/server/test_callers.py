@@ -101,7 +101,8 @@ def test_without_keys_programs_of_this_machine_are_served_by_its_every_name(runn
 
 def test_what_keys_spend_is_counted_by_a_tag_that_nobody_else_can_name(serve):
     running = serve({"budgets": {"limits": [{"scope": "tag:*", "day": 0.000001}]}})
-    assert code_of(post(running, **{"x-nextflow-tags": "key:abc"})) == (400, "invalid_value")
+    for tag in ("key:abc", "prompt:support.vi@3", "arm:trial:on"):
+        assert code_of(post(running, **{"x-nextflow-tags": f"campaign,{tag}"})) == (400, "invalid_value")
     key = running.make_key()
     for _ in range(200):
         if post(running, "nfk_no").status_code == 401:
