@@ -88,6 +88,19 @@ def test_every_alert_says_what_it_means_and_how_urgent_it_is():
         assert rule["annotations"]["summary"]
 
 
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus is not here")
+def test_prometheus_takes_the_rules_and_every_expression_of_the_dashboard(tmp_path):
+    asked = [
+        {"record": f"panel:{number}", "expr": target["expr"].replace("$__rate_interval", "1m")}
+        for number, target in enumerate(target for panel in panels() for target in panel["targets"])
+    ]
+    path = tmp_path / "panels.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": asked}]}), "utf-8")
+    command = ["promtool", "check", "rules", str(DEPLOY / "alert-rules.yml"), str(path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_panels_lie_beside_each_other_and_not_on_each_other():
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels()]
     assert len(set(places)) == len(places)

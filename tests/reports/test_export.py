@@ -8,7 +8,7 @@ import pytest
 from orchestrator.core.reply import Outcome
 from orchestrator.ledger.reader import TABLES, LedgerReader
 from orchestrator.reports import export as exporting
-from orchestrator.reports.export import ExportError, ExportFormat, export
+from orchestrator.reports.export import ExportError, ExportFormat, export, is_number
 
 LARGE = 499_999_999
 """Just below what a tenant may spend in a day here."""
@@ -122,3 +122,36 @@ def test_parquet_is_one_file_a_table_and_month_with_whole_numbers(two_months, tm
     assert all(
         str(frame[name].dtype).lower() == "int64" for name in ("cost_nusd", "held_nusd", "input_tokens")
     )
+
+
+def test_parquet_is_written_in_groups_each_before_the_next_is_read(tmp_path, monkeypatch):
+    from pyarrow.parquet import ParquetFile, ParquetWriter
+
+    monkeypatch.setattr(exporting, "_GROUP_ROWS", 2)
+    read, written = [], []
+    write_batch = ParquetWriter.write_batch
+
+    def noted(writer, batch):
+        written.append(len(read))
+        write_batch(writer, batch)
+
+    monkeypatch.setattr(ParquetWriter, "write_batch", noted)
+    path = tmp_path / "x.parquet"
+    rows = (read.append(number) or (None if number < 2 else f"kind {number}", number) for number in range(5))
+    assert exporting._write_parquet(path, ("failure", "cost_nusd"), rows) == 5
+    assert written == [2, 4, 5]
+    file = ParquetFile(path)
+    assert file.num_row_groups == 3
+    assert file.read().to_pydict() == {
+        "failure": [None, None, "kind 2", "kind 3", "kind 4"], "cost_nusd": [0, 1, 2, 3, 4],
+    }  # fmt: skip
+
+
+def test_a_column_is_a_number_in_parquet_where_it_is_one_in_the_ledger(two_months):
+    with sqlite3.connect(two_months.path) as connection:
+        for table in TABLES:
+            declared = {row[1]: row[2] for row in connection.execute(f"PRAGMA table_info({table})")}
+            assert {name for name in declared if is_number(name)} == {
+                name for name, kind in declared.items() if kind == "INTEGER"
+            }
+    connection.close()
