@@ -1,6 +1,6 @@
 """`orchestrator experiment`: candidates beside what answers, compared; promoted or rolled back."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from orchestrator.experiments.standing import ExperimentStanding
     from orchestrator.ledger.periods import Window
 
-    Spent = tuple[tuple[Window, NanoUsd, NanoUsd], ...]
+    Windows = tuple[tuple[Window, NanoUsd, NanoUsd], ...]
+    Spent = tuple[Windows, Windows]
+    """By shadows, and by their judge."""
 
 EXIT_WORSE = 1
 
@@ -35,13 +37,11 @@ ExperimentArgument = Annotated[str, typer.Argument(help="An experiment of config
 @app.command("list")
 def list_experiments(context: typer.Context, as_json: AsJson = False) -> None:
     """Show every experiment: how it stands, and what is proven of its candidate."""
-    from orchestrator.experiments.views import plain_experiment
-
     with errors_as_json(as_json):
         config = session_of(context).config()
         standings = [_standing(config, experiment) for experiment in config.experiments]
     if as_json:
-        print_json({"experiments": [plain_experiment(each, spent=spent) for each, spent in standings]})
+        print_json({"experiments": [_plain(each, spent) for each, spent in standings]})
         return
     if not standings:
         out().print(
@@ -61,13 +61,11 @@ def list_experiments(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command("show")
 def show_experiment(context: typer.Context, name: ExperimentArgument, as_json: AsJson = False) -> None:
     """Show one experiment: both sides by every metric, with intervals that hold however often one looks."""
-    from orchestrator.experiments.views import plain_experiment
-
     with errors_as_json(as_json):
         config = session_of(context).config()
         standing, spent = _standing(config, _named(config, name))
     if as_json:
-        print_json(plain_experiment(standing, spent=spent))
+        print_json(_plain(standing, spent))
         return
     for line in _lines(standing, spent):
         out().print(line, soft_wrap=True)
@@ -205,7 +203,7 @@ def _standing(config: "Config", experiment: "Experiment") -> "tuple[ExperimentSt
 
     from orchestrator.core.alerts import Alerts
     from orchestrator.core.clock import SystemClock
-    from orchestrator.experiments.standing import shadow_spending, standing_of
+    from orchestrator.experiments.standing import judge_spending, shadow_spending, standing_of
     from orchestrator.ledger.opening import open_ledger
 
     clock = SystemClock()
@@ -213,7 +211,14 @@ def _standing(config: "Config", experiment: "Experiment") -> "tuple[ExperimentSt
     with closing(ledger):
         zone = config.settings.budgets.time_zone
         standing = standing_of(experiment, ledger.store.view(), now=clock.now(), time_zone=zone)
-        return standing, shadow_spending(experiment, ledger)
+        return standing, (shadow_spending(experiment, ledger), judge_spending(experiment, ledger))
+
+
+def _plain(standing: "ExperimentStanding", spent: "Spent") -> dict[str, Any]:
+    from orchestrator.experiments.views import plain_experiment
+
+    by_shadows, by_judge = spent
+    return plain_experiment(standing, spent=by_shadows, judge_spent=by_judge)
 
 
 def _lines(standing: "ExperimentStanding", spent: "Spent") -> list[str]:
@@ -239,8 +244,9 @@ def _lines(standing: "ExperimentStanding", spent: "Spent") -> list[str]:
     if standing.measured.never_answered:
         lines.append(f"notice: {standing.text}; 'orchestrator requests --failed' says why")
     lines += [
-        f"shadows: {format_usd(used)} of {format_usd(limit)} this {window.value}"
-        for window, used, limit in spent
+        f"{whose}: {format_usd(used)} of {format_usd(limit)} this {window.value}"
+        for whose, windows in zip(("shadows", "judge"), spent, strict=True)
+        for window, used, limit in windows
     ]
     if experiment.decision is not None:
         decision = experiment.decision

@@ -14,7 +14,7 @@ from orchestrator.config.yaml_template import Path_
 from orchestrator.core.unknown_names import unknown
 from orchestrator.experiments.decision import Verdict, decision_path, read_decision
 from orchestrator.experiments.experiment import Experiment, experiment_from, is_over
-from orchestrator.experiments.settings import ExperimentSettings, shadow_limit
+from orchestrator.experiments.settings import ExperimentSettings, judge_limit, shadow_limit
 from orchestrator.ledger.budgets import LimitSettings
 from orchestrator.routing.settings import UseCaseSettings
 
@@ -26,6 +26,10 @@ def broken_experiments(document: Document, settings: RootSettings) -> Iterator[s
         if experiment.use_case not in settings.use_cases:
             where = document.where((*path, "use_case"))
             yield f"{where}: {unknown('use case', experiment.use_case, settings.use_cases)}"
+        judge = experiment.judge
+        if judge is not None and judge.deployment not in settings.deployments:
+            where = document.where((*path, "judge", "deployment"))
+            yield f"{where}: {unknown('deployment', judge.deployment, settings.deployments)}"
         model = experiment.candidate.constant
         if model in settings.models and model not in settings.deployments:
             served = sorted(key for key, place in settings.deployments.items() if place.model == model)
@@ -41,6 +45,7 @@ def _embedding(
 ) -> Iterator[str]:
     use_case = settings.use_cases.get(experiment.use_case)
     places = [(name, "candidate") for name in experiment.candidate.named]
+    places += [] if experiment.judge is None else [(experiment.judge.deployment, "judge")]
     places += [] if use_case is None else [(use_case.primary.deployment, "use_case")]
     for name, key in places:
         model = model_at(settings, name)
@@ -76,8 +81,12 @@ def experiments_of(
 
 
 def shadow_limits(settings: RootSettings) -> tuple[LimitSettings, ...]:
-    """Return the limits of the shadows of all experiments."""
-    limits = (shadow_limit(name, experiment) for name, experiment in settings.experiments.items())
+    """Return the limits of the shadows of all experiments, and of their judges."""
+    limits = (
+        limit_of(name, experiment)
+        for name, experiment in settings.experiments.items()
+        for limit_of in (shadow_limit, judge_limit)
+    )
     return tuple(limit for limit in limits if limit is not None)
 
 

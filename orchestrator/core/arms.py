@@ -3,6 +3,7 @@
     arm:faq@1a2b3c4d:candidate    the side; before the @ the experiment, behind it what is measured
     arm:faq@1a2b3c4d:passed       whether its answer passes the experiment's checks, or `failed`
     arm:faq@1a2b3c4d:of:0193ab…   whose answer a shadow stands beside
+    arm:faq@1a2b3c4d:prefers:live which of the two a judge prefers: `live`, `candidate` or `neither`
 
 No caller may use tags that begin so (`core.names`), so that nobody else writes into a measurement.
 """
@@ -25,6 +26,16 @@ class ArmKind(StrEnum):
     """Answered by the candidate, as all are now."""
     SHADOW = "shadow"
     """Asked beside a live answer; nobody reads it."""
+    JUDGE = "judge"
+    """Which of the two is better, asked of a model."""
+
+
+class Preferred(StrEnum):
+    """Which answer a judge prefers, whichever stands first."""
+
+    LIVE = "live"
+    CANDIDATE = "candidate"
+    NEITHER = "neither"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,9 @@ class Arm:
     is_shadowed: bool = False
     """The candidate is asked too, when this request has its answer."""
     shadow_of: str | None = None
-    """The live request of a shadow."""
+    """The live request of a shadow, or of what a judge compares."""
+    preferred: Preferred | None = None
+    """What the judge says."""
 
     @property
     def experiment(self) -> str:
@@ -51,7 +64,7 @@ class Arm:
     @property
     def asks_candidate(self) -> bool:
         """Return whether the candidate answers."""
-        return self.kind is not ArmKind.LIVE
+        return self.kind in {ArmKind.CANDIDATE, ArmKind.PROMOTED, ArmKind.SHADOW}
 
     @property
     def text(self) -> str:
@@ -63,7 +76,8 @@ class Arm:
         begin = f"{ARM_TAG}{self.label}:"
         checked = () if passed is None else (f"{begin}{'passed' if passed else 'failed'}",)
         linked = () if self.shadow_of is None else (f"{begin}of:{self.shadow_of}",)
-        return (f"{begin}{self.kind.value}", *checked, *linked)
+        said = () if self.preferred is None else (f"{begin}{_PREFERS}{self.preferred.value}",)
+        return (f"{begin}{self.kind.value}", *checked, *linked, *said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,7 @@ class ArmTags:
     kind: ArmKind
     passed: bool | None
     shadow_of: str | None
+    preferred: Preferred | None = None
 
 
 def read_tags(tags: Iterable[str], label: str) -> ArmTags | None:
@@ -84,7 +99,8 @@ def read_tags(tags: Iterable[str], label: str) -> ArmTags | None:
         return None
     passed = True if "passed" in words else False if "failed" in words else None
     shadow_of = next((word.removeprefix("of:") for word in words if word.startswith("of:")), None)
-    return ArmTags(ArmKind(kind), passed, shadow_of)
+    said = next((word.removeprefix(_PREFERS) for word in words if word.startswith(_PREFERS)), None)
+    return ArmTags(ArmKind(kind), passed, shadow_of, None if said is None else Preferred(said))
 
 
 def sides(tags: Iterable[str]) -> tuple[tuple[str, ArmKind], ...]:
@@ -96,3 +112,4 @@ def sides(tags: Iterable[str]) -> tuple[tuple[str, ArmKind], ...]:
 
 
 _KINDS = frozenset(ArmKind)
+_PREFERS = "prefers:"

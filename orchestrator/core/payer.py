@@ -20,6 +20,8 @@ PROBE_PAYER = "probe:"
 outcome is nobody's answer."""
 SHADOW_PAYER = "shadow:"
 """How tenant and use case of an experiment's shadows begin: their money is nobody else's."""
+JUDGE_PAYER = ":judge"
+"""How the name ends of who pays for the judge of an experiment; no experiment's name ends so."""
 OWN_PAYERS: Mapping[str, str] = {
     PROBE_PAYER: "our own looks at providers",
     SHADOW_PAYER: "shadows of experiments",
@@ -104,6 +106,11 @@ class Payer:
         """Return who pays for the shadows of an experiment: no tenant, no use case, no user."""
         name = f"{SHADOW_PAYER}{experiment}"
         return cls(name, name, is_own=True)
+
+    @classmethod
+    def of_judge(cls, experiment: str) -> Self:
+        """Return who pays for the judge of an experiment: its own money beside that of the shadows."""
+        return cls.of_shadow(f"{experiment}{JUDGE_PAYER}")
 
     @classmethod
     def of(cls, request: ChatRequest) -> Self:

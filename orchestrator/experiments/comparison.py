@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.core.arms import ArmKind, ArmTags, read_tags
+from orchestrator.core.arms import ArmKind, ArmTags, Preferred, read_tags
 from orchestrator.core.reply import CacheState, Outcome
 from orchestrator.experiments.confidence import (
     UNITS_MIN,
@@ -30,6 +30,7 @@ _BOUNDS: Mapping[Metric, tuple[float, float]] = {
     Metric.RATING: (SCORE_MIN, SCORE_MAX),
     Metric.CORRECTION_RATE: (0.0, 1.0),
     Metric.CHECKS: (0.0, 1.0),
+    Metric.JUDGE: (0.0, 1.0),
 }
 _LESS_IS_BETTER = frozenset({Metric.CORRECTION_RATE, Metric.COST, Metric.LATENCY})
 _RELATIVE = frozenset({Metric.COST, Metric.LATENCY})
@@ -132,11 +133,14 @@ def _pairs(tagged: _Tagged, metric: Metric, settings: ExperimentSettings) -> Met
     """Compare live answers with their shadows."""
     of_live = {row.id: (row, tags) for row, tags in tagged if tags.kind is ArmKind.LIVE}
     pairs: dict[_Unit, list[tuple[float, float]]] = defaultdict(list)
+    compares = ArmKind.JUDGE if metric is Metric.JUDGE else ArmKind.SHADOW
     for row, tags in tagged:
-        if tags.kind is not ArmKind.SHADOW or tags.shadow_of not in of_live:
+        if tags.kind is not compares or tags.shadow_of not in of_live:
             continue
         live_row, live_tags = of_live[tags.shadow_of]
-        live, shadow = _VALUES[metric](live_row, live_tags), _VALUES[metric](row, tags)
+        shadow = _VALUES[metric](row, tags)
+        # What a judge says is of both sides at once.
+        live = _VALUES[metric](live_row, live_tags) if metric is not Metric.JUDGE else _other_half(shadow)
         if live is not None and shadow is not None:
             pairs[_unit_of(live_row)].append((live, shadow))
     if not pairs:
@@ -227,10 +231,22 @@ def _latency(row: ArmRow, _: ArmTags) -> float | None:
     return row.latency_s if was_answered else None
 
 
+_POINTS = {Preferred.LIVE: 0.0, Preferred.NEITHER: 0.5, Preferred.CANDIDATE: 1.0}
+
+
+def _judged(_: ArmRow, tags: ArmTags) -> float | None:
+    return None if tags.preferred is None else _POINTS[tags.preferred]
+
+
+def _other_half(value: float | None) -> float | None:
+    return None if value is None else 1.0 - value
+
+
 _VALUES: Mapping[Metric, Callable[[ArmRow, ArmTags], float | None]] = {
     Metric.RATING: _rating,
     Metric.CORRECTION_RATE: _correction,
     Metric.CHECKS: _checks,
     Metric.COST: _cost,
     Metric.LATENCY: _latency,
+    Metric.JUDGE: _judged,
 }

@@ -84,6 +84,8 @@ def experiment_from(
     candidate = settings.candidate.model_dump(mode="json")
     fingerprint = fingerprint_of(candidate)
     compared = settings.model_dump(mode="json", include={"use_case", "mode", "share", "checks"})
+    if settings.judge is not None:
+        compared["judge"] = settings.judge.deployment
     label = f"{name}@{fingerprint_of(candidate, compared, list(live))}"
     is_on_it = decision is not None and decision.candidate == fingerprint
     return Experiment(name, settings, label, fingerprint, decision if is_on_it else None)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from orchestrator.core.payer import SHADOW_PAYER
+from orchestrator.core.payer import JUDGE_PAYER, SHADOW_PAYER
 from orchestrator.core.settings import Name, Settings, UsdLimit
 from orchestrator.ledger.budgets import LimitSettings
 from orchestrator.policies.settings import CheckSettings, PolicySettings
@@ -37,6 +37,8 @@ class Metric(StrEnum):
     """Dollars for a request that was sent."""
     LATENCY = "latency"
     """Seconds of an answer."""
+    JUDGE = "judge"
+    """The share of pairs in which a judge prefers it; where it prefers neither, each has a half."""
 
 
 class Rule(StrEnum):
@@ -47,7 +49,7 @@ class Rule(StrEnum):
 
 
 class ShadowBudget(Settings):
-    """What the shadows of an experiment may cost, in dollars; it is nobody else's money."""
+    """What shadows, or their judge, may cost, in dollars; it is nobody else's money."""
 
     day: UsdLimit | None = None
     """The most in a calendar day."""
@@ -59,9 +61,18 @@ class ShadowBudget(Settings):
     @model_validator(mode="after")
     def _limits_something(self) -> Self:
         if self.day is None and self.week is None and self.month is None:
-            msg = "a budget of shadows needs a day, a week or a month"
+            msg = "a budget of shadows or of their judge needs a day, a week or a month"
             raise ValueError(msg)
         return self
+
+
+class JudgeSettings(Settings):
+    """A model that says which is better, the live answer or its shadow, asked twice with the two swapped."""
+
+    deployment: Name
+    """One of `deployments`; best of another vendor than the two that it compares."""
+    budget: ShadowBudget
+    """What it may cost; when that is spent, shadows go on and nobody compares them."""
 
 
 def _policy(raw: Any) -> Any:
@@ -88,13 +99,15 @@ class ExperimentSettings(Settings):
     end: date | None = None
     """The last day; None is until it is promoted, rolled back or taken out."""
     metric: Metric
-    """What decides: rating, correction_rate, checks, cost or latency."""
+    """What decides: rating, correction_rate, checks, cost, latency or judge."""
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """How much worse is still no worse: points of rating, a share of answers, or of cost and seconds."""
     rule: Rule | None = None
     """roll_back_when_worse: a server looks every minute and rolls back by itself; None only shows."""
     checks: tuple[CheckSettings, ...] = ()
     """What an answer of either side must pass to count as good."""
+    judge: JudgeSettings | None = None
+    """Who compares each live answer with its shadow; None leaves that out. Not for ab, which has no pairs."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -114,6 +127,12 @@ class ExperimentSettings(Settings):
             ),
             ("it ends before it starts", None not in {self.start, self.end} and self.end < self.start),  # type: ignore[operator]
             ("metric 'checks' needs 'checks'", metric is Metric.CHECKS and not self.checks),
+            ("metric 'judge' needs 'judge': who compares, and for how much", metric is Metric.JUDGE and not self.judge),
+            ("'judge' is for shadows; in ab no request has two answers", not is_shadow and self.judge is not None),
+            (
+                "a judge that is the candidate itself prefers its own words; name another",
+                self.judge is not None and self.judge.deployment in self.candidate.named,
+            ),
             (
                 "nobody corrects what nobody reads: for shadows take checks, cost, latency or rating",
                 is_shadow and metric is Metric.CORRECTION_RATE,
@@ -127,7 +146,15 @@ class ExperimentSettings(Settings):
 
 def shadow_limit(name: str, experiment: ExperimentSettings) -> LimitSettings | None:
     """Return the limit of an experiment's shadows, None where it has none."""
-    budget = experiment.budget
+    return _limit(name, experiment.budget)
+
+
+def judge_limit(name: str, experiment: ExperimentSettings) -> LimitSettings | None:
+    """Return the limit of an experiment's judge, None where it has none."""
+    return None if experiment.judge is None else _limit(f"{name}{JUDGE_PAYER}", experiment.judge.budget)
+
+
+def _limit(name: str, budget: ShadowBudget | None) -> LimitSettings | None:
     if budget is None:
         return None
     return LimitSettings.model_construct(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.payer import SHADOW_PAYER
+from orchestrator.core.payer import JUDGE_PAYER, SHADOW_PAYER
 from orchestrator.experiments.comparison import Finding, MeasuredArms, MetricComparison, measured
 from orchestrator.experiments.confidence import UNITS_MIN
 from orchestrator.experiments.decision import DecidedBy, ExperimentDecision, Verdict, decided
@@ -107,7 +107,17 @@ def shadow_spending(experiment: Experiment, ledger: Ledger) -> tuple[tuple[Windo
     """Return what the shadows of an experiment have spent in each window that is limited, and its limit."""
     if experiment.settings.mode is not ExperimentMode.SHADOW:
         return ()
-    scope = f"tenant:{SHADOW_PAYER}{experiment.name}"
+    return _spending(f"tenant:{SHADOW_PAYER}{experiment.name}", ledger)
+
+
+def judge_spending(experiment: Experiment, ledger: Ledger) -> tuple[tuple[Window, NanoUsd, NanoUsd], ...]:
+    """Return the same of its judge; empty where it has none."""
+    if experiment.settings.judge is None:
+        return ()
+    return _spending(f"tenant:{SHADOW_PAYER}{experiment.name}{JUDGE_PAYER}", ledger)
+
+
+def _spending(scope: str, ledger: Ledger) -> tuple[tuple[Window, NanoUsd, NanoUsd], ...]:
     limits = ledger.limits.all_of(scope)
     return tuple(
         (window, ledger.spent(scope, window) if ledger.exists else NanoUsd(0), limit.limit_nusd)

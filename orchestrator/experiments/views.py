@@ -13,9 +13,12 @@ from orchestrator.ledger.periods import Window
 
 
 def plain_experiment(
-    standing: ExperimentStanding, *, spent: tuple[tuple[Window, NanoUsd, NanoUsd], ...] = ()
+    standing: ExperimentStanding,
+    *,
+    spent: tuple[tuple[Window, NanoUsd, NanoUsd], ...] = (),
+    judge_spent: tuple[tuple[Window, NanoUsd, NanoUsd], ...] = (),
 ) -> dict[str, Any]:
-    """Return an experiment with all that is known of it; `spent` are its shadows' windows."""
+    """Return an experiment with all that is known of it; `spent` are its shadows' windows, and its judge's."""
     experiment, settings = standing.experiment, standing.experiment.settings
     return {
         "experiment": experiment.name,
@@ -38,11 +41,17 @@ def plain_experiment(
         "candidate_answered_by": dict(standing.measured.answered_by),
         "comparisons": [plain_comparison(each) for each in standing.measured.comparisons],
         "decision": None if experiment.decision is None else plain_experiment_decision(experiment.decision),
-        "shadow_budget": [
-            {"window": window.value, **money("spent", used), **money("limit", limit)}
-            for window, used, limit in spent
-        ],
+        "judge": None if settings.judge is None else settings.judge.deployment,
+        "shadow_budget": _plain_windows(spent),
+        "judge_budget": _plain_windows(judge_spent),
     }
+
+
+def _plain_windows(spent: tuple[tuple[Window, NanoUsd, NanoUsd], ...]) -> list[dict[str, Any]]:
+    return [
+        {"window": window.value, **money("spent", used), **money("limit", limit)}
+        for window, used, limit in spent
+    ]
 
 
 def plain_comparison(comparison: MetricComparison) -> dict[str, Any]:

@@ -86,9 +86,17 @@ class Call:
 
     @classmethod
     def of(
-        cls, request: ChatRequest, snapshot: ConfigSnapshot, *, clock: Clock, sink: StreamSink | None = None
+        cls,
+        request: ChatRequest,
+        snapshot: ConfigSnapshot,
+        *,
+        clock: Clock,
+        sink: StreamSink | None = None,
+        identity: str | None = None,
     ) -> Self:
         """Look up, once, what a configuration says of a request that begins now.
+
+        `identity` is its id where it is not to be drawn by chance: 32 hexadecimal digits, nobody else's.
 
         Raises:
             InvalidRequestError: its messages hold what no provider's format has; its use case is for another
@@ -108,7 +116,7 @@ class Call:
             sink.names = names
         config.use_case_named(request.use_case)
         check_mode(request, config.settings, config.catalog)
-        identity, payer = new_operation_id(clock.now()), Payer.of(request)
+        identity, payer = identity or new_operation_id(clock.now()), Payer.of(request)
         arm = arm_of(config, request, payer, identity, moment=clock.now())
         if arm is not None and arm.asks_candidate:
             config = config.with_candidate(arm.experiment)

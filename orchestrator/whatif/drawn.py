@@ -9,6 +9,11 @@ def drawn_number(seed: int, *keys: object) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
+def drawn_id(seed: int, *keys: object) -> str:
+    """Return the id of a request for some keys: 32 hexadecimal digits."""
+    return f"{drawn_number(seed, 'id', *keys):016x}{drawn_number(seed, 'of', *keys):016x}"
+
+
 def drawn_share(seed: int, *keys: object) -> float:
     """Return a number from 0 to 1 for some keys."""
     return drawn_number(seed, *keys) / 2**64

@@ -12,8 +12,8 @@ from orchestrator.config.loader import Config
 from orchestrator.core.clock import Clock
 from orchestrator.core.money import NanoUsd
 from orchestrator.experiments.experiment import Experiment, ExperimentState
-from orchestrator.experiments.settings import ExperimentMode, shadow_limit
-from orchestrator.ledger.budgets import Window
+from orchestrator.experiments.settings import ExperimentMode, judge_limit, shadow_limit
+from orchestrator.ledger.budgets import LimitSettings, Window
 from orchestrator.whatif.static_proof import most_nusd, reached_by
 
 _NONE = "no deployment of the candidate can serve a short request: see 'orchestrator route'"
@@ -33,6 +33,8 @@ class ExperimentOutlook:
     """What one request costs at most with the candidate: of ab with the fallbacks behind it."""
     budget: Mapping[Window, NanoUsd]
     """What all shadows may cost in a window; empty for ab, whose answers are paid by who asks."""
+    judge_budget: Mapping[Window, NanoUsd]
+    """What their judge may cost in a window; empty where there is none."""
 
 
 def outlooks(here: Config, keyed: Config, *, clock: Clock) -> tuple[ExperimentOutlook, ...]:
@@ -50,15 +52,12 @@ def _outlook(
     config = keyed.with_candidate(experiment.name)
     reached = reached_by(config, settings.use_case, clock=clock)
     named = settings.candidate.named
+    judge = () if settings.judge is None else (settings.judge.deployment,)
     own = [each for each in reached if not named or each.name in named]
-    missing = {name: str(here.catalog.off[name]) for name in named if name in here.catalog.off}
+    missing = {name: str(here.catalog.off[name]) for name in (*named, *judge) if name in here.catalog.off}
     if not own:
         missing["candidate"] = _NONE
-    limit = shadow_limit(experiment.name, settings)
-    budget = {} if limit is None else {
-        window: amount for window in (Window.DAY, Window.WEEK, Window.MONTH)
-        if (amount := getattr(limit, window.value)) is not None
-    }  # fmt: skip
+    budget = _windows(shadow_limit(experiment.name, settings))
     most = most_nusd(
         config, settings.use_case, own if is_shadow else reached, today, attempts=1 if is_shadow else None
     )
@@ -69,4 +68,12 @@ def _outlook(
         missing,
         min([most, *budget.values()]),
         budget,
+        _windows(judge_limit(experiment.name, settings)),
     )
+
+
+def _windows(limit: LimitSettings | None) -> Mapping[Window, NanoUsd]:
+    amounts = (
+        (window, getattr(limit, window.value, None)) for window in (Window.DAY, Window.WEEK, Window.MONTH)
+    )
+    return {window: amount for window, amount in amounts if amount is not None}

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from orchestrator.catalog.catalog import MissingKey
-from orchestrator.core.money import format_usd
+from orchestrator.core.money import NanoUsd, format_usd
 from orchestrator.experiments.experiment import ExperimentState
 from orchestrator.experiments.settings import ExperimentMode
+from orchestrator.ledger.periods import Window
 from orchestrator.whatif.experiment_outlook import ExperimentOutlook
 from orchestrator.whatif.static_proof import UseCaseProof
 
@@ -48,8 +49,9 @@ def outlook_words(outlook: ExperimentOutlook) -> str:
     state = outlook.state.value.replace("_", " ")
     money = f"at most {most} a request, paid by who asks"
     if is_shadow:
-        windows = " and ".join(f"{format_usd(most)} a {window}" for window, most in outlook.budget.items())
-        money = f"at most {most} each, and {windows} together"
+        money = f"at most {most} each, and {_windows(outlook.budget)} together"
+    if settings.judge is not None:
+        money += f"; {settings.judge.deployment} compares, for {_windows(outlook.judge_budget)}"
     share = "all" if outlook.state is ExperimentState.PROMOTED else f"{settings.share * 100:.4g} %"
     return (
         f"experiment {experiment.name}: {settings.mode.value} on {settings.use_case}, {state}: {asked} for {share} of "
@@ -57,7 +59,11 @@ def outlook_words(outlook: ExperimentOutlook) -> str:
     )
 
 
+def _windows(budget: Mapping[Window, NanoUsd]) -> str:
+    return " and ".join(f"{format_usd(most)} a {window}" for window, most in budget.items())
+
+
 def missing_words(outlook: ExperimentOutlook) -> Iterator[str]:
-    """Yield who of its candidate cannot be asked, a line each."""
+    """Yield who of its candidate, or as its judge, cannot be asked, a line each."""
     for name, reason in outlook.missing.items():
         yield f"experiment {outlook.experiment.name}: {name} cannot be asked here: {reason}"

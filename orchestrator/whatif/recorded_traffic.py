@@ -297,7 +297,7 @@ def _request(row: Mapping[str, Any], number: int, rows: _Rows, began: datetime) 
         tenant=row["tenant"],
         use_case=row["use_case"],
         user=row["user"],
-        # The side of an experiment is drawn anew.
+        # The side of an experiment is drawn anew: of a user as ever, of all others by the seed.
         tags=tuple(recorded_tag(tag) for tag in orjson.loads(row["tags"]) if not tag.startswith(ARM_TAG)),
         outcome=Outcome(row["outcome"]),
         is_degraded=row["degraded"] is not None,

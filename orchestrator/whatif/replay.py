@@ -30,6 +30,7 @@ from orchestrator.pipeline.call import Call, Step
 from orchestrator.pipeline.services import ConfigSnapshot, PipelineServices
 from orchestrator.pipeline.steps import build
 from orchestrator.streaming.reply_stream import StreamSink
+from orchestrator.whatif.drawn import drawn_id
 from orchestrator.whatif.evidence import SendEvidence
 from orchestrator.whatif.isolated import isolated
 from orchestrator.whatif.outcomes import ReplayOutcomes
@@ -143,7 +144,9 @@ class _Replay:
         )
         snapshot = ConfigSnapshot(self._config, ReplayTransport(self._world, request), self._cache)
         sink = StreamSink(_ignore) if request.is_streamed else None
-        return Call.of(chat, snapshot, clock=self._world.clock, sink=sink)
+        # Who names no user is on the side of an experiment that his id draws: the same for the same seed.
+        identity = drawn_id(self._world.seed, request.number)
+        return Call.of(chat, snapshot, clock=self._world.clock, sink=sink, identity=identity)
 
     def _elapsed_s(self) -> float:
         return self._world.clock.monotonic_s() - self._began_s

@@ -76,6 +76,10 @@ def plain_outlook(outlook: ExperimentOutlook) -> Mapping[str, Any]:
         "missing": dict(outlook.missing),
         **money("most", outlook.most_nusd),
         "budget": {window.value: money("limit", limit) for window, limit in outlook.budget.items()},
+        "judge": None if settings.judge is None else settings.judge.deployment,
+        "judge_budget": {
+            window.value: money("limit", limit) for window, limit in outlook.judge_budget.items()
+        },
     }
 
 

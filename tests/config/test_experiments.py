@@ -20,6 +20,10 @@ def faq(fields=AB, **changes):
     return {"experiments": {"faq": {**fields, **changes}}}
 
 
+def judge(deployment=SONNET, *, budget=None):
+    return {"deployment": deployment, "budget": {"day": 1} if budget is None else budget}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -42,9 +46,16 @@ def faq(fields=AB, **changes):
         (faq(start="soon"), "experiments.faq.start"),
         (faq(budget={"day": 1}), "'budget' is for shadows"),
         (faq(SHADOW, budget=None), "shadows need a budget of their own"),
-        (faq(SHADOW, budget={}), "a budget of shadows needs a day, a week or a month"),
+        (faq(SHADOW, budget={}), "a budget of shadows or of their judge needs a day, a week or a month"),
         (faq(SHADOW, budget={"day": 0}), "a limit of 0 would refuse everything"),
         (faq(SHADOW, metric="correction_rate"), "nobody corrects what nobody reads"),
+        (faq(SHADOW, metric="judge"), "metric 'judge' needs 'judge': who compares, and for how much"),
+        (faq(judge=judge()), "'judge' is for shadows; in ab no request has two answers"),
+        (faq(SHADOW, judge=judge(LUNA)), "a judge that is the candidate itself prefers its own words"),
+        (faq(SHADOW, judge=judge("openrouter/claude-sonet-5.5")), "Did you mean 'openrouter/claude-sonnet-5.5'?"),
+        (faq(SHADOW, judge=judge("openai/text-embedding-3-small")), "makes embeddings"),
+        (faq(SHADOW, judge={"deployment": SONNET}), "'experiments.faq.judge.budget' is missing"),
+        (faq(SHADOW, judge=judge(budget={})), "a budget of shadows or of their judge needs a day"),
         (faq(checks=[{"function": "mine"}]), "a check of your own program would hold answers up"),
         (faq(shares=0.1), "unknown key 'experiments.faq.shares'. Did you mean 'share'?"),
         ({"experiments": {"FAQ test": AB}}, "experiments.FAQ test"),
@@ -156,3 +167,14 @@ def test_no_use_case_has_a_name_of_shadows(make_config, shipped_data):
 def test_the_budget_of_shadows_is_a_limit_of_its_own(make_config):
     limits = make_config(faq(SHADOW)).limits.all_of("tenant:shadow:faq")
     assert {window.value: limit.limit_nusd for window, limit in limits.items()} == {"day": 1_500_000_000}
+
+
+def test_the_judge_has_a_limit_of_its_own_and_another_judge_begins_anew(make_config):
+    judged = make_config(faq(SHADOW, judge=judge(budget={"day": 0.5})))
+    limits = judged.limits.all_of("tenant:shadow:faq:judge")
+    assert {window.value: limit.limit_nusd for window, limit in limits.items()} == {"day": 500_000_000}
+    labels = {each: make_config(faq(SHADOW, **more)).experiments[0].label for each, more in {
+        "none": {}, "sonnet": {"judge": judge(budget={"day": 2})}, "sol": {"judge": judge("openrouter/gpt-6.1-sol")},
+    }.items()}  # fmt: skip
+    assert labels["sonnet"] == judged.experiments[0].label
+    assert len(set(labels.values())) == 3

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.core.arms import Arm, ArmKind, ArmTags, read_tags, sides
+from orchestrator.core.arms import Arm, ArmKind, ArmTags, Preferred, read_tags, sides
 
 LABEL = "faq@1a2b3c4d"
 
@@ -11,8 +11,9 @@ LABEL = "faq@1a2b3c4d"
 @pytest.mark.parametrize("passed", [None, True, False])
 def test_what_is_written_is_read(kind, passed):
     shadow_of = "0193ab" if kind is ArmKind.SHADOW else None
-    tags = Arm(LABEL, kind, "drawn", "c", shadow_of=shadow_of).tags(passed=passed)
-    assert read_tags(("mine", *tags), LABEL) == ArmTags(kind, passed, shadow_of)
+    preferred = Preferred.LIVE if kind is ArmKind.JUDGE else None
+    tags = Arm(LABEL, kind, "drawn", "c", shadow_of=shadow_of, preferred=preferred).tags(passed=passed)
+    assert read_tags(("mine", *tags), LABEL) == ArmTags(kind, passed, shadow_of, preferred)
     assert read_tags(tags, "faq@ffffffff") is None
     assert sides(("mine", *tags)) == (("faq", kind),)
 

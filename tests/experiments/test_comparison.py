@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from orchestrator.core.arms import Arm, ArmKind
+from orchestrator.core.arms import Arm, ArmKind, Preferred
 from orchestrator.core.money import NanoUsd
 from orchestrator.experiments.comparison import Finding, measured
 from orchestrator.experiments.confidence import Sample, of_difference
@@ -22,8 +22,8 @@ def settings(fields=AB, **changes):
     return ExperimentSettings.model_validate({**fields, **changes})
 
 
-def row(identity, kind=ArmKind.LIVE, *, user=None, passed=None, of=None, **fields):
-    tags = Arm(LABEL, kind, "", "c", shadow_of=of).tags(passed=passed)
+def row(identity, kind=ArmKind.LIVE, *, user=None, passed=None, of=None, preferred=None, **fields):
+    tags = Arm(LABEL, kind, "", "c", shadow_of=of, preferred=preferred).tags(passed=passed)
     known = {
         "tenant": "acme", "outcome": "succeeded", "cached": "miss", "cost_nusd": NanoUsd(1_000_000),
         "latency_s": 1.0, "score": None, "is_corrected": False,
@@ -153,3 +153,30 @@ def test_how_much_is_missing_is_said_until_something_is_proven():
     assert of_difference(more, beside).high < 0
     proven = measured(sides(scores(4, 5, 5), scores(1, 2, 5)), LABEL, settings()).by(Metric.RATING)
     assert (proven.finding, proven.missing) == (Finding.WORSE, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "finding", "mean"),
+    [
+        ([Preferred.CANDIDATE], Finding.BETTER, 1.0),
+        ([Preferred.LIVE, Preferred.LIVE, Preferred.NEITHER], Finding.WORSE, 1 / 6),
+        ([Preferred.LIVE, Preferred.CANDIDATE], Finding.OPEN, 0.5),
+        ([Preferred.NEITHER], Finding.NOT_WORSE, 0.5),
+    ],
+)
+def test_what_a_judge_prefers_is_compared_by_pairs_and_a_question_without_a_verdict_is_none(
+    said, finding, mean
+):
+    judge = {"deployment": "c/model", "budget": {"day": 1}}
+    fields = {**SHADOW, "metric": "judge", "judge": judge, "margin": 0.2 if len(said) == 1 else 0.0}
+    rows = []
+    for number in range(600):
+        rows += [row(number), row(f"{number}s", ArmKind.SHADOW, of=str(number))]
+        rows += [row(f"{number}a", ArmKind.JUDGE, of=str(number))]
+        rows += [row(f"{number}b", ArmKind.JUDGE, of=str(number), preferred=said[number % len(said)])]
+    found = measured(rows, LABEL, settings(fields))
+    comparison = found.by(Metric.JUDGE)
+    assert (found.live_requests, found.candidate_requests) == (600, 600)
+    assert (comparison.finding, comparison.live.count) == (finding, 600)
+    assert comparison.candidate.mean == pytest.approx(mean)
+    assert comparison.live.mean == pytest.approx(1 - mean)

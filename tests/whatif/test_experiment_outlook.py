@@ -5,7 +5,7 @@ import pytest
 from orchestrator.core.money import nano_usd
 from orchestrator.experiments.experiment import ExperimentState
 from orchestrator.whatif.experiment_outlook import outlooks
-from orchestrator.whatif.proof_words import missing_words
+from orchestrator.whatif.proof_words import missing_words, outlook_words
 
 CANDIDATE = "google/gemini-3.8-flash"
 
@@ -40,3 +40,11 @@ def test_a_candidate_without_a_key_is_missing_here(outlook_of):
     assert list(here.missing) == [CANDIDATE]
     assert here.candidates == (CANDIDATE,)
     assert "cannot be asked here: it has no key; set GEMINI_API_KEY" in next(missing_words(here))
+
+
+def test_a_judge_is_told_with_its_money_and_missed_where_it_has_no_key(outlook_of):
+    judge = {"deployment": "google/gemini-4-argon", "budget": {"week": "2"}}
+    judged = {"mode": "shadow", "budget": {"day": "1"}, "candidate": "openrouter/gpt-6-luna", "judge": judge}
+    here = outlook_of(keys={"GEMINI_API_KEY": ""}, **judged)
+    assert "google/gemini-4-argon compares, for $2.00 a week" in outlook_words(here)
+    assert "google/gemini-4-argon cannot be asked here: it has no key" in next(missing_words(here))

@@ -42,3 +42,18 @@ def test_under_agreement_every_vote_is_paid_and_the_judge_decides_the_rest(
     outcomes = replayed(traffic, config, accepted_share=accepted)
     sends = {name: load.sends for name, load in outcomes.loads.items()}
     assert [sends.get(name, 0) for name in (*VOTE["voters"], VOTE["judge"])] == [40, 40, judged]
+
+
+def test_who_names_no_user_is_on_the_side_that_the_seed_draws(make_config, traffic):
+    faq = {"use_case": "customer_service", "mode": "ab", "share": 0.5, "metric": "cost"}
+    config = make_config({"local_model": {"enabled": False},
+                          "experiments": {"faq": {**faq, "candidate": "openrouter/gpt-6-luna"}}})  # fmt: skip
+
+    def asked(seed):
+        loads = replayed(traffic, config, seed=seed).loads
+        return {name: load.sends for name, load in loads.items()}
+
+    first = asked(3)
+    assert first == asked(3)
+    assert 5 < first["openrouter/gpt-6-luna"] < 35
+    assert len({tuple(asked(seed).items()) for seed in (3, 4, 5)}) > 1

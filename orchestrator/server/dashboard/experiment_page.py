@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.core.formatting import percent
 from orchestrator.core.money import format_usd
-from orchestrator.core.payer import SHADOW_PAYER
+from orchestrator.core.payer import JUDGE_PAYER, SHADOW_PAYER
 from orchestrator.experiments.comparison import Finding, MetricComparison
 from orchestrator.experiments.confidence import UNITS_MIN
 from orchestrator.experiments.experiment import ExperimentState
@@ -66,7 +66,8 @@ def _facts(viewer: Viewer, shown: ShownExperiment) -> Iterator[tuple[str, str]]:
     for budget in shown.budgets:
         limit = "-" if budget.limit is None else format_usd(budget.limit)
         window = words[budget.window.value]
-        yield f"{words['shadows_cost']}, {window}", f"{format_usd(budget.spent)} / {limit}"
+        whose = words["judge_cost" if budget.scope.endswith(JUDGE_PAYER) else "shadows_cost"]
+        yield f"{whose}, {window}", f"{format_usd(budget.spent)} / {limit}"
 
 
 def _comparisons(viewer: Viewer, standing: ExperimentStanding) -> str:
@@ -132,6 +133,7 @@ def _commands(words: Mapping[str, str], standing: ExperimentStanding) -> str:
 
 
 def shadow_budgets(shown: Sequence[BudgetStatus], experiment: str) -> tuple[BudgetStatus, ...]:
-    """Return the limits of an experiment's shadows among all that stands."""
-    scope = f"tenant:{SHADOW_PAYER}{experiment}"
-    return tuple(status for status in shown if status.scope == scope and status.limit is not None)
+    """Return the limits of an experiment's shadows and of their judge among all that stands."""
+    own = f"tenant:{SHADOW_PAYER}{experiment}"
+    scopes = {own, f"{own}{JUDGE_PAYER}"}
+    return tuple(status for status in shown if status.scope in scopes and status.limit is not None)

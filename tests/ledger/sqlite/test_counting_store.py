@@ -11,7 +11,7 @@ from orchestrator.ledger.periods import Window, period_of
 from orchestrator.ledger.records import CounterLimit, Hold
 from orchestrator.ledger.sqlite.counting_store import CountingStore
 from orchestrator.ledger.sqlite.store import SqliteStore
-from tests.ledger.store_contract import attempt, new_hold
+from tests.ledger.store_contract import StoreContract, attempt, new_hold
 
 SCOPES = ("all", "tenant:acme", "tenant:beta", "provider:p")
 EVENING = datetime(2026, 11, 29, 22, 30, tzinfo=UTC)
@@ -85,3 +85,21 @@ def test_it_leaves_no_file_and_no_row(tmp_path, monkeypatch):
     assert store.counter("all", hold.period.day).spent == 300
     assert store.token_samples(5) == ()
     assert list(tmp_path.iterdir()) == []
+
+
+class TestCountingStore:
+    """The promises of every store that are about money, and look at no row."""
+
+    @pytest.fixture
+    def store(self):
+        return CountingStore(clock=SystemClock())
+
+    test_the_first_limit = (
+        StoreContract.test_the_first_limit_in_the_order_of_the_caller_is_the_one_that_refuses
+    )
+    test_what_is_spent_comes_first = (
+        StoreContract.test_a_limit_that_what_is_spent_passes_comes_before_one_that_only_holds_pass
+    )
+    test_every_scope_is_counted = StoreContract.test_without_a_limit_a_scope_is_counted_all_the_same
+    test_a_cost_above_its_hold = StoreContract.test_a_cost_above_its_hold_is_booked_in_full
+    test_the_windows_of_a_hold = StoreContract.test_a_settlement_books_into_the_windows_of_its_hold
