@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -96,6 +96,7 @@ def report(  # noqa: PLR0913 -- each is an option
         with busy("reading the ledger"):
             result, budgets = analysed(session_of(context).config(), options)
         written = _written(result, html=html, parquet=parquet, language=language)
+        meant = _meant(session_of(context).config(), result) if result.report.is_empty else ""
     if as_json:
         from orchestrator.reports.report_views import plain_analysis
 
@@ -108,7 +109,7 @@ def report(  # noqa: PLR0913 -- each is an option
         for path in written:
             out().print(f"wrote {path}", markup=False)
     else:
-        show_report(out(), result, budgets)
+        show_report(out(), result, budgets, meant=meant)
 
 
 def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple[BudgetStatus, ...]]":
@@ -188,19 +189,29 @@ def _written(
     return tuple(path for path in (html, parquet) if path is not None)
 
 
-def show_report(console: "Console", result: "Analysis", budgets: "tuple[BudgetStatus, ...]") -> None:
-    """Print a report for people."""
+def _meant(config: "Config", result: "Analysis") -> str:
+    """Return what follows an empty report: the names that were meant, or what fills a ledger."""
+    from orchestrator.cli.booked_names import hint_of_booked
+    from orchestrator.ledger.opening import open_view
+
+    of, span = asdict(result.report.of), result.report.span
+    if not any(of.values()):
+        return " 'orchestrator ask' books its first request; 'orchestrator demo' shows a filled report."
+    months = {f"{span.first:%Y-%m}", f"{span.last:%Y-%m}"}
+    return hint_of_booked(open_view(config.settings.ledger), of, months=months)
+
+
+def show_report(
+    console: "Console", result: "Analysis", budgets: "tuple[BudgetStatus, ...]", *, meant: str
+) -> None:
+    """Print a report for people; `meant` follows where nothing was booked."""
     from orchestrator.cli.route import budget_table
     from orchestrator.reports.report_words import phrase_in
 
     report = result.report
     whose = f", {report.of.label}" if report.of.label else ""
     if report.is_empty:
-        console.print(
-            f"Nothing was booked in {report.span.label}{whose}. 'orchestrator ask' books its first request; "
-            "'orchestrator demo' shows a filled report.",
-            markup=False,
-        )
+        console.print(f"Nothing was booked in {report.span.label}{whose}.{meant}", markup=False)
     else:
         console.print(f"{report.span.label}{whose}", style="bold", markup=False)
         notices = (phrase_in(notice, Language.EN) for notice in report.notices)
@@ -223,7 +234,7 @@ def headlines(report: "UsageReport") -> Iterator[str]:
         yield f"{format_usd(report.experiments_nusd)} of it for shadows of experiments, which are no requests"
     trend = report.trend
     if trend.is_empty:
-        yield f"none before, in {trend.label}, to compare with"
+        yield f"nothing before, in {trend.label}, to compare with"
     else:
         change = "nothing to compare with" if trend.change is None else f"{trend.change * 100:+.1f} %"
         yield f"{change}; {trend.label}: {format_usd(trend.cost_nusd)} for {trend.requests:,} requests"

@@ -10,6 +10,7 @@ from orchestrator.cli.options import AsJson, Since, Until
 from orchestrator.cli.output import (
     CommandError,
     busy,
+    err,
     errors_as_json,
     listed,
     out,
@@ -23,6 +24,7 @@ from orchestrator.core.formatting import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from rich.console import RenderableType
 
@@ -144,7 +146,8 @@ def forget_content(
 
         if (tenant is None) == (not expired):
             raise CommandError("choose one of --tenant and --expired")
-        clock, settings = SystemClock(), session_of(context).config().settings
+        clock, session = SystemClock(), session_of(context)
+        settings = session.config().settings
         with closing(open_contents(settings.ledger, clock=clock)) as contents:
             if tenant is None:
                 counts = {"deleted": contents.delete_expired(now=clock.now())}
@@ -158,6 +161,16 @@ def forget_content(
     if tenant is not None:
         cached, kept = _counted(counts["cached"], "reply"), _counted(counts["of_keys"], "reply")
         write(f"and {cached} of the cache, {kept} of idempotency keys\n")
+    if tenant is not None and not any(counts.values()):
+        err().print(f"nothing is kept of '{tenant}'.{_meant(session.config(), clock.now(), tenant=tenant)}")
+
+
+def _meant(config: "Config", moment: "datetime", **named: str | None) -> str:
+    from orchestrator.cli.booked_names import hint_of_booked
+    from orchestrator.ledger.opening import open_view
+
+    month = f"{moment.astimezone(ZoneInfo(config.settings.budgets.time_zone)):%Y-%m}"
+    return hint_of_booked(open_view(config.settings.ledger), named, months=[month])
 
 
 def _forget_replies(settings: "RootSettings", tenant: str) -> dict[str, int]:
@@ -218,7 +231,8 @@ def _show_none(query: "RequestQuery", newest: "Sequence[RequestRow]", config: "C
         parts += [] if moment is None else [f"--{name} {moment.astimezone(zone):%Y-%m-%dT%H:%M}"]
     out().print(
         f"None of the recorded requests fits {' '.join(parts)}; the newest of all is of "
-        f"{newest[0].started_at.astimezone(zone):%Y-%m-%d %H:%M}. Leave one of these out to see more.",
+        f"{newest[0].started_at.astimezone(zone):%Y-%m-%d %H:%M}. Leave one of these out to see more."
+        f"{_meant(config, newest[0].started_at, tenant=query.tenant, user=query.user, tag=query.tag)}",
         soft_wrap=True,
     )
     for name, known in (("use_case", config.settings.use_cases), ("model", _model_names(config))):

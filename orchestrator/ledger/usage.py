@@ -74,19 +74,6 @@ class SendGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class TenantGroup:
-    """What one tenant of a range comes to, one of our own among them."""
-
-    tenant: str
-    requests: int
-    succeeded: int
-    failed: int
-    latency_ms: int
-    """Of those that succeeded, together."""
-    cost_nusd: NanoUsd
-
-
-@dataclass(frozen=True, slots=True)
 class RefusalGroup:
     """Requests of a tenant that a budget refused on a day."""
 
@@ -108,10 +95,10 @@ class SpendingGroup:
 
 @dataclass(frozen=True, slots=True)
 class NameGroup:
-    """What one user or one tag of a range comes to; how probes of ours ended is not counted."""
+    """What one tenant, user or tag of a range comes to; of users and tags without how probes of ours ended."""
 
     kind: str
-    """`user` or `tag`."""
+    """`tenant`, one of our own among them, `user` or `tag`."""
     name: str
     requests: int
     succeeded: int
@@ -203,7 +190,7 @@ class UsageView(Protocol):
     def send_groups(self, selection: Selection) -> Iterator[SendGroup]:
         """Yield the sends booked into some days, those that are alike together."""
 
-    def tenant_groups(self, selection: Selection) -> Iterator[TenantGroup]:
+    def tenant_groups(self, selection: Selection) -> Iterator[NameGroup]:
         """Yield what each tenant comes to, once each."""
 
     def refusal_groups(self, selection: Selection) -> Iterator[RefusalGroup]:

@@ -16,7 +16,6 @@ from orchestrator.ledger.usage import (
     RequestGroup,
     Selection,
     SendGroup,
-    TenantGroup,
     UsageView,
 )
 
@@ -183,15 +182,10 @@ def _add_sends(sums: UsageSums, group: SendGroup) -> None:
         _add_money(tally, group)
 
 
-def _add_tenant(sums: UsageSums, group: TenantGroup) -> None:
-    experiment = shadowed_experiment(group.tenant)
-    tally = sums.tenants[group.tenant] if experiment is None else sums.experiments[experiment]
-    tally.requests += group.requests
-    tally.cost_nusd += group.cost_nusd
-    if experiment is not None or not is_own(group.tenant):
-        tally.succeeded += group.succeeded
-        tally.failed += group.failed
-        tally.latency_ms += group.latency_ms
+def _add_tenant(sums: UsageSums, group: NameGroup) -> None:
+    experiment = shadowed_experiment(group.name)
+    tally = sums.tenants[group.name] if experiment is None else sums.experiments[experiment]
+    _add_group(tally, group, is_probe=experiment is None and is_own(group.name))
 
 
 def _add_refusals(sums: UsageSums, group: RefusalGroup) -> None:
@@ -217,12 +211,16 @@ def _add_money(tally: Tally, group: SendGroup) -> None:
 
 
 def _add_name(sums: UsageSums, group: NameGroup) -> None:
-    tally = (sums.users if group.kind == "user" else sums.tags)[group.name]
+    _add_group((sums.users if group.kind == "user" else sums.tags)[group.name], group)
+
+
+def _add_group(tally: Tally, group: NameGroup, *, is_probe: bool = False) -> None:
     tally.requests += group.requests
-    tally.succeeded += group.succeeded
-    tally.failed += group.failed
-    tally.latency_ms += group.latency_ms
     tally.cost_nusd += group.cost_nusd
+    if not is_probe:
+        tally.succeeded += group.succeeded
+        tally.failed += group.failed
+        tally.latency_ms += group.latency_ms
 
 
 def daily_costs(view: LedgerView, selection: Selection) -> dict[date, int]:

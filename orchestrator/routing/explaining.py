@@ -7,6 +7,8 @@ from typing import Any
 from orchestrator.core.plan import Candidate, LeftOut, Plan, ReasonKind
 
 _SHOWN_MAX = 3
+_SHOWN_LEAST = 0.005
+"""What is less reads as nothing in two digits."""
 _LEFT_OUT_MAX = 8
 _HEALTH = frozenset({ReasonKind.CIRCUIT_OPEN, ReasonKind.PROVIDER_CIRCUIT_OPEN, ReasonKind.LOW_AVAILABILITY})
 
@@ -68,7 +70,7 @@ def _changes(plan: Plan) -> Iterator[str]:
 def _ways(other: Candidate, gap: float, weights: Mapping[str, float]) -> list[str]:
     """Return by how much one factor alone would have to be better; those that cannot be are left out."""
     return [
-        f"{gap / weight:.2f} more {name}"
+        f"{'less than 0.01' if gap / weight < _SHOWN_LEAST else f'{gap / weight:.2f}'} more {name}"
         for name, part in other.parts.items()
         if (weight := weights.get(name, 0.0)) and part + gap / weight <= 1
     ]

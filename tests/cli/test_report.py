@@ -47,7 +47,7 @@ def test_what_the_headlines_leave_out_is_said(run, practice):
     run("ask", "hello")
     headlines = run("report").out
     assert "left out" not in headlines
-    assert ", to compare with" in " ".join(headlines.split())
+    assert "nothing before, in 2" in " ".join(headlines.split())
     assert "0.0 requests an hour" not in " ".join(headlines.split())
     run("doctor")
     assert "(0 failed, " in run("report").out

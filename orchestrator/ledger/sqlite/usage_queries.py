@@ -108,9 +108,9 @@ _REQUESTS_OF_TENANT = (
 _NAMED = "tenant <> ''"
 _COST_OF_TENANT = "tenant, 0, 0, 0, 0, SUM(cost_nusd)"
 TENANT_GROUPS = (
-    "SELECT tenant, SUM(requests), SUM(succeeded), SUM(failed), SUM(latency_ms), SUM(nusd) FROM"  # noqa: S608 -- fixed words
+    "SELECT 'tenant', tenant, SUM(requests), SUM(succeeded), SUM(failed), SUM(latency_ms), SUM(nusd) FROM"  # noqa: S608 -- fixed words
     f" ({_grouped('request_sums', _REQUESTS_OF_TENANT, by=1)}"
-    f" UNION ALL {_grouped('send_sums', _COST_OF_TENANT, by=1, where=_NAMED)}) GROUP BY 1"
+    f" UNION ALL {_grouped('send_sums', _COST_OF_TENANT, by=1, where=_NAMED)}) GROUP BY 2"
 )
 REFUSAL_GROUPS = _grouped(
     "request_sums", "day, tenant, SUM(requests)", by=2, where="error = 'BudgetExceededError'"

@@ -23,7 +23,6 @@ from orchestrator.ledger.usage import (
     Selection,
     SendGroup,
     SpendingGroup,
-    TenantGroup,
     WaitingGroup,
 )
 
@@ -56,9 +55,9 @@ class UsageReader(ABC):
         """Yield the sends booked into some days, those that are alike together."""
         return self._gathered_as(SendGroup, selection, usage_queries.SEND_GROUPS)
 
-    def tenant_groups(self, selection: Selection) -> Iterator[TenantGroup]:
+    def tenant_groups(self, selection: Selection) -> Iterator[NameGroup]:
         """Yield what each tenant comes to, once each."""
-        return self._gathered_as(TenantGroup, selection, usage_queries.TENANT_GROUPS)
+        return self._gathered_as(NameGroup, selection, usage_queries.TENANT_GROUPS)
 
     def refusal_groups(self, selection: Selection) -> Iterator[RefusalGroup]:
         """Yield how many requests of each tenant a budget refused, by day."""

@@ -10,7 +10,7 @@ from orchestrator.core.event_frames import MEDIA_TYPE, Frame, FrameReader
 from orchestrator.core.failures import Failure
 from orchestrator.core.provider_answer import UnreadableAnswerError
 from orchestrator.providers.litellm.provider_words import ProviderWords
-from orchestrator.providers.litellm.sse_check import check_event
+from orchestrator.providers.litellm.sse_check import checked_event
 from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, failure_of_reply
 from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.wire_json import event_objects, json_text
@@ -81,8 +81,7 @@ class _HeardFrames(httpx.AsyncByteStream):
         if frame.headers.get(":message-type", "event") != "event":
             self._words.fail()
         else:
-            check_event(frame.payload)
-            self._words.take(frame.payload)
+            self._words.hear(checked_event(frame.payload))
 
     async def aclose(self) -> None:
         await self._stream.aclose()

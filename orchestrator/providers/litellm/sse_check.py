@@ -41,13 +41,15 @@ async def checked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
         raise EndedEarlyError
 
 
-def check_event(data: bytes) -> None:
-    """Check an event that has come in a frame of its own.
+def checked_event(data: bytes) -> dict[str, Any]:
+    """Return an event that has come in a frame of its own.
 
     Raises:
         MalformedEventError: it is not JSON of the shape that can be read.
     """
-    _finishes(_event(data))
+    event = _event(data)
+    _finishes(event)
+    return event
 
 
 def _event(data: str | bytes) -> dict[str, Any]:

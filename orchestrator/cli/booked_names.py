@@ -1,0 +1,29 @@
+"""Who looks for a tenant, a user or a tag that nothing was booked for is told the nearest that something was."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from orchestrator.core.unknown_names import nearest
+
+if TYPE_CHECKING:
+    from orchestrator.ledger.store import LedgerView
+
+
+def hint_of_booked(view: "LedgerView", named: Mapping[str, str | None], *, months: Iterable[str]) -> str:
+    """Return ` Did you mean --tenant 'acme'?`, empty where no name of these months is near.
+
+    `named` has the names that are looked for by their kind: `tenant`, `use_case`, `user`, `tag`, `model`.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    if not view.exists or not any(named.values()):
+        return ""
+    with view:
+        scopes = [counter.scope for counter in view.counters(*months)]
+    meant = []
+    for kind, name in named.items():
+        known = [scope.removeprefix(f"{kind}:") for scope in scopes if scope.startswith(f"{kind}:")]
+        close = None if name is None or name in known else nearest(name, known)
+        meant += [] if close is None else [f"--{kind.replace('_', '-')} '{close}'"]
+    return f" Did you mean {' and '.join(meant)}?" if meant else ""
