@@ -90,6 +90,7 @@ class Job(Generic[T]):
         elif task.cancelled():
             self.future.set_exception(CancelledError())
         elif (error := task.exception()) is not None:
+            _forget_hidden(error)
             self.future.set_exception(error)
         else:
             self.future.set_result(task.result())
@@ -215,6 +216,18 @@ def _serve(loop: asyncio.AbstractEventLoop, at_end: Callable[[], Coroutine[Any, 
         # Names are looked up in threads of the loop's own, which would outlive it.
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
+
+
+def _forget_hidden(error: BaseException) -> None:
+    """Let go of what an error was raised `from None` of: its frames are those of a client that holds a key.
+
+    Python does not show it, and whatever reports errors with the variables of every frame may.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        if link.__suppress_context__ and link.__cause__ is None:
+            link.__context__ = None
+        link = link.__cause__ or link.__context__
 
 
 def _wait(job: Job[Any]) -> None:

@@ -29,11 +29,12 @@ _WITHIN_WORDS = tuple(".,:/-_'’@")
 _PREAMBLE_CHARS_MAX = 160
 """How far a remark like "Certainly, here is the rest:" may go before the anchor."""
 _BUFFER_SPARE_CHARS = 2_000
-_BEHIND_PREAMBLE = re.compile(r"(?:\A|:\s|\n\s*\n)(?P<opening>(?:[“«‘(\[\"'>*_`~#-]|…|\.{2,})*)\s*\Z")
+_BEHIND_PREAMBLE = re.compile(r"(?:\A|:\s|\n\s*\n)(?P<opening>(?:[“„«‘「『(\[\"'>*_`~#-]|…|\.{2,})*)\s*\Z")
 """Before an anchor may stand a remark that ends in a colon or a blank line, a quote, or an ellipsis. A mark
 that ends a sentence is none of these: it belongs to the words that were delivered."""
 _CLOSED_BY = str.maketrans(
-    {"“": "”", "«": "»", "‘": "’", "(": ")", "[": "]", "…": None, ".": None, ">": None}
+    {"“": "”", "„": "“", "«": "»", "‘": "’", "「": "」", "『": "』", "(": ")", "[": "]"}
+    | dict.fromkeys("….>")
 )
 
 

@@ -248,3 +248,31 @@ def test_the_threads_of_the_loop_end_with_it():
     assert set(threading.enumerate()) - before
     loop.close()
     assert set(threading.enumerate()) - before == set()
+
+
+def test_an_error_leads_to_no_frame_that_it_was_raised_from_none_of(loop):
+    """A time-out's own cause has the frames of the client that was cut off, and its headers."""
+
+    async def work() -> None:
+        try:
+            async with asyncio.timeout(0):
+                await asyncio.sleep(30)
+        except TimeoutError:
+            raise ValueError("too late") from None
+
+    for run in (loop.run, lambda cut: asyncio.run(loop.join(cut))):
+        with pytest.raises(ValueError, match="too late") as caught:
+            run(work())
+        assert caught.value.__context__ is None
+
+
+def test_the_cause_of_an_error_stays(loop):
+    async def work() -> None:
+        try:
+            raise KeyError("x")
+        except KeyError as exc:
+            raise ValueError("y") from exc
+
+    with pytest.raises(ValueError) as caught:
+        loop.run(work())
+    assert isinstance(caught.value.__cause__, KeyError)

@@ -223,7 +223,7 @@ def test_an_anchor_behind_a_remark_is_a_seam_too(opening):
     assert joined(LONGER, f"{opening}{anchor_of(LONGER)} giao.") == f"{LONGER} giao."
 
 
-@pytest.mark.parametrize(("begin", "end"), ["“”", '""', "``", "()", ("**", "**")])
+@pytest.mark.parametrize(("begin", "end"), ["“”", "„“", "「」", '""', "``", "()", ("**", "**")])
 def test_an_anchor_in_quotation_marks_is_a_seam_too(begin, end):
     assert joined(LONGER, f"{begin}{anchor_of(LONGER)}{end} giao.") == f"{LONGER} giao."
 
