@@ -2,30 +2,39 @@
 
 A call of ours with 16, 100 and 1,000 deployments, routed and with its model pinned; then prompts of 1 KB, 100 KB
 and 1 MB, 200 messages, and 128 tools. Rounds of the subjects follow one another, each in a process of its own; the
-ratio of CPU is taken in each round, and its median printed.
+ratio of CPU is taken in each round, and its median printed. Last the cache alone, with a thousand entries and with
+a million.
 
-    python -m benchmarks.growth [--calls 20] [--rounds 5]
+    python -m benchmarks.growth [--calls 20] [--rounds 5] [--cache-only]
 """
 
 import argparse
 import asyncio
 import os
+import random
+import sqlite3
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from benchmarks.peer_subjects import MODEL, light_litellm_router
 from benchmarks.stage import Child, Providers, answer_orders, enlarge, orchestrator_at, rounds_of
+from orchestrator.cache.response_cache import CacheSettings, ReplyCache
 
 REFERENCE = "light Router"
 DEPLOYMENTS = (16, 100, 1_000)
 AIM_GROWTH = 1.3
 MAX_TOKENS = 200
+ENTRIES = (1_000, 1_000_000)
+LOOKUPS = 500
+KEPT_S = 3_600.0
+PACKED = b'{"text": "Ok"}' * 20
+"""Of about the size of a short answer."""
 SENTENCE = "Đơn hàng của tôi đang ở đâu? "
 
 SIZES: dict[str, Callable[[], dict[str, Any]]] = {
@@ -102,6 +111,57 @@ def serve(subject: str, base_url: str) -> None:
         answer_orders(lambda order: runner.run(measure(ask, **order)))
 
 
+def filled_cache(folder: Path, entries: int) -> ReplyCache:
+    """Return a cache with so many entries, written past it: one at a time a million take minutes."""
+    cache = ReplyCache(CacheSettings(path=str(folder), max_bytes=16_000_000_000))
+    cache.put("first", PACKED, ttl_s=KEPT_S)
+    with closing(sqlite3.connect(folder / "cache.db")) as file, file:
+        file.execute(
+            "INSERT INTO Cache (key, raw, store_time, expire_time, access_time, tag, size, mode, value)"
+            " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            " SELECT lower(hex(randomblob(32))), raw, store_time, expire_time, access_time, tag, size, mode, value"
+            " FROM n CROSS JOIN Cache WHERE key = 'first'",
+            (entries - 1,),
+        )
+    return cache
+
+
+def some_keys(cache: ReplyCache, entries: int) -> list[str]:
+    """Return keys of the cache from all over it."""
+    rows = [(random.randint(1, entries),) for _ in range(LOOKUPS)]  # noqa: S311 -- no secret
+    with closing(sqlite3.connect(cache.path / "cache.db")) as file:
+        return [file.execute("SELECT key FROM Cache WHERE rowid = ?", row).fetchone()[0] for row in rows]
+
+
+def cpu_us(work: Callable[[str], object], keys: list[str]) -> float:
+    """Return the CPU of one piece of work in µs."""
+    began_s = time.process_time()
+    for key in keys:
+        work(key)
+    return 1e6 * (time.process_time() - began_s) / len(keys)
+
+
+def tell_cache(*, rounds: int) -> None:
+    """Take and print what a hit and a write cost, the caches taken in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        caches = {entries: filled_cache(Path(folder) / str(entries), entries) for entries in ENTRIES}
+        taken: dict[tuple[str, int], list[float]] = {}
+        for number in range(rounds + 1):
+            for entries, cache in caches.items():
+                keys, new = some_keys(cache, entries), [f"{number}-{key}" for key in range(LOOKUPS)]
+                hit_us = cpu_us(cache.get, keys)
+                write_us = cpu_us(lambda key, into=cache: into.put(key, PACKED, ttl_s=KEPT_S), new)  # type: ignore[misc]
+                # The first round warms up.
+                if number:
+                    taken.setdefault(("hit", entries), []).append(hit_us)
+                    taken.setdefault(("write", entries), []).append(write_us)
+        for cache in caches.values():
+            cache.close()
+    print("\ncache       entries   quickest µs   median µs")
+    for (what, entries), times_us in sorted(taken.items()):
+        print(f"  {what:6} {entries:10,} {min(times_us):13.0f} {statistics.median(times_us):11.0f}")
+
+
 def ratio(taken: dict[str, list[float]], name: str, beside: str) -> float:
     """Return the median of the rounds' ratios."""
     return statistics.median(ours / other for ours, other in zip(taken[name], taken[beside], strict=True))
@@ -112,12 +172,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="what grows with catalogue and request")
     parser.add_argument("--calls", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cache-only", action="store_true", help="measure the cache alone")
     parser.add_argument("--subject", help=argparse.SUPPRESS)
     parser.add_argument("--base-url", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.subject:
         serve(options.subject, options.base_url)
         return 0
+    if not options.cache_only:
+        tell_stack(calls=options.calls, rounds=options.rounds)
+    tell_cache(rounds=options.rounds)
+    return 0
+
+
+def tell_stack(*, calls: int, rounds: int) -> None:
+    """Take and print what grows with the catalogue and with a request."""
     with ExitStack() as running:
         providers = running.enter_context(Providers(text="Dạ, đang giao.", usd_per_mtok=(0.1, 0.5)))
         children = {}
@@ -126,9 +195,8 @@ def main() -> int:
             children[name] = running.enter_context(Child("benchmarks.growth", *arguments))
         for child in children.values():
             child.wait_ready()
-        tell(children, calls=options.calls, rounds=options.rounds)
+        tell(children, calls=calls, rounds=rounds)
     print(f"\naim: with 1,000 deployments at most {AIM_GROWTH} x 16; {os.cpu_count()} cores")
-    return 0
 
 
 def tell(children: dict[str, Child], *, calls: int, rounds: int) -> None:

@@ -10,13 +10,16 @@ A cache that cannot be read or written never fails a request: it says so once in
 the request goes on to a model.
 """
 
+import asyncio
+import contextlib
 import errno
 import logging
 import os
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -144,6 +147,14 @@ def _plain(value: Any) -> Any:
     raise TypeError(msg)
 
 
+@dataclass(frozen=True, slots=True)
+class _Put:
+    key: str
+    packed: bytes
+    ttl_s: float
+    tenant: str | None
+
+
 class ReplyCache:
     """Stored replies, as bytes whose meaning is the caller's."""
 
@@ -156,6 +167,8 @@ class ReplyCache:
         self._lock = threading.Lock()
         self._warned: set[tuple[str, str]] = set()
         self._puts = 0
+        self._of_this_turn: list[_Put] = []
+        """What the first `_end_turn` of several writes."""
 
     @property
     def is_open(self) -> bool:
@@ -169,12 +182,29 @@ class ReplyCache:
 
     def put(self, key: str, packed: bytes, *, ttl_s: float, tenant: str | None = None) -> None:
         """Store `packed` for `ttl_s` seconds, as a tenant's, whom `forget` forgets."""
+        self._write([_Put(key, packed, ttl_s, tenant)])
 
+    def put_in_this_turn(self, key: str, packed: bytes, *, ttl_s: float, tenant: str) -> None:
+        """Store as `put` does, in one transaction with what else this turn of the running event loop stores.
+
+        It is done before whoever awaits the task that calls this goes on.
+        """
+        self._of_this_turn.append(_Put(key, packed, ttl_s, tenant))
+        asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        puts, self._of_this_turn = self._of_this_turn, []
+        if puts:
+            self._write(puts)
+
+    def _write(self, puts: Sequence["_Put"]) -> None:
         def write(cache: Any) -> None:
-            cache.set(key, packed, expire=ttl_s, tag=tenant)
+            with cache.transact() if len(puts) > 1 else contextlib.nullcontext():
+                for put in puts:
+                    cache.set(put.key, put.packed, expire=put.ttl_s, tag=put.tenant)
             # diskcache would look for something to remove with every write; now and then is enough.
-            self._puts += 1
-            if self._puts % _PUTS_BETWEEN_CULLS == 0:
+            before, self._puts = self._puts, self._puts + len(puts)
+            if self._puts // _PUTS_BETWEEN_CULLS > before // _PUTS_BETWEEN_CULLS:
                 cache.expire()
                 cache.cull()
 
@@ -216,7 +246,8 @@ class ReplyCache:
             raise StateError(f"cannot forget what the cache {self.path} holds of {tenant}: {exc}") from exc
 
     def close(self) -> None:
-        """Close the files."""
+        """Write what a loop has left that turns no more, and close the files."""
+        self._end_turn()
         with self._lock:
             if self._cache is not None and self._opened_in == os.getpid():
                 self._cache.close()

@@ -32,6 +32,10 @@ _EMPTY_KEYS = frozenset({"audio", "function_call", *ROLES["assistant"], *ROLES["
 """Libraries write every key that they know; one with nothing in it says nothing."""
 
 
+_LISTS = frozenset({"content", "tool_calls", "reasoning_details", "thinking_blocks"})
+"""The keys of a message whose values may be lists."""
+
+
 def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
     """Return a text or a list of messages as messages.
 
@@ -57,7 +61,7 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
     return messages
 
 
-def check_pieces(messages: Sequence[Any]) -> None:
+def check_pieces(messages: Sequence[Mapping[str, Any]]) -> None:
     """Check that a conversation has no more pieces than can be read at once.
 
     Raises:
@@ -71,11 +75,9 @@ def check_pieces(messages: Sequence[Any]) -> None:
         )
 
 
-def _listed(message: Any) -> int:
+def _listed(message: Mapping[str, Any]) -> int:
     return sum(
-        len(value)
-        for key in ("content", "tool_calls", "reasoning_details", "thinking_blocks")
-        if isinstance(value := _read(message, key), list | tuple)
+        [len(value) for key, value in message.items() if key in _LISTS and isinstance(value, list | tuple)]
     )
 
 

@@ -211,12 +211,14 @@ def _several(name: str, raw: Any) -> tuple[Any, ...]:
 def _check_ranges(request: ChatRequest) -> None:
     for name, kind in (("max_tokens", int), ("max_cost_nusd", int), ("deadline_s", float)):
         value = getattr(request, name)
+        if value is None:
+            continue
         with about(name):
             check_parameter_size(name, value)
-            if value is not None and not (is_number(value, kind) and value > 0):
+            if not (is_number(value, kind) and value > 0):
                 whole = "whole number" if kind is int else "number"
                 raise InvalidRequestError(f"'{name}' must be a {whole} greater than 0, got {value!r}")
-    check_parameters(request.sampling.as_set())
+    check_parameters(request.sampling.as_set)
 
 
 def _check_names(request: ChatRequest) -> None:

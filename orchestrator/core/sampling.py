@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from orchestrator.core.plain_data import copied
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sampling:
     """The parameters a caller may set; everything else comes from the configuration alone.
 
@@ -31,20 +32,23 @@ class Sampling:
 
     def copied(self) -> "Sampling":
         """Return the same parameters, sharing nothing that could be changed."""
+        if not self.as_set:
+            return self
         values: dict[str, Any] = {
             name: tuple(copied(value)) if isinstance(value, tuple) else copied(value)
-            for name, value in self.as_set().items()
+            for name, value in self.as_set.items()
         }
         return Sampling(**values)
 
-    def as_set(self) -> dict[str, Any]:
-        """Return the parameters that were set."""
+    @cached_property
+    def as_set(self) -> Mapping[str, Any]:
+        """Return the parameters that were set; a request is asked for them again and again."""
         return {name: value for name in SAMPLING_NAMES if (value := getattr(self, name)) is not None}
 
     def as_wire(self) -> dict[str, Any]:
         """Return the parameters that were set, as a provider takes them."""
         return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in self.as_set().items()
+            name: list(value) if isinstance(value, tuple) else value for name, value in self.as_set.items()
         }
 
 

@@ -47,7 +47,8 @@ class Caching:
         async def ask_and_keep() -> ChatReply:
             reply = await self._following(asking)
             if may_be_kept(reply):
-                call.snapshot.cache.put(key, pack(reply), ttl_s=lifetime.kept_s, tenant=call.payer.tenant)
+                cache, tenant = call.snapshot.cache, call.payer.tenant
+                cache.put_in_this_turn(key, pack(reply), ttl_s=lifetime.kept_s, tenant=tenant)
             return reply
 
         return await (ask_and_keep() if call.sink is not None else self._share(asking, key, ask_and_keep))

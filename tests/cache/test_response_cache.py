@@ -157,6 +157,34 @@ def test_an_answer_is_kept_over_a_restart(make):
     assert make().get(KEY) == b"reply"
 
 
+async def test_what_is_stored_in_one_turn_of_a_loop_is_one_transaction(make):
+    cache = make()
+    cache.put("first", b"opened", ttl_s=60)
+    statements: list[str] = []
+    cache._cache._con.set_trace_callback(statements.append)
+    for number in range(3):
+        cache.put_in_this_turn(f"key-{number}", b"answer", ttl_s=60, tenant="acme")
+    await asyncio.sleep(0)
+    assert [cache.get(f"key-{number}") for number in range(3)] == [b"answer"] * 3
+    assert sum(statement.startswith("BEGIN") for statement in statements) == 1
+    assert cache.forget("acme") == 3
+
+
+def test_what_a_loop_left_that_turns_no_more_is_stored_at_the_end(make):
+    async def put_and_stop(cache):
+        cache.put_in_this_turn(KEY, b"answer", ttl_s=60, tenant="acme")
+        asyncio.get_running_loop().stop()
+
+    cache, loop = make(), asyncio.new_event_loop()
+    # It stops behind the turn in which it was told to, where the callbacks of the next are not run.
+    loop.create_task(put_and_stop(cache))
+    with closing(loop):
+        loop.run_forever()
+    assert make().get(KEY) is None
+    cache.close()
+    assert make().get(KEY) == b"answer"
+
+
 def test_a_large_answer_is_kept_too(make):
     """Diskcache writes it into a file of its own."""
     large = b"x" * 1_000_000

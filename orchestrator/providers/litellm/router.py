@@ -64,29 +64,30 @@ class CatalogRouter:
                 self._router = self._build(load_litellm())
         return self._router
 
-    async def walk(self, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
-        """Go from the source's current attempt on through its fallbacks, until one is answered.
+    async def walk(self, failed: str, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
+        """Go on from a deployment whose attempt failed through the source's fallbacks, until one is answered.
 
         `ask` makes the attempt of a deployment, tells it of its failure, and returns whether it was answered.
         """
-        router, attempt = self.built(), source.current
-        if attempt is None:
-            return
+        router, sending = self.built(), Sending(source)
 
         async def original_function(*, model: str, **_: Any) -> None:
             # LiteLLM passes None on untouched; into any other answer it writes headers of its own.
-            if not await ask(model) and source.upcoming():
-                raise HopFailedError
+            try:
+                if model != failed and (await ask(model) or not source.upcoming()):
+                    return
+            except Exception as exc:  # noqa: BLE001 -- LiteLLM would swallow it; it is raised once that gives up
+                sending.error = exc
+            raise HopFailedError
 
-        sending = Sending(source)
         with in_this_task(sending):
             try:
                 await router.async_function_with_fallbacks(
                     original_function=original_function,
-                    model=attempt.name,
+                    model=failed,
                     fallbacks=list(source.upcoming()),
                     num_retries=0,
-                    metadata={"model_group": attempt.name},
+                    metadata={"model_group": failed},
                 )
             except HopFailedError:
                 if sending.error is not None:

@@ -6,7 +6,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Billing, Failure, FailureKind
 from orchestrator.dispatch.transport import AttemptSource
 from orchestrator.providers.litellm.destination import Destination
@@ -56,8 +55,8 @@ class Sending:
     """Where the current attempt may go, and with whose key."""
     notices: list[str] = field(default_factory=list)
     """What was left out of the current attempt's request, for people."""
-    error: OrchestratorError | None = None
-    """What kept the next attempt from being admitted at all, such as a ledger that cannot be written."""
+    error: Exception | None = None
+    """What ends the walk, such as a ledger that cannot be written, so that no attempt is admitted."""
 
     @property
     def has_left(self) -> bool:

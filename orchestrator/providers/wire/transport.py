@@ -43,8 +43,8 @@ class FallbackWalker(Protocol):
         """Load what a walk needs, without holding up the event loop."""
         ...
 
-    async def walk(self, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
-        """Ask the source's current deployment, and others that it admits, until one answers."""
+    async def walk(self, failed: str, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
+        """Go on from a deployment that failed to others that its source admits, until one answers."""
         ...
 
 
@@ -83,12 +83,15 @@ class WireTransport:
                 answer = await self._answer(source, attempt)
             return answer is not None
 
-        if self._walker.is_ready and not _makes_vectors(source):
-            await self._walker.walk(source, ask)
-        elif source.current is not None:
-            if source.current.number == 1 and not _makes_vectors(source):
-                self._load_beside()
-            await ask(source.current.name)
+        first = source.current
+        if first is None:
+            return None
+        # Of the chat models alone the walker knows; where vectors are asked for, the source chooses.
+        may_walk = not isinstance(first.request, EmbeddingRequest)
+        if may_walk and not self._walker.is_ready and first.number == 1:
+            self._load_beside()
+        if not await ask(first.name) and may_walk and self._walker.is_ready and source.upcoming():
+            await self._walker.walk(first.name, source, ask)
         return answer
 
     def _load_beside(self) -> None:
@@ -221,11 +224,6 @@ async def _streamed(
     )
     begin()
     return answer
-
-
-def _makes_vectors(source: AttemptSource) -> bool:
-    """Return whether vectors are asked for: the walker knows the chat models alone, so the source chooses."""
-    return source.current is not None and isinstance(source.current.request, EmbeddingRequest)
 
 
 def _is_at_openrouter(attempt: InFlightAttempt) -> bool:

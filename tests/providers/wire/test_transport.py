@@ -31,11 +31,11 @@ class PlainWalker:
     async def get_ready(self) -> None:
         """Do nothing."""
 
-    async def walk(self, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
-        assert source.current is not None
-        names = [source.current.name, *source.upcoming()]
-        for place, name in enumerate(names):
-            if (place == 0 or await source.admit(name)) and await ask(name):
+    async def walk(self, failed: str, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
+        names = source.upcoming()
+        assert failed not in names
+        for name in names:
+            if await source.admit(name) and await ask(name):
                 return
 
 
@@ -68,9 +68,9 @@ class SlowWalker(PlainWalker):
         await self.may_be_loaded.wait()
         self.is_ready = True
 
-    async def walk(self, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
+    async def walk(self, failed: str, source: AttemptSource, ask: Callable[[str], Awaitable[bool]]) -> None:
         self.walks += 1
-        await super().walk(source, ask)
+        await super().walk(failed, source, ask)
 
 
 @pytest.fixture
@@ -115,8 +115,20 @@ async def test_no_request_waits_for_what_walks_to_be_loaded(walk, practice: Prac
     assert walker.walks == 0
     loaded = orchestrator._loop.submit(_set(walker.may_be_loaded))
     await asyncio.wrap_future(loaded.future)
+    # The first provider's circuit is open by now.
+    practice.faults.add("google:status=503")
     await orchestrator.acomplete("Câu cuối", cache=CacheUse.OFF, max_tokens=50)
     assert walker.walks == 1
+
+
+def test_what_walks_is_asked_only_behind_a_failure(walk, practice: PracticeServer) -> None:
+    """A call that is answered at once has nothing to be walked through; most are."""
+    walker = SlowWalker()
+    walker.is_ready = True
+    orchestrator = walk(walker=walker)
+    assert (ask(orchestrator).provider, walker.walks) == ("openrouter", 0)
+    practice.faults.add("openrouter:status=503")
+    assert (ask(orchestrator).provider, walker.walks) == ("google", 1)
 
 
 async def test_what_cannot_be_loaded_is_told_and_done_without(
