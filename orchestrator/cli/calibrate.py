@@ -122,11 +122,12 @@ class _Measure:
     ) -> "list[ScoredRow] | None":  # fmt: skip
         """Return the outcomes of all models; None where nothing may be paid."""
         from orchestrator.evaluation.evaluate import Evaluation
+        from orchestrator.evaluation.journal import results_beside
 
         question = self.question
         with Evaluation(
             self.orchestrator, self.data, scorers=question.scorers, models=models, use_case=question.use_case,
-            results=path or self.data.with_suffix(".results.jsonl"), labels=question.labels, is_practice=practice,
+            results=path or results_beside(self.data), labels=question.labels, is_practice=practice,
         ) as evaluation:  # fmt: skip
             if not as_json:
                 _print_too_few(len(evaluation.rows), question.margin)

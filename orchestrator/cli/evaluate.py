@@ -101,9 +101,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
     Exit code 1: a mean score is below --min-score, a row has no score, or the budget ended it.
     """
     from orchestrator.evaluation.evaluate import Evaluation
+    from orchestrator.evaluation.journal import results_beside
     from orchestrator.evaluation.summary import plain_evaluation, standings, why_not_passed
 
-    path = expanded(results) if results else data.with_suffix(".results.jsonl")
+    path = expanded(results) if results else results_beside(expanded(data))
     with errors_as_json(as_json), session_of(context).orchestrator(practice=practice) as orchestrator:
         keep = _Keep(orchestrator, policy, model or [], use_case, margin)
         keep.check(max_tokens, is_practice=practice)

@@ -15,13 +15,13 @@ from orchestrator.evaluation.case import EvaluationError, ScoredRow
 from orchestrator.evaluation.comparing import (
     checks_of,
     compare_of,
-    impossible_labels,
     note_of_vendors,
     vendors_of,
 )
 from orchestrator.evaluation.dataset import rows_of
 from orchestrator.evaluation.outcomes import outcomes_of, recorded
 from orchestrator.evaluation.scorers import needs_expected, scorer_of
+from orchestrator.policies.normal_form import impossible_labels
 
 
 @dataclass(frozen=True, slots=True)

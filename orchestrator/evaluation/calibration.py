@@ -71,7 +71,7 @@ def choose_policy(
     if len(choose) < CHOOSE_MIN or len(confirm) < CONFIRM_MIN:
         missing = max(least_rows(margin) - begin.rows, 5)
         reason = f"{begin.rows} rows are too few to choose by: about {missing} more are missing"
-        return replace(begin, reason=reason, missing_rows=missing)
+        return replace(begin, reason=reason, missing_rows=missing, unsure=outcomes.notes)
     rest = outcomes.part(confirm)
     tested: list[Measured] = []
     for policy in _chosen(outcomes.part(choose), policies, reference, margin):

@@ -1,12 +1,12 @@
 """How answers are compared in a vote, what an escalation checks, and which vendor made which model."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.config.loader import Config
 from orchestrator.evaluation.case import EvaluationError
 from orchestrator.evaluation.outcomes import Outcomes
-from orchestrator.policies.normal_form import CompareBy, CompareSettings, label_of
+from orchestrator.policies.normal_form import CompareBy, CompareSettings
 from orchestrator.policies.settings import CheckSettings
 
 
@@ -19,26 +19,16 @@ def compare_of(by: str | None, labels: Sequence[str]) -> CompareSettings | None:
     if by is None:
         return CompareSettings(by=CompareBy.LABEL, labels=tuple(labels)) if labels else None
     try:
-        compare = CompareSettings(by=CompareBy(by), labels=tuple(labels))
+        way = CompareBy(by)
     except ValueError:
         ways = ", ".join(CompareBy)
         raise EvaluationError(
             f"--compare '{by}': answers are compared by {ways}; free text cannot be"
         ) from None
+    compare = CompareSettings(by=way, labels=tuple(labels))
     if compare.by is CompareBy.LABEL and len(set(labels)) < 2:  # noqa: PLR2004 -- one is no choice
         raise EvaluationError("--compare label needs --label, at least twice")
     return compare
-
-
-def impossible_labels(labels: Iterable[str]) -> list[str]:
-    """Return the labels that no answer can be: of marks alone, or the same as another but for case."""
-    names = list(labels)
-    folded = [label.strip().casefold() for label in names]
-    return [
-        label
-        for label, plain in zip(names, folded, strict=True)
-        if label_of(label, [label]) is None or folded.count(plain) > 1
-    ]
 
 
 def checks_of(labels: Sequence[str], schema: Mapping[str, Any] | None) -> tuple[CheckSettings, ...]:

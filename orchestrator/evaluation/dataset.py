@@ -11,6 +11,8 @@ Other columns are left alone.
 
 import csv
 import io
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,16 +93,31 @@ def _of_json_lines(path: Path, mistakes: list[str]) -> Iterator[Numbered]:
         if not raw.strip():
             continue
         try:
-            fields = orjson.loads(raw.decode("utf-8"))
+            text = raw.decode("utf-8")
+            fields = orjson.loads(text)
+            twice = _named_twice(text)
         except UnicodeDecodeError as exc:
             mistakes.append(f"{path}:{line}: {_encoding(exc)}")
         except ValueError as exc:
             mistakes.append(f"{path}:{line}: not JSON ({exc}); write one object on a line of its own")
         else:
-            if isinstance(fields, dict):
+            if twice is not None:
+                mistakes.append(f"{path}:{line}: '{twice}' stands there twice; delete one of them")
+            elif isinstance(fields, dict):
                 yield line, fields
             else:
                 mistakes.append(f"{path}:{line}: a {type(fields).__name__}; write an object in braces")
+
+
+def _named_twice(text: str) -> str | None:
+    """Return a key that an object of a JSON text has twice: readers keep one of the two, and say nothing."""
+    found: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        found.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+
+    json.loads(text, object_pairs_hook=note)
+    return found[0] if found else None
 
 
 def _encoding(exc: UnicodeDecodeError) -> str:
@@ -116,6 +133,7 @@ def _of_csv(path: Path) -> Iterator[Numbered]:
         raise EvaluationError(f"{path}:{line}: not UTF-8; save the whole file as UTF-8") from None
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
+        _check_names(path, reader.fieldnames or ())
         begins = 2
         for fields in reader:
             if None in fields or None in fields.values():
@@ -126,7 +144,19 @@ def _of_csv(path: Path) -> Iterator[Numbered]:
             yield begins, {name: cell for name, cell in fields.items() if cell != ""}
             begins = reader.line_num + 1
     except csv.Error as exc:
-        raise EvaluationError(f"{path}:{reader.line_num}: not CSV ({exc})") from None
+        raise EvaluationError(
+            f"{path}:{reader.line_num}: not CSV ({exc}); close each quote, and write a quote in a cell twice"
+        ) from None
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise EvaluationError(f"{path}:1: two columns are named '{twice[0]}'; rename or delete one of them")
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
+        raise EvaluationError(
+            f"{path}:1: the columns are parted by another mark than a comma; save it with commas"
+        )
 
 
 def _of_parquet(path: Path) -> Iterator[Numbered]:

@@ -18,6 +18,11 @@ from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score
 FORMAT = 1
 
 
+def results_beside(data: Path) -> Path:
+    """Return where results are kept by default: `golden.results.jsonl` beside `golden.csv`."""
+    return data.parent / f"{data.stem}.results.jsonl"
+
+
 class Journal:
     """What was answered and judged so far; safe for several threads of one process."""
 

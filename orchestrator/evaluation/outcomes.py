@@ -69,6 +69,9 @@ def outcomes_of(results: Sequence[ScoredRow], *, reference: str) -> Outcomes:
         for name, ours in by_model.items()
         if name not in complete
     ]
+    others = {key for ours in by_model.values() for key in ours} - of_reference.keys()
+    if others:
+        notes.append(f"{len(others)} rows are left out: the reference {reference} has no outcome of them")
     keys = list(of_reference)
     return Outcomes(
         tuple(of_reference[key].row for key in keys),

@@ -19,6 +19,8 @@ class SubjectStanding:
     rows: int
     unscored: int
     """Rows without a value: not asked, or a scorer that could not tell."""
+    first_unscored: str
+    """The first of them with its line, and why it has none; empty where there is none."""
     failed: int
     """Rows without an answer; their score is 0."""
     quality: MeanInterval | None
@@ -50,6 +52,7 @@ def _standing(name: str, results: Sequence[ScoredRow], first: Sequence[ScoredRow
         subject=name,
         rows=len(results),
         unscored=sum(result.value is None for result in results),
+        first_unscored=next((_why_unscored(result) for result in results if result.value is None), ""),
         failed=sum(bool(result.answer.error) for result in results),
         quality=bootstrap(values) if values else None,
         beside_first=None if first is None else _beside(results, first),
@@ -57,6 +60,11 @@ def _standing(name: str, results: Sequence[ScoredRow], first: Sequence[ScoredRow
         latency_s=median(latencies) if latencies else None,
         by_scorer={scorer: _mean_of(results, scorer) for scorer in results[0].scores},
     )
+
+
+def _why_unscored(result: ScoredRow) -> str:
+    missing = [f"{name}: {score.reason}" for name, score in result.scores.items() if score.value is None]
+    return f"line {result.row.line} (row '{result.row.id}'), {missing[0] if missing else 'not asked'}"
 
 
 def _beside(results: Sequence[ScoredRow], first: Sequence[ScoredRow]) -> MeanInterval | None:
@@ -79,7 +87,10 @@ def why_not_passed(places: Sequence[SubjectStanding], *, min_score: float | None
     reasons = [f"stopped: {stopped}"] if stopped else []
     for standing in places:
         if standing.unscored:
-            reasons.append(f"{standing.subject}: {standing.unscored} of {standing.rows} rows have no score")
+            reasons.append(
+                f"{standing.subject}: {standing.unscored} of {standing.rows} rows have no score, first "
+                f"{standing.first_unscored}; what was answered is kept, and another start scores it again"
+            )
         mean = None if standing.quality is None else standing.quality.mean
         if min_score is not None and (mean is None or mean < min_score):
             shown = "unknown" if mean is None else f"{mean:.3f}"

@@ -28,7 +28,8 @@ _ASKS = {
 def judge_question(request: Any, first: Any, second: Any, *, language: Language | None) -> str:
     """Return what a judge is asked of two answers to one request; all three are plain data."""
     compared = {"request": request, "A": first, "B": second}
-    return f"{_ASKS[language or Language.EN]}\n\n{orjson.dumps(compared).decode()}"
+    data = orjson.dumps(compared, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return f"{_ASKS[language or Language.EN]}\n\n{data}"
 
 
 def winner_in(text: str) -> str | None:

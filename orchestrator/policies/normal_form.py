@@ -9,12 +9,13 @@ sql          one statement, by its tokens (`policies.plain_sql`)
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from pydantic import AfterValidator
 
 from orchestrator.core.language import Language
 from orchestrator.core.provider_answer import ProviderAnswer
@@ -66,6 +67,32 @@ class NoCall(StrEnum):
     VOTE = "vote"
 
 
+def impossible_labels(labels: Iterable[str]) -> list[str]:
+    """Return the labels that no answer can be: of marks alone, or the same as another but for case."""
+    names = list(labels)
+    folded = [label.strip().casefold() for label in names]
+    return [
+        label
+        for label, plain in zip(names, folded, strict=True)
+        if label_of(label, [label]) is None or folded.count(plain) > 1
+    ]
+
+
+def _possible(labels: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = impossible_labels(labels)
+    if wrong:
+        msg = (
+            f"no answer can be told to be the label '{wrong[0]}': it is of marks alone, or the same as another but for "
+            "case; write each label once, with letters or digits"
+        )
+        raise ValueError(msg)
+    return labels
+
+
+Labels = Annotated[tuple[str, ...], AfterValidator(_possible)]
+"""What an answer may be, each told from the others without regard to case and to marks around it."""
+
+
 class CompareSettings(Settings):
     """How the answers of a use case are compared; there is no way to compare free text."""
 
@@ -73,7 +100,7 @@ class CompareSettings(Settings):
     """tool_calls, json, label, number or sql."""
     fields: Mapping[str, FieldRule] = {}
     """With json and tool_calls: the rule of a field or an argument by its path; others are auto."""
-    labels: tuple[str, ...] = ()
+    labels: Labels = ()
     """With label: the only ones that count."""
     units: UnitRule = UnitRule.COMPARE
     """With number: whether 5 kg and 5 are two values (compare) or one (ignore)."""

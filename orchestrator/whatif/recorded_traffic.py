@@ -36,6 +36,7 @@ _NO_EVIDENCE = frozenset(
 )
 """Failures that say nothing of a provider."""
 _ORPHANED = "orphaned"
+_SCRIPTS = {script.value: script for script in Script}
 _REMEMBERED = 50
 """Of so many answers of a tenant's use case a hit may be the repetition."""
 _EXPECTED_TOKENS = 200
@@ -227,10 +228,22 @@ def _is_replayed(row: Mapping[str, Any], left_out: Counter[str], embeddings: Col
         reason = "mistakes of callers"
     elif row["cached"] == CacheState.REPLAYED:
         reason = "repeats by idempotency key"
+    elif not _is_readable(row):
+        reason = "rows that this program cannot read"
     else:
         return True
     left_out[reason] += 1
     return False
+
+
+def _is_readable(row: Mapping[str, Any]) -> bool:
+    """Return whether a row says what this program knows: another one may have written it."""
+    try:
+        Outcome(row["outcome"])
+        datetime.fromisoformat(row["started_at"])
+        return isinstance(orjson.loads(row["tags"]), list)
+    except (ValueError, TypeError):
+        return False
 
 
 def _take_send(rows: _Rows, row: Mapping[str, Any], since: datetime) -> None:
@@ -251,7 +264,7 @@ def _take_send(rows: _Rows, row: Mapping[str, Any], since: datetime) -> None:
             output_tokens=row["output_tokens"],
             cached_input_tokens=row["cached_input_tokens"],
             expected_tokens=row["input_expected_tokens"],
-            script=Script(row["script"] or Script.PLAIN),
+            script=_SCRIPTS.get(row["script"], Script.PLAIN),
         )
     )
 

@@ -82,3 +82,22 @@ def test_an_empty_file_and_a_strange_one_are_refused(golden):
     assert "there are no rows" in refusal(golden(""))
     assert "ends in .jsonl" in refusal(golden(GOOD, name="golden.txt"))
     assert "cannot be read" in refusal("/no/such/file.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        (
+            "g.jsonl",
+            '{"id":"a","prompt":"x","prompt":"y"}',
+            ":1: 'prompt' stands there twice; delete one of them",
+        ),
+        ("g.jsonl", '{"id":"a","input":{"k":1,"k":2}}', ":1: 'k' stands there twice"),
+        ("g.csv", "id,prompt,prompt\na,x,y\n", ":1: two columns are named 'prompt'"),
+        ("g.csv", "id;prompt\na;x\n", ":1: the columns are parted by another mark than a comma"),
+        ("g.csv", 'id,prompt\na,"x\n', "close each quote"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(tmp_path, name, text, words):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert words in refusal(tmp_path / name)

@@ -1,10 +1,12 @@
 """What was answered is written down at once, and nothing is asked twice."""
 
+from pathlib import Path
+
 import pytest
 
 from orchestrator.core.reply import ToolCall
 from orchestrator.evaluation.case import Answer, EvaluationError, Score
-from orchestrator.evaluation.journal import Journal
+from orchestrator.evaluation.journal import Journal, results_beside
 from tests.evaluation.conftest import row
 
 SETUP = {"use_case": "cost_sensitive", "practice": False}
@@ -69,3 +71,15 @@ def test_a_file_of_something_else_or_of_other_settings_is_refused(path):
 def test_only_its_owner_may_read_it(path):
     Journal.opened(path, setup=SETUP).close()
     assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "results"),
+    [
+        ("a/golden.csv", "a/golden.results.jsonl"),
+        ("g.v2.jsonl", "g.v2.results.jsonl"),
+        ("/", "/.results.jsonl"),
+    ],
+)
+def test_results_stand_beside_the_data_whatever_that_is(data, results):
+    assert results_beside(Path(data)) == Path(results)

@@ -59,3 +59,10 @@ def test_a_model_with_gaps_is_left_out_and_named():
 def test_without_the_reference_nothing_is_compared():
     with pytest.raises(EvaluationError, match="no outcome of the reference 'y'"):
         outcomes_of([scored("a", "x", 1.0)], reference="y")
+
+
+def test_rows_that_the_reference_did_not_answer_are_counted():
+    outcomes = outcomes_of(
+        [scored("a", "x", 1.0), scored("a", "y", 1.0), scored("b", "y", 1.0)], reference="x"
+    )
+    assert outcomes.notes == ("1 rows are left out: the reference x has no outcome of them",)

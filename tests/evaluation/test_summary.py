@@ -19,7 +19,9 @@ def test_subjects_stand_side_by_side():
 def test_a_row_without_a_score_fails_the_evaluation_and_no_mean_hides_it():
     hung = ScoredRow(row("c"), "x", Answer(text="?"), {"label": Score(None, "it hung")})
     places = standings([*RESULTS, hung, scored("c", "y", 1.0)])
-    assert why_not_passed(places, min_score=None, stopped="") == ["x: 1 of 3 rows have no score"]
+    (reason,) = why_not_passed(places, min_score=None, stopped="")
+    assert reason.startswith("x: 1 of 3 rows have no score, first line ")
+    assert "(row 'c'), label: it hung; what was answered is kept" in reason
 
 
 def test_the_threshold_is_for_every_subject():

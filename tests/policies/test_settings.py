@@ -27,6 +27,11 @@ def policy(**parts):
         ),
         ({"agreement": {"voters": [LUNA, FLASH], "judge": JUDGE}}, "compare' is missing"),
         ({"agreement": {**VOTES, "compare": {"by": "label"}}}, "needs 'labels'"),
+        ({"agreement": {**VOTES, "compare": {"by": "label", "labels": ["a", "A"]}}}, "to be the label 'a'"),
+        (
+            {"agreement": {**VOTES, "compare": {"by": "label", "labels": ["a", "***"]}}},
+            "to be the label '\\*",
+        ),
         ({"constant": LUNA, "score": {}}, "exactly one of constant, score, agreement, escalate"),
         ({}, "exactly one of"),
         ({"escalate": {"models": [LUNA, JUDGE], "checks": [{}]}}, "a check needs one of"),

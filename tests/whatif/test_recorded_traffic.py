@@ -82,3 +82,20 @@ def test_requests_for_vectors_are_no_chats(path):
     )
     assert traffic.left_out == {"embeddings": 120 - len(traffic.requests)}
     assert "data_analysis" not in {request.use_case for request in traffic.requests}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "UPDATE operations SET outcome = 'splendid' WHERE id IN (SELECT id FROM operations ORDER BY id LIMIT 3)",
+        "UPDATE operations SET tags = '{oops' WHERE id IN (SELECT id FROM operations ORDER BY id LIMIT 3)",
+        "UPDATE operations SET tags = '3' WHERE id IN (SELECT id FROM operations ORDER BY id LIMIT 3)",
+    ],
+)
+def test_rows_that_another_program_wrote_are_left_out_and_counted(path, broken):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(broken)
+        connection.execute("UPDATE attempts SET script = 'runes'")
+    traffic = read(path)
+    assert traffic.left_out == {"rows that this program cannot read": 3}
+    assert len(traffic.requests) == 117
