@@ -1,4 +1,4 @@
-"""Who looks for a tenant, a user or a tag that nothing was booked for is told the nearest that something was."""
+"""The nearest tenant, user or tag that something was booked for, where nothing was for the one asked for."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING

@@ -27,7 +27,7 @@ def doctor(
 
     The prompt goes through the orchestrator: it is budgeted, and booked for the tenant "probe:doctor".
     Exit code 0: all is well; 4: a provider that is on fails; 6: ledger or cache. A provider without a key
-    is off, no failure.
+    is off, and no failure unless --provider names it.
     """
     from orchestrator.core.clock import SystemClock
     from orchestrator.doctor.doctor import run_checks

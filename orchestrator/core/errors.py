@@ -238,7 +238,7 @@ class AllProvidersFailedError(UnavailableError):
 
 
 def step_lines(text: str) -> list[str]:
-    """Return what was said `in_one_line` of a request that nobody answered: the message, then a line a step."""
+    """Return what was said `in_one_line` of a request that nobody answered, a line a step."""
     message, bracket, steps = text.partition(" (")
     return [message, *(f"  {step}" for step in steps.removesuffix(")").split("; ") if bracket)]
 

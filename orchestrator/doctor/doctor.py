@@ -11,7 +11,7 @@ from orchestrator.core.errors import UnknownNameError
 from orchestrator.core.unknown_names import unknown
 from orchestrator.doctor.local_checks import HERE, STATE_CHECKS, check_here
 from orchestrator.doctor.provider_checks import ProviderTier, check_tier, with_unknown_models
-from orchestrator.doctor.results import Check, CheckResult, skipped
+from orchestrator.doctor.results import Check, CheckResult, failed, skipped
 from orchestrator.providers.account_api import open_session
 
 EXIT_OK, EXIT_HERE, EXIT_TIER, EXIT_STATE = 0, 1, 4, 6
@@ -96,8 +96,10 @@ def _off(config: Config, provider: str | None) -> list[Check]:
         if name in config.catalog.off:
             reasons.setdefault(deployment.provider, str(config.catalog.off[name]))
     on = {deployment.provider_name for deployment in config.catalog.deployments.values()}
-    return [
-        skipped(name, "key", f"off: {reason}")
-        for name, reason in reasons.items()
-        if name not in on and provider in {None, name}
-    ]
+    off = {name: reason for name, reason in reasons.items() if name not in on}
+    if provider in off:
+        # Whoever names it wants it tested.
+        return [
+            failed(provider, "key", f"off: {off[provider]}", todo="nothing of it can be tested until then")
+        ]
+    return [skipped(name, "key", f"off: {reason}") for name, reason in off.items() if provider is None]

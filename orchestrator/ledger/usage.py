@@ -95,7 +95,7 @@ class SpendingGroup:
 
 @dataclass(frozen=True, slots=True)
 class NameGroup:
-    """What one tenant, user or tag of a range comes to; of users and tags without how probes of ours ended."""
+    """What one tenant, user or tag of a range comes to; users and tags without how our probes ended."""
 
     kind: str
     """`tenant`, one of our own among them, `user` or `tag`."""

@@ -41,6 +41,18 @@ def test_an_unknown_provider_is_a_usage_error(run):
     assert "Did you mean 'openai'?" in ran.err
 
 
+def test_a_provider_that_is_named_and_off_is_a_failure(run):
+    """Nothing of it was tested, so nothing is well; without its name it is off, which is none."""
+    ran = run("doctor", "--provider", "openai", "--json")
+    (check,) = [each for each in ran.json["checks"] if each["tier"] == "openai"]
+    assert (ran.code, check["verdict"], check["detail"]) == (
+        4,
+        "fail",
+        "off: it has no key; set OPENAI_API_KEY",
+    )
+    assert run("doctor", "--no-live").code == 0
+
+
 def test_no_live_needs_no_network_and_no_key(run):
     """--no-live looks at this machine and exits 0."""
     ran = run("doctor", "--no-live")

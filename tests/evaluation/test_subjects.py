@@ -18,7 +18,7 @@ def failing(error):
 
 def test_an_error_of_the_request_is_kept_with_its_reason():
     answer = answered(failing(DeadlineExceededError("the time is over\nsecond line")))
-    assert answer.error == "DeadlineExceededError: the time is over"
+    assert answer.error == "DeadlineExceededError: the time is over; second line"
 
 
 def test_a_spent_budget_is_no_answer():

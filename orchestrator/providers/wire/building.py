@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 
-from orchestrator.providers.wire.embedding_format import embedding_body, embedding_path
 from orchestrator.providers.wire.formats import FORMATS
 from orchestrator.providers.wire.outbound import (
     OutboundRequest,
@@ -26,14 +25,14 @@ def wire_request_of(outbound: OutboundRequest, rules: ParameterRules = documente
     Raises:
         UnsendableError: the format cannot carry a part of it; the message names the part.
     """
+    form = FORMATS[outbound.kind]
     if outbound.vector_size is not None:
-        url, headers = address_of(outbound, embedding_path(outbound)), headers_of(outbound)
-        return WireRequest(url=url, headers=headers, body=_json(embedding_body(outbound)))
+        url, headers = address_of(outbound, form.embedding.path(outbound)), headers_of(outbound)
+        return WireRequest(url=url, headers=headers, body=_json(form.embedding.body(outbound)))
     parameters = parameters_of(outbound)
     model_rules = rules(outbound.kind, outbound.upstream, parameters)
     notices: list[str] = []
     parameters, renamed = _applied(parameters, model_rules, outbound.upstream, notices)
-    form = FORMATS[outbound.kind]
     body = form.body(outbound, parameters, notices)
     return WireRequest(
         url=address_of(outbound, form.path(outbound)),

@@ -10,8 +10,9 @@ import binascii
 import math
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -36,21 +37,47 @@ class _BrokenVectorError(ValueError):
     """What stands in the place of a vector is none; says why, and quotes nothing."""
 
 
-def embedding_path(outbound: OutboundRequest) -> str:
-    """Return the path of the method, below the address of the API."""
-    if outbound.kind is not ProviderKind.GOOGLE:
-        return _OPENAI_PATH
+@dataclass(frozen=True, slots=True)
+class EmbeddingFormat:
+    """How one vendor writes questions for vectors, and its answers."""
+
+    path: Callable[[OutboundRequest], str]
+    """Of the method, below the address of the API."""
+    body: Callable[[OutboundRequest], dict[str, Any]]
+    """Asks for a vector of each text."""
+    listed: Callable[[Mapping[str, Any]], list[Any]]
+    """The vectors of an answer as they came, in the order of the texts."""
+    usage: Callable[[Mapping[str, Any]], CountedUsage]
+
+
+def openai_embeddings(*, reports_cost: bool) -> EmbeddingFormat:
+    """Return OpenAI's format, of a vendor whose answers say what they cost, or do not."""
+    usage = partial(_openai_usage, reports_cost=reports_cost)
+    return EmbeddingFormat(lambda _: _OPENAI_PATH, _openai_body, _listed_by_openai, usage)
+
+
+def gemini_embeddings() -> EmbeddingFormat:
+    """Return Gemini's format."""
+    return EmbeddingFormat(_gemini_path, _gemini_body, _listed_by_gemini, _gemini_usage)
+
+
+def _gemini_path(outbound: OutboundRequest) -> str:
     return f"{quote(_gemini_name(outbound), safe='/-._~@')}:batchEmbedContents"
 
 
-def embedding_body(outbound: OutboundRequest) -> dict[str, Any]:
-    """Return the body that asks for a vector of each text."""
+def _gemini_body(outbound: OutboundRequest) -> dict[str, Any]:
+    shorter = {} if outbound.shorten_to is None else {"outputDimensionality": outbound.shorten_to}
+    name = _gemini_name(outbound)
+    return {
+        "requests": [
+            {"model": name, "content": {"parts": [{"text": message["content"]}]}, **shorter}
+            for message in outbound.messages
+        ]
+    }
+
+
+def _openai_body(outbound: OutboundRequest) -> dict[str, Any]:
     texts = [message["content"] for message in outbound.messages]
-    if outbound.kind is ProviderKind.GOOGLE:
-        shorter = {} if outbound.shorten_to is None else {"outputDimensionality": outbound.shorten_to}
-        name = _gemini_name(outbound)
-        asked = [{"model": name, "content": {"parts": [{"text": text}]}, **shorter} for text in texts]
-        return {"requests": asked}
     body: dict[str, Any] = {"model": outbound.upstream, "input": texts}
     if outbound.shorten_to is not None:
         body["dimensions"] = outbound.shorten_to
@@ -62,15 +89,14 @@ def embedding_body(outbound: OutboundRequest) -> dict[str, Any]:
     return body
 
 
-def read_embeddings(body: bytes, outbound: OutboundRequest) -> ProviderAnswer:
-    """Return the answer in a body, with a vector for each text of `outbound`.
+def read_embeddings(body: bytes, outbound: OutboundRequest, form: EmbeddingFormat) -> ProviderAnswer:
+    """Return the answer in a body of a format, with a vector for each text of `outbound`.
 
     Raises:
         UnreadableAnswerError: it is an error, or a vector is missing or not whole; what it used comes along.
     """
     data = read_object(body)
-    is_google = outbound.kind is ProviderKind.GOOGLE
-    counted = _gemini_usage(data) if is_google else _openai_usage(data, outbound)
+    counted = form.usage(data)
     bare = ProviderAnswer(
         text="",
         tool_calls=(),
@@ -84,8 +110,7 @@ def read_embeddings(body: bytes, outbound: OutboundRequest) -> ProviderAnswer:
     if data.get("error"):
         raise UnreadableAnswerError(failure_of_error(data["error"]), bare, detail="the body is an error")
     try:
-        listed = _listed_by_gemini(data) if is_google else _listed_by_openai(data)
-        vectors = _vectors(listed, outbound)
+        vectors = _vectors(form.listed(data), outbound)
     except _BrokenVectorError as exc:
         raise unreadable(FailureKind.MALFORMED, str(exc), answer=bare) from None
     return replace(bare, vectors=vectors)
@@ -145,11 +170,11 @@ def _from_base64(raw: str, place: int) -> "array[float]":
     return numbers
 
 
-def _openai_usage(data: Mapping[str, Any], outbound: OutboundRequest) -> CountedUsage:
+def _openai_usage(data: Mapping[str, Any], *, reports_cost: bool) -> CountedUsage:
     raw = data.get("usage")
     usage = dict(raw) if isinstance(raw, Mapping) else {}
     counted = {**usage, **_input_alone(usage, "prompt_tokens", "total_tokens"), "completion_tokens": 0}
-    return read_openai_usage(counted, reports_cost=outbound.kind is ProviderKind.OPENROUTER)
+    return read_openai_usage(counted, reports_cost=reports_cost)
 
 
 def _gemini_usage(data: Mapping[str, Any]) -> CountedUsage:

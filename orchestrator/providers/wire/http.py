@@ -147,11 +147,12 @@ async def _whole_body(response: aiohttp.ClientResponse, *, bytes_max: int = ANSW
 
 async def _read_vectors(response: aiohttp.ClientResponse, outbound: OutboundRequest) -> ProviderAnswer:
     body = await _whole_body(response, bytes_max=EMBEDDING_BYTES_MAX)
+    form = FORMATS[outbound.kind].embedding
     if len(body) <= STEP_BYTES:
-        answer = read_embeddings(body, outbound)
+        answer = read_embeddings(body, outbound, form)
     else:
         # Millions of numbers would hold up the event loop.
-        answer = await asyncio.to_thread(read_embeddings, body, outbound)
+        answer = await asyncio.to_thread(read_embeddings, body, outbound, form)
     return replace(answer, upstream_id=response.headers.get(_ID_HEADER) or answer.upstream_id)
 
 

@@ -15,6 +15,7 @@ from orchestrator.core.provider_answer import UnreadableAnswerError
 from orchestrator.core.secret_values import SecretText
 from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.embedding_format import read_embeddings
+from orchestrator.providers.wire.formats import FORMATS
 from orchestrator.providers.wire.outbound import OPENAI_URL, OutboundRequest
 
 TEXTS = ("Xin chào", "hello")
@@ -37,7 +38,7 @@ def outbound(kind=ProviderKind.OPENAI, *, url="http://127.0.0.1:1/v1", size=2, s
 
 def read(data, kind=ProviderKind.OPENAI, **fields):
     body = data if isinstance(data, bytes) else orjson.dumps(data)
-    return read_embeddings(body, outbound(kind, **fields))
+    return read_embeddings(body, outbound(kind, **fields), FORMATS[kind].embedding)
 
 
 def as_base64(vector) -> str:
