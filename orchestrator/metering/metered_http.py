@@ -7,6 +7,7 @@ included. It is given to the client in the place of httpx's transport, for threa
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -228,6 +229,12 @@ class _Tap:
         else:
             self._sending.end(Failure(FailureKind.CANCELLED))
 
+    def let_go(self) -> None:
+        """Settle an answer whose reader is gone, closed or not."""
+        # A process that ends cannot book any more: the hold stays counted until it is reconciled.
+        if not sys.is_finalizing():
+            self.leave()
+
 
 class _SyncTapped(httpx.SyncByteStream):
     """The bytes of an answer on their way to a client in a thread."""
@@ -242,6 +249,8 @@ class _SyncTapped(httpx.SyncByteStream):
                 self._tap.feed(block)
                 yield block
         except GeneratorExit:
+            # Not every client closes an answer that its reader lets go of; Google's does not.
+            self._tap.let_go()
             raise
         except BaseException as exc:
             self._tap.fail(exc)
@@ -268,6 +277,8 @@ class _AsyncTapped(httpx.AsyncByteStream):
                 self._tap.feed(block)
                 yield block
         except GeneratorExit:
+            # Not every client closes an answer that its reader lets go of; Google's does not.
+            self._tap.let_go()
             raise
         except BaseException as exc:
             self._tap.fail(exc)

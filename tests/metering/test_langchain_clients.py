@@ -76,10 +76,14 @@ def test_a_failure_that_nobody_bills_costs_nothing(practised, practice: Practice
     assert len(practice.requests) == 1
 
 
-def test_an_abandoned_stream_leaves_nothing_held(practised) -> None:
-    pieces = practised.native("openai/gpt-6-luna", tenant="acme").stream("Xin chào")
+@pytest.mark.parametrize("name", ["openai/gpt-6-luna", "google/gemini-3.8-flash"])
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "let go"])
+def test_an_abandoned_stream_leaves_nothing_held(practised, name: str, is_closed: bool) -> None:
+    pieces = practised.native(name, tenant="acme").stream("Xin chào")
     next(pieces)
-    pieces.close()
+    if is_closed:
+        pieces.close()
+    del pieces
     spent, held = standing(practised)
     assert held == 0
     assert spent > 0

@@ -86,6 +86,7 @@ def _load() -> Any:
 
     litellm.callbacks.append(GUARD)
     _keep_from_the_proxy(litellm)
+    _keep_from_asking_for_tokens()
     quiet_libraries()
     for name in _LOGGERS:
         # Their lines quote prompts, replies and providers' error bodies; ours say what happened.
@@ -104,3 +105,21 @@ def _keep_from_the_proxy(litellm: Any) -> None:
         return CURRENT_SENDING.get() is None and bool(original(*args, **kwargs))
 
     litellm.LiteLLMProxyChatConfig.should_use_litellm_proxy_by_default = staticmethod(by_default)
+
+
+def _keep_from_asking_for_tokens() -> None:
+    """Let DATABRICKS_CLIENT_ID and its secret ask for no token of ours: what is sent has the configured key.
+
+    LiteLLM would ask for one before each send, on the event loop and by a client that no limit of ours holds,
+    and then not use it. Calls of the program go as before.
+    """
+    from litellm.llms.databricks.common_utils import DatabricksBase  # noqa: PLC0415 -- with LiteLLM alone
+
+    from orchestrator.providers.litellm.sending import CURRENT_SENDING  # noqa: PLC0415 -- with LiteLLM alone
+
+    original = DatabricksBase._get_oauth_m2m_token  # noqa: SLF001 -- its only place
+
+    def token(self: DatabricksBase, *args: Any, **kwargs: Any) -> str:
+        return "" if CURRENT_SENDING.get() is not None else original(self, *args, **kwargs)
+
+    DatabricksBase._get_oauth_m2m_token = token  # type: ignore[method-assign]  # noqa: SLF001

@@ -13,6 +13,7 @@ from orchestrator.practice import PracticeServer
 from orchestrator.providers.litellm.destination import Destination
 from orchestrator.providers.litellm.loading import load_litellm
 from orchestrator.providers.litellm.outgoing import MisdirectedRequestError, check_outgoing
+from orchestrator.providers.litellm.sending import in_this_task
 from tests.providers.litellm.test_outgoing import request, sending
 from tests.support.prefixed import CLAUDE, DEEPSEEK, KEY, PRACTICED, prefixed, prefixed_server
 
@@ -145,3 +146,25 @@ def test_a_variable_that_leads_elsewhere_is_an_error_that_says_so(
         orchestrator.complete("Xin chào", max_tokens=50, cache="off")
     assert server.requests == ()
     assert KEY not in f"{caught.value}{caplog.text}"
+
+
+def test_no_token_is_asked_for_with_what_the_environment_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of Databricks LiteLLM would ask for one with every send, on the event loop, and not use it."""
+    load_litellm()
+    from litellm.llms.databricks.common_utils import DatabricksBase, DatabricksException
+
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", "of-another")
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "of-another")
+
+    def headers() -> dict[str, str]:
+        nowhere = "http://127.0.0.1:9"
+        _, headers = DatabricksBase().databricks_validate_environment(
+            KEY, nowhere, endpoint_type="chat_completions", custom_endpoint=None, headers=None
+        )
+        return headers
+
+    with in_this_task(sending()):
+        assert headers()["Authorization"] == f"Bearer {KEY}"
+    # A call of the program's own goes as before.
+    with pytest.raises(DatabricksException, match="token request failed"):
+        headers()
