@@ -138,7 +138,7 @@ class ReplyLanguage:
     """The language of a reply."""
 
     expected: Language | None
-    """In which the user expects it; None is one that nobody here knows: its letters are not those of English."""
+    """In which the user expects it; None is one that nobody here knows, in other letters than English."""
     evident: Language | None
     """Where it was named, or the user's words show it, else None."""
 
