@@ -76,8 +76,8 @@ class Arm:
         begin = f"{ARM_TAG}{self.label}:"
         checked = () if passed is None else (f"{begin}{'passed' if passed else 'failed'}",)
         linked = () if self.shadow_of is None else (f"{begin}of:{self.shadow_of}",)
-        said = () if self.preferred is None else (f"{begin}{_PREFERS}{self.preferred.value}",)
-        return (f"{begin}{self.kind.value}", *checked, *linked, *said)
+        preference = () if self.preferred is None else (f"{begin}{_PREFERS}{self.preferred.value}",)
+        return (f"{begin}{self.kind.value}", *checked, *linked, *preference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ def read_tags(tags: Iterable[str], label: str) -> ArmTags | None:
         return None
     passed = True if "passed" in words else False if "failed" in words else None
     shadow_of = next((word.removeprefix("of:") for word in words if word.startswith("of:")), None)
-    said = next((word.removeprefix(_PREFERS) for word in words if word.startswith(_PREFERS)), None)
-    return ArmTags(ArmKind(kind), passed, shadow_of, None if said is None else Preferred(said))
+    preferred = next((word.removeprefix(_PREFERS) for word in words if word.startswith(_PREFERS)), None)
+    return ArmTags(ArmKind(kind), passed, shadow_of, None if preferred is None else Preferred(preferred))
 
 
 def sides(tags: Iterable[str]) -> tuple[tuple[str, ArmKind], ...]:

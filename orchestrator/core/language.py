@@ -147,9 +147,10 @@ def reply_languages(
 ) -> ReplyLanguages:
     """Return the language of the reply, as it is expected and as far as it is evident, read once.
 
-    Expected is the named one, else that of the user's words; where the last of them are too few to tell, those
-    before them do; `otherwise` is for words that look like neither. None is a language that nobody here knows:
-    its letters are not those of English. Evident is `otherwise` alone where the words are too few to tell any.
+    Expected is the named one, else that of the user's words; where the last of them are too few to tell,
+    those before them do; `otherwise` is for words that look like neither. None is a language that nobody
+    here knows: its letters are not those of English. Evident is `otherwise` alone where the words are too
+    few to tell any.
     """
     if named is not None:
         return ReplyLanguages(Language(named), Language(named))

@@ -111,13 +111,13 @@ def _of_json_lines(path: Path, mistakes: list[str]) -> Iterator[Numbered]:
 
 def _named_twice(text: str) -> str | None:
     """Return a key that an object of a JSON text has twice: readers keep one of the two, and say nothing."""
-    found: list[str] = []
+    repeated: list[str] = []
 
-    def note(pairs: list[tuple[str, Any]]) -> None:
-        found.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+    def keep_repeated(pairs: list[tuple[str, Any]]) -> None:
+        repeated.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
 
-    json.loads(text, object_pairs_hook=note)
-    return found[0] if found else None
+    json.loads(text, object_pairs_hook=keep_repeated)
+    return repeated[0] if repeated else None
 
 
 def _encoding(exc: UnicodeDecodeError) -> str:

@@ -18,7 +18,7 @@ def plain_experiment(
     spent: tuple[tuple[Window, NanoUsd, NanoUsd], ...] = (),
     judge_spent: tuple[tuple[Window, NanoUsd, NanoUsd], ...] = (),
 ) -> dict[str, Any]:
-    """Return an experiment with all that is known of it; `spent` are its shadows' windows, and its judge's."""
+    """Return an experiment with all that is known of it; `spent` are the windows of its shadows."""
     experiment, settings = standing.experiment, standing.experiment.settings
     return {
         "experiment": experiment.name,

@@ -22,7 +22,7 @@ from orchestrator.pipeline.planning import planned_for
 from orchestrator.pipeline.services import PipelineServices
 from orchestrator.policies.judging_words import JUDGE_MAX_TOKENS, judge_question, winner_in
 
-_SAID = {("A", "B"): Preferred.CANDIDATE, ("B", "A"): Preferred.LIVE}
+_PREFERRED_BY_WINNERS = {("A", "B"): Preferred.CANDIDATE, ("B", "A"): Preferred.LIVE}
 """By who wins when the candidate's answer stands first, and when it stands second."""
 
 
@@ -34,8 +34,8 @@ class _Pair:
     arm: Arm
     judge: str
     """A deployment."""
-    asked: object
-    """The conversation, as plain data."""
+    conversation: object
+    """What was asked, as plain data."""
 
 
 class ShadowJudging:
@@ -51,11 +51,11 @@ class ShadowJudging:
         experiment = None if live.arm is None else experiment_of(live.snapshot.config, live.arm)
         if live.arm is None or experiment is None or experiment.settings.judge is None:
             return
-        asked = _texts_of(live.request.messages)
-        if asked is None:
+        conversation = _texts_of(live.request.messages)
+        if conversation is None:
             # It would judge answers to a picture that it does not see.
             return
-        pair = _Pair(live, live.arm, experiment.settings.judge.deployment, asked)
+        pair = _Pair(live, live.arm, experiment.settings.judge.deployment, conversation)
         candidate, answered = _plain_answer(shadow_reply), _plain_answer(live_reply)
         before = await self._winner(pair, candidate, answered)
         if before is not None:
@@ -70,12 +70,12 @@ class ShadowJudging:
             winner = None if reply is None else winner_in(reply.text)
             if before is None or winner is None:
                 return call
-            preferred = _SAID.get((before, winner), Preferred.NEITHER)
+            preferred = _PREFERRED_BY_WINNERS.get((before, winner), Preferred.NEITHER)
             return replace(call, arm=replace(arm, preferred=preferred))
 
         live = pair.live.request
         language = reply_language(live.messages, named=live.language, otherwise=Language.EN)
-        question = judge_question(pair.asked, first, second, language=language)
+        question = judge_question(pair.conversation, first, second, language=language)
         arm = replace(pair.arm, kind=ArmKind.JUDGE, is_shadowed=False, shadow_of=pair.live.id)
         call = call_aside(
             pair.live,
@@ -95,7 +95,7 @@ class ShadowJudging:
 
 
 def _request(live: ChatRequest, question: str, judge: str) -> ChatRequest:
-    """Return the question to a judge: of the same tenant, whose prompt it holds, and of nobody else's limits."""
+    """Return the question to a judge: of the tenant whose prompt it holds, under no limit of his."""
     return ChatRequest(
         messages=({"role": "user", "content": question},),
         use_case=live.use_case,

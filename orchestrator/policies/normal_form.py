@@ -89,7 +89,7 @@ def _possible(labels: tuple[str, ...]) -> tuple[str, ...]:
     return labels
 
 
-Labels = Annotated[tuple[str, ...], AfterValidator(_possible)]
+TellableLabels = Annotated[tuple[str, ...], AfterValidator(_possible)]
 """What an answer may be, each told from the others without regard to case and to marks around it."""
 
 
@@ -100,7 +100,7 @@ class CompareSettings(Settings):
     """tool_calls, json, label, number or sql."""
     fields: Mapping[str, FieldRule] = {}
     """With json and tool_calls: the rule of a field or an argument by its path; others are auto."""
-    labels: Labels = ()
+    labels: TellableLabels = ()
     """With label: the only ones that count."""
     units: UnitRule = UnitRule.COMPARE
     """With number: whether 5 kg and 5 are two values (compare) or one (ignore)."""

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PositiveInt, model_validator
 from orchestrator.core.json_schema import unknown_keywords
 from orchestrator.core.language import Language
 from orchestrator.core.settings import Name, Settings, Share
-from orchestrator.policies.normal_form import CompareBy, CompareSettings, Labels
+from orchestrator.policies.normal_form import CompareBy, CompareSettings, TellableLabels
 
 _KINDS = ("constant", "score", "agreement", "escalate")
 
@@ -98,7 +98,7 @@ class CheckSettings(Settings):
 
     json_schema: Annotated[dict[str, Any], AfterValidator(_understood)] | None = None
     """It is JSON that fits this schema."""
-    labels: Labels = ()
+    labels: TellableLabels = ()
     """It is one of these, without regard to case and to marks around it."""
     min_chars: PositiveInt | None = None
     """It has at least so many characters."""
