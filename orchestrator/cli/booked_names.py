@@ -3,13 +3,24 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from orchestrator.core.language import Language
 from orchestrator.core.unknown_names import nearest
 
 if TYPE_CHECKING:
     from orchestrator.ledger.store import LedgerView
 
 
-def hint_of_booked(view: "LedgerView", named: Mapping[str, str | None], *, months: Iterable[str]) -> str:
+_HINT = {Language.EN: " Did you mean {}?", Language.VI: " Ý bạn là {}?"}
+_AND = {Language.EN: " and ", Language.VI: " và "}
+
+
+def hint_of_booked(
+    view: "LedgerView",
+    named: Mapping[str, str | None],
+    *,
+    months: Iterable[str],
+    language: Language = Language.EN,
+) -> str:
     """Return ` Did you mean --tenant 'acme'?`, empty where no name of these months is near.
 
     `named` has the names that are looked for by their kind: `tenant`, `use_case`, `user`, `tag`, `model`.
@@ -26,4 +37,4 @@ def hint_of_booked(view: "LedgerView", named: Mapping[str, str | None], *, month
         known = [scope.removeprefix(f"{kind}:") for scope in scopes if scope.startswith(f"{kind}:")]
         close = None if name is None or name in known else nearest(name, known)
         meant += [] if close is None else [f"--{kind.replace('_', '-')} '{close}'"]
-    return f" Did you mean {' and '.join(meant)}?" if meant else ""
+    return _HINT[language].format(_AND[language].join(meant)) if meant else ""

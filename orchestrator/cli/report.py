@@ -1,6 +1,5 @@
 """`orchestrator report`: what some days cost, who answered, how quickly, what was saved, what to change."""
 
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from orchestrator.cli.output import (
     write,
 )
 from orchestrator.cli.session import session_of
-from orchestrator.core.formatting import percent, rate_text, seconds
+from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.language import Language
 from orchestrator.core.names import ARM_TAG
 
@@ -29,23 +28,16 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
     from orchestrator.config.loader import Config
     from orchestrator.ledger.ledger import BudgetStatus
     from orchestrator.reports.analysis import Analysis
-    from orchestrator.reports.resampling import Interval
     from orchestrator.reports.span import Span
     from orchestrator.reports.usage_report import Part, UsageReport
 
 _PARTS_SHOWN = 10
 _INNER = "   "
-_SOURCES = {
-    "provider": "the provider said so",
-    "price_book": "its tokens times our price",
-    "estimate": "an estimate",
-    "bound": "the most it can have cost: nobody can say whether it is billed",
-    "operator": "a person corrected it, see 'orchestrator ledger export'",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +69,7 @@ def report(  # noqa: PLR0913 -- each is an option
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write one page that needs nothing else.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write the rows of --csv as Parquet.")] = None,
-    language: Annotated[Language, typer.Option(help="Of the page.")] = Language.EN,
+    language: Annotated[Language, typer.Option(help="Of the page, and of what is printed.")] = Language.EN,
 ) -> None:
     """Report some days: cost, trend, models, speed, savings, forecast, what to change, budgets.
 
@@ -96,7 +88,7 @@ def report(  # noqa: PLR0913 -- each is an option
         with busy("reading the ledger"):
             result, budgets = analysed(session_of(context).config(), options)
         written = _written(result, html=html, parquet=parquet, language=language)
-        meant = _meant(session_of(context).config(), result) if result.report.is_empty else ""
+        meant = _meant(session_of(context).config(), result, language) if result.report.is_empty else ""
     if as_json:
         from orchestrator.reports.report_views import plain_analysis
 
@@ -109,7 +101,7 @@ def report(  # noqa: PLR0913 -- each is an option
         for path in written:
             out().print(f"wrote {path}", markup=False)
     else:
-        show_report(out(), result, budgets, meant=meant)
+        show_report(out(), result, budgets, language, meant=meant)
 
 
 def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple[BudgetStatus, ...]]":
@@ -189,147 +181,85 @@ def _written(
     return tuple(path for path in (html, parquet) if path is not None)
 
 
-def _meant(config: "Config", result: "Analysis") -> str:
+def _meant(config: "Config", result: "Analysis", language: Language) -> str:
     """Return what follows an empty report: the names that were meant, or what fills a ledger."""
     from orchestrator.cli.booked_names import hint_of_booked
+    from orchestrator.cli.report_text import LINES
     from orchestrator.ledger.opening import open_view
 
     of, span = asdict(result.report.of), result.report.span
     if not any(of.values()):
-        return " 'orchestrator ask' books its first request; 'orchestrator demo' shows a filled report."
+        return LINES[language]["fill"]
     months = {f"{span.first:%Y-%m}", f"{span.last:%Y-%m}"}
-    return hint_of_booked(open_view(config.settings.ledger), of, months=months)
+    return hint_of_booked(open_view(config.settings.ledger), of, months=months, language=language)
 
 
 def show_report(
-    console: "Console", result: "Analysis", budgets: "tuple[BudgetStatus, ...]", *, meant: str
+    console: "Console",
+    result: "Analysis",
+    budgets: "tuple[BudgetStatus, ...]",
+    language: Language,
+    *,
+    meant: str,
 ) -> None:
     """Print a report for people; `meant` follows where nothing was booked."""
+    from orchestrator.cli.report_text import LINES, days_in, findings, headlines
     from orchestrator.cli.route import budget_table
-    from orchestrator.reports.report_words import phrase_in
+    from orchestrator.reports.report_words import filter_in, phrase_in
 
     report = result.report
-    whose = f", {report.of.label}" if report.of.label else ""
+    days = days_in(report.span.label, language)
+    whose = f", {filter_in(report.of, language)}" if report.of.label else ""
     if report.is_empty:
-        console.print(f"Nothing was booked in {report.span.label}{whose}.{meant}", markup=False)
+        console.print(LINES[language]["empty"].format(days=days, whose=whose) + meant, markup=False)
     else:
-        console.print(f"{report.span.label}{whose}", style="bold", markup=False)
-        notices = (phrase_in(notice, Language.EN) for notice in report.notices)
-        for line in (*headlines(report), *findings(result), *notices):
+        console.print(f"{days}{whose}", style="bold", markup=False)
+        notices = (phrase_in(notice, language) for notice in report.notices)
+        for line in (*headlines(report, language), *findings(result, language), *notices):
             print_indented(console, line)
-        _show_parts(console, report)
-        _show_recommendations(console, result)
+        _show_parts(console, report, language)
+        _show_recommendations(console, result, language)
     if budgets:
         console.print()
-        console.print(budget_table(budgets))
+        console.print(budget_table(budgets, language))
 
 
-def headlines(report: "UsageReport") -> Iterator[str]:
-    """Yield the totals of a report, one a line."""
-    from orchestrator.core.money import format_usd
-
-    average = "-" if report.average_cost_nusd is None else format_usd(report.average_cost_nusd)
-    yield f"{format_usd(report.cost_nusd)} for {report.requests:,} requests, {average} each on average"
-    if report.experiments:
-        yield f"{format_usd(report.experiments_nusd)} of it for shadows of experiments, which are no requests"
-    trend = report.trend
-    if trend.is_empty:
-        yield f"nothing before, in {trend.label}, to compare with"
-    else:
-        change = "nothing to compare with" if trend.change is None else f"{trend.change * 100:+.1f} %"
-        yield f"{change}; {trend.label}: {format_usd(trend.cost_nusd)} for {trend.requests:,} requests"
-    refused = report.outcomes.get("refused", 0)
-    cancelled = report.outcomes.get("cancelled", 0)
-    failed = report.outcomes.get("failed", 0)
-    probes = f", {report.probes:,} probes of doctor and health checks left out" if report.probes else ""
-    yield (
-        f"{percent(report.success_rate)} succeeded ({failed:,} failed{probes}); "
-        f"{refused:,} refused before a send, {cancelled:,} cancelled"
-    )
-    latency = report.latency
-    ranks = "" if latency is None else f" (p50 {seconds(latency.p50_s)}, p95 {seconds(latency.p95_s)})"
-    yield (
-        f"{report.cache_hits:,} from the cache, {report.joined:,} shared another's answer, "
-        f"{report.stale:,} got an older answer, {report.degraded:,} degraded, "
-        f"{seconds(report.average_latency_s)} on average{ranks}, {rate_text(report.requests_per_hour)} requests an hour"
-    )
-    for name in ("estimate", "bound"):
-        if report.cost_by_source.get(name):
-            yield f"{format_usd(report.cost_by_source[name])} of it is booked by {name}: {_SOURCES[name]}"
-
-
-def findings(result: "Analysis") -> Iterator[str]:
-    """Yield what was saved, what is to come, and what was unusual, one a line."""
-    from orchestrator.core.money import format_usd
-    from orchestrator.reports.report_words import phrase_in
-    from orchestrator.reports.savings import share_text
-
-    saved = result.savings
-    if result.no_savings is not None:
-        yield f"savings are not known: {phrase_in(result.no_savings, Language.EN)}"
-    if saved is not None:
-        yield (
-            f"saved {_spread(saved.total.amount_nusd, saved.total.interval)} against {saved.baseline} for the "
-            f"same tokens ({share_text(saved)}): models {format_usd(saved.model.amount_nusd)}, "
-            f"cache {format_usd(saved.cache.amount_nusd)}"
-        )
-    for forecast in result.forecasts:
-        spread = _spread(forecast.expected_nusd, forecast.interval)
-        yield f"forecast of {forecast.label}: {spread}, from {forecast.history_days} days"
-    for day in result.unusual:
-        yield (
-            f"unusual: {day.day} cost {format_usd(day.cost_nusd)}, usually {format_usd(day.usual_nusd)}; most of "
-            f"it is tenant {day.tenant}, {day.use_case} on {day.model}: {format_usd(day.rise_nusd)} more"
-        )
-
-
-def _spread(amount: int, interval: "Interval | None") -> str:
-    from orchestrator.core.money import format_usd
-
-    if interval is None:
-        return f"{format_usd(amount)} (too few days for an interval)"
-    return f"{format_usd(amount)} ({format_usd(interval.low)} to {format_usd(interval.high)})"
-
-
-def _show_parts(console: "Console", report: "UsageReport") -> None:
+def _show_parts(console: "Console", report: "UsageReport", language: Language) -> None:
+    from orchestrator.cli.report_text import LINES
     from orchestrator.reports.report_rows import groups
 
     for title, parts in groups(report):
         if not parts:
             continue
         console.print()
-        console.print(part_table(title.replace("_", " "), parts[:_PARTS_SHOWN]))
+        console.print(part_table(title.replace("_", " "), parts[:_PARTS_SHOWN], language))
         if len(parts) > _PARTS_SHOWN:
-            console.print(f"and {len(parts) - _PARTS_SHOWN} more; --csv lists all", style="dim")
+            console.print(LINES[language]["more"].format(count=len(parts) - _PARTS_SHOWN), style="dim")
     if any(part.latency for part in report.models):
         console.print()
-        console.print(_speed_table(report.models[:_PARTS_SHOWN]))
+        console.print(_speed_table(report.models[:_PARTS_SHOWN], language))
 
 
-def _show_recommendations(console: "Console", result: "Analysis") -> None:
+def _show_recommendations(console: "Console", result: "Analysis", language: Language) -> None:
+    from orchestrator.cli.report_text import advice
     from orchestrator.reports.report_words import phrase_in, title_of
 
     for number, change in enumerate(result.recommendations, start=1):
         console.print()
-        console.print(f"{number}. {title_of(change, Language.EN)}", style="bold", markup=False)
-        if change.month_nusd:
-            amount = _spread(change.month_nusd, change.interval)
-            print_indented(console, f"{change.meaning.value} a month: {amount}", indent=_INNER)
-        rows = f"{change.count:,} of {change.out_of:,} rows; {phrase_in(change.rows, Language.EN)}"
-        print_indented(console, rows, indent=_INNER)
-        print_indented(console, f"risk: {change.kind.risk}", indent=_INNER)
-        for line in phrase_in(change.apply, Language.EN).splitlines():
+        console.print(f"{number}. {title_of(change, language)}", style="bold", markup=False)
+        for line in advice(change, language):
+            print_indented(console, line, indent=_INNER)
+        for line in phrase_in(change.apply, language).splitlines():
             # To be copied: it is not broken.
             console.print(f"{_INNER}| {line}", markup=False, no_wrap=True, overflow="ignore")
 
 
-def part_table(title: str, parts: "tuple[Part, ...]") -> "RenderableType":
+def part_table(title: str, parts: "tuple[Part, ...]", language: Language) -> "RenderableType":
     """Return models, use cases or tenants as a table."""
     from orchestrator.core.money import format_usd
 
     count = "sends" if title == "model" else "requests"
-    numbers = (count, "share", "cost", "average", "latency", "success")
-    listing = table(title, *numbers, numbers=numbers)
+    listing = _titled(title, (count, "share", "cost", "average", "latency", "success"), language)
     for part in parts:
         average = "-" if part.average_cost_nusd is None else format_usd(part.average_cost_nusd)
         listing.add_row(
@@ -344,9 +274,8 @@ def part_table(title: str, parts: "tuple[Part, ...]") -> "RenderableType":
     return listing
 
 
-def _speed_table(parts: "tuple[Part, ...]") -> "RenderableType":
-    numbers = ("p50", "p95", "first p50", "first p95", "tokens/s")
-    listing = table("model", *numbers, numbers=numbers)
+def _speed_table(parts: "tuple[Part, ...]", language: Language) -> "RenderableType":
+    listing = _titled("model", ("p50", "p95", "first p50", "first p95", "tokens/s"), language)
     for part in parts:
         latency, first = part.latency, part.first_token
         listing.add_row(
@@ -358,3 +287,10 @@ def _speed_table(parts: "tuple[Part, ...]") -> "RenderableType":
             "-" if part.output_tokens_per_s is None else f"{part.output_tokens_per_s:,.0f}",
         )
     return listing
+
+
+def _titled(title: str, numbers: tuple[str, ...], language: Language) -> "Table":
+    from orchestrator.cli.report_text import title_in
+
+    titles = [title_in(name, language) for name in numbers]
+    return table(title_in(title, language), *titles, numbers=titles)

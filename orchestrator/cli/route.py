@@ -18,6 +18,7 @@ from orchestrator.cli.options import (
 from orchestrator.cli.output import errors_as_json, listed, out, print_json, table
 from orchestrator.cli.prompts import read_prompt
 from orchestrator.cli.session import session_of
+from orchestrator.core.language import Language
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -98,21 +99,15 @@ def budgets_of(
     return budget_status(reader, orchestrator.config.limits, moment=SystemClock().now(), scopes=scopes)
 
 
-def budget_table(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":
+def budget_table(budgets: "tuple[BudgetStatus, ...]", language: Language = Language.EN) -> "RenderableType":
     """Return the budgets as a table."""
+    from orchestrator.cli.report_text import resets_in, title_in
     from orchestrator.core.money import format_usd
     from orchestrator.core.payer import shown_scope
 
-    listing = table(
-        "budget",
-        "window",
-        "limit",
-        "spent",
-        "held",
-        "left",
-        "resets",
-        numbers=("limit", "spent", "held", "left"),
-    )
+    names = ("budget", "window", "limit", "spent", "held", "left", "resets")
+    titles = [title_in(name, language) for name in names]
+    listing = table(*titles, numbers=titles[2:6])
     for budget in budgets:
         amounts = [
             format_usd(budget.limit or 0),
@@ -120,9 +115,8 @@ def budget_table(budgets: "tuple[BudgetStatus, ...]") -> "RenderableType":
             format_usd(budget.held),
             format_usd(budget.left or 0),
         ]
-        listing.add_row(
-            shown_scope(budget.scope), budget.window.value, *amounts, f"{budget.resets_at:%d %b %H:%M}"
-        )
+        window = title_in(budget.window.value, language)
+        listing.add_row(shown_scope(budget.scope), window, *amounts, resets_in(budget, language))
     return listing
 
 

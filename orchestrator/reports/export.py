@@ -1,8 +1,9 @@
 """The ledger as files: CSV or Parquet, every row as it is stored, money in whole nano-dollars.
 
-CSV is one file a table, written row by row; a text that a spreadsheet would run gets an apostrophe before it
-(`csv_text`). Parquet is one file a table and month, written in groups of rows, so that never more than a group
-is in memory; it needs pyarrow, the extra `parquet`. A file appears under its name only when it is whole.
+CSV is one file a table, written row by row; a text that a spreadsheet would run gets an apostrophe
+before it (`csv_text`). Parquet is one file a table and month, written in groups of rows, so that never more
+than a group is in memory; it needs pyarrow, the extra `parquet`. A file appears under its name only when it
+is whole.
 """
 
 from collections.abc import Iterable, Iterator
@@ -141,7 +142,7 @@ def _write_parquet(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[An
     from pyarrow.parquet import ParquetWriter  # noqa: PLC0415
 
     # Said before the first row is read: a column whose first rows are empty has a type all the same.
-    shape = schema([(name, int64() if is_number(name) else string()) for name in columns])
+    shape = schema([(name, int64() if holds_numbers(name) else string()) for name in columns])
     count, remaining = 0, iter(rows)
     with ParquetWriter(path, shape) as writer:
         while group := list(islice(remaining, _GROUP_ROWS)):
@@ -158,6 +159,6 @@ def _arrays(group: list[tuple[Any, ...]], shape: Any) -> list[Any]:
     ]
 
 
-def is_number(column: str) -> bool:
+def holds_numbers(column: str) -> bool:
     """Return whether a column of the ledger holds whole numbers; all others hold text."""
     return column in _NUMBERS or column.endswith(_NUMBER_ENDS)

@@ -1,5 +1,6 @@
 """HTML that pages are made of: cards, tables, sections. Whatever is not `Html` already is escaped."""
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -18,12 +19,12 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 72r
   color: var(--ink); background: var(--page); }
 h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
 h3 { font-size: 1rem; margin: 0; } p { margin: .3rem 0; } .soft, th { color: var(--soft); }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem; margin: 1rem 0; }
+dl { display: flex; flex-wrap: wrap; gap: .6rem; margin: 1rem 0; } dl div { flex: 1 1 9rem; max-width: min(100%, 20rem); }
 dl div, article { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem .8rem; }
-dt { color: var(--soft); } dd { margin: 0; font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere; }
-.right { color: var(--right); } .wrong { color: var(--wrong); } .part { color: var(--part); }
+dt { color: var(--soft); } dd { margin: 0; font-size: 1.15rem; font-weight: 600; overflow-wrap: break-word; }
+.whole { white-space: nowrap; } .right { color: var(--right); } .wrong { color: var(--wrong); } .part { color: var(--part); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-th { text-align: left; font-weight: 600; }
+th { text-align: left; font-weight: 600; white-space: nowrap; }
 th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td:first-child { overflow-wrap: anywhere; min-width: 14rem; }
 .prose td { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 12rem; } .prose td:first-child { min-width: 6rem; }
@@ -39,6 +40,9 @@ article { margin: .6rem 0; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font-size: .85rem; }
 svg { width: 100%; height: 9rem; display: block; } rect { fill: var(--bar); }
 """
+
+
+_DAY, _WHOLE = re.compile(r"\d{4}-\d\d-\d\d"), r"<span class=whole>\g<0></span>"
 
 
 class Html(str):
@@ -68,8 +72,12 @@ def link(target: str, words: str) -> Html:
 
 
 def cards(shown: Iterable[tuple[str, str]]) -> str:
-    """Return names and values as cards."""
-    return "<dl>" + "".join(f"<div><dt>{text(n)}</dt><dd>{text(v)}</dd></div>" for n, v in shown) + "</dl>"
+    """Return names and values as cards, each as wide as its longest word; a day is a word."""
+    lines = (
+        f"<div><dt>{_DAY.sub(_WHOLE, text(n))}</dt><dd>{_DAY.sub(_WHOLE, text(v))}</dd></div>"
+        for n, v in shown
+    )
+    return f"<dl>{''.join(lines)}</dl>"
 
 
 def html_table(
@@ -97,8 +105,9 @@ def html_table(
 
 
 def section(title: str, body: str) -> str:
-    """Return a part of a page under its title."""
-    return f"<section><h2>{text(title)}</h2>{body}</section>"
+    """Return a part of a page under its title; without one it stands under that of the page."""
+    heading = f"<h2>{text(title)}</h2>" if title else ""
+    return f"<section>{heading}{body}</section>"
 
 
 def bar(share: float, words: str, *, mark: float | None = None) -> Html:

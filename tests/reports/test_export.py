@@ -8,7 +8,7 @@ import pytest
 from orchestrator.core.reply import Outcome
 from orchestrator.ledger.reader import TABLES, LedgerReader
 from orchestrator.reports import export as exporting
-from orchestrator.reports.export import ExportError, ExportFormat, export, is_number
+from orchestrator.reports.export import ExportError, ExportFormat, export, holds_numbers
 
 LARGE = 499_999_999
 """Just below what a tenant may spend in a day here."""
@@ -151,7 +151,7 @@ def test_a_column_is_a_number_in_parquet_where_it_is_one_in_the_ledger(two_month
     with sqlite3.connect(two_months.path) as connection:
         for table in TABLES:
             declared = {row[1]: row[2] for row in connection.execute(f"PRAGMA table_info({table})")}
-            assert {name for name in declared if is_number(name)} == {
+            assert {name for name in declared if holds_numbers(name)} == {
                 name for name, kind in declared.items() if kind == "INTEGER"
             }
     connection.close()

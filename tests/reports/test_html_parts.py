@@ -52,3 +52,10 @@ def test_a_bar_is_never_wider_than_its_place_and_can_be_heard(share, width, leve
     assert f'<rect width="{width}"' in html
     assert "<script>" not in html
     assert 'role="img"' in html
+
+
+def test_a_day_in_a_card_stays_in_one_line_and_a_part_without_a_title_has_no_heading():
+    shown = cards([("Before (2026-10-01 – 2026-10-29)", "2026-11-29 15:00")])
+    assert shown.count("<span class=whole>") == 3
+    assert "(<span class=whole>2026-10-01</span> – " in shown
+    assert section("", "x") == "<section>x</section>"

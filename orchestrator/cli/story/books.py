@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.cli.report import ReportOptions, analysed, headlines
+from orchestrator.cli.report import ReportOptions, analysed
+from orchestrator.cli.report_text import headlines
 from orchestrator.cli.story.act import Act, CheckedClaim, Grid, StoryEntry
 from orchestrator.cli.story.stage import DemoStage
 from orchestrator.core.formatting import percent, seconds

@@ -42,7 +42,7 @@ def overview(
             numbers.append((words["experiments_part"], format_usd(live.experiments_nusd)))
         numbers[:0] = [(words["in_flight"], f"{load.in_flight:,}"), (words["waiting"], f"{load.waiting:,}")]
     yield cards(numbers)
-    yield _budget_table(viewer, snapshot, count=_OVERVIEW_BUDGETS)
+    yield _budget_table(viewer, snapshot, words["budgets"], count=_OVERVIEW_BUDGETS)
     yield _top_models(viewer, live)
     if viewer.tenant is None:
         yield provider_table(viewer, snapshot)
@@ -51,7 +51,7 @@ def overview(
 
 def budgets(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
     """Yield how every limit stands."""
-    yield _budget_table(viewer, snapshot, count=_BUDGETS_SHOWN)
+    yield _budget_table(viewer, snapshot, "", count=_BUDGETS_SHOWN)
 
 
 def models(
@@ -69,15 +69,15 @@ def process_note(viewer: Viewer, since: datetime) -> str:
     return f"<p class=soft>{text(words.format(since=viewer.moment(since), process=os.getpid()))}</p>"
 
 
-def _budget_table(viewer: Viewer, snapshot: Snapshot, *, count: int) -> str:
+def _budget_table(viewer: Viewer, snapshot: Snapshot, title: str, *, count: int) -> str:
     words = DASHBOARD_WORDS[viewer.language]
     shown = [budget for budget in snapshot.budgets if viewer.sees(budget.scope)]
     shown.sort(key=lambda status: (status.scope != "all", -_used(status), status.scope, status.window.value))
     if not shown:
-        return section(words["budgets"], f"<p>{text(words['no_limits'])}</p>")
+        return section(title, f"<p>{text(words['no_limits'])}</p>")
     names = ("scope", "used", "spent", "held", "limit", "projected", "resets")
     rows = [_budget_row(budget, viewer, snapshot.at) for budget in shown[:count]]
-    return section(words["budgets"], html_table([words[name] for name in names], rows))
+    return section(title, html_table([words[name] for name in names], rows))
 
 
 def _budget_row(budget: BudgetStatus, viewer: Viewer, now: datetime) -> tuple[str, ...]:

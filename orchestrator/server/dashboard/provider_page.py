@@ -18,7 +18,7 @@ _FAILURES_SHOWN = 30
 def providers(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
     """Yield the health of providers and deployments, and the latest failures; of every tenant."""
     words = DASHBOARD_WORDS[viewer.language]
-    yield section(words["health"], _limited_providers(viewer, snapshot))
+    yield section("", _limited_providers(viewer, snapshot))
     yield f"<p class=soft>{text(words['room_note'])}</p>"
     rows = [
         (

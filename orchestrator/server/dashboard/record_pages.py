@@ -89,7 +89,7 @@ def request_list(viewer: Viewer, search: Search, rows: Sequence[RequestRow]) -> 
         )
         for row in rows
     ]  # fmt: skip
-    yield section(words["requests"], html_table([words[name] for name in names], shown, texts=4))
+    yield section("", html_table([words[name] for name in names], shown, texts=4))
     if len(rows) == PAGE_SIZE and search.query.order is RequestOrder.NEWEST:
         older = urlencode({**search.written, "lang": viewer.language.value, "before": rows[-1].id})
         yield f"<p>{link(f'/dashboard/requests?{older}', words['older'])}</p>"
