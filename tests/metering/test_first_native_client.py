@@ -1,10 +1,6 @@
 """What a first native client loads is loaded before, and nobody else waits for it."""
 
 import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 from orchestrator.metering import langchain_clients
 
@@ -30,7 +26,7 @@ with orchestrator:
     assert len(clients) == len(names)
     for client in clients[:3]:
         client.invoke("Xin chào")
-    print(*sorted(set(sys.modules) - before))
+    print("loaded:", *sorted(set(sys.modules) - before), flush=True)
 """
 WHILE_IT_LOADS = """
 assert "langchain_openai" not in sys.modules
@@ -71,11 +67,13 @@ with orchestrator:
 
 
 def test_after_a_warm_up_the_first_clients_load_next_to_nothing(
-    environment: dict[str, str], make_config, tmp_path: Path
+    environment: dict[str, str], make_config, warm
 ) -> None:
     """Loading takes seconds, in which all threads would stand still that want a client."""
-    make_config()
-    assert len(ran(START + WARM, environment, tmp_path).split()) < 40
+    path = make_config().path
+    first, *modules = warm(START + WARM, str(path), environment=environment).told().split()
+    assert first == "loaded:"
+    assert len(modules) < 40, modules
 
 
 def test_while_the_first_client_loads_requests_are_answered(
@@ -90,17 +88,3 @@ def test_what_is_loaded_ahead_is_what_the_clients_would_load() -> None:
     """A name that a new version has moved would bring back the wait."""
     for name in langchain_clients.FIRST_CLIENT_LOADS:
         assert importlib.util.find_spec(name) is not None
-
-
-def ran(program: str, environment: dict[str, str], folder: Path) -> str:
-    """Return what a program prints that opens the configuration of `folder`."""
-    process = subprocess.run(
-        [sys.executable, "-c", program, str(folder / "config.yaml")],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert process.returncode == 0, process.stderr[-2000:]
-    return process.stdout

@@ -7,6 +7,7 @@ It prints what it did as JSON. Nothing here may end but by a kill: an error of a
 
 import contextlib
 import ctypes
+import gc
 import itertools
 import json
 import os
@@ -105,6 +106,8 @@ def main() -> None:
     done: Counter[str] = Counter()
     alive: list[tuple[int, str]] = []
     numbers = itertools.count()
+    # No search for garbage in a child touches what it shares with this process, which would be copied for it.
+    gc.freeze()
     for killed in range(kills):
         if killed == kills // 20:
             audit(path)  # the first deaths are in the making of the file

@@ -16,6 +16,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.secret_values import text_of, texts_of
 from orchestrator.dispatch.transport import AttemptSource
 from orchestrator.providers.litellm.loading import LOADING, load_for, load_litellm
+from orchestrator.providers.litellm.registering import registered_once
 from orchestrator.providers.litellm.sending import CURRENT_SENDING, Sending, in_this_task
 from orchestrator.providers.wire.outbound import DEFAULT_URLS
 
@@ -98,14 +99,15 @@ class CatalogRouter:
     def _build(self, litellm: Any) -> Any:
         for prefix in {each.provider.prefix for each in self._catalog.deployments.values()} - {None}:
             load_for(str(prefix))
-        router = litellm.Router(
-            model_list=[_model_entry(deployment) for deployment in self._catalog.deployments.values()],
-            num_retries=0,
-            max_fallbacks=_HOPS_MAX,
-            disable_cooldowns=True,
-            fallback_budget_check=_may_fall_back,
-            set_verbose=False,
-        )
+        with registered_once(litellm):
+            router = litellm.Router(
+                model_list=[_model_entry(deployment) for deployment in self._catalog.deployments.values()],
+                num_retries=0,
+                max_fallbacks=_HOPS_MAX,
+                disable_cooldowns=True,
+                fallback_budget_check=_may_fall_back,
+                set_verbose=False,
+            )
         # Takes the Router's own callbacks out of LiteLLM's lists: they count usage and cooldowns that
         # are not read here, cost a tenth of a call, and would outlive this configuration.
         router.discard()

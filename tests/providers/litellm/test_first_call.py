@@ -1,11 +1,7 @@
 """What takes long is loaded before the first request, and not while requests are under way."""
 
 import importlib.util
-import os
-import subprocess
-import sys
 from itertools import chain
-from pathlib import Path
 
 from orchestrator.practice import PracticeServer
 from orchestrator.providers.litellm import loading
@@ -22,26 +18,22 @@ with Orchestrator(load_config(sys.argv[1], today=date(2026, 11, 23))) as orchest
     # OpenRouter breaks, and so does Google: a first failure, and a first call through the openai SDK.
     reply = orchestrator.complete("Xin chào", cache=CacheUse.OFF, max_tokens=50, deadline_s=60)
     assert reply.provider == "openai", reply.provider
-    print(*sorted(set(sys.modules) - before))
+    print("loaded:", *sorted(set(sys.modules) - before), flush=True)
 """
 
 
 def test_the_first_failure_and_the_first_fallback_load_next_to_nothing(
-    practice: PracticeServer, environment: dict[str, str], make_config, tmp_path: Path
+    practice: PracticeServer, environment: dict[str, str], make_config, warm
 ) -> None:
-    """LiteLLM would import hundreds of modules there, on the loop that all requests share."""
-    make_config({"local_model": {"enabled": False}})
+    """LiteLLM would import hundreds of modules there, on the loop that all requests share.
+
+    The process is forked of one that has loaded LiteLLM, which is the first that a warm-up does.
+    """
+    path = make_config({"local_model": {"enabled": False}}).path
     practice.faults.add("openrouter:status=503", "google:status=503")
-    found = subprocess.run(
-        [sys.executable, "-c", FIRST_CALLS, str(tmp_path / "config.yaml")],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert found.returncode == 0, found.stderr[-2000:]
-    assert len(found.stdout.split()) < 40, found.stdout
+    first, *modules = warm(FIRST_CALLS, str(path), environment=environment).told().split()
+    assert first == "loaded:"
+    assert len(modules) < 40, modules
 
 
 def test_what_is_loaded_ahead_is_what_litellm_would_load_on_the_loop() -> None:
