@@ -70,6 +70,6 @@ def texts_of(secrets: Mapping[str, SecretText]) -> dict[str, str]:
     return {name: secret.get_secret_value() for name, secret in secrets.items()}
 
 
-def text_of(secret: SecretStr | None) -> str:
+def secret_text(secret: SecretStr | None) -> str:
     """Return what a secret says, nothing where there is none."""
     return "" if secret is None else secret.get_secret_value()

@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.catalog.catalog import Catalog, Deployment, ProviderKind
 from orchestrator.catalog.litellm_prefixes import ADDRESSES
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.secret_values import text_of, texts_of
+from orchestrator.core.secret_values import secret_text, texts_of
 from orchestrator.dispatch.transport import AttemptSource
 from orchestrator.providers.litellm.loading import LOADING, load_for, load_litellm
 from orchestrator.providers.litellm.registering import registered_once
@@ -138,7 +138,7 @@ async def _may_fall_back(*, model: str, request_kwargs: Mapping[str, Any], **_: 
 
 def _model_entry(deployment: Deployment) -> dict[str, Any]:
     provider = deployment.provider
-    key = text_of(provider.api_key)
+    key = secret_text(provider.api_key)
     params: dict[str, Any] = {
         "model": f"{provider.prefix or _PREFIX[provider.kind]}/{deployment.upstream}",
         "api_key": key or "none",
