@@ -50,13 +50,13 @@ class EmbeddingFormat:
     usage: Callable[[Mapping[str, Any]], CountedUsage]
 
 
-def openai_embeddings(*, reports_cost: bool) -> EmbeddingFormat:
+def openai_embedding_format(*, reports_cost: bool) -> EmbeddingFormat:
     """Return OpenAI's format, of a vendor whose answers say what they cost, or do not."""
     usage = partial(_openai_usage, reports_cost=reports_cost)
     return EmbeddingFormat(lambda _: _OPENAI_PATH, _openai_body, _listed_by_openai, usage)
 
 
-def gemini_embeddings() -> EmbeddingFormat:
+def gemini_embedding_format() -> EmbeddingFormat:
     """Return Gemini's format."""
     return EmbeddingFormat(_gemini_path, _gemini_body, _listed_by_gemini, _gemini_usage)
 

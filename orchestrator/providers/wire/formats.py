@@ -9,7 +9,11 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Delta
 from orchestrator.providers.wire.answer_draft import AnswerDraft
-from orchestrator.providers.wire.embedding_format import EmbeddingFormat, gemini_embeddings, openai_embeddings
+from orchestrator.providers.wire.embedding_format import (
+    EmbeddingFormat,
+    gemini_embedding_format,
+    openai_embedding_format,
+)
 from orchestrator.providers.wire.gemini_format import GeminiReader, read_gemini_answer
 from orchestrator.providers.wire.gemini_request import gemini_body, gemini_path
 from orchestrator.providers.wire.openai_format import OpenAiReader, read_openai_answer
@@ -58,7 +62,7 @@ class WireFormat:
     """Of questions for vectors."""
 
 
-_GEMINI = WireFormat(gemini_path, gemini_body, read_gemini_answer, GeminiReader, gemini_embeddings())
+_GEMINI = WireFormat(gemini_path, gemini_body, read_gemini_answer, GeminiReader, gemini_embedding_format())
 
 
 def _openai(*, reports_cost: bool) -> WireFormat:
@@ -68,7 +72,7 @@ def _openai(*, reports_cost: bool) -> WireFormat:
         openai_body,
         partial(read_openai_answer, reports_cost=reports_cost),
         partial(OpenAiReader, reports_cost=reports_cost),
-        openai_embeddings(reports_cost=reports_cost),
+        openai_embedding_format(reports_cost=reports_cost),
     )
 
 
