@@ -44,6 +44,7 @@ class ServerSettings(Settings):
     requests_per_min: PositiveInt = 6000
     """Requests a minute of one key that has no limit of its own, in one process."""
     bad_keys_per_min: PositiveInt = 30
-    """Requests a minute with a wrong key or none from one address, in one process; more get 429 without a look."""
+    """Requests a minute with a wrong key or none from one address, in one process; more get 429 without a
+    look."""
     stop_s: PositiveInt = 30
     """Whole seconds that running requests may take after SIGTERM; then they are cancelled and booked."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter
 from orchestrator.catalog.models import ModelSettings
 from orchestrator.config.loader import Config
 from orchestrator.config.schema import RootSettings
-from orchestrator.core.secret_values import SecretAddress, text_of
+from orchestrator.core.secret_values import SecretAddress, secret_text
 
 MASK = "********"
 """Stands in the place of a secret that is set."""
@@ -39,7 +39,7 @@ def masked(text: str) -> str:
 
 def secrets_of(settings: RootSettings) -> tuple[str, ...]:
     """Return every key of a configuration's providers, and what their secret headers hold."""
-    keys = [text_of(provider.api_key) for provider in settings.providers.values()]
+    keys = [secret_text(provider.api_key) for provider in settings.providers.values()]
     headers = [
         value.get_secret_value()
         for provider in settings.providers.values()

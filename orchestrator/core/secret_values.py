@@ -65,11 +65,11 @@ class SecretData(_Sealed, Secret[Any]):
     """Values of any shape with secrets among them."""
 
 
-def texts_of(secrets: Mapping[str, SecretText]) -> dict[str, str]:
+def secret_texts(secrets: Mapping[str, SecretText]) -> dict[str, str]:
     """Return what each of several says, by its name, in a dictionary of its own."""
     return {name: secret.get_secret_value() for name, secret in secrets.items()}
 
 
-def text_of(secret: SecretStr | None) -> str:
+def secret_text(secret: SecretStr | None) -> str:
     """Return what a secret says, nothing where there is none."""
     return "" if secret is None else secret.get_secret_value()

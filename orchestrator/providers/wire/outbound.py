@@ -16,7 +16,7 @@ from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.http_text import fault_of_header, fault_of_header_name
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.sampling import Sampling
-from orchestrator.core.secret_values import SecretText, text_of
+from orchestrator.core.secret_values import SecretText, secret_text
 from orchestrator.providers.wire.parameter_rules import needs_responses_api
 from orchestrator.providers.wire.reasoning_turns import vendor_at
 
@@ -178,17 +178,17 @@ def headers_of(outbound: OutboundRequest) -> dict[str, str]:
     }
     if outbound.api_key:
         name, prefix = _KEY_HEADERS[outbound.kind]
-        headers[name] = prefix + text_of(outbound.api_key)
+        headers[name] = prefix + secret_text(outbound.api_key)
     for name, value in outbound.headers.items():
-        headers[name.lower()] = text_of(value)
+        headers[name.lower()] = secret_text(value)
     return headers
 
 
 def _check_headers(outbound: OutboundRequest) -> None:
     """Raise for what cannot stand in a header; no variable of this frame holds the text of a secret."""
-    part = "the API key" if outbound.api_key and fault_of_header(text_of(outbound.api_key)) else None
+    part = "the API key" if outbound.api_key and fault_of_header(secret_text(outbound.api_key)) else None
     for name, value in outbound.headers.items():
-        if fault_of_header_name(name) or fault_of_header(text_of(value)):
+        if fault_of_header_name(name) or fault_of_header(secret_text(value)):
             part = part or f"header '{name}'"
     if part is not None:
         raise UnsendableError(f"{part} holds a character that cannot stand in an HTTP header")

@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.request import ChatRequest
-from orchestrator.core.secret_values import text_of
+from orchestrator.core.secret_values import secret_text
 from orchestrator.providers.wire.outbound import (
     OutboundRequest,
     UnsendableError,
@@ -86,7 +86,7 @@ def test_a_request_goes_to_a_deployment_with_its_providers_key_headers_and_addre
         7,
         True,
     )
-    assert (text_of(sent.api_key), sent.messages, sent.sampling.temperature) == (
+    assert (secret_text(sent.api_key), sent.messages, sent.sampling.temperature) == (
         "practice-key-google",
         request.messages,
         0.5,
