@@ -65,7 +65,7 @@ class SecretData(_Sealed, Secret[Any]):
     """Values of any shape with secrets among them."""
 
 
-def texts_of(secrets: Mapping[str, SecretText]) -> dict[str, str]:
+def secret_texts(secrets: Mapping[str, SecretText]) -> dict[str, str]:
     """Return what each of several says, by its name, in a dictionary of its own."""
     return {name: secret.get_secret_value() for name, secret in secrets.items()}
 

@@ -25,7 +25,7 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError, OrchestratorError
 from orchestrator.core.payer import Payer
 from orchestrator.core.quiet_logs import quiet_libraries
-from orchestrator.core.secret_values import secret_text, texts_of
+from orchestrator.core.secret_values import secret_text, secret_texts
 from orchestrator.langchain.tracing import LangChainSettings, follow_config
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.metering.media_addresses import check_addresses
@@ -182,7 +182,7 @@ def _headers_of(deployment: Deployment, local_model: LocalModel) -> dict[str, st
         ("x-goog-api-key", "") if provider.kind is ProviderKind.GOOGLE else ("authorization", "Bearer ")
     )
     own = {name: scheme + key} if key else {}
-    return own | {each.lower(): value for each, value in texts_of(provider.headers).items()}
+    return own | {each.lower(): value for each, value in secret_texts(provider.headers).items()}
 
 
 def _google_client(

@@ -16,7 +16,7 @@ from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NanoUsd, nano_usd
 from orchestrator.core.provider_answer import AttemptFailedError
-from orchestrator.core.secret_values import secret_text, texts_of
+from orchestrator.core.secret_values import secret_text, secret_texts
 from orchestrator.providers.wire.body_reading import BodyUnreadableError, read_body
 from orchestrator.providers.wire.outbound import UnsendableError, WireRequest
 from orchestrator.providers.wire.sessions import Sessions
@@ -99,7 +99,7 @@ class Account:
         """Remember which provider to ask, and how."""
         self._kind = provider.kind
         self._base_url = (provider.base_url or "").rstrip("/")
-        self._headers = {**texts_of(provider.headers), **_key_header(provider)}
+        self._headers = {**secret_texts(provider.headers), **_key_header(provider)}
         self._session = session
 
     async def models(self) -> frozenset[str]:

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from orchestrator.client import Orchestrator
-from orchestrator.core.secret_values import texts_of
+from orchestrator.core.secret_values import secret_texts
 from orchestrator.telemetry.collector_session import CollectorSession
 from orchestrator.telemetry.tracing import trace_requests
 
@@ -35,7 +35,7 @@ def export_telemetry(orchestrator: Orchestrator) -> Callable[[], None]:
     settings = orchestrator.config.settings.telemetry
     if not settings.otlp_endpoint:
         return _nothing
-    base, headers = settings.otlp_endpoint.rstrip("/"), texts_of(settings.otlp_headers)
+    base, headers = settings.otlp_endpoint.rstrip("/"), secret_texts(settings.otlp_headers)
     resource = Resource({"service.name": settings.service_name})
     tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
     with _without_credentials_of_others():

@@ -8,7 +8,7 @@ import pickle
 import pytest
 from pydantic import SecretStr, TypeAdapter
 
-from orchestrator.core.secret_values import SecretAddress, SecretData, SecretText, secret_text, texts_of
+from orchestrator.core.secret_values import SecretAddress, SecretData, SecretText, secret_text, secret_texts
 from orchestrator.core.settings import ApiKey, HeaderValue, Settings
 
 KEY = "sk-very-secret"
@@ -65,6 +65,6 @@ def test_copies_of_what_holds_a_secret_hold_the_same_one(envelope) -> None:
 
 def test_a_secret_says_its_text_only_to_those_who_ask_for_it() -> None:
     assert (secret_text(None), secret_text(SecretText(KEY)), secret_text(SecretStr(KEY))) == ("", KEY, KEY)
-    assert texts_of({"X-Team": SecretText("a")}) == {"X-Team": "a"}
+    assert secret_texts({"X-Team": SecretText("a")}) == {"X-Team": "a"}
     assert SecretText(KEY) == SecretText(KEY) != SecretText("other")
     assert SecretAddress("https://u:p@host:1/path?key=x").host == "https://host:1"

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import orjson
 import pytest
-from pydantic import SecretStr
 
 from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
+from orchestrator.core.secret_values import SecretText
 from orchestrator.providers.account_api import Account, AccountError, open_session
 from tests.providers.wire.misbehaving import Exchanged, bomb, serving
 from tests.support.redirecting import STATUSES, Redirecting, redirecting
@@ -30,7 +30,7 @@ def elsewhere() -> Iterator[Redirecting]:
 
 
 def provider(kind: ProviderKind, address: str, **more: object) -> ProviderSettings:
-    return ProviderSettings(kind=kind, priority=1, base_url=address, api_key=SecretStr("sk-secret"), **more)
+    return ProviderSettings(kind=kind, priority=1, base_url=address, api_key=SecretText("sk-secret"), **more)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

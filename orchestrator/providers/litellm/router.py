@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.catalog.catalog import Catalog, Deployment, ProviderKind
 from orchestrator.catalog.litellm_prefixes import ADDRESSES
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.secret_values import secret_text, texts_of
+from orchestrator.core.secret_values import secret_text, secret_texts
 from orchestrator.dispatch.transport import AttemptSource
 from orchestrator.providers.litellm.loading import LOADING, load_for, load_litellm
 from orchestrator.providers.litellm.registering import registered_once
@@ -161,7 +161,7 @@ def _model_entry(deployment: Deployment) -> dict[str, Any]:
             # Else AWS_BEDROCK_RUNTIME_ENDPOINT would go before it.
             params["aws_bedrock_runtime_endpoint"] = address
     if provider.headers:
-        params["extra_headers"] = texts_of(provider.headers)
+        params["extra_headers"] = secret_texts(provider.headers)
     # An id that stays the same: LiteLLM would make one of all parameters, and keep an entry of its price map
     # for each that it ever made. It is no name of that map, so that nothing there is mistaken for it.
     return {
