@@ -8,9 +8,8 @@ in flight at a time; any number of lanes may be.
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import Any, Protocol
 
 from orchestrator.catalog.rates import Rates
@@ -55,24 +54,27 @@ class Outbound:
 
 
 class TurnTimer:
-    """Ends the current attempt of one way along a plan when its time is over."""
+    """Ends the current attempt of one way along a plan when its time is over.
+
+    An `async with` block runs without a limit, until an attempt sets its own with `allow`. It raises
+    TimeoutError when that is over; whatever was awaited has been cancelled.
+    """
 
     def __init__(self) -> None:
         """Run no time yet."""
         self._timeout: asyncio.Timeout | None = None
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Run without a limit, until an attempt sets its own with `allow`.
+    async def __aenter__(self) -> None:
+        """Begin."""
+        self._timeout = await asyncio.timeout(None).__aenter__()
 
-        Raises:
-            TimeoutError: a limit is over; whatever was awaited has been cancelled.
-        """
-        try:
-            async with asyncio.timeout(None) as self._timeout:
-                yield
-        finally:
-            self._timeout = None
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End."""
+        timeout, self._timeout = self._timeout, None
+        if timeout is not None:
+            await timeout.__aexit__(kind, error, trace)
 
     def allow(self, duration_s: float) -> None:
         """Let the current attempt run for `duration_s` more seconds."""

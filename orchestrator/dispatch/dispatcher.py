@@ -88,7 +88,7 @@ class Dispatcher:
         """Let the transport send from the current attempt on; None when the cursor has to choose again."""
         answer: ProviderAnswer | None = None
         try:
-            async with self._cursor.timer.running():
+            async with self._cursor.timer:
                 answer = await self._transport.send(self._cursor)
                 if answer is not None:
                     return self._succeed(in_flight(self._cursor), answer)
