@@ -21,12 +21,12 @@ def registered_once(litellm: Any) -> Iterator[None]:
     """Let LiteLLM register in this block only what is not in its map yet, or what others may have changed."""
     register = litellm.register_model
 
-    def register_new(*entries: Any, **options: Any) -> None:
+    def register_new(*arguments: Any, **options: Any) -> None:
         if litellm.model_cost is not _map or _count(litellm) != _changes:
             _registered.clear()
-        entry = hash(repr((entries, sorted(options.items()))))
+        entry = hash(repr((arguments, sorted(options.items()))))
         if entry not in _registered:
-            register(*entries, **options)
+            register(*arguments, **options)
             _registered.add(entry)
             _remember(litellm)
 
