@@ -7,7 +7,6 @@ follow no redirect from then on. Its Router calls the same two, so each of its a
 own (docs/why/budget-guard.md).
 """
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -126,9 +125,7 @@ class MeteredStream(CustomStreamWrapper):
             self._sending.end(Failure(FailureKind.CANCELLED))
 
     def __del__(self) -> None:
-        # A process that ends cannot book any more: the hold stays counted until it is reconciled.
-        if not sys.is_finalizing():
-            self._sending.end(Failure(FailureKind.CANCELLED))
+        self._sending.end_apart(Failure(FailureKind.CANCELLED))
         super().__del__()
 
     def _end(self, error: BaseException) -> None:

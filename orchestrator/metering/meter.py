@@ -5,8 +5,11 @@ without a cost is booked by the same rules as a failed attempt of any other requ
 """
 
 import logging
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Self
 
 from orchestrator.catalog.catalog import Deployment
@@ -87,7 +90,8 @@ class MeteredSend:
         self._hold = hold
         self._price = price
         self._started_s = meter.clock.monotonic_s()
-        self._ended = False
+        self._ends = count()
+        """Each who ends it draws a number, at once in every thread; the first has it to do."""
 
     def take(self, answer: ProviderAnswer) -> None:
         """Keep what an answer says that it used, whole or not, or an error in its place."""
@@ -97,9 +101,19 @@ class MeteredSend:
 
     def end(self, failure: Failure | None = None) -> None:
         """Settle the send and write its operation; a second call does nothing."""
-        if self._ended:
-            return
-        self._ended = True
+        if next(self._ends) == 0:
+            self._settle(failure)
+
+    def end_apart(self, failure: Failure | None = None) -> None:
+        """`end` in a thread of its own, for what runs wherever Python collects garbage.
+
+        That may be in the middle of a transaction of the same thread, or of a lock that settling needs. A process
+        that ends cannot book any more: its hold stays counted until it is reconciled.
+        """
+        if not sys.is_finalizing() and next(self._ends) == 0:
+            threading.Thread(target=self._settle, args=(failure,), name="orchestrator-settle").start()
+
+    def _settle(self, failure: Failure | None) -> None:
         charge = self._charge(failure)
         attempt = attempt_row(
             self._hold.request,

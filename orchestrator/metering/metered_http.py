@@ -7,7 +7,6 @@ included. It is given to the client in the place of httpx's transport, for threa
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -212,28 +211,27 @@ class _Tap:
 
     def finish(self) -> None:
         """Settle an answer that has come to its end."""
-        try:
-            answer = self.answer.whole()
-        except AttemptFailedError as exc:
-            if exc.answer is not None:
-                self._sending.take(exc.answer)
-            self._sending.end(exc.failure)
-        else:
-            self._sending.take(answer)
-            self._sending.end()
+        self._sending.end(self._take_whole())
 
     def leave(self) -> None:
         """Settle an answer of which no more is read."""
-        if self.answer.is_complete:
-            self.finish()
-        else:
-            self._sending.end(Failure(FailureKind.CANCELLED))
+        self._sending.end(self._left())
 
     def let_go(self) -> None:
-        """Settle an answer whose reader is gone, closed or not."""
-        # A process that ends cannot book any more: the hold stays counted until it is reconciled.
-        if not sys.is_finalizing():
-            self.leave()
+        """Settle an answer whose reader is gone, closed or collected by Python."""
+        self._sending.end_apart(self._left())
+
+    def _left(self) -> Failure | None:
+        return self._take_whole() if self.answer.is_complete else Failure(FailureKind.CANCELLED)
+
+    def _take_whole(self) -> Failure | None:
+        try:
+            self._sending.take(self.answer.whole())
+        except AttemptFailedError as exc:
+            if exc.answer is not None:
+                self._sending.take(exc.answer)
+            return exc.failure
+        return None
 
 
 class _SyncTapped(httpx.SyncByteStream):
