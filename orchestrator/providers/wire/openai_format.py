@@ -138,6 +138,9 @@ class OpenAiReader:
         if error is not None:
             raise draft.failed(failure_of_late_error(error, begun=draft.has_content), "an error event")
         if choice is not None:
+            if not choice.get("finish_reason"):
+                # A model that thinks unseen sends pieces of nothing, and what it thinks is counted later.
+                draft.is_counted_alone = False
             draft.end(draft.known_finish(choice.get("finish_reason"), OPENAI_FINISH_REASONS))
         return delta
 

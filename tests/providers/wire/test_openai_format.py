@@ -225,6 +225,7 @@ _COUNT_ALONE: dict[str, Any] = {"choices": []}
         ([_piece(finish="length", usage=_counting(0))], 0),
         # Of the whole answer, though the finish comes behind it.
         ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _piece("", "stop")], 5),
+        ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _piece(""), _piece("", "stop")], None),
         ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _piece("bạn"), _piece(finish="stop")], None),
         ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _piece("bạn", "stop")], None),
         ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _thought("…"), _piece(finish="stop")], None),
