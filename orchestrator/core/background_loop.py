@@ -224,7 +224,10 @@ def _forget_hidden(error: BaseException) -> None:
     Python does not show it, and whatever reports errors with the variables of every frame may.
     """
     link: BaseException | None = error
-    while link is not None:
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        # Code of others may raise errors from each other in a circle.
+        seen.add(id(link))
         if link.__suppress_context__ and link.__cause__ is None:
             link.__context__ = None
         link = link.__cause__ or link.__context__

@@ -276,3 +276,20 @@ def test_the_cause_of_an_error_stays(loop):
     with pytest.raises(ValueError) as caught:
         loop.run(work())
     assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_errors_that_lead_to_each_other_in_a_circle_end(loop):
+    """Library code may raise an error from one that came of it."""
+
+    async def work() -> None:
+        first = KeyError("x")
+        try:
+            try:
+                raise first
+            except KeyError:
+                raise ValueError("y")  # noqa: B904 -- so that its context is the first
+        except ValueError as second:
+            raise first from second
+
+    with pytest.raises(KeyError):
+        loop.run(work())
