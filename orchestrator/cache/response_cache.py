@@ -43,6 +43,8 @@ _FORMAT = 1
 _SHAPES_NOTHING = frozenset({"prompt_cache_key"})
 """Of the sampling parameters: where a provider keeps the beginning of a prompt."""
 _PUTS_BETWEEN_CULLS = 100
+_IN_TABLE_BYTES = 32_768
+"""What is smaller lies in the table of the folder, all else in a file of its own."""
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
 _DATABASE = "cache.db"
 OVERWRITING = {"sqlite_secure_delete": 1}
@@ -194,8 +196,13 @@ class ReplyCache:
 
     def _end_turn(self) -> None:
         puts, self._of_this_turn = self._of_this_turn, []
-        if puts:
-            self._write(puts)
+        small = [put for put in puts if len(put.packed) < _IN_TABLE_BYTES]
+        if small:
+            self._write(small)
+        for put in puts:
+            # A file of its own would stay where a transaction is taken back, and belong to no row.
+            if len(put.packed) >= _IN_TABLE_BYTES:
+                self._write([put])
 
     def _write(self, puts: Sequence["_Put"]) -> None:
         def write(cache: Any) -> None:
@@ -283,6 +290,7 @@ class ReplyCache:
                 self._cache = diskcache.Cache(
                     str(self.path),
                     disk=TextDisk,
+                    disk_min_file_size=_IN_TABLE_BYTES,
                     size_limit=self.settings.max_bytes,
                     timeout=1.0,
                     statistics=0,

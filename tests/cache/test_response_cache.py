@@ -170,6 +170,28 @@ async def test_what_is_stored_in_one_turn_of_a_loop_is_one_transaction(make):
     assert cache.forget("acme") == 3
 
 
+async def test_a_large_answer_that_is_not_kept_takes_no_other_of_its_turn_with_it(
+    make, tmp_path, monkeypatch
+):
+    """And no file of it stays behind, which `forget` would not know."""
+    cache = make()
+    cache.put("earlier", b"answer", ttl_s=60)
+    store = cache._cache.disk.store
+
+    def full(value, *arguments, **named):
+        stored = store(value, *arguments, **named)
+        if len(value) > 32_768:
+            cache._cache.disk.remove(stored[2])
+            raise OSError(28, "No space left on device")
+        return stored
+
+    monkeypatch.setattr(cache._cache.disk, "store", full)
+    for key, answer in (("first", b"a"), ("large", b"x" * 200_000), ("last", b"b")):
+        cache.put_in_this_turn(key, answer, ttl_s=60, tenant="acme")
+    await asyncio.sleep(0)
+    assert [cache.get(key) for key in ("first", "large", "last")] == [b"a", None, b"b"]
+
+
 def test_what_a_loop_left_that_turns_no_more_is_stored_at_the_end(make):
     async def put_and_stop(cache):
         cache.put_in_this_turn(KEY, b"answer", ttl_s=60, tenant="acme")
