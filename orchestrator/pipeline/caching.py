@@ -60,12 +60,12 @@ class Caching:
                 # The one that asks meets this deadline in its own work, a moment earlier.
                 async with asyncio.timeout(call.deadline.left_s() + _JOINED_GRACE_S):
                     reply, _ = await self._flights.do(key, ask)
-                    return await self._repeat(call, reply, CacheState.JOINED)
             except LeaderFailedError:
                 # Its deadline or budget was another's: ask on our own terms.
                 continue
             except TimeoutError:
                 return await self._joined_too_late(call)
+            return await self._repeat(call, reply, CacheState.JOINED)
         reply, _ = await self._flights.do(key, ask)
         return reply
 

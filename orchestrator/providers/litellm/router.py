@@ -119,12 +119,13 @@ async def _may_fall_back(*, model: str, request_kwargs: Mapping[str, Any], **_: 
     sending = CURRENT_SENDING.get()
     if sending is None:
         return True
+    if sending.error is not None:
+        # It ends the walk, and the attempt in flight is booked by who raises it.
+        return False
     error = sys.exception()
     if error is not None:
         # LiteLLM tells no hook of a stream that breaks before its first words.
         sending.fail(error)
-    if sending.error is not None:
-        return False
     try:
         admitted = await sending.source.admit(model)
     except OrchestratorError as exc:
