@@ -162,7 +162,8 @@ def forget_content(
         cached, kept = _counted(counts["cached"], "reply"), _counted(counts["of_keys"], "reply")
         write(f"and {cached} of the cache, {kept} of idempotency keys\n")
     if tenant is not None and not any(counts.values()):
-        err().print(f"nothing is kept of '{tenant}'.{_meant(session.config(), clock.now(), tenant=tenant)}")
+        meant = _meant(session.config(), clock.now(), tenant=tenant)
+        err().print(f"nothing is kept of '{tenant}'.{meant}", markup=False)
 
 
 def _meant(config: "Config", moment: "datetime", **named: str | None) -> str:
