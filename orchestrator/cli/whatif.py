@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -66,8 +67,9 @@ def _compared(
     old = load_keyed(session_of(context).config_path, today=now.date())
     other = load_keyed(expanded(new), today=now.date())
     zone = old.config.settings.budgets.time_zone
-    first = moment_of(span[0], now=now, time_zone=zone)
+    first = moment_of(span[0], now=now, time_zone=zone).astimezone(ZoneInfo(zone))
     last = now if span[1] is None else moment_of(span[1], now=now, time_zone=zone, is_end=True)
+    last = last.astimezone(ZoneInfo(zone))
     if last <= first:
         raise CommandError(f"the range ends before it begins: {first.isoformat()} to {last.isoformat()}")
     without_key = sorted({*old.assumed_keys, *other.assumed_keys})

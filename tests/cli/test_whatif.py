@@ -34,6 +34,7 @@ def test_it_tells_what_changes_for_whom_and_on_what_it_rests(run, recorded, chan
     told = ran.json
     assert told["recorded"]["requests"] == told["after"]["requests"] == 60
     assert told["after"]["refused"] > told["before"]["refused"]
+    assert told["since"][-6:] == told["until"][-6:] == "+07:00", "both in the zone of the budgets"
     assert told["tenants"][0]["name"] == "acme"
     assert told["tenants"][0]["worse"] > 0
     assert {"deployment", "rests_on", "recorded_sends", "thin"} <= told["evidence"][0].keys()
