@@ -96,6 +96,8 @@ class WhatIf:
     began: datetime
     ended: datetime
     recorded: Sum
+    recorded_latency: Latency | None
+    """None where nothing was answered."""
     """As the ledger has it."""
     before: Side
     """Replayed under the configuration in use."""
@@ -116,7 +118,7 @@ def side_of(outcomes: ReplayOutcomes) -> Side:
     """Return the sums of a replay."""
     return Side(
         total=_total(outcomes),
-        latency=_latency(outcomes),
+        latency=latency_of(outcomes),
         repeated=outcomes.repeated,
         errors=dict(outcomes.errors.most_common()),
         loads=dict(sorted(outcomes.loads.items())),
@@ -186,7 +188,8 @@ def _count(sums: Sum, outcomes: ReplayOutcomes, number: int) -> None:
     sums.fates[outcomes.fates[number]] += 1
 
 
-def _latency(outcomes: ReplayOutcomes) -> Latency | None:
+def latency_of(outcomes: ReplayOutcomes) -> Latency | None:
+    """Return how long those that were answered took; None where nothing was."""
     pairs = zip(outcomes.fates, outcomes.latencies_s, strict=True)
     answered = array("d", sorted(latency_s for fate, latency_s in pairs if fate <= Fate.DEGRADED))
     if not answered:
