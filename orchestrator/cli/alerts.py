@@ -1,7 +1,8 @@
 """`orchestrator alerts`: the rules in force and what they told last; a test message over their channels."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -48,11 +49,15 @@ def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
         )
         return
     shown = table("rule", "kind", "channels", "state", "last told", folded=("channels", "state"))
+    zone = ZoneInfo(whole.budgets.time_zone)
     for line in rules:
         quiet = "quiet" if is_watched else "not watched"
         state = f"firing: {len(line['firing'])}" if line["firing"] else quiet
         channels = ", ".join(line["channels"]) or "the log"
-        shown.add_row(line["rule"], line["kind"], channels, state, line["last_told_at"] or "never")
+        last = "never"
+        if line["last_told_at"]:
+            last = f"{datetime.fromisoformat(line['last_told_at']).astimezone(zone):%Y-%m-%d %H:%M}"
+        shown.add_row(line["rule"], line["kind"], channels, state, last)
     out().print(shown)
     if not is_watched:
         out().print(

@@ -260,18 +260,22 @@ def _missing_lines(standing: "ExperimentStanding") -> list[str]:
     """Return how much is missing until the metric that decides says something."""
     from orchestrator.experiments.comparison import Finding
     from orchestrator.experiments.confidence import UNITS_MIN
+    from orchestrator.experiments.settings import ExperimentMode
 
     decides = standing.decides
+    is_shadow = standing.experiment.settings.mode is ExperimentMode.SHADOW
     if standing.finding is Finding.TOO_FEW:
         more = "" if decides is None else f", about {decides.missing:,} more in all"
-        return [
-            f"missing: {UNITS_MIN} users a side before anything is said{more}; who names no user counts once"
-        ]
+        enough, once = f"{UNITS_MIN} users a side", "who names no user counts once"
+        if is_shadow:
+            enough, once = f"{UNITS_MIN} pairs", "the pairs of a user count as one"
+        return [f"missing: {enough} before anything is said{more}; {once}"]
     if decides is None or decides.finding is not Finding.OPEN:
         return []
     if decides.missing is None:
         return ["missing: nobody can tell; the sides are too close, so a margin or the end of it decides"]
-    return [f"missing: about {decides.missing:,} users more prove it, if the difference stays as it is"]
+    units = "pairs" if is_shadow else "users"
+    return [f"missing: about {decides.missing:,} {units} more prove it, if the difference stays as it is"]
 
 
 def _cells(comparison: "MetricComparison") -> tuple[str, str, str]:

@@ -1,6 +1,7 @@
 """`orchestrator keys`: who may ask a server: keys are made, listed and revoked."""
 
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -74,7 +75,8 @@ def make(  # noqa: PLR0913, PLR0917 -- an argument for each option
 def show_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """List the keys, revoked and expired ones too."""
     with errors_as_json(as_json):
-        folder = _folder(session_of(context).config())
+        config = session_of(context).config()
+        folder = _folder(config)
         keys, damaged = folder.read()
     now = SystemClock().now()
     ordered = sorted(keys.values(), key=lambda key: key.created_at)
@@ -82,8 +84,9 @@ def show_keys(context: typer.Context, as_json: AsJson = False) -> None:
         print_json({"keys": [_plain(key, now) for key in ordered], "damaged": list(damaged)})
         return
     rows = table("id", "tenant", "name", "state", "roles", "use cases", "expires", folded=("name",))
+    zone = ZoneInfo(config.settings.budgets.time_zone)
     for key in ordered:
-        expires = "never" if key.expires_at is None else f"{key.expires_at:%Y-%m-%d %H:%M}"
+        expires = "never" if key.expires_at is None else f"{key.expires_at.astimezone(zone):%Y-%m-%d %H:%M}"
         use_cases = ", ".join(key.use_cases) or "all"
         rows.add_row(
             key.id, key.tenant, key.name, key.state(now).value, ", ".join(key.roles), use_cases, expires

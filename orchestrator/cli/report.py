@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from orchestrator.config.loader import Config
     from orchestrator.ledger.ledger import BudgetStatus
+    from orchestrator.ledger.store import LedgerView
     from orchestrator.reports.analysis import Analysis
     from orchestrator.reports.span import Span
     from orchestrator.reports.usage_report import Part, UsageReport
@@ -121,11 +122,7 @@ def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple
     from orchestrator.reports.usage_report import Filter
 
     now, view = SystemClock().now(), open_view(config.settings.ledger)
-    zone = config.settings.budgets.time_zone
-    if view.exists:
-        with view:
-            # Days are the ledger's own, whatever config.yaml says by now.
-            zone = view.time_zone or zone
+    zone = _zone_of(config, view)
     today = date.fromisoformat(period_of(now, zone).day)
     span, of = _span_of(options, now, zone), Filter(**options.names)
     _sum_closed_days(config, min(span.before.first, today - timedelta(days=HISTORY_DAYS)))
@@ -135,6 +132,15 @@ def analysed(config: "Config", options: ReportOptions) -> "tuple[Analysis, tuple
         return result, ()
     scopes = None if tenant is None else ("all", f"tenant:{tenant}")
     return result, budget_status(view, config.limits, moment=now, scopes=scopes)
+
+
+def _zone_of(config: "Config", view: "LedgerView") -> str:
+    """Return the zone of days: the ledger's own, whatever config.yaml says by now."""
+    zone = config.settings.budgets.time_zone
+    if not view.exists:
+        return zone
+    with view:
+        return view.time_zone or zone
 
 
 def _sum_closed_days(config: "Config", since: "date") -> None:
@@ -182,16 +188,19 @@ def _written(
 
 
 def _meant(config: "Config", result: "Analysis", language: Language) -> str:
-    """Return what follows an empty report: the names that were meant, or what fills a ledger."""
+    """Return what follows an empty report: the names that were meant, or what fills the days with today."""
     from orchestrator.cli.booked_names import hint_of_booked
     from orchestrator.cli.report_text import LINES
+    from orchestrator.core.clock import SystemClock
     from orchestrator.ledger.opening import open_view
 
     of, span = asdict(result.report.of), result.report.span
+    view = open_view(config.settings.ledger)
     if not any(of.values()):
-        return LINES[language]["fill"]
+        today = SystemClock().now().astimezone(ZoneInfo(_zone_of(config, view))).date()
+        return LINES[language]["fill"] if span.first <= today <= span.last else ""
     months = {f"{span.first:%Y-%m}", f"{span.last:%Y-%m}"}
-    return hint_of_booked(open_view(config.settings.ledger), of, months=months, language=language)
+    return hint_of_booked(view, of, months=months, language=language)
 
 
 def show_report(

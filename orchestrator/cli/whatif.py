@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -66,8 +67,9 @@ def _compared(
     old = load_keyed(session_of(context).config_path, today=now.date())
     other = load_keyed(expanded(new), today=now.date())
     zone = old.config.settings.budgets.time_zone
-    first = moment_of(span[0], now=now, time_zone=zone)
+    first = moment_of(span[0], now=now, time_zone=zone).astimezone(ZoneInfo(zone))
     last = now if span[1] is None else moment_of(span[1], now=now, time_zone=zone, is_end=True)
+    last = last.astimezone(ZoneInfo(zone))
     if last <= first:
         raise CommandError(f"the range ends before it begins: {first.isoformat()} to {last.isoformat()}")
     without_key = sorted({*old.assumed_keys, *other.assumed_keys})
@@ -91,11 +93,12 @@ def _show(result: "WhatIf") -> None:
         f"replayed twice in {seconds(result.took_s)}; seed {result.seed}",
         style="dim",
     )
-    console.print(_totals(result))
-    console.print(_loads(result.before, result.after))
-    for title, parts in (("tenant", result.tenants), ("use case", result.use_cases)):
-        if parts:
-            console.print(_affected(title, parts))
+    parts = (("tenant", result.tenants), ("use case", result.use_cases))
+    grids = [_totals(result), _loads(result.before, result.after)]
+    for grid in (*grids, *(_affected(title, differing) for title, differing in parts if differing)):
+        console.print(grid)
+        # Where a terminal is narrow, a table is blocks of lines.
+        console.print()
     if result.left_out:
         kinds = ", ".join(f"{count:,} {reason}" for reason, count in result.left_out.items())
         console.print(f"not replayed: {kinds}", style="dim", soft_wrap=True)
@@ -117,12 +120,18 @@ def _totals(result: "WhatIf") -> "RenderableType":
         if any(shares):
             points = f"{(shares[2] - shares[1]) * 100:+.2f} points"
             grid.add_row(names.get(fate, fate.name.lower()), *map(percent, shares), points)
-    old, new = result.before.latency, result.after.latency
-    if old is not None and new is not None:
-        for name, first, second in (("p50", old.p50_s, new.p50_s), ("p95", old.p95_s, new.p95_s)):
-            grid.add_row(f"latency {name}", "", seconds(first), seconds(second), f"{second - first:+.2f} s")
+    latencies = result.recorded_latency, result.before.latency, result.after.latency
+    for name in ("p50", "p95"):
+        ranks = [None if each is None else getattr(each, f"{name}_s") for each in latencies]
+        if ranks[1] is not None and ranks[2] is not None:
+            grid.add_row(f"latency {name}", *map(seconds, ranks), _slower(ranks[2] - ranks[1]))
     grid.add_row("from the cache", "", f"{result.before.repeated:,}", f"{result.after.repeated:,}", "")
     return grid
+
+
+def _slower(change_s: float) -> str:
+    """Return a change of latency with its sign, in the unit that its size is shown in."""
+    return f"{'-' if change_s < 0 else '+'}{seconds(abs(change_s))}"
 
 
 def _loads(before: "Side", after: "Side") -> "RenderableType":

@@ -85,14 +85,14 @@ def _checksum_of(backup: Path) -> Path:
 
 def _check_sum(backup: Path) -> None:
     """Compare a backup with the sum that was written beside it; a copy of another kind has none."""
+    if not backup.is_file():
+        raise LedgerError(f"there is no file {backup}")
     try:
         words = _checksum_of(backup).read_text(encoding="utf-8", errors="replace").split()
     except FileNotFoundError:
         return
     except OSError as exc:
         raise LedgerError(f"{_checksum_of(backup)} cannot be read: {exc.strerror or exc}") from exc
-    if not backup.is_file():
-        raise LedgerError(f"there is no file {backup}")
     if words[:1] != [sha256_of(backup)]:
         raise LedgerError(
             f"{backup} is not what was backed up: its SHA-256 differs from that in {_checksum_of(backup).name}; "

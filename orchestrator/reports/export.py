@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from errno import EISDIR
 from importlib.util import find_spec
 from itertools import islice
+from os import strerror
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,8 @@ def _parts(
 
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, strerror(EISDIR))
     unfinished = path.with_name(f"{path.name}.part")
     try:
         # It holds the names of tenants and users, and money.

@@ -296,7 +296,7 @@ def _timed(part: Part, tally: Tally, sums: UsageSums) -> Part:
         part,
         latency=durations_of(sums.durations.get((Duration.SEND, part.name), ())),
         first_token=durations_of(sums.durations.get((Duration.FIRST_TOKEN, part.name), ())),
-        output_tokens_per_s=tally.answered_output_tokens / busy_s if busy_s else None,
+        output_tokens_per_s=tally.timed_output_tokens / busy_s if busy_s else None,
     )
 
 

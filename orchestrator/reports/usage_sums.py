@@ -48,6 +48,8 @@ class Tally:
     """Tokens of sends that succeeded, and likewise below."""
     answered_cached_tokens: int = 0
     answered_output_tokens: int = 0
+    timed_output_tokens: int = 0
+    """Of those whose latency is counted."""
     failed_nusd: int = 0
     """What failed sends cost."""
     failed_paid: int = 0
@@ -178,6 +180,8 @@ def _add_sends(sums: UsageSums, group: SendGroup) -> None:
         others += [sums.use_cases[group.use_case]] if group.use_case else []
     for tally in by_send:
         tally.count(group.outcome, group.sends, group.latency_ms, is_probe=is_own(group.own))
+        if group.outcome == _SUCCEEDED and not is_own(group.own):
+            tally.timed_output_tokens += group.output_tokens
     for tally in (*by_send, *others):
         _add_money(tally, group)
 

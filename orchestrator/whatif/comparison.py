@@ -79,7 +79,9 @@ class Ground:
     """Replayed under the new configuration."""
     rests_on: RestsOn
     recorded: int
-    """RecordedShare sends behind it."""
+    """Recorded sends behind it."""
+    own: int
+    """Those of them that are the deployment's own, shadows and probes among them."""
 
     @property
     def is_thin(self) -> bool:
@@ -94,6 +96,8 @@ class WhatIf:
     began: datetime
     ended: datetime
     recorded: Sum
+    recorded_latency: Latency | None
+    """None where nothing was answered."""
     """As the ledger has it."""
     before: Side
     """Replayed under the configuration in use."""
@@ -114,7 +118,7 @@ def side_of(outcomes: ReplayOutcomes) -> Side:
     """Return the sums of a replay."""
     return Side(
         total=_total(outcomes),
-        latency=_latency(outcomes),
+        latency=latency_of(outcomes),
         repeated=outcomes.repeated,
         errors=dict(outcomes.errors.most_common()),
         loads=dict(sorted(outcomes.loads.items())),
@@ -143,7 +147,10 @@ def grounds_of(side: Side, config: Config, evidence: SendEvidence) -> tuple[Grou
     """Return what the numbers of each deployment rest on, the most asked first."""
     loads = sorted(side.loads.items(), key=lambda item: -item[1].sends)
     return tuple(
-        Ground(name, load.sends, *evidence.rests_on(config.catalog.deployments[name])) for name, load in loads
+        Ground(
+            name, load.sends, *evidence.rests_on(config.catalog.deployments[name]), evidence.own_sends(name)
+        )
+        for name, load in loads
     )
 
 
@@ -153,8 +160,9 @@ def comparison_notices(traffic: RecordedTraffic, side: Side, grounds: Sequence[G
     thin = [ground for ground in grounds if ground.is_thin]
     for ground in thin:
         yield (
-            f"{ground.deployment} ({ground.sends / sends:.0%} of the sends) rests on {ground.recorded} recorded sends "
-            f"of {ground.rests_on}: let some traffic go there first, then ask again"
+            f"{ground.deployment} ({ground.sends / sends:.0%} of the sends) has {ground.own} of the {ENOUGH} recorded "
+            f"sends that say enough, so it rests on {ground.recorded} of {ground.rests_on}: let some traffic go there "
+            "first, then ask again"
         )
     if not any(request.is_repeated for request in traffic.requests):
         yield "no answer was repeated from the cache then, so what a cache would save is not seen"
@@ -180,7 +188,8 @@ def _count(sums: Sum, outcomes: ReplayOutcomes, number: int) -> None:
     sums.fates[outcomes.fates[number]] += 1
 
 
-def _latency(outcomes: ReplayOutcomes) -> Latency | None:
+def latency_of(outcomes: ReplayOutcomes) -> Latency | None:
+    """Return how long those that were answered took; None where nothing was."""
     pairs = zip(outcomes.fates, outcomes.latencies_s, strict=True)
     answered = array("d", sorted(latency_s for fate, latency_s in pairs if fate <= Fate.DEGRADED))
     if not answered:

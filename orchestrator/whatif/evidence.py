@@ -4,7 +4,8 @@ A request that was sent to a deployment gets from it what it got then. For anoth
 drawn that the ledger has of it around the same moment, so that an outage is one in the replay too. Its
 length is that of the request's own answer, as much longer or shorter as the model usually writes; its
 latency grows with the length as the recorded ones do. Of a deployment with too few sends of its own, those
-of its model at other providers are taken, then those of its provider, then all: `rests_on` says which.
+of its model at all providers are taken, then those of its provider, then all: `rests_on` says which. Sends of
+shadows and probes count as others do.
 """
 
 from bisect import bisect_left, bisect_right
@@ -33,8 +34,8 @@ class RestsOn(StrEnum):
     """Whose recorded sends stand for a deployment."""
 
     ITSELF = "itself"
-    MODEL = "its model elsewhere"
-    PROVIDER = "its provider's other models"
+    MODEL = "its model at all providers"
+    PROVIDER = "all models of its provider"
     ALL = "all deployments"
 
 
@@ -53,7 +54,7 @@ class DrawnSend:
 
 @dataclass(slots=True)
 class Pool:
-    """RecordedShare sends that stand for a deployment, oldest first."""
+    """Recorded sends that stand for a deployment, oldest first."""
 
     sends: list[RecordedSend] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
@@ -116,6 +117,11 @@ class SendEvidence:
         """Return whose sends stand for a deployment, and how many there are."""
         rests_on, pool = self._pool_of(deployment)
         return rests_on, len(pool.sends)
+
+    def own_sends(self, deployment: str) -> int:
+        """Return how many recorded sends went to a deployment, shadows and probes among them."""
+        pool = self._pools.get((RestsOn.ITSELF, deployment))
+        return 0 if pool is None else len(pool.sends)
 
     def draw(self, request: RecordedRequest, deployment: Deployment, *, nth: int) -> DrawnSend:
         """Return what comes of the `nth` send of a request to a deployment, from 0."""

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.core.formatting import money
-from orchestrator.whatif.comparison import Affected, Side, Sum, WhatIf
+from orchestrator.whatif.comparison import Affected, Latency, Side, Sum, WhatIf
 from orchestrator.whatif.experiment_outlook import ExperimentOutlook
 from orchestrator.whatif.outcomes import Fate
 from orchestrator.whatif.proof_words import warnings_of
@@ -19,7 +19,7 @@ def plain_what_if(result: WhatIf) -> Mapping[str, Any]:
         "until": result.ended.isoformat(),
         "seed": result.seed,
         "replay_s": round(result.took_s, 3),
-        "recorded": _plain_sum(result.recorded),
+        "recorded": {**_plain_sum(result.recorded), "latency": _plain_latency(result.recorded_latency)},
         "before": _plain_side(result.before),
         "after": _plain_side(result.after),
         "tenants": [_plain_affected(each) for each in result.tenants],
@@ -88,10 +88,14 @@ def _plain_sum(sums: Sum) -> dict[str, Any]:
     return {"requests": sums.requests, **money("cost", sums.cost_nusd), **counts}
 
 
+def _plain_latency(latency: Latency | None) -> dict[str, Any] | None:
+    return None if latency is None else asdict(latency)
+
+
 def _plain_side(side: Side) -> dict[str, Any]:
     return {
         **_plain_sum(side.total),
-        "latency": None if side.latency is None else asdict(side.latency),
+        "latency": _plain_latency(side.latency),
         "repeated": side.repeated,
         "errors": dict(side.errors),
         "deployments": [

@@ -14,6 +14,7 @@ from orchestrator.whatif.comparison import (
     affected,
     comparison_notices,
     grounds_of,
+    latency_of,
     side_of,
     total_of,
 )
@@ -64,10 +65,12 @@ def what_if(
     took_s = clock.monotonic_s() - began_s
     side = side_of(after)
     grounds = grounds_of(side, new, evidence)
+    recorded = recorded_outcomes(traffic.requests)
     return WhatIf(
         began=traffic.began,
         ended=traffic.ended,
-        recorded=total_of(recorded_outcomes(traffic.requests)),
+        recorded=total_of(recorded),
+        recorded_latency=latency_of(recorded),
         before=side_of(before),
         after=side,
         tenants=affected([request.tenant for request in traffic.requests], before, after),

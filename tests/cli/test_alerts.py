@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -48,6 +49,7 @@ def test_the_list_says_who_fires_and_what_was_told_last(run, configure, tmp_path
     assert down["last_told_at"] == now.isoformat(timespec="seconds")
     ran = run("alerts", "list")
     assert "firing: 1" in ran.out
+    assert f"{now.astimezone(ZoneInfo('Asia/Ho_Chi_Minh')):%Y-%m-%d %H:%M}" in ran.out
     assert max(len(line) for line in ran.out.splitlines()) <= 80
 
 

@@ -171,3 +171,4 @@ def test_show_says_the_share_in_percent_and_how_much_is_missing(experiment):
     shown = experiment("show", "faq").out
     assert "running, 50 % of users" in shown
     assert "missing: 100 users a side before anything is said" in shown
+    assert "missing: 100 pairs before anything is said" in experiment("show", "bulk").out

@@ -1,5 +1,8 @@
 """`orchestrator keys`: made once, listed without the key, revoked for good."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 
@@ -23,6 +26,10 @@ def test_a_key_is_shown_once_listed_and_revoked(run, home):
     listed = run("keys", "list")
     assert key_id in listed.out
     assert "valid" in listed.out
+    expires = datetime.fromisoformat(run("keys", "list", "--json").json["keys"][0]["expires_at"])
+    day, time = f"{expires.astimezone(ZoneInfo('Asia/Ho_Chi_Minh')):%Y-%m-%d %H:%M}".split()
+    assert day in listed.out
+    assert time in listed.out
     assert key not in listed.out + run("keys", "list", "--json").out
     assert run("keys", "revoke", key_id).code == 0
     assert run("keys", "list", "--json").json["keys"][0]["state"] == "revoked"

@@ -106,6 +106,16 @@ def test_another_month_is_empty_and_has_no_standing(run, practice):
     assert month["budgets"] == []
 
 
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_days_that_no_request_can_fill_any_more_come_without_advice(run, language):
+    """Nor those that have not begun."""
+    assert "orchestrator ask" in " ".join(run("report", "--language", language).out.split())
+    for month in ("2020-01", "2090-01"):
+        empty = run("report", "--month", month, "--language", language)
+        assert (empty.code, "2020-01" in empty.out or "2090-01" in empty.out) == (0, True)
+        assert "orchestrator" not in empty.out
+
+
 def test_a_damaged_ledger_exits_6(run, home):
     """A file that is no ledger is named, with what to do."""
     home.mkdir()

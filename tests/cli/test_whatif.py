@@ -1,7 +1,10 @@
 """`orchestrator whatif`: recorded traffic under another configuration, from the command line."""
 
+import re
+
 import pytest
 
+from orchestrator.cli.whatif import _slower
 from tests.support.planted_traffic import TODAY, Traffic
 
 SINCE = f"{TODAY.replace(day=1)}"
@@ -34,6 +37,7 @@ def test_it_tells_what_changes_for_whom_and_on_what_it_rests(run, recorded, chan
     told = ran.json
     assert told["recorded"]["requests"] == told["after"]["requests"] == 60
     assert told["after"]["refused"] > told["before"]["refused"]
+    assert told["since"][-6:] == told["until"][-6:] == "+07:00", "both in the zone of the budgets"
     assert told["tenants"][0]["name"] == "acme"
     assert told["tenants"][0]["worse"] > 0
     assert {"deployment", "rests_on", "recorded_sends", "thin"} <= told["evidence"][0].keys()
@@ -54,6 +58,19 @@ def test_people_get_tables(run, recorded, changed):
         "notice: ",
     ):
         assert words in ran.out
+    assert re.search(r"latency p50 +[\d.]+ m?s +[\d.]+ m?s +[\d.]+ m?s", ran.out)
+
+
+def test_a_narrow_terminal_keeps_tables_apart_and_a_small_change_its_size(
+    run, recorded, changed, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "60")
+    ran = run("whatif", str(changed), "--since", SINCE)
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    (tenants,) = (n for n, line in enumerate(lines) if line.split()[:2] == ["tenant", "requests"])
+    assert lines[tenants - 1].strip() == ""
+    assert [_slower(change_s) for change_s in (-0.004, 0.0, 1.5)] == ["-4.0 ms", "+0.0 ms", "+1.50 s"]
 
 
 @pytest.mark.parametrize(

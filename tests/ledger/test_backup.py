@@ -180,6 +180,12 @@ def test_another_programs_database_is_no_backup(settings, tmp_path):
     assert not settings_path(settings).exists()
 
 
+@pytest.mark.parametrize("folder", [".", "..", "/"])
+def test_a_folder_is_no_backup(settings, folder):
+    with pytest.raises(LedgerError, match="there is no file"):
+        restore(settings, Path(folder), now=NOW)
+
+
 def test_holds_that_were_open_are_counted(book, settings, path, tmp_path):
     book.ledger.hold(book._claim("under-way", 1, "m", 1000, "acme", "customer_service"))
     backup = back_up(settings, tmp_path / "b", now=NOW)

@@ -2,13 +2,14 @@
 
 import csv
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from orchestrator.core.reply import Outcome
 from orchestrator.ledger.reader import TABLES, LedgerReader
 from orchestrator.reports import export as exporting
-from orchestrator.reports.export import ExportError, ExportFormat, export, holds_numbers
+from orchestrator.reports.export import ExportError, ExportFormat, export, holds_numbers, whole_file
 
 LARGE = 499_999_999
 """Just below what a tenant may spend in a day here."""
@@ -155,3 +156,12 @@ def test_a_column_is_a_number_in_parquet_where_it_is_one_in_the_ledger(two_month
                 name for name, kind in declared.items() if kind == "INTEGER"
             }
     connection.close()
+
+
+@pytest.mark.parametrize("folder", [".", "..", "/"])
+def test_a_folder_is_no_name_of_a_file(folder):
+    with (
+        pytest.raises(ExportError, match=rf"^{folder}: cannot be written: Is a directory$"),
+        whole_file(Path(folder)),
+    ):
+        pytest.fail("nothing is written")

@@ -184,6 +184,23 @@ def test_our_own_probes_cost_and_are_in_no_success_rate(book):
     assert [(part.requests, part.success_rate) for part in report.models] == [(3, 1.0)]
 
 
+@pytest.mark.parametrize("summed", [False, True])
+def test_our_own_sends_are_in_no_speed(book, summed):
+    """A model that a probe alone asked has none; what is kept of days that are over says the same."""
+    book.request(("a", OK, 70), latency_s=2.0)
+    for _ in range(3):
+        book.request(("a", OK, 1), ("b", OK, 1), tenant="probe:doctor", latency_s=9.0)
+    if summed:
+        assert book.ledger.store.sum_day(f"{book.clock.now():%Y-%m-%d}")
+    report = _report(book)
+    assert (report.cost_nusd, report.latency.p50_s, report.average_latency_s) == (76, 2.0, 2.0)
+    a, b = report.models
+    assert (a.requests, a.latency.p50_s, a.output_tokens_per_s) == (4, a.average_latency_s, 10.0)
+    assert (b.requests, b.latency, b.first_token, b.output_tokens_per_s) == (3, None, None, None)
+    probes = _report(book, tenant="probe:doctor")
+    assert (probes.requests, probes.latency, probes.average_latency_s) == (3, None, None)
+
+
 @pytest.mark.parametrize("name", ["doctor", "health_check", "shadow", "probe"])
 def test_no_customer_is_left_out_for_its_name(book, name):
     book.tags = (name,)

@@ -69,6 +69,13 @@ def test_it_says_whose_sends_it_rests_on(deployments):
     assert evidence.rests_on(deployments[FLASH]) == (RestsOn.ALL, ENOUGH)
 
 
+def test_a_few_sends_of_its_own_are_counted_though_others_stand_for_it(deployments):
+    sends = [*(send(number) for number in range(5)), *(send(number, FLASH) for number in range(30))]
+    evidence = SendEvidence(sends, [], seed=0)
+    assert evidence.rests_on(deployments[SOL]) == (RestsOn.ALL, 35)
+    assert (evidence.own_sends(SOL), evidence.own_sends("nobody")) == (5, 0)
+
+
 def test_a_bad_request_is_one_everywhere_and_speaks_of_no_provider(deployments):
     bad = replace(send(1), failure=FailureKind.BAD_REQUEST)
     evidence = SendEvidence([bad, *(send(n) for n in range(ENOUGH))], [], seed=0)

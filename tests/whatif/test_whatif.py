@@ -137,7 +137,10 @@ def test_a_model_without_evidence_is_named(configured, record):
     (ground, *_) = result.grounds
     assert ground.is_thin
     assert any(
-        ground.deployment in notice and "let some traffic go there" in notice for notice in result.notices
+        notice.startswith(ground.deployment)
+        and f"has {ground.own} of the 20 recorded sends" in notice
+        and "let some traffic go there" in notice
+        for notice in result.notices
     )
 
 
