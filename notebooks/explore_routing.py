@@ -20,8 +20,9 @@
 # answers these questions for the shipped `config.yaml`. It needs no key and no network: *practice
 # providers* on this machine speak the wire formats of OpenRouter, OpenAI and Gemini.
 #
-# Run it in Jupyter (`jupytext --to ipynb explore_routing.py`, or open the `.py` file with jupytext
-# installed). All calls are synchronous; they work although a notebook has a running event loop.
+# Run it from the project's folder with what `make` installed: `.venv/bin/jupytext --to ipynb
+# notebooks/explore_routing.py`, then `.venv/bin/jupyter execute --inplace notebooks/explore_routing.ipynb`;
+# or open it in Jupyter. All calls are synchronous; they work although a notebook has a running event loop.
 
 # %%
 import asyncio

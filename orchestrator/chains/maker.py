@@ -124,7 +124,8 @@ def make_chain(  # noqa: PLR0913 -- what a chain is made of
 
     `prompts` is a folder with `NAME.vi.md` and `NAME.en.md` (or one of them), one text, or a text for each
     language; `name` is the use case's, unless it is given. `guardrails` take an answer, or an answer and its
-    input, and return why it may not be used. `prompt_data` is what the prompt holds of an input, all of it
+    input, and return why it may not be used. `description` is for lists of chains; without it stands the
+    first line of `output_model`'s docstring. `prompt_data` is what the prompt holds of an input, all of it
     without. `allowed` names fields of the answer that may have only some values for an input.
 
     Raises:
@@ -142,8 +143,14 @@ def make_chain(  # noqa: PLR0913 -- what a chain is made of
             allowed=allowed or _anything,
             guards=guards_of(guardrails),
         ),
-        description,
+        description or _described(input_model, output_model),
     )
+
+
+def _described(input_model: type[BaseModel], output_model: type[BaseModel]) -> str:
+    """Return what a chain does, as far as its models tell: the first line of the answer's docstring."""
+    lines = (output_model.__doc__ or "").strip().splitlines()
+    return lines[0] if lines else f"{input_model.__name__} to {output_model.__name__}"
 
 
 def _check(name: Any, *models: Any) -> None:

@@ -69,7 +69,6 @@ def rehearse(rehearsal: Rehearsal) -> None:
             api_keys={rehearsal.key},
             port=rehearsal.port,
         )
-        server.faults.add(*faults)
         try:
             stack.enter_context(server)
         except PracticeError as exc:
@@ -77,9 +76,11 @@ def rehearse(rehearsal: Rehearsal) -> None:
                 f"port {rehearsal.port} cannot be had (is something else on it?): "
                 "choose another with --port, or 0 for any free one"
             ) from exc
-        _print_set_up(
-            server, rehearsal, practised_providers(path, server, today=clock.now().date(), key=rehearsal.key)
-        )
+        practised = practised_providers(path, server, today=clock.now().date(), key=rehearsal.key)
+        server.faults.providers = tuple(dict.fromkeys(provider.played_by for provider in practised))
+        for fault in faults:
+            _add_fault(server, fault)
+        _print_set_up(server, rehearsal, practised)
         log = _Log(server, clock)
         with _stoppable():
             log.follow()
@@ -92,6 +93,13 @@ def _fault(text: str) -> Fault:
         return Fault.parse(text)
     except ValueError as exc:
         raise CommandError(f"--fault {text}: {exc}") from None
+
+
+def _add_fault(server: PracticeServer, fault: Fault) -> None:
+    try:
+        server.faults.add(fault)
+    except ValueError as exc:
+        raise CommandError(f"--fault {fault}: {exc}") from None
 
 
 def _answerer(stack: ExitStack) -> Answerer:

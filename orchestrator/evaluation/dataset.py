@@ -49,12 +49,21 @@ def rows_of(data: Any, *, needs_expected: bool = False, labels: Sequence[str] = 
             mistakes.append(f"{name}:{line}: {exc}")
     mistakes.extend(f"{name}:{line}: {words}" for line, words in _repeated(rows))
     if not rows and not mistakes:
-        mistakes.append(f"{name}: there are no rows; write one JSON object a line")
+        mistakes.append(f"{name}: there are no rows; {_how_to_write(data)}")
     if mistakes:
         more = len(mistakes) - _MISTAKES_MAX
         tail = [f"{name}: and {more} more; mend these first"] if more > 0 else []
         raise EvaluationError("\n".join([*mistakes[:_MISTAKES_MAX], *tail]))
     return rows
+
+
+def _how_to_write(data: Any) -> str:
+    match Path(data).suffix.lower() if isinstance(data, str | Path) else "":
+        case ".jsonl" | ".ndjson":
+            return "write one JSON object a line"
+        case ".csv":
+            return "name the columns in the first line, such as id,prompt,expected, and write one row a line"
+    return f"a row has one of {', '.join(_ASKS)}"
 
 
 def records_of(data: Any, mistakes: list[str]) -> Iterator[Numbered]:
@@ -131,10 +140,12 @@ def _of_csv(path: Path) -> Iterator[Numbered]:
     except UnicodeDecodeError as exc:
         line = raw[: exc.start].count(b"\n") + 1
         raise EvaluationError(f"{path}:{line}: not UTF-8; save the whole file as UTF-8") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    lines = list(io.StringIO(text, newline=""))
+    reader = csv.DictReader(lines, strict=True)
+    begins = 1
     try:
         _check_names(path, reader.fieldnames or ())
-        begins = 2
+        begins = _next_record(lines, reader.line_num)
         for fields in reader:
             if None in fields or None in fields.values():
                 raise EvaluationError(
@@ -142,11 +153,17 @@ def _of_csv(path: Path) -> Iterator[Numbered]:
                     "line breaks in quotes"
                 )
             yield begins, {name: cell for name, cell in fields.items() if cell != ""}
-            begins = reader.line_num + 1
+            begins = _next_record(lines, reader.line_num)
     except csv.Error as exc:
+        # The reader knows where it noticed; what is to be mended is in the record that it was reading.
         raise EvaluationError(
-            f"{path}:{reader.line_num}: not CSV ({exc}); close each quote, and write a quote in a cell twice"
+            f"{path}:{begins}: not CSV ({exc}); close each quote, and write a quote in a cell twice"
         ) from None
+
+
+def _next_record(lines: Sequence[str], read: int) -> int:
+    """Return the line of the next record after so many lines were read; empty ones are none."""
+    return next((at for at, line in enumerate(lines[read:], start=read + 1) if line.strip("\r\n")), read + 1)
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:
@@ -199,7 +216,7 @@ def _row(line: int, fields: Mapping[str, Any], *, needs_expected: bool, labels: 
         raise ValueError(f"'expected' is missing: write what is right{_likely(fields, ['expected'])}")
     if labels and _folded(expected) not in {_folded(label) for label in labels}:
         raise ValueError(
-            f"expected {expected!r} is none of the labels, so no model can be right: {list(labels)}"
+            f"expected '{expected}' is none of the labels, so no model can be right; labels: {', '.join(labels)}"
         )
     return Row(
         id=str(fields.get("id", line)),

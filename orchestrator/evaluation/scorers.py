@@ -13,7 +13,6 @@
 `judge:MODEL` stands in `judging`, for it asks somebody.
 """
 
-import math
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -136,9 +135,7 @@ def _contains(argument: str) -> Callable[[Row, Answer], Score]:
 
 def _numeric(argument: str) -> Callable[[Row, Answer], Score]:
     is_share = argument.endswith("%")
-    tolerance = Decimal(argument.rstrip("%") or 0)
-    if not tolerance.is_finite() or tolerance < 0:
-        raise ValueError("the tolerance is a number such as 0.5 or 1%")
+    tolerance = Decimal(_number(argument.removesuffix("%") or "0", examples="numeric:0.5 or numeric:1%"))
 
     def measure(row: Row, answer: Answer) -> Score:
         right = _expected_number(row)
@@ -200,12 +197,23 @@ def _cost(argument: str) -> Callable[[Row, Answer], Score]:
 
 
 def _latency(argument: str) -> Callable[[Row, Answer], Score]:
-    most_s = float(argument)
-    if not (math.isfinite(most_s) and most_s > 0):
+    most_s = float(_number(argument, examples="latency:2.5, in seconds"))
+    if most_s == 0:
         raise ValueError("seconds are a number above 0")
     return lambda _row, answer: _verdict(
         answer.latency_s <= most_s, f"took {answer.latency_s:.2f} s, more than {most_s:g} s"
     )
+
+
+def _number(text: str, *, examples: str) -> str:
+    """Return the text of a number that is finite and not negative."""
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        raise ValueError(f"'{text}' is no number; write {examples}") from None
+    if not number.is_finite() or number < 0:
+        raise ValueError(f"'{text}' is not 0 or more; write {examples}")
+    return text
 
 
 def _composed(text: Any) -> str:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from orchestrator.practice.bill import Bill
 from orchestrator.practice.desks import decoded
 from orchestrator.practice.fault_words import in_words
-from orchestrator.practice.faults import PROVIDERS, Fault, FaultQueue
+from orchestrator.practice.faults import Fault, FaultQueue
 from orchestrator.practice.wire_errors import Refusal
 
 PREFIX = "/practice/"
@@ -65,7 +65,11 @@ class Control:
         """
         match method, path:
             case "GET", "health":
-                return {"status": "ok", "providers": list(PROVIDERS), "faults": len(self._faults)}
+                return {
+                    "status": "ok",
+                    "providers": list(self._faults.providers),
+                    "faults": len(self._faults),
+                }
             case "GET", "bill":
                 return self._bill.as_json()
             case "DELETE", "bill":

@@ -1,7 +1,9 @@
 """What a prompt says that may fill a field: quoted texts, numbers, names, addresses, dates."""
 
 import re
+import unicodedata
 from collections import deque
+from itertools import pairwise
 
 _QUOTED = re.compile(
     r"(?<![A-Za-z0-9])'([^'\n]{1,200})'(?![A-Za-z0-9])"
@@ -18,7 +20,19 @@ _BY_FORMAT = {
     "uri": re.compile(r"https?://[^\s'\"<>)]+"),
     "phone": re.compile(r"(?<![\w+])\+?\d[\d .-]{7,14}\d(?!\w)"),
     "id": re.compile(r"\b(?=[A-Z0-9-]*\d)[A-Z]{1,6}-?[A-Z0-9-]{2,20}\b"),
+    "digits": re.compile(r"(?<![\w.-])\d{2,20}(?![\w-]|[.,]\d)"),
     "uuid": re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"),
+}
+
+_FORMAT_NAMES = {
+    "email": {"email", "mail"},
+    "phone": {"phone", "tel", "sdt", "dien thoai"},
+    "uri": {"url", "link", "duong dan", "lien ket"},
+    "id": {"id", "code", "number", "ma", "so"},
+}
+"""The words of a field's name that tell its format; an id comes last, for `số điện thoại` is a phone."""
+_PLACE_NAMES = {"location", "city", "place", "address", "country", "region"} | {
+    *("dia chi", "dia diem", "thanh pho", "quoc gia", "tinh", "noi")
 }
 
 
@@ -45,7 +59,7 @@ class Evidence:
         return re.search(rf"(?<!\w){re.escape(text.casefold())}(?!\w)", self._folded) is not None
 
     def of_format(self, name: str) -> str | None:
-        """Return the first text of a format: email, date, date-time, time, uri, uuid, phone or id."""
+        """Return the first text of a format: email, date, date-time, time, uri, uuid, phone, id, digits."""
         pattern = _BY_FORMAT.get(name)
         match = pattern.search(self.prompt) if pattern else None
         return match[0] if match else None
@@ -57,6 +71,24 @@ class Evidence:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text in lower case; `snake_case` and `camelCase` are taken apart."""
+    """Return the words of a text in lower case, without tone marks; `snake_case`, `camelCase` taken apart."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text.replace("_", " "))
-    return [word.casefold() for word in _WORD.findall(parted)]
+    decomposed = unicodedata.normalize("NFD", parted.casefold().replace("đ", "d"))
+    return _WORD.findall("".join(mark for mark in decomposed if not unicodedata.combining(mark)))
+
+
+def formats_named(text: str) -> list[str]:
+    """Return the formats that a field's name or description speaks of, in either language."""
+    spoken = _spoken(text)
+    return [form for form, names in _FORMAT_NAMES.items() if names & spoken]
+
+
+def names_place(text: str) -> bool:
+    """Tell whether a field's name speaks of a place, in either language."""
+    return bool(_PLACE_NAMES & _spoken(text))
+
+
+def _spoken(text: str) -> set[str]:
+    """Return the words of a text, and each two that follow each other: a Vietnamese word has often two."""
+    parts = words(text)
+    return {*parts, *(f"{first} {second}" for first, second in pairwise(parts))}

@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.core.unknown_names import hint_for, unknown
 from orchestrator.practice.json_types import JsonValue
 
 PROVIDERS = (
@@ -195,6 +196,12 @@ _DEFAULTS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.ODD_ANSWER: {"shape": OddShape.UNKNOWN_FINISH},
     FaultKind.ODD_VECTORS: {"vectors": VectorFault.MISSING},
 }
+_CHOICES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "reason": ("reason", REASONS),
+    "manner": ("manner", tuple(Manner)),
+    "shape": ("shape", tuple(OddShape)),
+    "vectors": ("fault of vectors", tuple(VectorFault)),
+}
 _INTEGERS = frozenset({"times", "status", "after_chunks", "bytes_per_s", "size_mb"})
 _NUMBERS = frozenset({"retry_after_s", "delay_s"})
 _STATUS_MIN, _STATUS_MAX = 400, 599
@@ -235,8 +242,7 @@ class Fault:
     def __post_init__(self) -> None:
         """Fill in the kind's defaults, then refuse what makes no sense."""
         if self.provider not in (*PROVIDERS, ANY_PROVIDER):
-            msg = f"unknown provider {self.provider!r}; choose one of {', '.join(PROVIDERS)}, or * for any"
-            raise ValueError(msg)
+            raise ValueError(unknown("provider", self.provider, PROVIDERS) + " (or * for any)")
         object.__setattr__(self, "kind", _kind_of(self.kind))
         for name, value in _DEFAULTS.get(self.kind, {}).items():
             if getattr(self, name) is None:
@@ -302,13 +308,13 @@ class Fault:
         for name in value:
             if name not in known:
                 kind = _kind_of(str(value.get("kind")))
-                msg = f"{kind} has no parameter {name!r}; choose from {', '.join(_parameters_of(kind))}"
-                raise ValueError(msg)
+                raise ValueError(_no_parameter(kind, name))
         for name in ("provider", "kind"):
             if not isinstance(value.get(name), str):
                 msg = f"a fault needs {name!r} as text, got {value.get(name)!r}"
                 raise ValueError(msg)  # noqa: TRY004 -- one error for all that is wrong with a fault
-        return cls(**{name: _typed(name, each) for name, each in value.items()})
+        kind = _kind_of(value["kind"])
+        return cls(**{name: _typed(kind, name, each) for name, each in value.items()})
 
     def as_json(self) -> dict[str, Any]:
         """Return the fault as a JSON object without the parameters that do not apply."""
@@ -343,39 +349,44 @@ def _kind_of(name: str) -> FaultKind:
     try:
         return FaultKind(name)
     except ValueError:
-        msg = f"unknown fault {name!r}; choose one of {', '.join(FaultKind)}"
-        raise ValueError(msg) from None
+        raise ValueError(unknown("fault", name, FaultKind)) from None
 
 
-def _typed(name: str, value: JsonValue) -> JsonValue:
+def _no_parameter(kind: FaultKind, name: str) -> str:
+    return f"{kind} has no parameter '{name}'{hint_for(name, _parameters_of(kind))}"
+
+
+def _called(kind: FaultKind, name: str) -> str:
+    """Return a parameter as people write it: the main one stands behind the kind, without its name."""
+    return f"{kind} ({name})" if name == _VALUE_OF.get(kind) != str(kind) else name
+
+
+def _typed(kind: FaultKind, name: str, value: JsonValue) -> JsonValue:
     try:
         if name in _INTEGERS and value is not None:
             return int(value)
         if name in _NUMBERS and value is not None:
             return float(value)
     except (TypeError, ValueError):
-        msg = f"{name} must be a number, got {value!r}"
+        msg = f"{_called(kind, name)} must be a number, got {value!r}"
         raise ValueError(msg) from None
     return value
 
 
 def _check(kind: FaultKind, *, name: str, value: JsonValue, allowed: tuple[str, ...]) -> None:
     if name not in allowed:
-        msg = f"{kind} has no parameter {name!r}; choose from {', '.join(allowed)}"
+        msg = _no_parameter(kind, name)
+    elif name in _CHOICES:
+        what, choices = _CHOICES[name]
+        if value in choices:
+            return
+        msg = unknown(what, str(value), choices)
     elif name == "status" and not _STATUS_MIN <= value <= _STATUS_MAX:
         msg = f"status must be an HTTP error, {_STATUS_MIN} to {_STATUS_MAX}; got {value}"
-    elif name == "reason" and value not in REASONS:
-        msg = f"unknown reason {value!r}; choose one of {', '.join(REASONS)}"
-    elif name == "manner" and value not in tuple(Manner):
-        msg = f"unknown manner {value!r}; choose one of {', '.join(Manner)}"
-    elif name == "shape" and value not in tuple(OddShape):
-        msg = f"unknown shape {value!r}; choose one of {', '.join(OddShape)}"
-    elif name == "vectors" and value not in tuple(VectorFault):
-        msg = f"unknown fault of vectors {value!r}; choose one of {', '.join(VectorFault)}"
     elif name in {"times", "bytes_per_s", "size_mb"} and value < 1:
-        msg = f"{name} must be at least 1, got {value}"
+        msg = f"{_called(kind, name)} must be at least 1, got {value}"
     elif name in _INTEGERS | _NUMBERS and not 0 <= value < float("inf"):
-        msg = f"{name} must not be negative, got {value}"
+        msg = f"{_called(kind, name)} must not be negative, got {value}"
     else:
         return
     raise ValueError(msg)

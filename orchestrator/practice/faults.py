@@ -4,7 +4,7 @@
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from orchestrator.practice.fault_kinds import ANY_PROVIDER, PROVIDERS, REASONS, Fault, FaultKind
@@ -22,15 +22,22 @@ class FaultQueue:
         """Take faults, as objects or as text."""
         self._lock = threading.Lock()
         self._waiting: list[tuple[Fault, int | None]] = []
+        self.providers: Sequence[str] = PROVIDERS
+        """Who is asked here, and may be named."""
         self.add(*faults)
 
     def add(self, *faults: Fault | str) -> None:
         """Append faults, as objects or as text.
 
         Raises:
-            ValueError: a text is wrong; then none is added.
+            ValueError: a text is wrong, or names a provider that nobody asks here; then none is added.
         """
         parsed = [Fault.parse(fault) if isinstance(fault, str) else fault for fault in faults]
+        for fault in parsed:
+            if fault.provider not in (*self.providers, ANY_PROVIDER):
+                asked = ", ".join(self.providers)
+                msg = f"nobody asks '{fault.provider}' here: choose one of {asked}, or * for any"
+                raise ValueError(msg)
         with self._lock:
             self._waiting.extend((fault, fault.times) for fault in parsed)
 

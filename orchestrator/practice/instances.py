@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from orchestrator.core.json_schema import referenced
-from orchestrator.practice.evidence import Evidence, words
+from orchestrator.practice.evidence import Evidence, formats_named, names_place
 from orchestrator.practice.json_types import JsonObject, JsonValue
 
 _DEPTH_MAX = 6
@@ -23,18 +23,6 @@ _FORMAT_EXAMPLES = {
     "uuid": "00000000-0000-4000-8000-000000000001",
     "phone": "+84 900 000 000",
 }
-_FORMAT_OF_WORD = {
-    "email": "email",
-    "mail": "email",
-    "phone": "phone",
-    "tel": "phone",
-    "url": "uri",
-    "link": "uri",
-    "id": "id",
-    "code": "id",
-    "number": "id",
-}
-_PLACE_WORDS = frozenset({"location", "city", "place", "address", "country", "region"})
 _TRUE_WORDS = ("true", "yes", "urgent", "có", "đúng")
 
 
@@ -167,26 +155,33 @@ class InstanceMaker:
         return text if most is None else text[: int(most)]
 
     def _mentioned_text(self, schema: JsonObject, name: str) -> str | None:
-        parts = words(name)
         if schema.get("format") in _FORMAT_EXAMPLES:
             return self._evidence.of_format(schema["format"])
-        for part in parts:
-            if part in _FORMAT_OF_WORD and (text := self._evidence.of_format(_FORMAT_OF_WORD[part])):
+        for form in formats_named(name):
+            if text := self._evidence.of_format(form):
                 return text
-        return self._evidence.place() if _PLACE_WORDS.intersection(parts) else None
+        return self._evidence.place() if names_place(name) else None
 
     def _invented_text(self, schema: JsonObject, name: str) -> str:
         if isinstance(schema.get("default"), str):
             return str(schema["default"])
-        example = _FORMAT_EXAMPLES.get(str(schema.get("format")))
-        if example is None:
-            example = next(
-                (_FORMAT_EXAMPLES.get(_FORMAT_OF_WORD.get(part, "")) for part in words(name)), None
-            )
+        forms = [str(schema.get("format")), *formats_named(name)]
+        example = next(filter(None, map(_FORMAT_EXAMPLES.get, forms)), None)
         if example is not None:
             return example
+        if takes_id(name, schema) and (number := self._id_said()):
+            return number
         prompt = " ".join(self._evidence.prompt.split())[:_TEXT_CHARACTERS_MAX]
         return f"{name}: {prompt}" if name and prompt else prompt or name or "practice"
+
+    def _id_said(self) -> str | None:
+        return self._evidence.of_format("id") or self._evidence.of_format("digits")
+
+
+def takes_id(name: str, schema: JsonValue) -> bool:
+    """Tell whether a field is an id or a code, by its name or its description."""
+    described = schema.get("description") if isinstance(schema, dict) else None
+    return "id" in [*formats_named(name), *formats_named(str(described or ""))]
 
 
 def _types(schema: JsonObject) -> list[str]:

@@ -1,8 +1,9 @@
 """Answers by rule, for practice without a model: which tool fits, what the arguments are, what to say.
 
 A forced tool is called. Under `required`, and for a user's message under `auto`, the tool is called
-whose name, description and parameters share most words with the message; under `auto` only if
-the message calls for it. After a tool's result the answer is text that repeats the result. A
+whose name, description and parameters share most words with the message, tone marks left aside, or
+that needs an id (`order_id`, `ma_don`) such as the message has; under `auto` only if the message
+calls for it. After a tool's result the answer is text that repeats the result. A
 response format is answered with an instance of its schema; JSON mode without a schema with the
 schema or the quoted keys that the prompt names.
 """
@@ -19,19 +20,19 @@ from orchestrator.practice.answers import (
     text_of,
 )
 from orchestrator.practice.evidence import Evidence, words
-from orchestrator.practice.instances import InstanceMaker
+from orchestrator.practice.instances import InstanceMaker, takes_id
 from orchestrator.practice.json_types import JsonObject, JsonValue
 
 _QUOTE_CHARACTERS_MAX = 200
-_WEIGHT_NAMED, _WEIGHT_NAME, _WEIGHT_OTHER = 10, 3, 1
+_WEIGHT_NAMED, _WEIGHT_NAME, _WEIGHT_ID, _WEIGHT_OTHER = 10, 3, 3, 1
 _SCORE_MIN = 3
 _LETTERS_MIN = 3
 _DECODER = json.JSONDecoder()
 _UNTELLING_WORDS = """
 the and for with from that this what which who how can you your please use using tool value get set all any
-một các của cho với là và trong này được không hãy giúp
+một các của cho với là và trong này được không hãy giúp tôi bạn
 """
-_UNTELLING = frozenset(_UNTELLING_WORDS.split())
+_UNTELLING = frozenset(words(_UNTELLING_WORDS))
 
 
 def rule_based_answer(request: PracticeRequest) -> PracticeAnswer:
@@ -98,7 +99,7 @@ def _tool_name(request: PracticeRequest, result: JsonObject) -> str:
 
 
 def _fit(tool: JsonObject, question: str) -> int:
-    """Return how well a tool fits a message: shared words, those of the name counted more."""
+    """Return how well a tool fits a message: shared words, those of the name counted more, or an id."""
     message_words = set(map(_stem, words(question)))
     name = tool["name"]
     parameters = (tool.get("parameters") or {}).get("properties") or {}
@@ -108,7 +109,16 @@ def _fit(tool: JsonObject, question: str) -> int:
         named
         + _WEIGHT_NAME * len(message_words & _telling(name))
         + _WEIGHT_OTHER * len(message_words & others)
+        + _WEIGHT_ID * _needs_id_of(tool, question)
     )
+
+
+def _needs_id_of(tool: JsonObject, question: str) -> bool:
+    """Tell whether a message has an id, and the tool a parameter that has to be one."""
+    schema = tool.get("parameters") or {}
+    parameters, required = schema.get("properties") or {}, schema.get("required") or ()
+    needs_id = any(takes_id(name, parameters.get(name)) for name in required)
+    return needs_id and Evidence(question).of_format("id") is not None
 
 
 def _telling(text: str) -> set[str]:

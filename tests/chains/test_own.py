@@ -17,8 +17,14 @@ class Ticket(BaseModel):
 class Triage(BaseModel):
     queue: str
 
+class Length(BaseModel):
+    '''How long it is.
+
+    In words.'''
+    words: int
+
 by_queue = make_chain("customer_service", Ticket, Triage, prompts="Sort it.", name="triage")
-by_length = make_chain("cost_sensitive", Ticket, Triage, prompts="Measure it.")
+by_length = make_chain("cost_sensitive", Ticket, Length, prompts="Measure it.")
 """
 
 
@@ -40,12 +46,19 @@ def test_a_module_gives_all_its_chains_and_a_colon_one_of_them():
     assert list(own_chains("team_desk:by_queue")) == ["triage"]
 
 
+def test_a_list_says_what_each_does():
+    """The docstring of its answer, or at least its models."""
+    described = {name: maker.description for name, maker in own_chains("team_desk").items()}
+    assert described == {"triage": "Ticket to Triage", "cost_sensitive": "How long it is."}
+
+
 @pytest.mark.parametrize(
     ("place", "words"),
     [
         ("team_desk:by_qeue", "team_desk has no chain 'by_qeue'. Did you mean 'by_queue'?"),
         ("team_empty", "has no chain: make one there with make_chain"),
         ("team_dsk", "'team_dsk' cannot be imported in "),
+        ("team_desk.py:by_queue", "write team_desk"),
     ],
 )
 def test_what_is_not_there_says_what_to_do(place, words):

@@ -76,6 +76,8 @@ def test_it_prints_what_to_export_logs_what_comes_and_ends_with_the_bill(foregro
         == "openrouter:status=500,times=2     HTTP 500, 2 times\n"
     )
     assert foreground.ask() == 500
+    refused = run("practice", "fault", "anthropic:status=503", "--port", port)
+    assert (refused.code, "choose one of openrouter, google, openai, or *" in refused.err) == (2, True)
     assert (
         run("practice", "faults", "--port", port).out
         == "openrouter:status=500,times=1     HTTP 500, 1 times\n"
@@ -126,4 +128,6 @@ def test_nothing_there_and_nonsense_are_usage_errors(run, practice):
     assert ran.code == 2
     assert "unknown fault 'explode'" in ran.err
     assert run("practice", "--fault", "nobody:status=500", "--port", "0").code == 2
+    ran = run("practice", "--fault", "anthropic:status=503", "--port", "0")
+    assert (ran.code, "--fault anthropic:status=503: nobody asks" in ran.err) == (2, True)
     assert run("practice", "--answers", "magic").code == 2

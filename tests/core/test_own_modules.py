@@ -37,3 +37,27 @@ def test_a_module_that_fails_says_how(folder):
     (folder / "own_broken.py").write_text("1 / 0\n", encoding="utf-8")
     with pytest.raises(InvalidRequestError, match="'own_broken' cannot be imported .*ZeroDivisionError"):
         own_module("own_broken")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("chains/triage.py", "chains.triage"),
+        ("./chains/triage", "chains.triage"),
+        ("chains\\triage.py", "chains.triage"),
+        ("chains/__init__.py", "chains"),
+        ("triage.py", "triage"),
+        ("/elsewhere/triage.py", "package.module, in the folder of your project"),
+        ("../my-chains/triage", "package.module, in the folder of your project"),
+    ],
+)
+def test_a_path_is_met_with_the_name_of_its_module(folder, path, name):
+    """As people complete it in a shell."""
+    with pytest.raises(InvalidRequestError, match=f"a module is meant: write {name}$"):
+        own_module(path)
+
+
+def test_a_whole_path_of_the_folder_is_one_too(folder):
+    """As `$PWD/chains/triage.py` is."""
+    with pytest.raises(InvalidRequestError, match="write chains.triage$"):
+        own_module(f"{folder}/chains/triage.py")

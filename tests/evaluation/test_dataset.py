@@ -70,6 +70,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
 def test_a_label_that_no_model_can_be_right_about_is_refused(golden):
     said = refusal(golden(GOOD), labels=["refund", "other"])
     assert "golden.jsonl:1: expected 'delivery' is none of the labels" in said
+    assert said.endswith("labels: refund, other")
 
 
 def test_a_row_of_csv_with_a_cell_too_many_is_named(tmp_path):
@@ -79,7 +80,9 @@ def test_a_row_of_csv_with_a_cell_too_many_is_named(tmp_path):
 
 
 def test_an_empty_file_and_a_strange_one_are_refused(golden):
-    assert "there are no rows" in refusal(golden(""))
+    assert "there are no rows; write one JSON object a line" in refusal(golden(""))
+    for text in ("", "id,prompt\n"):
+        assert "no rows; name the columns in the first line" in refusal(golden(text, name="golden.csv"))
     assert "ends in .jsonl" in refusal(golden(GOOD, name="golden.txt"))
     assert "cannot be read" in refusal("/no/such/file.jsonl")
 
@@ -95,7 +98,11 @@ def test_an_empty_file_and_a_strange_one_are_refused(golden):
         ("g.jsonl", '{"id":"a","input":{"k":1,"k":2}}', ":1: 'k' stands there twice"),
         ("g.csv", "id,prompt,prompt\na,x,y\n", ":1: two columns are named 'prompt'"),
         ("g.csv", "id;prompt\na;x\n", ":1: the columns are parted by another mark than a comma"),
-        ("g.csv", 'id,prompt\na,"x\n', "close each quote"),
+        ("g.csv", 'id,prompt\na,"x\n', "g.csv:2: not CSV (unexpected end of data); close each quote"),
+        ("g.csv", '"id,prompt\na,x\n', "g.csv:1: not CSV"),
+        ("g.csv", 'id,prompt\na,x\n\nb,"y\nc,z\n', "g.csv:4: not CSV"),
+        ("g.csv", 'id,prompt\na,"x\ny"\nb,"y\nc,"z"\n', "g.csv:4: not CSV"),
+        ("g.csv", "id,prompt\n\na,x,y\n", "g.csv:3: not as many cells"),
     ],
 )
 def test_what_could_be_read_in_two_ways_is_refused(tmp_path, name, text, words):

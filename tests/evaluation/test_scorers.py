@@ -61,7 +61,12 @@ def test_where_there_is_no_answer_every_scorer_says_0():
     [
         ("exakt", "unknown scorer 'exakt'"),
         ("exact:1", "takes nothing after its name"),
-        ("numeric:much", "scorer 'numeric:much'"),
+        ("numeric:much", "'numeric:much': 'much' is no number; write numeric:0.5 or numeric:1%"),
+        ("numeric:0,5", "'0,5' is no number; write"),
+        ("numeric:1%%", "'1%' is no number"),
+        ("numeric:-1", "'-1' is not 0 or more"),
+        ("numeric:nan", "'nan' is not 0 or more"),
+        ("latency:fast", "'fast' is no number; write latency:2.5, in seconds"),
         ("language:fr", "write vi or en"),
         ("schema:/no/such.json", "name a file with a JSON schema"),
         ("latency:0", "a number above 0"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.practice.evidence import Evidence, words
+from orchestrator.practice.evidence import Evidence, formats_named, names_place, words
 
 
 def test_quoted_texts_come_in_order_in_any_kind_of_quotes():
@@ -47,5 +47,14 @@ def test_words_are_mentioned_whole():
 
 
 def test_names_are_taken_apart_into_words():
-    """Both spellings."""
+    """Both spellings, and tone marks left aside."""
     assert words("get_orderStatus") == ["get", "order", "status"]
+    assert words("Mã_đơn") == ["ma", "don"]
+
+
+def test_a_name_tells_its_format_in_either_language():
+    """A phone number is no id first."""
+    assert formats_named("so_dien_thoai")[0] == formats_named("phone_number")[0] == "phone"
+    assert formats_named("mã đơn") == formats_named("order_id") == ["id"]
+    assert names_place("thành phố")
+    assert not names_place("pho")

@@ -40,16 +40,21 @@ def test_every_kind_can_be_named_without_parameters():
     ("text", "message"),
     [
         ("openrouter", "<provider>:<kind>"),
-        ("cohere:reset", "choose one of openrouter, openai, google"),
-        ("openai:explode", "choose one of status, reset, silence"),
+        ("cohere:reset", "unknown provider 'cohere'; known: anthropic, .*or . for any"),
+        ("opnai:reset", "Did you mean 'openai'"),
+        ("openai:explode", "unknown fault 'explode'; known: .*status"),
+        ("openai:slow_frist_token=3", "Did you mean 'slow_first_token'"),
         ("openai:status=abc", "status must be a number"),
         ("openai:status=200", "400 to 599"),
         ("openai:reset=3", "takes no value"),
-        ("openai:reset,delay_s=3", "choose from times, model"),
-        ("openai:status=500,colour=red", "choose from status, retry_after_s, reason, times, model"),
+        ("openai:reset,delay_s=3", "no parameter 'delay_s'; known: model, times"),
+        ("openai:status=500,colour=red", "known: model, reason, retry_after_s, status, times"),
+        ("openai:status=500,tmes=2", "no parameter 'tmes'. Did you mean 'times'"),
         ("openai:status=500,times=0", "at least 1"),
-        ("openai:status=400,reason=mood", "choose one of context_length"),
-        ("openai:slow_first_token=-1", "not be negative"),
+        ("openai:status=400,reason=mood", "unknown reason 'mood'; known: content_filter"),
+        ("openai:slow_first_token=-1", r"^slow_first_token \(delay_s\) must not be negative"),
+        ("openai:slow_first_token=nhanh", r"^slow_first_token \(delay_s\) must be a number, got 'nhanh'"),
+        ("openai:huge_body=0", r"^huge_body \(size_mb\) must be at least 1"),
         ("openai:status=500,times", "<name>=<value>"),
     ],
 )
@@ -57,6 +62,18 @@ def test_wrong_text_names_the_choices(text, message):
     """The message of the ValueError says what would have been right."""
     with pytest.raises(ValueError, match=message):
         Fault.parse(text)
+
+
+def test_a_fault_of_a_provider_that_nobody_asks_is_refused_with_those_that_are():
+    """It would wait for ever; `*` is anyone."""
+    queue = FaultQueue()
+    queue.providers = ("openrouter", "google")
+    with pytest.raises(
+        ValueError, match=r"nobody asks 'anthropic' here: choose one of openrouter, google, or"
+    ):
+        queue.add("openrouter:reset", "anthropic:status=503")
+    assert not queue
+    queue.add("*:reset", "google:reset")
 
 
 def test_faults_are_met_first_in_first_out_and_as_often_as_told():

@@ -17,6 +17,8 @@ def _tool(name: str, description: str = "", **properties: dict[str, Any]) -> dic
 WEATHER = _tool("get_weather", "The weather of a city.", location={"type": "string"})
 ORDER = _tool("lookup_order", "Tra cứu đơn hàng của khách. Look up an order.", order_id={"type": "string"})
 MAGIC = _tool("magic_function", "Apply a magic function to an input.", input={"type": "integer"})
+STATUS = _tool("order_status", "Look up where an order is.", order_id={"type": "string"})
+TRA_CUU = _tool("tra_cuu_don", ma_don={"type": "string"})
 TOOLS = (WEATHER, ORDER, MAGIC)
 
 
@@ -39,7 +41,32 @@ def test_a_message_that_calls_for_a_tool_gets_it(text, name, arguments):
     assert (call.name, json.loads(call.arguments)) == (name, arguments)
 
 
-@pytest.mark.parametrize("text", ["Hello!", "Thank you, that is all.", "Cảm ơn bạn nhiều"])
+@pytest.mark.parametrize(
+    ("tool", "text", "arguments"),
+    [
+        (STATUS, "Where is order DH1001?", {"order_id": "DH1001"}),
+        (STATUS, "Đơn DH1001 ở đâu?", {"order_id": "DH1001"}),
+        (STATUS, "Where is order 1001?", {"order_id": "1001"}),
+        (TRA_CUU, "Tra cứu đơn DH1001", {"ma_don": "DH1001"}),
+        (TRA_CUU, "tra cuu don DH1001", {"ma_don": "DH1001"}),
+        (_tool("tra_cứu", đơn={"type": "string", "description": "Mã đơn"}), "Đơn DH1001?", {"đơn": "DH1001"}),
+        (
+            _tool("goi_lai", so_dien_thoai={"type": "string"}),
+            "Gọi lại cho đơn DH1001: 0912345678",
+            {"so_dien_thoai": "0912345678"},
+        ),
+        (_tool("thoi_tiet", thanh_pho={"type": "string"}), "Thời tiết ở Huế?", {"thanh_pho": "Huế"}),
+    ],
+)
+def test_tools_and_messages_may_be_of_either_language(tool, text, arguments):
+    """Tone marks do not count, and an id goes where an id is needed."""
+    (call,) = _answer(text, tools=(WEATHER, tool)).tool_calls
+    assert (call.name, json.loads(call.arguments)) == (tool["name"], arguments)
+
+
+@pytest.mark.parametrize(
+    "text", ["Hello!", "Thank you, that is all.", "Cảm ơn bạn nhiều", "Chào bạn, tôi là Lan"]
+)
 def test_small_talk_calls_no_tool(text):
     """Under `auto` the answer is text."""
     answer = _answer(text, tools=TOOLS)

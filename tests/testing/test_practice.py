@@ -1,11 +1,13 @@
 """The providers of a user's test say and fail what it says, and remember what they were asked."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from orchestrator.core.errors import AnswerNotRecordedError, StateError, UnavailableError
+from orchestrator.practice import PracticeToolCall
 from orchestrator.testing.practice import Practice
 
 AZURE = {
@@ -50,6 +52,16 @@ def test_models_say_what_they_are_told_and_then_what_fits(practice):
         "I want a REFUND",
         "Hi again",
     ]
+
+
+def test_a_tool_call_is_scripted_and_else_follows_from_the_message(practice):
+    orchestrator = practice.open()
+    parameters = {"type": "object", "properties": {"ma_don": {"type": "string"}}, "required": ["ma_don"]}
+    tool = {"type": "function", "function": {"name": "tra_cuu_don", "parameters": parameters}}
+    practice.say(PracticeToolCall("tra_cuu_don", '{"ma_don": "DH7"}'))
+    for question, ma_don in (("Đơn ở đâu?", "DH7"), ("Đơn DH1001 ở đâu?", "DH1001")):
+        (call,) = orchestrator.complete(question, tools=[tool]).tool_calls
+        assert (call.name, json.loads(call.arguments)) == ("tra_cuu_don", {"ma_don": ma_don})
 
 
 def test_a_fault_by_its_name_a_bill_and_a_ledger_of_its_own(practice, tmp_path):
