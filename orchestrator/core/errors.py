@@ -209,6 +209,8 @@ class FailedStep:
     failure: str | None = None
     """The kind of its last failure, one of `core.failures.FailureKind`; of what was not sent only
     `rate_limited`, where the provider had asked for no more."""
+    scope: str | None = None
+    """Whose budget was in the way, as `BudgetExceededError` names it; None where none was."""
 
 
 class AllProvidersFailedError(UnavailableError):
