@@ -119,7 +119,9 @@ def reconcile(
 @app.command("correct")
 def correct_attempt(
     context: typer.Context,
-    request_id: Annotated[str, typer.Argument(metavar="REQUEST", help="The id of the request.")],
+    request_id: Annotated[
+        str, typer.Argument(metavar="REQUEST", help="The id of a request, or its beginning.")
+    ],
     cost: Annotated[str, typer.Option(metavar="DOLLARS", help="What the attempt did cost.")],
     reason: Annotated[str, typer.Option(help="Why, for whoever audits the books.")],
     attempt: Annotated[int, typer.Option(min=1, help="Which of its attempts.")] = 1,
@@ -133,12 +135,14 @@ def correct_attempt(
         from orchestrator.core.formatting import money
         from orchestrator.core.money import format_usd
         from orchestrator.core.settings import dollars
+        from orchestrator.requests.lookup import find_booked_id
 
         try:
             cost_nusd = dollars(cost)
         except ValueError as exc:
             raise CommandError(f"--cost '{cost}': {exc}") from exc
         with _open_ledger(context) as ledger:
+            request_id = find_booked_id(ledger.store.view(), request_id)
             delta_nusd = ledger.correct(request_id, attempt, cost_nusd=cost_nusd, reason=reason)
     if as_json:
         booked = {"operation_id": request_id, "attempt": attempt, "delta_nusd": delta_nusd}

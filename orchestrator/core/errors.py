@@ -126,6 +126,8 @@ class RejectedByProviderError(RequestError):
 
 OWN_LIMIT = "max_cost_nusd of this request"
 """The scope of a limit that a request sets itself."""
+RAISE_IN_FILE = "raise the limit under 'budgets' in config.yaml."
+"""What to do about a limit, for whoever has the file."""
 
 
 class BudgetExceededError(OrchestratorError):
@@ -181,9 +183,7 @@ def cheapest_of(refusals: Iterable[BudgetExceededError | None]) -> BudgetExceede
 def _remedy(scope: str) -> str:
     if scope.startswith("run:"):
         return "begin another run: one keeps the max_cost_usd that was named for it first."
-    return "raise " + (
-        "max_cost_nusd." if scope == OWN_LIMIT else "the limit under 'budgets' in config.yaml."
-    )
+    return "raise max_cost_nusd." if scope == OWN_LIMIT else RAISE_IN_FILE
 
 
 class PriceUnknownError(OrchestratorError):
@@ -209,6 +209,8 @@ class FailedStep:
     failure: str | None = None
     """The kind of its last failure, one of `core.failures.FailureKind`; of what was not sent only
     `rate_limited`, where the provider had asked for no more."""
+    scope: str | None = None
+    """Whose budget was in the way, as `BudgetExceededError` names it; None where none was."""
 
 
 class AllProvidersFailedError(UnavailableError):

@@ -59,6 +59,7 @@ SENTENCES_VI: Mapping[str, str] = {
     "{a} requests a minute of {b} used up, free in {c} s": "đã hết {a} yêu cầu mỗi phút của {b}, có lại sau {c} giây",
     "second attempts on {a} are used up for now": "tạm hết lượt gửi lại cho {a}",
     "over the {a} budget of {MANY}": "vượt ngân sách {a} của {MANY}",
+    "was passed over: over a budget": "bị bỏ qua: vượt một ngân sách",
     ", as long as others hold money of it": ", chừng nào yêu cầu khác còn giữ tiền của nó",
     "its context is not larger than one that was too small": "ngữ cảnh không lớn hơn một ngữ cảnh đã quá nhỏ",
     "the content filter of the same model has blocked this request": "bộ lọc nội dung của cùng mô hình đã chặn yêu cầu này",

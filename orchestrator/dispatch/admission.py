@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.core.errors import BudgetExceededError
-from orchestrator.core.failures import HealthScope
+from orchestrator.core.failures import FailureKind, HealthScope
 from orchestrator.core.payer import shown_scope
 from orchestrator.core.progress import Progress, ProgressStep, tell
 from orchestrator.core.reply import Attempt, CostSource
@@ -52,6 +52,16 @@ class Rejected:
     wait: RejectReason | None = None
     """What it would wait for."""
     over_budget: BudgetExceededError | None = None
+
+    @property
+    def failure(self) -> FailureKind | None:
+        """Return what it counts as: of its own limit the provider has spoken before, worth a wait to a batch."""
+        return FailureKind.RATE_LIMITED if self.wait is RejectReason.REST else None
+
+    @property
+    def scope(self) -> str | None:
+        """Return whose budget was in the way, None where none was."""
+        return None if self.over_budget is None else self.over_budget.scope
 
 
 @dataclass(frozen=True, slots=True)

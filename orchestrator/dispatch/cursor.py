@@ -219,9 +219,7 @@ class Cursor:
             ready_at_s = self.services.clock.monotonic_s() + rejected.ready_in_s
             wait = None if failed else rejected.wait
             self._recovery.note(Waiter(target.name, target.deployment.provider_name, ready_at_s, wait))
-        # Of its own limit the provider has spoken before; to a batch that is worth a wait.
-        failure = FailureKind.RATE_LIMITED if rejected.wait is RejectReason.REST else None
-        return self._skip(target, rejected.reason, failure=failure)
+        return self._skip(target, rejected.reason, failure=rejected.failure, scope=rejected.scope)
 
     def _asked_of(self, target: Target) -> ChatRequest:
         return self._dispatch.request if self.writer is None else self.writer.request_for(target.name)
@@ -254,10 +252,12 @@ class Cursor:
             run=self._dispatch.payer.run,
         )
 
-    def _skip(self, target: Target, reason: str, *, failure: FailureKind | None = None) -> bool:
+    def _skip(
+        self, target: Target, reason: str, *, failure: str | None = None, scope: str | None = None
+    ) -> bool:
         # A retry that may not be made is none: the way goes on to the next deployment.
         self._tries_here = 0
-        self.history.skip(target.name, reason, failure=failure)
+        self.history.skip(target.name, reason, failure=failure, scope=scope)
         return False
 
     async def _wait_for_the_first(self) -> InFlightAttempt | None:

@@ -40,7 +40,9 @@ class DispatchHistory:
         """Give a number back whose attempt was not admitted."""
         self.returned.append(number)
 
-    def skip(self, deployment: str, reason: str, *, failure: str | None = None) -> None:
+    def skip(
+        self, deployment: str, reason: str, *, failure: str | None = None, scope: str | None = None
+    ) -> None:
         """Note a deployment that is passed over; of several reasons the latest counts."""
         self.skipped = [step for step in self.skipped if step.deployment != deployment]
-        self.skipped.append(FailedStep(deployment, reason, failure))
+        self.skipped.append(FailedStep(deployment, reason, failure, scope))

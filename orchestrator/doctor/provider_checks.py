@@ -1,5 +1,6 @@
 """Checks of one tier: key, models, one small prompt through the orchestrator, errors, headroom."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -150,7 +151,7 @@ def _models(tier: ProviderTier, offered: frozenset[str]) -> Check:
         if deployment.upstream.partition(":")[0] not in offered | _bases(offered)
     )
     if not missing:
-        return passed(tier.name, "models", f"all {len(tier.deployments)} configured are offered")
+        return passed(tier.name, "models", f"all {len(tier.deployments)} configured for chats are offered")
     named = ", ".join(missing[:_MISSING_SHOWN]) + (" and more" if len(missing) > _MISSING_SHOWN else "")
     return failed(
         tier.name,
@@ -170,12 +171,23 @@ async def _prompt(tier: ProviderTier, orchestrator: Orchestrator) -> list[Check]
     try:
         reply = await orchestrator.acomplete(_probe(tier.cheapest.name, orchestrator))
     except OrchestratorError as error:
-        todo = "see 'attempts' in the ledger, or run with --verbose"
+        booked = f" show {error.request_id}" if error.request_id else f" --tenant {TENANT}"
+        todo = f"'orchestrator requests{booked}' has each attempt"
         return [
-            failed(tier.name, "prompt", error.in_one_line, todo=todo),
+            failed(tier.name, "prompt", _in_words(error), todo=todo),
             *(skipped(tier.name, name, "needs an answer") for name in ("format", "time")),
         ]
     return list(_judged(tier, reply))
+
+
+def _in_words(error: OrchestratorError) -> str:
+    """Return an error as one line, in which what happened several times is told once."""
+    if not isinstance(error, AllProvidersFailedError):
+        return error.in_one_line
+    times = Counter(f"{step.deployment}: {step.reason}" for step in error.steps)
+    steps = "; ".join(f"{step}, {count} times" if count > 1 else step for step, count in times.items())
+    message = str(error).partition("\n")[0]
+    return f"{message} ({steps})" if steps else message
 
 
 def _probe(deployment: str, orchestrator: Orchestrator) -> ProbeRequest:

@@ -197,6 +197,11 @@ def request_id_of(text: str) -> str:
     return digits
 
 
+def is_whole_id(digits: str) -> bool:
+    """Return whether the digits that `request_id_of` returned are a whole id, and no beginning of one."""
+    return len(digits) == _ID_DIGITS
+
+
 def _order_of(order: str) -> RequestOrder:
     try:
         return RequestOrder(order)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from orchestrator.catalog.models import ModelClass
 from orchestrator.config.loader import Config
 from orchestrator.core.decision import AcceptedFor, Decision
+from orchestrator.core.errors import OWN_LIMIT, FailedStep
 from orchestrator.core.plan import Candidate, Plan, ReasonKind
 from orchestrator.core.reply import ChatReply, Degradation, DegradationKind
 from orchestrator.routing.settings import RouteOrder, UseCaseSettings
@@ -19,9 +20,20 @@ _UNSURE = {
 }
 
 
-def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> Degradation | None:
+_OWN_SCOPES = ("tenant:", "user:", "model:", "run:")
+"""Beginnings of the scopes whose limits a caller is told of; those of others may be none of its business."""
+
+
+def degraded(
+    config: Config,
+    use_case: UseCaseSettings,
+    reply: ChatReply,
+    *,
+    passed_over: Sequence[FailedStep] = (),
+) -> Degradation | None:
     """Return why a reply is not what the first choice would have given, None when it is.
 
+    `passed_over` are the deployments of its plan that were not asked when it was their turn.
     A reply that is degraded already says how a broken stream came to its end.
     """
     if reply.plan is None:
@@ -30,7 +42,10 @@ def degraded(config: Config, use_case: UseCaseSettings, reply: ChatReply) -> Deg
         *(
             _compared(use_case, reply, reply.decision)
             if reply.decision is not None
-            else (*_fallback(reply, reply.plan.asked[0]), *_primary_left_out(use_case, reply.plan))
+            else (
+                *_fallback(reply, reply.plan.asked[0], passed_over),
+                *_primary_left_out(use_case, reply.plan),
+            )
         ),
         *_poor_model(config, use_case, reply, reply.plan),
     ]
@@ -58,15 +73,24 @@ def as_kept(text: str | None, kinds: Sequence[str]) -> Degradation | None:
     return Degradation(known or (DegradationKind.UNSPECIFIED,), text)
 
 
-def _fallback(reply: ChatReply, first: Candidate) -> Iterator[Degradation]:
+def _fallback(reply: ChatReply, first: Candidate, passed_over: Sequence[FailedStep]) -> Iterator[Degradation]:
     """Yield that another than the first of the plan answered, or how a broken answer came about."""
     if reply.degraded is not None:
         # What broke off is named in the story of the answer already.
         yield reply.degraded
     elif reply.deployment != first.deployment:
         failed = next((sent for sent in reply.attempts if sent.deployment == first.deployment), None)
-        why = failed.failure if failed else "was passed over"
+        step = next((step for step in passed_over if step.deployment == first.deployment), None)
+        why = failed.failure if failed else f"was passed over{_reason_of(step)}"
         yield Degradation((DegradationKind.FALLBACK,), f"{first.deployment} {why}")
+
+
+def _reason_of(step: FailedStep | None) -> str:
+    """Return why a deployment was not asked, as its caller may read it, behind a colon."""
+    if step is None:
+        return ""
+    is_own = step.scope is None or step.scope == OWN_LIMIT or step.scope.startswith(_OWN_SCOPES)
+    return f": {step.reason if is_own else 'over a budget'}"
 
 
 def _compared(use_case: UseCaseSettings, reply: ChatReply, decision: Decision) -> Iterator[Degradation]:

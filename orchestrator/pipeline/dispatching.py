@@ -35,7 +35,10 @@ class Dispatching:
         """
         result = await dispatched(call, _dispatch_request_of(call), self._services)
         reply = _reply_of(call, result)
-        reply = replace(reply, degraded=degraded(call.snapshot.config, call.use_case, reply))
+        reply = replace(
+            reply,
+            degraded=degraded(call.snapshot.config, call.use_case, reply, passed_over=call.trace.passed_over),
+        )
         # Where answers are compared first, the reader of a stream gets the one that was accepted.
         return reply if result.decision is None else call.hand_over(reply)
 

@@ -160,4 +160,7 @@ def _reply_of(call: Call, plan: Plan, results: list[DispatchResult]) -> Embeddin
         plan=plan,
         vectors=tuple(vector for result in results for vector in _vectors_of(result)),
     )
-    return replace(reply, degraded=degraded(call.snapshot.config, call.use_case, reply))
+    return replace(
+        reply,
+        degraded=degraded(call.snapshot.config, call.use_case, reply, passed_over=call.trace.passed_over),
+    )

@@ -5,7 +5,7 @@ from datetime import datetime
 from orchestrator.core.errors import RequestNotFoundError
 from orchestrator.core.names import name_of
 from orchestrator.ledger.contents import ContentStore, KeptContent
-from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow, request_id_of
+from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow, is_whole_id, request_id_of
 from orchestrator.ledger.store import LedgerView
 
 _NAMED_MAX = 3
@@ -42,6 +42,23 @@ def find_request(view: LedgerView, request_id: str, *, tenant: str | None = None
     if detail is None:
         raise _unknown(request_id)
     return detail
+
+
+def find_booked_id(view: LedgerView, request_id: str) -> str:
+    """Return the whole id of a request by a beginning of it that only this one has.
+
+    A whole id is returned as it is: an attempt may be booked whose request has no row.
+
+    Raises:
+        InvalidRequestError: that is no id.
+        RequestNotFoundError: no request begins so, or several do.
+        LedgerError: the ledger cannot be read, or is of another version; says what to do.
+    """
+    prefix = request_id_of(request_id)
+    if is_whole_id(prefix):
+        return prefix
+    with view:
+        return _whole_id(view, prefix, None)
 
 
 def find_content(

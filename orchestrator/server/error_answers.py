@@ -8,6 +8,7 @@ A budget that is used up is 402 and not 429, which stock clients repeat at once.
 
 import logging
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -117,6 +118,12 @@ _NAMES_HERE = {
     "texts": "input",
 }
 """Fields of ours by the name that they have in a body or a header; the others have OpenAI's own."""
+_LIMIT_WORDS = {
+    **{name: _NAMES_HERE[name] for name in ("max_cost_nusd", "max_cost_usd")},
+    errors.RAISE_IN_FILE: "ask who operates this server to raise the limit.",
+}
+"""What a refusal for money names that a caller has not, by what it has here."""
+_LIMIT_WORD = re.compile("|".join(rf"(?<![\w:]){re.escape(word)}" for word in _LIMIT_WORDS))
 _NAMED_IN = {"max_cost_usd": ("max_cost_usd", "max_cost_nusd", "run")}
 """Fields of ours whose errors name others too."""
 _UNSEEN: Mapping[type[OrchestratorError], str] = {
@@ -176,6 +183,8 @@ def _message_of(error: OrchestratorError, scopes: frozenset[str]) -> str:
             f"the {error.window} budget of {error.scope}, which this tenant shares with others, has no room for "
             f"this request{reset}"
         )
+    if isinstance(error, BudgetExceededError):
+        return _LIMIT_WORD.sub(lambda word: _LIMIT_WORDS[word[0]], error.in_one_line)
     return error.in_one_line
 
 

@@ -18,12 +18,17 @@ def warnings_of(proof: UseCaseProof) -> Iterator[str]:
         return
     for name, reason in proof.unreachable.items():
         yield f"{proof.use_case}: {name} stands in its route and is never asked: {reason}"
-    if proof.single_points:
-        parts = ", ".join(f"{point.kind} {point.name}" for point in proof.single_points)
+    points = [point for point in proof.single_points if not point.shared_by]
+    if points:
+        parts = ", ".join(f"{point.kind} {point.name}" for point in points)
         yield (
             f"{proof.use_case}: everything hangs on one {parts}: add a fallback that needs none of "
-            f"{'it' if len(proof.single_points) == 1 else 'them'}"
+            f"{'it' if len(points) == 1 else 'them'}"
         )
+    for point in proof.single_points:
+        if point.shared_by:
+            *others, last = point.shared_by
+            yield f"{proof.use_case}: {', '.join(others)} and {last} share one key: give each its own"
 
 
 def keyless_words(keyless: Mapping[str, MissingKey]) -> Iterator[str]:

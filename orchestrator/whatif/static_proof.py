@@ -70,6 +70,9 @@ class SinglePoint:
     kind: str
     """provider, vendor, key or address."""
     name: str
+    """Of a key the provider that has it."""
+    shared_by: tuple[str, ...] = ()
+    """Providers of one key, where several have the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +198,13 @@ def _single_points(reached: list[Deployment]) -> Iterator[SinglePoint]:
         "address": {deployment.provider.base_url or deployment.provider.kind for deployment in reached},
     }
     for kind, names in parts.items():
-        if len(names) == 1:
+        if len(names) == 1 and kind != "key":
             (name,) = names
-            yield SinglePoint(kind, str(name) if kind != "key" else reached[0].provider_name)
+            yield SinglePoint(kind, str(name))
+        # Where no key is needed none can be lost.
+        elif len(names) == 1 and names != {""}:
+            providers = tuple(dict.fromkeys(deployment.provider_name for deployment in reached))
+            yield SinglePoint(kind, providers[0], providers if len(providers) > 1 else ())
 
 
 def _key_of(deployment: Deployment) -> str:

@@ -175,7 +175,8 @@ def test_a_cost_that_a_provider_got_wrong_closes_the_budgets_until_it_is_correct
     run, practice, path, nonsense
 ):
     assert run("ask", "closed").code == 3
-    ran = run("ledger", "correct", nonsense, "--cost", "0.0005", "--reason", "their unit was wrong")
+    # As the table of `requests` shows the id.
+    ran = run("ledger", "correct", nonsense[:16], "--cost", "0.0005", "--reason", "their unit was wrong")
     assert (ran.code, ran.out) == (
         0, f"attempt 1 of {nonsense}: -$1,000,000,000.00 booked, now $0.0005\n"
     )  # fmt: skip

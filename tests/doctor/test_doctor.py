@@ -95,12 +95,22 @@ def test_a_model_that_is_no_longer_offered_is_named(configured, check, practice)
 def test_a_provider_that_fails_the_prompt_fails_the_tier(configured, check, practice):
     """An outage during the check is told, with exit code 4."""
     practice.faults.add("openai:status=503")
-    findings = check(configured(), provider="openai")
+    config = configured()
+    findings = check(config, provider="openai")
     assert findings.exit_code == EXIT_TIER
     checks = _of(findings, "openai")
     assert checks["prompt"].verdict is CheckResult.FAIL
     assert checks["format"].verdict is CheckResult.SKIPPED
     assert checks["key"].verdict is CheckResult.PASS
+    assert checks["prompt"].detail.count("unavailable") == 1
+    with sqlite3.connect(config.settings.ledger.path) as connection:
+        ids = [
+            identity
+            for (identity,) in connection.execute("SELECT id FROM operations")
+            if f"'orchestrator requests show {identity}'" in checks["prompt"].todo
+        ]
+    connection.close()
+    assert len(ids) == 1
 
 
 def test_a_server_that_answers_for_any_model_is_noticed(configured, check, practice):

@@ -102,6 +102,28 @@ def test_what_ops_write_as_a_reason_changes_no_decision(make, practice, situatio
     )
 
 
+@pytest.mark.parametrize(
+    ("scope", "reason"),
+    [
+        ("model:gpt-6.1-sol", "over the day budget of model:gpt-6.1-sol"),
+        # What others spent there is none of the caller's business.
+        ("provider:openrouter", "over a budget"),
+    ],
+)
+def test_the_reason_why_the_first_was_passed_over_is_told(make_orchestrator, practice, scope, reason) -> None:
+    fallback = "google/gemini-3.8-flash"
+    places = [{"deployment": name, "reason": PLAIN} for name in (PRIMARY, fallback)]
+    orchestrator = make_orchestrator(
+        {
+            "budgets": {"limits": [{"scope": scope, "day": 0.0000001}], "tiers": []},
+            "use_cases": {"customer_service": {"primary": places[0], "fallbacks": places[1:]}},
+        }
+    )
+    reply = orchestrator.complete(PROMPT)
+    assert reply.deployment == fallback
+    assert reply.degraded == Degradation((DegradationKind.FALLBACK,), f"{PRIMARY} was passed over: {reason}")
+
+
 def test_a_lowered_max_tokens_is_a_notice_and_one_of_the_reasons(make) -> None:
     orchestrator = make(PLAIN)
     whole = orchestrator.explain(PROMPT, model=PRIMARY, max_tokens=400).candidates[0]

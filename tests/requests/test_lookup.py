@@ -7,7 +7,7 @@ import pytest
 from orchestrator.core.errors import InvalidRequestError, LedgerError, RequestNotFoundError
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.requests import RequestQuery
-from orchestrator.requests.lookup import find_request, find_requests
+from orchestrator.requests.lookup import find_booked_id, find_request, find_requests
 from tests.support.books import books
 
 __all__ = ["books"]
@@ -32,6 +32,15 @@ def test_a_beginning_that_only_one_request_has_is_enough(reader, text):
 def test_a_beginning_of_several_names_them(reader):
     with pytest.raises(RequestNotFoundError, match=f"{FIRST}, {SECOND}; give more digits"):
         find_request(reader, "01a2")
+
+
+def test_a_whole_id_may_be_of_an_attempt_whose_request_has_no_row(reader):
+    assert find_booked_id(reader, SECOND[:16]) == SECOND
+    assert find_booked_id(reader, "f" * 32) == "f" * 32
+    with pytest.raises(RequestNotFoundError, match="give more digits"):
+        find_booked_id(reader, "01a2")
+    with pytest.raises(RequestNotFoundError, match="no request 'ff'"):
+        find_booked_id(reader, "ff")
 
 
 def test_an_unknown_id_is_an_error_that_says_what_may_be_the_reason(reader):

@@ -224,7 +224,25 @@ def test_a_run_has_a_budget_over_http_too_and_its_amounts_are_told(serve):
         )
     assert (refused.value.status_code, refused.value.code) == (402, "budget_exceeded")
     assert "the run budget of run:thread-42 allows" in refused.value.message
+    assert "keeps the x-nextflow-run-max-cost-usd that was named" in refused.value.message
     assert "retry-after" not in refused.value.response.headers
+
+
+@pytest.mark.parametrize(
+    ("changes", "headers", "words"),
+    [
+        ({}, {"x-nextflow-max-cost-usd": "0.0000001"}, "or raise x-nextflow-max-cost-usd."),
+        ({"budgets": {"limits": [{"scope": "tenant:*", "day": 0.000001}]}}, {}, "or ask who operates this server"),
+    ],
+)
+def test_a_refusal_names_what_its_caller_can_do(serve, changes, headers, words):
+    with pytest.raises(openai.APIStatusError) as refused:
+        stock(serve(changes)).chat.completions.create(
+            model="cost_sensitive", messages=QUESTION, extra_headers=headers
+        )
+    assert words in refused.value.message
+    assert "max_cost_nusd" not in refused.value.message
+    assert "config.yaml" not in refused.value.message
 
 
 def test_a_refusal_names_window_and_scope_and_an_hour_resets_within_one(serve):

@@ -34,6 +34,17 @@ def test_one_provider_behind_a_use_case_is_a_single_point_of_failure(make_config
     assert two.availability == pytest.approx(1 - (1 - ASSUMED_AVAILABILITY) ** 2)
 
 
+def test_providers_that_share_one_key_are_named(make_config, clock):
+    same = {name: {"api_key": "sk-of-both"} for name in ("openrouter", "google")}
+    proof = proof_of(make_config({**chain(PRIMARY, OTHER), "providers": same}), clock)
+    assert [(point.kind, point.shared_by) for point in proof.single_points] == [
+        ("key", ("openrouter", "google"))
+    ]
+    assert list(warnings_of(proof)) == [
+        "customer_service: openrouter and google share one key: give each its own"
+    ]
+
+
 def test_availability_comes_from_the_record_where_there_is_enough(make_config, clock):
     config = make_config(chain(PRIMARY, OTHER))
     recorded = {PRIMARY: RecordedSends(99, 90), OTHER: RecordedSends(3, 0)}
