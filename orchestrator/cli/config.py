@@ -20,8 +20,9 @@ def check(
     context: typer.Context,
     as_json: AsJson = False,
 ) -> None:
-    """Say ok and what is worth knowing, or every mistake with file, line, column and the likely word.
+    """Say ok and what is worth knowing, or the mistakes with file, line, column and the likely word.
 
+    Every wrong key and value is told at once; names that lead nowhere, also at once, when those are mended.
     What each use case promises is reckoned with every key, and without those that are missing here; of each
     experiment, whom it would ask, how often and for how much.
     """

@@ -46,8 +46,25 @@ Results = Annotated[
         "--results", help="The file of answers, to go on with or to begin; beside the data by default."
     ),
 ]
+
+
+def _checked_dollars(amount: str | None) -> str | None:
+    """Refuse what is no amount before anything is shown; the parser names the option."""
+    from orchestrator.core.money import nano_usd
+
+    try:
+        if amount is not None:
+            nano_usd(amount)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{exc}; write dollars as 0.50") from None
+    return amount
+
+
 MaxCost = Annotated[
-    str | None, typer.Option(help="The most that all starts with this file may cost, in dollars.")
+    str | None,
+    typer.Option(
+        help="The most that all starts with this file may cost, in dollars.", callback=_checked_dollars
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it is paid.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the price, and send nothing.")]
@@ -73,7 +90,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 -- an argument for each option
     max_tokens: Annotated[int | None, typer.Option(help="The most output tokens of an answer.")] = None,
     results: Results = None,
     max_cost_usd: MaxCost = None,
-    judge_max_cost_usd: Annotated[str | None, typer.Option(help="The most that judges may cost.")] = None,
+    judge_max_cost_usd: Annotated[
+        str | None, typer.Option(help="The most that judges may cost.", callback=_checked_dollars)
+    ] = None,
     min_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit code 1 where a mean score is lower.")
     ] = None,

@@ -61,6 +61,15 @@ def test_the_price_alone_sends_nothing(run, practice, options):
     assert not practice.requests
 
 
+@pytest.mark.parametrize("option", ["--max-cost-usd", "--judge-max-cost-usd"])
+def test_a_limit_that_is_no_amount_is_refused_by_its_name_before_the_price_is_shown(run, options, option):
+    ran = run(*options, option, "0,5", "--dry-run")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{option}: not an amount of dollars: '0,5'; write dollars as 0.50" in ran.err.replace(
+        "'" + option + "'", option
+    )
+
+
 def test_nothing_is_paid_without_a_word(run, practice, options):
     ran = run(*options)
     assert ran.code == 2

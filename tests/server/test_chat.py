@@ -232,7 +232,11 @@ def test_a_run_has_a_budget_over_http_too_and_its_amounts_are_told(serve):
     ("changes", "headers", "words"),
     [
         ({}, {"x-nextflow-max-cost-usd": "0.0000001"}, "or raise x-nextflow-max-cost-usd."),
-        ({"budgets": {"limits": [{"scope": "tenant:*", "day": 0.000001}]}}, {}, "or ask who operates this server"),
+        (
+            {"budgets": {"limits": [{"scope": "tenant:*", "day": 0.000001}]}},
+            {},
+            "or ask who operates this server",
+        ),
     ],
 )
 def test_a_refusal_names_what_its_caller_can_do(serve, changes, headers, words):
