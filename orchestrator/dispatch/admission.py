@@ -55,7 +55,7 @@ class Rejected:
 
     @property
     def failure(self) -> FailureKind | None:
-        """Return what it counts as: of its own limit the provider has spoken before, worth a wait to a batch."""
+        """Return what it counts as: of its own limit the provider has spoken, which a batch waits for."""
         return FailureKind.RATE_LIMITED if self.wait is RejectReason.REST else None
 
     @property

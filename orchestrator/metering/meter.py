@@ -107,8 +107,8 @@ class MeteredSend:
     def end_apart(self, failure: Failure | None = None) -> None:
         """`end` in a thread of its own, for what runs wherever Python collects garbage.
 
-        That may be in the middle of a transaction of the same thread, or of a lock that settling needs. A process
-        that ends cannot book any more: its hold stays counted until it is reconciled.
+        That may be in the middle of a transaction of the same thread, or of a lock that settling needs. A
+        process that ends cannot book any more: its hold stays counted until it is reconciled.
         """
         if not sys.is_finalizing() and next(self._ends) == 0:
             threading.Thread(target=self._settle, args=(failure,), name="orchestrator-settle").start()
