@@ -206,7 +206,7 @@ class UsageView(Protocol):
         """Yield requests and cost of each day on which something was booked."""
 
     def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
-        """Yield how often what succeeded took how long, by model, the shortest first; without what is our own."""
+        """Yield how often what succeeded took how long, by model, without our own; the shortest first."""
 
     def repeat_groups(self, selection: Selection) -> Iterator[RepeatGroup]:
         """Yield how often prompts were asked again of a model, by day and use case."""

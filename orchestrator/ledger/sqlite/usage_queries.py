@@ -203,7 +203,7 @@ _TIMED = {
 
 
 def _durations(duration: Duration) -> str:
-    """Return how long answers took that somebody waited for: ours are kept in the sums, and taken off here."""
+    """Return how long answers took that somebody waited for: ours are in kept sums, and taken off here."""
     model, column, rows = _TIMED[duration]
     tenant = "tenant" if duration is Duration.REQUEST else _TENANT
     kept = (

@@ -76,7 +76,7 @@ class UsageReader(ABC):
         return self._rows_as(BookedDay, selection, usage_queries.DAY_TOTALS)
 
     def durations(self, selection: Selection, duration: Duration) -> Iterator[DurationCount]:
-        """Yield how often what succeeded took how long, by model, the shortest first; without what is our own."""
+        """Yield how often what succeeded took how long, by model, without our own; the shortest first."""
         return self._rows_as(DurationCount, selection, usage_queries.DURATIONS[duration])
 
     def repeat_groups(self, selection: Selection) -> Iterator[RepeatGroup]:
