@@ -8,6 +8,7 @@ import typer
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import busy, errors_as_json, print_json, write
 from orchestrator.cli.session import session_of
+from orchestrator.core.formatting import count_text
 from orchestrator.core.home_paths import expanded
 
 if TYPE_CHECKING:
@@ -70,14 +71,17 @@ def restore_backup(
         write(f"{restored.ledger}: {_contents(restored.verification)}restored from {path}\n")
         write(f"the ledger of before is {former}\n" if former else "")
         if restored.open_holds:
-            write(f"{restored.open_holds:,} holds are open: 'orchestrator ledger reconcile' settles them\n")
+            write(
+                f"{count_text(restored.open_holds, 'hold')} open: 'orchestrator ledger reconcile' settles what is orphaned\n"
+            )
     _end(restored.verification)
 
 
 def _contents(verification: "Verification | None") -> str:
     if verification is None:
         return ""
-    return f"{verification.rows['operations']:,} requests, {verification.rows['attempts']:,} attempts, "
+    rows = verification.rows
+    return f"{count_text(rows['operations'], 'request')}, {count_text(rows['attempts'], 'attempt')}, "
 
 
 def _plain(verification: "Verification | None") -> dict[str, object]:

@@ -22,6 +22,7 @@ from orchestrator.cli.evaluate import (
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, errors_as_json, listed, out, print_json
 from orchestrator.cli.session import load_what_is_needed, session_of
+from orchestrator.core.formatting import count_text
 from orchestrator.core.home_paths import expanded
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _print_too_few(rows: int, margin: float) -> None:
         wide = next((points for points in (2, 3, 5, 10) if least_rows(points / 100) <= rows), None)
         or_wider = f", or --margin {wide / 100:g}, which takes {least_rows(wide / 100)}" if wide else ""
         out().print(
-            f"{rows} rows: --margin {margin:g} takes about {least}, even if no answer is worse; "
+            f"{count_text(rows, 'row')}: --margin {margin:g} takes about {least}, even if no answer is worse; "
             f"{least - rows} more are missing{or_wider}",
             soft_wrap=True,
         )
@@ -177,9 +178,10 @@ def _show(done: "Calibration", path: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({**plain_calibration(done), "policy_file": str(path) if done.proposed else None})
         return
-    console = out()
+    console, points = out(), round(100 * done.margin, 6)
     console.print(
-        f"{done.rows} rows: {done.chosen_on} chose, {done.confirmed_on} others confirm; margin {100 * done.margin:g} points"
+        f"{count_text(done.rows, 'row')}: {done.chosen_on} chose, {done.confirmed_on} others confirm; "
+        f"margin {points:g} {'point' if points == 1 else 'points'}"
     )
     if done.proposed is None:
         console.print(f"the reference {done.reference} stays: {done.reason}", soft_wrap=True)

@@ -7,6 +7,7 @@ import typer
 from orchestrator.cli.output import CommandError, busy, err, errors_as_json, out, print_json, table, write
 from orchestrator.cli.prompts import read_argument
 from orchestrator.cli.session import load_what_is_needed, session_of
+from orchestrator.core.formatting import count_text
 from orchestrator.core.language import Language
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _show_result(spec: Any, result: Any, *, as_json: bool) -> None:
     parts = [
         result.tries[-1].deployment,
         format_usd(result.cost_nusd),
-        f"{len(result.tries)} answers, used: {result.stage}",
+        f"{count_text(len(result.tries), 'answer')}, used: {result.stage}",
     ]
     if result.degraded:
         parts.append(f"degraded: {result.degraded}")

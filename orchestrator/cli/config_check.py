@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.output import out, table
+from orchestrator.core.formatting import count_text
 from orchestrator.core.money import format_usd
 from orchestrator.core.request import LANGUAGES
 
@@ -100,9 +101,9 @@ def show_check(check: ConfigCheck) -> None:
     config, settings = check.config, check.config.settings
     out().print(f"ok: {config.path}", markup=False, soft_wrap=True)
     out().print(
-        f"{len(settings.models)} models, "
+        f"{count_text(len(settings.models), 'model')}, "
         f"{len(config.catalog.usable)} of {len(settings.deployments)} deployments usable, "
-        f"{len(settings.use_cases)} use cases, {len(settings.aliases)} aliases",
+        f"{count_text(len(settings.use_cases), 'use case')}, {len(settings.aliases)} {'alias' if len(settings.aliases) == 1 else 'aliases'}",
         style="dim",
         markup=False,
         soft_wrap=True,

@@ -11,7 +11,7 @@ import typer
 from orchestrator.cli.options import AsJson, UseCase
 from orchestrator.cli.output import CommandError, dim, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import load_what_is_needed, session_of
-from orchestrator.core.formatting import seconds
+from orchestrator.core.formatting import count_text, seconds
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.language import Language
 from orchestrator.core.whole_file import write_whole
@@ -230,7 +230,7 @@ def confirmed(
         known = f"about {format_usd(priced.expected_nusd)}, at most {format_usd(priced.bound_nusd)} with every retry and fallback"
     kept = f", {priced.kept} are in the file already" if priced.kept else ""
     most = f"; never more than ${limit.lstrip('$')} of --max-cost-usd" if limit else ""
-    text = f"{priced.calls} answers to ask{kept}: {known}{most}"
+    text = f"{count_text(priced.calls, 'answer')} to ask{kept}: {known}{most}"
     if dry_run and as_json:
         from orchestrator.core.formatting import money
 

@@ -14,6 +14,7 @@ from orchestrator.cli import backup
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, busy, errors_as_json, out, print_json, write
 from orchestrator.cli.session import session_of
+from orchestrator.core.formatting import count_text
 from orchestrator.core.home_paths import expanded
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def export(
     if as_json:
         print_json(plain_files(files))
     else:
-        write("".join(f"{file.path}: {file.rows:,} rows\n" for file in files))
+        write("".join(f"{file.path}: {count_text(file.rows, 'row')}\n" for file in files))
 
 
 @app.command()
@@ -280,7 +281,7 @@ def _verification_lines(verification: "Verification") -> list[str]:
 
     lines = [", ".join(f"{count:,} {name}" for name, count in verification.rows.items())]
     for name, source in verification.sources.items():
-        lines.append(f"  {name}: {source.attempts:,} attempts, {format_usd(source.cost_nusd)}")
+        lines.append(f"  {name}: {count_text(source.attempts, 'attempt')}, {format_usd(source.cost_nusd)}")
     lines += _mistake_lines("counters that differ from their rows", _counter_lines(verification))
     lines += _mistake_lines(
         "requests whose cost is not the sum of their attempts", _operation_lines(verification)
@@ -382,7 +383,8 @@ def _compaction_lines(compaction: "Compaction", *, keep_days: int) -> list[str]:
     from orchestrator.core.money import format_usd
 
     lines = [
-        f"{rolled_up.month}: {rolled_up.requests:,} requests and {rolled_up.attempts:,} attempts rolled up, "
+        f"{rolled_up.month}: {count_text(rolled_up.requests, 'request')} and "
+        f"{count_text(rolled_up.attempts, 'attempt')} rolled up, "
         f"{format_usd(rolled_up.cost_nusd)}"
         for rolled_up in compaction.compacted
     ]

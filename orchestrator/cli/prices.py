@@ -7,6 +7,7 @@ import typer
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import busy, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
+from orchestrator.core.formatting import count_text
 from orchestrator.core.money import to_usd
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def refresh(context: typer.Context, as_json: AsJson = False) -> None:
         f"{len(refreshed.kept.models):,} prices kept in {refreshed.path}", markup=False, soft_wrap=True
     )
     if refreshed.gone:
-        out().print(f"{len(refreshed.gone):,} models are no longer listed", style="dim")
+        out().print(f"no longer listed: {count_text(len(refreshed.gone), 'model')}", style="dim")
     for entry in refreshed.skipped[:_SKIPPED_SHOWN]:
         err().print(f"left out: {entry.model}: {entry.reason}", style="yellow", markup=False, soft_wrap=True)
     if len(refreshed.skipped) > _SKIPPED_SHOWN:

@@ -20,7 +20,7 @@ from orchestrator.cli.output import (
     write,
 )
 from orchestrator.cli.session import session_of
-from orchestrator.core.formatting import seconds
+from orchestrator.core.formatting import count_text, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -157,9 +157,9 @@ def forget_content(
     if as_json:
         print_json(counts)
         return
-    write(f"prompt and reply of {_counted(counts['deleted'], 'request')} deleted\n")
+    write(f"prompt and reply of {count_text(counts['deleted'], 'request')} deleted\n")
     if tenant is not None:
-        cached, kept = _counted(counts["cached"], "reply"), _counted(counts["of_keys"], "reply")
+        cached, kept = count_text(counts["cached"], "reply"), count_text(counts["of_keys"], "reply")
         write(f"and {cached} of the cache, {kept} of idempotency keys\n")
     if tenant is not None and not any(counts.values()):
         meant = _meant(session.config(), clock.now(), tenant=tenant)
@@ -180,11 +180,6 @@ def _forget_replies(settings: "RootSettings", tenant: str) -> dict[str, int]:
 
     with closing(ReplyCache(settings.cache)) as cache, closing(KeptReplies(settings.idempotency)) as replies:
         return {"cached": cache.forget(tenant), "of_keys": replies.forget(tenant)}
-
-
-def _counted(count: int, noun: str) -> str:
-    several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else several}"
 
 
 def _query_of(config: "Config", *, since: str | None, until: str | None, **parts: Any) -> "RequestQuery":

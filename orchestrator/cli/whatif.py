@@ -9,7 +9,7 @@ import typer
 from orchestrator.cli.options import AsJson, Since, Until
 from orchestrator.cli.output import CommandError, dim, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
-from orchestrator.core.formatting import percent, seconds
+from orchestrator.core.formatting import count_text, percent, seconds
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.money import format_usd
 
@@ -89,7 +89,7 @@ def _compared(
 def _show(result: "WhatIf") -> None:
     console = out()
     console.print(
-        f"{result.recorded.requests:,} requests, {result.began:%Y-%m-%d %H:%M} to {result.ended:%Y-%m-%d %H:%M}, "
+        f"{count_text(result.recorded.requests, 'request')}, {result.began:%Y-%m-%d %H:%M} to {result.ended:%Y-%m-%d %H:%M}, "
         f"replayed twice in {seconds(result.took_s)}; seed {result.seed}",
         style="dim",
     )

@@ -15,6 +15,12 @@ def money(name: str, amount: int | None) -> dict[str, Any]:
     return {f"{name}_nusd": amount, f"{name}_usd": None if amount is None else usd_text(amount)}
 
 
+def count_text(count: int, noun: str) -> str:
+    """Return `1 reply`, `1,200 replies`: a count with its noun, which is written for a single one."""
+    several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else several}"
+
+
 def percent(share: float | None) -> str:
     """Return `98.5 %`, or a dash for what is not known."""
     return "-" if share is None else f"{share * 100:.1f} %"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from orchestrator.catalog.catalog import MissingKey
+from orchestrator.core.formatting import count_text
 from orchestrator.core.money import NanoUsd, format_usd
 from orchestrator.experiments.experiment import ExperimentState
 from orchestrator.experiments.settings import ExperimentMode
@@ -35,7 +36,7 @@ def keyless_words(keyless: Mapping[str, MissingKey]) -> Iterator[str]:
     """Yield a line for each provider without a key: what to set, and which deployments cannot be used."""
     for provider in dict.fromkeys(key.provider for key in keyless.values()):
         names = [name for name, key in keyless.items() if key.provider == provider]
-        yield f"{keyless_notice(keyless[names[0]])}; {len(names)} deployments cannot be used: {', '.join(names)}"
+        yield f"{keyless_notice(keyless[names[0]])}; {count_text(len(names), 'deployment')} cannot be used: {', '.join(names)}"
 
 
 def keyless_notice(key: MissingKey) -> str:

@@ -11,7 +11,7 @@ def test_a_ledger_is_backed_up_and_restored_by_two_commands(run, home, tmp_path)
     book.request(("m", Outcome.SUCCEEDED, 200))
     book.ledger.close()
     assert (taken.code, taken.err) == (0, "")
-    assert "1 requests, 1 attempts" in taken.out
+    assert "1 request, 1 attempt" in taken.out
     restored = run("ledger", "restore", str(target), "--json").json
     assert (restored["rows"]["operations"], restored["counters_are_right"]) == (1, True)
     assert restored["former"].startswith(f"{home}/ledger.sqlite3.before-")

@@ -82,7 +82,7 @@ def test_chains_answer_rows_with_an_input(run, practice, tmp_path):
     path.write_bytes(orjson.dumps({"input": {"question": "Đơn DH1001 đâu rồi?"}, "language": "vi"}))
     options = ("eval", "--data", str(path), "--scorer", "cost:0.5", "--chain", "customer_service", "--yes")
     unpriced = run(*options).err
-    assert "1 answers to ask: what a chain costs is not known ahead\n" in unpriced
+    assert "1 answer to ask: what a chain costs is not known ahead\n" in unpriced
     assert "set --max-cost-usd" in unpriced
     assert "'no_such_project' cannot be imported" in run(*options, "--chain", "no_such_project:triage").err
     ran = run(*options, "--max-cost-usd", "1", "--json")

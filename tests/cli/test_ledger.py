@@ -127,7 +127,7 @@ def test_export_writes_what_the_providers_billed(run, practice, tmp_path):
     run("ask", "hello")
     ran = run("ledger", "export", "--format", "csv", "--output", str(tmp_path / "out"))
     assert ran.code == 0
-    assert "attempts.csv: 1 rows" in ran.out
+    assert "attempts.csv: 1 row\n" in ran.out
     with (tmp_path / "out" / "attempts.csv").open(encoding="utf-8", newline="") as file:
         assert [int(row["cost_nusd"]) for row in csv.DictReader(file)] == [practice.bill.total_nusd()]
 

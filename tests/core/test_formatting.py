@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.core.formatting import money, percent, rate_text, seconds, usd_text
+from orchestrator.core.formatting import count_text, money, percent, rate_text, seconds, usd_text
 
 
 def test_money_for_programs_is_exact():
@@ -29,3 +29,13 @@ def test_a_share_that_is_not_known_is_a_dash():
 def test_a_rate_that_is_more_than_nothing_does_not_read_as_nothing():
     """Five requests in a month are not 0.0 an hour."""
     assert [rate_text(rate) for rate in (0, 0.007, 0.05, 1234.56)] == ["0.0", "<0.1", "0.1", "1,234.6"]
+
+
+def test_a_single_one_is_no_plural():
+    """Nobody reads of 1 answers."""
+    assert [count_text(count, "answer") for count in (0, 1, 2_000)] == [
+        "0 answers",
+        "1 answer",
+        "2,000 answers",
+    ]
+    assert [count_text(count, "reply") for count in (1, 2)] == ["1 reply", "2 replies"]
