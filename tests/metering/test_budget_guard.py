@@ -26,6 +26,7 @@ from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.practice import Fault, PracticePrice, PracticeServer
 from tests.providers.wire.misbehaving import Exchanged, serving
 from tests.support.redirecting import redirecting
+from tests.support.settling import wait_for_settling
 
 MODELS = ["openai/gpt-6-luna", "gemini/gemini-3.8-flash", "openrouter/openai/gpt-6-luna"]
 HELLO = [{"role": "user", "content": "Xin chào"}]
@@ -228,6 +229,7 @@ async def test_a_stream_that_is_given_up_leaves_nothing_held(
         await give_up(await litellm.acompletion(**arguments), how)
     # LiteLLM logs a synchronous stream's chunks in a thread, which may keep it a moment longer.
     await until(lambda: standing(guard)[1] == 0)
+    wait_for_settling()
     spent, _ = standing(guard)
     assert spent >= practice.bill.total_nusd()
     assert operations(guard) == [("cancelled", "cancelled", 1)]

@@ -27,6 +27,7 @@ from tests.metering.test_budget_guard import (
     until,
 )
 from tests.support.full_house import NEEDS_CONNECTING, full_house
+from tests.support.settling import wait_for_settling
 
 __all__ = ["full_house", "guard", "make_guard", "practice", "to"]
 
@@ -59,6 +60,7 @@ async def test_a_stream_that_is_never_read_costs_nothing_if_it_never_left(guard,
     left = bool(practice.requests)
     del stream
     await until(lambda: standing(guard)[1] == 0)
+    wait_for_settling()
     assert (standing(guard)[0] > 0) == left
     assert sources(guard) == ["bound" if left else "none"]
     assert len(practice.requests) == left

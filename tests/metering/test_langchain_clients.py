@@ -3,7 +3,6 @@
 import gc
 import json
 import logging
-import threading
 import traceback
 import unicodedata
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from orchestrator.ledger.reader import LedgerReader
 from orchestrator.practice import Fault, PracticeServer
 from tests.providers.wire.misbehaving import Exchanged, serving
 from tests.support.redirecting import redirecting
+from tests.support.settling import wait_for_settling
 
 NAMES = ["openai/gpt-6-luna", "google/gemini-3.8-flash", "openrouter/gpt-6-luna"]
 
@@ -86,7 +86,7 @@ def test_an_abandoned_stream_leaves_nothing_held(practised, name: str, is_closed
     if is_closed:
         pieces.close()
     del pieces
-    settled()
+    wait_for_settling()
     spent, held = standing(practised)
     assert held == 0
     assert spent > 0
@@ -99,16 +99,9 @@ def test_a_stream_that_is_collected_in_the_middle_of_a_booking_waits_for_its_end
     with practised._services.ledger.queue._lock:
         del pieces
         gc.collect()
-    settled()
+    wait_for_settling()
     spent, held = standing(practised)
     assert (held, spent > 0) == (0, True)
-
-
-def settled() -> None:
-    """Wait for what is settled apart."""
-    for thread in threading.enumerate():
-        if thread.name == "orchestrator-settle":
-            thread.join()
 
 
 def test_names_keys_and_addresses_come_from_the_configuration(practised) -> None:

@@ -69,5 +69,5 @@ def test_a_packed_answer_unfolds_to_thirty_megabytes(caller) -> None:
 
 
 def test_an_unknown_shape_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown shape 'odd'; choose one of unknown_finish, aborted"):
+    with pytest.raises(ValueError, match="unknown shape 'odd'; known: aborted"):
         Fault.parse("openai:odd_answer=odd")
