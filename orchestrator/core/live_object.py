@@ -4,7 +4,21 @@ from abc import ABC, abstractmethod
 from typing import NoReturn, Self
 
 
-class LiveObject(ABC):
+class CopiedAsItself:
+    """Its copies are itself, also in copies of what holds it."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        """Return the object itself."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the object itself."""
+        return self
+
+
+class LiveObject(CopiedAsItself, ABC):
     """Holds threads, connections and open files, until it is closed."""
 
     @abstractmethod
@@ -18,14 +32,6 @@ class LiveObject(ABC):
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
-
-    def __copy__(self) -> Self:
-        """Return the object itself, also in copies of what holds it."""
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        """Return the object itself."""
-        return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         """Raise: threads, connections and an open ledger cannot be written down.

@@ -5,13 +5,15 @@ prints and serialises a mask, and a pickle of it is refused.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import Secret, SecretStr
 
+from orchestrator.core.live_object import CopiedAsItself
 
-class _Sealed:
+
+class _Sealed(CopiedAsItself):
     """Keeps its value where neither `vars` nor a pickle finds it."""
 
     __slots__ = ("_reveal",)
@@ -25,14 +27,6 @@ class _Sealed:
     @_secret_value.setter
     def _secret_value(self, value: Any) -> None:
         self._reveal = lambda: value
-
-    def __copy__(self) -> Self:
-        """Return the secret itself, also in copies of what holds it."""
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        """Return the secret itself."""
-        return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         """Raise: a pickle holds its values in plain text.
