@@ -297,11 +297,13 @@ def shipped_data() -> dict[str, Any]:
 def unlimited_json(shipped_data: dict[str, Any]) -> bytes:
     """The shipped configuration without limits per minute, as JSON, of which each reader makes data of its own.
 
-    The practice providers have no such limit, and a test should not wait for one by accident.
+    The practice providers have no such limit, and a test should not wait for one by accident. The ledger is waited
+    for longer than 5 s, for whoever holds it may have no processor.
     """
     unlimited = {"requests_per_min": 1_000_000, "tokens_per_min": 1_000_000_000}
     providers = {name: {**provider, **unlimited} for name, provider in shipped_data["providers"].items()}
-    return orjson.dumps({**shipped_data, "providers": providers})
+    ledger = {**shipped_data.get("ledger", {}), "lock_timeout_s": 60}
+    return orjson.dumps({**shipped_data, "providers": providers, "ledger": ledger})
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ NEVER = NOON - timedelta(days=900)
 class Backend(Protocol):
     """One ledger of a back end, and what a test must be able to do to it."""
 
-    def open(self, *, lock_timeout_s: float = 5.0) -> LedgerStore:
+    def open(self, *, lock_timeout_s: float = 60.0) -> LedgerStore:
         """Open the ledger once more, as another process does."""
 
     def copied(self) -> "Backend":

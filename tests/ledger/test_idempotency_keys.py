@@ -30,7 +30,7 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.ledger.budgets import BudgetSettings, Limits
 from orchestrator.ledger.opening import LedgerSettings, open_ledger
 from orchestrator.ledger.idempotency_keys import KeyClaim
-ledger = open_ledger(LedgerSettings(path={path!r}), limits=Limits(BudgetSettings()), clock=SystemClock())
+ledger = open_ledger(LedgerSettings(path={path!r}, lock_timeout_s=60), limits=Limits(BudgetSettings()), clock=SystemClock())
 until = datetime(2026, 11, 23, 10, tzinfo=UTC)
 print("ready", flush=True)
 sys.stdin.readline()

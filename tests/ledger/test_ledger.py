@@ -77,7 +77,7 @@ def path(tmp_path):
 def make(path, clock) -> Iterator:
     made = []
 
-    def make_ledger(*entries, where=path, time_zone="UTC", lock_timeout_s=5.0, a_clock=clock):
+    def make_ledger(*entries, where=path, time_zone="UTC", lock_timeout_s=60.0, a_clock=clock):
         ledger = open_ledger(
             LedgerSettings(path=str(where), lock_timeout_s=lock_timeout_s),
             limits=limits(*entries, time_zone=time_zone),
@@ -403,7 +403,7 @@ _PROGRAM = """
     def attempt(cost):
         return Attempt(1, "p/m", "p", "m", Outcome.SUCCEEDED, cost_nusd=cost, cost_source=CostSource.PRICE_BOOK)
 
-    ledger = open_ledger(LedgerSettings(path={path!r}), limits=limits({limit!r}), clock=SystemClock())
+    ledger = open_ledger(LedgerSettings(path={path!r}, lock_timeout_s=60), limits=limits({limit!r}), clock=SystemClock())
 """
 
 

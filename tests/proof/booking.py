@@ -40,7 +40,8 @@ def limits_of(**nano: dict[str, int]) -> Limits:
 
 
 def open_ledger(path: Path, limits: Limits, *, clock: Clock | None = None) -> Ledger:
-    settings = opening.LedgerSettings(path=str(path))
+    # However many others have the processor: nobody waits that long for a process that was killed.
+    settings = opening.LedgerSettings(path=str(path), lock_timeout_s=600)
     return opening.open_ledger(settings, limits=limits, clock=clock or SystemClock())
 
 

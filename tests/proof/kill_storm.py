@@ -5,7 +5,6 @@ python kill_storm.py FOLDER KILLS SEED
 It prints what it did as JSON. Nothing here may end but by a kill: an error of a child is an error of the storm.
 """
 
-import contextlib
 import ctypes
 import gc
 import itertools
@@ -15,6 +14,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -76,12 +76,14 @@ def start(path: Path, diary: Path, number: int, chance: random.Random) -> tuple[
     if process:
         return process, role
     _end_with_the_parent()
-    with contextlib.suppress(BaseException):
+    try:
         own = random.Random(seed)  # noqa: S311 -- repeatable, no secret
         if role == "booker":
             book(path, Diary(diary), f"{number}", own)
         else:
             settle_the_dead(path, Diary(diary), own)
+    except BaseException:  # noqa: BLE001 -- its parent's code is not to be run on
+        traceback.print_exc()
     os._exit(1)
 
 

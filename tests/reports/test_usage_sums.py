@@ -39,7 +39,7 @@ def ledger(tmp_path_factory):
 
 def _sum_some_days(path):
     """Sum every second day, and correct a send of one of them, whose sums are gone then."""
-    store = SqliteStore(path, lock_timeout_s=5, clock=PlantedClock(), on_late=print)
+    store = SqliteStore(path, lock_timeout_s=60, clock=PlantedClock(), on_late=print)
     with closing(store):
         with store.view() as view:
             days = view.unsummed_days(since="2026-11-01", before="2026-12-01")

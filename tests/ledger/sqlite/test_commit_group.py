@@ -18,7 +18,7 @@ class Notes:
     def __init__(self, path):
         self.alerts, self.statements = [], []
         self.file = LedgerFile(
-            path, lock_timeout_s=5, clock=SystemClock(), on_late=lambda *alert: self.alerts.append(alert)
+            path, lock_timeout_s=60, clock=SystemClock(), on_late=lambda *alert: self.alerts.append(alert)
         )
         self.file.write(lambda connection: connection.execute("CREATE TABLE notes (text TEXT UNIQUE)"))
         self.connection = self.file._connection

@@ -42,7 +42,7 @@ async def test_late_is_a_booking_that_waited_all_the_time_and_the_alert_says_tha
 
 async def test_a_row_that_the_ledger_has_already_is_no_matter_of_rights_and_is_kept_by_nobody(tmp_path):
     file = LedgerFile(
-        tmp_path / "ledger.sqlite3", lock_timeout_s=5, clock=SystemClock(), on_late=lambda *_: None
+        tmp_path / "ledger.sqlite3", lock_timeout_s=60, clock=SystemClock(), on_late=lambda *_: None
     )
     with closing(file):
         file.write(lambda connection: connection.execute("CREATE TABLE notes (text TEXT UNIQUE)"))

@@ -22,7 +22,7 @@ def stores(tmp_path):
     """A ledger in memory and one in a file, both empty."""
     clock = SystemClock()
     path = tmp_path / "ledger.sqlite3"
-    file = SqliteStore(path, lock_timeout_s=5.0, clock=clock, on_late=lambda _, __: None)
+    file = SqliteStore(path, lock_timeout_s=60, clock=clock, on_late=lambda _, __: None)
     yield CountingStore(clock=clock), file
     file.close()
 

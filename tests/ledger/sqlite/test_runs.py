@@ -11,7 +11,7 @@ from tests.ledger.store_contract import NOON, in_run, stands
 
 
 def opened(path):
-    return closing(SqliteStore(path, lock_timeout_s=5.0, clock=SystemClock(), on_late=lambda *_: None))
+    return closing(SqliteStore(path, lock_timeout_s=60, clock=SystemClock(), on_late=lambda *_: None))
 
 
 def test_a_run_is_found_by_its_key_however_many_there_are(tmp_path):

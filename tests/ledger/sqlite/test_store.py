@@ -23,7 +23,7 @@ class SqliteBackend:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def open(self, *, lock_timeout_s: float = 5.0) -> SqliteStore:
+    def open(self, *, lock_timeout_s: float = 60.0) -> SqliteStore:
         return SqliteStore(
             self.path, lock_timeout_s=lock_timeout_s, clock=SystemClock(), on_late=lambda *_: None
         )
