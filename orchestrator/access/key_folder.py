@@ -6,9 +6,7 @@ and no other. A server looks at the folder again after half a second at the late
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.errors import ConfigError, InvalidRequestError, UnknownNameError
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.private_folder import anybody_may_write, make_private_folder
+from orchestrator.core.whole_file import write_whole
 
 LOOK_S = 0.5
 """For how long what was seen of the folder counts."""
@@ -39,18 +38,11 @@ class KeyFolder:
         Raises:
             ConfigError: it cannot be written; says why.
         """
-        temporary = self.path / f".{key.id}.{secrets.token_hex(4)}"
         try:
             make_private_folder(self.path)
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(_as_plain(key), file, ensure_ascii=False)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._file_of(key.id))
+            content = json.dumps(_as_plain(key), ensure_ascii=False)
+            write_whole(self._file_of(key.id), content.encode(), mode=0o600)
         except OSError as exc:
-            with suppress(OSError):
-                temporary.unlink()
             raise ConfigError(
                 f"cannot write a key into {self.path}: {exc.strerror}; "
                 "make the folder writable, or set server.keys_path in config.yaml"

@@ -5,9 +5,6 @@ is read on the dear side: of prices that hang on the time of day the dearest cou
 since OpenRouter reports what it charged and that is booked.
 """
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -22,6 +19,7 @@ from orchestrator.catalog.rates import BOUND_TOKENS_PER_PICTURE, PriceTier
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NANO_PER_USD, TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
 from orchestrator.core.private_folder import make_private_folder
+from orchestrator.core.whole_file import write_whole
 
 SOURCE = "OpenRouter's list"
 _FORMAT = 1
@@ -175,17 +173,7 @@ def keep_list(kept: PriceList, path: Path) -> None:
     }
     try:
         make_private_folder(path.parent)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(orjson.dumps(stored))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        write_whole(path, orjson.dumps(stored), mode=0o600)
     except OSError as exc:
         raise PriceListError(
             f"{path}: cannot be written: {exc.strerror}; make its folder writable, or set prices.path in config.yaml"

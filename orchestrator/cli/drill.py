@@ -13,6 +13,7 @@ from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.language import Language
+from orchestrator.core.whole_file import write_whole
 
 if TYPE_CHECKING:
     from orchestrator.drill.drill import Drill, Result
@@ -102,7 +103,7 @@ def _write_page(path: Path, done: "Drill", config: str, language: Language) -> N
 
     text = page(done, config, language)
     with _page_errors(path):
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())
 
 
 @contextmanager

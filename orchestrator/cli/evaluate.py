@@ -300,13 +300,8 @@ def write_file(option: str, path: Path, text: str) -> None:
     Raises:
         CommandError: it cannot be written.
     """
-    target = expanded(path)
     try:
-        if target.exists() and not target.is_file():
-            # A pipe, or the terminal.
-            target.write_text(text, encoding="utf-8")
-        else:
-            write_whole(target, text.encode(), mode=0o600)
+        write_whole(expanded(path), text.encode(), mode=0o600)
     except OSError as exc:
         raise CommandError(f"{option} {path}: cannot be written: {exc.strerror}") from None
 

@@ -175,10 +175,10 @@ def _written(
 ) -> tuple[Path, ...]:
     """Write the files that are asked for, and return which."""
     if html is not None:
-        from orchestrator.reports.export import whole_file
+        from orchestrator.reports.export import exported_file
         from orchestrator.reports.html_page import report_page
 
-        with whole_file(html) as unfinished:
+        with exported_file(html) as unfinished:
             unfinished.write_text(report_page(result, language), encoding="utf-8")
     if parquet is not None:
         from orchestrator.reports.report_rows import write_report_parquet

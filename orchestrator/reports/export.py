@@ -10,15 +10,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from errno import EISDIR
 from importlib.util import find_spec
 from itertools import islice
-from os import strerror
 from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.private_folder import make_private_file
+from orchestrator.core.whole_file import whole_file
 from orchestrator.ledger.facts import TABLES
 from orchestrator.ledger.store import LedgerView
 from orchestrator.reports.csv_text import csv_row
@@ -85,14 +83,14 @@ def require_parquet() -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Let a file be written under another name, and give it its own when it is whole.
+def exported_file(path: Path) -> Iterator[Path]:
+    """Let a file be written under another name; when it is whole it gets its own, for its owner alone.
 
     Raises:
         ExportError: it cannot be written.
     """
     try:
-        with _whole(path) as unfinished:
+        with whole_file(path) as unfinished:
             yield unfinished
     except OSError as exc:
         raise ExportError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
@@ -104,7 +102,8 @@ def _files(view: LedgerView, folder: Path, as_format: ExportFormat, month: str |
             columns, rows = view.table(table, month=part)
             path = folder / f"{table}{f'-{part}' if part else ''}.{as_format.value}"
             write = _write_csv if as_format is ExportFormat.CSV else _write_parquet
-            with _whole(path) as unfinished:
+            # It holds the names of tenants and users, and money.
+            with whole_file(path) as unfinished:
                 count = write(unfinished, columns, rows)
             yield Exported(path, table, count)
 
@@ -115,20 +114,6 @@ def _parts(
     if month is not None or as_format is ExportFormat.CSV or table in _NO_MONTHS:
         return (month,)
     return tuple(sorted(view.months()))
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        raise IsADirectoryError(EISDIR, strerror(EISDIR))
-    unfinished = path.with_name(f"{path.name}.part")
-    try:
-        # It holds the names of tenants and users, and money.
-        make_private_file(unfinished)
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> int:

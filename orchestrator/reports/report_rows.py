@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.formatting import usd_text
 from orchestrator.reports.csv_text import csv_row
-from orchestrator.reports.export import require_parquet, whole_file
+from orchestrator.reports.export import exported_file, require_parquet
 
 if TYPE_CHECKING:
     from orchestrator.reports.usage_report import DayCost, Part, UsageReport
@@ -33,7 +33,7 @@ def write_report_parquet(report: "UsageReport", path: Path) -> None:
     import pandas as pd  # noqa: PLC0415 -- a second of a processor, for Parquet alone
 
     frame = pd.DataFrame(list(report_rows(report)), columns=list(COLUMNS), dtype="object").convert_dtypes()
-    with whole_file(path) as unfinished:
+    with exported_file(path) as unfinished:
         frame.to_parquet(unfinished, index=False)
 
 

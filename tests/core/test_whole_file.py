@@ -1,10 +1,12 @@
 """A file is there whole, or as it was."""
 
+import os
 import stat
+import threading
 
 import pytest
 
-from orchestrator.core.whole_file import write_whole
+from orchestrator.core.whole_file import whole_file, write_whole
 
 
 def test_it_takes_the_place_of_what_was_there_and_leaves_nothing_beside(tmp_path):
@@ -28,3 +30,36 @@ def test_where_it_cannot_be_written_what_was_there_stays(tmp_path, monkeypatch):
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    path = tmp_path / "link"
+    path.symlink_to(kept / "file.json")
+    for content in (b"old", b"new"):
+        write_whole(path, content)
+        assert path.is_symlink()
+        assert (kept / "file.json").read_bytes() == content
+    assert list(kept.iterdir()) == [kept / "file.json"]
+
+
+def test_what_is_no_regular_file_is_written_to_and_never_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    link = tmp_path / "link"
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        read = []
+        reader = threading.Thread(target=lambda read=read: read.append(pipe.read_bytes()))
+        reader.start()
+        write_whole(path, b"all of it")
+        reader.join()
+        assert read == [b"all of it"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(tmp_path.iterdir()) == [link, pipe]
+
+
+def test_a_folder_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(IsADirectoryError), whole_file(tmp_path):
+        pytest.fail("nothing is written")

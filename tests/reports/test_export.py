@@ -9,7 +9,7 @@ import pytest
 from orchestrator.core.reply import Outcome
 from orchestrator.ledger.reader import TABLES, LedgerReader
 from orchestrator.reports import export as exporting
-from orchestrator.reports.export import ExportError, ExportFormat, export, holds_numbers, whole_file
+from orchestrator.reports.export import ExportError, ExportFormat, export, exported_file, holds_numbers
 
 LARGE = 499_999_999
 """Just below what a tenant may spend in a day here."""
@@ -162,6 +162,6 @@ def test_a_column_is_a_number_in_parquet_where_it_is_one_in_the_ledger(two_month
 def test_a_folder_is_no_name_of_a_file(folder):
     with (
         pytest.raises(ExportError, match=rf"^{folder}: cannot be written: Is a directory$"),
-        whole_file(Path(folder)),
+        exported_file(Path(folder)),
     ):
         pytest.fail("nothing is written")
