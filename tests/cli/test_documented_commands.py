@@ -1,5 +1,7 @@
 """The commands that README and how-tos show are run, page by page and from top to bottom, as a reader would."""
 
+import copy
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -96,3 +98,26 @@ def test_every_command_does_what_its_page_shows(page, run, practice, folder):
         if ran.code != next((code for beginning, code in CODES.items() if line.startswith(beginning)), 0):
             wrong.append((line, ran.code, ran.err))
     assert wrong == []
+
+
+def shown_in(page: Path, command: str) -> list[str]:
+    """Return what a page's console example shows below a command, up to the next one or to `...`."""
+    block = next(one for one in docs.blocks(page, "console") if f"$ {command}" in one.code)
+    below = block.code.split(f"$ {command}", 1)[1].splitlines()[1:]
+    return list(itertools.takewhile(lambda line: line != "..." and not line.startswith("$ "), below))
+
+
+@pytest.mark.parametrize("page", PAGES[:2], ids=lambda page: page.name)
+def test_check_and_route_say_what_the_readme_shows(page, run, practice, folder, shipped_data):
+    example = next(one for one in docs.blocks(page, "yaml") if "primary" in one.code)
+    first = re.search(r"^ {4}primary: \{deployment: ([\w./-]+)", example.code, re.MULTILINE)[1]
+    shipped = (docs.ROOT / "config.yaml").read_text(encoding="utf-8")
+    at = shipped.index("primary: {deployment:", shipped.index("\nuse_cases:"))
+    mistyped = re.sub(r"(?<=deployment: )[\w./-]+", first.replace("sonnet", "sonet"), shipped[at:], count=1)
+    (folder / "config.yaml").write_text(shipped[:at] + mistyped, encoding="utf-8")
+    assert run("config", "check").err.split() == " ".join(shown_in(page, "orchestrator config check")).split()
+    settings = copy.deepcopy(shipped_data)
+    docs._merge(settings, yaml.safe_load(example.code))
+    (folder / "config.yaml").write_bytes(orjson.dumps(settings))
+    shown = shown_in(page, 'orchestrator route "Where is my order DH1001?"')
+    assert run("route", "Where is my order DH1001?").out.splitlines()[: len(shown)] == shown
