@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.server import error_answers
 from scripts import docs
 
 ROOT = docs.ROOT
@@ -78,6 +79,7 @@ NAMES_OF_OTHERS = {
 }
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u26ff\ufe0f]")
 _WORD = re.compile(r"[^\W\d]\w{2,}")
+_MADE = re.compile(r"ErrorAnswer\(\s*(\d{3}),[^)]*?\"([a-z]+_[a-z_]+|stopping|overloaded)\"")
 _MACHINE_PATH = re.compile(r"(?<![\w.~}$*/-])/(?:home|Users|root|tmp|var|opt|mnt|srv|work|usr)/")
 
 
@@ -247,6 +249,17 @@ def test_every_capability_has_its_row():
     wanted = {f"{letter}{number:02d}" for letter, count in counts.items() for number in range(1, count + 1)}
     assert wanted - covered == set()
     assert {"C", "D", "I"} <= {letter for letter, first, _ in rows if not first}
+
+
+def test_every_error_of_the_server_stands_in_its_table():
+    """Code by code with its status, wherever the server makes one."""
+    rows = re.findall(r"^\| (\d[\d, ]+)\|([^|]*)\|", text_of(ROOT / "docs/how-to/serve.md"), re.MULTILINE)
+    told = {code: statuses for statuses, codes in rows for code in re.findall(r"`([a-z_]+)`", codes)}
+    made = {code: str(status) for status, _, code in error_answers._ANSWERS.values()}
+    for path in (ROOT / "orchestrator/server").glob("*.py"):
+        made |= {code: status for status, code in _MADE.findall(text_of(path))}
+    assert len(made) > 25
+    assert {code: status for code, status in made.items() if status not in told.get(code, "")} == {}
 
 
 def test_pages_that_the_code_names_exist():
