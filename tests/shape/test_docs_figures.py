@@ -8,6 +8,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.litellm_prefixes import CLIENTS
 from orchestrator.catalog.price_book import ENDS_SOON_DAYS
 from orchestrator.cli.whatif import _SINCE
+from orchestrator.client import FIXED_SETTINGS
 from orchestrator.core.alerts import AlertKind
 from orchestrator.evaluation.calibration import CONFIRM_MIN, least_rows
 from orchestrator.evaluation.custom_scorer import LIMIT_S
@@ -62,6 +63,11 @@ TOLD = [
     (f"{HOW_TO}/ops.md", f"(`ends`), from {ENDS_SOON_DAYS} days before"),
     (f"{HOW_TO}/ops.md", f"the last {_SINCE.removesuffix('d')} days, under both configurations"),
     *((f"{HOW_TO}/ops.md", f"`{kind}`") for kind in FaultKind),
+    (
+        f"{HOW_TO}/ops.md",
+        " and ".join((", ".join(f"`{name}`" for name in FIXED_SETTINGS[:-1]), f"`{FIXED_SETTINGS[-1]}`"))
+        + " change with a restart",
+    ),
     ("docs/reference/failures.md", f"A body above {ANSWER_BYTES_MAX >> 20} MiB"),
     ("docs/reference/failures.md", f"a line of a stream above {EVENT_BYTES_MAX >> 10} KiB"),
     ("docs/reference/failures.md", f"a stream above {EVENTS_BYTES_MAX >> 20} MiB"),
