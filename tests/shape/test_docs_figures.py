@@ -36,7 +36,7 @@ TOLD = [
     ("README.vi.md", "theo mười tám cách"),
     ("README.md", f"Anthropic, Azure, {len(CLIENTS) - 2} more of LiteLLM"),
     (f"{HOW_TO}/providers.md", f"and others, {len(CLIENTS)} in all"),
-    ("docs/status.md", f"`kind: litellm` | built: {len(CLIENTS)} |"),
+    ("docs/status.md", f"`kind: litellm` | built: {len(CLIENTS)} providers |"),
     ("docs/status.md", f"built: {CHATS}, and {len(DATA['models']) - CHATS} for embeddings"),
     ("docs/status.md", f"recommendations in dollars | built: {WORDS[len(RecommendationKind)]} kinds"),
     (f"{HOW_TO}/alerts.md", f"the median of the last {USUAL_DAYS} days"),
