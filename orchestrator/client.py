@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self, Unpack
 
@@ -38,7 +39,7 @@ from orchestrator.streaming.reply_stream import ReplyStream, StreamSink
 
 logger = logging.getLogger("orchestrator")
 
-_FIXED_SETTINGS = ("ledger", "idempotency", "local_model", "server")
+FIXED_SETTINGS = ("ledger", "idempotency", "local_model", "server", "telemetry", "alerts.path")
 """What is opened once, and not again for a changed configuration."""
 
 
@@ -171,8 +172,9 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
         self._services.adopt(config)
         self._snapshot = self._snapshot_of(config, cache)
         self._config_since = self._services.clock.now()
-        for name in _FIXED_SETTINGS:
-            if getattr(old, name) != getattr(new, name):
+        for name in FIXED_SETTINGS:
+            value = attrgetter(name)
+            if value(old) != value(new):
                 logger.warning("a changed '%s' in config.yaml takes effect after a restart", name)
 
     def warm_up(self, *, native: bool = False) -> None:

@@ -51,7 +51,7 @@ LOCK_COMMAND = [
 CAUSES = (
     (
         ("No space left on device", "Errno 28", "os error 28"),
-        "the disk is full: about 1.2 GB are needed in this folder and in the cache",
+        "the disk is full: about 1.4 GB are needed in this folder and in the cache",
     ),
     (
         ("Permission denied", "Errno 13", "os error 13", "Read-only file system", "os error 30"),
@@ -179,7 +179,7 @@ def install():
     say("2/5 fetching uv, which installs the rest: some seconds")
     if has_uv():
         say(
-            "3/5 bringing it to the {} locked packages, 1.2 GB when new: half a minute with a fast network and an "
+            "3/5 bringing it to the {} locked packages, 1.4 GB when new: half a minute with a fast network and an "
             "idle machine, else minutes; they are fetched first, and put in place at the end".format(count)
         )
         try:

@@ -32,9 +32,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import typer
 import yaml
 
 from orchestrator.cli.app import root
+from orchestrator.cli.usage_errors import usage_error_of
 from orchestrator.config.file_schema import FileSchema
 from orchestrator.config.loader import embedded_path, load_config
 from orchestrator.config.schema import RootSettings
@@ -50,9 +52,11 @@ CODE_FOLDERS = ("orchestrator", "chains", "notebooks", "benchmarks", "scripts")
 NOTE = "<!-- Written by scripts/docs.py from the program itself: change the program, not this page. -->"
 
 _BLOCK = re.compile(
-    r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL
+    r"^(?P<margin> *)(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=margin)(?P=fence)$",
+    re.MULTILINE | re.DOTALL,
 )
 _PART = re.compile(r"(<!-- written: (?P<name>[\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_COMMAND = re.compile(r"(?<!`)`(orchestrator [a-z-][^`]*)`")
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _KEYS = ("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY")
 _WITHOUT_KEYS = frozenset({"README.md", "README.vi.md"})
@@ -65,6 +69,8 @@ _STRAY = (
     "OPENROUTER_DEFAULT_MODEL",
     "OPENROUTER_FALLBACK_MODEL",
 )
+_AT_ONCE = frozenset({"--help", "--version", "--verbose", "--log-json"})
+"""Options of every command that do what they say while they are read."""
 _PLACEHOLDER = "<name>"
 _ELSEWHERE = {FallbackScope.ANY: "any other deployment"}
 """What the page of failures calls a scope whose own word would not say it."""
@@ -420,9 +426,8 @@ def blocks(page: Path, *languages: str) -> list[Block]:
     for one in _BLOCK.finditer(text):
         language, _, extra = one["info"].strip().partition(" ")
         if language in languages:
-            found.append(
-                Block(page, text[: one.start("code")].count("\n") + 1, language, extra.strip(), one["code"])
-            )
+            line = text[: one.start("code")].count("\n") + 1
+            found.append(Block(page, line, language, extra.strip(), textwrap.dedent(one["code"])))
     return found
 
 
@@ -451,13 +456,20 @@ def too_wide(page: Path) -> list[str]:
 
 
 def wrong_commands(page: Path) -> list[str]:
-    """Return the `orchestrator` commands in a page's console examples that the program does not know."""
+    """Return the `orchestrator` commands of a page, in its console examples and its prose, that would be refused.
+
+    Each is read as the program reads it, values of options included, and not run. A command that prose names
+    may leave out what it needs.
+    """
     found = []
     for block in blocks(page, "bash", "console"):
         for line in block.code.replace("\\\n", " ").splitlines():
             words = line.removeprefix("$ ").split("orchestrator ", 1)
             if line.lstrip("$ ").startswith(("orchestrator ", ".venv/bin/orchestrator ")):
                 found += [f"{_name(page)}:{block.line}: {line}: {one}" for one in _mistakes(words[1])]
+    for code in _COMMAND.findall(_BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        line = " ".join(code.split())
+        found += [f"{_name(page)}: {line}: {one}" for one in _mistakes(line.split(" ", 1)[1], is_whole=False)]
     return found
 
 
@@ -517,22 +529,28 @@ def rehearsing() -> Iterator[None]:
             os.environ.update(before)
 
 
-def _mistakes(line: str) -> Iterator[str]:
-    """Name what of a command line the program does not know."""
+def _mistakes(line: str, *, is_whole: bool = True) -> Iterator[str]:
+    """Name what of a command line the program would refuse."""
+    told = line.replace("...", "").replace("\\|", "|")
+    told = told.split(" | ", maxsplit=1)[0].split(" > ", maxsplit=1)[0]
+    words = [word for word in shlex.split(told, comments=True) if word not in _AT_ONCE]
     known = commands()
     way: tuple[str, ...] = ("orchestrator",)
-    options = {one for parameter in known[way].params for one in parameter.opts}
-    for word in shlex.split(line.split(" | ", maxsplit=1)[0].split(" > ", maxsplit=1)[0], comments=True):
-        if (*way, word) in known:
-            way = (*way, word)
-            for parameter in known[way].params:
-                options |= {*parameter.opts, *parameter.secondary_opts}
-        elif (
-            word.startswith("-") and word != "-" and word.partition("=")[0] not in {*options, "--help", "-h"}
-        ):
-            yield f"no option {word}"
-    if hasattr(known[way], "commands") and not known[way].invoke_without_command:
-        yield "no such command"
+    while words and (*way, words[0]) in known:
+        way = (*way, words.pop(0))
+    command = known[way]
+    is_group = hasattr(command, "commands")
+    if is_group and not words[:1] and (not is_whole or command.invoke_without_command):
+        return
+    if is_group and not "".join(words[:1]).startswith("-"):
+        yield f"no such command: {' '.join((*way, *words[:1]))}"
+        return
+    try:
+        command.make_context(way[-1], words)
+    except typer.TyperException as refusal:
+        said = str(usage_error_of(refusal))
+        if is_whole or not ("Missing" in said or "requires" in said):
+            yield said
 
 
 def _anchors(page: Path) -> set[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import CacheState, CacheUse, Orchestrator
+from orchestrator.client import FIXED_SETTINGS
 from orchestrator.core.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
@@ -416,6 +417,30 @@ def test_a_changed_configuration_is_used_by_the_next_request(practised: Orchestr
     }
     practised.reload(make_config(swapped))
     assert practised.complete("Xin chào").deployment == "google/gemini-4-argon"
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("ledger", {"ledger": {"keep_days": 500}}),
+        ("idempotency", {"idempotency": {"keep_s": 7200}}),
+        ("local_model", {"local_model": {"parallel": 3}}),
+        ("server", {"server": {"port": 8401}}),
+        ("telemetry", {"telemetry": {"service_name": "crm"}}),
+        ("alerts.path", {"alerts": {"path": "elsewhere"}}),
+    ],
+)
+def test_what_is_read_once_says_that_a_change_takes_a_restart(
+    practised: Orchestrator, make_config, caplog, name, change
+) -> None:
+    """Every one of them, and no other."""
+    before = practised.config
+    practised.reload(make_config(change))
+    practised.reload(before)
+    practised.reload(make_config({"alerts": {"check_every_s": 20}}))
+    said = [record.getMessage() for record in caplog.records if "restart" in record.getMessage()]
+    assert said == [f"a changed '{name}' in config.yaml takes effect after a restart"] * 2
+    assert name in FIXED_SETTINGS
 
 
 def test_a_closed_orchestrator_says_so(practised: Orchestrator) -> None:

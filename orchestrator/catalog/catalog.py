@@ -64,8 +64,8 @@ class ProviderSettings(Settings):
     """A provider, which serves models: address, key, headers, time and rate limits."""
 
     kind: ProviderKind
-    """The wire format: openrouter, google, openai (or any server that speaks it), local; or litellm, which
-    reaches every provider of LiteLLM by its prefix."""
+    """The wire format: openrouter, google, openai (or any server that speaks it), local; or litellm, for
+    the others that LiteLLM reaches, by its prefix for them."""
     prefix: Annotated[str, AfterValidator(_known_prefix)] | None = None
     """For kind litellm: LiteLLM's name of the provider, such as anthropic, azure, bedrock or deepseek."""
     parameters: LiteLlmParameters = Field(default=LiteLlmParameters(), repr=False)

@@ -11,7 +11,6 @@ from orchestrator.cli.evaluate import (
     DryRun,
     Labels,
     MaxCost,
-    Models,
     OnPractice,
     Results,
     Yes,
@@ -44,7 +43,10 @@ def calibrate(  # noqa: PLR0913, PLR0917 -- an argument for each option
     scorer: Annotated[
         list[str] | None, typer.Option("--scorer", help="As of eval; label where --label is set.")
     ] = None,
-    model: Models = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="A deployment; repeat it. Without: those of the use case's route."),
+    ] = None,
     outcomes: Annotated[
         Path | None,
         typer.Option(help="Recorded outcomes (id, model, answer, cost_usd); nothing is asked then."),

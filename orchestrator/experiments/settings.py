@@ -91,7 +91,7 @@ class ExperimentSettings(Settings):
     mode: ExperimentMode
     """shadow: beside the live answer. ab: instead of it, always for the same users."""
     share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-    """For which part of the requests (shadow) or of the users (ab), 0 to 1."""
+    """For which part of the requests (shadow, up to 1) or of the users (ab, less than 1)."""
     budget: ShadowBudget | None = None
     """What shadows may cost; ab has none, its answers are paid by who asks."""
     start: date | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.server import error_answers
 from scripts import docs
 
 ROOT = docs.ROOT
@@ -20,6 +21,11 @@ IN_OUR_WORDS = [
     page
     for page in PAGES
     if page.parent.name != "reference" and page.name not in {"status.md", "architecture.md"}
+]
+FOR_USERS = [
+    page
+    for page in PAGES
+    if page.parent.name == "how-to" or page.name in {"README.md", "README.vi.md", "status.md", "errors.md"}
 ]
 
 HOSTS = {
@@ -57,7 +63,23 @@ NOT_OUR_WORDS = {
     "enterprise-grade": "a number",
     "effortless": "a number",
 }
+OPTIONS_OF_OTHERS = {
+    # pip and jupyter, and our own benchmarks.
+    *("--only-binary", "--no-deps", "--inplace"),
+    *("--cache-only", "--profile", "--patience"),
+}
+NAMES_OF_OTHERS = {
+    # LangChain, LiteLLM, FastAPI, pandas, nginx.
+    *("RunnableLambda", "SummarizationMiddleware", "token_counter", "aembedding", "ANTHROPIC_API_BASE"),
+    *("StreamingResponse", "explode", "proxy_buffering"),
+    # Windows' folder of programs, a region.
+    *("Scripts", "west"),
+    # Made up: a reader's own function, a mistyped argument.
+    *("my_scores", "tennant"),
+}
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u26ff\ufe0f]")
+_WORD = re.compile(r"[^\W\d]\w{2,}")
+_MADE = re.compile(r"ErrorAnswer\(\s*(\d{3}),[^)]*?\"([a-z]+_[a-z_]+|stopping|overloaded)\"")
 _MACHINE_PATH = re.compile(r"(?<![\w.~}$*/-])/(?:home|Users|root|tmp|var|opt|mnt|srv|work|usr)/")
 
 
@@ -85,12 +107,16 @@ def shown(command):
     return [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
 
 
+def option_names(command):
+    return [name for one in shown(command) for name in (*one.opts, *one.secondary_opts)]
+
+
 def test_every_command_and_option_is_documented():
     page = text_of(ROOT / "docs/reference/cli.md")
     missing = [
         f"{' '.join(way)} {option}"
         for way, command in docs.commands().items()
-        for option in ("", *(name for one in shown(command) for name in (*one.opts, *one.secondary_opts)))
+        for option in ("", *option_names(command))
         if (f"`{option}`" if option else f"## {' '.join(way)}\n") not in page
     ]
     assert missing == []
@@ -124,8 +150,37 @@ def test_lines_fit_beside_a_diff(page):
 
 
 @EVERY_PAGE
-def test_commands_in_console_examples_exist(page):
+def test_the_program_takes_every_command_that_a_page_names(page):
     assert docs.wrong_commands(page) == []
+
+
+@pytest.fixture(scope="module")
+def names_in_the_tree():
+    """Every word of the program, of what is delivered with it, and of its tests' file names."""
+    ends = {".py", ".yaml", ".yml", ".md", ".toml", ".html", ".js", ".json", ".service", ""}
+    files = [ROOT / "config.yaml", ROOT / "pyproject.toml", ROOT / "Makefile"]
+    for folder in ("orchestrator", "chains", "deploy", "notebooks"):
+        files += [path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in ends]
+    words = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {"nextflow_orchestrator_pytest"}
+    for path in files:
+        words.update(_WORD.findall(text_of(path)))
+    return words
+
+
+@pytest.mark.parametrize("page", FOR_USERS, ids=lambda page: page.name)
+def test_every_name_in_backticks_is_known_to_the_program(page, names_in_the_tree):
+    """Whatever is renamed or removed is missed here in the pages that users rely on."""
+    spans = re.findall(r"`([^`]+)`", docs._BLOCK.sub("", text_of(page)))
+    named = {word for span in spans for word in _WORD.findall(span)}
+    bare = {word.removeprefix("nextflow_").removesuffix("_total") for word in named - names_in_the_tree}
+    assert bare - names_in_the_tree - NAMES_OF_OTHERS == set()  # a metric has its ends from Prometheus
+
+
+@EVERY_PAGE
+def test_an_option_that_stands_alone_is_one_of_a_command(page):
+    known = {name for one in docs.commands().values() for name in option_names(one)}
+    alone = re.findall(r"`(--[a-z-]+)[^`]*`", docs._BLOCK.sub("", text_of(page)))
+    assert set(alone) - known - OPTIONS_OF_OTHERS == set()
 
 
 @pytest.mark.parametrize(
@@ -196,6 +251,17 @@ def test_every_capability_has_its_row():
     assert {"C", "D", "I"} <= {letter for letter, first, _ in rows if not first}
 
 
+def test_every_error_of_the_server_stands_in_its_table():
+    """Code by code with its status, wherever the server makes one."""
+    rows = re.findall(r"^\| (\d[\d, ]+)\|([^|]*)\|", text_of(ROOT / "docs/how-to/serve.md"), re.MULTILINE)
+    told = {code: statuses for statuses, codes in rows for code in re.findall(r"`([a-z_]+)`", codes)}
+    made = {code: str(status) for status, _, code in error_answers._ANSWERS.values()}
+    for path in (ROOT / "orchestrator/server").glob("*.py"):
+        made |= {code: status for status, code in _MADE.findall(text_of(path))}
+    assert len(made) > 25
+    assert {code: status for code, status in made.items() if status not in told.get(code, "")} == {}
+
+
 def test_pages_that_the_code_names_exist():
     named = {
         found
@@ -237,18 +303,21 @@ def test_a_stale_page_a_broken_link_and_a_wrong_example_are_noticed(tmp_path, mo
     page.write_text(
         "[gone](gone.md)\n\n"
         "```bash\norchestrator ask --loud\norchestrator sing\n```\n\n"
+        "`orchestrator dance` and `orchestrator report --since` and `orchestrator top --fast`.\n\n"
         "```yaml\ncache: {ttl: 5}\n```\n\n"
         "```python\nraise KeyError('x')\n```\n\n" + "wide " * 30 + "\n",
         encoding="utf-8",
     )
     monkeypatch.setattr(docs, "ROOT", tmp_path)
     assert docs.broken_links(page) == ["page.md: gone.md"]
-    assert [one.rsplit(": ", 1)[1] for one in docs.wrong_commands(page)] == [
-        "no option --loud",
+    assert [re.search(r"no such command|unknown option", one)[0] for one in docs.wrong_commands(page)] == [
+        "unknown option",
         "no such command",
+        "no such command",
+        "unknown option",
     ]
     assert "ttl_s" in docs.wrong_settings(page)[0]
-    assert docs.too_wide(page) == ["page.md:16: 150 columns"]
+    assert docs.too_wide(page) == ["page.md:18: 150 columns"]
     with pytest.raises(KeyError):
         docs.run_python(page)
 

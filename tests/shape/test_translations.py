@@ -47,6 +47,33 @@ def test_both_languages_lead_to_the_same_pages():
     assert links[0] - {"README.vi.md"} == {link.replace("-vi.", "-en.") for link in links[1] - {"README.md"}}
 
 
+def paragraphs(page: Path) -> list[str]:
+    """Return the paragraphs, headings, items and rows of a page, each on one line."""
+    text = docs._BLOCK.sub("", page.read_text(encoding="utf-8"))
+    return [" ".join(one.split()) for one in re.split(r"\n(?=\n|#+ |- |\|)", text) if one.strip()]
+
+
+def facts(paragraph: str, *, is_vietnamese: bool) -> tuple[set[str], list[str]]:
+    """Return what a paragraph says in no language: its code, and its figures as English writes them."""
+    bare_text = re.sub(r"`[^`]*`|\]\([^)]*\)|Python [\d.]+", "", paragraph)
+    figures = re.findall(r"\d+(?:[.,]\d+)*", bare_text)
+    if is_vietnamese:
+        figures = [one.translate(str.maketrans(".,", ",.")) for one in figures]
+    return set(re.findall(r"`([^`]+)`", paragraph)), sorted(figures)
+
+
+def test_both_languages_say_the_same_names_and_figures():
+    """In Vietnamese a decimal has a comma: 0,97 is 0.97, and 20.000 is 20,000."""
+    pairs = list(zip(paragraphs(ENGLISH), paragraphs(VIETNAMESE), strict=True))
+    assert len(pairs) > 50
+    wrong = [
+        (english, vietnamese)
+        for english, vietnamese in pairs
+        if facts(english, is_vietnamese=False) != facts(vietnamese, is_vietnamese=True)
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize(
     "change", ["## More\n", "```bash\norchestrator top\n```\n", "- one more\n", "A word.\n"]
 )

@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from scripts import docs
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "ticket_triage"
 PLUGIN = "nextflow_orchestrator_pytest"
@@ -61,3 +63,12 @@ def test_a_file_that_hides_the_package_harms_no_test_but_those_that_ask_for_a_fi
     )
     assert "1 passed, 1 error" in ran.stdout
     assert f"finds {tmp_path / 'orchestrator.py'} and not the package" in ran.stdout
+
+
+def test_the_tests_that_the_how_to_shows_pass(tmp_path):
+    blocks = docs.blocks(ROOT / "docs/how-to/testing.md", "python")
+    code = "\n".join(block.code for block in blocks if "def test_" in block.code)
+    (tmp_path / "test_shown.py").write_text(code, encoding="utf-8")
+    ran = run("-m", "pytest", "-q", "-p", PLUGIN, cwd=tmp_path, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"{code.count('def test_')} passed" in ran.stdout
