@@ -70,7 +70,8 @@ def choose_policy(
     begin = Calibration(reference, margin, len(outcomes.rows), len(choose), len(confirm))
     if len(choose) < CHOOSE_MIN or len(confirm) < CONFIRM_MIN:
         missing = max(least_rows(margin) - begin.rows, 5)
-        reason = f"{begin.rows} rows are too few to choose by: about {missing} more are missing"
+        few = "1 row is" if begin.rows == 1 else f"{begin.rows} rows are"
+        reason = f"{few} too few to choose by: about {missing} more are missing"
         return replace(begin, reason=reason, missing_rows=missing, unsure=outcomes.notes)
     rest = outcomes.part(confirm)
     tested: list[Measured] = []
