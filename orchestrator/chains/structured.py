@@ -75,7 +75,7 @@ class Task(Generic[ChainInputT, ChainOutputT]):
             return raw
         if not isinstance(raw, Mapping):
             kind, expected = type(raw).__name__, self.input_model.__name__
-            raise InvalidRequestError(f"the chain {self.name} takes a {expected} or a mapping, not {kind}")
+            raise InvalidRequestError(f"the chain {self.name} takes {expected} or a mapping, not {kind}")
         try:
             return self.input_model.model_validate(dict(raw))
         except ValidationError as exc:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.language import Language
+from orchestrator.core.unknown_names import nearest
 
 PromptSource = str | os.PathLike[str] | Mapping[str, str]
 """A folder of prompt files, one text for every language, or a text for each language."""
@@ -24,6 +25,8 @@ PromptSource = str | os.PathLike[str] | Mapping[str, str]
 _SECTION = re.compile(r"^<!-- answer: (\w+) -->$", re.MULTILINE)
 _VERSION = re.compile(r"\A\s*<!-- version: (?P<version>[\w.-]{1,40}) -->\s*?(?:\n|\Z)")
 _FORMS = ("json", "text")
+_MARK = re.compile(r"^[ \t]*<!--[ \t]*(?P<word>\w+)[ \t]*:.*$", re.MULTILINE)
+"""A line that looks like one of ours; a comment of another word is the writer's own."""
 _HASH_BYTES = 4
 
 
@@ -164,6 +167,12 @@ def _check(text: object, *, where: str) -> None:
     if not isinstance(text, str):
         raise InvalidRequestError(f"{where}: a prompt is a text, not {type(text).__name__}")
     rules, *rest = _SECTION.split(_VERSION.sub("", text, count=1))
+    for mark in _MARK.finditer("\n".join((rules, *rest[1::2]))):
+        if nearest(mark["word"], ("version", "answer")) is not None:
+            raise InvalidRequestError(
+                f"{where}: the line '{mark[0].strip()}' would be sent as a part of the prompt: write "
+                "'<!-- version: 3 -->' as the first line, or '<!-- answer: json -->' or '<!-- answer: text -->'"
+            )
     if not rules.strip():
         raise InvalidRequestError(f"{where}: the prompt has no rules before its first section")
     forms = rest[::2]

@@ -42,6 +42,8 @@ class Rehearsal:
     """How practice providers shall run."""
 
     port: int
+    on_usual_port: bool
+    """The commands that steer them need no --port; else they would steer whatever is on the usual one."""
     faults: tuple[str, ...]
     generated: bool
     key: str
@@ -124,6 +126,13 @@ def _print_set_up(server: PracticeServer, rehearsal: Rehearsal, practised: Seque
     write("".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))
     for provider in practised:
         err().print(_provider_text(provider), style="dim", markup=False, soft_wrap=True)
+    if not rehearsal.on_usual_port:
+        err().print(
+            f"'orchestrator practice fault', 'faults', 'clear' and 'bill' find these with --port {server.port}",
+            style="dim",
+            markup=False,
+            soft_wrap=True,
+        )
     for fault in waiting:
         err().print(f"fault: {fault}  ({in_words(fault)})", style="yellow", markup=False, soft_wrap=True)
 

@@ -50,6 +50,7 @@ def run(
     rehearse(
         Rehearsal(
             port=port,
+            on_usual_port=port == DEFAULT_PORT,
             faults=tuple(fault or ()),
             generated=answers == "local",
             key=key,

@@ -248,9 +248,13 @@ def step_lines(text: str) -> list[str]:
 class DeadlineExceededError(UnavailableError):
     """The request's time is over."""
 
-    def __init__(self, message: str, *, partial_text: str = "") -> None:
-        """Keep the words of a stream that had arrived; they are not part of the message."""
+    def __init__(self, message: str, *, partial_text: str = "", nothing_sent: bool = False) -> None:
+        """Keep the words of a stream that had arrived, which are not part of the message.
+
+        `nothing_sent` says that all of the time went by before anybody was asked.
+        """
         self.partial_text = partial_text
+        self.nothing_sent = nothing_sent
         super().__init__(message)
 
 

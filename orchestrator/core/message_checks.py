@@ -51,7 +51,13 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
     if not messages:
         raise InvalidRequestError("no messages: give at least one with a role and content")
     for place, message in enumerate(messages):
-        role = message.get("role") if isinstance(message, Mapping) else None  # type: ignore[redundant-expr]
+        if not isinstance(message, Mapping):
+            # LangChain's messages have content, and are what a reader of its manual gives.
+            instead = "; chat_model(...) takes LangChain's messages" if hasattr(message, "content") else ""  # type: ignore[unreachable]
+            raise InvalidRequestError(
+                f"message {place} is {type(message).__name__}: write a mapping with 'role' and 'content'{instead}"
+            )
+        role = message.get("role")
         if not isinstance(role, str) or role not in ROLES:
             raise InvalidRequestError(f"message {place} needs a 'role', one of: {', '.join(ROLES)}")
         _check_keys(message, place)

@@ -62,13 +62,18 @@ def _counted(raw: str, field: str) -> str:
     return _checked(raw, field)
 
 
+def as_text_hint(raw: Any) -> str:
+    """Return how to write a name that was given as a number, to stand behind an error; empty for others."""
+    return f"; write it as text: '{raw}'" if type(raw) is int else ""
+
+
 def _checked(raw: Any, field: str) -> str:
     name = _SPACES.sub(" ", raw).strip(" ") if isinstance(raw, str) and raw.isprintable() else ""
     if not name.isascii():
         # Most names have nothing to compose.
         name = "" if _INVISIBLE.search(name) else unicodedata.normalize("NFC", name)
     if not name:
-        raise InvalidRequestError(f"'{field}' must be a name, got {_shown(raw)}")
+        raise InvalidRequestError(f"'{field}' must be a name, got {_shown(raw)}{as_text_hint(raw)}")
     if EVERY_NAME in name:
         raise InvalidRequestError(
             f"'{field}' has '{EVERY_NAME}' in it, which stands for every name in the limits of config.yaml, "

@@ -23,7 +23,7 @@ from orchestrator.core.message_checks import (
     messages_of,
 )
 from orchestrator.core.money import NanoUsd
-from orchestrator.core.names import name_of, tags_of
+from orchestrator.core.names import as_text_hint, name_of, tags_of
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.parameter_ranges import check_parameter_size, check_parameters, is_number
 from orchestrator.core.plain_data import copied
@@ -228,7 +228,7 @@ def _check_names(request: ChatRequest) -> None:
             continue
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
             with about(name):
-                raise InvalidRequestError(f"'{name}' must be a name, got {value!r}")
+                raise InvalidRequestError(f"'{name}' must be a name, got {value!r}{as_text_hint(value)}")
     if len(request.idempotency_key or "") > IDEMPOTENCY_KEY_MAX:
         with about("idempotency_key"):
             raise InvalidRequestError(f"'idempotency_key' has at most {IDEMPOTENCY_KEY_MAX} characters")

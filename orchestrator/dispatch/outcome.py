@@ -74,7 +74,7 @@ def failure_error(
         )
     if not attempts and skipped and all(step.reason == NO_TIME for step in skipped):
         return DeadlineExceededError(
-            "no time left to ask anybody; allow more with deadline_s, or ask for less"
+            "no time left to ask anybody; allow more with deadline_s, or ask for less", nothing_sent=True
         )
     failures = {attempt.failure for attempt in attempts}
     names = ", ".join(attempt.deployment for attempt in attempts)

@@ -3,7 +3,8 @@
 1. No more rows are under way than a batch may have at once: the slots of background work, which leave room
    for chats; or `max_concurrency`, where that is less. The others have not begun, so no deadline of theirs
    runs.
-2. A row that finds the process full, or a limit per minute used up, waits and is asked again.
+2. A row that finds the process full, or a limit per minute used up, waits and is asked again. So does one
+   whose time went by in such waits before anybody was asked.
 3. A row that finds a budget full while others of its batch hold money waits for one of them to end, and
    fewer are asked at once. Where none holds any, the budget is used up: rows that have not begun are not
    asked any more, and have that error.
@@ -23,15 +24,21 @@ from langchain_core.runnables.config import ContextThreadPoolExecutor, get_confi
 from langchain_core.runnables.utils import Input, Output
 
 from orchestrator.core.clock import Clock
-from orchestrator.core.errors import AllProvidersFailedError, BudgetExceededError, OverloadedError
+from orchestrator.core.errors import (
+    AllProvidersFailedError,
+    BudgetExceededError,
+    DeadlineExceededError,
+    OverloadedError,
+)
 from orchestrator.core.failures import FailureKind
 
 _THREADS_MAX = 32
 """Of a synchronous batch; an asynchronous one needs none."""
 _PAUSE_MIN_S = 0.05
 _PAUSE_MAX_S = 60.0
-_PROVIDERS_LIMITS_MAX = 8
-"""So often a row waits that a provider refuses with a limit of its own; a used-up account says the same."""
+_COMEBACKS_MAX = 8
+"""So often a row waits that a provider refuses with a limit of its own, which a used-up account says too, or
+that had no time left to ask anybody, which a deadline of no length has too."""
 
 
 class _Room(Protocol):
@@ -294,7 +301,9 @@ class _Turns:
                 | AllProvidersFailedError(retry_after_s=float() | int() as after_s)
             ):
                 return max(_PAUSE_MIN_S, after_s)
-            case AllProvidersFailedError(steps=steps) if comebacks < _PROVIDERS_LIMITS_MAX:
+            case DeadlineExceededError(nothing_sent=True) if comebacks < _COMEBACKS_MAX:
+                return _PAUSE_MIN_S
+            case AllProvidersFailedError(steps=steps) if comebacks < _COMEBACKS_MAX:
                 limited = any(step.failure == FailureKind.RATE_LIMITED for step in steps)
                 return min(_PAUSE_MAX_S, 2.0**comebacks) if limited else None
         return None

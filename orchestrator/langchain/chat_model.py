@@ -8,7 +8,7 @@ cached or degraded.
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Literal, Protocol, Self, Unpack
+from typing import Any, Literal, Protocol, Self, Unpack, get_args
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
@@ -252,6 +252,8 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
     def _structured(
         self, schema: dict[str, Any] | type, *, method: Method, strict: bool | None, **kwargs: Any
     ) -> tuple[Runnable[LanguageModelInput, AIMessage], BaseOutputParser[Any]]:
+        if method not in get_args(Method):
+            raise InvalidRequestError(unknown("method", str(method), get_args(Method)))
         traced = {
             "ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": schema}
         }

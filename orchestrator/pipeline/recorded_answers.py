@@ -264,7 +264,9 @@ def _differences(recorded: Any, question: Any, where: str) -> Iterator[str]:
             yield from _differences(*pair, f"{where}[{place}]")
     elif isinstance(recorded, str) and isinstance(question, str) and "messages" in where:
         place = len(os.path.commonprefix([recorded, question]))  # noqa: RUF071 -- of texts, not of paths
-        yield f"{where} differs from character {place + 1} on ({len(recorded)} characters and not {len(question)})"
+        lengths = len(recorded), len(question)
+        sizes = "" if lengths[0] == lengths[1] else f" ({lengths[0]} characters and not {lengths[1]})"
+        yield f"{where} differs from character {place + 1} on{sizes}"
     else:
         yield f"{where} is {_short(recorded)} and not {_short(question)}"
 

@@ -42,6 +42,16 @@ class PracticeToolCall:
     id: str = ""
     """Given by the server when empty."""
 
+    def __post_init__(self) -> None:
+        """Refuse arguments that are no text.
+
+        Raises:
+            TypeError: they are something else, such as a dictionary.
+        """
+        if not isinstance(self.arguments, str):
+            msg = f"arguments of {self.name} are JSON text: json.dumps({self.arguments!r})"  # type: ignore[unreachable]
+            raise TypeError(msg)
+
 
 @dataclass(frozen=True, slots=True)
 class Thought:

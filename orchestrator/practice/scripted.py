@@ -34,7 +34,7 @@ class Scripted:
 
     def __init__(self, replies: Iterable[Reply] = (), *, matched: Mapping[str, Reply] | None = None) -> None:
         """Take the replies in order and those for matching messages."""
-        self._replies = deque(replies)
+        self._replies = deque(map(_whole, replies))
         self._last_reply: PracticeAnswer | None = None
         """The last reply that was given in order."""
         self._matched: dict[str, PracticeAnswer] = {}
@@ -42,7 +42,7 @@ class Scripted:
 
     def add(self, *replies: Reply) -> None:
         """Append replies to those that are given in order."""
-        self._replies.extend(replies)
+        self._replies.extend(map(_whole, replies))
 
     def match(self, matched: Mapping[str, Reply]) -> None:
         """Add replies for messages in which a key occurs."""
@@ -73,7 +73,7 @@ class Scripted:
         if request.begun is not None and last is not None and last.text.startswith(request.begun):
             return last
         try:
-            self._last_reply = _whole(self._replies.popleft())
+            self._last_reply = self._replies.popleft()
             return self._last_reply
         except IndexError:
             return rule_based_answer(request)
@@ -84,4 +84,11 @@ def _whole(reply: Reply) -> PracticeAnswer:
         return reply
     if isinstance(reply, PracticeToolCall):
         return PracticeAnswer(tool_calls=(reply,))
+    if not isinstance(reply, str):
+        # Said where it is scripted: the request that gets it may be far away.
+        msg = (  # type: ignore[unreachable]  # what a test without types writes
+            f"a scripted reply is a text, a PracticeToolCall or a PracticeAnswer, not {type(reply).__name__}; "
+            "json.dumps(...) makes a text of an object, and several replies are several arguments"
+        )
+        raise TypeError(msg)
     return PracticeAnswer(text=reply)

@@ -215,7 +215,7 @@ def test_a_wrong_input_names_the_field_and_sends_nothing(orchestrator, server):
     chain = customer_service(orchestrator)
     with pytest.raises(InvalidRequestError, match="question: Field required; an unknown field"):
         chain.invoke({"questoin": "hi"})
-    with pytest.raises(InvalidRequestError, match="takes a CustomerQuestion or a mapping, not str"):
+    with pytest.raises(InvalidRequestError, match="takes CustomerQuestion or a mapping, not str"):
         chain.invoke("hi")
     assert not server.requests
 

@@ -82,3 +82,27 @@ def test_a_project_runs_the_chains_that_it_made(run, practice, monkeypatch):
         for name in [name for name in sys.modules if name.split(".")[0] == "chains"]:
             del sys.modules[name]
         sys.modules.update(kept)
+
+
+STRICT = """
+from pydantic import BaseModel
+from orchestrator.chains import make_chain
+
+
+class Note(BaseModel):
+    text: str
+
+
+strict = make_chain("customer_service", Note, Note, name="strict", prompts="Repeat it.", guardrails=[lambda note: "no"])
+"""
+
+
+def test_a_guardrail_that_made_up_answers_break_is_not_said_to_want_a_stronger_model(
+    run, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "strict_chain.py").write_text(STRICT)
+    ran = run("chain", "--from", "strict_chain", "-i", '{"text": "hi"}', "--practice")
+    assert (ran.code, "know nothing of guardrails" in ran.err) == (5, True), ran.err
+    monkeypatch.delitem(sys.modules, "strict_chain")

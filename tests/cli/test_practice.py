@@ -94,6 +94,7 @@ def test_it_prints_what_to_export_logs_what_comes_and_ends_with_the_bill(foregro
     assert "provider" in out.splitlines()[-4]
     for name in ("openrouter", "google", "openai"):
         assert f"provider {name}: {url}" in err
+    assert f"'orchestrator practice fault', 'faults', 'clear' and 'bill' find these with --port {port}" in err
     assert "fault: openrouter:status=503,times=1  (HTTP 503, 1 times)" in err
     assert "Traceback" not in err
 

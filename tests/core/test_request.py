@@ -6,6 +6,7 @@ from types import MappingProxyType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.messages import HumanMessage
 
 from orchestrator.cache.response_cache import key_of
 from orchestrator.core.errors import InvalidRequestError
@@ -53,8 +54,12 @@ def test_messages_keep_their_wire_shape():
         (7, "a text or a list of messages, not int"),
         (USER, "a text or a list of messages, not dict"),
         (b"Xin ch\xc3\xa0o", r"bytes; decode it first, for example prompt.decode\('utf-8'\)"),
-        ([b"x"], "message 0 needs a 'role', one of: system, developer, user"),
-        (["x"], "message 0 needs a 'role'"),
+        ([b"x"], "message 0 is bytes: write a mapping with 'role' and 'content'$"),
+        (["x"], "message 0 is str: write a mapping with 'role' and 'content'$"),
+        (
+            [HumanMessage("x")],
+            r"message 0 is HumanMessage: .*; chat_model\(\.\.\.\) takes LangChain's messages",
+        ),
         ([USER, {"content": "x"}], "message 1 needs a 'role'"),
         ([{"role": "robot", "content": "x"}], "message 0 needs a 'role'"),
         ([{"role": "user"}], "every message is empty"),
@@ -118,14 +123,14 @@ def test_a_prompt_that_cannot_be_asked_is_refused_with_its_reason(prompt, says):
         ),
         ({"tags": 7}, "'tags' must be a list, got int"),
         ({"tags": [""]}, r"'tags\[0\]' must be a name"),
-        ({"tags": [7]}, r"'tags\[0\]' must be a name, got 7"),
+        ({"tags": [7]}, r"'tags\[0\]' must be a name, got 7; write it as text: '7'"),
         ({"tenant": ""}, "'tenant' must be a name, got ''"),
         ({"tenant": None}, "'tenant' must be a name, got None"),
         ({"tenant": "a\ud83d"}, "'tenant' must be a name"),
         ({"tenant": "acme\n"}, "'tenant' must be a name"),
         ({"use_case": " "}, "'use_case' must be a name"),
         ({"use_case": None}, "'use_case' must be a name, got None"),
-        ({"user": 42}, "'user' must be a name, got 42"),
+        ({"user": 42}, "'user' must be a name, got 42; write it as text: '42'"),
         ({"model": ["gpt-4"]}, "'model' must be a name"),
         ({"profile": ""}, "'profile' must be a name"),
         ({"cache": "sometimes"}, "'cache' must be one of use, refresh, off, got 'sometimes'"),

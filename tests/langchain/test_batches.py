@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from orchestrator import BudgetExceededError, Orchestrator
 from orchestrator.chains import make_chain
-from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.errors import DeadlineExceededError, InvalidRequestError
+from orchestrator.langchain.batches import PatientRunnable
 from orchestrator.practice import FaultQueue, PracticeRequest, Scripted
 from orchestrator.providers.in_memory import InMemoryTransport
 
@@ -187,3 +188,33 @@ async def test_results_come_as_they_end_and_a_batch_may_be_left(make_quick):
     async with aclosing(chat.abatch_as_completed([f"{row} left" for row in rows_of(24)])) as batch:
         await anext(batch)
     assert len(orchestrator.requests(limit=100)) < 57
+
+
+class Late(PatientRunnable[str, str]):
+    """Has no time left to ask anybody for the first `late` times that a row comes."""
+
+    def __init__(self, asks: Orchestrator, *, late: int) -> None:
+        self._orchestrator, self._late, self.came = asks, late, 0
+
+    def _asks(self) -> Orchestrator:
+        return self._orchestrator
+
+    def invoke(self, input: str, config: Any = None, **kwargs: Any) -> str:  # noqa: A002 -- LangChain's name
+        self.came += 1
+        if self.came <= self._late:
+            raise DeadlineExceededError("no time left to ask anybody", nothing_sent=True)
+        return input
+
+
+@pytest.mark.parametrize("many", ["batch", "abatch"])
+def test_a_row_whose_time_went_by_before_anybody_was_asked_is_asked_again(make_quick, many):
+    """On the clock of the fixtures a wait of one row takes the time of all that are under way."""
+    late = Late(make_quick(answerer=Busy()), late=3)
+    assert (late.batch(["row"]) if many == "batch" else asyncio.run(late.abatch(["row"]))) == ["row"]
+    assert late.came == 4
+
+
+async def test_a_row_that_never_has_time_to_ask_ends_in_its_error(make_quick):
+    chat = make_quick(answerer=Busy()).chat_model("cost_sensitive", deadline_s=0.001)
+    outcomes = await chat.abatch(rows_of(2), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [DeadlineExceededError] * 2

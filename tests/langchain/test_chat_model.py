@@ -116,6 +116,12 @@ def test_an_address_or_key_in_a_call_is_refused(practised: Orchestrator, practic
     assert practice.requests == ()
 
 
+def test_a_way_to_structured_output_that_is_none_is_refused(practised: Orchestrator) -> None:
+    """It was taken for `json_mode`, which tells no schema."""
+    with pytest.raises(InvalidRequestError, match="unknown method 'json_shema'. Did you mean 'json_schema'"):
+        practised.chat_model().with_structured_output({"title": "t"}, method="json_shema")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
 def test_structured_output_comes_as_the_class_asked_for(practised: Orchestrator, method: str) -> None:
     prompt = "Trả lời bằng JSON với order_id và quantity: đơn 'DH1001', 3 cái"

@@ -1,5 +1,7 @@
 """Scripted answers: in order, for matching messages, then by rule."""
 
+import pytest
+
 from orchestrator.practice.answers import Finish, PracticeAnswer, PracticeRequest, PracticeToolCall
 from orchestrator.practice.scripted import Scripted
 
@@ -37,3 +39,22 @@ async def test_the_pieces_of_an_answer_make_the_whole_text():
     texts = [piece for piece in pieces if isinstance(piece, str)]
     assert "".join(texts) == text
     assert len(texts) > 5
+
+
+@pytest.mark.parametrize("reply", [{"desk": "billing"}, ["one", "two"], 3, None])
+def test_a_reply_that_is_none_is_refused_where_it_is_scripted(reply):
+    """Not in the request that gets it, with the frames of a dispatch around it."""
+    says_what = f"not {type(reply).__name__}; json.dumps"
+    with pytest.raises(TypeError, match=says_what):
+        Scripted([reply])
+    with pytest.raises(TypeError, match=says_what):
+        Scripted().add("fine", reply)
+    with pytest.raises(TypeError, match=says_what):
+        Scripted().match({"refund": reply})
+
+
+def test_arguments_of_a_tool_call_are_json_text():
+    with pytest.raises(
+        TypeError, match=r"arguments of order_status are JSON text: json\.dumps\(\{'id': 1\}\)"
+    ):
+        PracticeToolCall("order_status", {"id": 1})  # type: ignore[arg-type]
