@@ -267,9 +267,13 @@ def _row_table(rows: "Sequence[RequestRow]", zone: ZoneInfo) -> "RenderableType"
 def _result_of(row: "RequestRow") -> str:
     """Return how a request ended in a word or two."""
     if row.outcome.value != "succeeded":
-        return f"{row.outcome.value}: {_words(row.error)}" if row.error else row.outcome.value
+        return row.outcome.value + (f": {_words(row.error)}" if _error_says_more(row) else "")
     kind = "" if row.cached.value == "miss" else f"{row.cached.value} "
     return f"{kind}degraded" if row.degraded else kind.strip() or "ok"
+
+
+def _error_says_more(row: "RequestRow") -> bool:
+    return _words(row.error) not in {"", row.outcome.value}
 
 
 def _words(error: str | None) -> str:
@@ -320,7 +324,7 @@ def _headlines(row: "RequestRow", zone: ZoneInfo) -> "Iterator[str]":
     whose += [f"tags {', '.join(row.tags)}"] if row.tags else []
     yield f"{row.started_at.astimezone(zone):%d %b %Y %H:%M:%S} {zone.key}"
     yield ", ".join(whose)
-    ended = row.outcome.value + (f" ({_words(row.error)})" if row.error else "")
+    ended = row.outcome.value + (f" ({_words(row.error)})" if _error_says_more(row) else "")
     answered = f" by {row.deployment}" if row.deployment else ""
     yield f"{ended} in {seconds(row.latency_s)}{answered}"
     yield (

@@ -229,6 +229,9 @@ def test_ctrl_c_says_stopped_and_loses_no_booking(practice, home, run):
     assert report["outcomes"]["cancelled"] == 1
     assert report["cost_by_source"]["bound"]["cost_nusd"] > 0
     assert all(budget["held_nusd"] == 0 for budget in report["budgets"])
+    listing = run("requests").out
+    assert "cancelled" in listing
+    assert "cancelled: cancelled" not in listing
 
 
 def test_a_terminal_without_vietnamese_still_gets_an_answer(shell, monkeypatch):
