@@ -180,7 +180,7 @@ def embedded_path() -> Path:
 
 
 _OF_WHOLE_PARTS = ("model_type", "attributes_type", "dict_type", "mapping_type", "list_type", "tuple_type")
-"""The ends of pydantic's types of errors about a part that is no part, such as a model written as a number."""
+"""The ends of pydantic's types of errors about a part that is none, such as a model that is a number."""
 
 
 def load_config(
@@ -227,7 +227,7 @@ def _validated(document: Document) -> RootSettings:
 
 
 def _broken_besides(document: Document, errors: Sequence[Any]) -> list[str]:
-    """Return the names that lead nowhere in a file with wrong values too, as far as the rest of it is whole."""
+    """Return the names that lead nowhere in a file with wrong values, as far as its rest is whole."""
     if any(error["type"].endswith(_OF_WHOLE_PARTS) for error in errors):
         # What else is wrong in such a part nobody knows, and its name would be missed elsewhere.
         return []

@@ -4,8 +4,8 @@ The file is looked at, and not subscribed to: a look follows links that are swap
 replaced, needs no place in the system's table of watches, works on network disks, and meets no other file of
 the folder.
 
-A secret's file that was full and is empty is refused too, though a default may stand behind it: whoever writes
-a new key into it with `>` empties it first, and a provider would be off until the key is there.
+A secret's file that was full and is empty is refused too, though a default may stand behind it: whoever
+writes a new key into it with `>` empties it first, and a provider would be off until the key is there.
 """
 
 import logging

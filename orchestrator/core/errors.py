@@ -59,7 +59,7 @@ class OrchestratorError(Exception):
         return self
 
     def told_callers(self, text: str) -> Self:
-        """Return the error with the words for callers of a server, who have neither its files nor its keys."""
+        """Return the error with the words for callers of a server, who have none of its files."""
         self.for_caller = text
         return self
 
