@@ -12,8 +12,8 @@ from orchestrator.core.alerts import (
     SpendFacts,
     SubjectFacts,
 )
+from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
-from orchestrator.core.money import format_usd
 from orchestrator.core.payer import shown_scope
 from orchestrator.core.visible_text import visible
 
@@ -70,36 +70,38 @@ def sentence(alert: Alert, language: Language) -> str:
 
 def sentence_of(facts: AlertFacts, language: Language) -> str:
     """Return what was measured."""
-    is_vi = language is Language.VI
+    is_vi, figures = language is Language.VI, Figures(language)
     match facts:
         case SpendFacts():
-            return _spend(facts, is_vi=is_vi)
+            return _spend(facts, language)
         case RateFacts():
-            share, above = f"{facts.share:.1%}", f"{facts.above_share:.1%}"
-            window = f"{facts.window_s / 60:g}"
+            share, above = figures.share(facts.share), figures.share(facts.above_share)
+            window = figures.said(f"{facts.window_s / 60:g}")
             if is_vi:
                 return f"{shown_scope(facts.scope)}: {share} của {facts.requests} yêu cầu trong {window} phút; ngưỡng {above}"
             return f"{shown_scope(facts.scope)}: {share} of {facts.requests} requests in {window} min; the threshold is {above}"
         case LatencyFacts():
-            window = f"{facts.window_s / 60:g}"
+            window, slowest = figures.said(f"{facts.window_s / 60:g}"), figures.said(f"{facts.p95_s:.1f} s")
+            above = figures.said(f"{facts.above_s:g} s")
             if is_vi:
                 return (
                     f"{shown_scope(facts.scope)}: 5 % chậm nhất của {facts.requests} yêu cầu trong {window} phút mất ít nhất "
-                    f"{facts.p95_s:.1f} s; ngưỡng {facts.above_s:g} s"
+                    f"{slowest}; ngưỡng {above}"
                 )
             return (
                 f"{shown_scope(facts.scope)}: the slowest 5 % of {facts.requests} requests in {window} min took at least "
-                f"{facts.p95_s:.1f} s; the threshold is {facts.above_s:g} s"
+                f"{slowest}; the threshold is {above}"
             )
         case SubjectFacts():
             return f"{facts.name}: {facts.detail}" if facts.detail else facts.name
 
 
-def _spend(facts: SpendFacts, *, is_vi: bool) -> str:
-    spent, compared = format_usd(facts.spent_nusd), format_usd(facts.compared_nusd)
+def _spend(facts: SpendFacts, language: Language) -> str:
+    is_vi, figures = language is Language.VI, Figures(language)
+    spent, compared = figures.usd(facts.spent_nusd), figures.usd(facts.compared_nusd)
     words = f"{shown_scope(facts.scope)}, {facts.period}: "
     if facts.projected_nusd is not None:
-        projected = format_usd(facts.projected_nusd)
+        projected = figures.usd(facts.projected_nusd)
         if is_vi:
             return f"{words}đã chi {spent}, dự kiến {projected} đến hết kỳ; hạn mức {compared}"
         return f"{words}{spent} spent, {projected} expected by the end; the limit is {compared}"

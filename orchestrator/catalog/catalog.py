@@ -28,7 +28,7 @@ from orchestrator.catalog.litellm_prefixes import (
 from orchestrator.catalog.models import Mode, ModelSettings
 from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences, merged
 from orchestrator.catalog.price import Price, VolumeDiscount
-from orchestrator.core.errors import PriceUnknownError, UnknownNameError
+from orchestrator.core.errors import ASK_WHO_OPERATES, PriceUnknownError, UnknownNameError
 from orchestrator.core.plan import Excluded, Reason, ReasonKind
 from orchestrator.core.settings import (
     ApiKey,
@@ -203,6 +203,7 @@ def keys_to_set(missing: Sequence[MissingKey]) -> str:
     return f"no key is set for {', '.join(providers)}: set {', '.join(first)}{' or ' if first else ''}{last}"
 
 
+_NAME_ANOTHER = f"name another, or {ASK_WHO_OPERATES}"
 Kind = Literal["model", "deployment"]
 
 
@@ -276,11 +277,12 @@ class Catalog:
         if serving and not is_one_place:
             return tuple(sorted(serving, key=lambda deployment: deployment.provider.priority))
         if name in self.off:
-            msg = f"deployment '{name}' is off: {self.off[name]}"
-            raise UnknownNameError(msg)
+            off = f"deployment '{name}' is off"
+            raise UnknownNameError(f"{off}: {self.off[name]}").told_callers(f"{off}; {_NAME_ANOTHER}")
         if model_name in self.models:
-            msg = f"no usable deployment serves model '{model_name}': {self._why_off(model_name)}"
-            raise UnknownNameError(msg)
+            none = f"no usable deployment serves model '{model_name}'"
+            why = self._why_off(model_name)
+            raise UnknownNameError(f"{none}: {why}").told_callers(f"{none}; {_NAME_ANOTHER}")
         raise UnknownNameError(unknown("model", name, self.names))
 
     def model_of(self, name: str) -> str:

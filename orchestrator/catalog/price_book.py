@@ -36,7 +36,7 @@ from orchestrator.catalog.openrouter_prices import (
 from orchestrator.catalog.price import Price
 from orchestrator.catalog.vendors import VENDORS, vendors_at
 from orchestrator.core.home_paths import expanded
-from orchestrator.core.settings import Settings, UsdPerMtok
+from orchestrator.core.settings import FileText, Settings, UsdPerMtok
 
 ENDS_SOON_DAYS = 30
 """How long before the end of a model its replacement is asked for."""
@@ -56,7 +56,7 @@ class AssumedMaximum(Settings):
 class PricesSettings(Settings):
     """Where prices come from that config.yaml does not state."""
 
-    path: str = "~/.nextflow-orchestrator/prices/openrouter.json"
+    path: FileText = "~/.nextflow-orchestrator/prices/openrouter.json"
     """Where `orchestrator prices refresh` keeps OpenRouter's price list; read at start and with every
     reload."""
     max_age_days: PositiveInt = 7

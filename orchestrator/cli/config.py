@@ -22,9 +22,9 @@ def check(
 ) -> None:
     """Say ok and what is worth knowing, or the mistakes with file, line, column and the likely word.
 
-    Every wrong key and value is told at once; names that lead nowhere, also at once, when those are mended.
-    What each use case promises is reckoned with every key, and without those that are missing here; of each
-    experiment, whom it would ask, how often and for how much.
+    Every wrong key and value is told at once, and so are names that lead nowhere, as far as the file is
+    whole. What each use case promises is reckoned with every key, and without those that are missing here; of
+    each experiment, whom it would ask, how often and for how much.
     """
     session = session_of(context)
     try:

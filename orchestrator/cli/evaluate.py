@@ -309,7 +309,8 @@ def write_file(option: str, path: Path, text: str) -> None:
 def _show(places: "list[SubjectStanding]", reasons: list[str], path: Path) -> None:
     from orchestrator.core.money import format_usd
 
-    numbers = ("rows", "score", "95 %", "beside the first", "no answer", "cost", "latency")
+    # So narrow that four models stand below each other in 80 columns.
+    numbers = ("answered", "score", "95 %", "beside the first", "cost", "latency")
     listing = table("subject", *numbers, numbers=numbers)
     for place in places:
         quality = place.quality
@@ -320,9 +321,9 @@ def _show(places: "list[SubjectStanding]", reasons: list[str], path: Path) -> No
         )
         beside = place.beside_first
         listing.add_row(
-            place.subject, str(place.rows), *shown,
+            place.subject, f"{place.rows - place.failed}/{place.rows}", *shown,
             "-" if beside is None else f"{beside.mean:+.3f} [{beside.low:+.3f}, {beside.high:+.3f}]",
-            str(place.failed), format_usd(place.cost_nusd), seconds(place.latency_s),
+            format_usd(place.cost_nusd), seconds(place.latency_s),
         )  # fmt: skip
     console = out()
     console.print(listing)

@@ -6,6 +6,7 @@ in it is markup, and what would act on a terminal is shown.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from rich.segment import Segment
     from rich.table import Table
     from rich.text import Text
+
+
+_BLANKS_AT_LINE_END = re.compile(r"[ ]+(?=\n)")
 
 
 class CommandError(OrchestratorError):
@@ -72,9 +76,11 @@ def _console_class() -> "type[Console]":
 
         def _render_buffer(self, buffer: "Iterable[Segment]") -> str:
             # And here, through which everything passes; what is control was made by Rich itself.
-            return super()._render_buffer(
+            text = super()._render_buffer(
                 part if part.control else Segment(visible(part.text), part.style) for part in buffer
             )
+            # Tables fill their last column: in a file, or where a line is copied, that is noise.
+            return text if self.is_terminal else _BLANKS_AT_LINE_END.sub("", text)
 
     return PlainConsole
 

@@ -20,7 +20,7 @@ from orchestrator.cli.output import (
     write,
 )
 from orchestrator.cli.session import session_of
-from orchestrator.core.formatting import percent, seconds
+from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
 from orchestrator.core.names import ARM_TAG
 
@@ -265,35 +265,33 @@ def _show_recommendations(console: "Console", result: "Analysis", language: Lang
 
 def part_table(title: str, parts: "tuple[Part, ...]", language: Language) -> "RenderableType":
     """Return models, use cases or tenants as a table."""
-    from orchestrator.core.money import format_usd
-
-    count = "sends" if title == "model" else "requests"
+    figures, count = Figures(language), "sends" if title == "model" else "requests"
     listing = _titled(title, (count, "share", "cost", "average", "latency", "success"), language)
     for part in parts:
-        average = "-" if part.average_cost_nusd is None else format_usd(part.average_cost_nusd)
         listing.add_row(
             part.name,
-            f"{part.requests:,}",
-            percent(part.share),
-            format_usd(part.cost_nusd),
-            average,
-            seconds(part.average_latency_s),
-            percent(part.success_rate),
+            figures.count(part.requests),
+            figures.share(part.share),
+            figures.usd(part.cost_nusd),
+            figures.usd(part.average_cost_nusd),
+            figures.duration(part.average_latency_s),
+            figures.share(part.success_rate),
         )
     return listing
 
 
 def _speed_table(parts: "tuple[Part, ...]", language: Language) -> "RenderableType":
+    figures = Figures(language)
     listing = _titled("model", ("p50", "p95", "first p50", "first p95", "tokens/s"), language)
     for part in parts:
         latency, first = part.latency, part.first_token
         listing.add_row(
             part.name,
-            seconds(latency.p50_s if latency else None),
-            seconds(latency.p95_s if latency else None),
-            seconds(first.p50_s if first else None),
-            seconds(first.p95_s if first else None),
-            "-" if part.output_tokens_per_s is None else f"{part.output_tokens_per_s:,.0f}",
+            figures.duration(latency.p50_s if latency else None),
+            figures.duration(latency.p95_s if latency else None),
+            figures.duration(first.p50_s if first else None),
+            figures.duration(first.p95_s if first else None),
+            "-" if part.output_tokens_per_s is None else figures.said(f"{part.output_tokens_per_s:,.0f}"),
         )
     return listing
 

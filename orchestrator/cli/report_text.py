@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from orchestrator.core.formatting import percent, rate_text, seconds
+from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
 
 if TYPE_CHECKING:
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 _EN: Mapping[str, str] = {
     "empty": "Nothing was booked in {days}{whose}.",
     "fill": " 'orchestrator ask' books its first request; 'orchestrator demo' shows a filled report.",
-    "total": "{cost} for {requests} requests, {average} each on average",
+    "one": "{count} request", "several": "{count} requests",
+    "total": "{cost} for {requests}, {average} each on average",
     "shadows": "{cost} of it for shadows of experiments, which are no requests",
     "none_before": "nothing before, in {days}, to compare with",
     "no_trend": "nothing to compare with",
-    "trend": "{change}; {days}: {cost} for {requests} requests",
+    "trend": "{change}; {days}: {cost} for {requests}",
     "ended": "{rate} succeeded ({failed} failed{probes}); {refused} refused before a send, {cancelled} cancelled",
     "answered": "{hits} from the cache, {joined} shared another's answer, {stale} got an older answer, "
     "{degraded} degraded, {average} on average{ranks}, {rate} requests an hour",
@@ -41,11 +42,12 @@ _EN: Mapping[str, str] = {
 _VI: Mapping[str, str] = {
     "empty": "Không có gì được ghi trong {days}{whose}.",
     "fill": " 'orchestrator ask' ghi yêu cầu đầu tiên; 'orchestrator demo' cho xem một báo cáo đầy đủ.",
-    "total": "{cost} cho {requests} yêu cầu, trung bình {average} mỗi yêu cầu",
+    "one": "{count} yêu cầu", "several": "{count} yêu cầu",
+    "total": "{cost} cho {requests}, trung bình {average} mỗi yêu cầu",
     "shadows": "trong đó {cost} cho phần hỏi song song của thử nghiệm, không tính là yêu cầu",
     "none_before": "trước đó, {days}, chưa có gì để so sánh",
     "no_trend": "chưa có gì để so sánh",
-    "trend": "{change}; {days}: {cost} cho {requests} yêu cầu",
+    "trend": "{change}; {days}: {cost} cho {requests}",
     "ended": "{rate} thành công ({failed} bị lỗi{probes}); {refused} bị từ chối trước khi gửi, {cancelled} bị hủy",
     "answered": "{hits} từ bộ nhớ đệm, {joined} dùng chung câu trả lời, {stale} nhận câu trả lời cũ hơn, "
     "{degraded} bị giảm cấp, trung bình {average}{ranks}, {rate} yêu cầu mỗi giờ",
@@ -90,83 +92,94 @@ def days_in(label: str, language: Language) -> str:
 
 def headlines(report: "UsageReport", language: Language = Language.EN) -> Iterator[str]:
     """Yield the totals of a report, one a line."""
-    from orchestrator.core.money import format_usd
-
-    words, trend = LINES[language], report.trend
-    average = "-" if report.average_cost_nusd is None else format_usd(report.average_cost_nusd)
+    words, trend, figures = LINES[language], report.trend, Figures(language)
     yield words["total"].format(
-        cost=format_usd(report.cost_nusd), requests=f"{report.requests:,}", average=average
+        cost=figures.usd(report.cost_nusd),
+        requests=_requests(report.requests, language),
+        average=figures.usd(report.average_cost_nusd),
     )
     if report.experiments:
-        yield words["shadows"].format(cost=format_usd(report.experiments_nusd))
+        yield words["shadows"].format(cost=figures.usd(report.experiments_nusd))
     before = days_in(trend.label, language)
     if trend.is_empty:
         yield words["none_before"].format(days=before)
     else:
         yield words["trend"].format(
-            change=words["no_trend"] if trend.change is None else f"{trend.change * 100:+.1f} %",
+            change=words["no_trend"]
+            if trend.change is None
+            else figures.said(f"{trend.change * 100:+.1f} %"),
             days=before,
-            cost=format_usd(trend.cost_nusd),
-            requests=f"{trend.requests:,}",
+            cost=figures.usd(trend.cost_nusd),
+            requests=_requests(trend.requests, language),
         )
-    yield _ends(report, words)
-    yield _answers(report, words)
+    yield _ends(report, language)
+    yield _answers(report, language)
     for name in ("estimate", "bound"):
         if report.cost_by_source.get(name):
-            yield words[name].format(cost=format_usd(report.cost_by_source[name]))
+            yield words[name].format(cost=figures.usd(report.cost_by_source[name]))
 
 
-def _ends(report: "UsageReport", words: Mapping[str, str]) -> str:
+def _requests(count: int, language: Language) -> str:
+    return LINES[language]["one" if count == 1 else "several"].format(count=Figures(language).count(count))
+
+
+def _ends(report: "UsageReport", language: Language) -> str:
     """Return how requests ended."""
-    counts = {name: f"{report.outcomes.get(name, 0):,}" for name in ("failed", "refused", "cancelled")}
-    probes = words["probes"].format(count=f"{report.probes:,}") if report.probes else ""
-    return words["ended"].format(rate=percent(report.success_rate), probes=probes, **counts)
+    words, figures = LINES[language], Figures(language)
+    counts = {
+        name: figures.count(report.outcomes.get(name, 0)) for name in ("failed", "refused", "cancelled")
+    }
+    probes = words["probes"].format(count=figures.count(report.probes)) if report.probes else ""
+    return words["ended"].format(rate=figures.share(report.success_rate), probes=probes, **counts)
 
 
-def _answers(report: "UsageReport", words: Mapping[str, str]) -> str:
+def _answers(report: "UsageReport", language: Language) -> str:
     """Return whence answers came, and how soon."""
-    latency = report.latency
-    ranks = "" if latency is None else f" (p50 {seconds(latency.p50_s)}, p95 {seconds(latency.p95_s)})"
+    words, figures, latency = LINES[language], Figures(language), report.latency
+    ranks = (
+        ""
+        if latency is None
+        else f" (p50 {figures.duration(latency.p50_s)}, p95 {figures.duration(latency.p95_s)})"
+    )
     return words["answered"].format(
-        hits=f"{report.cache_hits:,}",
-        joined=f"{report.joined:,}",
-        stale=f"{report.stale:,}",
-        degraded=f"{report.degraded:,}",
-        average=seconds(report.average_latency_s),
+        hits=figures.count(report.cache_hits),
+        joined=figures.count(report.joined),
+        stale=figures.count(report.stale),
+        degraded=figures.count(report.degraded),
+        average=figures.duration(report.average_latency_s),
         ranks=ranks,
-        rate=rate_text(report.requests_per_hour),
+        rate=figures.rate(report.requests_per_hour),
     )
 
 
 def findings(result: "Analysis", language: Language) -> Iterator[str]:
     """Yield what was saved, what is to come, and what was unusual, one a line."""
-    from orchestrator.core.money import format_usd
     from orchestrator.reports.report_words import phrase_in
     from orchestrator.reports.savings import share_text
 
-    words, saved = LINES[language], result.savings
+    words, saved, figures = LINES[language], result.savings, Figures(language)
     if result.no_savings is not None:
         yield words["no_savings"].format(reason=phrase_in(result.no_savings, language))
     if saved is not None:
         yield words["saved_against"].format(
-            total=_spread(saved.total.amount_nusd, saved.total.interval, words),
+            total=_spread(saved.total.amount_nusd, saved.total.interval, language),
             baseline=saved.baseline,
-            share=share_text(saved),
-            models=format_usd(saved.model.amount_nusd),
-            cache=format_usd(saved.cache.amount_nusd),
+            share=share_text(saved, figures),
+            models=figures.usd(saved.model.amount_nusd),
+            cache=figures.usd(saved.cache.amount_nusd),
         )
     for forecast in result.forecasts:
-        amount = _spread(forecast.expected_nusd, forecast.interval, words)
+        amount = _spread(forecast.expected_nusd, forecast.interval, language)
         yield words["forecast"].format(days=forecast.label, amount=amount, count=forecast.history_days)
     for day in result.unusual:
         yield words["unusual"].format(
             day=day.day,
-            cost=format_usd(day.cost_nusd),
-            usual=format_usd(day.usual_nusd),
+            cost=figures.usd(day.cost_nusd),
+            usual=figures.usd(day.usual_nusd),
             tenant=day.tenant,
             use_case=day.use_case,
             model=day.model,
-            rise=format_usd(day.rise_nusd),
+            rise=figures.usd(day.rise_nusd),
         )
 
 
@@ -174,12 +187,14 @@ def advice(change: "Recommendation", language: Language) -> Iterator[str]:
     """Yield what a recommendation is worth, which rows say so, and its risk, one a line."""
     from orchestrator.reports.report_words import REPORT_WORDS, phrase_in
 
-    words = LINES[language]
+    words, figures = LINES[language], Figures(language)
     if change.month_nusd:
-        amount = _spread(change.month_nusd, change.interval, words)
+        amount = _spread(change.month_nusd, change.interval, language)
         yield words[change.meaning.value].format(amount=amount)
     yield words["evidence"].format(
-        count=f"{change.count:,}", out_of=f"{change.out_of:,}", rows=phrase_in(change.rows, language)
+        count=figures.count(change.count),
+        out_of=figures.count(change.out_of),
+        rows=phrase_in(change.rows, language),
     )
     in_english = language is Language.EN
     risk = change.kind.risk if in_english else REPORT_WORDS[language][f"risk_{change.kind.value}"]
@@ -191,11 +206,10 @@ def resets_in(budget: "BudgetStatus", language: Language) -> str:
     return f"{budget.resets_at:%d %b %H:%M}" if language is Language.EN else f"{budget.resets_at:%d/%m %H:%M}"
 
 
-def _spread(amount: int, interval: "Interval | None", words: Mapping[str, str]) -> str:
-    from orchestrator.core.money import format_usd
-
+def _spread(amount: int, interval: "Interval | None", language: Language) -> str:
+    words, figures = LINES[language], Figures(language)
     if interval is None:
-        return words["few"].format(amount=format_usd(amount))
+        return words["few"].format(amount=figures.usd(amount))
     return words["between"].format(
-        amount=format_usd(amount), low=format_usd(interval.low), high=format_usd(interval.high)
+        amount=figures.usd(amount), low=figures.usd(interval.low), high=figures.usd(interval.high)
     )

@@ -102,18 +102,19 @@ def budgets_of(
 def budget_table(budgets: "tuple[BudgetStatus, ...]", language: Language = Language.EN) -> "RenderableType":
     """Return the budgets as a table."""
     from orchestrator.cli.report_text import resets_in, title_in
-    from orchestrator.core.money import format_usd
+    from orchestrator.core.figures import Figures
     from orchestrator.core.payer import shown_scope
 
+    figures = Figures(language)
     names = ("budget", "window", "limit", "spent", "held", "left", "resets")
     titles = [title_in(name, language) for name in names]
     listing = table(*titles, numbers=titles[2:6])
     for budget in budgets:
         amounts = [
-            format_usd(budget.limit or 0),
-            format_usd(budget.spent),
-            format_usd(budget.held),
-            format_usd(budget.left or 0),
+            figures.usd(budget.limit or 0),
+            figures.usd(budget.spent),
+            figures.usd(budget.held),
+            figures.usd(budget.left or 0),
         ]
         window = title_in(budget.window.value, language)
         listing.add_row(shown_scope(budget.scope), window, *amounts, resets_in(budget, language))

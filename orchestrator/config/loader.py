@@ -179,6 +179,10 @@ def embedded_path() -> Path:
     return packaged if packaged.is_file() else package.parent / FILE_NAME
 
 
+_OF_WHOLE_PARTS = ("model_type", "attributes_type", "dict_type", "mapping_type", "list_type", "tuple_type")
+"""The ends of pydantic's types of errors about a part that is none, such as a model that is a number."""
+
+
 def load_config(
     path: Path | str | None = None, *, today: date, environment: Mapping[str, str] | None = None
 ) -> Config:
@@ -218,7 +222,35 @@ def _validated(document: Document) -> RootSettings:
         return RootSettings.model_validate(document.data)
     except ValidationError as exc:
         errors = exc.errors(include_url=False, include_input=False)[: _MISTAKES_MAX + 1]
-        raise _refusal(document, [_explained(document, error) for error in errors]) from None
+        told = [_explained(document, error) for error in errors]
+        raise _refusal(document, [*told, *_broken_besides(document, errors)]) from None
+
+
+def _broken_besides(document: Document, errors: Sequence[Any]) -> list[str]:
+    """Return the names that lead nowhere in a file with wrong values, as far as its rest is whole."""
+    if any(error["type"].endswith(_OF_WHOLE_PARTS) for error in errors):
+        # What else is wrong in such a part nobody knows, and its name would be missed elsewhere.
+        return []
+    try:
+        rest = RootSettings.model_validate(_without(document.data, [tuple(error["loc"]) for error in errors]))
+    except ValidationError:
+        return []
+    return list(islice(broken_references(document, rest), _MISTAKES_MAX + 1))
+
+
+def _without(value: Any, paths: Sequence[tuple[str | int, ...]]) -> Any:
+    """Return a part of the file without the single values at these paths; places in lists stay."""
+    if isinstance(value, dict):
+        deeper = {key: [path[1:] for path in paths if path[:1] == (key,)] for key in value}
+        return {
+            key: _without(item, deeper[key])
+            for key, item in value.items()
+            if () not in deeper[key] or isinstance(item, dict | list)
+        }
+    if isinstance(value, list):
+        places = [[path[1:] for path in paths if path[:1] == (place,)] for place in range(len(value))]
+        return [_without(item, deeper) for item, deeper in zip(value, places, strict=True)]
+    return value
 
 
 def _refusal(document: Document, mistakes: Sequence[str]) -> ConfigError:

@@ -1,15 +1,17 @@
 """Takes over a changed config.yaml while the program runs; a broken one is refused.
 
 The file is looked at, and not subscribed to: a look follows links that are swapped and folders that are
-replaced,
-needs no place in the system's table of watches, works on network disks, and meets no other file of the
-folder.
+replaced, needs no place in the system's table of watches, works on network disks, and meets no other file of
+the folder.
+
+A secret's file that was full and is empty is refused too, though a default may stand behind it: whoever
+writes a new key into it with `>` empties it first, and a provider would be off until the key is there.
 """
 
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +51,7 @@ class ConfigWatch:
         """Start watching; `take_over` is called from the watching thread with each good new one."""
         self._path = config.path.absolute()
         self._files = (self._path, *config.secret_files)
+        self._full = _full(config.secret_files)
         self._fingerprint = config.fingerprint
         self._take_over = take_over
         self._clock = clock
@@ -69,8 +72,10 @@ class ConfigWatch:
     def check(self) -> None:
         """Take the file over now if it changed and is good; the same refusal is told once."""
         try:
+            self._refuse_emptied()
             config = load_config(self._path, today=self._clock.now().date())
             self._files = (self._path, *config.secret_files)
+            self._full = _full(config.secret_files)
             if config.fingerprint != self._fingerprint:
                 self._take_over(config)
                 self._fingerprint = config.fingerprint
@@ -82,6 +87,12 @@ class ConfigWatch:
         except Exception as exc:  # noqa: BLE001 -- the watch outlives whatever a file or a listener does
             words = "the changed configuration cannot be taken over, the last good one stays: %r"
             self._refuse(words, type(exc).__name__, exc)
+
+    def _refuse_emptied(self) -> None:
+        for file in sorted(file for file in self._full if _holds_text(file) is False):
+            raise ConfigError(
+                f"the file {file} is empty; write the new secret into it, or remove it where its default is meant"
+            )
 
     def _refuse(self, words: str, reason: str, error: Exception) -> None:
         latest = self._refusal
@@ -109,6 +120,18 @@ class ConfigWatch:
 
     def _state(self) -> _State:
         return tuple(map(_state_of, self._files))
+
+
+def _full(files: Iterable[Path]) -> frozenset[Path]:
+    return frozenset(file for file in files if _holds_text(file))
+
+
+def _holds_text(file: Path) -> bool | None:
+    """Return whether a file holds more than blanks, None where it cannot be read or is no plain file."""
+    try:
+        return bool(file.read_bytes().strip()) if file.is_file() else None
+    except OSError:
+        return None
 
 
 def _state_of(path: Path) -> tuple[int, ...] | None:

@@ -41,6 +41,8 @@ class OrchestratorError(Exception):
     """The base of every error of this package; `request_id` names the request where there is one."""
 
     request_id: str | None = None
+    for_caller: str | None = None
+    """What callers of a server are told in the place of the message, which advises whoever runs it."""
 
     def __str__(self) -> str:
         """Return what it says, as text that can be written: it may name what was no text."""
@@ -54,6 +56,11 @@ class OrchestratorError(Exception):
     def of_request(self, request_id: str) -> Self:
         """Return the error, naming the request that it tells of."""
         self.request_id = request_id
+        return self
+
+    def told_callers(self, text: str) -> Self:
+        """Return the error with the words for callers of a server, who have none of its files."""
+        self.for_caller = text
         return self
 
     @property
@@ -126,6 +133,8 @@ class RejectedByProviderError(RequestError):
 
 OWN_LIMIT = "max_cost_nusd of this request"
 """The scope of a limit that a request sets itself."""
+ASK_WHO_OPERATES = "ask who operates this server"
+"""What a caller can do about what only the server's own configuration changes."""
 RAISE_IN_FILE = "raise the limit under 'budgets' in config.yaml."
 """What to do about a limit, for whoever has the file."""
 
@@ -265,9 +274,8 @@ class OverloadedError(UnavailableError):
         """Keep how many wait, and when it is worth asking again."""
         self.waiting = waiting
         self.retry_after_s = retry_after_s
-        super().__init__(
-            f"{message}; ask again in {retry_after_s:.1f} s, or raise what 'overload' in config.yaml allows"
-        )
+        self.for_caller = f"{message}; ask again in {retry_after_s:.1f} s"
+        super().__init__(f"{self.for_caller}, or raise what 'overload' in config.yaml allows")
 
 
 class StreamInterruptedError(UnavailableError):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
+from pathlib import PurePath
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -173,6 +174,17 @@ Address = Annotated[str, AfterValidator(_carried(fault_of_address))]
 """The address of an API; an empty one is none."""
 OpenAddress = Annotated[str, AfterValidator(_carried(_fault_of_open_address))]
 """The address of an API, without user or password."""
+
+
+def _names_a_file(path: str) -> str:
+    if not PurePath(path).name or path.endswith(("/", "\\", "..")):
+        msg = "is the path of a folder, or of nothing; write that of a file, such as /var/lib/crm/ledger.sqlite3"
+        raise UnquotedError(msg)
+    return path
+
+
+FileText = Annotated[str, AfterValidator(_names_a_file)]
+"""The path of a file, which need not be there yet."""
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A duration; the key's name ends in `_s`."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.core.decision import Decision
 from orchestrator.core.errors import (
+    ASK_WHO_OPERATES,
     AllProvidersFailedError,
     DeadlineExceededError,
     FailedStep,
@@ -84,12 +85,7 @@ def failure_error(
     if failures == {FailureKind.CONTENT_FILTERED} or (is_filtered and on_filtered is OnFiltered.STOP):
         return _filtered_error(history, on_filtered)
     if failures == {FailureKind.NOT_SENT}:
-        why = "; ".join(dict.fromkeys(history.remarks.values()))
-        return RejectedByProviderError(
-            f"the request cannot be written for any provider of its plan ({names}), and nothing was sent"
-            + (f": {why}" if why else "")
-            + "; look at the parts of its messages and its tools, and at the headers and keys of these providers"
-        )
+        return _not_sent_error(history, names)
     steps = [
         FailedStep(
             attempt.deployment,
@@ -98,20 +94,37 @@ def failure_error(
         )
         for attempt in attempts
     ]
+    nobody, again = "no provider could answer just now", _when_to_ask_again(room_in_s, rested_in_s)
+    raised = "" if room_in_s is None else f", or {_RAISE_RATES}"
+    # Each step once: that an attempt was made thrice is for the ledger.
+    seen = "; ".join(dict.fromkeys(f"{step.deployment}: {step.reason}" for step in (*steps, *skipped)))
     return AllProvidersFailedError(
-        f"no provider could answer just now{advice or _when_to_ask_again(room_in_s, rested_in_s)}",
+        nobody + (advice or again + raised),
         steps=(*steps, *skipped),
         retry_after_s=rested_in_s if room_in_s is None else room_in_s,
-    )
+    ).told_callers(f"{nobody}{f'; {ASK_WHO_OPERATES}' if advice else again}{f' ({seen})' if seen else ''}")
+
+
+_RAISE_RATES = "raise requests_per_min or tokens_per_min under 'providers' in config.yaml if they allow more"
 
 
 def _when_to_ask_again(room_in_s: float | None, rested_in_s: float | None) -> str:
-    if room_in_s is None and rested_in_s is not None:
+    if room_in_s is not None:
+        return f"; ask again in {math.ceil(room_in_s)} s"
+    if rested_in_s is not None:
         return f"; they asked for no more for a while: ask again in {math.ceil(rested_in_s)} s"
-    if room_in_s is None:
-        return "; please try again in a moment"
-    raised = "raise requests_per_min or tokens_per_min under 'providers' in config.yaml if they allow more"
-    return f"; ask again in {math.ceil(room_in_s)} s, or {raised}"
+    return "; please try again in a moment"
+
+
+def _not_sent_error(history: DispatchHistory, names: str) -> RejectedByProviderError:
+    why = "; ".join(dict.fromkeys(history.remarks.values()))
+    nothing_sent = (
+        f"the request cannot be written for any provider of its plan ({names}), and nothing was sent"
+        f"{f': {why}' if why else ''}; look at the parts of its messages and its tools"
+    )
+    return RejectedByProviderError(
+        f"{nothing_sent}, and at the headers and keys of these providers"
+    ).told_callers(nothing_sent)
 
 
 def _filtered_error(history: DispatchHistory, on_filtered: OnFiltered) -> RejectedByProviderError:
@@ -124,7 +137,10 @@ def _filtered_error(history: DispatchHistory, on_filtered: OnFiltered) -> Reject
         )
     last = filtered[-1]
     remark = history.remarks.get(last.number)
-    return RejectedByProviderError(
+    blocked = (
         f"the content filter of {last.deployment} blocked the request{f' ({remark})' if remark else ''}; say it "
-        "in other words, or let its use case ask another model with 'on_filtered: next_model'"
+        "in other words"
     )
+    return RejectedByProviderError(
+        f"{blocked}, or let its use case ask another model with 'on_filtered: next_model'"
+    ).told_callers(f"{blocked}, or name another model")

@@ -76,7 +76,7 @@ async def check_tier(
     if tier.is_local:
         checks = [await _local_model(tier, session)]
     elif tier.provider.kind is ProviderKind.LITELLM:
-        why = f"nothing is asked of prefix '{tier.provider.prefix}' but answers: the prompt tells"
+        why = f"prefix '{tier.provider.prefix}' is asked for answers alone: see its prompt"
         checks = [skipped(tier.name, name, why) for name in ("key", "models", "headroom")]
     else:
         checks = await _account(tier, Account(tier.provider, session=session))
@@ -151,7 +151,13 @@ def _models(tier: ProviderTier, offered: frozenset[str]) -> Check:
         if deployment.upstream.partition(":")[0] not in offered | _bases(offered)
     )
     if not missing:
-        return passed(tier.name, "models", f"all {len(tier.deployments)} configured for chats are offered")
+        count = len(tier.deployments)
+        all_there = (
+            "the one configured for chats is offered"
+            if count == 1
+            else f"all {count} configured for chats are offered"
+        )
+        return passed(tier.name, "models", all_there)
     named = ", ".join(missing[:_MISSING_SHOWN]) + (" and more" if len(missing) > _MISSING_SHOWN else "")
     return failed(
         tier.name,

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.core.formatting import seconds
+from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
-from orchestrator.core.money import format_usd
 from orchestrator.core.vietnamese import in_language
 from orchestrator.drill.drill import CaseResult
 from orchestrator.drill.scorecard_words import broken_in, scorecard_words
@@ -22,13 +21,14 @@ _MARKS = {CaseResult.FAILED: "wrong", CaseResult.RESCUED: "right", CaseResult.LA
 def page(done: "Drill", config: str, language: Language) -> str:
     """Return the page; `config` is the path of the configuration that was drilled."""
     words, total, failed = scorecard_words(language), len(done.results), len(done.failed)
+    figures = Figures(language)
     verdict = words["failures"].format(failed=failed, total=total) if failed else words["well"]
     summary = words["summary"].format(
         config=config,
         total=total,
-        speed=f"{done.speed:g}",
-        booked=format_usd(done.booked_nusd),
-        billed=format_usd(done.billed_nusd),
+        speed=figures.said(f"{done.speed:g}"),
+        booked=figures.usd(done.booked_nusd),
+        billed=figures.usd(done.billed_nusd),
     )
     title = f"{words['title']}: {verdict}"
     parts = [f"<h1>{text(title)}</h1>", f"<p class=soft>{text(summary)}</p>"]
@@ -40,10 +40,10 @@ def page(done: "Drill", config: str, language: Language) -> str:
 
 
 def _row(result: "Result", language: Language) -> Sequence[str]:
-    words = scorecard_words(language)
+    words, figures = scorecard_words(language), Figures(language)
     return (
-        broken_in(result.case.broken, language), seconds(result.took_s), str(result.sends),
-        format_usd(result.cost_nusd), words["stream" if result.case.stream else "whole"], _verdict(result, words),
+        broken_in(result.case.broken, language), figures.duration(result.took_s), str(result.sends),
+        figures.usd(result.cost_nusd), words["stream" if result.case.stream else "whole"], _verdict(result, words),
         result.answered_by or words["nobody"], in_language(result.saw, language),
     )  # fmt: skip
 

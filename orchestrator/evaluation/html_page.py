@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 
-from orchestrator.core.formatting import seconds
+from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
-from orchestrator.core.money import format_usd
 from orchestrator.evaluation.case import ScoredRow
 from orchestrator.evaluation.intervals import MeanInterval
 from orchestrator.evaluation.page_words import page_words
@@ -33,7 +32,7 @@ def evaluation_page(
     parts += [f"<p class=soft>{text(reason)}</p>" for reason in reasons]
     if is_practice:
         parts.append(f"<p class=soft>{text(words['practice'])}</p>")
-    parts.append(_standings(places, words))
+    parts.append(_standings(places, words, Figures(language)))
     by_row: dict[str, list[ScoredRow]] = {}
     for result in results:
         by_row.setdefault(result.row.key, []).append(result)
@@ -46,23 +45,26 @@ def evaluation_page(
     return document(words["title"], "".join(parts), language, style=_STYLE)
 
 
-def _standings(places: Sequence[SubjectStanding], words: Mapping[str, str]) -> str:
+def _standings(places: Sequence[SubjectStanding], words: Mapping[str, str], figures: Figures) -> str:
     names = ("subject", "rows", "score", "interval", "beside", "cost", "latency", "no_answer", "unscored")
     rows = []
     for standing in places:
         quality, beside = standing.quality, standing.beside_first
         rows.append(
             (
-                standing.subject, str(standing.rows), "-" if quality is None else f"{quality.mean:.3f}", _range(quality),
-                "-" if beside is None else f"{beside.mean:+.3f} {_range(beside)}", format_usd(standing.cost_nusd),
-                seconds(standing.latency_s), str(standing.failed), str(standing.unscored),
+                standing.subject, str(standing.rows), "-" if quality is None else figures.said(f"{quality.mean:.3f}"), _range(quality, figures),
+                "-" if beside is None else f"{figures.said(f'{beside.mean:+.3f}')} {_range(beside, figures)}", figures.usd(standing.cost_nusd),
+                figures.duration(standing.latency_s), str(standing.failed), str(standing.unscored),
             )
         )  # fmt: skip
     return html_table([words[name] for name in names], rows)
 
 
-def _range(interval: MeanInterval | None) -> str:
-    return "-" if interval is None else f"[{interval.low:.3f}, {interval.high:.3f}]"
+def _range(interval: MeanInterval | None, figures: Figures) -> str:
+    if interval is None:
+        return "-"
+    # A semicolon, which is read in both languages: a comma is a decimal in one.
+    return f"[{figures.said(f'{interval.low:.3f}')}; {figures.said(f'{interval.high:.3f}')}]"
 
 
 def _rows(title: str, rows: Sequence[Sequence[ScoredRow]], words: Mapping[str, str]) -> list[str]:

@@ -153,6 +153,6 @@ def _header_of(line: bytes, path: Path, setup: Mapping[str, Any]) -> Mapping[str
     ]
     if changed:
         raise EvaluationError(
-            f"{path}:1: begun with other settings ({'; '.join(changed)}); name another file"
+            f"{path}:1: begun with other settings ({'; '.join(changed)}); name another file with --results"
         )
     return header

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.core.formatting import count_text
 from orchestrator.core.money import NanoUsd, nano_usd
 from orchestrator.core.reply import ToolCall
 from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score, ScoredRow
@@ -71,7 +72,9 @@ def outcomes_of(results: Sequence[ScoredRow], *, reference: str) -> Outcomes:
     ]
     others = {key for ours in by_model.values() for key in ours} - of_reference.keys()
     if others:
-        notes.append(f"{len(others)} rows are left out: the reference {reference} has no outcome of them")
+        notes.append(
+            f"left out: {count_text(len(others), 'row')} of which the reference {reference} has no outcome"
+        )
     keys = list(of_reference)
     return Outcomes(
         tuple(of_reference[key].row for key in keys),

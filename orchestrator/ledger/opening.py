@@ -7,7 +7,7 @@ from pydantic import Field
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.clock import Clock
 from orchestrator.core.home_paths import expanded
-from orchestrator.core.settings import Seconds, Settings
+from orchestrator.core.settings import FileText, Seconds, Settings
 from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.compact import KEEP_DAYS_MIN
 from orchestrator.ledger.contents import ContentStore
@@ -24,7 +24,7 @@ from orchestrator.ledger.store import LedgerView
 class LedgerSettings(Settings):
     """Where the ledger is kept."""
 
-    path: str = "~/.nextflow-orchestrator/ledger.sqlite3"
+    path: FileText = "~/.nextflow-orchestrator/ledger.sqlite3"
     """A file on a local disk (not a network share); every process that shares it shares the budgets."""
     lock_timeout_s: Seconds = 5.0
     """How long a transaction waits for other processes before it gives up."""

@@ -7,6 +7,7 @@ from orchestrator.catalog.catalog import MissingKey, keys_to_set
 from orchestrator.config.loader import Config
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import (
+    ASK_WHO_OPERATES,
     OWN_LIMIT,
     BudgetExceededError,
     InvalidRequestError,
@@ -153,7 +154,10 @@ def no_candidates(
             scope=scope, window="request", limit=limit, left=limit, needed=needed, resets_at=None
         )
     reasons = "; ".join(_reasons(plan, relevant, config.catalog.keyless)) or "none is configured"
-    return UnavailableError(f"no deployment may serve this request ({reasons})")
+    none = "no deployment may serve this request"
+    of_request = "; ".join(_told_once(relevant))
+    seen = f"{none} ({of_request})" if of_request else none
+    return UnavailableError(f"{none} ({reasons})").told_callers(f"{seen}; {ASK_WHO_OPERATES}")
 
 
 def _reasons(plan: Plan, relevant: Sequence[Excluded], keyless: Mapping[str, MissingKey]) -> Iterator[str]:

@@ -69,7 +69,9 @@ def export(
         with view:
             return tuple(_files(view, folder, as_format, month))
     except OSError as exc:
-        raise ExportError(f"{folder}: cannot be written: {exc.strerror or exc}") from exc
+        is_file = isinstance(exc, FileExistsError)
+        why = "it is a file, and a folder is meant" if is_file else exc.strerror or exc
+        raise ExportError(f"{folder}: cannot be written: {why}") from exc
 
 
 def require_parquet() -> None:

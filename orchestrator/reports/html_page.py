@@ -7,9 +7,8 @@ was named by somebody is escaped.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.core.formatting import percent, rate_text, seconds
+from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
-from orchestrator.core.money import format_usd
 from orchestrator.reports.html_parts import cards, document, html_table, section, text
 from orchestrator.reports.report_rows import groups
 from orchestrator.reports.report_words import (
@@ -50,7 +49,7 @@ def report_parts(result: "Analysis", language: Language) -> Iterator[str]:
     words, report = REPORT_WORDS[language], result.report
     yield _cards(report, language)
     yield "".join(f"<p class=soft>{text(phrase_in(notice, language))}</p>" for notice in report.notices)
-    yield section(words["days"], _bars(report.days))
+    yield section(words["days"], _bars(report.days, Figures(language)))
     yield _savings(result, language)
     yield _forecasts(result, language)
     yield _unusual(result, language)
@@ -63,20 +62,19 @@ def report_parts(result: "Analysis", language: Language) -> Iterator[str]:
 
 
 def _cards(report: "UsageReport", language: Language) -> str:
-    words, trend = REPORT_WORDS[language], report.trend
-    change = "" if trend.change is None else f" ({trend.change * 100:+.1f} %)"
-    before = words["none_before"] if trend.is_empty else f"{format_usd(trend.cost_nusd)}{change}"
+    words, trend, figures = REPORT_WORDS[language], report.trend, Figures(language)
+    change = "" if trend.change is None else figures.said(f" ({trend.change * 100:+.1f} %)")
+    before = words["none_before"] if trend.is_empty else f"{figures.usd(trend.cost_nusd)}{change}"
     success = words["without_probes"].format(probes=report.probes) if report.probes else words["success"]
-    average = "-" if report.average_cost_nusd is None else format_usd(report.average_cost_nusd)
     shown = (
-        (words["cost"], format_usd(report.cost_nusd)),
-        *(((words["experiments_cost"], format_usd(report.experiments_nusd)),) if report.experiments else ()),
+        (words["cost"], figures.usd(report.cost_nusd)),
+        *(((words["experiments_cost"], figures.usd(report.experiments_nusd)),) if report.experiments else ()),
         (f"{words['before']} ({_days(trend.label)})", before),
-        (words["requests"], f"{report.requests:,}"),
-        (words["average"], average),
-        (success, percent(report.success_rate)),
-        (f"{words['latency']} p50 / p95", _ranks(report.latency)),
-        (words["per_hour"], rate_text(report.requests_per_hour)),
+        (words["requests"], figures.count(report.requests)),
+        (words["average"], figures.usd(report.average_cost_nusd)),
+        (success, figures.share(report.success_rate)),
+        (f"{words['latency']} p50 / p95", _ranks(report.latency, figures)),
+        (words["per_hour"], figures.rate(report.requests_per_hour)),
     )
     return cards(shown)
 
@@ -86,14 +84,14 @@ def _days(label: str) -> str:
     return label.replace(" to ", " – ")
 
 
-def _bars(days: Sequence["DayCost"]) -> str:
+def _bars(days: Sequence["DayCost"], figures: Figures) -> str:
     most = max((day.cost_nusd for day in days), default=0) or 1
     bars = "".join(
         f'<rect x="{10 * number + 1}" y="{100 - 100 * day.cost_nusd / most:.2f}" width="8" '
-        f'height="{100 * day.cost_nusd / most:.2f}"><title>{day.day}: {format_usd(day.cost_nusd)}</title></rect>'
+        f'height="{100 * day.cost_nusd / most:.2f}"><title>{day.day}: {figures.usd(day.cost_nusd)}</title></rect>'
         for number, day in enumerate(days)
     )
-    ends = f"{days[0].day} – {days[-1].day}, max {format_usd(most)}" if days else ""
+    ends = f"{days[0].day} – {days[-1].day}, max {figures.usd(most)}" if days else ""
     return (
         f'<svg viewBox="0 0 {10 * len(days)} 100" preserveAspectRatio="none" role="img" '
         f'aria-label="{ends}">{bars}</svg><p class=soft>{ends}</p>'
@@ -111,16 +109,16 @@ def _savings(result: "Analysis", language: Language) -> str:
             (words["by_model"], saved.model), (words["by_cache"], saved.cache), (words["savings"], saved.total),
         )
     ]  # fmt: skip
-    against = f"{words['against'].format(baseline=saved.baseline)}: {share_text(saved)}"
+    against = f"{words['against'].format(baseline=saved.baseline)}: {share_text(saved, Figures(language))}"
     return section(words["savings"], f"<p>{text(against)}</p>" + html_table(("", words["cost"]), rows))
 
 
 def _forecasts(result: "Analysis", language: Language) -> str:
     if not result.forecasts:
         return ""
-    words = REPORT_WORDS[language]
+    words, figures = REPORT_WORDS[language], Figures(language)
     rows = [
-        (item.label, format_usd(item.spent_nusd), _spread(item.expected_nusd, item.interval, language))
+        (item.label, figures.usd(item.spent_nusd), _spread(item.expected_nusd, item.interval, language))
         for item in result.forecasts
     ]
     return section(words["forecast"], html_table(("", words["so_far"], words["expected"]), rows))
@@ -129,11 +127,11 @@ def _forecasts(result: "Analysis", language: Language) -> str:
 def _unusual(result: "Analysis", language: Language) -> str:
     if not result.unusual:
         return ""
-    words = REPORT_WORDS[language]
+    words, figures = REPORT_WORDS[language], Figures(language)
     rows = [
         (
-            day.day, format_usd(day.cost_nusd), format_usd(day.usual_nusd),
-            f"{day.tenant}, {day.use_case}, {day.model}: +{format_usd(day.rise_nusd)}",
+            day.day, figures.usd(day.cost_nusd), figures.usd(day.usual_nusd),
+            f"{day.tenant}, {day.use_case}, {day.model}: +{figures.usd(day.rise_nusd)}",
         )
         for day in result.unusual
     ]  # fmt: skip
@@ -142,10 +140,12 @@ def _unusual(result: "Analysis", language: Language) -> str:
 
 
 def _changes(result: "Analysis", language: Language) -> str:
-    words = REPORT_WORDS[language]
+    words, figures = REPORT_WORDS[language], Figures(language)
     shown = []
     for change in result.recommendations:
-        evidence = words["evidence"].format(count=f"{change.count:,}", out_of=f"{change.out_of:,}")
+        evidence = words["evidence"].format(
+            count=figures.count(change.count), out_of=figures.count(change.out_of)
+        )
         lines = [f"<h3>{text(title_of(change, language))}</h3>"]
         if change.month_nusd:
             amount = _spread(change.month_nusd, change.interval, language)
@@ -161,13 +161,13 @@ def _changes(result: "Analysis", language: Language) -> str:
 
 
 def _parts(kind: str, parts: Sequence["Part"], language: Language) -> str:
-    words = REPORT_WORDS[language]
+    words, figures = REPORT_WORDS[language], Figures(language)
     count = words["sends"] if kind == "model" else words["requests"]
     rows = [
         (
-            part.name, f"{part.requests:,}", percent(part.share), format_usd(part.cost_nusd),
-            "-" if part.average_cost_nusd is None else format_usd(part.average_cost_nusd),
-            seconds(part.average_latency_s), percent(part.success_rate),
+            part.name, figures.count(part.requests), figures.share(part.share), figures.usd(part.cost_nusd),
+            figures.usd(part.average_cost_nusd),
+            figures.duration(part.average_latency_s), figures.share(part.success_rate),
         )
         for part in parts[:_SHOWN]
     ]  # fmt: skip
@@ -177,21 +177,25 @@ def _parts(kind: str, parts: Sequence["Part"], language: Language) -> str:
 
 
 def _speed(parts: Sequence["Part"], language: Language) -> str:
-    words = REPORT_WORDS[language]
+    words, figures = REPORT_WORDS[language], Figures(language)
     rows = [
         (
-            part.name, _ranks(part.latency), _ranks(part.first_token),
-            "-" if part.output_tokens_per_s is None else f"{part.output_tokens_per_s:,.0f}",
+            part.name, _ranks(part.latency, figures), _ranks(part.first_token, figures),
+            "-" if part.output_tokens_per_s is None else figures.said(f"{part.output_tokens_per_s:,.0f}"),
         )
         for part in parts[:_SHOWN]
     ]  # fmt: skip
     return html_table((words["name"], f"{words['latency']} p50 / p95", words["first"], words["rate"]), rows)
 
 
-def _ranks(durations: "Durations | None") -> str:
-    return "-" if durations is None else f"{seconds(durations.p50_s)} / {seconds(durations.p95_s)}"
+def _ranks(durations: "Durations | None", figures: Figures) -> str:
+    return (
+        "-"
+        if durations is None
+        else f"{figures.duration(durations.p50_s)} / {figures.duration(durations.p95_s)}"
+    )
 
 
 def _spread(amount: int, interval: "Interval | None", language: Language) -> str:
     bounds = None if interval is None else (interval.low, interval.high)
-    return spread(amount, bounds, REPORT_WORDS[language]["few"])
+    return spread(amount, bounds, REPORT_WORDS[language]["few"], Figures(language))

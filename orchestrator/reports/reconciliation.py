@@ -13,6 +13,7 @@ from datetime import timedelta
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.config.loader import Config
 from orchestrator.core.clock import Clock
+from orchestrator.core.formatting import count_text
 from orchestrator.core.money import NanoUsd
 from orchestrator.ledger.budgets import Limits
 from orchestrator.ledger.facts import AssumedCost
@@ -93,7 +94,7 @@ def reconcile(
         orphans = _settle(view, ledger, order, clock)
         with view:
             assumed = [cost for cost in assumed_costs(view, now=clock.now()) if _is_openrouters(cost, config)]
-        say(f"asking about {len(assumed)} attempts")
+        say(f"asking about {count_text(len(assumed), 'attempt')}")
         corrections, unanswered = asyncio.run(_ask_all(assumed, config))
         if not order.dry_run:
             for correction in corrections:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
-from orchestrator.core.money import format_usd
 from orchestrator.reports.phrase import Phrase
 
 if TYPE_CHECKING:
@@ -189,8 +189,8 @@ def not_looked_for(items: "Sequence[NotKnown]", language: Language) -> str:
     return words["not_looked"].format(kinds="; ".join(kinds))
 
 
-def spread(amount: int, bounds: tuple[int, int] | None, few: str) -> str:
+def spread(amount: int, bounds: tuple[int, int] | None, few: str, figures: Figures) -> str:
     """Return an amount with its interval."""
     if bounds is None:
-        return f"{format_usd(amount)} ({few})"
-    return f"{format_usd(amount)} ({format_usd(bounds[0])} – {format_usd(bounds[1])})"
+        return f"{figures.usd(amount)} ({few})"
+    return f"{figures.usd(amount)} ({figures.usd(bounds[0])} – {figures.usd(bounds[1])})"

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.catalog.catalog import Deployment
-from orchestrator.core.formatting import percent
+from orchestrator.core.figures import Figures
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Usage
 from orchestrator.reports.resampling import Interval, ShareInterval, interval_of_share, interval_of_sum
@@ -78,11 +78,13 @@ def savings(
     )
 
 
-def share_text(saved: Savings) -> str:
+def share_text(saved: Savings, figures: Figures) -> str:
     """Return `48.1 %`, or `48.1 % (45.0 % – 51.2 %)` where the interval is known."""
     spread = saved.share_interval
-    shown = percent(saved.share)
-    return shown if spread is None else f"{shown} ({percent(spread.low)} – {percent(spread.high)})"
+    shown = figures.share(saved.share)
+    return (
+        shown if spread is None else f"{shown} ({figures.share(spread.low)} – {figures.share(spread.high)})"
+    )
 
 
 def _saving(days: list[int]) -> Saving:

@@ -120,7 +120,7 @@ _NAMES_HERE = {
 """Fields of ours by the name that they have in a body or a header; the others have OpenAI's own."""
 _LIMIT_WORDS = {
     **{name: _NAMES_HERE[name] for name in ("max_cost_nusd", "max_cost_usd")},
-    errors.RAISE_IN_FILE: "ask who operates this server to raise the limit.",
+    errors.RAISE_IN_FILE: f"{errors.ASK_WHO_OPERATES} to raise the limit.",
 }
 """What a refusal for money names that a caller has not, by what it has here."""
 _LIMIT_WORD = re.compile("|".join(rf"(?<![\w:]){re.escape(word)}" for word in _LIMIT_WORDS))
@@ -132,6 +132,7 @@ _UNSEEN: Mapping[type[OrchestratorError], str] = {
     errors.RequestNotFoundError: "no request of this tenant has this id, or several begin so",
     errors.ConfigError: "the server's configuration cannot be used; operations can see why",
 }
+_NUMBER = re.compile(r"[0-9][0-9.,]*")
 _LOGGED_EVERY = timedelta(hours=1)
 _LOGGED_MAX = 100
 _logged: dict[str, datetime] = {}
@@ -185,22 +186,22 @@ def _message_of(error: OrchestratorError, scopes: frozenset[str]) -> str:
         )
     if isinstance(error, BudgetExceededError):
         return _LIMIT_WORD.sub(lambda word: _LIMIT_WORDS[word[0]], error.in_one_line)
-    return error.in_one_line
+    return error.for_caller or error.in_one_line
 
 
 def _log_unseen(error: OrchestratorError, now: datetime) -> None:
     """Log what only operations may see; of the ledger an alert tells it."""
-    if not isinstance(error, (errors.StateError, errors.ConfigError)) or isinstance(
-        error, errors.LedgerError
-    ):
+    unseen = error.for_caller is not None or isinstance(error, errors.StateError | errors.ConfigError)
+    if not unseen or isinstance(error, errors.LedgerError):
         return
-    cause = error.in_one_line
+    # Without the steps of an outage and without numbers, which are others in each request.
+    cause = _NUMBER.sub("#", str(error.args[0]) if error.args else "")
     before = _logged.get(cause)
     if before is None or not timedelta(0) <= now - before < _LOGGED_EVERY:
         if len(_logged) >= _LOGGED_MAX:
             _logged.clear()
         _logged[cause] = now
-        logger.warning("request %s cannot be answered: %s", error.request_id or "-", cause)
+        logger.warning("request %s cannot be answered: %s", error.request_id or "-", error.in_one_line)
 
 
 def _is_own(scope: str, scopes: frozenset[str]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.config.loader import Config
+from orchestrator.core.formatting import count_text
 from orchestrator.whatif.evidence import ENOUGH, RestsOn, SendEvidence
 from orchestrator.whatif.outcomes import DeploymentLoad, Fate, ReplayOutcomes
 from orchestrator.whatif.recorded_traffic import RecordedTraffic
@@ -167,7 +168,7 @@ def comparison_notices(traffic: RecordedTraffic, side: Side, grounds: Sequence[G
     if not any(request.is_repeated for request in traffic.requests):
         yield "no answer was repeated from the cache then, so what a cache would save is not seen"
     if unknown := side.errors.get("UnknownNameError"):
-        yield f"{unknown} requests name a use case that the new configuration does not define"
+        yield f"the new configuration does not define the use case of {count_text(unknown, 'request')}"
 
 
 def total_of(outcomes: ReplayOutcomes) -> Sum:

@@ -8,6 +8,7 @@ from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import use_cases_of
 from orchestrator.core.clock import Clock
+from orchestrator.core.formatting import count_text
 from orchestrator.ledger.opening import open_view
 from orchestrator.whatif.comparison import (
     WhatIf,
@@ -58,9 +59,9 @@ def what_if(
         )
     evidence = SendEvidence(traffic.sends, traffic.requests, seed=settings.seed)
     began_s = clock.monotonic_s()
-    say(f"replaying {len(traffic.requests):,} requests as they are configured now")
+    say(f"replaying {count_text(len(traffic.requests), 'request')} as they are configured now")
     before = replay(old, traffic, evidence, settings)
-    say(f"replaying {len(traffic.requests):,} requests as they would be configured")
+    say(f"replaying {count_text(len(traffic.requests), 'request')} as they would be configured")
     after = replay(new, traffic, evidence, settings)
     took_s = clock.monotonic_s() - began_s
     side = side_of(after)

@@ -33,7 +33,7 @@ def test_every_kind_has_a_headline_in_both_languages(alert, kind, state):
             replace(MONEY, scope="tenant:shadow:faq", percent=80),
             "experiment:faq, 2026-11-23: $8.20 spent, past 80 %",
         ),
-        (RateFacts("all", 0.5, 0.2, 40, 300), "all: 50.0% of 40 requests in 5 min; the threshold is 20.0%"),
+        (RateFacts("all", 0.5, 0.2, 40, 300), "all: 50.0 % of 40 requests in 5 min; the threshold is 20.0 %"),
         (LatencyFacts("all", 21.34, 20, 40, 300), "at least 21.3 s; the threshold is 20 s"),
     ],
 )

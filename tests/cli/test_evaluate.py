@@ -46,8 +46,13 @@ def test_files_for_people_and_for_ci_and_a_threshold(run, practice, options, tmp
 def test_the_table_tells_the_difference_to_the_first_model_at_any_width(run, practice, options, monkeypatch):
     for width in ("60", "80"):
         monkeypatch.setenv("COLUMNS", width)
-        ran = run(*options, "--model", "google/gemini-3.1-flash-lite", "--yes")
+        models = ("google/gemini-3.1-flash-lite", "openrouter/claude-sonnet-5.5", "openai/gpt-6.1-sol")
+        ran = run(*options, *(word for model in models for word in ("--model", model)), "--yes")
         assert ran.code == 0, ran.err
+        if width == "80":
+            # One row a model, not a list a model.
+            assert ran.out.count("answered") == 1
+            assert ran.out.count("2/2") == 4
         assert "beside the first" in ran.out
         assert "+0.000 [" in ran.out
         assert max(map(len, ran.out.splitlines())) <= int(width)

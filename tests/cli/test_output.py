@@ -73,3 +73,14 @@ def test_json_is_exact_and_does_not_act(capsysbinary) -> None:
     assert json.loads(printed) == {"text": ACTING, "tên": "Cửa hàng"}
     assert "\u202e" not in printed
     assert "Cửa hàng" in printed
+
+
+def test_no_line_of_a_table_ends_in_blanks_in_a_file(capsys, monkeypatch: pytest.MonkeyPatch):
+    """In all three layouts; a line break within a cell is one too."""
+    for columns in ("100", "40", "20"):
+        monkeypatch.setenv("COLUMNS", columns)
+        rows = table("name", "cost", "what it says", numbers=("cost",), folded=("what it says",))
+        rows.add_row("a-name-of-twenty-one", "1", "short")
+        rows.add_row("b", "2", "words that go on for longer than the others do")
+        out().print(rows)
+        assert not [line for line in capsys.readouterr().out.splitlines() if line != line.rstrip()]

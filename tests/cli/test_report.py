@@ -36,7 +36,7 @@ def test_people_see_totals_models_and_budgets_in_80_columns(run, practice):
     run("ask", "hello")
     ran = run("report")
     assert ran.code == 0
-    for word in ("for 1 requests", "gemini-3.8-flash", "customer_service", "default", "budget", "success"):
+    for word in ("for 1 request,", "gemini-3.8-flash", "customer_service", "default", "budget", "success"):
         assert word in ran.out
     assert "…" not in ran.out
     assert max(len(line) for line in ran.out.splitlines()) <= 80

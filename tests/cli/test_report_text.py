@@ -42,9 +42,10 @@ def test_a_vietnamese_report_fits_and_cuts_no_amount(run, practice, monkeypatch,
         "khách thuê",
         "hạn mức",
         "tháng",
-        "$2,500.00",
+        "$2.500,00",
     ):
         assert word in ran.out, word
     words = {"requests", "model", "tenant", "cost", "budget", "window", "spent", "month", "average", "saved"}
     assert words.isdisjoint(re.findall(r"[a-z]+", ran.out)), ran.out
     assert "…" not in ran.out
+    assert not re.search(r"\d\.\d{1,2} (?:s|ms|%)", ran.out), "a decimal is written with a comma"

@@ -236,6 +236,50 @@ def test_all_mistakes_are_told_at_once(load):
     assert len(str(caught.value).splitlines()) == 3
 
 
+def test_names_that_lead_nowhere_are_told_beside_wrong_values(load):
+    """A wrong address or amount does not hide the rest."""
+    text = (
+        TEXT.replace("https://generativelanguage.googleapis.com/v1beta", "htp:/nowhere")
+        .replace("{scope: all, request: 0.50", "{scope: all, request: -1")
+        .replace("default_use_case: customer_service", "default_use_case: sales")
+        .replace(
+            "primary: {deployment: openrouter/gpt-6.1-sol", "primary: {deployment: openrouter/gpt-6.1-soll", 1
+        )
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    lines = str(caught.value).splitlines()
+    told = (
+        "is no address",
+        "not negative",
+        "unknown deployment 'openrouter/gpt-6.1-soll'",
+        "use case 'sales'",
+    )
+    assert [sum(words in line for line in lines) for words in told] == [1] * 4
+    assert len(lines) == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  gpt-6.1-sol:\n", "  gpt-6.1-sol: 5\n  other:\n"),
+        ("    provider: local\n", "    provider: 5\n"),
+        ("    kind: google\n", "    kind: litellm\n"),
+    ],
+)
+def test_a_part_that_cannot_be_read_is_not_missed_elsewhere(mistakes, old, new):
+    """Of its name nobody says that it is unknown, for it stands there."""
+    assert not [line for line in mistakes(old, new) if "unknown" in line]
+
+
+@pytest.mark.parametrize("path", ["", ".", "..", "/", "/var/lib/", "~/x/.."])
+def test_a_path_of_a_file_that_is_that_of_a_folder_is_refused_where_it_stands(mistakes, path):
+    (line,) = mistakes(
+        'path: "${ORCHESTRATOR_HOME:-~/.nextflow-orchestrator}/ledger.sqlite3"', f'path: "{path}"'
+    )
+    assert re.match(r"config\.yaml:\d+:\d+: ledger\.path: is the path of a folder, or of nothing", line)
+
+
 def test_a_longer_cycle_of_aliases_is_shown_whole(load):
     with pytest.raises(ConfigError, match="a cycle of aliases: a -> b -> c -> a"):
         load(TEXT.replace("aliases:\n", "aliases:\n  a: {model: b}\n  b: {model: c}\n  c: {model: a}\n", 1))

@@ -254,3 +254,24 @@ def test_an_error_of_whoever_takes_over_ends_no_watch(path, text, watch_of, capl
     assert wait_until(lambda: "cannot be taken over, the last good one stays: OSError" in caplog.text)
     replace_file(path, text.replace("  failures: 3\n", "  failures: 8\n"))
     assert wait_until(lambda: len(taken) > 1 and taken[-1].settings.circuit_breaker.failures == 8)
+
+
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_secret_that_is_emptied_before_it_is_written_keeps_the_one_of_before(
+    path, text, tmp_path, watch_of, caplog, blank
+):
+    """`echo KEY > file` empties it first; the default behind it would switch the provider off meanwhile."""
+    secret = tmp_path / "key"
+    secret.write_text("first")
+    path.write_text(text.replace("${OPENROUTER_API_KEY:-}", f"${{file:{secret}:-}}"), encoding="utf-8")
+    taken: list[Config] = []
+    watch = watch_of(path, taken.append)
+    secret.write_text(blank)
+    watch.check()
+    assert taken == []
+    assert f"the file {secret} is empty; write the new secret into it" in caplog.text
+    secret.write_text("second")
+    assert wait_until(lambda: len(taken) == 1)
+    secret.unlink()
+    assert wait_until(lambda: len(taken) == 2)
+    assert [config.settings.providers["openrouter"].has_key for config in taken] == [True, False]

@@ -65,4 +65,4 @@ def test_rows_that_the_reference_did_not_answer_are_counted():
     outcomes = outcomes_of(
         [scored("a", "x", 1.0), scored("a", "y", 1.0), scored("b", "y", 1.0)], reference="x"
     )
-    assert outcomes.notes == ("1 rows are left out: the reference x has no outcome of them",)
+    assert outcomes.notes == ("left out: 1 row of which the reference x has no outcome",)

@@ -165,3 +165,10 @@ def test_a_folder_is_no_name_of_a_file(folder):
         exported_file(Path(folder)),
     ):
         pytest.fail("nothing is written")
+
+
+def test_a_file_in_the_place_of_the_folder_is_named_as_what_it_is(two_months, tmp_path):
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    with pytest.raises(ExportError, match="it is a file, and a folder is meant"):
+        export(LedgerReader(two_months.path), taken, as_format=ExportFormat.CSV)

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from orchestrator.catalog.price import Price
+from orchestrator.core.figures import Figures
+from orchestrator.core.language import Language
 from orchestrator.core.reply import Usage
 from orchestrator.reports.resampling import interval_of_share, interval_of_sum
 from orchestrator.reports.savings import savings, share_text
@@ -40,7 +42,8 @@ def test_models_and_cache_are_counted_apart_and_add_up():
     assert saved.total.amount_nusd == saved.model.amount_nusd + saved.cache.amount_nusd
     assert saved.share == pytest.approx(saved.total.amount_nusd / (7 * paid + 7 * 600_000))
     assert (saved.share_interval.low, saved.share_interval.high) == (pytest.approx(saved.share),) * 2
-    assert share_text(saved) == "81.0 % (81.0 % – 81.0 %)"
+    assert share_text(saved, Figures()) == "81.0 % (81.0 % – 81.0 %)"
+    assert share_text(saved, Figures(Language.VI)) == "81,0 % (81,0 % – 81,0 %)"
     # All days alike: there is nothing that could have come out otherwise.
     assert (saved.total.interval.low, saved.total.interval.high) == (saved.total.amount_nusd,) * 2
 

@@ -107,7 +107,6 @@ TESTED_BY = {
     "orchestrator/server/chat_answer.py": "tests/server/test_chat.py",
     "orchestrator/server/chat_stream.py": "tests/server/test_chat.py",
     "orchestrator/server/door.py": "tests/server/test_app.py",
-    "orchestrator/server/error_answers.py": "tests/server/test_chat.py",
     "orchestrator/server/model_list.py": "tests/server/test_chat.py",
     "orchestrator/server/presence.py": "tests/server/test_chat.py",
     "orchestrator/server/request_body.py": "tests/server/test_chat_request.py",

@@ -28,7 +28,7 @@ def explained(error: Exception, *, path: Path, waited_s: float) -> LedgerError:
         # SQLite says so too when the disk fails to read.
         todo = (
             "look at the disk, which may fail to read; if it is well, the file is damaged or no ledger: "
-            "move it away and restore the last good copy"
+            "restore the last good copy with 'orchestrator ledger restore'"
         )
     else:
         todo = "make the file and its folder writable, or set ledger.path in config.yaml"

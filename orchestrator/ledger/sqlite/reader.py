@@ -320,7 +320,7 @@ class LedgerReader(UsageReader):
     def _explained(self, error: Exception) -> LedgerError:
         return LedgerError(
             f"cannot read the ledger {self.path}: {error}; make it readable, set ledger.path in config.yaml, "
-            "or restore the last good copy if it is damaged"
+            "or restore the last good copy with 'orchestrator ledger restore' if it is damaged"
         )
 
 

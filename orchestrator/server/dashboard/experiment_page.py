@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.core.formatting import percent
-from orchestrator.core.money import format_usd
 from orchestrator.core.payer import JUDGE_PAYER, SHADOW_PAYER
 from orchestrator.experiments.comparison import Finding, MetricComparison
 from orchestrator.experiments.confidence import UNITS_MIN
@@ -61,13 +59,16 @@ def _facts(viewer: Viewer, shown: ShownExperiment) -> Iterator[tuple[str, str]]:
     yield words["verdict"], words[f"finding_{standing.finding.value}"]
     yield words["decides"], words[f"metric_{settings.metric.value}"]
     yield words["mode"], words[f"mode_{settings.mode.value}"]
-    yield words["share"], f"{percent(settings.share)} {words[whom]}"
-    yield words["both_sides"], f"{measured.live_requests:,} / {measured.candidate_requests:,}"
+    yield words["share"], f"{viewer.figures.share(settings.share)} {words[whom]}"
+    yield (
+        words["both_sides"],
+        f"{viewer.figures.count(measured.live_requests)} / {viewer.figures.count(measured.candidate_requests)}",
+    )
     for budget in shown.budgets:
-        limit = "-" if budget.limit is None else format_usd(budget.limit)
+        limit = viewer.figures.usd(budget.limit)
         window = words[budget.window.value]
         whose = words["judge_cost" if budget.scope.endswith(JUDGE_PAYER) else "shadows_cost"]
-        yield f"{whose}, {window}", f"{format_usd(budget.spent)} / {limit}"
+        yield f"{whose}, {window}", f"{viewer.figures.usd(budget.spent)} / {limit}"
 
 
 def _comparisons(viewer: Viewer, standing: ExperimentStanding) -> str:
@@ -75,26 +76,29 @@ def _comparisons(viewer: Viewer, standing: ExperimentStanding) -> str:
     if not standing.measured.comparisons:
         return f"<p>{text(words['none'])}</p>"
     rows = [
-        _comparison_row(words, comparison, decides=comparison.metric is standing.experiment.settings.metric)
+        _comparison_row(viewer, comparison, decides=comparison.metric is standing.experiment.settings.metric)
         for comparison in standing.measured.comparisons
     ]
     names = ("metric", "live_side", "candidate", "difference", "verdict")
     return html_table([words[name] for name in names], rows, texts=1)
 
 
-def _comparison_row(
-    words: Mapping[str, str], comparison: MetricComparison, *, decides: bool
-) -> tuple[str, ...]:
+def _comparison_row(viewer: Viewer, comparison: MetricComparison, *, decides: bool) -> tuple[str, ...]:
+    words, figures = DASHBOARD_WORDS[viewer.language], viewer.figures
     metric, difference = comparison.metric, comparison.difference
     name = words[f"metric_{metric.value}"]
     sides = (
-        f"{figure_text(metric, side.mean)} (n = {side.count:,})" if side.count else "- (n = 0)"
+        f"{figures.said(figure_text(metric, side.mean))} (n = {figures.count(side.count)})"
+        if side.count
+        else "- (n = 0)"
         for side in (comparison.live, comparison.candidate)
     )
     ends = (
         ()
         if difference is None
-        else (figure_text(metric, end, signed=True) for end in (difference.low, difference.high))
+        else (
+            figures.said(figure_text(metric, end, signed=True)) for end in (difference.low, difference.high)
+        )
     )
     return (
         f"{name} *" if decides else name,

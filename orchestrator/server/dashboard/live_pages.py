@@ -5,9 +5,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from orchestrator.alerting.conditions import projected
-from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.language import Language
-from orchestrator.core.money import format_usd
 from orchestrator.core.payer import shadowed_experiment
 from orchestrator.ledger.records import BudgetStatus
 from orchestrator.reports.html_parts import Html, bar, cards, html_table, section, text
@@ -30,17 +28,20 @@ def overview(
     words = DASHBOARD_WORDS[viewer.language]
     rate = traffic.failed / traffic.requests if traffic.requests else None
     numbers = [
-        (words["tried"], f"{traffic.requests:,}"),
-        (words["average"], seconds(traffic.average_s)),
-        (words["p95"], seconds(traffic.p95_s if traffic.requests else None)),
-        (words["errors"], percent(rate)),
-        (words["cost_hour"], format_usd(live.cost_nusd)),
+        (words["tried"], viewer.figures.count(traffic.requests)),
+        (words["average"], viewer.figures.duration(traffic.average_s)),
+        (words["p95"], viewer.figures.duration(traffic.p95_s if traffic.requests else None)),
+        (words["errors"], viewer.figures.share(rate)),
+        (words["cost_hour"], viewer.figures.usd(live.cost_nusd)),
     ]
     if viewer.tenant is None:
         load = snapshot.load
         if live.experiments_nusd:
-            numbers.append((words["experiments_part"], format_usd(live.experiments_nusd)))
-        numbers[:0] = [(words["in_flight"], f"{load.in_flight:,}"), (words["waiting"], f"{load.waiting:,}")]
+            numbers.append((words["experiments_part"], viewer.figures.usd(live.experiments_nusd)))
+        numbers[:0] = [
+            (words["in_flight"], viewer.figures.count(load.in_flight)),
+            (words["waiting"], viewer.figures.count(load.waiting)),
+        ]
     yield cards(numbers)
     yield _budget_table(viewer, snapshot, words["budgets"], count=_OVERVIEW_BUDGETS)
     yield _top_models(viewer, live)
@@ -87,10 +88,10 @@ def _budget_row(budget: BudgetStatus, viewer: Viewer, now: datetime) -> tuple[st
     return (
         f"{scope} · {words[budget.window.value]}",
         _budget_bar(viewer, share, _share_of(budget, pace)),
-        f"{format_usd(budget.spent)} · {percent(share)}",
-        format_usd(budget.held),
-        "-" if budget.limit is None else format_usd(budget.limit),
-        words["young"] if pace is None else _with_share(pace, _share_of(budget, pace)),
+        f"{viewer.figures.usd(budget.spent)} · {viewer.figures.share(share)}",
+        viewer.figures.usd(budget.held),
+        viewer.figures.usd(budget.limit),
+        words["young"] if pace is None else _with_share(viewer, pace, _share_of(budget, pace)),
         f"{budget.resets_at.astimezone(viewer.zone):%Y-%m-%d %H:%M}",
     )
 
@@ -105,15 +106,19 @@ def _payer_words(scope: str, language: Language) -> str:
 def _budget_bar(viewer: Viewer, share: float, pace_share: float | None) -> Html:
     """Return how much of a limit is used, with a line where this pace leads by the end of the period."""
     if not pace_share:
-        return bar(share, percent(share))
+        return bar(share, viewer.figures.share(share))
     words = DASHBOARD_WORDS[viewer.language]["bar_words"].format(
-        used=percent(share), pace=percent(pace_share)
+        used=viewer.figures.share(share), pace=viewer.figures.share(pace_share)
     )
     return bar(share, words, mark=pace_share)
 
 
-def _with_share(pace: int, pace_share: float | None) -> str:
-    return format_usd(pace) if pace_share is None else f"{format_usd(pace)} · {percent(pace_share)}"
+def _with_share(viewer: Viewer, pace: int, pace_share: float | None) -> str:
+    return (
+        viewer.figures.usd(pace)
+        if pace_share is None
+        else f"{viewer.figures.usd(pace)} · {viewer.figures.share(pace_share)}"
+    )
 
 
 def _share_of(budget: BudgetStatus, pace: int | None) -> float | None:
@@ -132,8 +137,8 @@ def _top_models(viewer: Viewer, live: LiveSums) -> str:
     requests = sum(count.requests for count in live.models.values())
     rows = [
         (
-            name, f"{count.requests:,}", percent(count.requests / requests if requests else None),
-            format_usd(count.cost_nusd), seconds(count.average_s), percent(count.success),
+            name, viewer.figures.count(count.requests), viewer.figures.share(count.requests / requests if requests else None),
+            viewer.figures.usd(count.cost_nusd), viewer.figures.duration(count.average_s), viewer.figures.share(count.success),
         )
         for name, count in _dearest(live)[:_MODELS_SHOWN]
     ]  # fmt: skip
@@ -154,9 +159,9 @@ def _model_table(viewer: Viewer, live: LiveSums, embedding_models: Collection[st
     rows = [
         (
             f"{name} · {words['embeddings']}" if name in embedding_models else name,
-            f"{count.requests:,}", percent(count.requests / whole.requests if whole.requests else None),
-            f"{count.sends:,}", percent(count.success), seconds(count.average_s),
-            seconds(count.average_first_s), format_usd(count.cost_nusd),
+            viewer.figures.count(count.requests), viewer.figures.share(count.requests / whole.requests if whole.requests else None),
+            viewer.figures.count(count.sends), viewer.figures.share(count.success), viewer.figures.duration(count.average_s),
+            viewer.figures.duration(count.average_first_s), viewer.figures.usd(count.cost_nusd),
         )
         for name, count in (*counts, (words["together"], whole))
     ]  # fmt: skip

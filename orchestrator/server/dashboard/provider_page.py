@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from orchestrator.core.formatting import percent, seconds
 from orchestrator.core.language import Language
 from orchestrator.reports.html_parts import html_table, section, text
 from orchestrator.resilience.circuit_breaker import CircuitState
@@ -23,8 +22,8 @@ def providers(viewer: Viewer, snapshot: Snapshot) -> Iterator[str]:
     rows = [
         (
             health.name, circuit_words(health.circuit, viewer.language),
-            seconds(health.rests_s) if health.rests_s else "-", percent(health.seen.availability),
-            f"{health.seen.samples:,}", seconds(health.seen.median_latency_s),
+            viewer.figures.duration(health.rests_s) if health.rests_s else "-", viewer.figures.share(health.seen.availability),
+            viewer.figures.count(health.seen.samples), viewer.figures.duration(health.seen.median_latency_s),
         )
         for health in sorted(snapshot.deployments, key=lambda health: -health.seen.samples)
     ]  # fmt: skip
@@ -64,9 +63,9 @@ def _provider_rows(viewer: Viewer, snapshot: Snapshot) -> Iterator[Sequence[str]
         state, last = snapshot.providers[name], latest.get(name)
         room = state.room
         yield (
-            name, circuit_words(state.circuit, viewer.language), percent(_healthy(of_provider)), f"{samples:,}",
-            f"{room.requests:,} / {room.requests_per_min:,}", f"{room.tokens:,} / {room.tokens_per_min:,}",
-            f"{room.waiting:,}",
+            name, circuit_words(state.circuit, viewer.language), viewer.figures.share(_healthy(of_provider)), viewer.figures.count(samples),
+            f"{viewer.figures.count(room.requests)} / {viewer.figures.count(room.requests_per_min)}", f"{viewer.figures.count(room.tokens)} / {viewer.figures.count(room.tokens_per_min)}",
+            viewer.figures.count(room.waiting),
             "-" if last is None else f"{viewer.moment(last.at)} {kind_in(last.failure, viewer.language)}",
         )  # fmt: skip
 

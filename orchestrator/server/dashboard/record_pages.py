@@ -8,10 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.formatting import seconds
 from orchestrator.core.language import Language
 from orchestrator.core.moments import moment_of
-from orchestrator.core.money import format_usd
 from orchestrator.core.reply import Outcome
 from orchestrator.core.vietnamese import in_language
 from orchestrator.ledger.contents import KeptContent
@@ -84,7 +82,7 @@ def request_list(viewer: Viewer, search: Search, rows: Sequence[RequestRow]) -> 
     shown = [
         (
             link(f"/dashboard/requests/{row.id}?lang={viewer.language}", row.id[:_SHORT_ID]),
-            viewer.moment(row.started_at), format_usd(row.cost_nusd), seconds(row.latency_s),
+            viewer.moment(row.started_at), viewer.figures.usd(row.cost_nusd), viewer.figures.duration(row.latency_s),
             _result(row, viewer.language), row.tenant, row.use_case, row.model or "-",
         )
         for row in rows
@@ -109,7 +107,7 @@ def request_page(
         rows = [
             (
                 str(item.attempt),
-                format_usd(item.cost_nusd),
+                viewer.figures.usd(item.cost_nusd),
                 kind_in(item.source.value, viewer.language),
                 item.note,
             )
@@ -163,9 +161,9 @@ def _facts(viewer: Viewer, row: RequestRow) -> tuple[tuple[str, str], ...]:
     words = DASHBOARD_WORDS[viewer.language]
     facts = [
         (words["time"], viewer.moment(row.started_at)), (words["outcome"], _result(row, viewer.language)),
-        (words["cost"], format_usd(row.cost_nusd)), (words["latency"], seconds(row.latency_s)),
+        (words["cost"], viewer.figures.usd(row.cost_nusd)), (words["latency"], viewer.figures.duration(row.latency_s)),
         (words["tenant"], row.tenant), (words["use_case"], row.use_case), (words["model"], row.model or "-"),
-        (words["tokens"], f"{row.input_tokens:,} / {row.output_tokens:,}"), (words["cache"], kind_in(row.cached.value, viewer.language)),
+        (words["tokens"], f"{viewer.figures.count(row.input_tokens)} / {viewer.figures.count(row.output_tokens)}"), (words["cache"], kind_in(row.cached.value, viewer.language)),
     ]  # fmt: skip
     facts += [(words["user_short"], row.user)] if row.user is not None else []
     facts += [(words["tags"], ", ".join(row.tags))] if row.tags else []
@@ -182,8 +180,8 @@ def _plan(viewer: Viewer, plan: KeptPlan) -> Iterator[str]:
     rows = [
         (
             step.deployment,
-            f"{step.score:.3f}",
-            format_usd(step.bound_nusd),
+            viewer.figures.said(f"{step.score:.3f}"),
+            viewer.figures.usd(step.bound_nusd),
             _kinds(step.reasons, viewer.language),
         )
         for step in plan.candidates
@@ -192,7 +190,8 @@ def _plan(viewer: Viewer, plan: KeptPlan) -> Iterator[str]:
     yield section(words["plan"], html_table(head, rows, texts=1))
     left_out = [(step.deployment, kind_in(step.reason, viewer.language)) for step in plan.left_out]
     left_out += [
-        (f"+ {count:,}", kind_in(kind, viewer.language)) for kind, count in plan.left_out_more.items()
+        (f"+ {viewer.figures.count(count)}", kind_in(kind, viewer.language))
+        for kind, count in plan.left_out_more.items()
     ]
     passed_over = [(step.deployment, in_language(step.reason, viewer.language)) for step in plan.passed_over]
     for name, steps in (("left_out", left_out), ("passed_over", passed_over)):
@@ -207,8 +206,8 @@ def _attempts(viewer: Viewer, detail: RequestDetail) -> str:
     names = ("deployment", "time", "latency", "cost", "held", "tokens", "outcome", "source")
     rows = [
         (
-            f"{row.number}. {row.deployment}", viewer.moment(row.started_at), seconds(row.latency_s),
-            format_usd(row.cost_nusd), format_usd(row.held_nusd), f"{row.input_tokens:,} / {row.output_tokens:,}",
+            f"{row.number}. {row.deployment}", viewer.moment(row.started_at), viewer.figures.duration(row.latency_s),
+            viewer.figures.usd(row.cost_nusd), viewer.figures.usd(row.held_nusd), f"{viewer.figures.count(row.input_tokens)} / {viewer.figures.count(row.output_tokens)}",
             _failure(row, viewer.language), kind_in(row.cost_source.value, viewer.language),
         )
         for row in detail.attempts

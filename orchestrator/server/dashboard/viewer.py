@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
 
 
@@ -17,6 +18,11 @@ class Viewer:
     """The budgets that are shown where `tenant` is named."""
     language: Language
     zone: ZoneInfo
+
+    @property
+    def figures(self) -> Figures:
+        """How numbers are written for him."""
+        return Figures(self.language)
 
     def sees(self, scope: str) -> bool:
         """Return whether the budget of a scope is shown."""

@@ -51,7 +51,9 @@ def page(viewer, *standings, budgets=()):
 @pytest.mark.parametrize(("viewer", "verdict"), [(ENGLISH, "worse"), (VIETNAMESE, "kém hơn")])
 def test_it_shows_sides_n_interval_verdict_and_the_commands(viewer, verdict):
     shown = page(viewer, standing())
-    for words in ("4.50 (n = 150)", "3.25 (n = 149)", "-1.50 … -1.00", verdict, "25.0 %", "300 / 299", LUNA):
+    for number in ("4.50", "3.25", "-1.50 … -1.00", "25.0 %"):
+        assert viewer.figures.said(number) in shown
+    for words in ("(n = 150)", "(n = 149)", verdict, "300 / 299", LUNA):
         assert words in shown
     assert "orchestrator experiment promote faq --anyway" in shown
     assert "orchestrator experiment roll-back faq" in shown
@@ -109,4 +111,4 @@ def test_operations_see_it_over_the_server_and_tenants_do_not(serve):
             answers.append(client.get("/dashboard/parts/experiments", params={"lang": "vi"}))
     assert [answer.status_code for answer in answers] == [403, 200]
     assert "hỏi song song" in answers[1].text
-    assert "/ $1.50" in answers[1].text
+    assert "/ $1,50" in answers[1].text

@@ -1,0 +1,67 @@
+"""What callers are told of an error, and what only the log tells."""
+
+from datetime import UTC, datetime
+
+import openai
+import pytest
+
+from orchestrator.catalog.catalog import MissingKey
+from orchestrator.core.errors import AllProvidersFailedError, FailedStep, OverloadedError, UnavailableError
+from orchestrator.practice import Fault
+from orchestrator.server import error_answers
+from orchestrator.server.error_answers import answer_of
+from tests.server.test_chat import QUESTION, stock
+
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+OPERATORS = ("config.yaml", "API_KEY", "/run/", "requests_per_min", "overload'", "on_filtered")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(error_answers, "_logged", {})
+
+
+def test_an_overload_is_told_without_what_only_operators_can_do(caplog):
+    error = OverloadedError("500 requests wait", waiting=500, retry_after_s=1.5)
+    answer = answer_of(error, now=NOW, scopes=frozenset())
+    assert answer.message == "500 requests wait; ask again in 1.5 s"
+    assert "raise what 'overload' in config.yaml allows" in caplog.text
+
+
+def test_what_callers_are_not_told_is_logged_once_for_each_cause(caplog):
+    """Numbers and the steps of an outage differ from request to request, and are no cause of their own."""
+    for waiting in (500, 501):
+        answer_of(
+            OverloadedError(f"{waiting} requests wait", waiting=waiting, retry_after_s=1),
+            now=NOW,
+            scopes=frozenset(),
+        )
+        error = AllProvidersFailedError("nobody", steps=(FailedStep("a/b", f"broke {waiting}"),))
+        answer_of(error.told_callers("nobody answered"), now=NOW, scopes=frozenset())
+    assert len(caplog.records) == 2
+
+
+def test_a_server_without_keys_names_no_variable_to_its_callers(serve, monkeypatch, caplog):
+    keyless = {name: {"api_key": ""} for name in ("openrouter", "google", "openai")}
+    running = serve({"providers": {**keyless, "local": {"enabled": False}}})
+    for model in ("customer_service", "openai/gpt-6-luna", "gpt-6-luna"):
+        with pytest.raises(openai.APIStatusError) as refused:
+            stock(running).chat.completions.create(model=model, messages=QUESTION)
+        assert "ask who operates this server" in refused.value.message
+        assert not [word for word in OPERATORS if word in refused.value.message]
+    assert "api_key" in caplog.text
+
+
+def test_an_outage_names_each_step_once(serve, practice):
+    running = serve({"providers": {"local": {"enabled": False}}, "cache": {"enabled": False}})
+    practice.faults.add(Fault.parse("*:status=503"))
+    with pytest.raises(openai.APIStatusError) as failed:
+        stock(running).chat.completions.create(model="content_generation", messages=QUESTION)
+    steps = failed.value.message.partition(" (")[2].partition(")")[0].split("; ")
+    assert len(steps) == len(set(steps)) > 1
+
+
+def test_the_operators_words_stay_in_the_error():
+    error = UnavailableError(f"off: {MissingKey('openai', 'OPENAI_API_KEY')}").told_callers("off")
+    assert "OPENAI_API_KEY" in str(error)
+    assert answer_of(error, now=NOW, scopes=frozenset()).message == "off"
