@@ -20,7 +20,7 @@ from orchestrator.core.private_folder import anybody_may_write, make_private_fol
 from orchestrator.core.whole_file import write_whole
 
 LOOK_S = 0.5
-"""For how long what was seen of the folder counts."""
+"""For how long what was seen of a key counts."""
 _VERSION = 1
 _Seen = frozenset[tuple[str, int, int, int]]
 
@@ -113,7 +113,7 @@ class KeyFolder:
 
 
 class KeyRing:
-    """The keys of a folder as a running server knows them: at most half a second old."""
+    """The keys of a folder as a running server knows them: a revoked one for half a second more."""
 
     def __init__(self, folder: KeyFolder, *, clock: Clock) -> None:
         """Remember the folder; it is read with the first look."""
@@ -126,12 +126,12 @@ class KeyRing:
     @property
     def is_empty(self) -> bool:
         """Return whether no key was ever made; a revoked or a damaged one is one."""
-        self._look()
+        self._look(again=not self._seen)
         return not self._seen
 
     def find(self, token: Token) -> ServerKey | None:
         """Return the key that a token is, whatever its state; None where it is no key."""
-        self._look()
+        self._look(again=token.id not in self._keys)
         key = self._keys.get(token.id)
         if key is None:
             # As much work as for a key that is there.
@@ -139,9 +139,9 @@ class KeyRing:
             return None
         return key if key.fits(token.secret) else None
 
-    def _look(self) -> None:
+    def _look(self, *, again: bool) -> None:
         now_s = self._clock.monotonic_s()
-        if now_s - self._looked_s < LOOK_S:
+        if now_s - self._looked_s < LOOK_S and not again:
             return
         seen = self._folder.look()
         if seen != self._seen:

@@ -1,12 +1,11 @@
 """Which alerts are told already, in a folder that the processes of one ledger share.
 
-A claim is a file, made by whoever links it first: one process tells, the others know. Whoever
-removes it first tells that it is over. Processes on several machines need the folder on a disk they share;
-without one each machine tells for itself.
+A claim is a file, made under a lock that ends with its process: one process tells, the others know. Whoever
+removes it first tells that it is over. Processes on several machines need the folder on a disk they share,
+with locks; without one each machine tells for itself.
 """
 
 import contextlib
-import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
+from filelock import FileLock
 
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.private_folder import make_private_folder, write_new_private_file
@@ -26,6 +26,7 @@ PERIOD = "period "
 KEPT_FOR = timedelta(days=40)
 """A claim for a month stands longer than a month."""
 _CLAIM, _LAST, _WATCH = ".claim", ".last", ".watch"
+_LOCK, _LOCK_S, _LOOK_S = ".lock", 10, 0.005
 _BYTES_MAX = 64 * 1024
 
 
@@ -47,6 +48,7 @@ class Claims:
         """Remember the folder; it is made with the first claim."""
         self._folder = expanded(path)
         self._process = own_process()
+        self._lock = FileLock(self._folder / _LOCK, timeout=_LOCK_S, mode=0o600, poll_interval=_LOOK_S)
 
     def take(self, rule: str, subject: str, *, now: datetime, valid_for: timedelta) -> bool:
         """Return whether this process may tell: nobody has, or so long ago that it may be told again.
@@ -58,22 +60,12 @@ class Claims:
         """
         make_private_folder(self._folder)
         file = self._file(rule, subject)
-        # Looked for first: what comes in between is another's, and stays.
-        if file.exists():
-            before = _read(file)
-            holds = before is not None and now - before.at < valid_for and self._may_stand(before)
-            if holds or not _moved_away(file, before):
-                return False
         words = {"rule": rule, "subject": subject, "at": now.isoformat(), "holder": self._process}
-        beside = file.with_suffix(f".{uuid4().hex}")
-        write_new_private_file(beside, orjson.dumps(words))
-        try:
-            # Whole at once: nobody finds a claim that is being written.
-            os.link(beside, file)
-        except FileExistsError:
-            return False
-        finally:
-            beside.unlink()
+        with self._lock:
+            before = _read(file)
+            if before is not None and now - before.at < valid_for and self._may_stand(before):
+                return False
+            self._replace(file, words)
         self._note_last(rule, words)
         return True
 
@@ -169,19 +161,3 @@ def _read(file: Path) -> Claim | None:
         return Claim(str(raw["rule"]), str(raw["subject"]), at, str(raw["holder"])) if at.tzinfo else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def _moved_away(file: Path, seen: Claim | None) -> bool:
-    """Return whether a claim that no longer counts was removed by us, and not by another that took it."""
-    aside = file.with_suffix(f"{_CLAIM}.{uuid4().hex}")
-    try:
-        file.replace(aside)
-    except OSError:
-        return False
-    if _read(aside) != seen:
-        # Another process was faster, and this is its claim.
-        with contextlib.suppress(OSError):
-            aside.replace(file)
-        return False
-    aside.unlink(missing_ok=True)
-    return True

@@ -21,10 +21,6 @@ def code_of(response) -> tuple[int, str]:
 def test_once_there_is_a_key_every_request_needs_one(running):
     assert post(running).status_code == 200
     key = running.make_key()
-    # Seen within a second, without a restart.
-    for _ in range(200):
-        if post(running, "nfk_no").status_code == 401:
-            break
     assert code_of(post(running)) == (401, "invalid_api_key")
     assert post(running).headers["www-authenticate"] == "Bearer"
     assert post(running, key).status_code == 200
@@ -104,9 +100,6 @@ def test_what_keys_spend_is_counted_by_a_tag_that_nobody_else_can_name(serve):
     for tag in ("key:abc", "prompt:support.vi@3", "arm:trial:on"):
         assert code_of(post(running, **{"x-nextflow-tags": f"campaign,{tag}"})) == (400, "invalid_value")
     key = running.make_key()
-    for _ in range(200):
-        if post(running, "nfk_no").status_code == 401:
-            break
     response = post(running, key)
     assert code_of(response) == (402, "budget_exceeded")
     assert "tag:key:" in response.json()["error"]["message"]
