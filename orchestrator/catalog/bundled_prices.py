@@ -87,7 +87,7 @@ def snapshot_price(
         model = _models(vendor).get(upstream)
         terms = None if model is None else _terms_on(model, today)
         if terms is not None:
-            source = f"genai-prices {version('genai-prices')}, {vendor}"
+            source = f"genai-prices {_installed('genai-prices')}, {vendor}"
             return Price(**terms, changes=tuple(_changes(model, after=today)), source=source, date=today)
     return None
 
@@ -173,6 +173,12 @@ def _of_regions(
     return sorted(candidates, key=_dearness, reverse=True)
 
 
+@lru_cache
+def _installed(package: str) -> str:
+    """Return the version of a package; each question reads its whole description anew."""
+    return version(package)
+
+
 def _dearness(entry: Mapping[str, Any]) -> Decimal:
     return sum((Decimal(entry.get(_MAP_RATES[name]) or 0) for name in ("input", "output")), Decimal(0))
 
@@ -197,7 +203,7 @@ def _price_of(entry: Mapping[str, Any], today: date, *, factor: Decimal = Decima
         **rates,
         tiers=tuple(tiers),
         batch_percent=_batch_percent(entry),
-        source=f"LiteLLM {version('litellm')}'s map"
+        source=f"LiteLLM {_installed('litellm')}'s map"
         + ("" if factor == 1 else f", {factor} times in a region"),
         date=today,
     )

@@ -6,6 +6,7 @@ connection, keys and prompts included: none of them is read.
 """
 
 import ssl
+from functools import cache
 
 
 def tls_context() -> ssl.SSLContext:
@@ -13,3 +14,12 @@ def tls_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.keylog_filename = None  # type: ignore[assignment]  # what turns it off
     return context
+
+
+@cache
+def shared_tls_context() -> ssl.SSLContext:
+    """Return the settings that all clients of providers share.
+
+    Reading the certificates keeps a processor for 20 ms, and with it the loop on which requests wait.
+    """
+    return tls_context()

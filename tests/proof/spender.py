@@ -1,13 +1,18 @@
-"""A process that spends as fast as it can: every way of asking, given up in every way.
+"""Processes that spend as fast as they can: every way of asking, given up in every way.
 
-python spender.py CONFIG SEED CALLS
+python spender.py CONFIG CALLS SEED...
 """
 
 import asyncio
 import contextlib
+import ctypes
+import os
 import random
+import signal
 import sys
+import traceback
 from datetime import date
+from importlib import import_module
 
 from orchestrator import CacheUse, Orchestrator, load_config
 from orchestrator.core.errors import OrchestratorError
@@ -98,15 +103,45 @@ async def spend(orchestrator: Orchestrator, *, seed: int, calls: int, in_flight:
     await asyncio.gather(*(worker() for _ in range(in_flight)))
 
 
+LOADED_BEFORE = (
+    "orchestrator.client",
+    "orchestrator.langchain.chat_model",
+    "langchain_core.tracers.langchain",
+)
+"""What every spender would load, for most of a second of a processor."""
+
+
 def main() -> None:
-    """Spend from a process of its own; it says `ready` and waits for a line before it begins."""
-    path, seed, calls = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    with Orchestrator(load_config(path, today=TODAY)) as orchestrator:
-        orchestrator.warm_up()
-        print("ready", flush=True)
-        sys.stdin.readline()
-        asyncio.run(spend(orchestrator, seed=seed, calls=calls, in_flight=25))
-    print("done", flush=True)
+    """Spend from a process for each seed; each says `ready` and its number, and all begin with the first line."""
+    path, calls, *seeds = sys.argv[1:]
+    for name in LOADED_BEFORE:
+        import_module(name)
+    may_begin, begin = os.pipe()
+    spenders = [_forked(path, int(calls), int(seed), may_begin, begin) for seed in seeds]
+    sys.stdin.readline()
+    os.close(begin)
+    ended = {os.waitstatus_to_exitcode(os.waitpid(spender, 0)[1]) for spender in spenders}
+    sys.exit(0 if ended <= {0, -signal.SIGKILL} else 1)
+
+
+def _forked(path: str, calls: int, seed: int, may_begin: int, begin: int) -> int:
+    process = os.fork()
+    if process:
+        return process
+    # PR_SET_PDEATHSIG is 1: nobody else would end it when its parent is gone.
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
+    os.close(begin)
+    ended_as = 1
+    try:
+        with Orchestrator(load_config(path, today=TODAY)) as orchestrator:
+            orchestrator.warm_up()
+            print("ready", os.getpid(), flush=True)
+            os.read(may_begin, 1)
+            asyncio.run(spend(orchestrator, seed=seed, calls=calls, in_flight=25))
+        ended_as = 0
+    except BaseException:  # noqa: BLE001 -- a child must end here, whatever it met
+        traceback.print_exc()
+    os._exit(ended_as)
 
 
 if __name__ == "__main__":

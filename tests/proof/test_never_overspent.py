@@ -6,7 +6,9 @@ every hold what they say. In the end the books are compared with themselves and 
 """
 
 import asyncio
+import os
 import random
+import signal
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -160,20 +162,16 @@ def test_in_several_processes_on_one_ledger(
     config = make_config(CHANGES)
     path = Path(config.settings.ledger.path)
     program = Path(spender.__file__).read_text(encoding="utf-8")
-    children = [
-        warm(program, str(config.path), str(seed), "60", environment=environment)
-        for seed in range(1, processes + 1)
-    ]
-    assert [child.told() for child in children] == ["ready"] * processes
+    seeds = [str(seed) for seed in range(1, processes + 1)]
+    spenders = warm(program, str(config.path), "60", *seeds, environment=environment)
+    children = [int(spenders.told().removeprefix("ready ")) for _ in seeds]
     with Watcher(path) as watcher, trouble(practice, seed=processes):
-        for child in children:
-            child.go()
+        spenders.go()
         if kill:
             for child in children[::2]:
                 threading.Event().wait(0.15)
-                child.kill()
-        for child in children:
-            child.wait(300)
+                os.kill(child, signal.SIGKILL)
+        assert spenders.wait(300) == 0
     practice.wait_idle(timeout_s=300)
     assert 0 < watcher.highest <= LIMIT
     assert_the_books_are_right(path)

@@ -7,7 +7,7 @@ import pytest
 from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
 
 from orchestrator.providers.litellm.http_client import SendOnceClient
-from orchestrator.providers.tls import tls_context
+from orchestrator.providers.tls import shared_tls_context, tls_context
 
 
 def test_no_key_of_a_connection_is_written_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -22,6 +22,7 @@ def test_no_key_of_a_connection_is_written_down(monkeypatch: pytest.MonkeyPatch,
 async def test_litellm_checks_certificates_whatever_its_variables_say(
     monkeypatch: pytest.MonkeyPatch, switch: str
 ) -> None:
+    shared_tls_context.cache_clear()
     monkeypatch.setenv(switch, {"SSL_VERIFY": "False"}.get(switch, "DEFAULT@SECLEVEL=0"))
     client = SendOnceClient()
     transport = client.client._transport
@@ -31,3 +32,10 @@ async def test_litellm_checks_certificates_whatever_its_variables_say(
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.security_level == ssl.create_default_context().security_level
     await client.close()
+
+
+def test_the_certificates_are_read_once_for_all_clients_of_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reading would stop a loop, and whoever waits on it, for 20 ms."""
+    shared_tls_context()
+    monkeypatch.delattr(ssl, "create_default_context")
+    assert shared_tls_context() is shared_tls_context()

@@ -21,7 +21,7 @@ from orchestrator.providers.litellm.provider_bodies import listen, refusal_of
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
 from orchestrator.providers.openai_sdk import from_no_environment
-from orchestrator.providers.tls import tls_context
+from orchestrator.providers.tls import shared_tls_context
 from orchestrator.providers.wire import sessions
 
 _REFUSED_FROM = 300
@@ -70,7 +70,7 @@ class SendOnceClient(AsyncHTTPHandler):
     def create_client(self, *args: Any, **kwargs: Any) -> Any:
         """Return the client of httpx to send through; LiteLLM makes another one once it has closed it."""
         # Else LiteLLM takes what SSL_VERIFY and other variables say of checking certificates.
-        client = super().create_client(*args, **{**kwargs, "ssl_verify": tls_context()})
+        client = super().create_client(*args, **{**kwargs, "ssl_verify": shared_tls_context()})
         watch_first_byte(client, self.note_first_byte)
         return client
 

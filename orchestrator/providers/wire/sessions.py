@@ -6,10 +6,8 @@ The session keeps no cookies, follows no redirects, reads no ~/.netrc, and conne
 import asyncio
 import contextlib
 import os
-import ssl
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -17,7 +15,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
-from orchestrator.providers.tls import tls_context
+from orchestrator.providers.tls import shared_tls_context
 from orchestrator.providers.wire.outbound import UnsendableError, WireRequest
 from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
@@ -124,7 +122,7 @@ class _LoopSession:
             data=body if body.size else None,
             headers=request.headers,
             allow_redirects=False,
-            ssl=_tls() if request.url.startswith("https:") else True,
+            ssl=shared_tls_context() if request.url.startswith("https:") else True,
             proxy=proxy.url if proxy else None,
             proxy_headers=proxy.headers if proxy else None,
         )
@@ -177,12 +175,6 @@ class _Body(aiohttp.Payload):
             await writer.write(self._value[start : start + _WRITE_BYTES])
         # A call may wait for its answer for minutes.
         self._value = b""
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Return the TLS settings of the process."""
-    return tls_context()
 
 
 def _failure_of(error: Exception, *, was_sent: bool) -> Failure:
