@@ -74,8 +74,10 @@ class Circuit:
         self._opened_at_s: float | None = None
         self._open_s = 0.0
         self._probing = False
+        self._probe = 0
+        """The number of the latest probe."""
         self._probe_at_s = -math.inf
-        """When the latest probe passed."""
+        """When it passed."""
         self._early = False
         """The probe passed before the circuit was half-open."""
         self._early_failed_at_s = -math.inf
@@ -101,16 +103,25 @@ class Circuit:
         is_heard = self._probing and now_s - self._probe_at_s < self._open_s
         return left_s or (_PROBE_POLL_S if is_heard else 0.0)
 
-    def enter(self, now_s: float) -> bool:
-        """Let a request pass that `ready_in_s` has allowed; return whether it is the probe."""
+    def enter(self, now_s: float) -> int:
+        """Let a request pass that `ready_in_s` has allowed; return which probe it is, 0 where it is none."""
         if self._opened_at_s is None:
-            return False
+            return 0
+        self._probe += 1
         self._probing, self._probe_at_s = True, now_s
         self._early = self.state(now_s) is CircuitState.OPEN
-        return True
+        return self._probe
 
-    def leave(self) -> None:
-        """Take the probe back: it was not sent, or says nothing about health."""
+    def leave(self, probe: int) -> None:
+        """Take a probe back: it was not sent, or says nothing about health.
+
+        One that was silent for so long that another has its place leaves that one there.
+        """
+        if probe == self._probe:
+            self._probing = False
+
+    def forget_probe(self) -> None:
+        """Let the next request be a probe, whatever is under way."""
         self._probing = False
 
     def heal(self, now_s: float) -> bool:
@@ -127,12 +138,12 @@ class Circuit:
         return closes
 
     def fail(
-        self, now_s: float, settings: CircuitSettings, *, by: str, certain: bool = True, probe: bool = False
+        self, now_s: float, settings: CircuitSettings, *, by: str, certain: bool = True, probe: int = 0
     ) -> None:
         """Count a failure of deployment `by`; `certain` is one that no other deployment need confirm."""
         if self._opened_at_s is not None:
-            # A failure that was under way when it opened does not prolong it.
-            if probe:
+            # What was under way when it opened does not prolong it, nor does a probe before the latest.
+            if probe and probe == self._probe:
                 self._probing = False
                 if self._early:
                     # Others may have another deployment to probe it with, at the time that is theirs.

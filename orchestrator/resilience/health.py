@@ -30,19 +30,20 @@ WELL_AGAIN = 5
 
 @dataclass(frozen=True, slots=True)
 class CircuitPermit:
-    """Leave to send one request, and whether it is a circuit's single probe."""
+    """Leave to send one request, and which probe of a circuit it is."""
 
     deployment: str
     provider: str
-    probes_deployment: bool
-    probes_provider: bool
+    deployment_probe: int = 0
+    """The number of the probe, 0 where it is none."""
+    provider_probe: int = 0
     send: Send = field(default_factory=lambda: Send(math.inf))
     """When it was given, and what became of it."""
 
     @property
     def probes(self) -> bool:
-        """Return whether it is the single probe of a circuit."""
-        return self.probes_deployment or self.probes_provider
+        """Return whether it is the probe of a circuit."""
+        return bool(self.deployment_probe or self.provider_probe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,9 @@ class Health:
     def begin_anew(self) -> None:
         """Take every probe back, in a forked child: it is its parent's, and never reports back here."""
         for record in self._records.values():
-            record.circuit.leave()
+            record.circuit.forget_probe()
         for host in self._providers.values():
-            host.circuit.leave()
+            host.circuit.forget_probe()
         self._sends = {}
 
     def adopt(self, settings: CircuitSettings) -> None:
@@ -140,8 +141,8 @@ class Health:
         return CircuitPermit(
             deployment,
             provider,
-            probes_deployment=record is not None and record.circuit.enter(now_s),
-            probes_provider=host is not None and host.circuit.enter(now_s),
+            deployment_probe=0 if record is None else record.circuit.enter(now_s),
+            provider_probe=0 if host is None else host.circuit.enter(now_s),
             send=self._sends.setdefault(deployment, LatestSends()).add(now_s),
         )
 
@@ -151,10 +152,10 @@ class Health:
         self._leave_circuits(leave)
 
     def _leave_circuits(self, leave: CircuitPermit) -> None:
-        if leave.probes_deployment:
-            self._records[leave.deployment].circuit.leave()
-        if leave.probes_provider:
-            self._providers[leave.provider].circuit.leave()
+        if leave.deployment_probe:
+            self._records[leave.deployment].circuit.leave(leave.deployment_probe)
+        if leave.provider_probe:
+            self._providers[leave.provider].circuit.leave(leave.provider_probe)
 
     def succeed(self, leave: CircuitPermit, *, latency_s: float) -> None:
         """Remember a healthy answer; it closes both circuits."""
@@ -198,14 +199,14 @@ class Health:
             return
         record.healthy_in_a_row = answered
         self._sort(by, record)
-        record.circuit.fail(now_s, self._settings, by=by, probe=leave.probes_deployment)
+        record.circuit.fail(now_s, self._settings, by=by, probe=leave.deployment_probe)
         host.heard_at_s = now_s
         if health_scope is not HealthScope.DEPLOYMENT:
             certain = health_scope is HealthScope.PROVIDER
-            host.circuit.fail(now_s, self._settings, by=by, certain=certain, probe=leave.probes_provider)
-        elif leave.probes_provider:
+            host.circuit.fail(now_s, self._settings, by=by, certain=certain, probe=leave.provider_probe)
+        elif leave.provider_probe:
             # It answered, if only to refuse this model: the probe's place goes to the next.
-            host.circuit.leave()
+            host.circuit.leave(leave.provider_probe)
 
     def observe(self, provider: str, *, healthy: bool) -> None:
         """Remember what a free look at a provider told; it opens a circuit, and never closes one."""

@@ -79,14 +79,12 @@ def test_a_probe_that_fails_opens_for_twice_as_long_up_to_the_longest():
     for open_s in (5, 10, 15, 15):
         assert circuit.ready_in_s(now_s) == open_s
         now_s += open_s
-        circuit.enter(now_s)
-        fail(circuit, now_s, probe=True)
+        fail(circuit, now_s, probe=circuit.enter(now_s))
 
 
 def test_after_a_recovery_the_time_begins_at_its_first_length_again():
     circuit = opened()
-    circuit.enter(5)
-    fail(circuit, 5, probe=True)
+    fail(circuit, 5, probe=circuit.enter(5))
     circuit.enter(15)
     circuit.heal(15)
     fail(circuit, 15, 3)
@@ -129,8 +127,7 @@ def test_who_has_nobody_else_may_probe_early_and_still_alone():
 def test_an_early_probe_that_fails_puts_off_the_next_early_one_and_nobody_else():
     """Else one a second, of a model that stays broken, would keep all others of its provider out."""
     circuit = opened()
-    circuit.enter(1)
-    fail(circuit, 1, probe=True)
+    fail(circuit, 1, probe=circuit.enter(1))
     assert circuit.ready_in_s(1, within_s=1) == 1
     assert circuit.ready_in_s(1) == 4
     assert circuit.ready_in_s(5) == 0
@@ -139,12 +136,15 @@ def test_an_early_probe_that_fails_puts_off_the_next_early_one_and_nobody_else()
 def test_a_silent_probe_lets_the_next_one_pass_and_prolongs_nothing():
     """What was sent into an outage may hang for long, while the provider is well again."""
     circuit = opened()
-    circuit.enter(5)
+    silent = circuit.enter(5)
     assert circuit.ready_in_s(9) > 0
     assert circuit.ready_in_s(10) == 0
-    circuit.enter(10)
+    second = circuit.enter(10)
     assert circuit.ready_in_s(12) > 0, "the second probe is under way"
-    fail(circuit, 21, probe=True)
+    circuit.leave(silent)
+    fail(circuit, 12, probe=silent)
+    assert circuit.ready_in_s(12) > 0, "it is still under way"
+    fail(circuit, 21, probe=second)
     assert circuit.ready_in_s(21) == 0, "both were sent more than ten seconds ago"
     circuit.enter(21)
     assert circuit.heal(22)

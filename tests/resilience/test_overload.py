@@ -155,7 +155,7 @@ async def test_whoever_gives_up_waiting_leaves_at_once(make_orchestrator, slow: 
 
 
 async def test_a_stream_has_its_place_until_it_ends(make_orchestrator, practice: PracticeServer) -> None:
-    practice.faults.add(Fault.parse("*:drip,times=1"))
+    practice.faults.add(Fault.parse("*:stall_stream=3,times=1"))
     orchestrator: Orchestrator = make_orchestrator({"overload": {"in_flight": 1, "queue_per_tenant": 0}})
     async with orchestrator.stream("Kể một câu chuyện dài") as stream:
         async for delta in stream:
