@@ -25,6 +25,7 @@ from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import BilledUsage
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.metering.first_byte import CURRENT_METERED, note_first_byte
+from orchestrator.metering.leaving import Leave
 from orchestrator.metering.litellm_call import (
     MeteredCall,
     async_client,
@@ -69,7 +70,7 @@ class Guard(CustomLogger):
             InvalidRequestError: no money is held for it.
         """
         name = str(getattr(call_type, "value", call_type))
-        if _goes_past():
+        if _goes_past() or not _passes_once(name):
             raise _final(_past_the_guard(name))
         if name != CallTypes.acompletion.value:
             # LiteLLM carries it to another API, over a client that tells nothing.
@@ -205,6 +206,7 @@ def _held(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
         )
         sending.host = host_of(call)
+        sending.leave = Leave(call.kind, call.upstream, sending.covers)
         if call.kind is ProviderKind.OPENROUTER:
             sending.reports_cost = True
             arguments["extra_body"] = token_costs_only(meter.offer.price.dearest)
@@ -216,6 +218,9 @@ def _held(
         if sending is not None:
             sending.was_sent = sending.was_sent and is_handed_out
             _fail(sending, error)
+            refusal = sending.leave and sending.leave.refusal
+            if refusal:
+                raise _final(refusal) from None
         elif isinstance(error, OrchestratorError):
             raise _final(error) from error.__cause__
         raise
@@ -262,7 +267,23 @@ def _note_usage(sending: MeteredSend, answer: Any, *, said: bool) -> None:
 
 
 def _goes_past() -> bool:
-    return CURRENT_SENDING.get() is None and CURRENT_METERED.get() is None
+    """Return whether no send is under way here; a task that was begun in one may outlive it."""
+    metered = CURRENT_METERED.get()
+    return CURRENT_SENDING.get() is None and (metered is None or metered.has_ended)
+
+
+def _passes_once(name: str) -> bool:
+    """Return whether this is the first time that the current send goes this way, and a way that it may go."""
+    metered = CURRENT_METERED.get()
+    if metered is None or CURRENT_SENDING.get() is not None:
+        return True
+    is_first = name not in metered.passed
+    metered.passed.add(name)
+    return is_first and name in _WAYS
+
+
+_WAYS = frozenset({CallTypes.acompletion.value, CallTypes.aresponses.value, CallTypes.responses.value})
+"""LiteLLM's functions that a completion goes through: some models it asks over another API."""
 
 
 def _rule(_: str) -> bool:
