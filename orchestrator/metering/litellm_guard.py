@@ -69,6 +69,8 @@ class Guard(CustomLogger):
         Raises:
             InvalidRequestError: no money is held for it.
         """
+        if self is not _on_duty():
+            return None
         name = str(getattr(call_type, "value", call_type))
         if _goes_past() or not _passes_once(name):
             raise _final(_past_the_guard(name))

@@ -222,6 +222,14 @@ async def test_a_hook_that_embeds_within_a_call_is_stopped(
     assert (practice.requests, standing(guard)) == ((), (0, 0))
 
 
+async def test_of_two_guards_the_first_is_on_duty(make_guard, practice: PracticeServer, to) -> None:
+    first, second = make_guard(tenant="acme"), make_guard(tenant="globex")
+    await litellm.acompletion(**to(MODELS[0]))
+    practice.wait_idle()
+    assert standing(first) == (practice.bill.total_nusd(), 0)
+    assert standing(second, "tenant:globex") == (0, 0)
+
+
 def request_of(body: bytes, path: str = "/v1/chat/completions") -> httpx.Request:
     return httpx.Request("POST", f"http://127.0.0.1{path}", content=body)
 
