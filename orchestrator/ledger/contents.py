@@ -106,7 +106,7 @@ def kept_text(text: str, *, secrets: Iterable[str]) -> str:
 
 
 def without_secrets(text: str, *, secrets: Iterable[str]) -> str:
-    """Return a text in which every secret is masked, as it is and as it stands in JSON, and in JSON in that."""
+    """Return a text in which every secret is masked, also as JSON writes it, and JSON in JSON."""
     for secret in secrets:
         if len(secret) >= _SECRET_MIN:
             written = secret

@@ -96,18 +96,18 @@ class Leave:
 def _openai_size(body: Mapping[str, Any]) -> tuple[list[Message], list[Any], list[Any], list[Any]]:
     return (
         list(body.get("messages") or ()),
-        list(_given(body, "tools", "functions", "response_format")),
-        list(_given(body, *_LIMITS)),
-        list(_given(body, "n")),
+        list(_values(body, "tools", "functions", "response_format")),
+        list(_values(body, *_LIMITS)),
+        list(_values(body, "n")),
     )
 
 
 def _google_size(body: Mapping[str, Any]) -> tuple[list[Message], list[Any], list[Any], list[Any]]:
-    found = body.get("generationConfig") or body.get("generation_config")
-    config = found if isinstance(found, Mapping) else {}
+    generation = body.get("generationConfig") or body.get("generation_config")
+    config = generation if isinstance(generation, Mapping) else {}
     system = [
         part
-        for content in _given(body, "system_instruction", "systemInstruction")
+        for content in _values(body, "system_instruction", "systemInstruction")
         for part in _parts(content)
     ]
     contents = [_without_filler(list(_parts(content))) for content in body.get("contents") or ()]
@@ -118,9 +118,9 @@ def _google_size(body: Mapping[str, Any]) -> tuple[list[Message], list[Any], lis
     prompt = [[*system, *contents[0]], *contents[1:]] if contents else [system]
     return (
         [{"role": "user", "content": parts} for parts in prompt],
-        list(_given(body, "tools")) + list(_given(config, *_GOOGLE_SCHEMAS)),
-        list(_given(config, *_GOOGLE_LIMITS)),
-        list(_given(config, *_GOOGLE_ANSWERS)),
+        list(_values(body, "tools")) + list(_values(config, *_GOOGLE_SCHEMAS)),
+        list(_values(config, *_GOOGLE_LIMITS)),
+        list(_values(config, *_GOOGLE_ANSWERS)),
     )
 
 
@@ -133,7 +133,7 @@ def _without_filler(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 _FILLERS = (" ", ".")
 
 
-def _given(holder: Mapping[str, Any], *names: str) -> Iterator[Any]:
+def _values(holder: Mapping[str, Any], *names: str) -> Iterator[Any]:
     return (holder[name] for name in names if holder.get(name) is not None)
 
 
@@ -141,14 +141,14 @@ def _parts(content: Any) -> Iterator[dict[str, Any]]:
     """Return the parts of one of Gemini's contents as parts of a message, by what a model reads of them."""
     parts = content.get("parts") if isinstance(content, Mapping) else None
     for part in [parts] if isinstance(parts, Mapping) else parts or ():
-        said = {name: value for name, value in part.items() if name not in _SIGNATURES}
-        data = said.get("inline_data") or said.get("inlineData")
+        readable = {name: value for name, value in part.items() if name not in _SIGNATURES}
+        data = readable.get("inline_data") or readable.get("inlineData")
         if isinstance(data, Mapping):
             yield _file_part(data)
-        elif said.get("file_data") or said.get("fileData"):
+        elif readable.get("file_data") or readable.get("fileData"):
             yield {"type": "file", "file": {}}
         else:
-            yield {"type": "text", "text": _text_of(said)}
+            yield {"type": "text", "text": _text_of(readable)}
 
 
 def _file_part(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _file_part(data: Mapping[str, Any]) -> dict[str, Any]:
 def _text_of(part: Mapping[str, Any]) -> str:
     if isinstance(part.get("text"), str) and part.keys() <= {"text", "thought"}:
         return str(part["text"])
-    returned = next(_given(part, "function_response", "functionResponse"), None)
+    returned = next(_values(part, "function_response", "functionResponse"), None)
     response = returned.get("response") if isinstance(returned, Mapping) else None
     if isinstance(response, Mapping) and len(part) == 1:
         # The name stands in the call that it answers.

@@ -72,7 +72,7 @@ class Guard(CustomLogger):
         if self is not _on_duty():
             return None
         name = str(getattr(call_type, "value", call_type))
-        if _goes_past() or not _passes_once(name):
+        if _goes_past() or not _passes_once(name, "hook"):
             raise _final(_past_the_guard(name))
         if name != CallTypes.acompletion.value:
             # LiteLLM carries it to another API, over a client that tells nothing.
@@ -147,7 +147,7 @@ class MeteredStream(CustomStreamWrapper):
 def stand_guard() -> None:
     """Put the metered functions in the place of LiteLLM's own; a second call changes nothing."""
     with _STANDING:
-        if _rule in litellm.pre_call_rules:
+        if _door_of in getattr(litellm.utils.function_setup, "_stands", ()):
             return
         quiet_libraries()
         for name, metered in (("completion", _metered), ("acompletion", _ametered)):
@@ -156,14 +156,14 @@ def stand_guard() -> None:
             # Where LiteLLM opens the connections of the openai SDK, which would follow redirects.
             setattr(BaseOpenAILLM, name, staticmethod(to_one_address(getattr(BaseOpenAILLM, name))))
         litellm.in_memory_llm_clients_cache.flush_cache()  # type: ignore[no-untyped-call]
-        # LiteLLM asks them before synchronous calls too, where it calls no hook that may say no.
-        litellm.pre_call_rules.append(_rule)
+        litellm.utils.function_setup = _door_of(litellm.utils.function_setup)
 
 
 def _metered(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def completion(*args: Any, **kwargs: Any) -> Any:
-        guard = _on_duty()
+        # An Orchestrator sends nothing synchronously: within its sends this is a call of a hook's own.
+        guard = _listed()
         if guard is None:
             return original(*args, **kwargs)
         with _held(guard, named(original, args, kwargs), client=sync_client) as (sending, arguments):
@@ -186,8 +186,10 @@ def _ametered(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _on_duty() -> Guard | None:
     """Return the guard of this call; None without a guard, and for what an Orchestrator sends and pays."""
-    if CURRENT_SENDING.get() is not None:
-        return None
+    return None if CURRENT_SENDING.get() is not None else _listed()
+
+
+def _listed() -> Guard | None:
     return next((callback for callback in litellm.callbacks if isinstance(callback, Guard)), None)
 
 
@@ -274,25 +276,37 @@ def _goes_past() -> bool:
     return CURRENT_SENDING.get() is None and (metered is None or metered.has_ended)
 
 
-def _passes_once(name: str) -> bool:
+def _passes_once(name: str, place: str) -> bool:
     """Return whether this is the first time that the current send goes this way, and a way that it may go."""
     metered = CURRENT_METERED.get()
     if metered is None or CURRENT_SENDING.get() is not None:
         return True
-    is_first = name not in metered.passed
-    metered.passed.add(name)
+    is_first = (place, name) not in metered.passed
+    metered.passed.add((place, name))
     return is_first and name in _WAYS
 
 
-_WAYS = frozenset({CallTypes.acompletion.value, CallTypes.aresponses.value, CallTypes.responses.value})
+_WAYS = frozenset(
+    kind.value
+    for kind in (CallTypes.completion, CallTypes.acompletion, CallTypes.responses, CallTypes.aresponses)
+)
 """LiteLLM's functions that a completion goes through: some models it asks over another API."""
 
 
-def _rule(_: str) -> bool:
-    """Stop a completion that no metered function began; LiteLLM asks its rules at the head of each."""
-    if _goes_past() and _on_duty() is not None:
-        raise _final(_past_the_guard("completion"))
-    return True
+def _door_of(set_up: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what LiteLLM runs at the head of each of its functions; it stops those without a metered send.
+
+    Synchronous ones call no hook that may say no, and ask `litellm.pre_call_rules` for some messages alone.
+    """
+
+    @wraps(set_up)
+    def function_setup(name: str, *args: Any, **kwargs: Any) -> Any:
+        if _on_duty() is not None and (_goes_past() or not _passes_once(name, "set-up")):
+            raise _final(_past_the_guard(name))
+        return set_up(name, *args, **kwargs)
+
+    function_setup._stands = (_door_of,)  # type: ignore[attr-defined]  # noqa: SLF001 -- its own mark
+    return function_setup
 
 
 def _past_the_guard(what: str) -> InvalidRequestError:

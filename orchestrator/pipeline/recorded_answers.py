@@ -224,7 +224,7 @@ class NobodyIsAsked:
 
 
 def _end_of_line(file: BinaryIO) -> bytes:
-    """Return what ends the last line of a file; an editor, or a process that was stopped, may have left it open."""
+    """Return what ends the last line of a file: an editor, or a crash, may have left it open."""
     if not file.seek(0, os.SEEK_END):
         return b""
     file.seek(-1, os.SEEK_END)

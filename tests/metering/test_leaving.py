@@ -15,6 +15,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.metering.leaving import Leave
 from orchestrator.practice import PracticeServer
+from orchestrator.providers.litellm.sending import Sending, in_this_task
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import HELLO, MODELS, operations, sources, standing
 
@@ -220,6 +221,58 @@ async def test_a_hook_that_embeds_within_a_call_is_stopped(
     with pytest.raises(InvalidRequestError, match="aembedding"):
         await litellm.acompletion(**to(MODELS[0]))
     assert (practice.requests, standing(guard)) == ((), (0, 0))
+
+
+ONE = {"role": "user", "content": "Xin chào"}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "messages",
+    [(ONE,), [litellm.Message(role="user", content="hi")], [{"role": "assistant", "tool_calls": []}, ONE]],
+    ids=["tuple", "object", "no content"],
+)
+def test_no_messages_lead_the_unmetered_completion_past_the_guard(
+    guard, practice: PracticeServer, to, model: str, messages: Any
+) -> None:
+    """LiteLLM asks its `pre_call_rules` for a list that begins with a mapping with a content alone."""
+    with pytest.raises(InvalidRequestError, match="goes past it"):
+        litellm.completion.__wrapped__(**to(model, messages=messages))
+    assert (practice.requests, standing(guard)) == ((), (0, 0))
+
+
+DOORS = {
+    "text_completion": {"model": "openai/gpt-6-luna", "prompt": "hi"},
+    "embedding": {"model": "openai/text-embedding-3-small", "input": ["hi"]},
+    "image_generation": {"model": "openai/dall-e-3", "prompt": "hi"},
+    "speech": {"model": "openai/tts-1", "input": "hi", "voice": "alloy"},
+    "responses": {"model": "openai/gpt-6-luna", "input": "hi"},
+    "rerank": {"model": "cohere/rerank-v3.5", "query": "hi", "documents": ["a"]},
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_synchronous_doors_without_a_meter_are_closed(guard, practice: PracticeServer, to, door: str) -> None:
+    at = {name: value for name, value in to(MODELS[0]).items() if name in {"api_base", "api_key"}}
+    with pytest.raises(Exception, match="goes past it"):
+        getattr(litellm, door)(**DOORS[door], **at)
+    assert (practice.requests, standing(guard)) == ((), (0, 0))
+    litellm.callbacks.remove(guard)
+    try:
+        if door == "embedding":
+            assert litellm.embedding(**DOORS[door], **at)
+    finally:
+        litellm.callbacks.append(guard)
+
+
+def test_a_synchronous_call_within_what_an_orchestrator_sends_pays_for_itself(
+    guard, practice: PracticeServer, to
+) -> None:
+    """As a hook of the program's makes it."""
+    with in_this_task(Sending(source=None)):
+        litellm.completion(**to(MODELS[0]))
+    practice.wait_idle()
+    assert standing(guard) == (practice.bill.total_nusd(), 0) != (0, 0)
 
 
 async def test_of_two_guards_the_first_is_on_duty(make_guard, practice: PracticeServer, to) -> None:
