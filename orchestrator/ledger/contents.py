@@ -18,6 +18,8 @@ CONTENT_MAX_BYTES = 1_048_576
 _MASK = "********"
 _SECRET_MIN = 12
 """Characters: a shorter text is no key, and would stand in any prompt."""
+_JSON_DEPTH = 3
+"""A text, JSON that holds it, and JSON that holds that as a text: the arguments of a tool call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ class ContentStore(Protocol):
 
 def kept_messages(messages: Sequence[Message], *, secrets: Iterable[str]) -> str:
     """Return the messages of a prompt as JSON that is bounded and holds no secret."""
-    return kept_text(orjson.dumps([_bounded(message) for message in messages]).decode(), secrets=secrets)
+    known = tuple(secrets)
+    bounded = [_bounded(message, known) for message in messages]
+    return kept_text(orjson.dumps(bounded).decode(), secrets=known)
 
 
 def kept_text(text: str, *, secrets: Iterable[str]) -> str:
@@ -102,18 +106,24 @@ def kept_text(text: str, *, secrets: Iterable[str]) -> str:
 
 
 def without_secrets(text: str, *, secrets: Iterable[str]) -> str:
-    """Return a text in which every secret is masked."""
+    """Return a text in which every secret is masked, also as JSON writes it, and JSON in JSON."""
     for secret in secrets:
         if len(secret) >= _SECRET_MIN:
-            text = text.replace(secret, _MASK)
+            written = secret
+            for _ in range(_JSON_DEPTH):
+                text = text.replace(written, _MASK)
+                written = orjson.dumps(written).decode()[1:-1]
     return text
 
 
-def _bounded(value: Any) -> Any:
+def _bounded(value: Any, secrets: Sequence[str]) -> Any:
     if isinstance(value, str):
-        return value if len(value) <= TEXT_MAX else f"{value[:TEXT_MAX]} [cut: {len(value):,} characters]"
+        if len(value) <= TEXT_MAX:
+            return value
+        # Cut through, a secret would be none any more, and most of it would stand there.
+        return f"{without_secrets(value, secrets=secrets)[:TEXT_MAX]} [cut: {len(value):,} characters]"
     if isinstance(value, Mapping):
-        return {str(name): _bounded(part) for name, part in value.items()}
+        return {str(name): _bounded(part, secrets) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_bounded(part) for part in value]
+        return [_bounded(part, secrets) for part in value]
     return value

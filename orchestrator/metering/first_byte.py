@@ -32,6 +32,37 @@ def watch_requests(client: httpx.Client | httpx.AsyncClient) -> None:
     if client not in _WATCHED:
         _WATCHED.add(client)
         watch_first_byte(client, note_first_byte, _note_waiting)
+        watch_leaving(client)
+
+
+def watch_leaving(client: httpx.Client | httpx.AsyncClient) -> None:
+    """Let a metered send hand a client one request alone, which costs no more than is held."""
+    is_sync = isinstance(client, httpx.Client)
+    hooks = client.event_hooks
+    client.event_hooks = {
+        "request": [*hooks.get("request", ()), _use_leave if is_sync else _use_leave_in_task],
+        "response": [_note_status if is_sync else _note_status_in_task, *hooks.get("response", ())],
+    }
+
+
+def _use_leave(request: httpx.Request) -> None:
+    sending = CURRENT_METERED.get()
+    if sending is not None and sending.leave is not None:
+        sending.leave.use(request)
+
+
+def _note_status(response: httpx.Response) -> None:
+    sending = CURRENT_METERED.get()
+    if sending is not None and sending.leave is not None:
+        sending.leave.last_status = response.status_code
+
+
+async def _use_leave_in_task(request: httpx.Request) -> None:
+    _use_leave(request)
+
+
+async def _note_status_in_task(response: httpx.Response) -> None:
+    _note_status(response)
 
 
 def _note_waiting() -> None:

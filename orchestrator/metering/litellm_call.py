@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import litellm
 from litellm.exceptions import BadRequestError
+from litellm.llms.base_llm.base_utils import type_to_response_format_param
 from litellm.llms.custom_httpx.http_handler import HTTPHandler
 from litellm.secret_managers.main import get_secret_str
 from pydantic import BaseModel
@@ -21,7 +22,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.core.request import Message
-from orchestrator.metering.first_byte import note_first_byte, watch_requests
+from orchestrator.metering.first_byte import note_first_byte, watch_leaving, watch_requests
 from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.providers.litellm.http_client import SendOnceClient
@@ -92,6 +93,11 @@ _DECLARED = ("tools", "functions", "response_format")
 
 class _WatchedClient(SendOnceClient):
     """A client that tells a metered send when its first byte leaves."""
+
+    def create_client(self, *args: Any, **kwargs: Any) -> Any:
+        client = super().create_client(*args, **kwargs)
+        watch_leaving(client)
+        return client
 
     def note_first_byte(self) -> None:
         note_first_byte()
@@ -362,7 +368,7 @@ def _plain(message: Any) -> Message:
 def _schema(declared: Any) -> Any:
     """Return what is sent for a tool or a format; LiteLLM also takes a Pydantic class."""
     is_class = isinstance(declared, type) and issubclass(declared, BaseModel)
-    return declared.model_json_schema() if is_class else declared
+    return type_to_response_format_param(declared) if is_class else declared
 
 
 _CLIENTS: "WeakKeyDictionary[asyncio.AbstractEventLoop, SendOnceClient]" = WeakKeyDictionary()

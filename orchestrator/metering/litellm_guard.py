@@ -25,6 +25,7 @@ from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import BilledUsage
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.metering.first_byte import CURRENT_METERED, note_first_byte
+from orchestrator.metering.leaving import Leave
 from orchestrator.metering.litellm_call import (
     MeteredCall,
     async_client,
@@ -68,8 +69,10 @@ class Guard(CustomLogger):
         Raises:
             InvalidRequestError: no money is held for it.
         """
+        if self is not _on_duty():
+            return None
         name = str(getattr(call_type, "value", call_type))
-        if _goes_past():
+        if _goes_past() or not _passes_once(name, "hook"):
             raise _final(_past_the_guard(name))
         if name != CallTypes.acompletion.value:
             # LiteLLM carries it to another API, over a client that tells nothing.
@@ -144,7 +147,7 @@ class MeteredStream(CustomStreamWrapper):
 def stand_guard() -> None:
     """Put the metered functions in the place of LiteLLM's own; a second call changes nothing."""
     with _STANDING:
-        if _rule in litellm.pre_call_rules:
+        if _door_of in getattr(litellm.utils.function_setup, "_stands", ()):
             return
         quiet_libraries()
         for name, metered in (("completion", _metered), ("acompletion", _ametered)):
@@ -153,14 +156,14 @@ def stand_guard() -> None:
             # Where LiteLLM opens the connections of the openai SDK, which would follow redirects.
             setattr(BaseOpenAILLM, name, staticmethod(to_one_address(getattr(BaseOpenAILLM, name))))
         litellm.in_memory_llm_clients_cache.flush_cache()  # type: ignore[no-untyped-call]
-        # LiteLLM asks them before synchronous calls too, where it calls no hook that may say no.
-        litellm.pre_call_rules.append(_rule)
+        litellm.utils.function_setup = _door_of(litellm.utils.function_setup)
 
 
 def _metered(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def completion(*args: Any, **kwargs: Any) -> Any:
-        guard = _on_duty()
+        # An Orchestrator sends nothing synchronously: within its sends this is a call of a hook's own.
+        guard = _listed()
         if guard is None:
             return original(*args, **kwargs)
         with _held(guard, named(original, args, kwargs), client=sync_client) as (sending, arguments):
@@ -183,8 +186,10 @@ def _ametered(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _on_duty() -> Guard | None:
     """Return the guard of this call; None without a guard, and for what an Orchestrator sends and pays."""
-    if CURRENT_SENDING.get() is not None:
-        return None
+    return None if CURRENT_SENDING.get() is not None else _listed()
+
+
+def _listed() -> Guard | None:
     return next((callback for callback in litellm.callbacks if isinstance(callback, Guard)), None)
 
 
@@ -205,6 +210,7 @@ def _held(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
         )
         sending.host = host_of(call)
+        sending.leave = Leave(call.kind, call.upstream, sending.covers)
         if call.kind is ProviderKind.OPENROUTER:
             sending.reports_cost = True
             arguments["extra_body"] = token_costs_only(meter.offer.price.dearest)
@@ -216,6 +222,9 @@ def _held(
         if sending is not None:
             sending.was_sent = sending.was_sent and is_handed_out
             _fail(sending, error)
+            refusal = sending.leave and sending.leave.refusal
+            if refusal:
+                raise _final(refusal) from None
         elif isinstance(error, OrchestratorError):
             raise _final(error) from error.__cause__
         raise
@@ -262,14 +271,42 @@ def _note_usage(sending: MeteredSend, answer: Any, *, said: bool) -> None:
 
 
 def _goes_past() -> bool:
-    return CURRENT_SENDING.get() is None and CURRENT_METERED.get() is None
+    """Return whether no send is under way here; a task that was begun in one may outlive it."""
+    metered = CURRENT_METERED.get()
+    return CURRENT_SENDING.get() is None and (metered is None or metered.has_ended)
 
 
-def _rule(_: str) -> bool:
-    """Stop a completion that no metered function began; LiteLLM asks its rules at the head of each."""
-    if _goes_past() and _on_duty() is not None:
-        raise _final(_past_the_guard("completion"))
-    return True
+def _passes_once(name: str, place: str) -> bool:
+    """Return whether this is the first time that the current send goes this way, and a way that it may go."""
+    metered = CURRENT_METERED.get()
+    if metered is None or CURRENT_SENDING.get() is not None:
+        return True
+    is_first = (place, name) not in metered.passed
+    metered.passed.add((place, name))
+    return is_first and name in _WAYS
+
+
+_WAYS = frozenset(
+    kind.value
+    for kind in (CallTypes.completion, CallTypes.acompletion, CallTypes.responses, CallTypes.aresponses)
+)
+"""LiteLLM's functions that a completion goes through: some models it asks over another API."""
+
+
+def _door_of(set_up: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what LiteLLM runs at the head of each of its functions; it stops those without a metered send.
+
+    Synchronous ones call no hook that may say no, and ask `litellm.pre_call_rules` for some messages alone.
+    """
+
+    @wraps(set_up)
+    def function_setup(name: str, *args: Any, **kwargs: Any) -> Any:
+        if _on_duty() is not None and (_goes_past() or not _passes_once(name, "set-up")):
+            raise _final(_past_the_guard(name))
+        return set_up(name, *args, **kwargs)
+
+    function_setup._stands = (_door_of,)  # type: ignore[attr-defined]  # noqa: SLF001 -- its own mark
+    return function_setup
 
 
 def _past_the_guard(what: str) -> InvalidRequestError:

@@ -18,6 +18,7 @@ from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError, LedgerError
 from orchestrator.core.failures import Failure
+from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
 from orchestrator.core.prompt_size import PromptSize
 from orchestrator.core.provider_answer import BilledUsage, ProviderAnswer
@@ -35,6 +36,7 @@ from orchestrator.dispatch.charges import (
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger, RequestRecord
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.ledger.request_log import log_ended
+from orchestrator.metering.leaving import Leave
 from orchestrator.routing.estimate import bounded_for, measure
 
 logger = logging.getLogger("orchestrator.metering")
@@ -77,6 +79,10 @@ class MeteredSend:
         """What the provider says that it used and charges, once it has said so."""
         self.reports_cost = False
         """The provider reports its charge; set by the code that reads its answers."""
+        self.leave: Leave | None = None
+        """What may leave for it, for code that hands the request to a client of others."""
+        self.passed: set[tuple[str, str]] = set()
+        """Where it has gone through LiteLLM's functions, and through which: each once."""
         self.host = ""
         """Where it goes, for code that has to tell a connection there from one elsewhere."""
         self.upstream_id: str | None = None
@@ -86,6 +92,8 @@ class MeteredSend:
         """A byte has left: whatever is told later, it was sent."""
         self.began = False
         """An answer, a piece of one, or an error in its place with status 200 came: no failure is free."""
+        self.has_ended = False
+        """It is settled, or about to be; a task that was begun in it may go on."""
         self._meter = meter
         self._hold = hold
         self._price = price
@@ -99,8 +107,21 @@ class MeteredSend:
         self.upstream_id = answer.upstream_id
         self.began = True
 
+    def covers(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        answers: int,
+        declared: Sequence[Any] = (),
+    ) -> bool:
+        """Return whether the money that is held is enough for a request; its schemas are as they are sent."""
+        size = self._meter.size_of([*messages, *({"role": "user", "content": text} for text in declared)])
+        return _bound_of(self._price, size, max_tokens * answers) <= self._hold.request.bound_nusd
+
     def end(self, failure: Failure | None = None) -> None:
         """Settle the send and write its operation; a second call does nothing."""
+        self.has_ended = True
         if next(self._ends) == 0:
             self._settle(failure)
 
@@ -110,6 +131,7 @@ class MeteredSend:
         That may be in the middle of a transaction of the same thread, or of a lock that settling needs. A
         process that ends cannot book any more: its hold stays counted until it is reconciled.
         """
+        self.has_ended = True
         if not sys.is_finalizing() and next(self._ends) == 0:
             threading.Thread(target=self._settle, args=(failure,), name="orchestrator-settle").start()
 
@@ -178,12 +200,9 @@ class Meter:
         """
         self._check_open()
         payer = self.payer
-        request = ChatRequest.of(
-            messages, use_case=payer.use_case, tenant=payer.tenant, user=payer.user, tags=payer.tags
-        )
         now = self.clock.now()
         price = self.offer.price.on(now.date())
-        size = self._bounded(measure(request, declared=declared))
+        size = self.size_of(messages, declared=declared)
         claim = HoldRequest(
             operation_id=new_operation_id(now),
             number=1,
@@ -191,16 +210,24 @@ class Meter:
             provider=self.offer.provider,
             model=self.offer.model,
             scopes=payer.scopes(self.offer.provider, self.offer.model),
-            bound_nusd=price.bound_of(
-                input_tokens=size.input_bound_tokens,
-                output_tokens=max_tokens * answers,
-                file_tokens=size.file_bound_tokens or 0,
-            ),
+            bound_nusd=_bound_of(price, size, max_tokens * answers),
             price_version=price.version,
             size=None if size.has_files else size,
             run=counted_for(payer.run),
         )
         return MeteredSend(self, self.ledger.hold(claim), price)
+
+    def size_of(self, messages: Sequence[Message], *, declared: Sequence[Any] = ()) -> PromptSize:
+        """Return what bounds a prompt, for the model that is asked.
+
+        Raises:
+            InvalidRequestError: the messages or the payer's names are malformed, or a file has no bound.
+        """
+        payer = self.payer
+        request = ChatRequest.of(
+            messages, use_case=payer.use_case, tenant=payer.tenant, user=payer.user, tags=payer.tags
+        )
+        return self._bounded(measure(request, declared=declared))
 
     def _bounded(self, size: PromptSize) -> PromptSize:
         if self.offer.most_tokens is not None:
@@ -239,3 +266,11 @@ class Meter:
         except LedgerError as exc:
             # The money is in the attempt's row; this row follows with the next transaction.
             logger.error("the operation row is late: request=%s: %s", operation.id, exc)  # noqa: TRY400
+
+
+def _bound_of(price: Price, size: PromptSize, output_tokens: int) -> NanoUsd:
+    return price.bound_of(
+        input_tokens=size.input_bound_tokens,
+        output_tokens=output_tokens,
+        file_tokens=size.file_bound_tokens or 0,
+    )

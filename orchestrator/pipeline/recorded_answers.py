@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -93,8 +93,8 @@ class AnswerFile:
             try:
                 make_private_folder(self.path.parent)
                 make_private_file(self.path)
-                with self.path.open("ab") as file:
-                    file.write(f"{text}\n".encode())
+                with self.path.open("a+b") as file:
+                    file.write(_end_of_line(file) + f"{text}\n".encode())
             except OSError as exc:
                 raise StateError(f"{self.path}: the answer cannot be recorded: {exc.strerror}") from None
             self._lines += 1
@@ -221,6 +221,14 @@ class NobodyIsAsked:
             AnswerNotRecordedError: always.
         """
         raise self._answers.unrecorded("embeddings").of_request(call.id)
+
+
+def _end_of_line(file: BinaryIO) -> bytes:
+    """Return what ends the last line of a file: an editor, or a crash, may have left it open."""
+    if not file.seek(0, os.SEEK_END):
+        return b""
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read(1) == b"\n" else b"\n"
 
 
 def _question_of(request: ChatRequest) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def unpack_whole(packed: bytes) -> ChatReply | None:
                 "reasoning": _reasoning_of(kept.get("reasoning")),
             }
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

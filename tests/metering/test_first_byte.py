@@ -147,11 +147,11 @@ async def test_a_callers_own_asynchronous_client_is_watched_once(guard, full_hou
     }
     calls = [asyncio.ensure_future(litellm.acompletion(**call, client=own)) for _ in range(3)]
     await until(full_house.has_caller)
-    await until(lambda: len(own._client.event_hooks["request"]) == 1)
+    await until(lambda: len(own._client.event_hooks["request"]) == 2)
     for each in calls:
         each.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    assert len(own._client.event_hooks["request"]) == 1
+    assert len(own._client.event_hooks["request"]) == 2
     assert standing(guard)[1] == 0
 
 

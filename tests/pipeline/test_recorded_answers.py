@@ -126,6 +126,30 @@ def test_no_key_of_the_configuration_stands_in_the_file(make, path):
     assert make(replay=True).complete(f"my key is {key}").text
 
 
+@pytest.mark.parametrize("key", ['sk-"quoted"-0123456789', "sk-back\\\\slash-0123456789"])
+def test_a_key_is_masked_as_json_writes_it_too(make, path, key):
+    recording = make(f"your key is {key}", OPENAI_API_KEY=key)
+    recording.complete("Hi")
+    assert orjson.loads(path.read_bytes())["reply"]["text"] == "your key is ********"
+
+
+def test_a_last_line_that_was_left_open_is_ended_before_the_next(make, path):
+    """An editor may take the line's end away: two answers in one line would be none."""
+    make("first").complete("one")
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    make("second").complete("two")
+    replaying = make(replay=True)
+    assert [replaying.complete(asked).text for asked in ("one", "two")] == ["first", "second"]
+
+
+@pytest.mark.parametrize("reply", ['"x"', "[]", "7", "null", '{"degraded_kinds": 1}'])
+def test_a_reply_that_is_none_is_told_with_its_line(make, path, reply):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'{{"format": 1, "key": "k", "question": {{}}, "reply": {reply}}}\n', "utf-8")
+    with pytest.raises(StateError, match=r"answers\.jsonl:1: no recorded answer"):
+        make(replay=True)
+
+
 def test_replaying_from_a_configuration_needs_no_key(make, make_config, path, monkeypatch, tmp_path):
     make("Xin chào!").complete("Hi", model="gpt-6-luna")
     for name in ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "GEMINI_API_KEY"):

@@ -60,6 +60,13 @@ class TestContents(ContentContract):
         assert len(contents.file.deferred) == 64
 
 
+def test_a_secret_that_the_cut_goes_through_is_masked_first():
+    secret = "sk-0123456789-abcdefghij"
+    text = "x" * (TEXT_MAX - 20) + secret + "y" * 100
+    kept = kept_messages([{"role": "user", "content": text}], secrets=[secret])
+    assert "sk-0123" not in kept
+
+
 def test_a_prompt_is_bounded_and_holds_no_key():
     picture = "data:image/png;base64," + "A" * (2 * TEXT_MAX)
     messages = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": picture}}, {"type": "text", "text": "my key is sk-0123456789, short"}]}]  # fmt: skip

@@ -1,0 +1,171 @@
+"""What LiteLLM hands to an HTTP client, checked at the last moment against what is held for it.
+
+Between the hold and the send LiteLLM runs other hooks and reads settings of the whole process: they may name
+another model, a larger limit or a longer prompt, and it may write a small schema out into a large one. So a
+request leaves only when it is for the model that was priced, costs no more than is held, and is the first.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.request import Message
+from orchestrator.providers.wire.wire_json import json_text
+
+Covers = Callable[..., bool]
+"""`MeteredSend.covers`: whether what is held is enough for a request of this size."""
+
+_REFUSED_UNBILLED = 422
+"""LiteLLM answers OpenAI's by leaving parameters out and asking again."""
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_GOOGLE_LIMITS = ("max_output_tokens", "maxOutputTokens")
+_GOOGLE_ANSWERS = ("candidate_count", "candidateCount")
+_GOOGLE_SCHEMAS = ("response_schema", "responseSchema", "response_json_schema", "responseJsonSchema")
+_GOOGLE_METHODS = (":generateContent", ":streamGenerateContent")
+_OPENROUTERS_OWN = "openrouter/"
+"""LiteLLM writes it before the names of some models of OpenRouter's."""
+_SIGNATURES = frozenset({"thoughtSignature", "thought_signature"})
+
+
+@dataclass(slots=True)
+class Leave:
+    """The leave of one metered send: one request to one model, within what is held."""
+
+    kind: ProviderKind
+    upstream: str
+    covers: Covers
+    is_used: bool = False
+    last_status: int | None = None
+    refusal: InvalidRequestError | None = None
+    """Why a request did not leave."""
+
+    def use(self, request: httpx.Request) -> None:
+        """Let a request leave.
+
+        Raises:
+            InvalidRequestError: nothing is held for it; it does not leave.
+        """
+        fault = self._fault_of(request)
+        if fault is not None:
+            self.refusal = InvalidRequestError(
+                f"{fault}, so nothing was sent: a hook in litellm.callbacks, a setting of LiteLLM's or a schema "
+                "that it writes out has changed the call after money was held for it"
+            )
+            raise self.refusal
+        self.is_used = True
+
+    def _fault_of(self, request: httpx.Request) -> str | None:
+        if self.is_used and self.last_status != _REFUSED_UNBILLED:
+            return "LiteLLM would send a second request for one call"
+        try:
+            body = orjson.loads(request.content)
+        except (orjson.JSONDecodeError, httpx.RequestNotRead):
+            body = None
+        if not isinstance(body, dict):
+            return "LiteLLM would send something that is no request for an answer"
+        if not self._is_for_model(request.url.path, body):
+            return f"LiteLLM would not ask '{self.upstream}' for a chat answer"
+        size = _google_size(body) if self.kind is ProviderKind.GOOGLE else _openai_size(body)
+        return None if self._is_covered(*size) else "LiteLLM would send more than money is held for"
+
+    def _is_for_model(self, path: str, body: Mapping[str, Any]) -> bool:
+        if self.kind is ProviderKind.GOOGLE:
+            return any(path.endswith(f"/{self.upstream}{method}") for method in _GOOGLE_METHODS)
+        asked = body.get("model")
+        return path.endswith("/chat/completions") and asked in (
+            self.upstream,
+            _OPENROUTERS_OWN + self.upstream,
+        )
+
+    def _is_covered(
+        self, messages: list[Message], declared: list[Any], limits: list[Any], answers: list[Any]
+    ) -> bool:
+        if not limits or not all(type(number) is int and number > 0 for number in (*limits, *answers)):
+            return False
+        written = [json_text(declared)] if declared else []
+        return self.covers(
+            messages, max_tokens=max(limits), answers=max(answers, default=1), declared=written
+        )
+
+
+def _openai_size(body: Mapping[str, Any]) -> tuple[list[Message], list[Any], list[Any], list[Any]]:
+    return (
+        list(body.get("messages") or ()),
+        list(_values(body, "tools", "functions", "response_format")),
+        list(_values(body, *_LIMITS)),
+        list(_values(body, "n")),
+    )
+
+
+def _google_size(body: Mapping[str, Any]) -> tuple[list[Message], list[Any], list[Any], list[Any]]:
+    generation = body.get("generationConfig") or body.get("generation_config")
+    config = generation if isinstance(generation, Mapping) else {}
+    system = [
+        part
+        for content in _values(body, "system_instruction", "systemInstruction")
+        for part in _parts(content)
+    ]
+    contents = [_without_filler(list(_parts(content))) for content in body.get("contents") or ()]
+    if [] in contents:
+        # LiteLLM's own, where no user speaks first.
+        contents.remove([])
+    # What the system says is a message to us, and beside the messages to Google: it joins the first one.
+    prompt = [[*system, *contents[0]], *contents[1:]] if contents else [system]
+    return (
+        [{"role": "user", "content": parts} for parts in prompt],
+        list(_values(body, "tools")) + list(_values(config, *_GOOGLE_SCHEMAS)),
+        list(_values(config, *_GOOGLE_LIMITS)),
+        list(_values(config, *_GOOGLE_ANSWERS)),
+    )
+
+
+def _without_filler(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the parts without the one that LiteLLM puts in where nobody says a word."""
+    filler = next((part for part in parts if part.get("text") in _FILLERS), None)
+    return [part for part in parts if part is not filler]
+
+
+_FILLERS = (" ", ".")
+
+
+def _values(holder: Mapping[str, Any], *names: str) -> Iterator[Any]:
+    return (holder[name] for name in names if holder.get(name) is not None)
+
+
+def _parts(content: Any) -> Iterator[dict[str, Any]]:
+    """Return the parts of one of Gemini's contents as parts of a message, by what a model reads of them."""
+    parts = content.get("parts") if isinstance(content, Mapping) else None
+    for part in [parts] if isinstance(parts, Mapping) else parts or ():
+        readable = {name: value for name, value in part.items() if name not in _SIGNATURES}
+        data = readable.get("inline_data") or readable.get("inlineData")
+        if isinstance(data, Mapping):
+            yield _file_part(data)
+        elif readable.get("file_data") or readable.get("fileData"):
+            yield {"type": "file", "file": {}}
+        else:
+            yield {"type": "text", "text": _text_of(readable)}
+
+
+def _file_part(data: Mapping[str, Any]) -> dict[str, Any]:
+    kind = str(data.get("mime_type") or data.get("mimeType"))
+    address = f"data:{kind};base64,{data.get('data')}"
+    if kind.startswith("image/"):
+        return {"type": "image_url", "image_url": {"url": address}}
+    return {"type": "file", "file": {"file_data": address}}
+
+
+def _text_of(part: Mapping[str, Any]) -> str:
+    if isinstance(part.get("text"), str) and part.keys() <= {"text", "thought"}:
+        return str(part["text"])
+    returned = next(_values(part, "function_response", "functionResponse"), None)
+    response = returned.get("response") if isinstance(returned, Mapping) else None
+    if isinstance(response, Mapping) and len(part) == 1:
+        # The name stands in the call that it answers.
+        only = next(iter(response.values())) if len(response) == 1 else None
+        return only if isinstance(only, str) else json_text(response)
+    return json_text(next(iter(part.values())) if len(part) == 1 else part)
