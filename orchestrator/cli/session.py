@@ -101,6 +101,7 @@ def configure_log(*, verbose: bool, as_json: bool = False) -> None:
         from orchestrator.core.json_log import JsonLogFormatter
 
         shown.setFormatter(JsonLogFormatter())
+        shown.is_json = True
     logging.getLogger("orchestrator" if verbose or as_json else ALWAYS_SHOWN).handlers = [shown]
 
 
@@ -115,11 +116,14 @@ def show_warnings_of_a_server() -> None:
 
 def log_is_json() -> bool:
     """Return whether the log was configured to be JSON."""
-    return logging.getLogger("orchestrator.requests").level == logging.INFO
+    handlers = logging.getLogger("orchestrator").handlers
+    return any(shown.is_json for shown in handlers if isinstance(shown, _OnStderr))
 
 
 class _OnStderr(logging.Handler):
     """Writes to what standard error is at that moment."""
+
+    is_json = False
 
     def emit(self, record: logging.LogRecord) -> None:
         print(visible(self.format(record)), file=sys.stderr)  # noqa: T201 -- this is a command line

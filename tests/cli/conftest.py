@@ -13,12 +13,22 @@ import orjson
 import pytest
 
 from orchestrator.cli import main
+from orchestrator.cli.session import ALWAYS_SHOWN, SHOWN_BY_SERVERS
 from orchestrator.drill.practice_config import addresses, practice_models
 from orchestrator.practice import PracticePrice, PracticeServer
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config.yaml"
 LONG_S = 300
+LOGGERS = (
+    "",
+    "orchestrator",
+    "orchestrator.requests",
+    "orchestrator.config",
+    ALWAYS_SHOWN,
+    *SHOWN_BY_SERVERS,
+)
+"""What a command sets up for its process, which here goes on with other tests."""
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
@@ -53,11 +63,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ORCHESTRATOR_HOME", str(folder))
     monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(CONFIG))
-    loggers = [logging.getLogger(name) for name in ("", "orchestrator", "orchestrator.cache")]
-    before = [(logger, list(logger.handlers)) for logger in loggers]
+    before = [(logger, list(logger.handlers), logger.level) for logger in map(logging.getLogger, LOGGERS)]
     yield folder
-    for logger, handlers in before:
+    for logger, handlers, level in before:
         logger.handlers = handlers
+        logger.setLevel(level)
 
 
 @pytest.fixture
