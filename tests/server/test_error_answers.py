@@ -6,7 +6,13 @@ import openai
 import pytest
 
 from orchestrator.catalog.catalog import MissingKey
-from orchestrator.core.errors import AllProvidersFailedError, FailedStep, OverloadedError, UnavailableError
+from orchestrator.core.errors import (
+    AllProvidersFailedError,
+    FailedStep,
+    OverloadedError,
+    UnavailableError,
+    UnknownNameError,
+)
 from orchestrator.practice import Fault
 from orchestrator.server import error_answers
 from orchestrator.server.error_answers import answer_of
@@ -39,6 +45,13 @@ def test_what_callers_are_not_told_is_logged_once_for_each_cause(caplog):
         error = AllProvidersFailedError("nobody", steps=(FailedStep("a/b", f"broke {waiting}"),))
         answer_of(error.told_callers("nobody answered"), now=NOW, scopes=frozenset())
     assert len(caplog.records) == 2
+
+
+def test_two_deployments_are_two_causes_though_only_a_digit_tells_them_apart(caplog):
+    for name in ("openai/gpt-4", "openai/gpt-5.1"):
+        error = UnknownNameError(f"deployment '{name}' is off: no key").told_callers("it is off")
+        answer_of(error, now=NOW, scopes=frozenset())
+    assert [name for name in ("gpt-4", "gpt-5.1") if name not in caplog.text] == []
 
 
 def test_a_server_without_keys_names_no_variable_to_its_callers(serve, monkeypatch, caplog):
