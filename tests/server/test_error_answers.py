@@ -65,6 +65,18 @@ def test_a_server_without_keys_names_no_variable_to_its_callers(serve, monkeypat
     assert "api_key" in caplog.text
 
 
+def test_an_apology_names_no_variable_to_its_callers_either(serve):
+    """Its reason is the error in whose place it stands."""
+    keyless = {name: {"api_key": ""} for name in ("openrouter", "google", "openai")}
+    use_cases = {"customer_service": {"graceful": True}}
+    running = serve({"providers": {**keyless, "local": {"enabled": False}}, "use_cases": use_cases})
+    answer = stock(running).chat.completions.create(model="customer_service", messages=QUESTION)
+    reason = answer.model_extra["nextflow"]["degraded_reason"]
+    assert reason.startswith("nobody answered: no deployment may serve this request")
+    assert "ask who operates this server" in reason
+    assert not [word for word in OPERATORS if word in reason]
+
+
 def test_an_outage_names_each_step_once(serve, practice):
     running = serve({"providers": {"local": {"enabled": False}}, "cache": {"enabled": False}})
     practice.faults.add(Fault.parse("*:status=503"))
