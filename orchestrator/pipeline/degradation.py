@@ -52,7 +52,9 @@ def degraded(
     if not parts:
         return None
     kinds = (kind for part in parts for kind in part.kinds)
-    return Degradation(tuple(kinds), "; ".join(part.text for part in parts))
+    for_caller = "; ".join(part.for_caller or part.text for part in parts)
+    text = "; ".join(part.text for part in parts)
+    return Degradation(tuple(kinds), text, None if for_caller == text else for_caller)
 
 
 def broken_off(story: str | None) -> Degradation | None:
@@ -121,7 +123,9 @@ def _primary_left_out(use_case: UseCaseSettings, plan: Plan) -> Iterator[Degrada
     left_out = plan.why_left_out(primary)
     behind = [text for step in plan.asked if step.deployment == primary for text in clamped_notices(step)]
     why = left_out or next(iter(behind), "is not available")
-    yield Degradation((DegradationKind.PRIMARY_LEFT_OUT,), f"{primary} left out: {why}")
+    is_off = any(left.deployment == primary and left.reason.kind is ReasonKind.OFF for left in plan.excluded)
+    for_caller = f"{primary} left out: it is off" if is_off else None
+    yield Degradation((DegradationKind.PRIMARY_LEFT_OUT,), f"{primary} left out: {why}", for_caller)
 
 
 def _poor_model(

@@ -77,6 +77,13 @@ def test_an_apology_names_no_variable_to_its_callers_either(serve):
     assert not [word for word in OPERATORS if word in reason]
 
 
+def test_an_answer_without_its_primary_names_no_variable_to_its_callers(serve):
+    running = serve({"providers": {"openrouter": {"api_key": ""}}})
+    answer = stock(running).chat.completions.create(model="customer_service", messages=QUESTION)
+    reason = answer.model_extra["nextflow"]["degraded_reason"]
+    assert reason.endswith("left out: it is off")
+
+
 def test_an_outage_names_each_step_once(serve, practice):
     running = serve({"providers": {"local": {"enabled": False}}, "cache": {"enabled": False}})
     practice.faults.add(Fault.parse("*:status=503"))
