@@ -42,9 +42,11 @@ def test_what_callers_are_not_told_is_logged_once_for_each_cause(caplog):
             now=NOW,
             scopes=frozenset(),
         )
+        dear = UnavailableError(f"a/b-4: needs up to ${waiting}.01 (<$0.{waiting}, {waiting:,} tokens)")
+        answer_of(dear.told_callers("nobody may"), now=NOW, scopes=frozenset())
         error = AllProvidersFailedError("nobody", steps=(FailedStep("a/b", f"broke {waiting}"),))
         answer_of(error.told_callers("nobody answered"), now=NOW, scopes=frozenset())
-    assert len(caplog.records) == 2
+    assert len(caplog.records) == 3
 
 
 def test_two_deployments_are_two_causes_though_only_a_digit_tells_them_apart(caplog):
