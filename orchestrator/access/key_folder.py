@@ -108,6 +108,14 @@ class KeyFolder:
         except OSError as exc:
             raise ConfigError(f"cannot read the keys in {self.path}: {exc.strerror}") from exc
 
+    def may_hold(self, key_id: str) -> bool:
+        """Return whether a file of this key is there; nothing else is looked at."""
+        try:
+            return self._file_of(key_id).exists()
+        except OSError:
+            # Whoever looks at the folder says why it cannot be read.
+            return True
+
     def _file_of(self, key_id: str) -> Path:
         return self.path / f"{key_id}.json"
 
@@ -131,7 +139,8 @@ class KeyRing:
 
     def find(self, token: Token) -> ServerKey | None:
         """Return the key that a token is, whatever its state; None where it is no key."""
-        self._look(again=token.id not in self._keys)
+        # A wrong key costs one look at one file, however many keys there are.
+        self._look(again=token.id not in self._keys and self._folder.may_hold(token.id))
         key = self._keys.get(token.id)
         if key is None:
             # As much work as for a key that is there.

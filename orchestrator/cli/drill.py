@@ -13,7 +13,7 @@ from orchestrator.cli.session import session_of
 from orchestrator.core.formatting import seconds
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.language import Language
-from orchestrator.core.whole_file import write_whole
+from orchestrator.core.whole_file import check_place, write_whole
 
 if TYPE_CHECKING:
     from orchestrator.drill.drill import Drill, Result
@@ -69,7 +69,9 @@ def drill(  # noqa: PLR0913 -- each is an option
     with errors_as_json(as_json):
         config = session_of(context).config()
         if html is not None:
-            _check_page(expanded(html))
+            # A drill takes minutes.
+            with _page_errors(html):
+                check_place(expanded(html))
         with err().status(dim("setting up practice providers")) as status:
             done = play(
                 config,
@@ -87,15 +89,6 @@ def drill(  # noqa: PLR0913 -- each is an option
         _show(done)
     if done.exit_code:
         raise typer.Exit(EXIT_FAILED)
-
-
-def _check_page(path: Path) -> None:
-    """Refuse a page that cannot be written before anything is broken: a drill takes minutes."""
-    was_there = path.exists()
-    with _page_errors(path):
-        path.open("a", encoding="utf-8").close()
-        if not was_there:
-            path.unlink()
 
 
 def _write_page(path: Path, done: "Drill", config: str, language: Language) -> None:

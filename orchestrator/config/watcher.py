@@ -72,8 +72,9 @@ class ConfigWatch:
     def check(self) -> None:
         """Take the file over now if it changed and is good; the same refusal is told once."""
         try:
-            self._refuse_emptied()
             config = load_config(self._path, today=self._clock.now().date())
+            # Afterwards, for a file may be emptied while config.yaml is read.
+            self._refuse_emptied()
             self._files = (self._path, *config.secret_files)
             self._full = _full(config.secret_files)
             if config.fingerprint != self._fingerprint:

@@ -162,6 +162,8 @@ class Degradation:
     kinds: tuple[DegradationKind, ...]
     """What applies, in the order in which the text says it."""
     text: str
+    for_caller: str | None = None
+    """What callers of a server are told in the place of the words, which advise whoever runs it."""
 
     def __str__(self) -> str:
         """Return the words."""

@@ -19,14 +19,7 @@ def whole_file(path: Path, *, mode: int = 0o600) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written, or is a folder; what was there is as it was.
     """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    is_special = path.exists() and not path.is_file()
-    # Unlike `Path.resolve` it takes a link that leads to itself.
-    place = path if is_special else Path(os.path.realpath(path))
-    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=None if is_special else place.parent)
-    os.close(descriptor)
-    draft = Path(name)
+    draft, place, is_special = _draft_of(path), _place_of(path), _is_special(path)
     try:
         yield draft
         if is_special:
@@ -50,3 +43,31 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path, mode=mode) as draft:
         draft.write_bytes(content)
+
+
+def check_place(path: Path) -> None:
+    """Look whether `whole_file` may write there, before work that takes minutes; nothing is changed.
+
+    Raises:
+        OSError: it may not.
+    """
+    _draft_of(path).unlink()
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+def _place_of(path: Path) -> Path:
+    # Unlike `Path.resolve` it takes a link that leads to itself.
+    return path if _is_special(path) else Path(os.path.realpath(path))
+
+
+def _draft_of(path: Path) -> Path:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    place = _place_of(path)
+    folder = None if _is_special(path) else place.parent
+    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=folder)
+    os.close(descriptor)
+    return Path(name)

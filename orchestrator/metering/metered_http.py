@@ -61,7 +61,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             OrchestratorError: it may not be sent; nothing was.
         """
         if self._sync is None:
-            self._sync = httpx.HTTPTransport(proxy=self._proxy, verify=shared_tls_context())
+            self._sync = httpx.HTTPTransport(proxy=self._proxy, verify=shared_tls_context("httpx"))
             # A vendor's client is seldom closed by who made it.
             finalize(self, self._sync.close)
         tap = self._begun(request)
@@ -135,7 +135,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             # A loop that was closed without its end, as `asyncio.run` gives it, can close nothing any more.
             for closed in [known for known in tuple(self._by_loop) if known.is_closed()]:
                 self._by_loop.pop(closed, None)
-            transport = httpx.AsyncHTTPTransport(proxy=self._proxy, verify=shared_tls_context())
+            transport = httpx.AsyncHTTPTransport(proxy=self._proxy, verify=shared_tls_context("httpx"))
             end = _closed_at_the_end(transport, partial(self._by_loop.pop, loop, None))
             connections = self._by_loop[loop] = _LoopConnections(transport, end)
             # Begun, it is known to the loop.

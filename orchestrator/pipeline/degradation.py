@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from orchestrator.catalog.models import ModelClass
 from orchestrator.config.loader import Config
 from orchestrator.core.decision import AcceptedFor, Decision
-from orchestrator.core.errors import OWN_LIMIT, FailedStep
+from orchestrator.core.errors import OWN_LIMIT, FailedStep, UnavailableError
 from orchestrator.core.plan import Candidate, Plan, ReasonKind
 from orchestrator.core.reply import ChatReply, Degradation, DegradationKind
 from orchestrator.routing.settings import RouteOrder, UseCaseSettings
@@ -52,7 +52,9 @@ def degraded(
     if not parts:
         return None
     kinds = (kind for part in parts for kind in part.kinds)
-    return Degradation(tuple(kinds), "; ".join(part.text for part in parts))
+    for_caller = "; ".join(part.for_caller or part.text for part in parts)
+    text = "; ".join(part.text for part in parts)
+    return Degradation(tuple(kinds), text, None if for_caller == text else for_caller)
 
 
 def broken_off(story: str | None) -> Degradation | None:
@@ -60,17 +62,23 @@ def broken_off(story: str | None) -> Degradation | None:
     return None if story is None else Degradation((DegradationKind.BROKE_OFF,), story)
 
 
+def instead_of(error: UnavailableError, kind: DegradationKind, beginning: str) -> Degradation:
+    """Return the degradation of a reply that stands in the place of an error."""
+    for_caller = None if error.for_caller is None else f"{beginning}: {error.for_caller}"
+    return Degradation((kind,), f"{beginning}: {error.in_one_line}", for_caller)
+
+
 def clamped_notices(candidate: Candidate) -> tuple[str, ...]:
     """Return what the caller is told of a max_tokens that was lowered; empty where it was not."""
     return tuple(reason.text for reason in candidate.reasons if reason.kind is ReasonKind.CLAMPED)
 
 
-def as_kept(text: str | None, kinds: Sequence[str]) -> Degradation | None:
+def as_kept(text: str | None, kinds: Sequence[str], *, for_caller: str | None = None) -> Degradation | None:
     """Return a degradation that was kept, by an earlier version without kinds, by a later one with more."""
     if text is None:
         return None
     known = tuple(DegradationKind(kind) for kind in kinds if kind in _KINDS)
-    return Degradation(known or (DegradationKind.UNSPECIFIED,), text)
+    return Degradation(known or (DegradationKind.UNSPECIFIED,), text, for_caller)
 
 
 def _fallback(reply: ChatReply, first: Candidate, passed_over: Sequence[FailedStep]) -> Iterator[Degradation]:
@@ -115,7 +123,9 @@ def _primary_left_out(use_case: UseCaseSettings, plan: Plan) -> Iterator[Degrada
     left_out = plan.why_left_out(primary)
     behind = [text for step in plan.asked if step.deployment == primary for text in clamped_notices(step)]
     why = left_out or next(iter(behind), "is not available")
-    yield Degradation((DegradationKind.PRIMARY_LEFT_OUT,), f"{primary} left out: {why}")
+    is_off = any(left.deployment == primary and left.reason.kind is ReasonKind.OFF for left in plan.excluded)
+    for_caller = f"{primary} left out: it is off" if is_off else None
+    yield Degradation((DegradationKind.PRIMARY_LEFT_OUT,), f"{primary} left out: {why}", for_caller)
 
 
 def _poor_model(

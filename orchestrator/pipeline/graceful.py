@@ -9,9 +9,10 @@ from datetime import datetime
 from orchestrator.config.schema import LastResortSettings
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.language import Language, reply_language
-from orchestrator.core.reply import ChatReply, Degradation, DegradationKind, Usage
+from orchestrator.core.reply import ChatReply, DegradationKind, Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.pipeline.call import Call, Step
+from orchestrator.pipeline.degradation import instead_of
 from orchestrator.routing.settings import UseCaseSettings
 
 FINISH_REASON = "unavailable"
@@ -86,7 +87,7 @@ def apology(
         usage=Usage(),
         cost_nusd=error.cost_nusd,
         finish_reason=FINISH_REASON,
-        degraded=Degradation((DegradationKind.NO_ANSWER,), f"nobody answered: {error.in_one_line}"),
+        degraded=instead_of(error, DegradationKind.NO_ANSWER, "nobody answered"),
         latency_s=latency_s,
         created_at=started_at,
         apology=True,

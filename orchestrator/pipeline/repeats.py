@@ -7,6 +7,7 @@ from orchestrator.core.errors import UnavailableError
 from orchestrator.core.money import ZERO_NUSD
 from orchestrator.core.reply import CacheState, ChatReply, Degradation, DegradationKind, Usage
 from orchestrator.pipeline.call import Call
+from orchestrator.pipeline.degradation import instead_of
 
 _UNITS_S = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
@@ -59,8 +60,8 @@ def age_s_of(reply: ChatReply, clock: Clock) -> float:
 
 def why_stale(error: UnavailableError, *, age_s: float) -> Degradation:
     """Return why a reply is an older answer, and how old it is."""
-    text = f"an answer from {_ago(age_s)}, because nobody answers now: {error.in_one_line}"
-    return Degradation((DegradationKind.OLDER_ANSWER,), text)
+    beginning = f"an answer from {_ago(age_s)}, because nobody answers now"
+    return instead_of(error, DegradationKind.OLDER_ANSWER, beginning)
 
 
 def _ago(age_s: float) -> str:

@@ -81,7 +81,11 @@ def pack_whole(reply: ChatReply) -> bytes:
     """Return a reply as bytes for its idempotency key: all its caller was told, with usage and notices."""
     kept = {name: getattr(reply, name) for name in _WHOLE}
     if reply.degraded is not None:
-        kept |= {"degraded": reply.degraded.text, "degraded_kinds": reply.degraded.kinds}
+        kept |= {
+            "degraded": reply.degraded.text,
+            "degraded_kinds": reply.degraded.kinds,
+            "degraded_for_caller": reply.degraded.for_caller,
+        }
     if isinstance(reply, EmbeddingReply):
         kept |= {"vectors": reply.vectors, "cached_texts": reply.cached_texts}
     return orjson.dumps(kept)
@@ -91,7 +95,7 @@ def unpack_whole(packed: bytes) -> ChatReply | None:
     """Return a reply that was kept for its idempotency key; None if it is none."""
     try:
         kept = orjson.loads(packed)
-        degraded_kinds = kept.pop("degraded_kinds", ())
+        degraded_kinds, for_caller = kept.pop("degraded_kinds", ()), kept.pop("degraded_for_caller", None)
         if "vectors" in kept:
             kept["vectors"] = tuple(map(tuple, kept["vectors"]))
         kind = EmbeddingReply if "vectors" in kept else ChatReply
@@ -102,7 +106,7 @@ def unpack_whole(packed: bytes) -> ChatReply | None:
                 "cached": CacheState.REPLAYED,
                 "cost_nusd": ZERO_NUSD,
                 "tool_calls": tuple(ToolCall(**call) for call in kept["tool_calls"]),
-                "degraded": as_kept(kept["degraded"], degraded_kinds),
+                "degraded": as_kept(kept["degraded"], degraded_kinds, for_caller=for_caller),
                 "notices": tuple(kept["notices"]),
                 "created_at": datetime.fromisoformat(kept["created_at"]),
                 "reasoning": _reasoning_of(kept.get("reasoning")),

@@ -7,6 +7,9 @@ connection, keys and prompts included: none of them is read.
 
 import ssl
 from functools import cache
+from typing import Literal
+
+HttpLibrary = Literal["aiohttp", "httpx", "litellm"]
 
 
 def tls_context() -> ssl.SSLContext:
@@ -17,9 +20,11 @@ def tls_context() -> ssl.SSLContext:
 
 
 @cache
-def shared_tls_context() -> ssl.SSLContext:
-    """Return the settings that all clients of providers share.
+def shared_tls_context(_library: HttpLibrary) -> ssl.SSLContext:
+    """Return the settings that all clients of one library share.
 
-    Reading the certificates keeps a processor for 20 ms, and with it the loop on which requests wait.
+    Reading the certificates keeps a processor for 20 ms, and with it the loop on which requests wait. But a
+    library writes into what it is given: LiteLLM the certificate of SSL_CERTIFICATE, which no other client is
+    to show, and httpx which versions of HTTP it speaks.
     """
     return tls_context()

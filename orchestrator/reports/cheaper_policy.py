@@ -11,7 +11,7 @@ from orchestrator.catalog.price import WHOLE
 from orchestrator.config.measured_policies import MeasuredPolicy
 from orchestrator.core.formatting import percent
 from orchestrator.core.money import NanoUsd
-from orchestrator.reports.phrase import Phrase
+from orchestrator.reports.phrase import Numeral, Phrase
 from orchestrator.reports.recommendation import (
     MONTH_DAYS,
     MoneyMeaning,
@@ -80,14 +80,15 @@ def _change(sums: UsageSums, policy: MeasuredPolicy, days: Sequence[str]) -> Rec
 def _evidence(policy: MeasuredPolicy) -> Phrase:
     proof = policy.proof
     mean, low, high = (
-        f"{100 * value:+.1f}"
+        Numeral(f"{100 * value:+.1f}")
         for value in (proof.difference.mean, proof.difference.low, proof.difference.high)
     )
     return Phrase(
         "rows_cheaper_model",
         {
             "use_case": policy.use_case, "reference": proof.reference, "file": policy.file, "day": f"{proof.day}",
-            "count": f"{proof.confirmed_on:,}", "rows": f"{proof.rows:,}", "mean": mean, "low": low, "high": high,
-            "margin": f"{100 * proof.margin:g}", "share": percent(proof.share),
+            "count": Numeral(f"{proof.confirmed_on:,}"), "rows": Numeral(f"{proof.rows:,}"),
+            "mean": mean, "low": low, "high": high,
+            "margin": Numeral(f"{100 * proof.margin:g}"), "share": Numeral(percent(proof.share)),
         },
     )  # fmt: skip

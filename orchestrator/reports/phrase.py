@@ -5,8 +5,15 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Numeral:
+    """A number for people, as English writes it; what config.yaml is to read is plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Phrase:
     """A text by its key in `report_words`; `report_words.phrase_in` says it."""
 
     key: str
-    facts: "Mapping[str, str | int | Phrase]" = field(default_factory=dict)
+    facts: "Mapping[str, str | int | Numeral | Phrase]" = field(default_factory=dict)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from orchestrator.catalog.price import WHOLE, BasisPoints, percent_text
 from orchestrator.core.money import TOKENS_PER_MTOK, NanoUsd
-from orchestrator.reports.phrase import Phrase
+from orchestrator.reports.phrase import Numeral, Phrase
 from orchestrator.reports.prompt_sums import PromptSums, RepeatSum
 from orchestrator.reports.recommendation import (
     MONTH_DAYS,
@@ -167,7 +167,7 @@ def _beginnings(prompts: PromptSums, terms: PromptTerms) -> Iterator[_Waste]:
             sums.sends,
             Phrase(
                 "rows_common_prefixes",
-                {"deployment": deployment, "use_case": use_case, "length": f"{length:,}"},
+                {"deployment": deployment, "use_case": use_case, "length": Numeral(f"{length:,}")},
             ),
             Phrase("apply_mark" if price.takes_marks else "apply_keep_equal"),
             deployment,

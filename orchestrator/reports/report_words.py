@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
-from orchestrator.reports.phrase import Phrase
+from orchestrator.reports.phrase import Numeral, Phrase
 
 if TYPE_CHECKING:
     from orchestrator.reports.recommendation import NotKnown, Recommendation
@@ -163,11 +163,17 @@ REPORT_WORDS: Mapping[Language, Mapping[str, str]] = {Language.EN: EN, Language.
 
 def phrase_in(phrase: Phrase, language: Language) -> str:
     """Return a text with its names and numbers, in a language."""
-    facts = {
-        name: phrase_in(fact, language) if isinstance(fact, Phrase) else fact
-        for name, fact in phrase.facts.items()
-    }
+    facts = {name: _fact_in(fact, language) for name, fact in phrase.facts.items()}
     return REPORT_WORDS[language][phrase.key].format(**facts)
+
+
+def _fact_in(fact: str | int | Numeral | Phrase, language: Language) -> str | int:
+    match fact:
+        case Phrase():
+            return phrase_in(fact, language)
+        case Numeral(text):
+            return Figures(language).said(text)
+    return fact
 
 
 def filter_in(of: "Filter", language: Language) -> str:

@@ -142,8 +142,9 @@ class Circuit:
     ) -> None:
         """Count a failure of deployment `by`; `certain` is one that no other deployment need confirm."""
         if self._opened_at_s is not None:
-            # What was under way when it opened does not prolong it, nor does a probe before the latest.
-            if probe and probe == self._probe:
+            # What was under way when it opened does not prolong it, nor does a probe before the latest, nor
+            # one of an outage before this one.
+            if self._probing and probe == self._probe:
                 self._probing = False
                 if self._early:
                     # Others may have another deployment to probe it with, at the time that is theirs.

@@ -73,7 +73,7 @@ def reply_facts(reply: ChatReply, *, notices: tuple[str, ...]) -> dict[str, Any]
         "cache": reply.cached.value,
         "attempts": len(reply.attempts),
         "degraded": None if degraded is None else [kind.value for kind in degraded.kinds],
-        "degraded_reason": None if degraded is None else degraded.text,
+        "degraded_reason": None if degraded is None else degraded.for_caller or degraded.text,
         "apology": reply.apology,
         "notices": [*reply.notices, *notices],
         "latency_s": round(reply.latency_s, 6),

@@ -132,7 +132,8 @@ _UNSEEN: Mapping[type[OrchestratorError], str] = {
     errors.RequestNotFoundError: "no request of this tenant has this id, or several begin so",
     errors.ConfigError: "the server's configuration cannot be used; operations can see why",
 }
-_NUMBER = re.compile(r"[0-9][0-9.,]*")
+_NUMBER = re.compile(r"(?<![^\s($<~])[0-9][0-9.,]*")
+"""What stands alone or before its unit; one within a name, as in `gpt-4`, is a part of the name."""
 _LOGGED_EVERY = timedelta(hours=1)
 _LOGGED_MAX = 100
 _logged: dict[str, datetime] = {}

@@ -80,6 +80,16 @@ def test_a_running_server_sees_a_new_key_at_once_and_a_revoked_one_after_half_a_
     assert not ring.is_empty
 
 
+def test_a_wrong_key_makes_nobody_look_at_all_the_others(folder, clock, monkeypatch):
+    """Of 2,000 keys that is 70 ms, during which no other request goes on."""
+    token = Token.new()
+    folder.put(key_of(token))
+    ring = KeyRing(folder, clock=clock)
+    assert ring.find(token) is not None
+    monkeypatch.setattr(folder, "look", lambda: pytest.fail("all keys were looked at"))
+    assert ring.find(Token.new()) is None
+
+
 def test_keys_made_at_once_are_all_there(folder):
     tokens = [Token.new() for _ in range(20)]
     threads = [Thread(target=folder.put, args=(key_of(token),)) for token in tokens]

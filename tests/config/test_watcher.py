@@ -275,3 +275,22 @@ def test_a_secret_that_is_emptied_before_it_is_written_keeps_the_one_of_before(
     secret.unlink()
     assert wait_until(lambda: len(taken) == 2)
     assert [config.settings.providers["openrouter"].has_key for config in taken] == [True, False]
+
+
+def test_a_secret_that_is_emptied_while_the_file_is_read_keeps_the_one_of_before_too(
+    path, text, tmp_path, watch_of, monkeypatch
+):
+    """Who sets a server up anew writes config.yaml and its keys one after the other."""
+    secret = tmp_path / "key"
+    secret.write_text("first")
+    path.write_text(text.replace("${OPENROUTER_API_KEY:-}", f"${{file:{secret}:-}}"), encoding="utf-8")
+    taken: list[Config] = []
+    watch = watch_of(path, taken.append)
+
+    def emptied_meanwhile(*args, **options):
+        secret.write_text("")
+        return load_config(*args, **options)
+
+    monkeypatch.setattr("orchestrator.config.watcher.load_config", emptied_meanwhile)
+    watch.check()
+    assert taken == []

@@ -20,7 +20,7 @@ WRITERS = (
 """Modules whose sentences are kept with a request, or are notices of config.yaml."""
 NOT_KEPT = {
     "assumed maximum of config.yaml", "an accepted answer has a result", "Sorry, we cannot answer just now", "Xin lỗi",
-    "the pieces of the stream are not the reply",
+    "the pieces of the stream are not the reply", "left out: it is off",
 }  # fmt: skip
 """How texts begin that no page shows of a request: the source of a price, a fault of the program, what callers read."""
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from orchestrator.core.whole_file import whole_file, write_whole
+from orchestrator.core.whole_file import check_place, whole_file, write_whole
 
 
 def test_it_takes_the_place_of_what_was_there_and_leaves_nothing_beside(tmp_path):
@@ -63,3 +63,22 @@ def test_what_is_no_regular_file_is_written_to_and_never_replaced(tmp_path):
 def test_a_folder_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(IsADirectoryError), whole_file(tmp_path):
         pytest.fail("nothing is written")
+
+
+def test_a_look_whether_it_may_be_written_changes_nothing(tmp_path, monkeypatch):
+    """A file that may be written in a folder that may not be is told before, and not after minutes of work."""
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "page.html")
+    check_place(link)
+    assert list(tmp_path.iterdir()) == [link]
+    assert link.is_symlink()
+
+    def refuse(**_):
+        raise PermissionError
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    link.write_bytes(b"old")
+    with pytest.raises(PermissionError):
+        check_place(link)
+    with pytest.raises(IsADirectoryError):
+        check_place(tmp_path)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from orchestrator import BudgetExceededError, Orchestrator
 from orchestrator.chains import make_chain
-from orchestrator.core.errors import DeadlineExceededError, InvalidRequestError
+from orchestrator.core.errors import DeadlineExceededError, InvalidOutputError, InvalidRequestError
 from orchestrator.langchain.batches import PatientRunnable
 from orchestrator.practice import FaultQueue, PracticeRequest, Scripted
 from orchestrator.providers.in_memory import InMemoryTransport
@@ -218,3 +218,18 @@ async def test_a_row_that_never_has_time_to_ask_ends_in_its_error(make_quick):
     chat = make_quick(answerer=Busy()).chat_model("cost_sensitive", deadline_s=0.001)
     outcomes = await chat.abatch(rows_of(2), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [DeadlineExceededError] * 2
+
+
+async def test_a_row_of_a_chain_that_has_paid_is_not_asked_again_for_its_time(make_quick, clock):
+    """The repair of its answer has no time left to ask anybody, but the answer is booked."""
+
+    class Slow(Busy):
+        async def answer(self, request: PracticeRequest) -> AsyncIterator[Any]:
+            clock.advance(9.9995)
+            yield "no JSON"
+
+    orchestrator = make_quick({"cache": {"enabled": False}}, answerer=Slow())
+    chain = make_chain("customer_service", Row, Row, prompts="Repeat the text.")(orchestrator, deadline_s=10)
+    (outcome,) = await chain.abatch([Row(text="row")], return_exceptions=True)
+    assert isinstance(outcome, InvalidOutputError)
+    assert sum(request.attempts for request in orchestrator.requests()) == 1

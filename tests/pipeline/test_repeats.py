@@ -7,6 +7,7 @@ import pytest
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.reply import CacheState, DegradationKind, Delta, Usage
 from orchestrator.pipeline.repeats import age_s_of, repeated, replayed, stale_reply, why_stale
+from orchestrator.pipeline.reply_building import pack_whole, unpack_whole
 from tests.support.step_bench import ATTEMPT, COST, reply_of
 
 
@@ -66,3 +67,13 @@ def test_an_older_answer_says_how_old_it_is_and_why_it_is_given(age_s, told) -> 
     assert degraded.kinds == (DegradationKind.OLDER_ANSWER,)
     assert told in degraded.text
     assert degraded.text.endswith("because nobody answers now: everything is down")
+
+
+def test_the_words_for_callers_of_a_server_are_kept_beside_the_others(bench) -> None:
+    """With the reply for its idempotency key too, which is given to whoever asks again."""
+    error = UnavailableError("set KEY in config.yaml").told_callers("ask who operates this server")
+    degraded = why_stale(error, age_s=60)
+    assert "KEY" in degraded.text
+    assert degraded.for_caller.endswith("because nobody answers now: ask who operates this server")
+    kept = unpack_whole(pack_whole(replace(reply_of(bench.call()), degraded=degraded)))
+    assert kept.degraded == degraded

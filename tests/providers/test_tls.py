@@ -36,6 +36,21 @@ async def test_litellm_checks_certificates_whatever_its_variables_say(
 
 def test_the_certificates_are_read_once_for_all_clients_of_providers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reading would stop a loop, and whoever waits on it, for 20 ms."""
-    shared_tls_context()
+    once = shared_tls_context("aiohttp")
     monkeypatch.delattr(ssl, "create_default_context")
-    assert shared_tls_context() is shared_tls_context()
+    assert shared_tls_context("aiohttp") is once
+
+
+@pytest.mark.filterwarnings("ignore:.cert=")
+async def test_what_litellm_writes_into_its_settings_reaches_no_other_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A certificate of the machine would be shown to every provider, and HTTP/2 offered by who cannot speak it."""
+    written: list[ssl.SSLContext] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", lambda context, *_: written.append(context))
+    monkeypatch.setenv("SSL_CERTIFICATE", "client.pem")
+    monkeypatch.setenv("LITELLM_HTTP2", "true")
+    client = SendOnceClient()
+    assert shared_tls_context("litellm") in written
+    assert not {shared_tls_context("aiohttp"), shared_tls_context("httpx")} & set(written)
+    await client.close()

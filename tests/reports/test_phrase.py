@@ -5,7 +5,7 @@ import re
 import pytest
 
 from orchestrator.core.language import Language
-from orchestrator.reports.phrase import Phrase
+from orchestrator.reports.phrase import Numeral, Phrase
 from orchestrator.reports.report_words import EN, VI, phrase_in
 
 PHRASES = sorted(key for key in EN if key.startswith(("rows_", "apply_", "compacted_", "unknown_baseline")))
@@ -31,3 +31,13 @@ def test_a_phrase_in_a_phrase_is_said_in_the_same_language():
 
 def test_a_name_with_braces_is_a_name():
     assert "{x}" in phrase_in(Phrase("compacted_month", {"month": "{x}"}), Language.VI)
+
+
+def test_a_number_is_written_as_the_language_writes_it_and_a_value_for_the_file_as_it_is():
+    facts = {"deployment": "a/b-1.5", "use_case": "faq", "length": Numeral("1,024")}
+    assert "ít nhất 1.024 byte" in phrase_in(Phrase("rows_common_prefixes", facts), Language.VI)
+    assert "a/b-1.5" in phrase_in(Phrase("rows_common_prefixes", facts), Language.VI)
+    assert "for 1,024 bytes" in phrase_in(Phrase("rows_common_prefixes", facts), Language.EN)
+    assert "12.5" in phrase_in(
+        Phrase("apply_lifetime", {"use_case": "faq", "needed": 60, "today": "12.5"}), Language.VI
+    )

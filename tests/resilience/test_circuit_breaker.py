@@ -133,6 +133,15 @@ def test_an_early_probe_that_fails_puts_off_the_next_early_one_and_nobody_else()
     assert circuit.ready_in_s(5) == 0
 
 
+def test_a_probe_of_an_outage_that_is_over_says_nothing_of_the_next_one():
+    circuit = opened()
+    silent = circuit.enter(5)
+    circuit.heal(6)
+    fail(circuit, 9, 3)
+    fail(circuit, 10, probe=silent)
+    assert circuit.ready_in_s(10) == 4, "open for five seconds from the ninth on"
+
+
 def test_a_silent_probe_lets_the_next_one_pass_and_prolongs_nothing():
     """What was sent into an outage may hang for long, while the provider is well again."""
     circuit = opened()

@@ -6,7 +6,13 @@ import openai
 import pytest
 
 from orchestrator.catalog.catalog import MissingKey
-from orchestrator.core.errors import AllProvidersFailedError, FailedStep, OverloadedError, UnavailableError
+from orchestrator.core.errors import (
+    AllProvidersFailedError,
+    FailedStep,
+    OverloadedError,
+    UnavailableError,
+    UnknownNameError,
+)
 from orchestrator.practice import Fault
 from orchestrator.server import error_answers
 from orchestrator.server.error_answers import answer_of
@@ -36,9 +42,18 @@ def test_what_callers_are_not_told_is_logged_once_for_each_cause(caplog):
             now=NOW,
             scopes=frozenset(),
         )
+        dear = UnavailableError(f"a/b-4: needs up to ${waiting}.01 (<$0.{waiting}, {waiting:,} tokens)")
+        answer_of(dear.told_callers("nobody may"), now=NOW, scopes=frozenset())
         error = AllProvidersFailedError("nobody", steps=(FailedStep("a/b", f"broke {waiting}"),))
         answer_of(error.told_callers("nobody answered"), now=NOW, scopes=frozenset())
-    assert len(caplog.records) == 2
+    assert len(caplog.records) == 3
+
+
+def test_two_deployments_are_two_causes_though_only_a_digit_tells_them_apart(caplog):
+    for name in ("openai/gpt-4", "openai/gpt-5.1"):
+        error = UnknownNameError(f"deployment '{name}' is off: no key").told_callers("it is off")
+        answer_of(error, now=NOW, scopes=frozenset())
+    assert [name for name in ("gpt-4", "gpt-5.1") if name not in caplog.text] == []
 
 
 def test_a_server_without_keys_names_no_variable_to_its_callers(serve, monkeypatch, caplog):
@@ -50,6 +65,25 @@ def test_a_server_without_keys_names_no_variable_to_its_callers(serve, monkeypat
         assert "ask who operates this server" in refused.value.message
         assert not [word for word in OPERATORS if word in refused.value.message]
     assert "api_key" in caplog.text
+
+
+def test_an_apology_names_no_variable_to_its_callers_either(serve):
+    """Its reason is the error in whose place it stands."""
+    keyless = {name: {"api_key": ""} for name in ("openrouter", "google", "openai")}
+    use_cases = {"customer_service": {"graceful": True}}
+    running = serve({"providers": {**keyless, "local": {"enabled": False}}, "use_cases": use_cases})
+    answer = stock(running).chat.completions.create(model="customer_service", messages=QUESTION)
+    reason = answer.model_extra["nextflow"]["degraded_reason"]
+    assert reason.startswith("nobody answered: no deployment may serve this request")
+    assert "ask who operates this server" in reason
+    assert not [word for word in OPERATORS if word in reason]
+
+
+def test_an_answer_without_its_primary_names_no_variable_to_its_callers(serve):
+    running = serve({"providers": {"openrouter": {"api_key": ""}}})
+    answer = stock(running).chat.completions.create(model="customer_service", messages=QUESTION)
+    reason = answer.model_extra["nextflow"]["degraded_reason"]
+    assert reason.endswith("left out: it is off")
 
 
 def test_an_outage_names_each_step_once(serve, practice):

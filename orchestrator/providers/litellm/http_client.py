@@ -70,7 +70,7 @@ class SendOnceClient(AsyncHTTPHandler):
     def create_client(self, *args: Any, **kwargs: Any) -> Any:
         """Return the client of httpx to send through; LiteLLM makes another one once it has closed it."""
         # Else LiteLLM takes what SSL_VERIFY and other variables say of checking certificates.
-        client = super().create_client(*args, **{**kwargs, "ssl_verify": shared_tls_context()})
+        client = super().create_client(*args, **{**kwargs, "ssl_verify": shared_tls_context("litellm")})
         watch_first_byte(client, self.note_first_byte)
         return client
 

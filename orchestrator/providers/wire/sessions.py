@@ -122,7 +122,7 @@ class _LoopSession:
             data=body if body.size else None,
             headers=request.headers,
             allow_redirects=False,
-            ssl=shared_tls_context() if request.url.startswith("https:") else True,
+            ssl=shared_tls_context("aiohttp") if request.url.startswith("https:") else True,
             proxy=proxy.url if proxy else None,
             proxy_headers=proxy.headers if proxy else None,
         )
