@@ -91,6 +91,14 @@ def orchestrator(base_url: str, stack: ExitStack) -> Subject:
     return _ours(base_url, stack, cache="refresh")
 
 
+def frozen(base_url: str, stack: ExitStack) -> Subject:
+    """Return ours in a program that freezes what it has loaded when it has started, as our server does."""
+    subject = orchestrator(base_url, stack)
+    gc.collect()
+    gc.freeze()
+    return subject
+
+
 def cache_hit(base_url: str, stack: ExitStack) -> Subject:
     """Return ours where every question was asked before: in the round that warms up."""
     return _ours(base_url, stack, cache="use")
@@ -214,6 +222,7 @@ SUBJECTS: Mapping[str, Callable[[str, ExitStack], Subject]] = {
     "Router": router,
     "light Router": light_router,
     "orchestrator": orchestrator,
+    "orchestrator, frozen": frozen,
     CACHE_HIT: cache_hit,
     "our chat model": chat_model,
     "ChatOpenAI": chat_openai,
