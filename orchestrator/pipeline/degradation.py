@@ -123,7 +123,7 @@ def _primary_left_out(use_case: UseCaseSettings, plan: Plan) -> Iterator[Degrada
     left_out = plan.why_left_out(primary)
     behind = [text for step in plan.asked if step.deployment == primary for text in clamped_notices(step)]
     why = left_out or next(iter(behind), "is not available")
-    is_off = any(left.deployment == primary and left.reason.kind is ReasonKind.OFF for left in plan.excluded)
+    is_off = left_out is not None and left_out.kind is ReasonKind.OFF
     for_caller = f"{primary} left out: it is off" if is_off else None
     yield Degradation((DegradationKind.PRIMARY_LEFT_OUT,), f"{primary} left out: {why}", for_caller)
 

@@ -11,6 +11,7 @@ import pytest
 from orchestrator import CacheState, Orchestrator
 from orchestrator.core.failures import HealthScope
 from orchestrator.core.money import ZERO_NUSD
+from orchestrator.core.plan import LeftOut
 from orchestrator.core.reply import ChatReply, Degradation, DegradationKind, ToolCall, Usage
 from orchestrator.drill.cases import Case
 from orchestrator.drill.drill import judge
@@ -122,6 +123,21 @@ def test_the_reason_why_the_first_was_passed_over_is_told(make_orchestrator, pra
     reply = orchestrator.complete(PROMPT)
     assert reply.deployment == fallback
     assert reply.degraded == Degradation((DegradationKind.FALLBACK,), f"{PRIMARY} was passed over: {reason}")
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_what_a_plan_leaves_out_is_not_put_together_for_a_reply(
+    make, practice, situation, monkeypatch
+) -> None:
+    """It is a look at every deployment, a thousand in a large catalogue."""
+    orchestrator = make(PLAIN)
+    situation(orchestrator, practice)
+
+    def look(_):
+        pytest.fail("a look at every deployment")
+
+    monkeypatch.setattr(LeftOut, "_all", property(look))
+    assert orchestrator.complete(PROMPT, use_case="customer_service", cache="off").text
 
 
 def test_a_lowered_max_tokens_is_a_notice_and_one_of_the_reasons(make) -> None:
