@@ -36,7 +36,7 @@ class OverloadSettings(Settings):
     """How much may be under way and waiting in this process; beyond it requests are refused."""
 
     in_flight: PositiveInt = 200
-    """Requests under way at once. One core serves about 100 short ones a second."""
+    """Requests under way at once. One core serves 100 to 700 short ones a second, by how quick it is."""
     background_share: Share = 0.8
     """The part of in_flight that requests of background profiles may have at most."""
     queue_per_tenant: int = 500
