@@ -368,6 +368,11 @@ def _reason(output: str, *, returncode: int) -> str:
     telling = next(
         (line for line in lines if "error loading model" in line), lines[-1] if lines else "no reason given"
     )
+    if "Failed to init server" in telling:
+        # llama.cpp writes why in a thread of its own, which may not come to it before the process ends.
+        return (
+            f"{telling} The file may be corrupted or incomplete, or of a kind that llama.cpp does not know."
+        )
     return telling.split("error loading model:")[-1].strip()
 
 

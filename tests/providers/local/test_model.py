@@ -456,3 +456,11 @@ os._exit(0)
     )
     assert ended.status == 0, ended.stderr
     assert ends_within(ended.server, limit_s=MID_GENERATION_S)
+
+
+def test_that_llama_cpp_ended_before_it_said_why_leaves_a_hint() -> None:
+    """It writes its log in a thread of its own, which a busy machine may not come to."""
+    last = "RuntimeError: Failed to init server, please check the input params."
+    assert "corrupted or incomplete" in local._reason(last, returncode=1)
+    why = "llama_model_load: error loading model: unknown tensor type"
+    assert local._reason(f"{why}\n{last}", returncode=1) == "unknown tensor type"
