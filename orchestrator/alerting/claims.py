@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from filelock import FileLock
 
 from orchestrator.core.home_paths import expanded
-from orchestrator.core.private_folder import make_private_folder, write_new_private_file
+from orchestrator.core.private_folder import make_private_folder, replace_private_file
 from orchestrator.ledger.process_identity import Life, life_of, own_process
 
 PERIOD = "period "
@@ -65,7 +64,7 @@ class Claims:
             before = _read(file)
             if before is not None and now - before.at < valid_for and self._may_stand(before):
                 return False
-            self._replace(file, words)
+            replace_private_file(file, orjson.dumps(words))
         self._note_last(rule, words)
         return True
 
@@ -99,7 +98,7 @@ class Claims:
         """
         make_private_folder(self._folder)
         words = {"rule": "", "subject": "", "at": now.isoformat(), "holder": self._process}
-        self._replace(self._watch_file, words)
+        replace_private_file(self._watch_file, orjson.dumps(words))
 
     def end_watch(self) -> None:
         """Take that word back."""
@@ -128,17 +127,11 @@ class Claims:
         return self._folder / f"{_digest(rule)}-{_digest(subject)}{_CLAIM}"
 
     def _note_last(self, rule: str, words: dict[str, Any]) -> None:
-        self._replace(self._folder / f"{_digest(rule)}{_LAST}", words)
+        replace_private_file(self._folder / f"{_digest(rule)}{_LAST}", orjson.dumps(words))
 
     @property
     def _watch_file(self) -> Path:
         return self._folder / f"{_digest(self._process)}{_WATCH}"
-
-    @staticmethod
-    def _replace(file: Path, words: dict[str, Any]) -> None:
-        beside = file.with_suffix(f".{uuid4().hex}")
-        write_new_private_file(beside, orjson.dumps(words))
-        beside.replace(file)
 
     def _read_all(self, ending: str) -> Iterator[Claim]:
         with contextlib.suppress(OSError):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
 import orjson
 
@@ -11,7 +10,7 @@ from orchestrator.catalog.price import Price
 from orchestrator.core.alerts import SubjectFacts
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.money import format_usd
-from orchestrator.core.private_folder import make_private_folder, write_new_private_file
+from orchestrator.core.private_folder import make_private_folder, replace_private_file
 
 _BYTES_MAX = 8 * 1024 * 1024
 
@@ -37,9 +36,7 @@ def changed_prices(path: str, prices: Mapping[str, Price]) -> dict[str, SubjectF
     }
     if now != before:
         make_private_folder(folder)
-        beside = file.with_suffix(f".{uuid4().hex}")
-        write_new_private_file(beside, orjson.dumps({**before, **now}))
-        beside.replace(file)
+        replace_private_file(file, orjson.dumps({**before, **now}))
     return changed
 
 

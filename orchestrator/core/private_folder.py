@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 
 def make_private_folder(folder: Path) -> None:
@@ -38,6 +39,17 @@ def write_new_private_file(path: Path, content: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
+
+
+def replace_private_file(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read in the place of what has its name, be it a link; whole.
+
+    Raises:
+        OSError: it cannot be written; what was there is as it was.
+    """
+    beside = path.with_suffix(f".{uuid4().hex}")
+    write_new_private_file(beside, content)
+    beside.replace(path)
 
 
 def anybody_may_write(folder: Path) -> bool:

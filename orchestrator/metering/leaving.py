@@ -15,6 +15,7 @@ import orjson
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.request import Message
+from orchestrator.metering.vendor_bodies import inline_part
 from orchestrator.providers.wire.wire_json import json_text
 
 Covers = Callable[..., bool]
@@ -30,6 +31,7 @@ _GOOGLE_METHODS = (":generateContent", ":streamGenerateContent")
 _OPENROUTERS_OWN = "openrouter/"
 """LiteLLM writes it before the names of some models of OpenRouter's."""
 _SIGNATURES = frozenset({"thoughtSignature", "thought_signature"})
+_FILLERS = (" ", ".")
 
 
 @dataclass(slots=True)
@@ -130,9 +132,6 @@ def _without_filler(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [part for part in parts if part is not filler]
 
 
-_FILLERS = (" ", ".")
-
-
 def _values(holder: Mapping[str, Any], *names: str) -> Iterator[Any]:
     return (holder[name] for name in names if holder.get(name) is not None)
 
@@ -144,19 +143,11 @@ def _parts(content: Any) -> Iterator[dict[str, Any]]:
         readable = {name: value for name, value in part.items() if name not in _SIGNATURES}
         data = readable.get("inline_data") or readable.get("inlineData")
         if isinstance(data, Mapping):
-            yield _file_part(data)
+            yield inline_part(str(data.get("mime_type") or data.get("mimeType")), data.get("data"))
         elif readable.get("file_data") or readable.get("fileData"):
             yield {"type": "file", "file": {}}
         else:
             yield {"type": "text", "text": _text_of(readable)}
-
-
-def _file_part(data: Mapping[str, Any]) -> dict[str, Any]:
-    kind = str(data.get("mime_type") or data.get("mimeType"))
-    address = f"data:{kind};base64,{data.get('data')}"
-    if kind.startswith("image/"):
-        return {"type": "image_url", "image_url": {"url": address}}
-    return {"type": "file", "file": {"file_data": address}}
 
 
 def _text_of(part: Mapping[str, Any]) -> str:

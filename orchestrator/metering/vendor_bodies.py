@@ -196,10 +196,7 @@ def _google_parts(content: Any) -> list[dict[str, Any]]:
 def _google_part(part: Mapping[str, Any]) -> dict[str, Any]:
     inline = part.get("inlineData")
     if isinstance(inline, Mapping):
-        address = f"data:{inline.get('mimeType')};base64,{inline.get('data')}"
-        kind = "image_url" if str(inline.get("mimeType")).startswith("image/") else "file"
-        holder = {"url": address} if kind == "image_url" else {"file_data": address}
-        return {"type": kind, kind: holder}
+        return inline_part(str(inline.get("mimeType")), inline.get("data"))
     if part.get("fileData"):
         return {"type": "file", "file": {}}
     text = part.get("text")
@@ -207,3 +204,11 @@ def _google_part(part: Mapping[str, Any]) -> dict[str, Any]:
         "type": "text",
         "text": text if isinstance(text, str) and set(part) == {"text"} else json_text(part),
     }
+
+
+def inline_part(mime_type: str, data: Any) -> dict[str, Any]:
+    """Return a file that is sent along, in base64, as a part of a message."""
+    address = f"data:{mime_type};base64,{data}"
+    if mime_type.startswith("image/"):
+        return {"type": "image_url", "image_url": {"url": address}}
+    return {"type": "file", "file": {"file_data": address}}

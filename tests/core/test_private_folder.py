@@ -9,6 +9,7 @@ from orchestrator.core.private_folder import (
     anybody_may_write,
     make_private_file,
     make_private_folder,
+    replace_private_file,
     write_new_private_file,
 )
 
@@ -60,3 +61,15 @@ def test_a_new_file_is_private_and_written_through_no_link(tmp_path, umask):
 def test_a_folder_says_whether_anybody_may_write_it(tmp_path, mode, may):
     tmp_path.chmod(mode)
     assert anybody_may_write(tmp_path) is may
+
+
+def test_a_private_file_takes_the_place_of_a_link_and_not_of_what_it_leads_to(tmp_path):
+    other, path = tmp_path / "other", tmp_path / "file"
+    other.write_bytes(b"another's")
+    path.symlink_to(other)
+    for content in (b"old", b"new"):
+        replace_private_file(path, content)
+        assert (path.is_symlink(), path.read_bytes()) == (False, content)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert other.read_bytes() == b"another's"
+    assert sorted(tmp_path.iterdir()) == [path, other]
