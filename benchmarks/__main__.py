@@ -7,6 +7,8 @@ BENCHMARKS = (
     "overhead",
     "peers",
     "server",
+    "dashboard",
+    "dashboard_server",
     "growth",
     "budgets",
     "bookings",

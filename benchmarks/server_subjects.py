@@ -176,7 +176,7 @@ def _key_in(folder: Path) -> str:
 
     token = Token.new()
     key = ServerKey(
-        id=token.id, secret_hash=hash_of(token.secret), tenant="acme", name="benchmark", roles=(Role.CALL,),
+        id=token.id, secret_hash=hash_of(token.secret), tenant="acme", name="benchmark", roles=(Role.CALL, Role.READ, Role.OPERATE),
         created_at=SystemClock().now(), requests_per_min=_PLENTY,
     )  # fmt: skip
     KeyFolder(folder / "keys").put(key)

@@ -31,6 +31,7 @@ from orchestrator.ledger.sqlite.file_identity import (
     make_file,
     take_rights_of_others,
 )
+from orchestrator.ledger.sqlite.request_rows import GatheredRow, record_requests
 from orchestrator.ledger.sqlite.schema import migrate
 from orchestrator.ledger.store import LedgerBusyError
 
@@ -68,7 +69,7 @@ class LedgerFile:
         self.process = ""
         """This process, as holds name it; known once the file is open."""
         self.deferred: list[Callable[[sqlite3.Connection], object]] = []
-        self.gathered: list[Callable[[sqlite3.Connection], object]] = []
+        self.gathered: list[GatheredRow] = []
         """Rows without money that wait for the next transaction, of whoever it is."""
         self.writing: asyncio.Task[None] | None = None
         """Writes what is deferred, on the event loop that deferred it."""
@@ -277,8 +278,9 @@ class LedgerFile:
     def _committed(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
         try:
             deferred, gathered = tuple(self.deferred), tuple(self.gathered)
-            for booking in (*deferred, *gathered):
+            for booking in deferred:
                 booking(connection)
+            record_requests(connection, gathered)
             result = write(connection)
             if self._contents is not None:
                 self._contents.raise_generation(connection)

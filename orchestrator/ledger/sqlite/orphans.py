@@ -6,7 +6,8 @@ from datetime import datetime
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.reply import Usage
 from orchestrator.ledger.records import AttemptTotals, OrphanBooking
-from orchestrator.ledger.sqlite.statements import record_request, settle
+from orchestrator.ledger.sqlite.request_rows import record_request
+from orchestrator.ledger.sqlite.statements import settle
 from orchestrator.ledger.store import RequestOf
 
 _TOTALS = (

@@ -5,12 +5,15 @@ one hour of the clock all but the dearest, of equal beginnings in ten minutes al
 """
 
 import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
 
 from orchestrator.ledger.prompt_prints import BEGINNING_PRINT_BYTES, BEGINNINGS_BYTES, PromptPrint, keyed
 from orchestrator.ledger.sqlite.usage_queries import CLOSED, OPEN, others_than_own
 
 _SECRET = "SELECT value FROM about WHERE key = 'prompt_secret'"  # noqa: S105 -- it says where it is
-_INSERT = "INSERT INTO prompts VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING"
+_STATEMENTS_MAX = 64
+"""One for each number of rows."""
 _HOUR, _TEN_MINUTES = len("2026-11-28T19"), len("2026-11-28T19:3")
 
 _SELECTED = (
@@ -96,9 +99,18 @@ WAITED = (
 )
 
 
-def keep(connection: sqlite3.Connection, operation_id: str, prompt: PromptPrint) -> None:
-    """Keep the print of a request, keyed with the secret of this file."""
+def keep(connection: sqlite3.Connection, prints: Sequence[tuple[str, PromptPrint]]) -> None:
+    """Keep the prints of some requests, keyed with the secret of this file."""
+    if not prints:
+        return
     (secret,) = connection.execute(_SECRET).fetchone()
-    kept = keyed(prompt, secret)
-    values = (operation_id, kept.whole, kept.beginnings, prompt.length_bytes, int(prompt.waited))
-    connection.execute(_INSERT, values)
+    values: list[object] = []
+    for operation_id, prompt in prints:
+        kept = keyed(prompt, secret)
+        values += (operation_id, kept.whole, kept.beginnings, prompt.length_bytes, int(prompt.waited))
+    connection.execute(_insert(len(prints)), values)
+
+
+@lru_cache(maxsize=_STATEMENTS_MAX)
+def _insert(rows: int) -> str:
+    return f"INSERT INTO prompts VALUES {','.join(['(?,?,?,?,?)'] * rows)} ON CONFLICT DO NOTHING"  # noqa: S608

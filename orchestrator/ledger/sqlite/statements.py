@@ -23,10 +23,9 @@ from orchestrator.ledger.records import (
     CounterLimit,
     Hold,
     NewHold,
-    RequestRecord,
     Shortage,
 )
-from orchestrator.ledger.sqlite import prompts, runs
+from orchestrator.ledger.sqlite import runs
 from orchestrator.ledger.sqlite.queries import BEGAN, BEGAN_AT, COUNTER
 from orchestrator.ledger.sqlite.request_queries import GIVE_FEEDBACK
 
@@ -35,16 +34,6 @@ _INSERT_HOLD = (
     " held_nusd, held_at, process, price_version, hour, runs) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 29)})"  # noqa: S608 -- only question marks
-_INSERT_OPERATION = (
-    f"INSERT INTO operations VALUES ({','.join('?' * 20)})"  # noqa: S608 -- only question marks
-    " ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, error = excluded.error,"
-    " degraded = excluded.degraded, deployment = excluded.deployment, provider = excluded.provider,"
-    " model = excluded.model, attempts = excluded.attempts, input_tokens = excluded.input_tokens,"
-    " output_tokens = excluded.output_tokens, cost_nusd = excluded.cost_nusd, latency_ms = excluded.latency_ms"
-    f" WHERE operations.error = '{ORPHANED}'"
-)
-_INSERT_SHAPE = "INSERT INTO plan_shapes VALUES (?,?) ON CONFLICT DO NOTHING"
-_INSERT_PLAN = "INSERT INTO plans VALUES (?,?,?) ON CONFLICT DO NOTHING"
 _BOOKED = (
     "SELECT a.hour, a.day, a.month, a.scopes, a.runs, a.cost_nusd + COALESCE(SUM(c.cost_nusd), 0),"
     " COUNT(c.step) FROM attempts a"
@@ -168,41 +157,6 @@ def correct(connection: sqlite3.Connection, correction: CostCorrection) -> int |
     connection.execute(_settle_sql(len(named), len(periods)), (0, delta_nusd, *periods, *named))
     runs.settle_runs(connection, orjson.loads(numbers), freed_nusd=0, spent_nusd=delta_nusd)
     return delta_nusd
-
-
-def record_request(connection: sqlite3.Connection, record: RequestRecord, period: Period) -> None:
-    """Write the row of a finished request; only a row that was made for an orphan gives way to another."""
-    written = connection.execute(
-        _INSERT_OPERATION,
-        (
-            record.id,
-            record.started_at.astimezone(UTC).isoformat(),
-            period.day,
-            period.month,
-            record.tenant,
-            record.use_case,
-            record.user,
-            orjson.dumps(record.tags).decode(),
-            record.outcome.value,
-            record.error,
-            record.cached.value,
-            record.degraded,
-            record.deployment,
-            record.provider,
-            record.model,
-            record.attempts,
-            record.usage.input_tokens,
-            record.usage.output_tokens,
-            record.cost_nusd,
-            round(record.latency_s * 1000),
-        ),
-    )
-    if record.plan is not None:
-        connection.execute(_INSERT_SHAPE, (record.plan.shape_key, record.plan.shape))
-        connection.execute(_INSERT_PLAN, (record.id, record.plan.shape_key, record.plan.numbers))
-    # Reports take it with the row of its request, or not at all.
-    if record.prompt is not None and written.rowcount:
-        prompts.keep(connection, record.id, record.prompt)
 
 
 def keep_feedback(connection: sqlite3.Connection, feedback: Feedback, *, tenant: str | None) -> bool:

@@ -29,6 +29,7 @@ from orchestrator.ledger.sqlite.connection import LedgerFile, OnLate
 from orchestrator.ledger.sqlite.file_contents import FileContents, lost_contents
 from orchestrator.ledger.sqlite.orphans import settle_orphan
 from orchestrator.ledger.sqlite.reader import LedgerReader
+from orchestrator.ledger.sqlite.request_rows import record_request
 from orchestrator.ledger.sqlite.roll_up import drop_unused_shapes, roll_up_day
 from orchestrator.ledger.sqlite.time_zone import change_zone, take_zone
 from orchestrator.ledger.store import RequestOf
@@ -114,11 +115,11 @@ class SqliteStore:
 
     def record_request(self, record: RequestRecord, period: Period) -> None:
         """Write the row of a finished request, now or before the next transaction."""
-        self.file.write_or_defer(lambda connection: statements.record_request(connection, record, period))
+        self.file.write_or_defer(lambda connection: record_request(connection, record, period))
 
     def record_request_deferred(self, record: RequestRecord, period: Period) -> None:
         """Write the row with what else this turn of the event loop writes."""
-        self._book(record.id, lambda connection: statements.record_request(connection, record, period))
+        self._book(record.id, lambda connection: record_request(connection, record, period))
 
     async def written(self, operation_id: str) -> None:
         """Return when what a request has deferred in this turn of the event loop is written."""
@@ -126,7 +127,7 @@ class SqliteStore:
 
     def gather_request(self, record: RequestRecord, period: Period) -> None:
         """Take the row of a request that cost nothing, for the next transaction."""
-        self.file.gathered.append(lambda connection: statements.record_request(connection, record, period))
+        self.file.gathered.append((record, period))
 
     def write_gathered(self) -> None:
         """Write the rows that were gathered, if that can be done at once."""

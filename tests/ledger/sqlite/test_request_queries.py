@@ -16,7 +16,7 @@ from orchestrator.ledger.budgets import period_of
 from orchestrator.ledger.closed_days import sum_closed_days
 from orchestrator.ledger.records import CostCorrection, RequestRecord, new_operation_id
 from orchestrator.ledger.requests import RequestOrder, RequestQuery
-from orchestrator.ledger.sqlite.statements import record_request
+from orchestrator.ledger.sqlite.request_rows import record_request
 
 START = datetime(2026, 11, 20, 9, tzinfo=UTC)
 COUNT = 300
