@@ -100,7 +100,7 @@ def _load() -> Any:
 
 
 def _keep_from_printing() -> None:
-    """Let LITELLM_PRINT_STANDARD_LOGGING_PAYLOAD print no prompt of ours; the program's calls go as before."""
+    """Let LITELLM_PRINT_STANDARD_LOGGING_PAYLOAD print nothing of ours; calls of the program go as before."""
     from litellm.litellm_core_utils import litellm_logging  # noqa: PLC0415 -- with LiteLLM alone
 
     original = litellm_logging.emit_standard_logging_payload
