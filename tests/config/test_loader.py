@@ -272,7 +272,7 @@ def test_a_part_that_cannot_be_read_is_not_missed_elsewhere(mistakes, old, new):
     assert not [line for line in mistakes(old, new) if "unknown" in line]
 
 
-@pytest.mark.parametrize("path", ["", ".", "..", "/", "/var/lib/", "~/x/.."])
+@pytest.mark.parametrize("path", ["", ".", "..", "/", "/var/lib/", "~/x/..", "~", "~crm"])
 def test_a_path_of_a_file_that_is_that_of_a_folder_is_refused_where_it_stands(mistakes, path):
     (line,) = mistakes(
         'path: "${ORCHESTRATOR_HOME:-~/.nextflow-orchestrator}/ledger.sqlite3"', f'path: "{path}"'
