@@ -280,6 +280,14 @@ def test_a_path_of_a_file_that_is_that_of_a_folder_is_refused_where_it_stands(mi
     assert re.match(r"config\.yaml:\d+:\d+: ledger\.path: is the path of a folder, or of nothing", line)
 
 
+@pytest.mark.parametrize("key", ["a\\nb", "a\\e[2Jb", "a" * 1000])
+def test_a_key_of_any_letters_is_told_in_one_line_that_people_read(mistakes, key):
+    (line,) = mistakes("providers:\n", f'providers:\n  "{key}": {{kind: openai, priority: 9}}\n')
+    assert "[key]: string should" in line
+    assert line.isprintable()
+    assert len(line) < 250
+
+
 def test_a_longer_cycle_of_aliases_is_shown_whole(load):
     with pytest.raises(ConfigError, match="a cycle of aliases: a -> b -> c -> a"):
         load(TEXT.replace("aliases:\n", "aliases:\n  a: {model: b}\n  b: {model: c}\n  c: {model: a}\n", 1))
