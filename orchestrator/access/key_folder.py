@@ -22,6 +22,8 @@ from orchestrator.core.whole_file import write_whole
 LOOK_S = 0.5
 """For how long what was seen of a key counts."""
 _VERSION = 1
+_NO_KEY = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidRequestError)
+"""What reading a file ends in that holds no key, whatever else it holds."""
 _Seen = frozenset[tuple[str, int, int, int]]
 
 
@@ -76,7 +78,7 @@ class KeyFolder:
                 key = _as_key(json.loads((self.path / name).read_bytes()))
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidRequestError):
+            except _NO_KEY:
                 damaged.append(name)
                 continue
             if name == self._file_of(key.id).name:

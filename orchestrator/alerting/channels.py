@@ -51,8 +51,8 @@ async def _post(channel: ChannelSettings, message: AlertMessage, http: Sessions)
     request = WireRequest(_url_of(channel), headers, body_of(channel, message))
     try:
         response = await http.send(request, lambda: None)
-    except UnsendableError:
-        raise UndeliveredError("its address cannot be called", may_retry=False) from None
+    except UnsendableError as exc:
+        raise UndeliveredError(str(exc), may_retry=False) from None
     except AttemptFailedError as exc:
         raise UndeliveredError(f"no connection, or it broke ({exc.failure.kind.value})") from None
     status = response.status

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -115,10 +116,13 @@ class Claims:
     def tidy(self, *, now: datetime) -> None:
         """Remove claims that are older than any period."""
         with contextlib.suppress(OSError):
-            for file in (*self._folder.glob(f"*{_CLAIM}*"), *self._folder.glob(f"*{_WATCH}")):
-                claim = _read(file)
-                if claim is None or now - claim.at > KEPT_FOR:
-                    file.unlink(missing_ok=True)
+            for file in filter(partial(_is_over, now=now), self._folder.glob(f"*{_WATCH}")):
+                file.unlink(missing_ok=True)
+            for file in filter(partial(_is_over, now=now), self._folder.glob(f"*{_CLAIM}*")):
+                with self._lock:
+                    # It may have been taken again since.
+                    if _is_over(file, now=now):
+                        file.unlink(missing_ok=True)
 
     def _may_stand(self, claim: Claim) -> bool:
         return claim.subject.startswith(PERIOD) or life_of(claim.holder) is not Life.DEAD
@@ -143,6 +147,11 @@ class Claims:
 
 def _digest(name: str) -> str:
     return sha256(name.encode()).hexdigest()[:20]
+
+
+def _is_over(file: Path, *, now: datetime) -> bool:
+    claim = _read(file)
+    return claim is None or now - claim.at > KEPT_FOR
 
 
 def _read(file: Path) -> Claim | None:

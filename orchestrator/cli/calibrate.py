@@ -16,11 +16,11 @@ from orchestrator.cli.evaluate import (
     Yes,
     confirmed,
     progress,
-    write_file,
 )
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import CommandError, errors_as_json, listed, out, print_json
 from orchestrator.cli.session import load_what_is_needed, session_of
+from orchestrator.cli.written_files import write_file
 from orchestrator.core.formatting import count_text
 from orchestrator.core.home_paths import expanded
 

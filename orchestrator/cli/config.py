@@ -1,14 +1,15 @@
 """`orchestrator config`: check the configuration, show what is in force, print its schema or its path."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from orchestrator.cli.config_check import ConfigCheck, plain_check, show_check
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, err, print_json, write
+from orchestrator.cli.output import err, print_json, write
 from orchestrator.cli.session import session_of
+from orchestrator.cli.written_files import write_public_file
 from orchestrator.core.errors import ConfigError
 from orchestrator.core.home_paths import expanded
 
@@ -77,7 +78,10 @@ def schema(
     if output is None:
         print_json(schema_of_config)
         return
-    _write_file(output, schema_of_config)
+    import orjson
+
+    text = orjson.dumps(schema_of_config, option=orjson.OPT_INDENT_2).decode()
+    write_public_file("--output", output, f"{text}\n")
     err().print(
         f"wrote {output}; editors find it by this first line of config.yaml:\n"
         f"# yaml-language-server: $schema={output}",
@@ -92,12 +96,3 @@ def path(context: typer.Context) -> None:
     from orchestrator.config.loader import default_path
 
     write(f"{expanded(session_of(context).config_path or default_path()).absolute()}\n")
-
-
-def _write_file(path: Path, value: dict[str, Any]) -> None:
-    import orjson
-
-    try:
-        path.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
-    except OSError as exc:
-        raise CommandError(f"{path}: cannot be written: {exc.strerror}") from None

@@ -1,19 +1,16 @@
 """`orchestrator drill`: break every level of your configuration, and see what a caller would have got."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import CommandError, dim, err, errors_as_json, out, print_json, table
+from orchestrator.cli.output import dim, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import session_of
+from orchestrator.cli.written_files import check_file, write_public_file
 from orchestrator.core.formatting import seconds
-from orchestrator.core.home_paths import expanded
 from orchestrator.core.language import Language
-from orchestrator.core.whole_file import check_place, write_whole
 
 if TYPE_CHECKING:
     from orchestrator.drill.drill import Drill, Result
@@ -70,8 +67,7 @@ def drill(  # noqa: PLR0913 -- each is an option
         config = session_of(context).config()
         if html is not None:
             # A drill takes minutes.
-            with _page_errors(html):
-                check_place(expanded(html))
+            check_file("--html", html)
         with err().status(dim("setting up practice providers")) as status:
             done = play(
                 config,
@@ -82,29 +78,15 @@ def drill(  # noqa: PLR0913 -- each is an option
                 say=lambda text: status.update(dim(text)),
             )
         if html is not None:
-            _write_page(expanded(html), done, str(config.path), language)
+            from orchestrator.drill.html_report import page
+
+            write_public_file("--html", html, page(done, str(config.path), language))
     if as_json:
         print_json(plain_drill(done))
     else:
         _show(done)
     if done.exit_code:
         raise typer.Exit(EXIT_FAILED)
-
-
-def _write_page(path: Path, done: "Drill", config: str, language: Language) -> None:
-    from orchestrator.drill.html_report import page
-
-    text = page(done, config, language)
-    with _page_errors(path):
-        write_whole(path, text.encode())
-
-
-@contextmanager
-def _page_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise CommandError(f"--html {path}: cannot be written: {exc.strerror}") from None
 
 
 def _show(done: "Drill") -> None:

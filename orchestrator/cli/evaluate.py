@@ -11,10 +11,10 @@ import typer
 from orchestrator.cli.options import AsJson, UseCase
 from orchestrator.cli.output import CommandError, dim, err, errors_as_json, out, print_json, table
 from orchestrator.cli.session import load_what_is_needed, session_of
+from orchestrator.cli.written_files import write_file
 from orchestrator.core.formatting import count_text, seconds
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.language import Language
-from orchestrator.core.whole_file import write_whole
 
 if TYPE_CHECKING:
     from orchestrator.client import Orchestrator
@@ -292,18 +292,6 @@ def _write_files(  # noqa: PLR0913 -- what the files are made of
         )
     if junit is not None:
         write_file("--junit", junit, as_junit(outcomes, places, min_score=min_score))
-
-
-def write_file(option: str, path: Path, text: str) -> None:
-    """Write a text to the file that an option names, its owner's alone: it holds prompts and answers.
-
-    Raises:
-        CommandError: it cannot be written.
-    """
-    try:
-        write_whole(expanded(path), text.encode(), mode=0o600)
-    except OSError as exc:
-        raise CommandError(f"{option} {path}: cannot be written: {exc.strerror}") from None
 
 
 def _show(places: "list[SubjectStanding]", reasons: list[str], path: Path) -> None:

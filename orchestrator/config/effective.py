@@ -1,7 +1,8 @@
 """The configuration in force as plain data: the file's values and units, with defaults, secrets masked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from pydantic import BaseModel, SecretStr, TypeAdapter
@@ -20,6 +21,8 @@ _SECRET_QUERY = re.compile(
 )
 _SECRET_NAME = re.compile(r"(?i)auth|key|token|secret|password|cookie|credential")
 _HEADERS = "headers"
+SECTIONS_WITH_SECRETS = ("providers", "alerts", "telemetry")
+"""The keys at the top of config.yaml whose settings have fields for secrets."""
 _PLAIN = TypeAdapter(Any)
 
 
@@ -38,22 +41,31 @@ def masked(text: str) -> str:
 
 
 def secrets_of(settings: RootSettings) -> tuple[str, ...]:
-    """Return every key of a configuration's providers, and what their secret headers hold."""
-    keys = [secret_text(provider.api_key) for provider in settings.providers.values()]
-    headers = [
-        value.get_secret_value()
-        for provider in settings.providers.values()
-        for name, value in provider.headers.items()
-        if _SECRET_NAME.search(name)
-    ]
-    keys += [
-        value.get_secret_value()
-        for provider in settings.providers.values()
-        for _, value in provider.parameters
-        if isinstance(value, SecretStr)
-    ]
-    # Of `Bearer ...` the key alone, too.
-    return (*keys, *headers, *(value.rpartition(" ")[2] for value in headers))
+    """Return every key, token and password of a configuration, wherever it stands.
+
+    Of headers those whose names speak of a secret: what others hold, such as a title, is said in prompts too.
+    """
+    # Of hundreds of models there is nothing to be told, and a request whose content is kept waits for this.
+    held = (_secrets_in(getattr(settings, section), name=section) for section in SECTIONS_WITH_SECRETS)
+    return tuple(dict.fromkeys(chain.from_iterable(held)))
+
+
+def _secrets_in(value: Any, *, name: str) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for field in type(value).model_fields:
+            yield from _secrets_in(getattr(value, field), name=field)
+    elif isinstance(value, Mapping) and name.endswith(_HEADERS):
+        held = [secret_text(item) for header, item in value.items() if _SECRET_NAME.search(header)]
+        # Of `Bearer ...` the key alone, too.
+        yield from (*held, *(text.rpartition(" ")[2] for text in held))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _secrets_in(item, name=str(key))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets_in(item, name=name)
 
 
 def _shown(value: Any, raw: Any, *, name: str) -> Any:

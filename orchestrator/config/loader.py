@@ -47,6 +47,7 @@ from orchestrator.routing.shortlist import Shortlists
 PATH_VARIABLE = "ORCHESTRATOR_CONFIG"
 FILE_NAME = "config.yaml"
 
+_NAME_MAX = 60
 _MISTAKES_MAX = 50
 """More are not read, and finding the likely word for each takes its time."""
 
@@ -264,7 +265,7 @@ def _refusal(document: Document, mistakes: Sequence[str]) -> ConfigError:
 def _explained(document: Document, error: Any) -> str:
     path = tuple(error["loc"])
     where = document.where(path)
-    name = ".".join(str(part) for part in path)
+    name = ".".join(map(_shown, path))
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown key '{name}'{hint_for(str(path[-1]), _keys_at(RootSettings, path[:-1]))}"
     if error["type"] == "missing":
@@ -276,6 +277,13 @@ def _explained(document: Document, error: Any) -> str:
         return f"{where}: {name}: what {_held(variables)} cannot stand here"
     text = str(error["msg"]).removeprefix("Value error, ")
     return f"{where}: {name}: {text[0].lower()}{text[1:]}"
+
+
+def _shown(part: str | int) -> str:
+    """Return a step of a path so that a mistake stays one line that people read."""
+    text = str(part)
+    shown = text if text.isprintable() else ascii(text)[1:-1]
+    return shown if len(shown) <= _NAME_MAX else f"{shown[:_NAME_MAX]}…"
 
 
 def _held(variables: str) -> str:

@@ -23,6 +23,7 @@ Path_ = tuple[str | int, ...]
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _TEXT_TAG = "tag:yaml.org,2002:str"
+_SHOWN_MAX = 60
 _NUMBER_TAGS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 _KEPT_MAX = 16
@@ -69,8 +70,9 @@ def scalar_of(loader: Any, node: yaml.ScalarNode, *, name: str, written: str, ho
     if node.tag == _TEXT_TAG:
         return node.value
     if node.tag in _NUMBER_TAGS and not PLAIN_NUMBER.fullmatch(str(node.value)):
+        shown = written if len(written) <= _SHOWN_MAX else f"{written[:_SHOWN_MAX]}…"
         raise ConfigError(
-            f"{place_of(node, name)}: '{written}' is no plain number (YAML takes 0100 for 64 and 1:30 for 90): "
+            f"{place_of(node, name)}: '{shown}' is no plain number (YAML takes 0100 for 64 and 1:30 for 90): "
             "write digits such as 100 or 0.5, or put a text in quotes"
         )
     try:
@@ -164,6 +166,8 @@ class _Builder:
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
         built: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConfigError(f"{self._at(key_node)}: a list or a map stands where a key is meant")
             key = str(key_node.value)
             here = (*path, key)
             if key in built:

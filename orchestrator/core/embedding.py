@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from orchestrator.core.errors import InvalidRequestError, about
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
-from orchestrator.core.unknown_names import hint_for
+from orchestrator.core.unknown_names import DEADLINE_HINT, TIMES_OF_OTHERS, hint_for
 
 Vector = tuple[float, ...]
 """The embedding of one text."""
@@ -95,7 +95,7 @@ class EmbeddingReply(ChatReply):
 def _refuse_unknown(overrides: Mapping[str, Any]) -> None:
     for name in overrides:
         if name not in _TAKEN:
-            hint = hint_for(name, _TAKEN)
+            hint = f". {DEADLINE_HINT}" if name in TIMES_OF_OTHERS else hint_for(name, _TAKEN)
             raise InvalidRequestError(f"an embedding request has no field '{name}'{hint}")
 
 

@@ -139,6 +139,12 @@ RAISE_IN_FILE = "raise the limit under 'budgets' in config.yaml."
 """What to do about a limit, for whoever has the file."""
 
 
+_OF_CHATS = (
+    "Lower max_tokens, send less (a PDF, or a picture by its address, counts for all that a model may read)"
+)
+_OF_TEXTS = "Send fewer texts, or shorter ones"
+
+
 class BudgetExceededError(OrchestratorError):
     """A limit would be passed, so nothing was sent."""
 
@@ -174,9 +180,12 @@ class BudgetExceededError(OrchestratorError):
         super().__init__(
             f"the {window} budget of {scope} allows {format_usd(limit)} and has {format_usd(left)} left{others}, "
             f"but this request may cost {format_usd(needed)}{reset}. "
-            "Lower max_tokens, send less (a PDF, or a picture by its address, counts for all that a model may "
-            f"read), choose a cheaper model, or {_remedy(scope)}"
+            f"{_OF_CHATS}, choose a cheaper model, or {_remedy(scope)}"
         )
+
+    def advise_on_texts(self) -> None:
+        """Let the words advise whoever asked for vectors, which have no max_tokens."""
+        self.args = (str(self.args[0]).replace(_OF_CHATS, _OF_TEXTS),)
 
     @property
     def may_pass(self) -> bool:

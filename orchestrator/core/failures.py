@@ -252,6 +252,15 @@ def kind_of_status(status: int) -> FailureKind:
     return _BY_STATUS.get(status, FailureKind.SERVER_ERROR)
 
 
+OF_THE_REQUEST = frozenset(
+    {
+        *(FailureKind.BAD_REQUEST, FailureKind.CONTEXT_OVERFLOW, FailureKind.CONTENT_FILTERED),
+        *(FailureKind.CANCELLED, FailureKind.NOT_SENT),
+    }
+)
+"""What a request brings with it, or its caller's leaving: no provider is ill, and nobody has to be woken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One attempt's failure, without anything a log may not hold."""

@@ -3,6 +3,7 @@
     openai       DEBUG: the whole request, messages included
     httpx        INFO: addresses, with whatever key stands in a query
     httpcore     DEBUG: requests and the headers of responses
+    botocore     DEBUG: what Bedrock answered, each piece of a stream
     google_genai, langchain_*, LiteLLM: messages and what providers answered, at several levels
 
 A level alone is undone by the library's own switch (`OPENAI_LOG=debug`) or by a program that sets every
@@ -15,6 +16,10 @@ LIBRARIES = (
     *("openai", "httpx", "httpx2", "httpcore", "httpcore2", "google_genai", "google.genai", "google.auth"),
     *("langchain", "langchain_core", "langchain_openai", "langchain_google_genai", "langsmith"),
     *("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "requests", "urllib3"),
+    *("boto3", "botocore", "s3transfer", "hpack"),
+    # Made with the first send, when a program may have set the one above to DEBUG.
+    *("httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"),
+    *("httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy", "httpcore2.socks"),
 )
 """By the names of their loggers; each with all that are named below it."""
 

@@ -29,7 +29,7 @@ from orchestrator.core.parameter_ranges import check_parameter_size, check_param
 from orchestrator.core.plain_data import copied
 from orchestrator.core.run import Run, counted_for, run_of
 from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
-from orchestrator.core.unknown_names import unknown
+from orchestrator.core.unknown_names import DEADLINE_HINT, TIMES_OF_OTHERS, unknown
 
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape."""
@@ -192,6 +192,8 @@ def _refuse_unknown(overrides: Mapping[str, Any], kind: type) -> None:
         if name in {"api_base", "base_url", "api_key", "headers", "extra_headers"}:
             msg = f"'{name}' is not taken per call: addresses, keys and headers come from config.yaml alone"
             raise InvalidRequestError(msg)
+        if name in TIMES_OF_OTHERS:
+            raise InvalidRequestError(f"unknown request field '{name}'. {DEADLINE_HINT}")
         raise InvalidRequestError(unknown("request field", name, [*known, *SAMPLING_NAMES]))
 
 

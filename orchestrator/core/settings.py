@@ -177,7 +177,8 @@ OpenAddress = Annotated[str, AfterValidator(_carried(_fault_of_open_address))]
 
 
 def _names_a_file(path: str) -> str:
-    if not PurePath(path).name or path.endswith(("/", "\\", "..")):
+    is_home = path.startswith("~") and len(PurePath(path).parts) == 1
+    if is_home or not PurePath(path).name or path.endswith(("/", "\\", "..")):
         msg = "is the path of a folder, or of nothing; write that of a file, such as /var/lib/crm/ledger.sqlite3"
         raise UnquotedError(msg)
     return path

@@ -8,6 +8,10 @@ _SHOWN_MAX = 60
 _LISTED_MAX = 40
 """Names: a catalog may have hundreds, and an error is read by a person."""
 
+TIMES_OF_OTHERS = frozenset({"timeout", "timeout_s", "request_timeout", "deadline"})
+"""What other libraries call a limit of time: some in milliseconds, and most for each attempt alone."""
+DEADLINE_HINT = "Did you mean 'deadline_s'? It is in seconds, for all attempts of a request together"
+
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """Return `unknown use case 'sales'. Did you mean ...?`, or the known names when nothing is close."""

@@ -12,11 +12,14 @@ import re
 _ACTING = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, those of eight bits too
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u3164\uffa0"  # invisible ones
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0"  # invisible ones
     "\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb"  # marks of direction, ends of lines
     "\ud800-\udfff"  # half a character
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff"  # and tags, which spell words unseen
     "]"
+    # Selectors of a variant where nothing has so many: each can spell a byte of a hidden text.
+    "|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]"
+    "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
 )
 
 

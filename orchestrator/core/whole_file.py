@@ -3,15 +3,30 @@
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+PRIVATE = 0o600
+"""The rights of a file that is its owner's alone."""
+_NEW = 0o666
+"""Of which the umask takes what it is there to take."""
+_BESIDE_BYTES_MAX = 200
+"""Of a name, in the name of a file beside it: file systems take 255 bytes."""
+
+
+def name_beside(path: Path) -> str:
+    """Return how the names of unfinished files for `path` begin, beside it and hidden."""
+    return f".{os.fsencode(path.name)[:_BESIDE_BYTES_MAX].decode(errors='ignore')}."
+
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, mode: int = 0o600) -> Iterator[Path]:
+def whole_file(path: Path, *, mode: int | None = PRIVATE) -> Iterator[Path]:
     """Yield the name under which a file is written; when all of it is on the disk, it takes its place.
+
+    Without a `mode` a file that is there keeps its rights, and a new one has those of any new file.
 
     A link stays, and what it leads to is replaced. A device or a pipe, as `/dev/stdout` may be, is no file
     that another could replace: the whole content is written into it.
@@ -19,7 +34,9 @@ def whole_file(path: Path, *, mode: int = 0o600) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written, or is a folder; what was there is as it was.
     """
-    draft, place, is_special = _draft_of(path), _place_of(path), _is_special(path)
+    place, is_special = _place_of(path), _is_special(path)
+    kept = place.stat().st_mode & 0o777 if mode is None and place.exists() else mode
+    draft = _draft_of(path, mode=_NEW if kept is None else PRIVATE)
     try:
         yield draft
         if is_special:
@@ -28,13 +45,14 @@ def whole_file(path: Path, *, mode: int = 0o600) -> Iterator[Path]:
         else:
             with draft.open("rb+") as content:
                 os.fsync(content.fileno())
-            draft.chmod(mode)
+            if kept is not None:
+                draft.chmod(kept)
             draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Write a file in the place of the one that is there, as `whole_file` does; a missing folder is made.
 
     Raises:
@@ -51,7 +69,7 @@ def check_place(path: Path) -> None:
     Raises:
         OSError: it may not.
     """
-    _draft_of(path).unlink()
+    _draft_of(path, mode=PRIVATE).unlink()
 
 
 def _is_special(path: Path) -> bool:
@@ -63,11 +81,11 @@ def _place_of(path: Path) -> Path:
     return path if _is_special(path) else Path(os.path.realpath(path))
 
 
-def _draft_of(path: Path) -> Path:
+def _draft_of(path: Path, *, mode: int) -> Path:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     place = _place_of(path)
-    folder = None if _is_special(path) else place.parent
-    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=folder)
-    os.close(descriptor)
-    return Path(name)
+    folder = Path(tempfile.gettempdir()) if _is_special(path) else place.parent
+    draft = folder / f"{name_beside(place)}{secrets.token_hex(8)}"
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    return draft

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from orchestrator.catalog.rates import Rates
 from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
-from orchestrator.core.failures import Failure, FailureKind, HealthScope
+from orchestrator.core.failures import OF_THE_REQUEST, Failure, FailureKind, HealthScope
 from orchestrator.core.plain_data import copied
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Attempt, CostSource, Delta, Usage
@@ -304,7 +304,8 @@ class InFlightAttempt:
         upstream_id = (billed.upstream_id if billed else None) or self._upstream_id
         self._lane.note_failure(self, failure)
         self._end(charge, failure=failure, upstream_id=upstream_id)
-        logger.warning(
+        logger.log(
+            logging.INFO if failure.kind in OF_THE_REQUEST else logging.WARNING,
             "attempt failed: request=%s attempt=%d deployment=%s failure=%s",
             self._permit.hold.request.operation_id,
             self.number,

@@ -107,7 +107,7 @@ def _of_json_lines(path: Path, mistakes: list[str]) -> Iterator[Numbered]:
             twice = _named_twice(text)
         except UnicodeDecodeError as exc:
             mistakes.append(f"{path}:{line}: {_encoding(exc)}")
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             mistakes.append(f"{path}:{line}: not JSON ({exc}); write one object on a line of its own")
         else:
             if twice is not None:

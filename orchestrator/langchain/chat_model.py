@@ -8,7 +8,7 @@ cached or degraded.
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Literal, Protocol, Self, Unpack, get_args
+from typing import Annotated, Any, Literal, Protocol, Self, Unpack, get_args
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
@@ -17,17 +17,23 @@ from langchain_core.output_parsers import BaseOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
-from pydantic import AliasChoices, ConfigDict, Field, SkipValidation, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    ValidationError,
+    model_validator,
+)
 
-from orchestrator.catalog.catalog import Catalog
-from orchestrator.catalog.models import Capability
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.plan import Plan
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.core.reply import ChatReply
-from orchestrator.core.request import CacheUse, Message
+from orchestrator.core.request import CacheUse, ChatRequest, Message
 from orchestrator.core.request_fields import RequestFields
 from orchestrator.core.sampling import SAMPLING_NAMES
 from orchestrator.core.unknown_names import unknown
@@ -41,9 +47,11 @@ from orchestrator.langchain.messages import (
     to_wire_choice,
     to_wire_tools,
 )
+from orchestrator.langchain.model_profiles import profile_of
 from orchestrator.langchain.progress import WatchedChatModel
 from orchestrator.langchain.run_budget import ChatInRun, without_run
 from orchestrator.langchain.structured_output import parser_of_calls, parser_of_json
+from orchestrator.langchain.tags_as_json import JSON_TAGS, tags_of_json
 from orchestrator.langchain.token_counts import tokens_of_messages, tokens_of_text
 from orchestrator.langchain.tracing import follow_config
 from orchestrator.streaming.reply_stream import ReplyStream
@@ -70,6 +78,7 @@ _REQUEST_NAMES = (
 )
 _OURS = {"request_tags": "tags", "profile_name": "profile", "cache_use": "cache", "timeout": "deadline_s"}
 """What a request calls the fields that have another name here, because LangChain has taken theirs."""
+_OF_A_RUN = frozenset({"run", "max_cost_usd"})
 _NO_RESTART = (
     "on_break='restart' is for Orchestrator.stream: LangChain's chunks only add up; use rescue or error"
 )
@@ -117,7 +126,7 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
     use_case: str | None = None
     tenant: str = "default"
     user: str | None = None
-    request_tags: tuple[SkipValidation[str], ...] = ()
+    request_tags: Annotated[tuple[SkipValidation[str], ...], BeforeValidator(tags_of_json), JSON_TAGS] = ()
     """The budget tags of each request; LangChain's own `tags` are for tracing. A request checks them."""
     model: str | None = Field(default=None, validation_alias=AliasChoices("model", "model_name"))
     """A model, alias or deployment to use instead of the use case's own choice."""
@@ -161,7 +170,7 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
         """Make a chat model whose requests have the fields `overrides`, named as in `Orchestrator.complete`.
 
         Raises:
-            InvalidRequestError: a field that no request has, or a value of the wrong kind.
+            InvalidRequestError: a field that no request has, or a value that none can have.
         """
         follow_config(orchestrator.config.settings.langchain)
         quiet_libraries()
@@ -190,6 +199,13 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
             raise ValueError(unknown("parameter", name, known))
         return {name: value for name, value in values.items() if name not in _LANGCHAIN_ONLY}
 
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        # What no request could have is told where it stands; a run and a use case may still come.
+        fields = {name: value for name, value in self._fields().items() if name not in _OF_A_RUN}
+        ChatRequest.of("?", **{"use_case": "any", **fields})
+        return self
+
     def _asks(self) -> Any:
         return self.orchestrator
 
@@ -202,7 +218,7 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
         return self._fields()
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        return _profile_of(self.orchestrator, use_case=self.use_case, model=self.model)
+        return profile_of(self.orchestrator, use_case=self.use_case, model=self.model)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
@@ -369,30 +385,4 @@ def _result(reply: ChatReply) -> ChatResult:
     generation = ChatGeneration(message=message, generation_info={"finish_reason": reply.finish_reason})
     return ChatResult(
         generations=[generation], llm_output={"model_name": reply.model, "request_id": reply.request_id}
-    )
-
-
-def _profile_of(orchestrator: Any, *, use_case: str | None, model: str | None) -> ModelProfile | None:
-    """Return what the first choice can do; None where the names lead nowhere (the call will say why)."""
-    settings = orchestrator.config.settings
-    catalog: Catalog = orchestrator.config.catalog
-    chosen = settings.use_cases.get(use_case or settings.default_use_case)
-    name = model or (chosen.primary.deployment if chosen else None)
-    if name is not None and name in catalog.aliases:
-        name = catalog.aliases[name].model
-    if name in settings.deployments:
-        name = settings.deployments[name].model
-    chosen_model = catalog.models.get(name or "")
-    if chosen_model is None:
-        return None
-    can = chosen_model.capabilities
-    return ModelProfile(
-        max_input_tokens=chosen_model.context_tokens,
-        max_output_tokens=chosen_model.max_output_tokens,
-        tool_calling=Capability.TOOLS in can,
-        structured_output=Capability.STRUCTURED_OUTPUT in can,
-        image_inputs=Capability.VISION in can,
-        audio_inputs=Capability.AUDIO in can,
-        pdf_inputs=Capability.PDF in can,
-        reasoning_output=Capability.REASONING in can,
     )

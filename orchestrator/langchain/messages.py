@@ -174,7 +174,7 @@ def _parsed(calls: Sequence[ToolCall]) -> tuple[list[LangChainToolCall], list[In
     for call in calls:
         try:
             arguments = json.loads(call.arguments or "{}", strict=False)
-        except json.JSONDecodeError as exc:
+        except (ValueError, RecursionError) as exc:  # also for a number of 5,000 digits, and 1,000 brackets
             arguments, problem = None, f"the arguments are not JSON: {exc}"
         else:
             problem = "the arguments are not a JSON object"

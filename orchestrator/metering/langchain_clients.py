@@ -35,7 +35,12 @@ from orchestrator.metering.native_parameters import check_called_with, check_mad
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.openai_sdk import from_no_environment
 from orchestrator.providers.openrouter import token_costs_only
-from orchestrator.providers.wire.outbound import PINNED_TIER, address_of_provider, is_openai_itself
+from orchestrator.providers.wire.outbound import (
+    PINNED_TIER,
+    UnsendableError,
+    address_of_provider,
+    is_openai_itself,
+)
 
 _FETCHING = frozenset({ProviderKind.GOOGLE, ProviderKind.LOCAL})
 """Whose client, or server on this machine, opens the address of a picture itself."""
@@ -142,7 +147,7 @@ def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
 
     Raises:
         InvalidRequestError: `overrides` names what config.yaml decides, or what no bound is known for, or the
-            environment leads Google's client elsewhere.
+            environment leads Google's client elsewhere, or names no proxy of HTTP.
     """
     provider = deployment.provider
     if provider.kind is ProviderKind.LITELLM:
@@ -160,7 +165,10 @@ def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
     url = address_of_provider(deployment, local_url)
     meter = Meter(Offer.of(deployment), payer, ledger=ledger, clock=clock, check_open=loop.check_open)
     headers = _headers_of(deployment, local_model)
-    transport = MeteredHttp(VendorAddress(provider.kind, deployment.upstream, url, headers), meter)
+    try:
+        transport = MeteredHttp(VendorAddress(provider.kind, deployment.upstream, url, headers), meter)
+    except UnsendableError as exc:
+        raise InvalidRequestError(f"'{deployment.name}': {exc}") from None
     common: dict[str, Any] = {
         "model": deployment.upstream,
         "api_key": _NO_KEY,

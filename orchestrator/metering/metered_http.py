@@ -21,6 +21,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
+from orchestrator.metering.echoed_keys import without_echo
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.metering.vendor_bodies import bounded_body
@@ -66,7 +67,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             finalize(self, self._sync.close)
         tap = self._begun(request)
         if tap is None:
-            return _without_cookies(self._sync.handle_request(self._with_key(request)))
+            return self._cleaned(self._sync.handle_request(self._with_key(request)))
 
         def note(event: str, _: Any) -> None:
             tap.note(event)
@@ -79,7 +80,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise
         tap.answer.begin(response.status_code, response.headers)
         response.stream = _SyncTapped(response.stream, tap)  # type: ignore[arg-type]
-        return _without_cookies(response)
+        return self._cleaned(response)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request on the running event loop.
@@ -90,7 +91,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         transport = await self._of_this_loop()
         tap = self._begun(request)
         if tap is None:
-            return _without_cookies(await transport.handle_async_request(self._with_key(request)))
+            return self._cleaned(await transport.handle_async_request(self._with_key(request)))
 
         async def note(event: str, _: Any) -> None:
             tap.note(event)
@@ -103,7 +104,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise
         tap.answer.begin(response.status_code, response.headers)
         response.stream = _AsyncTapped(response.stream, tap)  # type: ignore[arg-type]
-        return _without_cookies(response)
+        return self._cleaned(response)
 
     def close(self) -> None:
         """Close the connections of threads."""
@@ -127,6 +128,9 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             stream=request.stream,
             extensions=request.extensions,
         )
+
+    def _cleaned(self, response: httpx.Response) -> httpx.Response:
+        return without_echo(_without_cookies(response), self._address.headers)
 
     async def _of_this_loop(self) -> httpx.AsyncHTTPTransport:
         loop = asyncio.get_running_loop()

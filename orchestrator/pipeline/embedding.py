@@ -11,7 +11,7 @@ from dataclasses import replace
 from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.models import Mode
 from orchestrator.core.embedding import EmbeddingReply, Vector
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.errors import BudgetExceededError, OrchestratorError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.plan import Plan
 from orchestrator.core.reply import Attempt, ChatReply, Usage
@@ -43,6 +43,13 @@ class Embedding:
             BudgetExceededError, UnavailableError: no deployment may serve it, or a limit or failure ended it;
                 what was answered before is booked and kept, and the message says so.
         """
+        try:
+            return await self._embedded(call)
+        except BudgetExceededError as exc:
+            exc.advise_on_texts()
+            raise
+
+    async def _embedded(self, call: Call) -> ChatReply:
         facts, kept = _facts_of(call), KeptVectors.of(call)
         parts = (
             cut_into_parts(request_of(call), [known.deployment for known in facts.values()]) if facts else ()

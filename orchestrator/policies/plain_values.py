@@ -44,12 +44,15 @@ def form_of_fields(
     *,
     language: Language | None = None,
     prefix: str = "",
+    depth: int = 0,
 ) -> dict[str, Any]:
     """Return the fields in one spelling; `rules` are by path (`customer.name`), others are `auto`.
 
     Raises:
         NoValueError: a field is not what its rule says, or the data is too deep.
     """
+    if depth > _DEPTH_MAX:
+        raise NoValueError("too deep")
     formed = {}
     for name, value in fields.items():
         path = f"{prefix}{name}"
@@ -57,7 +60,7 @@ def form_of_fields(
         if rule is FieldRule.IGNORE:
             continue
         if isinstance(value, Mapping) and rule is FieldRule.AUTO:
-            formed[name] = form_of_fields(value, rules, language=language, prefix=f"{path}.")
+            formed[name] = form_of_fields(value, rules, language=language, prefix=f"{path}.", depth=depth + 1)
         else:
             formed[name] = value_form(value, rule, language=language)
     return formed

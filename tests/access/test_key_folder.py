@@ -100,7 +100,7 @@ def test_keys_made_at_once_are_all_there(folder):
     assert folder.read()[0].keys() == {token.id for token in tokens}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"version": 2}', '{"version": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"version": 2}', '{"version": 1}', "[" * 9999])
 def test_a_damaged_file_is_no_key_and_still_closes_the_server(folder, clock, text):
     good = key_of(Token.new())
     folder.put(good)

@@ -3,6 +3,8 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from orchestrator.alerting.claims import KEPT_FOR, Claims
 
@@ -51,6 +53,25 @@ def test_a_damaged_claim_is_no_claim_and_old_ones_are_tidied(tmp_path, clock):
     assert [claim.subject for claim in claims.standing(periods=())] == ["s"]
     claims.tidy(now=clock.now() + KEPT_FOR + DAY)
     assert list(tmp_path.glob("*.claim")) == []
+
+
+def test_a_claim_that_is_taken_again_while_old_ones_are_tidied_stands(tmp_path, clock, monkeypatch):
+    """Else the next process would tell the same alert once more."""
+    claims, other = Claims(str(tmp_path)), Claims(str(tmp_path))
+    assert claims.take("r", "s", now=clock.now(), valid_for=DAY)
+    clock.advance(KEPT_FOR.total_seconds() + 1)
+    look = Path.open
+
+    def looked(file: Path, *arguments: Any) -> Any:
+        monkeypatch.setattr(Path, "open", look)
+        opened = file.open(*arguments)
+        assert other.take("r", "s", now=clock.now(), valid_for=DAY)
+        return opened
+
+    # Between its look at the file and what it does with it.
+    monkeypatch.setattr(Path, "open", looked)
+    claims.tidy(now=clock.now())
+    assert not other.take("r", "s", now=clock.now(), valid_for=DAY)
 
 
 def test_it_is_known_whether_anybody_looks_at_the_rules(tmp_path, clock):

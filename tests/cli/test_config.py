@@ -101,7 +101,7 @@ def test_the_schema_knows_every_key_of_the_shipped_file(run, tmp_path, shipped_d
     path = tmp_path / "schema.json"
     assert run("config", "schema", "--output", str(path)).code == 0
     assert orjson.loads(path.read_bytes()) == schema
-    assert run("config", "schema", "--output", str(tmp_path / "no" / "schema.json")).code == 2
+    assert run("config", "schema", "--output", str(tmp_path)).code == 2
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -1,8 +1,12 @@
 """Masking."""
 
-import pytest
+import json
 
-from orchestrator.config.effective import MASK, masked
+import pytest
+from pydantic import TypeAdapter
+
+from orchestrator.config.effective import MASK, SECTIONS_WITH_SECRETS, masked, secrets_of
+from orchestrator.config.schema import RootSettings
 
 
 @pytest.mark.parametrize(
@@ -18,3 +22,50 @@ from orchestrator.config.effective import MASK, masked
 def test_credentials_inside_addresses_are_masked(address, shown):
     """User, password and keys in a query disappear; everything else stays as it is."""
     assert masked(address) == shown
+
+
+def test_every_secret_is_known_wherever_it_stands(make_config):
+    """Kept prompts, recorded answers and refusals of a configuration are masked by them."""
+    config = make_config(
+        {
+            "alerts": {
+                "channels": {
+                    "phone": {"kind": "telegram", "token": "123:telegram-token", "chat_id": "5"},
+                    "team": {"kind": "slack", "url": "https://hooks.slack.com/services/of-the-team"},
+                    "mail": {
+                        "kind": "email",
+                        "host": "mail.vn",
+                        "sender": "a@b.vn",
+                        "to": ["c@d.vn"],
+                        "user": "crm",
+                        "password": "the-mail-password",
+                    },
+                    "hook": {
+                        "kind": "webhook",
+                        "url": "https://h.vn/x",
+                        "headers": {"X-Api-Key": "hook-key"},
+                    },
+                }
+            },
+            "telemetry": {
+                "otlp_endpoint": "https://o.vn",
+                "otlp_headers": {"Authorization": "Bearer otlp-key"},
+            },
+            "providers": {"openai": {"api_key": "openai-key", "headers": {"X-Title": "NextFlow CRM"}}},
+        }
+    )
+    assert {
+        *("123:telegram-token", "https://hooks.slack.com/services/of-the-team", "the-mail-password"),
+        *("hook-key", "Bearer otlp-key", "otlp-key", "openai-key"),
+    } <= set(secrets_of(config.settings))
+    assert "NextFlow CRM" not in secrets_of(config.settings)
+
+
+def test_no_other_section_has_a_field_for_a_secret():
+    schemas = {
+        name: json.dumps(TypeAdapter(field.annotation).json_schema())
+        for name, field in RootSettings.model_fields.items()
+    }
+    assert sorted(SECTIONS_WITH_SECRETS) == sorted(
+        n for n, schema in schemas.items() if "writeOnly" in schema
+    )

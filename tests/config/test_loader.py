@@ -272,12 +272,20 @@ def test_a_part_that_cannot_be_read_is_not_missed_elsewhere(mistakes, old, new):
     assert not [line for line in mistakes(old, new) if "unknown" in line]
 
 
-@pytest.mark.parametrize("path", ["", ".", "..", "/", "/var/lib/", "~/x/.."])
+@pytest.mark.parametrize("path", ["", ".", "..", "/", "/var/lib/", "~/x/..", "~", "~crm"])
 def test_a_path_of_a_file_that_is_that_of_a_folder_is_refused_where_it_stands(mistakes, path):
     (line,) = mistakes(
         'path: "${ORCHESTRATOR_HOME:-~/.nextflow-orchestrator}/ledger.sqlite3"', f'path: "{path}"'
     )
     assert re.match(r"config\.yaml:\d+:\d+: ledger\.path: is the path of a folder, or of nothing", line)
+
+
+@pytest.mark.parametrize("key", ["a\\nb", "a\\e[2Jb", "a" * 1000])
+def test_a_key_of_any_letters_is_told_in_one_line_that_people_read(mistakes, key):
+    (line,) = mistakes("providers:\n", f'providers:\n  "{key}": {{kind: openai, priority: 9}}\n')
+    assert "[key]: string should" in line
+    assert line.isprintable()
+    assert len(line) < 250
 
 
 def test_a_longer_cycle_of_aliases_is_shown_whole(load):

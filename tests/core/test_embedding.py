@@ -65,6 +65,7 @@ def test_what_is_no_text_is_refused_with_its_place(texts, words) -> None:
         ({"max_tokens": 5}, "no field 'max_tokens'"),
         ({"graceful": True}, "no field 'graceful'"),
         ({"api_key": "sk"}, "no field 'api_key'"),
+        ({"timeout": 5}, "no field 'timeout'. Did you mean 'deadline_s'"),
         ({"deadline_s": math.inf}, "deadline_s"),
         ({"tenant": "a*"}, "tenant"),
     ],

@@ -93,6 +93,8 @@ def test_a_prompt_that_cannot_be_asked_is_refused_with_its_reason(prompt, says):
     [
         ({"temprature": 0.2}, "unknown request field 'temprature'. Did you mean 'temperature'?"),
         ({"max_token": 5}, "Did you mean 'max_tokens'?"),
+        ({"timeout": 5}, "unknown request field 'timeout'. Did you mean 'deadline_s'? It is in seconds"),
+        ({"request_timeout": 5}, "Did you mean 'deadline_s'"),
         ({"zzzz": 5}, "unknown request field 'zzzz'; known: cache, deadline_s"),
         ({"sampling": {}}, "unknown request field 'sampling'"),
         ({"max_tokens": 0}, "'max_tokens' must be a whole number greater than 0, got 0"),

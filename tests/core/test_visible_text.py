@@ -16,6 +16,7 @@ ACTING = {
     "another direction": ("invoice\u202efdp.exe\u2066\u200f", "invoice\\u202efdp.exe\\u2066\\u200f"),
     "what cannot be seen": ("a\u200bb\ufeff\u2060\u00ad", "a\\u200bb\\ufeff\\u2060\\xad"),
     "words in tags": ("a\U000e0041\U000e0042", "a\\U000e0041\\U000e0042"),
+    "words in variants": ("👍\ufe0f\ufe01\U000e0138", "👍\ufe0f\\ufe01\\U000e0138"),
     "other line ends": ("a\u2028b\u2029c\x85\x0b\x0c", "a\\u2028b\\u2029c\\x85\\x0b\\x0c"),
     "half a character": ("\ud83d", "\\ud83d"),
 }
@@ -25,6 +26,7 @@ PLAIN = [
     "one\ntwo\tthree\u00a0four\u3000five",
     "👩‍👩‍👧 ❤️ 1️⃣ 🇻🇳",
     "नमस्ते क्‍ष می‌خواهم",
+    "辻\U000e0100さん ☎️",
     "[/oops] [bold]x[/bold] \\x1b",
     "─│└ ✓ “ ” …",
 ]

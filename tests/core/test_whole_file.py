@@ -14,8 +14,32 @@ def test_it_takes_the_place_of_what_was_there_and_leaves_nothing_beside(tmp_path
     for content in (b"old", b"new"):
         write_whole(path, content)
     assert path.read_bytes() == b"new"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_a_new_file_follows_the_umask_and_one_that_is_there_keeps_its_rights(tmp_path, umask):
+    path = tmp_path / "policy.yaml"
+    before = os.umask(umask)
+    try:
+        write_whole(path, b"new")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+        path.chmod(0o640)
+        write_whole(path, b"newer")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        write_whole(path, b"a secret", mode=0o600)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "ờ" * 85], ids=["letters", "letters of three bytes"])
+def test_a_name_may_be_as_long_as_the_disk_takes_it(tmp_path, name):
+    path = tmp_path / name
+    write_whole(path, b"all of it")
+    check_place(path)
+    assert path.read_bytes() == b"all of it"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_where_it_cannot_be_written_what_was_there_stays(tmp_path, monkeypatch):
@@ -73,10 +97,10 @@ def test_a_look_whether_it_may_be_written_changes_nothing(tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == [link]
     assert link.is_symlink()
 
-    def refuse(**_):
+    def refuse(*_):
         raise PermissionError
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr("os.open", refuse)
     link.write_bytes(b"old")
     with pytest.raises(PermissionError):
         check_place(link)

@@ -1,6 +1,7 @@
 """A way along a plan admits, waits, books and gives up as its plan and profile say; no provider is needed for that."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -91,6 +92,25 @@ async def test_an_attempt_that_has_ended_is_not_booked_again(way_of) -> None:
     attempt.fail(Failure(FailureKind.UNAVAILABLE, 503))
     attempt.fail(Failure(FailureKind.TIMEOUT))
     assert [booked.failure for booked in way.history.attempts] == ["unavailable"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [
+        (FailureKind.BAD_REQUEST, logging.INFO),
+        (FailureKind.CONTENT_FILTERED, logging.INFO),
+        (FailureKind.CANCELLED, logging.INFO),
+        (FailureKind.RATE_LIMITED, logging.WARNING),
+        (FailureKind.UNAVAILABLE, logging.WARNING),
+        (FailureKind.UNAUTHORIZED, logging.WARNING),
+    ],
+)
+async def test_what_a_request_brings_with_it_warns_nobody(way_of, caplog, kind, level) -> None:
+    """A caller's mistake in a loop would fill the log of warnings for hours."""
+    attempt = send(await way_of().next())
+    with caplog.at_level(logging.INFO, logger="orchestrator.dispatch"):
+        attempt.fail(Failure(kind))
+    assert [r.levelno for r in caplog.records if "attempt failed" in r.getMessage()] == [level]
 
 
 async def test_a_fallback_is_immediate_and_the_following_ones_wait(way_of, clock) -> None:

@@ -35,6 +35,7 @@ def test_every_mistake_is_named_with_its_line_and_a_remedy(golden):
         '{"id":"a","prompt":"y","expected":"refund"}',
         '{"id":"e","prompt":"Đơn đâu?","expected":"refund"}',
         '{"id":"f","prompt":"z","expected":"refund","language":"fr"}',
+        '{"id":"g","prompt":"z","expected":' + "[" * 1000 + "]" * 1000 + "}",
     )
     lines = refusal(path, needs_expected=True).splitlines()
     starts = {line.split(":")[1]: line for line in lines}
@@ -46,6 +47,7 @@ def test_every_mistake_is_named_with_its_line_and_a_remedy(golden):
     assert "asks the same as line 1" in starts["7"]
     assert "with another 'expected'" in starts["7"]
     assert "write vi or en" in starts["8"]
+    assert "one object on a line" in starts["9"]
 
 
 def test_a_line_in_another_encoding_is_named(golden, tmp_path):

@@ -222,3 +222,21 @@ def test_a_models_notes_to_itself_do_not_go_out_again(
     assert sent["messages"][1]["content"] == "Để em xem."
     assert sent["messages"][1]["tool_calls"][0]["function"]["name"] == "find_order"
     assert sent["messages"][3]["content"] == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("language", "fr"),
+        ("max_tokens", -1),
+        ("deadline_s", 0),
+        ("tenant", "a*"),
+        ("tags", ["key:a1"]),
+        ("top_p", 7),
+    ],
+)
+def test_what_no_request_could_have_is_refused_when_the_model_is_made(
+    practised: Orchestrator, field: str, value: object
+) -> None:
+    with pytest.raises(InvalidRequestError, match=f"'{field}"):
+        practised.chat_model("customer_service", **{field: value})

@@ -15,7 +15,10 @@ from langchain_core.messages import (
 
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.message_checks import check_conversation, messages_of
+from orchestrator.core.money import ZERO_NUSD
+from orchestrator.core.reply import ChatReply, ToolCall, Usage
 from orchestrator.langchain.conversation import to_wire
+from orchestrator.langchain.messages import to_message
 
 CALL = {"id": "c1", "name": "find", "args": {"a": "ơ"}, "type": "tool_call"}
 BROKEN = {"id": "c2", "name": "find", "args": '{"a": ', "error": "not JSON", "type": "invalid_tool_call"}
@@ -148,3 +151,13 @@ def test_a_block_that_cannot_be_sent_is_named_and_not_left_out():
 def test_arguments_that_no_json_holds_are_named():
     with pytest.raises(InvalidRequestError, match="tool call 'find' in message 0"):
         to_wire([AIMessage("", tool_calls=[{**CALL, "args": {"a": {1, 2}}}])])
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"a":' * 1000 + "1" + "}" * 1000, '{"a": ' + "9" * 5000 + "}"], ids=["nested", "digits"]
+)
+def test_arguments_that_python_cannot_read_are_an_invalid_call_and_no_crash(arguments: str) -> None:
+    calls = (ToolCall("c1", "find", arguments),)
+    message = to_message(ChatReply("id", "", "m", "p/m", "p", Usage(1, 4), ZERO_NUSD, "tool_calls", calls))
+    assert message.tool_calls == []
+    assert [call["name"] for call in message.invalid_tool_calls] == ["find"]

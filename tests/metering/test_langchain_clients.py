@@ -258,6 +258,18 @@ def test_a_variable_that_leads_google_to_another_service_is_refused(
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_proxy_that_cannot_be_used_is_told_when_the_client_is_made(
+    practised, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", "socks5://user:word@127.0.0.1:9")
+    with pytest.raises(InvalidRequestError, match="HTTP_PROXY") as caught:
+        practised.native(name)
+    assert "word" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_no_prompt_stands_in_any_log(
     practised, practice: PracticeServer, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:

@@ -195,6 +195,8 @@ def test_a_limit_for_one_request_counts_all_its_parts(desk) -> None:
     with pytest.raises(BudgetExceededError) as refused:
         here.embed([f"{n}{text}" for n, text in enumerate(texts)], dimensions=8, max_cost_nusd=one_nusd * 5)
     assert refused.value.window == "request"
+    assert "max_tokens" not in str(refused.value)
+    assert "Send fewer texts, or shorter ones, choose a cheaper model" in str(refused.value)
     assert here.bill.count() == 1
     assert sorted(here.rows("outcome")) == [("refused",), ("succeeded",)]
 
@@ -208,7 +210,8 @@ def test_a_budget_is_never_passed_by_the_providers_own_bill_however_many_ask_at_
             await here.orchestrator.aembed(
                 f"câu hỏi số {number} " * 20, tenant=f"t{number % 7}", dimensions=8
             )
-        except BudgetExceededError:
+        except BudgetExceededError as refused:
+            assert "max_tokens" not in str(refused)
             return False
         return True
 

@@ -28,6 +28,12 @@ def test_arguments_that_are_no_object_have_no_form():
     assert form(CALLS, "", ("find", "{broken")) is None
 
 
+def test_what_is_nested_without_end_has_no_form_and_ends_no_comparison():
+    nested = '{"a":' * 1000 + "1" + "}" * 1000
+    assert form(CALLS, "", ("find", nested)) is None
+    assert form({"by": "json"}, nested) is None
+
+
 def test_no_call_is_a_vote_only_where_it_is_said():
     assert form(CALLS, "I cannot help") is None
     assert form({**CALLS, "no_call": "vote"}, "I cannot help") == NO_CALL

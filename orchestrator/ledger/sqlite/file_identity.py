@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.errors import LedgerError
+from orchestrator.core.whole_file import name_beside
 
 _Node = tuple[int, int]
 """Device and inode: one file, whatever its name is."""
@@ -105,7 +106,7 @@ def take_rights_of_others(path: Path) -> None:
 
 def _make_empty(path: Path) -> None:
     """Make a file under another name first: to close a file drops the locks that SQLite has on it."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=name_beside(path), dir=path.parent)
     os.close(descriptor)
     try:
         # It is there by now, or this disk has no links: then SQLite makes it.

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.private_folder import make_private_folder
+from orchestrator.core.whole_file import name_beside
 from orchestrator.ledger.sqlite.schema import VERSION, migrate
 
 _COMPANIONS = ("-wal", "-shm", "-journal")
@@ -116,7 +117,7 @@ def _check(connection: sqlite3.Connection, source: Path) -> int:
 @contextlib.contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
     """Give an empty file beside `target`, its owner's alone, that is gone in the end."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=name_beside(target), dir=target.parent)
     os.close(descriptor)
     try:
         yield Path(name)

@@ -37,6 +37,8 @@ LOADED_FOR: Mapping[str, tuple[str, ...]] = {
 }
 """What LiteLLM would import with the first call of a prefix: a third of a second on the event loop."""
 
+ENTRY_ID = "deployment "
+"""How the ids of our entries in a Router begin."""
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 
 _litellm: Any = None
@@ -53,6 +55,7 @@ def load_litellm() -> Any:
 def load_for(prefix: str) -> None:
     """Import what LiteLLM needs for a prefix alone."""
     _import(LOADED_FOR.get(prefix, ()))
+    quiet_libraries()
 
 
 def _import(names: Iterable[str]) -> None:
@@ -85,6 +88,7 @@ def _load() -> Any:
     from orchestrator.providers.litellm.hooks import GUARD  # noqa: PLC0415 -- needs LiteLLM's base class
 
     litellm.callbacks.append(GUARD)
+    _keep_from_printing()
     _keep_from_the_proxy(litellm)
     _keep_from_asking_for_tokens()
     quiet_libraries()
@@ -93,6 +97,20 @@ def _load() -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     _litellm = litellm
     return litellm
+
+
+def _keep_from_printing() -> None:
+    """Let LITELLM_PRINT_STANDARD_LOGGING_PAYLOAD print nothing of ours; calls of the program go as before."""
+    from litellm.litellm_core_utils import litellm_logging  # noqa: PLC0415 -- with LiteLLM alone
+
+    original = litellm_logging.emit_standard_logging_payload
+
+    def emit(payload: Mapping[str, Any]) -> None:
+        # It may be called in a task of LiteLLM's own, which knows nothing of the send.
+        if not str(payload.get("model_id")).startswith(ENTRY_ID):
+            original(payload)  # type: ignore[arg-type]  # as it came
+
+    litellm_logging.emit_standard_logging_payload = emit
 
 
 def _keep_from_the_proxy(litellm: Any) -> None:

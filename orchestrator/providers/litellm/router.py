@@ -15,7 +15,7 @@ from orchestrator.catalog.litellm_prefixes import ADDRESSES
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.secret_values import secret_text, secret_texts
 from orchestrator.dispatch.transport import AttemptSource
-from orchestrator.providers.litellm.loading import LOADING, load_for, load_litellm
+from orchestrator.providers.litellm.loading import ENTRY_ID, LOADING, load_for, load_litellm
 from orchestrator.providers.litellm.registering import registered_once
 from orchestrator.providers.litellm.sending import CURRENT_SENDING, Sending, in_this_task
 from orchestrator.providers.wire.outbound import DEFAULT_URLS
@@ -168,5 +168,5 @@ def _model_entry(deployment: Deployment) -> dict[str, Any]:
     return {
         "model_name": deployment.name,
         "litellm_params": params,
-        "model_info": {"id": f"deployment {deployment.name}"},
+        "model_info": {"id": f"{ENTRY_ID}{deployment.name}"},
     }

@@ -4,10 +4,13 @@ aiohttp's own `trust_env` is not used: it would also read ~/.netrc and replace t
 """
 
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
+
+from orchestrator.core.http_text import fault_of_address
+from orchestrator.providers.wire.outbound import UnsendableError
 
 
 class Proxy(NamedTuple):
@@ -26,7 +29,11 @@ class ProxiesOfEnvironment:
         self._known: dict[tuple[str, str], Proxy | None] = {}
 
     def for_url(self, url: str) -> Proxy | None:
-        """Return the proxy for an address, None where it is reached directly."""
+        """Return the proxy for an address, None where it is reached directly.
+
+        Raises:
+            UnsendableError: what the environment names is no proxy of HTTP; nothing is sent beside it.
+        """
         if not self._addresses:
             return None
         parts = urlsplit(url)
@@ -36,12 +43,19 @@ class ProxiesOfEnvironment:
         return self._known[key]
 
     def _look_up(self, scheme: str, host: str) -> Proxy | None:
-        address = self._addresses.get(scheme) or self._addresses.get("all")
+        named = scheme if self._addresses.get(scheme) else "all"
+        address = self._addresses.get(named)
         if not address or proxy_bypass(host):
             return None
-        parts = urlsplit(address if "://" in address else f"http://{address}")
-        credentials, _, place = parts.netloc.rpartition("@")
-        url = urlunsplit((parts.scheme, place, parts.path, "", ""))
+        protocol, _, rest = address.rpartition("://")
+        credentials, _, place = rest.rpartition("@")
+        url = f"{protocol or 'http'}://{place}"
+        if fault_of_address(url):
+            # Without a quote: it may hold a password.
+            raise UnsendableError(
+                f"{named.upper()}_PROXY in the environment is no proxy of HTTP: write it as http://host:port, or name "
+                "the host that is asked in NO_PROXY"
+            )
         if not credentials:
             return Proxy(url, None)
         name, _, password = credentials.partition(":")

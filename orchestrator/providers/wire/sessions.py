@@ -61,7 +61,7 @@ class Sessions:
         try:
             return await self._session().send(request, body)
         except aiohttp.InvalidURL:
-            error: Exception = UnsendableError("the provider's base_url is no address that can be called")
+            error: Exception = UnsendableError("config.yaml names an address for it that cannot be called")
         except (aiohttp.ClientError, OSError) as exc:
             failure = _failure_of(exc, was_sent=body.was_sent)
             error = AttemptFailedError(failure, was_sent=body.was_sent, detail=type(exc).__name__)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -33,7 +34,7 @@ from orchestrator.server.dashboard.live_counts import ALL_TENANTS, LiveCounts
 from orchestrator.server.dashboard.live_pages import budgets, models, overview
 from orchestrator.server.dashboard.provider_page import providers
 from orchestrator.server.dashboard.record_pages import Search, request_list, request_page, savings_page
-from orchestrator.server.dashboard.shell import PAGES, SECURITY, script, shell, style
+from orchestrator.server.dashboard.shell import PAGES, SECURITY, nowhere, script, shell, style
 from orchestrator.server.dashboard.snapshot import Snapshots
 from orchestrator.server.dashboard.viewer import Viewer
 from orchestrator.server.dashboard.words import DASHBOARD_WORDS, language_for
@@ -46,6 +47,7 @@ _REPORT_KEPT_S = 60.0
 _KEPT_PER_TAKEN = 20
 """Today is read row by row, however many there are: a report may be at work for a twentieth of the time."""
 _REPORTS_MAX = 64
+_NOT_FOUND = 404
 _REQUEST_ID = "{request_id:str}"
 
 _Part = Callable[[Request, Viewer], Awaitable[Iterable[str]]]
@@ -66,6 +68,7 @@ def dashboard_routes(orchestrator: Orchestrator, *, clock: Clock) -> tuple[BaseR
         *(Route(f"/dashboard/parts/{path}", _answering(part)) for path, part in parts_by_path.items()),
         *(Route(f"/dashboard/{page}", _shell_of(page)) for page in PAGES),
         Route(f"/dashboard/requests/{_REQUEST_ID}", _shell_of("requests")),
+        Route("/dashboard/{rest:path}", _nowhere),
     )
 
 
@@ -228,6 +231,24 @@ def _asset(content: str, media_type: str) -> Callable[[Request], Awaitable[Respo
     return answer
 
 
+async def _nowhere(request: Request) -> Response:
+    """Answer what is no page of ours as a browser shows it; parts are asked for by the pages' script.
+
+    Raises:
+        HTTPException: 404, for a part that there is not.
+    """
+    path = f"/dashboard/{request.path_params['rest']}"
+    if path.startswith("/dashboard/parts/"):
+        raise HTTPException(_NOT_FOUND)
+    if path.endswith("/"):
+        return RedirectResponse(f"{path.rstrip('/')}{_query_of(request)}")
+    language = language_for(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+    return HTMLResponse(nowhere(language), _NOT_FOUND, headers=SECURITY)
+
+
 async def _first_page(request: Request) -> Response:
-    query = f"?{request.url.query}" if request.url.query else ""
-    return RedirectResponse(f"/dashboard/overview{query}")
+    return RedirectResponse(f"/dashboard/overview{_query_of(request)}")
+
+
+def _query_of(request: Request) -> str:
+    return f"?{request.url.query}" if request.url.query else ""

@@ -60,3 +60,19 @@ def shell(page: str, language: Language, *, request_id: str | None = None) -> st
         f'data-live="{int(page in _LIVE)}" data-language="{language}"><p class=soft>{text(words["loading"])}</p></main>'
         f"<noscript><p>{text(words['no_script'])}</p></noscript></body></html>\n"
     )
+
+
+def nowhere(language: Language) -> str:
+    """Return the page of an address that there is not: it says so, and leads to those that there are."""
+    words = DASHBOARD_WORDS[language]
+    pages = "".join(
+        f'<li><a href="/dashboard/{name}?lang={language}">{text(words[name])}</a></li>' for name in PAGES
+    )
+    return (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{text(words["nowhere"])} · NextFlow</title><link rel=icon href="data:,">'
+        '<link rel=stylesheet href="/dashboard/static/dashboard.css"></head><body>'
+        f"<h1>{text(words['nowhere'])}</h1><main id=content><p>{text(words['nowhere_help'])}</p>"
+        f"<ul>{pages}</ul></main></body></html>\n"
+    )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from orchestrator.core.language import Language
 
 DASHBOARD_EN: Mapping[str, str] = {
+    "nowhere": "No such page", "nowhere_help": "The dashboard has no page at this address. It has these:",
     "overview": "Overview", "budgets": "Budgets", "providers": "Providers", "requests": "Requests",
     "report": "Savings and advice", "config": "Configuration", "pages": "Pages", "skip": "To the content",
     "no_script": "This page needs JavaScript: it asks for new data again and again.",
@@ -63,6 +64,7 @@ DASHBOARD_EN: Mapping[str, str] = {
 }  # fmt: skip
 
 DASHBOARD_VI: Mapping[str, str] = {
+    "nowhere": "Không có trang này", "nowhere_help": "Bảng điều khiển không có trang ở địa chỉ này. Các trang hiện có:",
     "overview": "Tổng quan", "budgets": "Ngân sách", "providers": "Nhà cung cấp", "requests": "Yêu cầu",
     "report": "Tiết kiệm và đề xuất", "config": "Cấu hình", "pages": "Các trang", "skip": "Đến nội dung",
     "no_script": "Trang này cần JavaScript: nó liên tục lấy dữ liệu mới.",

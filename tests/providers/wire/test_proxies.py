@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.providers.wire.outbound import UnsendableError
 from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -45,3 +46,24 @@ def test_hosts_that_shall_be_reached_directly_are(monkeypatch, bypass) -> None:
     monkeypatch.setenv("no_proxy", bypass)
     assert proxy_of("https://api.openai.com/v1") is None
     assert bypass == "*" or proxy_of("https://openrouter.ai/api/v1") is not None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "socks5://u:word@proxy.vn:1",
+        "ftp://u:word@proxy.vn",
+        "http://u:word@[::1",
+        "http://u:word@h:99999",
+        "u:word@",
+    ],
+)
+def test_what_is_no_proxy_of_http_is_told_by_its_variable_and_nothing_goes_beside_it(
+    monkeypatch, address
+) -> None:
+    monkeypatch.setenv("all_proxy", address)
+    with pytest.raises(UnsendableError, match="ALL_PROXY") as caught:
+        proxy_of("https://api.openai.com/v1")
+    assert "word" not in str(caught.value)
+    monkeypatch.setenv("no_proxy", "openai.com")
+    assert proxy_of("https://api.openai.com/v1") is None

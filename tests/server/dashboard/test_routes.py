@@ -237,3 +237,23 @@ def test_a_report_is_read_once_a_minute_and_one_that_takes_long_for_a_twentieth_
             assert client.get("/dashboard/parts/report").status_code == 200
             counts.append(len(looks))
     assert counts == [1, 1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/dashboard/nope", "/dashboard/requests/a/b", "/dashboard//evil.example/x", "/dashboard/<script>"],
+)
+def test_an_address_that_is_none_is_a_page_that_leads_to_those_there_are(running, path):
+    answer = running.client().get(path, headers={"accept-language": "vi"})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert 'href="/dashboard/overview?lang=vi"' in answer.text
+    assert "<script" not in answer.text
+    for named, meant in (
+        ("/dashboard/overview/?lang=vi", "/dashboard/overview?lang=vi"),
+        ("/dashboard/", "/dashboard"),
+    ):
+        assert running.client().get(named).headers["location"] == meant
+    part = running.client().get("/dashboard/parts/nope")
+    assert (part.status_code, part.json()["error"]["code"]) == (404, "not_found")
