@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+import httpx
 import litellm
 from litellm.exceptions import BadRequestError
 from litellm.llms.base_llm.base_utils import type_to_response_format_param
@@ -81,7 +81,6 @@ _KEPT_HERE = frozenset(
             "rpm",
             "tpm",
             "tags",
-            "acompletion",
         ),
     }
 )
@@ -192,6 +191,11 @@ def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidRequestError(
             "'tools' of another type than function are not taken by a guarded call: they are billed by use"
         )
+    if litellm.model_fallbacks:
+        raise InvalidRequestError(
+            "litellm.model_fallbacks makes LiteLLM ask other models within one call, without an end; set it to "
+            "None and fallbacks on litellm.Router"
+        )
     whole = dict(kwargs)
     if not any(kwargs.get(name) for name in _LIMITS):
         whole["max_tokens"] = DEFAULT_MAX_TOKENS
@@ -217,7 +221,7 @@ def for_provider(arguments: dict[str, Any], call: MeteredCall) -> dict[str, Any]
 
 def host_of(call: MeteredCall) -> str:
     """Return the host, and its port where it has one, that a call is sent to."""
-    return urlsplit(call.address or DEFAULT_URLS[call.kind]).netloc
+    return httpx.URL(call.address or DEFAULT_URLS[call.kind]).netloc.decode()
 
 
 def _without_cache_control(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -292,6 +296,13 @@ def async_client(kind: ProviderKind, client: Any) -> Any:
         return _sends_once(client)
     if client is not None and not isinstance(client, SendOnceClient):
         raise InvalidRequestError("'client' is not taken by a guarded call: LiteLLM's sends twice unasked")
+    return own_client(asynchronous=True)
+
+
+def own_client(*, asynchronous: bool) -> Any:
+    """Return the client for what LiteLLM sends through its own: one that sends once, and is measured."""
+    if not asynchronous:
+        return _sync_client()
     loop = asyncio.get_running_loop()
     if loop not in _CLIENTS:
         _CLIENTS[loop] = _WatchedClient()
