@@ -26,6 +26,7 @@ from orchestrator.metering.first_byte import note_first_byte, watch_leaving, wat
 from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.providers.litellm.http_client import SendOnceClient
+from orchestrator.providers.litellm.sse_check import checked_in_thread
 from orchestrator.providers.wire.gemini_request import CACHE_CONTROL_NOT_FOR_GOOGLE
 from orchestrator.providers.wire.outbound import DEFAULT_URLS, OPENAI_URL, PINNED_TIER, is_openai_itself
 
@@ -338,9 +339,20 @@ def _sends_once(client: Any) -> Any:
     return client.with_options(max_retries=0)
 
 
+class _SyncClient(HTTPHandler):
+    """A client for threads that lets no broken stream pass: LiteLLM leaves out what it cannot read."""
+
+    def post(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().post(*args, **kwargs)
+        if kwargs.get("stream"):
+            lines = response.iter_lines
+            response.iter_lines = lambda: checked_in_thread(lines())
+        return response
+
+
 @cache
 def _sync_client() -> HTTPHandler:
-    handler = HTTPHandler(follow_redirects=False)
+    handler = _SyncClient(follow_redirects=False)
     watch_requests(handler.client)
     return handler
 

@@ -8,7 +8,7 @@ own (docs/why/budget-guard.md).
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -19,6 +19,7 @@ from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 from litellm.llms.openai.common_utils import BaseOpenAILLM
 
 from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.catalog.service_tiers import tier_percent
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import BilledUsage
@@ -117,7 +118,8 @@ class MeteredStream(CustomStreamWrapper):
             return
         counted = [chunk for chunk in self.chunks if getattr(chunk, "usage", None) is not None]
         if counted and (self.received_finish_reason or self.intermittent_finish_reason):
-            _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)))
+            tier = _dearest_tier(self.chunks)
+            _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)), tier=tier)
             self._sending.end()
         else:
             # LiteLLM makes up an end and a usage for a connection that merely closed.
@@ -221,7 +223,7 @@ def _settled(answer: Any, sending: MeteredSend) -> Any:
         # LiteLLM answers OpenAI's second 422 with nothing.
         sending.end(Failure(FailureKind.BAD_REQUEST, 422))
         return None
-    _note_usage(sending, answer, said=says_something(answer))
+    _note_usage(sending, answer, said=says_something(answer), tier=_dearest_tier([answer]))
     sending.end()
     return answer
 
@@ -242,13 +244,16 @@ def _fail(sending: MeteredSend, error: BaseException) -> None:
 _NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})
 
 
-def _note_usage(sending: MeteredSend, answer: Any, *, said: bool) -> None:
+def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | None) -> None:
     counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost).of(said)
-    tier = getattr(answer, "service_tier", None)
-    sending.billed = BilledUsage(
-        counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier if isinstance(tier, str) else None
-    )
+    sending.billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
     sending.upstream_id = getattr(answer, "id", None)
+
+
+def _dearest_tier(pieces: Iterable[Any]) -> str | None:
+    """Return the class of service of an answer; in a stream the piece that counts does not say it."""
+    stated = (getattr(piece, "service_tier", None) for piece in pieces)
+    return max((tier for tier in stated if isinstance(tier, str)), key=tier_percent, default=None)
 
 
 _STANDING = threading.Lock()
