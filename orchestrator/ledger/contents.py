@@ -107,7 +107,8 @@ def kept_text(text: str, *, secrets: Iterable[str]) -> str:
 
 def without_secrets(text: str, *, secrets: Iterable[str]) -> str:
     """Return a text in which every secret is masked, also as JSON writes it, and JSON in JSON."""
-    for secret in secrets:
+    # Of two that begin alike the longer first, or its end would stand there.
+    for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SECRET_MIN:
             written = secret
             for _ in range(_JSON_DEPTH):

@@ -2,9 +2,11 @@
 
 Between the hold and the send LiteLLM runs other hooks and reads settings of the whole process: they may name
 another model, a larger limit or a longer prompt, and it may write a small schema out into a large one. So a
-request leaves only when it is for the model that was priced, costs no more than is held, and is the first.
+request leaves only when it is for the model and the host that were priced, names nothing without a bound,
+costs no more than is held, and is the first.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +17,8 @@ import orjson
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.request import Message
-from orchestrator.metering.vendor_bodies import inline_part
+from orchestrator.metering.response_items import BodySize, responses_size
+from orchestrator.metering.vendor_bodies import check_chat, check_google, check_responses, inline_part
 from orchestrator.providers.wire.wire_json import json_text
 
 Covers = Callable[..., bool]
@@ -27,11 +30,14 @@ _LIMITS = ("max_tokens", "max_completion_tokens")
 _GOOGLE_LIMITS = ("max_output_tokens", "maxOutputTokens")
 _GOOGLE_ANSWERS = ("candidate_count", "candidateCount")
 _GOOGLE_SCHEMAS = ("response_schema", "responseSchema", "response_json_schema", "responseJsonSchema")
+_RESPONSES = "/responses"
+_OPENAI_PATHS = ("/chat/completions", _RESPONSES)
 _GOOGLE_METHODS = (":generateContent", ":streamGenerateContent")
 _OPENROUTERS_OWN = "openrouter/"
 """LiteLLM writes it before the names of some models of OpenRouter's."""
 _SIGNATURES = frozenset({"thoughtSignature", "thought_signature"})
 _FILLERS = (" ", ".")
+_SNAKE = re.compile("_([a-z])")
 
 
 @dataclass(slots=True)
@@ -40,6 +46,8 @@ class Leave:
 
     kind: ProviderKind
     upstream: str
+    host: str
+    """Where it was priced, and its port where it has one."""
     covers: Covers
     is_used: bool = False
     last_status: int | None = None
@@ -70,16 +78,31 @@ class Leave:
             body = None
         if not isinstance(body, dict):
             return "LiteLLM would send something that is no request for an answer"
+        if request.url.netloc.decode() != self.host:
+            return f"LiteLLM would send it to another host than '{self.host}'"
         if not self._is_for_model(request.url.path, body):
             return f"LiteLLM would not ask '{self.upstream}' for a chat answer"
-        size = _google_size(body) if self.kind is ProviderKind.GOOGLE else _openai_size(body)
+        try:
+            size = self._size_of(request.url.path, body)
+        except InvalidRequestError as error:
+            return f"LiteLLM would send what no bound is known of: {error}"
         return None if self._is_covered(*size) else "LiteLLM would send more than money is held for"
+
+    def _size_of(self, path: str, body: Mapping[str, Any]) -> BodySize:
+        if self.kind is ProviderKind.GOOGLE:
+            check_google(_as_documented(body))
+            return _google_size(body)
+        if path.endswith(_RESPONSES):
+            check_responses(body)
+            return responses_size(body)
+        check_chat(body)
+        return _openai_size(body)
 
     def _is_for_model(self, path: str, body: Mapping[str, Any]) -> bool:
         if self.kind is ProviderKind.GOOGLE:
             return any(path.endswith(f"/{self.upstream}{method}") for method in _GOOGLE_METHODS)
         asked = body.get("model")
-        return path.endswith("/chat/completions") and asked in (
+        return path.endswith(_OPENAI_PATHS) and asked in (
             self.upstream,
             _OPENROUTERS_OWN + self.upstream,
         )
@@ -95,8 +118,8 @@ class Leave:
         )
 
 
-def _openai_size(body: Mapping[str, Any]) -> tuple[list[Message], list[Any], list[Any], list[Any]]:
-    return (
+def _openai_size(body: Mapping[str, Any]) -> BodySize:
+    return BodySize(
         list(body.get("messages") or ()),
         list(_values(body, "tools", "functions", "response_format")),
         list(_values(body, *_LIMITS)),
@@ -104,7 +127,7 @@ def _openai_size(body: Mapping[str, Any]) -> tuple[list[Message], list[Any], lis
     )
 
 
-def _google_size(body: Mapping[str, Any]) -> tuple[list[Message], list[Any], list[Any], list[Any]]:
+def _google_size(body: Mapping[str, Any]) -> BodySize:
     generation = body.get("generationConfig") or body.get("generation_config")
     config = generation if isinstance(generation, Mapping) else {}
     system = [
@@ -118,12 +141,28 @@ def _google_size(body: Mapping[str, Any]) -> tuple[list[Message], list[Any], lis
         contents.remove([])
     # What the system says is a message to us, and beside the messages to Google: it joins the first one.
     prompt = [[*system, *contents[0]], *contents[1:]] if contents else [system]
-    return (
+    return BodySize(
         [{"role": "user", "content": parts} for parts in prompt],
         list(_values(body, "tools")) + list(_values(config, *_GOOGLE_SCHEMAS)),
         list(_values(config, *_GOOGLE_LIMITS)),
         list(_values(config, *_GOOGLE_ANSWERS)),
     )
+
+
+def _as_documented(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Google's body with its names as they are documented; Google takes them in both spellings."""
+    named = _in_camels(body)
+    for name in ("generationConfig", "toolConfig"):
+        if isinstance(named.get(name), Mapping):
+            named[name] = _in_camels(named[name])
+    tools = named.get("tools")
+    if isinstance(tools, list):
+        named["tools"] = [_in_camels(tool) if isinstance(tool, Mapping) else tool for tool in tools]
+    return named
+
+
+def _in_camels(holder: Mapping[str, Any]) -> dict[str, Any]:
+    return {_SNAKE.sub(lambda match: match[1].upper(), name): value for name, value in holder.items()}
 
 
 def _without_filler(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+import httpx
 import litellm
 from litellm.exceptions import BadRequestError
 from litellm.llms.base_llm.base_utils import type_to_response_format_param
@@ -26,6 +26,7 @@ from orchestrator.metering.first_byte import note_first_byte, watch_leaving, wat
 from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.providers.litellm.http_client import SendOnceClient
+from orchestrator.providers.litellm.sse_check import checked_in_thread
 from orchestrator.providers.wire.gemini_request import CACHE_CONTROL_NOT_FOR_GOOGLE
 from orchestrator.providers.wire.outbound import DEFAULT_URLS, OPENAI_URL, PINNED_TIER, is_openai_itself
 
@@ -81,7 +82,6 @@ _KEPT_HERE = frozenset(
             "rpm",
             "tpm",
             "tags",
-            "acompletion",
         ),
     }
 )
@@ -192,6 +192,11 @@ def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidRequestError(
             "'tools' of another type than function are not taken by a guarded call: they are billed by use"
         )
+    if litellm.model_fallbacks:
+        raise InvalidRequestError(
+            "litellm.model_fallbacks makes LiteLLM ask other models within one call, without an end; set it to "
+            "None and fallbacks on litellm.Router"
+        )
     whole = dict(kwargs)
     if not any(kwargs.get(name) for name in _LIMITS):
         whole["max_tokens"] = DEFAULT_MAX_TOKENS
@@ -217,7 +222,7 @@ def for_provider(arguments: dict[str, Any], call: MeteredCall) -> dict[str, Any]
 
 def host_of(call: MeteredCall) -> str:
     """Return the host, and its port where it has one, that a call is sent to."""
-    return urlsplit(call.address or DEFAULT_URLS[call.kind]).netloc
+    return httpx.URL(call.address or DEFAULT_URLS[call.kind]).netloc.decode()
 
 
 def _without_cache_control(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -292,6 +297,13 @@ def async_client(kind: ProviderKind, client: Any) -> Any:
         return _sends_once(client)
     if client is not None and not isinstance(client, SendOnceClient):
         raise InvalidRequestError("'client' is not taken by a guarded call: LiteLLM's sends twice unasked")
+    return own_client(asynchronous=True)
+
+
+def own_client(*, asynchronous: bool) -> Any:
+    """Return the client for what LiteLLM sends through its own: one that sends once, and is measured."""
+    if not asynchronous:
+        return _sync_client()
     loop = asyncio.get_running_loop()
     if loop not in _CLIENTS:
         _CLIENTS[loop] = _WatchedClient()
@@ -327,9 +339,20 @@ def _sends_once(client: Any) -> Any:
     return client.with_options(max_retries=0)
 
 
+class _SyncClient(HTTPHandler):
+    """A client for threads that lets no broken stream pass: LiteLLM leaves out what it cannot read."""
+
+    def post(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().post(*args, **kwargs)
+        if kwargs.get("stream"):
+            lines = response.iter_lines
+            response.iter_lines = lambda: checked_in_thread(lines())
+        return response
+
+
 @cache
 def _sync_client() -> HTTPHandler:
-    handler = HTTPHandler(follow_redirects=False)
+    handler = _SyncClient(follow_redirects=False)
     watch_requests(handler.client)
     return handler
 

@@ -8,7 +8,7 @@ own (docs/why/budget-guard.md).
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -17,14 +17,14 @@ import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 from litellm.llms.openai.common_utils import BaseOpenAILLM
-from litellm.types.utils import CallTypes
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.core.errors import InvalidRequestError, OrchestratorError
+from orchestrator.catalog.service_tiers import tier_percent
+from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import BilledUsage
 from orchestrator.core.quiet_logs import quiet_libraries
-from orchestrator.metering.first_byte import CURRENT_METERED, note_first_byte
+from orchestrator.metering.first_byte import CURRENT_METERED
 from orchestrator.metering.leaving import Leave
 from orchestrator.metering.litellm_call import (
     MeteredCall,
@@ -40,6 +40,7 @@ from orchestrator.metering.litellm_call import (
     sync_client,
     to_one_address,
 )
+from orchestrator.metering.litellm_doors import final, stand_doors
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.free_errors import was_refused, was_unconnected
@@ -49,7 +50,7 @@ from orchestrator.providers.openrouter import token_costs_only
 
 
 class Guard(CustomLogger):
-    """Stands in `litellm.callbacks`, says what each send costs, and stops what goes past it."""
+    """Stands in `litellm.callbacks` and says what each send costs."""
 
     def meter(self, call: MeteredCall) -> Meter:
         """Return the meter of a call.
@@ -58,26 +59,6 @@ class Guard(CustomLogger):
             OrchestratorError: it has no price or no payer, so it may not be sent.
         """
         raise NotImplementedError
-
-    async def async_pre_call_deployment_hook(
-        self,
-        kwargs: dict[str, Any],  # noqa: ARG002 -- LiteLLM calls by keyword
-        call_type: Any,
-    ) -> dict[str, Any] | None:
-        """Stop an asynchronous call of any kind that is not inside a metered send.
-
-        Raises:
-            InvalidRequestError: no money is held for it.
-        """
-        if self is not _on_duty():
-            return None
-        name = str(getattr(call_type, "value", call_type))
-        if _goes_past() or not _passes_once(name, "hook"):
-            raise _final(_past_the_guard(name))
-        if name != CallTypes.acompletion.value:
-            # LiteLLM carries it to another API, over a client that tells nothing.
-            note_first_byte()
-        return None
 
 
 class MeteredStream(CustomStreamWrapper):
@@ -137,7 +118,8 @@ class MeteredStream(CustomStreamWrapper):
             return
         counted = [chunk for chunk in self.chunks if getattr(chunk, "usage", None) is not None]
         if counted and (self.received_finish_reason or self.intermittent_finish_reason):
-            _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)))
+            tier = _dearest_tier(self.chunks)
+            _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)), tier=tier)
             self._sending.end()
         else:
             # LiteLLM makes up an end and a usage for a connection that merely closed.
@@ -147,16 +129,17 @@ class MeteredStream(CustomStreamWrapper):
 def stand_guard() -> None:
     """Put the metered functions in the place of LiteLLM's own; a second call changes nothing."""
     with _STANDING:
-        if _door_of in getattr(litellm.utils.function_setup, "_stands", ()):
+        if _STANDS:
             return
         quiet_libraries()
+        stand_doors(lambda: _on_duty() is not None)
         for name, metered in (("completion", _metered), ("acompletion", _ametered)):
             setattr(litellm, name, metered(getattr(litellm, name)))
         for name in ("_get_sync_http_client", "_get_async_http_client"):
             # Where LiteLLM opens the connections of the openai SDK, which would follow redirects.
             setattr(BaseOpenAILLM, name, staticmethod(to_one_address(getattr(BaseOpenAILLM, name))))
         litellm.in_memory_llm_clients_cache.flush_cache()  # type: ignore[no-untyped-call]
-        litellm.utils.function_setup = _door_of(litellm.utils.function_setup)
+        _STANDS.append(True)
 
 
 def _metered(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -210,7 +193,7 @@ def _held(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
         )
         sending.host = host_of(call)
-        sending.leave = Leave(call.kind, call.upstream, sending.covers)
+        sending.leave = Leave(call.kind, call.upstream, sending.host, sending.covers)
         if call.kind is ProviderKind.OPENROUTER:
             sending.reports_cost = True
             arguments["extra_body"] = token_costs_only(meter.offer.price.dearest)
@@ -224,9 +207,9 @@ def _held(
             _fail(sending, error)
             refusal = sending.leave and sending.leave.refusal
             if refusal:
-                raise _final(refusal) from None
+                raise final(refusal) from None
         elif isinstance(error, OrchestratorError):
-            raise _final(error) from error.__cause__
+            raise final(error) from error.__cause__
         raise
     finally:
         CURRENT_METERED.set(before)
@@ -240,7 +223,7 @@ def _settled(answer: Any, sending: MeteredSend) -> Any:
         # LiteLLM answers OpenAI's second 422 with nothing.
         sending.end(Failure(FailureKind.BAD_REQUEST, 422))
         return None
-    _note_usage(sending, answer, said=says_something(answer))
+    _note_usage(sending, answer, said=says_something(answer), tier=_dearest_tier([answer]))
     sending.end()
     return answer
 
@@ -261,66 +244,18 @@ def _fail(sending: MeteredSend, error: BaseException) -> None:
 _NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})
 
 
-def _note_usage(sending: MeteredSend, answer: Any, *, said: bool) -> None:
+def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | None) -> None:
     counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost).of(said)
-    tier = getattr(answer, "service_tier", None)
-    sending.billed = BilledUsage(
-        counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier if isinstance(tier, str) else None
-    )
+    sending.billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
     sending.upstream_id = getattr(answer, "id", None)
 
 
-def _goes_past() -> bool:
-    """Return whether no send is under way here; a task that was begun in one may outlive it."""
-    metered = CURRENT_METERED.get()
-    return CURRENT_SENDING.get() is None and (metered is None or metered.has_ended)
-
-
-def _passes_once(name: str, place: str) -> bool:
-    """Return whether this is the first time that the current send goes this way, and a way that it may go."""
-    metered = CURRENT_METERED.get()
-    if metered is None or CURRENT_SENDING.get() is not None:
-        return True
-    is_first = (place, name) not in metered.passed
-    metered.passed.add((place, name))
-    return is_first and name in _WAYS
-
-
-_WAYS = frozenset(
-    kind.value
-    for kind in (CallTypes.completion, CallTypes.acompletion, CallTypes.responses, CallTypes.aresponses)
-)
-"""LiteLLM's functions that a completion goes through: some models it asks over another API."""
-
-
-def _door_of(set_up: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what LiteLLM runs at the head of each of its functions; it stops those without a metered send.
-
-    Synchronous ones call no hook that may say no, and ask `litellm.pre_call_rules` for some messages alone.
-    """
-
-    @wraps(set_up)
-    def function_setup(name: str, *args: Any, **kwargs: Any) -> Any:
-        if _on_duty() is not None and (_goes_past() or not _passes_once(name, "set-up")):
-            raise _final(_past_the_guard(name))
-        return set_up(name, *args, **kwargs)
-
-    function_setup._stands = (_door_of,)  # type: ignore[attr-defined]  # noqa: SLF001 -- its own mark
-    return function_setup
-
-
-def _past_the_guard(what: str) -> InvalidRequestError:
-    return InvalidRequestError(
-        f"a guard is in litellm.callbacks, and this {what} goes past it, so nothing is held for it. The guard "
-        "meters litellm.completion, litellm.acompletion and the Router's; a name imported from litellm before "
-        "the guard was made is the unmetered one"
-    )
-
-
-def _final(error: OrchestratorError) -> OrchestratorError:
-    """Return an error that LiteLLM's Router does not retry; a fallback may still fit the budget."""
-    error.status_code = 400  # type: ignore[attr-defined]
-    return error
+def _dearest_tier(pieces: Iterable[Any]) -> str | None:
+    """Return the class of service of an answer; in a stream the piece that counts does not say it."""
+    stated = (getattr(piece, "service_tier", None) for piece in pieces)
+    return max((tier for tier in stated if isinstance(tier, str)), key=tier_percent, default=None)
 
 
 _STANDING = threading.Lock()
+_STANDS: list[bool] = []
+"""Filled once the functions are in place."""

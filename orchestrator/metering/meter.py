@@ -81,8 +81,8 @@ class MeteredSend:
         """The provider reports its charge; set by the code that reads its answers."""
         self.leave: Leave | None = None
         """What may leave for it, for code that hands the request to a client of others."""
-        self.passed: set[tuple[str, str]] = set()
-        """Where it has gone through LiteLLM's functions, and through which: each once."""
+        self.passed: set[str] = set()
+        """Through which of LiteLLM's functions it has gone: each once."""
         self.host = ""
         """Where it goes, for code that has to tell a connection there from one elsewhere."""
         self.upstream_id: str | None = None

@@ -46,11 +46,56 @@ def bounded_body(kind: ProviderKind, upstream: str, *, path: str, body: Mapping[
     raise InvalidRequestError(f"a metered client of '{upstream}' asks this model for chat answers alone")
 
 
-def _chat_completions(body: Mapping[str, Any]) -> BoundedBody:
+def check_chat(body: Mapping[str, Any]) -> None:
+    """Check that a body for `/chat/completions` names only what a bound is known of.
+
+    Raises:
+        InvalidRequestError: it names something else; the message says what.
+    """
     _check_names(body, _CHAT_NAMES)
     _check_tier(body)
     _check_plugins(body)
-    tools = _functions(body.get("tools"))
+    _check_functions(body.get("tools"))
+
+
+def check_responses(body: Mapping[str, Any]) -> None:
+    """Check a body for OpenAI's `/responses`, as `check_chat` does.
+
+    Raises:
+        InvalidRequestError: it names something that no bound is known of.
+    """
+    _check_names(body, _RESPONSES_NAMES)
+    _check_tier(body)
+    _check_functions(body.get("tools"))
+    for item in items_of(body):
+        kind = item.get("type", "message") if isinstance(item, Mapping) else "message"
+        if kind not in _ITEMS:
+            # `item_reference` is a few bytes that stand for what the vendor has kept.
+            raise InvalidRequestError(f"an item of type '{kind}' is not taken by a metered client")
+
+
+def items_of(body: Mapping[str, Any]) -> list[Any]:
+    """Return what OpenAI's Responses API is asked, item by item."""
+    asked = body.get("input")
+    return [asked] if isinstance(asked, str) else list(asked or ())
+
+
+def check_google(body: Mapping[str, Any]) -> None:
+    """Check a body for Gemini, as `check_chat` does.
+
+    Raises:
+        InvalidRequestError: it names something that no bound is known of.
+    """
+    _check_names(body, _GOOGLE_NAMES)
+    _check_names(body.get("generationConfig") or {}, _GOOGLE_CONFIG_NAMES)
+    _check_names(body.get("toolConfig") or {}, frozenset({"functionCallingConfig"}))
+    for tool in body.get("tools") or ():
+        _check_names(tool, frozenset({"functionDeclarations"}))
+
+
+def _chat_completions(body: Mapping[str, Any]) -> BoundedBody:
+    check_chat(body)
+    tools = list(body.get("tools") or ())
     return BoundedBody(
         messages=list(body.get("messages") or ()),
         declared=[*tools, *_given(body, "functions", "response_format")],
@@ -61,13 +106,10 @@ def _chat_completions(body: Mapping[str, Any]) -> BoundedBody:
 
 
 def _responses(body: Mapping[str, Any]) -> BoundedBody:
-    _check_names(body, _RESPONSES_NAMES)
-    _check_tier(body)
-    tools = _functions(body.get("tools"))
-    asked = body.get("input")
-    items = [asked] if isinstance(asked, str) else list(asked or ())
+    check_responses(body)
+    tools = list(body.get("tools") or ())
     return BoundedBody(
-        messages=[_message(item) for item in [*_given(body, "instructions"), *items]],
+        messages=[_message(item) for item in [*_given(body, "instructions"), *items_of(body)]],
         declared=[*tools, *_given(body, "text")],
         max_tokens=_limit(body, "max_output_tokens"),
         answers=1,
@@ -76,12 +118,8 @@ def _responses(body: Mapping[str, Any]) -> BoundedBody:
 
 
 def _google(body: Mapping[str, Any], *, in_pieces: bool) -> BoundedBody:
+    check_google(body)
     config = body.get("generationConfig") or {}
-    _check_names(body, _GOOGLE_NAMES)
-    _check_names(config, _GOOGLE_CONFIG_NAMES)
-    _check_names(body.get("toolConfig") or {}, frozenset({"functionCallingConfig"}))
-    for tool in body.get("tools") or ():
-        _check_names(tool, frozenset({"functionDeclarations"}))
     contents = [*_given(body, "systemInstruction"), *(body.get("contents") or ())]
     return BoundedBody(
         messages=[{"role": "user", "content": _google_parts(content)} for content in contents],
@@ -106,11 +144,12 @@ _CHAT_NAMES = _COMMON_NAMES | {
     *("messages", "max_tokens", "max_completion_tokens", "n", "stop", "seed", "presence_penalty"),
     *("frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "response_format", "functions"),
     *("function_call", "reasoning_effort", "verbosity", "stream_options", "provider"),
-    "plugins",
+    *("plugins", "usage"),
 }
 _RESPONSES_NAMES = _COMMON_NAMES | {
     *("input", "instructions", "max_output_tokens", "text", "reasoning", "include", "truncation"),
 }
+_ITEMS = frozenset({"message", "function_call", "function_call_output", "reasoning"})
 _GOOGLE_NAMES = frozenset(
     {"contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "safetySettings"}
 )
@@ -147,11 +186,10 @@ def _check_plugins(body: Mapping[str, Any]) -> None:
         )
 
 
-def _functions(tools: Any) -> list[Any]:
+def _check_functions(tools: Any) -> None:
     for tool in tools or ():
         if not isinstance(tool, Mapping) or tool.get("type") != "function":
             raise InvalidRequestError("a metered client takes function tools alone: others are billed by use")
-    return list(tools or ())
 
 
 def _given(holder: Mapping[str, Any], *names: str) -> list[Any]:
@@ -182,9 +220,14 @@ def _message(item: Any) -> Message:
         if isinstance(content, list)
         else set()
     )
-    if kinds - {"input_text", "output_text", "refusal"}:
+    if kinds - {"input_text", "output_text", "refusal"} or is_kept_thought(item):
         return {"role": "user", "content": [{"type": "file", "file": {}}]}
     return {"role": "user", "content": item if isinstance(item, str) else json_text(item)}
+
+
+def is_kept_thought(item: Any) -> bool:
+    """Return whether an item of the Responses API names thoughts that the vendor has kept, of any length."""
+    return isinstance(item, Mapping) and item.get("type") == "reasoning" and not item.get("encrypted_content")
 
 
 def _google_parts(content: Any) -> list[dict[str, Any]]:

@@ -277,12 +277,12 @@ class Exchange:
         return self._usage(sum(map(piece_bytes, pieces)), thoughts)
 
     def _usage(self, size_bytes: int, reasoning_tokens: int) -> PracticeUsage:
-        cache = self._cache_use
+        cache, answers = self._cache_use, self._envelope.answers
         return PracticeUsage(
             self._envelope.input_tokens,
-            count_tokens(size_bytes),
+            count_tokens(size_bytes) * answers,
             cache.read_tokens,
-            reasoning_tokens,
+            reasoning_tokens * answers,
             cache.written_tokens,
         )
 

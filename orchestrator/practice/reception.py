@@ -123,6 +123,7 @@ class Reception:
             model=self._desk.served_model(request.provider, request.model),
             include_usage=chat.call.include_usage,
             input_tokens=input_tokens(request),
+            answers=chat.call.answers,
         )
         goes_on = begun_answer(request) is not None
         embeds = chat.call.embeds

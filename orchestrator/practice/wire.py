@@ -10,6 +10,7 @@ from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.fault_kinds import VectorFault
 from orchestrator.practice.json_types import JsonObject, JsonValue
+from orchestrator.practice.wire_errors import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class WireCall:
     """Vectors are asked for; there is no output then."""
     stream_type: str = "text/event-stream; charset=utf-8"
     """The media type of a stream."""
+    answers: int = 1
+    """How many are asked for; practice models give the same one again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Envelope:
     model: str
     include_usage: bool = True
     input_tokens: int = 0
+    answers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,19 @@ class WireOutcome:
     thoughts: str = ""
     """What the model thought aloud."""
     vector_fault: VectorFault | None = None
+
+
+def answers_of(asked: JsonValue, name: str, *, most: int) -> int:
+    """Return how many answers are asked for.
+
+    Raises:
+        Refusal: 400, it is no number of answers.
+    """
+    if asked is None:
+        return 1
+    if type(asked) is not int or not 0 < asked <= most:
+        raise Refusal(400, f"Invalid value for '{name}': expected a whole number from 1 to {most}.")
+    return asked
 
 
 class WireStream(Protocol):

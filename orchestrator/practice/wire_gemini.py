@@ -10,9 +10,17 @@ from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.thoughts import check_signature, signature_of
 from orchestrator.practice.tokens import count_tokens
-from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, decoded_arguments, openai_call
+from orchestrator.practice.wire import (
+    Envelope,
+    WireCall,
+    WireOutcome,
+    answers_of,
+    decoded_arguments,
+    openai_call,
+)
 from orchestrator.practice.wire_errors import Refusal
 
+_ANSWERS_MAX = 8
 _FINISH = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
 _CHOICES = {"AUTO": "auto", "NONE": "none", "ANY": "required", "VALIDATED": "auto"}
 _ROLES = {"model": "assistant", "user": "user", "function": "user", "system": "system"}
@@ -44,7 +52,8 @@ def read_gemini_request(body: JsonObject, *, model: str, stream: bool, provider:
         stop=tuple(_either(config, "stopSequences") or ()),
         temperature=config.get("temperature"),
     )
-    return WireCall(request=request, stream=stream)
+    answers = answers_of(_either(config, "candidateCount"), "candidateCount", most=_ANSWERS_MAX)
+    return WireCall(request=request, stream=stream, answers=answers)
 
 
 def gemini_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
@@ -84,8 +93,7 @@ class GeminiStream:
         """Prepare the parts that are the same in every event."""
         self._envelope = envelope
         pattern = orjson.dumps(_reply(envelope, parts=[{"text": "\0"}]))
-        before, after = pattern.split(orjson.dumps("\0"))
-        self._before, self._after = b"data: " + before, after[:-1]
+        self._around = (b"data: " + pattern[:-1]).split(orjson.dumps("\0"))
         self._size_bytes = 0
         self._thoughts = ""
         """Those that no call has signed yet."""
@@ -132,7 +140,7 @@ class GeminiStream:
 
     def malformed(self) -> bytes:
         """Return an event that breaks off in the middle."""
-        return self._before + b'"bro\r\n\r\n'
+        return self._around[0] + b'"bro\r\n\r\n'
 
     def odd(self) -> bytes:
         """Return an event whose text is a number."""
@@ -140,9 +148,10 @@ class GeminiStream:
 
     def _event_of(self, text: bytes) -> bytes:
         input_tokens, output_tokens = self._envelope.input_tokens, count_tokens(self._size_bytes)
+        output_tokens *= self._envelope.answers
         counts = (input_tokens, output_tokens, input_tokens + output_tokens)
         usage = b',"usageMetadata":{"promptTokenCount":%d,"candidatesTokenCount":%d,"totalTokenCount":%d}}'
-        return self._before + text + self._after + usage % counts + b"\r\n\r\n"
+        return text.join(self._around) + usage % counts + b"\r\n\r\n"
 
 
 def _check_thoughts(contents: list[JsonObject]) -> None:
@@ -165,7 +174,7 @@ def _reply(
     if finish is not None:
         candidate["finishReason"] = _FINISH.get(finish, "OTHER")
     reply: JsonObject = {
-        "candidates": [candidate],
+        "candidates": [{**candidate, "index": index} for index in range(envelope.answers)],
         "modelVersion": envelope.model,
         "responseId": envelope.reply_id,
     }

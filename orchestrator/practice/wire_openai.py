@@ -13,20 +13,21 @@ from orchestrator.core.money import to_usd
 from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
 from orchestrator.practice.thoughts import check_details, format_of, signature_of, vendor_of
-from orchestrator.practice.wire import Envelope, WireCall, WireOutcome
+from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, answers_of
 from orchestrator.practice.wire_errors import Refusal
 
 UPSTREAM = "Practice"
 """The upstream provider that OpenRouter's replies name."""
 
 _ARGUMENT_PIECE = 24
+_ANSWERS_MAX = 128
 
 
 def read_openai_request(body: JsonObject, *, provider: str) -> WireCall:
     """Return the request in a decoded body.
 
     Raises:
-        Refusal: 400, when it has no model or messages, or asks for more than one answer.
+        Refusal: 400, when it has no model or messages, or `n` is no number of answers.
     """
     model = body.get("model") or next(iter(body.get("models") or ()), None)
     if not isinstance(model, str):
@@ -34,8 +35,6 @@ def read_openai_request(body: JsonObject, *, provider: str) -> WireCall:
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(each, dict) for each in messages):
         raise Refusal(400, "Invalid value for 'messages': expected an array of at least one message.")
-    if body.get("n") not in (None, 1):
-        raise Refusal(400, "Invalid value for 'n': practice providers give one answer.")
     check_details(messages, vendor_of(provider, model))
     choice, forced = _tool_choice(body.get("tool_choice"))
     request = PracticeRequest(
@@ -52,7 +51,12 @@ def read_openai_request(body: JsonObject, *, provider: str) -> WireCall:
     )
     options = body.get("stream_options") or {}
     include_usage = provider == "openrouter" or bool(options.get("include_usage"))
-    return WireCall(request=request, stream=bool(body.get("stream")), include_usage=include_usage)
+    return WireCall(
+        request=request,
+        stream=bool(body.get("stream")),
+        include_usage=include_usage,
+        answers=answers_of(body.get("n"), "n", most=_ANSWERS_MAX),
+    )
 
 
 def openai_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
@@ -81,7 +85,7 @@ def openai_reply(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
     elif outcome.thoughts:
         # OpenAI's own models show none; other servers of its format do.
         message["reasoning_content"] = outcome.thoughts
-    reply["choices"] = [choice]
+    reply["choices"] = [{**choice, "index": index} for index in range(envelope.answers)]
     reply["usage"] = openai_usage(envelope, outcome)
     return reply
 
@@ -115,13 +119,12 @@ class ChatStream:
             head["usage"] = None
         self._head = head
         # Every piece of text differs only in its content, so the rest is encoded once.
-        pattern = orjson.dumps(self._chunk({"content": "\0"}))
-        before, after = pattern.split(orjson.dumps("\0"))
-        self._before, self._after = b"data: " + before, after + b"\n\n"
+        pattern = self._events({"content": "\0"})
+        self._around = pattern.split(orjson.dumps("\0"))
 
     def opening(self) -> bytes:
         """Return OpenRouter's comment, and the event that names the role."""
-        return self.waiting() + sse_event(self._chunk({"role": "assistant", "content": "", "refusal": None}))
+        return self.waiting() + self._events({"role": "assistant", "content": "", "refusal": None})
 
     def waiting(self) -> bytes:
         """Return OpenRouter's keep-alive comment; OpenAI sends nothing."""
@@ -129,14 +132,14 @@ class ChatStream:
 
     def text(self, piece: str) -> bytes:
         """Return a piece of text."""
-        return self._before + orjson.dumps(piece) + self._after
+        return orjson.dumps(piece).join(self._around)
 
     def thought(self, piece: str) -> bytes:
         """Return a piece of thought, under the name that this provider has for it."""
         if not self._openrouter:
-            return sse_event(self._chunk({"reasoning_content": piece}))
+            return self._events({"reasoning_content": piece})
         details = [_detail(self.envelope, piece)]
-        return sse_event(self._chunk({"content": "", "reasoning": piece, "reasoning_details": details}))
+        return self._events({"content": "", "reasoning": piece, "reasoning_details": details})
 
     def tool_call(self, call: PracticeToolCall, *, index: int) -> bytes:
         """Return the call's name, then its arguments in several deltas."""
@@ -146,15 +149,15 @@ class ChatStream:
             "type": "function",
             "function": {"name": call.name, "arguments": ""},
         }
-        events = [sse_event(self._chunk({"tool_calls": [begun]}))]
+        events = [self._events({"tool_calls": [begun]})]
         for at in range(0, len(call.arguments), _ARGUMENT_PIECE):
             part = {"arguments": call.arguments[at : at + _ARGUMENT_PIECE]}
-            events.append(sse_event(self._chunk({"tool_calls": [{"index": index, "function": part}]})))
+            events.append(self._events({"tool_calls": [{"index": index, "function": part}]}))
         return b"".join(events)
 
     def ending(self, outcome: WireOutcome) -> bytes:
         """Return the finish reason, the usage if it is told, and `[DONE]`."""
-        parts = [sse_event(self._chunk({}, finish_reason=outcome.finish_reason))]
+        parts = [self._events({}, finish_reason=outcome.finish_reason)]
         if self._openrouter and outcome.thoughts:
             # The signature of a thought comes last, as a piece of its block.
             signed = {**_detail(self.envelope, ""), **_signed(self.envelope, outcome)}
@@ -184,14 +187,26 @@ class ChatStream:
 
     def malformed(self) -> bytes:
         """Return a chunk that breaks off in the middle."""
-        return self._before + b'"bro\n\n'
+        return self._around[0] + b'"bro\n\n'
 
     def odd(self) -> bytes:
         """Return an event whose text is a number."""
-        return self._before + b"7" + self._after
+        return b"7".join(self._around)
 
-    def _chunk(self, delta: JsonObject, *, finish_reason: str | None = None) -> JsonObject:
-        choice: JsonObject = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+    def _events(self, delta: JsonObject, *, finish_reason: str | None = None) -> bytes:
+        """Return an event for each of the answers that were asked for."""
+        return b"".join(
+            sse_event(self._chunk(delta, finish_reason=finish_reason, index=index))
+            for index in range(self.envelope.answers)
+        )
+
+    def _chunk(self, delta: JsonObject, *, finish_reason: str | None = None, index: int = 0) -> JsonObject:
+        choice: JsonObject = {
+            "index": index,
+            "delta": delta,
+            "finish_reason": finish_reason,
+            "logprobs": None,
+        }
         if self._openrouter:
             choice["native_finish_reason"] = finish_reason
         return {**self._head, "choices": [choice]}

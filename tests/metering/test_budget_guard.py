@@ -259,15 +259,20 @@ async def read_and_wait(stream: Any, begun: asyncio.Event) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("fault", ["cut_stream", "end_stream"])
+@pytest.mark.parametrize("how", ["completion", "acompletion"])
 async def test_a_stream_that_breaks_off_is_never_booked_below_the_bill(
-    guard: BudgetGuard, practice: PracticeServer, to, model: str, fault: str
+    guard: BudgetGuard, practice: PracticeServer, to, model: str, fault: str, how: str
 ) -> None:
     """LiteLLM makes up an end for some of them; without the provider's last word all of the hold is booked."""
     practice.faults.add(Fault.parse(f"*:{fault},after_chunks=2"))
     # Some it raises, of others it makes up an end.
-    with contextlib.suppress(litellm.exceptions.MidStreamFallbackError):
-        async for _ in await litellm.acompletion(**to(model, stream=True)):
-            pass
+    with contextlib.suppress(litellm.exceptions.MidStreamFallbackError, litellm.exceptions.APIError):
+        if how == "completion":
+            for _ in litellm.completion(**to(model, stream=True)):
+                pass
+        else:
+            async for _ in await litellm.acompletion(**to(model, stream=True)):
+                pass
     practice.wait_idle()
     spent, held = standing(guard)
     assert held == 0

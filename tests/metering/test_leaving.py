@@ -12,7 +12,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from pydantic import BaseModel
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.errors import InvalidRequestError, OrchestratorError
 from orchestrator.metering.leaving import Leave
 from orchestrator.practice import PracticeServer
 from orchestrator.providers.litellm.sending import Sending, in_this_task
@@ -70,6 +70,78 @@ async def test_a_call_that_a_hook_has_changed_does_not_leave(
         await litellm.acompletion(**to(model))
     assert (practice.requests, standing(guard)) == ((), (0, 0))
     assert sources(guard) == ["none"]
+
+
+SEARCHES = {"web_search_options": {}}
+GOOGLES = {"googleSearch": {}}
+
+
+@pytest.mark.parametrize(
+    ("model", "changes"),
+    [
+        (MODELS[0], {"extra_body": {"web_search_options": {}}}),
+        (MODELS[0], {"service_tier": "priority"}),
+        (MODELS[0], {"extra_body": {"previous_response_id": "resp_1"}}),
+        (MODELS[1], SEARCHES),
+        (MODELS[1], {"tools": [GOOGLES]}),
+        (MODELS[1], {"extra_body": {"cachedContent": "cachedContents/1"}}),
+        (MODELS[1], {"modalities": ["image"]}),
+        (MODELS[1], {"extra_body": {"generation_config": {"response_modalities": ["IMAGE"]}}}),
+        (MODELS[2], {"extra_body": {"plugins": [{"id": "web"}]}}),
+        (MODELS[2], {"extra_body": {"models": ["anthropic/claude-opus-5.5"]}}),
+        (MODELS[2], SEARCHES),
+    ],
+)
+async def test_what_no_bound_is_known_of_does_not_leave(
+    guard, practice: PracticeServer, to, listed, model: str, changes: dict[str, Any]
+) -> None:
+    """Sizes say nothing of a search, another class of service or a prompt that the vendor has kept."""
+    listed(Meddling(changes))
+    with pytest.raises(InvalidRequestError, match="nothing was sent"):
+        await litellm.acompletion(**to(model))
+    assert (practice.requests, standing(guard)) == ((), (0, 0))
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_call_leaves_for_the_host_that_it_was_priced_at(
+    guard, practice: PracticeServer, to, listed, model: str
+) -> None:
+    with PracticeServer() as other:
+        kind = {"gemini": "google"}.get(model.partition("/")[0], model.partition("/")[0])
+        listed(Meddling({"api_base": other.base_url(kind)}))
+        with pytest.raises(InvalidRequestError, match="another host"):
+            await litellm.acompletion(**to(model))
+        assert (practice.requests, other.requests, standing(guard)) == ((), (), (0, 0))
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("how", ["completion", "acompletion"])
+@pytest.mark.parametrize(
+    ("setting", "value", "why"),
+    [
+        ("model_fallbacks", ["openai/gpt-6-astra"], "model_fallbacks"),
+        ("use_litellm_proxy", True, "nothing was sent|no price"),
+    ],
+)
+async def test_a_setting_of_litellms_leads_nowhere_else(
+    guard,
+    practice: PracticeServer,
+    to,
+    monkeypatch: pytest.MonkeyPatch,
+    model: str,
+    how: str,
+    setting: str,
+    value: Any,
+    why: str,
+) -> None:
+    """With `model_fallbacks` LiteLLM asked itself without an end."""
+    monkeypatch.setattr(litellm, setting, value)
+    with pytest.raises(OrchestratorError, match=why):
+        if how == "completion":
+            litellm.completion(**to(model))
+        else:
+            await litellm.acompletion(**to(model))
+    assert (practice.requests, standing(guard)) == ((), (0, 0))
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -289,7 +361,7 @@ def request_of(body: bytes, path: str = "/v1/chat/completions") -> httpx.Request
 
 def test_a_leave_is_for_one_request_and_for_another_only_after_a_refusal_that_is_not_billed() -> None:
     body = orjson.dumps({"model": "m", "messages": HELLO, "max_tokens": 5})
-    leave = Leave(ProviderKind.OPENAI, "m", lambda *_, **__: True)
+    leave = Leave(ProviderKind.OPENAI, "m", "127.0.0.1", lambda *_, **__: True)
     leave.use(request_of(body))
     leave.last_status = 422
     leave.use(request_of(body))
@@ -311,7 +383,7 @@ def test_a_leave_is_for_one_request_and_for_another_only_after_a_refusal_that_is
     ],
 )
 def test_what_has_no_bound_has_no_leave(body: bytes, path: str) -> None:
-    leave = Leave(ProviderKind.OPENAI, "m", lambda *_, **__: True)
+    leave = Leave(ProviderKind.OPENAI, "m", "127.0.0.1", lambda *_, **__: True)
     with pytest.raises(InvalidRequestError, match="nothing was sent"):
         leave.use(request_of(body, path))
     assert not leave.is_used

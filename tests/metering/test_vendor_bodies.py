@@ -68,11 +68,20 @@ def test_what_we_add_for_openrouter_ourselves_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"tools": [SEARCH]}, {"tools": [{"type": "code_interpreter"}]}, {"previous_response_id": "a"}, {"background": True}, {"prompt": {"id": "p"}}]
+    "more", [{"tools": [SEARCH]}, {"tools": [{"type": "code_interpreter"}]}, {"previous_response_id": "a"}, {"background": True}, {"prompt": {"id": "p"}},
+             {"input": [{"type": "item_reference", "id": "msg_1"}]}, {"input": [{"type": "web_search_call"}]}]
 )  # fmt: skip
 def test_what_has_no_bound_is_refused_for_the_responses_api(more) -> None:
     with pytest.raises(InvalidRequestError):
         bounds({**RESPONSES, **more}, "/v1/responses")
+
+
+def test_thoughts_that_the_vendor_has_kept_tell_no_size() -> None:
+    kept, sent = ({"type": "reasoning", "id": "rs_1", "encrypted_content": text} for text in (None, "gAAA"))
+    size = bounded_body(
+        ProviderKind.OPENAI, "m", path="/v1/responses", body={**RESPONSES, "input": [kept, sent]}
+    )
+    assert [isinstance(message["content"], list) for message in size.messages] == [True, False]
 
 
 @pytest.mark.parametrize(

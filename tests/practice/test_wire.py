@@ -1,7 +1,9 @@
 """Every wire format can do what the exchange asks of it."""
 
+import httpx
 import pytest
 
+from orchestrator.practice import PracticeServer
 from orchestrator.practice.answers import PracticeToolCall
 from orchestrator.practice.bill import DEFAULT_PRICE, PracticeUsage
 from orchestrator.practice.wire import Envelope, WireOutcome, WireStream
@@ -27,3 +29,26 @@ def test_a_writer_gives_whole_events(provider, writer):
         assert part.startswith(b"data: ")
         assert part.replace(b"\r", b"").endswith(b"\n\n")
     assert "你好" in stream.text('"quoted" \n 你好').decode()
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "more"),
+    [
+        ("openai", "/chat/completions", {"n": 3}),
+        ("openrouter", "/chat/completions", {"n": 3}),
+        ("google", "/models/m:generateContent", {"generationConfig": {"candidateCount": 3}}),
+    ],
+)
+def test_several_answers_are_given_and_billed_together(provider, path, more):
+    """As a real provider bills them: the prompt once, the output of all."""
+    asked = {"contents": [{"parts": [{"text": "Hi"}]}]} if provider == "google" else {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}  # fmt: skip
+    counts = {}
+    for body in (asked, {**asked, **more}):
+        with PracticeServer() as server:
+            reply = httpx.post(server.base_url(provider) + path, json=body).json()
+            [charge] = server.bill.charges
+        answers = reply.get("choices") or reply["candidates"]
+        counts[len(answers)] = charge
+        assert [answer["index"] for answer in answers] == list(range(len(answers)))
+    assert counts[3].input_tokens == counts[1].input_tokens
+    assert counts[3].output_tokens == 3 * counts[1].output_tokens > 0

@@ -32,7 +32,13 @@ def test_a_request_is_read_with_all_that_shapes_the_answer():
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"model": "m"}, {"model": "m", "messages": []}, {"model": "m", "messages": USER, "n": 2}]
+    "body",
+    [
+        {},
+        {"model": "m"},
+        {"model": "m", "messages": []},
+        *({"model": "m", "messages": USER, "n": n} for n in (0, 129, "2", True)),
+    ],
 )
 def test_a_request_that_makes_no_sense_is_refused(body):
     """400, and a message."""

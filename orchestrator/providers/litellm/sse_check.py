@@ -5,12 +5,13 @@ merely stopped. Both are told here, where the provider's own lines can still be 
 answer that speaks of the end mark `[DONE]` for finished: in an answer the mark is spelt otherwise.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import orjson
 
 _END_MARK = "[DONE]"
+_RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 class MalformedEventError(Exception):
@@ -28,17 +29,43 @@ async def checked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
         MalformedEventError: an event is not JSON of the shape that can be read.
         EndedEarlyError: the stream ended, and no event gave a reason for finishing.
     """
-    finished = False
+    check = _LineCheck()
     async for line in lines:
+        yield check.take(line)
+    check.end()
+
+
+def checked_in_thread(lines: Iterator[str]) -> Iterator[str]:
+    """Yield the lines of a stream that is read in a thread, as `checked` does.
+
+    Raises:
+        MalformedEventError: an event is not JSON of the shape that can be read.
+        EndedEarlyError: the stream ended, and no event gave a reason for finishing.
+    """
+    check = _LineCheck()
+    for line in lines:
+        yield check.take(line)
+    check.end()
+
+
+class _LineCheck:
+    """What is known of a stream after each of its lines."""
+
+    def __init__(self) -> None:
+        self._is_finished = False
+
+    def take(self, line: str) -> str:
+        """Return the line as it goes on."""
         data = line.removeprefix("data:").strip()
-        if line.startswith("data:") and data != _END_MARK:
-            event = _event(data)
-            finished = finished or _finishes(event)
-            # The same JSON: an escape for one of its letters.
-            line = line.replace(_END_MARK, "[DON\\u0045]")  # noqa: PLW2901 -- the line that goes on
-        yield line
-    if not finished:
-        raise EndedEarlyError
+        if not line.startswith("data:") or data == _END_MARK:
+            return line
+        self._is_finished = _finishes(_event(data)) or self._is_finished
+        # The same JSON: an escape for one of its letters.
+        return line.replace(_END_MARK, "[DON\\u0045]")
+
+    def end(self) -> None:
+        if not self._is_finished:
+            raise EndedEarlyError
 
 
 def checked_event(data: bytes) -> dict[str, Any]:
@@ -63,12 +90,16 @@ def _event(data: str | bytes) -> dict[str, Any]:
 
 
 def _finishes(event: dict[str, Any]) -> bool:
-    """Return whether an event says why the answer ends, in OpenAI's, Gemini's or Anthropic's format.
+    """Return whether an event says why the answer ends, in OpenAI's two, Gemini's or Anthropic's format.
 
     Raises:
         MalformedEventError: a piece of text is no text.
     """
-    if "error" in event or (event.get("promptFeedback") or {}).get("blockReason"):
+    if (
+        event.get("type") in _RESPONSE_ENDS
+        or "error" in event
+        or (event.get("promptFeedback") or {}).get("blockReason")
+    ):
         return True
     delta = event.get("delta")
     if isinstance(delta, dict):

@@ -76,3 +76,8 @@ def test_a_prompt_is_bounded_and_holds_no_key():
     assert parts[0]["image_url"]["url"].endswith(f"[cut: {len(picture):,} characters]")
     assert parts[1]["text"] == "my key is ********, short"
     assert len(kept_text("ữ" * CONTENT_MAX_BYTES, secrets=[]).encode()) < CONTENT_MAX_BYTES + 100
+
+
+def test_of_two_keys_that_begin_alike_the_longer_is_masked_whole() -> None:
+    short, long = "sk-1234567890ab", "sk-1234567890ab-of-the-other-project"
+    assert kept_text(f"{long} {short}", secrets=(short, long)) == "******** ********"

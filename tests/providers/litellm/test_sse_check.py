@@ -2,7 +2,12 @@
 
 import pytest
 
-from orchestrator.providers.litellm.sse_check import EndedEarlyError, MalformedEventError, checked
+from orchestrator.providers.litellm.sse_check import (
+    EndedEarlyError,
+    MalformedEventError,
+    checked,
+    checked_in_thread,
+)
 
 USAGE = '"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5}'
 GEMINI = (
@@ -21,7 +26,15 @@ async def read(*lines: str) -> list[str]:
         for line in lines:
             yield line
 
-    return [line async for line in checked(source())]
+    try:
+        in_thread = list(checked_in_thread(iter(lines)))
+    except (EndedEarlyError, MalformedEventError) as error:
+        with pytest.raises(type(error)):
+            assert [line async for line in checked(source())]
+        raise
+    in_task = [line async for line in checked(source())]
+    assert in_thread == in_task
+    return in_task
 
 
 @pytest.mark.parametrize(
@@ -31,8 +44,9 @@ async def read(*lines: str) -> list[str]:
         (": OPENROUTER PROCESSING", "", CHAT, CHAT_END, CHAT_USAGE, "data: [DONE]"),
         ('data: {"promptFeedback":{"blockReason":"SAFETY"}}',),
         (CHAT, 'data: {"error":{"code":502,"message":"down"}}'),
+        ('data: {"type":"response.output_text.delta","delta":"Chào"}', 'data: {"type":"response.completed"}'),
     ],
-    ids=["gemini", "openrouter", "a blocked prompt", "an error, which LiteLLM raises"],
+    ids=["gemini", "openrouter", "a blocked prompt", "an error, which LiteLLM raises", "responses"],
 )
 async def test_a_whole_stream_passes_unchanged(lines):
     assert await read(*lines) == list(lines)
