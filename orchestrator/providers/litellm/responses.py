@@ -13,6 +13,7 @@ from orchestrator.core.call_ids import TakenIds
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta
+from orchestrator.core.visible_text import shows_something
 from orchestrator.providers.litellm.thoughts import Thoughts
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
 
@@ -81,7 +82,7 @@ def check_whole(answer: ProviderAnswer) -> None:
         raise UnreadableAnswerError(Failure(FailureKind.CONTENT_FILTERED), answer)
     if answer.finish_reason == "error":
         raise UnreadableAnswerError(Failure(FailureKind.MALFORMED), answer)
-    if not answer.text.strip() and not answer.tool_calls and answer.finish_reason != "length":
+    if not shows_something(answer.text) and not answer.tool_calls and answer.finish_reason != "length":
         raise UnreadableAnswerError(Failure(FailureKind.EMPTY), answer)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from orchestrator.providers.wire.sse import is_stray
+
 _END_MARK = "[DONE]"
 
 
@@ -36,6 +38,8 @@ async def checked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
             finished = finished or _finishes(event)
             # The same JSON: an escape for one of its letters.
             line = line.replace(_END_MARK, "[DON\\u0045]")  # noqa: PLW2901 -- the line that goes on
+        elif is_stray(line.encode("utf-8", "surrogatepass")):
+            raise MalformedEventError
         yield line
     if not finished:
         raise EndedEarlyError

@@ -30,6 +30,8 @@ def test_words_tool_calls_and_a_limit_that_was_reached_are_answers(whole) -> Non
     [
         (answer(), FailureKind.EMPTY),
         (answer(" \n"), FailureKind.EMPTY),
+        (answer("\u200b\ufeff\0"), FailureKind.EMPTY),
+        (answer("Em tìm ngay", finish="tool_calls"), FailureKind.MALFORMED),
         (answer(finish="tool_calls"), FailureKind.EMPTY),
         (answer(finish="content_filter"), FailureKind.CONTENT_FILTERED),
     ],
