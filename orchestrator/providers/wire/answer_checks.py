@@ -36,3 +36,13 @@ def check_says_something(answer: ProviderAnswer, *, filtered_for: str | None = N
         )
     if answer.finish_reason != "length":
         raise unreadable(FailureKind.EMPTY, "neither text nor tool calls", answer=answer)
+
+
+def check_was_offered(answer: ProviderAnswer, *, offered: bool) -> None:
+    """Check that no tool is called where the request has none: nobody could carry the call out.
+
+    Raises:
+        UnreadableAnswerError: one is.
+    """
+    if answer.tool_calls and not offered:
+        raise unreadable(FailureKind.MALFORMED, "it calls a tool, and none was offered", answer=answer)

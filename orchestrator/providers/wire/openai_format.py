@@ -222,8 +222,8 @@ def _says_again(draft: AnswerDraft, message: Mapping[str, Any]) -> bool:
 def _error_in(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:
     """Return the error in a body or an event, wherever servers put it; None when there is none."""
     choice = choice or {}
-    said = (data, choice, choice.get("message"), choice.get("delta"))
-    error = next((each["error"] for each in said if isinstance(each, Mapping) and each.get("error")), None)
+    places = (data, choice, choice.get("message"), choice.get("delta"))
+    error = next((each["error"] for each in places if isinstance(each, Mapping) and each.get("error")), None)
     if error is None and isinstance(data.get("errors"), list):
         error = next(iter(data["errors"]), None)
     if error is not None:
