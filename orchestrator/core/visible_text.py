@@ -28,6 +28,11 @@ def visible(text: str) -> str:
     return _ACTING.sub(_as_escape, text.replace("\r\n", "\n"))
 
 
+def shows_something(text: str) -> bool:
+    """Return whether anything can be seen in a text: spaces and characters of no width are nothing."""
+    return any(letter.isprintable() and not letter.isspace() for letter in text)
+
+
 def visible_json(text: str) -> str:
     r"""Return JSON text that says the same, with such characters in its strings as `\u001b`."""
     return _ACTING.sub(lambda match: json.dumps(match[0])[1:-1], text)

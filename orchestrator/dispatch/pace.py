@@ -13,7 +13,7 @@ _LOOK_S = 5.0
 
 @dataclass(slots=True)
 class Pace:
-    """The pace of one stream since its first words; spaces are no words."""
+    """The pace of one stream since its first words; spaces and what has no width are no words."""
 
     look_began_s: float
     """In monotonic seconds."""
@@ -38,5 +38,5 @@ class Pace:
 
 
 def _chars(delta: Delta) -> int:
-    words = len("".join(delta.text.split()))
+    words = sum(letter.isprintable() and not letter.isspace() for letter in delta.text)
     return words + sum(len(call.name or "") + len(call.arguments or "") for call in delta.tool_calls)

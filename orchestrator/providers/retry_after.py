@@ -36,7 +36,7 @@ def wait_of(written: str) -> float | None:
 def _until_s(written: str, now: Now) -> float | None:
     try:
         moment = parsedate_to_datetime(written)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     # A date without a zone ("-0000") is one in UTC.
     known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

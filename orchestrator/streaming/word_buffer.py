@@ -4,6 +4,8 @@ A text that ends within a word cannot be gone on with: nobody can tell whether `
 the beginning of one. So the word that is still coming is kept back, with the space before it.
 """
 
+from orchestrator.core.visible_text import shows_something
+
 HELD_BACK_MAX = 40
 """Longer than any word that is waited for: addresses, and scripts that write no spaces."""
 
@@ -19,7 +21,7 @@ class WordBuffer:
         """Return what may be read now; it never ends in white space."""
         text = self._kept + piece
         cut = _last_space(text)
-        if len(text) - cut > HELD_BACK_MAX and text[cut:].strip():
+        if len(text) - cut > HELD_BACK_MAX and shows_something(text[cut:]):
             # One character stays back: an accent that belongs to it may still come.
             cut = len(text) - 1
         self._kept = text[cut:]

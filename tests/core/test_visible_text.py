@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from orchestrator.core.visible_text import visible, visible_json
+from orchestrator.core.visible_text import shows_something, visible, visible_json
 
 ACTING = {
     "a title": ("\x1b]0;owned\x07", "\\x1b]0;owned\\x07"),
@@ -54,3 +54,8 @@ def test_json_says_the_same_and_does_not_act(kind: str) -> None:
     written = visible_json(json.dumps({"text": text}, ensure_ascii=False))
     assert json.loads(written) == {"text": text}
     assert visible(written) == written
+
+
+def test_spaces_and_what_has_no_width_show_nothing() -> None:
+    assert not any(map(shows_something, ("", " \n\t\u3000", "\u200b\ufeff", "\0", "\u2060 \u00ad")))
+    assert all(map(shows_something, ("a", "\u200bạ", "👩‍👩‍👧", "\n.")))

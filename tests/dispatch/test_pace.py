@@ -6,7 +6,7 @@ from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.dispatch.pace import Pace
 
 
-@pytest.mark.parametrize("nothing", [None, Delta(), Delta(" \n\t")])
+@pytest.mark.parametrize("nothing", [None, Delta(), Delta(" \n\t"), Delta("\u200b\ufeff\0")])
 def test_a_stream_begins_with_its_first_words(nothing) -> None:
     assert Pace.begun_by(nothing, now_s=0) is None
     assert Pace.begun_by(Delta(" Dạ"), now_s=0) is not None

@@ -21,6 +21,8 @@ NOW = datetime(2026, 11, 28, 12, 0, 0, tzinfo=UTC)
         ({"retry-after": "inf"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "Sat, 28 Nov 99999999999999999999 12:00:30 GMT"}, None),
+        ({"retry-after": "Sat, 28 Nov 2026 12:00:30 +99999999999999999999"}, None),
         ({"retry-after": "Sat, 28 Nov 2026 12:00:30 GMT"}, 30.0),
         ({"retry-after": "Sat, 28 Nov 2026 12:00:30 -0000"}, 30.0),
         ({"retry-after": "Sat, 28 Nov 2026 11:59:00 GMT"}, 0.0),

@@ -58,3 +58,9 @@ def test_the_last_word_is_kept_with_the_space_before_it(text):
     cut = match.start() if match else 0
     if len(text) - cut <= 40 or not text[cut:].strip():
         assert WordBuffer().feed(text) == text[:cut]
+
+
+def test_what_cannot_be_seen_is_waited_with_like_spaces():
+    words = WordBuffer()
+    assert words.feed("\u200b" * 100) == ""
+    assert words.feed("Dạ ") != ""

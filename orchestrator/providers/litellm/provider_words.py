@@ -40,6 +40,7 @@ FINISH_REASONS: Mapping[str, str] = {
 }
 """Any other is a failure, today's and next year's: `pause_turn`, `insufficient_system_resource`, `error`."""
 
+_CALLED = ("tool_calls", "function_call")
 _USAGES = ("usage", "usageMetadata")
 _RESPONSE_ENDS = frozenset({"completed", "incomplete", "failed", "cancelled"})
 _FINISHES = ("finish_reason", "finishReason", "stop_reason", "stopReason")
@@ -54,6 +55,8 @@ class ProviderWords:
     finish: str | None = None
     """The provider's own word for why it ended."""
     has_error: bool = False
+    has_calls: bool = False
+    """A tool call of OpenAI's format has come, or a piece of one."""
     usage: dict[str, Any] = field(default_factory=dict)
     """Its counts; of several in a stream the dearer of each, but for what was cached: that grows too."""
     service_tier: str | None = None
@@ -67,10 +70,12 @@ class ProviderWords:
         if not isinstance(event, Mapping):
             return
         self.heard = True
-        self.has_error = self.has_error or event.get("type") == "error" or bool(event.get("error"))
+        labels = (event.get("type"), event.get("object"), event.get("status"))
+        self.has_error = self.has_error or "error" in labels or bool(event.get("errors"))
         had_ended = self.finish is not None and bool(self.usage)
         for part in _parts_of(event):
             self.has_error = self.has_error or bool(part.get("error"))
+            self.has_calls = self.has_calls or bool(part.get("tool_calls") or part.get("function_call"))
             self.finish = _finish_of(part) or self.finish
             self._count(part, had_ended=had_ended)
 
@@ -111,6 +116,8 @@ class ProviderWords:
             raise UnreadableAnswerError(Failure(kind), answer)
         if finish == "content_filter" and not answer.text:
             raise UnreadableAnswerError(Failure(FailureKind.CONTENT_FILTERED), answer)
+        if self.finish in _CALLED and not self.has_calls:
+            raise UnreadableAnswerError(Failure(FailureKind.MALFORMED), answer)
         # Of a schema LiteLLM makes a tool and reads its call as text, so that the other words stay its own.
         return replace(answer, finish_reason=finish) if finish in {"content_filter", "length"} else answer
 
@@ -148,5 +155,8 @@ def _parts_of(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     listed: list[Any] = [event, event.get("message"), event.get("delta"), event.get("response")]
     for name in ("choices", "candidates"):
         inner = event.get(name)
-        listed.extend(inner if isinstance(inner, list) else ())
+        choices = inner if isinstance(inner, list) else []
+        listed.extend(choices)
+        for choice in choices:
+            listed += [choice.get("message"), choice.get("delta")] if isinstance(choice, Mapping) else []
     yield from (part for part in listed if isinstance(part, Mapping))

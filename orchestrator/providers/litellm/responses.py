@@ -4,7 +4,7 @@ LiteLLM says `finish_reason="stop"` of cut, empty and HTML answers, and provider
 with an error in it. So the shape is checked here: an answer has text or tool calls, or it is none.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,8 +13,11 @@ from orchestrator.core.call_ids import TakenIds
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta
+from orchestrator.core.visible_text import shows_something
 from orchestrator.providers.litellm.thoughts import Thoughts
+from orchestrator.providers.wire.tool_call_assembly import CUT_CALL
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
+from orchestrator.providers.wire.wire_json import arguments_text, json_text
 
 
 def check_answered(response: Any) -> None:
@@ -58,8 +61,7 @@ def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
         reasoning=_text("".join(thoughts.texts)),
         reasoning_details=tuple(thoughts.blocks),
     )
-    check_whole(answer)
-    return answer
+    return _believed(answer)
 
 
 def says_something(response: Any) -> bool:
@@ -81,8 +83,28 @@ def check_whole(answer: ProviderAnswer) -> None:
         raise UnreadableAnswerError(Failure(FailureKind.CONTENT_FILTERED), answer)
     if answer.finish_reason == "error":
         raise UnreadableAnswerError(Failure(FailureKind.MALFORMED), answer)
-    if not answer.text.strip() and not answer.tool_calls and answer.finish_reason != "length":
+    if not shows_something(answer.text) and not answer.tool_calls and answer.finish_reason != "length":
         raise UnreadableAnswerError(Failure(FailureKind.EMPTY), answer)
+
+
+def _believed(answer: ProviderAnswer) -> ProviderAnswer:
+    """Return an answer whose tool calls are whole; one that the limit of output has cut is left out.
+
+    Raises:
+        UnreadableAnswerError: as `check_whole`; or a call has no name, or arguments that are no JSON object.
+    """
+    whole: list[ToolCall] = []
+    for call in answer.tool_calls:
+        arguments = arguments_text(call.arguments) if call.name else None
+        if arguments is not None:
+            whole.append(replace(call, arguments=arguments))
+        elif answer.finish_reason != "length" or call is not answer.tool_calls[-1]:
+            raise UnreadableAnswerError(Failure(FailureKind.MALFORMED), answer)
+    if len(whole) < len(answer.tool_calls):
+        answer = replace(answer, notices=(*answer.notices, CUT_CALL))
+    answer = replace(answer, tool_calls=tuple(whole))
+    check_whole(answer)
+    return answer
 
 
 def counted_usage(usage: Any, *, reports_cost: bool) -> CountedUsage:
@@ -163,8 +185,7 @@ class StreamedAnswer:
             reasoning=_text("".join(self.thoughts.texts)),
             reasoning_details=tuple(self.thoughts.blocks),
         )
-        check_whole(answer)
-        return answer
+        return _believed(answer)
 
     def _grow(self, piece: Any) -> ToolCallDelta:
         index = int(getattr(piece, "index", 0) or 0)
@@ -172,6 +193,8 @@ class StreamedAnswer:
         growing = self._calls.setdefault(index, _GrowingCall())
         call_id, name = getattr(piece, "id", None), getattr(function, "name", None)
         arguments = _text(getattr(function, "arguments", None)) or None
+        if name and growing.name not in {"", name}:
+            raise UnreadableAnswerError(Failure(FailureKind.MALFORMED))
         # Some providers repeat the id with every piece; a reader would join the repetitions.
         new_id = self._ids.take(str(call_id)) if call_id and not growing.id else None
         new_name = name if name and not growing.name else None
@@ -197,10 +220,17 @@ def _tool_calls(message: Any, upstream_id: str) -> tuple[ToolCall, ...]:
             ToolCall(
                 id=ids.take(call_id),
                 name=str(getattr(function, "name", None) or ""),
-                arguments=_text(arguments) if isinstance(arguments, str) else "{}",
+                arguments=_arguments_text(arguments),
             )
         )
     return tuple(calls)
+
+
+def _arguments_text(arguments: Any) -> str:
+    """Return arguments as text; what is neither text nor an object is JSON that is no object."""
+    if arguments is None or isinstance(arguments, str):
+        return _text(arguments)
+    return json_text(arguments)
 
 
 def _plain(holder: Any) -> Any:

@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from orchestrator.providers.wire.sse import is_stray
+
 _END_MARK = "[DONE]"
 _RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
@@ -57,11 +59,13 @@ class _LineCheck:
     def take(self, line: str) -> str:
         """Return the line as it goes on."""
         data = line.removeprefix("data:").strip()
-        if not line.startswith("data:") or data == _END_MARK:
-            return line
-        self._is_finished = _finishes(_event(data)) or self._is_finished
-        # The same JSON: an escape for one of its letters.
-        return line.replace(_END_MARK, "[DON\\u0045]")
+        if line.startswith("data:") and data != _END_MARK:
+            self._is_finished = _finishes(_event(data)) or self._is_finished
+            # The same JSON: an escape for one of its letters.
+            return line.replace(_END_MARK, "[DON\\u0045]")
+        if is_stray(line.encode("utf-8", "surrogatepass")):
+            raise MalformedEventError
+        return line
 
     def end(self) -> None:
         if not self._is_finished:

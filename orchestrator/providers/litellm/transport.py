@@ -18,6 +18,7 @@ from orchestrator.providers.litellm.responses import StreamedAnswer, check_answe
 from orchestrator.providers.litellm.router import CatalogRouter
 from orchestrator.providers.litellm.sending import Means, Sending, in_this_task
 from orchestrator.providers.local.model import LocalModel
+from orchestrator.providers.wire.answer_checks import check_was_offered
 from orchestrator.providers.wire.reasoning_turns import vendor_at
 
 
@@ -110,6 +111,7 @@ class LiteLLMTransport:
             raise
         if sending.words is not None:
             answer = sending.words.checked(answer)
+        check_was_offered(answer, offered=bool(in_flight(sending.source).request.sampling.tools))
         if answer.reasoning or answer.reasoning_details:
             deployment = in_flight(sending.source).target.deployment
             answer = replace(answer, reasoning_vendor=_reader_of_thoughts(deployment))

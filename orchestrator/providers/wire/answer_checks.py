@@ -2,6 +2,7 @@
 
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.visible_text import shows_something
 
 
 def unreadable(
@@ -17,9 +18,16 @@ def check_says_something(answer: ProviderAnswer, *, filtered_for: str | None = N
     `filtered_for` is the provider's own word for why it was filtered.
 
     Raises:
-        UnreadableAnswerError: it was filtered, or it is empty though nothing cut it short.
+        UnreadableAnswerError: it was filtered, or it is empty though nothing cut it short, or it ends with
+            tool calls and has none.
     """
-    if answer.text.strip() or answer.tool_calls:
+    if answer.tool_calls:
+        return
+    if shows_something(answer.text):
+        if answer.finish_reason == "tool_calls":
+            raise unreadable(
+                FailureKind.MALFORMED, "it ends with tool calls, and none has come", answer=answer
+            )
         return
     if answer.finish_reason == "content_filter":
         reason = f": {filtered_for}" if filtered_for else ""
@@ -28,3 +36,13 @@ def check_says_something(answer: ProviderAnswer, *, filtered_for: str | None = N
         )
     if answer.finish_reason != "length":
         raise unreadable(FailureKind.EMPTY, "neither text nor tool calls", answer=answer)
+
+
+def check_was_offered(answer: ProviderAnswer, *, offered: bool) -> None:
+    """Check that no tool is called where the request has none: nobody could carry the call out.
+
+    Raises:
+        UnreadableAnswerError: one is.
+    """
+    if answer.tool_calls and not offered:
+        raise unreadable(FailureKind.MALFORMED, "it calls a tool, and none was offered", answer=answer)

@@ -16,6 +16,7 @@ from orchestrator.providers.wire.usage_reading import (
     dearer_of,
     grown_of,
 )
+from orchestrator.providers.wire.wire_json import index_of
 
 _NOT_WHOLE = frozenset({"length", "content_filter"})
 NAME_LETTERS_MAX = 256
@@ -188,7 +189,7 @@ class AnswerDraft:
 
 def answer_place(index: Any) -> int:
     """Return which of several answers an `index` means; the first where it says nothing."""
-    return index if type(index) is int else 0
+    return index_of(index) or 0
 
 
 def _with_notices(

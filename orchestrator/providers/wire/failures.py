@@ -235,7 +235,7 @@ def _error_object(data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 def _status_in(error: Mapping[str, Any]) -> int | None:
     code = error.get("code")
-    if isinstance(code, str) and code.isdigit():
+    if isinstance(code, str) and code.isdecimal():
         code = int(code[:4])
     return code if type(code) is int and 400 <= code < 600 else None  # noqa: PLR2004 -- HTTP
 

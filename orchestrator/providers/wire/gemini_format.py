@@ -34,6 +34,10 @@ GEMINI_FINISH_REASONS: Mapping[str, str] = {
 }
 """Any other is a failure: `MALFORMED_FUNCTION_CALL`, `OTHER` and what may come yet."""
 
+_NO_THOUGHT = (None, False, "false")
+_END_MARK = b"[DONE]"
+"""Google has none, and some servers of its format write OpenAI's."""
+
 BLOCK_REASONS = ("SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK")
 """Why a prompt may be blocked; another word than these is not repeated."""
 
@@ -93,6 +97,8 @@ class GeminiReader:
         Raises:
             UnreadableAnswerError: it is no event of this format, or an error of the provider's.
         """
+        if self.has_finished and event.data.strip() == _END_MARK:
+            return []
         try:
             objects = event_objects(event.data, self._halves)
         except UnreadableAnswerError as exc:
@@ -112,14 +118,12 @@ class GeminiReader:
         )
         if "usageMetadata" in data:
             draft.count(data["usageMetadata"], ends=not self._in_pieces or _ends(data))
-        if data.get("error"):
-            begun = draft.has_content
-            late = failure_of_late_error(data["error"], begun=begun)
-            raise draft.failed(late if begun else failure_of_error(data["error"]), "an error in its place")
+        self._check_error(data.get("error"))
         self._check_feedback(data.get("promptFeedback"))
         candidate = self._candidate(data)
         if candidate is None:
             return None
+        self._check_error(candidate.get("error"))
         draft.take_place(candidate.get("index"))
         delta = self._take_content(candidate.get("content"))
         draft.end(draft.known_finish(candidate.get("finishReason"), GEMINI_FINISH_REASONS))
@@ -136,6 +140,12 @@ class GeminiReader:
             draft.thought_blocks.append(signature_block(self._text_signature))
             self._text_signature = None
         return draft.whole()
+
+    def _check_error(self, error: Any) -> None:
+        if error:
+            begun = self.draft.has_content
+            late = failure_of_late_error(error, begun=begun)
+            raise self.draft.failed(late if begun else failure_of_error(error), "an error in its place")
 
     def _check_feedback(self, feedback: Any) -> None:
         reason = feedback.get("blockReason") if isinstance(feedback, Mapping) else None
@@ -179,7 +189,7 @@ class GeminiReader:
         signature = part.get("thoughtSignature")
         if isinstance(signature, str) and signature and part.get("functionCall") is None:
             self._text_signature = signature
-        if part.get("thought") is True:
+        if part.get("thought") not in _NO_THOUGHT:
             self.draft.think(text or "")
             return ""
         return text or ""
@@ -187,6 +197,8 @@ class GeminiReader:
     def _call_of(self, part: Mapping[str, Any]) -> ToolCallDelta:
         call, signature = part["functionCall"], part.get("thoughtSignature")
         arguments = call.get("args") if isinstance(call, Mapping) else None
+        if isinstance(call, Mapping) and (call.get("partialArgs") or call.get("willContinue")):
+            raise self.draft.malformed("a 'functionCall' comes in pieces, which was not asked for")
         named = isinstance(call, Mapping) and isinstance(call.get("name"), str) and bool(call["name"])
         if not named or not isinstance(arguments or {}, Mapping):
             raise self.draft.malformed("a 'functionCall' comes without a name, or its 'args' are no object")

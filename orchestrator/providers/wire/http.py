@@ -17,7 +17,7 @@ from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
 from orchestrator.core.reply import Delta, ToolCallDelta
-from orchestrator.providers.wire.answer_checks import unreadable
+from orchestrator.providers.wire.answer_checks import check_was_offered, unreadable
 from orchestrator.providers.wire.body_reading import (
     ANSWER_BYTES_MAX,
     EVENTS_STEP_BYTES,
@@ -228,6 +228,7 @@ def _as_delta(answer: ProviderAnswer) -> Delta:
 
 def _finished(answer: ProviderAnswer, outbound: OutboundRequest, notices: tuple[str, ...]) -> ProviderAnswer:
     """Return an answer with what was left out of its question, and with whose reasoning it has."""
+    check_was_offered(answer, offered=bool(outbound.sampling.tools))
     if answer.reasoning or answer.reasoning_details:
         # Of a router it is the model that it chose.
         served = answer.served_model if outbound.vendor == "openrouter" else None

@@ -35,6 +35,9 @@ OPENAI_FINISH_REASONS: Mapping[str, str] = {
 }
 """Any other is a failure: `error`, `abort`, `insufficient_system_resource` and what may come yet."""
 
+_WORDLESS_PARTS = frozenset({"reasoning", "redacted_thinking", "reference", "image_url", "citations"})
+"""Parts of `content` that may have no text. In any other it is missing: left out, half an answer is whole."""
+
 _END_MARK = b"[DONE]"
 
 
@@ -129,12 +132,14 @@ class OpenAiReader:
         choice = _choice(draft, data)
         if choice is not None:
             draft.take_place(choice.get("index"))
+            if _pieces_at(draft.place, data["choices"]) > 1:
+                raise draft.malformed("two pieces of one answer stand in one event")
         error = data if is_error and data.get("error") is None else _error_in(data, choice)
         usage = data.get("usage")
         if isinstance(usage, Mapping):
             ends = error is not None or bool((choice or {}).get("finish_reason"))
             draft.count(usage, ends=ends, alone=choice is None)
-        delta = self._take_delta(_piece_of(choice, begun=draft.has_content)) if choice is not None else None
+        delta = self._take_delta(_piece_of(draft, choice)) if choice is not None else None
         if error is not None:
             raise draft.failed(failure_of_late_error(error, begun=draft.has_content), "an error event")
         if choice is not None:
@@ -176,26 +181,54 @@ def _choice(draft: AnswerDraft, data: Mapping[str, Any]) -> Mapping[str, Any] | 
         each is None or isinstance(each, Mapping) for each in choices
     ):
         raise draft.malformed("'choices' is no list of objects")
+    listed = [each for each in choices if each is not None]
     by_place: dict[int, Mapping[str, Any]] = {
-        answer_place(each.get("index")): each for each in reversed(choices) if each is not None
+        answer_place(each.get("index")): each for each in reversed(listed)
     }
     if draft.place in by_place:
         return by_place[draft.place]
     return by_place[min(by_place)] if by_place else None
 
 
-def _piece_of(choice: Mapping[str, Any], *, begun: bool) -> Any:
-    """Return what a choice of a stream brings: its `delta`, or all of the answer where that comes at once."""
-    is_whole = choice.get("delta") is None and bool(choice.get("finish_reason")) and not begun
-    return choice.get("message") if is_whole else choice.get("delta")
+def _pieces_at(place: int | None, choices: list[Mapping[str, Any] | None]) -> int:
+    return sum(answer_place(each.get("index")) == place for each in choices if each is not None)
+
+
+def _piece_of(draft: AnswerDraft, choice: Mapping[str, Any]) -> Any:
+    """Return what a choice of a stream brings: its `delta`, or all of the answer where that comes at once.
+
+    Raises:
+        UnreadableAnswerError: its words stand elsewhere: to leave them out would make half an answer whole.
+    """
+    delta, message = choice.get("delta"), choice.get("message")
+    if delta:
+        return delta
+    if isinstance(message, Mapping):
+        if choice.get("finish_reason") and not draft.has_content:
+            return message
+        if not _says_again(draft, message):
+            raise draft.malformed("a piece stands in 'message', and 'delta' is its place")
+    if choice.get("text"):
+        raise draft.malformed("a piece stands in 'text', and 'delta' is its place")
+    return delta
+
+
+def _says_again(draft: AnswerDraft, message: Mapping[str, Any]) -> bool:
+    """Return whether a message has nothing that the pieces before it have not: some streams end with all."""
+    may_say = message.get("content") in (None, "", "".join(draft.texts))
+    return may_say and (not message.get("tool_calls") or bool(len(draft.calls)))
 
 
 def _error_in(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:
-    """Return the error that stands in a body or an event, None when there is none."""
-    error = data.get("error") or (choice or {}).get("error")
-    if error:
+    """Return the error in a body or an event, wherever servers put it; None when there is none."""
+    choice = choice or {}
+    places = (data, choice, choice.get("message"), choice.get("delta"))
+    error = next((each["error"] for each in places if isinstance(each, Mapping) and each.get("error")), None)
+    if error is None and isinstance(data.get("errors"), list):
+        error = next(iter(data["errors"]), None)
+    if error is not None:
         return error
-    return data if data.get("object") == "error" else None
+    return data if "error" in (data.get("object"), data.get("type"), data.get("status")) else None
 
 
 def _take_message(
@@ -207,7 +240,7 @@ def _take_message(
     refusal = message.get("refusal")
     if refusal and isinstance(refusal, str):
         draft.refusals.append(refusal)
-    raw_calls = message.get("tool_calls")
+    raw_calls = message.get("tool_calls") or _older_call(message)
     if not raw_calls:
         return text, ()
     if not isinstance(raw_calls, list):
@@ -222,6 +255,12 @@ def _take_message(
         raise draft.malformed(exc.detail) from None
 
 
+def _older_call(message: Mapping[str, Any]) -> list[Any] | None:
+    """Return the one call of the format before there were lists of them."""
+    function = message.get("function_call")
+    return None if function is None else [{"index": 0, "function": function}]
+
+
 def _take_content(draft: AnswerDraft, content: Any) -> str:
     if content is None or content == "":
         return ""
@@ -230,7 +269,7 @@ def _take_content(draft: AnswerDraft, content: Any) -> str:
         return content
     if not isinstance(content, list):
         raise draft.malformed("'content' is neither text nor a list of parts")
-    text = "".join(_text_of_part(draft, part) for part in content)
+    text = "".join(_text_of_part(draft, part) for part in content if part is not None)
     if text:
         draft.texts.append(text)
     return text
@@ -242,14 +281,18 @@ def _text_of_part(draft: AnswerDraft, part: Any) -> str:
         return part
     if not isinstance(part, Mapping):
         raise draft.malformed("a part of 'content' is no object")
-    if part.get("type") == "thinking":
+    kind = part.get("type")
+    if kind == "thinking":
         thoughts = part.get("thinking")
         listed = thoughts if isinstance(thoughts, list) else [{"text": thoughts}]
         draft.think("".join(_plain_text(each.get("text")) for each in listed if isinstance(each, Mapping)))
         return ""
+    if kind == "refusal":
+        draft.refusals.append(_plain_text(part.get("refusal")))
+        return ""
     text = part.get("text")
-    if part.get("type") in {"text", "output_text"} and not isinstance(text, str):
-        raise draft.malformed("a text part of 'content' has no text")
+    if not isinstance(text, str) and not (isinstance(kind, str) and kind in _WORDLESS_PARTS):
+        raise draft.malformed("a part of 'content' has no text where text belongs")
     return _plain_text(text)
 
 

@@ -3,6 +3,10 @@
 By https://html.spec.whatwg.org/multipage/server-sent-events.html: a line ends at CR, LF or CRLF and nowhere
 else (U+2028 is text), a blank line ends an event, several `data:` lines are one text. Unlike a browser we
 also take a last event that no blank line ends: a cut one is no JSON, so it is not believed anyway.
+
+A browser also skips a line that is no field. Words may stand in it, behind a byte order mark in the middle of
+a stream, a space, or without `data:` at all, and an answer that lacks them would pass for whole. So it is
+data.
 """
 
 import re
@@ -16,6 +20,10 @@ EVENTS_BYTES_MAX = 64 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _CR, _LF = 13, 10
+_FIELD = re.compile(rb"[A-Za-z0-9_.-]*\Z")
+"""The name of a field, known or not; that of a comment is empty."""
+_NOTHING = b" \t\0\xef\xbb\xbf"
+"""Spaces, zeros and byte order marks around a line."""
 
 
 class SentEvent(NamedTuple):
@@ -27,6 +35,14 @@ class SentEvent(NamedTuple):
 
 class StreamTooLargeError(Exception):
     """A line, an event or the stream is longer than any answer."""
+
+
+def is_stray(line: bytes) -> bool:
+    """Return whether a line is no field of an event and no comment, so that words may stand in it."""
+    field = line.partition(b":")[0]
+    return bool(line.strip(_NOTHING)) and (
+        not _FIELD.match(field) or (field != b"data" and field.lower() == b"data")
+    )
 
 
 class EventReader:
@@ -103,11 +119,26 @@ class EventReader:
         if len(line) > self._line_bytes_max:
             raise StreamTooLargeError
         if field == b"data":
-            value = value.removeprefix(b" ")
-            self._data.append(value)
-            self._data_bytes += len(value)
-            if self._data_bytes > self._line_bytes_max:
-                raise StreamTooLargeError
+            self._take_data(value.removeprefix(b" "))
         elif field == b"event":
             self._name = value.removeprefix(b" ")
+        elif is_stray(line):
+            self._take_stray(line)
         # The rest, `id:`, `retry:`, comments and what no standard knows, says nothing about an answer.
+
+    def _take_data(self, value: bytes) -> None:
+        self._data.append(value)
+        self._data_bytes += len(value)
+        if self._data_bytes > self._line_bytes_max:
+            raise StreamTooLargeError
+
+    def _take_stray(self, line: bytes) -> None:
+        line = line.strip(_NOTHING)
+        field, _, value = line.partition(b":")
+        name = field.strip(_NOTHING)
+        if name and not _FIELD.match(name):
+            self._take_data(line)
+        elif name.lower() == b"data":
+            self._take_data(value.removeprefix(b" "))
+        elif name == b"event":
+            self._name = value.removeprefix(b" ")

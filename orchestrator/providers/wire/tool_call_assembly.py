@@ -13,7 +13,7 @@ from orchestrator.core.call_ids import TakenIds
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.reply import ToolCall, ToolCallDelta
 from orchestrator.providers.wire.answer_checks import unreadable
-from orchestrator.providers.wire.wire_json import arguments_text, json_text
+from orchestrator.providers.wire.wire_json import arguments_text, index_of, json_text
 
 CALLS_MAX = 256
 """Of one answer; OpenAI takes 128 tools."""
@@ -73,13 +73,13 @@ class ToolCallAssembly:
         if not isinstance(piece, Mapping) or not isinstance(function or {}, Mapping):
             raise unreadable(FailureKind.MALFORMED, "a tool call is no object")
         call_id, name = _text(piece.get("id")), _text((function or {}).get("name"))
-        index = piece.get("index") if place is None else place
+        index = index_of(piece.get("index")) if place is None else place
         arguments = _arguments((function or {}).get("arguments"))
         if place is None and call_id and any(each.is_said_by(call_id, arguments) for each in self._calls):
             # Some servers end with all of a call once more.
             arguments = None
         repeats = call_id if arguments else ""
-        call = self._call_of(index if type(index) is int else None, call_id, name, repeats=repeats)
+        call = self._call_of(index, call_id, name, repeats=repeats)
         return self._grow(call, call_id=call_id, name=name, arguments=arguments)
 
     def add_whole(self, *, call_id: str, name: str, arguments: Any) -> ToolCallDelta:
@@ -138,6 +138,8 @@ class ToolCallAssembly:
     def _grow(self, call: _GrowingCall, *, call_id: str, name: str, arguments: str | None) -> ToolCallDelta:
         # Some servers repeat id and name with each piece; what joins the pieces must see them once.
         new_id = self._ids.take(call_id) if call_id and not call.own_id else ""
+        if name and call.name not in {"", name}:
+            raise unreadable(FailureKind.MALFORMED, f"tool call {call.place} has two names")
         new_name = name if not call.name else ""
         call.own_id, call.id, call.name = call.own_id or call_id, call.id or new_id, call.name or name
         if arguments:

@@ -17,6 +17,7 @@ from orchestrator.providers.wire.half_characters import HalfCharacters, valid_te
 _BOM = b"\xef\xbb\xbf"
 _LENIENT_BYTES_MAX = 1024 * 1024
 """Of what is no strict JSON: it is read in many steps, and nobody else has a turn meanwhile."""
+_INDEX_DIGITS_MAX = 9
 _LONG_BYTES, _NESTS_MAX = 64 * 1024, 100_000
 """Of a longer text, the objects and lists: an answer with a million letters of code has fewer."""
 
@@ -82,6 +83,14 @@ def arguments_text(text: str) -> str | None:
     except orjson.JSONDecodeError:
         value = _decoded(text.encode())
     return json_text(value) if isinstance(value, dict) else None
+
+
+def index_of(value: Any) -> int | None:
+    """Return the index that is meant, None where none is: some servers write it as a text, or as 0.0."""
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() and len(value) <= _INDEX_DIGITS_MAX else None
+    is_whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    return int(value) if is_whole else None
 
 
 def _object_of(value: Any, *, place: str) -> dict[str, Any]:

@@ -94,12 +94,24 @@ def test_without_an_end_no_count_is_believed() -> None:
         {"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]},
         {"type": "error", "error": {"type": "overloaded_error"}},
         {"choices": [{}]},
+        {"choices": [{"finish_reason": "stop", "message": {"content": "Xin", "error": {"code": 503}}}]},
+        {"choices": [{"finish_reason": "stop", "delta": {"error": {"code": 503}}}]},
+        {"choices": [{"finish_reason": "stop"}], "errors": [{"code": 503}]},
+        {"choices": [{"finish_reason": "stop"}], "status": "error"},
+        {"choices": [{"finish_reason": "tool_calls", "message": {"content": "Em tìm"}}]},
         {"type": "response.failed", "response": {"object": "response", "status": "failed"}},
     ],
 )
 def test_what_is_no_end_by_the_vendors_words_is_no_answer(said: object) -> None:
     with pytest.raises(UnreadableAnswerError):
         words_of(said).checked(ANSWER)
+
+
+def test_a_call_that_is_announced_and_has_come_is_one() -> None:
+    """LiteLLM may make text of it, where it has made a tool of a schema."""
+    piece = {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": "f"}}]}}]}
+    said = {"choices": [{"finish_reason": "tool_calls"}]}
+    assert words_of(piece, said).checked(ANSWER).text == ANSWER.text
 
 
 def test_a_filter_is_told_where_there_is_no_text() -> None:

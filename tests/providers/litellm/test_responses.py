@@ -7,7 +7,7 @@ import litellm
 import pytest
 
 from orchestrator.core.failures import FailureKind
-from orchestrator.core.provider_answer import UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Usage
 from orchestrator.providers.litellm.responses import StreamedAnswer, counted_usage, read_answer
 
@@ -88,6 +88,7 @@ def test_what_a_customers_own_key_is_charged_comes_through_litellm() -> None:
         (SimpleNamespace(choices=[SimpleNamespace(message=None)]), FailureKind.MALFORMED),
         (response(""), FailureKind.EMPTY),
         (response("  \n"), FailureKind.EMPTY),
+        (response("\u200b\ufeff"), FailureKind.EMPTY),
         (response(None), FailureKind.EMPTY),
         (response("", finish="content_filter"), FailureKind.CONTENT_FILTERED),
         (response("half", finish="error"), FailureKind.MALFORMED),
@@ -154,3 +155,42 @@ def test_a_stream_without_an_end_is_no_answer() -> None:
     with pytest.raises(UnreadableAnswerError) as caught:
         streamed.whole(reports_cost=False)
     assert caught.value.failure.kind is FailureKind.INTERRUPTED
+
+
+@pytest.mark.parametrize("arguments", ['{}{"a": 1}', '{"city":', "[1]", [1], 7, "null"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_call_without_arguments_that_can_be_read_is_none(arguments: Any, streamed: bool) -> None:
+    tool = SimpleNamespace(index=0, id="a", function=SimpleNamespace(name="weather", arguments=arguments))
+    with pytest.raises(UnreadableAnswerError) as caught:
+        _answer_of([tool], finish="tool_calls", streamed=streamed)
+    assert caught.value.failure.kind is FailureKind.MALFORMED
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_call_that_the_limit_of_output_has_cut_is_left_out(streamed: bool) -> None:
+    whole, cut = (
+        SimpleNamespace(index=at, id=f"{at}", function=SimpleNamespace(name="weather", arguments=arguments))
+        for at, arguments in enumerate(("{}", '{"city"'))
+    )
+    answer = _answer_of([whole, cut], finish="length", streamed=streamed)
+    assert [call.arguments for call in answer.tool_calls] == ["{}"]
+    assert "cut off" in answer.notices[0]
+
+
+def test_pieces_of_one_place_with_two_names_are_no_call() -> None:
+    tools = [
+        SimpleNamespace(index=0, id=None, function=SimpleNamespace(name=name, arguments="{}"))
+        for name in "fg"
+    ]
+    with pytest.raises(UnreadableAnswerError):
+        _answer_of(tools, finish="tool_calls", streamed=True)
+
+
+def _answer_of(tools: list[Any], *, finish: str, streamed: bool) -> ProviderAnswer:
+    if not streamed:
+        return read_answer(response(None, finish, tool_calls=tools), reports_cost=False)
+    pieces = StreamedAnswer()
+    for tool in tools:
+        pieces.add(chunk(tool=tool))
+    pieces.add(chunk(finish=finish))
+    return pieces.whole(reports_cost=False)

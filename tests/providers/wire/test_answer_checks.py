@@ -5,7 +5,7 @@ import pytest
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import ToolCall, Usage
-from orchestrator.providers.wire.answer_checks import check_says_something, unreadable
+from orchestrator.providers.wire.answer_checks import check_says_something, check_was_offered, unreadable
 
 
 def answer(text: str = "", *, finish: str = "stop", calls: tuple[ToolCall, ...] = ()) -> ProviderAnswer:
@@ -30,6 +30,8 @@ def test_words_tool_calls_and_a_limit_that_was_reached_are_answers(whole) -> Non
     [
         (answer(), FailureKind.EMPTY),
         (answer(" \n"), FailureKind.EMPTY),
+        (answer("\u200b\ufeff\0"), FailureKind.EMPTY),
+        (answer("Em tìm ngay", finish="tool_calls"), FailureKind.MALFORMED),
         (answer(finish="tool_calls"), FailureKind.EMPTY),
         (answer(finish="content_filter"), FailureKind.CONTENT_FILTERED),
     ],
@@ -46,3 +48,12 @@ def test_an_error_says_what_is_wrong_and_where() -> None:
         "answer could not be read: 'choices' is missing",
         "'choices' is missing",
     )
+
+
+def test_a_tool_that_was_not_offered_cannot_be_called() -> None:
+    called = answer("Đợi", calls=(ToolCall("a", "f", "{}"),), finish="tool_calls")
+    check_was_offered(called, offered=True)
+    check_was_offered(answer("Đợi"), offered=False)
+    with pytest.raises(UnreadableAnswerError) as caught:
+        check_was_offered(called, offered=False)
+    assert (caught.value.failure.kind, caught.value.answer) == (FailureKind.MALFORMED, called)

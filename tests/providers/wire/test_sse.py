@@ -36,9 +36,12 @@ def data_of(*blocks: bytes) -> list[bytes]:
         (b"retry: 3000\n\n", []),
         (b"data:\n\ndata: a\n\n", [b"a"]),
         (b"data\n\n", []),
-        (b"database: x\n\n data: y\n\n", []),
+        (b"database: x\n\n data: y\n\n", [b"y"]),
+        (b'<p>busy</p>\n\n{"a": 1}\n\n', [b"<p>busy</p>", b'{"a": 1}']),
+        (b" \t\n\xef\xbb\xbf\n\0\n\n", []),
+        (b"x-more: a\n\nDATA: b\n\n", [b"b"]),
         (b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
-        (b"data: a\n\n\xef\xbb\xbfdata: b\n\n", [b"a"]),
+        (b"data: a\n\n\xef\xbb\xbfdata: b\n\n", [b"a", b"b"]),
         (
             "data: a\u2028b\u2029c\u0085d\x0be\x0cf\n\n".encode(),
             ["a\u2028b\u2029c\u0085d\x0be\x0cf".encode()],
@@ -70,6 +73,8 @@ _LINES = st.sampled_from(
         b"event: e",
         b"id: 1",
         b"retry: 9",
+        b" data: c",
+        b'{"a": 1}',
         b"",
         "data: chào\u2028".encode(),
     ]
