@@ -12,11 +12,10 @@ when it began before the request.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from datetime import date as Day  # noqa: N812 -- `date` is a field's name below
 from decimal import Decimal
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, NamedTuple, NewType
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -147,8 +146,7 @@ class VolumeDiscount(Settings):
     """How much less it charges, in percent; of several only the one with the highest threshold counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class BillingContext:
+class BillingContext(NamedTuple):
     """What makes one request cheaper than the list."""
 
     began: datetime
@@ -160,8 +158,7 @@ class BillingContext:
     batch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BookedCost:
+class BookedCost(NamedTuple):
     """What is booked for a usage."""
 
     cost_nusd: NanoUsd
@@ -253,6 +250,8 @@ class Price(_Terms):
 
     def rates_at(self, input_tokens: int) -> Rates:
         """Return the rates for so many input tokens: the base, or the highest tier that they reach."""
+        if not self.tiers:
+            return self
         reached = [tier for tier in self.tiers if input_tokens > tier.above_input_tokens]
         return max(reached, key=lambda tier: tier.above_input_tokens, default=self)
 
@@ -281,6 +280,8 @@ class Price(_Terms):
 
     def _between(self, began: datetime, ended: datetime, *, batch: bool) -> "list[Price]":
         """Return the prices that were in force at some moment of a request."""
+        if not self.changes and self.off_peak is None:
+            return [self]
         first, last = sorted((began, ended))
         day, last_day = first.astimezone(UTC).date(), last.astimezone(UTC).date()
         prices = [

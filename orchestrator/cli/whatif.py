@@ -80,7 +80,7 @@ def _compared(
             old.config,
             other.config,
             TimeRange(first, last),
-            settings=ReplaySettings(seed, accepted_share),
+            settings=ReplaySettings(seed, accepted_share, at_once=True),
             clock=clock,
             say=lambda text: status.update(dim(text)),
         )

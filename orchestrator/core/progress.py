@@ -6,9 +6,8 @@ Whoever wants to know listens around the call; nobody else pays for it.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class ProgressStep(StrEnum):
@@ -28,8 +27,7 @@ class ProgressStep(StrEnum):
     """It is still invalid, and another model is asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """One step of a request; holds no word of a prompt or an answer."""
 
     step: ProgressStep

@@ -11,7 +11,7 @@ import random
 import selectors
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -70,10 +70,11 @@ class VirtualClock:
     def __init__(self, loop: VirtualLoop, *, began: datetime) -> None:
         """Let the calendar of the loop begin at `began`."""
         self._loop = loop
-        self._began = began - timedelta(seconds=loop.time())
+        # In a zone that changes its clock an hour later is not always an hour by its clock.
+        self._began = began.astimezone(UTC) - timedelta(seconds=loop.time())
 
     def now(self) -> datetime:
-        """Return the calendar time, with the zone of `began`."""
+        """Return the calendar time in UTC, as `SystemClock` does."""
         return self._began + timedelta(seconds=self._loop.time())
 
     def monotonic_s(self) -> float:

@@ -6,6 +6,7 @@ An attempt that is let in has an `AttemptPermit`, which is closed exactly once: 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.failures import FailureKind, HealthScope
@@ -21,8 +22,7 @@ from orchestrator.resilience.health import CircuitPermit
 from orchestrator.resilience.rate_limiter import RateReservation
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptPermit:
+class AttemptPermit(NamedTuple):
     """What an admitted attempt has taken of everything that is scarce."""
 
     circuit: CircuitPermit
@@ -64,8 +64,7 @@ class Rejected:
         return None if self.over_budget is None else self.over_budget.scope
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRequest:
+class AttemptRequest(NamedTuple):
     """One attempt that wants to be sent."""
 
     target: Target

@@ -7,7 +7,6 @@ fails has no vote: the next tie-breaker takes its place, then the judge, and the
 import asyncio
 import math
 from collections.abc import Collection
-from dataclasses import replace
 
 from orchestrator.core.decision import AcceptedFor, Decision, Vote, VoteOutcome, VoteRole
 from orchestrator.core.errors import InvalidRequestError, OrchestratorError
@@ -156,8 +155,7 @@ class AgreementDispatcher:
         if chosen is None:
             msg = "an accepted answer has a result"
             raise RuntimeError(msg)
-        return replace(
-            self.result(),
+        return self.result()._replace(
             answer=chosen.answer,
             answered_by=chosen.answered_by,
             decision=self._decision(accepted),

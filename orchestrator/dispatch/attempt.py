@@ -10,7 +10,7 @@ import logging
 import math
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from orchestrator.catalog.rates import Rates
 from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
@@ -87,8 +87,7 @@ class TurnTimer:
             self._timeout.reschedule(None)
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptTerms:
+class AttemptTerms(NamedTuple):
     """What an attempt is made of when it is admitted."""
 
     request: ChatRequest
@@ -261,8 +260,10 @@ class InFlightAttempt:
         if self._ended:
             return
         services, hold = self._lane.services, self._permit.hold
-        usage = self._seen(answer.text) if answer.usage.estimated else answer.usage
-        charge = charge_of(self._priced(), replace(answer.billed, usage=usage))
+        billed = answer.billed
+        if answer.usage.estimated:
+            billed = replace(billed, usage=self._seen(answer.text))
+        charge = charge_of(self._priced(), billed)
         if charge.source is CostSource.PRICE_BOOK and tier_percent(answer.service_tier) != LIST_PERCENT:
             self._lane.history.notices.append(
                 f"answered in service tier '{answer.service_tier}', which nobody asked for; "

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from orchestrator.catalog.price import NOTHING_OFF, BillingContext, Price, VolumeDiscount, volume_discount
 from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
@@ -18,8 +18,7 @@ from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger
 logger = logging.getLogger("orchestrator.dispatch")
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What an attempt cost, and what says so."""
 
     cost_nusd: NanoUsd
@@ -29,8 +28,7 @@ class Charge:
     """The price that was applied, where it is another than the one money was held at."""
 
 
-@dataclass(frozen=True, slots=True)
-class PricedSend:
+class PricedSend(NamedTuple):
     """A send that may have to be paid: at which price, held as what, with which discounts."""
 
     price: Price
@@ -50,7 +48,9 @@ def charge_of(send: PricedSend, billed: BilledUsage) -> Charge:
     if reported_nusd is not None and (reported_nusd > 0 or _is_free(send, usage)):
         return Charge(reported_nusd, CostSource.PROVIDER, usage)
     charge = _bound(send, usage) if usage.estimated else _by_price_book(send, usage, billed.service_tier)
-    return replace(charge, cost_nusd=NanoUsd(charge.cost_nusd + billed.fee_nusd))
+    if not billed.fee_nusd:
+        return charge
+    return charge._replace(cost_nusd=NanoUsd(charge.cost_nusd + billed.fee_nusd))
 
 
 def charge_of_failure(

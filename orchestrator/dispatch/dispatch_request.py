@@ -1,7 +1,7 @@
 """What one dispatch may do: its request, its plan and its time."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.payer import Payer
@@ -14,8 +14,7 @@ from orchestrator.resilience.retry_policy import RetryProfile
 from orchestrator.routing.settings import OnFiltered
 
 
-@dataclass(frozen=True, slots=True)
-class DispatchRequest:
+class DispatchRequest(NamedTuple):
     """What one dispatch may do."""
 
     request_id: str

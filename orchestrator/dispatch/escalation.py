@@ -1,7 +1,6 @@
 """Escalation: the cheapest model answers first, and where its answer fails a check the next one is asked."""
 
 import asyncio
-from dataclasses import replace
 
 from orchestrator.core.decision import AcceptedFor, Decision, Vote, VoteOutcome, VoteRole
 from orchestrator.core.errors import InvalidRequestError, OrchestratorError
@@ -111,7 +110,7 @@ class EscalationDispatcher:
         if chosen is None:
             msg = "an accepted answer has a result"
             raise RuntimeError(msg)
-        return replace(self.result(), answer=chosen.answer, answered_by=chosen.answered_by, decision=decision)
+        return self.result()._replace(answer=chosen.answer, answered_by=chosen.answered_by, decision=decision)
 
 
 async def _passes(function: AnswerCheck, answer: ProviderAnswer, *, limit_s: float) -> bool:

@@ -7,7 +7,7 @@ what the request has left beside that which the other lanes hold.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from orchestrator.core.errors import (
     BudgetExceededError,
@@ -125,7 +125,7 @@ class Lanes:
         if not patient:
             # While others can answer nobody waits for a model that is out.
             profile = profile.model_copy(update={"max_recovery_wait_s": 0.0})
-        lane = replace(dispatch, targets=targets, profile=profile, stream=False, policy=None)
+        lane = dispatch._replace(targets=targets, profile=profile, stream=False, policy=None)
         return Dispatcher(lane, transport=self._transport, services=self.services, history=self.history)
 
     def _affordable(self, targets: tuple[Target, ...]) -> tuple[tuple[Target, ...], str]:

@@ -1,7 +1,7 @@
 """What has come of a dispatch: its result, or the error that says what went wrong where and what to do."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator.core.decision import Decision
 from orchestrator.core.errors import (
@@ -25,8 +25,7 @@ NO_TIME = "no time left"
 """Why a step was skipped for which the deadline left nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class DispatchResult:
+class DispatchResult(NamedTuple):
     """What has come of a dispatch, or of as much of it as there was."""
 
     dispatch: DispatchRequest

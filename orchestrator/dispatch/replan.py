@@ -1,7 +1,7 @@
 """The targets of a plan, fitted to the longer request that asks for the rest of an answer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from orchestrator.core.errors import FailedStep
@@ -49,7 +49,7 @@ def replan(
         if isinstance(candidate, str):
             left_out.append(FailedStep(target.name, candidate))
             continue
-        kept.append(replace(target, candidate=candidate))
+        kept.append(target._replace(candidate=candidate))
         if at <= position:
             new_position = len(kept) - 1
     return Replan(tuple(kept), new_position, tuple(left_out))

@@ -1,8 +1,8 @@
 """A deployment of a plan that may be asked, at the price of the day."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from orchestrator.catalog.catalog import Deployment
 from orchestrator.catalog.models import ModelClass
@@ -11,13 +11,17 @@ from orchestrator.catalog.price import Price
 from orchestrator.core.plan import Candidate, Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One place of a plan: a deployment that may be asked."""
 
     candidate: Candidate
     deployment: Deployment
-    price: Price
+    today: date
+
+    @property
+    def price(self) -> Price:
+        """Return the price of the day; most targets of a plan are never asked, and need none."""
+        return self.deployment.price.on(self.today)
 
     @property
     def name(self) -> str:
@@ -38,4 +42,4 @@ def targets_of(
     ]
     # The reserve is asked before the emergency model, which stays last.
     named.sort(key=lambda pair: pair[1].model.tier is ModelClass.EMERGENCY)
-    return tuple(Target(candidate, deployment, deployment.price.on(today)) for candidate, deployment in named)
+    return tuple([Target(candidate, deployment, today) for candidate, deployment in named])

@@ -153,8 +153,12 @@ def tier_for(tiers: tuple[BudgetTier, ...], left: NanoUsd | None) -> BudgetTier 
     """
     if not tiers or left is None:
         return None
-    falling = sorted(tiers, key=lambda tier: tier.above, reverse=True)
-    return next((tier for tier in falling if left > tier.above), falling[-1])
+    passed = [tier for tier in tiers if left > tier.above]
+    return max(passed, key=_above) if passed else min(reversed(tiers), key=_above)
+
+
+def _above(tier: BudgetTier) -> NanoUsd:
+    return tier.above
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ class Window(StrEnum):
 CALENDAR = (Window.HOUR, Window.DAY, Window.WEEK, Window.MONTH)
 """The windows that begin and end by the clock."""
 
+_LATEST: "dict[str, tuple[datetime, datetime, Period]]" = {}
+"""Of each time zone the period that was asked for last, with the hour in which it holds, in UTC."""
+
 
 @dataclass(frozen=True, slots=True)
 class CalendarWindow:
@@ -101,10 +104,16 @@ class Period:
 
 def period_of(moment: datetime, time_zone: str) -> Period:
     """Return the calendar windows of a moment, as the clocks of the zone say."""
+    known = _LATEST.get(time_zone)
+    if known is not None and known[0] <= moment < known[1]:
+        return known[2]
     local = moment.astimezone(ZoneInfo(time_zone))
     offset = local.utcoffset() or timedelta()
     first = local.replace(minute=0, second=0, microsecond=0, tzinfo=None) - offset
-    return _period_of_hour(first.replace(tzinfo=UTC), offset, time_zone)
+    period = _period_of_hour(first.replace(tzinfo=UTC), offset, time_zone)
+    hour = period.windows[Window.HOUR]
+    _LATEST[time_zone] = hour.begins_at.astimezone(UTC), hour.ends_at.astimezone(UTC), period
+    return period
 
 
 def held_period(period: Period, *, hour: str, day: str, month: str) -> Period:

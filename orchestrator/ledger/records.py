@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
@@ -86,8 +87,7 @@ class HoldRequest:
         return name_in(self.scopes, "tenant") or ""
 
 
-@dataclass(frozen=True, slots=True)
-class CounterLimit:
+class CounterLimit(NamedTuple):
     """The most that a scope may have spent and held together in a window."""
 
     scope: str
@@ -97,8 +97,7 @@ class CounterLimit:
     """The most that is added of what the window before left of `limit_nusd`."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewHold:
+class NewHold(NamedTuple):
     """A hold that is to be made: the windows it counts in, and what their counters may say after it."""
 
     request: HoldRequest
@@ -127,8 +126,7 @@ class Shortage:
         return spent + bound_nusd > self.limit.limit_nusd + self.rolled_over_nusd
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Money held for one send, until it is settled."""
 
     id: int

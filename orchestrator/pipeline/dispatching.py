@@ -35,10 +35,9 @@ class Dispatching:
         """
         result = await dispatched(call, _dispatch_request_of(call), self._services)
         reply = _reply_of(call, result)
-        reply = replace(
-            reply,
-            degraded=degraded(call.snapshot.config, call.use_case, reply, passed_over=call.trace.passed_over),
-        )
+        degradation = degraded(call.snapshot.config, call.use_case, reply, passed_over=call.trace.passed_over)
+        if degradation is not reply.degraded:
+            reply = replace(reply, degraded=degradation)
         # Where answers are compared first, the reader of a stream gets the one that was accepted.
         return reply if result.decision is None else call.hand_over(reply)
 

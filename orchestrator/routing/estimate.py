@@ -8,6 +8,7 @@ knows how a model counts.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -122,9 +123,15 @@ def output_limit(model: ModelSettings, *, words_tokens: int, reasons: bool = Tru
     """
     words_tokens = min(words_tokens, model.max_output_tokens)
     if not reasons or not model.reasoning_tokens:
-        return OutputLimit(words_tokens)
+        return _words_alone(words_tokens)
     room_tokens = min(model.reasoning_tokens, model.max_output_tokens - words_tokens)
     return OutputLimit(words_tokens + room_tokens, room_tokens)
+
+
+@lru_cache(maxsize=1024)
+def _words_alone(words_tokens: int) -> OutputLimit:
+    # Requests name few numbers, and each asks it of many deployments.
+    return OutputLimit(words_tokens)
 
 
 def bound_nusd(size: PromptSize, price: PriceTable, *, output_tokens: int) -> NanoUsd:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from orchestrator.catalog.catalog import Deployment
 from orchestrator.core.failures import FailureKind
@@ -39,8 +40,7 @@ class RestsOn(StrEnum):
     ALL = "all deployments"
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnSend:
+class DrawnSend(NamedTuple):
     """What comes of a send in a replay."""
 
     failure: FailureKind | None

@@ -4,6 +4,7 @@ No prompt is needed and none is read: sizes, times, outcomes, latencies and fail
 requests asked the same is known of cache hits alone, each of which repeats an earlier answer of its tenant.
 """
 
+import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,13 @@ _NO_EVIDENCE = frozenset(
     }
 )
 """Failures that say nothing of a provider."""
+_READ = (
+    *("id", "started_at", "tenant", "use_case", "user", "tags", "outcome", "error", "cached", "degraded"),
+    *("deployment", "cost_nusd", "latency_ms"),
+)
+"""The columns of a request that are looked at; the others would fill the memory."""
+_NAME_MAX = 31
+"""Characters: ids and moments have more, and are each met once or twice."""
 _ORPHANED = "orphaned"
 _SCRIPTS = {script.value: script for script in Script}
 _REMEMBERED = 50
@@ -193,7 +201,7 @@ def _read(view: LedgerView, *, since: datetime, until: datetime, time_zone: str)
     ):
         for row in _table(view, "operations", month):
             if first <= row["started_at"] < last:
-                rows.operations.append(row)
+                rows.operations.append({name: row[name] for name in _READ})
         rows.terms.update(view.own_terms(month=month))
         for row in _table(view, "attempts", month):
             if first <= row["started_at"] < last:
@@ -209,7 +217,12 @@ def _months(view: LedgerView, first: str, last: str) -> list[str]:
 
 def _table(view: LedgerView, name: str, month: str) -> Iterator[dict[str, Any]]:
     columns, rows = view.table(name, month=month)
-    return (dict(zip(columns, row, strict=True)) for row in rows)
+    return (dict(zip(columns, map(_shared, row), strict=True)) for row in rows)
+
+
+def _shared(value: Any) -> Any:
+    """Return one object for all equal short texts: a million rows name few tenants, models and states."""
+    return sys.intern(value) if type(value) is str and len(value) <= _NAME_MAX else value
 
 
 def _is_open(row: Mapping[str, Any], keys: tuple[str, ...]) -> bool:

@@ -58,6 +58,9 @@ class ReplaySettings:
     seed: int = 0
     accepted_share: float = 0.85
     """How many answers under a policy agree or pass: assumed, for the ledger keeps no answers."""
+    at_once: bool = False
+    """Whether both configurations are replayed at once, in two processes: half the time, for a program whose
+    other threads hold nothing that a replay needs (`whatif.at_once`)."""
 
 
 def replay(

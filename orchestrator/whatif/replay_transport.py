@@ -5,7 +5,6 @@ answers, it is accepted as often as is assumed.
 """
 
 import math
-from collections import Counter
 
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
@@ -29,7 +28,7 @@ class ReplayTransport:
         """Serve the attempts of one request."""
         self._world = world
         self._request = request
-        self._sent: Counter[str] = Counter()
+        self._sent: dict[str, int] = {}
 
     @property
     def is_ready(self) -> bool:
@@ -52,8 +51,8 @@ class ReplayTransport:
 
     async def _answer(self, attempt: InFlightAttempt, *, streams: bool) -> ProviderAnswer:
         attempt.start()
-        nth = self._sent[attempt.name]
-        self._sent[attempt.name] += 1
+        nth = self._sent.get(attempt.name, 0)
+        self._sent[attempt.name] = nth + 1
         drawn = self._world.evidence.draw(self._request, attempt.target.deployment, nth=nth)
         if drawn.failure is not FailureKind.UNREACHABLE:
             attempt.mark_sent()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
@@ -10,6 +11,7 @@ from orchestrator.config.modes import use_cases_of
 from orchestrator.core.clock import Clock
 from orchestrator.core.formatting import count_text
 from orchestrator.ledger.opening import open_view
+from orchestrator.whatif.at_once import both
 from orchestrator.whatif.comparison import (
     WhatIf,
     affected,
@@ -59,10 +61,12 @@ def what_if(
         )
     evidence = SendEvidence(traffic.sends, traffic.requests, seed=settings.seed)
     began_s = clock.monotonic_s()
-    say(f"replaying {count_text(len(traffic.requests), 'request')} as they are configured now")
-    before = replay(old, traffic, evidence, settings)
-    say(f"replaying {count_text(len(traffic.requests), 'request')} as they would be configured")
-    after = replay(new, traffic, evidence, settings)
+    say(f"replaying {count_text(len(traffic.requests), 'request')} under both configurations")
+    replays = (
+        partial(replay, old, traffic, evidence, settings),
+        partial(replay, new, traffic, evidence, settings),
+    )
+    before, after = both(*replays) if settings.at_once else (replays[0](), replays[1]())
     took_s = clock.monotonic_s() - began_s
     side = side_of(after)
     grounds = grounds_of(side, new, evidence)

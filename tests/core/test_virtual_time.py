@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -26,6 +27,17 @@ def test_a_month_passes_at_once_and_timers_keep_their_order():
     assert run_virtually(main, began=BEGAN) == pytest.approx(30 * 86_400)
     assert [days for days, _ in order] == [1, 30]
     assert abs(order[0][1] - (BEGAN + timedelta(days=1))) < timedelta(seconds=1)
+
+
+def test_its_calendar_is_that_of_utc_also_where_a_zone_changes_its_clock():
+    berlin = datetime(2026, 10, 25, 1, tzinfo=ZoneInfo("Europe/Berlin"))
+
+    async def main(clock):
+        await clock.sleep(3 * 3600)
+        return clock.now()
+
+    # At three the clocks of Berlin are set back to two.
+    assert run_virtually(main, began=berlin) == datetime(2026, 10, 25, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("other_threads_s", [0.0, 1.0])

@@ -47,7 +47,7 @@ class Door:
         plan = orchestrator.explain(ChatRequest.of("Xin chào", use_case="customer_service"))
         deployment = config.catalog.deployments[PRIMARY]
         candidate = next(one for one in plan.candidates if one.deployment == PRIMARY)
-        self.step = Target(candidate, deployment, deployment.price.on(clock.now().date()))
+        self.step = Target(candidate, deployment, clock.now().date())
         self.number = 0
 
     def wish(self, *, again: bool = False, delay_s: float = 0.0, patience_s: float = 0.0) -> AttemptRequest:

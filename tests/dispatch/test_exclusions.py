@@ -17,7 +17,7 @@ def step_of(practised):
         return Target(
             next(iter(found.values())),
             deployment,
-            deployment.price.on(practised._services.clock.now().date()),
+            practised._services.clock.now().date(),
         )
 
     return step

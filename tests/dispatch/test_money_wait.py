@@ -1,7 +1,6 @@
 """A dispatch whose targets are short of money that others hold waits for it, and asks the first that may be."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -38,7 +37,7 @@ def others(services, bound, *, scopes=("all",)):
 
 async def test_it_waits_only_for_targets_that_money_alone_keeps_away(dispatch_of, clock):
     dispatch, _ = dispatch_of()
-    wait = MoneyWait(replace(dispatch, money_wait_s=5.0), MoneyQueue())
+    wait = MoneyWait(dispatch._replace(money_wait_s=5.0), MoneyQueue())
     wait.note(FIRST, refused(held=100))
     wait.note(SECOND, refused(held=5))
     assert wait.is_short(FIRST)
@@ -52,7 +51,7 @@ async def test_it_waits_only_for_targets_that_money_alone_keeps_away(dispatch_of
 
 async def test_its_waits_together_are_no_longer_than_it_may_wait(dispatch_of, clock):
     dispatch, _ = dispatch_of()
-    wait = MoneyWait(replace(dispatch, money_wait_s=1.0), MoneyQueue())
+    wait = MoneyWait(dispatch._replace(money_wait_s=1.0), MoneyQueue())
     wait.note(FIRST, refused(held=100))
     began_s = clock.monotonic_s()
     while await wait.turn([FIRST], left_s=60.0, clock=clock):
@@ -63,7 +62,7 @@ async def test_its_waits_together_are_no_longer_than_it_may_wait(dispatch_of, cl
 def way_of(dispatch_of, limit: float, **more):
     limits = [{"scope": "all", "day": limit}, *more.pop("limits", ())]
     dispatch, services = dispatch_of({"budgets": {"limits": limits, "tiers": []}}, **more)
-    dispatch = replace(dispatch, money_wait_s=30.0)
+    dispatch = dispatch._replace(money_wait_s=30.0)
     return Cursor(dispatch, services=services, history=DispatchHistory()), services
 
 

@@ -17,10 +17,7 @@ TODAY = date(2026, 11, 23)
 def steps(practised) -> tuple[Target, ...]:
     deployments = practised.config.catalog.deployments
     plan = practised.explain("Where is my order?", use_case="customer_service")
-    return tuple(
-        Target(one, deployments[one.deployment], deployments[one.deployment].price.on(TODAY))
-        for one in plan.candidates
-    )
+    return tuple(Target(one, deployments[one.deployment], TODAY) for one in plan.candidates)
 
 
 def longer(characters: int) -> ChatRequest:

@@ -94,7 +94,7 @@ def in_run(name: str, *, most: int | None = None, tenant: str = "acme", **more) 
     scopes = tuple(f"tenant:{tenant}" if scope == "tenant:acme" else scope for scope in SCOPES)
     new = new_hold(scopes=scopes, **more)
     run = Run(name, None if most is None else NanoUsd(most))
-    return replace(new, request=replace(new.request, run=run))
+    return new._replace(request=replace(new.request, run=run))
 
 
 def stands(store: LedgerStore, name: str, tenant: str = "acme") -> tuple[int | None, int, int] | None:

@@ -37,6 +37,15 @@ def test_every_request_is_there_in_its_order_with_a_size(path):
     assert traffic.spent_before == ()
 
 
+def test_what_many_rows_name_is_in_memory_once(path):
+    traffic = read(path)
+    for name in ("tenant", "use_case"):
+        values = [getattr(request, name) for request in traffic.requests]
+        assert len({id(value) for value in values}) == len(set(values)) > 1
+    deployments = [send.deployment for send in traffic.sends]
+    assert len({id(name) for name in deployments}) == len(set(deployments)) > 1
+
+
 def test_what_was_spent_before_it_in_the_same_month_is_kept(path):
     later = datetime(2026, 11, 23, tzinfo=UTC)
     whole, part = read(path), read(path, since=later)

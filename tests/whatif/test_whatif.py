@@ -36,6 +36,15 @@ def asked(old, new, **settings) -> WhatIf:
     return what_if(old, new, SPAN, settings=ReplaySettings(**settings), clock=SystemClock())
 
 
+def test_in_two_processes_it_says_the_same(configured, record, monkeypatch):
+    monkeypatch.setattr("orchestrator.whatif.at_once._can_be_divided", lambda: True)
+    old, new = configured("old"), configured("new", ONE_MODEL)
+    record(old, share=0.1)
+    in_turn, at_once = (plain_what_if(asked(old, new, at_once=how)) for how in (False, True))
+    assert in_turn["before"] != in_turn["after"]
+    assert {**in_turn, "replay_s": 0} == {**at_once, "replay_s": 0}
+
+
 def half_of(cost_nusd):
     """Return a limit of the day that is used up in the middle of the traffic."""
     limit = {"scope": "tenant:acme", "day": f"{cost_nusd / 2 / 1e9:.6f}"}

@@ -1,0 +1,65 @@
+"""Two things are done at once in two processes, and nothing of the second one's can be lost."""
+
+import os
+import signal
+
+import pytest
+
+from orchestrator.whatif import at_once
+from orchestrator.whatif.at_once import both
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+
+
+@pytest.fixture(autouse=True)
+def _two_processors(monkeypatch):
+    monkeypatch.setattr(at_once, "_can_be_divided", lambda: True)
+
+
+def test_each_is_done_in_a_process_of_its_own():
+    here, beside = both(os.getpid, os.getpid)
+    assert here == os.getpid() != beside
+
+
+def test_more_comes_back_than_a_pipe_holds():
+    # Who waited for the first before he reads would wait for ever, if the second waited for its reader.
+    assert both(lambda: 1, lambda: b"x" * 10_000_000) == (1, b"x" * 10_000_000)
+
+
+def test_what_fails_beside_fails_here_with_its_own_error():
+    def fail() -> None:
+        raise ZeroDivisionError("of ours")
+
+    with pytest.raises(ZeroDivisionError, match="of ours"):
+        both(lambda: 1, fail)
+
+
+def test_a_process_that_is_killed_is_replaced_by_this_one():
+    own = os.getpid()
+
+    def killed() -> int:
+        if os.getpid() != own:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return os.getpid()
+
+    assert both(lambda: 1, killed) == (1, own)
+
+
+def test_who_fails_here_leaves_no_process_behind():
+    pids = []
+
+    def fail() -> None:
+        pids.extend(child.pid for child in at_once.multiprocessing.active_children())
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        both(fail, signal.pause)
+    assert len(pids) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+def test_with_one_processor_they_are_done_in_turn(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    assert both(os.getpid, os.getpid) == (os.getpid(),) * 2
