@@ -35,7 +35,7 @@ def test_every_mistake_is_named_with_its_line_and_a_remedy(golden):
         '{"id":"a","prompt":"y","expected":"refund"}',
         '{"id":"e","prompt":"Đơn đâu?","expected":"refund"}',
         '{"id":"f","prompt":"z","expected":"refund","language":"fr"}',
-        '{"id":"g","prompt":"z","expected":' + "[" * 1000 + "]" * 1000 + "}",
+        '{"id":"g","prompt":"z","expected":' + "[" * 100_000 + "]" * 100_000 + "}",
     )
     lines = refusal(path, needs_expected=True).splitlines()
     starts = {line.split(":")[1]: line for line in lines}

@@ -29,7 +29,7 @@ def test_arguments_that_are_no_object_have_no_form():
 
 
 def test_what_is_nested_without_end_has_no_form_and_ends_no_comparison():
-    nested = '{"a":' * 1000 + "1" + "}" * 1000
+    nested = '{"a":' * 100_000 + "1" + "}" * 100_000
     assert form(CALLS, "", ("find", nested)) is None
     assert form({"by": "json"}, nested) is None
 

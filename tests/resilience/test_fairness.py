@@ -53,10 +53,13 @@ def test_a_joined_caller_has_its_own_budget(make_orchestrator) -> None:
             poor = pool.submit(orchestrator.complete, "Giờ mở cửa?", user="poor")
             rich = pool.submit(orchestrator.complete, "Giờ mở cửa?", user="rich")
             assert rich.result().cached in {CacheState.MISS, CacheState.HIT}
-            # On a busy machine it may come after the answer, which is free then.
             error = poor.exception()
-            assert "user:poor" in str(error) if error else poor.result().cached is CacheState.HIT
-            assert error is None or isinstance(error, BudgetExceededError)
+            if error is None:
+                # On a busy machine it may come after the other one, whose answer is free then.
+                assert poor.result().cached in {CacheState.HIT, CacheState.JOINED}
+            else:
+                assert isinstance(error, BudgetExceededError)
+                assert "user:poor" in str(error)
 
 
 def test_a_caller_in_a_hurry_opens_no_circuit(make_orchestrator) -> None:
