@@ -1,6 +1,6 @@
 """The lines of a report for people in a terminal, in Vietnamese and English."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.core.figures import Figures
@@ -9,10 +9,13 @@ from orchestrator.core.language import Language
 if TYPE_CHECKING:
     from orchestrator.ledger.records import BudgetStatus
     from orchestrator.reports.analysis import Analysis
+    from orchestrator.reports.goals import Goal
+    from orchestrator.reports.ratings import Ratings
     from orchestrator.reports.recommendation import Recommendation
     from orchestrator.reports.resampling import Interval
     from orchestrator.reports.usage_report import UsageReport
 
+_LOWEST_SHOWN = 3
 _EN: Mapping[str, str] = {
     "empty": "Nothing was booked in {days}{whose}.",
     "fill": " 'orchestrator ask' books its first request; 'orchestrator demo' shows a filled report.",
@@ -28,6 +31,11 @@ _EN: Mapping[str, str] = {
     "probes": ", {count} probes of doctor and health checks left out",
     "estimate": "{cost} of it is booked by estimate: an estimate",
     "bound": "{cost} of it is booked by bound: the most it can have cost: nobody can say whether it is billed",
+    "feedback": "feedback: {average} of 5 on average ({scored}), {corrected} corrected",
+    "score": "{count} score", "scores": "{count} scores",
+    "lowest": "lowest rated: {names}",
+    "goals": "goals: {goals}", "met": "met", "missed": "missed", "not_known": "not known",
+    "goal_saved_share": "{wanted} saved", "goal_success_rate": "{wanted} answered", "goal_rating": "rated {wanted}",
     "no_savings": "savings are not known: {reason}",
     "saved_against": "saved {total} against {baseline} for the same tokens ({share}): models {models}, "
     "cache {cache}",
@@ -54,6 +62,12 @@ _VI: Mapping[str, str] = {
     "probes": ", không tính {count} lượt dò của doctor và kiểm tra sức khỏe",
     "estimate": "trong đó {cost} được ghi theo ước tính",
     "bound": "trong đó {cost} được ghi ở mức cao nhất có thể: không ai biết khoản này có bị tính tiền không",
+    "feedback": "đánh giá: trung bình {average} trên 5 ({scored}), {corrected} câu được sửa",
+    "score": "{count} điểm", "scores": "{count} điểm",
+    "lowest": "bị đánh giá thấp nhất: {names}",
+    "goals": "mục tiêu: {goals}", "met": "đạt", "missed": "chưa đạt", "not_known": "chưa biết",
+    "goal_saved_share": "tiết kiệm {wanted}", "goal_success_rate": "trả lời được {wanted}",
+    "goal_rating": "được đánh giá {wanted}",
     "no_savings": "chưa biết tiết kiệm được bao nhiêu: {reason}",
     "saved_against": "tiết kiệm {total} so với {baseline} cho cùng số token ({share}): mô hình {models}, "
     "bộ nhớ đệm {cache}",
@@ -114,6 +128,7 @@ def headlines(report: "UsageReport", language: Language = Language.EN) -> Iterat
         )
     yield _ends(report, language)
     yield _answers(report, language)
+    yield from _feedback(report.ratings, language)
     for name in ("estimate", "bound"):
         if report.cost_by_source.get(name):
             yield words[name].format(cost=figures.usd(report.cost_by_source[name]))
@@ -152,6 +167,41 @@ def _answers(report: "UsageReport", language: Language) -> str:
     )
 
 
+def _feedback(ratings: "Ratings", language: Language) -> Iterator[str]:
+    """Yield what people thought of the answers, and of which least."""
+    words, figures, total = LINES[language], Figures(language), ratings.total
+    if not total.words:
+        return
+    yield words["feedback"].format(
+        average=figures.score(total.average),
+        scored=words["score" if total.scored == 1 else "scores"].format(count=figures.count(total.scored)),
+        corrected=figures.count(total.corrected),
+    )
+    scored = [(name, rating) for name, rating in ratings.use_cases.items() if rating.scored]
+    if len(scored) > 1:
+        lowest = (
+            f"{name} {figures.score(rating.average)} ({figures.count(rating.scored)})"
+            for name, rating in scored[:_LOWEST_SHOWN]
+        )
+        yield words["lowest"].format(names=", ".join(lowest))
+
+
+def _goals(goals: "Sequence[Goal]", language: Language) -> str:
+    """Return which goals are met."""
+    from orchestrator.reports.report_words import figure_of
+
+    words, figures = LINES[language], Figures(language)
+    states = {True: words["met"], False: words["missed"]}
+    said = []
+    for goal in goals:
+        named = words[f"goal_{goal.kind.value}"].format(wanted=figure_of(goal, goal.wanted, figures))
+        if goal.is_met is None:
+            said.append(f"{named}: {words['not_known']}")
+        else:
+            said.append(f"{named}: {figure_of(goal, goal.reached, figures)}, {states[goal.is_met]}")
+    return words["goals"].format(goals="; ".join(said))
+
+
 def findings(result: "Analysis", language: Language) -> Iterator[str]:
     """Yield what was saved, what is to come, and what was unusual, one a line."""
     from orchestrator.reports.report_words import phrase_in
@@ -168,6 +218,7 @@ def findings(result: "Analysis", language: Language) -> Iterator[str]:
             models=figures.usd(saved.model.amount_nusd),
             cache=figures.usd(saved.cache.amount_nusd),
         )
+    yield _goals(result.goals, language)
     for forecast in result.forecasts:
         amount = _spread(forecast.expected_nusd, forecast.interval, language)
         yield words["forecast"].format(days=forecast.label, amount=amount, count=forecast.history_days)

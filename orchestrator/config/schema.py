@@ -47,12 +47,25 @@ class LastResortSettings(Settings):
     """What a reply is to be written in where the prompt is not Vietnamese and the request names none."""
 
 
+class GoalSettings(Settings):
+    """What reports say is met or missed."""
+
+    saved_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.25
+    """What is to be saved, of what the baseline would have cost."""
+    success_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.999
+    """Which share of the requests that are tried is to be answered."""
+    rating: Annotated[float, Field(ge=1, le=5, allow_inf_nan=False)] = 4.5
+    """The average score that feedback is to give, 1 to 5."""
+
+
 class ReportSettings(Settings):
     """What reports compare with."""
 
     baseline: Name | None = None
     """The model, alias or deployment whose prices savings are counted against; None is the primary of the
     default use case."""
+    goals: GoalSettings = GoalSettings()
+    """What is wanted of a month, or any other range."""
 
 
 class RootSettings(Settings):

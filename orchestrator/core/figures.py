@@ -27,6 +27,14 @@ class Figures:
         """Return `98.5 %`, or a dash for what is not known."""
         return self.said(percent(share))
 
+    def exact_share(self, share: float | None) -> str:
+        """Return a share of 1 where a thousandth matters, `99.95 %` or `100 %`."""
+        return "-" if share is None else self.said(f"{round(share * 100, 2):g} %")
+
+    def score(self, score: float | None) -> str:
+        """Return a score of 1 to 5, `4.25` or `5`."""
+        return "-" if score is None else self.said(f"{round(score, 2):g}")
+
     def duration(self, duration_s: float | None) -> str:
         """Return `0.42 s`, or a dash for what is not known."""
         return self.said(seconds(duration_s))

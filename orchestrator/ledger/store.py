@@ -57,7 +57,7 @@ from orchestrator.ledger.records import (
     TokenSample,
 )
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
-from orchestrator.ledger.usage import StoredTable, UsageView
+from orchestrator.ledger.usage import Selection, StoredTable, UsageView
 
 RequestOf = Callable[[Hold, AttemptTotals], tuple[RequestRecord, Period]]
 """Says how the request of an orphan is recorded; it looks at nothing but what it is handed."""
@@ -315,10 +315,8 @@ class LedgerView(UsageView, Protocol):
     def request(self, request_id: str) -> RequestDetail | None:
         """Return all that is kept of a request that has ended."""
 
-    def feedback_sums(
-        self, *, first_day: str, last_day: str, tenant: str | None = None
-    ) -> tuple[FeedbackSum, ...]:
-        """Return the feedback on requests of these days, by tenant, use case and model."""
+    def feedback_sums(self, selection: Selection) -> tuple[FeedbackSum, ...]:
+        """Return the feedback on selected requests, by tenant, use case and model."""
 
     def arm_rows(self, label: str, *, since: datetime) -> Iterator[ArmRow]:
         """Yield the requests since a moment that are on a side of an experiment, oldest first."""

@@ -13,6 +13,7 @@ from orchestrator.core.errors import UnknownNameError
 from orchestrator.ledger.periods import CALENDAR
 from orchestrator.ledger.store import LedgerView
 from orchestrator.reports.forecast import HISTORY_DAYS, Forecast, forecasts
+from orchestrator.reports.goals import Goal, goals_of
 from orchestrator.reports.idle_commitments import Committed
 from orchestrator.reports.phrase import Phrase
 from orchestrator.reports.prompt_sums import PromptSums, read_prompt_sums
@@ -34,6 +35,7 @@ class Analysis:
     savings: Savings | None
     no_savings: Phrase | None
     """Why they are not known; None where they are."""
+    goals: tuple[Goal, ...]
     forecasts: tuple[Forecast, ...]
     """Of today and this month, where the range reaches today."""
     unusual: tuple[UnusualDay, ...]
@@ -59,10 +61,12 @@ def analysis(
         _prompts(view, span, of),
         configured_limits(config, whole_days if of == EVERYBODY else ()),
     )
+    report = report_of(now, then, span, of=of, today=today)
     return Analysis(
-        report_of(now, then, span, of=of, today=today),
+        report,
         saved,
         reason,
+        goals_of(config.settings.report.goals, report, saved),
         forecasts(_history(view, of, today), today) if span.first <= today <= span.last else (),
         unusual_days(now.sums, whole_days, lambda: _costs_by_cause(view, span, of)),
         recommendations(now.sums, prompts, limits, days),
@@ -131,4 +135,5 @@ def _savings(sums: UsageSums, config: Config) -> tuple[Savings | None, Phrase | 
         embedding = frozenset(name for name, model in settings.models.items() if model.mode is Mode.EMBEDDING)
         return savings(sums, config.catalog.named(named)[0], embedding_models=embedding), None
     except UnknownNameError:
-        return None, Phrase("unknown_baseline", {"baseline": named})
+        is_off = named in config.catalog.off or config.catalog.model_of(named) in settings.models
+        return None, Phrase("baseline_off" if is_off else "unknown_baseline", {"baseline": named})

@@ -13,6 +13,7 @@ from orchestrator.reports.html_parts import cards, document, html_table, section
 from orchestrator.reports.report_rows import groups
 from orchestrator.reports.report_words import (
     REPORT_WORDS,
+    figure_of,
     filter_in,
     not_looked_for,
     phrase_in,
@@ -24,6 +25,7 @@ from orchestrator.reports.savings import share_text
 if TYPE_CHECKING:
     from orchestrator.reports.analysis import Analysis
     from orchestrator.reports.durations import Durations
+    from orchestrator.reports.ratings import Ratings
     from orchestrator.reports.resampling import Interval
     from orchestrator.reports.usage_report import DayCost, Part, UsageReport
 
@@ -50,6 +52,8 @@ def report_parts(result: "Analysis", language: Language) -> Iterator[str]:
     yield _cards(report, language)
     yield "".join(f"<p class=soft>{text(phrase_in(notice, language))}</p>" for notice in report.notices)
     yield section(words["days"], _bars(report.days, Figures(language)))
+    yield _goals(result, language)
+    yield _feedback(report.ratings, language)
     yield _savings(result, language)
     yield _forecasts(result, language)
     yield _unusual(result, language)
@@ -63,6 +67,7 @@ def report_parts(result: "Analysis", language: Language) -> Iterator[str]:
 
 def _cards(report: "UsageReport", language: Language) -> str:
     words, trend, figures = REPORT_WORDS[language], report.trend, Figures(language)
+    rating = report.ratings.total.average
     change = "" if trend.change is None else figures.said(f" ({trend.change * 100:+.1f} %)")
     before = words["none_before"] if trend.is_empty else f"{figures.usd(trend.cost_nusd)}{change}"
     success = words["without_probes"].format(probes=report.probes) if report.probes else words["success"]
@@ -75,6 +80,7 @@ def _cards(report: "UsageReport", language: Language) -> str:
         (success, figures.share(report.success_rate)),
         (f"{words['latency']} p50 / p95", _ranks(report.latency, figures)),
         (words["per_hour"], figures.rate(report.requests_per_hour)),
+        *(((words["rating"], figures.score(rating)),) if rating is not None else ()),
     )
     return cards(shown)
 
@@ -111,6 +117,32 @@ def _savings(result: "Analysis", language: Language) -> str:
     ]  # fmt: skip
     against = f"{words['against'].format(baseline=saved.baseline)}: {share_text(saved, Figures(language))}"
     return section(words["savings"], f"<p>{text(against)}</p>" + html_table(("", words["cost"]), rows))
+
+
+def _goals(result: "Analysis", language: Language) -> str:
+    words, figures = REPORT_WORDS[language], Figures(language)
+    states = {True: words["met"], False: words["missed"], None: words["not_known"]}
+    rows = [
+        (
+            words[f"goal_{goal.kind.value}"], figure_of(goal, goal.wanted, figures),
+            figure_of(goal, goal.reached, figures), states[goal.is_met],
+        )
+        for goal in result.goals
+    ]  # fmt: skip
+    return section(words["goals"], html_table(("", words["wanted"], words["reached"], ""), rows))
+
+
+def _feedback(ratings: "Ratings", language: Language) -> str:
+    if not ratings.total.words:
+        return ""
+    words, figures = REPORT_WORDS[language], Figures(language)
+    rows = [
+        (name, figures.score(rating.average), figures.count(rating.scored), figures.count(rating.corrected))
+        for named in (ratings.use_cases, ratings.models)
+        for name, rating in tuple(named.items())[:_SHOWN]
+    ]
+    head = (words["name"], words["rating"], words["scores"], words["corrected"])
+    return section(words["feedback"], html_table(head, rows))
 
 
 def _forecasts(result: "Analysis", language: Language) -> str:

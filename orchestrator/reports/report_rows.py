@@ -9,12 +9,13 @@ from orchestrator.reports.csv_text import csv_row
 from orchestrator.reports.export import exported_file, require_parquet
 
 if TYPE_CHECKING:
+    from orchestrator.reports.ratings import Rating
     from orchestrator.reports.usage_report import DayCost, Part, UsageReport
 
 COLUMNS = (
     "period", "group", "name", "requests", "share", "cost_usd", "cost_nusd", "average_cost_usd",
     "average_latency_s", "success_rate", "latency_p50_s", "latency_p95_s", "first_token_p50_s",
-    "first_token_p95_s", "output_tokens_per_s",
+    "first_token_p95_s", "output_tokens_per_s", "rating", "scores",
 )  # fmt: skip
 
 
@@ -40,12 +41,13 @@ def write_report_parquet(report: "UsageReport", path: Path) -> None:
 def report_rows(report: "UsageReport") -> Iterator[tuple[Any, ...]]:
     """Yield the rows of the table, in the order of `COLUMNS`."""
     label, share = report.span.label, float(report.requests > 0)
-    yield (label, "total", report.of.label or "all", *_cells(report, share))
+    yield (label, "total", report.of.label or "all", *_cells(report, share), *_scores(report.ratings.total))
     for day in report.days:
         yield (label, "day", day.day, *_day_cells(day, report.requests))
     for group, parts in groups(report):
         for part in parts:
-            yield (label, group, part.name, *_cells(part, part.share))
+            rating = report.ratings.named(group, part.name)
+            yield (label, group, part.name, *_cells(part, part.share), *_scores(rating))
 
 
 def groups(report: "UsageReport") -> "tuple[tuple[str, tuple[Part, ...]], ...]":
@@ -73,9 +75,13 @@ def _cells(sums: "UsageReport | Part", share: float) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def _scores(rating: "Rating") -> tuple[float | None, int | None]:
+    return rating.average, rating.scored or None
+
+
 def _day_cells(day: "DayCost", requests: int) -> tuple[Any, ...]:
     share = day.requests / requests if requests else 0.0
-    return (day.requests, share, usd_text(day.cost_nusd), int(day.cost_nusd), *[None] * 8)
+    return (day.requests, share, usd_text(day.cost_nusd), int(day.cost_nusd), *[None] * 10)
 
 
 def _decimal(value: Any) -> Any:

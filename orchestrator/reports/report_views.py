@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.reports.durations import Durations
     from orchestrator.reports.forecast import Forecast
     from orchestrator.reports.phrase import Phrase
+    from orchestrator.reports.ratings import Rating, Ratings
     from orchestrator.reports.recommendation import Recommendation
     from orchestrator.reports.resampling import Interval
     from orchestrator.reports.savings import Saving
@@ -38,6 +39,10 @@ def plain_analysis(result: "Analysis", budgets: "Sequence[BudgetStatus]" = ()) -
             "share_interval": None if saved.share_interval is None else asdict(saved.share_interval),
             "unpriced_repeats": saved.unpriced_repeats,
         },
+        "goals": [
+            {"goal": goal.kind.value, "wanted": goal.wanted, "reached": goal.reached, "is_met": goal.is_met}
+            for goal in result.goals
+        ],
         "forecasts": [_plain_forecast(forecast) for forecast in result.forecasts],
         "unusual_days": [
             {
@@ -74,6 +79,7 @@ def plain_report(report: "UsageReport") -> dict[str, Any]:
         "joined": report.joined,
         "stale": report.stale,
         "degraded": report.degraded,
+        "feedback": _plain_ratings(report.ratings),
         "cost_by_source": {name: money("cost", amount) for name, amount in report.cost_by_source.items()},
         "before": {
             "period": report.trend.label,
@@ -91,6 +97,26 @@ def plain_report(report: "UsageReport") -> dict[str, Any]:
         "users": [_plain_part(part) for part in report.users],
         "tags": [_plain_part(part) for part in report.tags],
         "notices": [_english(notice) for notice in report.notices],
+    }
+
+
+def _plain_ratings(ratings: "Ratings") -> dict[str, Any]:
+    groups = {"models": ratings.models, "use_cases": ratings.use_cases, "tenants": ratings.tenants}
+    return {
+        **_plain_rating(ratings.total),
+        **{
+            group: [{"name": name, **_plain_rating(rating)} for name, rating in named.items()]
+            for group, named in groups.items()
+        },
+    }
+
+
+def _plain_rating(rating: "Rating") -> dict[str, Any]:
+    return {
+        "count": rating.words,
+        "average_score": rating.average,
+        "scores": rating.scored,
+        "corrected": rating.corrected,
     }
 
 

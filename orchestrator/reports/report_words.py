@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
+from orchestrator.reports.goals import GoalKind
 from orchestrator.reports.phrase import Numeral, Phrase
 
 if TYPE_CHECKING:
+    from orchestrator.reports.goals import Goal
     from orchestrator.reports.recommendation import NotKnown, Recommendation
     from orchestrator.reports.usage_report import Filter
 
@@ -17,6 +19,9 @@ EN: Mapping[str, str] = {
     "tenant": "Tenants", "user": "Users", "tag": "Tags", "name": "Name", "share": "Share", "sends": "Sends",
     "speed": "Performance", "first": "First token p50 / p95", "rate": "Output tokens a second",
     "per_hour": "Requests an hour", "none_before": "none", "without_probes": "Success, {probes} probes left out",
+    "goals": "Goals", "wanted": "Wanted", "reached": "Reached", "met": "met", "missed": "missed",
+    "not_known": "not known", "goal_saved_share": "Saved", "goal_success_rate": "Answered", "goal_rating": "Rating",
+    "feedback": "Feedback", "rating": "Rating, of 5", "scores": "Scores", "corrected": "Corrected",
     "savings": "Savings", "by_model": "By cheaper models",
     "by_cache": "By the cache", "against": "Against {baseline} for the same tokens", "forecast": "Forecast",
     "so_far": "So far", "expected": "Expected", "interval": "90 % interval", "unusual": "Unusual days",
@@ -74,6 +79,8 @@ EN: Mapping[str, str] = {
     "apply_idle_commitment": "commitments:    # as agreed with {provider} for the time after {until}\n"
     "- provider: {provider}\n  usd_per_month: {needed}    # today {today}",
     "apply_cheaper_model": "use_cases:\n  {use_case}:\n    policy: {{file: {file}}}",
+    "baseline_off": "{baseline}, which they are counted against, is off here: set its key, or name another in "
+    "report.baseline",
     "unknown_baseline": "report.baseline in config.yaml names '{baseline}', which is no deployment of it",
     "compacted_month": "{month} is compacted and can only be reported as a whole: what is compacted is left out",
     "compacted_names": "{month} is compacted and no longer knows users and tags: what is compacted is left out",
@@ -89,6 +96,10 @@ VI: Mapping[str, str] = {
     "tag": "Nhãn", "name": "Tên", "share": "Tỷ lệ", "sends": "Lượt gửi", "speed": "Hiệu năng",
     "first": "Token đầu tiên p50 / p95", "rate": "Token đầu ra mỗi giây", "per_hour": "Yêu cầu mỗi giờ",
     "none_before": "không có", "without_probes": "Thành công, không tính {probes} lần dò",
+    "goals": "Mục tiêu", "wanted": "Mong muốn", "reached": "Đạt được", "met": "đạt", "missed": "chưa đạt",
+    "not_known": "chưa biết", "goal_saved_share": "Tiết kiệm", "goal_success_rate": "Trả lời được",
+    "goal_rating": "Đánh giá", "feedback": "Đánh giá của người dùng", "rating": "Điểm trên 5",
+    "scores": "Số lượt chấm", "corrected": "Được sửa",
     "savings": "Tiết kiệm", "by_model": "Nhờ mô hình rẻ hơn", "by_cache": "Nhờ bộ nhớ đệm",
     "against": "So với {baseline} cho cùng số token", "forecast": "Dự báo", "so_far": "Đến nay",
     "expected": "Dự kiến", "interval": "Khoảng 90 %", "unusual": "Ngày bất thường", "usual": "Thường là",
@@ -149,6 +160,8 @@ VI: Mapping[str, str] = {
     "apply_idle_commitment": "commitments:    # theo thỏa thuận với {provider} cho thời gian sau {until}\n"
     "- provider: {provider}\n  usd_per_month: {needed}    # hiện là {today}",
     "apply_cheaper_model": "use_cases:\n  {use_case}:\n    policy: {{file: {file}}}",
+    "baseline_off": "{baseline}, mốc để so sánh, đang tắt ở đây: hãy đặt khóa của nó, hoặc nêu mốc khác trong "
+    "report.baseline",
     "unknown_baseline": "report.baseline trong config.yaml nêu '{baseline}', mà ở đó không có điểm triển khai này",
     "compacted_month": "{month} đã được nén và chỉ báo cáo được trọn tháng: phần đã nén không được tính",
     "compacted_names": "{month} đã được nén và không còn biết người dùng và nhãn: phần đã nén không được tính",
@@ -193,6 +206,11 @@ def not_looked_for(items: "Sequence[NotKnown]", language: Language) -> str:
     words = REPORT_WORDS[language]
     kinds = (words[f"unknown_{item.kind}"].format(names=", ".join(item.names)) for item in items)
     return words["not_looked"].format(kinds="; ".join(kinds))
+
+
+def figure_of(goal: "Goal", number: float | None, figures: Figures) -> str:
+    """Return what is wanted of a goal, or what came: a score, or a share of 1."""
+    return figures.score(number) if goal.kind is GoalKind.RATING else figures.exact_share(number)
 
 
 def spread(amount: int, bounds: tuple[int, int] | None, few: str, figures: Figures) -> str:

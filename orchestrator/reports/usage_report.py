@@ -17,6 +17,7 @@ from orchestrator.ledger.store import LedgerView
 from orchestrator.ledger.usage import Duration, Selection
 from orchestrator.reports.durations import Durations, durations_of
 from orchestrator.reports.phrase import Phrase
+from orchestrator.reports.ratings import Ratings, ratings_of
 from orchestrator.reports.rolled_months import RolledSums, rolled_sums
 from orchestrator.reports.span import Span
 from orchestrator.reports.usage_sums import Tally, UsageSums, read_sums, read_totals
@@ -137,6 +138,8 @@ class UsageReport:
     stale: int
     """Requests that got an older answer of the cache, because nobody answered."""
     degraded: int
+    ratings: Ratings
+    """What people thought of the answers."""
     cost_by_source: Mapping[str, NanoUsd]
     """Cost by how it is known: reported by the provider, from the price book, estimated, or a bound."""
     trend: Trend
@@ -181,6 +184,7 @@ class Looked:
 
     sums: UsageSums
     rolled: RolledSums
+    ratings: Ratings
 
 
 def look(view: LedgerView, span: Span, *, of: Filter, today: date) -> tuple[Looked, Looked]:
@@ -193,11 +197,12 @@ def look(view: LedgerView, span: Span, *, of: Filter, today: date) -> tuple[Look
     before = compared_with(span, today)
     now, then = of.over(span), of.over(before)
     if not view.exists:
-        return Looked(UsageSums(), RolledSums()), Looked(UsageSums(), RolledSums())
+        nothing = Looked(UsageSums(), RolledSums(), Ratings())
+        return nothing, nothing
     with view:
         return (
-            Looked(read_sums(view, now), rolled_sums(view, span, now)),
-            Looked(read_totals(view, then), rolled_sums(view, before, then)),
+            Looked(read_sums(view, now), rolled_sums(view, span, now), ratings_of(view.feedback_sums(now))),
+            Looked(read_totals(view, then), rolled_sums(view, before, then), Ratings()),
         )
 
 
@@ -231,6 +236,7 @@ def report_of(now: Looked, then: Looked, span: Span, *, of: Filter, today: date)
         joined=sums.cached[CacheState.JOINED.value],
         stale=sums.cached[CacheState.STALE.value],
         degraded=sums.degraded,
+        ratings=now.ratings,
         cost_by_source={source.value: NanoUsd(sums.sources[source.value]) for source in CostSource},
         trend=_trend(cost, then, compared_with(span, today)),
         days=tuple(

@@ -170,3 +170,39 @@ def test_the_page_and_the_parquet_file_hold_the_report(run, practice, tmp_path):
     assert sorted(path.name for path in tmp_path.glob("r.*")) == ["r.html", "r.parquet"]
     refused = run("report", "--html", f"{tmp_path}/none/r.html")
     assert (refused.code, "cannot be written" in refused.err) == (2, True)
+
+
+def test_feedback_and_goals_are_said_in_both_languages_and_as_json(run, practice):
+    """What people thought of answers, which use case they like least, and what is wanted of all."""
+    identity = run("ask", "hello", "--json").json["request_id"]
+    before = run("report", "--json").json
+    assert before["feedback"]["average_score"] is None
+    assert [goal["is_met"] for goal in before["goals"]] == [False, True, None]
+    assert "feedback" not in run("report").out
+    other = run("ask", "hello", "--use-case", "data_analysis", "--json").json["request_id"]
+    run("feedback", identity, "--score", "5")
+    run("feedback", other, "--score", "2", "--corrected", "better")
+    shown = " ".join(run("report").out.split())
+    assert "feedback: 3.5 of 5 on average (2 scores), 1 corrected" in shown
+    assert "lowest rated: data_analysis 2 (1), customer_service 5 (1)" in shown
+    assert "99.9 % answered: 100 %, met; rated 4.5: 3.5, missed" in shown
+    assert "đánh giá: trung bình 3,5 trên 5 (2 điểm)" in " ".join(
+        run("report", "--language", "vi").out.split()
+    )
+    report = run("report", "--json").json
+    assert report["feedback"]["use_cases"][0] == {
+        "name": "data_analysis",
+        "count": 1,
+        "average_score": 2.0,
+        "scores": 1,
+        "corrected": 1,
+    }
+    assert run("report", "--csv").out.splitlines()[0].endswith(",rating,scores")
+
+
+def test_a_baseline_without_its_key_is_off_and_not_unknown(run, practice, monkeypatch):
+    """Whoever reads the books may have no key."""
+    run("ask", "hello")
+    monkeypatch.delenv("OPENROUTER_API_KEY")
+    shown = " ".join(run("report").out.split())
+    assert "openrouter/gpt-6.1-sol, which they are counted against, is off here: set its key" in shown

@@ -154,7 +154,9 @@ def test_arguments_that_no_json_holds_are_named():
 
 
 @pytest.mark.parametrize(
-    "arguments", ['{"a":' * 100_000 + "1" + "}" * 100_000, '{"a": ' + "9" * 5000 + "}"], ids=["nested", "digits"]
+    "arguments",
+    ['{"a":' * 100_000 + "1" + "}" * 100_000, '{"a": ' + "9" * 5000 + "}"],
+    ids=["nested", "digits"],
 )
 def test_arguments_that_python_cannot_read_are_an_invalid_call_and_no_crash(arguments: str) -> None:
     calls = (ToolCall("c1", "find", arguments),)

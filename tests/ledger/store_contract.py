@@ -549,11 +549,14 @@ class StoreContract:
         assert give(source="review", score=5, tenant="acme")
         assert not give("another", source="user", score=1)
         assert not give(source="user", score=1, tenant="other")
-        days = {"first_day": PERIOD.day, "last_day": PERIOD.day}
+        today = Selection(PERIOD.day, PERIOD.day)
         with store.view() as view:
             feedback = view.request("op").feedback
-            sums = view.feedback_sums(**days)
-            assert view.feedback_sums(**days, tenant="other") == ()
+            sums = view.feedback_sums(today)
+            for also in ({"tenant": "acme"}, {"use_case": "bulk"}, {"user": "42"}, {"tag": "trial"}):
+                assert view.feedback_sums(replace(today, **also)) == sums
+            for other in ("tenant", "use_case", "user", "tag"):
+                assert view.feedback_sums(replace(today, **{other: "other"})) == ()
         assert [(word.source, word.score, word.corrected) for word in feedback] == [
             ("review", 5, False),
             ("user", 4, True),
@@ -561,7 +564,7 @@ class StoreContract:
         assert sums == (FeedbackSum("acme", "bulk", "m", answers=2, scored=2, score_sum=9, corrected=1),)
         store.roll_up_day(PERIOD.day)
         with store.view() as view:
-            assert view.feedback_sums(**days) == sums, "it outlives the rows of its request"
+            assert view.feedback_sums(today) == sums, "it outlives the rows of its request"
 
     def test_a_person_has_the_last_word_as_often_as_needed_and_gives_the_reason(self, store):
         store.settle(held(store), attempt(10**18, source=CostSource.PROVIDER))

@@ -29,7 +29,7 @@ def _analysis(book):
         Phrase("rows_refusing_limit", {"tenant": EVIL}), Phrase("apply_refusing_limit", {"scopes": EVIL}),
     )  # fmt: skip
     unknown = Phrase("unknown_baseline", {"baseline": EVIL})
-    return Analysis(report, None, unknown, (), (), (change,), (NotKnown("batch_price", (EVIL,)),))
+    return Analysis(report, None, unknown, (), (), (), (change,), (NotKnown("batch_price", (EVIL,)),))
 
 
 class _Tags(HTMLParser):

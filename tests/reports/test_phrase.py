@@ -8,7 +8,9 @@ from orchestrator.core.language import Language
 from orchestrator.reports.phrase import Numeral, Phrase
 from orchestrator.reports.report_words import EN, VI, phrase_in
 
-PHRASES = sorted(key for key in EN if key.startswith(("rows_", "apply_", "compacted_", "unknown_baseline")))
+PHRASES = sorted(
+    key for key in EN if key.startswith(("rows_", "apply_", "compacted_", "unknown_baseline", "baseline_off"))
+)
 
 
 @pytest.mark.parametrize("key", PHRASES)

@@ -8,6 +8,7 @@ The file is opened read-only, so a report can neither create nor change a ledger
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -42,7 +43,7 @@ from orchestrator.ledger.sqlite import arm_queries, queries, request_queries
 from orchestrator.ledger.sqlite.runs import sums_of
 from orchestrator.ledger.sqlite.schema import READABLE_SINCE, VERSION, stand_in
 from orchestrator.ledger.sqlite.usage_reader import UsageReader, is_day
-from orchestrator.ledger.usage import StoredTable
+from orchestrator.ledger.usage import Selection, StoredTable
 
 T = TypeVar("T")
 
@@ -170,12 +171,9 @@ class LedgerReader(UsageReader):
         for row in self._each(arm_queries.ARM_ROWS, arm_queries.arm_values(label, since)):
             yield arm_queries.arm_row(*row)
 
-    def feedback_sums(
-        self, *, first_day: str, last_day: str, tenant: str | None = None
-    ) -> tuple[FeedbackSum, ...]:
-        """Return the feedback on requests of these days, by tenant, use case and model."""
-        values = {"first": first_day, "last": last_day, "tenant": tenant}
-        return self._read_as(FeedbackSum, request_queries.FEEDBACK_SUMS, values)
+    def feedback_sums(self, selection: Selection) -> tuple[FeedbackSum, ...]:
+        """Return the feedback on selected requests, by tenant, use case and model."""
+        return self._read_as(FeedbackSum, request_queries.FEEDBACK_SUMS, asdict(selection))
 
     def holds(self) -> tuple[OpenHold, ...]:
         """Return every hold that is not settled, oldest first."""

@@ -23,7 +23,7 @@ from orchestrator.ledger.requests import (
     RequestQuery,
     RequestRow,
 )
-from orchestrator.ledger.sqlite.usage_queries import DAYS_OF_REQUESTS, SUMMED
+from orchestrator.ledger.sqlite.usage_queries import DAYS_OF_REQUESTS, SUMMED, others_than_own
 
 _COST = "o.cost_nusd + COALESCE((SELECT SUM(c.cost_nusd) FROM corrections c WHERE c.operation_id = o.id), 0)"
 _COLUMNS = (
@@ -52,10 +52,15 @@ IDS = (
 )
 """Ids with a beginning: '~' comes after every digit and letter."""
 FEEDBACK_SUMS = (
-    "SELECT tenant, use_case, model, COUNT(*), COUNT(score), COALESCE(SUM(score), 0), SUM(corrected)"
-    " FROM feedback WHERE day >= :first AND day <= :last AND (:tenant IS NULL OR tenant = :tenant)"
+    "SELECT f.tenant, f.use_case, f.model, COUNT(*), COUNT(f.score), COALESCE(SUM(f.score), 0), SUM(f.corrected)"  # noqa: S608 -- fixed words
+    f" FROM feedback f WHERE {others_than_own('f.tenant')} AND f.day >= :since AND f.day <= :until"
+    " AND (:tenant IS NULL OR f.tenant = :tenant) AND (:use_case IS NULL OR f.use_case = :use_case)"
+    " AND (:user IS NULL AND :tag IS NULL OR EXISTS (SELECT 1 FROM operations o WHERE o.id = f.operation_id"
+    " AND (:user IS NULL OR o.user = :user)"
+    " AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(o.tags) WHERE value = :tag))))"
     " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
 )
+"""Without shadows and looks of our own. Of a user or a tag as long as the rows of the requests are kept."""
 GIVE_FEEDBACK = (
     "INSERT INTO feedback SELECT id, :source, day, month, tenant, use_case, COALESCE(model, ''), :score,"
     " :corrected, :given_at FROM operations WHERE id = :id AND (:tenant IS NULL OR tenant = :tenant)"

@@ -19,6 +19,7 @@ from orchestrator.ledger.reconcile import OrphanPolicy, find_orphans, settle_orp
 from orchestrator.ledger.requests import RequestQuery
 from orchestrator.ledger.sqlite import schema as ledger_schema
 from orchestrator.ledger.sqlite.schema import VERSION, migrate
+from orchestrator.ledger.usage import Selection
 from orchestrator.reports.prompt_sums import read_prompt_sums
 from orchestrator.reports.span import Span
 from orchestrator.reports.usage_report import EVERYBODY, usage_report
@@ -113,7 +114,7 @@ def test_requests_of_a_file_without_plans_are_found_and_say_that_there_is_no_pla
     with books.reader:
         rows = books.reader.requests(RequestQuery())
         detail = books.reader.request("one")
-        assert books.reader.feedback_sums(first_day="2026-01-01", last_day="2026-12-31") == ()
+        assert books.reader.feedback_sums(Selection("2026-01-01", "2026-12-31")) == ()
     assert [(row.id, row.cost_nusd) for row in rows] == [("two", 7), ("one", 200)]
     assert detail.plan is None
     assert [change.note for change in detail.corrections] == ["the invoice"]
