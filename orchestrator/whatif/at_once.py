@@ -8,12 +8,16 @@ thing may need what another thread uses.
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 HereT = TypeVar("HereT")
 BesideT = TypeVar("BesideT")
+
+_TIDIES_WITHIN_S = 2.0
+"""A copy that nobody waits for any more."""
 
 
 def both(here: Callable[[], HereT], beside: Callable[[], BesideT]) -> tuple[HereT, BesideT]:
@@ -33,17 +37,21 @@ def both(here: Callable[[], HereT], beside: Callable[[], BesideT]) -> tuple[Here
         first = here()
         try:
             return first, receiving.recv()
-        except EOFError:
+        except (EOFError, OSError):  # it told nothing, or a part
             return first, beside()
     finally:
         # It has told all, or nobody waits for it.
+        receiving.close()
+        process.terminate()
+        process.join(_TIDIES_WITHIN_S)
         process.kill()
         process.join()
-        receiving.close()
 
 
 def _tell(beside: Callable[[], BesideT], send: Callable[[BesideT], None]) -> None:
     with contextlib.suppress(BaseException):
+        # What it has made, such as a folder for a while, goes with it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         send(beside())
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 
 import pytest
 
@@ -43,6 +44,39 @@ def test_a_process_that_is_killed_is_replaced_by_this_one():
         return os.getpid()
 
     assert both(lambda: 1, killed) == (1, own)
+
+
+def test_half_of_an_answer_is_none(monkeypatch):
+    """A process that is killed while it tells has told a part: the rest of a message never comes."""
+
+    def tell_a_part(_, send) -> None:
+        os.write(send.__self__.fileno(), struct.pack("!i", 100) + b"a part")
+
+    monkeypatch.setattr(at_once, "_tell", tell_a_part)
+    assert both(lambda: 1, os.getpid) == (1, os.getpid())
+
+
+def test_a_process_that_nobody_waits_for_takes_away_what_it_has_made(tmp_path):
+    folder = tmp_path / "for a while"
+    reading, writing = os.pipe()
+
+    def beside() -> None:
+        folder.mkdir()
+        try:
+            os.write(writing, b"!")
+            signal.pause()
+        finally:
+            folder.rmdir()
+
+    def fail() -> None:
+        assert os.read(reading, 1) == b"!"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        both(fail, beside)
+    assert not folder.exists()
+    os.close(reading)
+    os.close(writing)
 
 
 def test_who_fails_here_leaves_no_process_behind():
