@@ -201,14 +201,18 @@ def _piece_of(draft: AnswerDraft, choice: Mapping[str, Any]) -> Any:
         UnreadableAnswerError: its words stand elsewhere: to leave them out would make half an answer whole.
     """
     delta, message = choice.get("delta"), choice.get("message")
-    if delta:
+    # Its role alone is no word yet.
+    is_piece = (
+        any(value for name, value in delta.items() if name != "role") if isinstance(delta, Mapping) else delta
+    )
+    if is_piece:
         return delta
     if isinstance(message, Mapping):
         if choice.get("finish_reason") and not draft.has_content:
             return message
         if not _says_again(draft, message):
             raise draft.malformed("a piece stands in 'message', and 'delta' is its place")
-    if choice.get("text"):
+    if choice.get("text") and not delta:
         raise draft.malformed("a piece stands in 'text', and 'delta' is its place")
     return delta
 

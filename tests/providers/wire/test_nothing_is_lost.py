@@ -89,6 +89,12 @@ def test_an_error_without_its_field_is_told_by_its_code() -> None:
         {"choices": [{"delta": {"content": "a"}}, {"delta": {"content": "b"}}]},
         {"choices": [{"index": 0, "message": {"content": "Xin "}}]},
         {"choices": [{"index": 0, "delta": {}, "message": {"content": "Xin "}}]},
+        {"choices": [{"index": 0, "delta": {"role": "assistant"}, "message": {"content": "Xin "}}]},
+        {
+            "choices": [
+                {"index": 0, "delta": {"role": "assistant", "content": ""}, "message": {"content": "Xin "}}
+            ]
+        },
         {"choices": [{"index": 0, "text": "Xin "}]},
         openai.piece([{"type": "markdown", "value": "Xin "}]),
         openai.piece([{"content": "Xin "}]),
@@ -177,7 +183,9 @@ def test_an_error_within_a_message_is_no_answer() -> None:
     assert failure_of(OPENAI, body, streamed=False) is FailureKind.UNAVAILABLE
 
 
-@pytest.mark.parametrize("text", ["\u200b\ufeff", "\0", "\u2060 \n\u00ad"])
+@pytest.mark.parametrize(
+    "text", ["\u200b\ufeff", "\0", "\u2060 \n\u00ad", "\u3164", "\u2800 \u034f", "\ufe0f"]
+)
 def test_what_cannot_be_seen_is_no_answer(text) -> None:
     assert failure_of(OPENAI, openai.body(openai.said(text)), streamed=False) is FailureKind.EMPTY
 
