@@ -110,11 +110,15 @@ class MeteredStream(CustomStreamWrapper):
         try:
             await super().aclose()  # type: ignore[no-untyped-call]
         finally:
-            self._sending.end(Failure(FailureKind.CANCELLED))
+            self._sending.end(self._given_up())
 
     def __del__(self) -> None:
-        self._sending.end_apart(Failure(FailureKind.CANCELLED))
+        self._sending.end_apart(self._given_up())
         super().__del__()
+
+    def _given_up(self) -> Failure:
+        self._sending.was_sent = self._sending.was_sent and not _was_handed_to_nobody(self._sending)
+        return Failure(FailureKind.CANCELLED)
 
     def _end(self, error: BaseException) -> None:
         if not isinstance(error, StopIteration | StopAsyncIteration):

@@ -8,6 +8,7 @@ from orchestrator.practice import PracticeServer
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import MODELS, sources, standing
 from tests.metering.test_leaving import read
+from tests.support.settling import wait_for_settling
 
 practice, make_guard, guard, to = (
     with_guard.practice,
@@ -58,3 +59,13 @@ async def test_what_a_guarded_call_takes_leaves_with_it(
     await read(how, to("openrouter/anthropic/claude-sonnet-5.5", **argument))
     assert len(practice.requests) == 1
     assert sources(guard) == ["provider"]
+
+
+def test_a_stream_that_was_never_asked_for_costs_nothing(
+    guard: BudgetGuard, practice: PracticeServer, to
+) -> None:
+    """LiteLLM asks for Gemini's with its first piece."""
+    stream = litellm.completion(**to(MODELS[1]), stream=True)
+    del stream
+    wait_for_settling()
+    assert (practice.requests, standing(guard), sources(guard)) == ((), (0, 0), ["none"])
