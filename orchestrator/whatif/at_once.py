@@ -21,7 +21,7 @@ _TIDIES_WITHIN_S = 2.0
 
 
 def both(here: Callable[[], HereT], beside: Callable[[], BesideT]) -> tuple[HereT, BesideT]:
-    """Return what two functions return; one after the other where there is one processor, or no fork.
+    """Return what two functions return; one after the other where there is one processor, or no room to fork.
 
     What `beside` returns is pickled. Where its process ends without an answer it is called here: its error is
     then raised as usual.
@@ -31,8 +31,13 @@ def both(here: Callable[[], HereT], beside: Callable[[], BesideT]) -> tuple[Here
     context = multiprocessing.get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_tell, args=(beside, sending.send), daemon=True)
-    process.start()
-    sending.close()
+    try:
+        process.start()
+    except OSError:  # no memory for another process, or a limit on their number
+        receiving.close()
+        return here(), beside()
+    finally:
+        sending.close()
     try:
         first = here()
         try:

@@ -97,3 +97,11 @@ def test_with_one_processor_they_are_done_in_turn(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     assert both(os.getpid, os.getpid) == (os.getpid(),) * 2
+
+
+def test_where_no_process_can_be_made_they_are_done_in_turn(monkeypatch):
+    def refuse() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    assert both(os.getpid, os.getpid) == (os.getpid(),) * 2
