@@ -220,7 +220,8 @@ def _piece_of(draft: AnswerDraft, choice: Mapping[str, Any]) -> Any:
 def _says_again(draft: AnswerDraft, message: Mapping[str, Any]) -> bool:
     """Return whether a message has nothing that the pieces before it have not: some streams end with all."""
     may_say = message.get("content") in (None, "", "".join(draft.texts))
-    return may_say and (not message.get("tool_calls") or bool(len(draft.calls)))
+    calls = message.get("tool_calls") or _older_call(message) or []
+    return may_say and isinstance(calls, list) and len(calls) <= len(draft.calls)
 
 
 def _error_in(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:

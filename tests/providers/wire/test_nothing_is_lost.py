@@ -118,6 +118,28 @@ def test_a_stream_may_end_with_all_of_its_answer_once_more() -> None:
     assert failure_of(OPENAI, sse([XIN, CHAO, more, COUNTED]), streamed=True) is MALFORMED
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {
+            "content": None,
+            "tool_calls": [{"id": "a", "function": openai.WEATHER}, {"id": "b", "function": openai.WEATHER}],
+        },
+        {"content": None, "tool_calls": "time"},
+    ],
+)
+def test_a_call_that_stands_in_the_last_message_alone_is_not_lost(message) -> None:
+    last = {"choices": [{"index": 0, "delta": {}, "message": message, "finish_reason": "tool_calls"}]}
+    first = openai.call_piece(index=0, id="a", function=openai.WEATHER)
+    assert failure_of(OPENAI, sse([first, last, COUNTED]), streamed=True) is MALFORMED
+
+
+def test_a_call_in_the_older_place_of_the_last_message_is_not_lost() -> None:
+    message = {"content": "Xin ", "function_call": openai.WEATHER}
+    last = {"choices": [{"index": 0, "delta": {}, "message": message, "finish_reason": "stop"}]}
+    assert failure_of(OPENAI, sse([XIN, last, COUNTED]), streamed=True) is MALFORMED
+
+
 @pytest.mark.parametrize("calls", [None, [], [None]])
 def test_an_end_by_tool_calls_without_any_is_no_answer(calls) -> None:
     whole = openai.body(openai.said("Em tìm ngay", tool_calls=calls), "tool_calls")
