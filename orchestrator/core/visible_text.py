@@ -22,6 +22,12 @@ _ACTING = re.compile(
     "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
 )
 
+_EMPTY = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+"""Letters and marks by their class, and nothing is seen of them alone: fillers, joiners, selectors."""
+
 
 def visible(text: str) -> str:
     r"""Return a text in which nothing acts on a terminal; `\r\n` is a new line as elsewhere."""
@@ -30,7 +36,16 @@ def visible(text: str) -> str:
 
 def shows_something(text: str) -> bool:
     """Return whether anything can be seen in a text: spaces and characters of no width are nothing."""
-    return any(letter.isprintable() and not letter.isspace() for letter in text)
+    return any(map(_is_seen, text))
+
+
+def letters_seen(text: str) -> int:
+    """Return how many characters can be seen in a text."""
+    return sum(map(_is_seen, text))
+
+
+def _is_seen(letter: str) -> bool:
+    return letter.isprintable() and not letter.isspace() and letter not in _EMPTY
 
 
 def visible_json(text: str) -> str:

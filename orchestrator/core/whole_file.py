@@ -64,11 +64,12 @@ def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
 
 
 def check_place(path: Path) -> None:
-    """Look whether `whole_file` may write there, before work that takes minutes; nothing is changed.
+    """Look whether `write_whole` may write there, before work that takes minutes; a missing folder is made.
 
     Raises:
         OSError: it may not.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     _draft_of(path, mode=PRIVATE).unlink()
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from orchestrator.core.reply import Delta
+from orchestrator.core.visible_text import letters_seen
 
 SLOW_CHARS_PER_S = 6.0
 """A slow model writes ten words a second, 50 characters; whoever reads along reads four."""
@@ -38,5 +39,6 @@ class Pace:
 
 
 def _chars(delta: Delta) -> int:
-    words = sum(letter.isprintable() and not letter.isspace() for letter in delta.text)
-    return words + sum(len(call.name or "") + len(call.arguments or "") for call in delta.tool_calls)
+    return letters_seen(delta.text) + sum(
+        len(call.name or "") + len(call.arguments or "") for call in delta.tool_calls
+    )

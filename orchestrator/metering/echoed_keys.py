@@ -32,8 +32,8 @@ def without_echo(response: httpx.Response, sent: Mapping[str, str]) -> httpx.Res
 
 
 def _masked(body: bytes, secrets: Sequence[str]) -> bytes:
-    text = body[:REFUSAL_BYTES_MAX].decode("utf-8", "surrogateescape")
-    return without_secrets(text, secrets=secrets).encode("utf-8", "surrogateescape")
+    text = without_secrets(body.decode("utf-8", "surrogateescape"), secrets=secrets)
+    return text.encode("utf-8", "surrogateescape")[:REFUSAL_BYTES_MAX]
 
 
 class _SyncMasked(httpx.SyncByteStream):

@@ -49,6 +49,8 @@ class Leave:
     host: str
     """Where it was priced, and its port where it has one."""
     covers: Covers
+    is_asked: bool = False
+    """Whether the client of the call asks before each request; then nothing has left that did not ask."""
     is_used: bool = False
     last_status: int | None = None
     refusal: InvalidRequestError | None = None

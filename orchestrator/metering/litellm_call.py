@@ -74,15 +74,7 @@ _KEPT_HERE = frozenset(
             "original_function",
         ),
         *("weight", "order", "cooldown_time", "max_parallel_requests", "input_cost_per_token"),
-        *(
-            "output_cost_per_token",
-            "litellm_logging_obj",
-            "litellm_session_id",
-            "id",
-            "rpm",
-            "tpm",
-            "tags",
-        ),
+        *("output_cost_per_token", "litellm_logging_obj", "litellm_session_id", "id", "rpm", "tpm", "tags"),
     }
 )
 """Arguments that LiteLLM, or its Router, reads and does not pass on."""
@@ -313,6 +305,13 @@ def own_client(*, asynchronous: bool) -> Any:
 def is_watched(client: Any, *, asynchronous: bool) -> bool:
     """Return whether a call's client tells when the first byte leaves; None is the one that LiteLLM makes."""
     return asynchronous and (client is None or isinstance(client, _WatchedClient))
+
+
+def asks_leave(client: Any) -> bool:
+    """Return whether a call's client asks for leave before each request; None is one of LiteLLM's."""
+    return (
+        client is None or isinstance(client, _WatchedClient | _SyncClient) or hasattr(client, "with_options")
+    )
 
 
 def to_one_address(open_client: Callable[..., Any]) -> Callable[..., Any]:

@@ -28,6 +28,7 @@ from orchestrator.metering.first_byte import CURRENT_METERED
 from orchestrator.metering.leaving import Leave
 from orchestrator.metering.litellm_call import (
     MeteredCall,
+    asks_leave,
     async_client,
     bounded,
     for_provider,
@@ -78,39 +79,46 @@ class MeteredStream(CustomStreamWrapper):
 
     async def __anext__(self) -> Any:
         """Return the next chunk; settle when there is none."""
-        # Some streams are asked for with the first of their chunks only.
-        before = CURRENT_METERED.get()
-        CURRENT_METERED.set(self._sending)
-        try:
+        with self._under_way():
             chunk = await super().__anext__()
-        except BaseException as error:
-            self._end(error)
-            raise
-        finally:
-            CURRENT_METERED.set(before)
         self._sending.began = True
         return chunk
 
     def __next__(self) -> Any:
         """Return the next chunk; settle when there is none."""
-        try:
+        with self._under_way():
             chunk = super().__next__()
-        except BaseException as error:
-            self._end(error)
-            raise
         self._sending.began = True
         return chunk
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        # Some streams, Gemini's, are asked for with the first of their chunks only.
+        before = CURRENT_METERED.get()
+        CURRENT_METERED.set(self._sending)
+        try:
+            yield
+        except BaseException as error:
+            self._end(error)
+            _raise_refusal(self._sending)
+            raise
+        finally:
+            CURRENT_METERED.set(before)
 
     async def aclose(self) -> None:
         """Close the connection; what was not read may be billed all the same."""
         try:
             await super().aclose()  # type: ignore[no-untyped-call]
         finally:
-            self._sending.end(Failure(FailureKind.CANCELLED))
+            self._sending.end(self._given_up())
 
     def __del__(self) -> None:
-        self._sending.end_apart(Failure(FailureKind.CANCELLED))
+        self._sending.end_apart(self._given_up())
         super().__del__()
+
+    def _given_up(self) -> Failure:
+        self._sending.was_sent = self._sending.was_sent and not _was_handed_to_nobody(self._sending)
+        return Failure(FailureKind.CANCELLED)
 
     def _end(self, error: BaseException) -> None:
         if not isinstance(error, StopIteration | StopAsyncIteration):
@@ -194,6 +202,7 @@ def _held(
         )
         sending.host = host_of(call)
         sending.leave = Leave(call.kind, call.upstream, sending.host, sending.covers)
+        sending.leave.is_asked = asks_leave(arguments["client"])
         if call.kind is ProviderKind.OPENROUTER:
             sending.reports_cost = True
             arguments["extra_body"] = token_costs_only(meter.offer.price.dearest)
@@ -205,9 +214,7 @@ def _held(
         if sending is not None:
             sending.was_sent = sending.was_sent and is_handed_out
             _fail(sending, error)
-            refusal = sending.leave and sending.leave.refusal
-            if refusal:
-                raise final(refusal) from None
+            _raise_refusal(sending)
         elif isinstance(error, OrchestratorError):
             raise final(error) from error.__cause__
         raise
@@ -235,10 +242,24 @@ def _fail(sending: MeteredSend, error: BaseException) -> None:
     """
     failure = failure_of(error)
     sending.was_sent = sending.was_sent and not (
-        failure.kind in _NOT_BEGUN or was_unconnected(error, host=sending.host)
+        failure.kind in _NOT_BEGUN
+        or was_unconnected(error, host=sending.host)
+        or _was_handed_to_nobody(sending)
     )
     sending.began = sending.began or not was_refused(error)
     sending.end(failure)
+
+
+def _raise_refusal(sending: MeteredSend) -> None:
+    """Raise why a request did not leave, if it did not: LiteLLM makes another error of it."""
+    refusal = sending.leave and sending.leave.refusal
+    if refusal:
+        raise final(refusal) from None
+
+
+def _was_handed_to_nobody(sending: MeteredSend) -> bool:
+    """Return whether LiteLLM stopped by itself: a parameter, a key or a message is not as it wants it."""
+    return sending.leave is not None and sending.leave.is_asked and not sending.leave.is_used
 
 
 _NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})

@@ -144,7 +144,8 @@ _CHAT_NAMES = _COMMON_NAMES | {
     *("messages", "max_tokens", "max_completion_tokens", "n", "stop", "seed", "presence_penalty"),
     *("frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "response_format", "functions"),
     *("function_call", "reasoning_effort", "verbosity", "stream_options", "provider"),
-    *("plugins", "usage"),
+    # Thoughts count within the limit; the others change neither size nor price.
+    *("plugins", "usage", "thinking", "safety_settings"),
 }
 _RESPONSES_NAMES = _COMMON_NAMES | {
     *("input", "instructions", "max_output_tokens", "text", "reasoning", "include", "truncation"),

@@ -8,6 +8,7 @@ thing may need what another thread uses.
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,9 +16,12 @@ from typing import TypeVar
 HereT = TypeVar("HereT")
 BesideT = TypeVar("BesideT")
 
+_TIDIES_WITHIN_S = 2.0
+"""A copy that nobody waits for any more."""
+
 
 def both(here: Callable[[], HereT], beside: Callable[[], BesideT]) -> tuple[HereT, BesideT]:
-    """Return what two functions return; one after the other where there is one processor, or no fork.
+    """Return what two functions return; one after the other where there is one processor, or no room to fork.
 
     What `beside` returns is pickled. Where its process ends without an answer it is called here: its error is
     then raised as usual.
@@ -27,23 +31,32 @@ def both(here: Callable[[], HereT], beside: Callable[[], BesideT]) -> tuple[Here
     context = multiprocessing.get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_tell, args=(beside, sending.send), daemon=True)
-    process.start()
-    sending.close()
+    try:
+        process.start()
+    except OSError:  # no memory for another process, or a limit on their number
+        receiving.close()
+        return here(), beside()
+    finally:
+        sending.close()
     try:
         first = here()
         try:
             return first, receiving.recv()
-        except EOFError:
+        except (EOFError, OSError):  # it told nothing, or a part
             return first, beside()
     finally:
         # It has told all, or nobody waits for it.
+        receiving.close()
+        process.terminate()
+        process.join(_TIDIES_WITHIN_S)
         process.kill()
         process.join()
-        receiving.close()
 
 
 def _tell(beside: Callable[[], BesideT], send: Callable[[BesideT], None]) -> None:
     with contextlib.suppress(BaseException):
+        # What it has made, such as a folder for a while, goes with it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         send(beside())
 
 

@@ -27,3 +27,11 @@ def test_an_error_names_the_option(tmp_path):
             write("--html", tmp_path, "")
     with pytest.raises(CommandError, match=f"--plot {tmp_path}: cannot be written"):
         check_file("--plot", tmp_path)
+
+
+def test_a_missing_folder_is_no_mistake_to_whoever_looks_first(tmp_path):
+    """A drill looks, and writes minutes later: it refused what the other commands make."""
+    path = tmp_path / "pages" / "today" / "drill.html"
+    check_file("--html", path)
+    write_public_file("--html", path, "<p>")
+    assert [each.name for each in path.parent.iterdir()] == ["drill.html"]

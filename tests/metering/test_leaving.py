@@ -145,7 +145,7 @@ async def test_a_setting_of_litellms_leads_nowhere_else(
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("how", ["completion", "acompletion"])
+@pytest.mark.parametrize("how", ["completion", "stream", "acompletion", "astream"])
 async def test_an_alias_of_litellms_leads_to_no_model_without_a_hold(
     guard, practice: PracticeServer, to, monkeypatch: pytest.MonkeyPatch, model: str, how: str
 ) -> None:
@@ -153,11 +153,22 @@ async def test_an_alias_of_litellms_leads_to_no_model_without_a_hold(
     prefix, _, name = model.partition("/")
     monkeypatch.setattr(litellm, "model_alias_map", {name: "gpt-6-astra", model: f"{prefix}/gpt-6-astra"})
     with pytest.raises(InvalidRequestError, match="nothing was sent"):
-        if how == "completion":
-            litellm.completion(**to(model))
-        else:
-            await litellm.acompletion(**to(model))
+        await read(how, to(model))
     assert (practice.requests, standing(guard)) == ((), (0, 0))
+
+
+async def read(how: str, arguments: dict[str, Any]) -> None:
+    """Make a call in one of four ways, and read all of its answer."""
+    match how:
+        case "completion":
+            litellm.completion(**arguments)
+        case "stream":
+            # Gemini's is asked for with its first piece.
+            list(litellm.completion(**arguments, stream=True))
+        case "acompletion":
+            await litellm.acompletion(**arguments)
+        case _:
+            [piece async for piece in await litellm.acompletion(**arguments, stream=True)]
 
 
 def nested(depth: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 
 import pytest
 
@@ -45,6 +46,39 @@ def test_a_process_that_is_killed_is_replaced_by_this_one():
     assert both(lambda: 1, killed) == (1, own)
 
 
+def test_half_of_an_answer_is_none(monkeypatch):
+    """A process that is killed while it tells has told a part: the rest of a message never comes."""
+
+    def tell_a_part(_, send) -> None:
+        os.write(send.__self__.fileno(), struct.pack("!i", 100) + b"a part")
+
+    monkeypatch.setattr(at_once, "_tell", tell_a_part)
+    assert both(lambda: 1, os.getpid) == (1, os.getpid())
+
+
+def test_a_process_that_nobody_waits_for_takes_away_what_it_has_made(tmp_path):
+    folder = tmp_path / "for a while"
+    reading, writing = os.pipe()
+
+    def beside() -> None:
+        folder.mkdir()
+        try:
+            os.write(writing, b"!")
+            signal.pause()
+        finally:
+            folder.rmdir()
+
+    def fail() -> None:
+        assert os.read(reading, 1) == b"!"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        both(fail, beside)
+    assert not folder.exists()
+    os.close(reading)
+    os.close(writing)
+
+
 def test_who_fails_here_leaves_no_process_behind():
     # Other tests of this process may have some.
     others = {child.pid for child in at_once.multiprocessing.active_children()}
@@ -65,4 +99,12 @@ def test_who_fails_here_leaves_no_process_behind():
 def test_with_one_processor_they_are_done_in_turn(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    assert both(os.getpid, os.getpid) == (os.getpid(),) * 2
+
+
+def test_where_no_process_can_be_made_they_are_done_in_turn(monkeypatch):
+    def refuse() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
     assert both(os.getpid, os.getpid) == (os.getpid(),) * 2

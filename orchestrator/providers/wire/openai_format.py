@@ -201,14 +201,18 @@ def _piece_of(draft: AnswerDraft, choice: Mapping[str, Any]) -> Any:
         UnreadableAnswerError: its words stand elsewhere: to leave them out would make half an answer whole.
     """
     delta, message = choice.get("delta"), choice.get("message")
-    if delta:
+    # Its role alone is no word yet.
+    is_piece = (
+        any(value for name, value in delta.items() if name != "role") if isinstance(delta, Mapping) else delta
+    )
+    if is_piece:
         return delta
     if isinstance(message, Mapping):
         if choice.get("finish_reason") and not draft.has_content:
             return message
         if not _says_again(draft, message):
             raise draft.malformed("a piece stands in 'message', and 'delta' is its place")
-    if choice.get("text"):
+    if choice.get("text") and not delta:
         raise draft.malformed("a piece stands in 'text', and 'delta' is its place")
     return delta
 
@@ -216,7 +220,8 @@ def _piece_of(draft: AnswerDraft, choice: Mapping[str, Any]) -> Any:
 def _says_again(draft: AnswerDraft, message: Mapping[str, Any]) -> bool:
     """Return whether a message has nothing that the pieces before it have not: some streams end with all."""
     may_say = message.get("content") in (None, "", "".join(draft.texts))
-    return may_say and (not message.get("tool_calls") or bool(len(draft.calls)))
+    calls = message.get("tool_calls") or _older_call(message) or []
+    return may_say and isinstance(calls, list) and len(calls) <= len(draft.calls)
 
 
 def _error_in(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:

@@ -89,6 +89,12 @@ def test_an_error_without_its_field_is_told_by_its_code() -> None:
         {"choices": [{"delta": {"content": "a"}}, {"delta": {"content": "b"}}]},
         {"choices": [{"index": 0, "message": {"content": "Xin "}}]},
         {"choices": [{"index": 0, "delta": {}, "message": {"content": "Xin "}}]},
+        {"choices": [{"index": 0, "delta": {"role": "assistant"}, "message": {"content": "Xin "}}]},
+        {
+            "choices": [
+                {"index": 0, "delta": {"role": "assistant", "content": ""}, "message": {"content": "Xin "}}
+            ]
+        },
         {"choices": [{"index": 0, "text": "Xin "}]},
         openai.piece([{"type": "markdown", "value": "Xin "}]),
         openai.piece([{"content": "Xin "}]),
@@ -110,6 +116,28 @@ def test_a_stream_may_end_with_all_of_its_answer_once_more() -> None:
     more = copy.deepcopy(last)
     more["choices"][0]["message"]["content"] = "Xin chào chị"
     assert failure_of(OPENAI, sse([XIN, CHAO, more, COUNTED]), streamed=True) is MALFORMED
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {
+            "content": None,
+            "tool_calls": [{"id": "a", "function": openai.WEATHER}, {"id": "b", "function": openai.WEATHER}],
+        },
+        {"content": None, "tool_calls": "time"},
+    ],
+)
+def test_a_call_that_stands_in_the_last_message_alone_is_not_lost(message) -> None:
+    last = {"choices": [{"index": 0, "delta": {}, "message": message, "finish_reason": "tool_calls"}]}
+    first = openai.call_piece(index=0, id="a", function=openai.WEATHER)
+    assert failure_of(OPENAI, sse([first, last, COUNTED]), streamed=True) is MALFORMED
+
+
+def test_a_call_in_the_older_place_of_the_last_message_is_not_lost() -> None:
+    message = {"content": "Xin ", "function_call": openai.WEATHER}
+    last = {"choices": [{"index": 0, "delta": {}, "message": message, "finish_reason": "stop"}]}
+    assert failure_of(OPENAI, sse([XIN, last, COUNTED]), streamed=True) is MALFORMED
 
 
 @pytest.mark.parametrize("calls", [None, [], [None]])
@@ -177,7 +205,9 @@ def test_an_error_within_a_message_is_no_answer() -> None:
     assert failure_of(OPENAI, body, streamed=False) is FailureKind.UNAVAILABLE
 
 
-@pytest.mark.parametrize("text", ["\u200b\ufeff", "\0", "\u2060 \n\u00ad"])
+@pytest.mark.parametrize(
+    "text", ["\u200b\ufeff", "\0", "\u2060 \n\u00ad", "\u3164", "\u2800 \u034f", "\ufe0f"]
+)
 def test_what_cannot_be_seen_is_no_answer(text) -> None:
     assert failure_of(OPENAI, openai.body(openai.said(text)), streamed=False) is FailureKind.EMPTY
 
