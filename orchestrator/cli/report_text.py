@@ -192,14 +192,16 @@ def _goals(goals: "Sequence[Goal]", language: Language) -> str:
 
     words, figures = LINES[language], Figures(language)
     states = {True: words["met"], False: words["missed"]}
-    said = []
+    states_of_goals = []
     for goal in goals:
-        named = words[f"goal_{goal.kind.value}"].format(wanted=figure_of(goal, goal.wanted, figures))
+        named = words[f"goal_{goal.kind.value}"].format(wanted=figure_of(goal, goal.target, figures))
         if goal.is_met is None:
-            said.append(f"{named}: {words['not_known']}")
+            states_of_goals.append(f"{named}: {words['not_known']}")
         else:
-            said.append(f"{named}: {figure_of(goal, goal.reached, figures)}, {states[goal.is_met]}")
-    return words["goals"].format(goals="; ".join(said))
+            states_of_goals.append(
+                f"{named}: {figure_of(goal, goal.reached, figures)}, {states[goal.is_met]}"
+            )
+    return words["goals"].format(goals="; ".join(states_of_goals))
 
 
 def findings(result: "Analysis", language: Language) -> Iterator[str]:

@@ -21,7 +21,7 @@ class Goal:
     """A number that `report.goals` wants, and the one that came."""
 
     kind: GoalKind
-    wanted: float
+    target: float
     """A share of 1, or a score of 1 to 5; reached when the number is at least that."""
     reached: float | None
     """None where nothing is known."""
@@ -29,13 +29,13 @@ class Goal:
     @property
     def is_met(self) -> bool | None:
         """Return whether it is reached, None where nothing is known."""
-        return None if self.reached is None else self.reached >= self.wanted
+        return None if self.reached is None else self.reached >= self.target
 
 
-def goals_of(wanted: GoalSettings, report: UsageReport, saved: Savings | None) -> tuple[Goal, ...]:
+def goals_of(targets: GoalSettings, report: UsageReport, saved: Savings | None) -> tuple[Goal, ...]:
     """Return every goal with what the report says of it."""
     return (
-        Goal(GoalKind.SAVED, wanted.saved_share, None if saved is None else saved.share),
-        Goal(GoalKind.ANSWERED, wanted.success_rate, report.success_rate),
-        Goal(GoalKind.RATING, wanted.rating, report.ratings.total.average),
+        Goal(GoalKind.SAVED, targets.saved_share, None if saved is None else saved.share),
+        Goal(GoalKind.ANSWERED, targets.success_rate, report.success_rate),
+        Goal(GoalKind.RATING, targets.rating, report.ratings.total.average),
     )

@@ -124,7 +124,7 @@ def _goals(result: "Analysis", language: Language) -> str:
     states = {True: words["met"], False: words["missed"], None: words["not_known"]}
     rows = [
         (
-            words[f"goal_{goal.kind.value}"], figure_of(goal, goal.wanted, figures),
+            words[f"goal_{goal.kind.value}"], figure_of(goal, goal.target, figures),
             figure_of(goal, goal.reached, figures), states[goal.is_met],
         )
         for goal in result.goals

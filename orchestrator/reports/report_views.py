@@ -40,7 +40,7 @@ def plain_analysis(result: "Analysis", budgets: "Sequence[BudgetStatus]" = ()) -
             "unpriced_repeats": saved.unpriced_repeats,
         },
         "goals": [
-            {"goal": goal.kind.value, "wanted": goal.wanted, "reached": goal.reached, "is_met": goal.is_met}
+            {"goal": goal.kind.value, "target": goal.target, "reached": goal.reached, "is_met": goal.is_met}
             for goal in result.goals
         ],
         "forecasts": [_plain_forecast(forecast) for forecast in result.forecasts],
