@@ -169,6 +169,17 @@ def failure_of_error(error: Any) -> Failure:
     return replace(Failure(_kind(status, described), status), retry_after_s=_retry_in(described))
 
 
+def error_in(data: Mapping[str, Any], *, answers: bool) -> Any:
+    """Return the error in a body or an event, None where there is none; `answers` where it has an answer."""
+    if data.get("error"):
+        return data["error"]
+    if isinstance(data.get("errors"), list) and data["errors"]:
+        return data["errors"][0]
+    if "error" in (data.get("object"), data.get("type"), data.get("status")):
+        return data
+    return data if not answers and is_bare_error(data) else None
+
+
 def is_bare_error(data: Mapping[str, Any]) -> bool:
     """Return whether a body or an event without an answer is an error that stands in no field for one.
 

@@ -12,7 +12,7 @@ from typing import Any
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire.answer_draft import AnswerDraft, answer_place
-from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error, is_bare_error
+from orchestrator.providers.wire.failures import error_in, failure_of_error, failure_of_late_error
 from orchestrator.providers.wire.finish_reasons import OPENAI_FINISH_REASONS
 from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent, is_end_mark
@@ -205,16 +205,9 @@ def _says_again(draft: AnswerDraft, message: Mapping[str, Any]) -> bool:
 
 def _error_in(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:
     """Return the error in a body or an event, wherever servers put it; None when there is none."""
-    choice = choice or {}
-    places = (data, choice, choice.get("message"), choice.get("delta"))
-    error = next((each["error"] for each in places if isinstance(each, Mapping) and each.get("error")), None)
-    if error is None and isinstance(data.get("errors"), list):
-        error = next(iter(data["errors"]), None)
-    if error is not None:
-        return error
-    if "error" in (data.get("object"), data.get("type"), data.get("status")):
-        return data
-    return data if not choice and is_bare_error(data) else None
+    inner = (choice, choice.get("message"), choice.get("delta")) if choice else ()
+    nested = (each["error"] for each in inner if isinstance(each, Mapping) and each.get("error"))
+    return data.get("error") or next(nested, None) or error_in(data, answers=bool(choice))
 
 
 def _take_message(
