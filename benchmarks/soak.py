@@ -67,8 +67,9 @@ FAULTS = ("status=500", "status=502", "status=503", "status=529", "status=429", 
             for reason in ("output_limit", "location", "deprecated_model", "html", "empty")),
           "status=500,reason=huge",
           *(f"odd_answer={shape}"
-            for shape in ("unknown_finish", "aborted", "error_beside_text", "cut_call", "nameless_call")))
-HARMLESS = tuple(f"odd_answer={shape}" for shape in (*("stray_chunks", "open_end", "odd_lines", "no_usage"), *("split_character", "finish_in_each")))
+            for shape in ("unknown_finish", "aborted", "error_beside_text", "cut_call", "nameless_call",
+                          "host_failed", "error_in_message", "bare_code", "words_elsewhere", "nan_arguments")))
+HARMLESS = tuple(f"odd_answer={shape}" for shape in (*("stray_chunks", "open_end", "odd_lines", "no_usage"), *("split_character", "finish_in_each", "stray_lines")))
 ASKED_TO_GO_ON = ("continues=afresh", "continues=other")
 PROVIDERS = ("openrouter", "google", "openai")
 answer, share, today = sys.argv[1], float(sys.argv[2]), date.fromisoformat(sys.argv[3])

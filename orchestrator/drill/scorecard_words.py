@@ -35,6 +35,9 @@ BROKEN_VI: Mapping[str, str] = {
     "text that is no text": "văn bản không phải văn bản", "no choices": "không có câu trả lời nào", "empty answer":
     "trả lời trống", "error with 200": "lỗi với 200", "error in the stream": "lỗi giữa luồng", "finish that is no end":
     "kết thúc lạ", "error beside text": "lỗi kèm văn bản", "tool call without a name": "lời gọi công cụ không tên",
+    "host behind a router that failed": "máy chủ sau bộ định tuyến hỏng", "error within a message": "lỗi trong tin nhắn",
+    "code in the place of an event": "mã lỗi thay cho sự kiện", "words where none belong": "chữ nằm sai chỗ",
+    "number that is none in a tool call": "tham số không phải là số",
     "tool call cut in its arguments": "lời gọi công cụ bị cắt giữa tham số", "packed body of 30 MB": "thân nén 30 MB",
     "drip": "nhỏ giọt",
 }  # fmt: skip

@@ -18,6 +18,7 @@ from typing import Any
 
 from orchestrator.core.unknown_names import hint_for, unknown
 from orchestrator.practice.json_types import JsonValue
+from orchestrator.practice.odd_shapes import OddShape
 
 PROVIDERS = (
     *("openrouter", "openai", "google", "anthropic", "azure", "bedrock", "vertex_ai"),
@@ -54,51 +55,6 @@ class Manner(StrEnum):
     """It answers the question as if nothing had begun, in the words it has for that."""
     REFUSE = "refuse"
     """It answers 400: it takes no conversation with a begun answer in it."""
-
-
-class OddShape(StrEnum):
-    """What is odd about an answer."""
-
-    UNKNOWN_FINISH = "unknown_finish"
-    """Half a text, and a finish reason that ends no answer: `error`, `MALFORMED_FUNCTION_CALL`."""
-    ABORTED = "aborted"
-    """The same with `abort` and `OTHER`."""
-    ERROR_BESIDE_TEXT = "error_beside_text"
-    """Half a text with an ordinary finish, and an error beside it."""
-    CUT_CALL = "cut_call"
-    """A tool call whose arguments break off, with an ordinary finish."""
-    NAMELESS_CALL = "nameless_call"
-    """A tool call without a name."""
-    FILTERED = "filtered"
-    """No text, and a finish by the content filter."""
-    FILTER_CUT = "filter_cut"
-    """Half a text, and a finish by the content filter."""
-    THOUGHT_ONLY = "thought_only"
-    """The limit of output was used up by reasoning: `length`, and no text."""
-    CALLS_WITH_INDEX_0 = "calls_with_index_0"
-    """Two tool calls whose index is 0 in every piece."""
-    CALLS_WITHOUT_INDEX = "calls_without_index"
-    """Two tool calls without an index."""
-    OBJECT_ARGUMENTS = "object_arguments"
-    """Tool calls with arguments that are objects, where the format has them as text."""
-    NO_ARGUMENTS = "no_arguments"
-    """A tool call without arguments."""
-    STRAY_CHUNKS = "stray_chunks"
-    """A whole answer, between its pieces chunks without choices, with none, and with `delta: null`."""
-    OPEN_END = "open_end"
-    """A whole stream whose connection stays open behind its end."""
-    ODD_LINES = "odd_lines"
-    """A whole stream with a BOM, CR line ends, `data:` over several lines, `id:`, `retry:` and comments."""
-    SPLIT_CHARACTER = "split_character"
-    """A whole answer, streamed with half an emoji at the end of one piece, and the other half in the next."""
-    FINISH_IN_EACH = "finish_in_each"
-    """A whole answer, streamed in pieces each of which says that it is the last, and counts."""
-    NO_USAGE = "no_usage"
-    """A whole answer that does not say what it used."""
-    BURST = "burst"
-    """A whole answer of 20,000 pieces, all at once."""
-    GZIP_BOMB = "gzip_bomb"
-    """A packed body of 30 kB that unfolds to 30 MB."""
 
 
 class VectorFault(StrEnum):

@@ -6,17 +6,18 @@ of a provider that bills when it accepts.
 
 import gzip
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import cycle
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.connections import forever
-from orchestrator.practice.fault_kinds import OddShape
+from orchestrator.practice.odd_shapes import OddShape
 
 GOOD_TEXT = "A whole answer 👍, with a line separator\u2028in it."
 HALF_TEXT = "Half an answer, and then"
@@ -55,6 +56,11 @@ _ODD_ANSWERS = {
     OddShape.CALLS_WITHOUT_INDEX: _Odd("", CALLS, finish="tool_calls"),
     OddShape.OBJECT_ARGUMENTS: _Odd("", CALLS, finish="tool_calls"),
     OddShape.NO_ARGUMENTS: _Odd("", (("list_orders", None),), finish="tool_calls"),
+    OddShape.HOST_FAILED: _Odd(HALF_TEXT),
+    OddShape.ERROR_IN_MESSAGE: _Odd(HALF_TEXT),
+    OddShape.BARE_CODE: _Odd(HALF_TEXT),
+    OddShape.WORDS_ELSEWHERE: _Odd(HALF_TEXT),
+    OddShape.NAN_ARGUMENTS: _Odd("", (("find_order", {"id": math.nan}),), finish="tool_calls"),
     OddShape.NO_USAGE: _Odd(usage=False),
     OddShape.BURST: _Odd("word " * BURST_PIECES),
 }
@@ -66,6 +72,9 @@ _FINISH_AT_GOOGLE = {
     "error": "MALFORMED_FUNCTION_CALL",
     "abort": "OTHER",
 }
+_FAILED_LATE = {"code": 502, "message": "the host hung up"}
+_STRAY = (b"data: ", b"\xef\xbb\xbfdata: ", b"", b"Data: ", b" data: ")
+"""What may stand before the data of an event."""
 _PARTS_AS_OBJECTS = frozenset({OddShape.OBJECT_ARGUMENTS, OddShape.NO_ARGUMENTS})
 
 
@@ -92,7 +101,8 @@ async def send_odd_answer(
     odd = _odd_of(shape, max_tokens)
     if not stream:
         body = _google(odd) if provider == "google" else _openai(odd, shape)
-        return web.Response(body=orjson.dumps(body), content_type="application/json")
+        body = _FAILED_LATE if shape is OddShape.BARE_CODE else _spoilt(body, shape)
+        return web.Response(body=_json(body), content_type="application/json")
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(http)
     await response.write(odd_stream(provider, shape, max_tokens=max_tokens))
@@ -123,13 +133,40 @@ def odd_stream(provider: str, shape: OddShape, *, max_tokens: int | None = None)
         if provider == "google":
             nothing = [{"modelVersion": "odd"}, {"candidates": []}, {"candidates": [{"content": {}}]}]
         chunks = [each for chunk in chunks for each in (*nothing, chunk)]
-    # orjson writes no half of a character.
-    events = [json.dumps(chunk, separators=(",", ":")).encode() for chunk in chunks]
+    chunks[-1] = _spoilt(chunks[-1], shape)
+    if shape is OddShape.BARE_CODE:
+        chunks.insert(-1, _FAILED_LATE)
+    events = [_json(chunk) for chunk in chunks]
     if provider != "google":
         events.append(b"[DONE]")
     if shape is OddShape.ODD_LINES:
         return b"\xef\xbb\xbf: hello\r\rretry: 10\rid: 7\r" + b"".join(map(_over_several_lines, events))
+    if shape is OddShape.STRAY_LINES:
+        lines = zip(cycle(_STRAY), [*events[:-1], events[-1].lower() if provider != "google" else events[-1]])
+        return b"".join(before + event + b"\n\ndata: null\n\n" for before, event in lines)
     return b"".join(b"data: " + event + b"\n\n" for event in events)
+
+
+def _json(value: Any) -> bytes:
+    # orjson writes no half of a character, and no number that is none.
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _spoilt(body: dict[str, Any], shape: OddShape) -> dict[str, Any]:
+    """Return an answer, or the last piece of one, with what makes it none."""
+    is_google = "candidates" in body
+    answer = body["candidates" if is_google else "choices"][0]
+    holder = answer if is_google else answer.get("message", answer.get("delta"))
+    if shape is OddShape.HOST_FAILED:
+        answer["finishReason" if is_google else "native_finish_reason"] = _FINISH_AT_GOOGLE["error"]
+    elif shape is OddShape.ERROR_IN_MESSAGE:
+        holder["error"] = _FAILED_LATE
+    elif shape is OddShape.WORDS_ELSEWHERE and is_google:
+        answer["content"]["parts"].append({"markdown": "the rest"})
+    elif shape is OddShape.WORDS_ELSEWHERE:
+        begun = [{"type": "text", "text": holder["content"]}] if holder.get("content") else []
+        holder["content"] = [*begun, {"type": "markdown", "value": "the rest"}]
+    return body
 
 
 def _over_several_lines(event: bytes) -> bytes:
@@ -156,7 +193,7 @@ def _openai(odd: _Odd, shape: OddShape) -> dict[str, Any]:
         message["tool_calls"] = list(_openai_calls(odd, shape))
     choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": odd.finish}
     if odd.error:
-        choice["error"] = {"code": 502, "message": "the host hung up"}
+        choice["error"] = _FAILED_LATE
     body = {"id": "chatcmpl-odd", "created": _CREATED, "model": "odd", "choices": [choice]}
     return body | _openai_usage(odd)
 
@@ -170,7 +207,7 @@ def _openai_chunks(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
         yield _chunk({"tool_calls": [call]})
     last = _chunk({}, odd.finish)
     if odd.error:
-        last["choices"][0]["error"] = {"code": 502, "message": "the host hung up"}
+        last["choices"][0]["error"] = _FAILED_LATE
     yield last | _openai_usage(odd)
 
 
@@ -192,7 +229,7 @@ def _openai_calls(odd: _Odd, shape: OddShape) -> Iterator[dict[str, Any]]:
         function: dict[str, Any] = {"name": name} if name else {}
         if arguments is not None:
             is_text = isinstance(arguments, str) or shape in _PARTS_AS_OBJECTS
-            function["arguments"] = arguments if is_text else orjson.dumps(arguments).decode()
+            function["arguments"] = arguments if is_text else _json(arguments).decode()
         call = {"id": f"call_{place}", "type": "function", "index": place, "function": function}
         if shape is OddShape.CALLS_WITH_INDEX_0:
             call["index"] = 0

@@ -27,8 +27,9 @@ from orchestrator.practice.bill import (
     PracticeUsage,
 )
 from orchestrator.practice.continuing import begun_answer, continuation
-from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner, OddShape
+from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner
 from orchestrator.practice.faults import FaultQueue
+from orchestrator.practice.odd_shapes import OddShape
 from orchestrator.practice.scripted import Scripted
 from orchestrator.practice.thoughts import vendor_of
 from orchestrator.practice.tokens import count_tokens, input_tokens, piece_bytes
@@ -53,6 +54,11 @@ _ODD_ANSWERS: Mapping[OddShape, FailureKind] = {
     OddShape.ERROR_BESIDE_TEXT: FailureKind.SERVER_ERROR,
     OddShape.CUT_CALL: FailureKind.MALFORMED,
     OddShape.NAMELESS_CALL: FailureKind.MALFORMED,
+    OddShape.HOST_FAILED: FailureKind.INTERRUPTED,
+    OddShape.ERROR_IN_MESSAGE: FailureKind.SERVER_ERROR,
+    OddShape.BARE_CODE: FailureKind.SERVER_ERROR,
+    OddShape.WORDS_ELSEWHERE: FailureKind.MALFORMED,
+    OddShape.NAN_ARGUMENTS: FailureKind.MALFORMED,
     OddShape.GZIP_BOMB: FailureKind.MALFORMED,
     OddShape.FILTERED: FailureKind.CONTENT_FILTERED,
 }

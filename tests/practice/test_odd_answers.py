@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from orchestrator.practice.fault_kinds import Fault, OddShape
+from orchestrator.practice.fault_kinds import Fault
 from orchestrator.practice.odd_answers import GOOD_TEXT, odd_stream
+from orchestrator.practice.odd_shapes import OddShape
 
-STREAMED = [shape for shape in OddShape if shape is not OddShape.GZIP_BOMB]
+STREAMED = [shape for shape in OddShape if shape not in {OddShape.GZIP_BOMB, OddShape.STRAY_LINES}]
 
 
 def objects(stream: bytes) -> list:
@@ -49,6 +50,33 @@ def test_odd_lines_use_what_the_standard_allows() -> None:
     assert b"\n" not in stream
     assert b"retry: 10\r" in stream
     assert max(event.count(b"data:") for event in stream.split(b"\r\r")) > 1
+
+
+@pytest.mark.parametrize("provider", ["google", "openai"])
+def test_stray_lines_are_none_that_the_standard_knows(provider: str) -> None:
+    stream = odd_stream(provider, OddShape.STRAY_LINES)
+    assert all(
+        line in stream for line in (b"\n\n{", b"\n\nData: {", b"\n\n\xef\xbb\xbfdata: {", b"data: null")
+    )
+    assert (b"[done]" in stream) is (provider != "google")
+
+
+@pytest.mark.parametrize("provider", ["google", "openai"])
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (OddShape.HOST_FAILED, b"MALFORMED_FUNCTION_CALL"),
+        (OddShape.ERROR_IN_MESSAGE, b'"error":{"code":502'),
+        (OddShape.BARE_CODE, b'\n\ndata: {"code":502'),
+        (OddShape.WORDS_ELSEWHERE, b"the rest"),
+        (OddShape.NAN_ARGUMENTS, b"NaN"),
+    ],
+)
+def test_what_is_wrong_stands_beside_an_ordinary_end(provider: str, shape: OddShape, words: bytes) -> None:
+    stream = odd_stream(provider, shape)
+    assert words in stream
+    ordinary = (b'"STOP"', b'"stop"', b'"tool_calls"')
+    assert any(finish in stream for finish in ordinary) is ((provider, shape) != ("google", "host_failed"))
 
 
 @pytest.mark.parametrize("provider", ["openrouter", "google", "openai"])

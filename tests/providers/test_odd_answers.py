@@ -7,8 +7,8 @@ import pytest
 from orchestrator import CacheUse, ChatReply, Orchestrator
 from orchestrator.core.errors import RejectedByProviderError
 from orchestrator.practice import PracticeServer
-from orchestrator.practice.fault_kinds import OddShape
 from orchestrator.practice.odd_answers import BURST_PIECES, CALLS, GOOD_TEXT, HALF_TEXT
+from orchestrator.practice.odd_shapes import OddShape
 from orchestrator.providers.wire import http
 from orchestrator.resilience.circuit_breaker import CircuitState
 
@@ -27,11 +27,16 @@ NO_ANSWERS = {
     OddShape.ERROR_BESIDE_TEXT: {"server_error", "interrupted"},
     OddShape.CUT_CALL: {"malformed"},
     OddShape.NAMELESS_CALL: {"malformed"},
+    OddShape.HOST_FAILED: {"malformed", "interrupted"},
+    OddShape.ERROR_IN_MESSAGE: {"server_error", "interrupted"},
+    OddShape.BARE_CODE: {"server_error", "interrupted"},
+    OddShape.WORDS_ELSEWHERE: {"malformed"},
+    OddShape.NAN_ARGUMENTS: {"malformed"},
     OddShape.GZIP_BOMB: {"malformed"},
 }
 TEXTS = (
     *(OddShape.STRAY_CHUNKS, OddShape.OPEN_END, OddShape.ODD_LINES, OddShape.NO_USAGE, OddShape.BURST),
-    *(OddShape.SPLIT_CHARACTER, OddShape.FINISH_IN_EACH),
+    *(OddShape.SPLIT_CHARACTER, OddShape.FINISH_IN_EACH, OddShape.STRAY_LINES),
 )
 TOOL_CALLS = {
     OddShape.CALLS_WITH_INDEX_0: CALLS,

@@ -205,6 +205,23 @@ def test_a_stream_that_fails_later_ends_in_an_error_and_not_in_done(serve, pract
         )
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("shape", ["host_failed", "bare_code"])
+def test_the_stock_client_takes_no_half_of_an_odd_answer_for_one(serve, practice, shape, streamed):
+    running = serve({"local_model": {"enabled": False}})
+    practice.faults.add(Fault.parse(f"*:odd_answer={shape}"))
+    with pytest.raises(openai.APIError) as failed:
+        list(
+            stock(running).chat.completions.create(
+                model="customer_service",
+                messages=QUESTION,
+                stream=streamed,
+                extra_headers={"x-nextflow-deadline-s": "2"},
+            )
+        )
+    assert failed.value.code in {"stream_interrupted", "no_provider_answered", "deadline_exceeded"}
+
+
 def test_a_budget_that_is_used_up_is_402_and_tells_nothing_of_others(serve):
     running = serve({"budgets": {"limits": [{"scope": "all", "day": 0.000001}]}})
     with pytest.raises(openai.APIStatusError) as refused:

@@ -12,8 +12,14 @@ from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
-from orchestrator.providers.wire.gemini_format import GEMINI_FINISH_REASONS
-from orchestrator.providers.wire.openai_format import OPENAI_FINISH_REASONS
+from orchestrator.providers.wire.failures import is_bare_error
+from orchestrator.providers.wire.finish_reasons import (
+    FAILED,
+    FINISH_REASONS,
+    UNKNOWN,
+    UNKNOWN_FINISH,
+    native_finish,
+)
 from orchestrator.providers.wire.usage_reading import (
     CONTRADICTION,
     UNKNOWN_USAGE,
@@ -28,18 +34,9 @@ from orchestrator.providers.wire.usage_reading import (
 )
 from orchestrator.providers.wire.wire_json import read_object_or_none
 
-FINISH_REASONS: Mapping[str, str] = {
-    **GEMINI_FINISH_REASONS,
-    **OPENAI_FINISH_REASONS,
-    "refusal": "content_filter",
-    "model_context_window_exceeded": "length",
-    "guardrail_intervened": "content_filter",
-    "content_filtered": "content_filter",
-    "completed": "stop",
-    "max_output_tokens": "length",
-}
-"""Any other is a failure, today's and next year's: `pause_turn`, `insufficient_system_resource`, `error`."""
-
+_NOT_WHOLE = frozenset({"content_filter", "length"})
+_ANSWERS = ("choices", "candidates", "output", "content", "delta", "response")
+"""What holds an answer, or a piece of one, in some format."""
 _CALLED = ("tool_calls", "function_call")
 _USAGES = ("usage", "usageMetadata")
 _RESPONSE_ENDS = frozenset({"completed", "incomplete", "failed", "cancelled"})
@@ -54,6 +51,8 @@ class ProviderWords:
     """Something of it was JSON, whole or as events."""
     finish: str | None = None
     """The provider's own word for why it ended."""
+    native: str | None = None
+    """What the host behind a router says of it."""
     has_error: bool = False
     has_calls: bool = False
     """A tool call of OpenAI's format has come, or a piece of one."""
@@ -71,12 +70,14 @@ class ProviderWords:
             return
         self.heard = True
         labels = (event.get("type"), event.get("object"), event.get("status"))
-        self.has_error = self.has_error or "error" in labels or bool(event.get("errors"))
+        is_bare = not (any(map(event.get, _ANSWERS)) or _finish_of(event)) and is_bare_error(event)
+        self.has_error = self.has_error or "error" in labels or bool(event.get("errors")) or is_bare
         had_ended = self.finish is not None and bool(self.usage)
         for part in _parts_of(event):
             self.has_error = self.has_error or bool(part.get("error"))
             self.has_calls = self.has_calls or bool(part.get("tool_calls") or part.get("function_call"))
             self.finish = _finish_of(part) or self.finish
+            self.native = native_finish(part.get("native_finish_reason")) or self.native
             self._count(part, had_ended=had_ended)
 
     def fail(self) -> None:
@@ -111,15 +112,18 @@ class ProviderWords:
             return answer
         answer = self.billed(answer)
         finish = FINISH_REASONS.get(self.finish or "")
-        if self.has_error or finish is None:
+        finish = self.native if self.native in _NOT_WHOLE else finish
+        if self.has_error or finish is None or self.native == FAILED:
             kind = FailureKind.INTERRUPTED if answer.text else FailureKind.MALFORMED
             raise UnreadableAnswerError(Failure(kind), answer)
         if finish == "content_filter" and not answer.text:
             raise UnreadableAnswerError(Failure(FailureKind.CONTENT_FILTERED), answer)
         if self.finish in _CALLED and not self.has_calls:
             raise UnreadableAnswerError(Failure(FailureKind.MALFORMED), answer)
+        if self.native == UNKNOWN:
+            answer = replace(answer, notices=(*answer.notices, UNKNOWN_FINISH))
         # Of a schema LiteLLM makes a tool and reads its call as text, so that the other words stay its own.
-        return replace(answer, finish_reason=finish) if finish in {"content_filter", "length"} else answer
+        return replace(answer, finish_reason=finish) if finish in _NOT_WHOLE else answer
 
     def billed(self, answer: ProviderAnswer) -> ProviderAnswer:
         """Return an answer, or what came in its place, with the provider's own counts."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from orchestrator.providers.wire.sse import is_stray
+from orchestrator.providers.wire.sse import is_end_mark, is_stray
+from orchestrator.providers.wire.wire_json import says_nothing
 
 _END_MARK = "[DONE]"
 _RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
@@ -58,14 +59,21 @@ class _LineCheck:
 
     def take(self, line: str) -> str:
         """Return the line as it goes on."""
-        data = line.removeprefix("data:").strip()
-        if line.startswith("data:") and data != _END_MARK:
-            self._is_finished = _finishes(_event(data)) or self._is_finished
-            # The same JSON: an escape for one of its letters.
-            return line.replace(_END_MARK, "[DON\\u0045]")
+        if line.startswith("data:"):
+            return self._take_data(line, line.removeprefix("data:").strip())
         if is_stray(line.encode("utf-8", "surrogatepass")):
             raise MalformedEventError
         return line
+
+    def _take_data(self, line: str, data: str) -> str:
+        raw = data.encode("utf-8", "surrogatepass")
+        if is_end_mark(raw):
+            return line if data == _END_MARK else f"data: {_END_MARK}"
+        if says_nothing(raw):
+            return ""
+        self._is_finished = _finishes(_event(data)) or self._is_finished
+        # The same JSON: an escape for one of its letters.
+        return line.replace(_END_MARK, "[DON\\u0045]")
 
     def end(self) -> None:
         if not self._is_finished:

@@ -8,6 +8,7 @@ from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import ToolCall
 from orchestrator.providers.wire.answer_checks import check_says_something, unreadable
+from orchestrator.providers.wire.finish_reasons import FAILED, UNKNOWN, UNKNOWN_FINISH, native_finish
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL, ToolCallAssembly
 from orchestrator.providers.wire.usage_reading import (
     CONTRADICTION,
@@ -22,6 +23,9 @@ _NOT_WHOLE = frozenset({"length", "content_filter"})
 NAME_LETTERS_MAX = 256
 """Of an id, a model or a tier that is believed and kept."""
 CUT_BY_THOUGHT = "the limit of output tokens was used up before the first word; raise max_tokens, or the model's reasoning_tokens"
+
+
+LEFT_OUT_FILE = "a picture or another file of the answer is left out; a reply has text and tool calls"
 
 
 @dataclass(slots=True)
@@ -44,6 +48,10 @@ class AnswerDraft:
     """One of the wire's own: stop, length, tool_calls, content_filter."""
     filtered_for: str | None = None
     """The format's own word for a finish by a filter, such as `RECITATION`."""
+    has_unknown_finish: bool = False
+    """The host behind a router has a reason of its own for the end, which no format has."""
+    leaves_out_file: bool = False
+    """It holds a picture or another file, which no reply carries."""
     upstream_id: str | None = None
     served_model: str | None = None
     service_tier: str | None = None
@@ -103,8 +111,28 @@ class AnswerDraft:
         if finish is not None:
             self.filtered_for = reason if finish == "content_filter" else self.filtered_for
             return finish
+        raise self._ended_badly()
+
+    def hear_native(self, reason: Any) -> None:
+        """Note why the host behind a router says that its answer ends; the worse of both words counts.
+
+        Raises:
+            UnreadableAnswerError: it failed.
+        """
+        finish = native_finish(reason)
+        if finish == FAILED:
+            raise self._ended_badly()
+        self.has_unknown_finish = self.has_unknown_finish or finish == UNKNOWN
+        if finish not in _NOT_WHOLE:
+            return
+        if finish == "content_filter":
+            # A tool call, or a limit of tokens, says nothing about what was left out.
+            self.finish_reason, self.filtered_for = finish, str(reason)
+        self.end(finish)
+
+    def _ended_badly(self) -> UnreadableAnswerError:
         detail = "it ended with a finish reason that stands for no whole answer"
-        raise self.broken(detail) if self.has_content else self.malformed(detail)
+        return self.broken(detail) if self.has_content else self.malformed(detail)
 
     def end(self, finish: str | None) -> None:
         """Note why the answer ends, where that is said; said twice, that it is not whole counts."""
@@ -169,7 +197,13 @@ class AnswerDraft:
         if self.refusals and not answer.text and not calls:
             raise unreadable(FailureKind.CONTENT_FILTERED, "the model refused to answer", answer=answer)
         check_says_something(answer, filtered_for=self.filtered_for)
-        return _with_notices(answer, left_out=left_out, filtered_for=self.filtered_for)
+        reasons = (
+            (UNKNOWN_FINISH, self.has_unknown_finish),
+            (LEFT_OUT_FILE, self.leaves_out_file),
+            (CUT_CALL, left_out),
+        )
+        notices = [notice for notice, is_so in reasons if is_so]
+        return _with_notices(answer, notices, filtered_for=self.filtered_for)
 
     def broken(self, detail: str, *, status: int | None = None) -> UnreadableAnswerError:
         """Return the error for an answer that breaks off here."""
@@ -193,13 +227,12 @@ def answer_place(index: Any) -> int:
 
 
 def _with_notices(
-    answer: ProviderAnswer, *, left_out: bool, filtered_for: str | None = None
+    answer: ProviderAnswer, more: list[str], *, filtered_for: str | None = None
 ) -> ProviderAnswer:
     notices = list(answer.notices)
     if filtered_for is not None:
         notices.append(f"the provider's content filter cut the answer off: {filtered_for}")
-    if left_out:
-        notices.append(CUT_CALL)
+    notices += more
     if answer.finish_reason == "length" and not answer.text.strip() and not answer.tool_calls:
         notices.append(CUT_BY_THOUGHT)
     if len(notices) == len(answer.notices):

@@ -22,6 +22,7 @@ EVENTS_STEP_BYTES = 8 * 1024
 MEMBERS_MAX = 65_536
 """Of one gzip; an answer has fewer pieces."""
 
+_UTF_8 = frozenset({"utf-8", "utf8"})
 _GZIP = frozenset({"gzip", "x-gzip"})
 _PACKINGS = _GZIP | {"deflate"}
 _GZIP_BITS = zlib.MAX_WBITS | 16
@@ -74,6 +75,28 @@ async def read_body(response: aiohttp.ClientResponse, *, bytes_max: int = ANSWER
     if len(body) > bytes_max:
         raise BodyUnreadableError("the body is larger than any answer")
     return body
+
+
+def in_utf8(text: bytes, charset: str | None) -> bytes:
+    """Return a text as UTF-8, which is what JSON is written in whatever a header says of it.
+
+    Only where it is none is it read as the header says: some servers name another by habit.
+
+    Raises:
+        BodyUnreadableError: it is neither.
+    """
+    if charset is None or charset.lower() in _UTF_8:
+        return text
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        try:
+            return text.decode(charset).encode()
+        except (LookupError, UnicodeError):
+            raise BodyUnreadableError(
+                "the body is not written in the letters that its header names"
+            ) from None
+    return text
 
 
 async def read_beginning(response: aiohttp.ClientResponse, *, bytes_max: int) -> bytes:

@@ -23,10 +23,10 @@ from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerEr
 from orchestrator.providers.openrouter import token_costs_only
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.answer_draft import NAME_LETTERS_MAX
-from orchestrator.providers.wire.failures import failure_of_error
+from orchestrator.providers.wire.failures import error_in, failure_of_error
 from orchestrator.providers.wire.outbound import OutboundRequest, is_openai_itself
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_gemini_usage, read_openai_usage
-from orchestrator.providers.wire.wire_json import read_object
+from orchestrator.providers.wire.wire_json import index_of, read_object
 
 EMBEDDING_BYTES_MAX = 64 * 1024 * 1024
 """Of an answer: two million numbers, written out."""
@@ -107,8 +107,9 @@ def read_embeddings(body: bytes, outbound: OutboundRequest, form: EmbeddingForma
         served_model=_name(data.get("model")),
         fee_nusd=counted.fee_nusd,
     )
-    if data.get("error"):
-        raise UnreadableAnswerError(failure_of_error(data["error"]), bare, detail="the body is an error")
+    error = error_in(data, answers=bool(data.get("data") or data.get("embeddings")))
+    if error is not None:
+        raise UnreadableAnswerError(failure_of_error(error), bare, detail="the body is an error")
     try:
         vectors = _vectors(form.listed(data), outbound)
     except _BrokenVectorError as exc:
@@ -120,8 +121,9 @@ def _listed_by_openai(data: Mapping[str, Any]) -> list[Any]:
     entries = data.get("data")
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
         raise _BrokenVectorError("'data' is no list of objects")
-    places = [entry.get("index", place) for place, entry in enumerate(entries)]
-    if sorted(place for place in places if type(place) is int) != list(range(len(entries))):
+    indexes = [entry.get("index") for entry in entries]
+    places = [place if index is None else index_of(index) for place, index in enumerate(indexes)]
+    if sorted(place for place in places if place is not None) != list(range(len(entries))):
         raise _BrokenVectorError("the indexes of 'data' are not those of the texts")
     by_place = {place: entry.get("embedding") for place, entry in zip(places, entries, strict=True)}
     return [by_place[place] for place in range(len(entries))]
@@ -148,13 +150,18 @@ def _vector(raw: Any, place: int, size: int | None) -> Vector:
     # One number that is not finite makes the sum so.
     if not math.isfinite(sum(numbers)):
         raise _BrokenVectorError(f"vector {place} holds a number that is not finite")
+    if not any(numbers):
+        # It is like no text at all: what searches by it divides by its length.
+        raise _BrokenVectorError(f"vector {place} is zeros alone")
     return tuple(numbers)
 
 
 def _from_list(raw: Any, place: int) -> "array[float]":
+    if not isinstance(raw, list) or not set(map(type, raw)) <= {int, float}:
+        raise _BrokenVectorError(f"vector {place} is no list of numbers")
     try:
-        return array("d", raw if isinstance(raw, list) else None)  # type: ignore[arg-type]
-    except (TypeError, OverflowError):
+        return array("d", raw)
+    except OverflowError:
         raise _BrokenVectorError(f"vector {place} is no list of numbers") from None
 
 

@@ -169,6 +169,33 @@ def failure_of_error(error: Any) -> Failure:
     return replace(Failure(_kind(status, described), status), retry_after_s=_retry_in(described))
 
 
+def error_in(data: Mapping[str, Any], *, answers: bool) -> Any:
+    """Return the error in a body or an event, None where there is none; `answers` where it has an answer."""
+    if data.get("error"):
+        return data["error"]
+    if isinstance(data.get("errors"), list) and data["errors"]:
+        return data["errors"][0]
+    if "error" in (data.get("object"), data.get("type"), data.get("status")):
+        return data
+    return data if not answers and is_bare_error(data) else None
+
+
+def is_bare_error(data: Mapping[str, Any]) -> bool:
+    """Return whether a body or an event without an answer is an error that stands in no field for one.
+
+    What gateways send in the middle of a stream: `{"code": 429, "message": "..."}`, `{"detail": "..."}`.
+    """
+    codes = [data.get(name) for name in ("code", "error_code", "errorCode", "status_code", "statusCode")]
+    if any(code not in _NO_ERROR for code in codes):
+        return True
+    is_fine = any(code is not None for code in codes)
+    words = ("message", "msg", "detail", "error_message", "errorMessage", "error_msg")
+    return not is_fine and any(isinstance(data.get(word), str | list) and data[word] for word in words)
+
+
+_NO_ERROR = (None, 0, 200, "", "0", "200", "ok", "OK", "success")
+
+
 def failure_of_late_error(error: Any, *, begun: bool) -> Failure:
     """Return what an error in a stream means: after its first words the answer broke off, maybe billed."""
     failure = failure_of_error(error)

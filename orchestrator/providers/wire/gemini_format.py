@@ -12,32 +12,20 @@ from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerEr
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.answer_draft import AnswerDraft
-from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
+from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error, is_bare_error
+from orchestrator.providers.wire.finish_reasons import GEMINI_FINISH_REASONS
 from orchestrator.providers.wire.half_characters import HalfCharacters
-from orchestrator.providers.wire.sse import SentEvent
+from orchestrator.providers.wire.sse import SentEvent, is_end_mark
 from orchestrator.providers.wire.thought_signatures import signature_block, with_signature
 from orchestrator.providers.wire.usage_reading import read_gemini_usage
 from orchestrator.providers.wire.wire_json import event_objects, read_object
 
-GEMINI_FINISH_REASONS: Mapping[str, str] = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "SAFETY": "content_filter",
-    "RECITATION": "content_filter",
-    "BLOCKLIST": "content_filter",
-    "PROHIBITED_CONTENT": "content_filter",
-    "SPII": "content_filter",
-    "LANGUAGE": "content_filter",
-    "IMAGE_SAFETY": "content_filter",
-    "IMAGE_PROHIBITED_CONTENT": "content_filter",
-    "IMAGE_RECITATION": "content_filter",
-}
-"""Any other is a failure: `MALFORMED_FUNCTION_CALL`, `OTHER` and what may come yet."""
-
+_FILES = frozenset({"inlineData", "fileData"})
+_PART_WORDS = _FILES | {"text", "functionCall", "thoughtSignature", "executableCode", "codeExecutionResult"}
+_PART_NAMES = _PART_WORDS | {"thought"}
+"""What a part of an answer may hold; how Google's own tools came to it are no words of the answer."""
+_SPELT = frozenset(name.lower() for name in _PART_NAMES)
 _NO_THOUGHT = (None, False, "false")
-_END_MARK = b"[DONE]"
-"""Google has none, and some servers of its format write OpenAI's."""
-
 BLOCK_REASONS = ("SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK")
 """Why a prompt may be blocked; another word than these is not repeated."""
 
@@ -97,7 +85,8 @@ class GeminiReader:
         Raises:
             UnreadableAnswerError: it is no event of this format, or an error of the provider's.
         """
-        if self.has_finished and event.data.strip() == _END_MARK:
+        # Google has none, and some servers of its format write OpenAI's.
+        if self.has_finished and is_end_mark(event.data):
             return []
         try:
             objects = event_objects(event.data, self._halves)
@@ -122,6 +111,7 @@ class GeminiReader:
         self._check_feedback(data.get("promptFeedback"))
         candidate = self._candidate(data)
         if candidate is None:
+            self._check_error(data if is_bare_error(data) else None)
             return None
         self._check_error(candidate.get("error"))
         draft.take_place(candidate.get("index"))
@@ -174,6 +164,8 @@ class GeminiReader:
             return None
         if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
             raise self.draft.malformed("'content.parts' is no list of objects")
+        for part in parts:
+            self._check_part(part)
         thoughts_before = len(self.draft.thoughts)
         text = "".join(self._text_of(part) for part in parts)
         calls = tuple(self._call_of(part) for part in parts if part.get("functionCall") is not None)
@@ -181,6 +173,13 @@ class GeminiReader:
             self.draft.texts.append(text)
         reasoning = "".join(self.draft.thoughts[thoughts_before:])
         return Delta(text, calls, reasoning) if text or calls or reasoning else None
+
+    def _check_part(self, part: Mapping[str, Any]) -> None:
+        """Check that what a part says stands where it is read; a file that it holds is left out, and told."""
+        names = {name for name, value in part.items() if value not in (None, "", False)}
+        if names - _PART_NAMES and (not names & _PART_WORDS or _spelt_otherwise(names)):
+            raise self.draft.malformed("a part holds something that is none of the format's")
+        self.draft.leaves_out_file = self.draft.leaves_out_file or bool(names & _FILES)
 
     def _text_of(self, part: Mapping[str, Any]) -> str:
         text = part.get("text")
@@ -211,6 +210,11 @@ class GeminiReader:
         """Return an id for a call that has none, unlike those of the conversation's other answers."""
         place = len(self.draft.calls)
         return f"call_{self.draft.upstream_id}_{place}" if self.draft.upstream_id else f"call_{place}"
+
+
+def _spelt_otherwise(names: set[str]) -> bool:
+    """Return whether one of the format's names is written in another way, such as `function_call`."""
+    return any(name not in _PART_NAMES and name.replace("_", "").lower() in _SPELT for name in names)
 
 
 def _ends(data: Mapping[str, Any]) -> bool:

@@ -24,6 +24,7 @@ from orchestrator.providers.wire.body_reading import (
     STEP_BYTES,
     BodyUnreadableError,
     blocks_of,
+    in_utf8,
     read_beginning,
     read_body,
 )
@@ -158,17 +159,21 @@ async def _read_vectors(response: aiohttp.ClientResponse, outbound: OutboundRequ
 
 async def _read_whole(response: aiohttp.ClientResponse, outbound: OutboundRequest) -> ProviderAnswer:
     body = await _whole_body(response)
-    return FORMATS[outbound.kind].read(body)
+    try:
+        return FORMATS[outbound.kind].read(in_utf8(body, response.charset))
+    except BodyUnreadableError as exc:
+        raise unreadable(FailureKind.MALFORMED, str(exc)) from None
 
 
 async def _read_stream(
     response: aiohttp.ClientResponse, reader: StreamReader, listener: _Listener
 ) -> ProviderAnswer:
     events, silent_at_s, now_s = EventReader(), None, asyncio.get_running_loop().time
+    charset = response.charset
     async with contextlib.aclosing(blocks_of(response, step_bytes=EVENTS_STEP_BYTES)) as blocks:
         while not reader.is_over:
             block = await _next_block(blocks, reader, until_s=silent_at_s)
-            has_spoken = _hear(reader, _events_in(events, block, reader), listener)
+            has_spoken = _hear(reader, _events_in(events, block, reader, charset), listener)
             if block is None:
                 break
             if reader.has_finished and (has_spoken or silent_at_s is None):
@@ -193,11 +198,16 @@ async def _next_block(
         raise hung_up(exc) from None
 
 
-def _events_in(events: EventReader, block: bytes | None, reader: StreamReader) -> list[SentEvent]:
+def _events_in(
+    events: EventReader, block: bytes | None, reader: StreamReader, charset: str | None
+) -> list[SentEvent]:
     try:
-        return events.close() if block is None else events.feed(block)
+        ended = events.close() if block is None else events.feed(block)
+        return ended if charset is None else [SentEvent(in_utf8(data, charset), name) for data, name in ended]
     except StreamTooLargeError:
         raise reader.draft.malformed("the stream is larger than any answer") from None
+    except BodyUnreadableError as exc:
+        raise reader.draft.malformed(str(exc)) from None
 
 
 def _hear(reader: StreamReader, events: list[SentEvent], listener: _Listener) -> bool:

@@ -12,33 +12,15 @@ from typing import Any
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire.answer_draft import AnswerDraft, answer_place
-from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
+from orchestrator.providers.wire.failures import error_in, failure_of_error, failure_of_late_error
+from orchestrator.providers.wire.finish_reasons import OPENAI_FINISH_REASONS
 from orchestrator.providers.wire.half_characters import HalfCharacters
-from orchestrator.providers.wire.sse import SentEvent
+from orchestrator.providers.wire.sse import SentEvent, is_end_mark
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
 from orchestrator.providers.wire.wire_json import event_objects, read_object
 
-OPENAI_FINISH_REASONS: Mapping[str, str] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "content_filter": "content_filter",
-    # What servers of this format write in their place.
-    "function_call": "tool_calls",
-    "tool_use": "tool_calls",
-    "eos": "stop",
-    "eos_token": "stop",
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_length": "length",
-}
-"""Any other is a failure: `error`, `abort`, `insufficient_system_resource` and what may come yet."""
-
 _WORDLESS_PARTS = frozenset({"reasoning", "redacted_thinking", "reference", "image_url", "citations"})
 """Parts of `content` that may have no text. In any other it is missing: left out, half an answer is whole."""
-
-_END_MARK = b"[DONE]"
 
 
 def read_openai_answer(body: bytes, *, reports_cost: bool) -> ProviderAnswer:
@@ -74,6 +56,7 @@ def _read_object(data: Mapping[str, Any], *, reports_cost: bool) -> ProviderAnsw
     draft.finish_reason = draft.known_finish(choice.get("finish_reason"), OPENAI_FINISH_REASONS)
     if draft.finish_reason is None:
         raise draft.malformed("'choices[0].finish_reason' is missing")
+    draft.hear_native(choice.get("native_finish_reason"))
     return draft.whole()
 
 
@@ -107,7 +90,7 @@ class OpenAiReader:
         Raises:
             UnreadableAnswerError: it is no event of this format, or an error of the provider's.
         """
-        if self._is_done or event.data.strip() == _END_MARK:
+        if self._is_done or is_end_mark(event.data):
             self._is_done = True
             return []
         try:
@@ -147,6 +130,7 @@ class OpenAiReader:
                 # A model that thinks unseen sends pieces of nothing, and what it thinks is counted later.
                 draft.is_counted_alone = False
             draft.end(draft.known_finish(choice.get("finish_reason"), OPENAI_FINISH_REASONS))
+            draft.hear_native(choice.get("native_finish_reason"))
         return delta
 
     def _take_delta(self, raw: Any) -> Delta | None:
@@ -226,14 +210,9 @@ def _says_again(draft: AnswerDraft, message: Mapping[str, Any]) -> bool:
 
 def _error_in(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:
     """Return the error in a body or an event, wherever servers put it; None when there is none."""
-    choice = choice or {}
-    places = (data, choice, choice.get("message"), choice.get("delta"))
-    error = next((each["error"] for each in places if isinstance(each, Mapping) and each.get("error")), None)
-    if error is None and isinstance(data.get("errors"), list):
-        error = next(iter(data["errors"]), None)
-    if error is not None:
-        return error
-    return data if "error" in (data.get("object"), data.get("type"), data.get("status")) else None
+    inner = (choice, choice.get("message"), choice.get("delta")) if choice else ()
+    nested = (each["error"] for each in inner if isinstance(each, Mapping) and each.get("error"))
+    return data.get("error") or next(nested, None) or error_in(data, answers=bool(choice))
 
 
 def _take_message(
@@ -242,6 +221,7 @@ def _take_message(
     """Take in a message or a piece of one; return its text and tool calls."""
     text = _take_content(draft, message.get("content"))
     _take_thoughts(draft, message, in_pieces=in_pieces)
+    draft.leaves_out_file = draft.leaves_out_file or bool(message.get("images") or message.get("audio"))
     refusal = message.get("refusal")
     if refusal and isinstance(refusal, str):
         draft.refusals.append(refusal)
@@ -295,6 +275,7 @@ def _text_of_part(draft: AnswerDraft, part: Any) -> str:
     if kind == "refusal":
         draft.refusals.append(_plain_text(part.get("refusal")))
         return ""
+    draft.leaves_out_file = draft.leaves_out_file or kind == "image_url"
     text = part.get("text")
     if not isinstance(text, str) and not (isinstance(kind, str) and kind in _WORDLESS_PARTS):
         raise draft.malformed("a part of 'content' has no text where text belongs")

@@ -22,6 +22,8 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _CR, _LF = 13, 10
 _FIELD = re.compile(rb"[A-Za-z0-9_.-]*\Z")
 """The name of a field, known or not; that of a comment is empty."""
+_AROUND_MARK = b" \t\n\"'"
+_END_MARK_BYTES_MAX = 32
 _NOTHING = b" \t\0\xef\xbb\xbf"
 """Spaces, zeros and byte order marks around a line."""
 
@@ -43,6 +45,11 @@ def is_stray(line: bytes) -> bool:
     return bool(line.strip(_NOTHING)) and (
         not _FIELD.match(field) or (field != b"data" and field.lower() == b"data")
     )
+
+
+def is_end_mark(data: bytes) -> bool:
+    """Return whether the data of an event is OpenAI's `[DONE]`; some servers write it in quotes or small."""
+    return len(data) <= _END_MARK_BYTES_MAX and data.strip(_AROUND_MARK).lower() == b"[done]"
 
 
 class EventReader:

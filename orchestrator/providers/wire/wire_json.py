@@ -14,6 +14,8 @@ from orchestrator.core.failures import FailureKind
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.half_characters import HalfCharacters, valid_text
 
+_NOTHINGS = frozenset({b"null", b"[]", b'""', b"''", b"None"})
+"""In the place of an event."""
 _BOM = b"\xef\xbb\xbf"
 _LENIENT_BYTES_MAX = 1024 * 1024
 """Of what is no strict JSON: it is read in many steps, and nobody else has a turn meanwhile."""
@@ -44,14 +46,23 @@ def read_error_body(text: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def says_nothing(data: bytes) -> bool:
+    """Return whether there is nothing in the data of an event, such as `null`."""
+    return data.strip() in _NOTHINGS
+
+
 def event_objects(data: bytes, halves: HalfCharacters | None = None) -> list[dict[str, Any]]:
     """Return the objects in the data of one event: one, or one a line where a server leaves out blank lines.
+
+    There is none in what says nothing, such as `null`.
 
     `halves` are what the events before have left of characters that were cut in two.
 
     Raises:
         UnreadableAnswerError: there is anything else in it.
     """
+    if says_nothing(data):
+        return []
     joined = HalfCharacters().joined if halves is None else halves.joined
     try:
         value = orjson.loads(data)
@@ -66,23 +77,35 @@ def event_objects(data: bytes, halves: HalfCharacters | None = None) -> list[dic
 
 
 def json_text(value: Any) -> str:
-    """Return a value that came out of JSON as JSON text."""
+    """Return a value that came out of JSON as JSON text; NaN and infinite numbers keep their name."""
     try:
-        return orjson.dumps(value).decode()
+        text = orjson.dumps(value).decode()
     except TypeError:
         # orjson writes no integer beyond 64 bits.
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # orjson writes `null` for a number that is none, and arguments would say something else.
+    return text if "null" not in text else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def arguments_text(text: str) -> str | None:
-    """Return the arguments of a tool call as strict JSON, None when they are no object; no text is none."""
+    """Return the arguments of a tool call as strict JSON, None when they are no object; no text is none.
+
+    Nor are they any where a number in them is NaN or infinite, or larger than a number can be.
+    """
     if not text.strip():
         return "{}"
     try:
         return text if isinstance(orjson.loads(text), dict) else None
     except orjson.JSONDecodeError:
         value = _decoded(text.encode())
-    return json_text(value) if isinstance(value, dict) else None
+    try:
+        return (
+            json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            if isinstance(value, dict)
+            else None
+        )
+    except ValueError:
+        return None
 
 
 def index_of(value: Any) -> int | None:

@@ -7,6 +7,7 @@ from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Usage
 from orchestrator.providers.litellm.provider_words import ProviderWords
+from orchestrator.providers.wire.finish_reasons import UNKNOWN_FINISH
 
 ANSWER = ProviderAnswer("Xin chào", (), "stop", Usage(1, 1), None, None)
 """As LiteLLM reads it: with counts that are its own."""
@@ -99,12 +100,32 @@ def test_without_an_end_no_count_is_believed() -> None:
         {"choices": [{"finish_reason": "stop"}], "errors": [{"code": 503}]},
         {"choices": [{"finish_reason": "stop"}], "status": "error"},
         {"choices": [{"finish_reason": "tool_calls", "message": {"content": "Em tìm"}}]},
+        {"choices": [{"finish_reason": "stop", "native_finish_reason": "MALFORMED_FUNCTION_CALL"}]},
         {"type": "response.failed", "response": {"object": "response", "status": "failed"}},
     ],
 )
 def test_what_is_no_end_by_the_vendors_words_is_no_answer(said: object) -> None:
     with pytest.raises(UnreadableAnswerError):
         words_of(said).checked(ANSWER)
+
+
+def test_what_the_host_behind_a_router_says_of_the_end_counts() -> None:
+    def said(native: str) -> ProviderAnswer:
+        return words_of({"choices": [{"finish_reason": "stop", "native_finish_reason": native}]}).checked(
+            ANSWER
+        )
+
+    assert said("STOP").notices == ()
+    assert (said("SAFETY").finish_reason, said("MAX_TOKENS").finish_reason) == ("content_filter", "length")
+    assert said("ran_dry").notices == (UNKNOWN_FINISH,)
+
+
+def test_an_event_with_a_code_in_the_place_of_an_answer_is_an_error() -> None:
+    ended = {"choices": [{"finish_reason": "stop"}]}
+    for event in ({"code": 429, "message": "slow down"}, {"message": "hung up"}):
+        with pytest.raises(UnreadableAnswerError):
+            words_of(event, ended).checked(ANSWER)
+    assert words_of({"code": 0, "message": "ok"}, ended).checked(ANSWER).text == ANSWER.text
 
 
 def test_a_call_that_is_announced_and_has_come_is_one() -> None:

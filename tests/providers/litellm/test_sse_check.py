@@ -52,6 +52,11 @@ async def test_a_whole_stream_passes_unchanged(lines):
     assert await read(*lines) == list(lines)
 
 
+async def test_what_says_nothing_is_left_out_and_an_end_mark_is_written_as_litellm_knows_it():
+    lines = await read("data: null", CHAT, "data: []", CHAT_END, 'data: "[done]"')
+    assert lines == ["", CHAT, "", CHAT_END, "data: [DONE]"]
+
+
 @pytest.mark.parametrize("lines", [(GEMINI, GEMINI), (CHAT, "data: [DONE]"), ()])
 async def test_a_stream_without_a_reason_to_end_has_broken_off(lines):
     """Gemini's usage comes with every event, so it says nothing of the end; neither does `[DONE]`."""

@@ -88,6 +88,15 @@ def test_base64_integers_and_another_order_are_read_too() -> None:
     assert read({"data": [{"embedding": [1, 0]}, {"embedding": [0, 1]}]}).vectors == ((1.0, 0.0), (0.0, 1.0))
 
 
+@pytest.mark.parametrize("indexes", [("1", "0"), (1.0, 0.0), (1, "0")])
+def test_an_index_written_otherwise_is_one(indexes) -> None:
+    second, first = indexes
+    data = [{"index": second, "embedding": [1.0, 0.5]}, {"index": first, "embedding": [0.0, 0.5]}]
+    assert read({"data": data}).vectors == ((0.0, 0.5), (1.0, 0.5))
+    without = [{**each, "index": None} for each in data]
+    assert read({"data": without}).vectors == ((1.0, 0.5), (0.0, 0.5))
+
+
 def test_all_tokens_are_input_and_openrouters_cost_is_believed() -> None:
     usage = {"prompt_tokens": 7, "total_tokens": 9, "cost": 0.0000012, "is_byok": False}
     answer = read({**OPENAI, "usage": usage}, ProviderKind.OPENROUTER)
@@ -140,6 +149,9 @@ BROKEN = {
         {"data": [entry(as_base64((math.nan, 1.0))), GOOD]},
         "vector 0 holds a number that is not",
     ),
+    "zeros": ({"data": [entry([0, 0.0]), GOOD]}, "vector 0 is zeros alone"),
+    "truths": ({"data": [entry([True, False]), GOOD]}, "vector 0 is no list of numbers"),
+    "some indexes": ({"data": [GOOD, {"embedding": [0.1, 0.2]}]}, "indexes"),
     "half a number": ({"data": [entry("AAAA"), GOOD]}, "no base64 of numbers"),
     "no base64": ({"data": [entry("not base64!"), GOOD]}, "no base64 of numbers"),
     "no JSON": (b"<html>", "no"),
@@ -172,7 +184,24 @@ def test_nor_is_one_of_geminis(data) -> None:
         read(data, ProviderKind.GOOGLE)
 
 
-def test_an_error_in_a_200_is_what_its_code_says() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": {"code": 429, "message": "slow down"}},
+        {"errors": [{"code": 429}]},
+        {"object": "error", "code": 429, "message": "slow down"},
+        {"code": 429, "message": "slow down"},
+    ],
+)
+@pytest.mark.parametrize(
+    ("good", "kind"),
+    [({}, ProviderKind.OPENAI), (OPENAI, ProviderKind.OPENAI), (GEMINI, ProviderKind.GOOGLE)],
+)
+def test_an_error_in_a_200_is_what_its_code_says(error, good, kind) -> None:
+    if good and set(error) == {"code", "message"}:
+        # Beside vectors these may stand for anything.
+        assert read({**good, **error}, kind).vectors == VECTORS
+        return
     with pytest.raises(UnreadableAnswerError) as failed:
-        read({"error": {"code": 429, "message": "slow down"}})
+        read({**good, **error}, kind)
     assert failed.value.failure.kind is FailureKind.RATE_LIMITED

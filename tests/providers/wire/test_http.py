@@ -134,6 +134,47 @@ async def test_notices_of_what_was_left_out_are_in_the_answer(client) -> None:
     assert answer.notices == ("'temperature' is not taken by gpt-6-luna and was left out",)
 
 
+@pytest.mark.parametrize(
+    ("charset", "written"),
+    [
+        ("iso-8859-1", "utf-8"),
+        ("latin-1", "latin-1"),
+        ("windows-1258", "windows-1258"),
+        ("utf-8", "utf-8"),
+        ("utf-16", "utf-8"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_letters_are_read_as_they_were_written(client, charset, written, stream) -> None:
+    """JSON is UTF-8 whatever a header says; only where it is none does the header count."""
+    whole = openai.body(openai.said("Đà Lạt, é" if written == "utf-8" else "café à"))
+    events = sse([openai.piece("café à"), openai.STOP, openai.COUNTED])
+    kind = "text/event-stream" if stream else "application/json"
+    body = (events if stream else whole).decode().encode(written)
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}; charset={charset}\r\n"
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.send(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+
+    async with serving(answer) as server:
+        reply = await call(client, server, stream=stream)
+    assert reply.text in {"Đà Lạt, é", "café à"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_letters_that_nobody_can_read_are_no_answer(client, stream) -> None:
+    body = WHOLE.replace("à".encode(), b"\xff")
+
+    async def answer(exchanged: Exchanged) -> None:
+        kind = "text/event-stream" if stream else "application/json"
+        written = b"data: " + body + b"\n\n" if stream else body
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}; charset=klingon\r\n"
+        await exchanged.send(f"{head}content-length: {len(written)}\r\n\r\n".encode() + written)
+
+    error, _ = await failing(client, answer, stream=stream)
+    assert error.failure.kind is FailureKind.MALFORMED
+
+
 # Never sent
 
 

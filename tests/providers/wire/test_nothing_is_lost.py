@@ -14,6 +14,8 @@ import pytest
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
+from orchestrator.providers.wire.answer_draft import LEFT_OUT_FILE
+from orchestrator.providers.wire.finish_reasons import UNKNOWN_FINISH
 from orchestrator.providers.wire.formats import FORMATS
 from orchestrator.providers.wire.sse import EventReader
 from tests.providers.wire import gemini_exchanges as gemini
@@ -227,6 +229,125 @@ def test_what_googles_format_says_elsewhere_is_not_lost_either() -> None:
         assert (answer.text, answer.reasoning) == ("Chào", "hm")
     ended = gemini.response({"text": "Chào"}, finish="STOP")
     assert read_stream(GOOGLE, sse([ended])).text == "Chào"
+
+
+@pytest.mark.parametrize("native", ["MALFORMED_FUNCTION_CALL", "error", "abort", "OTHER", "ERROR_TOXIC"])
+@pytest.mark.parametrize("finish", ["stop", "tool_calls", "length"])
+def test_the_word_of_a_routers_host_says_that_it_failed(native, finish) -> None:
+    whole = openai.body(openai.said("Xin"), finish, native_finish_reason=native)
+    last = openai.chunk({}, finish)
+    last["choices"][0]["native_finish_reason"] = native
+    assert failure_of(OPENAI, whole, streamed=False) is INTERRUPTED
+    assert failure_of(OPENAI, sse([XIN, last, COUNTED]), streamed=True) is INTERRUPTED
+
+
+@pytest.mark.parametrize("native", ["STOP", "end_turn", "completed", "COMPLETE", "eos", "tool_use", None, ""])
+def test_a_routers_host_ends_an_answer_well_in_its_own_word(native) -> None:
+    answer = FORMATS[OPENAI].read(openai.body(openai.said("Xin"), "stop", native_finish_reason=native))
+    assert (answer.text, answer.finish_reason, answer.notices) == ("Xin", "stop", ())
+
+
+@pytest.mark.parametrize(
+    ("native", "finish"),
+    [("SAFETY", "content_filter"), ("refusal", "content_filter"), ("MAX_TOKENS", "length")],
+)
+def test_the_worse_of_a_routers_word_and_its_hosts_counts(native, finish) -> None:
+    whole = openai.body(openai.said("Xin"), "stop", native_finish_reason=native)
+    assert FORMATS[OPENAI].read(whole).finish_reason == finish
+    last = openai.chunk({}, "stop")
+    last["choices"][0]["native_finish_reason"] = native
+    answer = read_stream(OPENAI, sse([XIN, last, COUNTED]))
+    assert (answer.finish_reason, answer.usage.estimated) == (finish, False)
+    empty = openai.body(openai.said(""), "stop", native_finish_reason="SAFETY")
+    assert failure_of(OPENAI, empty, streamed=False) is FailureKind.CONTENT_FILTERED
+
+
+def test_a_hosts_word_that_no_format_has_is_told() -> None:
+    whole = openai.body(openai.said("Xin"), "stop", native_finish_reason="ran_dry")
+    assert FORMATS[OPENAI].read(whole).notices == (UNKNOWN_FINISH,)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"function_call": {"name": "weather", "args": {}}},
+        {"text": "", "function_call": {"name": "weather", "args": {}}},
+        {"text": "Xin", "function_call": {"name": "weather", "args": {}}},
+        {"inline_data": {"data": "AA=="}},
+        {"content": "Xin "},
+        {"thought": True, "markdown": "Xin "},
+    ],
+)
+def test_a_part_whose_words_stand_elsewhere_is_no_part(part) -> None:
+    event = gemini.response(part, {"text": "Chào"}, finish="STOP")
+    assert failure_of(GOOGLE, json_bytes(event), streamed=False) is MALFORMED
+    assert failure_of(GOOGLE, sse([event], end=b""), streamed=True) is MALFORMED
+
+
+def test_a_picture_beside_the_words_is_told() -> None:
+    picture = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
+    for part in (picture, {"fileData": {"fileUri": "gs://a/b"}}):
+        event = json_bytes(gemini.response(part, {"text": "Chào"}, finish="STOP"))
+        assert FORMATS[GOOGLE].read(event).notices == (LEFT_OUT_FILE,)
+    for more in ({"images": [{"type": "image_url"}]}, {"audio": {"data": "AA=="}}):
+        assert FORMATS[OPENAI].read(openai.body(openai.said("Xin", **more))).notices == (LEFT_OUT_FILE,)
+    parts = [{"type": "text", "text": "Xin"}, {"type": "image_url", "image_url": {"url": "data:"}}]
+    assert FORMATS[OPENAI].read(openai.body(openai.said(parts))).notices == (LEFT_OUT_FILE,)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ({"code": 429, "message": "slow down"}, FailureKind.RATE_LIMITED),
+        ({"code": "429", "message": "slow down", "choices": []}, FailureKind.RATE_LIMITED),
+        ({"message": "upstream hung up"}, MALFORMED),
+        ({"detail": [{"msg": "no"}]}, MALFORMED),
+        ({"error_code": 18, "error_msg": "qps"}, MALFORMED),
+        ({"code": 503, "status": "UNAVAILABLE", "message": "x"}, FailureKind.UNAVAILABLE),
+    ],
+)
+@pytest.mark.parametrize("of", [OPENAI, GOOGLE])
+def test_an_event_with_a_code_in_the_place_of_an_answer_is_an_error(event, kind, of) -> None:
+    first, rest = (XIN, [STOP, COUNTED]) if of is OPENAI else (gemini.PIECE, [gemini.LAST])
+    assert failure_of(of, sse([event, *rest]), streamed=True) is kind
+    assert failure_of(of, sse([first, event, *rest]), streamed=True) is INTERRUPTED
+    assert failure_of(of, json_bytes(event), streamed=False) is kind
+
+
+def test_an_event_with_a_code_that_all_is_well_is_none() -> None:
+    for fine in ({"code": 0, "message": "success"}, {"code": "200", "msg": "ok"}, {"message": ""}):
+        assert read_stream(OPENAI, sse([fine, XIN, STOP, COUNTED])).text == "Xin "
+
+
+@pytest.mark.parametrize("nothing", [b"null", b"[]", b'""', b" null "])
+@pytest.mark.parametrize("of", [OPENAI, GOOGLE])
+def test_an_event_that_says_nothing_costs_no_answer(nothing, of) -> None:
+    events = [XIN, STOP, COUNTED] if of is OPENAI else [gemini.PIECE, gemini.LAST]
+    body = sse([each for event in events for each in (b"data: " + nothing + b"\n\n", event)], end=b"")
+    assert read_stream(of, body).text.startswith("Xin ")
+
+
+@pytest.mark.parametrize("mark", [b'"[DONE]"', b"[done]", b" [Done] ", b"'[DONE]'"])
+def test_an_end_mark_written_otherwise_is_one(mark) -> None:
+    end = b"data: " + mark + b"\n\n"
+    assert read_stream(OPENAI, sse([XIN, STOP, COUNTED, end, CHAO], end=b"")).text == "Xin "
+    assert read_stream(GOOGLE, sse([gemini.LAST], end=end)).text == "chào"
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_arguments_with_a_number_that_is_none_are_no_arguments(number) -> None:
+    """`null` in its place would be another order."""
+    raw = f'{{"total": {number}, "note": null}}'
+    written = {"name": "pay", "arguments": raw}
+    assert failure_of(OPENAI, openai.body(openai.called(written), "tool_calls"), streamed=False) is MALFORMED
+    piece = openai.call_piece(index=0, id="a", function=written)
+    assert failure_of(OPENAI, sse([piece, CALLED, COUNTED]), streamed=True) is MALFORMED
+    given = openai.body(openai.called({"name": "pay", "arguments": {"total": 5}}), "tool_calls")
+    given = given.replace(b'"total":5', b'"total":' + number.encode())
+    assert failure_of(OPENAI, given, streamed=False) is MALFORMED
+    call = json_bytes(gemini.response({"functionCall": {"name": "pay", "args": {"total": 5}}}, finish="STOP"))
+    call = call.replace(b'"total":5', b'"total":' + number.encode())
+    assert failure_of(GOOGLE, call, streamed=False) is MALFORMED
 
 
 ODD: tuple[Any, ...] = (
