@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.home_paths import expanded
 from orchestrator.ledger.opening import LedgerSettings
@@ -88,7 +89,7 @@ def _check_sum(backup: Path) -> None:
     if not backup.is_file():
         raise LedgerError(f"there is no file {backup}")
     try:
-        words = _checksum_of(backup).read_text(encoding="utf-8", errors="replace").split()
+        words = read_bounded(_checksum_of(backup), bytes_max=MIB).decode(errors="replace").split()
     except FileNotFoundError:
         return
     except OSError as exc:

@@ -4,8 +4,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+from orchestrator.alerting import claims as claims_module
 from orchestrator.alerting.claims import KEPT_FOR, Claims
 
 DAY = timedelta(days=1)
@@ -60,16 +60,16 @@ def test_a_claim_that_is_taken_again_while_old_ones_are_tidied_stands(tmp_path, 
     claims, other = Claims(str(tmp_path)), Claims(str(tmp_path))
     assert claims.take("r", "s", now=clock.now(), valid_for=DAY)
     clock.advance(KEPT_FOR.total_seconds() + 1)
-    look = Path.open
+    look = claims_module.read_bounded
 
-    def looked(file: Path, *arguments: Any) -> Any:
-        monkeypatch.setattr(Path, "open", look)
-        opened = file.open(*arguments)
+    def looked(file: Path, **bounds: int) -> bytes:
+        monkeypatch.setattr(claims_module, "read_bounded", look)
+        held = look(file, **bounds)
         assert other.take("r", "s", now=clock.now(), valid_for=DAY)
-        return opened
+        return held
 
     # Between its look at the file and what it does with it.
-    monkeypatch.setattr(Path, "open", looked)
+    monkeypatch.setattr(claims_module, "read_bounded", looked)
     claims.tidy(now=clock.now())
     assert not other.take("r", "s", now=clock.now(), valid_for=DAY)
 

@@ -165,18 +165,24 @@ def test_that_nobody_answered_is_a_line_a_step_for_people_and_one_for_programs(r
 
 
 def test_a_bug_is_one_line_and_shows_its_traceback_on_demand(run, monkeypatch):
-    """An unexpected exception exits 70 and says how to see more; ORCHESTRATOR_DEBUG=1 shows it."""
+    """It exits 70 and says type and place, for its text may quote a prompt; ORCHESTRATOR_DEBUG=1 shows it."""
 
     def fail(_arguments):
-        raise KeyError("surprise")
+        raise KeyError("surprise \x1b[2J")
 
     monkeypatch.setattr(cli, "_run", fail)
     ran = run("ask", "hi")
     assert ran.code == 70
     assert len(ran.err.splitlines()) == 1
     assert "ORCHESTRATOR_DEBUG=1" in ran.err
+    assert "unexpected KeyError at " in ran.err
+    assert "test_main.py" in ran.err
+    assert "surprise" not in ran.err
     monkeypatch.setenv("ORCHESTRATOR_DEBUG", "1")
-    assert "Traceback" in run("ask", "hi").err
+    shown = run("ask", "hi").err
+    assert "Traceback" in shown
+    assert "surprise" in shown
+    assert "\x1b" not in shown
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows arguments are UTF-16")

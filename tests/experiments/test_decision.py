@@ -37,7 +37,7 @@ def test_what_is_written_is_read_and_none_is_none(tmp_path):
         (DECISION.model_dump_json().replace("promoted", "praised").encode(), "no decision: verdict"),
         (DECISION.model_dump_json().replace('"faq"', '"bulk"').encode(), "on 'bulk'"),
         (DECISION.model_dump_json().replace("T00:00:00Z", "T00:00:00").encode(), "no decision: at"),
-        (b" " * 70_000 + b"{}", "no decision"),
+        (b" " * 70_000 + b"{}", "the decision cannot be read: larger than 65,536 bytes"),
     ],
 )
 def test_a_file_that_is_no_decision_is_named_with_what_to_do(tmp_path, content, words):
