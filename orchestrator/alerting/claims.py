@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.home_paths import expanded
-from orchestrator.core.private_folder import make_private_folder, replace_private_file
+from orchestrator.core.private_folder import check_folder_of, make_private_folder, replace_private_file
 from orchestrator.ledger.process_identity import Life, life_of, own_process
 
 PERIOD = "period "
@@ -57,10 +57,12 @@ class Claims:
         What a process has told that died since, without a word that it is over, may be told again too.
 
         Raises:
-            OSError: the folder cannot be written.
+            OSError: the folder cannot be written, or anybody may write into it.
         """
         make_private_folder(self._folder)
         file = self._file(rule, subject)
+        # Whoever can put a claim there can have no alert told.
+        check_folder_of(file)
         words = {"rule": rule, "subject": subject, "at": now.isoformat(), "holder": self._process}
         with self._lock:
             before = _read(file)

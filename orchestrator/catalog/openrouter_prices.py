@@ -19,7 +19,7 @@ from orchestrator.catalog.rates import BOUND_TOKENS_PER_PICTURE, PriceTier
 from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NANO_PER_USD, TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
-from orchestrator.core.private_folder import make_private_folder
+from orchestrator.core.private_folder import check_folder_of, make_private_folder
 from orchestrator.core.whole_file import write_whole
 
 SOURCE = "OpenRouter's list"
@@ -145,6 +145,7 @@ def read_list(path: Path) -> PriceList | None:
         PriceListError: the file cannot be read, or is no price list of this program.
     """
     try:
+        check_folder_of(path)
         stored = orjson.loads(read_bounded(path, bytes_max=_BYTES_MAX))
         if stored["format"] != _FORMAT:
             raise PriceListError(f"{path}: another version of this program wrote it; {_AGAIN}")

@@ -86,7 +86,8 @@ def _print_error(error: OrchestratorError) -> None:
     if log_is_json():
         _log_error(error)
         return
-    for line in str(error).splitlines() or [type(error).__name__]:
+    # Not `splitlines`: a form feed or U+2028 in what somebody wrote would begin a line of ours.
+    for line in (visible(str(error)) or type(error).__name__).rstrip("\n").split("\n"):
         _print_line(f"error: {line}")
     if error.request_id is not None:
         _print_line(f"request: {error.request_id}")

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, ValidationError
 
 from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.errors import ConfigError, StateError
+from orchestrator.core.private_folder import check_folder_of
 from orchestrator.core.settings import Settings
 from orchestrator.core.whole_file import write_whole
 
@@ -63,6 +64,7 @@ def read_decision(path: Path, experiment: str) -> ExperimentDecision | None:
     """
     remedy = "delete it, and decide again: without it the experiment runs as config.yaml says"
     try:
+        check_folder_of(path)
         raw = read_bounded(path, bytes_max=_SIZE_MAX_BYTES)
     except FileNotFoundError:
         return None

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from orchestrator.alerting import claims as claims_module
 from orchestrator.alerting.claims import KEPT_FOR, Claims
 
@@ -95,11 +97,21 @@ def test_it_is_known_whether_anybody_looks_at_the_rules(tmp_path, clock):
     assert list((tmp_path / "alerts").iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no such rights")
+def test_nobody_is_silenced_from_a_folder_that_everybody_may_write(tmp_path, clock):
+    """A claim that a stranger left there kept an alert from being told; told twice is better."""
+    claims = Claims(str(tmp_path))
+    assert claims.take("r", "s", now=clock.now(), valid_for=DAY)
+    tmp_path.chmod(0o777)
+    with pytest.raises(OSError, match="every user of this machine may write"):
+        Claims(str(tmp_path)).take("r", "s", now=clock.now(), valid_for=DAY)
+
+
 def test_a_claim_is_for_its_owner_whatever_the_folder_was(tmp_path, clock):
     """It names a tenant."""
     before = os.umask(0)
     try:
-        tmp_path.chmod(0o777)
+        tmp_path.chmod(0o775)
         claims = Claims(str(tmp_path))
         assert claims.take("r", "tenant:acme", now=clock.now(), valid_for=DAY)
         claims.note_watch(now=clock.now())

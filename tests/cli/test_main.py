@@ -285,3 +285,11 @@ def test_a_server_shows_what_operations_must_hear_of_also_without_verbose(capsys
     logging.getLogger("orchestrator.alerts").error("once")
     assert capsys.readouterr().err == "ERROR orchestrator.alerts: once\n"
     configure_log(verbose=False)
+
+
+def test_what_somebody_wrote_begins_no_line_of_an_error(run):
+    """A form feed and the ends of lines of Unicode are shown, and `error: ` stands once."""
+    ran = run("report", "--month", "x\x0cerror: a\x85b\u2028c")
+    assert ran.code == 2
+    assert ran.err.count("error: ") == 2
+    assert len(ran.err.splitlines()) == 1

@@ -1,5 +1,6 @@
 """A decision is a file that is read as it was written, or an error that says what to do."""
 
+import os
 import re
 from datetime import UTC, datetime
 
@@ -59,3 +60,12 @@ def test_a_file_that_cannot_be_read_is_an_error_and_no_permission_to_go_on(tmp_p
     (tmp_path / "faq.json").mkdir()
     with pytest.raises(ConfigError, match="cannot be read"):
         read_decision(tmp_path / "faq.json", "faq")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such rights")
+def test_a_decision_that_anybody_may_have_left_there_decides_nothing(tmp_path):
+    path = decision_path(tmp_path / "config.yaml", "faq")
+    write_decision(path, DECISION)
+    path.parent.chmod(0o777)
+    with pytest.raises(ConfigError, match="every user of this machine may write into its folder"):
+        read_decision(path, "faq")
