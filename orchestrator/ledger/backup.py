@@ -14,6 +14,7 @@ from pathlib import Path
 from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.home_paths import expanded
+from orchestrator.core.whole_file import PRIVATE, write_whole
 from orchestrator.ledger.opening import LedgerSettings
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.sqlite.whole_copies import put_back, sha256_of, take_copy
@@ -53,7 +54,7 @@ def back_up(settings: LedgerSettings, target: Path, *, now: datetime) -> Backup:
     """
     taken = take_copy(expanded(settings.path), target)
     try:
-        _checksum_of(target).write_text(f"{taken.sha256}  {target.name}\n", encoding="utf-8")
+        write_whole(_checksum_of(target), f"{taken.sha256}  {target.name}\n".encode(), mode=PRIVATE)
     except OSError as exc:
         raise LedgerError(f"{_checksum_of(target)} cannot be written: {exc.strerror or exc}") from exc
     return Backup(
