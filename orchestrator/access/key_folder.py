@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.access.api_keys import Role, ServerKey, Token, hash_of
+from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import ConfigError, InvalidRequestError, UnknownNameError
 from orchestrator.core.home_paths import expanded
@@ -22,6 +23,7 @@ from orchestrator.core.whole_file import write_whole
 LOOK_S = 0.5
 """For how long what was seen of a key counts."""
 _VERSION = 1
+_BYTES_MAX = 64 * 1024
 _NO_KEY = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidRequestError)
 """What reading a file ends in that holds no key, whatever else it holds."""
 _Seen = frozenset[tuple[str, int, int, int]]
@@ -75,7 +77,7 @@ class KeyFolder:
         keys, damaged = {}, []
         for name, *_ in sorted(self.look()):
             try:
-                key = _as_key(json.loads((self.path / name).read_bytes()))
+                key = _as_key(json.loads(read_bounded(self.path / name, bytes_max=_BYTES_MAX)))
             except FileNotFoundError:
                 continue
             except _NO_KEY:

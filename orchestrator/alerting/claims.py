@@ -17,8 +17,9 @@ from typing import Any
 import orjson
 from filelock import FileLock
 
+from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.home_paths import expanded
-from orchestrator.core.private_folder import make_private_folder, replace_private_file
+from orchestrator.core.private_folder import check_folder_of, make_private_folder, replace_private_file
 from orchestrator.ledger.process_identity import Life, life_of, own_process
 
 PERIOD = "period "
@@ -56,10 +57,12 @@ class Claims:
         What a process has told that died since, without a word that it is over, may be told again too.
 
         Raises:
-            OSError: the folder cannot be written.
+            OSError: the folder cannot be written, or anybody may write into it.
         """
         make_private_folder(self._folder)
         file = self._file(rule, subject)
+        # Whoever can put a claim there can have no alert told.
+        check_folder_of(file)
         words = {"rule": rule, "subject": subject, "at": now.isoformat(), "holder": self._process}
         with self._lock:
             before = _read(file)
@@ -157,8 +160,7 @@ def _is_over(file: Path, *, now: datetime) -> bool:
 def _read(file: Path) -> Claim | None:
     """Return what stands in a file, None where there is none or it is damaged."""
     try:
-        with file.open("rb") as source:
-            raw = orjson.loads(source.read(_BYTES_MAX))
+        raw = orjson.loads(read_bounded(file, bytes_max=_BYTES_MAX))
         at = datetime.fromisoformat(raw["at"])
         return Claim(str(raw["rule"]), str(raw["subject"]), at, str(raw["holder"])) if at.tzinfo else None
     except (OSError, ValueError, TypeError, KeyError):

@@ -8,6 +8,7 @@ import orjson
 
 from orchestrator.catalog.price import Price
 from orchestrator.core.alerts import SubjectFacts
+from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.money import format_usd
 from orchestrator.core.private_folder import make_private_folder, replace_private_file
@@ -52,8 +53,7 @@ def _text(price: Price) -> str:
 
 def _read(file: Path) -> dict[str, dict[str, str]]:
     try:
-        with file.open("rb") as source:
-            raw = orjson.loads(source.read(_BYTES_MAX))
+        raw = orjson.loads(read_bounded(file, bytes_max=_BYTES_MAX))
         return {
             str(name): {"mark": str(kept["mark"]), "text": str(kept["text"])} for name, kept in raw.items()
         }

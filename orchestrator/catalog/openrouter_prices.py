@@ -16,13 +16,15 @@ import orjson
 
 from orchestrator.catalog.price import Price
 from orchestrator.catalog.rates import BOUND_TOKENS_PER_PICTURE, PriceTier
+from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.money import NANO_PER_USD, TOKENS_PER_MTOK, NanoUsdPerMtok, nano_usd
-from orchestrator.core.private_folder import make_private_folder
+from orchestrator.core.private_folder import check_folder_of, make_private_folder
 from orchestrator.core.whole_file import write_whole
 
 SOURCE = "OpenRouter's list"
 _FORMAT = 1
+_BYTES_MAX = 64 * MIB
 _NUSD_PER_MTOK_MAX = 100_000 * NANO_PER_USD
 """A hundred times the dearest model known; more means that the unit is another."""
 
@@ -143,7 +145,8 @@ def read_list(path: Path) -> PriceList | None:
         PriceListError: the file cannot be read, or is no price list of this program.
     """
     try:
-        stored = orjson.loads(path.read_bytes())
+        check_folder_of(path)
+        stored = orjson.loads(read_bounded(path, bytes_max=_BYTES_MAX))
         if stored["format"] != _FORMAT:
             raise PriceListError(f"{path}: another version of this program wrote it; {_AGAIN}")
         fetched_at = datetime.fromisoformat(stored["fetched_at"])

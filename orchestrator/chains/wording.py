@@ -15,6 +15,7 @@ from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
 
+from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.language import Language
 from orchestrator.core.unknown_names import nearest
@@ -28,6 +29,7 @@ _FORMS = ("json", "text")
 _MARK = re.compile(r"^[ \t]*<!--[ \t]*(?P<word>\w+)[ \t]*:.*$", re.MULTILINE)
 """A line that looks like one of ours; a comment of another word is the writer's own."""
 _HASH_BYTES = 4
+_BYTES_MAX = MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def _known_language(code: str) -> Language:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_bounded(path, bytes_max=_BYTES_MAX).decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise InvalidRequestError(f"{path} is not UTF-8: byte {exc.start}; save it as UTF-8") from None
     except OSError as exc:

@@ -86,7 +86,8 @@ def _print_error(error: OrchestratorError) -> None:
     if log_is_json():
         _log_error(error)
         return
-    for line in str(error).splitlines() or [type(error).__name__]:
+    # Not `splitlines`: a form feed or U+2028 in what somebody wrote would begin a line of ours.
+    for line in (visible(str(error)) or type(error).__name__).rstrip("\n").split("\n"):
         _print_line(f"error: {line}")
     if error.request_id is not None:
         _print_line(f"request: {error.request_id}")
@@ -105,12 +106,14 @@ def _print_unexpected(error: Exception) -> int:
     import os
 
     if os.environ.get("ORCHESTRATOR_DEBUG"):
-        traceback.print_exception(error)
+        _print_line("".join(traceback.format_exception(error)).rstrip())
         return EXIT_UNEXPECTED
-    message = " ".join(str(error).split())[:200]
+    from orchestrator.core.error_place import place_of_error
+
+    # Not what it says: that may quote a prompt, a row or a key, and standard error is often kept as a log.
     _print_line(
-        f"error: unexpected {type(error).__name__}: {message or 'no reason given'}. This is a bug; "
-        "set ORCHESTRATOR_DEBUG=1 to see the traceback, and please report it."
+        f"error: unexpected {place_of_error(error, frames_max=3)}. This is a bug: please report this line; "
+        "ORCHESTRATOR_DEBUG=1 shows the traceback, which may quote a prompt."
     )
     return EXIT_UNEXPECTED
 

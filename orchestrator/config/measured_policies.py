@@ -15,6 +15,8 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from orchestrator.config.loader import Config
 from orchestrator.config.policy_files import PolicyFile, outdated
+from orchestrator.config.yaml_bounds import FILE_BYTES_MAX
+from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.settings import Settings
 from orchestrator.policies.settings import PolicySettings
 
@@ -76,7 +78,7 @@ def measured_policies(config: Config) -> tuple[MeasuredPolicy, ...]:
 
 def _holding(config: Config, path: Path) -> Iterator[MeasuredPolicy]:
     try:
-        content = orjson.loads(path.read_bytes())
+        content = orjson.loads(read_bounded(path, bytes_max=FILE_BYTES_MAX))
         use_case, proof = content["use_case"], Proof.model_validate(content["measured"])
         policy = PolicySettings.model_validate(content["policy"])
     except (OSError, ValueError, ValidationError, KeyError, TypeError):

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config.schema import RootSettings
+from orchestrator.config.yaml_bounds import FILE_BYTES_MAX
 from orchestrator.config.yaml_file import Document, parse_document, read_document
 from orchestrator.config.yaml_template import Path_
+from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.errors import ConfigError
 
 _KEYS = ("use_case", "policy", "measured")
@@ -106,7 +108,7 @@ def _read(file: PolicyFile, environment: Mapping[str, str] | None) -> tuple[Any,
     """Return the policy in a file, and the file with what is known of it; `where` is still the key's line."""
     path, use_case = file.path, file.use_case
     try:
-        raw = path.read_bytes()
+        raw = read_bounded(path, bytes_max=FILE_BYTES_MAX)
     except OSError as exc:
         raise ConfigError(
             f"{file.where}: policy file {path} cannot be read: {exc.strerror}; {file.remedy}"

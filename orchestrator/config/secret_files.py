@@ -1,7 +1,8 @@
 """Reads what `${file:/run/secrets/x}` names; what a file holds stands in no error."""
 
-import stat
 from pathlib import Path
+
+from orchestrator.core.bounded_file import read_bounded
 
 SECRET_BYTES_MAX = 64 * 1024
 """A key or a certificate is smaller; anything larger is another file."""
@@ -24,18 +25,14 @@ def read_secret(name: str) -> str | None:
     if not path.is_absolute():
         raise SecretFileError(f"'{name}' is no whole path; write one such as /run/secrets/slack")
     try:
-        # A pipe or a device would be waited for.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise SecretFileError(f"{name} is no plain file")
-        with path.open("rb") as file:
-            raw = file.read(SECRET_BYTES_MAX + 1)
+        raw = read_bounded(path, bytes_max=SECRET_BYTES_MAX)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it has no such name"
-        raise SecretFileError(f"{name} cannot be read: {reason}; let this program's user read it") from None
-    if len(raw) > SECRET_BYTES_MAX:
-        raise SecretFileError(f"{name} is larger than {SECRET_BYTES_MAX:,} bytes, which no secret is")
+        raise SecretFileError(
+            f"{name} cannot be read: {reason}; name a plain file with the secret alone that this program may read"
+        ) from None
     try:
         return raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:

@@ -17,7 +17,10 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.config.loader import Config, load_config
+from orchestrator.config.secret_files import SECRET_BYTES_MAX
+from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.clock import Clock
+from orchestrator.core.error_place import place_of_error
 from orchestrator.core.errors import ConfigError
 
 logger = logging.getLogger("orchestrator.config")
@@ -84,10 +87,10 @@ class ConfigWatch:
             if self._refusal is not None:
                 self._refusal = replace(self._refusal, stands=False)
         except ConfigError as exc:
-            self._refuse("the changed configuration is refused, the last good one stays: %s", str(exc), exc)
+            self._refuse("the changed configuration is refused, the last good one stays: %s", str(exc))
         except Exception as exc:  # noqa: BLE001 -- the watch outlives whatever a file or a listener does
-            words = "the changed configuration cannot be taken over, the last good one stays: %r"
-            self._refuse(words, type(exc).__name__, exc)
+            words = "the changed configuration cannot be taken over, the last good one stays: %s"
+            self._refuse(words, place_of_error(exc, frames_max=1))
 
     def _refuse_emptied(self) -> None:
         for file in sorted(file for file in self._full if _holds_text(file) is False):
@@ -95,11 +98,11 @@ class ConfigWatch:
                 f"the file {file} is empty; write the new secret into it, or remove it where its default is meant"
             )
 
-    def _refuse(self, words: str, reason: str, error: Exception) -> None:
+    def _refuse(self, words: str, reason: str) -> None:
         latest = self._refusal
         if latest is not None and latest.stands and latest.reason == reason:
             return
-        logger.error(words, error)
+        logger.error(words, reason)
         self._refusal = ConfigRefusal(self._clock.now(), reason)
 
     def _watch(self) -> None:
@@ -130,7 +133,7 @@ def _full(files: Iterable[Path]) -> frozenset[Path]:
 def _holds_text(file: Path) -> bool | None:
     """Return whether a file holds more than blanks, None where it cannot be read or is no plain file."""
     try:
-        return bool(file.read_bytes().strip()) if file.is_file() else None
+        return bool(read_bounded(file, bytes_max=SECRET_BYTES_MAX).strip())
     except OSError:
         return None
 

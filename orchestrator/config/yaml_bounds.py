@@ -33,11 +33,17 @@ def values_of(text: str, name: str, *, loader: Any) -> int:
     """Return how many values are written out in YAML text; aliases are not followed.
 
     Raises:
-        ConfigError: maps and lists are nested too deeply, or a value is too long.
+        ConfigError: maps and lists are nested too deeply, a value is too long or has a tag (`!!python/...`).
         yaml.YAMLError: it is no YAML.
     """
     depth = count = 0
     for event in yaml.parse(text, Loader=loader):
+        # Without a word it would mean nothing: what a value is, its own letters say.
+        if getattr(event, "tag", None) is not None:
+            raise ConfigError(
+                f"{place_of(event, name)}: a tag ('!' before a value) means nothing here: write the value alone, "
+                "a text in quotes"
+            )
         if isinstance(event, yaml.ScalarEvent):
             count += 1
             if len(event.value) > _VALUE_CHARS_MAX:

@@ -49,10 +49,12 @@ def _fault_of_location(address: str) -> str | None:
         return "holds a space, a line break or a backslash, which no address has"
     try:
         parts = urlsplit(address)
-        has_host, _ = bool(parts.hostname), parts.port
+        host, _ = parts.hostname, parts.port
+        # What Python does with it before it is looked up.
+        (host or "").encode("idna")
     except ValueError:
         return "is no address: its host or port cannot be read"
-    if parts.scheme not in {"http", "https"} or not has_host:
+    if parts.scheme not in {"http", "https"} or not host:
         return "is no address that begins with http:// or https://"
     return None
 

@@ -1,5 +1,6 @@
 """Folders and files for what is nobody else's: each that has to be made is for its owner alone."""
 
+import errno
 import os
 from pathlib import Path
 from uuid import uuid4
@@ -50,6 +51,17 @@ def replace_private_file(path: Path, content: bytes) -> None:
     beside = path.with_suffix(f".{uuid4().hex}")
     write_new_private_file(beside, content)
     beside.replace(path)
+
+
+def check_folder_of(path: Path) -> None:
+    """Check that not every user of this machine may put a file in the place of this one.
+
+    Raises:
+        OSError: they may, or its folder is not there.
+    """
+    if anybody_may_write(path.parent):
+        words = "every user of this machine may write into its folder, take that right away with 'chmod o-w'"
+        raise PermissionError(errno.EACCES, words, str(path.parent))
 
 
 def anybody_may_write(folder: Path) -> bool:

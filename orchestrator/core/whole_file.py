@@ -11,6 +11,7 @@ from pathlib import Path
 
 PRIVATE = 0o600
 """The rights of a file that is its owner's alone."""
+_NEW_FOLDER = 0o755
 _NEW = 0o666
 """Of which the umask takes what it is there to take."""
 _BESIDE_BYTES_MAX = 200
@@ -58,7 +59,10 @@ def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
     Raises:
         OSError: it cannot be written; what was there is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    missing = [level for level in path.parents if not level.exists()]
+    for level in reversed(missing):
+        # Whatever the umask is, nobody else may write there.
+        level.mkdir(mode=_NEW_FOLDER, exist_ok=True)
     with whole_file(path, mode=mode) as draft:
         draft.write_bytes(content)
 

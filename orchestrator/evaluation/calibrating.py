@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from orchestrator.config.loader import Config
+from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.unknown_names import unknown
 from orchestrator.evaluation.calibration import Calibration, choose_policy
 from orchestrator.evaluation.candidates import candidates_of
@@ -20,7 +21,7 @@ from orchestrator.evaluation.comparing import (
 )
 from orchestrator.evaluation.dataset import rows_of
 from orchestrator.evaluation.outcomes import outcomes_of, recorded
-from orchestrator.evaluation.scorers import needs_expected, scorer_of
+from orchestrator.evaluation.scorers import SCHEMA_BYTES_MAX, needs_expected, scorer_of
 from orchestrator.policies.normal_form import impossible_labels
 
 
@@ -114,6 +115,6 @@ def _schema_of(scorers: Sequence[str]) -> Mapping[str, Any] | None:
     for spec in scorers:
         kind, _, argument = spec.partition(":")
         if kind == "schema":
-            schema: Mapping[str, Any] = orjson.loads(Path(argument).read_bytes())
+            schema: Mapping[str, Any] = orjson.loads(read_bounded(argument, bytes_max=SCHEMA_BYTES_MAX))
             return schema
     return None

@@ -19,12 +19,14 @@ from typing import Any
 
 import orjson
 
+from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.language import Language
 from orchestrator.core.unknown_names import nearest
 from orchestrator.evaluation.case import EvaluationError, Row
 
 GOLDEN_COLUMNS = ("id", "prompt", "messages", "input", "expected", "language", "tools")
 _MISTAKES_MAX = 20
+_BYTES_MAX = 512 * MIB
 _ASKS = ("prompt", "messages", "input")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 Numbered = tuple[int, Mapping[str, Any]]
@@ -87,11 +89,15 @@ def records_of(data: Any, mistakes: list[str]) -> Iterator[Numbered]:
             raise EvaluationError(f"{path}: name a file that ends in .jsonl, .csv or .parquet")
 
 
-def _bytes_of(path: Path) -> bytes:
+def _whole(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
+        return read_bounded(path, bytes_max=_BYTES_MAX)
     except OSError as exc:
         raise EvaluationError(f"{path}: cannot be read: {exc.strerror}") from None
+
+
+def _bytes_of(path: Path) -> bytes:
+    raw = _whole(path)
     if raw.startswith(_WIDE):
         raise EvaluationError(f"{path}: this is UTF-16; save the file as UTF-8 (in Excel: CSV UTF-8)")
     return raw.removeprefix(b"\xef\xbb\xbf")
@@ -180,7 +186,7 @@ def _of_parquet(path: Path) -> Iterator[Numbered]:
     try:
         import pandas as pd  # noqa: PLC0415 -- takes a second
 
-        frame = pd.read_parquet(path)
+        frame = pd.read_parquet(io.BytesIO(_whole(path)))
     except ImportError:
         raise EvaluationError(
             f"{path}: Parquet needs the extra `parquet`: pip install '.[parquet]'"

@@ -12,10 +12,12 @@ from typing import Any, Self
 
 import orjson
 
+from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.private_folder import make_private_file
 from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score
 
 FORMAT = 1
+_BYTES_MAX = 512 * MIB
 
 
 def results_beside(data: Path) -> Path:
@@ -129,7 +131,7 @@ def _whole_lines(path: Path) -> list[bytes]:
     """Return the lines of a file; a last one that was not finished is cut off, for its process was ended."""
     if not path.exists():
         return []
-    raw = path.read_bytes()
+    raw = read_bounded(path, bytes_max=_BYTES_MAX)
     whole = raw[: raw.rfind(b"\n") + 1]
     if len(whole) < len(raw):
         with path.open("r+b") as file:

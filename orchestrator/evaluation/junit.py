@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from orchestrator.core.visible_text import visible
 from orchestrator.evaluation.case import ScoredRow
 from orchestrator.evaluation.summary import SubjectStanding
 
@@ -51,6 +52,7 @@ def _is_wrong(result: ScoredRow) -> bool:
 
 
 def _text(text: str) -> str:
-    """Return a text as XML 1.0 can hold it, which has no control characters, surrogates or non-characters."""
+    """Return a text as XML 1.0 can hold it, in which nothing acts on the terminal of a CI server either."""
+    text = visible(text)
     allowed = "".join(each if each in "\t\n\r" or " " <= each <= "\ud7ff" or "\ue000" <= each <= "\ufffd" or each >= "\U00010000" else "\ufffd" for each in text)  # fmt: skip
     return escape(allowed, quote=True)

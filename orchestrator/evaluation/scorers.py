@@ -17,11 +17,11 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 
+from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.json_schema import fits, unknown_keywords
 from orchestrator.core.language import Language, language_of
 from orchestrator.core.money import format_usd, nano_usd
@@ -32,6 +32,8 @@ from orchestrator.policies.normal_form import announced_number, label_of, unfenc
 from orchestrator.policies.plain_numbers import number_of
 
 RIGHT, WRONG = 1.0, 0.0
+SCHEMA_BYTES_MAX = MIB
+"""Of a file with a JSON schema."""
 _NEED_EXPECTED = frozenset({"exact", "label", "contains", "numeric", "judge"})
 
 
@@ -159,7 +161,7 @@ def _expected_number(row: Row) -> Decimal | None:
 
 def _schema(argument: str) -> Callable[[Row, Answer], Score]:
     try:
-        schema = orjson.loads(Path(argument).read_bytes())
+        schema = orjson.loads(read_bounded(argument, bytes_max=SCHEMA_BYTES_MAX))
     except (OSError, ValueError) as exc:
         raise ValueError(f"name a file with a JSON schema behind it, schema:answer.json ({exc})") from None
     unknown = sorted(unknown_keywords(schema))

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
+from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.errors import ConfigError, StateError
+from orchestrator.core.private_folder import check_folder_of
 from orchestrator.core.settings import Settings
 from orchestrator.core.whole_file import write_whole
 
@@ -62,8 +64,8 @@ def read_decision(path: Path, experiment: str) -> ExperimentDecision | None:
     """
     remedy = "delete it, and decide again: without it the experiment runs as config.yaml says"
     try:
-        with path.open("rb") as file:
-            raw = file.read(_SIZE_MAX_BYTES + 1)
+        check_folder_of(path)
+        raw = read_bounded(path, bytes_max=_SIZE_MAX_BYTES)
     except FileNotFoundError:
         return None
     except OSError as exc:

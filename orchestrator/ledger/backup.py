@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.home_paths import expanded
+from orchestrator.core.whole_file import PRIVATE, write_whole
 from orchestrator.ledger.opening import LedgerSettings
 from orchestrator.ledger.reader import LedgerReader
 from orchestrator.ledger.sqlite.whole_copies import put_back, sha256_of, take_copy
@@ -52,7 +54,7 @@ def back_up(settings: LedgerSettings, target: Path, *, now: datetime) -> Backup:
     """
     taken = take_copy(expanded(settings.path), target)
     try:
-        _checksum_of(target).write_text(f"{taken.sha256}  {target.name}\n", encoding="utf-8")
+        write_whole(_checksum_of(target), f"{taken.sha256}  {target.name}\n".encode(), mode=PRIVATE)
     except OSError as exc:
         raise LedgerError(f"{_checksum_of(target)} cannot be written: {exc.strerror or exc}") from exc
     return Backup(
@@ -88,7 +90,7 @@ def _check_sum(backup: Path) -> None:
     if not backup.is_file():
         raise LedgerError(f"there is no file {backup}")
     try:
-        words = _checksum_of(backup).read_text(encoding="utf-8", errors="replace").split()
+        words = read_bounded(_checksum_of(backup), bytes_max=MIB).decode(errors="replace").split()
     except FileNotFoundError:
         return
     except OSError as exc:

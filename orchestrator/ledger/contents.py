@@ -16,8 +16,8 @@ TEXT_MAX = 65_536
 """Characters of one text; pictures and files that stand in a prompt as text are mostly longer."""
 CONTENT_MAX_BYTES = 1_048_576
 _MASK = "********"
-_SECRET_MIN = 12
-"""Characters: a shorter text is no key, and would stand in any prompt."""
+SECRET_MIN = 12
+"""Characters: a shorter text may stand in any prompt."""
 _JSON_DEPTH = 3
 """A text, JSON that holds it, and JSON that holds that as a text: the arguments of a tool call."""
 
@@ -105,11 +105,14 @@ def kept_text(text: str, *, secrets: Iterable[str]) -> str:
     return f"{whole[:CONTENT_MAX_BYTES].decode(errors='ignore')} [cut: {len(whole):,} bytes]"
 
 
-def without_secrets(text: str, *, secrets: Iterable[str]) -> str:
-    """Return a text in which every secret is masked, also as JSON writes it, and JSON in JSON."""
+def without_secrets(text: str, *, secrets: Iterable[str], shortest: int = SECRET_MIN) -> str:
+    """Return a text in which every secret is masked, also as JSON writes it, and JSON in JSON.
+
+    One of fewer than `shortest` letters is not.
+    """
     # Of two that begin alike the longer first, or its end would stand there.
     for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SECRET_MIN:
+        if len(secret) >= shortest:
             written = secret
             for _ in range(_JSON_DEPTH):
                 text = text.replace(written, _MASK)

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from orchestrator.config.effective import secrets_of
+from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.errors import AnswerNotRecordedError, StateError
 from orchestrator.core.money import ZERO_NUSD
 from orchestrator.core.private_folder import make_private_file, make_private_folder
@@ -34,6 +35,7 @@ from orchestrator.pipeline.reply_building import pack_whole, unpack_whole
 from orchestrator.pipeline.services import PipelineServices
 
 _FORMAT = 1
+_BYTES_MAX = 512 * MIB
 _COMPARED_MAX = 200
 """Lines that are looked at for the nearest request; comparing takes its time."""
 
@@ -125,7 +127,7 @@ class AnswerFile:
 
     def _read(self) -> Iterator[bytes]:
         try:
-            yield from self.path.read_bytes().splitlines()
+            yield from read_bounded(self.path, bytes_max=_BYTES_MAX).splitlines()
         except FileNotFoundError:
             if not self.adds:
                 raise StateError(

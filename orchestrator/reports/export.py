@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.private_folder import make_private_folder
 from orchestrator.core.whole_file import whole_file
 from orchestrator.ledger.facts import TABLES
 from orchestrator.ledger.store import LedgerView
@@ -65,7 +66,7 @@ def export(
     if as_format is ExportFormat.PARQUET:
         require_parquet()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         with view:
             return tuple(_files(view, folder, as_format, month))
     except OSError as exc:

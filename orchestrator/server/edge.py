@@ -6,13 +6,13 @@ The log has its type and where it came from.
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Iterable
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.core.clock import Clock
+from orchestrator.core.error_place import place_of_error
 from orchestrator.ledger.records import new_operation_id
 from orchestrator.server.error_answers import AnswerError, ErrorAnswer
 
@@ -30,7 +30,6 @@ _STOPPING = ErrorAnswer(
     503, "the server is stopping; ask again, with the same Idempotency-Key", "stopping", "api_error",
     retry_after_s=1.0,
 )  # fmt: skip
-_FRAMES_LOGGED = 8
 
 
 class Edge:
@@ -70,9 +69,7 @@ def unforeseen(request_id: str) -> ErrorAnswer:
 
 def log_unforeseen(error: BaseException, request_id: str) -> None:
     """Log an error's type and where it came from, and nothing that it says."""
-    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_LOGGED:]
-    way = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    logger.error("request %s: unforeseen %s at %s", request_id, type(error).__name__, way)
+    logger.error("request %s: unforeseen %s", request_id, place_of_error(error))
 
 
 def with_security(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -20,6 +20,7 @@ from orchestrator.server.dashboard.routes import dashboard_routes
 from orchestrator.server.duties import Duties
 from orchestrator.server.open_files import room_for_connections
 
+_NO_MACHINE = "no machine has this name: write an address of this one, such as 127.0.0.1"
 _BACKLOG = 2048
 
 
@@ -54,6 +55,9 @@ def listening(settings: ServerSettings) -> socket.socket:
         except OSError:
             listener.close()
             raise
+    except UnicodeError:
+        # Python's own check: a name of no letters or too many, before anybody is asked.
+        raise ConfigError(f"cannot listen on {settings.host}: {_NO_MACHINE}") from None
     except OSError as exc:
         raise ConfigError(
             f"cannot listen on {settings.host} port {settings.port}: {exc.strerror}; {_advice_of(exc)}"
@@ -65,7 +69,7 @@ def listening(settings: ServerSettings) -> socket.socket:
 def _advice_of(error: OSError) -> str:
     """Return what to do about an address that cannot be had."""
     if isinstance(error, socket.gaierror):
-        return "no machine has this name: write an address of this one, such as 127.0.0.1"
+        return _NO_MACHINE
     if error.errno == errno.EADDRINUSE:
         return "something else is on it: choose another port with --port, or 0 for any free one"
     if error.errno == errno.EADDRNOTAVAIL:

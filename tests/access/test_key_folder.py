@@ -1,6 +1,7 @@
 """Keys on disk: hashed, private, whole, and known to a running server at once."""
 
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -108,6 +109,19 @@ def test_a_damaged_file_is_no_key_and_still_closes_the_server(folder, clock, tex
     assert folder.read() == ({good.id: good}, ("0123456789ab.json",))
     (folder.path / f"{good.id}.json").unlink()
     assert not KeyRing(folder, clock=clock).is_empty
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such files")
+def test_a_pipe_a_device_and_a_vast_file_are_no_keys_and_stop_nobody(folder, clock):
+    """Every request of the server waited for a pipe that nobody writes into."""
+    token = Token.new()
+    folder.put(key_of(token))
+    os.mkfifo(folder.path / "pipe.json")
+    (folder.path / "zero.json").symlink_to("/dev/zero")
+    (folder.path / "vast.json").touch()
+    os.truncate(folder.path / "vast.json", 2**40)
+    assert folder.read()[1] == ("pipe.json", "vast.json", "zero.json")
+    assert KeyRing(folder, clock=clock).find(token)
 
 
 def test_a_file_under_another_name_is_no_key(folder):

@@ -4,8 +4,10 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+import pytest
+
+from orchestrator.alerting import claims as claims_module
 from orchestrator.alerting.claims import KEPT_FOR, Claims
 
 DAY = timedelta(days=1)
@@ -60,16 +62,16 @@ def test_a_claim_that_is_taken_again_while_old_ones_are_tidied_stands(tmp_path, 
     claims, other = Claims(str(tmp_path)), Claims(str(tmp_path))
     assert claims.take("r", "s", now=clock.now(), valid_for=DAY)
     clock.advance(KEPT_FOR.total_seconds() + 1)
-    look = Path.open
+    look = claims_module.read_bounded
 
-    def looked(file: Path, *arguments: Any) -> Any:
-        monkeypatch.setattr(Path, "open", look)
-        opened = file.open(*arguments)
+    def looked(file: Path, **bounds: int) -> bytes:
+        monkeypatch.setattr(claims_module, "read_bounded", look)
+        held = look(file, **bounds)
         assert other.take("r", "s", now=clock.now(), valid_for=DAY)
-        return opened
+        return held
 
     # Between its look at the file and what it does with it.
-    monkeypatch.setattr(Path, "open", looked)
+    monkeypatch.setattr(claims_module, "read_bounded", looked)
     claims.tidy(now=clock.now())
     assert not other.take("r", "s", now=clock.now(), valid_for=DAY)
 
@@ -95,11 +97,21 @@ def test_it_is_known_whether_anybody_looks_at_the_rules(tmp_path, clock):
     assert list((tmp_path / "alerts").iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no such rights")
+def test_nobody_is_silenced_from_a_folder_that_everybody_may_write(tmp_path, clock):
+    """A claim that a stranger left there kept an alert from being told; told twice is better."""
+    claims = Claims(str(tmp_path))
+    assert claims.take("r", "s", now=clock.now(), valid_for=DAY)
+    tmp_path.chmod(0o777)
+    with pytest.raises(OSError, match="every user of this machine may write"):
+        Claims(str(tmp_path)).take("r", "s", now=clock.now(), valid_for=DAY)
+
+
 def test_a_claim_is_for_its_owner_whatever_the_folder_was(tmp_path, clock):
     """It names a tenant."""
     before = os.umask(0)
     try:
-        tmp_path.chmod(0o777)
+        tmp_path.chmod(0o775)
         claims = Claims(str(tmp_path))
         assert claims.take("r", "tenant:acme", now=clock.now(), valid_for=DAY)
         claims.note_watch(now=clock.now())

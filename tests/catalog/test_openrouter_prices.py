@@ -1,5 +1,6 @@
 """The live list: what its entries mean, and a file that is whole or the one before."""
 
+import os
 from datetime import UTC, date, datetime
 
 import orjson
@@ -178,3 +179,12 @@ def test_a_list_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypat
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["list.json"]
     assert orjson.loads(before)["provider"] == "or"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such rights")
+def test_a_list_that_anybody_may_have_left_there_is_not_believed(tmp_path):
+    """Prices of zero would open every budget."""
+    (tmp_path / "list.json").write_bytes(b"{}")
+    tmp_path.chmod(0o777)
+    with pytest.raises(PriceListError, match="every user of this machine may write into its folder"):
+        read_list(tmp_path / "list.json")

@@ -165,18 +165,24 @@ def test_that_nobody_answered_is_a_line_a_step_for_people_and_one_for_programs(r
 
 
 def test_a_bug_is_one_line_and_shows_its_traceback_on_demand(run, monkeypatch):
-    """An unexpected exception exits 70 and says how to see more; ORCHESTRATOR_DEBUG=1 shows it."""
+    """It exits 70 and says type and place, for its text may quote a prompt; ORCHESTRATOR_DEBUG=1 shows it."""
 
     def fail(_arguments):
-        raise KeyError("surprise")
+        raise KeyError("surprise \x1b[2J")
 
     monkeypatch.setattr(cli, "_run", fail)
     ran = run("ask", "hi")
     assert ran.code == 70
     assert len(ran.err.splitlines()) == 1
     assert "ORCHESTRATOR_DEBUG=1" in ran.err
+    assert "unexpected KeyError at " in ran.err
+    assert "test_main.py" in ran.err
+    assert "surprise" not in ran.err
     monkeypatch.setenv("ORCHESTRATOR_DEBUG", "1")
-    assert "Traceback" in run("ask", "hi").err
+    shown = run("ask", "hi").err
+    assert "Traceback" in shown
+    assert "surprise" in shown
+    assert "\x1b" not in shown
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows arguments are UTF-16")
@@ -279,3 +285,11 @@ def test_a_server_shows_what_operations_must_hear_of_also_without_verbose(capsys
     logging.getLogger("orchestrator.alerts").error("once")
     assert capsys.readouterr().err == "ERROR orchestrator.alerts: once\n"
     configure_log(verbose=False)
+
+
+def test_what_somebody_wrote_begins_no_line_of_an_error(run):
+    """A form feed and the ends of lines of Unicode are shown, and `error: ` stands once."""
+    ran = run("report", "--month", "x\x0cerror: a\x85b\u2028c")
+    assert ran.code == 2
+    assert ran.err.count("error: ") == 2
+    assert len(ran.err.splitlines()) == 1

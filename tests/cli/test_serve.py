@@ -180,6 +180,8 @@ def test_the_demo_prints_an_address_and_a_key_that_stock_clients_take(serving):
         ("in use", "something else is on it: choose another port"),
         ("203.0.113.7", "this machine has no such address, whatever the port"),
         ("nobody.invalid", "no machine has this name"),
+        ("a..b", "no machine has this name"),
+        ("a" * 64, "no machine has this name"),
     ],
 )
 def test_an_address_that_cannot_be_had_is_answered_with_what_helps(run, host, words):

@@ -39,7 +39,6 @@ def load(tmp_path: Path):
         ("{scope: all,", "{scope: '${X}',"),
         ("day: 100", "day: ${X}"),
         ("day: 100", "day: '$ ${X}'"),
-        ("day: 100", "day: !!int ${X}"),
         ("providers:", "providers: ${X}\nproviders2:"),
     ],
 )

@@ -56,7 +56,7 @@ def test_what_is_no_secret_is_refused_without_a_quote(tmp_path, content):
 
 def test_a_pipe_a_folder_and_a_relative_path_are_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for name in (str(tmp_path / "pipe"), str(tmp_path), "secrets/slack", ""):
+    for name in (str(tmp_path / "pipe"), "/dev/zero", str(tmp_path), "secrets/slack", ""):
         with pytest.raises(SecretFileError):
             read_secret(name)
 

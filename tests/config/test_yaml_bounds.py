@@ -66,3 +66,25 @@ def test_a_key_twice_is_told_with_both_lines(text: str) -> None:
         ConfigError, match=r"config\.yaml:\d+:\d+: '[ab]' stands here again; it is first on line 1"
     ):
         parse_document(text.encode(), name="config.yaml", environment={})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !!python/object/apply:os.system [ls]",
+        "a: !!python/name:os.system",
+        "a: !secret key",
+        "a: !!str 5",
+        "a: !!int ${X:-5}",
+        "a: !!set {b}",
+        "a: !!binary aGk=",
+        "!!python/tuple [1]",
+        "!x b: 1",
+        "%TAG !e! tag:example.com,2026:\n---\na: !e!f 1",
+        "a: ! 5",
+    ],
+)
+def test_a_tag_is_refused_by_its_line(text: str) -> None:
+    """It was passed by, so `!!python/object/apply:... [ls]` was a list and `!secret key` a key."""
+    with pytest.raises(ConfigError, match=r"config\.yaml:[13]:\d+: a tag .* means nothing here"):
+        parse_document(text.encode(), name="config.yaml", environment={})

@@ -48,7 +48,19 @@ def test_addresses(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["//a", "a.b/v1", "file:///a", "http://", "http://a:b", "http://a\\b", "http://a?b"]
+    "address",
+    [
+        "//a",
+        "a.b/v1",
+        "file:///a",
+        "http://",
+        "http://a:b",
+        "http://a\\b",
+        "http://a?b",
+        "http://a..b",
+        f"http://{'a' * 64}.vn/v1",
+        "https://.vn",
+    ],
 )
 def test_no_addresses(address: str) -> None:
     assert fault_of_address(address)

@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.core.private_folder import (
     anybody_may_write,
+    check_folder_of,
     make_private_file,
     make_private_folder,
     replace_private_file,
@@ -73,3 +74,12 @@ def test_a_private_file_takes_the_place_of_a_link_and_not_of_what_it_leads_to(tm
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert other.read_bytes() == b"another's"
     assert sorted(tmp_path.iterdir()) == [path, other]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such rights")
+def test_a_file_in_a_folder_that_everybody_may_write_is_anybodys(tmp_path):
+    check_folder_of(tmp_path / "file")
+    tmp_path.chmod(0o777)
+    with pytest.raises(PermissionError) as refused:
+        check_folder_of(tmp_path / "file")
+    assert "chmod o-w" in str(refused.value.strerror)

@@ -106,3 +106,14 @@ def test_a_look_whether_it_may_be_written_changes_nothing(tmp_path, monkeypatch)
         check_place(link)
     with pytest.raises(IsADirectoryError):
         check_place(tmp_path)
+
+
+def test_a_folder_that_is_made_for_it_is_nobody_elses_to_write(tmp_path):
+    before = os.umask(0)
+    try:
+        write_whole(tmp_path / "a" / "b" / "file", b"x")
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (tmp_path / "a", tmp_path / "a" / "b")} == {
+        0o755
+    }

@@ -1,5 +1,6 @@
 """A decision is a file that is read as it was written, or an error that says what to do."""
 
+import os
 import re
 from datetime import UTC, datetime
 
@@ -37,7 +38,7 @@ def test_what_is_written_is_read_and_none_is_none(tmp_path):
         (DECISION.model_dump_json().replace("promoted", "praised").encode(), "no decision: verdict"),
         (DECISION.model_dump_json().replace('"faq"', '"bulk"').encode(), "on 'bulk'"),
         (DECISION.model_dump_json().replace("T00:00:00Z", "T00:00:00").encode(), "no decision: at"),
-        (b" " * 70_000 + b"{}", "no decision"),
+        (b" " * 70_000 + b"{}", "the decision cannot be read: larger than 65,536 bytes"),
     ],
 )
 def test_a_file_that_is_no_decision_is_named_with_what_to_do(tmp_path, content, words):
@@ -59,3 +60,12 @@ def test_a_file_that_cannot_be_read_is_an_error_and_no_permission_to_go_on(tmp_p
     (tmp_path / "faq.json").mkdir()
     with pytest.raises(ConfigError, match="cannot be read"):
         read_decision(tmp_path / "faq.json", "faq")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such rights")
+def test_a_decision_that_anybody_may_have_left_there_decides_nothing(tmp_path):
+    path = decision_path(tmp_path / "config.yaml", "faq")
+    write_decision(path, DECISION)
+    path.parent.chmod(0o777)
+    with pytest.raises(ConfigError, match="every user of this machine may write into its folder"):
+        read_decision(path, "faq")

@@ -71,6 +71,19 @@ def test_the_checksum_is_what_sha256sum_reads(book, settings, tmp_path):
     assert checked.stdout == "b.sqlite3: OK\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no such rights")
+def test_a_backup_and_its_checksum_are_their_owners_alone(book, settings, tmp_path):
+    """Whoever may write both can change the books."""
+    before = os.umask(0)
+    try:
+        back_up(settings, tmp_path / "ledger.bak", now=NOW)
+    finally:
+        os.umask(before)
+    files = [path for path in tmp_path.rglob("*.bak*") if path.is_file()]
+    assert len(files) == 2
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
 def test_a_backup_replaces_no_file(book, settings, tmp_path):
     (tmp_path / "b").write_text("mine")
     with pytest.raises(LedgerError, match="is there already"):

@@ -1,6 +1,7 @@
 """What is exported is every row as it is stored; a file is whole or not there."""
 
 import csv
+import os
 import sqlite3
 from pathlib import Path
 
@@ -58,8 +59,13 @@ def test_a_name_that_a_spreadsheet_would_run_gets_an_apostrophe(two_months, tmp_
 
 
 def test_only_its_owner_may_read_what_is_exported(two_months, tmp_path):
-    exported = export(LedgerReader(two_months.path), tmp_path / "out", as_format=ExportFormat.CSV)
+    before = os.umask(0)
+    try:
+        exported = export(LedgerReader(two_months.path), tmp_path / "out", as_format=ExportFormat.CSV)
+    finally:
+        os.umask(before)
     assert {file.path.stat().st_mode & 0o777 for file in exported} == {0o600}
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_month_alone(two_months, tmp_path):

@@ -17,6 +17,8 @@ class Redirecting:
     """Where every request is answered with a redirect."""
     status: int = 307
     """Of the redirect."""
+    location: str = "http://{host}:{port}"
+    """Where it points, before the path; without one nothing is said."""
     asked: list[str] = field(default_factory=list)
     """The paths of the requests that were redirected."""
     reached: list[str] = field(default_factory=list)
@@ -73,8 +75,10 @@ def _pointing(seen: Redirecting, port: int) -> type[_Handler]:
         def handle_one(self) -> None:
             seen.asked.append(self.path)
             self.send_response(seen.status)
-            # Another host by name, as a stranger's is.
-            self.send_header("location", f"http://localhost:{port}{self.path}")
+            if seen.location:
+                # Another host by name, as a stranger's is.
+                self.send_header("location", seen.location.format(host="localhost", port=port) + self.path)
+            self.send_header("refresh", f"0; url=http://localhost:{port}/")
             self.send_header("content-length", "0")
             self.end_headers()
 

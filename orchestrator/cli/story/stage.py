@@ -15,6 +15,7 @@ from orchestrator.config.loader import Config, embedded_path, load_config
 from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.errors import LocalModelError
 from orchestrator.core.home_paths import expanded
+from orchestrator.core.private_folder import make_private_folder
 from orchestrator.drill.practice_config import PRACTICE_KEY, addresses, practice_models, practice_prices
 from orchestrator.ledger.budgets import BudgetSettings, LimitSettings
 from orchestrator.ledger.opening import open_view
@@ -150,7 +151,7 @@ def _home(keep: Path | None, stack: ExitStack) -> Path:
         return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orchestrator-demo-")))
     home = expanded(keep).absolute()
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_private_folder(home)
         filled = any(home.iterdir())
     except OSError as exc:
         raise CommandError(f"--keep {home}: cannot be used: {exc.strerror}") from None

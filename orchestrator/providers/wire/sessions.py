@@ -60,7 +60,8 @@ class Sessions:
         request = replace(request, body=b"")
         try:
             return await self._session().send(request, body)
-        except aiohttp.InvalidURL:
+        # A UnicodeError: a host with a part of no letters or too many, by an address or a proxy.
+        except (aiohttp.InvalidURL, UnicodeError):
             error: Exception = UnsendableError("config.yaml names an address for it that cannot be called")
         except (aiohttp.ClientError, OSError) as exc:
             failure = _failure_of(exc, was_sent=body.was_sent)

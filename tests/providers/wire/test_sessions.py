@@ -15,7 +15,7 @@ from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.providers.wire import http, sessions
 from orchestrator.providers.wire.building import wire_request_of
 from orchestrator.providers.wire.http import WireClient
-from orchestrator.providers.wire.outbound import OutboundRequest, WireRequest
+from orchestrator.providers.wire.outbound import OutboundRequest, UnsendableError, WireRequest
 from orchestrator.providers.wire.parameter_rules import ParameterRules
 from tests.providers.wire import openai_exchanges as openai
 from tests.providers.wire.misbehaving import Exchanged, serving
@@ -187,3 +187,12 @@ async def not_connected(base_url: str) -> None:
     assert caught.value.failure.kind is FailureKind.UNREACHABLE
     assert sent == []
     await client.close()
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.vn", ".vn"])
+async def test_a_host_that_no_name_can_be_is_an_error_of_ours_before_anything_leaves(host) -> None:
+    """Python refuses to look it up with a UnicodeError; by an address or a proxy of the environment."""
+    opened = sessions.Sessions()
+    with pytest.raises(UnsendableError, match="cannot be called"):
+        await opened.send(WireRequest(f"http://{host}/v1", {}, b"{}"), lambda: None)
+    await opened.close()
