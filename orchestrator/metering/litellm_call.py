@@ -67,22 +67,10 @@ _KEPT_HERE = frozenset(
         *("shared_session", "merge_reasoning_content_in_choices", "allow_client_keepalive_override"),
         *("use_in_pass_through", "use_litellm_proxy", "use_xai_oauth", "_context_compaction_state"),
         *("fallback_depth", "max_fallbacks", "litellm_trace_id", "litellm_call_id", "litellm_metadata"),
-        *(
-            "attempted_targets",
-            "include_fallback_errors",
-            "_retry_skipped_deployment_ids",
-            "original_function",
-        ),
-        *("weight", "order", "cooldown_time", "max_parallel_requests", "input_cost_per_token"),
-        *(
-            "output_cost_per_token",
-            "litellm_logging_obj",
-            "litellm_session_id",
-            "id",
-            "rpm",
-            "tpm",
-            "tags",
-        ),
+        *("attempted_targets", "include_fallback_errors", "_retry_skipped_deployment_ids"),
+        *("original_function", "weight", "order", "cooldown_time", "max_parallel_requests"),
+        *("input_cost_per_token", "output_cost_per_token", "litellm_logging_obj", "litellm_session_id"),
+        *("id", "rpm", "tpm", "tags"),
     }
 )
 """Arguments that LiteLLM, or its Router, reads and does not pass on."""
@@ -223,6 +211,17 @@ def for_provider(arguments: dict[str, Any], call: MeteredCall) -> dict[str, Any]
 def host_of(call: MeteredCall) -> str:
     """Return the host, and its port where it has one, that a call is sent to."""
     return httpx.URL(call.address or DEFAULT_URLS[call.kind]).netloc.decode()
+
+
+def waits_s(arguments: Mapping[str, Any]) -> float | None:
+    """Return how long a call waits for each byte of its answer; None where it does not say."""
+    stated = arguments.get("timeout") or arguments.get("request_timeout")
+    limit = stated.read if isinstance(stated, httpx.Timeout) else stated
+    try:
+        return float(limit) if limit else None
+    except (TypeError, ValueError):
+        # LiteLLM says what is wrong with it.
+        return None
 
 
 def _without_cache_control(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ own (docs/why/budget-guard.md).
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -22,8 +23,9 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.service_tiers import tier_percent
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import BilledUsage
+from orchestrator.core.provider_answer import AttemptFailedError, BilledUsage
 from orchestrator.core.quiet_logs import quiet_libraries
+from orchestrator.core.reply import Usage
 from orchestrator.metering.first_byte import CURRENT_METERED
 from orchestrator.metering.leaving import Leave
 from orchestrator.metering.litellm_call import (
@@ -39,9 +41,11 @@ from orchestrator.metering.litellm_call import (
     size_of,
     sync_client,
     to_one_address,
+    waits_s,
 )
 from orchestrator.metering.litellm_doors import final, stand_doors
 from orchestrator.metering.meter import Meter, MeteredSend
+from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.free_errors import was_refused, was_unconnected
 from orchestrator.providers.litellm.responses import counted_usage, says_something
@@ -78,28 +82,27 @@ class MeteredStream(CustomStreamWrapper):
 
     async def __anext__(self) -> Any:
         """Return the next chunk; settle when there is none."""
-        # Some streams are asked for with the first of their chunks only.
+        with self._reading():
+            return await super().__anext__()
+
+    def __next__(self) -> Any:
+        """Return the next chunk; settle when there is none."""
+        with self._reading():
+            return super().__next__()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        # Gemini's streams are asked for with the first of their chunks only.
         before = CURRENT_METERED.get()
         CURRENT_METERED.set(self._sending)
         try:
-            chunk = await super().__anext__()
+            yield
         except BaseException as error:
             self._end(error)
             raise
         finally:
             CURRENT_METERED.set(before)
         self._sending.began = True
-        return chunk
-
-    def __next__(self) -> Any:
-        """Return the next chunk; settle when there is none."""
-        try:
-            chunk = super().__next__()
-        except BaseException as error:
-            self._end(error)
-            raise
-        self._sending.began = True
-        return chunk
 
     async def aclose(self) -> None:
         """Close the connection; what was not read may be billed all the same."""
@@ -193,7 +196,7 @@ def _held(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
         )
         sending.host = host_of(call)
-        sending.leave = Leave(call.kind, call.upstream, sending.host, sending.covers)
+        sending.leave = Leave(call.kind, call.upstream, sending.host, sending.covers, waits_s(arguments))
         if call.kind is ProviderKind.OPENROUTER:
             sending.reports_cost = True
             arguments["extra_body"] = token_costs_only(meter.offer.price.dearest)
@@ -246,8 +249,18 @@ _NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})
 
 def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | None) -> None:
     counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost).of(said)
-    sending.billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
+    billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
+    heard = sending.leave.answer if sending.leave is not None else None
+    sending.billed = billed if heard is None else replace(_billed_by(heard), service_tier=tier)
     sending.upstream_id = getattr(answer, "id", None)
+
+
+def _billed_by(heard: VendorAnswer) -> BilledUsage:
+    """Return what a provider's own bytes say; LiteLLM makes numbers of counts that are none."""
+    try:
+        return heard.whole().billed
+    except AttemptFailedError as exc:
+        return BilledUsage(Usage(estimated=True)) if exc.answer is None else exc.answer.billed
 
 
 def _dearest_tier(pieces: Iterable[Any]) -> str | None:
