@@ -54,7 +54,7 @@ def _use_leave(request: httpx.Request) -> None:
 def _note_status(response: httpx.Response) -> None:
     sending = CURRENT_METERED.get()
     if sending is not None and sending.leave is not None:
-        sending.leave.last_status = response.status_code
+        sending.leave.hear(response)
 
 
 async def _use_leave_in_task(request: httpx.Request) -> None:

@@ -15,9 +15,12 @@ import httpx
 import orjson
 
 from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.request import Message
+from orchestrator.metering.heard_streams import hear
 from orchestrator.metering.response_items import BodySize, responses_size
+from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.metering.vendor_bodies import check_chat, check_google, check_responses, inline_part
 from orchestrator.providers.wire.wire_json import json_text
 
@@ -32,7 +35,9 @@ _GOOGLE_ANSWERS = ("candidate_count", "candidateCount")
 _GOOGLE_SCHEMAS = ("response_schema", "responseSchema", "response_json_schema", "responseJsonSchema")
 _RESPONSES = "/responses"
 _OPENAI_PATHS = ("/chat/completions", _RESPONSES)
-_GOOGLE_METHODS = (":generateContent", ":streamGenerateContent")
+_GOOGLE_STREAM = ":streamGenerateContent"
+_GOOGLE_METHODS = (":generateContent", _GOOGLE_STREAM)
+_WAITS = ("connect", "read", "write", "pool")
 _OPENROUTERS_OWN = "openrouter/"
 """LiteLLM writes it before the names of some models of OpenRouter's."""
 _SIGNATURES = frozenset({"thoughtSignature", "thought_signature"})
@@ -51,10 +56,15 @@ class Leave:
     covers: Covers
     is_asked: bool = False
     """Whether the client of the call asks before each request; then nothing has left that did not ask."""
+    waits_s: float | None = None
+    """How long the call waits for each byte; LiteLLM forgets it for Gemini's streams."""
     is_used: bool = False
     last_status: int | None = None
     refusal: InvalidRequestError | None = None
     """Why a request did not leave."""
+    answer: VendorAnswer | None = None
+    """What came back, by the provider's own bytes; None where they could not be heard."""
+    _expected: VendorAnswer | None = None
 
     def use(self, request: httpx.Request) -> None:
         """Let a request leave.
@@ -70,6 +80,18 @@ class Leave:
             )
             raise self.refusal
         self.is_used = True
+        # What comes packed cannot be heard on its way.
+        request.headers["accept-encoding"] = "identity"
+        if self.waits_s is not None:
+            limits = request.extensions.get("timeout", {})
+            shortest = {name: min(limits.get(name) or self.waits_s, self.waits_s) for name in _WAITS}
+            request.extensions["timeout"] = {**limits, **shortest}
+
+    def hear(self, response: httpx.Response) -> None:
+        """Note a response, and hear its bytes as they are read."""
+        self.last_status = response.status_code
+        expected = self._expected
+        self.answer = expected if expected is not None and hear(response, expected) else None
 
     def _fault_of(self, request: httpx.Request) -> str | None:
         if self.is_used and self.last_status != _REFUSED_UNBILLED:
@@ -88,7 +110,12 @@ class Leave:
             size = self._size_of(request.url.path, body)
         except InvalidRequestError as error:
             return f"LiteLLM would send what no bound is known of: {error}"
+        self._expected = self._answer_to(request.url.path, body, answers=max(size.answers, default=1))
         return None if self._is_covered(*size) else "LiteLLM would send more than money is held for"
+
+    def _answer_to(self, path: str, body: Mapping[str, Any], *, answers: int) -> VendorAnswer:
+        in_pieces = body.get("stream") is True or path.endswith(_GOOGLE_STREAM)
+        return VendorAnswer(self.kind, path=path, in_pieces=in_pieces, answers=answers, clock=SystemClock())
 
     def _size_of(self, path: str, body: Mapping[str, Any]) -> BodySize:
         if self.kind is ProviderKind.GOOGLE:

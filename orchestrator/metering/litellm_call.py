@@ -13,7 +13,6 @@ from weakref import WeakKeyDictionary
 import httpx
 import litellm
 from litellm.exceptions import BadRequestError
-from litellm.llms.base_llm.base_utils import type_to_response_format_param
 from litellm.llms.custom_httpx.http_handler import HTTPHandler
 from litellm.secret_managers.main import get_secret_str
 from pydantic import BaseModel
@@ -21,9 +20,8 @@ from pydantic import BaseModel
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.openrouter_names import fault_of_name, fault_of_search
 from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
-from orchestrator.core.request import Message
 from orchestrator.metering.first_byte import note_first_byte, watch_leaving, watch_requests
-from orchestrator.metering.media_addresses import check_addresses
+from orchestrator.metering.litellm_size import LIMITS
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
 from orchestrator.providers.litellm.http_client import SendOnceClient
 from orchestrator.providers.litellm.sse_check import checked_in_thread
@@ -67,20 +65,13 @@ _KEPT_HERE = frozenset(
         *("shared_session", "merge_reasoning_content_in_choices", "allow_client_keepalive_override"),
         *("use_in_pass_through", "use_litellm_proxy", "use_xai_oauth", "_context_compaction_state"),
         *("fallback_depth", "max_fallbacks", "litellm_trace_id", "litellm_call_id", "litellm_metadata"),
-        *(
-            "attempted_targets",
-            "include_fallback_errors",
-            "_retry_skipped_deployment_ids",
-            "original_function",
-        ),
-        *("weight", "order", "cooldown_time", "max_parallel_requests", "input_cost_per_token"),
-        *("output_cost_per_token", "litellm_logging_obj", "litellm_session_id", "id", "rpm", "tpm", "tags"),
+        *("attempted_targets", "include_fallback_errors", "_retry_skipped_deployment_ids"),
+        *("original_function", "weight", "order", "cooldown_time", "max_parallel_requests"),
+        *("input_cost_per_token", "output_cost_per_token", "litellm_logging_obj", "litellm_session_id"),
+        *("id", "rpm", "tpm", "tags"),
     }
 )
 """Arguments that LiteLLM, or its Router, reads and does not pass on."""
-
-_LIMITS = ("max_tokens", "max_completion_tokens")
-_DECLARED = ("tools", "functions", "response_format")
 
 
 class _WatchedClient(SendOnceClient):
@@ -104,16 +95,6 @@ class MeteredCall:
     address: str | None
     payer: Any
     """What the call says of who pays; None when it says nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How large the answers of a call can be, and what is sent along with its messages."""
-
-    messages: list[Message]
-    max_tokens: int
-    answers: int
-    declared: list[Any]
 
 
 def named(original: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,7 +171,7 @@ def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:
             "None and fallbacks on litellm.Router"
         )
     whole = dict(kwargs)
-    if not any(kwargs.get(name) for name in _LIMITS):
+    if not any(kwargs.get(name) for name in LIMITS):
         whole["max_tokens"] = DEFAULT_MAX_TOKENS
     if kwargs.get("stream"):
         whole["stream_options"] = {**(kwargs.get("stream_options") or {}), "include_usage": True}
@@ -215,6 +196,17 @@ def for_provider(arguments: dict[str, Any], call: MeteredCall) -> dict[str, Any]
 def host_of(call: MeteredCall) -> str:
     """Return the host, and its port where it has one, that a call is sent to."""
     return httpx.URL(call.address or DEFAULT_URLS[call.kind]).netloc.decode()
+
+
+def waits_s(arguments: Mapping[str, Any]) -> float | None:
+    """Return how long a call waits for each byte of its answer; None where it does not say."""
+    stated = arguments.get("timeout") or arguments.get("request_timeout")
+    limit = stated.read if isinstance(stated, httpx.Timeout) else stated
+    try:
+        return float(limit) if limit else None
+    except (TypeError, ValueError):
+        # LiteLLM says what is wrong with it.
+        return None
 
 
 def _without_cache_control(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -354,43 +346,6 @@ def _sync_client() -> HTTPHandler:
     handler = _SyncClient(follow_redirects=False)
     watch_requests(handler.client)
     return handler
-
-
-def size_of(kind: ProviderKind, arguments: Mapping[str, Any]) -> Size:
-    """Return what bounds the cost of a call.
-
-    Raises:
-        InvalidRequestError: a number of tokens or answers is not a whole number, or LiteLLM would open the
-            address of a picture itself.
-    """
-    messages = [_plain(message) for message in arguments.get("messages") or ()]
-    if kind is ProviderKind.GOOGLE:
-        check_addresses(message.get("content") for message in messages)
-    return Size(
-        messages=messages,
-        max_tokens=max(_whole(arguments, name) for name in _LIMITS),
-        answers=_whole(arguments, "n") or 1,
-        declared=[_schema(arguments[name]) for name in _DECLARED if arguments.get(name)],
-    )
-
-
-def _whole(arguments: Mapping[str, Any], name: str) -> int:
-    value = arguments.get(name) or 0
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InvalidRequestError(f"'{name}' must be a whole number greater than 0, got {value!r}")
-    return value
-
-
-def _plain(message: Any) -> Message:
-    """Return a message as a mapping; LiteLLM also takes its own objects."""
-    plain: Message = message.model_dump(exclude_none=True) if isinstance(message, BaseModel) else message
-    return plain
-
-
-def _schema(declared: Any) -> Any:
-    """Return what is sent for a tool or a format; LiteLLM also takes a Pydantic class."""
-    is_class = isinstance(declared, type) and issubclass(declared, BaseModel)
-    return type_to_response_format_param(declared) if is_class else declared
 
 
 _CLIENTS: "WeakKeyDictionary[asyncio.AbstractEventLoop, SendOnceClient]" = WeakKeyDictionary()

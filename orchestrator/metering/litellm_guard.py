@@ -10,6 +10,7 @@ own (docs/why/budget-guard.md).
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -22,8 +23,9 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.service_tiers import tier_percent
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import BilledUsage
+from orchestrator.core.provider_answer import AttemptFailedError, BilledUsage
 from orchestrator.core.quiet_logs import quiet_libraries
+from orchestrator.core.reply import Usage
 from orchestrator.metering.first_byte import CURRENT_METERED
 from orchestrator.metering.leaving import Leave
 from orchestrator.metering.litellm_call import (
@@ -37,12 +39,14 @@ from orchestrator.metering.litellm_call import (
     metered_call_of,
     named,
     sent_once,
-    size_of,
     sync_client,
     to_one_address,
+    waits_s,
 )
 from orchestrator.metering.litellm_doors import final, stand_doors
+from orchestrator.metering.litellm_size import size_of
 from orchestrator.metering.meter import Meter, MeteredSend
+from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.free_errors import was_refused, was_unconnected
 from orchestrator.providers.litellm.responses import counted_usage, says_something
@@ -201,8 +205,10 @@ def _held(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
         )
         sending.host = host_of(call)
-        sending.leave = Leave(call.kind, call.upstream, sending.host, sending.covers)
-        sending.leave.is_asked = asks_leave(arguments["client"])
+        sending.leave = Leave(
+            call.kind, call.upstream, sending.host, sending.covers,
+            is_asked=asks_leave(arguments["client"]), waits_s=waits_s(arguments),
+        )  # fmt: skip
         if call.kind is ProviderKind.OPENROUTER:
             sending.reports_cost = True
             arguments["extra_body"] = token_costs_only(meter.offer.price.dearest)
@@ -267,8 +273,18 @@ _NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})
 
 def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | None) -> None:
     counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost).of(said)
-    sending.billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
+    billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
+    heard = sending.leave.answer if sending.leave is not None else None
+    sending.billed = billed if heard is None else replace(_billed_by(heard), service_tier=tier)
     sending.upstream_id = getattr(answer, "id", None)
+
+
+def _billed_by(heard: VendorAnswer) -> BilledUsage:
+    """Return what a provider's own bytes say; LiteLLM makes numbers of counts that are none."""
+    try:
+        return heard.whole().billed
+    except AttemptFailedError as exc:
+        return BilledUsage(Usage(estimated=True)) if exc.answer is None else exc.answer.billed
 
 
 def _dearest_tier(pieces: Iterable[Any]) -> str | None:

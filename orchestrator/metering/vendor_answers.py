@@ -9,6 +9,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import Clock
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
+from orchestrator.metering.several_answers import SeveralReader
 from orchestrator.providers.wire import gemini_format, openai_format
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX
@@ -51,9 +52,8 @@ class VendorAnswer:
 
     def __init__(self, kind: ProviderKind, *, path: str, in_pieces: bool, answers: int, clock: Clock) -> None:
         """Expect its status."""
-        self._reader: _Reader = _ResponsesReader() if path.endswith("/responses") else _WireReader(kind)
+        self._reader = _reader_of(kind, path=path, answers=answers if in_pieces else 1)
         self._in_pieces = in_pieces
-        self._answers = answers
         self._clock = clock
         self._status = 0
         self._headers: Mapping[str, str] = {}
@@ -70,7 +70,7 @@ class VendorAnswer:
     @property
     def is_complete(self) -> bool:
         """Return whether nothing more is to come, though its connection may stay open."""
-        return self._in_pieces and self._answers == 1 and self._reader.is_complete and self._failed is None
+        return self._in_pieces and self._reader.is_complete and self._failed is None
 
     @property
     def is_broken(self) -> bool:
@@ -121,10 +121,19 @@ class VendorAnswer:
             self._failed = exc
 
 
+def _reader_of(kind: ProviderKind, *, path: str, answers: int) -> _Reader:
+    if path.endswith("/responses"):
+        return _ResponsesReader()
+    if answers > 1 and kind is not ProviderKind.GOOGLE:
+        return SeveralReader(answers, reports_cost=kind is ProviderKind.OPENROUTER)
+    return _WireReader(kind, answers)
+
+
 class _WireReader:
     """Chat completions and Gemini's answers, by the readers of our wire."""
 
-    def __init__(self, kind: ProviderKind) -> None:
+    def __init__(self, kind: ProviderKind, answers: int) -> None:
+        self._answers = answers
         self._is_google = kind is ProviderKind.GOOGLE
         self._reports_cost = kind is ProviderKind.OPENROUTER
         self._stream: gemini_format.GeminiReader | openai_format.OpenAiReader = (
@@ -139,7 +148,7 @@ class _WireReader:
 
     @property
     def is_complete(self) -> bool:
-        return self._stream.is_complete
+        return self._answers == 1 and self._stream.is_complete
 
     def take(self, event: SentEvent) -> object:
         return self._stream.take(event)

@@ -1,12 +1,14 @@
 """Bills that no reference shows: at each entry for other people's code they are read on the dear side."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import litellm
 import pytest
+from openai import OpenAIError
 
 from orchestrator import BudgetGuard
 from tests.metering import test_budget_guard as with_guard
@@ -16,6 +18,24 @@ from tests.providers.wire.misbehaving import Exchanged, serving
 make_guard = with_guard.make_guard
 ENTRIES = ["completion", "acompletion", "stream", "astream", "native", "native stream"]
 COUNTS = {"prompt_tokens": 1_000, "completion_tokens": 50, "total_tokens": 1_050}
+ODD: list[Any] = [
+    {"prompt_tokens": True, "completion_tokens": True, "total_tokens": True},
+    {**COUNTS, "prompt_tokens": True},
+    {**COUNTS, "completion_tokens": True},
+    {**COUNTS, "prompt_tokens": "1"},
+    {**COUNTS, "completion_tokens": "1", "total_tokens": "2"},
+    {**COUNTS, "prompt_tokens": 1.5},
+    {**COUNTS, "prompt_tokens": {"tokens": 1}},
+    {**COUNTS, "prompt_tokens": [1]},
+    {**COUNTS, "prompt_tokens_details": {"cached_tokens": True}},
+    {**COUNTS, "prompt_tokens_details": {"cached_tokens": "999"}},
+    {**COUNTS, "completion_tokens_details": {"reasoning_tokens": "40"}},
+    {**COUNTS, "prompt_tokens": 10**400},
+    "50", 50, True, [], [COUNTS],
+]  # fmt: skip
+"""Counts that are no numbers: LiteLLM makes numbers of some of them."""
+BOUND_NUSD = 67_125
+"""What is held for `HELLO` and 64 tokens."""
 LIST_NUSD = 125_000
 """What the counts cost by the list."""
 BYOK = {**COUNTS, "cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.036}}
@@ -65,17 +85,19 @@ async def vendor() -> AsyncIterator[Vendor]:
 async def booked(entry: str, provider: str, vendor: Vendor, make_guard: Any, make_orchestrator: Any) -> int:
     """Ask once, and return what was booked for it."""
     changes = {"providers": {provider: {"base_url": vendor.url}}}
-    if entry.startswith("native"):
-        orchestrator = make_orchestrator(changes)
-        client = orchestrator.native(f"{provider}/gpt-6-luna", tenant="acme", max_tokens=64)
-        if entry == "native":
-            await client.ainvoke("Xin chào")
+    native = make_orchestrator(changes) if entry.startswith("native") else None
+    guard: Any = native or make_guard(changes)
+    # Some libraries stumble over what is no usage; it was billed all the same.
+    with contextlib.suppress(ValueError, TypeError, AttributeError, OpenAIError):
+        if native is None:
+            await guarded(entry, provider, vendor, guard)
         else:
-            assert [piece async for piece in client.astream("Xin chào")]
-        guard: Any = orchestrator
-    else:
-        guard = make_guard(changes)
-        await guarded(entry, provider, vendor, guard)
+            client = native.native(f"{provider}/gpt-6-luna", tenant="acme", max_tokens=64)
+            assert (
+                await client.ainvoke("Xin chào")
+                if entry == "native"
+                else [piece async for piece in client.astream("Xin chào")]
+            )
     spent, held = standing(guard)
     assert held == 0
     return spent
@@ -129,10 +151,10 @@ async def test_odd_counts_are_read_on_the_dear_side(
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": -5, "completion_tokens": -7}, {"prompt_tokens": 2**63, "completion_tokens": 2**63}, {"prompt_tokens": None}])  # fmt: skip
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": -5, "completion_tokens": -7}, {"prompt_tokens": 2**63, "completion_tokens": 2**63}, {"prompt_tokens": None}, *ODD])  # fmt: skip
 async def test_counts_that_are_none_are_booked_at_the_bound(
     vendor: Vendor, make_guard, make_orchestrator, entry: str, usage: Any
 ) -> None:
     vendor.usage = usage
     spent = await booked(entry, "openai", vendor, make_guard, make_orchestrator)
-    assert spent >= 60_000
+    assert spent == BOUND_NUSD

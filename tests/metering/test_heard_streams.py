@@ -1,0 +1,67 @@
+"""What LiteLLM reads is heard on its way, and a guarded call waits no longer than it says."""
+
+import asyncio
+import gzip
+
+import httpx
+import litellm
+import pytest
+from openai import OpenAIError
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.clock import SystemClock
+from orchestrator.metering.heard_streams import hear
+from orchestrator.metering.vendor_answers import VendorAnswer
+from orchestrator.practice import Fault, PracticeServer
+from tests.metering import test_budget_guard as with_guard
+from tests.metering.test_budget_guard import MODELS, sources, standing
+from tests.support.settling import wait_for_settling
+
+practice, make_guard, guard, to = (
+    with_guard.practice,
+    with_guard.make_guard,
+    with_guard.guard,
+    with_guard.to,
+)
+BODY = b'{"choices": [{"message": {"content": "Ch"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": 1}}'
+
+
+def expected() -> VendorAnswer:
+    return VendorAnswer(
+        ProviderKind.OPENAI, path="/chat/completions", in_pieces=False, answers=1, clock=SystemClock()
+    )
+
+
+def test_a_body_is_heard_while_it_is_read() -> None:
+    answer, response = expected(), httpx.Response(200, stream=httpx.ByteStream(BODY))
+    assert hear(response, answer)
+    assert response.read() == BODY
+    assert answer.whole().usage.input_tokens == 9
+
+
+def test_what_is_packed_and_a_refusal_are_not_heard() -> None:
+    packed = httpx.Response(200, headers={"content-encoding": "gzip"}, content=gzip.compress(BODY))
+    assert not hear(packed, expected())
+    assert not hear(httpx.Response(503, content=BODY), expected())
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("limit", [0.3, "0.3", httpx.Timeout(0.3)], ids=["number", "text", "httpx"])
+@pytest.mark.parametrize("is_sync", [True, False], ids=["sync", "async"])
+async def test_a_stream_that_stops_coming_ends_when_the_call_says_so(
+    guard, practice: PracticeServer, to, model: str, limit, is_sync: bool
+) -> None:
+    """LiteLLM hands the limit of a call on to all but Gemini's streams, which waited for minutes."""
+    practice.faults.add(Fault.parse("*:stall_stream=2"))
+
+    async def read() -> None:
+        async for _ in await litellm.acompletion(**to(model, stream=True, timeout=limit)):
+            pass
+
+    asked = to(model, stream=True, timeout=limit)
+    async with asyncio.timeout(30):
+        with pytest.raises(OpenAIError):
+            await (asyncio.to_thread(lambda: list(litellm.completion(**asked))) if is_sync else read())
+    wait_for_settling()
+    assert standing(guard)[1] == 0
+    assert sources(guard) == ["bound"]
