@@ -179,6 +179,10 @@ class ReplyCache:
 
     def get(self, key: str) -> bytes | None:
         """Return what was stored under `key` and is not over yet, else None."""
+        for put in tuple(self._of_this_turn):
+            # Its request has ended, and whoever asks the same within this turn would ask it again.
+            if put.key == key:
+                return put.packed
         stored = self._try("read", lambda cache: cache.get(key))
         return stored if isinstance(stored, bytes) else None
 

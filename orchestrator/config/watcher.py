@@ -87,10 +87,10 @@ class ConfigWatch:
             if self._refusal is not None:
                 self._refusal = replace(self._refusal, stands=False)
         except ConfigError as exc:
-            self._refuse("the changed configuration is refused, the last good one stays: %s", str(exc))
+            self._refuse("the changed configuration is refused, the last good one stays: %s", str(exc), str(exc))
         except Exception as exc:  # noqa: BLE001 -- the watch outlives whatever a file or a listener does
             words = "the changed configuration cannot be taken over, the last good one stays: %s"
-            self._refuse(words, place_of_error(exc, frames_max=1))
+            self._refuse(words, place_of_error(exc, frames_max=1), type(exc).__name__)
 
     def _refuse_emptied(self) -> None:
         for file in sorted(file for file in self._full if _holds_text(file) is False):
@@ -98,11 +98,11 @@ class ConfigWatch:
                 f"the file {file} is empty; write the new secret into it, or remove it where its default is meant"
             )
 
-    def _refuse(self, words: str, reason: str) -> None:
+    def _refuse(self, words: str, logged: str, reason: str) -> None:
         latest = self._refusal
         if latest is not None and latest.stands and latest.reason == reason:
             return
-        logger.error(words, reason)
+        logger.error(words, logged)
         self._refusal = ConfigRefusal(self._clock.now(), reason)
 
     def _watch(self) -> None:

@@ -170,6 +170,17 @@ async def test_what_is_stored_in_one_turn_of_a_loop_is_one_transaction(make):
     assert cache.forget("acme") == 3
 
 
+async def test_an_answer_of_this_turn_is_there_before_it_is_written(make):
+    """Whoever asks the same within the turn in which the answer came would send it again."""
+    cache = make()
+    cache.put("earlier", b"another", ttl_s=60)
+    cache.put_in_this_turn(KEY, b"answer", ttl_s=60, tenant="acme")
+    assert cache.get(KEY) == b"answer"
+    assert make().get(KEY) is None
+    await asyncio.sleep(0)
+    assert make().get(KEY) == b"answer"
+
+
 async def test_a_large_answer_that_is_not_kept_takes_no_other_of_its_turn_with_it(
     make, tmp_path, monkeypatch
 ):

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator import Orchestrator
 
-QUESTION = "Mã của tôi là 4711, và khoá practice-key-openai"
+QUESTION = "Mã của tôi là ZK4711, và khoá practice-key-openai"
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_unless_config_yaml_says_so_no_prompt_and_no_reply_is_kept(recording, re
     assert orchestrator.content(reply.request_id) is None
     assert (rows(orchestrator, "operations"), rows(orchestrator, "attempts")) == (1, 1)
     assert rows(orchestrator, "plans") == plans
-    assert b"4711" not in files_of(orchestrator)
+    assert b"ZK4711" not in files_of(orchestrator)
     assert reply.text.encode() not in files_of(orchestrator)
     assert orchestrator.request(reply.request_id).request.cost_nusd == reply.cost_nusd
 
@@ -47,14 +47,14 @@ def test_content_keeps_prompt_and_reply_beside_the_ledger_and_no_key(recording):
     reply = orchestrator.complete(QUESTION, tenant="acme")
     other = orchestrator.complete(QUESTION, tenant="other")
     content = orchestrator.content(reply.request_id)
-    assert "4711" in content.messages
+    assert "ZK4711" in content.messages
     assert content.reply == reply.text.replace("practice-key-openai", "********")
     assert (content.until - content.kept_at).days == 7
     assert "practice-key-openai" not in content.messages
     assert b"practice-key-openai" not in files_of(orchestrator)
     assert orchestrator.content(other.request_id) is None
     ledger = Path(orchestrator.config.settings.ledger.path)
-    assert b"4711" not in ledger.read_bytes()
+    assert b"ZK4711" not in ledger.read_bytes()
     assert orchestrator.feedback(reply.request_id, corrected="Tốt hơn").corrected_is_kept
     assert orchestrator.content(reply.request_id).corrected == "Tốt hơn"
     assert not orchestrator.feedback(other.request_id, corrected="Tốt hơn").corrected_is_kept
@@ -78,5 +78,5 @@ def test_a_file_that_cannot_be_written_fails_no_request_and_is_logged(recording,
         reply = orchestrator.complete(QUESTION, tenant="acme")
     assert reply.text
     assert f"the content is not kept, or late: request={reply.request_id}" in caplog.text
-    assert "4711" not in caplog.text
+    assert "ZK4711" not in caplog.text
     (ledger.parent / "ledger.content.sqlite3").rmdir()
