@@ -38,7 +38,8 @@ _EN: Mapping[str, str] = {
     "goal_saved_share": "{wanted} saved", "goal_success_rate": "{wanted} answered", "goal_rating": "rated {wanted}",
     "no_savings": "savings are not known: {reason}",
     "saved_against": "saved {total} against {baseline} for the same tokens ({share}): models {models}, "
-    "cache {cache}",
+    "{agreement}cache {cache}",
+    "agreement": "agreement {amount}, ",
     "forecast": "forecast of {days}: {amount}, from {count} days",
     "unusual": "unusual: {day} cost {cost}, usually {usual}; most of it is tenant {tenant}, {use_case} on "
     "{model}: {rise} more",
@@ -70,7 +71,8 @@ _VI: Mapping[str, str] = {
     "goal_rating": "được đánh giá {wanted}",
     "no_savings": "chưa biết tiết kiệm được bao nhiêu: {reason}",
     "saved_against": "tiết kiệm {total} so với {baseline} cho cùng số token ({share}): mô hình {models}, "
-    "bộ nhớ đệm {cache}",
+    "{agreement}bộ nhớ đệm {cache}",
+    "agreement": "đồng thuận {amount}, ",
     "forecast": "dự báo {days}: {amount}, từ {count} ngày",
     "unusual": "bất thường: {day} tốn {cost}, thường là {usual}; phần lớn là khách thuê {tenant}, {use_case} "
     "trên {model}: thêm {rise}",
@@ -218,6 +220,9 @@ def findings(result: "Analysis", language: Language) -> Iterator[str]:
             baseline=saved.baseline,
             share=share_text(saved, figures),
             models=figures.usd(saved.model.amount_nusd),
+            agreement=words["agreement"].format(amount=figures.usd(saved.agreement.amount_nusd))
+            if saved.agreement.amount_nusd
+            else "",
             cache=figures.usd(saved.cache.amount_nusd),
         )
     yield _goals(result.goals, language)

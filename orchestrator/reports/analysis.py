@@ -133,7 +133,16 @@ def _savings(sums: UsageSums, config: Config) -> tuple[Savings | None, Phrase | 
     named = settings.report.baseline or settings.use_cases[settings.default_use_case].primary.deployment
     try:
         embedding = frozenset(name for name, model in settings.models.items() if model.mode is Mode.EMBEDDING)
-        return savings(sums, config.catalog.named(named)[0], embedding_models=embedding), None
+        baseline, voting = config.catalog.named(named)[0], _voting(config)
+        return savings(sums, baseline, embedding_models=embedding, voting=voting), None
     except UnknownNameError:
         is_off = named in config.catalog.off or config.catalog.model_of(named) in settings.models
         return None, Phrase("baseline_off" if is_off else "unknown_baseline", {"baseline": named})
+
+
+def _voting(config: Config) -> frozenset[str]:
+    """Return the use cases in which models vote."""
+    use_cases = config.settings.use_cases.items()
+    return frozenset(
+        name for name, use_case in use_cases if use_case.policy is not None and use_case.policy.agreement
+    )

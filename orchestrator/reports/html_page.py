@@ -112,8 +112,10 @@ def _savings(result: "Analysis", language: Language) -> str:
     rows = [
         (name, _spread(saving.amount_nusd, saving.interval, language))
         for name, saving in (
-            (words["by_model"], saved.model), (words["by_cache"], saved.cache), (words["savings"], saved.total),
+            (words["by_model"], saved.model), (words["by_agreement"], saved.agreement),
+            (words["by_cache"], saved.cache), (words["savings"], saved.total),
         )
+        if saving.amount_nusd or saving is not saved.agreement
     ]  # fmt: skip
     against = f"{words['against'].format(baseline=saved.baseline)}: {share_text(saved, Figures(language))}"
     return section(words["savings"], f"<p>{text(against)}</p>" + html_table(("", words["cost"]), rows))

@@ -33,6 +33,7 @@ def plain_analysis(result: "Analysis", budgets: "Sequence[BudgetStatus]" = ()) -
             "baseline": saved.baseline,
             **money("baseline", saved.baseline_nusd),
             "model": _plain_saving(saved.model),
+            "agreement": _plain_saving(saved.agreement),
             "cache": _plain_saving(saved.cache),
             "total": _plain_saving(saved.total),
             "share": saved.share,

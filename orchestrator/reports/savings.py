@@ -20,6 +20,8 @@ from orchestrator.core.reply import Usage
 from orchestrator.reports.resampling import Interval, ShareInterval, interval_of_share, interval_of_sum
 from orchestrator.reports.usage_sums import UsageSums
 
+_DayAndUseCase = tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Saving:
@@ -37,8 +39,11 @@ class Savings:
     baseline: str
     """The deployment whose prices were taken."""
     baseline_nusd: NanoUsd
-    """What it would have charged for the tokens of every answered send."""
+    """What it would have charged for the tokens of every answered request, of several sends once."""
     model: Saving
+    """Of requests that one model after the other was asked for."""
+    agreement: Saving
+    """Of use cases in which cheap models vote (`agreement`)."""
     cache: Saving
     total: Saving
     share: float | None
@@ -50,18 +55,25 @@ class Savings:
 
 
 def savings(
-    sums: UsageSums, baseline: Deployment, *, embedding_models: frozenset[str] = frozenset()
+    sums: UsageSums,
+    baseline: Deployment,
+    *,
+    embedding_models: frozenset[str] = frozenset(),
+    voting: frozenset[str] = frozenset(),
 ) -> Savings:
     """Return what was saved; days are what the intervals draw.
 
-    `embedding_models` stand for themselves: no chat model could have answered for them.
+    `embedding_models` stand for themselves: no chat model could have answered for them. `voting` names the
+    use cases whose policy is an agreement.
     """
-    would_cost = _baseline_by_day(sums, baseline, embedding_models)
+    of_use_case = _baseline_by_use_case(sums, baseline, embedding_models)
+    would_cost, by_vote = _by_day(of_use_case), _saved_by_votes(sums, of_use_case, voting)
     days = sorted(sums.days)
-    by_model = [would_cost.get(day, 0) - sums.days[day].cost_nusd for day in days]
+    by_agreement = [by_vote.get(day, 0) for day in days]
+    by_model = [would_cost.get(day, 0) - sums.days[day].cost_nusd - by_vote.get(day, 0) for day in days]
     cache, unpriced = _cache_by_day(sums)
     by_cache = [cache.get(day, 0) for day in days]
-    together = [model + cached for model, cached in zip(by_model, by_cache, strict=True)]
+    together = [sum(parts) for parts in zip(by_model, by_agreement, by_cache, strict=True)]
     wholes = [would_cost.get(day, 0) + cached for day, cached in zip(days, by_cache, strict=True)]
     # A day without a request saves nothing of nothing, and says nothing of a share.
     asked = [(saved, whole) for saved, whole in zip(together, wholes, strict=True) if whole]
@@ -70,6 +82,7 @@ def savings(
         baseline.name,
         NanoUsd(sum(would_cost.values())),
         _saving(by_model),
+        _saving(by_agreement),
         _saving(by_cache),
         _saving(together),
         sum(together) / whole if whole else None,
@@ -91,21 +104,53 @@ def _saving(days: list[int]) -> Saving:
     return Saving(sum(days), interval_of_sum(days))
 
 
-def _baseline_by_day(
+def _baseline_by_use_case(
     sums: UsageSums, baseline: Deployment, embedding_models: frozenset[str]
-) -> Mapping[str, int]:
-    by_day: defaultdict[str, int] = defaultdict(int)
+) -> Mapping[_DayAndUseCase, int]:
+    """Return what the baseline would have charged, asked once for each answered request."""
+    stand_for_themselves: defaultdict[_DayAndUseCase, int] = defaultdict(int)
+    charged: defaultdict[_DayAndUseCase, int] = defaultdict(int)
+    answered: defaultdict[_DayAndUseCase, int] = defaultdict(int)
     rates = baseline.price.rates_at(0)
     for key, tally in sums.cells.items():
+        place = key.day, key.use_case
         if key.model in embedding_models:
-            by_day[key.day] += tally.cost_nusd
+            stand_for_themselves[place] += tally.cost_nusd
             continue
         usage = Usage(
             input_tokens=tally.answered_input_tokens,
             output_tokens=tally.answered_output_tokens,
             cached_input_tokens=min(tally.answered_cached_tokens, tally.answered_input_tokens),
         )
-        by_day[key.day] += rates.paid_for(usage)
+        charged[place] += rates.paid_for(usage)
+        answered[place] += tally.answered
+    return {
+        place: stand_for_themselves[place]
+        + _once(charged[place], answered[place], sums.sent_requests.get(place, 0))
+        for place in charged.keys() | stand_for_themselves.keys()
+    }
+
+
+def _once(charged_nusd: int, answered: int, requests: int) -> int:
+    """Return what an average answer of so many would cost, once for each request."""
+    return charged_nusd * requests // answered if answered > requests else charged_nusd
+
+
+def _by_day(of_use_case: Mapping[_DayAndUseCase, int]) -> Mapping[str, int]:
+    by_day: defaultdict[str, int] = defaultdict(int)
+    for (day, _), amount in of_use_case.items():
+        by_day[day] += amount
+    return by_day
+
+
+def _saved_by_votes(
+    sums: UsageSums, of_use_case: Mapping[_DayAndUseCase, int], voting: frozenset[str]
+) -> Mapping[str, int]:
+    by_day: defaultdict[str, int] = defaultdict(int)
+    for (day, use_case), amount in of_use_case.items():
+        by_day[day] += amount if use_case in voting else 0
+    for key, tally in sums.cells.items():
+        by_day[key.day] -= tally.cost_nusd if key.use_case in voting else 0
     return by_day
 
 

@@ -44,8 +44,10 @@ class Tally:
     input_tokens: int = 0
     output_tokens: int = 0
     cached_input_tokens: int = 0
+    answered: int = 0
+    """Sends that succeeded, those of our own too: of a request that several models answer, each."""
     answered_input_tokens: int = 0
-    """Tokens of sends that succeeded, and likewise below."""
+    """Their tokens, and likewise below."""
     answered_cached_tokens: int = 0
     answered_output_tokens: int = 0
     timed_output_tokens: int = 0
@@ -206,6 +208,7 @@ def _add_money(tally: Tally, group: SendGroup) -> None:
     tally.cached_input_tokens += group.cached_input_tokens
     tally.output_tokens_max = max(tally.output_tokens_max, group.output_tokens_max)
     if group.outcome == _SUCCEEDED:
+        tally.answered += group.sends
         tally.answered_input_tokens += group.input_tokens
         tally.answered_cached_tokens += group.cached_input_tokens
         tally.answered_output_tokens += group.output_tokens

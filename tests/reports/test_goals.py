@@ -44,5 +44,5 @@ def test_an_availability_is_met_to_the_thousandth(report, rate, is_met):
 @pytest.mark.parametrize(("saved_nusd", "is_met"), [(25, True), (24, False)])
 def test_what_is_saved_is_a_share_of_the_baseline(report, saved_nusd, is_met):
     nothing, total = Saving(0, None), Saving(saved_nusd, None)
-    saved = Savings("p/m", 100, total, nothing, total, saved_nusd / 100, None, 0)
+    saved = Savings("p/m", 100, total, nothing, nothing, total, saved_nusd / 100, None, 0)
     assert states(report, saved)[GoalKind.SAVED] is is_met

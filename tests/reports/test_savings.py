@@ -8,10 +8,12 @@ import pytest
 from orchestrator.catalog.price import Price
 from orchestrator.core.figures import Figures
 from orchestrator.core.language import Language
-from orchestrator.core.reply import Usage
+from orchestrator.core.reply import Outcome, Usage
+from orchestrator.ledger.reader import LedgerReader
+from orchestrator.ledger.usage import Selection
 from orchestrator.reports.resampling import interval_of_share, interval_of_sum
 from orchestrator.reports.savings import savings, share_text
-from orchestrator.reports.usage_sums import CellKey, UsageSums
+from orchestrator.reports.usage_sums import CellKey, UsageSums, read_sums
 
 
 def _baseline(**rates):
@@ -54,6 +56,24 @@ def test_a_dearer_model_saves_less_than_nothing_and_few_days_have_no_interval():
     saved = savings(sums, _baseline(input=1, output=5))
     assert saved.model.amount_nusd < 0
     assert saved.total.interval is None
+
+
+def test_the_baseline_would_have_been_asked_once_where_several_models_vote(book):
+    """Two voters of 10 tokens and 5 each: the baseline would have had them once, and their cost was for both."""
+    for _ in range(6):
+        book.request(("a", Outcome.SUCCEEDED, 7), ("b", Outcome.SUCCEEDED, 9), use_case="tag_bulk")
+        book.request(("a", Outcome.FAILED, 0), ("b", Outcome.SUCCEEDED, 9))
+    day = "2026-11-23"
+    with LedgerReader(book.path) as view:
+        sums = read_sums(view, Selection(day, day))
+    baseline = _baseline(input=1, output=5)
+    once = baseline.price.cost_of(Usage(10, 5))
+    saved = savings(sums, baseline, voting=frozenset({"tag_bulk"}))
+    assert saved.baseline_nusd == 12 * once
+    assert saved.agreement.amount_nusd == 6 * (once - 16)
+    assert saved.model.amount_nusd == 6 * (once - 9)
+    assert saved.total.amount_nusd == saved.model.amount_nusd + saved.agreement.amount_nusd
+    assert savings(sums, baseline).model.amount_nusd == saved.total.amount_nusd
 
 
 def test_embeddings_save_nothing_against_a_chat_model_that_could_not_make_them():
