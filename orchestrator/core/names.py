@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from orchestrator.core.errors import InvalidRequestError
 
@@ -130,8 +130,25 @@ def _tenant(raw: str) -> str:
         raise ValueError(str(exc)) from exc
 
 
+def _each_once(raw: Any) -> Any:
+    """Return what config.yaml says of tenants, where each is written once: of two the later would win."""
+    seen: set[str] = set()
+    for each in raw if isinstance(raw, Mapping) else ():
+        try:
+            tenant = name_of(each, "tenant")
+        except InvalidRequestError:
+            # What is no name is refused at its own place.
+            continue
+        if tenant in seen:
+            raise ValueError(f"tenant '{tenant}' is written twice; put all that is said of it into one entry")
+        seen.add(tenant)
+    return raw
+
+
 TenantName = Annotated[str, AfterValidator(_tenant)]
 """A tenant in config.yaml, as it is counted."""
+EACH_TENANT_ONCE = BeforeValidator(_each_once)
+"""For a mapping of tenants in config.yaml: two spellings of one are a mistake, and not the later one's."""
 
 
 def _shown(raw: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from orchestrator.core.names import TenantName
+from orchestrator.core.names import EACH_TENANT_ONCE, TenantName
 from orchestrator.core.settings import Name, Settings
 
 _KEEP_DAYS_MAX = 3650
@@ -57,7 +57,7 @@ class RecordSettings(Settings):
     """For how many days prompts and replies are kept, where mode is content."""
     use_cases: Mapping[Name, RecordRule] = {}
     """Use cases of which something else is kept."""
-    tenants: Mapping[TenantName, RecordRule] = {}
+    tenants: Annotated[Mapping[TenantName, RecordRule], EACH_TENANT_ONCE] = {}
     """Tenants of which something else is kept."""
 
     _mode_alone = model_validator(mode="before")(_with_mode)

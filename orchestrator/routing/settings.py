@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PositiveInt
 
 from orchestrator.catalog.data_policy import NO_DEMANDS, Demands
 from orchestrator.catalog.openrouter_preferences import NO_PREFERENCES, OpenRouterPreferences
-from orchestrator.core.names import TenantName
+from orchestrator.core.names import EACH_TENANT_ONCE, TenantName
 from orchestrator.core.settings import Name, Seconds, Settings, Share
 from orchestrator.policies.settings import PolicySettings, Weights
 
@@ -67,7 +67,7 @@ class RoutingSettings(Settings):
     """How far back requests count as recent."""
     max_candidates: PositiveInt = 6
     """How many deployments a plan holds at most, the emergency model among them."""
-    tenants: Mapping[TenantName, Demands] = {}
+    tenants: Annotated[Mapping[TenantName, Demands], EACH_TENANT_ONCE] = {}
     """What the requests of a tenant demand of every deployment, beside what their use case demands."""
 
     def demands_on(self, tenant: str, own: Demands) -> tuple[Demands, ...]:

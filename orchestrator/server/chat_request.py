@@ -56,6 +56,9 @@ _KNOWN = (*_HANDLED, *_SAMPLING, *sorted(_IGNORED), *_NEUTRAL)
 
 _OURS = "x-nextflow-"
 _OWN_HEADERS = ("use-case", "tags", "cache", "deadline-s", "max-cost-usd", "run", "run-max-cost-usd")
+_TAGS = f"{_OURS}tags"
+_SAID_ONCE = frozenset({"idempotency-key", *(f"{_OURS}{own}" for own in _OWN_HEADERS)} - {_TAGS})
+"""A list may be sent in several headers of its name; of two limits or runs one would be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +170,10 @@ def fields_of_headers(headers: Headers, caller: Caller) -> dict[str, Any]:
         if name.startswith(_OURS) and name.removeprefix(_OURS) not in _OWN_HEADERS:
             known = [f"{_OURS}{own}" for own in _OWN_HEADERS]
             raise refusal(unknown("header", name, known), param=name[:60], code="unknown_header")
-    tags: list[str] = [
-        tag.strip() for tag in (_header(headers, f"{_OURS}tags") or "").split(",") if tag.strip()
-    ]
+        if name in _SAID_ONCE and len(headers.getlist(name)) > 1:
+            raise refusal(f"the header '{name}' is given twice", param=name, code="invalid_header")
+    lists = [_decoded(raw, _TAGS) for raw in headers.getlist(_TAGS)]
+    tags: list[str] = [tag.strip() for tag in ",".join(lists).split(",") if tag.strip()]
     if caller.key is not None:
         tags.append(caller.key.tag)
     fields: dict[str, Any] = {"tags": tuple(tags), "idempotency_key": _header(headers, "idempotency-key")}
@@ -190,8 +194,12 @@ def _run_fields(headers: Headers) -> dict[str, Any]:
 def _header(headers: Headers, name: str) -> str | None:
     """Return a header that may hold a name in any script, sent as UTF-8; None where it is not there."""
     raw = headers.get(name)
+    return None if raw is None else _decoded(raw, name)
+
+
+def _decoded(raw: str, name: str) -> str:
     try:
-        return None if raw is None else raw.encode("latin-1").decode("utf-8")
+        return raw.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
         raise refusal(f"the header '{name}' is not UTF-8", param=name, code="invalid_header") from None
 

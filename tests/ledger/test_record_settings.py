@@ -1,5 +1,7 @@
 """How much is kept of a request: of what a use case and a tenant say, the lesser holds."""
 
+import unicodedata
+
 import pytest
 import yaml
 
@@ -61,3 +63,13 @@ def test_a_use_case_that_is_not_defined_would_keep_nothing_in_silence(make_confi
 def test_config_yaml_takes_a_mode_alone(make_config):
     config = make_config({"record": {"tenants": {"acme": "content"}}})
     assert config.settings.record.of(tenant="acme", use_case="customer_service").mode is CONTENT
+
+
+def test_a_tenant_that_is_written_twice_is_refused_whichever_way_it_is_typed(make_config):
+    """Of two the later would win, and what a tenant demands would be lost without a word."""
+    twice = [{"Hà Nội": said, unicodedata.normalize("NFD", " Hà  Nội"): other} for said, other in (
+        ("off", "content"), ({"no_training": True}, {"no_training": False}),
+    )]  # fmt: skip
+    for section, tenants in zip(("record", "routing"), twice, strict=True):
+        with pytest.raises(ConfigError, match=f"{section}.tenants: tenant 'Hà Nội' is written twice"):
+            make_config({section: {"tenants": tenants}})

@@ -2,6 +2,7 @@
 
 import pytest
 
+EMBEDDING = {"model": "embedding", "input": "Hello?"}
 BODY = {"model": "cost_sensitive", "messages": [{"role": "user", "content": "Hello?"}]}
 
 
@@ -162,3 +163,26 @@ def test_headers_hold_names_in_any_script(running):
 def test_a_header_that_is_no_utf8_is_refused(running):
     answer = post(running, BODY, **{"x-nextflow-tags": b"caf\xe9"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_header")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["run", "run-max-cost-usd", "max-cost-usd", "use-case", "cache", "deadline-s"],
+)
+def test_a_header_that_is_given_twice_is_refused_and_no_limit_is_lost(running, name):
+    with running.client() as client:
+        for path, body in (("chat/completions", BODY), ("embeddings", EMBEDDING)):
+            value = {"use-case": body["model"], "cache": "off"}.get(name, "1")
+            twice = [("x-nextflow-run", "r")] * (name != "run") + [(f"x-nextflow-{name}", value)] * 2
+            answer = client.post(f"/v1/{path}", json=body, headers=twice)
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"]) == (400, "invalid_header")
+            assert error["message"] == f"the header 'x-nextflow-{name}' is given twice"
+
+
+def test_tags_may_come_in_several_headers_and_each_counts(running):
+    with running.client() as client:
+        headers = [("x-nextflow-tags", "a,b"), ("x-nextflow-tags", "c")]
+        assert client.post("/v1/chat/completions", json=BODY, headers=headers).status_code == 200
+    (row,) = running.orchestrator.requests()
+    assert set(row.tags) == {"a", "b", "c"}

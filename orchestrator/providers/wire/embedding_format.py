@@ -178,23 +178,39 @@ def _from_base64(raw: str, place: int) -> "array[float]":
 
 
 def _openai_usage(data: Mapping[str, Any], *, reports_cost: bool) -> CountedUsage:
-    raw = data.get("usage")
-    usage = dict(raw) if isinstance(raw, Mapping) else {}
-    counted = {**usage, **_input_alone(usage, "prompt_tokens", "total_tokens"), "completion_tokens": 0}
-    return read_openai_usage(counted, reports_cost=reports_cost)
+    usage = _with_prompt(data.get("usage"), "prompt_tokens", "total_tokens")
+    if usage.get("completion_tokens") is None:
+        usage["completion_tokens"] = 0
+    return _input_alone(read_openai_usage(usage, reports_cost=reports_cost))
 
 
 def _gemini_usage(data: Mapping[str, Any]) -> CountedUsage:
-    raw = data.get("usageMetadata")
+    usage = _with_prompt(data.get("usageMetadata"), "promptTokenCount", "totalTokenCount")
+    return _input_alone(read_gemini_usage(usage))
+
+
+def _with_prompt(raw: Any, prompt: str, total: str) -> dict[str, Any]:
+    """Return the counts with the total as the prompt's where that is not said, or lost."""
     usage = dict(raw) if isinstance(raw, Mapping) else {}
-    return read_gemini_usage({**usage, **_input_alone(usage, "promptTokenCount", "totalTokenCount")})
+    is_lost = usage.get(prompt) is None or (type(usage[prompt]) is int and usage[prompt] == 0)
+    return {**usage, prompt: usage.get(total)} if is_lost else usage
 
 
-def _input_alone(usage: Mapping[str, Any], prompt: str, total: str) -> dict[str, Any]:
-    """Return the counts with all tokens in the input: there is no output, which would cost nothing."""
-    counts = [usage[name] for name in (prompt, total) if usage.get(name) is not None]
-    are_whole = all(type(count) is int for count in counts)
-    return {prompt: max(counts) if counts and are_whole else usage.get(prompt), total: None}
+def _input_alone(counted: CountedUsage) -> CountedUsage:
+    """Return what was counted with all tokens in the input: there is no output, which would cost nothing."""
+    usage = counted.usage
+    if usage.estimated:
+        return counted
+    tokens = usage.input_tokens + usage.output_tokens
+    alone = replace(
+        usage,
+        input_tokens=tokens,
+        output_tokens=0,
+        reasoning_tokens=0,
+        audio_output_tokens=0,
+        image_output_tokens=0,
+    )
+    return replace(counted, usage=alone)
 
 
 def _gemini_name(outbound: OutboundRequest) -> str:

@@ -106,6 +106,38 @@ def test_all_tokens_are_input_and_openrouters_cost_is_believed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"prompt_tokens": 0, "total_tokens": 9}, 9),
+        ({"total_tokens": 9}, 9),
+        ({"prompt_tokens": 7.0, "total_tokens": 9.0}, 9),
+        ({"prompt_tokens": 7, "total_tokens": 5}, 7),
+        ({"prompt_tokens": 7, "completion_tokens": 30}, 37),
+        ({"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}, 9),
+        ({"prompt_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 5}}, 12),
+    ],
+)
+def test_of_counts_that_contradict_each_other_the_dearer_is_booked(usage, tokens) -> None:
+    answer = read({**OPENAI, "usage": usage})
+    assert (answer.usage.input_tokens, answer.usage.output_tokens) == (tokens, 0)
+    assert (answer.usage.reasoning_tokens, answer.usage.estimated) == (0, False)
+    names = {"prompt_tokens": "promptTokenCount", "total_tokens": "totalTokenCount"}
+    if usage.keys() <= names.keys():
+        gemini = {names[name]: count for name, count in usage.items()}
+        assert read({**GEMINI, "usageMetadata": gemini}, ProviderKind.GOOGLE).usage == answer.usage
+
+
+@pytest.mark.parametrize(
+    "total", ["9000", -1, True, 2**63, 9.5, [9]], ids=["text", "negative", "truth", "huge", "half", "list"]
+)
+def test_a_total_that_is_none_makes_a_count_an_estimate(total) -> None:
+    usage = {"prompt_tokens": 7, "total_tokens": total}
+    assert read({**OPENAI, "usage": usage}).usage.estimated
+    usage = {"promptTokenCount": 7, "totalTokenCount": total}
+    assert read({**GEMINI, "usageMetadata": usage}, ProviderKind.GOOGLE).usage.estimated
+
+
+@pytest.mark.parametrize(
     "usage",
     [
         None,
