@@ -87,7 +87,9 @@ class ConfigWatch:
             if self._refusal is not None:
                 self._refusal = replace(self._refusal, stands=False)
         except ConfigError as exc:
-            self._refuse("the changed configuration is refused, the last good one stays: %s", str(exc), str(exc))
+            self._refuse(
+                "the changed configuration is refused, the last good one stays: %s", str(exc), str(exc)
+            )
         except Exception as exc:  # noqa: BLE001 -- the watch outlives whatever a file or a listener does
             words = "the changed configuration cannot be taken over, the last good one stays: %s"
             self._refuse(words, place_of_error(exc, frames_max=1), type(exc).__name__)
