@@ -193,5 +193,17 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A part of a whole, 0 to 1."""
 
-Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
-"""A name that one part of the file gives and another refers to."""
+
+def _leads_nowhere(name: str) -> str:
+    if any(not part.strip(".") for part in name.split("/")):
+        msg = "a name may stand in the path of a file, so between '/' no part is empty, '.' or '..'"
+        raise UnquotedError(msg)
+    return name
+
+
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"),
+    AfterValidator(_leads_nowhere),
+]
+"""A name that one part of the file gives and another refers to; as a path it stays in its folder."""

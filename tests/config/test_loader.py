@@ -343,6 +343,22 @@ def test_what_is_no_configuration_at_all_is_told_in_one_line(load, text, says):
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("section", ["use_cases", "retry_profiles", "models", "providers", "deployments"])
+@pytest.mark.parametrize("name", ["a/../../x", "a/..", "a/./b", "a//b", "a/"])
+def test_no_name_leads_out_of_a_folder(make_config, shipped_data, section, name):
+    """A measured policy stands in `policies/USE_CASE.json`: `calibrate` would write it anywhere."""
+    one = next(iter(shipped_data[section].values()))
+    with pytest.raises(ConfigError, match=r"config.yaml:\d+:\d+.*no part is empty, '.' or '..'"):
+        make_config({section: {name: one}})
+
+
+def test_names_may_have_parts_and_dots(make_config, shipped_data):
+    support = shipped_data["use_cases"]["customer_service"]
+    assert (
+        "crm/support..v1.2" in make_config({"use_cases": {"crm/support..v1.2": support}}).settings.use_cases
+    )
+
+
 def test_a_missing_file_is_told_with_how_to_name_another(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read: No such file.*--config or ORCHESTRATOR_CONFIG"):
         load_config(tmp_path / "nothing.yaml", today=TODAY, environment={})

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from orchestrator import ConfigError
 from orchestrator.config.loader import embedded_path
 from tests.support.redirecting import redirecting
 
@@ -64,3 +67,14 @@ def test_the_environment_alone_sends_nothing(tmp_path: Path, warm) -> None:
         assert int(program.told()) >= 8
     assert sent_without == []
     assert langsmith.asked
+
+
+@pytest.mark.parametrize("former", ["LANGCHAIN_TRACING", "LANGCHAIN_HANDLER"])
+@pytest.mark.parametrize("made", ["chat_model", "embeddings"])
+def test_a_former_switch_is_named_before_langchain_ends_every_call(practised, monkeypatch, former, made):
+    """LangChain's own error comes with each call, and names the variable neither of the two times."""
+    monkeypatch.setenv(former, "true")
+    with pytest.raises(ConfigError, match=f"unset {former}"):
+        getattr(practised, made)()
+    monkeypatch.setenv(former, "false")
+    getattr(practised, made)()

@@ -94,6 +94,31 @@ def make_file(path: Path) -> None:
         _make_empty(path)
 
 
+def check_plain(path: Path) -> None:
+    """Take for a ledger no pipe and no device, and beside it nothing that leads elsewhere.
+
+    Raises:
+        LedgerError: SQLite would wait for a pipe, or follow a link with what is booked; says what to do.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise LedgerError(
+                f"cannot use the ledger {path}: it is no plain file, but a folder, a pipe or a device. Set ledger.path "
+                "in config.yaml to a file on a local disk, which need not be there yet."
+            )
+    # SQLite follows a link to the file itself, and keeps these beside where it leads.
+    home = path.resolve()
+    for ending in ("-wal", "-shm", "-journal"):
+        beside = home.with_name(home.name + ending)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if not stat.S_ISREG(beside.lstat().st_mode):
+                raise LedgerError(
+                    f"cannot use the ledger {path}: SQLite keeps what is booked in {beside.name} beside it, and that is "
+                    "a link or no plain file, which somebody else has made. Move it away, and see who may write into "
+                    "the folder."
+                )
+
+
 def take_rights_of_others(path: Path) -> None:
     """Let only the owner read and write a ledger, whatever its folder allows; others' files stay."""
     # SQLite gives its log and its shared memory the rights of the file.

@@ -40,6 +40,7 @@ from orchestrator.ledger.periods import booked_in
 from orchestrator.ledger.records import HoldRequest
 from orchestrator.ledger.requests import RequestDetail, RequestQuery, RequestRow
 from orchestrator.ledger.sqlite import arm_queries, queries, request_queries
+from orchestrator.ledger.sqlite.file_identity import check_plain
 from orchestrator.ledger.sqlite.runs import sums_of
 from orchestrator.ledger.sqlite.schema import READABLE_SINCE, VERSION, stand_in
 from orchestrator.ledger.sqlite.usage_reader import UsageReader, is_day
@@ -244,6 +245,7 @@ class LedgerReader(UsageReader):
             LedgerError: it cannot be read, or is no ledger that this program reads.
         """
         try:
+            check_plain(self.path)
             self._connection = self._open()
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             self._connection.execute("BEGIN")

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.private_folder import make_private_folder
 from orchestrator.core.whole_file import name_beside
+from orchestrator.ledger.sqlite.file_identity import check_plain
 from orchestrator.ledger.sqlite.schema import VERSION, migrate
 
 _COMPANIONS = ("-wal", "-shm", "-journal")
@@ -85,6 +86,7 @@ def sha256_of(path: Path) -> str:
 def _copy(source: Path, copy: Path, *, up_to_date: bool) -> int:
     """Fill an empty file from a ledger, its log included, check the whole of it, and return its schema."""
     address = f"file:{quote(str(source.absolute()))}?mode=ro"
+    check_plain(source)
     try:
         with (
             contextlib.closing(sqlite3.connect(address, uri=True, timeout=5)) as reading,

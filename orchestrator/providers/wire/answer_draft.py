@@ -26,6 +26,7 @@ CUT_BY_THOUGHT = "the limit of output tokens was used up before the first word; 
 
 
 LEFT_OUT_FILE = "a picture or another file of the answer is left out; a reply has text and tool calls"
+LEFT_OUT_CODE = "code that the provider ran is left out, and what came of it; a reply has text and tool calls"
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class AnswerDraft:
     has_unknown_finish: bool = False
     """The host behind a router has a reason of its own for the end, which no format has."""
     leaves_out_file: bool = False
+    leaves_out_code: bool = False
     """It holds a picture or another file, which no reply carries."""
     upstream_id: str | None = None
     served_model: str | None = None
@@ -200,6 +202,7 @@ class AnswerDraft:
         reasons = (
             (UNKNOWN_FINISH, self.has_unknown_finish),
             (LEFT_OUT_FILE, self.leaves_out_file),
+            (LEFT_OUT_CODE, self.leaves_out_code),
             (CUT_CALL, left_out),
         )
         notices = [notice for notice, is_so in reasons if is_so]

@@ -22,7 +22,7 @@ EVENTS_STEP_BYTES = 8 * 1024
 MEMBERS_MAX = 65_536
 """Of one gzip; an answer has fewer pieces."""
 
-_UTF_8 = frozenset({"utf-8", "utf8"})
+UTF_8 = frozenset({"utf-8", "utf8"})
 _GZIP = frozenset({"gzip", "x-gzip"})
 _PACKINGS = _GZIP | {"deflate"}
 _GZIP_BITS = zlib.MAX_WBITS | 16
@@ -85,7 +85,7 @@ def in_utf8(text: bytes, charset: str | None) -> bytes:
     Raises:
         BodyUnreadableError: it is neither.
     """
-    if charset is None or charset.lower() in _UTF_8:
+    if charset is None or charset.lower() in UTF_8:
         return text
     try:
         text.decode()

@@ -31,6 +31,7 @@ from orchestrator.providers.wire.wire_json import index_of, read_object
 EMBEDDING_BYTES_MAX = 64 * 1024 * 1024
 """Of an answer: two million numbers, written out."""
 _OPENAI_PATH = "embeddings"
+_ALPHABET_OF_ADDRESSES = str.maketrans("-_", "+/")
 
 
 class _BrokenVectorError(ValueError):
@@ -166,10 +167,12 @@ def _from_list(raw: Any, place: int) -> "array[float]":
 
 
 def _from_base64(raw: str, place: int) -> "array[float]":
-    """Return numbers of single precision, the lowest byte first."""
+    """Return numbers of single precision, the lowest byte first, however their base64 is laid out."""
     numbers = array("f")
+    # In lines, in the alphabet of addresses, without what fills up the end: each names the same bytes.
+    text = "".join(raw.split()).translate(_ALPHABET_OF_ADDRESSES).rstrip("=")
     try:
-        numbers.frombytes(base64.b64decode(raw, validate=True))
+        numbers.frombytes(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
     except (binascii.Error, ValueError):
         raise _BrokenVectorError(f"vector {place} is no base64 of numbers") from None
     if sys.byteorder == "big":

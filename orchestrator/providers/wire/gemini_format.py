@@ -21,7 +21,8 @@ from orchestrator.providers.wire.usage_reading import read_gemini_usage
 from orchestrator.providers.wire.wire_json import event_objects, read_object
 
 _FILES = frozenset({"inlineData", "fileData"})
-_PART_WORDS = _FILES | {"text", "functionCall", "thoughtSignature", "executableCode", "codeExecutionResult"}
+_CODE = frozenset({"executableCode", "codeExecutionResult"})
+_PART_WORDS = _FILES | _CODE | {"text", "functionCall", "thoughtSignature"}
 _PART_NAMES = _PART_WORDS | {"thought"}
 """What a part of an answer may hold; how Google's own tools came to it are no words of the answer."""
 _SPELT = frozenset(name.lower() for name in _PART_NAMES)
@@ -175,11 +176,12 @@ class GeminiReader:
         return Delta(text, calls, reasoning) if text or calls or reasoning else None
 
     def _check_part(self, part: Mapping[str, Any]) -> None:
-        """Check that what a part says stands where it is read; a file that it holds is left out, and told."""
+        """Check that what a part says stands where it is read; files and code are left out, and told."""
         names = {name for name, value in part.items() if value not in (None, "", False)}
         if names - _PART_NAMES and (not names & _PART_WORDS or _spelt_otherwise(names)):
             raise self.draft.malformed("a part holds something that is none of the format's")
         self.draft.leaves_out_file = self.draft.leaves_out_file or bool(names & _FILES)
+        self.draft.leaves_out_code = self.draft.leaves_out_code or bool(names & _CODE)
 
     def _text_of(self, part: Mapping[str, Any]) -> str:
         text = part.get("text")

@@ -36,6 +36,7 @@ from orchestrator.providers.wire.outbound import OutboundRequest
 from orchestrator.providers.wire.parameter_rules import ParameterRules, documented_rules
 from orchestrator.providers.wire.sessions import Sessions, hung_up
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
+from orchestrator.providers.wire.stream_letters import StreamLetters
 
 LAST_WORD_S = 2.0
 """How long a finished stream may be silent before its end, and a refusal keep back its body: both are clear
@@ -169,11 +170,11 @@ async def _read_stream(
     response: aiohttp.ClientResponse, reader: StreamReader, listener: _Listener
 ) -> ProviderAnswer:
     events, silent_at_s, now_s = EventReader(), None, asyncio.get_running_loop().time
-    charset = response.charset
+    letters = StreamLetters(response.charset)
     async with contextlib.aclosing(blocks_of(response, step_bytes=EVENTS_STEP_BYTES)) as blocks:
         while not reader.is_over:
             block = await _next_block(blocks, reader, until_s=silent_at_s)
-            has_spoken = _hear(reader, _events_in(events, block, reader, charset), listener)
+            has_spoken = _hear(reader, _events_in(events, block, reader, letters), listener)
             if block is None:
                 break
             if reader.has_finished and (has_spoken or silent_at_s is None):
@@ -199,11 +200,11 @@ async def _next_block(
 
 
 def _events_in(
-    events: EventReader, block: bytes | None, reader: StreamReader, charset: str | None
+    events: EventReader, block: bytes | None, reader: StreamReader, letters: StreamLetters
 ) -> list[SentEvent]:
     try:
         ended = events.close() if block is None else events.feed(block)
-        return ended if charset is None else [SentEvent(in_utf8(data, charset), name) for data, name in ended]
+        return letters.read(ended, ends=block is None)
     except StreamTooLargeError:
         raise reader.draft.malformed("the stream is larger than any answer") from None
     except BodyUnreadableError as exc:

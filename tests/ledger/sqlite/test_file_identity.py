@@ -13,8 +13,9 @@ from orchestrator.core.alerts import Alerts
 from orchestrator.core.errors import LedgerError
 from orchestrator.ledger.budgets import BudgetSettings, Limits
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.ledger.opening import LedgerSettings, open_ledger
+from orchestrator.ledger.opening import LedgerSettings, open_ledger, open_view
 from orchestrator.ledger.sqlite.file_identity import FileIdentity, make_file, take_rights_of_others
+from orchestrator.ledger.sqlite.whole_copies import take_copy
 
 NO_HOLD = "while this process had it open.*Nothing is sent that cannot be booked"
 
@@ -148,6 +149,67 @@ def test_to_compress_the_file_under_way_is_no_loss(used):
 
 def test_before_the_first_opening_there_is_nothing_to_miss(tmp_path):
     FileIdentity(tmp_path / "ledger.sqlite3").check()
+
+
+# ---- what is no file of ours
+
+
+def a_pipe(path):
+    os.mkfifo(path)
+
+
+def a_folder(path):
+    path.mkdir()
+
+
+def a_linked_log(path):
+    path.with_name(f"{path.name}-wal").symlink_to(path.with_name("elsewhere"))
+
+
+def linked_shared_memory(path):
+    path.with_name(f"{path.name}-shm").symlink_to(path.with_name("elsewhere"))
+
+
+def a_linked_log_beside_a_linked_file(path):
+    away = path.with_name("away")
+    away.touch()
+    path.symlink_to(away)
+    a_linked_log(away)
+
+
+LINKS = [a_linked_log, linked_shared_memory, a_linked_log_beside_a_linked_file]
+
+
+@pytest.mark.parametrize("trap", [a_pipe, a_folder, *LINKS])
+def test_what_is_no_plain_file_is_no_ledger_and_nothing_is_followed(tmp_path, clock, trap):
+    path = tmp_path / "ledger.sqlite3"
+    trap(path)
+    settings = LedgerSettings(path=str(path))
+    ledger = open_ledger(settings, limits=Limits(BudgetSettings()), clock=clock)
+    with pytest.raises(LedgerError, match=r"no plain file"):
+        ledger.check_writable()
+    ledger.close()
+    with pytest.raises(LedgerError, match=r"no plain file"), open_view(settings):
+        pass
+    assert not path.with_name("elsewhere").exists()
+
+
+@pytest.mark.parametrize("trap", LINKS)
+def test_no_copy_is_taken_along_a_link_beside_the_ledger(tmp_path, clock, trap):
+    path = tmp_path / "ledger.sqlite3"
+    trap(path)
+    path.touch()
+    with pytest.raises(LedgerError, match="is a link"):
+        take_copy(path, tmp_path / "copy")
+
+
+def test_a_link_to_the_ledger_itself_is_the_ledger(tmp_path, clock):
+    path = tmp_path / "ledger.sqlite3"
+    path.symlink_to(tmp_path / "elsewhere")
+    ledger = open_ledger(LedgerSettings(path=str(path)), limits=Limits(BudgetSettings()), clock=clock)
+    ledger.check_writable()
+    ledger.close()
+    assert (tmp_path / "elsewhere").stat().st_size
 
 
 # ---- who may read it

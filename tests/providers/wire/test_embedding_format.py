@@ -88,6 +88,24 @@ def test_base64_integers_and_another_order_are_read_too() -> None:
     assert read({"data": [{"embedding": [1, 0]}, {"embedding": [0, 1]}]}).vectors == ((1.0, 0.0), (0.0, 1.0))
 
 
+@pytest.mark.parametrize(
+    "laid_out",
+    [
+        lambda text: text.rstrip("="),
+        lambda text: "\r\n".join(text[at : at + 4] for at in range(0, len(text), 4)) + "\n",
+        lambda text: text.replace("+", "-").replace("/", "_"),
+    ],
+    ids=["unpadded", "lines", "alphabet of addresses"],
+)
+def test_base64_is_read_however_it_is_laid_out(laid_out) -> None:
+    """The tokens are paid for, and no other bytes can be meant."""
+    vectors = ((-0.944, -0.541), (0.5, 0.25))
+    texts = [as_base64(vector) for vector in vectors]
+    assert {"+", "/", "="} <= set("".join(texts))
+    read_so = read({"data": [{"embedding": laid_out(text)} for text in texts]}).vectors
+    assert read_so == read({"data": [{"embedding": text} for text in texts]}).vectors
+
+
 @pytest.mark.parametrize("indexes", [("1", "0"), (1.0, 0.0), (1, "0")])
 def test_an_index_written_otherwise_is_one(indexes) -> None:
     second, first = indexes

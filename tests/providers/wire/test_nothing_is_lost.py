@@ -14,7 +14,7 @@ import pytest
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
-from orchestrator.providers.wire.answer_draft import LEFT_OUT_FILE
+from orchestrator.providers.wire.answer_draft import LEFT_OUT_CODE, LEFT_OUT_FILE
 from orchestrator.providers.wire.finish_reasons import UNKNOWN_FINISH
 from orchestrator.providers.wire.formats import FORMATS
 from orchestrator.providers.wire.sse import EventReader
@@ -293,6 +293,19 @@ def test_a_picture_beside_the_words_is_told() -> None:
         assert FORMATS[OPENAI].read(openai.body(openai.said("Xin", **more))).notices == (LEFT_OUT_FILE,)
     parts = [{"type": "text", "text": "Xin"}, {"type": "image_url", "image_url": {"url": "data:"}}]
     assert FORMATS[OPENAI].read(openai.body(openai.said(parts))).notices == (LEFT_OUT_FILE,)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"executableCode": {"language": "PYTHON", "code": "print(7 * 6)"}},
+        {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "42"}},
+    ],
+)
+def test_code_that_was_run_beside_the_words_is_told(part) -> None:
+    event = json_bytes(gemini.response(part, {"text": "Được 42."}, finish="STOP"))
+    answer = FORMATS[GOOGLE].read(event)
+    assert (answer.text, answer.notices) == ("Được 42.", (LEFT_OUT_CODE,))
 
 
 @pytest.mark.parametrize(
