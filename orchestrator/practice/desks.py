@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,11 +17,13 @@ from orchestrator.practice import (
     wire_embeddings,
     wire_gemini,
     wire_openai,
+    wire_responses,
     wire_vertex,
 )
 from orchestrator.practice.answers import PracticeRequest
 from orchestrator.practice.bill import DEFAULT_PRICE, Bill, PracticePrices
 from orchestrator.practice.json_types import JsonObject
+from orchestrator.practice.responses_request import read_responses_request
 from orchestrator.practice.tokens import input_tokens
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, WireStream
 from orchestrator.practice.wire_embeddings import Vectors
@@ -101,8 +104,9 @@ class Desk:
             return self._gemini(path, query=query, body=body)
         if provider == "azure":
             return _azure(path, query, body)
-        if provider in _BY_PATH:
-            return _BY_PATH[provider](path, body)
+        reads = _BY_PATH.get(provider) or _BY_PATH.get(f"{provider}/{path}")
+        if reads is not None:
+            return reads(path, body)
         if path == "embeddings":
             request, vectors = wire_embeddings.read_openai_embedding(decoded(body), provider=provider)
             if provider == "openrouter":
@@ -252,11 +256,20 @@ def _bedrock(path: str, body: bytes) -> Chat | None:
     return Chat(call, wire_bedrock.bedrock_reply, wire_bedrock.BedrockStream, "br-")
 
 
+def _responses(_: str, body: bytes) -> Chat:
+    read = read_responses_request(decoded(body))
+    whole = partial(wire_responses.responses_reply, echo=read.echo)
+    stream = partial(wire_responses.ResponsesStream, echo=read.echo)
+    return Chat(read.call, whole, stream, "resp_")
+
+
 _BY_PATH: Mapping[str, Callable[[str, bytes], Chat | JsonObject | None]] = {
     "anthropic": _anthropic,
     "bedrock": _bedrock,
+    "openai/responses": _responses,
     "vertex_ai": _vertex,
 }
+"""Who reads the requests of a provider, or those to one of its paths."""
 
 
 def _azure(path: str, query: Mapping[str, str], body: bytes) -> Chat | None:

@@ -27,7 +27,7 @@ class Refusal(Exception):  # noqa: N818 -- what the provider says, not a failure
     message: str | None = None
     """None: what the provider says for this status and reason."""
     reason: str | None = None
-    """One of `fault_kinds.REASONS`, or unknown_model, no_key or wrong_key."""
+    """One of `fault_kinds.REASONS`, or unknown_model, no_key, wrong_key, or a code of the Responses API."""
     model: str = ""
     retry_after_s: float | None = None
 
@@ -91,6 +91,12 @@ _OPENAI_TEXTS: dict[int | str, tuple[str, str, str | None]] = {
         "The model `{model}` has been deprecated, learn more here: https://platform.openai.com/docs/deprecations",
         "invalid_request_error",
         "model_not_found",
+    ),
+    "unknown_parameter": ("Unknown parameter.", "invalid_request_error", "unknown_parameter"),
+    "previous_response_not_found": (
+        "Previous response not found.",
+        "invalid_request_error",
+        "previous_response_not_found",
     ),
     "insufficient_quota": (
         (

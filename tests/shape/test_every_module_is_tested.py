@@ -42,6 +42,7 @@ TESTED_BY = {
     "orchestrator/looks.py": "tests/test_client.py",
     "orchestrator/ops/probe.py": "tests/core/test_moved.py",
     "orchestrator/state/ledger_read.py": "tests/core/test_moved.py",
+    "orchestrator/practice/responses_request.py": "tests/practice/test_wire_responses.py",
     "orchestrator/practice/json_types.py": "tests/core/test_json_schema.py",
     "orchestrator/__main__.py": "tests/cli/test_main.py",
     "orchestrator/core/clock.py": "tests/core/test_background_loop.py",

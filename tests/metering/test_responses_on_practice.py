@@ -1,0 +1,90 @@
+"""What goes to the Responses API of a practice provider is booked as the provider bills it."""
+
+from typing import Any
+
+import litellm
+import pytest
+
+from orchestrator import BudgetGuard
+from orchestrator.practice import PracticeServer
+from tests.metering import test_budget_guard as with_guard
+from tests.metering.test_budget_guard import sources, standing
+from tests.metering.test_langchain_clients import standing as native_standing
+from tests.providers.test_one_attempt import TOOL
+
+make_guard, guard, to = with_guard.make_guard, with_guard.guard, with_guard.to
+QUESTION = "find_order: đơn DH1001 đâu?"
+PATH = "/openai/v1/responses"
+
+
+@pytest.fixture
+def practice(prices_today) -> Any:
+    with PracticeServer(prices=prices_today) as server:
+        yield server
+
+
+async def _called(how: str, arguments: dict[str, Any]) -> str:
+    if how == "completion":
+        message = litellm.completion(**arguments).choices[0].message
+    elif how == "acompletion":
+        message = (await litellm.acompletion(**arguments)).choices[0].message
+    else:
+        chunks = (
+            list(litellm.completion(**arguments, stream=True))
+            if how == "stream"
+            else [chunk async for chunk in await litellm.acompletion(**arguments, stream=True)]
+        )
+        message = litellm.stream_chunk_builder(chunks).choices[0].message
+    return message.tool_calls[0].function.name
+
+
+@pytest.mark.parametrize("how", ["completion", "acompletion", "stream", "astream"])
+async def test_a_guarded_call_that_litellm_carries_over_is_booked_as_billed(
+    guard: BudgetGuard, practice: PracticeServer, to, how: str
+) -> None:
+    turns = [{"role": "system", "content": "Ngắn."}, {"role": "user", "content": QUESTION}]
+    more = {"messages": turns, "tools": [TOOL], "reasoning_effort": "high"}
+    assert await _called(how, to("openai/gpt-6-luna", **more)) == "find_order"
+    assert [request.path for request in practice.requests] == [PATH]
+    practice.wait_idle()
+    assert sources(guard) == ["price_book"]
+    assert standing(guard) == (practice.bill.total_nusd(), 0)
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+def test_a_native_client_calls_tools_in_rounds_and_is_booked_as_billed(
+    practised, practice: PracticeServer, is_stream: bool
+) -> None:
+    from langchain_core.messages import HumanMessage, ToolMessage
+
+    client = practised.native("openai/gpt-6-luna", tenant="acme", reasoning_effort="high").bind_tools([TOOL])
+
+    def ask(messages: list[Any]) -> Any:
+        if not is_stream:
+            return client.invoke(messages)
+        first, *rest = client.stream(messages)
+        return sum(rest, first)
+
+    asked = HumanMessage(QUESTION)
+    called = ask([asked])
+    (call,) = called.tool_calls
+    assert call["name"] == "find_order"
+    answer = ask([asked, called, ToolMessage("đang giao", tool_call_id=call["id"])])
+    assert answer.text == "The find_order tool says: đang giao"
+    assert [request.path for request in practice.requests] == [PATH] * 2
+    practice.wait_idle()
+    assert native_standing(practised) == (practice.bill.total_nusd(), 0)
+
+
+@pytest.mark.parametrize("fault", ["openai:cut_stream=0", "openai:error_in_200=500,after_chunks=1"])
+def test_a_response_that_breaks_off_is_booked_at_its_bound(
+    guard: BudgetGuard, practice: PracticeServer, to, fault: str
+) -> None:
+    practice.faults.add(fault)
+    arguments = to("openai/gpt-6-luna", messages=[{"role": "user", "content": QUESTION}], tools=[TOOL])
+    with pytest.raises(Exception, match=r"(?i)error|interrupted|closed"):
+        list(litellm.completion(**arguments, reasoning_effort="high", stream=True))
+    practice.wait_idle()
+    spent, held = standing(guard)
+    assert held == 0
+    assert spent >= practice.bill.total_nusd() > 0
