@@ -10,10 +10,8 @@ from typing import Any
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.providers.wire.answer_draft import answer_place
 from orchestrator.providers.wire.openai_format import OpenAiReader, read_openai_answer
-from orchestrator.providers.wire.sse import SentEvent
+from orchestrator.providers.wire.sse import SentEvent, is_end_mark
 from orchestrator.providers.wire.wire_json import event_objects, json_text
-
-_END_MARK = b"[DONE]"
 
 
 class SeveralReader:
@@ -40,7 +38,7 @@ class SeveralReader:
         Raises:
             UnreadableAnswerError: it is none of this format, an error, or of an answer that nobody asked for.
         """
-        if event.data.strip() == _END_MARK:
+        if is_end_mark(event.data):
             return None
         for data in event_objects(event.data):
             self._take(data, event.name)

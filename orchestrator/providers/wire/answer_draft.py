@@ -23,8 +23,6 @@ _NOT_WHOLE = frozenset({"length", "content_filter"})
 NAME_LETTERS_MAX = 256
 """Of an id, a model or a tier that is believed and kept."""
 CUT_BY_THOUGHT = "the limit of output tokens was used up before the first word; raise max_tokens, or the model's reasoning_tokens"
-
-
 LEFT_OUT_FILE = "a picture or another file of the answer is left out; a reply has text and tool calls"
 LEFT_OUT_CODE = "code that the provider ran is left out, and what came of it; a reply has text and tool calls"
 
@@ -52,8 +50,9 @@ class AnswerDraft:
     has_unknown_finish: bool = False
     """The host behind a router has a reason of its own for the end, which no format has."""
     leaves_out_file: bool = False
-    leaves_out_code: bool = False
     """It holds a picture or another file, which no reply carries."""
+    leaves_out_code: bool = False
+    """Likewise code that the provider ran, and what came of it."""
     upstream_id: str | None = None
     served_model: str | None = None
     service_tier: str | None = None

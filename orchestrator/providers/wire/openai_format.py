@@ -115,7 +115,7 @@ class OpenAiReader:
         choice = _choice(draft, data)
         if choice is not None:
             draft.take_place(choice.get("index"))
-            if _pieces_at(draft.place, data["choices"]) > 1:
+            if len(data["choices"]) > 1 and _pieces_at(draft.place, data["choices"]) > 1:
                 raise draft.malformed("two pieces of one answer stand in one event")
         error = data if is_error and data.get("error") is None else _error_in(data, choice)
         usage = data.get("usage")
@@ -210,9 +210,12 @@ def _says_again(draft: AnswerDraft, message: Mapping[str, Any]) -> bool:
 
 def _error_in(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:
     """Return the error in a body or an event, wherever servers put it; None when there is none."""
-    inner = (choice, choice.get("message"), choice.get("delta")) if choice else ()
-    nested = (each["error"] for each in inner if isinstance(each, Mapping) and each.get("error"))
-    return data.get("error") or next(nested, None) or error_in(data, answers=bool(choice))
+    if data.get("error"):
+        return data["error"]
+    for each in (choice, choice.get("message"), choice.get("delta")) if choice else ():
+        if isinstance(each, Mapping) and each.get("error"):
+            return each["error"]
+    return error_in(data, answers=bool(choice))
 
 
 def _take_message(
