@@ -34,7 +34,7 @@ _EN: Mapping[str, str] = {
     "feedback": "feedback: {average} of 5 on average ({scored}), {corrected} corrected",
     "score": "{count} score", "scores": "{count} scores",
     "lowest": "lowest rated: {names}",
-    "goals": "goals: {goals}", "met": "met", "missed": "missed", "not_known": "not known",
+    "goals": "goals: {goals}",
     "goal_saved_share": "{wanted} saved", "goal_success_rate": "{wanted} answered", "goal_rating": "rated {wanted}",
     "no_savings": "savings are not known: {reason}",
     "saved_against": "saved {total} against {baseline} for the same tokens ({share}): models {models}, "
@@ -66,7 +66,7 @@ _VI: Mapping[str, str] = {
     "feedback": "đánh giá: trung bình {average} trên 5 ({scored}), {corrected} câu được sửa",
     "score": "{count} điểm", "scores": "{count} điểm",
     "lowest": "bị đánh giá thấp nhất: {names}",
-    "goals": "mục tiêu: {goals}", "met": "đạt", "missed": "chưa đạt", "not_known": "chưa biết",
+    "goals": "mục tiêu: {goals}",
     "goal_saved_share": "tiết kiệm {wanted}", "goal_success_rate": "trả lời được {wanted}",
     "goal_rating": "được đánh giá {wanted}",
     "no_savings": "chưa biết tiết kiệm được bao nhiêu: {reason}",
@@ -172,17 +172,17 @@ def _answers(report: "UsageReport", language: Language) -> str:
 def _feedback(ratings: "Ratings", language: Language) -> Iterator[str]:
     """Yield what people thought of the answers, and of which least."""
     words, figures, total = LINES[language], Figures(language), ratings.total
-    if not total.words:
+    if not total.answers:
         return
     yield words["feedback"].format(
-        average=figures.score(total.average),
+        average=figures.score(total.average_score),
         scored=words["score" if total.scored == 1 else "scores"].format(count=figures.count(total.scored)),
         corrected=figures.count(total.corrected),
     )
     scored = [(name, rating) for name, rating in ratings.use_cases.items() if rating.scored]
     if len(scored) > 1:
         lowest = (
-            f"{name} {figures.score(rating.average)} ({figures.count(rating.scored)})"
+            f"{name} {figures.score(rating.average_score)} ({figures.count(rating.scored)})"
             for name, rating in scored[:_LOWEST_SHOWN]
         )
         yield words["lowest"].format(names=", ".join(lowest))
@@ -190,20 +190,16 @@ def _feedback(ratings: "Ratings", language: Language) -> Iterator[str]:
 
 def _goals(goals: "Sequence[Goal]", language: Language) -> str:
     """Return which goals are met."""
-    from orchestrator.reports.report_words import figure_of
+    from orchestrator.reports.report_words import REPORT_WORDS, figure_of
 
-    words, figures = LINES[language], Figures(language)
-    states = {True: words["met"], False: words["missed"]}
-    states_of_goals = []
+    words, of_page, figures = LINES[language], REPORT_WORDS[language], Figures(language)
+    states = {True: of_page["met"], False: of_page["missed"], None: of_page["not_known"]}
+    lines = []
     for goal in goals:
         named = words[f"goal_{goal.kind.value}"].format(wanted=figure_of(goal, goal.target, figures))
-        if goal.is_met is None:
-            states_of_goals.append(f"{named}: {words['not_known']}")
-        else:
-            states_of_goals.append(
-                f"{named}: {figure_of(goal, goal.reached, figures)}, {states[goal.is_met]}"
-            )
-    return words["goals"].format(goals="; ".join(states_of_goals))
+        reached = "" if goal.reached is None else f"{figure_of(goal, goal.reached, figures)}, "
+        lines.append(f"{named}: {reached}{states[goal.is_met]}")
+    return words["goals"].format(goals="; ".join(lines))
 
 
 def findings(result: "Analysis", language: Language) -> Iterator[str]:

@@ -42,7 +42,7 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackSum:
-    """The feedback on requests of one tenant, use case and model."""
+    """The feedback on requests of one tenant, use case and model; a name is empty where it is of all."""
 
     tenant: str
     use_case: str

@@ -37,5 +37,5 @@ def goals_of(targets: GoalSettings, report: UsageReport, saved: Savings | None) 
     return (
         Goal(GoalKind.SAVED, targets.saved_share, None if saved is None else saved.share),
         Goal(GoalKind.ANSWERED, targets.success_rate, report.success_rate),
-        Goal(GoalKind.RATING, targets.rating, report.ratings.total.average),
+        Goal(GoalKind.RATING, targets.rating, report.ratings.total.average_score),
     )

@@ -67,7 +67,7 @@ def report_parts(result: "Analysis", language: Language) -> Iterator[str]:
 
 def _cards(report: "UsageReport", language: Language) -> str:
     words, trend, figures = REPORT_WORDS[language], report.trend, Figures(language)
-    rating = report.ratings.total.average
+    rating = report.ratings.total.average_score
     change = "" if trend.change is None else figures.said(f" ({trend.change * 100:+.1f} %)")
     before = words["none_before"] if trend.is_empty else f"{figures.usd(trend.cost_nusd)}{change}"
     success = words["without_probes"].format(probes=report.probes) if report.probes else words["success"]
@@ -135,11 +135,16 @@ def _goals(result: "Analysis", language: Language) -> str:
 
 
 def _feedback(ratings: "Ratings", language: Language) -> str:
-    if not ratings.total.words:
+    if not ratings.total.answers:
         return ""
     words, figures = REPORT_WORDS[language], Figures(language)
     rows = [
-        (name, figures.score(rating.average), figures.count(rating.scored), figures.count(rating.corrected))
+        (
+            name,
+            figures.score(rating.average_score),
+            figures.count(rating.scored),
+            figures.count(rating.corrected),
+        )
         for named in (ratings.use_cases, ratings.models)
         for name, rating in tuple(named.items())[:_SHOWN]
     ]

@@ -9,7 +9,7 @@ from orchestrator.reports.csv_text import csv_row
 from orchestrator.reports.export import exported_file, require_parquet
 
 if TYPE_CHECKING:
-    from orchestrator.reports.ratings import Rating
+    from orchestrator.ledger.feedback import FeedbackSum
     from orchestrator.reports.usage_report import DayCost, Part, UsageReport
 
 COLUMNS = (
@@ -75,8 +75,8 @@ def _cells(sums: "UsageReport | Part", share: float) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _scores(rating: "Rating") -> tuple[float | None, int | None]:
-    return rating.average, rating.scored or None
+def _scores(rating: "FeedbackSum") -> tuple[float | None, int | None]:
+    return rating.average_score, rating.scored or None
 
 
 def _day_cells(day: "DayCost", requests: int) -> tuple[Any, ...]:

@@ -10,12 +10,13 @@ from orchestrator.reports.ledger_views import plain_budgets
 from orchestrator.reports.report_words import phrase_in
 
 if TYPE_CHECKING:
+    from orchestrator.ledger.feedback import FeedbackSum
     from orchestrator.ledger.ledger import BudgetStatus
     from orchestrator.reports.analysis import Analysis
     from orchestrator.reports.durations import Durations
     from orchestrator.reports.forecast import Forecast
     from orchestrator.reports.phrase import Phrase
-    from orchestrator.reports.ratings import Rating, Ratings
+    from orchestrator.reports.ratings import Ratings
     from orchestrator.reports.recommendation import Recommendation
     from orchestrator.reports.resampling import Interval
     from orchestrator.reports.savings import Saving
@@ -112,10 +113,10 @@ def _plain_ratings(ratings: "Ratings") -> dict[str, Any]:
     }
 
 
-def _plain_rating(rating: "Rating") -> dict[str, Any]:
+def _plain_rating(rating: "FeedbackSum") -> dict[str, Any]:
     return {
-        "count": rating.words,
-        "average_score": rating.average,
+        "count": rating.answers,
+        "average_score": rating.average_score,
         "scores": rating.scored,
         "corrected": rating.corrected,
     }

@@ -7,7 +7,6 @@ import orjson
 
 from orchestrator.core.formatting import money, usd_text
 from orchestrator.ledger.contents import KeptContent
-from orchestrator.ledger.feedback import FeedbackSum
 from orchestrator.ledger.kept_plan import KeptDecision, KeptPlan
 from orchestrator.ledger.requests import AttemptRow, RequestDetail, RequestRow
 
@@ -68,11 +67,6 @@ def plain_content(content: KeptContent | None) -> dict[str, Any] | None:
         "corrected": content.corrected,
         "until": content.until.isoformat(),
     }
-
-
-def plain_feedback_sum(part: FeedbackSum) -> dict[str, Any]:
-    """Return the feedback on requests of a tenant, use case and model."""
-    return {**asdict(part), "average_score": part.average_score}
 
 
 def _plain_plan(plan: KeptPlan) -> dict[str, Any]:

@@ -56,25 +56,25 @@ def test_every_number_equals_a_plain_loop_over_the_words(book, words, names):
         for name, rating in rated.items():
             of_name = [word for word in meant if group is None or word[group] == name]
             scores = [word["score"] for word in of_name if word["score"] is not None]
-            assert rating.words == len(of_name)
+            assert rating.answers == len(of_name)
             assert rating.scored == len(scores)
-            assert rating.average == (sum(scores) / len(scores) if scores else None)
+            assert rating.average_score == (sum(scores) / len(scores) if scores else None)
             assert rating.corrected == sum(word["corrected"] for word in of_name)
     for group, rated in groups:
         assert set(rated) == {word[group] for word in meant}
-        averages = [rating.average for rating in rated.values() if rating.average is not None]
+        averages = [rating.average_score for rating in rated.values() if rating.average_score is not None]
         assert averages == sorted(averages), "the lowest first"
 
 
 def test_what_is_on_other_days_is_not_meant(book, words):
     report = usage_report(LedgerReader(book.path), Span.of_month("2026-10"), today=TODAY)
-    assert report.ratings.total.words == 0
-    assert report.ratings.total.average is None
+    assert report.ratings.total.answers == 0
+    assert report.ratings.total.average_score is None
 
 
 def test_the_table_of_a_report_has_ratings_beside_what_they_are_of(book, words):
     report = usage_report(LedgerReader(book.path), MONTH, today=TODAY)
     rows = {(row[1], row[2]): row[-2:] for row in report_rows(report)}
-    assert rows["total", "all"] == (report.ratings.total.average, report.ratings.total.scored)
-    assert rows["model", "b"] == (report.ratings.models["b"].average, report.ratings.models["b"].scored)
+    assert rows["total", "all"] == (report.ratings.total.average_score, report.ratings.total.scored)
+    assert rows["model", "b"] == (report.ratings.models["b"].average_score, report.ratings.models["b"].scored)
     assert rows["day", "2026-11-23"] == (None, None)
