@@ -71,8 +71,13 @@ def show(chart: alt.LayerChart | alt.Chart | alt.FacetChart, name: str) -> Image
 # would, with a text of random length. So costs and the order of latencies are realistic, the words are not.
 
 # %%
-HOME = tempfile.mkdtemp(prefix="explore-routing-")
-NO_KEYS = {"ORCHESTRATOR_HOME": HOME, "OPENROUTER_API_KEY": "", "GEMINI_API_KEY": "", "OPENAI_API_KEY": ""}
+HOME = tempfile.TemporaryDirectory(prefix="explore-routing-")  # gone when the notebook's kernel ends
+NO_KEYS = {
+    "ORCHESTRATOR_HOME": HOME.name,
+    "OPENROUTER_API_KEY": "",
+    "GEMINI_API_KEY": "",
+    "OPENAI_API_KEY": "",
+}
 PRACTICE_KEYS = dict.fromkeys(("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"), "practice")
 TODAY = datetime.now(UTC).date()
 FASTER = 10

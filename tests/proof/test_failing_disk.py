@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def test_system_calls_that_fail_lose_nothing_and_every_error_says_what_to_do(fiu_run, tmp_path):
     """What errors say is judged by the program, at each of them; a child with another error fails it."""
     done = subprocess.run(
-        [fiu_run, "-x", sys.executable, str(ROOT / "tests/proof/failing_disk.py"), str(tmp_path), "5"],
+        [fiu_run, "-x", "-f", "", sys.executable, str(ROOT / "tests/proof/failing_disk.py"), str(tmp_path), "5"],
         capture_output=True, text=True, check=False, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

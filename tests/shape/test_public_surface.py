@@ -62,10 +62,10 @@ def test_an_orchestrator_and_its_server_do_not_load_what_only_some_need():
     """LiteLLM takes seconds; it comes with the first request, LangChain with the first chat model, pandas with Parquet."""
     program = """
 import json, sys, tempfile, os
-os.environ["ORCHESTRATOR_HOME"] = tempfile.mkdtemp()
 from orchestrator import Orchestrator
-with Orchestrator.from_config("config.yaml", watch=False) as one:
-    one.explain("When do you open?")
+with tempfile.TemporaryDirectory() as os.environ["ORCHESTRATOR_HOME"]:
+    with Orchestrator.from_config("config.yaml", watch=False) as one:
+        one.explain("When do you open?")
 import orchestrator.server.serving
 print(json.dumps(sorted(sys.modules)))
 """
