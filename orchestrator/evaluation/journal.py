@@ -1,7 +1,8 @@
 """The file of results: a line for each answer and verdict, written as it comes; nothing is asked twice.
 
 The first line names the run whose budget all of it counts for. An answer belongs to a row, its question
-included, and to a subject with its settings; a changed question is asked anew.
+included, and to a subject with its settings; a changed question is asked anew. One start at a time has it:
+two would ask every row twice, each on the whole of what their budget has left.
 """
 
 import secrets
@@ -11,6 +12,7 @@ from threading import Lock
 from typing import Any, Self
 
 import orjson
+from filelock import FileLock, Timeout
 
 from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.private_folder import make_private_file
@@ -28,9 +30,10 @@ def results_beside(data: Path) -> Path:
 class Journal:
     """What was answered and judged so far; safe for several threads of one process."""
 
-    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
-        """Take a file that is open; use `opened`."""
+    def __init__(self, path: Path, header: Mapping[str, Any], start: FileLock) -> None:
+        """Take a file that is nobody else's while `start` is locked; use `opened`."""
         self.path = path
+        self._start = start
         self.run: str = header["run"]
         """The name of the run in the ledger."""
         self._answers: dict[tuple[str, str], Answer] = {}
@@ -43,8 +46,28 @@ class Journal:
         """Open a file of results, or begin one; `setup` is what answers hang on besides row and subject.
 
         Raises:
-            EvaluationError: it is no file of results, one of another setup, or cannot be written.
+            EvaluationError: it is no file of results, one of another setup, cannot be written, or is another
+                start's.
         """
+        whole = path.resolve()
+        start = FileLock(whole.with_name(f".{whole.name}.lock"), timeout=0, mode=0o600, thread_local=False)
+        try:
+            start.acquire()
+        except Timeout:
+            raise EvaluationError(
+                f"{path}: another evaluation has it; wait until that has ended (in a notebook: close() it), or name "
+                "another file of results"
+            ) from None
+        except OSError as exc:
+            raise EvaluationError(f"{path}: cannot be written: {exc.strerror}") from None
+        try:
+            return cls._read(path, setup, start)
+        except BaseException:
+            _release(start)
+            raise
+
+    @classmethod
+    def _read(cls, path: Path, setup: Mapping[str, Any], start: FileLock) -> Self:
         try:
             lines = _whole_lines(path)
             if not lines:
@@ -55,8 +78,8 @@ class Journal:
                 }
                 make_private_file(path)
                 path.write_bytes(orjson.dumps(header) + b"\n")
-                return cls(path, header)
-            journal = cls(path, _header_of(lines[0], path, setup))
+                return cls(path, header, start)
+            journal = cls(path, _header_of(lines[0], path, setup), start)
         except OSError as exc:
             raise EvaluationError(f"{path}: cannot be written: {exc.strerror}") from None
         for number, line in enumerate(lines[1:], start=2):
@@ -91,8 +114,9 @@ class Journal:
             self._write({"row": row.key, "subject": subject, "judge": judge, "verdict": verdict})
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and let another start have it."""
         self._file.close()
+        _release(self._start)
 
     def __enter__(self) -> Self:
         """Return the journal."""
@@ -121,10 +145,17 @@ class Journal:
             else:
                 self._verdicts[*key, record["judge"]] = Score(**record["verdict"])
         except (ValueError, KeyError, TypeError):
-            self.close()
+            self._file.close()
             raise EvaluationError(
                 f"{self.path}:{number}: no line of results; delete it, and its row is asked again"
             ) from None
+
+
+def _release(start: FileLock) -> None:
+    """Let another start have the file, and leave no file of the lock: taken by its name, it is made anew."""
+    if start.is_locked:
+        Path(start.lock_file).unlink(missing_ok=True)
+        start.release()
 
 
 def _whole_lines(path: Path) -> list[bytes]:

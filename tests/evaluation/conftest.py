@@ -1,5 +1,7 @@
 """Orchestrators whose models answer as a test says, in this process, on its clock."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from orchestrator import Orchestrator
@@ -44,17 +46,19 @@ def golden(tmp_path):
 
 @pytest.fixture
 def evaluation(tmp_path):
-    """Make evaluations that are closed when the test is over; the file of results stays."""
-    opened = []
+    """Make evaluations; each closes the one before, as another start would, and the file of results stays."""
+    with ExitStack() as opened:
 
-    def make(orchestrator, data, **options):
-        fields = {"scorers": ["label"], "use_case": "cost_sensitive", "results": tmp_path / "results.jsonl"}
-        opened.append(Evaluation(orchestrator, data, **{**fields, **options}))
-        return opened[-1]
+        def make(orchestrator, data, **options):
+            fields = {
+                "scorers": ["label"],
+                "use_case": "cost_sensitive",
+                "results": tmp_path / "results.jsonl",
+            }
+            opened.close()
+            return opened.enter_context(Evaluation(orchestrator, data, **{**fields, **options}))
 
-    yield make
-    for each in opened:
-        each.close()
+        yield make
 
 
 def row(name="a", *, expected="delivery", line=1, language=None, prompt="Where is my parcel?"):

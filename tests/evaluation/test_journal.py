@@ -1,5 +1,8 @@
 """What was answered is written down at once, and nothing is asked twice."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +86,33 @@ def test_only_its_owner_may_read_it(path):
 )
 def test_results_stand_beside_the_data_whatever_that_is(data, results):
     assert results_beside(Path(data)) == Path(results)
+
+
+def test_two_starts_at_once_cannot_have_one_file_by_whichever_name(path, tmp_path):
+    (tmp_path / "link.jsonl").symlink_to(path)
+    with Journal.opened(path, setup=SETUP) as journal:
+        for name in ("results.jsonl", "link.jsonl"):
+            with pytest.raises(EvaluationError, match="another evaluation has it; wait until"):
+                Journal.opened(tmp_path / name, setup=SETUP)
+        journal.keep_answer(row("a"), "model", ANSWER)
+    with Journal.opened(path, setup=SETUP) as again:
+        assert again.answer_of(row("a"), "model") == ANSWER
+    assert {file.name for file in tmp_path.iterdir()} == {"results.jsonl", "link.jsonl"}
+
+
+def test_a_start_that_was_killed_or_refused_keeps_nobody_out(path):
+    program = f"""
+import os, signal
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from orchestrator.evaluation.journal import Journal
+kept = Journal.opened(Path({str(path)!r}), setup={SETUP!r})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
+    with pytest.raises(EvaluationError, match="begun with other settings"):
+        Journal.opened(path, setup=SETUP | {"practice": True})
+    Journal.opened(path, setup=SETUP).close()
