@@ -14,6 +14,8 @@ _WORDS: Mapping[str, str] = {
     "size_mb": "{} MB",
     "manner": "{}",
     "shape": "{}",
+    "bill": "{}",
+    "useless": "{}",
     "vectors": "{}",
     "model": "model {} alone",
     "times": "{} times",
