@@ -192,7 +192,7 @@ class Exchange:
         while True:
             await self._send(response, self._written(_NO_USE[fault.useless or Useless.SPACES], writer))
             self._pieces_sent += 1
-            await self._house.clock.sleep(fault.delay_s or 0)
+            await self._house.clock.sleep(fault.every_s or 0)
 
     async def _bill_ahead(self) -> None:
         """Put the whole answer on the bill before any of it is sent."""

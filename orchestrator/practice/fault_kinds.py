@@ -154,7 +154,7 @@ _VALUE_OF = {
 _OTHER_PARAMETERS_OF = {
     FaultKind.STATUS: ("retry_after_s", "reason"),
     FaultKind.ERROR_IN_200: ("after_chunks", "retry_after_s"),
-    FaultKind.USELESS: ("delay_s",),
+    FaultKind.USELESS: ("every_s",),
 }
 _ALWAYS = ("times", "model")
 _DEFAULTS: dict[FaultKind, dict[str, Any]] = {
@@ -172,7 +172,7 @@ _DEFAULTS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.CONTINUES: {"manner": Manner.ANCHOR},
     FaultKind.ODD_ANSWER: {"shape": OddShape.UNKNOWN_FINISH},
     FaultKind.ODD_BILL: {"bill": OddBill.OWN_KEY},
-    FaultKind.USELESS: {"useless": Useless.THOUGHTS, "delay_s": 3.0},
+    FaultKind.USELESS: {"useless": Useless.THOUGHTS, "every_s": 3.0},
     FaultKind.ODD_VECTORS: {"vectors": VectorFault.MISSING},
 }
 _CHOSEN: dict[str, type[StrEnum]] = {
@@ -191,7 +191,7 @@ _CHOICES: dict[str, tuple[str, tuple[str, ...]]] = {
     "vectors": ("fault of vectors", tuple(VectorFault)),
 }
 _INTEGERS = frozenset({"times", "status", "after_chunks", "bytes_per_s", "size_mb"})
-_NUMBERS = frozenset({"retry_after_s", "delay_s"})
+_NUMBERS = frozenset({"retry_after_s", "delay_s", "every_s"})
 _STATUS_MIN, _STATUS_MAX = 400, 599
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -228,7 +228,9 @@ class Fault:
     bill: OddBill | None = None
     """What is odd about an `odd_bill`."""
     useless: Useless | None = None
-    """What comes of a `useless` stream, a piece every `delay_s`."""
+    """What comes of a `useless` stream."""
+    every_s: float | None = None
+    """How often a piece of it comes."""
     vectors: VectorFault | None = None
     """What is wrong with `odd_vectors`."""
 

@@ -16,6 +16,7 @@ _WORDS: Mapping[str, str] = {
     "shape": "{}",
     "bill": "{}",
     "useless": "{}",
+    "every_s": "every {} s",
     "vectors": "{}",
     "model": "model {} alone",
     "times": "{} times",

@@ -41,7 +41,7 @@ def test_no_other_status_leads_elsewhere() -> None:
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("useless", ["thoughts", "spaces", "words"])
 def test_a_useless_stream_goes_on_until_nobody_listens(caller, provider: str, useless: str) -> None:
-    caller.server.faults.add(f"{provider}:useless={useless},delay_s=0.01")
+    caller.server.faults.add(f"{provider}:useless={useless},every_s=0.01")
     with caller.http.stream("POST", **caller.sent(provider, stream=True)) as response:
         events, seen = response.iter_lines(), []
         while len(seen) < 5:

@@ -99,7 +99,7 @@ def test_a_redirect_is_an_answer_that_may_be_billed_and_leads_nowhere(
 def test_a_stream_that_is_alive_and_of_no_use_leaves_time_for_the_next(
     make_orchestrator, practice: PracticeServer, useless: str
 ) -> None:
-    practice.faults.add(f"openrouter:useless={useless},delay_s=0.5")
+    practice.faults.add(f"openrouter:useless={useless},every_s=0.5")
     orchestrator = routed(make_orchestrator, MODELS["openrouter"], MODELS["openai"])
     reply = ask(orchestrator, stream=True, deadline_s=10)
     assert reply.provider == "openai"
