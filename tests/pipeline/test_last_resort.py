@@ -187,6 +187,11 @@ def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may
     assert reason.text.startswith("this use case never degrades")
 
 
+def test_the_emergency_model_is_asked_for_a_short_answer(practised: Orchestrator) -> None:
+    (step,) = practised.explain(IN_ENGLISH, model=LOCAL, max_tokens=800).candidates
+    assert (step.deployment, step.max_tokens) == (LOCAL, 120)
+
+
 def test_who_asks_for_it_gets_an_apology_in_his_language(make, practice: PracticeServer) -> None:
     """G08: a message with the request's id; the ledger calls the request what it was: failed."""
     orchestrator = make()
