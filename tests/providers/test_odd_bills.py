@@ -66,7 +66,7 @@ def test_an_odd_bill_is_booked_at_what_is_charged(
     assert any(NOTICES.get(bill, "?") in notice for notice in reply.notices) is tells
 
 
-def routed(make_orchestrator, *names: str) -> Orchestrator:
+def routed(make_orchestrator, *names: str, stall_timeout_s: float = 15) -> Orchestrator:
     first, *others = [{"deployment": name, "reason": "a test"} for name in names]
     route = {"primary": first, "fallbacks": others, "quality_floor": 0}
     orchestrator = make_orchestrator(
@@ -74,6 +74,7 @@ def routed(make_orchestrator, *names: str) -> Orchestrator:
             "local_model": {"enabled": False},
             "use_cases": {"customer_service": route},
             "retry_profiles": {"interactive": {"min_turn_s": 1}},
+            "providers": {"openrouter": {"stall_timeout_s": stall_timeout_s}},
         }
     )
     orchestrator.warm_up()
@@ -104,3 +105,16 @@ def test_a_stream_that_is_alive_and_of_no_use_leaves_time_for_the_next(
     reply = ask(orchestrator, stream=True, deadline_s=10)
     assert reply.provider == "openai"
     assert reply.attempts[0].failure == "timeout"
+
+
+def test_a_stream_that_stalls_keeps_the_id_by_which_it_is_reconciled(
+    make_orchestrator, practice: PracticeServer
+) -> None:
+    """No answer tells it then, not even a broken one: the id stood in the first event."""
+    practice.faults.add("openrouter:stall_stream=2")
+    orchestrator = routed(make_orchestrator, MODELS["openrouter"], MODELS["openai"], stall_timeout_s=0.2)
+    reply = ask(orchestrator, stream=True)
+    stalled, *_ = reply.attempts
+    assert (stalled.failure, stalled.cost_source) == ("timeout", "bound")
+    billed = [charge.request_id for charge in practice.bill.charges if charge.provider == "openrouter"]
+    assert stalled.upstream_id in billed
