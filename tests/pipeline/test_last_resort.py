@@ -171,6 +171,20 @@ def test_the_emergency_model_finishes_a_stream_that_no_older_answer_can_replace(
     assert stream.reply.deployment == LOCAL
 
 
+def test_in_vietnamese_the_apology_comes_and_the_emergency_model_is_not_asked(
+    make_orchestrator, practice: PracticeServer
+) -> None:
+    nobody = {"local_model": {"base_url": "http://127.0.0.1:9/v1"}}
+    orchestrator = make_orchestrator({**nobody, "retry_profiles": {"interactive": {"retry_on": []}}})
+    all_down(practice)
+    reply = orchestrator.complete(QUESTION, graceful=True)
+    assert reply.apology
+    assert "Xin lỗi" in reply.text
+    assert LOCAL not in {one.deployment for one in reply.attempts}
+    with pytest.raises(AllProvidersFailedError, match=LOCAL):
+        orchestrator.complete(IN_ENGLISH)
+
+
 @pytest.mark.live
 def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may_not(
     make_orchestrator, practice: PracticeServer
