@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.failover_subjects import DEADLINE_S, answer_of
 from orchestrator.practice.odd_answers import BURST_PIECES, CALLS, GOOD_TEXT, HALF_TEXT, gone_on_from_half
+from orchestrator.practice.odd_bills import OddBill
 
 TEXT = (
     "Dạ, đơn hàng của anh chị đã rời kho Thủ Đức lúc chín giờ sáng nay, hiện đang trên xe giao hàng và sẽ"
@@ -17,6 +18,8 @@ RESCUED_TEXT = gone_on_from_half(TEXT)
 HANDLED = frozenset({"whole", "right error", "said so"})
 HARMFUL = frozenset({"truncated", "wrong text"})
 GRACE_S = 0.1
+BILLS = tuple(bill for bill in OddBill if bill is not OddBill.DEAR_COST)
+"""A bill of a billion dollars has no place in a table."""
 _REFUSED_AS_IT_IS = r"Rejected|BadRequest| 400"
 _FILTERED = "Content|Filter|Rejected"
 
@@ -63,6 +66,7 @@ CASES = (
     Case("400, the caller's fault", ("*:status=400",), right_error=_REFUSED_AS_IT_IS),
     Case("context overflow", ("status=400,reason=context_length,model=openai/gpt-6-luna",)),
     Case("content filter", ("status=400,reason=content_filter",), right_error=_FILTERED),
+    Case("403 that is flagged", ("status=403,reason=content_filter",), right_error=_FILTERED),
     _refused("quota used up", 429, "insufficient_quota"),
     _refused("output limit", 400, "output_limit"),
     _refused("location", 403, "location"),
@@ -72,10 +76,13 @@ CASES = (
     _refused("error of 4 MB", 500, "huge"),
     Case("connection refused", address="refused"),
     Case("TLS broken", address="tls"),
+    Case("redirect", ("redirect=307",)),
     Case("reset", ("reset",)),
     Case("silence", ("silence",)),
     Case("slow first token", ("slow_first_token=4",)),
     Case("dripping bytes", ("drip=100",)),
+    Case("thoughts without an end", ("useless=thoughts,every_s=0.3",), mode="stream"),
+    Case("spaces without an end", ("useless=spaces,every_s=0.3",), mode="stream"),
     Case("cut after 8 pieces", ("cut_stream=8",)),
     Case("cut, gone on afresh", ("cut_stream=8", "*:continues=afresh"), mode="stream"),
     Case("cut, in other words", ("cut_stream=8", "*:continues=other"), right_error=".", mode="stream"),
@@ -108,6 +115,7 @@ CASES = (
     _odd("open behind its end", "open_end", also_whole=GOOD_TEXT, mode="stream"),
     _odd("odd lines", "odd_lines", also_whole=GOOD_TEXT, mode="stream"),
     _odd("no usage", "no_usage", also_whole=GOOD_TEXT),
+    *(Case(f"odd bill: {bill.replace('_', ' ')}", (f"odd_bill={bill}",)) for bill in BILLS),
     _odd("an emoji in two halves", "split_character", also_whole=GOOD_TEXT, mode="stream"),
     _odd("each piece is the last", "finish_in_each", also_whole=GOOD_TEXT, mode="stream"),
     _odd("20,000 pieces", "burst", also_whole="word " * BURST_PIECES, mode="stream"),

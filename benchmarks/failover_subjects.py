@@ -118,6 +118,7 @@ def _route(data: dict[str, Any], attempt_s: float) -> None:
         primary=steps[0], fallbacks=steps[1:], order="route", quality_floor=0
     )
     data["routing"]["max_candidates"] = len(CHAIN)
+    data["retry_profiles"]["interactive"]["min_turn_s"] = attempt_s
     data["budgets"] = {"limits": [{"scope": "all", "day": 1_000_000}]}
 
 

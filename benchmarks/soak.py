@@ -65,11 +65,12 @@ FAULTS = ("status=500", "status=502", "status=503", "status=529", "status=429", 
           "error_in_200,after_chunks=4", "slow_first_token,delay_s=0.2", "status=409",
           *(f"status=400,reason={reason}"
             for reason in ("output_limit", "location", "deprecated_model", "html", "empty")),
-          "status=500,reason=huge",
+          "status=500,reason=huge", "redirect=307", "redirect=302",
           *(f"odd_answer={shape}"
             for shape in ("unknown_finish", "aborted", "error_beside_text", "cut_call", "nameless_call",
                           "host_failed", "error_in_message", "bare_code", "words_elsewhere", "nan_arguments")))
-HARMLESS = tuple(f"odd_answer={shape}" for shape in (*("stray_chunks", "open_end", "odd_lines", "no_usage"), *("split_character", "finish_in_each", "stray_lines")))
+HARMLESS = tuple(f"odd_answer={shape}" for shape in (*("stray_chunks", "open_end", "odd_lines", "no_usage"), *("split_character", "finish_in_each", "stray_lines"))) + tuple(
+    f"odd_bill={bill}" for bill in ("own_key", "zero_cost", "priority", "contradicting", "negative", "null", "huge"))
 ASKED_TO_GO_ON = ("continues=afresh", "continues=other")
 PROVIDERS = ("openrouter", "google", "openai")
 answer, share, today = sys.argv[1], float(sys.argv[2]), date.fromisoformat(sys.argv[3])

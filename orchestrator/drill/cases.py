@@ -23,6 +23,7 @@ CLASSES: Mapping[str, str] = {
     "404": "status=404",
     "context overflow": "status=400,reason=context_length",
     "content filter": "status=400,reason=content_filter",
+    "403 that is flagged": "status=403,reason=content_filter",
     "bad request": "status=400",
     "400 that is HTML": "status=400,reason=html",
     "400 that is empty": "status=400,reason=empty",
@@ -32,6 +33,7 @@ CLASSES: Mapping[str, str] = {
     "location": "status=400,reason=location",
     "deprecated model": "status=400,reason=deprecated_model",
     "error of 4 MB": "status=500,reason=huge",
+    "redirect": "redirect",
     "connection reset": "reset",
     "silence": "silence",
     "slow first token": "slow_first_token,delay_s=60",
@@ -56,11 +58,18 @@ CLASSES: Mapping[str, str] = {
     "tool call without a name": "odd_answer=nameless_call",
     "tool call cut in its arguments": "odd_answer=cut_call",
     "packed body of 30 MB": "odd_answer=gzip_bomb",
+    "thoughts without an end": "useless=thoughts,every_s=0.3",
+    "spaces without an end": "useless=spaces,every_s=0.3",
+    "charged to a customer's own key": "odd_bill=own_key",
+    "cost of 0": "odd_bill=zero_cost",
+    "another class of service": "odd_bill=priority",
+    "counts that contradict": "odd_bill=contradicting",
+    "counts that are none": "odd_bill=negative",
     "drip": "drip=5",
 }
 """Each class of fault: its name for people, and its text for the practice providers."""
 
-FILTERED = "content filter"
+FILTERED = frozenset({"content filter", "403 that is flagged"})
 """An error where the use case stops at it, and another model's answer elsewhere."""
 
 QUESTION = "Đơn hàng DH1001 của tôi đang ở đâu?"
@@ -105,7 +114,7 @@ def cases_of(config: Config, use_case: str, *, kinds: Sequence[str] = ()) -> Ite
 def _wants_error(config: Config, use_case: str, kind: str) -> bool:
     stops = config.settings.use_cases[use_case].on_filtered is OnFiltered.STOP
     without_end = kind == NOBODY_LEFT and not _has_last_resort(config, use_case)
-    return kind in REJECTED or (kind == FILTERED and stops) or without_end
+    return kind in REJECTED or (kind in FILTERED and stops) or without_end
 
 
 def _has_last_resort(config: Config, use_case: str) -> bool:

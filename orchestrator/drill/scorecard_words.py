@@ -39,7 +39,11 @@ BROKEN_VI: Mapping[str, str] = {
     "code in the place of an event": "mã lỗi thay cho sự kiện", "words where none belong": "chữ nằm sai chỗ",
     "number that is none in a tool call": "tham số không phải là số",
     "tool call cut in its arguments": "lời gọi công cụ bị cắt giữa tham số", "packed body of 30 MB": "thân nén 30 MB",
-    "drip": "nhỏ giọt",
+    "403 that is flagged": "403 vì bị gắn cờ", "redirect": "chuyển hướng", "thoughts without an end": "suy nghĩ không dứt",
+    "spaces without an end": "khoảng trắng không dứt",
+    "charged to a customer's own key": "tính vào khoá của khách", "cost of 0": "chi phí 0",
+    "another class of service": "hạng dịch vụ khác", "counts that contradict": "số đếm mâu thuẫn",
+    "counts that are none": "số đếm không hợp lệ", "drip": "nhỏ giọt",
 }  # fmt: skip
 """Classes of faults that have words; a status is its number."""
 _SAID_VI = (

@@ -107,6 +107,8 @@ class PracticeCharge:
     cost_nusd: NanoUsd
     streamed: bool
     delivered: Delivered
+    own_key: bool = False
+    """OpenRouter's: charged to a key of the customer's own."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the charge as a JSON object."""

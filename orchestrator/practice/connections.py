@@ -30,6 +30,11 @@ async def reset(http: web.BaseRequest) -> NoReturn:
     await forever()
 
 
+def redirect(http: web.BaseRequest, *, status: int) -> web.Response:
+    """Return the way to another path of the provider's, where nothing is."""
+    return web.Response(status=status, headers={"Location": f"{http.path.rpartition('/')[0]}/elsewhere"})
+
+
 async def cut(http: web.BaseRequest) -> NoReturn:
     """Close the connection after what was written, in the middle of the body."""
     if http.transport is not None:

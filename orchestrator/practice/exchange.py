@@ -1,6 +1,6 @@
 """One answer on its way out: latency, faults, and a charge for exactly what was generated."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -21,20 +21,27 @@ from orchestrator.practice.bill import (
 )
 from orchestrator.practice.connections import broken_body, cut, drip, dripped_body, forever, reset
 from orchestrator.practice.continuing import begun_answer, continuation
-from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner
+from orchestrator.practice.fault_kinds import Fault, FaultKind, Manner, Useless
 from orchestrator.practice.json_types import JsonObject
-from orchestrator.practice.odd_answers import odd_usage, send_odd_answer
-from orchestrator.practice.odd_bodies import ODD_BODIES, ODD_USAGE, odd_body
+from orchestrator.practice.odd_answers import odd_usage
+from orchestrator.practice.odd_bills import OddBill, charged
+from orchestrator.practice.odd_bodies import ODD_BODIES, ODD_USAGE
 from orchestrator.practice.prompt_cache import PromptCache, PromptCacheUse
+from orchestrator.practice.substitutes import error_of_fault, substitute
 from orchestrator.practice.tokens import count_tokens, piece_bytes
 from orchestrator.practice.trim import trimmed
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, WireStream
-from orchestrator.practice.wire_errors import HTML_PAGE, Refusal, error_body
+from orchestrator.practice.wire_errors import Refusal, error_body
 
 Renderer = Callable[[Envelope, WireOutcome], JsonObject]
 """Writes an answer in one piece."""
 
 _KEEP_ALIVE_S = 0.5
+_NO_USE: Mapping[Useless, Content] = {
+    Useless.THOUGHTS: Thought(1, "hm "),
+    Useless.SPACES: " ",
+    Useless.WORDS: "và ",
+}
 _AT_A_PIECE = frozenset(
     {
         FaultKind.CUT_STREAM,
@@ -100,7 +107,7 @@ class Exchange:
         """
         fault = self._fault
         if fault is not None and fault.kind is FaultKind.STATUS:
-            raise self._refusal(fault)
+            raise error_of_fault(fault, self._envelope.model)
         if fault is not None and fault.manner is Manner.REFUSE:
             raise Refusal(400, message="This model takes no conversation with a begun answer in it.")
         if self._house.billed_when is BilledWhen.ACCEPTED:
@@ -109,31 +116,9 @@ class Exchange:
             return None
         if fault.kind is FaultKind.RESET:
             await reset(self._http)
-        if fault.kind is FaultKind.SILENCE:
+        if fault.kind is FaultKind.SILENCE or (fault.kind is FaultKind.USELESS and not self._call.stream):
             await forever()
-        return await self._odd_answer(fault)
-
-    async def _odd_answer(self, fault: Fault) -> web.StreamResponse | None:
-        """Send what comes in the place of an answer, with status 200; None when one is to come."""
-        provider = self._envelope.provider
-        if fault.kind is FaultKind.MALFORMED_BODY:
-            return web.Response(body=HTML_PAGE, content_type="text/html")
-        if fault.shape is not None:
-            max_tokens = self._call.request.max_tokens
-            return await send_odd_answer(
-                self._http,
-                provider=provider,
-                shape=fault.shape,
-                stream=self._call.stream,
-                max_tokens=max_tokens,
-            )
-        if fault.kind in ODD_BODIES:
-            body = odd_body(provider, self._envelope.model, fault)
-            return web.Response(body=body, content_type="application/json")
-        if fault.kind is FaultKind.ERROR_IN_200 and not self._call.stream:
-            body = orjson.dumps(error_body(provider, self._refusal(fault)))
-            return web.Response(body=body, content_type="application/json")
-        return None
+        return await substitute(self._http, fault, call=self._call, envelope=self._envelope)
 
     async def whole(self, render: Renderer) -> web.StreamResponse:
         """Send the answer in one piece, charged in full even if the client has gone by then.
@@ -174,6 +159,8 @@ class Exchange:
         response = web.StreamResponse(headers=headers)
         try:
             await self._wait_stream(response, writer)
+            if self._fault is not None and self._fault.useless is not None:
+                await self._ramble(response, writer, self._fault)
             async for piece in self._pieces():
                 await self._open(response, writer)
                 if self._house.piece_latency_s:
@@ -198,6 +185,14 @@ class Exchange:
         finally:
             self._settle(Delivered.PARTIAL if self._pieces_sent else Delivered.NOTHING)
         return response
+
+    async def _ramble(self, response: web.StreamResponse, writer: WireStream, fault: Fault) -> None:
+        """Send what is no answer, piece by piece, for as long as somebody listens."""
+        await self._open(response, writer)
+        while True:
+            await self._send(response, self._written(_NO_USE[fault.useless or Useless.SPACES], writer))
+            self._pieces_sent += 1
+            await self._house.clock.sleep(fault.every_s or 0)
 
     async def _bill_ahead(self) -> None:
         """Put the whole answer on the bill before any of it is sent."""
@@ -269,8 +264,19 @@ class Exchange:
         text, thoughts = "".join(self._text), "".join(self._thoughts)
         fault = self._fault.vectors if self._fault is not None else None
         return WireOutcome(
-            text, tuple(self._tool_calls), self._finish_reason, usage, cost, thoughts, vector_fault=fault
+            text,
+            tuple(self._tool_calls),
+            self._finish_reason,
+            usage,
+            cost,
+            thoughts,
+            vector_fault=fault,
+            odd_bill=self._odd_bill,
         )
+
+    @property
+    def _odd_bill(self) -> OddBill | None:
+        return self._fault.bill if self._fault is not None else None
 
     def _usage_of(self, pieces: Sequence[Content]) -> PracticeUsage:
         thoughts = sum(piece.tokens for piece in pieces if isinstance(piece, Thought))
@@ -287,7 +293,9 @@ class Exchange:
         )
 
     def _cost_of(self, usage: PracticeUsage) -> NanoUsd:
-        return self._house.prices.price_of(self._envelope.provider, self._envelope.model).cost_of(usage)
+        provider = self._envelope.provider
+        cost = self._house.prices.price_of(provider, self._envelope.model).cost_of(usage)
+        return charged(cost, self._odd_bill, provider=provider)
 
     def _settle(self, delivered: Delivered) -> None:
         """Put what was generated so far on the bill, once."""
@@ -308,6 +316,7 @@ class Exchange:
                 cost_nusd=self._cost_of(usage),
                 streamed=self._call.stream,
                 delivered=delivered,
+                own_key=self._odd_bill is OddBill.OWN_KEY,
             )
         )
 
@@ -364,7 +373,7 @@ class Exchange:
         if fault.kind is FaultKind.ERROR_IN_200:
             # An error before the first piece is a failed request, and those are free.
             self._settled = self._settled or self._pieces_sent == 0
-            body = error_body(self._envelope.provider, self._refusal(fault))
+            body = error_body(self._envelope.provider, error_of_fault(fault, self._envelope.model))
             await self._send(response, writer.error(fault.status or 0, body=body))
             return True
         self._settle(Delivered.PARTIAL if self._pieces_sent else Delivered.NOTHING)
@@ -373,11 +382,3 @@ class Exchange:
         if fault.kind is FaultKind.STALL_STREAM:
             await forever()
         return True
-
-    def _refusal(self, fault: Fault) -> Refusal:
-        return Refusal(
-            fault.status or 0,
-            reason=fault.reason,
-            model=self._envelope.model,
-            retry_after_s=fault.retry_after_s,
-        )

@@ -18,6 +18,7 @@ from typing import Any
 
 from orchestrator.core.unknown_names import hint_for, unknown
 from orchestrator.practice.json_types import JsonValue
+from orchestrator.practice.odd_bills import OddBill
 from orchestrator.practice.odd_shapes import OddShape
 
 PROVIDERS = (
@@ -70,11 +71,22 @@ class VectorFault(StrEnum):
     """A number of the first is none."""
 
 
+class Useless(StrEnum):
+    """What comes of a stream that is alive and of no use."""
+
+    THOUGHTS = "thoughts"
+    SPACES = "spaces"
+    WORDS = "words"
+    """One at a time."""
+
+
 class FaultKind(StrEnum):
     """What goes wrong."""
 
     STATUS = "status"
     """An HTTP error in the provider's shape."""
+    REDIRECT = "redirect"
+    """The way to another address, which nobody may follow; the request may have been carried out."""
     RESET = "reset"
     """The connection is reset (TCP RST) before an answer."""
     SILENCE = "silence"
@@ -103,6 +115,10 @@ class FaultKind(StrEnum):
     """200 with an error in the body, or as an event of the stream."""
     ODD_ANSWER = "odd_answer"
     """200 with an answer that is odd in one way, and none or whole all the same (see `OddShape`)."""
+    ODD_BILL = "odd_bill"
+    """A whole answer whose counts or costs are odd in one way (see `OddBill`)."""
+    USELESS = "useless"
+    """A stream that is alive and never an answer; where no stream was asked for, silence."""
     ODD_CHUNK = "odd_chunk"
     """An event whose text is a number, then the stream goes on."""
     DRIP = "drip"
@@ -117,6 +133,7 @@ class FaultKind(StrEnum):
 
 _VALUE_OF = {
     FaultKind.STATUS: "status",
+    FaultKind.REDIRECT: "status",
     FaultKind.SLOW_FIRST_TOKEN: "delay_s",
     FaultKind.CUT_STREAM: "after_chunks",
     FaultKind.END_STREAM: "after_chunks",
@@ -128,6 +145,8 @@ _VALUE_OF = {
     FaultKind.HUGE_BODY: "size_mb",
     FaultKind.CONTINUES: "manner",
     FaultKind.ODD_ANSWER: "shape",
+    FaultKind.ODD_BILL: "bill",
+    FaultKind.USELESS: "useless",
     FaultKind.ODD_VECTORS: "vectors",
 }
 """The main parameter of each kind that has one."""
@@ -135,10 +154,12 @@ _VALUE_OF = {
 _OTHER_PARAMETERS_OF = {
     FaultKind.STATUS: ("retry_after_s", "reason"),
     FaultKind.ERROR_IN_200: ("after_chunks", "retry_after_s"),
+    FaultKind.USELESS: ("every_s",),
 }
 _ALWAYS = ("times", "model")
 _DEFAULTS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.STATUS: {"status": 503},
+    FaultKind.REDIRECT: {"status": 307},
     FaultKind.SLOW_FIRST_TOKEN: {"delay_s": 5.0},
     FaultKind.CUT_STREAM: {"after_chunks": 3},
     FaultKind.END_STREAM: {"after_chunks": 3},
@@ -150,17 +171,29 @@ _DEFAULTS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.HUGE_BODY: {"size_mb": 20},
     FaultKind.CONTINUES: {"manner": Manner.ANCHOR},
     FaultKind.ODD_ANSWER: {"shape": OddShape.UNKNOWN_FINISH},
+    FaultKind.ODD_BILL: {"bill": OddBill.OWN_KEY},
+    FaultKind.USELESS: {"useless": Useless.THOUGHTS, "every_s": 3.0},
     FaultKind.ODD_VECTORS: {"vectors": VectorFault.MISSING},
+}
+_CHOSEN: dict[str, type[StrEnum]] = {
+    "manner": Manner,
+    "shape": OddShape,
+    "bill": OddBill,
+    "useless": Useless,
+    "vectors": VectorFault,
 }
 _CHOICES: dict[str, tuple[str, tuple[str, ...]]] = {
     "reason": ("reason", REASONS),
     "manner": ("manner", tuple(Manner)),
     "shape": ("shape", tuple(OddShape)),
+    "bill": ("bill", tuple(OddBill)),
+    "useless": ("useless stream", tuple(Useless)),
     "vectors": ("fault of vectors", tuple(VectorFault)),
 }
 _INTEGERS = frozenset({"times", "status", "after_chunks", "bytes_per_s", "size_mb"})
-_NUMBERS = frozenset({"retry_after_s", "delay_s"})
+_NUMBERS = frozenset({"retry_after_s", "delay_s", "every_s"})
 _STATUS_MIN, _STATUS_MAX = 400, 599
+_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +225,12 @@ class Fault:
     """How `continues` goes on."""
     shape: OddShape | None = None
     """What is odd about an `odd_answer`."""
+    bill: OddBill | None = None
+    """What is odd about an `odd_bill`."""
+    useless: Useless | None = None
+    """What comes of a `useless` stream."""
+    every_s: float | None = None
+    """How often a piece of it comes."""
     vectors: VectorFault | None = None
     """What is wrong with `odd_vectors`."""
 
@@ -206,12 +245,9 @@ class Fault:
         allowed = _parameters_of(self.kind)
         for name, value in self._parameters():
             _check(self.kind, name=name, value=value, allowed=allowed)
-        if self.manner is not None:
-            object.__setattr__(self, "manner", Manner(self.manner))
-        if self.shape is not None:
-            object.__setattr__(self, "shape", OddShape(self.shape))
-        if self.vectors is not None:
-            object.__setattr__(self, "vectors", VectorFault(self.vectors))
+        for name, choices in _CHOSEN.items():
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, choices(getattr(self, name)))
 
     def hits(self, provider: str, model: str, *, goes_on: bool = False, embeds: bool = False) -> bool:
         """Tell whether a request to this provider and model meets the fault.
@@ -337,6 +373,10 @@ def _check(kind: FaultKind, *, name: str, value: JsonValue, allowed: tuple[str, 
         if value in choices:
             return
         msg = unknown(what, str(value), choices)
+    elif kind is FaultKind.REDIRECT and name == "status":
+        if value in _REDIRECTS:
+            return
+        msg = f"redirect must be one of {', '.join(map(str, _REDIRECTS))}; got {value}"
     elif name == "status" and not _STATUS_MIN <= value <= _STATUS_MAX:
         msg = f"status must be an HTTP error, {_STATUS_MIN} to {_STATUS_MAX}; got {value}"
     elif name in {"times", "bytes_per_s", "size_mb"} and value < 1:

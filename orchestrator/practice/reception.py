@@ -18,6 +18,7 @@ from orchestrator.practice.control import Control, check_origin
 from orchestrator.practice.desks import PREFIXES, Chat, Desk
 from orchestrator.practice.exchange import Exchange, House
 from orchestrator.practice.faults import FaultQueue
+from orchestrator.practice.odd_bills import tier_of
 from orchestrator.practice.tokens import input_tokens
 from orchestrator.practice.wire import Envelope
 from orchestrator.practice.wire_errors import Refusal, error_body, error_headers, key_refusal, odd_error
@@ -115,7 +116,9 @@ class Reception:
             return _refused(provider, refusal)
 
     async def _chat(self, http: web.BaseRequest, chat: Chat) -> web.StreamResponse:
-        request = chat.call.request
+        request, embeds = chat.call.request, chat.call.embeds
+        goes_on = begun_answer(request) is not None
+        fault = self._faults.take(request.provider, request.model, goes_on=goes_on, embeds=embeds)
         envelope = Envelope(
             reply_id=f"{chat.id_prefix}{self._seed}{next(self._numbers):08x}",
             created_s=int(self._house.clock.now().timestamp()),
@@ -124,10 +127,8 @@ class Reception:
             include_usage=chat.call.include_usage,
             input_tokens=input_tokens(request),
             answers=chat.call.answers,
+            service_tier=tier_of(fault.bill if fault else None, provider=request.provider),
         )
-        goes_on = begun_answer(request) is not None
-        embeds = chat.call.embeds
-        fault = self._faults.take(request.provider, request.model, goes_on=goes_on, embeds=embeds)
         exchange = Exchange(http, call=chat.call, envelope=envelope, house=self._house, fault=fault)
         refused = await exchange.refuse()
         if refused is not None:

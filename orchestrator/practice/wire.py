@@ -10,6 +10,7 @@ from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.fault_kinds import VectorFault
 from orchestrator.practice.json_types import JsonObject, JsonValue
+from orchestrator.practice.odd_bills import OddBill
 from orchestrator.practice.wire_errors import Refusal
 
 
@@ -41,6 +42,7 @@ class Envelope:
     include_usage: bool = True
     input_tokens: int = 0
     answers: int = 1
+    service_tier: str = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class WireOutcome:
     thoughts: str = ""
     """What the model thought aloud."""
     vector_fault: VectorFault | None = None
+    odd_bill: OddBill | None = None
 
 
 def answers_of(asked: JsonValue, name: str, *, most: int) -> int:

@@ -57,6 +57,7 @@ def openrouter_generation(charge: PracticeCharge) -> JsonObject:
             "usage": float(to_usd(charge.cost_nusd)),
             "cache_discount": None,
             "is_byok": False,
+            **(_to_own_key(charge) if charge.own_key else {}),
             "tokens_prompt": charge.input_tokens,
             "tokens_completion": charge.output_tokens,
             "native_tokens_prompt": charge.input_tokens,
@@ -64,6 +65,15 @@ def openrouter_generation(charge: PracticeCharge) -> JsonObject:
             "native_tokens_cached": charge.cached_input_tokens,
             "native_tokens_reasoning": 0,
         }
+    }
+
+
+def _to_own_key(charge: PracticeCharge) -> JsonObject:
+    return {
+        "total_cost": 0,
+        "usage": 0,
+        "is_byok": True,
+        "upstream_inference_cost": float(to_usd(charge.cost_nusd)),
     }
 
 

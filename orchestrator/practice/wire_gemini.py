@@ -8,6 +8,7 @@ import orjson
 
 from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
+from orchestrator.practice.odd_bills import said_of
 from orchestrator.practice.thoughts import check_signature, signature_of
 from orchestrator.practice.tokens import count_tokens
 from orchestrator.practice.wire import (
@@ -83,7 +84,7 @@ def gemini_usage(outcome: WireOutcome) -> JsonObject:
         usage_fields["cachedContentTokenCount"] = usage.cached_input_tokens
     if usage.reasoning_tokens:
         usage_fields["thoughtsTokenCount"] = usage.reasoning_tokens
-    return usage_fields
+    return said_of(usage_fields, outcome.odd_bill, cost=outcome.cost_nusd)
 
 
 class GeminiStream:

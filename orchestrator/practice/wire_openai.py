@@ -12,6 +12,7 @@ import orjson
 from orchestrator.core.money import to_usd
 from orchestrator.practice.answers import PracticeRequest, PracticeToolCall
 from orchestrator.practice.json_types import JsonObject, JsonValue
+from orchestrator.practice.odd_bills import said_of
 from orchestrator.practice.thoughts import check_details, format_of, signature_of, vendor_of
 from orchestrator.practice.wire import Envelope, WireCall, WireOutcome, answers_of
 from orchestrator.practice.wire_errors import Refusal
@@ -104,7 +105,7 @@ def openai_usage(envelope: Envelope, outcome: WireOutcome) -> JsonObject:
         usage_fields["cost"] = float(to_usd(outcome.cost_nusd))
         usage_fields["is_byok"] = False
         usage_fields["cost_details"] = {"upstream_inference_cost": None}
-    return usage_fields
+    return said_of(usage_fields, outcome.odd_bill, cost=outcome.cost_nusd)
 
 
 class ChatStream:
@@ -235,7 +236,7 @@ def openai_head(envelope: Envelope, *, kind: str) -> JsonObject:
     if envelope.provider == "openrouter":
         head["provider"] = UPSTREAM
     else:
-        head["service_tier"] = "default"
+        head["service_tier"] = envelope.service_tier
     return head
 
 

@@ -10,6 +10,7 @@ import orjson
 
 from orchestrator.practice.answers import PracticeToolCall
 from orchestrator.practice.json_types import JsonObject
+from orchestrator.practice.odd_bills import said_of
 from orchestrator.practice.thoughts import signature_of
 from orchestrator.practice.wire import Envelope, WireOutcome
 
@@ -56,7 +57,7 @@ class ResponsesStream:
             "model": envelope.model,
             "output": [],
             "previous_response_id": None,
-            "service_tier": "default",
+            "service_tier": envelope.service_tier,
             "usage": None,
             **echo,
         }
@@ -189,7 +190,7 @@ class ResponsesStream:
 def responses_usage(outcome: WireOutcome) -> JsonObject:
     """Return the usage object."""
     usage = outcome.usage
-    return {
+    counted: JsonObject = {
         "input_tokens": usage.input_tokens,
         "input_tokens_details": {
             "cached_tokens": usage.cached_input_tokens,
@@ -199,6 +200,7 @@ def responses_usage(outcome: WireOutcome) -> JsonObject:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.input_tokens + usage.output_tokens,
     }
+    return said_of(counted, outcome.odd_bill, cost=outcome.cost_nusd)
 
 
 def _text_part(text: str) -> JsonObject:

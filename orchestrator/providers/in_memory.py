@@ -64,6 +64,7 @@ _ODD_ANSWERS: Mapping[OddShape, FailureKind] = {
 }
 """Shapes that are no answers; of the others only a wire can be odd."""
 _BEFORE_THE_ANSWER: Mapping[FaultKind, FailureKind] = {
+    FaultKind.REDIRECT: FailureKind.MALFORMED,
     FaultKind.RESET: FailureKind.DISCONNECTED,
     FaultKind.MALFORMED_BODY: FailureKind.MALFORMED,
     FaultKind.WRONG_TYPES: FailureKind.MALFORMED,
@@ -71,7 +72,7 @@ _BEFORE_THE_ANSWER: Mapping[FaultKind, FailureKind] = {
     FaultKind.HUGE_BODY: FailureKind.MALFORMED,
     FaultKind.EMPTY_CONTENT: FailureKind.EMPTY,
 }
-_SILENT = frozenset({FaultKind.SILENCE, FaultKind.DRIP})
+_SILENT = frozenset({FaultKind.SILENCE, FaultKind.DRIP, FaultKind.USELESS})
 _IN_THE_ANSWER: Mapping[FaultKind, FailureKind] = {
     FaultKind.CUT_STREAM: FailureKind.INTERRUPTED,
     FaultKind.END_STREAM: FailureKind.INTERRUPTED,

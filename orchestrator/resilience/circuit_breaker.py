@@ -131,9 +131,9 @@ class Circuit:
         """
         closes = self._opened_at_s is not None
         if closes:
+            # What it failed by was forgotten when it opened.
             self._opened_at_s = None
             self._probing = False
-            self._outcomes.clear()
         self._outcomes.append(_Outcome(now_s, None))
         return closes
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import TypeAdapter
 
-from orchestrator.config.effective import MASK, SECTIONS_WITH_SECRETS, masked, secrets_of
+from orchestrator.config.effective import MASK, SECTIONS_WITH_SECRETS, effective, masked, secrets_of
 from orchestrator.config.schema import RootSettings
 
 
@@ -69,3 +69,17 @@ def test_no_other_section_has_a_field_for_a_secret():
     assert sorted(SECTIONS_WITH_SECRETS) == sorted(
         n for n, schema in schemas.items() if "writeOnly" in schema
     )
+
+
+def test_every_header_is_masked_whatever_it_is_called(make_config) -> None:
+    """Nobody knows which header of a gateway is a key."""
+    shown = effective(
+        make_config(
+            {
+                "providers": {"openai": {"headers": {"X-Title": "NextFlow CRM", "X-Route": "eu-7"}}},
+                "telemetry": {"otlp_headers": {"X-Team": "crm-7"}},
+            }
+        )
+    )
+    assert shown["providers"]["openai"]["headers"] == {"X-Title": MASK, "X-Route": MASK}
+    assert shown["telemetry"]["otlp_headers"] == {"X-Team": MASK}

@@ -155,3 +155,19 @@ def test_providers_of_litellm_are_drilled_at_practice_providers_in_their_places(
     assert done.results[0].answered_by == BEDROCK
     assert done.booked_nusd == done.billed_nusd > 0
     assert not practice.requests
+
+
+def test_who_is_led_elsewhere_billed_oddly_or_told_nothing_of_use_ends_as_he_should(make_config) -> None:
+    """The first three cost an attempt, a bill costs none, and who is flagged is told so."""
+    verdicts = {
+        "redirect": CaseResult.RESCUED,
+        "thoughts without an end": CaseResult.RESCUED,
+        "spaces without an end": CaseResult.RESCUED,
+        "403 that is flagged": CaseResult.RIGHT_ERROR,
+        "charged to a customer's own key": CaseResult.ANSWERED,
+        "counts that are none": CaseResult.ANSWERED,
+    }
+    done = drill(make_config(), clock=SystemClock(), use_cases=["customer_service"], kinds=list(verdicts))
+    assert len(done.results) == 2 * len(verdicts)
+    assert {(result.case.kind, result.verdict) for result in done.results} == set(verdicts.items())
+    assert done.booked_nusd >= done.billed_nusd

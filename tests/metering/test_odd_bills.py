@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import litellm
@@ -11,6 +12,8 @@ import pytest
 from openai import OpenAIError
 
 from orchestrator import BudgetGuard
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.metering.litellm_call import MeteredCall, for_provider
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import HELLO, standing
 from tests.providers.wire.misbehaving import Exchanged, serving
@@ -158,3 +161,53 @@ async def test_counts_that_are_none_are_booked_at_the_bound(
     vendor.usage = usage
     spent = await booked(entry, "openai", vendor, make_guard, make_orchestrator)
     assert spent == BOUND_NUSD
+
+
+@pytest.mark.parametrize("entry", ["native", "acompletion"])
+async def test_a_price_that_changes_while_the_process_runs_is_the_price_from_its_day_on(
+    vendor: Vendor, make_orchestrator, make_config, clock, entry: str
+) -> None:
+    """Both the hold and what is booked go by the day of the send, not by that of the start."""
+    begins = clock.now().date() + timedelta(days=2)
+    dearer = {"begins": str(begins), "input": 10, "output": 50}
+    stated = {"input": 1, "output": 5, "changes": [dearer], "source": "a contract", "date": "2026-01-01"}
+    changes = {
+        "providers": {"openai": {"base_url": vendor.url}},
+        "deployments": {"openai/gpt-6-luna": {"price": stated}},
+    }
+    if entry == "native":
+        holder: Any = make_orchestrator(changes, clock=clock)
+        client = holder.native("openai/gpt-6-luna", tenant="acme", max_tokens=64)
+    else:
+        holder = BudgetGuard(make_config(changes), tenant="acme", clock=clock)
+        litellm.callbacks.append(holder)
+
+    async def ask() -> int:
+        before = standing(holder)[0]
+        if entry == "native":
+            await client.ainvoke("Xin chào")
+        else:
+            await guarded(entry, "openai", vendor, holder)
+        return standing(holder)[0] - before
+
+    try:
+        cheap = await ask()
+        clock.advance(2 * 24 * 3600)
+        assert await ask() == 10 * cheap
+    finally:
+        if entry != "native":
+            litellm.callbacks.remove(holder)
+            holder.close()
+
+
+@pytest.mark.parametrize(("address", "tier"), [(None, "default"), ("https://vllm.example/v1", None)])
+def test_a_guarded_call_names_the_class_of_service_at_openai_itself(
+    address: str | None, tier: str | None
+) -> None:
+    call = MeteredCall(ProviderKind.OPENAI, "gpt-6-luna", address, None)
+    assert for_provider({"model": "gpt-6-luna"}, call).get("service_tier") == tier
+
+
+def test_a_native_client_names_the_class_of_service_at_openai_itself(make_orchestrator) -> None:
+    at_home = make_orchestrator({"providers": {"openai": {"base_url": None, "api_key": "k"}}})
+    assert at_home.native("openai/gpt-6-luna", tenant="acme").service_tier == "default"

@@ -1,5 +1,6 @@
 """What goes to the Responses API of a practice provider is booked as the provider bills it."""
 
+import contextlib
 from typing import Any
 
 import litellm
@@ -88,3 +89,21 @@ def test_a_response_that_breaks_off_is_booked_at_its_bound(
     spent, held = standing(guard)
     assert held == 0
     assert spent >= practice.bill.total_nusd() > 0
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("bill", ["priority", "contradicting", "negative", "null", "huge"])
+def test_an_odd_bill_of_that_api_is_booked_at_what_is_charged(
+    practised, practice: PracticeServer, is_stream: bool, bill: str
+) -> None:
+    """Of a native client; the library may stumble over what is no count, and it is billed all the same."""
+    practice.faults.add(f"openai:odd_bill={bill}")
+    client = practised.native("openai/gpt-6-luna", tenant="acme", reasoning_effort="high").bind_tools([TOOL])
+    with contextlib.suppress(ValueError, TypeError):
+        assert list(client.stream(QUESTION)) if is_stream else client.invoke(QUESTION)
+    assert [request.path for request in practice.requests] == [PATH]
+    practice.wait_idle()
+    spent, held = native_standing(practised)
+    assert held == 0
+    billed = practice.bill.total_nusd()
+    assert spent == billed if bill == "priority" else spent >= billed > 0

@@ -11,6 +11,7 @@ from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.core.reply import Usage
 from orchestrator.metering.vendor_answers import VendorAnswer
+from orchestrator.providers.wire.usage_reading import read_responses_usage
 
 COUNTS = {
     "input_tokens": 100,
@@ -45,6 +46,13 @@ def test_the_responses_api_counts_by_other_names() -> None:
     assert answer.has_content
     assert answer.is_complete
     assert (answer.whole().usage, answer.whole().upstream_id) == (Usage(100, 20, 60), "resp_1")
+
+
+def test_what_was_written_into_the_cache_is_counted_by_the_responses_api_too() -> None:
+    details = {"cached_tokens": 3, "cache_write_tokens": 9000}
+    usage = {"input_tokens": 9010, "output_tokens": 2, "total_tokens": 9012, "input_tokens_details": details}
+    read = read_responses_usage(usage).usage
+    assert (read.input_tokens, read.cached_input_tokens, read.cache_write_tokens) == (9010, 3, 9000)
 
 
 def test_a_responses_stream_without_its_last_event_broke_off() -> None:

@@ -171,6 +171,20 @@ def test_the_emergency_model_finishes_a_stream_that_no_older_answer_can_replace(
     assert stream.reply.deployment == LOCAL
 
 
+def test_in_vietnamese_the_apology_comes_and_the_emergency_model_is_not_asked(
+    make_orchestrator, practice: PracticeServer
+) -> None:
+    nobody = {"local_model": {"base_url": "http://127.0.0.1:9/v1"}}
+    orchestrator = make_orchestrator({**nobody, "retry_profiles": {"interactive": {"retry_on": []}}})
+    all_down(practice)
+    reply = orchestrator.complete(QUESTION, graceful=True)
+    assert reply.apology
+    assert "Xin lỗi" in reply.text
+    assert LOCAL not in {one.deployment for one in reply.attempts}
+    with pytest.raises(AllProvidersFailedError, match=LOCAL):
+        orchestrator.complete(IN_ENGLISH)
+
+
 @pytest.mark.live
 def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may_not(
     make_orchestrator, practice: PracticeServer
@@ -185,6 +199,11 @@ def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may
     reason = next(one.reason for one in plan.excluded if one.deployment == LOCAL)
     assert reason.kind is ReasonKind.NEVER_DEGRADES
     assert reason.text.startswith("this use case never degrades")
+
+
+def test_the_emergency_model_is_asked_for_a_short_answer(practised: Orchestrator) -> None:
+    (step,) = practised.explain(IN_ENGLISH, model=LOCAL, max_tokens=800).candidates
+    assert (step.deployment, step.max_tokens) == (LOCAL, 120)
 
 
 def test_who_asks_for_it_gets_an_apology_in_his_language(make, practice: PracticeServer) -> None:

@@ -2,6 +2,7 @@
 
 Through every door (`acceptance_storm`), one call and twenty at a time, from one process and two on one ledger,
 with providers that work and with providers that break: cut, unreadable, silent, in error, all of it billed.
+With `-s` it prints how much of its limit each kind spent at most, by the providers' bill.
 """
 
 import asyncio
@@ -67,6 +68,9 @@ FAULTS = (
     "odd_answer=error_beside_text",
     "odd_answer=thought_only",
     "odd_answer=filtered",
+    *(f"odd_bill={bill}" for bill in ("own_key", "zero_cost", "contradicting", "negative", "null", "huge")),
+    "redirect=307",
+    "redirect=302",
     # Refused, and so not accepted: these alone are free.
     "status=500",
     "status=503",
@@ -129,6 +133,15 @@ def neighbour(config_path: Path, environment: dict[str, str], practice: Practice
 
 
 @pytest.fixture(scope="module")
+def shares() -> Iterator[dict[str, list[float]]]:
+    """What each cell spent of its limit, by the bill; printed in the end."""
+    found: dict[str, list[float]] = {}
+    yield found
+    for kind, spent in found.items():
+        print(f"{kind}: {len(spent)} cells, {max(spent):.3f} of the limit at most")
+
+
+@pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
     """One event loop for all storms, as in a service."""
     with asyncio.Runner() as running:
@@ -153,6 +166,7 @@ def test_no_more_is_billed_than_the_limit_and_all_of_it_is_booked(
     doors: Doors,
     practice: PracticeServer,
     runner: asyncio.Runner,
+    shares: dict[str, list[float]],
     kind: str,
     in_flight: int,
     processes: int,
@@ -170,6 +184,7 @@ def test_no_more_is_billed_than_the_limit_and_all_of_it_is_booked(
     practice.wait_idle(timeout_s=300)
     billed = practice.bill.total_nusd() - billed_before
     spent, held = _standing(doors, storm.tenant)
+    shares.setdefault(kind, []).append(billed / nano_usd(LIMITS[kind]))
     assert refused > 0, "the limit was never reached"
     assert 0 < billed <= spent + held <= nano_usd(LIMITS[kind])
     assert held == 0

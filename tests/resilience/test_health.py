@@ -300,22 +300,23 @@ def test_whatever_happens_a_deployment_is_asked_again_in_the_end(told):
     assert admit(callers.health)
 
 
-def test_what_was_sent_in_an_outage_that_is_over_is_no_news(health, clock):
+@pytest.mark.parametrize("health_scope", [HealthScope.PROVIDER, HealthScope.DEPLOYMENT])
+def test_what_was_sent_in_an_outage_that_is_over_is_no_news(health, clock, health_scope):
     """A hundred that hung when it was down fail one after the other, long after it answers again."""
     hung = [health.admit("a/one", provider="a") for _ in range(100)]
     for leave in hung[:3]:
-        health.fail(leave, health_scope=HealthScope.PROVIDER)
+        health.fail(leave, health_scope=health_scope)
     clock.advance(SETTINGS.open_s)
     probe = health.admit("a/one", provider="a")
     health.succeed(probe, latency_s=1)
     clock.advance(1)
     for leave in hung[3:]:
-        health.fail(leave, health_scope=HealthScope.PROVIDER)
+        health.fail(leave, health_scope=health_scope)
     assert health.is_closed("a/one", provider="a")
     seen = health.snapshot("a/one", window_s=600)
     assert (seen.samples, seen.availability, seen.healthy_in_a_row) == (1, 1.0, 1)
     late = health.admit("a/one", provider="a")
-    health.fail(late, health_scope=HealthScope.PROVIDER)
+    health.fail(late, health_scope=health_scope)
     assert health.snapshot("a/one", window_s=600).availability == 0.5, "what was sent later is news"
 
 

@@ -25,7 +25,7 @@ from orchestrator.reports.recommendation import RecommendationKind
 from orchestrator.routing.embedding_plan import _PART_TEXTS_MAX, _PART_TEXTS_MAX_OF
 from scripts import docs
 
-WORDS = {6: "six", 8: "eight", 10: "ten", 18: "eighteen"}
+WORDS = {6: "six", 8: "eight", 10: "ten", 21: "twenty-one"}
 DATA = docs._shipped_settings()
 CHATS = sum(model.get("mode") != "embedding" for model in DATA["models"].values())
 FAULTS = len(FaultKind) - 1
@@ -33,7 +33,7 @@ FAULTS = len(FaultKind) - 1
 HOW_TO = "docs/how-to"
 TOLD = [
     ("README.md", f"fail on demand in {WORDS[FAULTS]} ways"),
-    ("README.vi.md", "theo mười tám cách"),
+    ("README.vi.md", "theo hai mươi mốt cách"),
     ("README.md", f"Anthropic, Azure, {len(CLIENTS) - 2} more of LiteLLM"),
     (f"{HOW_TO}/providers.md", f"and others, {len(CLIENTS)} in all"),
     ("docs/status.md", f"`kind: litellm` | built: {len(CLIENTS)} |"),

@@ -17,7 +17,6 @@ EVENT_BYTES_MAX = 512 * 1024
 EVENTS_BYTES_MAX = 64 * 1024 * 1024
 """Of a whole stream."""
 
-_BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _CR, _LF = 13, 10
 _FIELD = re.compile(rb"[A-Za-z0-9_.-]*\Z")
@@ -64,7 +63,6 @@ class EventReader:
         self._tail: list[bytes] = []
         self._tail_bytes = 0
         self._after_cr = False
-        self._is_first_line = True
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._name = b""
@@ -107,9 +105,6 @@ class EventReader:
 
     def _events(self, lines: list[bytes]) -> list[SentEvent]:
         events: list[SentEvent] = []
-        if self._is_first_line and lines:
-            self._is_first_line = False
-            lines[0] = lines[0].removeprefix(_BOM)
         for line in lines:
             if line:
                 self._take(line)

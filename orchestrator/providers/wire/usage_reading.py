@@ -149,10 +149,12 @@ def _gemini_counts(raw: Mapping[str, Any]) -> _Counts:
 
 
 def _responses_counts(raw: Mapping[str, Any]) -> _Counts:
+    input_details = _mapping(raw.get("input_tokens_details"))
     return _Counts(
         input_tokens=_required(raw, "input_tokens"),
         output_tokens=_required(raw, "output_tokens"),
-        cached_tokens=_count(_mapping(raw.get("input_tokens_details")), "cached_tokens"),
+        cached_tokens=_count(input_details, "cached_tokens"),
+        cache_write_tokens=_count(input_details, "cache_write_tokens"),
         reasoning_tokens=_count(_mapping(raw.get("output_tokens_details")), "reasoning_tokens"),
         total_tokens=_count(raw, "total_tokens"),
     )

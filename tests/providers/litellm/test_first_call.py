@@ -1,6 +1,9 @@
 """What takes long is loaded before the first request, and not while requests are under way."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 from itertools import chain
 
 from orchestrator.practice import PracticeServer
@@ -40,3 +43,25 @@ def test_what_is_loaded_ahead_is_what_litellm_would_load_on_the_loop() -> None:
     """A name that a new version has moved would bring back a loop that stands still for a second."""
     for name in [*loading.LOADED_LATE, *chain.from_iterable(loading.LOADED_FOR.values())]:
         assert importlib.util.find_spec(name) is not None
+
+
+WARM_UP = """
+import sys
+from datetime import date
+from orchestrator import Orchestrator, load_config
+
+with Orchestrator(load_config(sys.argv[1], today=date(2026, 11, 23))) as orchestrator:
+    before = "litellm" in sys.modules
+    orchestrator.warm_up()
+    print(before, "litellm" in sys.modules)
+"""
+
+
+def test_a_warm_up_loads_litellm_and_nothing_does_before(environment: dict[str, str], make_config) -> None:
+    """A process of its own: that of `warm` has it from its start."""
+    path = make_config({"local_model": {"enabled": False}}).path
+    command = [sys.executable, "-c", WARM_UP, str(path)]
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]

@@ -53,6 +53,7 @@ def failure(
         (400, {"message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}, K.UNAUTHORIZED),
         (400, {"message": "x", "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}, K.UNAUTHORIZED),
         (400, {"message": "User location is not supported for the API use.", "status": "FAILED_PRECONDITION"}, K.UNAUTHORIZED),
+        (400, {"message": "Please enable billing on your project.", "status": "FAILED_PRECONDITION"}, K.UNAUTHORIZED),
         (400, {"message": "The model has been deprecated"}, K.MODEL_NOT_FOUND),
         (400, {"message": "gone", "code": "model_decommissioned"}, K.MODEL_NOT_FOUND),
         (400, {"message": "x is not a valid model ID", "code": 400}, K.MODEL_NOT_FOUND),
