@@ -169,7 +169,13 @@ def make_venv(wanted):
     say("1/5 making .venv with Python {}.{}.{}: some 10 s".format(*sys.version_info[:3]))
     empty(VENV)
     write(STAMP, UNFINISHED)
-    run([sys.executable, "-m", "venv", VENV])
+    run([base_python(), "-m", "venv", VENV])
+
+
+def base_python():
+    # type: () -> str
+    """Return the Python that environments are made of: the one that runs may be that of `.venv` itself."""
+    return getattr(sys, "_base_executable", None) or sys.executable
 
 
 def install():

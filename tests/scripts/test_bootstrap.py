@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import sys
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -56,6 +57,14 @@ def test_a_step_that_fails_says_why_and_nothing_of_a_quick_one_is_said(told, mon
     with pytest.raises(bootstrap.BootstrapError, match="the disk is full"):
         bootstrap.run([sys.executable, "-c", "import sys; sys.exit('No space left on device')"])
     assert told == []
+
+
+def test_an_environment_is_made_by_a_python_that_is_not_its_own():
+    """Whoever has activated `.venv` runs this with a Python that is emptied away first."""
+    assert sys.prefix != sys.base_prefix, "tests run in .venv"
+    made_by = Path(bootstrap.base_python())
+    assert made_by.exists()
+    assert not made_by.is_relative_to(sys.prefix)
 
 
 def test_what_is_locked_is_what_each_of_its_packages_asks_for():
