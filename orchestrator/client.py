@@ -16,6 +16,7 @@ from orchestrator.config.watcher import ConfigRefusal, ConfigWatch
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
+from orchestrator.core.errors import ConfigError
 from orchestrator.core.json_log import name_request
 from orchestrator.core.live_object import LiveObject
 from orchestrator.core.plan import Plan
@@ -166,8 +167,14 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
         return self._loop.submit(work)
 
     def reload(self, config: Config) -> None:
-        """Use another configuration from the next request on; requests under way keep theirs."""
+        """Use another configuration from the next request on; requests under way keep theirs.
+
+        Raises:
+            ConfigError: its days are not those that the ledger counts, so nothing could be sent by it.
+        """
         old, new = self.config.settings, config.settings
+        if new.budgets.time_zone != old.budgets.time_zone:
+            self._check_zone(new.budgets.time_zone)
         cache = self._snapshot.cache if new.cache == old.cache else ReplyCache(new.cache)
         self._services.adopt(config)
         self._snapshot = self._snapshot_of(config, cache)
@@ -176,6 +183,19 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
             value = attrgetter(name)
             if value(old) != value(new):
                 logger.warning("a changed '%s' in config.yaml takes effect after a restart", name)
+
+    def _check_zone(self, time_zone: str) -> None:
+        view = self.ledger_view
+        if not view.exists:
+            return
+        with view:
+            counted = view.time_zone
+        if counted not in {None, time_zone}:
+            raise ConfigError(
+                f"budgets.time_zone is {time_zone}, and the ledger counts days of {counted}: what runs goes on "
+                f"with {counted} until 'orchestrator ledger time-zone {time_zone}' has changed the ledger, which "
+                "it does while nothing is held"
+            )
 
     def warm_up(self, *, native: bool = False) -> None:
         """Load and open what requests will need: call it while a service starts; LiteLLM takes seconds.

@@ -18,6 +18,7 @@ from orchestrator.core.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
     ClosedError,
+    ConfigError,
     InvalidRequestError,
     LedgerError,
     PromptTooLargeError,
@@ -417,6 +418,28 @@ def test_a_changed_configuration_is_used_by_the_next_request(practised: Orchestr
     }
     practised.reload(make_config(swapped))
     assert practised.complete("Xin chào").deployment == "google/gemini-4-argon"
+
+
+def test_another_time_zone_is_refused_until_the_ledger_has_it_and_what_runs_goes_on(
+    make_config, make_orchestrator
+) -> None:
+    """Taken over, it would have each request refused: a change of a file would be an outage."""
+    orchestrator = make_orchestrator()
+    orchestrator.complete("Xin chào", tenant="acme")
+    other = make_config({"budgets": {"time_zone": "America/New_York"}})
+    with pytest.raises(ConfigError, match="ledger time-zone America/New_York"):
+        orchestrator.reload(other)
+    assert orchestrator.complete("Cảm ơn", tenant="acme").text
+    assert orchestrator.config.settings.budgets.time_zone == "Asia/Ho_Chi_Minh"
+    orchestrator._services.ledger.store.change_time_zone("America/New_York")
+    orchestrator.reload(other)
+    assert orchestrator.complete("Tạm biệt", tenant="acme").text
+
+
+def test_another_time_zone_is_taken_over_where_nothing_was_counted(make_config, make_orchestrator) -> None:
+    orchestrator = make_orchestrator()
+    orchestrator.reload(make_config({"budgets": {"time_zone": "America/New_York"}}))
+    assert orchestrator.complete("Xin chào", tenant="acme").text
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from orchestrator.config.secret_files import FILE_MARK
 from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
+from orchestrator.core.names import name_of
 from orchestrator.core.payer import ProbeRequest
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.secret_values import SecretData
@@ -102,8 +103,9 @@ class Config:
 
         Raises:
             UnknownNameError: config.yaml does not define it.
+            InvalidRequestError: that is no name.
         """
-        name = self.settings.default_use_case if name is None else name
+        name = self.settings.default_use_case if name is None else name_of(name, "use_case")
         if name not in self.settings.use_cases:
             raise UnknownNameError(unknown("use case", name, self.settings.use_cases))
         return name

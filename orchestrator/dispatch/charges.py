@@ -17,6 +17,9 @@ from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger
 
 logger = logging.getLogger("orchestrator.dispatch")
 
+_LEAST_PART = 100
+"""No discount of a provider's leaves less than this part of a price."""
+
 
 class Charge(NamedTuple):
     """What an attempt cost, and what says so."""
@@ -45,7 +48,7 @@ def charge_of(send: PricedSend, billed: BilledUsage) -> Charge:
     model may have thought more than it wrote.
     """
     usage, reported_nusd = billed.usage, billed.reported_cost_nusd
-    if reported_nusd is not None and (reported_nusd > 0 or _is_free(send, usage)):
+    if reported_nusd is not None and _is_believed(send, reported_nusd, usage):
         return Charge(reported_nusd, CostSource.PROVIDER, usage)
     charge = _bound(send, usage) if usage.estimated else _by_price_book(send, usage, billed.service_tier)
     if not billed.fee_nusd:
@@ -71,9 +74,11 @@ def charge_of_failure(
     return _bound(send, Usage(estimated=True))
 
 
-def _is_free(send: PricedSend, usage: Usage) -> bool:
-    """Return whether the price agrees that a send costs nothing; else a reported 0 is not believed."""
-    return (send.hold.request.bound_nusd if usage.estimated else send.price.cost_of(usage)) == 0
+def _is_believed(send: PricedSend, reported_nusd: NanoUsd, usage: Usage) -> bool:
+    """Return whether a reported cost is one: next to nothing for tokens that have a price is none."""
+    if usage.estimated:
+        return reported_nusd > 0 or send.hold.request.bound_nusd == 0
+    return reported_nusd * _LEAST_PART >= send.price.cost_of(usage)
 
 
 def _by_price_book(send: PricedSend, usage: Usage, service_tier: str | None) -> Charge:

@@ -193,10 +193,12 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
         if not isinstance(values, Mapping):
             return values
         known = set(cls.model_fields) | {"model_name", "timeout", "stop_sequences"}
-        for name in values:
-            if name in known or name in _LANGCHAIN_ONLY:
-                continue
-            raise ValueError(unknown("parameter", name, known))
+        for name, value in values.items():
+            if name not in known and name not in _LANGCHAIN_ONLY:
+                raise ValueError(unknown("parameter", name, known))
+            if isinstance(value, bytes | bytearray):
+                # pydantic would make text of them, and no other entry does.
+                raise ValueError(f"'{name}' must be text, got bytes")  # noqa: TRY004 -- pydantic's kind of error
         return {name: value for name, value in values.items() if name not in _LANGCHAIN_ONLY}
 
     @model_validator(mode="after")

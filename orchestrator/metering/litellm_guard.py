@@ -276,7 +276,7 @@ def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | No
     billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
     heard = sending.leave.answer if sending.leave is not None else None
     sending.billed = billed if heard is None else replace(_billed_by(heard), service_tier=tier)
-    sending.upstream_id = getattr(answer, "id", None)
+    sending.upstream_id = getattr(answer, "id", None) or None
 
 
 def _billed_by(heard: VendorAnswer) -> BilledUsage:

@@ -7,7 +7,7 @@ included. It is given to the client in the place of httpx's transport, for threa
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.metering.echoed_keys import without_echo
+from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.metering.vendor_bodies import bounded_body
@@ -78,8 +79,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         except BaseException as exc:
             tap.fail(exc)
             raise
-        tap.answer.begin(response.status_code, response.headers)
-        response.stream = _SyncTapped(response.stream, tap)  # type: ignore[arg-type]
+        hear(response, tap)
         return self._cleaned(response)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -102,8 +102,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         except BaseException as exc:
             tap.fail(exc)
             raise
-        tap.answer.begin(response.status_code, response.headers)
-        response.stream = _AsyncTapped(response.stream, tap)  # type: ignore[arg-type]
+        hear(response, tap)
         return self._cleaned(response)
 
     def close(self) -> None:
@@ -192,37 +191,35 @@ async def _closed_at_the_end(
         await transport.aclose()
 
 
-class _Tap:
+class _Tap(Ear):
     """One send, its answer read as it passes by."""
 
     def __init__(self, sending: MeteredSend, answer: VendorAnswer) -> None:
-        self.answer = answer
+        super().__init__(answer)
         self._sending = sending
 
     def note(self, event: str) -> None:
         if event.endswith(_FIRST_BYTE):
             self._sending.was_sent = True
 
-    def feed(self, block: bytes) -> None:
-        self.answer.feed(block)
+    def feed(self, block: bytes) -> bytes:
+        shown = super().feed(block)
         self._sending.began = self._sending.began or self.answer.has_content
         if self.answer.is_broken:
             # The client may trip over it too, and leave the connection to the garbage collector.
             self.finish()
+        return shown
 
     def fail(self, error: BaseException) -> None:
         self._sending.end(_failure_of(error, was_sent=self._sending.was_sent))
 
     def finish(self) -> None:
-        """Settle an answer that has come to its end."""
         self._sending.end(self._take_whole())
 
     def leave(self) -> None:
-        """Settle an answer of which no more is read."""
         self._sending.end(self._left())
 
     def let_go(self) -> None:
-        """Settle an answer whose reader is gone, closed or collected by Python."""
         self._sending.end_apart(self._left())
 
     def _left(self) -> Failure | None:
@@ -236,62 +233,6 @@ class _Tap:
                 self._sending.take(exc.answer)
             return exc.failure
         return None
-
-
-class _SyncTapped(httpx.SyncByteStream):
-    """The bytes of an answer on their way to a client in a thread."""
-
-    def __init__(self, stream: httpx.SyncByteStream, tap: _Tap) -> None:
-        self._stream = stream
-        self._tap = tap
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            for block in self._stream:
-                self._tap.feed(block)
-                yield block
-        except GeneratorExit:
-            # Not every client closes an answer that its reader lets go of; Google's does not.
-            self._tap.let_go()
-            raise
-        except BaseException as exc:
-            self._tap.fail(exc)
-            raise
-        self._tap.finish()
-
-    def close(self) -> None:
-        try:
-            self._stream.close()
-        finally:
-            self._tap.leave()
-
-
-class _AsyncTapped(httpx.AsyncByteStream):
-    """The bytes of an answer on their way to a client on an event loop."""
-
-    def __init__(self, stream: httpx.AsyncByteStream, tap: _Tap) -> None:
-        self._stream = stream
-        self._tap = tap
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for block in self._stream:
-                self._tap.feed(block)
-                yield block
-        except GeneratorExit:
-            # Not every client closes an answer that its reader lets go of; Google's does not.
-            self._tap.let_go()
-            raise
-        except BaseException as exc:
-            self._tap.fail(exc)
-            raise
-        self._tap.finish()
-
-    async def aclose(self) -> None:
-        try:
-            await self._stream.aclose()
-        finally:
-            self._tap.leave()
 
 
 def _without_cookies(response: httpx.Response) -> httpx.Response:

@@ -32,6 +32,11 @@ class SeveralReader:
         """Return whether all that the answers must have is there."""
         return all(reader.is_complete and reader.draft.finish_reason for reader in self._readers)
 
+    @property
+    def has_finished(self) -> bool:
+        """Return whether it was said of all answers why they end."""
+        return all(reader.has_finished for reader in self._readers)
+
     def take(self, event: SentEvent) -> object:
         """Take in an event.
 

@@ -9,14 +9,16 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import Clock
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
+from orchestrator.metering.readable_answers import ReadableStream, readable_body
 from orchestrator.metering.several_answers import SeveralReader
 from orchestrator.providers.wire import gemini_format, openai_format
 from orchestrator.providers.wire.answer_checks import unreadable
-from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX
+from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX, BodyUnreadableError, in_utf8
 from orchestrator.providers.wire.failures import failure_of_error, failure_of_reply
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
+from orchestrator.providers.wire.stream_letters import StreamLetters
 from orchestrator.providers.wire.usage_reading import read_openai_usage
-from orchestrator.providers.wire.wire_json import event_objects, read_object
+from orchestrator.providers.wire.wire_json import event_objects, read_object, read_object_or_none
 
 _OK = 200
 
@@ -34,8 +36,13 @@ class _Reader(Protocol):
         """Return whether nothing more is to come."""
         ...
 
+    @property
+    def has_finished(self) -> bool:
+        """Return whether it was said why the answer ends."""
+        ...
+
     def take(self, event: SentEvent) -> object:
-        """Take in an event of a stream."""
+        """Take in an event of a stream; return what words or calls it brings, if that is known."""
         ...
 
     def read(self, body: bytes) -> ProviderAnswer:
@@ -48,17 +55,27 @@ class _Reader(Protocol):
 
 
 class VendorAnswer:
-    """One answer as its bytes come."""
+    """One answer as its bytes come, and as they are handed on to who reads it."""
 
     def __init__(self, kind: ProviderKind, *, path: str, in_pieces: bool, answers: int, clock: Clock) -> None:
         """Expect its status."""
+        self.in_pieces = in_pieces
+        """It comes as a stream; what is no stream where one was asked for is known by its headers."""
+        self.pieces = 0
+        """Events that have brought words or calls."""
+        self._kind, self._path = kind, path
         self._reader = _reader_of(kind, path=path, answers=answers if in_pieces else 1)
-        self._in_pieces = in_pieces
+        self._readable = ReadableStream(kind, path=path)
         self._clock = clock
         self._status = 0
         self._headers: Mapping[str, str] = {}
+        self._charset: str | None = None
+        self._letters = StreamLetters(None)
         self._events = EventReader()
+        self._is_too_large = False
         self._body: list[bytes] = []
+        self._last_block = b""
+        self._was_asked_in_pieces = in_pieces
         self._bytes_left = ANSWER_BYTES_MAX
         self._failed: UnreadableAnswerError | None = None
 
@@ -70,7 +87,15 @@ class VendorAnswer:
     @property
     def is_complete(self) -> bool:
         """Return whether nothing more is to come, though its connection may stay open."""
-        return self._in_pieces and self._reader.is_complete and self._failed is None
+        return self.in_pieces and self._reader.is_complete and self._failed is None
+
+    @property
+    def has_finished(self) -> bool:
+        """Return whether a whole answer has come, behind which a server has a last word at most."""
+        if self.in_pieces:
+            return self._reader.has_finished and self._failed is None
+        last = self._last_block.rstrip() if self._status == _OK else b""
+        return last.endswith(b"}") and read_object_or_none(b"".join(self._body)) is not None
 
     @property
     def is_broken(self) -> bool:
@@ -81,16 +106,35 @@ class VendorAnswer:
         """Note the status and the headers."""
         self._status, self._headers = status, headers
         kind = headers.get("content-type", "")
-        self._in_pieces = self._in_pieces and status == _OK and "json" not in kind and "html" not in kind
+        self.in_pieces = self.in_pieces and status == _OK and "json" not in kind and "html" not in kind
+        self._charset = httpx.Response(status, headers={"content-type": kind}).charset_encoding
+        self._letters = StreamLetters(self._charset)
 
-    def feed(self, block: bytes) -> None:
-        """Take in the next bytes."""
-        if not self._in_pieces:
-            self._bytes_left -= len(block)
-            if self._bytes_left >= 0:
-                self._body.append(block)
-        elif self._failed is None:
-            self._take(block)
+    def feed(self, block: bytes) -> bytes:
+        """Take in the next bytes; return those that are read by now. A whole answer is read at its end."""
+        if self.in_pieces:
+            return self._take(block)
+        had_room, self._bytes_left = self._bytes_left >= 0, self._bytes_left - len(block)
+        if had_room:
+            self._body.append(block)
+            self._last_block = block if block.strip() else self._last_block
+        if self._status != _OK or not had_room:
+            return block
+        # What is larger than any answer is no business of ours.
+        return b"" if self._bytes_left >= 0 else b"".join(self._body)
+
+    def rest(self) -> bytes:
+        """Return what is left to be read once all bytes have come."""
+        if self.in_pieces:
+            return self._take(None)
+        if self._status != _OK or self._bytes_left < 0:
+            return b""
+        body = b"".join(self._body)
+        try:
+            text = in_utf8(body, self._charset)
+        except BodyUnreadableError:
+            return body
+        return readable_body(self._kind, self._path, text, in_pieces=self._was_asked_in_pieces)
 
     def whole(self) -> ProviderAnswer:
         """Return the answer, all of whose bytes have come.
@@ -98,9 +142,8 @@ class VendorAnswer:
         Raises:
             AttemptFailedError: it is a refusal, or none that can be read; what it used comes along.
         """
-        if self._in_pieces:
-            if self._failed is None:
-                self._take(None)
+        if self.in_pieces:
+            self._take(None)
             if self._failed is not None:
                 raise self._failed
             return self._reader.whole()
@@ -109,16 +152,38 @@ class VendorAnswer:
         body = b"".join(self._body)
         if self._status != _OK:
             raise AttemptFailedError(failure_of_reply(self._status, self._headers, body, now=self._clock.now))
-        return self._reader.read(body)
-
-    def _take(self, block: bytes | None) -> None:
         try:
-            for event in self._events.close() if block is None else self._events.feed(block):
-                self._reader.take(event)
+            return self._reader.read(in_utf8(body, self._charset))
+        except BodyUnreadableError as exc:
+            raise unreadable(FailureKind.MALFORMED, str(exc)) from None
+
+    def _take(self, block: bytes | None) -> bytes:
+        """Take in the next bytes of a stream, None at their end; return those that are read by now."""
+        if self._is_too_large:
+            return block or b""
+        try:
+            ended = self._events.close() if block is None else self._events.feed(block)
+            events = self._letters.read(ended, ends=block is None)
         except StreamTooLargeError:
-            self._failed = unreadable(FailureKind.MALFORMED, "the stream is larger than any answer")
+            self._is_too_large = True
+            self._break(unreadable(FailureKind.MALFORMED, "the stream is larger than any answer"))
+            return block or b""
+        except BodyUnreadableError as exc:
+            self._break(unreadable(FailureKind.MALFORMED, str(exc)))
+            return b""
+        for event in events:
+            if self._failed is None:
+                self._hear(event)
+        return b"".join(map(self._readable.written, events))
+
+    def _hear(self, event: SentEvent) -> None:
+        try:
+            self.pieces += bool(self._reader.take(event))
         except UnreadableAnswerError as exc:
-            self._failed = exc
+            self._break(exc)
+
+    def _break(self, failure: UnreadableAnswerError) -> None:
+        self._failed = self._failed or failure
 
 
 def _reader_of(kind: ProviderKind, *, path: str, answers: int) -> _Reader:
@@ -150,6 +215,10 @@ class _WireReader:
     def is_complete(self) -> bool:
         return self._answers == 1 and self._stream.is_complete
 
+    @property
+    def has_finished(self) -> bool:
+        return self._answers == 1 and self._stream.has_finished
+
     def take(self, event: SentEvent) -> object:
         return self._stream.take(event)
 
@@ -173,6 +242,10 @@ class _ResponsesReader:
 
     @property
     def is_complete(self) -> bool:
+        return self._last is not None
+
+    @property
+    def has_finished(self) -> bool:
         return self._last is not None
 
     def take(self, event: SentEvent) -> object:

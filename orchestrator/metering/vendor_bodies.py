@@ -12,6 +12,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.request import Message
 from orchestrator.providers.openrouter import TOKENS_ONLY
+from orchestrator.providers.wire.openai_request import is_kept_long
 from orchestrator.providers.wire.wire_json import json_text
 
 
@@ -56,6 +57,10 @@ def check_chat(body: Mapping[str, Any]) -> None:
     _check_tier(body)
     _check_plugins(body)
     _check_functions(body.get("tools"))
+    if is_kept_long([body.get("messages"), body.get("tools")]):
+        raise InvalidRequestError(
+            "'cache_control' with another 'ttl' than 5m is not taken by a metered client: it costs more than is held"
+        )
 
 
 def check_responses(body: Mapping[str, Any]) -> None:

@@ -99,13 +99,19 @@ async def send_odd_answer(
     if shape is OddShape.GZIP_BOMB:
         return _gzip_bomb(stream=stream)
     odd = _odd_of(shape, max_tokens)
-    if not stream:
+    if stream:
+        blocks = _events(provider, shape, odd)
+    else:
         body = _google(odd) if provider == "google" else _openai(odd, shape)
-        body = _FAILED_LATE if shape is OddShape.BARE_CODE else _spoilt(body, shape)
-        return web.Response(body=_json(body), content_type="application/json")
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        blocks = [_json(_FAILED_LATE if shape is OddShape.BARE_CODE else _spoilt(body, shape))]
+    headers = {"Content-Type": "text/event-stream" if stream else "application/json"}
+    if shape is OddShape.PACKED:
+        headers["Content-Encoding"], blocks = "gzip", [gzip.compress(block) for block in blocks]
+    if not stream and shape is not OddShape.OPEN_END:
+        return web.Response(body=b"".join(blocks), headers=headers)
+    response = web.StreamResponse(headers=headers)
     await response.prepare(http)
-    await response.write(odd_stream(provider, shape, max_tokens=max_tokens))
+    await response.write(b"".join(blocks))
     if shape is OddShape.OPEN_END:
         await forever()
     return response
@@ -125,8 +131,11 @@ def _odd_of(shape: OddShape, max_tokens: int | None) -> _Odd:
 
 
 def odd_stream(provider: str, shape: OddShape, *, max_tokens: int | None = None) -> bytes:
-    """Return a stream of a shape as bytes."""
-    odd = _odd_of(shape, max_tokens)
+    """Return a stream of a shape as bytes, before it is packed."""
+    return b"".join(_events(provider, shape, _odd_of(shape, max_tokens)))
+
+
+def _events(provider: str, shape: OddShape, odd: _Odd) -> list[bytes]:
     chunks = list(_google_chunks(odd, shape) if provider == "google" else _openai_chunks(odd, shape))
     if shape is OddShape.STRAY_CHUNKS:
         nothing: list[Any] = [{"id": "odd"}, {"choices": []}, {"choices": [{"index": 0, "delta": None}]}]
@@ -140,11 +149,11 @@ def odd_stream(provider: str, shape: OddShape, *, max_tokens: int | None = None)
     if provider != "google":
         events.append(b"[DONE]")
     if shape is OddShape.ODD_LINES:
-        return b"\xef\xbb\xbf: hello\r\rretry: 10\rid: 7\r" + b"".join(map(_over_several_lines, events))
+        return [b"\xef\xbb\xbf: hello\r\rretry: 10\rid: 7\r", *map(_over_several_lines, events)]
     if shape is OddShape.STRAY_LINES:
         lines = zip(cycle(_STRAY), [*events[:-1], events[-1].lower() if provider != "google" else events[-1]])
-        return b"".join(before + event + b"\n\ndata: null\n\n" for before, event in lines)
-    return b"".join(b"data: " + event + b"\n\n" for event in events)
+        return [before + event + b"\n\ndata: null\n\n" for before, event in lines]
+    return [b"data: " + event + b"\n\n" for event in events]
 
 
 def _json(value: Any) -> bytes:

@@ -39,7 +39,7 @@ def give_feedback(  # noqa: PLR0913 -- each is a part of what is said
         RequestNotFoundError: no request (of this tenant) has this id.
         LedgerError: it cannot be written; nothing was kept.
     """
-    if corrected is not None and not 0 < len(corrected.strip()) <= TEXT_MAX:
+    if corrected is not None and not _is_answer(corrected):
         raise InvalidRequestError(f"'corrected' is the better answer, of 1 to {TEXT_MAX:,} characters")
     feedback = Feedback("", source, now, score, corrected=corrected is not None)
     tenant = None if tenant is None else name_of(tenant, "tenant")
@@ -50,3 +50,14 @@ def give_feedback(  # noqa: PLR0913 -- each is a part of what is said
         identity, kept_text(corrected, secrets=secrets)
     )
     return TakenFeedback(identity, is_kept)
+
+
+def _is_answer(corrected: object) -> bool:
+    """Return whether it is text that can be written: half an emoji cannot."""
+    if not isinstance(corrected, str) or not 0 < len(corrected.strip()) <= TEXT_MAX:
+        return False
+    try:
+        corrected.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -189,6 +189,14 @@ def test_a_broken_stream_is_rescued_and_its_chunks_add_up(
     assert "broke off after" in whole.response_metadata["degraded"]
 
 
+@pytest.mark.parametrize("field", ["tenant", "user", "use_case", "run", "model", "idempotency_key"])
+@pytest.mark.parametrize("text", [b"acme", bytearray(b"acme")], ids=["bytes", "bytearray"])
+def test_bytes_are_no_text(practised: Orchestrator, field: str, text: object) -> None:
+    """Pydantic makes text of them: a tenant of `chat_model` would be one that no other entry takes."""
+    with pytest.raises(InvalidRequestError, match=f"'{field}' must be text, got bytes"):
+        practised.chat_model(**{field: text})
+
+
 def test_a_restart_is_refused_because_chunks_only_add_up(practised: Orchestrator) -> None:
     model = practised.chat_model("customer_service", on_break="restart")
     with pytest.raises(InvalidRequestError, match="only add up"):

@@ -2,6 +2,9 @@
 
 import asyncio
 import gzip
+import json
+import zlib
+from typing import Any
 
 import httpx
 import litellm
@@ -10,7 +13,7 @@ from openai import OpenAIError
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import SystemClock
-from orchestrator.metering.heard_streams import hear
+from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.practice import Fault, PracticeServer
 from tests.metering import test_budget_guard as with_guard
@@ -32,17 +35,41 @@ def expected() -> VendorAnswer:
     )
 
 
+def listened(response: httpx.Response) -> VendorAnswer:
+    answer = expected()
+    hear(response, Ear(answer))
+    return answer
+
+
 def test_a_body_is_heard_while_it_is_read() -> None:
-    answer, response = expected(), httpx.Response(200, stream=httpx.ByteStream(BODY))
-    assert hear(response, answer)
-    assert response.read() == BODY
+    response = httpx.Response(200, stream=httpx.ByteStream(BODY))
+    answer = listened(response)
+    assert json.loads(response.read()) == json.loads(BODY)
     assert answer.whole().usage.input_tokens == 9
 
 
-def test_what_is_packed_and_a_refusal_are_not_heard() -> None:
-    packed = httpx.Response(200, headers={"content-encoding": "gzip"}, content=gzip.compress(BODY))
-    assert not hear(packed, expected())
-    assert not hear(httpx.Response(503, content=BODY), expected())
+@pytest.mark.parametrize("packed", [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_what_comes_packed_is_heard_too(packed: tuple[str, Any]) -> None:
+    stream = httpx.ByteStream(packed[1](BODY))
+    response = httpx.Response(200, headers={"content-encoding": packed[0]}, stream=stream)
+    answer = listened(response)
+    assert json.loads(response.read()) == json.loads(BODY)
+    assert answer.whole().usage.input_tokens == 9
+
+
+@pytest.mark.parametrize("named", ["br", "gzip"])
+def test_what_cannot_be_unfolded_is_no_answer(named: str) -> None:
+    stream = httpx.ByteStream(BODY)
+    response = httpx.Response(200, headers={"content-encoding": named}, stream=stream)
+    listened(response)
+    with pytest.raises(httpx.DecodingError):
+        response.read()
+
+
+def test_a_refusal_is_read_as_it_came() -> None:
+    response = httpx.Response(503, stream=httpx.ByteStream(b"{ }"))
+    listened(response)
+    assert response.read() == b"{ }"
 
 
 @pytest.mark.parametrize("model", MODELS)

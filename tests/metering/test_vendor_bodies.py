@@ -38,6 +38,17 @@ def test_the_largest_of_all_limits_counts_and_every_answer() -> None:
     "more",
     [
         {"web_search_options": {}},
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+                    ],
+                }
+            ]
+        },
+        {"tools": [{"type": "function", "function": {"name": "f"}, "cache_control": {"ttl": "1h"}}]},
         {"service_tier": "priority"},
         {"modalities": ["text", "audio"]},
         {"audio": {"voice": "alloy"}},

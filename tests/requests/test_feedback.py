@@ -35,7 +35,7 @@ def test_a_score_is_kept_and_the_same_again_changes_nothing(books, give):
 
 
 @pytest.mark.parametrize(
-    "feedback", [{}, {"score": 0}, {"score": 6}, {"corrected": " "}, {"corrected": "x" * 70_000}, {"score": 3, "source": ""}]
+    "feedback", [{}, {"score": 0}, {"score": 6}, {"corrected": " "}, {"corrected": "x" * 70_000}, {"corrected": b"x"}, {"corrected": ["x"]}, {"corrected": "\ud800"}, {"score": 3, "source": ""}]
 )  # fmt: skip
 def test_what_is_no_feedback_is_refused_and_keeps_nothing(books, give, feedback):
     with pytest.raises(InvalidRequestError):

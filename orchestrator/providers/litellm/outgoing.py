@@ -15,6 +15,7 @@ from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.providers.litellm.destination import Destination
 from orchestrator.providers.litellm.left_out import left_out
 from orchestrator.providers.litellm.sending import Sending
+from orchestrator.providers.wire.openai_request import is_kept_long
 
 _BREAKS = frozenset(b"\r\n\0")
 _LIMITS = (
@@ -28,9 +29,6 @@ _LIMITS = (
 """Where the formats that LiteLLM writes say how much a model may write."""
 _ANSWERS = (("n",), ("generationConfig", "candidateCount"))
 _THOUGHTS = (("thinking", "budget_tokens"), ("additionalModelRequestFields", "thinking", "budget_tokens"))
-_MARKS = ("cache_control", "cachePoint")
-_PRICED_TTL = "5m"
-"""A variable of LiteLLM's makes an hour of it, at twice the price of the input."""
 _REFUSED_UNBILLED = 422
 """LiteLLM answers OpenAI's by leaving parameters out and asking again."""
 
@@ -109,7 +107,7 @@ def _fault_of_body(body: Any, max_tokens: int) -> str | None:
         return f"LiteLLM would not keep its answer within the {max_tokens} tokens that money is held for"
     if not all(_at(body, path) in {None, 1} for path in _ANSWERS):
         return "LiteLLM would ask for more than one answer"
-    if _is_kept_long(body):
+    if is_kept_long(body):
         return (
             "LiteLLM would have the prompt kept for longer than 5m, which costs more than is held: unset "
             "LITELLM_ANTHROPIC_PROMPT_CACHING_TTL, or litellm.anthropic_prompt_caching_ttl"
@@ -122,15 +120,6 @@ def _fault_of_body(body: Any, max_tokens: int) -> str | None:
             "ask for less effort, or raise the model's reasoning_tokens"
         )
     return None
-
-
-def _is_kept_long(value: Any) -> bool:
-    """Return whether a part of a request is marked to be cached for longer than the price book knows."""
-    if isinstance(value, Mapping):
-        marks = [mark for name in _MARKS if isinstance(mark := value.get(name), Mapping)]
-        is_long = any(mark.get("ttl", _PRICED_TTL) != _PRICED_TTL for mark in marks)
-        return is_long or any(map(_is_kept_long, value.values()))
-    return isinstance(value, list) and any(map(_is_kept_long, value))
 
 
 def _at(body: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -8,9 +8,10 @@ packs each piece of a stream by itself; deflate comes with zlib's header and, fr
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Iterator
 
 import aiohttp
+import orjson
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 """Of an answer in one piece: more than a million tokens of text."""
@@ -25,6 +26,7 @@ MEMBERS_MAX = 65_536
 UTF_8 = frozenset({"utf-8", "utf8"})
 _GZIP = frozenset({"gzip", "x-gzip"})
 _PACKINGS = _GZIP | {"deflate"}
+_UNPACKED = frozenset({"identity", ""})
 _GZIP_BITS = zlib.MAX_WBITS | 16
 _GZIP_BEGINS = b"\x1f"
 _ZLIB_METHOD = 8
@@ -44,26 +46,34 @@ async def blocks_of(
         BodyUnreadableError: its content encoding is none that we know, or it is not packed by it.
         aiohttp.ClientError: the connection broke.
     """
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding in {"identity", ""}:
+    unpacker = unpacker_of(response.headers.get("content-encoding"))
+    if unpacker is None:
         async for block in response.content.iter_any():
             for step in range(0, len(block), step_bytes):
                 yield block[step : step + step_bytes] if len(block) > step_bytes else block
                 if len(block) >= step_bytes:
                     await asyncio.sleep(0)
         return
-    if encoding not in _PACKINGS:
-        raise BodyUnreadableError("the body is packed in a way that was not asked for")
-    unpacker = _Unpacker(is_gzip=encoding in _GZIP)
     async for block in response.content.iter_any():
         if unpacker.is_over:
             return
-        async for unfolded in _unfolded(unpacker, block, step_bytes):
-            yield unfolded
+        for unfolded in unpacker.steps(block, step_bytes):
+            if unfolded:
+                yield unfolded
+            # A block of some kilobytes may unfold to many megabytes.
+            await asyncio.sleep(0)
 
 
-async def read_body(response: aiohttp.ClientResponse, *, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:
+async def read_body(
+    response: aiohttp.ClientResponse,
+    *,
+    bytes_max: int = ANSWER_BYTES_MAX,
+    last_word_s: float | None = None,
+) -> bytes:
     """Return a whole body.
+
+    A JSON object that has come to its end is whole: also where its connection breaks behind it, or stays open
+    for `last_word_s`, where that is said.
 
     Raises:
         BodyUnreadableError: it is larger than `bytes_max`, or cannot be unfolded.
@@ -71,10 +81,37 @@ async def read_body(response: aiohttp.ClientResponse, *, bytes_max: int = ANSWER
     """
     if (response.content_length or 0) > bytes_max:
         raise BodyUnreadableError("the body is larger than any answer")
-    body = await read_beginning(response, bytes_max=bytes_max + 1)
-    if len(body) > bytes_max:
-        raise BodyUnreadableError("the body is larger than any answer")
-    return body
+    parts: list[bytes] = []
+    size, until_s = 0, None
+    async with contextlib.aclosing(blocks_of(response)) as blocks:
+        while True:
+            try:
+                async with asyncio.timeout_at(until_s):
+                    block = await anext(blocks, None)
+            except (aiohttp.ClientError, OSError):
+                if until_s is None and not _is_object(parts, size):
+                    raise
+                block = None
+            if block is None:
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.append(block)
+            size += len(block)
+            if size > bytes_max:
+                raise BodyUnreadableError("the body is larger than any answer")
+            if last_word_s is None or until_s is not None or response.content.is_eof():
+                continue
+            if _is_object(parts, size):
+                until_s = asyncio.get_running_loop().time() + last_word_s
+
+
+def _is_object(parts: list[bytes], size: int) -> bool:
+    """Return whether what has come is a whole JSON object; one that takes long to read is left to its end."""
+    if size > ANSWER_BYTES_MAX or not parts or not parts[-1].rstrip().endswith(b"}"):
+        return False
+    try:
+        return isinstance(orjson.loads(b"".join(parts)), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
 def in_utf8(text: bytes, charset: str | None) -> bytes:
@@ -117,7 +154,21 @@ async def read_beginning(response: aiohttp.ClientResponse, *, bytes_max: int) ->
     return parts[0][:bytes_max] if len(parts) == 1 else b"".join(parts)[:bytes_max]
 
 
-class _Unpacker:
+def unpacker_of(encoding: str | None) -> "Unpacker | None":
+    """Return what unfolds a body of this content encoding, None where it is not packed.
+
+    Raises:
+        BodyUnreadableError: it is packed in none of the ways that we know.
+    """
+    named = (encoding or "").strip().lower()
+    if named in _UNPACKED:
+        return None
+    if named not in _PACKINGS:
+        raise BodyUnreadableError("the body is packed in a way that was not asked for")
+    return Unpacker(is_gzip=named in _GZIP)
+
+
+class Unpacker:
     """Unfolds a body as its bytes come."""
 
     def __init__(self, *, is_gzip: bool) -> None:
@@ -127,13 +178,24 @@ class _Unpacker:
         self.is_over = False
         """What follows is none of it."""
 
-    def unfold(self, block: bytes, bytes_max: int) -> tuple[bytes, bytes]:
-        """Return the next bytes, at most `bytes_max`, and what of the block is still to be unfolded.
+    def steps(self, block: bytes, step_bytes: int) -> Iterator[bytes]:
+        """Yield what a block unfolds to, in steps of at most `step_bytes`; some are empty.
 
         Raises:
-            zlib.error: it is not packed as its header says.
-            BodyUnreadableError: it has more members than any answer.
+            BodyUnreadableError: it is not packed as its header says, or in more members than any answer.
         """
+        is_full = False
+        try:
+            # Of a full step zlib may keep something back though all bytes were taken.
+            while block or is_full:
+                unfolded, block = self._unfold(block, step_bytes)
+                is_full = len(unfolded) == step_bytes
+                yield unfolded
+        except zlib.error:
+            raise BodyUnreadableError("the body is not packed as its header says") from None
+
+    def _unfold(self, block: bytes, bytes_max: int) -> tuple[bytes, bytes]:
+        """Return the next bytes, at most `bytes_max`, and what of the block is still to be unfolded."""
         member, block = self._member_of(block)
         if member is None:
             return b"", b""
@@ -156,18 +218,3 @@ class _Unpacker:
         plain = zlib.MAX_WBITS if block[0] & 0x0F == _ZLIB_METHOD else -zlib.MAX_WBITS
         self._member = zlib.decompressobj(_GZIP_BITS if self._is_gzip else plain)
         return self._member, block
-
-
-async def _unfolded(unpacker: _Unpacker, block: bytes, step_bytes: int) -> AsyncIterator[bytes]:
-    is_full = False
-    try:
-        # Of a full step zlib may keep something back though all bytes were taken.
-        while block or is_full:
-            unfolded, block = unpacker.unfold(block, step_bytes)
-            is_full = len(unfolded) == step_bytes
-            if unfolded:
-                yield unfolded
-            # A block of some kilobytes may unfold to many megabytes.
-            await asyncio.sleep(0)
-    except zlib.error:
-        raise BodyUnreadableError("the body is not packed as its header says") from None

@@ -39,7 +39,7 @@ from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLar
 from orchestrator.providers.wire.stream_letters import StreamLetters
 
 LAST_WORD_S = 2.0
-"""How long a finished stream may be silent before its end, and a refusal keep back its body: both are clear
+"""How long a finished answer may be silent before its end, and a refusal keep back its body: both are clear
 by then. A shorter wait would cut answers off whose server says of each piece that it is the last."""
 
 _OK = 200
@@ -140,7 +140,7 @@ async def _read(
 
 async def _whole_body(response: aiohttp.ClientResponse, *, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:
     try:
-        return await read_body(response, bytes_max=bytes_max)
+        return await read_body(response, last_word_s=LAST_WORD_S, bytes_max=bytes_max)
     except BodyUnreadableError as exc:
         raise unreadable(FailureKind.MALFORMED, str(exc)) from None
     except (aiohttp.ClientError, OSError) as exc:

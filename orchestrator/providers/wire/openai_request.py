@@ -23,6 +23,8 @@ CACHE_CONTROL_LEFT_OUT = "'cache_control' is not taken by this provider and was 
 CACHE_FOR_SHORT = "'cache_control' asked for a longer life than 5m, which costs more than is held, and got 5m"
 
 _PRICED_TTL = "5m"
+"""An hour of it costs twice the price of the input."""
+_MARKS = ("cache_control", "cachePoint")
 """A prompt that is kept for an hour costs twice its input; `cache_write` is the price of 5 minutes."""
 _VENDORS_WITH_MARKS = frozenset({"anthropic", "google", "qwen"})
 """Whose models OpenRouter tells of the mark: https://openrouter.ai/docs/features/prompt-caching."""
@@ -121,6 +123,15 @@ def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def is_kept_long(value: Any) -> bool:
+    """Return whether a part of a request is marked to be cached for longer than the price book knows."""
+    if isinstance(value, Mapping):
+        marks = [mark for name in _MARKS if isinstance(mark := value.get(name), Mapping)]
+        is_long = any(mark.get("ttl", _PRICED_TTL) != _PRICED_TTL for mark in marks)
+        return is_long or any(map(is_kept_long, value.values()))
+    return isinstance(value, list) and any(map(is_kept_long, value))
+
+
 def _cache_marked(listed: Sequence[Any], outbound: OutboundRequest, notices: list[str]) -> list[Any]:
     """Return messages, parts or tools with marks of caching that this server reads; others refuse them."""
     return [
@@ -139,7 +150,7 @@ def _with_mark_for(item: Mapping[str, Any], outbound: OutboundRequest, notices: 
     if outbound.kind is not ProviderKind.OPENROUTER or outbound.vendor not in _VENDORS_WITH_MARKS:
         notices.append(CACHE_CONTROL_LEFT_OUT)
         return plain
-    if isinstance(mark, Mapping) and mark.get("ttl", _PRICED_TTL) != _PRICED_TTL:
+    if is_kept_long({"cache_control": mark}):
         notices.append(CACHE_FOR_SHORT)
         mark = {name: value for name, value in mark.items() if name != "ttl"}
     return {**plain, "cache_control": mark}

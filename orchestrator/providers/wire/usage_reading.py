@@ -44,7 +44,13 @@ UNKNOWN_USAGE = CountedUsage(Usage(estimated=True))
 _UPSTREAM_PARTS = ("prompt", "completions")
 _CHEAPER = frozenset({"cached_tokens", "prompt_cache_hit_tokens", "cachedContentTokenCount"})
 """Counts that make a part of the input cheaper; in other formats cached tokens come beside the input."""
+_LEFT_OVER = frozenset({"prompt_cache_miss_tokens"})
+"""Counts that fall as those grow."""
 
+
+_MEDIA = ("text_tokens", "audio_tokens", "image_tokens")
+_PREDICTED = ("accepted_prediction_tokens", "rejected_prediction_tokens")
+_DEEPSEEK_PARTS = ("prompt_cache_hit_tokens", "prompt_cache_miss_tokens")
 
 _CACHED_BESIDE: Mapping[str, tuple[str, ...]] = {
     "input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens"),
@@ -98,6 +104,9 @@ class _Counts:
     image_input_tokens: int = 0
     audio_output_tokens: int = 0
     image_output_tokens: int = 0
+    parts_in: int = 0
+    """What its parts add up to, where a provider names them."""
+    parts_out: int = 0
 
 
 def _read(raw: Any, counts_of: Callable[[Mapping[str, Any]], _Counts]) -> CountedUsage:
@@ -125,6 +134,8 @@ def _openai_counts(raw: Mapping[str, Any]) -> _Counts:
         image_input_tokens=_count(prompt_details, "image_tokens"),
         audio_output_tokens=_count(completion_details, "audio_tokens"),
         image_output_tokens=_count(completion_details, "image_tokens"),
+        parts_in=max(_sum(prompt_details, *_MEDIA), _sum(raw, *_DEEPSEEK_PARTS)),
+        parts_out=max(_sum(completion_details, *_MEDIA), _sum(completion_details, *_PREDICTED)),
     )
 
 
@@ -145,6 +156,8 @@ def _gemini_counts(raw: Mapping[str, Any]) -> _Counts:
         image_input_tokens=_modality(raw.get("promptTokensDetails"), "IMAGE"),
         audio_output_tokens=_modality(raw.get("candidatesTokensDetails"), "AUDIO"),
         image_output_tokens=_modality(raw.get("candidatesTokensDetails"), "IMAGE"),
+        parts_in=_modality(raw.get("promptTokensDetails")),
+        parts_out=_modality(raw.get("candidatesTokensDetails")),
     )
 
 
@@ -188,10 +201,9 @@ def _settled(counts: _Counts) -> CountedUsage:
     contradicts = False
     if cached + counts.cache_write_tokens > tokens_in:
         tokens_in, cached, contradicts = max(tokens_in, cached + counts.cache_write_tokens), 0, True
-    media_in = counts.audio_input_tokens + counts.image_input_tokens
-    media_out = counts.audio_output_tokens + counts.image_output_tokens
-    if media_in > tokens_in or media_out > tokens_out:
-        tokens_in, tokens_out, contradicts = max(tokens_in, media_in), max(tokens_out, media_out), True
+    if counts.parts_in > tokens_in or counts.parts_out > tokens_out:
+        tokens_in, tokens_out = max(tokens_in, counts.parts_in), max(tokens_out, counts.parts_out)
+        cached, contradicts = 0, True
     if counts.reasoning_tokens > tokens_out:
         tokens_out, contradicts = tokens_out + counts.reasoning_tokens, True
     if counts.total_tokens > tokens_in + tokens_out:
@@ -269,7 +281,7 @@ def _dearer(name: str, before: Any, after: Any, *, is_growing: bool) -> Any:
     if min(before, after) < 0:
         # A nonsense count stays one, so that nothing is believed.
         return min(before, after)
-    if name in _CHEAPER:
+    if name in _CHEAPER or (name in _LEFT_OVER and is_growing):
         return after if is_growing else min(before, after)
     return max(before, after)
 
@@ -335,10 +347,15 @@ def _count(raw: Mapping[str, Any], name: str) -> int:
     return value
 
 
-def _modality(details: Any, modality: str) -> int:
+def _sum(counts: Mapping[str, Any], *names: str) -> int:
+    return sum(_count(counts, name) for name in names)
+
+
+def _modality(details: Any, modality: str | None = None) -> int:
+    """Return the tokens of one modality, of all where none is named."""
     listed = details if isinstance(details, list) else []
     return sum(
         _count(each, "tokenCount")
         for each in listed
-        if isinstance(each, Mapping) and each.get("modality") == modality
+        if isinstance(each, Mapping) and modality in {None, each.get("modality")}
     )

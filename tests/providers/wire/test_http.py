@@ -451,15 +451,41 @@ async def test_a_request_is_sent_once_though_a_kept_connection_breaks_under_it(c
     assert (len(server.requests), caught.value.failure.kind) == (2, FailureKind.DISCONNECTED)
 
 
-async def test_a_body_shorter_than_it_says_is_no_answer(client) -> None:
+def short(body: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n"
+    return head + body
+
+
+@pytest.mark.parametrize("cut", [1, 20])
+async def test_a_body_shorter_than_it_says_is_no_answer(client, cut: int) -> None:
     async def answer(exchanged: Exchanged) -> None:
-        await exchanged.send(
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n" + WHOLE
-        )
+        await exchanged.send(short(WHOLE[:-cut]))
         exchanged.writer.close()
 
     error, _ = await failing(client, answer)
     assert (error.failure.kind, error.failure.policy.billing) == (FailureKind.DISCONNECTED, "maybe")
+
+
+@pytest.mark.parametrize("how", ["closed", "open", "open with spaces"])
+async def test_a_whole_object_is_an_answer_whatever_becomes_of_its_connection(
+    client, monkeypatch, how: str
+) -> None:
+    """It has been paid for; a second request would be paid for too."""
+    monkeypatch.setattr(http, "LAST_WORD_S", 0.05)
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.send(short(WHOLE))
+        if how == "closed":
+            exchanged.writer.close()
+        while how == "open with spaces":
+            await exchanged.send(b" ")
+            await asyncio.sleep(0.01)
+        if how == "open":
+            await exchanged.closed_by_client()
+
+    async with serving(answer) as server, asyncio.timeout(UNTIL_NOTICED_S):
+        assert (await call(client, server)).text == "Xin chào"
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("proper_end", [False, True])

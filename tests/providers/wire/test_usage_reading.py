@@ -107,3 +107,37 @@ def test_sound_and_pictures_are_counted_apart_and_never_more_than_the_whole() ->
     assert read_gemini_usage(drawn).usage.image_output_tokens == 1_290
     more = read_openai_usage({**told, "prompt_tokens_details": {"audio_tokens": 600}}, reports_cost=False)
     assert (more.usage.input_tokens, more.contradicts) == (600, True)
+
+
+DETAILS_IN, DETAILS_OUT = "prompt_tokens_details", "completion_tokens_details"
+
+
+@pytest.mark.parametrize(
+    ("more", "tokens"),
+    [
+        ({"prompt_cache_hit_tokens": 600, "prompt_cache_miss_tokens": 900}, (1_500, 50)),
+        ({DETAILS_IN: {"text_tokens": 900, "image_tokens": 400, "cached_tokens": 80}}, (1_300, 50)),
+        ({DETAILS_OUT: {"accepted_prediction_tokens": 10, "rejected_prediction_tokens": 500}}, (1_000, 510)),
+        ({DETAILS_OUT: {"text_tokens": 60}}, (1_000, 60)),
+    ],
+)
+def test_parts_that_are_more_than_the_whole_are_believed(more, tokens: tuple[int, int]) -> None:
+    """DeepSeek's two, xAI's text and pictures, OpenAI's predictions: the cheap reading was booked."""
+    counted = read_openai_usage({"prompt_tokens": 1_000, "completion_tokens": 50, **more}, reports_cost=False)
+    assert (counted.usage.input_tokens, counted.usage.output_tokens) == tokens
+    assert (counted.usage.cached_input_tokens, counted.contradicts) == (0, True)
+
+
+def test_parts_that_fit_change_nothing() -> None:
+    fits = {"prompt_tokens": 1_000, "completion_tokens": 50, "prompt_cache_hit_tokens": 600, "prompt_cache_miss_tokens": 400}  # fmt: skip
+    counted = read_openai_usage({**fits, DETAILS_OUT: {"text_tokens": 40}}, reports_cost=False)
+    assert (counted.usage.cached_input_tokens, counted.contradicts) == (600, False)
+    begun = {"prompt_tokens": 1_000, "prompt_cache_hit_tokens": 0, "prompt_cache_miss_tokens": 1_000}
+    assert not read_openai_usage(grown_of(begun, fits), reports_cost=False).contradicts
+
+
+def test_geminis_parts_of_any_kind_are_believed_too() -> None:
+    counts = {"promptTokenCount": 1_000, "candidatesTokenCount": 50, "cachedContentTokenCount": 900}
+    parts = [{"modality": "TEXT", "tokenCount": 1_000}, {"modality": "VIDEO", "tokenCount": 9_000}]
+    counted = read_gemini_usage({**counts, "promptTokensDetails": parts})
+    assert (counted.usage.input_tokens, counted.usage.cached_input_tokens, counted.contradicts) == (10_000, 0, True)  # fmt: skip

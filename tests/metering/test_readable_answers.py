@@ -1,0 +1,194 @@
+"""A whole answer reaches who asked through LiteLLM or a vendor's client, however oddly it is written."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import litellm
+import pytest
+
+from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.metering import heard_streams
+from orchestrator.metering.readable_answers import ReadableStream, readable_body
+from orchestrator.practice import BilledWhen, Fault, PracticePrice, PracticeServer
+from orchestrator.practice.odd_answers import GOOD_TEXT
+from orchestrator.practice.odd_shapes import OddShape
+from orchestrator.providers.wire.sse import SentEvent
+from tests.metering import test_budget_guard as with_guard
+from tests.metering.test_budget_guard import MODELS, sources, standing
+from tests.providers.wire.misbehaving import Exchanged, serving
+from tests.support.settling import wait_for_settling
+
+make_guard, to = with_guard.make_guard, with_guard.to
+CHAT, GOOGLE = (ProviderKind.OPENROUTER, "/chat/completions"), (ProviderKind.GOOGLE, ":generateContent")
+HEAD = {"id": "gen-1", "created": 1, "model": "gpt-6-luna"}
+USAGE = {"prompt_tokens": 9, "completion_tokens": 4}
+WHOLE_SHAPES = (
+    *(OddShape.STRAY_CHUNKS, OddShape.OPEN_END, OddShape.ODD_LINES, OddShape.SPLIT_CHARACTER),
+    *(OddShape.FINISH_IN_EACH, OddShape.STRAY_LINES, OddShape.PACKED, OddShape.NO_USAGE),
+)
+NATIVE = {
+    "openai/gpt-6-luna": "openai/gpt-6-luna",
+    "gemini/gemini-3.8-flash": "google/gemini-3.8-flash",
+    "openrouter/openai/gpt-6-luna": "openrouter/gpt-6-luna",
+}
+
+
+def written(way: tuple[ProviderKind, str], *events: bytes) -> bytes:
+    stream = ReadableStream(way[0], path=way[1])
+    return b"".join(stream.written(SentEvent(data)) for data in events)
+
+
+def values(stream: bytes) -> list[Any]:
+    lines = [line.removeprefix("data: ") for line in stream.decode().splitlines() if line]
+    return [line if line == "[DONE]" else json.loads(line) for line in lines]
+
+
+def piece(**choice: Any) -> bytes:
+    return json.dumps({**HEAD, "choices": [{"index": 0, **choice}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([piece(delta={"content": "a"})], ["a"]),
+        ([piece(delta={"content": "a"}).replace(b", ", b",\n")], ["a"]),
+        ([piece(delta={"content": "a"}) + b"\n" + piece(delta={"content": "b"})], ["a", "b"]),
+        ([b"null", b'{"id": "x"}', b'{"choices": null}', piece(delta={"content": "a"})], ["a"]),
+        ([piece(delta=None), piece(delta={"content": "a"})], [None, "a"]),
+        ([piece(delta={"content": "\ud83d"}), piece(delta={"content": "\udc4d"})], ["", "\U0001f44d"]),
+        (['{"choices": [{"delta": {"content": "a\u2028b"}}]}'.encode()], ["a\u2028b"]),
+        ([b'{"choices": [{"delta": {"content": "a\tb"}}]}'], ["a\tb"]),
+    ],
+    ids=["plain", "lines", "two in one", "nothing", "null", "halves", "line separator", "control"],
+)
+def test_the_pieces_of_a_chat_are_written_plainly(events: list[bytes], expected: list[str | None]) -> None:
+    read = values(written(CHAT, *events))
+    assert [value["choices"][0]["delta"].get("content") for value in read] == expected
+
+
+def test_a_count_without_choices_and_an_end_mark_in_other_letters_are_kept() -> None:
+    read = values(written(CHAT, json.dumps({"usage": USAGE}).encode(), b'"[done]"'))
+    assert (read[0]["choices"], read[0]["usage"], read[1]) == ([], USAGE, "[DONE]")
+    assert written(GOOGLE, b"[DONE]") == b"", "Google's client takes it for an answer"
+
+
+def test_what_is_no_json_and_what_is_an_error_is_handed_on() -> None:
+    assert written(CHAT, b"{oops") == b"data: {oops\n\n"
+    assert values(written(CHAT, b'{"error": {"code": 502}}')) == [{"error": {"code": 502}}]
+    assert readable_body(*CHAT, b"<html>") == b"<html>"
+
+
+def test_tool_calls_have_their_arguments_as_the_format_has_them() -> None:
+    call = {"function": {"name": "f", "arguments": {"id": 1}}}
+    read = values(written(CHAT, piece(delta={"tool_calls": [None, call]})))
+    assert read[0]["choices"][0]["delta"]["tool_calls"] == [
+        {"function": {"name": "f", "arguments": '{"id":1}'}}
+    ]
+    parts = [{"functionCall": {"name": "f"}}]
+    whole = readable_body(*GOOGLE, json.dumps({"candidates": [{"content": {"parts": parts}}]}).encode())
+    assert json.loads(whole)["candidates"][0]["content"]["parts"] == [
+        {"functionCall": {"name": "f", "args": {}}}
+    ]
+
+
+def test_an_ordinary_answer_is_handed_on_as_it_came() -> None:
+    """Nothing of it is written anew, so nothing of it can be written otherwise."""
+    body = b'{"id" : "a", "created": 1, "model": "m",  "choices": [{"message": {"content": "x"}}], "n": 1.50}'
+    assert readable_body(*CHAT, body) == body
+    assert written(CHAT, body) == b"data: " + body + b"\n\n"
+
+
+@pytest.fixture
+def practice(prices_today: dict[tuple[str, str], PracticePrice]) -> Iterator[PracticeServer]:
+    with PracticeServer(prices=prices_today, billed_when=BilledWhen.ACCEPTED) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heard_streams, "LAST_WORD_S", 0.1)
+
+
+def text_of(chunks: Any) -> str:
+    return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+
+
+async def said(how: str, arguments: dict[str, Any], orchestrator: Any) -> str:
+    """Return the text that one way of asking brings."""
+    if how.startswith("native"):
+        client = orchestrator.native(NATIVE[arguments["model"]], tenant="acme", max_tokens=50)
+        ways: dict[str, Callable[[], Awaitable[str]]] = {
+            "native": lambda: _text(client.ainvoke("Xin chào")),
+            "native thread": lambda: asyncio.to_thread(lambda: client.invoke("Xin chào").text),
+            "native stream": lambda: _joined(client.astream("Xin chào")),
+            "native stream thread": lambda: asyncio.to_thread(
+                lambda: "".join(piece.text for piece in client.stream("Xin chào"))
+            ),
+        }
+        return await ways[how]()
+    if how == "whole":
+        return (await litellm.acompletion(**arguments)).choices[0].message.content
+    if how == "whole thread":
+        return (await asyncio.to_thread(lambda: litellm.completion(**arguments))).choices[0].message.content
+    if how == "stream":
+        return text_of([chunk async for chunk in await litellm.acompletion(**arguments, stream=True)])
+    return await asyncio.to_thread(lambda: text_of(list(litellm.completion(**arguments, stream=True))))
+
+
+async def _text(message: Awaitable[Any]) -> str:
+    return (await message).text
+
+
+async def _joined(pieces: Any) -> str:
+    return "".join([piece.text async for piece in pieces])
+
+
+WAYS = [
+    *("whole", "whole thread", "stream", "stream thread"),
+    *("native", "native thread", "native stream", "native stream thread"),
+]
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_whole_answer_arrives_and_is_booked_as_the_provider_counts_it(
+    make_guard, make_orchestrator, practice: PracticeServer, to, model: str, how: str
+) -> None:
+    guard, orchestrator = make_guard(), make_orchestrator()
+    for number, shape in enumerate(WHOLE_SHAPES, 1):
+        practice.faults.clear()
+        practice.faults.add(Fault.parse(f"*:odd_answer={shape}"))
+        before, billed = standing(guard)[0], practice.bill.total_nusd()
+        async with asyncio.timeout(30):
+            assert await said(how, to(model), orchestrator) == GOOD_TEXT, shape
+        wait_for_settling()
+        booked, held = standing(guard)[0] - before, standing(guard)[1]
+        assert (held, len(sources(guard))) == (0, number)
+        if shape is OddShape.NO_USAGE:
+            assert sources(guard)[-1] == "bound"
+        else:
+            assert booked == practice.bill.total_nusd() - billed, shape
+
+
+@pytest.mark.parametrize("how", [how for how in WAYS if "stream" in how])
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_whole_body_in_the_place_of_a_stream_is_an_answer(
+    make_guard, make_orchestrator, model: str, how: str
+) -> None:
+    """Some servers cannot stream every answer. It was paid for; under LiteLLM it was empty."""
+    body = {**HEAD, "choices": [{"index": 0, "message": {"role": "assistant", "content": "Chào"}, "finish_reason": "stop"}], "usage": USAGE}  # fmt: skip
+    google = {"candidates": [{"content": {"role": "model", "parts": [{"text": "Chào"}]}, "finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 4}}  # fmt: skip
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.answer(json.dumps(google if model.startswith("gemini") else body).encode())
+
+    async with serving(answer) as server:
+        base = server.base_url.replace("/v1", "/v1beta") if model.startswith("gemini") else server.base_url
+        changes = {"providers": {NATIVE[model].partition("/")[0]: {"base_url": base}}}
+        guard, orchestrator = make_guard(changes), make_orchestrator(changes)
+        asked = {"model": model, "messages": with_guard.HELLO, "max_tokens": 50, "api_base": base}
+        assert await said(how, {**asked, "api_key": "k"}, orchestrator) == "Chào"
+        wait_for_settling()
+    assert sources(guard) == ["price_book"]
