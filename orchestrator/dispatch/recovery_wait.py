@@ -35,11 +35,18 @@ class WaitBudget:
 
     now_s: float
     left_s: float
-    """Until nothing can be sent any more."""
+    """Until the deadline."""
+    answer_s: float
+    """How much of that an answer needs."""
     patience_s: float
     """For circuits and for failures that may pass, all waits together."""
     outage: bool
     """A circuit of its plan is not closed."""
+
+    @property
+    def passing_s(self) -> float:
+        """Return how long may be waited for what nobody can foretell: half of what is left at the least."""
+        return self.left_s - min(self.answer_s, self.left_s / 2)
 
 
 class RecoveryQueue:
@@ -103,11 +110,12 @@ class RecoveryQueue:
         """Return how long to wait for a target, None when that is too long or in vain."""
         ready_at_s = max(later.ready_at_s, self._spared_until_s(later.provider, room))
         wait_s = max(0.0, ready_at_s - room.now_s)
-        if wait_s > room.left_s:
-            return None
-        if later.wait in {RejectReason.CIRCUIT, None} and wait_s > room.patience_s - self._waited_s:
-            return None
-        return wait_s
+        if later.wait in {RejectReason.LINE, RejectReason.REST}:
+            # Its moment is known: who would be too late is told it, and comes back.
+            most_s = room.left_s - room.answer_s
+        else:
+            most_s = min(room.passing_s, room.patience_s - self._waited_s)
+        return wait_s if wait_s <= most_s else None
 
     def _spared_until_s(self, provider: str, room: WaitBudget) -> float:
         if provider not in self._failed_at_s:

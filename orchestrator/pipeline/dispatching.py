@@ -55,7 +55,8 @@ async def dispatched(call: Call, dispatch: DispatchRequest, services: Services) 
             return await dispatcher.run()
     except TimeoutError:
         dispatcher.close(FailureKind.TIMEOUT)
-        raise call.too_late(dispatcher.result().delivered) from None
+        ended = dispatcher.result()
+        raise call.too_late(ended.delivered, nothing_sent=not ended.attempts) from None
     finally:
         dispatcher.close()
         ended = dispatcher.result()

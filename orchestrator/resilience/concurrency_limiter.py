@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pydantic import PositiveInt
 
 from orchestrator.core.clock import Clock
+from orchestrator.core.deadline import answer_time_s
 from orchestrator.core.errors import OverloadedError
 from orchestrator.core.fork_hooks import forget_in_child
 from orchestrator.core.settings import Settings, Share
@@ -148,6 +149,16 @@ class ConcurrencyLimiter:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue[turn] = None
         self._waiting += 1
+        wait_s = left_s - self._answer_s(left_s)
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._turn_of(turn, queue, tenant, background=background)
+        except TimeoutError:
+            raise self._refusal(f"no slot was free within {wait_s:.1f} s") from None
+
+    async def _turn_of(
+        self, turn: "asyncio.Future[None]", queue: _Waiters, tenant: str, *, background: bool
+    ) -> None:
         try:
             await turn
         except asyncio.CancelledError:
@@ -222,7 +233,7 @@ class ConcurrencyLimiter:
         ahead = len(mine.interactive) + (len(mine.background) if background else 0)
         slots = settings.background_slots if background else settings.in_flight
         least_s = self._least_wait_s(ahead, slots=slots)
-        if least_s >= left_s:
+        if least_s + self._answer_s(left_s) > left_s:
             raise self._refusal(
                 f"a slot would be free in {least_s:.1f} s at best, and the deadline is in {left_s:.1f} s"
             )
@@ -232,6 +243,10 @@ class ConcurrencyLimiter:
         if self._samples < _ENOUGH_SAMPLES:
             return 0.0
         return (ahead + 1) * self._mean_s / slots
+
+    def _answer_s(self, left_s: float) -> float:
+        """Return how much of the time left a wait may not use up: who gets a slot needs it for a while."""
+        return answer_time_s(self._mean_s if self._samples >= _ENOUGH_SAMPLES else 0.0, timeout_s=left_s)
 
     def _refusal(self, why: str) -> OverloadedError:
         slots = self._settings.in_flight
