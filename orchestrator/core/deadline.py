@@ -6,7 +6,7 @@ from typing import Self
 from orchestrator.core.clock import Clock
 
 _UNUSUAL = 3.0
-"""An answer may take so many times as long as usual; with twice as long a turn ends as the answer comes."""
+"""An answer may take so many times its usual time; with twice that a turn ends as the answer comes."""
 _HARDLY_LONGER = 1.25
 """So many times where the deadline is no longer."""
 

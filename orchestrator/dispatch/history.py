@@ -49,7 +49,7 @@ class DispatchHistory:
         self.skipped.append(FailedStep(deployment, reason, failure, scope))
 
     def step_to(self, deployment: str, number: int) -> Progress:
-        """Return what whoever waits is told of the next attempt: a fallback where another deployment failed."""
+        """Return what is told of the next attempt: it is a fallback where another one failed."""
         last = self.attempts[-1] if self.attempts else None
         falls_back = last is not None and last.deployment != deployment
         return Progress(
