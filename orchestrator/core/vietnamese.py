@@ -47,6 +47,9 @@ SENTENCES_VI: Mapping[str, str] = {
     "hỏi lại sau {a} giây, hoặc nâng requests_per_min hay tokens_per_min dưới 'providers' trong config.yaml nếu họ cho phép",
     "no outage but the configuration: a key that never worked was refused, check {MANY}": "không phải sự cố mà do cấu hình: "
     "một khóa chưa từng dùng được bị từ chối, hãy kiểm tra {MANY}",
+    "nobody but the local model is there to be asked: 'orchestrator doctor' says whether its server runs, at "
+    "local_model.base_url in config.yaml or on board, and has the model": "chỉ còn mô hình cục bộ để hỏi: 'orchestrator "
+    "doctor' cho biết máy chủ của nó có chạy không, tại local_model.base_url trong config.yaml hay đi kèm, và có mô hình đó không",
     "no time left to ask anybody; allow more with deadline_s, or ask for less": "không còn thời gian để hỏi ai; tăng "
     "deadline_s, hoặc hỏi ít hơn",
     # Why a deployment was passed over.

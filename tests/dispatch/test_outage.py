@@ -257,3 +257,16 @@ def test_what_is_seldom_available_is_asked_when_all_others_failed(make_orchestra
     assert ask(orchestrator).provider == "openrouter"
     clock.advance(601)
     assert orchestrator.explain("Xin chào").candidates[0].deployment == PRIMARY, "the window has run out"
+
+
+def test_a_local_server_that_is_not_there_is_named_once_with_what_to_look_at(make_orchestrator) -> None:
+    """It was asked four times; that is for the ledger."""
+    nobody = {"local_model": {"base_url": "http://127.0.0.1:9/v1"}}
+    keys = dict.fromkeys(("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"), "")
+    orchestrator = make_orchestrator(nobody, **keys)
+    with pytest.raises(
+        AllProvidersFailedError, match="'orchestrator doctor' says whether its server runs"
+    ) as caught:
+        ask(orchestrator, "Where is my parcel?", deadline_s=3)
+    assert str(caught.value).count("unreachable") == 1
+    assert len([step for step in caught.value.steps if step.failure == "unreachable"]) > 1
