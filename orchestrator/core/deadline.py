@@ -5,6 +5,9 @@ from typing import Self
 
 from orchestrator.core.clock import Clock
 
+STOOD_STILL_S = 1.0
+"""A timer that is so late tells of a process that stood still, and not of the provider."""
+
 _UNUSUAL = 3.0
 """An answer may take so many times its usual time; with twice that a turn ends as the answer comes."""
 _HARDLY_LONGER = 1.25
