@@ -188,6 +188,24 @@ async def test_who_cannot_be_served_in_time_is_told_at_once(clock) -> None:
     await house.empty()
 
 
+async def test_a_wait_leaves_the_time_that_answers_take_and_not_that_of_slots_in_an_outage(clock) -> None:
+    """Many hang for ten seconds of late, and whoever is well answers in two."""
+    house = House(clock, in_flight=1)
+    for number in range(20):
+        await house.come(f"past {number}")
+        clock.advance(10)
+        await house.go(f"past {number}")
+    await house.come("under way")
+    waiting = asyncio.create_task(house.admission.slot("acme", background=False, left_s=17, usual_s=2))
+    await asyncio.sleep(0)
+    assert house.admission.load == Load(1, 1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await house.come("not known how long", left_s=17)
+    assert "10.0 s at best" in str(house.refusal_of("not known how long"))
+    await house.empty()
+
+
 async def test_nothing_is_foretold_from_a_few_requests(clock) -> None:
     house = House(clock, in_flight=1)
     await house.come("past")
