@@ -5,6 +5,14 @@ from typing import Self
 
 from orchestrator.core.clock import Clock
 
+STOOD_STILL_S = 1.0
+"""A timer that is so late tells of a process that stood still, and not of the provider."""
+
+_UNUSUAL = 3.0
+"""An answer may take so many times its usual time; with twice that a turn ends as the answer comes."""
+_HARDLY_LONGER = 1.25
+"""So many times where the deadline is no longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
@@ -32,3 +40,19 @@ class Deadline:
     def elapsed_s(self) -> float:
         """Return how long ago the request began."""
         return self.clock.monotonic_s() - self.started_s
+
+
+def answer_time_s(usual_s: float, *, timeout_s: float, least_s: float = 0.0) -> float:
+    """Return how much of a deadline no wait may use up: what is sent behind the wait must come to its answer.
+
+    Half of it where it is not known how long answers take: `usual_s` is 0 then.
+    """
+    half_s = timeout_s / 2
+    if not usual_s:
+        return half_s
+    return min(max(least_s, _UNUSUAL * usual_s), max(half_s, turn_time_s(usual_s)))
+
+
+def turn_time_s(usual_s: float) -> float:
+    """Return how long an answer that usually takes `usual_s` is not given up for another's sake."""
+    return _HARDLY_LONGER * usual_s

@@ -254,7 +254,8 @@ class AllProvidersFailedError(UnavailableError):
         return f"{super().__str__()} ({reasons})" if reasons else super().__str__()
 
     def _reasons(self) -> list[str]:
-        return [f"{step.deployment}: {step.reason}" for step in self.steps]
+        # Each once: that an attempt was made four times is for the ledger.
+        return list(dict.fromkeys(f"{step.deployment}: {step.reason}" for step in self.steps))
 
 
 def step_lines(text: str) -> list[str]:

@@ -45,8 +45,25 @@ SENTENCES_VI: Mapping[str, str] = {
     "please try again in a moment": "hãy thử lại sau giây lát",
     "ask again in {a} s, or raise requests_per_min or tokens_per_min under 'providers' in config.yaml if they allow more":
     "hỏi lại sau {a} giây, hoặc nâng requests_per_min hay tokens_per_min dưới 'providers' trong config.yaml nếu họ cho phép",
+    "they asked for no more for a while: ask again in {a} s": "họ yêu cầu ngừng gửi một lúc: hỏi lại sau {a} giây",
+    "no answer within {a} s": "không có câu trả lời trong {a} giây",
+    "no whole answer within {a} s": "không có câu trả lời trọn vẹn trong {a} giây",
+    "{a} characters had been delivered, see partial_text": "đã gửi {a} ký tự, xem partial_text",
+    "allow more with deadline_s or the retry profile, or ask for less": "tăng deadline_s hoặc trong retry profile, hoặc hỏi "
+    "ít hơn",
+    "too much at once: {a} requests are under way and ": "quá nhiều cùng lúc: {a} yêu cầu đang chạy và ",
+    "{a} requests wait already": "đã có {a} yêu cầu chờ",
+    "{a} requests of tenant '{MANY}' wait already": "đã có {a} yêu cầu của tenant '{MANY}' chờ",
+    "a slot would be free in {a} s at best, and the deadline is in {b} s": "sớm nhất sau {a} giây mới có chỗ, mà hạn là "
+    "{b} giây nữa",
+    "no slot was free within {a} s": "không có chỗ trống trong {a} giây",
+    "ask again in {a} s, or raise what 'overload' in config.yaml allows": "hỏi lại sau {a} giây, hoặc nâng mức 'overload' "
+    "trong config.yaml",
     "no outage but the configuration: a key that never worked was refused, check {MANY}": "không phải sự cố mà do cấu hình: "
     "một khóa chưa từng dùng được bị từ chối, hãy kiểm tra {MANY}",
+    "nobody but the local model is there to be asked: 'orchestrator doctor' says whether its server runs, at "
+    "local_model.base_url in config.yaml or on board, and has the model": "chỉ còn mô hình cục bộ để hỏi: 'orchestrator "
+    "doctor' cho biết máy chủ của nó có chạy không, tại local_model.base_url trong config.yaml hay đi kèm, và có mô hình đó không",
     "no time left to ask anybody; allow more with deadline_s, or ask for less": "không còn thời gian để hỏi ai; tăng "
     "deadline_s, hoặc hỏi ít hơn",
     # Why a deployment was passed over.

@@ -8,11 +8,11 @@ import math
 from collections.abc import Sequence
 
 from orchestrator.catalog.models import ModelClass
+from orchestrator.core.deadline import answer_time_s, turn_time_s
 from orchestrator.core.errors import BudgetExceededError, cheapest_of
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.progress import Progress, ProgressStep, tell
-from orchestrator.core.reply import Attempt
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import AttemptRequest, Rejected, RejectReason, admit
 from orchestrator.dispatch.attempt import AttemptTerms, InFlightAttempt, TurnTimer
@@ -74,6 +74,11 @@ class Cursor:
         self._continues = False
         self._room_at_s: dict[str, float] = {}
         """When the minute of a provider has room again that a target was passed over for."""
+        self._answer_s = answer_time_s(
+            max((services.health.usual_s(target.name) for target in dispatch.targets), default=0.0),
+            least_s=dispatch.profile.min_turn_s,
+            timeout_s=dispatch.deadline.timeout_s,
+        )
 
     @property
     def streams(self) -> bool:
@@ -183,7 +188,7 @@ class Cursor:
     ) -> bool:
         provider = target.deployment.provider_name
         number = self.history.draw_number()
-        patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - MIN_ATTEMPT_S))
+        patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - self._answer_s))
         # Another vote of the same request is no second try.
         again = any(each.provider == provider and each.failure for each in self.history.attempts)
         request = AttemptRequest(
@@ -198,10 +203,10 @@ class Cursor:
             self.history.return_number(number)
             return self._note_rejection(target, permit, alone=alone)
         terms = AttemptTerms(
-            self._asked_of(target), number, self._limit_s(target), self._continues, self._turn_s()
+            self._asked_of(target), number, self._limit_s(target), self._continues, self._turn_s(target)
         )
         self.current = InFlightAttempt(target, terms, permit, lane=self)
-        tell(_step_to(self.current, self.history.attempts))
+        tell(self.history.step_to(target.name, number))
         self._tries_here += 1
         self._tried.add(target.name)
         self._recovery.forget({target.name})
@@ -229,13 +234,14 @@ class Cursor:
         provider = target.deployment.provider
         limit_s = provider.first_token_timeout_s if self._dispatch.stream else provider.timeout_s
         # A silent provider must leave time for the next one; a caller in a hurry asks no other one.
-        return min(limit_s, self._turn_s())
+        return min(limit_s, self._turn_s(target))
 
-    def _turn_s(self) -> float:
+    def _turn_s(self, target: Target) -> float:
         """Return how long an attempt may bring nothing: half of what is left while others remain."""
         if self._position + 1 == len(self._targets):
             return math.inf
-        return max(self._dispatch.profile.min_turn_s, self._left_s() / 2)
+        usual_s = self.services.health.usual_s(target.name)
+        return max(self._dispatch.profile.min_turn_s, self._left_s() / 2, turn_time_s(usual_s))
 
     def _hold_request(self, target: Target, number: int) -> HoldRequest:
         return HoldRequest(
@@ -283,7 +289,7 @@ class Cursor:
         try:
             while self.failure is None or self._asks_others_after(self.failure):
                 fit = self._fit()
-                if not await money.turn(fit, left_s=self._left_s() - MIN_ATTEMPT_S, clock=clock):
+                if not await money.turn(fit, left_s=self._wait_budget().passing_s, clock=clock):
                     return None
                 for position, target in enumerate(self._targets):
                     if target.name not in fit or not money.is_short(target.name):
@@ -306,7 +312,8 @@ class Cursor:
         health = self.services.health
         return WaitBudget(
             now_s=self.services.clock.monotonic_s(),
-            left_s=self._left_s() - MIN_ATTEMPT_S,
+            left_s=self._left_s(),
+            answer_s=self._answer_s,
             patience_s=0.0 if self._has_older_answer else self._dispatch.profile.max_recovery_wait_s,
             outage=not all(
                 health.is_closed(target.name, provider=target.deployment.provider_name)
@@ -386,15 +393,3 @@ class Cursor:
 
     def _left_s(self) -> float:
         return self._dispatch.deadline.left_s()
-
-
-def _step_to(attempt: InFlightAttempt, before: Sequence[Attempt]) -> Progress:
-    """Return what whoever waits is told of an attempt: a fallback where another deployment failed before."""
-    last = before[-1] if before else None
-    falls_back = last is not None and last.deployment != attempt.name
-    return Progress(
-        ProgressStep.FALLBACK if falls_back else ProgressStep.ATTEMPT,
-        attempt.name,
-        attempt.number,
-        failure=None if last is None else last.failure,
-    )

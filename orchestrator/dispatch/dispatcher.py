@@ -156,7 +156,7 @@ class Dispatcher:
         return failure_error(
             history,
             failure=cursor.failure,
-            advice=cursor.exclusions.advice(),
+            advice=cursor.exclusions.advice(self.dispatch.targets),
             on_filtered=self.dispatch.on_filtered,
             room_in_s=cursor.room_in_s(),
             rested_in_s=self._rested_in_s(),

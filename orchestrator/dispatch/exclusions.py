@@ -3,8 +3,15 @@
 What is not worth asking any more, and what to tell the caller.
 """
 
+from collections.abc import Sequence
+
 from orchestrator.core.failures import Failure, FailureKind, FallbackScope
 from orchestrator.dispatch.target import Target
+
+_LOCAL_ADVICE = (
+    "; nobody but the local model is there to be asked: 'orchestrator doctor' says whether its server runs, at "
+    "local_model.base_url in config.yaml or on board, and has the model"
+)
 
 
 class Exclusions:
@@ -37,9 +44,10 @@ class Exclusions:
             return "the content filter of the same model has blocked this request"
         return None
 
-    def advice(self) -> str:
-        """Return what the caller should be told beside each target's reason; empty when there is nothing."""
+    def advice(self, targets: Sequence[Target]) -> str:
+        """Return what to tell beside the reasons of the plan's targets; empty when there is nothing."""
         if not self._keys_never_accepted:
-            return ""
+            only_local = targets and all(target.deployment.is_local for target in targets)
+            return _LOCAL_ADVICE if only_local else ""
         keys = ", ".join(f"providers.{name}.api_key" for name in self._keys_never_accepted)
         return f"; no outage but the configuration: a key that never worked was refused, check {keys}"

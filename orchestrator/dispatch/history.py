@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.core.errors import FailedStep
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.progress import Progress, ProgressStep
 from orchestrator.core.reply import Attempt, spent_on
 
 
@@ -46,3 +47,14 @@ class DispatchHistory:
         """Note a deployment that is passed over; of several reasons the latest counts."""
         self.skipped = [step for step in self.skipped if step.deployment != deployment]
         self.skipped.append(FailedStep(deployment, reason, failure, scope))
+
+    def step_to(self, deployment: str, number: int) -> Progress:
+        """Return what is told of the next attempt: it is a fallback where another one failed."""
+        last = self.attempts[-1] if self.attempts else None
+        falls_back = last is not None and last.deployment != deployment
+        return Progress(
+            ProgressStep.FALLBACK if falls_back else ProgressStep.ATTEMPT,
+            deployment,
+            number,
+            failure=None if last is None else last.failure,
+        )

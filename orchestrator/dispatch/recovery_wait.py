@@ -2,7 +2,8 @@
 
 A cursor notes here what it passed over or saw fail. When no other target is left to ask, it waits for the
 first of them. What failed in passing is asked again: each provider a moment after it failed, and after each
-failure more for twice as long. The moment is a second while a circuit keeps an outage in sight, else shorter.
+failure more for twice as long, the last time as the patience ends. The moment is a second while a circuit
+keeps an outage in sight, else shorter.
 """
 
 from collections import Counter
@@ -35,11 +36,18 @@ class WaitBudget:
 
     now_s: float
     left_s: float
-    """Until nothing can be sent any more."""
+    """Until the deadline."""
+    answer_s: float
+    """How much of that an answer needs."""
     patience_s: float
     """For circuits and for failures that may pass, all waits together."""
     outage: bool
     """A circuit of its plan is not closed."""
+
+    @property
+    def passing_s(self) -> float:
+        """Return how long may be waited for what nobody can foretell: half of what is left at the least."""
+        return self.left_s - min(self.answer_s, self.left_s / 2)
 
 
 class RecoveryQueue:
@@ -101,16 +109,21 @@ class RecoveryQueue:
 
     def _worth_s(self, later: Waiter, room: WaitBudget) -> float | None:
         """Return how long to wait for a target, None when that is too long or in vain."""
-        ready_at_s = max(later.ready_at_s, self._spared_until_s(later.provider, room))
-        wait_s = max(0.0, ready_at_s - room.now_s)
-        if wait_s > room.left_s:
-            return None
-        if later.wait in {RejectReason.CIRCUIT, None} and wait_s > room.patience_s - self._waited_s:
-            return None
-        return wait_s
+        if later.wait in {RejectReason.LINE, RejectReason.REST}:
+            # Its moment is known: who would be too late is told it, and comes back.
+            most_s = room.left_s - room.answer_s
+        else:
+            most_s = min(room.passing_s, room.patience_s - self._waited_s)
+        spared_s = self._spared_s(later.provider, room, most_s=most_s)
+        wait_s = max(0.0, later.ready_at_s - room.now_s, spared_s)
+        return wait_s if wait_s <= most_s else None
 
-    def _spared_until_s(self, provider: str, room: WaitBudget) -> float:
+    def _spared_s(self, provider: str, room: WaitBudget, *, most_s: float) -> float:
+        """Return how much longer a provider that failed is spared."""
         if provider not in self._failed_at_s:
             return 0.0
         first_s = _RECOVERY_S if room.outage else _BLIP_S
-        return self._failed_at_s[provider] + first_s * 2.0 ** self._comebacks[provider]
+        ago_s = room.now_s - self._failed_at_s[provider]
+        spared_s = first_s * 2.0 ** self._comebacks[provider] - ago_s
+        # The last wait takes what patience is left: to give up before would waste it.
+        return most_s if first_s - ago_s <= most_s < spared_s else spared_s

@@ -159,7 +159,7 @@ class Call:
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
-        """Interrupt the block at the deadline.
+        """Interrupt the block, which sends nothing, at the deadline.
 
         Raises:
             DeadlineExceededError: it was interrupted.
@@ -168,15 +168,16 @@ class Call:
             async with asyncio.timeout(self.deadline.left_s()):
                 yield
         except TimeoutError:
-            raise self.too_late() from None
+            raise self.too_late(nothing_sent=True) from None
 
-    def too_late(self, delivered: str = "") -> DeadlineExceededError:
+    def too_late(self, delivered: str = "", *, nothing_sent: bool = False) -> DeadlineExceededError:
         """Return the error of a deadline that is over; `delivered` is what the reader of a stream has."""
         had = f"; {len(delivered)} characters had been delivered, see partial_text" if delivered else ""
         return DeadlineExceededError(
             f"no {'whole ' if delivered else ''}answer within {self.deadline.timeout_s:g} s{had}; "
             "allow more with deadline_s or the retry profile, or ask for less",
             partial_text=delivered,
+            nothing_sent=nothing_sent,
         ).of_request(self.id)
 
 

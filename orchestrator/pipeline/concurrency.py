@@ -18,6 +18,7 @@ class Concurrency:
         """Stand around `following`."""
         self._ledger = services.ledger
         self._limiter = services.limiter
+        self._health = services.dispatch.health
         self._following = following
 
     async def __call__(self, call: Call) -> ChatReply:
@@ -46,7 +47,11 @@ class Concurrency:
             began_s = call.deadline.elapsed_s()
             if not self._limiter.has_room(background=background):
                 tell(Progress(ProgressStep.QUEUED))
-            left_s = call.deadline.left_s()
-            slot = await self._limiter.slot(call.payer.tenant, background=background, left_s=left_s)
+            slot = await self._limiter.slot(
+                call.payer.tenant,
+                background=background,
+                left_s=call.deadline.left_s(),
+                usual_s=self._health.usual_s(call.use_case.primary.deployment),
+            )
             call.trace.queued_s = call.deadline.elapsed_s() - began_s
         return slot

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+from orchestrator.core.deadline import STOOD_STILL_S
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reasoning import Reasoning
@@ -54,8 +55,10 @@ async def dispatched(call: Call, dispatch: DispatchRequest, services: Services) 
         async with asyncio.timeout(call.deadline.left_s()):
             return await dispatcher.run()
     except TimeoutError:
-        dispatcher.close(FailureKind.TIMEOUT)
-        raise call.too_late(dispatcher.result().delivered) from None
+        stood_still = call.deadline.left_s() < -STOOD_STILL_S
+        dispatcher.close(FailureKind.CANCELLED if stood_still else FailureKind.TIMEOUT)
+        ended = dispatcher.result()
+        raise call.too_late(ended.delivered, nothing_sent=not ended.attempts) from None
     finally:
         dispatcher.close()
         ended = dispatcher.result()

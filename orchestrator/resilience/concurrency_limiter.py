@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pydantic import PositiveInt
 
 from orchestrator.core.clock import Clock
+from orchestrator.core.deadline import answer_time_s
 from orchestrator.core.errors import OverloadedError
 from orchestrator.core.fork_hooks import forget_in_child
 from orchestrator.core.settings import Settings, Share
@@ -112,8 +113,10 @@ class ConcurrencyLimiter:
         """Use changed settings from the next free slot on; no request is thrown out."""
         self._settings = settings
 
-    async def slot(self, tenant: str, *, background: bool, left_s: float) -> "Slot":
+    async def slot(self, tenant: str, *, background: bool, left_s: float, usual_s: float = 0.0) -> "Slot":
         """Return a slot, which is to be left; wait for it where none is free.
+
+        `usual_s` is how long an answer usually takes, 0 where that is not known: no wait uses it up.
 
         A caller that is cancelled while it waits has left the queue at once.
 
@@ -123,7 +126,7 @@ class ConcurrencyLimiter:
         free = self.free_slot(tenant, background=background)
         if free is not None:
             return free
-        await self._wait(tenant, background=background, left_s=left_s)
+        await self._wait(tenant, background=background, left_s=left_s, usual_s=usual_s)
         return self._slot(tenant, background=background)
 
     def free_slot(self, tenant: str, *, background: bool) -> "Slot | None":
@@ -141,13 +144,23 @@ class ConcurrencyLimiter:
     def _slot(self, tenant: str, *, background: bool) -> "Slot":
         return Slot(self, self._clock, tenant, background=background)
 
-    async def _wait(self, tenant: str, *, background: bool, left_s: float) -> None:
-        self._refuse_if_hopeless(tenant, background=background, left_s=left_s)
+    async def _wait(self, tenant: str, *, background: bool, left_s: float, usual_s: float) -> None:
+        wait_s = left_s - self._answer_s(left_s, usual_s)
+        self._refuse_if_hopeless(tenant, background=background, left_s=left_s, wait_s=wait_s)
         mine = self._tenants.setdefault(tenant, _Tenant())
         queue = mine.background if background else mine.interactive
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue[turn] = None
         self._waiting += 1
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._turn_of(turn, queue, tenant, background=background)
+        except TimeoutError:
+            raise self._refusal(f"no slot was free within {wait_s:.1f} s") from None
+
+    async def _turn_of(
+        self, turn: "asyncio.Future[None]", queue: _Waiters, tenant: str, *, background: bool
+    ) -> None:
         try:
             await turn
         except asyncio.CancelledError:
@@ -212,7 +225,7 @@ class ConcurrencyLimiter:
         if mine is not None and mine.is_idle:
             del self._tenants[tenant]
 
-    def _refuse_if_hopeless(self, tenant: str, *, background: bool, left_s: float) -> None:
+    def _refuse_if_hopeless(self, tenant: str, *, background: bool, left_s: float, wait_s: float) -> None:
         settings = self._settings
         mine = self._tenants.get(tenant, _Tenant())
         if self._waiting >= settings.queue:
@@ -222,7 +235,7 @@ class ConcurrencyLimiter:
         ahead = len(mine.interactive) + (len(mine.background) if background else 0)
         slots = settings.background_slots if background else settings.in_flight
         least_s = self._least_wait_s(ahead, slots=slots)
-        if least_s >= left_s:
+        if least_s > wait_s:
             raise self._refusal(
                 f"a slot would be free in {least_s:.1f} s at best, and the deadline is in {left_s:.1f} s"
             )
@@ -232,6 +245,12 @@ class ConcurrencyLimiter:
         if self._samples < _ENOUGH_SAMPLES:
             return 0.0
         return (ahead + 1) * self._mean_s / slots
+
+    def _answer_s(self, left_s: float, usual_s: float) -> float:
+        """Return how much of the time left a wait may not use up: who gets a slot needs it for a while."""
+        # In an outage slots are had for long, and the answers of who is well are as quick as ever.
+        known_s = self._mean_s if self._samples >= _ENOUGH_SAMPLES else 0.0
+        return answer_time_s(usual_s or known_s, timeout_s=left_s)
 
     def _refusal(self, why: str) -> OverloadedError:
         slots = self._settings.in_flight

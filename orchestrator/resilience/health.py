@@ -245,6 +245,11 @@ class Health:
             self._well_copy_s = self._well_s.copy()
         return self._well_copy_s
 
+    def usual_s(self, deployment: str) -> float:
+        """Return the median latency of a deployment, 0 where it has not answered yet."""
+        record = self._records.get(deployment)
+        return 0.0 if record is None else record.median_latency_s or 0.0
+
     def snapshot(self, deployment: str, *, window_s: float) -> HealthSnapshot:
         """Return what the last `window_s` seconds say of a deployment, its provider's circuit apart."""
         record = self._records.get(deployment)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from orchestrator.core.deadline import Deadline
+from orchestrator.core.deadline import Deadline, answer_time_s
 
 
 def test_what_is_left_and_what_has_passed_make_the_timeout(clock) -> None:
@@ -22,3 +22,13 @@ def test_a_calendar_that_is_set_moves_no_deadline(clock) -> None:
     deadline = Deadline.after(30, clock=clock)
     clock.set(clock.now() + timedelta(days=1))
     assert (deadline.elapsed_s(), deadline.left_s()) == (0, 30)
+
+
+def test_no_wait_uses_up_what_an_answer_needs() -> None:
+    """Half where nothing is known; never so little that an answer which takes its usual time would be late."""
+    assert answer_time_s(0.0, timeout_s=30, least_s=5) == 15
+    assert answer_time_s(0.5, timeout_s=30, least_s=5) == 5
+    assert answer_time_s(3.0, timeout_s=30, least_s=5) == 9
+    assert answer_time_s(9.0, timeout_s=30, least_s=5) == 15
+    assert answer_time_s(20.0, timeout_s=30, least_s=5) == 25
+    assert answer_time_s(0.5, timeout_s=4, least_s=5) == 2

@@ -1,15 +1,23 @@
 """What is kept and told in English is said in Vietnamese: every sentence that the code can write has its words."""
 
 import ast
+import asyncio
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import orchestrator
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.errors import OverloadedError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.language import Language, language_of
 from orchestrator.core.vietnamese import FAILURES_VI, SENTENCES_VI, in_language
+from orchestrator.dispatch.history import DispatchHistory
+from orchestrator.dispatch.outcome import failure_error
+from orchestrator.pipeline.call import Call
+from orchestrator.resilience.concurrency_limiter import ConcurrencyLimiter, OverloadSettings
 
 PACKAGE = Path(orchestrator.__file__).parent
 WRITERS = (
@@ -88,3 +96,48 @@ def test_sentences_in_sentences_are_said_and_names_stay(english, vietnamese):
 def test_a_long_text_is_said_at_once():
     text = "; ".join(f"provider/model-{number} gave no two of what " * 20 for number in range(200))
     assert in_language(text, Language.VI)
+
+
+async def test_why_nobody_answered_is_said_in_vietnamese_whatever_it_was(clock):
+    """It stands on the page of a request that got an apology or an older answer."""
+    settings = OverloadSettings(in_flight=1, queue_per_tenant=1, queue=1)
+    limiter = ConcurrencyLimiter(settings, clock=clock)
+    errors: list[Exception] = [
+        failure_error(DispatchHistory(), failure=None, advice="", rested_in_s=111.2),
+        failure_error(DispatchHistory(), failure=None, advice="", room_in_s=41.0),
+        failure_error(DispatchHistory(), failure=None, advice=""),
+    ]
+    late = SimpleNamespace(id="1", deadline=Deadline.after(30, clock=clock))
+    errors += [Call.too_late(late, delivered) for delivered in ("", "Chào")]
+    with await limiter.slot("acme", background=False, left_s=1):
+        errors.append(await refusal_of(limiter.slot("acme", background=False, left_s=0.01)))
+    for _ in range(20):
+        with await limiter.slot("acme", background=False, left_s=1):
+            clock.advance(10)
+    with await limiter.slot("acme", background=False, left_s=1):
+        for left_s in (1, 0.0):
+            errors.append(await refusal_of(limiter.slot("acme", background=False, left_s=left_s)))
+        waiting = asyncio.create_task(limiter.slot("acme", background=False, left_s=1_000))
+        await asyncio.sleep(0)
+        errors.append(await refusal_of(limiter.slot("acme", background=False, left_s=1_000)))
+        limiter.adopt(OverloadSettings(in_flight=1, queue_per_tenant=1, queue=9))
+        errors.append(await refusal_of(limiter.slot("acme", background=False, left_s=1_000)))
+    with await waiting:
+        limiter.adopt(OverloadSettings(in_flight=1))
+    for error in errors:
+        said = in_language(f"nobody answered: {error}", Language.VI)
+        assert not set(re.findall(r"[a-z_]+", said)) & {
+            "answer",
+            "ask",
+            "again",
+            "within",
+            "requests",
+            "slot",
+            "wait",
+        }, said
+
+
+async def refusal_of(slot):
+    with pytest.raises(OverloadedError) as caught:
+        await slot
+    return caught.value

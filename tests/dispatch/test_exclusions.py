@@ -29,7 +29,7 @@ SOL_DIRECT, GEMINI = "openai/gpt-6.1-sol", "google/gemini-3.8-flash"
 
 def test_without_failures_everybody_is_fit(step_of):
     assert [Exclusions().unfit(step_of(name)) for name in (LUNA, SOL, SONNET)] == [None] * 3
-    assert Exclusions().advice() == ""
+    assert Exclusions().advice([step_of(LUNA)]) == ""
 
 
 def test_after_an_overflow_only_a_larger_context_is_fit(step_of):
@@ -52,4 +52,11 @@ def test_a_key_that_never_worked_is_the_configurations_fault(step_of, has_worked
     lessons = Exclusions()
     for _ in range(2):
         lessons.learn(step_of(SOL), Failure(FailureKind.UNAUTHORIZED, 401), has_worked=has_worked)
-    assert (lessons.advice().count("providers.openrouter.api_key") == 1) is told
+    assert (lessons.advice([step_of(LUNA)]).count("providers.openrouter.api_key") == 1) is told
+
+
+def test_where_nobody_but_the_local_model_was_to_be_asked_its_server_is_what_to_look_at(step_of):
+    """It is dead, still loads, is another program or has another model: `doctor` tells them apart."""
+    local = step_of("local/smollm2-135m-instruct")
+    assert "'orchestrator doctor' says whether its server runs" in Exclusions().advice([local])
+    assert Exclusions().advice([step_of(LUNA), local]) == ""

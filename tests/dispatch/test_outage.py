@@ -1,14 +1,22 @@
 """An outage costs a few requests a moment, one probe finds its end, and the primary is back within seconds."""
 
 import asyncio
+import socket
 import threading
 import time
 
 import pytest
 
 from orchestrator import CacheUse, Orchestrator
-from orchestrator.core.errors import AllProvidersFailedError, RejectedByProviderError, UnavailableError
+from orchestrator.core.deadline import STOOD_STILL_S
+from orchestrator.core.errors import (
+    AllProvidersFailedError,
+    DeadlineExceededError,
+    RejectedByProviderError,
+    UnavailableError,
+)
 from orchestrator.core.failures import HealthScope
+from orchestrator.dispatch.attempt import TurnTimer
 from orchestrator.practice import PracticeServer
 from orchestrator.resilience.circuit_breaker import CircuitState
 
@@ -257,3 +265,51 @@ def test_what_is_seldom_available_is_asked_when_all_others_failed(make_orchestra
     assert ask(orchestrator).provider == "openrouter"
     clock.advance(601)
     assert orchestrator.explain("Xin chào").candidates[0].deployment == PRIMARY, "the window has run out"
+
+
+def test_a_local_server_that_is_not_there_is_named_once_with_what_to_look_at(make_orchestrator) -> None:
+    """It was asked four times; that is for the ledger."""
+    nobody = {"local_model": {"base_url": "http://127.0.0.1:9/v1"}}
+    keys = dict.fromkeys(("OPENROUTER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"), "")
+    orchestrator = make_orchestrator(nobody, **keys)
+    with pytest.raises(
+        AllProvidersFailedError, match="'orchestrator doctor' says whether its server runs"
+    ) as caught:
+        ask(orchestrator, "Where is my parcel?", deadline_s=3)
+    assert str(caught.value).count("unreachable") == 1
+    assert len([step for step in caught.value.steps if step.failure == "unreachable"]) > 1
+
+
+async def test_what_arrived_while_the_process_stood_still_is_read_before_its_time_is_over() -> None:
+    """It was suspended, or had no processor: the answer waits in the socket, and was billed."""
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    timer = TurnTimer()
+    with theirs:
+        async with timer:
+            timer.allow(0.01)
+            theirs.sendall(b"the answer\n")
+            time.sleep(STOOD_STILL_S + 0.1)  # noqa: ASYNC251 -- that nothing else goes on is what is tested
+            assert await reader.readline() == b"the answer\n"
+    writer.close()
+
+
+def test_a_process_that_stood_still_takes_no_provider_for_ill(make_orchestrator, practice) -> None:
+    """Three requests under way are over when it goes on, and nothing is known of the provider."""
+    quick = {"timeout_s": 1, "first_token_timeout_s": 1, "stall_timeout_s": 1}
+    orchestrator = make_orchestrator({"local_model": {"enabled": False}, "providers": {"openrouter": quick}})
+    orchestrator.warm_up()
+    practice.faults.add("*:silence")
+
+    async def stand_still() -> None:
+        while len(practice.requests) < 3:  # noqa: ASYNC110 -- they come to another thread
+            await asyncio.sleep(0.001)
+        time.sleep(0.8 + STOOD_STILL_S)  # noqa: ASYNC251 -- as above
+
+    standing = orchestrator.begin(stand_still())
+    ended = many(orchestrator, 3, model=PRIMARY, deadline_s=0.7)
+    standing.future.result()
+    assert {type(one) for one in ended} == {DeadlineExceededError}
+    assert orchestrator.circuits().get(PRIMARY, CircuitState.CLOSED) is CircuitState.CLOSED
+    practice.faults.clear()
+    assert ask(orchestrator, model=PRIMARY).deployment == PRIMARY

@@ -8,7 +8,7 @@ from orchestrator.dispatch.admission import RejectReason
 from orchestrator.dispatch.recovery_wait import RecoveryQueue, WaitBudget, Waiter
 
 ONE, TWO, THREE = PLAN = ("openrouter/one", "google/two", "openai/three")
-ROOM = WaitBudget(now_s=0.0, left_s=30.0, patience_s=10.0, outage=True)
+ROOM = WaitBudget(now_s=0.0, left_s=30.0, answer_s=0.0, patience_s=10.0, outage=True)
 
 
 def later(name: str, at_s: float = 0.0, wait: RejectReason | None = RejectReason.CIRCUIT) -> Waiter:
@@ -49,7 +49,10 @@ def test_each_failure_after_a_wait_doubles_the_next_one():
         assert taken(waiting) == (ONE, wait_s)
         waiting.come_back(later(ONE))
     fail(waiting, ONE)
-    assert taken(waiting) is None, "seven of ten seconds are waited"
+    assert taken(waiting) == (ONE, 3), "seven of ten seconds are waited, and the last wait takes the rest"
+    waiting.come_back(later(ONE))
+    fail(waiting, ONE)
+    assert taken(waiting) is None
 
 
 def test_failures_before_the_wait_double_nothing():
@@ -110,3 +113,18 @@ def test_who_is_forgotten_is_not_waited_for():
     waiting.note(later(ONE, 1))
     waiting.forget({ONE})
     assert taken(waiting) is None
+
+
+def test_no_wait_uses_up_the_time_that_an_answer_needs():
+    """For a moment that is known all of it stays, for what nobody can foretell half of what is left."""
+    for wait, most_s in (
+        (RejectReason.LINE, 3),
+        (RejectReason.REST, 3),
+        (RejectReason.CIRCUIT, 4),
+        (None, 4),
+    ):
+        for ready_at_s, left_s in ((most_s, 8), (most_s + 0.1, 8), (most_s + 0.1, 8.3)):
+            waiting = RecoveryQueue()
+            waiting.note(later(ONE, ready_at_s, wait))
+            is_taken = taken(waiting, left_s=left_s, answer_s=5.0) is not None
+            assert is_taken is (ready_at_s == most_s or left_s > 8), (wait, ready_at_s, left_s)

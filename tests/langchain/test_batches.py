@@ -15,6 +15,8 @@ from orchestrator.core.errors import DeadlineExceededError, InvalidOutputError, 
 from orchestrator.langchain.batches import PatientRunnable
 from orchestrator.practice import FaultQueue, PracticeRequest, Scripted
 from orchestrator.providers.in_memory import InMemoryTransport
+from tests.support.traffic import Traffic, traffic, whole
+from tests.support.virtual_time import run_virtually
 
 ROWS = 1_000
 
@@ -233,3 +235,58 @@ async def test_a_row_of_a_chain_that_has_paid_is_not_asked_again_for_its_time(ma
     (outcome,) = await chain.abatch([Row(text="row")], return_exceptions=True)
     assert isinstance(outcome, InvalidOutputError)
     assert sum(request.attempts for request in orchestrator.requests()) == 1
+
+
+class Asked(PatientRunnable):
+    """A runnable whose rows pass the whole pipeline, in virtual time."""
+
+    def __init__(self, running: Traffic, profile: str) -> None:
+        self.clock, self.config = running.clock, running.config
+        self._running, self._profile = running, profile
+
+    def _asks(self):
+        return self
+
+    def invoke(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    async def ainvoke(self, row: int, *_: Any, **__: Any) -> Any:
+        ended = await self._running.ask(row, profile=self._profile)
+        if isinstance(ended, Exception):
+            raise ended
+        return ended
+
+
+def answered(config: Any, *, latency_s: float, profile: str = "interactive", batches: int = 1) -> list[Any]:
+    """Return the whole answers of batches of a hundred rows each that are asked for at once."""
+
+    async def main(clock: Any) -> list[Any]:
+        with traffic(config, clock, latency_s=latency_s) as running:
+            asked = [
+                Asked(running, profile).abatch(
+                    [batch * 100 + row for row in range(100)], return_exceptions=True
+                )
+                for batch in range(batches)
+            ]
+            return [row for rows in await asyncio.gather(*asked) for row in rows]
+
+    return whole(run_virtually(main))
+
+
+@pytest.mark.parametrize(
+    ("profile", "per_min"), [("interactive", 60), ("interactive", 120), ("background", 10)]
+)
+@pytest.mark.parametrize("latency_s", [0.5, 6])
+def test_no_row_is_sent_so_late_that_its_answer_cannot_come(make_config, profile, per_min, latency_s):
+    """Its moment in the provider's minute may lie just before its deadline: it waits for a later one."""
+    limits = {"providers": {"openrouter": {"requests_per_min": per_min}}}
+    alone = {"GEMINI_API_KEY": "", "OPENAI_API_KEY": ""}
+    config = make_config({**limits, "local_model": {"enabled": False}}, **alone)
+    assert len(answered(config, latency_s=latency_s, profile=profile)) == 100
+
+
+@pytest.mark.parametrize("latency_s", [1.5, 9])
+def test_batches_that_crowd_a_process_are_answered_to_the_last_row(make_config, latency_s):
+    """A slot that comes late is no use, nor is half of a short rest of time for one that answers slowly."""
+    config = make_config({"overload": {"in_flight": 20, "queue_per_tenant": 100}})
+    assert len(answered(config, latency_s=latency_s, batches=5)) == 500

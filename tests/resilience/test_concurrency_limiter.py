@@ -181,10 +181,28 @@ async def test_who_cannot_be_served_in_time_is_told_at_once(clock) -> None:
     await house.come("under way")
     await house.come("hurried", left_s=9.9)
     assert "10.0 s at best" in str(house.refusal_of("hurried"))
-    await house.come("patient", left_s=10.1)
-    await house.come("less patient", left_s=19.9)
+    await house.come("patient", left_s=22.6)
+    await house.come("less patient", left_s=29)
     assert house.refusal_of("less patient").retry_after_s == pytest.approx(20)
     assert house.admission.load == Load(1, 1)
+    await house.empty()
+
+
+async def test_a_wait_leaves_the_time_that_answers_take_and_not_that_of_slots_in_an_outage(clock) -> None:
+    """Many hang for ten seconds of late, and whoever is well answers in two."""
+    house = House(clock, in_flight=1)
+    for number in range(20):
+        await house.come(f"past {number}")
+        clock.advance(10)
+        await house.go(f"past {number}")
+    await house.come("under way")
+    waiting = asyncio.create_task(house.admission.slot("acme", background=False, left_s=17, usual_s=2))
+    await asyncio.sleep(0)
+    assert house.admission.load == Load(1, 1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await house.come("not known how long", left_s=17)
+    assert "10.0 s at best" in str(house.refusal_of("not known how long"))
     await house.empty()
 
 

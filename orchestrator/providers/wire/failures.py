@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from orchestrator.core.clock import SystemClock
 from orchestrator.core.failures import Failure, FailureKind, kind_of_status
 from orchestrator.providers.retry_after import Now, asked_wait_s, wait_of
 from orchestrator.providers.wire.wire_json import read_error_body
@@ -156,7 +157,7 @@ def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes, *, no
         # A page of HTML, or nothing: that is not the API's word on this request, but of something before it.
         kind = FailureKind.SERVER_ERROR
     wait_s = asked_wait_s(headers, now=now)
-    return Failure(kind, status, _retry_in(error or {}) if wait_s is None else wait_s)
+    return Failure(kind, status, _retry_in(error or {}, now) if wait_s is None else wait_s)
 
 
 def failure_of_error(error: Any) -> Failure:
@@ -166,7 +167,9 @@ def failure_of_error(error: Any) -> Failure:
     if status is None:
         named = _named_kind(described)
         return Failure(named or FailureKind.MALFORMED)
-    return replace(Failure(_kind(status, described), status), retry_after_s=_retry_in(described))
+    return replace(
+        Failure(_kind(status, described), status), retry_after_s=_retry_in(described, SystemClock().now)
+    )
 
 
 def error_in(data: Mapping[str, Any], *, answers: bool) -> Any:
@@ -267,12 +270,16 @@ def _status_in(error: Mapping[str, Any]) -> int | None:
     return code if type(code) is int and 400 <= code < 600 else None  # noqa: PLR2004 -- HTTP
 
 
-def _retry_in(error: Mapping[str, Any]) -> float | None:
-    """Return the wait of Google's `google.rpc.RetryInfo`, None where there is none."""
+def _retry_in(error: Mapping[str, Any], now: Now) -> float | None:
+    """Return the wait of Google's `google.rpc.RetryInfo` or of OpenRouter's headers in the body, if any."""
     details = error.get("details")
     for detail in details if isinstance(details, list) else ():
         delay = detail.get("retryDelay") if isinstance(detail, Mapping) else None
         match = _RETRY_DELAY.match(delay) if isinstance(delay, str) else None
         if match:
             return wait_of(match[1])
-    return None
+    metadata = error.get("metadata")
+    inner = metadata.get("headers") if isinstance(metadata, Mapping) else None
+    if not isinstance(inner, Mapping):
+        return None
+    return asked_wait_s({str(name).lower(): value for name, value in inner.items()}, now=now)

@@ -145,11 +145,15 @@ def test_of_a_huge_error_no_more_is_read_than_its_bound() -> None:
         ({"retry-after-ms": "soon", "retry-after": "3"}, {}, 3),
         ({}, {"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "17.5s"}]}, 17.5),
         ({}, {"details": [{"retryDelay": "soon"}, {"retryDelay": 4}, 7]}, None),
+        # OpenRouter's free models: headers in the body, and the moment of 09:00:20 in milliseconds.
+        ({}, {"metadata": {"headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795424420000"}}}, 20),
+        ({}, {"metadata": {"headers": {"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "1795424420000"}}}, None),
+        ({}, {"metadata": {"headers": "X-RateLimit-Reset"}}, None),
         ({}, {}, None),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("status", [429, 503])
-def test_the_wait_comes_from_the_headers_or_from_googles_body(status, headers, error, wait_s) -> None:
+def test_the_wait_comes_from_the_headers_or_from_the_body(status, headers, error, wait_s) -> None:
     assert failure(status, {"message": "x", **error}, headers).retry_after_s == wait_s
 
 
