@@ -1,5 +1,7 @@
 """The body in OpenAI's format: as OpenAI, OpenRouter and local servers take it."""
 
+from datetime import date
+
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
@@ -100,11 +102,23 @@ def test_signatures_of_google_stay_out_of_ids_that_others_bound_to_40_letters() 
     assert (messages[0]["tool_calls"], messages[1]["tool_call_id"]) == ([CALL], "call_1")
 
 
-@pytest.mark.parametrize("arguments", [{"city": "Huế"}, '{"city": "Huế"}'])
-def test_arguments_in_a_history_are_text(arguments) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "sent"),
+    [
+        ({"city": "Huế"}, '{"city":"Huế"}'),
+        ('{"city": "Huế"}', '{"city": "Huế"}'),
+        ('{"parcel": 1234567890123456789012, "price": 1.10}',) * 2,
+        ({"day": date(2026, 11, 29), "until": None}, '{"day":"2026-11-29","until":null}'),
+        ('{"note": "two\nlines"}', '{"note":"two\\nlines"}'),
+        (" ", "{}"),
+        (None, "{}"),
+    ],
+)
+def test_arguments_in_a_history_are_text_and_say_what_they_said(arguments, sent) -> None:
+    """A number of 22 digits that is read and written anew is another one."""
     call = {**CALL, "function": {"name": "weather", "arguments": arguments}}
     message = body_of(LOCAL, {**CALLED, "tool_calls": [call]}, RESULT)["messages"][0]
-    assert message["tool_calls"][0]["function"]["arguments"] == '{"city":"Huế"}'
+    assert message["tool_calls"][0]["function"]["arguments"] == sent
 
 
 @pytest.mark.parametrize(
