@@ -18,9 +18,9 @@ import httpx
 import orjson
 
 from orchestrator.catalog.catalog import ProviderKind
-from orchestrator.core.errors import InvalidRequestError, UnavailableError
+from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import AttemptFailedError, UnreadableAnswerError
+from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.metering.echoed_keys import without_echo
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.metering.vendor_answers import VendorAnswer
@@ -30,8 +30,6 @@ from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
 _FREE_METHOD = ":countTokens"
 _FIRST_BYTE = "send_request_headers.started"
-_TOLD_BY_CLIENTS = frozenset({FailureKind.EMPTY, FailureKind.MALFORMED})
-"""Where an answer has a finish: one may be empty that has what our wire does not ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +198,6 @@ class _Tap:
     def __init__(self, sending: MeteredSend, answer: VendorAnswer) -> None:
         self.answer = answer
         self._sending = sending
-        self._no_answer: UnreadableAnswerError | None = None
 
     def note(self, event: str) -> None:
         if event.endswith(_FIRST_BYTE):
@@ -220,22 +217,6 @@ class _Tap:
         """Settle an answer that has come to its end."""
         self._sending.end(self._take_whole())
 
-    def check(self) -> None:
-        """Check that what has come to its end with status 200 is an answer.
-
-        Of an error, of a blocked prompt and of half a stream some clients make a message like any other. What
-        is odd in an answer that has a finish of its own is for the reader of that message.
-
-        Raises:
-            UnavailableError: it is none; it is booked as what it is.
-        """
-        wrong = self._no_answer
-        if wrong is None:
-            return
-        ends = wrong.answer is not None and bool(wrong.answer.finish_reason)
-        if not ends or wrong.failure.kind not in _TOLD_BY_CLIENTS:
-            raise UnavailableError(f"what came with status 200 is no answer, or half of one: {wrong}")
-
     def leave(self) -> None:
         """Settle an answer of which no more is read."""
         self._sending.end(self._left())
@@ -253,7 +234,6 @@ class _Tap:
         except AttemptFailedError as exc:
             if exc.answer is not None:
                 self._sending.take(exc.answer)
-            self._no_answer = exc if isinstance(exc, UnreadableAnswerError) else None
             return exc.failure
         return None
 
@@ -278,7 +258,7 @@ class _SyncTapped(httpx.SyncByteStream):
             self._tap.fail(exc)
             raise
         self._tap.finish()
-        self._tap.check()
+        self._tap.answer.check()
 
     def close(self) -> None:
         try:
@@ -307,7 +287,7 @@ class _AsyncTapped(httpx.AsyncByteStream):
             self._tap.fail(exc)
             raise
         self._tap.finish()
-        self._tap.check()
+        self._tap.answer.check()
 
     async def aclose(self) -> None:
         try:
