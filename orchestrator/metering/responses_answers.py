@@ -25,7 +25,7 @@ _DELTAS: Mapping[str, str] = {
 """Pieces of what an answer says, and the kind of item that each is of."""
 _CUT_BY = frozenset({"max_output_tokens", "content_filter"})
 """Why a response is incomplete that is told as its finish."""
-_SAID = {"output_text": "text", "refusal": "refusal"}
+_WORDS_OF_PARTS = {"output_text": "text", "refusal": "refusal"}
 """The parts of a message that are words, and where in them the words stand."""
 
 
@@ -140,7 +140,7 @@ def _check_item(item: Mapping[str, Any], answer: ProviderAnswer, *, is_cut: bool
                 FailureKind.MALFORMED, "the content of a message is no list of parts", answer=answer
             )
         for part in parts:
-            name = _SAID.get(str(part.get("type")))
+            name = _WORDS_OF_PARTS.get(str(part.get("type")))
             if name is None or not isinstance(part.get(name), str):
                 raise unreadable(FailureKind.MALFORMED, "a part of a message is no text", answer=answer)
     elif item.get("type") == "function_call":
@@ -159,7 +159,9 @@ def _check_item(item: Mapping[str, Any], answer: ProviderAnswer, *, is_cut: bool
 
 def _says(item: Mapping[str, Any]) -> bool:
     if item.get("type") == "message":
-        return any(part.get(_SAID.get(str(part.get("type")), "")) for part in item.get("content") or ())
+        return any(
+            part.get(_WORDS_OF_PARTS.get(str(part.get("type")), "")) for part in item.get("content") or ()
+        )
     return item.get("type") == "function_call"
 
 

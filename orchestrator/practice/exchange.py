@@ -128,7 +128,7 @@ class Exchange:
                 max_tokens=max_tokens,
             )
         if fault.kind in ODD_BODIES:
-            body = odd_body(provider, self._envelope.model, fault)
+            body = odd_body(provider, self._envelope.model, fault, path=self._http.path)
             return web.Response(body=body, content_type="application/json")
         if fault.kind is FaultKind.ERROR_IN_200 and not self._call.stream:
             body = orjson.dumps(error_body(provider, self._refusal(fault)))

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.connections import forever
+from orchestrator.practice.odd_responses import RESPONSES_PATH, odd_response, odd_response_events
 from orchestrator.practice.odd_shapes import OddShape
 
 GOOD_TEXT = "A whole answer 👍, with a line separator\u2028in it."
@@ -96,16 +97,18 @@ async def send_odd_answer(
     max_tokens: int | None = None,
 ) -> web.StreamResponse:
     """Send an answer of a shape, whole or as a stream; it counts no more than `max_tokens`."""
+    in_items = http.path.endswith(RESPONSES_PATH)
     if shape is OddShape.GZIP_BOMB:
         return _gzip_bomb(stream=stream)
     odd = _odd_of(shape, max_tokens)
     if not stream:
         body = _google(odd) if provider == "google" else _openai(odd, shape)
         body = _FAILED_LATE if shape is OddShape.BARE_CODE else _spoilt(body, shape)
+        body = odd_response(body) if in_items else body
         return web.Response(body=_json(body), content_type="application/json")
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(http)
-    await response.write(odd_stream(provider, shape, max_tokens=max_tokens))
+    await response.write(odd_stream(provider, shape, max_tokens=max_tokens, in_items=in_items))
     if shape is OddShape.OPEN_END:
         await forever()
     return response
@@ -124,9 +127,16 @@ def _odd_of(shape: OddShape, max_tokens: int | None) -> _Odd:
     return replace(odd, output_tokens=min(odd.output_tokens, max_tokens or odd.output_tokens))
 
 
-def odd_stream(provider: str, shape: OddShape, *, max_tokens: int | None = None) -> bytes:
-    """Return a stream of a shape as bytes."""
+def odd_stream(
+    provider: str, shape: OddShape, *, max_tokens: int | None = None, in_items: bool = False
+) -> bytes:
+    """Return a stream of a shape as bytes; `in_items`, of OpenAI's Responses API."""
     odd = _odd_of(shape, max_tokens)
+    if in_items:
+        late = _FAILED_LATE if shape is OddShape.BARE_CODE else None
+        response = odd_response(_spoilt(_openai(odd, shape), shape))
+        item_events = odd_response_events(response, _pieces(odd.text, shape), late=late)
+        return _on_lines([_json(event) for event in item_events], shape, end_mark=None)
     chunks = list(_google_chunks(odd, shape) if provider == "google" else _openai_chunks(odd, shape))
     if shape is OddShape.STRAY_CHUNKS:
         nothing: list[Any] = [{"id": "odd"}, {"choices": []}, {"choices": [{"index": 0, "delta": None}]}]
@@ -137,12 +147,17 @@ def odd_stream(provider: str, shape: OddShape, *, max_tokens: int | None = None)
     if shape is OddShape.BARE_CODE:
         chunks.insert(-1, _FAILED_LATE)
     events = [_json(chunk) for chunk in chunks]
-    if provider != "google":
-        events.append(b"[DONE]")
+    return _on_lines(events, shape, end_mark=None if provider == "google" else b"[DONE]")
+
+
+def _on_lines(events: list[bytes], shape: OddShape, *, end_mark: bytes | None) -> bytes:
+    if end_mark is not None:
+        events = [*events, end_mark]
     if shape is OddShape.ODD_LINES:
         return b"\xef\xbb\xbf: hello\r\rretry: 10\rid: 7\r" + b"".join(map(_over_several_lines, events))
     if shape is OddShape.STRAY_LINES:
-        lines = zip(cycle(_STRAY), [*events[:-1], events[-1].lower() if provider != "google" else events[-1]])
+        last = events[-1] if end_mark is None else end_mark.lower()
+        lines = zip(cycle(_STRAY), [*events[:-1], last])
         return b"".join(before + event + b"\n\ndata: null\n\n" for before, event in lines)
     return b"".join(b"data: " + event + b"\n\n" for event in events)
 
