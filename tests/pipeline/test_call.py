@@ -60,7 +60,7 @@ UNKNOWN_TO_EVERY_FORMAT = {
     ),
     "deep arguments": (
         [{"role": "assistant", "tool_calls": [{**CALLED, "function": {"name": "f", "arguments": '{"a":' * 9_000}}]}],
-        "lie more than 100 deep",
+        "the arguments of tool call 'f' in message 0",
     ),
     "a call without a name": (
         [{"role": "assistant", "tool_calls": [{"id": "call_1", "function": {"arguments": "{}"}}]}],

@@ -78,8 +78,14 @@ def _message(outbound: OutboundRequest, message: Message, notices: list[str]) ->
     plain |= _reasoning(outbound, message, notices)
     if "cache_control" in plain:
         plain = _with_mark_for(plain, outbound, notices)
-    if isinstance(plain.get("content"), list | tuple):
-        plain["content"] = _cache_marked(plain["content"], outbound, notices)
+    if not plain.get("content") and ("content" in plain or plain.get("role") != "assistant"):
+        # OpenAI takes nothing of anybody but the assistant, and of nobody an empty list.
+        plain["content"] = None if plain.get("role") == "assistant" and plain.get("content") is None else ""
+    elif isinstance(plain.get("content"), list | tuple):
+        parts = [
+            {"type": "text", "text": part} if isinstance(part, str) else part for part in plain["content"]
+        ]
+        plain["content"] = _cache_marked(parts, outbound, notices)
     if plain.get("tool_calls"):
         calls = [_tool_call(call) for call in tool_calls_of(message)]
         plain["tool_calls"] = _cache_marked(calls, outbound, notices)
@@ -111,9 +117,12 @@ def _reasoning(outbound: OutboundRequest, message: Message, notices: list[str]) 
 
 def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: value for name, value in call.items() if name not in _OTHERS_FIELDS}
-    function = {name: value for name, value in call["function"].items() if name not in _OTHERS_FIELDS}
-    # A text by the format, however the caller keeps them.
-    function["arguments"] = _arguments_of(function.get("arguments"))
+    # Nothing else: OpenAI's SDK notes `parsed_arguments` there, which OpenAI refuses. A text by the format,
+    # however the caller keeps them.
+    function = {
+        "name": call["function"]["name"],
+        "arguments": _arguments_of(call["function"].get("arguments")),
+    }
     plain |= {"type": "function", "function": function}
     if isinstance(plain.get("id"), str):
         plain["id"] = without_signature(plain["id"])

@@ -155,3 +155,30 @@ def test_pictures_sound_and_files_go_out_as_they_came() -> None:
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}},
     ]
     assert body_of(OPENAI, {"role": "user", "content": parts})["messages"][0]["content"] == parts
+
+
+@pytest.mark.parametrize(
+    ("message", "content"),
+    [
+        ({"role": "user", "content": None}, ""),
+        ({"role": "user", "content": []}, ""),
+        ({"role": "user", "content": ["Chào"]}, [{"type": "text", "text": "Chào"}]),
+        ({"role": "system"}, ""),
+        ({"role": "assistant", "content": []}, ""),
+        ({"role": "assistant", "content": None, "refusal": "Không."}, None),
+    ],
+)
+def test_content_that_openai_refuses_and_google_takes_is_written_as_both_take_it(message, content) -> None:
+    assert body_of(OPENAI, message, HELLO)["messages"][0]["content"] == content
+
+
+def test_a_tool_result_of_nothing_is_an_empty_text() -> None:
+    messages = body_of(OPENAI, HELLO, CALLED, {**RESULT, "content": None})["messages"]
+    assert messages[-1]["content"] == ""
+
+
+def test_what_a_library_notes_in_a_function_is_not_sent() -> None:
+    """OpenAI's own SDK puts `parsed_arguments` there, and OpenAI refuses them."""
+    noted = {**CALL, "function": {**CALL["function"], "parsed_arguments": {"city": "Huế"}}}
+    sent = body_of(OPENAI, HELLO, {**CALLED, "tool_calls": [noted]}, RESULT)["messages"][1]
+    assert sent["tool_calls"][0]["function"].keys() == {"name", "arguments"}
